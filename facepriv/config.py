@@ -1,0 +1,50 @@
+"""Settings of this installation: read from ``FACEPRIV_*`` environment variables, all optional."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _default_home() -> Path:
+    return Path(platformdirs.user_data_dir("facepriv", appauthor=False))
+
+
+class Settings(BaseSettings):
+    """Where data lives and how much an import may take."""
+
+    model_config = SettingsConfigDict(env_prefix="FACEPRIV_", frozen=True)
+
+    home: Path = Field(default_factory=_default_home)
+    """Data folder: database, artifacts, temporary files."""
+    max_pixels: int = Field(default=50_000_000, gt=0)
+    """Largest image, width x height, that is decoded."""
+    max_upload_bytes: int = Field(default=2_000_000_000, gt=0)
+    """Most bytes an archive may unpack to."""
+    max_archive_entries: int = Field(default=100_000, gt=0)
+    workers: int = Field(default=0, ge=0)
+    """Processes that perturb images in a run; 0 = one for each core."""
+
+    @cached_property
+    def database_url(self) -> str:
+        """SQLAlchemy URL of the database."""
+        return f"sqlite:///{(self.home / 'facepriv.sqlite').as_posix()}"
+
+    @property
+    def artifacts(self) -> Path:
+        """Folder of images and arrays, addressed by content hash."""
+        return self.home / "artifacts"
+
+    @property
+    def temporary(self) -> Path:
+        """Folder of half-finished things; safe to empty when nothing runs."""
+        return self.home / "tmp"
+
+
+def get_settings() -> Settings:
+    """Read the settings of this moment's environment."""
+    return Settings()

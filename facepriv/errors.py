@@ -1,0 +1,47 @@
+"""Every error facepriv raises on purpose.
+
+Each derives from `FaceprivError` and from the builtin that fits, so that callers may catch either.
+The text is one sentence for a person: what was expected, what came, what to do.
+"""
+
+from __future__ import annotations
+
+
+class FaceprivError(Exception):
+    """Root of all errors raised on purpose; its text may be shown to a user as it is."""
+
+
+class FaceprivWarning(UserWarning):
+    """Root of all warnings issued on purpose."""
+
+
+class BadInputError(FaceprivError, ValueError):
+    """A file, label, option or value that cannot be used; `code` names the reason in kebab-case."""
+
+    def __init__(self, message: str, *, code: str = "bad-input") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class UnknownNameError(FaceprivError, LookupError):
+    """A plug-in, data set or run that does not exist."""
+
+
+class ModelUnavailableError(FaceprivError, RuntimeError):
+    """A model whose weights or runtime are missing or do not have the pinned hash."""
+
+
+class FailureToAcquireError(FaceprivError, ValueError):
+    """No usable face in an image (ISO/IEC 19795-1); `code` is ``no-face`` or ``several-faces``."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class StoreError(FaceprivError, RuntimeError):
+    """The database or the artifact folder cannot be used as it is."""
+
+
+class CancelledError(FaceprivError, RuntimeError):
+    """The user asked a run to stop."""

@@ -1,0 +1,55 @@
+"""Find plug-ins by name: built-in ones and those of the entry-point groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import import_module
+from importlib.metadata import entry_points
+from typing import Any, Generic, TypeVar
+
+from facepriv.errors import UnknownNameError
+
+T = TypeVar("T")
+
+
+class Registry(Generic[T]):
+    """Names to factories, written as lazy ``"module:attribute"`` strings so that listing imports nothing.
+
+    Entry points of ``group`` are merged in; a built-in name cannot be replaced.
+    """
+
+    def __init__(self, what: str, group: str, builtin: dict[str, str]) -> None:
+        self.what = what
+        self.group = group
+        self._builtin = dict(builtin)
+
+    def _targets(self) -> dict[str, str]:
+        found = {point.name: point.value for point in entry_points(group=self.group)}
+        return {**found, **self._builtin}
+
+    def names(self) -> list[str]:
+        """List the known names, built-in ones first, in the order they were written."""
+        return list(self._builtin) + sorted(set(self._targets()) - set(self._builtin))
+
+    def load(self, name: str) -> Callable[..., T]:
+        """Give the factory called ``name``.
+
+        Raises
+        ------
+        UnknownNameError
+            If nothing is registered under that name; the text lists the known names.
+        """
+        targets = self._targets()
+        if name not in targets:
+            raise UnknownNameError(
+                f"There is no {self.what} called {name!r}; choose one of: {', '.join(self.names())}."
+            )
+        module, _, attribute = targets[name].partition(":")
+        target: Any = import_module(module)
+        for part in attribute.split("."):
+            target = getattr(target, part)
+        return target  # type: ignore[no-any-return]
+
+    def create(self, name: str, **options: Any) -> T:
+        """Make the plug-in called ``name`` with the given options."""
+        return self.load(name)(**options)

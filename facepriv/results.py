@@ -1,0 +1,217 @@
+"""Specs and results of runs: the documented, versioned JSON that leaves the package.
+
+Field names are part of the schema ``facepriv.run/1``; ``docs/run-schema.json`` is generated from here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA: Literal["facepriv.run/1"] = "facepriv.run/1"
+
+Phase = Literal["before", "after"]
+MatchPhase = Literal["before", "after", "cross"]
+Group = Literal["all", "male", "female"]
+PHASES: tuple[Phase, ...] = ("before", "after")
+MATCH_PHASES: tuple[MatchPhase, ...] = ("before", "after", "cross")
+GROUPS: tuple[Group, ...] = ("all", "male", "female")
+
+
+class Frozen(BaseModel):
+    """A value that is never changed once made."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+
+
+class ModelRef(Frozen):
+    """A model by name and by the hash of its weights."""
+
+    name: str
+    version: str
+
+
+class DatasetRef(Frozen):
+    """A data set by id, name and the hash of its image hashes, subjects and labels."""
+
+    id: int
+    name: str
+    content_sha256: str
+
+
+class RunSpec(Frozen):
+    """Everything needed to repeat a run. Same spec, same bytes."""
+
+    dataset: DatasetRef
+    image_ids: tuple[int, ...]
+    """Images taken, in order; an image's position here seeds its randomness."""
+    method: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    """Parameters of the method, all of them, defaults filled in."""
+    guide: ModelRef
+    classifiers: tuple[ModelRef, ...]
+    matchers: tuple[ModelRef, ...]
+    detector: ModelRef
+    seed: int = 0
+    facepriv_version: str
+
+
+class Rates(Frozen):
+    """A rate for all images and by gender label; null where there is no image."""
+
+    all: float | None
+    male: float | None
+    female: float | None
+
+
+class GenderError(Frozen):
+    """Share of acquired images whose ``sign(f)`` differs from the label (Table 3)."""
+
+    before: Rates
+    after: Rates
+
+
+class Confusion(Frozen):
+    """Counts by label, then by prediction (Table 4); ``failed`` = failure to acquire."""
+
+    male: dict[Literal["male", "female", "failed"], int]
+    female: dict[Literal["male", "female", "failed"], int]
+
+
+class Confusions(Frozen):
+    """Confusion matrices before and after."""
+
+    before: Confusion
+    after: Confusion
+
+
+class Histogram(Frozen):
+    """Counts of scores in bins; ``edges`` has one entry more than each list of counts."""
+
+    edges: list[float]
+    counts: dict[str, list[int]]
+
+
+class GenderHistograms(Frozen):
+    """Score histograms by label, before and after in the same bins (Figure 5)."""
+
+    before: Histogram
+    after: Histogram
+
+
+class OperatingPoint(Frozen):
+    """Lowest FNMR at which FMR is *at most* the target (never "nearest")."""
+
+    target_fmr: float
+    threshold: float | None
+    fmr: float | None
+    fnmr: float | None
+    supported: bool
+    """Whether there are enough non-mated comparisons (at least 1 / target) to say anything at that FMR."""
+
+
+class Curve(Frozen):
+    """A DET / ROC curve thinned to at most some hundred points; rates at ``score >= threshold``."""
+
+    threshold: list[float]
+    fmr: list[float]
+    fnmr: list[float]
+
+
+class Matching(Frozen):
+    """How a matcher fares in one phase (Figures 6 and 7).
+
+    ``cross`` compares every image before with every other image after, the same image excluded.
+    """
+
+    mated: int
+    non_mated: int
+    failed: int
+    """Images without a template in this phase."""
+    auc: float | None
+    eer: float | None
+    fmr100: float | None
+    """FNMR at FMR at most 1 %."""
+    fmr1000: float | None
+    """FNMR at FMR at most 0.1 %."""
+    operating_points: list[OperatingPoint]
+    curve: Curve
+    histogram: Histogram
+    """Counts ``mated`` and ``non_mated``."""
+
+
+class MatchingPhases(Frozen):
+    """A matcher before, after and across."""
+
+    before: Matching
+    after: Matching
+    cross: Matching
+
+
+class Summary(Frozen):
+    """Mean and standard error over images."""
+
+    n: int
+    mean: float | None
+    standard_error: float | None
+    median: float | None
+    minimum: float | None
+    maximum: float | None
+
+
+class Groups(Frozen):
+    """A summary for all images and by gender label."""
+
+    all: Summary
+    male: Summary
+    female: Summary
+
+
+class FailureItem(Frozen):
+    """One image that failed, where and why (Figure 8)."""
+
+    image_id: int
+    name: str
+    stage: Literal["acquire-before", "perturb", "acquire-after"]
+    reason: str
+    sentence: str
+
+
+class Failures(Frozen):
+    """Failures counted by reason and listed; none is dropped."""
+
+    total: int
+    by_reason: dict[str, int]
+    items: list[FailureItem]
+
+
+class RunResult(Frozen):
+    """What a run found. Rates are fractions 0..1, scores log-odds in nats, male positive."""
+
+    schema_: Literal["facepriv.run/1"] = Field(default=SCHEMA, alias="schema")
+    images: int
+    """Images asked for, failures included."""
+    judged: int
+    """Images perturbed and scored."""
+    subjects: int
+    gender_error: dict[str, GenderError]
+    gender_confusion: dict[str, Confusions]
+    gender_scores: dict[str, GenderHistograms]
+    matching: dict[str, MatchingPhases]
+    flipped: Rates
+    """Share of judged images whose stored file the guide calls the other gender than labelled."""
+    updates: Groups
+    """Updates of successful images (section 3.2)."""
+    evaluations: Groups
+    """Guide evaluations of successful images."""
+    psnr_db: Summary
+    """Peak signal-to-noise ratio inside the face box, dB; images left unchanged are not counted."""
+    ssim: Summary
+    """Structural similarity inside the face box; images left unchanged are not counted."""
+    failures: Failures
+    seconds: float
+    """Wall time of the computation."""
+    evaluations_total: int
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null", populate_by_name=True)

@@ -1,0 +1,183 @@
+"""Central types: what the layers hand to each other. Nothing here computes.
+
+Images are RGB uint8 ``(h, w, 3)`` everywhere in the package. Rates are fractions 0..1.
+Gender scores are log-odds in nats, male positive: ``log p(male) - log p(female)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+"""One RGB image, ``(h, w, 3)``."""
+
+Gender = Literal["male", "female"]
+MALE, FEMALE = 1, -1
+GENDERS: dict[Gender, int] = {"male": MALE, "female": FEMALE}
+GENDER_NAMES: dict[int, Gender] = {MALE: "male", FEMALE: "female"}
+
+
+@dataclass(frozen=True, eq=False)
+class Face:
+    """One image in which one face was found and measured."""
+
+    image_id: str
+    subject: str
+    label: int | None
+    """+1 male, -1 female as labelled by the data set, None where it says nothing."""
+    pixels: Image
+    landmarks: NDArray[np.float32]
+    """``(k, 2)`` x, y in pixels; k = 68 (dlib)."""
+    box: tuple[int, int, int, int]
+    """left, top, right, bottom in pixels; right and bottom are exclusive."""
+
+
+@dataclass(frozen=True, eq=False)
+class CropSpec:
+    """A fixed linear map from an image to a classifier's input, before normalisation.
+
+    ``matrix`` (2, 3) takes an output pixel's centre ``(x, y, 1)`` to image coordinates; the value there is the
+    bilinear interpolation averaged over ``samples x samples`` points of the output pixel's footprint, so a
+    reduction does not alias. Points outside the image take the nearest edge pixel (``outside="edge"``) or black
+    (``outside="black"``).
+    """
+
+    matrix: NDArray[np.float64]
+    height: int
+    width: int
+    samples: int = 1
+    outside: Literal["edge", "black"] = "edge"
+
+
+@dataclass(frozen=True)
+class WeightFile:
+    """One file of model weights, found in an installed package and checked before use."""
+
+    name: str
+    sha256: str
+    package: str
+    """Import name of the installed package that carries the file."""
+    inside: str
+    """Path inside that package."""
+    url: str | None = None
+    """Where the same bytes can be fetched, for machines that reach it."""
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """What a user must know before choosing a model."""
+
+    name: str
+    kind: Literal["classifier", "matcher", "detector", "landmarks"]
+    title: str
+    licence: str
+    source: str
+    weights: tuple[WeightFile, ...] = ()
+    requirement: str = ""
+    """The pip requirement that brings the weights, for "how to get it"."""
+    notes: str = ""
+
+    @property
+    def version(self) -> str:
+        """First 12 digits of the SHA-256 of all weight hashes."""
+        import hashlib
+
+        digests = "".join(sorted(w.sha256 for w in self.weights))
+        return hashlib.sha256(digests.encode()).hexdigest()[:12]
+
+
+@runtime_checkable
+class AttributeClassifier(Protocol):
+    """A black box that tells an attribute from a crop: no gradients."""
+
+    card: ModelCard
+    attribute: str
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+
+    @property
+    def version(self) -> str:
+        """Prefix of the weights' SHA-256."""
+
+    def crop(self, face: Face) -> CropSpec:
+        """Give the linear crop that this classifier wants for this face."""
+
+    def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Score crops ``(n, height, width, 3)`` RGB 0..255 as ``(n,)`` log-odds in nats, male positive."""
+
+
+@runtime_checkable
+class FaceMatcher(Protocol):
+    """Turns faces into templates and compares templates."""
+
+    card: ModelCard
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+
+    @property
+    def version(self) -> str:
+        """Prefix of the weights' SHA-256."""
+
+    def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
+        """Embed faces as ``(n, d)`` unit rows; a NaN row is a failure to acquire."""
+
+    def compare(self, gallery: NDArray[np.float32], probes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compare ``(g, d)`` with ``(p, d)`` as ``(g, p)`` similarity, higher = more similar."""
+
+
+@dataclass(frozen=True, eq=False)
+class PerturbResult:
+    """What one perturbation of one image came to, re-measured on the stored file."""
+
+    image_id: str
+    candidate_id: str
+    pixels: Image
+    """The stored image: what an attacker gets."""
+    updates: int
+    """Accepted triangle steps (the paper's "number of perturbations")."""
+    evaluations: int
+    """Images scored by the guide, checks of the file included."""
+    stop: Literal["flipped", "already-wrong", "sweeps"]
+    """``sweeps``: the limit of sweeps was reached before the file's score passed eta."""
+    trajectory: NDArray[np.float64]
+    """``(updates + 1,)`` guide score ``f`` after every update, first the original's (Figure 4)."""
+    anchors: tuple[int, ...]
+    """Numbers of updates after which the crop was re-anchored on the landmarks found anew."""
+    file_score: float
+    """Guide's score of the stored file with the face found anew; NaN if no face was found there."""
+    success: bool
+    """Whether ``file_score`` is on the other side of the label."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that was wrong with an input, in one sentence, with a code to count by."""
+
+    name: str
+    """The file, row or column it is about."""
+    code: str
+    """Reason in kebab-case, e.g. ``not-an-image``, ``truncated``, ``no-face``."""
+    sentence: str
+
+
+@dataclass(frozen=True)
+class LabelledImage:
+    """One image of a data set on disk or in an archive, before its face was looked for."""
+
+    name: str
+    """Path inside the source, POSIX separators."""
+    subject: str
+    label: int | None
+    path: Path
+    """Where its bytes are now."""
+    attributes: dict[str, str] = field(default_factory=dict)
