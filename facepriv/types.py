@@ -18,6 +18,10 @@ Image = NDArray[np.uint8]
 """One RGB image, ``(h, w, 3)``."""
 
 Gender = Literal["male", "female"]
+Stop = Literal["flipped", "already-wrong", "sweeps", "face-lost"]
+"""Why a perturbation ended: the file's score passed eta; it had passed before the first update; the limit of sweeps
+was reached; the face could no longer be found in the image."""
+
 MALE, FEMALE = 1, -1
 GENDERS: dict[Gender, int] = {"male": MALE, "female": FEMALE}
 GENDER_NAMES: dict[int, Gender] = {MALE: "male", FEMALE: "female"}
@@ -147,8 +151,7 @@ class PerturbResult:
     """Accepted triangle steps (the paper's "number of perturbations")."""
     evaluations: int
     """Images scored by the guide, checks of the file included."""
-    stop: Literal["flipped", "already-wrong", "sweeps"]
-    """``sweeps``: the limit of sweeps was reached before the file's score passed eta."""
+    stop: Stop
     trajectory: NDArray[np.float64]
     """``(updates + 1,)`` guide score ``f`` after every update, first the original's (Figure 4)."""
     anchors: tuple[int, ...]
@@ -157,6 +160,15 @@ class PerturbResult:
     """Guide's score of the stored file with the face found anew; NaN if no face was found there."""
     success: bool
     """Whether ``file_score`` is on the other side of the label."""
+
+
+@dataclass(frozen=True)
+class PerturbFailure:
+    """An image that a method could not perturb, and why."""
+
+    image_id: str
+    code: str
+    sentence: str
 
 
 @dataclass(frozen=True)

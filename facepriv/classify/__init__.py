@@ -1,0 +1,13 @@
+"""Attribute classifiers, one adapter a file."""
+
+from facepriv.registry import Registry
+from facepriv.types import AttributeClassifier
+
+classifiers: Registry[AttributeClassifier] = Registry(
+    "classifier",
+    "facepriv.classifiers",
+    {
+        "dlib-gender": "facepriv.classify.dlib_gender:DlibGender",
+        "levi-hassner": "facepriv.classify.levi_hassner:LeviHassner",
+    },
+)

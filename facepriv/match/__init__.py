@@ -1,0 +1,16 @@
+"""Face matchers, one adapter a file."""
+
+from facepriv.match.templates import cosine_similarity, unit_rows
+from facepriv.registry import Registry
+from facepriv.types import FaceMatcher
+
+matchers: Registry[FaceMatcher] = Registry(
+    "matcher",
+    "facepriv.matchers",
+    {
+        "dlib-resnet": "facepriv.match.dlib_resnet:DlibResnet",
+        "sface": "facepriv.match.sface:SFace",
+    },
+)
+
+__all__ = ["cosine_similarity", "matchers", "unit_rows"]

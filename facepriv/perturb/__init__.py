@@ -1,0 +1,14 @@
+"""Perturbation methods: registered plug-ins, each a `Perturber`."""
+
+from facepriv.perturb.base import Perturber
+from facepriv.registry import Registry
+
+perturbers: Registry[Perturber] = Registry(
+    "perturbation method",
+    "facepriv.perturbers",
+    {
+        "algorithm1": "facepriv.perturb.algorithm1:Algorithm1",
+    },
+)
+
+__all__ = ["Perturber", "perturbers"]

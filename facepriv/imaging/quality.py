@@ -1,0 +1,45 @@
+"""How far a perturbed image is from its original, inside the face box."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.types import Image
+
+
+def _inside(image: Image, box: tuple[int, int, int, int]) -> Image:
+    left, top, right, bottom = box
+    return image[max(top, 0) : bottom, max(left, 0) : right]
+
+
+def psnr_db(before: Image, after: Image, box: tuple[int, int, int, int]) -> float:
+    """Peak signal-to-noise ratio inside the box, in dB with peak 255; infinite where nothing changed."""
+    a = _inside(before, box).astype(np.float64)
+    b = _inside(after, box).astype(np.float64)
+    error = float(np.mean((a - b) ** 2))
+    return float("inf") if error == 0 else 10 * float(np.log10(255.0**2 / error))
+
+
+def ssim(before: Image, after: Image, box: tuple[int, int, int, int]) -> float:
+    """Mean structural similarity inside the box, 1 = identical (Wang et al. 2004: Gaussian window, sigma 1.5)."""
+    from skimage.metrics import structural_similarity
+
+    return float(
+        structural_similarity(
+            _inside(before, box),
+            _inside(after, box),
+            channel_axis=2,
+            data_range=255,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
+        )
+    )
+
+
+def difference(before: Image, after: Image, gain: float = 8.0) -> NDArray[np.uint8]:
+    """Show the change ``after - before``, multiplied by ``gain`` around mid-grey, for a person to look at."""
+    change = after.astype(np.float32) - before.astype(np.float32)
+    shown: NDArray[np.uint8] = np.clip(np.rint(128 + gain * change), 0, 255).astype(np.uint8)
+    return shown

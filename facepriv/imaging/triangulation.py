@@ -1,0 +1,96 @@
+"""Delaunay triangles of landmarks, and the candidate warped onto them (paper, section 2.2, equation 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import Delaunay
+
+
+@dataclass(frozen=True, eq=False)
+class Triangulation:
+    """Triangles of one image's landmarks; every pixel belongs to at most one of them."""
+
+    points: NDArray[np.float64]
+    """``(k, 2)`` landmarks x, y."""
+    triangles: NDArray[np.int32]
+    """``(t, 3)`` indices of landmarks, in the order in which Algorithm 1 visits them."""
+    owner: NDArray[np.int32]
+    """``(h, w)`` number of the triangle that a pixel's centre lies in, -1 outside the face."""
+
+    @cached_property
+    def pixels(self) -> list[NDArray[np.int64]]:
+        """Flat indices ``y * w + x`` of each triangle's pixels, ascending."""
+        flat = self.owner.ravel()
+        inside = np.flatnonzero(flat >= 0)
+        order = inside[np.argsort(flat[inside], kind="stable")]
+        bounds = np.searchsorted(flat[order], np.arange(len(self.triangles) + 1))
+        return [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+
+
+def triangulate(landmarks: NDArray[np.float32], height: int, width: int) -> Triangulation:
+    """Triangulate landmarks ``(k, 2)`` and give every pixel of an image to one triangle.
+
+    Triangles are visited from top to bottom, then left to right, by their centres, so that the order depends on the
+    face and not on the library.
+    """
+    points = landmarks.astype(np.float64)
+    mesh = Delaunay(points)
+    centres = points[mesh.simplices].mean(axis=1)
+    order = np.lexsort((centres[:, 0], centres[:, 1]))
+    rank = np.empty(len(order), dtype=np.int32)
+    rank[order] = np.arange(len(order))
+    ys, xs = np.mgrid[0:height, 0:width]
+    found = mesh.find_simplex(np.column_stack([xs.ravel(), ys.ravel()]))
+    owner = np.where(found >= 0, rank[found], -1).astype(np.int32).reshape(height, width)
+    return Triangulation(points=points, triangles=mesh.simplices[order].astype(np.int32), owner=owner)
+
+
+def warp_onto(
+    mesh: Triangulation, candidate: NDArray[np.uint8], candidate_landmarks: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Warp a candidate face onto a source's triangles, each by its own affine map.
+
+    Parameters
+    ----------
+    mesh
+        The source's triangles.
+    candidate
+        RGB ``(h, w, 3)``; its size may differ from the source's.
+    candidate_landmarks
+        ``(k, 2)``, the same points as the source's.
+
+    Returns
+    -------
+    ndarray
+        ``(height * width, 3)`` float32 of the source's size, bilinear; zero outside the triangles.
+    """
+    import cv2
+
+    height, width = mesh.owner.shape
+    inside = np.flatnonzero(mesh.owner.ravel() >= 0)
+    owner = mesh.owner.ravel()[inside]
+    corners = mesh.points[mesh.triangles]
+    # Affine map of triangle t: candidate = A_t source + b_t, solved from three pairs of corners.
+    homogeneous = np.concatenate([corners, np.ones((*corners.shape[:2], 1))], axis=2)
+    affine = np.linalg.solve(homogeneous, candidate_landmarks.astype(np.float64)[mesh.triangles])
+    here = np.column_stack([inside % width, inside // width, np.ones(len(inside))])
+    there = np.einsum("ni,nij->nj", here, affine[owner]).astype(np.float32)
+    # cv2.remap takes at most 32,767 columns; a column of points is reshaped into rows of a fixed length.
+    row = 1024
+    padded = np.zeros((-(-len(there) // row) * row, 2), dtype=np.float32)
+    padded[: len(there)] = there
+    grid = padded.reshape(-1, row, 2)
+    warped = cv2.remap(
+        candidate.astype(np.float32),
+        grid[..., 0],
+        grid[..., 1],
+        interpolation=cv2.INTER_LINEAR,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    full = np.zeros((height * width, 3), dtype=np.float32)
+    full[inside] = warped.reshape(-1, 3)[: len(inside)]
+    return full

@@ -1,0 +1,66 @@
+"""dlib's face recognition ResNet: 128 numbers from a chip of 150 x 150."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.imaging.crop import dlib_shape
+from facepriv.match.templates import cosine_similarity, unit_rows
+from facepriv.shared import SharedModel
+from facepriv.types import Face, ModelCard, WeightFile
+from facepriv.weights import require_all
+
+CARD = ModelCard(
+    name="dlib-resnet",
+    kind="matcher",
+    title="dlib face recognition ResNet v1",
+    licence="CC0-1.0",
+    source="King 2017, github.com/davisking/dlib-models, in the package face_recognition_models",
+    weights=(
+        WeightFile(
+            name="dlib_face_recognition_resnet_model_v1.dat",
+            sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+            package="face_recognition_models",
+            inside="models/dlib_face_recognition_resnet_model_v1.dat",
+        ),
+    ),
+    requirement="face_recognition_models==0.3.0",
+    notes="128-d. Its customary Euclidean distance falls as the cosine of its unit templates rises.",
+)
+
+WIDTH = 128
+
+
+def _make_network() -> Any:
+    import dlib
+
+    (path,) = require_all(CARD)
+    return dlib.face_recognition_model_v1(str(path))
+
+
+_network = SharedModel(_make_network)
+
+
+class DlibResnet:
+    """Templates of 128 numbers, compared by cosine."""
+
+    card = CARD
+    name = CARD.name
+    version = CARD.version
+
+    def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
+        """Embed faces as ``(n, 128)`` unit rows."""
+        rows = np.empty((len(faces), WIDTH))
+        with _network.use() as network:
+            for row, face in zip(rows, faces, strict=True):
+                _, shape = dlib_shape(face.landmarks, face.box)
+                row[:] = network.compute_face_descriptor(np.ascontiguousarray(face.pixels), shape)
+        return unit_rows(rows)
+
+    def compare(self, gallery: NDArray[np.float32], probes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compare ``(g, 128)`` with ``(p, 128)`` as ``(g, p)`` cosine similarity."""
+        return cosine_similarity(gallery, probes)

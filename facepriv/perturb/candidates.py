@@ -1,0 +1,85 @@
+"""Choose the candidate face that is blended in: the one whose landmarks correlate best (paper, section 2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.errors import BadInputError
+from facepriv.types import Face, Image
+
+CandidateGender = Literal["any", "same", "opposite"]
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """The faces to choose candidates from; pixels are read only for the chosen one."""
+
+    image_ids: Sequence[str]
+    subjects: Sequence[str]
+    labels: Sequence[int | None]
+    landmarks: NDArray[np.float32]
+    """``(n, k, 2)``."""
+    read: Callable[[str], Image]
+    """Gives the pixels of an image id."""
+    _by_id: dict[str, int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_id", {name: i for i, name in enumerate(self.image_ids)})
+
+    def face_landmarks(self, image_id: str) -> NDArray[np.float32]:
+        """Give the landmarks ``(k, 2)`` of an image."""
+        found: NDArray[np.float32] = self.landmarks[self._by_id[image_id]]
+        return found
+
+
+def landmark_correlation(landmarks: NDArray[np.float32], gallery: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Correlate landmarks ``(k, 2)`` with those of a gallery ``(n, k, 2)``.
+
+    Returns
+    -------
+    ndarray
+        ``(n,)`` mean of the Pearson correlations of x and of y coordinates, -1..1.
+    """
+    a = landmarks.astype(np.float64) - landmarks.mean(axis=0, dtype=np.float64)
+    b = gallery.astype(np.float64) - gallery.mean(axis=1, keepdims=True, dtype=np.float64)
+    covariance = np.einsum("kc,nkc->nc", a, b)
+    spread = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=1))
+    means: NDArray[np.float64] = (covariance / spread).mean(axis=1)
+    return means
+
+
+def choose_candidate(face: Face, gallery: Gallery, gender: CandidateGender = "any") -> str:
+    """Choose the gallery image of another subject with the best landmark correlation.
+
+    Parameters
+    ----------
+    gender
+        Whether the candidate's label must be the same as the face's, the opposite, or any.
+
+    Returns
+    -------
+    str
+        Its image id; of equals the first of the gallery.
+
+    Raises
+    ------
+    BadInputError
+        With code ``no-candidate`` if no image qualifies.
+    """
+    other = np.array([subject != face.subject for subject in gallery.subjects], dtype=bool)
+    if gender != "any":
+        wanted = None if face.label is None else (face.label if gender == "same" else -face.label)
+        other &= np.array([wanted is not None and label == wanted for label in gallery.labels], dtype=bool)
+    if not other.any():
+        raise BadInputError(
+            f"No candidate image of another subject with {gender} gender label was found, and Algorithm 1 blends one in; "
+            "add images of other subjects or choose candidates of any gender.",
+            code="no-candidate",
+        )
+    correlation = np.where(other, landmark_correlation(face.landmarks, gallery.landmarks), -np.inf)
+    return gallery.image_ids[int(np.argmax(correlation))]
