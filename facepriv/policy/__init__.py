@@ -1,0 +1,1 @@
+"""Which share of the images to perturb, and which images these are."""

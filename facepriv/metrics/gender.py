@@ -1,0 +1,143 @@
+"""How often a gender classifier is wrong, for whom, and how its scores lie (the paper's section 3.1).
+
+A score is a log-odds in nats, male positive. A score of exactly 0 predicts *male*: the threshold is 0 and a score
+at the threshold is accepted, as everywhere in facepriv (``score >= threshold``). The histograms follow: 0 is the
+left end of a bin, so no bin mixes the two predictions.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from facepriv.errors import BadInputError
+from facepriv.metrics.checks import Floats, Labels, as_labels, as_scores
+from facepriv.results import Confusion, GenderHistograms, Histogram, Rates
+from facepriv.types import FEMALE, GENDERS, MALE
+
+
+def predicted(scores: ArrayLike) -> Labels:
+    """Predict a gender from each score.
+
+    Parameters
+    ----------
+    scores : (n,) log-odds in nats, male positive; NaN = failure to acquire.
+
+    Returns
+    -------
+    (n,) +1 for scores >= 0, -1 for scores < 0, 0 for NaN.
+    """
+    f = as_scores(scores, "gender scores")
+    return np.where(np.isnan(f), 0, np.where(f >= 0, MALE, FEMALE)).astype(np.int64)
+
+
+def gender_error(scores: ArrayLike, labels: ArrayLike) -> Rates:
+    """Share of acquired, labelled images whose prediction differs from the label (Table 3).
+
+    Parameters
+    ----------
+    scores : (n,) log-odds in nats, male positive; NaN = failure to acquire, left out of the share.
+    labels : (n,) +1 male, -1 female, 0 unlabelled (ignored).
+
+    Returns
+    -------
+    Fractions 0..1, overall and by label; None where no image is left.
+
+    Raises
+    ------
+    BadInputError
+        If the shapes differ or a label is unknown.
+    """
+    g_hat = predicted(scores)
+    g = as_labels(labels, g_hat.size)
+    wrong = g_hat != g
+
+    def rate(group: NDArray[np.bool_]) -> float | None:
+        return float(np.mean(wrong[group])) if group.any() else None
+
+    acquired = (g_hat != 0) & (g != 0)
+    return Rates(all=rate(acquired), male=rate(acquired & (g == MALE)), female=rate(acquired & (g == FEMALE)))
+
+
+def confusion(scores: ArrayLike, labels: ArrayLike) -> Confusion:
+    """Count predictions by label, failures to acquire included (Table 4).
+
+    Parameters and errors are those of `gender_error`.
+    """
+    g_hat = predicted(scores)
+    g = as_labels(labels, g_hat.size)
+
+    def row(label: int) -> dict[str, int]:
+        mine = g_hat[g == label]
+        return {
+            "male": int(np.sum(mine == MALE)),
+            "female": int(np.sum(mine == FEMALE)),
+            "failed": int(np.sum(mine == 0)),
+        }
+
+    return Confusion.model_validate({name: row(label) for name, label in GENDERS.items()})
+
+
+def score_histograms(
+    before: ArrayLike, after: ArrayLike, labels: ArrayLike, *, bins: int | ArrayLike = 40
+) -> GenderHistograms:
+    """Histograms of gender scores by label, before and after in the same bins (Figure 5).
+
+    Parameters
+    ----------
+    before, after : (n,) log-odds in nats of the same images; NaN = failure to acquire, not counted.
+    labels : (n,) +1 male, -1 female, 0 unlabelled (not counted).
+    bins : number of equal bins over the finite scores of both phases, or increasing bin edges. A number is kept up to
+        two, since 0 is always made an edge. Scores outside the edges, infinite ones too, count in the end bins.
+
+    Returns
+    -------
+    Counts ``male`` and ``female``; bins are closed on the left, the last on both sides.
+
+    Raises
+    ------
+    BadInputError
+        If the shapes differ, a label is unknown or the bins make no sense.
+    """
+    scores = {"before": as_scores(before, "gender scores"), "after": as_scores(after, "gender scores")}
+    if scores["before"].size != scores["after"].size:
+        raise BadInputError(
+            f"Expected scores of the same images before and after, got {scores['before'].size} and "
+            f"{scores['after'].size}; give NaN where no face was found.",
+            code="bad-shape",
+        )
+    g = as_labels(labels, scores["before"].size)
+    edges = _edges(np.concatenate([f[g != 0] for f in scores.values()]), bins)
+    return GenderHistograms(
+        **{
+            phase: Histogram(
+                edges=edges.tolist(), counts={name: _counts(f[g == label], edges) for name, label in GENDERS.items()}
+            )
+            for phase, f in scores.items()
+        }
+    )
+
+
+def _edges(scores: Floats, bins: int | ArrayLike) -> NDArray[np.float64]:
+    given = np.asarray(bins)
+    if given.ndim == 0:
+        if given < 1:
+            raise BadInputError(f"Expected at least one bin, got {given!s}.", code="bad-bins")
+        finite = scores[np.isfinite(scores)]
+        low, high = float(np.min(finite, initial=0.0)), float(np.max(finite, initial=0.0))
+        if high - low < 1e-9:  # one value, or no image at all: bins that a person can read
+            low, high = -1.0, 1.0
+        width = (high - low) / int(given)
+        # Whole multiples of the width, so that 0 is an edge exactly and not only nearly; a bin on either side of it.
+        first, last = min(np.floor(low / width), -1.0), max(np.ceil(high / width), 1.0)
+        return np.arange(first, last + 1) * width
+    edges = given.astype(np.float64)
+    if edges.ndim != 1 or edges.size < 2 or not np.all(np.isfinite(edges)) or not np.all(np.diff(edges) > 0):
+        raise BadInputError("Expected bin edges as at least two finite, increasing numbers.", code="bad-bins")
+    return edges
+
+
+def _counts(scores: Floats, edges: NDArray[np.float64]) -> list[int]:
+    acquired = scores[~np.isnan(scores)].astype(np.float64)
+    counts, _ = np.histogram(np.clip(acquired, edges[0], edges[-1]), bins=edges)
+    return [int(c) for c in counts]

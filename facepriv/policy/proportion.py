@@ -1,0 +1,116 @@
+"""The share of images to perturb, judged by the attacker who sees only the sign of the gender score.
+
+The paper's section 3.2 proposes to perturb a random share ``p`` of the images, lest an attacker simply invert the
+classifier. A release that perturbs the share ``p`` has men's error ``a(p) = (1-p) a0 + p a1`` and likewise ``b(p)``
+for women, and leaks nothing through the sign where ``a(p) + b(p) = 1`` (`facepriv.metrics.leak`). Attackers who see
+the score's size, another classifier or a restored image may still learn more; no figure here covers them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from facepriv.metrics.checks import as_probabilities
+from facepriv.metrics.leak import sign_accuracy, sign_bits
+
+Errors = tuple[float, float]
+"""Men's and women's error, fractions 0..1."""
+
+
+@dataclass(frozen=True, eq=False)
+class SignAttackerCurve:
+    """The sign attacker against the proportion of perturbed images; all arrays of one shape."""
+
+    p: NDArray[np.float64]
+    male_error: NDArray[np.float64]
+    """``a(p)`` of the released mix."""
+    female_error: NDArray[np.float64]
+    """``b(p)`` of the released mix."""
+    accuracy: NDArray[np.float64]
+    """Best accuracy, fraction."""
+    bits: NDArray[np.float64]
+    """Mutual information between label and sign, bits."""
+
+
+@dataclass(frozen=True)
+class OptimalProportion:
+    """The smallest proportion with the least leak to a sign attacker at equal priors."""
+
+    p: float
+    accuracy: float
+    bits: float
+    zero_leak: bool
+    """Whether the sign tells nothing at all at ``p``, whatever the share of men."""
+    sentence: str
+    """The same in words for a person, with the reason where zero cannot be reached."""
+
+
+def sign_attacker_curve(before: Errors, after: Errors, p: ArrayLike, *, prior: float = 0.5) -> SignAttackerCurve:
+    """Follow the sign attacker over proportions.
+
+    Parameters
+    ----------
+    before, after : men's and women's error (a0, b0) of untouched and (a1, b1) of perturbed images.
+    p : proportions 0..1, any shape.
+    prior : share of men in the population, 0..1.
+
+    Raises
+    ------
+    BadInputError
+        If an error, a proportion or the prior lies outside 0..1.
+    """
+    share = as_probabilities(p, "the proportion")
+    a0, b0 = as_probabilities(before, "the errors before")
+    a1, b1 = as_probabilities(after, "the errors after")
+    a = (1 - share) * a0 + share * a1
+    b = (1 - share) * b0 + share * b1
+    return SignAttackerCurve(
+        p=share,
+        male_error=a,
+        female_error=b,
+        accuracy=sign_accuracy(a, b, prior=prior),
+        bits=sign_bits(a, b, prior=prior),
+    )
+
+
+def optimal_proportion(before: Errors, after: Errors) -> OptimalProportion:
+    """Find the proportion at which the sign attacker does worst.
+
+    With ``s = a + b`` before (``s0``) and after (``s1``), zero leak exists exactly if 1 lies between ``s0`` and
+    ``s1``, ends included; it is then at ``p* = (1 - s0) / (s1 - s0)``. Otherwise ``s(p)`` never crosses 1 and the end
+    nearer to 1 is best. Of equally good proportions the smallest is given, since it changes the fewest images.
+
+    Parameters
+    ----------
+    before, after : men's and women's error (a0, b0) of untouched and (a1, b1) of perturbed images.
+
+    Raises
+    ------
+    BadInputError
+        If an error lies outside 0..1.
+    """
+    s0 = float(as_probabilities(before, "the errors before").sum())
+    s1 = float(as_probabilities(after, "the errors after").sum())
+    zero_leak = min(s0, s1) <= 1 <= max(s0, s1)
+    p = _crossing(s0, s1) if zero_leak else float(abs(1 - s1) < abs(1 - s0))
+    here = sign_attacker_curve(before, after, p)
+    accuracy, bits = float(here.accuracy), float(here.bits)
+    return OptimalProportion(p, accuracy, bits, zero_leak, _sentence(p, accuracy, bits, zero_leak, s0, s1))
+
+
+def _crossing(s0: float, s1: float) -> float:
+    return 0.0 if s0 == 1 else (1 - s0) / (s1 - s0)
+
+
+def _sentence(p: float, accuracy: float, bits: float, zero_leak: bool, s0: float, s1: float) -> str:
+    leaves = f"an attacker who sees only the sign of the score is right in {accuracy:.1%} of cases ({bits:.3f} bits)"
+    if zero_leak:
+        how = "With no image perturbed" if p == 0 else f"With {p:.1%} of the images perturbed"
+        return f"{how}, {leaves}: the sign tells nothing."
+    best = "perturb every image" if p == 1 else "perturb none"
+    errors = f"men's and women's error add up to {s0:.1%} before and {s1:.1%} after"
+    side = "less" if s0 < 1 else "more"
+    return f"No proportion reaches zero leak, for {errors}, both {side} than 100 %; it is best to {best}, and {leaves}."
