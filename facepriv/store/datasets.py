@@ -1,0 +1,480 @@
+"""Data sets and their images: imported whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.store.engine import Database
+from facepriv.store.models import DatasetRow, ImageRow, ProblemRow, RunImageRow, RunRow
+from facepriv.store.records import Box, DatasetCounts, DatasetRecord, ImageRecord, NewImage
+from facepriv.types import Problem
+
+_BATCH = 200
+"""Rows written, or ids asked for, by one statement."""
+_LONGEST_NAME = 200
+
+
+class ImportSession:
+    """One import under way: rows go to the database in batches but nobody sees them until it is finished.
+
+    Made by `DatasetStore.importing`; used by one thread.
+    """
+
+    def __init__(self, database: Database, dataset_id: int, name: str) -> None:
+        self._database = database
+        self.dataset_id = dataset_id
+        self.name = name
+        self._images: list[NewImage] = []
+        self._problems: list[Problem] = []
+
+    def add(self, image: NewImage) -> None:
+        """Add an image; written with the next batch.
+
+        Raises
+        ------
+        BadInputError
+            If a batch holds a name that the data set already has (code ``duplicate-name``).
+        StoreError
+            If the import was collected as abandoned meanwhile.
+        """
+        self._images.append(image)
+        if len(self._images) >= _BATCH:
+            self.flush()
+
+    def problem(self, problem: Problem) -> None:
+        """Add something that was left out, or a notice; written with the next batch."""
+        self._problems.append(problem)
+        if len(self._problems) >= _BATCH:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what was added so far, in one transaction."""
+        with self._database.writing() as session:
+            self._write(session)
+
+    def _write(self, session: Session) -> None:
+        # The time of the last batch tells a slow import from an abandoned one.
+        touched = session.scalar(
+            update(DatasetRow)
+            .where(DatasetRow.id == self.dataset_id, ~DatasetRow.ready)
+            .values(created_at=datetime.now(UTC))
+            .returning(DatasetRow.id)
+        )
+        if touched is None:
+            raise StoreError(
+                f"The import of {self.name!r} was idle for so long that it was given up and cleared away; "
+                "start it again."
+            )
+        if self._images:
+            self._refuse_duplicates(session)
+            session.execute(insert(ImageRow), [_image_values(self.dataset_id, image) for image in self._images])
+        if self._problems:
+            session.execute(
+                insert(ProblemRow),
+                [
+                    {"dataset_id": self.dataset_id, "name": one.name, "code": one.code, "sentence": one.sentence}
+                    for one in self._problems
+                ],
+            )
+        self._images.clear()
+        self._problems.clear()
+
+    def _refuse_duplicates(self, session: Session) -> None:
+        names = [image.name for image in self._images]
+        seen = set(
+            session.scalars(
+                select(ImageRow.name).where(ImageRow.dataset_id == self.dataset_id, ImageRow.name.in_(names))
+            )
+        )
+        for name in names:
+            if name in seen:
+                raise BadInputError(
+                    f"Every image of a data set needs its own name, but two are called {name!r}; rename one.",
+                    code="duplicate-name",
+                )
+            seen.add(name)
+
+    def _finish(self) -> None:
+        with self._database.writing() as session:
+            self._write(session)  # also makes sure that the rows are still there
+            session.execute(
+                update(DatasetRow)
+                .where(DatasetRow.id == self.dataset_id)
+                .values(ready=True, created_at=datetime.now(UTC), content_sha256=_content(session, self.dataset_id))
+            )
+
+
+class DatasetStore:
+    """Data sets of one database.
+
+    Contract: a data set is listed, found and counted only once its import has finished; an import that was
+    interrupted at any moment, by a kill too, leaves nothing that any method here shows. A finished data set never
+    changes. Records are detached values. Methods that take ``dataset_id`` raise UnknownNameError if there is no such
+    finished data set, and every method raises StoreError if the database cannot be used.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @contextmanager
+    def importing(
+        self,
+        name: str,
+        *,
+        source: str,
+        reader: str,
+        reader_reason: str = "",
+        licence: str = "",
+        notes: str = "",
+    ) -> Iterator[ImportSession]:
+        """Import a data set: visible when the block ends, gone if the block raises.
+
+        Raises
+        ------
+        BadInputError
+            If the name cannot be used (code ``bad-name``) or is taken (``name-taken``), at the start or, when
+            another import of the same name finished first, at the end.
+        """
+        _check_name(name)
+        with self._database.writing() as session:
+            if session.scalar(select(DatasetRow.id).where(DatasetRow.ready, DatasetRow.name == name)) is not None:
+                raise _name_taken(name)
+            row = DatasetRow(
+                name=name,
+                ready=False,
+                created_at=datetime.now(UTC),
+                source=source,
+                reader=reader,
+                reader_reason=reader_reason,
+                licence=licence,
+                notes=notes,
+            )
+            session.add(row)
+            session.flush()
+            importing = ImportSession(self._database, row.id, name)
+        try:
+            yield importing
+            importing.flush()
+            try:
+                importing._finish()
+            except IntegrityError as error:
+                raise _name_taken(name) from error
+        except BaseException:
+            # Where even this fails the rows stay invisible, and `collect_abandoned` takes them later.
+            with suppress(StoreError):
+                self._discard(importing.dataset_id)
+            raise
+
+    def create(
+        self,
+        name: str,
+        images: Iterable[NewImage],
+        problems: Iterable[Problem] = (),
+        *,
+        source: str,
+        reader: str,
+        reader_reason: str = "",
+        licence: str = "",
+        notes: str = "",
+    ) -> DatasetRecord:
+        """Import what is at hand in one go; see `importing`, which this uses, for what is raised."""
+        with self.importing(
+            name, source=source, reader=reader, reader_reason=reader_reason, licence=licence, notes=notes
+        ) as importing:
+            for image in images:
+                importing.add(image)
+            for problem in problems:
+                importing.problem(problem)
+        return self.get(importing.dataset_id)
+
+    def list(self) -> tuple[DatasetRecord, ...]:
+        """Give all data sets by name."""
+        with self._database.reading() as session:
+            rows = session.scalars(select(DatasetRow).where(DatasetRow.ready).order_by(DatasetRow.name))
+            return tuple(map(_dataset_record, rows))
+
+    def get(self, key: int | str) -> DatasetRecord:
+        """Find a data set by id, by name, or by an id written as text.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is none; the text lists those that exist.
+        """
+        with self._database.reading() as session:
+            return _dataset_record(_find(session, key))
+
+    def images(
+        self,
+        dataset_id: int,
+        ids: Iterable[int] | None = None,
+        *,
+        failed: bool | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> tuple[ImageRecord, ...]:
+        """Give images, in the order they were imported or, if ``ids`` are given, in theirs.
+
+        Parameters
+        ----------
+        ids
+            Only these; ``failed``, ``limit`` and ``offset`` then do not apply.
+        failed
+            Only images without (True) or with (False) a usable face.
+        limit, offset
+            A page of the list, cut in SQL.
+
+        Raises
+        ------
+        UnknownNameError
+            If an id is not of this data set.
+        """
+        with self._database.reading() as session:
+            _find(session, dataset_id)
+            if ids is not None:
+                return _images_by_id(session, dataset_id, list(ids))
+            query = select(ImageRow).where(ImageRow.dataset_id == dataset_id)
+            if failed is not None:
+                query = query.where(ImageRow.failure.is_not(None) if failed else ImageRow.failure.is_(None))
+            query = query.order_by(ImageRow.id).limit(limit).offset(offset)
+            return tuple(map(_image_record, session.scalars(query)))
+
+    def problems(self, dataset_id: int, *, limit: int | None = None, offset: int = 0) -> tuple[Problem, ...]:
+        """Give what the import left out and its notices, in the order they came up."""
+        with self._database.reading() as session:
+            _find(session, dataset_id)
+            query = select(ProblemRow).where(ProblemRow.dataset_id == dataset_id).order_by(ProblemRow.id)
+            rows = session.scalars(query.limit(limit).offset(offset))
+            return tuple(Problem(row.name, row.code, row.sentence) for row in rows)
+
+    def counts(self, dataset_id: int) -> DatasetCounts:
+        """Count images, subjects, labels and failures, in SQL."""
+        mine = ImageRow.dataset_id == dataset_id
+        with self._database.reading() as session:
+            _find(session, dataset_id)
+            images, subjects = session.execute(
+                select(func.count(), func.count(ImageRow.subject.distinct())).where(mine)
+            ).one()
+            labels = session.execute(
+                select(ImageRow.label, func.count(), func.count(ImageRow.subject.distinct()))
+                .where(mine)
+                .group_by(ImageRow.label)
+            ).all()
+            failures = session.execute(
+                select(ImageRow.failure, func.count())
+                .where(mine, ImageRow.failure.is_not(None))
+                .group_by(ImageRow.failure)
+                .order_by(ImageRow.failure)
+            )
+            problems = session.execute(
+                select(ProblemRow.code, func.count())
+                .where(ProblemRow.dataset_id == dataset_id)
+                .group_by(ProblemRow.code)
+                .order_by(ProblemRow.code)
+            )
+            return DatasetCounts(
+                images=images,
+                subjects=subjects,
+                labels={label: count for label, count, _ in labels},
+                subject_labels={label: count for label, _, count in labels},
+                failures={str(code): count for code, count in failures},
+                problems={str(code): count for code, count in problems},
+            )
+
+    def delete(self, dataset_id: int, *, cascade: bool = False) -> None:
+        """Remove a data set with its images and problems; artifact files stay until `Store.collect`.
+
+        Parameters
+        ----------
+        cascade
+            Also remove the runs on it, and runs that took candidates from it, with their results.
+
+        Raises
+        ------
+        StoreError
+            If runs use the data set and ``cascade`` is false, or if one of them is being worked on.
+        """
+        now = datetime.now(UTC)
+        with self._database.writing() as session:
+            name = _find(session, dataset_id).name
+            using = _runs_using(dataset_id)
+            runs = list(session.scalars(select(RunRow.id).where(using).order_by(RunRow.id)))
+            if runs and not cascade:
+                raise StoreError(
+                    f"The data set {name!r} is used by {_count(len(runs), 'run')} ({_some(runs)}); "
+                    "delete them first, or delete the data set together with its runs."
+                )
+            busy = list(
+                session.scalars(
+                    select(RunRow.id)
+                    .where(using, RunRow.state == "running", RunRow.lease_until >= now)
+                    .order_by(RunRow.id)
+                )
+            )
+            if busy:
+                raise StoreError(
+                    f"The data set {name!r} cannot be deleted while {_count(len(busy), 'run')} on it "
+                    f"({_some(busy)}) is being worked on; cancel and try again."
+                )
+            session.execute(delete(RunRow).where(using))
+            session.execute(delete(DatasetRow).where(DatasetRow.id == dataset_id))
+
+    def collect_abandoned(self, older_than: timedelta = timedelta(hours=1)) -> int:
+        """Clear away imports that were interrupted; gives how many there were.
+
+        Parameters
+        ----------
+        older_than
+            How long an import must not have written anything to count as interrupted.
+        """
+        limit = datetime.now(UTC) - older_than
+        with self._database.writing() as session:
+            gone = session.scalars(
+                delete(DatasetRow).where(~DatasetRow.ready, DatasetRow.created_at < limit).returning(DatasetRow.id)
+            )
+            return len(gone.all())
+
+    def _discard(self, dataset_id: int) -> None:
+        with self._database.writing() as session:
+            session.execute(delete(DatasetRow).where(DatasetRow.id == dataset_id, ~DatasetRow.ready))
+
+
+def _check_name(name: str) -> None:
+    if not name or name != name.strip() or len(name) > _LONGEST_NAME or not name.isprintable() or name.isdecimal():
+        raise BadInputError(
+            f"A data set's name must have 1 to {_LONGEST_NAME} printable characters, no spaces at its ends and not "
+            f"only digits (those are ids), but {name[:_LONGEST_NAME]!r} was given; choose another name.",
+            code="bad-name",
+        )
+
+
+def _name_taken(name: str) -> BadInputError:
+    return BadInputError(
+        f"There is already a data set called {name!r}; choose another name or delete that one first.",
+        code="name-taken",
+    )
+
+
+def _find(session: Session, key: int | str) -> DatasetRow:
+    query = select(DatasetRow).where(DatasetRow.ready)
+    if isinstance(key, int):
+        row = session.scalar(query.where(DatasetRow.id == key))
+    elif key.isdecimal() and len(key) < 10:
+        row = session.scalar(query.where(DatasetRow.id == int(key)))
+    else:
+        row = session.scalar(query.where(DatasetRow.name == key))
+    if row is None:
+        names = session.scalars(select(DatasetRow.name).where(DatasetRow.ready).order_by(DatasetRow.name)).all()
+        exist = f"there are: {_some(names)}." if names else "there is none yet; import one first."
+        raise UnknownNameError(f"There is no data set {key!r}; {exist}")
+    return row
+
+
+def _images_by_id(session: Session, dataset_id: int, ids: Sequence[int]) -> tuple[ImageRecord, ...]:
+    found: dict[int, ImageRecord] = {}
+    for start in range(0, len(ids), _BATCH):
+        batch = ids[start : start + _BATCH]
+        rows = session.scalars(select(ImageRow).where(ImageRow.dataset_id == dataset_id, ImageRow.id.in_(batch)))
+        found.update((row.id, _image_record(row)) for row in rows)
+    missing = [one for one in ids if one not in found]
+    if missing:
+        raise UnknownNameError(f"The data set {dataset_id} has no image with id {_some(missing)}; ask for its list.")
+    return tuple(found[one] for one in ids)
+
+
+def _runs_using(dataset_id: int) -> ColumnElement[bool]:
+    images = select(ImageRow.id).where(ImageRow.dataset_id == dataset_id)
+    lent = select(RunImageRow.run_id).where(RunImageRow.candidate_image_id.in_(images))
+    return or_(RunRow.dataset_id == dataset_id, RunRow.id.in_(lent))
+
+
+def _content(session: Session, dataset_id: int) -> str:
+    # Sorted by all three, so that neither the order of import nor the files' names matter.
+    rows = session.execute(
+        select(ImageRow.source_sha256, ImageRow.subject, ImageRow.label).where(ImageRow.dataset_id == dataset_id)
+    )
+    lines = sorted(json.dumps([source, subject, label]) for source, subject, label in rows)
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _image_values(dataset_id: int, image: NewImage) -> dict[str, object]:
+    left, top, right, bottom = image.box if image.box is not None else (None, None, None, None)
+    return {
+        "dataset_id": dataset_id,
+        "name": image.name,
+        "subject": image.subject,
+        "label": image.label,
+        "width": image.width,
+        "height": image.height,
+        "source_sha256": image.source_sha256,
+        "artifact_sha256": image.artifact_sha256,
+        "failure": image.failure,
+        "failure_sentence": image.failure_sentence,
+        "box_left": left,
+        "box_top": top,
+        "box_right": right,
+        "box_bottom": bottom,
+        "landmarks": image.landmarks,
+    }
+
+
+def _image_record(row: ImageRow) -> ImageRecord:
+    return ImageRecord(
+        id=row.id,
+        dataset_id=row.dataset_id,
+        name=row.name,
+        subject=row.subject,
+        label=row.label,
+        width=row.width,
+        height=row.height,
+        source_sha256=row.source_sha256,
+        artifact_sha256=row.artifact_sha256,
+        failure=row.failure,
+        failure_sentence=row.failure_sentence,
+        box=box_of(row.box_left, row.box_top, row.box_right, row.box_bottom),
+        landmarks=row.landmarks,
+    )
+
+
+def box_of(left: int | None, top: int | None, right: int | None, bottom: int | None) -> Box | None:
+    """Put a box's four columns together; all or none of them are NULL."""
+    if left is None or top is None or right is None or bottom is None:
+        return None
+    return left, top, right, bottom
+
+
+def _dataset_record(row: DatasetRow) -> DatasetRecord:
+    assert row.content_sha256 is not None  # set in the statement that makes a data set ready
+    return DatasetRecord(
+        id=row.id,
+        name=row.name,
+        created_at=row.created_at,
+        source=row.source,
+        reader=row.reader,
+        reader_reason=row.reader_reason,
+        licence=row.licence,
+        content_sha256=row.content_sha256,
+        notes=row.notes,
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _some(values: Sequence[object], most: int = 20) -> str:
+    shown = ", ".join(str(value) for value in itertools.islice(values, most))
+    return shown if len(values) <= most else f"{shown} and {len(values) - most} more"

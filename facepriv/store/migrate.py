@@ -1,0 +1,120 @@
+"""Bring a database to the revision that this version of facepriv needs, and refuse what it cannot read.
+
+A new, empty database is set up when it is first opened. Any other revision than ours is refused with one sentence:
+an older one names the command that upgrades it, because data should not change without the owner's word.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Literal
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, inspect
+
+from facepriv import resources
+from facepriv.errors import StoreError
+from facepriv.store.engine import Database
+
+UPGRADE_COMMAND = "facepriv db upgrade"
+
+Condition = Literal["empty", "current", "older", "newer", "foreign"]
+
+# Alembic keeps the environment of a running migration in module globals.
+_one_at_a_time = threading.Lock()
+
+
+def prepare(url: str) -> None:
+    """Set up the database if it is empty, then `check` it; safe when several processes do so at once."""
+    if _look(url)[0] == "empty":
+        upgrade(url)
+    check(url)
+
+
+def upgrade(url: str) -> None:
+    """Apply every missing migration in one transaction: all or nothing, and one process at a time.
+
+    Raises
+    ------
+    StoreError
+        If the database is newer than this facepriv or is not one of facepriv's.
+    """
+    database = Database(url, foreign_keys=False)
+    try:
+        with _one_at_a_time, database.migrating() as connection:
+            condition, revision = _condition(connection)
+            if condition in ("newer", "foreign"):
+                raise StoreError(_refusal(condition, database.where, revision))
+            config = _config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+    finally:
+        database.close()
+
+
+def check(url: str) -> None:
+    """Make sure that the database has the revision this facepriv needs.
+
+    Raises
+    ------
+    StoreError
+        If it is empty, older, newer, or holds something else; the text says what to do.
+    """
+    condition, revision = _look(url)
+    if condition != "current":
+        raise StoreError(_refusal(condition, Database(url).where, revision))
+
+
+def head() -> str:
+    """Give the revision this facepriv needs."""
+    revision = ScriptDirectory.from_config(_config()).get_current_head()
+    assert revision is not None
+    return revision
+
+
+def _config() -> Config:
+    folder = resources.root() / "db"
+    config = Config(str(folder / "alembic.ini"))
+    config.set_main_option("script_location", _escaped(folder))
+    return config
+
+
+def _escaped(folder: Path) -> str:
+    return str(folder).replace("%", "%%")
+
+
+def _look(url: str) -> tuple[Condition, str]:
+    database = Database(url)
+    try:
+        with database.reading() as session:
+            return _condition(session.connection())
+    finally:
+        database.close()
+
+
+def _condition(connection: Connection) -> tuple[Condition, str]:
+    revisions = MigrationContext.configure(connection).get_current_heads()
+    if not revisions:
+        tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
+        return ("foreign" if tables else "empty"), ""
+    scripts = ScriptDirectory.from_config(_config())
+    if revisions == (scripts.get_current_head(),):
+        return "current", revisions[0]
+    known = {script.revision for script in scripts.walk_revisions()}
+    return ("older" if known.issuperset(revisions) else "newer"), ", ".join(revisions)
+
+
+def _refusal(condition: Condition, where: str, revision: str) -> str:
+    if condition == "newer":
+        return (
+            f"The database {where} has revision {revision}, which this facepriv (revision {head()}) does not know; "
+            "install the facepriv that wrote it, or a newer one."
+        )
+    if condition == "foreign":
+        return f"The database {where} holds tables that are not facepriv's; choose another database or FACEPRIV_HOME."
+    has = f"has revision {revision}" if revision else "is empty"
+    return f"The database {where} {has}, but this facepriv needs revision {head()}; run: {UPGRADE_COMMAND}"

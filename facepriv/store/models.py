@@ -1,0 +1,288 @@
+"""Tables of the database, as typed SQLAlchemy models; nothing outside ``facepriv.store`` sees a row of them.
+
+Images and arrays above some kilobytes are files in the artifact folder; rows hold their SHA-256.
+Every change here needs a migration in ``db/versions``; a test compares the two.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment in UTC: takes aware datetimes only and gives aware ones back, also where the database drops the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert to UTC; a naive datetime raises, because its zone would be a guess."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"A datetime with a time zone was expected, but {value.isoformat()} has none.")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give an aware datetime in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class PackedArray(TypeDecorator[NDArray[Any]]):
+    """A small numpy array as little-endian bytes in rows of ``columns`` numbers; ``columns=0`` is one dimension.
+
+    What comes back is read-only, so a record made of it cannot be changed by accident.
+    """
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def __init__(self, dtype: str, columns: int = 0) -> None:
+        super().__init__()
+        self.dtype = dtype
+        self.columns = columns
+
+    def process_bind_param(self, value: NDArray[Any] | None, dialect: Dialect) -> bytes | None:
+        """Pack the numbers in C order."""
+        return None if value is None else np.ascontiguousarray(value, dtype=self.dtype).tobytes()
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> NDArray[Any] | None:
+        """Unpack to the machine's own byte order."""
+        if value is None:
+            return None
+        array = np.frombuffer(value, dtype=self.dtype)
+        array = array.astype(array.dtype.newbyteorder("="), copy=False)
+        if self.columns:
+            array = array.reshape(-1, self.columns)
+        array.flags.writeable = False
+        return array
+
+
+class Base(DeclarativeBase):
+    """Root of the models; every constraint gets a name, so that later migrations can speak of it."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+# Ids are never given twice (AUTOINCREMENT), so "run 7" in an access log or an old export cannot come to mean another.
+_NEVER_REUSED = {"sqlite_autoincrement": True}
+_SHA256 = String(64)
+
+
+def _box_check(prefix: str) -> str:
+    sides = [f"{prefix}{side}" for side in ("left", "top", "right", "bottom")]
+    return " AND ".join(f"({sides[0]} IS NULL) = ({side} IS NULL)" for side in sides[1:])
+
+
+class DatasetRow(Base):
+    """A data set. Rows with ``ready`` false belong to an import that has not finished and are shown to nobody."""
+
+    __tablename__ = "datasets"
+    __table_args__ = (
+        # Two imports may be under way with one name; the first to finish gets it.
+        Index(
+            "uq_datasets_name_ready", "name", unique=True, sqlite_where=text("ready"), postgresql_where=text("ready")
+        ),
+        _NEVER_REUSED,
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    ready: Mapped[bool] = mapped_column(Boolean)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    source: Mapped[str] = mapped_column(Text)
+    reader: Mapped[str] = mapped_column(Text)
+    reader_reason: Mapped[str] = mapped_column(Text)
+    licence: Mapped[str] = mapped_column(Text)
+    content_sha256: Mapped[str | None] = mapped_column(_SHA256)
+    notes: Mapped[str] = mapped_column(Text)
+
+
+class ImageRow(Base):
+    """One image of a data set, with the face found in it or the reason why none was."""
+
+    __tablename__ = "images"
+    __table_args__ = (
+        UniqueConstraint("dataset_id", "name"),
+        Index(None, "dataset_id", "failure"),
+        Index(None, "artifact_sha256"),
+        CheckConstraint("label IN (-1, 1)", name="label"),
+        CheckConstraint("width > 0 AND height > 0", name="size"),
+        CheckConstraint(_box_check("box_"), name="box"),
+        CheckConstraint("(failure IS NULL) = (failure_sentence IS NULL)", name="failure"),
+        _NEVER_REUSED,
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    label: Mapped[int | None] = mapped_column(SmallInteger)
+    width: Mapped[int] = mapped_column(Integer)
+    height: Mapped[int] = mapped_column(Integer)
+    source_sha256: Mapped[str] = mapped_column(_SHA256)
+    artifact_sha256: Mapped[str | None] = mapped_column(_SHA256)
+    failure: Mapped[str | None] = mapped_column(Text)
+    failure_sentence: Mapped[str | None] = mapped_column(Text)
+    box_left: Mapped[int | None] = mapped_column(Integer)
+    box_top: Mapped[int | None] = mapped_column(Integer)
+    box_right: Mapped[int | None] = mapped_column(Integer)
+    box_bottom: Mapped[int | None] = mapped_column(Integer)
+    landmarks: Mapped[NDArray[np.float32] | None] = mapped_column(PackedArray("<f4", columns=2))
+
+
+class ProblemRow(Base):
+    """A file or row that an import left out, or a notice about one."""
+
+    __tablename__ = "problems"
+    __table_args__ = (Index(None, "dataset_id", "code"), _NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    name: Mapped[str] = mapped_column(Text)
+    code: Mapped[str] = mapped_column(Text)
+    sentence: Mapped[str] = mapped_column(Text)
+
+
+class RunRow(Base):
+    """A run: an immutable spec, a state, and once complete a result.
+
+    ``method``, ``guide`` and ``images`` repeat the spec, so that lists need not parse it. The data set is held by
+    RESTRICT: results never vanish as a side effect of tidying up data.
+    """
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index(None, "state", "id"),
+        Index(None, "dataset_id"),
+        CheckConstraint("state IN ('waiting', 'running', 'complete', 'failed', 'cancelled')", name="state"),
+        CheckConstraint("(state = 'complete') = (result IS NOT NULL)", name="result"),
+        CheckConstraint("state <> 'running' OR (owner IS NOT NULL AND lease_until IS NOT NULL)", name="lease"),
+        _NEVER_REUSED,
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"))
+    state: Mapped[str] = mapped_column(String(16))
+    spec: Mapped[str] = mapped_column(Text)
+    method: Mapped[str] = mapped_column(Text)
+    guide: Mapped[str] = mapped_column(Text)
+    images: Mapped[int] = mapped_column(Integer)
+    result: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    owner: Mapped[str | None] = mapped_column(Text)
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(Integer)
+    cancel_requested: Mapped[bool] = mapped_column(Boolean)
+    stage: Mapped[str] = mapped_column(Text)
+    done: Mapped[int] = mapped_column(Integer)
+    total: Mapped[int] = mapped_column(Integer)
+    error: Mapped[str | None] = mapped_column(Text)
+
+
+class RunImageRow(Base):
+    """What became of one image in one run; written once, when it is done or has failed."""
+
+    __tablename__ = "run_images"
+    __table_args__ = (
+        UniqueConstraint("run_id", "position"),
+        Index(None, "image_id"),
+        Index(None, "candidate_image_id"),
+        Index(None, "artifact_sha256"),
+        CheckConstraint("failure_stage IN ('acquire-before', 'perturb', 'acquire-after')", name="failure_stage"),
+        CheckConstraint(
+            "(failure IS NULL) = (failure_sentence IS NULL) AND (failure IS NULL) = (failure_stage IS NULL)",
+            name="failure",
+        ),
+        CheckConstraint(_box_check("after_"), name="after_box"),
+    )
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="RESTRICT"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer)
+    candidate_image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id", ondelete="RESTRICT"))
+    artifact_sha256: Mapped[str | None] = mapped_column(_SHA256)
+    updates: Mapped[int | None] = mapped_column(Integer)
+    evaluations: Mapped[int | None] = mapped_column(Integer)
+    stop: Mapped[str | None] = mapped_column(Text)
+    success: Mapped[bool | None] = mapped_column(Boolean)
+    file_score: Mapped[float | None] = mapped_column(Double)
+    anchors: Mapped[list[int]] = mapped_column(JSON)
+    trajectory: Mapped[NDArray[np.float64] | None] = mapped_column(PackedArray("<f8"))
+    psnr_db: Mapped[float | None] = mapped_column(Double)
+    ssim: Mapped[float | None] = mapped_column(Double)
+    seconds: Mapped[float | None] = mapped_column(Double)
+    failure: Mapped[str | None] = mapped_column(Text)
+    failure_stage: Mapped[str | None] = mapped_column(String(16))
+    failure_sentence: Mapped[str | None] = mapped_column(Text)
+    after_left: Mapped[int | None] = mapped_column(Integer)
+    after_top: Mapped[int | None] = mapped_column(Integer)
+    after_right: Mapped[int | None] = mapped_column(Integer)
+    after_bottom: Mapped[int | None] = mapped_column(Integer)
+    after_landmarks: Mapped[NDArray[np.float32] | None] = mapped_column(PackedArray("<f4", columns=2))
+
+
+class GenderScoreRow(Base):
+    """Log-odds of one classifier for one image before or after; NULL is a failure to acquire."""
+
+    __tablename__ = "gender_scores"
+    __table_args__ = (
+        Index(None, "image_id"),
+        CheckConstraint("phase IN ('before', 'after')", name="phase"),
+    )
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="RESTRICT"), primary_key=True)
+    classifier: Mapped[str] = mapped_column(Text, primary_key=True)
+    phase: Mapped[str] = mapped_column(String(8), primary_key=True)
+    score: Mapped[float | None] = mapped_column(Double)
+
+
+class AccessRow(Base):
+    """One line of the access log; lines are added and never changed."""
+
+    __tablename__ = "access_log"
+    __table_args__ = (Index(None, "at"), Index(None, "actor"), _NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(Text)
+    subject: Mapped[str] = mapped_column(Text)
+    detail: Mapped[str] = mapped_column(Text)

@@ -1,0 +1,245 @@
+"""What the stores take and give: frozen values, detached from the database. No row object leaves the package."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.errors import BadInputError
+from facepriv.results import DatasetRef, Phase, RunResult, RunSpec
+from facepriv.types import FEMALE, MALE
+
+Box = tuple[int, int, int, int]
+"""left, top, right, bottom in pixels; right and bottom are exclusive."""
+
+RunState = Literal["waiting", "running", "complete", "failed", "cancelled"]
+RUN_STATES: tuple[RunState, ...] = ("waiting", "running", "complete", "failed", "cancelled")
+
+FailureStage = Literal["acquire-before", "perturb", "acquire-after"]
+
+
+def _check_landmarks(landmarks: NDArray[Any] | None) -> None:
+    if landmarks is not None and (landmarks.ndim != 2 or landmarks.shape[1] != 2):
+        raise BadInputError(f"Landmarks must be an array (k, 2) of x and y, but its shape is {landmarks.shape}.")
+
+
+def _finite(value: float | None) -> float | None:
+    # Databases differ in how they keep NaN (SQLite turns it into NULL), so "no score" is None everywhere.
+    return None if value is None or math.isnan(value) else float(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetRecord:
+    """A finished data set."""
+
+    id: int
+    name: str
+    created_at: datetime
+    """When its import was finished, UTC."""
+    source: str
+    """Where it came from, in words for the user."""
+    reader: str
+    """Name of the convention its files were read by."""
+    reader_reason: str
+    """Why that reader was chosen."""
+    licence: str
+    content_sha256: str
+    """Hash of the images' hashes, subjects and labels; independent of their order and names."""
+    notes: str
+
+    @property
+    def ref(self) -> DatasetRef:
+        """The data set as a run's spec names it."""
+        return DatasetRef(id=self.id, name=self.name, content_sha256=self.content_sha256)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCounts:
+    """How many of what a data set holds."""
+
+    images: int
+    subjects: int
+    labels: dict[int | None, int]
+    """Images by label: +1 male, -1 female, None unlabelled; a label without images is left out."""
+    subject_labels: dict[int | None, int]
+    """Subjects by label, counted alike; one whose images disagree counts under each of its labels."""
+    failures: dict[str, int]
+    """Images without a usable face, by code."""
+    problems: dict[str, int]
+    """Files and rows left out, and notices, by code."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NewImage:
+    """An image on its way into a data set.
+
+    Raises
+    ------
+    BadInputError
+        If the label, the size or the landmarks' shape is none, or a failure lacks its sentence.
+    """
+
+    name: str
+    """Path inside the source; unique in the data set."""
+    subject: str
+    label: int | None
+    """+1 male, -1 female, None where the data set says nothing."""
+    width: int
+    height: int
+    source_sha256: str
+    """Hash of the bytes as they came."""
+    artifact_sha256: str | None = None
+    """Hash of the lossless PNG in the artifact folder."""
+    failure: str | None = None
+    """Why no face can be used, in kebab-case, e.g. ``no-face``, ``several-faces``."""
+    failure_sentence: str | None = None
+    box: Box | None = None
+    landmarks: NDArray[np.float32] | None = None
+    """``(k, 2)`` x, y in pixels."""
+
+    def __post_init__(self) -> None:
+        _check_landmarks(self.landmarks)
+        if self.label not in (None, MALE, FEMALE):
+            raise BadInputError(f"The label of image {self.name!r} must be +1, -1 or None, but it is {self.label!r}.")
+        if self.width < 1 or self.height < 1:
+            raise BadInputError(f"Image {self.name!r} must have pixels, but its size is {self.width} x {self.height}.")
+        if (self.failure is None) != (self.failure_sentence is None):
+            raise BadInputError(f"The failure of image {self.name!r} needs both a code and a sentence.")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageRecord(NewImage):
+    """An image of a data set."""
+
+    id: int
+    dataset_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """A run without its spec and result: all that a list of runs needs."""
+
+    id: int
+    dataset_id: int
+    dataset_name: str
+    state: RunState
+    method: str
+    guide: str
+    images: int
+    """Images asked for."""
+    created_at: datetime
+    started_at: datetime | None
+    """When a worker first took it up."""
+    finished_at: datetime | None
+    """When it became complete, failed or cancelled."""
+    owner: str | None
+    """Worker that has it, or had it last."""
+    lease_until: datetime | None
+    """Until when the worker is believed to be alive without another heartbeat."""
+    attempts: int
+    """How often a worker took it up."""
+    cancel_requested: bool
+    stage: str
+    """What the worker is at."""
+    done: int
+    total: int
+    error: str | None
+    """Why it failed, in one sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord(RunSummary):
+    """A run with its spec and, once complete, its result."""
+
+    spec: RunSpec
+    result: RunResult | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenderScore:
+    """One classifier's log-odds for one image of a run, in nats, male positive; NaN becomes None.
+
+    ``before`` is the original image, ``after`` the stored perturbed file with the face found anew.
+    """
+
+    image_id: int
+    classifier: str
+    phase: Phase
+    score: float | None
+    """None = failure to acquire."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "score", _finite(self.score))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunImage:
+    """What became of one image of a run; a failed one has a row too, so that none is dropped.
+
+    NaN in a score or measure becomes None.
+
+    Raises
+    ------
+    BadInputError
+        If the landmarks are not ``(k, 2)`` or a failure lacks its stage or sentence.
+    """
+
+    image_id: int
+    position: int
+    """Its place in the spec's ``image_ids``."""
+    candidate_image_id: int | None = None
+    artifact_sha256: str | None = None
+    """The perturbed image as stored: what an attacker gets."""
+    updates: int | None = None
+    evaluations: int | None = None
+    stop: str | None = None
+    success: bool | None = None
+    file_score: float | None = None
+    """Guide's log-odds of the stored file with the face found anew; None if no face was found there."""
+    anchors: tuple[int, ...] = ()
+    trajectory: NDArray[np.float64] | None = None
+    """``(updates + 1,)`` guide log-odds after every update."""
+    psnr_db: float | None = None
+    """Inside the face box; infinite if nothing was changed."""
+    ssim: float | None = None
+    seconds: float | None = None
+    failure: str | None = None
+    failure_stage: FailureStage | None = None
+    failure_sentence: str | None = None
+    after_box: Box | None = None
+    after_landmarks: NDArray[np.float32] | None = None
+    """``(k, 2)`` x, y in pixels, found anew in the stored file."""
+
+    def __post_init__(self) -> None:
+        _check_landmarks(self.after_landmarks)
+        if len({part is None for part in (self.failure, self.failure_stage, self.failure_sentence)}) == 2:
+            raise BadInputError(f"The failure of image {self.image_id} needs a code, a stage and a sentence.")
+        for name in ("file_score", "psnr_db", "ssim", "seconds"):
+            object.__setattr__(self, name, _finite(getattr(self, name)))
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class RunImageRecord(RunImage):
+    """A run's image as stored."""
+
+    run_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccessRecord:
+    """One line of the access log."""
+
+    id: int
+    at: datetime
+    actor: str
+    """Who: a login name, or ``cli``."""
+    action: str
+    """What, in kebab-case, e.g. ``dataset-deleted``."""
+    subject: str
+    """To what, by kind and id, e.g. ``run 7``; never a person's name."""
+    detail: str

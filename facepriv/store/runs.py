@@ -1,0 +1,582 @@
+"""Runs: a queue that worker processes claim from, and what they found, image by image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session, aliased
+
+from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.results import RunResult, RunSpec
+from facepriv.store.datasets import box_of
+from facepriv.store.engine import Database
+from facepriv.store.models import DatasetRow, GenderScoreRow, ImageRow, RunImageRow, RunRow, UtcDateTime
+from facepriv.store.records import (
+    RUN_STATES,
+    GenderScore,
+    RunImage,
+    RunImageRecord,
+    RunRecord,
+    RunState,
+    RunSummary,
+)
+
+LEASE_SECONDS = 60.0
+"""How long a worker is believed to be alive without a heartbeat; far above any difference between two clocks."""
+MAX_ATTEMPTS = 3
+"""How often a run may be taken up; a run that takes its worker down each time must not do so for ever."""
+
+
+class LeaseLostError(StoreError):
+    """The run is no longer this worker's: stop and write nothing more."""
+
+
+class RunStore:
+    """Runs of one database.
+
+    Contract. A run is ``waiting`` until a worker claims it, ``running`` while that worker holds its lease, and ends
+    as ``complete``, ``failed`` or ``cancelled``; an ended run never changes again. At most one worker holds a run:
+    claiming is one statement, and every method that takes ``owner`` does nothing but raise LeaseLostError unless the
+    run is running and owned by that owner. A lease that ran out is renewed by the owner's next heartbeat unless
+    another worker has claimed the run before. What `save_image` has written is kept over any kill, so the next
+    worker goes on with the rest. The spec never changes. Records are detached values. Methods that take ``run_id``
+    only raise UnknownNameError if there is no such run; every method raises StoreError if the database cannot be used.
+
+    ``owner`` must be unique for each start of a worker process, for instance host, process id and a random part.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    # Creating and looking
+
+    def create(self, spec: RunSpec) -> int:
+        """Put a run into the queue and give its id.
+
+        Raises
+        ------
+        UnknownNameError
+            If the data set or one of its images does not exist.
+        BadInputError
+            If the spec has no image, names one twice, or means other content than the data set has.
+        """
+        if not spec.image_ids:
+            raise BadInputError("A run needs at least one image, but its spec has none; choose some.")
+        if len(set(spec.image_ids)) != len(spec.image_ids):
+            raise BadInputError("A run takes each image once, but its spec names one several times; remove the others.")
+        with self._database.writing() as session:
+            self._check_dataset(session, spec)
+            row = RunRow(
+                dataset_id=spec.dataset.id,
+                state="waiting",
+                spec=spec.model_dump_json(by_alias=True),
+                method=spec.method,
+                guide=spec.guide.name,
+                images=len(spec.image_ids),
+                created_at=datetime.now(UTC),
+                attempts=0,
+                cancel_requested=False,
+                stage="",
+                done=0,
+                total=len(spec.image_ids),
+            )
+            session.add(row)
+            session.flush()
+            return row.id
+
+    @staticmethod
+    def _check_dataset(session: Session, spec: RunSpec) -> None:
+        dataset = session.scalar(select(DatasetRow).where(DatasetRow.id == spec.dataset.id, DatasetRow.ready))
+        if dataset is None:
+            raise UnknownNameError(f"There is no data set with id {spec.dataset.id}; import it first.")
+        if dataset.content_sha256 != spec.dataset.content_sha256:
+            raise BadInputError(
+                f"The data set {spec.dataset.id} has other content than the run's spec was made for; "
+                "make the spec from the data set as it is."
+            )
+        known = set(session.scalars(select(ImageRow.id).where(ImageRow.dataset_id == dataset.id)))
+        unknown = [one for one in spec.image_ids if one not in known]
+        if unknown:
+            raise UnknownNameError(
+                f"The data set {spec.dataset.name!r} has no image with id {unknown[0]}"
+                + (f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else "")
+                + "; ask for its list."
+            )
+
+    def list(
+        self,
+        *,
+        dataset_id: int | None = None,
+        states: Iterable[RunState] = (),
+        method: str | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> tuple[RunSummary, ...]:
+        """Give runs without specs and results, newest first, a page at a time.
+
+        Parameters
+        ----------
+        dataset_id, states, method
+            Only runs on that data set, in one of those states (none given: any), with that method.
+        """
+        query = (
+            select(*_SUMMARY)
+            .join(DatasetRow, DatasetRow.id == RunRow.dataset_id)
+            .where(*_conditions(dataset_id, states, method))
+            .order_by(RunRow.id.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        with self._database.reading() as session:
+            return tuple(RunSummary(**_summary(row)) for row in session.execute(query))
+
+    def count(
+        self, *, dataset_id: int | None = None, states: Iterable[RunState] = (), method: str | None = None
+    ) -> int:
+        """Count the runs that `list` would give without a limit."""
+        query = select(func.count(RunRow.id)).where(*_conditions(dataset_id, states, method))
+        with self._database.reading() as session:
+            return session.execute(query).scalar_one()
+
+    def get(self, run_id: int) -> RunRecord:
+        """Give a run with its spec and, if complete, its result."""
+        with self._database.reading() as session:
+            return _get(session, run_id)
+
+    def images_done(self, run_id: int) -> frozenset[int]:
+        """Give the ids of the images that need not be done again, failed ones included."""
+        with self._database.reading() as session:
+            _require(session, run_id)
+            return frozenset(session.scalars(select(RunImageRow.image_id).where(RunImageRow.run_id == run_id)))
+
+    def run_images(self, run_id: int, *, limit: int | None = None, offset: int = 0) -> tuple[RunImageRecord, ...]:
+        """Give the images done so far, in the order of the spec."""
+        query = select(RunImageRow).where(RunImageRow.run_id == run_id).order_by(RunImageRow.position)
+        with self._database.reading() as session:
+            _require(session, run_id)
+            return tuple(map(_run_image_record, session.scalars(query.limit(limit).offset(offset))))
+
+    def run_image(self, run_id: int, image_id: int) -> RunImageRecord:
+        """Give one image of a run; raises UnknownNameError if it is not done or not of the run."""
+        with self._database.reading() as session:
+            _require(session, run_id)
+            row = session.get(RunImageRow, (run_id, image_id))
+            if row is None:
+                raise UnknownNameError(f"Run {run_id} has no finished image with id {image_id}; ask for its list.")
+            return _run_image_record(row)
+
+    def gender_scores(self, run_id: int) -> tuple[GenderScore, ...]:
+        """Give all scores by image, classifier and phase."""
+        row = GenderScoreRow
+        query = select(row.image_id, row.classifier, row.phase, row.score).where(row.run_id == run_id)
+        with self._database.reading() as session:
+            _require(session, run_id)
+            rows = session.execute(query.order_by(row.image_id, row.classifier, row.phase))
+            return tuple(
+                GenderScore(image_id=image_id, classifier=classifier, phase=phase, score=score)  # type: ignore[arg-type]
+                for image_id, classifier, phase, score in rows
+            )
+
+    # The queue
+
+    def claim(self, owner: str, lease_seconds: float = LEASE_SECONDS) -> RunRecord | None:
+        """Take up the oldest run that waits, or whose worker's lease ran out; None if there is none.
+
+        Runs whose workers were lost `MAX_ATTEMPTS` times are failed on the way, and lost ones that were to be
+        cancelled are cancelled.
+        """
+        now = datetime.now(UTC)
+        with self._database.reading() as session:  # an idle worker polls without taking the writers' lock
+            if session.scalar(select(RunRow.id).where(_claimable(RunRow, now)).limit(1)) is None:
+                return None
+        oldest = aliased(RunRow)
+        # SKIP LOCKED lets PostgreSQL's workers pass each other; SQLite has one writer at a time and leaves it out.
+        chosen = select(oldest.id).where(_claimable(oldest, now)).order_by(oldest.id).limit(1)
+        claim = (
+            update(RunRow)
+            .where(RunRow.id == chosen.with_for_update(skip_locked=True).scalar_subquery())
+            .values(
+                state="running",
+                owner=owner,
+                lease_until=now + timedelta(seconds=lease_seconds),
+                attempts=RunRow.attempts + 1,
+                started_at=func.coalesce(RunRow.started_at, literal(now, UtcDateTime())),
+            )
+            .returning(RunRow.id)
+            .execution_options(synchronize_session=False)
+        )
+        with self._database.writing() as session:
+            _end_lost(session, now)
+            run_id = session.scalar(claim)
+            return None if run_id is None else _get(session, run_id)
+
+    def expire(self) -> int:
+        """Fail or cancel the runs that were lost for good, as `claim` does; gives how many.
+
+        For pages, which else would show such a run as running while no worker asks for work.
+        """
+        with self._database.writing() as session:
+            return _end_lost(session, datetime.now(UTC))
+
+    def heartbeat(
+        self, run_id: int, owner: str, stage: str, done: int, total: int, lease_seconds: float = LEASE_SECONDS
+    ) -> bool:
+        """Renew the lease, note the progress, and give whether the user asked to cancel.
+
+        Raises
+        ------
+        LeaseLostError
+            If the run is not this owner's any more.
+        """
+        lease = datetime.now(UTC) + timedelta(seconds=lease_seconds)
+        with self._database.writing() as session:
+            return self._set(session, run_id, owner, lease_until=lease, stage=stage, done=done, total=total)
+
+    def save_image(self, run_id: int, owner: str, image: RunImage, scores: Iterable[GenderScore] = ()) -> None:
+        """Keep one image's outcome and scores in one short transaction; its artifact must have been put before.
+
+        Raises
+        ------
+        LeaseLostError
+            If the run is not this owner's any more; nothing is written.
+        StoreError
+            If the image is done already, or it or its position is not of the run's spec's data set.
+        """
+        scores = tuple(scores)
+        if any(score.image_id != image.image_id for score in scores):
+            raise StoreError(f"The scores saved with image {image.image_id} must all be of that image.")
+        try:
+            with self._database.writing() as session:
+                _hold(session, run_id, owner)
+                session.execute(insert(RunImageRow).values(run_id=run_id, **_run_image_values(image)))
+                _put_scores(session, run_id, scores)
+        except IntegrityError as error:
+            raise StoreError(
+                f"Image {image.image_id} of run {run_id} cannot be saved: it or its position {image.position} is "
+                "there already, or an image it names does not exist."
+            ) from error
+
+    def save_scores(self, run_id: int, owner: str, scores: Iterable[GenderScore]) -> None:
+        """Keep scores apart from their images' outcomes, for instance all of phase ``before``.
+
+        Scores of the same image, classifier and phase are replaced, so a stage cut short can simply be done again.
+
+        Raises
+        ------
+        LeaseLostError
+            If the run is not this owner's any more; nothing is written.
+        StoreError
+            If an image does not exist.
+        """
+        scores = tuple(scores)
+        try:
+            with self._database.writing() as session:
+                _hold(session, run_id, owner)
+                _put_scores(session, run_id, scores)
+        except IntegrityError as error:
+            raise StoreError(
+                f"The scores of run {run_id} cannot be saved: one names an image that does not exist."
+            ) from error
+
+    def finish(self, run_id: int, owner: str, result: RunResult) -> None:
+        """Make the run complete with its result; a cancel that came too late is ignored.
+
+        Raises
+        ------
+        LeaseLostError
+            If the run is not this owner's any more.
+        StoreError
+            If images of the spec were not saved: failed ones need a row as well, so that none is dropped.
+        """
+        with self._database.writing() as session:
+            images, _ = _hold(session, run_id, owner)
+            saved = session.scalar(select(func.count()).select_from(RunImageRow).where(RunImageRow.run_id == run_id))
+            if saved != images:
+                raise StoreError(
+                    f"Run {run_id} cannot be complete with {saved} of its {images} images saved; "
+                    "save every one, with its failure if it failed."
+                )
+            text = result.model_dump_json(by_alias=True)
+            self._end(session, run_id, owner, "complete", result=text, done=RunRow.total)
+
+    def fail(self, run_id: int, owner: str, error: str) -> None:
+        """End the run with the reason why it failed, one sentence for the user; raises LeaseLostError."""
+        with self._database.writing() as session:
+            self._end(session, run_id, owner, "failed", error=error)
+
+    def mark_cancelled(self, run_id: int, owner: str) -> None:
+        """End the run after `heartbeat` told of the user's wish; raises LeaseLostError."""
+        with self._database.writing() as session:
+            self._end(session, run_id, owner, "cancelled")
+
+    def release(self, run_id: int, owner: str) -> None:
+        """Give a run back unfinished, for a worker told to stop; it does not count as an attempt.
+
+        If the user asked to cancel, the run is cancelled instead. Raises LeaseLostError.
+        """
+        with self._database.writing() as session:
+            _, cancel_requested = _hold(session, run_id, owner)
+            if cancel_requested:
+                self._end(session, run_id, owner, "cancelled")
+            else:
+                attempts = RunRow.attempts - 1
+                self._set(session, run_id, owner, state="waiting", owner=None, lease_until=None, attempts=attempts)
+
+    def cancel(self, run_id: int) -> RunState:
+        """Ask to cancel and give the state the run then has.
+
+        A waiting run, or one whose worker was lost, is cancelled at once; a running one is told at its next
+        heartbeat; one that has ended stays as it is.
+        """
+        now = datetime.now(UTC)
+        idle = or_(RunRow.state == "waiting", RunRow.lease_until < now)
+        with self._database.writing() as session:
+            session.execute(
+                update(RunRow)
+                .where(RunRow.id == run_id, RunRow.state.in_(("waiting", "running")))
+                .values(
+                    cancel_requested=True,
+                    state=case((idle, "cancelled"), else_=RunRow.state),
+                    finished_at=case((idle, literal(now, UtcDateTime())), else_=RunRow.finished_at),
+                    lease_until=case((idle, None), else_=RunRow.lease_until),
+                )
+                .execution_options(synchronize_session=False)
+            )
+            return _require(session, run_id)
+
+    def delete(self, run_id: int) -> None:
+        """Remove a run with its images and scores; artifact files stay until `Store.collect`.
+
+        Raises
+        ------
+        StoreError
+            If a worker is at it.
+        """
+        gone = (
+            delete(RunRow)
+            .where(RunRow.id == run_id, or_(RunRow.state != "running", RunRow.lease_until < datetime.now(UTC)))
+            .returning(RunRow.id)
+        )
+        with self._database.writing() as session:
+            _require(session, run_id)
+            if session.scalar(gone) is None:
+                raise StoreError(f"Run {run_id} is being worked on; cancel it and delete it once it has stopped.")
+
+    def _end(self, session: Session, run_id: int, owner: str, state: RunState, **values: object) -> None:
+        self._set(session, run_id, owner, state=state, finished_at=datetime.now(UTC), lease_until=None, **values)
+
+    @staticmethod
+    def _set(session: Session, run_id: int, holder: str, /, **values: object) -> bool:
+        cancel_requested = session.scalar(
+            update(RunRow)
+            .where(RunRow.id == run_id, RunRow.owner == holder, RunRow.state == "running")
+            .values(**values)
+            .returning(RunRow.cancel_requested)
+            .execution_options(synchronize_session=False)
+        )
+        if cancel_requested is None:
+            raise _lease_lost(run_id)
+        return cancel_requested
+
+
+def _claimable(row: Any, now: datetime) -> ColumnElement[bool]:
+    return or_(row.state == "waiting", and_(row.state == "running", row.lease_until < now))
+
+
+def _end_lost(session: Session, now: datetime) -> int:
+    lost = and_(RunRow.state == "running", RunRow.lease_until < now)
+    error = (
+        f"The worker was lost {MAX_ATTEMPTS} times without a word; "
+        "look at the machine's memory and disk, then start the run again."
+    )
+    ended = session.scalars(
+        update(RunRow)
+        .where(lost, or_(RunRow.cancel_requested, RunRow.attempts >= MAX_ATTEMPTS))
+        .values(
+            state=case((RunRow.cancel_requested, "cancelled"), else_="failed"),
+            error=case((RunRow.cancel_requested, None), else_=error),
+            finished_at=now,
+            lease_until=None,
+        )
+        .returning(RunRow.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(ended.all())
+
+
+def _hold(session: Session, run_id: int, owner: str) -> tuple[int, bool]:
+    """Lock the run's row until the end of the transaction, so that nobody can claim it in between.
+
+    Gives the number of images the spec asks for, and whether the user asked to cancel.
+    """
+    row = session.execute(
+        select(RunRow.images, RunRow.cancel_requested)
+        .where(RunRow.id == run_id, RunRow.owner == owner, RunRow.state == "running")
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise _lease_lost(run_id)
+    return row.images, row.cancel_requested
+
+
+def _lease_lost(run_id: int) -> LeaseLostError:
+    return LeaseLostError(
+        f"Run {run_id} is no longer this worker's: another took it over, or it ended or was deleted; "
+        "stop working on it."
+    )
+
+
+def _put_scores(session: Session, run_id: int, scores: Sequence[GenderScore]) -> None:
+    if not scores:
+        return
+    table = GenderScoreRow
+    session.connection().execute(
+        delete(table).where(
+            table.run_id == bindparam("run"),
+            table.image_id == bindparam("image"),
+            table.classifier == bindparam("by"),
+            table.phase == bindparam("when"),
+        ),
+        [{"run": run_id, "image": one.image_id, "by": one.classifier, "when": one.phase} for one in scores],
+    )
+    session.execute(
+        insert(table),
+        [
+            {
+                "run_id": run_id,
+                "image_id": one.image_id,
+                "classifier": one.classifier,
+                "phase": one.phase,
+                "score": one.score,
+            }
+            for one in scores
+        ],
+    )
+
+
+def _require(session: Session, run_id: int) -> RunState:
+    state = session.scalar(select(RunRow.state).where(RunRow.id == run_id))
+    if state is None:
+        raise _unknown(session, run_id)
+    return state  # type: ignore[return-value]
+
+
+def _unknown(session: Session, run_id: int) -> UnknownNameError:
+    ids = session.scalars(select(RunRow.id).order_by(RunRow.id.desc()).limit(10)).all()
+    exist = f"the latest are: {', '.join(map(str, ids))}." if ids else "there is none yet; start one first."
+    return UnknownNameError(f"There is no run {run_id}; {exist}")
+
+
+_SUMMARY = (
+    RunRow.id,
+    RunRow.dataset_id,
+    DatasetRow.name.label("dataset_name"),
+    RunRow.state,
+    RunRow.method,
+    RunRow.guide,
+    RunRow.images,
+    RunRow.created_at,
+    RunRow.started_at,
+    RunRow.finished_at,
+    RunRow.owner,
+    RunRow.lease_until,
+    RunRow.attempts,
+    RunRow.cancel_requested,
+    RunRow.stage,
+    RunRow.done,
+    RunRow.total,
+    RunRow.error,
+)
+
+
+def _summary(row: Any) -> dict[str, Any]:
+    return {column.key: row._mapping[column.key] for column in _SUMMARY}
+
+
+def _get(session: Session, run_id: int) -> RunRecord:
+    row = session.execute(
+        select(*_SUMMARY, RunRow.spec, RunRow.result)
+        .join(DatasetRow, DatasetRow.id == RunRow.dataset_id)
+        .where(RunRow.id == run_id)
+    ).one_or_none()
+    if row is None:
+        raise _unknown(session, run_id)
+    return RunRecord(
+        **_summary(row),
+        spec=RunSpec.model_validate_json(row.spec),
+        result=None if row.result is None else RunResult.model_validate_json(row.result),
+    )
+
+
+def _conditions(
+    dataset_id: int | None, states: Iterable[RunState], method: str | None
+) -> Sequence[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    wanted = tuple(states)
+    for state in wanted:
+        if state not in RUN_STATES:
+            raise UnknownNameError(f"There is no run state {state!r}; choose among: {', '.join(RUN_STATES)}.")
+    if dataset_id is not None:
+        conditions.append(RunRow.dataset_id == dataset_id)
+    if wanted:
+        conditions.append(RunRow.state.in_(wanted))
+    if method is not None:
+        conditions.append(RunRow.method == method)
+    return conditions
+
+
+def _run_image_values(image: RunImage) -> dict[str, object]:
+    left, top, right, bottom = image.after_box if image.after_box is not None else (None, None, None, None)
+    return {
+        "image_id": image.image_id,
+        "position": image.position,
+        "candidate_image_id": image.candidate_image_id,
+        "artifact_sha256": image.artifact_sha256,
+        "updates": image.updates,
+        "evaluations": image.evaluations,
+        "stop": image.stop,
+        "success": image.success,
+        "file_score": image.file_score,
+        "anchors": list(image.anchors),
+        "trajectory": image.trajectory,
+        "psnr_db": image.psnr_db,
+        "ssim": image.ssim,
+        "seconds": image.seconds,
+        "failure": image.failure,
+        "failure_stage": image.failure_stage,
+        "failure_sentence": image.failure_sentence,
+        "after_left": left,
+        "after_top": top,
+        "after_right": right,
+        "after_bottom": bottom,
+        "after_landmarks": image.after_landmarks,
+    }
+
+
+def _run_image_record(row: RunImageRow) -> RunImageRecord:
+    return RunImageRecord(
+        run_id=row.run_id,
+        image_id=row.image_id,
+        position=row.position,
+        candidate_image_id=row.candidate_image_id,
+        artifact_sha256=row.artifact_sha256,
+        updates=row.updates,
+        evaluations=row.evaluations,
+        stop=row.stop,
+        success=row.success,
+        file_score=row.file_score,
+        anchors=tuple(row.anchors),
+        trajectory=row.trajectory,
+        psnr_db=row.psnr_db,
+        ssim=row.ssim,
+        seconds=row.seconds,
+        failure=row.failure,
+        failure_stage=row.failure_stage,  # type: ignore[arg-type]
+        failure_sentence=row.failure_sentence,
+        after_box=box_of(row.after_left, row.after_top, row.after_right, row.after_bottom),
+        after_landmarks=row.after_landmarks,
+    )
