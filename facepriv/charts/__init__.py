@@ -1,0 +1,1 @@
+"""Plotly figures from plain results; they compute nothing but where to draw."""

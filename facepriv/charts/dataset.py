@@ -1,0 +1,44 @@
+"""Figure of a data set: how many images of which label."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import plotly.graph_objects as go
+
+from facepriv.charts import style
+
+
+def class_balance(counts: Mapping[str, int]) -> go.Figure:
+    """Draw how many images each class has, one bar a class in the order given.
+
+    Parameters
+    ----------
+    counts : images by class, e.g. ``male``, ``female``, ``unlabelled``, ``failed``; those names have their own colour
+        and hatch, any other is grey.
+    """
+    looks = {
+        "male": style.MALE_LOOK,
+        "female": style.FEMALE_LOOK,
+        "unlabelled": style.Look(style.PURPLE, hatch="."),
+        "failed": style.Look(style.NEUTRAL, hatch="x"),
+    }
+    total = sum(counts.values())
+    figure = go.Figure()
+    for name, count in counts.items():
+        share = f" ({count / total:.1%})" if total else ""
+        figure.add_bar(
+            x=[count],
+            y=[name],
+            orientation="h",
+            name=name,
+            marker=style.bars(looks.get(name, style.Look(style.NEUTRAL))),
+            text=[f"{count}{share}"],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate=f"{name}: {count} images{share}<extra></extra>",
+        )
+    figure.update_xaxes(title_text="images", rangemode="tozero", range=[0, max([*counts.values(), 1]) * 1.2])
+    figure.update_yaxes(autorange="reversed", type="category")
+    figure = style.finish(figure, height=110 + 36 * max(len(counts), 1))
+    return figure.update_layout(showlegend=False, margin={"t": 10})

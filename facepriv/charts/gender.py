@@ -1,0 +1,120 @@
+"""Figures of gender prediction: error rates, confusion matrices, score histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from facepriv.charts import style
+from facepriv.results import GROUPS, PHASES, Confusion, Confusions, GenderError, GenderHistograms
+
+SCORE_AXIS = "gender score, log-odds in nats (male positive)"
+
+
+def gender_error_bars(gender_error: Mapping[str, GenderError]) -> go.Figure:
+    """Draw the gender error of each classifier before and after, overall and by label (Table 3).
+
+    Parameters
+    ----------
+    gender_error : error rates by classifier, as in ``RunResult.gender_error``; a rate that is None has no bar.
+    """
+    figure = go.Figure()
+    classifiers = [name for name in gender_error for _ in GROUPS]
+    groups = [style.GROUP_NAMES[group] for _ in gender_error for group in GROUPS]
+    for phase in PHASES:
+        rates = [getattr(getattr(error, phase), group) for error in gender_error.values() for group in GROUPS]
+        figure.add_bar(
+            x=[classifiers, groups],
+            y=rates,
+            name=style.PHASE_NAMES[phase],
+            marker=style.bars(style.PHASE_LOOKS[phase]),
+            text=["" if rate is None else f"{rate:.1%}" for rate in rates],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate=f"%{{x}}, {phase}: %{{y:.2%}} wrong<extra></extra>",
+        )
+    figure.update_layout(barmode="group")
+    figure.update_yaxes(title_text="gender error (share of images)", tickformat=".0%", range=[0, 1.05], dtick=0.25)
+    figure.update_xaxes(dividercolor=style.NEUTRAL)
+    return style.finish(figure, height=380)
+
+
+def confusion_tables(confusions: Confusions, classifier: str) -> go.Figure:
+    """Draw the confusion matrices before and after side by side, shaded by share of the row (Table 4).
+
+    The column of failures to acquire appears only if there are any.
+    """
+    figure = make_subplots(
+        rows=1,
+        cols=2,
+        shared_yaxes=True,
+        horizontal_spacing=0.06,
+        subplot_titles=[f"{classifier}, {p}" for p in PHASES],
+    )
+    both = (confusions.before, confusions.after)
+    failed = any(row["failed"] for matrix in both for row in (matrix.male, matrix.female))
+    for column, matrix in enumerate(both, start=1):
+        heat = _heat(matrix, with_failed=failed)
+        figure.add_trace(heat, row=1, col=column)
+        # Notes rather than the trace's own text, whose colour is reckoned for a white page.
+        for label, counts, shares in zip(heat.y, heat.customdata, heat.z, strict=True):
+            for guess, count, share in zip(heat.x, counts, shares, strict=True):
+                text = f"{count}<br>{share:.1%}"
+                figure.add_annotation(x=guess, y=label, text=text, showarrow=False, row=1, col=column)
+    figure.update_xaxes(title_text="predicted", side="bottom", type="category")
+    figure.update_yaxes(title_text="labelled", col=1)
+    # As in the paper, men first from the top.
+    figure.update_yaxes(autorange="reversed", type="category")
+    figure = style.finish(figure, height=300)
+    figure.update_xaxes(showgrid=False)
+    return figure.update_yaxes(showgrid=False)
+
+
+def _heat(matrix: Confusion, *, with_failed: bool) -> go.Heatmap:
+    counts = [
+        [row["male"], row["female"]] + ([row["failed"]] if with_failed else []) for row in (matrix.male, matrix.female)
+    ]
+    totals = [sum(row.values()) for row in (matrix.male, matrix.female)]
+    shares = [[c / total if total else 0.0 for c in row] for row, total in zip(counts, totals, strict=True)]
+    return go.Heatmap(
+        x=["male", "female"] + (["no face found"] if with_failed else []),
+        y=["male", "female"],
+        z=shares,
+        customdata=counts,
+        zmin=0,
+        zmax=1,
+        # See-through, so that text in the page's own colour stays readable on it.
+        colorscale=[[0, "rgba(86, 180, 233, 0.05)"], [1, "rgba(86, 180, 233, 0.6)"]],
+        showscale=False,
+        xgap=2,
+        ygap=2,
+        hovertemplate="labelled %{y}, predicted %{x}: %{customdata} images (%{z:.1%} of the label)<extra></extra>",
+    )
+
+
+def gender_score_histograms(histograms: GenderHistograms, classifier: str) -> go.Figure:
+    """Draw the gender scores by label, before above after on one axis, the threshold 0 marked (Figure 5)."""
+    figure = make_subplots(
+        rows=2,
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.1,
+        subplot_titles=[f"{classifier}, {phase}" for phase in PHASES],
+    )
+    for row, phase in enumerate(PHASES, start=1):
+        for key, look in (("male", style.MALE_LOOK), ("female", style.FEMALE_LOOK)):
+            name = f"labelled {key}"
+            trace = style.histogram_bars(
+                getattr(histograms, phase), key, name, look, shares=False, unit=" nats", legend=row == 1
+            )
+            figure.add_trace(trace, row=row, col=1)
+        figure.add_vline(x=0, line={"color": style.NEUTRAL, "dash": "dot", "width": 2}, row=row, col=1)
+    figure.add_annotation(
+        x=0, y=1, yref="y domain", text="threshold 0", showarrow=False, xanchor="left", yanchor="top", xshift=4
+    )
+    figure.update_layout(barmode="overlay", bargap=0)
+    figure.update_xaxes(title_text=SCORE_AXIS, row=2, col=1)
+    figure.update_yaxes(title_text="images")
+    return style.finish(figure, height=480)

@@ -1,0 +1,164 @@
+"""Figures of face matching: score histograms, ROC and DET of the three phases.
+
+In words for readers of the paper, mated comparisons are called genuine and non-mated ones impostor.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+
+from facepriv.charts import style
+from facepriv.results import MATCH_PHASES, Matching, MatchingPhases, MatchPhase
+
+FMR_AXIS = "FMR: impostors accepted"
+FNMR_AXIS = "FNMR: genuine rejected"
+TMR_AXIS = "TMR: genuine accepted (1 - FNMR)"
+
+
+def match_score_histograms(phases: MatchingPhases, matcher: str) -> go.Figure:
+    """Draw genuine and impostor scores as shares, one row for each of before, after and across (Figure 6)."""
+    figure = make_subplots(
+        rows=3,
+        cols=1,
+        shared_xaxes=True,
+        vertical_spacing=0.08,
+        subplot_titles=[f"{matcher}, {style.PHASE_NAMES[phase]}" for phase in MATCH_PHASES],
+    )
+    for row, phase in enumerate(MATCH_PHASES, start=1):
+        histogram = _of(phases, phase).histogram
+        for key, name, look in (
+            ("non_mated", "impostor", style.IMPOSTOR_LOOK),
+            ("mated", "genuine", style.GENUINE_LOOK),
+        ):
+            trace = style.histogram_bars(histogram, key, name, look, shares=True, unit="", legend=row == 1)
+            figure.add_trace(trace, row=row, col=1)
+    figure.update_layout(barmode="overlay", bargap=0)
+    figure.update_xaxes(title_text="similarity score (higher = more similar)", row=3, col=1)
+    figure.update_yaxes(title_text="share of comparisons", row=2, col=1)
+    figure.update_yaxes(tickformat=".0%", rangemode="tozero")
+    return style.finish(figure, height=600)
+
+
+def roc(phases: MatchingPhases, matcher: str) -> go.Figure:
+    """Draw the ROC curves of the three phases over a logarithmic FMR axis (Figure 7).
+
+    A FMR of 0 has no place on such an axis and stands at its left end, half a comparison wide; the hover text has the
+    true value.
+    """
+    figure = _curves(phases, _tmr, "TMR %{customdata[2]:.2%}", notes="bottom")
+    figure.update_yaxes(title_text=f"{TMR_AXIS}, {matcher}", tickformat=".0%", range=[-0.02, 1.02])
+    return style.finish(figure, height=460)
+
+
+def det(phases: MatchingPhases, matcher: str) -> go.Figure:
+    """Draw the DET curves of the three phases over logarithmic axes (ISO/IEC 19795-1).
+
+    A rate of 0 stands at the low end of its axis, as in `roc`.
+    """
+    figure = _curves(
+        phases, lambda m, fnmr: [max(y, _floor(m.mated)) for y in fnmr], "FNMR %{customdata[1]:.3%}", notes="top"
+    )
+    least = min((_floor(_of(phases, phase).mated) for phase in MATCH_PHASES), default=0.001)
+    figure.update_yaxes(title_text=f"{FNMR_AXIS}, {matcher}", range=_log_range(least), **_LOG)
+    return style.finish(figure, height=460)
+
+
+_LOG = {"type": "log", "dtick": 1, "tickformat": ".5~%"}
+
+
+def _of(phases: MatchingPhases, phase: MatchPhase) -> Matching:
+    found: Matching = getattr(phases, phase)
+    return found
+
+
+def _floor(comparisons: int) -> float:
+    """Rate that stands for 0 on a logarithmic axis: half of one comparison."""
+    return 0.5 / max(comparisons, 1)
+
+
+def _log_range(least: float) -> list[float]:
+    return [math.log10(least) - 0.1, 0.05]
+
+
+def _percent(rate: float | None) -> str:
+    return "n/a" if rate is None else f"{rate:.2%}"
+
+
+def _tmr(_: Matching, fnmr: list[float]) -> list[float]:
+    return [1 - y for y in fnmr]
+
+
+def _lifted_fnmr(found: Matching, fnmr: list[float]) -> list[float]:
+    return [max(y, _floor(found.mated)) for y in fnmr]
+
+
+def _curves(
+    phases: MatchingPhases,
+    height: Callable[[Matching, list[float]], list[float]],
+    hover: str,
+    *,
+    notes: Literal["bottom", "top"],
+) -> go.Figure:
+    figure = go.Figure()
+    for phase in MATCH_PHASES:
+        found, look, name = _of(phases, phase), style.PHASE_LOOKS[phase], style.PHASE_NAMES[phase]
+        floor = _floor(found.non_mated)
+        area = "n/a" if found.auc is None else f"{found.auc:.4f}"
+        figure.add_scatter(
+            x=[max(x, floor) for x in found.curve.fmr],
+            y=height(found, found.curve.fnmr),
+            customdata=[
+                [x, y, 1 - y, t]
+                for x, y, t in zip(found.curve.fmr, found.curve.fnmr, found.curve.threshold, strict=True)
+            ],
+            mode="lines",
+            line={"color": look.colour, "dash": look.dash, "width": 2.5},
+            name=f"{name} (AUC {area}, EER {_percent(found.eer)})",
+            legendgroup=phase,
+            hovertemplate=f"{name}<br>FMR %{{customdata[0]:.4%}}, {hover}"
+            "<br>threshold %{customdata[3]:.4f}<extra></extra>",
+        )
+        points = [p for p in found.operating_points if p.supported and p.fmr is not None and p.fnmr is not None]
+        figure.add_scatter(
+            x=[max(p.fmr or 0.0, floor) for p in points],
+            y=height(found, [p.fnmr or 0.0 for p in points]),
+            customdata=[[p.fmr, p.fnmr, 1 - (p.fnmr or 0.0), p.threshold, _title(p.target_fmr)] for p in points],
+            mode="markers",
+            marker={
+                "color": look.colour,
+                "symbol": look.symbol,
+                "size": 11,
+                "line": {"color": style.NEUTRAL, "width": 1.5},
+            },
+            name=f"{name}, operating points",
+            legendgroup=phase,
+            showlegend=False,
+            hovertemplate=f"{name}, %{{customdata[4]}}<br>FMR %{{customdata[0]:.4%}}, {hover}"
+            "<br>threshold %{customdata[3]:.4f}<extra></extra>",
+        )
+    targets = sorted({p.target_fmr for phase in MATCH_PHASES for p in _of(phases, phase).operating_points})
+    for target in targets:
+        figure.add_vline(x=target, line={"color": style.NEUTRAL, "dash": "dot", "width": 1})
+        figure.add_annotation(
+            x=math.log10(target),  # notes on a logarithmic axis are placed by exponent, lines by value
+            y={"bottom": 0.02, "top": 0.98}[notes],
+            yref="paper",
+            text=_title(target),
+            textangle=-90,
+            showarrow=False,
+            xanchor="right",
+            yanchor=notes,
+            font={"size": 11},
+        )
+    least = min(_floor(_of(phases, phase).non_mated) for phase in MATCH_PHASES)
+    figure.update_xaxes(title_text=FMR_AXIS, range=_log_range(least), **_LOG)
+    return figure
+
+
+def _title(target: float) -> str:
+    return f"FMR{round(1 / target)}"

@@ -1,0 +1,94 @@
+"""One look for all figures: colours that colour-blind readers tell apart, and no background of their own.
+
+Colours are those of Okabe and Ito (Color Universal Design, 2008). Black and yellow are left out, since one of them
+vanishes on a dark page and the other on a light one. Colour never carries a meaning alone: a dash, a hatch or a
+marker symbol goes with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import plotly.graph_objects as go
+
+from facepriv.results import Group, Histogram, MatchPhase
+
+ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
+BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"
+NEUTRAL = "#808080"
+"""Grey that stands out from white and from near-black alike."""
+GRID = "rgba(128, 128, 128, 0.25)"
+HATCH = "rgba(255, 255, 255, 0.8)"
+CLEAR = "rgba(0, 0, 0, 0)"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How one series is told from the others."""
+
+    colour: str
+    dash: str = "solid"
+    symbol: str = "circle"
+    hatch: str = ""
+
+
+PHASE_LOOKS: dict[MatchPhase, Look] = {
+    "before": Look(SKY, "solid", "circle", ""),
+    "after": Look(VERMILLION, "dash", "square", "/"),
+    "cross": Look(GREEN, "dot", "diamond", "x"),
+}
+PHASE_NAMES: dict[MatchPhase, str] = {"before": "before", "after": "after", "cross": "before vs after"}
+GROUP_NAMES: dict[Group, str] = {"all": "all", "male": "men", "female": "women"}
+MALE_LOOK, FEMALE_LOOK = Look(BLUE), Look(ORANGE, hatch="/")
+GENUINE_LOOK, IMPOSTOR_LOOK = Look(GREEN), Look(PURPLE, hatch="/")
+
+
+def finish(figure: go.Figure, *, height: int) -> go.Figure:
+    """Give a figure the common look: clear backgrounds, faint grid, legend above the plot."""
+    figure.update_layout(
+        height=height,
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
+        margin={"l": 70, "r": 20, "t": 60, "b": 60},
+        legend={"orientation": "h", "x": 0, "xanchor": "left", "y": 1, "yref": "container", "yanchor": "top"},
+        hoverlabel={"namelength": -1},
+    )
+    axis = {"gridcolor": GRID, "zeroline": False, "linecolor": NEUTRAL, "automargin": True}
+    figure.update_xaxes(**axis)
+    figure.update_yaxes(**axis)
+    return figure
+
+
+def bars(look: Look) -> dict[str, Any]:
+    """Give the marker of bars in this look."""
+    return {
+        "color": look.colour,
+        "line": {"width": 0},
+        "pattern": {"shape": look.hatch, "fillmode": "overlay", "fgcolor": HATCH, "size": 8, "solidity": 0.2},
+    }
+
+
+def histogram_bars(
+    histogram: Histogram, key: str, name: str, look: Look, *, shares: bool, unit: str, legend: bool
+) -> go.Bar:
+    """Draw one series of a histogram, as counts or as shares of the series, see-through so that two may overlap."""
+    counts = histogram.counts[key]
+    total = sum(counts)
+    edges = histogram.edges
+    left, right = edges[:-1], edges[1:]
+    heights = [c / total if total else 0.0 for c in counts] if shares else counts
+    figures = "%{customdata[2]:d}" + (" (%{y:.2%})" if shares else "")
+    return go.Bar(
+        x=[(a + b) / 2 for a, b in zip(left, right, strict=True)],
+        y=heights,
+        width=[b - a for a, b in zip(left, right, strict=True)],
+        customdata=list(zip(left, right, counts, strict=True)),
+        name=name,
+        legendgroup=name,
+        showlegend=legend,
+        opacity=0.75,
+        marker=bars(look),
+        hovertemplate=f"{name}: {figures}<br>score %{{customdata[0]:.3f}} to %{{customdata[1]:.3f}}{unit}"
+        "<extra></extra>",
+    )
