@@ -113,4 +113,4 @@ def _sentence(p: float, accuracy: float, bits: float, zero_leak: bool, s0: float
     best = "perturb every image" if p == 1 else "perturb none"
     errors = f"men's and women's error add up to {s0:.1%} before and {s1:.1%} after"
     side = "less" if s0 < 1 else "more"
-    return f"No proportion reaches zero leak, for {errors}, both {side} than 100 %; it is best to {best}, and {leaves}."
+    return f"No proportion reaches zero leak, for {errors}, both {side} than 100%; it is best to {best}, and {leaves}."
