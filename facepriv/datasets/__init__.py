@@ -1,0 +1,1 @@
+"""Data sets: readers of their conventions, label tables, safe unpacking, the demo set."""

@@ -1,0 +1,62 @@
+"""Folders that name the subject or the gender: ``anna/1.jpg``, ``female/anna/1.jpg``, ``male/001_03.jpg``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facepriv.datasets.files import Files
+from facepriv.datasets.labelling import read_by_subject
+from facepriv.datasets.labels import peek, read_labels
+from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.datasets.subjects import gender_of_path, subjects_of_paths
+from facepriv.types import LabelledImage
+
+
+class FoldersReader:
+    """Folders say who is on the images, and folders called male or female of which gender they are.
+
+    A table with columns for subject and gender may give the genders instead.
+    """
+
+    name = "folders"
+    rank = 30
+
+    def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
+        """Look for subject folders or gender folders."""
+        if not files.images or not _usable(labels, options):
+            return None
+        gendered = sum(gender_of_path(name) is not None for name in files.images)
+        if gendered:
+            return f"{gendered} of {len(files.images)} images lie in folders called male or female"
+        subjects = subjects_of_paths(files.images)
+        return subjects.rule if subjects.by_folder else None
+
+    def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
+        """Read subjects from the paths, and genders from the table or the paths."""
+        return read_paths(self.name, folder, files, labels, options)
+
+
+def read_paths(reader: str, folder: Path, files: Files, labels: Path | None, options: ReadOptions) -> ReadResult:
+    """Read a data set whose paths say who is on the images; a table about subjects may add their genders."""
+    subjects = subjects_of_paths(files.images)
+    if labels is not None:
+        table = read_labels(
+            labels,
+            name=labels.name,
+            required=("subject", "gender"),
+            mapping=options.mapping,
+            columns=options.columns,
+        )
+        images, problems = read_by_subject(folder, subjects.of, table)
+        why = f"Subjects: {subjects.rule}; genders are from {labels.name}."
+        return finish(images, [*table.problems, *problems], reader=reader, why=why, table=labels.name)
+    images = [LabelledImage(n, subjects.of[n], gender_of_path(n), folder / n) for n in files.images]
+    return finish(images, [], reader=reader, why=f"Subjects: {subjects.rule}.")
+
+
+def _usable(labels: Path | None, options: ReadOptions) -> bool:
+    """Say whether a table given by the user is about subjects; no table is fine."""
+    if labels is None:
+        return True
+    header = peek(labels, options.columns)
+    return header is not None and {"subject", "gender"} <= set(header.columns) and "file" not in header.columns

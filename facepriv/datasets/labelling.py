@@ -1,0 +1,234 @@
+"""Join a label table with the images that lie in the folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from facepriv.datasets.files import Finder
+from facepriv.datasets.labels import LabelTable, Row
+from facepriv.datasets.problems import tell
+from facepriv.datasets.subjects import gender_of_path, subjects_of_paths
+from facepriv.types import LabelledImage, Problem
+
+
+@dataclass(frozen=True)
+class _Merged:
+    """What all rows about one image, or one subject, say together."""
+
+    subject: str
+    label: int | None
+    attributes: Mapping[str, str]
+    contradiction: str = ""
+    """``gender``, ``subject`` or empty."""
+    repeated: bool = False
+
+
+def read_by_file(
+    folder: Path, names: Sequence[str], table: LabelTable, base: str
+) -> tuple[list[LabelledImage], list[Problem], str]:
+    """Label images by the rows that name them.
+
+    Rows that contradict each other about the gender leave their image unlabelled; about the subject, they leave it
+    out, since a wrong identity would spoil every comparison. An image without a row, or with an empty subject, gets
+    its subject from its path only where paths and the table agree on who is who, and is left out otherwise.
+
+    Parameters
+    ----------
+    base
+        Folder of the table inside the data set, from which its paths may start.
+
+    Returns
+    -------
+    images, problems, rule
+        ``rule`` is the clause that tells where the subjects come from.
+    """
+    finder = Finder(names, base)
+    found: dict[str, list[Row]] = {}
+    unknown: list[str] = []
+    ambiguous: list[str] = []
+    nameless: list[str] = []
+    for row in table.rows:
+        hits = finder.find(row.file) if row.file else []
+        if len(hits) == 1:
+            found.setdefault(hits[0], []).append(row)
+        elif not row.file:
+            nameless.append(f"line {row.line}")
+        else:
+            (ambiguous if hits else unknown).append(row.file)
+    merged = {name: _merge(rows) for name, rows in found.items()}
+    of, rule = _subjects(names, merged, "subject" in table.columns)
+
+    images: list[LabelledImage] = []
+    lost: list[str] = []
+    for name in names:
+        row_of = merged.get(name)
+        if row_of is not None and row_of.contradiction == "subject":
+            continue
+        if not of[name]:
+            lost.append(name)
+            continue
+        label, attributes = (row_of.label, dict(row_of.attributes)) if row_of else (None, {})
+        images.append(LabelledImage(name, of[name], label, folder / name, attributes))
+    kept = {image.name for image in images}
+    problems = [
+        *_about_rows(table.name, unknown, ambiguous, nameless),
+        *_about_merging(table.name, merged, "image"),
+        *tell(
+            "no-row",
+            [name for name in names if name not in merged and name in kept],
+            one=f"The image {{name}} has no row in {table.name} and was taken without a gender label; add a row.",
+            many=f"{{n}} images ({{first}}) have no row in {table.name} and were taken without a gender label; "
+            "add rows.",
+        ),
+        *tell(
+            "no-subject",
+            lost,
+            one=f"The subject of the image {{name}} is not in {table.name}, so it was left out; add it there.",
+            many=f"The subjects of {{n}} images ({{first}}) are not in {table.name}, so these were left out; "
+            "add them there.",
+        ),
+    ]
+    return images, problems, rule
+
+
+def read_by_subject(
+    folder: Path,
+    subjects: Mapping[str, str],
+    table: LabelTable,
+    fold: Callable[[str], str] = str.casefold,
+) -> tuple[list[LabelledImage], list[Problem]]:
+    """Label images by the rows about their subjects.
+
+    Parameters
+    ----------
+    subjects
+        Subject by file name.
+    fold
+        Brings the spellings of a subject in the table and in the file names to one.
+    """
+    known = {fold(subject) for subject in subjects.values()}
+    found: dict[str, list[Row]] = {}
+    unknown: list[str] = []
+    for row in table.rows:
+        if fold(row.subject) in known:
+            found.setdefault(fold(row.subject), []).append(row)
+        else:
+            unknown.append(row.subject or f"line {row.line}")
+    # The subject is the key here: its spellings are no contradiction.
+    merged = {subject: _merge(rows, subjects_matter=False) for subject, rows in found.items()}
+    images: list[LabelledImage] = []
+    without: dict[str, None] = {}
+    for name, subject in subjects.items():
+        said = merged.get(fold(subject))
+        if said is None:
+            without[subject] = None
+        label, attributes = (said.label, dict(said.attributes)) if said else (gender_of_path(name), {})
+        images.append(LabelledImage(name, subject, label, folder / name, attributes))
+    problems = [
+        *tell(
+            "unknown-subject",
+            unknown,
+            one=f"The row of {table.name} about the subject {{name}} fits no image and was not used.",
+            many=f"{{n}} rows of {table.name} about subjects ({{first}}) fit no image and were not used.",
+        ),
+        *_about_merging(table.name, merged, "subject"),
+        *tell(
+            "no-row",
+            list(without),
+            one=f"The subject {{name}} has no row in {table.name}, which gives its images no gender label; add a row.",
+            many=f"{{n}} subjects ({{first}}) have no row in {table.name}, which gives their images no gender label; "
+            "add rows.",
+        ),
+    ]
+    return images, problems
+
+
+def _merge(rows: Sequence[Row], *, subjects_matter: bool = True) -> _Merged:
+    subjects = {row.subject for row in rows if row.subject}
+    labels = {row.label for row in rows}
+    contradiction = ""
+    if subjects_matter and len(subjects) > 1:
+        contradiction = "subject"
+    elif len(labels) > 1:
+        contradiction = "gender"
+    return _Merged(
+        subject=min(subjects, default=""),
+        label=None if contradiction else rows[0].label,
+        attributes=rows[0].attributes,
+        contradiction=contradiction,
+        repeated=len(rows) > 1,
+    )
+
+
+def _subjects(names: Sequence[str], merged: Mapping[str, _Merged], column: bool) -> tuple[dict[str, str], str]:
+    """Give every image its subject, empty where it cannot be known, and the rule in words."""
+    paths = subjects_of_paths(names)
+    said = {name: rows.subject for name, rows in merged.items() if rows.subject and rows.contradiction != "subject"}
+    if not column or not said:
+        return paths.of, paths.rule
+    # Paths may fill gaps only if they tell the same people apart as the table does.
+    pairs = {(paths.of[name], subject) for name, subject in said.items()}
+    agree = len(pairs) == len({path for path, _ in pairs}) == len({subject for _, subject in pairs})
+    known = dict(pairs) if agree else {}
+    taken = set(known.values())
+    of: dict[str, str] = {}
+    for name in names:
+        path = paths.of[name]
+        if name in said:
+            of[name] = said[name]
+        elif agree and (path in known or path not in taken):
+            of[name] = known.get(path, path)
+        else:
+            of[name] = ""
+    return of, "a column of the table names them"
+
+
+def _about_rows(
+    table: str, unknown: Sequence[str], ambiguous: Sequence[str], nameless: Sequence[str]
+) -> Iterable[Problem]:
+    yield from tell(
+        "unknown-file",
+        unknown,
+        one=f"The row of {table} about {{name}} fits no image here and was not used; check the name or add the file.",
+        many=f"{{n}} rows of {table} ({{first}}) fit no image here and were not used; check the names or add the "
+        "files.",
+    )
+    yield from tell(
+        "ambiguous-file",
+        ambiguous,
+        one=f"The row of {table} about {{name}} fits several images and was not used; write its folder too.",
+        many=f"{{n}} rows of {table} ({{first}}) fit several images each and were not used; write their folders too.",
+    )
+    yield from tell(
+        "no-file-name",
+        nameless,
+        one=f"The row at {{name}} of {table} names no file and was not used; fill it in or remove it.",
+        many=f"{{n}} rows of {table} ({{first}}) name no file and were not used; fill them in or remove them.",
+    )
+
+
+def _about_merging(table: str, merged: Mapping[str, _Merged], what: str) -> Iterable[Problem]:
+    yield from tell(
+        "duplicate-row",
+        [name for name, rows in merged.items() if rows.repeated and not rows.contradiction],
+        one=f"The {what} {{name}} has several rows in {table} that say the same; one would do.",
+        many=f"{{n}} {what}s ({{first}}) have several rows in {table} that say the same; one each would do.",
+    )
+    yield from tell(
+        "contradicting-genders",
+        [name for name, rows in merged.items() if rows.contradiction == "gender"],
+        one=f"The rows of {table} about the {what} {{name}} contradict each other about its gender, so it has no "
+        "label; keep the right one.",
+        many=f"The rows of {table} about {{n}} {what}s ({{first}}) contradict each other about their genders, so they "
+        "have no label; keep the right ones.",
+    )
+    yield from tell(
+        "contradicting-subjects",
+        [name for name, rows in merged.items() if rows.contradiction == "subject"],
+        one=f"The rows of {table} about the {what} {{name}} name different subjects, so it was left out; "
+        "keep the right one.",
+        many=f"The rows of {table} about {{n}} {what}s ({{first}}) name different subjects, so they were left out; "
+        "keep the right ones.",
+    )

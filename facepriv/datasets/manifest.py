@@ -1,0 +1,67 @@
+"""Images listed in a table: ``file`` and ``gender``, perhaps ``subject``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from facepriv.datasets.files import Files
+from facepriv.datasets.labelling import read_by_file
+from facepriv.datasets.labels import peek, read_labels
+from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.errors import BadInputError
+
+
+class ManifestReader:
+    """A CSV or TSV with a row for each image; the subject comes from its column, else from the path."""
+
+    name = "manifest"
+    rank = 40
+
+    def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
+        """Look for a table with columns for file and gender; one given by the user counts without a gender too."""
+        if labels is not None:
+            header = peek(labels, options.columns)
+            return f"{labels.name} lists files" if header is not None and "file" in header.columns else None
+        tables = _tables(folder, files, options)
+        return f"{tables[0]} has columns for file and gender" if tables else None
+
+    def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
+        """Read the table that was given, or the only one there is."""
+        if labels is None:
+            tables = _tables(folder, files, options)
+            if len(tables) > 1:
+                raise BadInputError(
+                    f"There are {len(tables)} label tables ({', '.join(tables[:3])}); say which one to use.",
+                    code="several-label-tables",
+                )
+            if not tables:
+                raise BadInputError(
+                    "There is no table with columns for file and gender, which this format needs; give one, "
+                    "or choose another format.",
+                    code="no-label-table",
+                )
+            labels = folder / tables[0]
+        table = read_labels(labels, name=labels.name, mapping=options.mapping, columns=options.columns)
+        base = ""
+        if labels.is_relative_to(folder):
+            base = labels.relative_to(folder).parent.as_posix()
+        images, problems, rule = read_by_file(folder, files.images, table, "" if base == "." else base)
+        return finish(
+            images,
+            [*table.problems, *problems],
+            reader=self.name,
+            why=f"Subjects: {rule}.",
+            table=labels.name,
+        )
+
+
+def _tables(folder: Path, files: Files, options: ReadOptions) -> list[str]:
+    """Tables with columns for file and gender; those nearest the top only."""
+    found: list[str] = []
+    for name in files.tables:
+        if found and name.count("/") > found[0].count("/"):
+            break
+        header = peek(folder / name, options.columns)
+        if header is not None and {"file", "gender"} <= set(header.columns):
+            found.append(name)
+    return found

@@ -1,0 +1,60 @@
+"""What was wrong with an input, told in few sentences however often it occurs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from facepriv.types import Problem
+
+FEW = 3
+"""Up to so many equal problems are told one by one; more are told in one sentence."""
+
+NOTICES: frozenset[str] = frozenset(
+    {
+        "duplicate-row",
+        "encoding",
+        "no-labels",
+        "no-mated",
+        "one-gender",
+        "one-subject",
+        "subject-with-both-genders",
+        "table-not-used",
+        "unknown-file",
+        "unknown-subject",
+    }
+)
+"""Codes of sentences that tell something worth knowing while no image was lost, changed or left unlabelled by it."""
+
+
+@dataclass(frozen=True)
+class ProblemGroup(Problem):
+    """Many equal problems in one sentence; ``names`` lists them all, so that they can be counted and shown."""
+
+    names: tuple[str, ...] = ()
+
+
+def count(problem: Problem) -> int:
+    """Count the files, rows or columns that a problem is about."""
+    return len(problem.names) if isinstance(problem, ProblemGroup) else 1
+
+
+def tell(code: str, names: Sequence[str], *, one: str, many: str) -> list[Problem]:
+    """Tell of equal problems: one sentence each if they are few, else one for all.
+
+    Parameters
+    ----------
+    code
+        Reason in kebab-case.
+    names
+        What each is about, in the order in which they are listed.
+    one
+        Sentence for a single one; ``{name}`` stands for it.
+    many
+        Sentence for all; ``{n}`` stands for their number, ``{first}`` for the first three names.
+    """
+    if len(names) <= FEW:
+        return [Problem(name, code, one.replace("{name}", name)) for name in names]
+    first = ", ".join(names[:FEW])
+    sentence = many.replace("{n}", f"{len(names):,}").replace("{first}", f"{first}, ...")
+    return [ProblemGroup(f"{len(names):,} in all", code, sentence, tuple(names))]

@@ -1,0 +1,136 @@
+"""What a reader of a data set convention is, what it gives, and what is said of every data set."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+from facepriv.datasets.files import Files
+from facepriv.datasets.labels import Role
+from facepriv.datasets.problems import tell
+from facepriv.types import GENDER_NAMES, Gender, LabelledImage, Problem
+
+NOT_STATED = "not stated; ask whoever gave you the images"
+"""Licence of data whose convention does not imply one."""
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """What the user declared about a label table."""
+
+    mapping: Mapping[str, Gender] = field(default_factory=dict)
+    columns: Mapping[Role, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ReadResult:
+    """A data set as its files and labels say; no image has been decoded yet."""
+
+    images: list[LabelledImage]
+    """Sorted by name, names unique."""
+    problems: list[Problem]
+    reader: str
+    why: str
+    """Full sentence: why this reader, and what it took for the subject."""
+    licence: str
+    table: str = ""
+    """Name of the label table used, empty if none."""
+    ignored: tuple[str, ...] = ()
+    """Files that are neither images nor the label table."""
+    skipped: int = 0
+    """Hidden files and leftovers of operating systems."""
+
+
+@runtime_checkable
+class DatasetReader(Protocol):
+    """Knows one convention of naming and labelling face images."""
+
+    name: str
+    """Name in the registry."""
+    rank: int
+    """Order in which ``auto`` asks: the higher, the earlier. Particular data sets 100, general layouts below 50."""
+
+    def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
+        """Give the reason why this folder follows the convention, as a clause; None if it does not."""
+
+    def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
+        """Read the folder.
+
+        Raises
+        ------
+        BadInputError
+            If the labels cannot be used as they are.
+        """
+
+
+def finish(
+    images: Sequence[LabelledImage],
+    problems: Sequence[Problem],
+    *,
+    reader: str,
+    why: str,
+    licence: str = NOT_STATED,
+    table: str = "",
+) -> ReadResult:
+    """Sort the images and add what cannot be computed on them."""
+    ordered = sorted(images, key=lambda image: image.name)
+    return ReadResult(ordered, [*problems, *limits(ordered)], reader, why, licence, table)
+
+
+def limits(images: Sequence[LabelledImage]) -> list[Problem]:
+    """Say what cannot be computed on these images: matching needs several subjects, gender error both genders."""
+    if not images:
+        return []
+    found: list[Problem] = []
+    subjects: dict[str, list[int | None]] = {}
+    for image in images:
+        subjects.setdefault(image.subject, []).append(image.label)
+    if len(subjects) == 1:
+        found.append(
+            Problem(
+                next(iter(subjects)),
+                "one-subject",
+                f"All images are of one subject, {next(iter(subjects))!r}, so there are no non-mated comparisons and "
+                "neither false matches nor candidates can be had; add other people, or name the subjects in a table.",
+            )
+        )
+    if all(len(labels) == 1 for labels in subjects.values()):
+        found.append(
+            Problem(
+                "all subjects",
+                "no-mated",
+                "Every subject has one image only, so images before perturbation have no mated comparisons and no "
+                "false non-match rate; add images of the same people.",
+            )
+        )
+    labels = {image.label for image in images} - {None}
+    if not labels:
+        found.append(
+            Problem(
+                "all images",
+                "no-labels",
+                "No image has a gender label, so no gender error can be computed; add a table with the columns "
+                "file and gender.",
+            )
+        )
+    elif len(labels) == 1:
+        gender = GENDER_NAMES[next(label for label in labels if label is not None)]
+        found.append(
+            Problem(
+                "all labels",
+                "one-gender",
+                f"All labelled images are {gender}, so only that gender's error can be computed and no leak; "
+                "add images of the other gender.",
+            )
+        )
+    both = sorted(subject for subject, all_labels in subjects.items() if len({*all_labels} - {None}) > 1)
+    return found + tell(
+        "subject-with-both-genders",
+        both,
+        one="The subject {name} is labelled male on some images and female on others, which was kept as it is; "
+        "check the labels.",
+        many="{n} subjects ({first}) are labelled male on some images and female on others, which was kept as it is; "
+        "check the labels.",
+    )

@@ -1,0 +1,107 @@
+"""Read a folder by the convention it follows. A new convention is one module and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from facepriv.datasets.files import Files, list_files
+from facepriv.datasets.labels import NAMES, Role, parse_columns, peek
+from facepriv.datasets.reading import DatasetReader, ReadOptions, ReadResult
+from facepriv.errors import BadInputError
+from facepriv.registry import Registry
+from facepriv.types import Gender, Problem
+
+READERS: Registry[DatasetReader] = Registry(
+    "data set format",
+    "facepriv.readers",
+    {
+        "face-research-lab-london": "facepriv.datasets.face_research_lab:FaceResearchLabReader",
+        "manifest": "facepriv.datasets.manifest:ManifestReader",
+        "folders": "facepriv.datasets.folders:FoldersReader",
+        "flat": "facepriv.datasets.flat:FlatReader",
+    },
+)
+
+
+def read_folder(
+    folder: Path,
+    *,
+    format: str = "auto",
+    labels: Path | None = None,
+    mapping: Mapping[str, Gender] | None = None,
+    columns: Mapping[str, str] | None = None,
+) -> ReadResult:
+    """Read a folder of face images; nothing is decoded yet, and nothing is written.
+
+    Parameters
+    ----------
+    format
+        Name of a reader, or ``auto`` to ask each, particular conventions first.
+    labels
+        Label table, inside the folder or not; without it one in the folder is looked for.
+    mapping
+        Meaning of gender values, such as ``{"0": "male", "1": "female"}``.
+    columns
+        Names of columns by role (``file``, ``subject``, ``gender``) where they are not recognised.
+
+    Raises
+    ------
+    BadInputError
+        With code ``not-a-folder``, ``no-images``, ``bad-columns``, or one of those of `read_labels`.
+    UnknownNameError
+        If there is no such format.
+    """
+    options = ReadOptions(mapping or {}, parse_columns(columns))
+    given = None if format == "auto" else READERS.create(format)
+    files = list_files(folder)
+    if not files.images:
+        other = len(files.tables) + len(files.others)
+        raise BadInputError(
+            f"{folder.name} holds no images" + (f", only {other:,} other files" if other else "") + "; "
+            "name a folder with JPEG, PNG, WebP, BMP, TIFF, PGM or PPM files in it.",
+            code="no-images",
+        )
+    if labels is not None and not labels.is_file():
+        raise BadInputError(f"There is no label table {labels.name}; check its name.", code="unreadable")
+    reader, reason = (given, "it was asked for by name") if given else _choose(folder, files, labels, options)
+    result = reader.read(folder, files, labels=labels, options=options)
+    used = {labels.name if labels else result.table}
+    unused = [name for name in files.tables if Path(name).name not in used]
+    return replace(
+        result,
+        why=f"Format {reader.name}, because {reason}. {result.why}",
+        problems=[*files.problems, *result.problems, *(_unused(folder, unused, options) if not result.table else [])],
+        ignored=tuple(sorted((*files.others, *unused))),
+        skipped=files.skipped,
+    )
+
+
+def _choose(folder: Path, files: Files, labels: Path | None, options: ReadOptions) -> tuple[DatasetReader, str]:
+    """Ask every reader, the highest rank first; equal ranks in the order of the registry."""
+    readers = [READERS.create(name) for name in READERS.names()]
+    for reader in sorted(readers, key=lambda r: -r.rank):
+        reason = reader.recognises(folder, files, labels=labels, options=options)
+        if reason is not None:
+            return reader, reason
+    raise BadInputError(f"No format fits {folder.name}; choose one by name.", code="no-images")
+
+
+def _unused(folder: Path, tables: list[str], options: ReadOptions) -> list[Problem]:
+    """Tell of tables that might have been meant as labels."""
+    told = []
+    for name in tables[:3]:
+        header = peek(folder / name, options.columns)
+        fields = ", ".join(header.fields[:8]) if header else "nothing readable"
+        roles: tuple[Role, ...] = ("file", "gender")
+        wanted = " and ".join(f"{role} ({', '.join(NAMES[role][:3])})" for role in roles)
+        told.append(
+            Problem(
+                name,
+                "table-not-used",
+                f"{name} was not used for labels: it has the columns {fields}, and {wanted} are wanted; "
+                "say which columns they are, or give it as label table.",
+            )
+        )
+    return told

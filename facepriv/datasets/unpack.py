@@ -1,0 +1,284 @@
+"""Unpack an uploaded zip without trusting it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import stat
+import tempfile
+import unicodedata
+import zipfile
+import zlib
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from facepriv.datasets.files import is_litter
+from facepriv.datasets.problems import tell
+from facepriv.errors import BadInputError, StoreError
+from facepriv.types import Problem
+
+MAX_RATIO = 200
+"""Most unpacked bytes for one packed byte: photos stay under 5 even as bitmaps, tables under 50, bombs near 1,000."""
+RATIO_FROM = 1 << 20
+"""Unpacked bytes of an entry from which its ratio is looked at: small files of text may pack very well."""
+_CHUNK = 1 << 18
+_ARCHIVE_NAMES = ".zip .tar .gz .tgz .bz2 .tbz .xz .txz .zst .7z .rar .jar"
+_ARCHIVES = frozenset(_ARCHIVE_NAMES.split())
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+
+_TOLD: dict[str, tuple[str, str]] = {
+    "unsafe-path": (
+        "The archive's entry {name} points outside the archive and was not unpacked; pack a folder with plain names.",
+        "{n} entries of the archive ({first}) point outside it and were not unpacked; pack a folder with plain names.",
+    ),
+    "bad-name": (
+        "The archive's entry {name} has a name that no file can have here and was not unpacked; rename it.",
+        "{n} entries of the archive ({first}) have names that no file can have here and were not unpacked; "
+        "rename them.",
+    ),
+    "not-a-file": (
+        "The archive's entry {name} is a link or a device, not a file, and was not unpacked; pack the file itself.",
+        "{n} entries of the archive ({first}) are links or devices, not files, and were not unpacked; "
+        "pack the files themselves.",
+    ),
+    "encrypted": (
+        "The archive's entry {name} is encrypted and was not unpacked; pack it again without a password.",
+        "{n} entries of the archive ({first}) are encrypted and were not unpacked; pack them without a password.",
+    ),
+    "nested-archive": (
+        "The archive's entry {name} is an archive itself and was not unpacked; unpack it first and pack its files.",
+        "{n} entries of the archive ({first}) are archives themselves and were not unpacked; "
+        "unpack them first and pack their files.",
+    ),
+    "duplicate-name": (
+        "The archive holds {name} more than once, upper and lower case taken as equal; only the first was unpacked.",
+        "{n} entries of the archive ({first}) have the name of an earlier one, upper and lower case taken as equal, "
+        "and were not unpacked; rename them.",
+    ),
+    "unsupported-compression": (
+        "The archive's entry {name} is packed by a method that is not read; pack it again as an ordinary zip.",
+        "{n} entries of the archive ({first}) are packed by a method that is not read; pack them as an ordinary zip.",
+    ),
+    "broken-entry": (
+        "The archive's entry {name} is damaged and was not unpacked; pack or upload it again.",
+        "{n} entries of the archive ({first}) are damaged and were not unpacked; pack or upload them again.",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """What came out of an archive."""
+
+    folder: Path
+    files: tuple[str, ...]
+    """Names inside the folder, POSIX separators, sorted."""
+    skipped: int
+    """Leftovers of operating systems (``__MACOSX``, ``._*``, hidden files, ``Thumbs.db``) that were passed over."""
+    problems: tuple[Problem, ...]
+    """Entries that were not unpacked, and why."""
+
+
+def unpack(
+    archive: Path | IO[bytes],
+    target: Path,
+    *,
+    name: str = "The archive",
+    max_entries: int,
+    max_bytes: int,
+    max_ratio: int = MAX_RATIO,
+) -> Unpacked:
+    """Unpack a zip into ``target``, which must not exist or be empty.
+
+    The bytes are counted while they are written, since an archive's own figures may lie. Everything goes into a
+    temporary folder beside ``target`` first and is moved there at the end: all of it arrives, or nothing.
+
+    Parameters
+    ----------
+    archive
+        A file, or an open one that can seek.
+    name
+        What an error calls the archive.
+    max_entries, max_bytes, max_ratio
+        Most entries, most bytes unpacked in all, most bytes unpacked for one packed byte of an entry.
+
+    Raises
+    ------
+    BadInputError
+        With code ``not-an-archive``, ``too-many-entries``, ``archive-bomb``, ``archive-too-large``,
+        ``empty-archive`` (nothing usable inside) or ``target-not-empty``; nothing is left on disk then.
+    StoreError
+        If the disk is full or does not take files; nothing is left on it either.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise BadInputError(f"{target.name} exists and is not empty; unpack elsewhere.", code="target-not-empty")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".unpack-", dir=target.parent))
+    try:
+        with _opened(archive, name) as opened:
+            entries = opened.infolist()
+            if len(entries) > max_entries:
+                raise BadInputError(
+                    f"{name} has {len(entries):,} entries, more than the {max_entries:,} allowed; split it, "
+                    "or raise FACEPRIV_MAX_ARCHIVE_ENTRIES.",
+                    code="too-many-entries",
+                )
+            session = _Unpacking(opened, work, name, max_bytes, max_ratio)
+            for entry in entries:
+                session.take(entry)
+        result = session.result(target)
+        if not result.files:
+            counted = Counter(p.code for p in result.problems)
+            reasons = "; ".join(p.sentence for p in result.problems[:2]) if counted else "It is empty."
+            raise BadInputError(f"{name} holds no file that can be unpacked. {reasons}", code="empty-archive")
+        if target.exists():
+            target.rmdir()
+        work.replace(target)
+    except BaseException as error:
+        shutil.rmtree(work, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise StoreError(
+                f"{name} could not be unpacked ({error.strerror or error}); make room and check the data folder."
+            ) from error
+        raise
+    return result
+
+
+def _opened(archive: Path | IO[bytes], name: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(archive)
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
+        raise BadInputError(
+            f"{name} is not a complete zip archive; a .zip of images was expected, so pack or upload it again.",
+            code="not-an-archive",
+        ) from error
+
+
+def _size(archive: zipfile.ZipFile) -> int:
+    file = archive.fp
+    if file is None:  # a closed archive, which unpack never hands over
+        return 0
+    place = file.tell()
+    size = file.seek(0, 2)
+    file.seek(place)
+    return size
+
+
+class _Unpacking:
+    """One archive on its way into one folder."""
+
+    def __init__(self, archive: zipfile.ZipFile, work: Path, name: str, max_bytes: int, max_ratio: int) -> None:
+        self.archive, self.work, self.name = archive, work, name
+        self.max_bytes, self.max_ratio = max_bytes, max_ratio
+        self.packed = _size(archive)
+        self.written = 0
+        self.skipped = 0
+        self.files: list[str] = []
+        self.refused: dict[str, list[str]] = {}
+        self._taken: dict[str, str] = {}  # folded path -> "file" or "folder"
+
+    def take(self, entry: zipfile.ZipInfo) -> None:
+        """Unpack one entry, or note why not."""
+        shown = _shown(entry.orig_filename)
+        raw = entry.orig_filename.replace("\\", "/")
+        if is_litter(PurePosixPath(raw).parts):
+            self.skipped += not entry.is_dir()
+            return
+        reason = _objection(entry, raw)
+        if reason is None and not raw.endswith("/"):
+            # One spelling of accented letters, whichever system packed them, so that label files match.
+            path = PurePosixPath(unicodedata.normalize("NFC", raw))
+            reason = self._claim(path) or self._write(entry, path)
+            if reason is None:
+                self.files.append(path.as_posix())
+        if reason is not None:
+            self.refused.setdefault(reason, []).append(shown)
+
+    def _claim(self, path: PurePosixPath) -> str | None:
+        key = path.as_posix().casefold()
+        above = [parent.as_posix().casefold() for parent in path.parents if parent.name]
+        if key in self._taken or any(self._taken.get(folder) == "file" for folder in above):
+            return "duplicate-name"
+        self._taken[key] = "file"
+        self._taken.update(dict.fromkeys(above, "folder"))
+        return None
+
+    def _write(self, entry: zipfile.ZipInfo, path: PurePosixPath) -> str | None:
+        place = self.work.joinpath(*path.parts)
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            target = place.open("xb")  # never follows or overwrites what is there
+        except (OSError, ValueError) as error:
+            if isinstance(error, OSError) and shutil.disk_usage(self.work).free < _CHUNK:
+                raise
+            return "bad-name"
+        try:
+            with target, self.archive.open(entry) as source:
+                self._copy(entry, source, target)
+        except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError) as error:
+            if isinstance(error, BadInputError):
+                raise
+            with contextlib.suppress(OSError):
+                place.unlink()
+            return "broken-entry"
+        return None
+
+    def _copy(self, entry: zipfile.ZipInfo, source: IO[bytes], target: IO[bytes]) -> None:
+        size = 0
+        while chunk := source.read(_CHUNK):
+            size += len(chunk)
+            self.written += len(chunk)
+            if self.written > self.max_bytes:
+                raise BadInputError(
+                    f"{self.name} unpacks to more than the {self.max_bytes:,} bytes allowed; split it, "
+                    "or raise FACEPRIV_MAX_UPLOAD_BYTES.",
+                    code="archive-too-large",
+                )
+            # A packed size larger than the archive is a lie; entries that share bytes show in the total.
+            packed = max(min(entry.compress_size, self.packed), 1)
+            if max(size - RATIO_FROM, 0) > self.max_ratio * packed or self._total_ratio_exceeded():
+                raise BadInputError(
+                    f"{self.name} looks like a zip bomb: {_shown(entry.orig_filename)} unpacks to more than "
+                    f"{self.max_ratio} times its packed size; pack the images without it.",
+                    code="archive-bomb",
+                )
+            target.write(chunk)
+
+    def _total_ratio_exceeded(self) -> bool:
+        return self.written - RATIO_FROM > self.max_ratio * self.packed
+
+    def result(self, target: Path) -> Unpacked:
+        """Tell what came out."""
+        problems: list[Problem] = []
+        for code, (one, many) in _TOLD.items():
+            problems += tell(code, self.refused.get(code, []), one=one, many=many)
+        return Unpacked(target, tuple(sorted(self.files)), self.skipped, tuple(problems))
+
+
+def _shown(name: str) -> str:
+    """Give an entry's name fit for a sentence: printable and short."""
+    plain = "".join(c if c.isprintable() else "?" for c in name)
+    return plain if len(plain) <= 80 else f"{plain[:77]}..."
+
+
+def _objection(entry: zipfile.ZipInfo, raw: str) -> str | None:
+    parts = raw.split("/")
+    if raw.startswith("/") or re.match(r"[A-Za-z]:", raw) or ".." in parts:
+        return "unsafe-path"
+    if any(ord(c) < 32 or c == "\x7f" for c in raw) or not raw.strip("/. "):
+        return "bad-name"
+    kind = stat.S_IFMT(entry.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        return "not-a-file"
+    if raw.endswith("/"):
+        return None
+    if entry.flag_bits & 0x2041:  # bits 0, 6 and 13: encryption, strong encryption, masked headers (APPNOTE 4.4.4)
+        return "encrypted"
+    if PurePosixPath(raw).suffix.casefold() in _ARCHIVES:
+        return "nested-archive"
+    if entry.compress_type not in _METHODS:
+        return "unsupported-compression"
+    return None
