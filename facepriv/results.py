@@ -215,3 +215,13 @@ class RunResult(Frozen):
     evaluations_total: int
 
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null", populate_by_name=True)
+
+
+class RunDocument(RunResult):
+    """What ``--json`` writes of a complete run: its result, and the spec that repeats it."""
+
+    run_id: int
+    created_at: str
+    """ISO 8601, UTC."""
+    finished_at: str | None
+    spec: RunSpec

@@ -156,8 +156,10 @@ class PerturbResult:
     """``(updates + 1,)`` guide score ``f`` after every update, first the original's (Figure 4)."""
     anchors: tuple[int, ...]
     """Numbers of updates after which the crop was re-anchored on the landmarks found anew."""
+    found: Face | None
+    """The stored file with its face found anew; None if there was none to be found."""
     file_score: float
-    """Guide's score of the stored file with the face found anew; NaN if no face was found there."""
+    """Guide's score of ``found``; NaN if no face was found."""
     success: bool
     """Whether ``file_score`` is on the other side of the label."""
 

@@ -53,7 +53,7 @@ def require(weight: WeightFile, *, requirement: str = "") -> Path:
     path = locate(weight)
     if path is None:
         raise ModelUnavailableError(
-            f"The weights {weight.name} were expected in the package {weight.package!r}, which does not have them. {how}"
+            f"The weights {weight.name} were expected in the package {weight.package!r}, but are not there. {how}"
         )
     found = sha256_of(path)
     if found != weight.sha256:

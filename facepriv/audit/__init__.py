@@ -1,0 +1,1 @@
+"""Leak and utility of a run: what the paper reports, from plain arrays."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,7 +29,7 @@ class Triangulation:
         inside = np.flatnonzero(flat >= 0)
         order = inside[np.argsort(flat[inside], kind="stable")]
         bounds = np.searchsorted(flat[order], np.arange(len(self.triangles) + 1))
-        return [order[a:b] for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+        return [order[a:b] for a, b in pairwise(bounds)]
 
 
 def triangulate(landmarks: NDArray[np.float32], height: int, width: int) -> Triangulation:

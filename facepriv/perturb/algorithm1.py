@@ -9,17 +9,14 @@ goes on.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from facepriv.errors import FailureToAcquireError
-from facepriv.imaging.acquire import acquire
 from facepriv.imaging.triangulation import triangulate, warp_onto
-from facepriv.perturb.base import Parameters, Perturbation, Perturber, score_face, side_of
+from facepriv.perturb.base import Parameters, Perturbation, Perturber, find_again, score_face, side_of
 from facepriv.perturb.candidates import CandidateGender, Gallery, choose_candidate
 from facepriv.perturb.linear_input import LinearInput
 from facepriv.types import AttributeClassifier, Face, Image, Stop
@@ -83,7 +80,7 @@ class Algorithm1(Perturber):
             updates += 1
             trajectory.append(float(scores[which]))
             if side * scores[which] < options.eta:
-                found = self._find_again(face, stored_image(image, height, width))
+                found = find_again(face, stored_image(image, height, width))
                 if found is None:
                     stop = "face-lost"
                 elif side * score_face(guide, found) < options.eta:
@@ -99,15 +96,6 @@ class Algorithm1(Perturber):
             trajectory=np.array(trajectory),
             anchors=tuple(anchors),
         )
-
-    @staticmethod
-    def _find_again(face: Face, stored: Image) -> Face | None:
-        """Find the face in the stored image as an attacker would; None if there is none to be found."""
-        try:
-            found = acquire(stored, several="largest")
-        except FailureToAcquireError:
-            return None
-        return replace(face, pixels=stored, landmarks=found.landmarks, box=found.box)
 
 
 def blend(values: NDArray[np.float32], warped: NDArray[np.float32], eps: float) -> NDArray[np.float32]:

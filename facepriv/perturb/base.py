@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, final
 
 import numpy as np
@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from facepriv.errors import BadInputError, FaceprivError, FailureToAcquireError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.crop import take_crop
-from facepriv.imaging.decode import decode, encode_png
+from facepriv.imaging.decode import encode_png
+from facepriv.imaging.stored import decode_stored
 from facepriv.perturb.candidates import Gallery
 from facepriv.types import AttributeClassifier, Face, Image, PerturbFailure, PerturbResult, Stop
 
@@ -58,6 +59,15 @@ class CountingClassifier:
 def score_face(classifier: AttributeClassifier, face: Face) -> float:
     """Score a face with the classifier's own crop, log-odds in nats, male positive."""
     return float(classifier.score(take_crop(classifier.crop(face), face.pixels)[None])[0])
+
+
+def find_again(face: Face, stored: Image) -> Face | None:
+    """Find the face anew in a stored image of it, as an attacker would; None if there is none to be found."""
+    try:
+        found = acquire(stored, several="largest")
+    except FailureToAcquireError:
+        return None
+    return replace(face, pixels=stored, landmarks=found.landmarks, box=found.box)
 
 
 def side_of(face: Face, score: float) -> int:
@@ -145,13 +155,10 @@ class Perturber(ABC):
                 f"{done.pixels.shape} {done.pixels.dtype}; this is a fault of the method.",
                 code="method-shape",
             )
-        stored = decode(encode_png(done.pixels), name=face.image_id).pixels
+        stored = decode_stored(encode_png(done.pixels))
         before = float(done.trajectory[0])
-        try:
-            found = acquire(stored, several="largest")
-            file_score = score_face(counting[0], found)
-        except FailureToAcquireError:
-            file_score = float("nan")
+        found = find_again(face, stored)
+        file_score = float("nan") if found is None else score_face(counting[0], found)
         return PerturbResult(
             image_id=face.image_id,
             candidate_id=done.candidate_id,
@@ -161,6 +168,7 @@ class Perturber(ABC):
             stop=done.stop,
             trajectory=done.trajectory,
             anchors=done.anchors,
+            found=found,
             file_score=file_score,
             success=bool(file_score * side_of(face, before) < 0),
         )

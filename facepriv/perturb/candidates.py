@@ -77,7 +77,7 @@ def choose_candidate(face: Face, gallery: Gallery, gender: CandidateGender = "an
         other &= np.array([wanted is not None and label == wanted for label in gallery.labels], dtype=bool)
     if not other.any():
         raise BadInputError(
-            f"No candidate image of another subject with {gender} gender label was found, and Algorithm 1 blends one in; "
+            f"A candidate image of another subject with {gender} gender label was expected, but there is none; "
             "add images of other subjects or choose candidates of any gender.",
             code="no-candidate",
         )

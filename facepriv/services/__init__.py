@@ -1,0 +1,1 @@
+"""Use cases: what the pages, the command line and a pipeline call."""

@@ -1,0 +1,55 @@
+"""Mated and non-mated similarity scores of a set of templates (ISO/IEC 19795-1), computed in blocks of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Compare = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
+
+BLOCK = 1024
+
+
+def compare_all(
+    gallery: NDArray[np.float32],
+    probes: NDArray[np.float32] | None,
+    subjects: Sequence[str],
+    compare: Compare,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Compare every image with every other.
+
+    Parameters
+    ----------
+    gallery
+        ``(n, d)`` templates; a row with NaN is a failure to acquire and takes part in nothing.
+    probes
+        ``(n, d)`` templates of the same images in another phase: every image of the gallery is compared with every
+        *other* image of the probes, in both directions. None compares the gallery with itself, each pair once.
+    subjects
+        ``n`` subjects.
+    compare
+        The matcher's comparison, ``(g, d), (p, d) -> (g, p)``.
+
+    Returns
+    -------
+    mated, non_mated
+        One-dimensional similarity scores.
+    """
+    against = gallery if probes is None else probes
+    _, subject = np.unique(np.asarray(subjects, dtype=object).astype(str), return_inverse=True)
+    usable_rows = np.flatnonzero(~np.isnan(gallery).any(axis=1))
+    usable_columns = np.flatnonzero(~np.isnan(against).any(axis=1))
+    mated, non_mated = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
+    for start in range(0, len(usable_rows), BLOCK):
+        rows = usable_rows[start : start + BLOCK]
+        scores = compare(gallery[rows], against[usable_columns])
+        same = subject[rows][:, None] == subject[usable_columns][None, :]
+        if probes is None:
+            counted = rows[:, None] < usable_columns[None, :]
+        else:
+            counted = rows[:, None] != usable_columns[None, :]
+        mated.append(scores[same & counted])
+        non_mated.append(scores[~same & counted])
+    return np.concatenate(mated), np.concatenate(non_mated)

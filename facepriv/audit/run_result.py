@@ -1,0 +1,146 @@
+"""Put a run's measurements together as the result that is stored, shown and exported."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.audit.comparisons import Compare, compare_all
+from facepriv.metrics.gender import confusion, gender_error, score_histograms
+from facepriv.metrics.matching import common_edges, matching
+from facepriv.metrics.summary import summarise, summarise_by_gender
+from facepriv.results import (
+    PHASES,
+    Confusions,
+    FailureItem,
+    Failures,
+    GenderError,
+    MatchingPhases,
+    Phase,
+    Rates,
+    RunResult,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgedImage:
+    """One image of a run, measured before and after; what could not be measured is NaN."""
+
+    image_id: int
+    name: str
+    subject: str
+    label: int | None
+    perturbed: bool
+    """Whether a perturbed image was stored."""
+    success: bool
+    updates: int
+    evaluations: int
+    psnr_db: float
+    """NaN where nothing was changed."""
+    ssim: float
+    scores: Mapping[tuple[str, Phase], float]
+    """Log-odds in nats by classifier and phase; NaN = failure to acquire."""
+    failure: FailureItem | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Templates:
+    """A matcher's templates of all images of a run, rows in the run's order; NaN rows are failures to acquire."""
+
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+    compare: Compare
+
+
+def run_result(
+    images: Sequence[JudgedImage], templates: Mapping[str, Templates], *, classifiers: Sequence[str], seconds: float
+) -> RunResult:
+    """Compute everything the paper reports of a run (Tables 3 and 4, Figures 5 to 8, section 3.2).
+
+    Parameters
+    ----------
+    images
+        All images asked for, failures included.
+    templates
+        By matcher; rows in the order of ``images``.
+    classifiers
+        Those that judged.
+    seconds
+        Wall time of the computation.
+    """
+    labels = np.array([image.label or 0 for image in images], dtype=np.int64)
+    subjects = [image.subject for image in images]
+
+    def scores(classifier: str, phase: Phase) -> NDArray[np.float64]:
+        return np.array([image.scores.get((classifier, phase), np.nan) for image in images], dtype=np.float64)
+
+    by_phase = {c: {phase: scores(c, phase) for phase in PHASES} for c in classifiers}
+    done = np.array([image.perturbed for image in images], dtype=bool)
+    flipped = np.array([image.success for image in images], dtype=bool)
+    successful = done & flipped
+
+    def of(values: Sequence[float], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
+        return np.asarray(values, dtype=np.float64)[chosen]
+
+    updates = of([image.updates for image in images], successful)
+    evaluations = of([image.evaluations for image in images], successful)
+    psnr = np.array([image.psnr_db for image in images], dtype=np.float64)
+    similarity = np.array([image.ssim for image in images], dtype=np.float64)
+    changed = done & np.isfinite(psnr)
+    return RunResult(
+        images=len(images),
+        judged=int(done.sum()),
+        subjects=len(set(subjects)),
+        gender_error={
+            c: GenderError(before=gender_error(s["before"], labels), after=gender_error(s["after"], labels))
+            for c, s in by_phase.items()
+        },
+        gender_confusion={
+            c: Confusions(before=confusion(s["before"], labels), after=confusion(s["after"], labels))
+            for c, s in by_phase.items()
+        },
+        gender_scores={c: score_histograms(s["before"], s["after"], labels) for c, s in by_phase.items()},
+        matching={name: _matching_phases(t, subjects) for name, t in templates.items()},
+        flipped=_share(flipped[done], labels[done]),
+        updates=summarise_by_gender(updates, labels[successful]),
+        evaluations=summarise_by_gender(evaluations, labels[successful]),
+        psnr_db=summarise(psnr[changed]),
+        ssim=summarise(similarity[changed]),
+        failures=_failures(images),
+        seconds=seconds,
+        evaluations_total=sum(image.evaluations for image in images),
+    )
+
+
+def _share(flags: NDArray[np.bool_], labels: NDArray[np.int64]) -> Rates:
+    def rate(chosen: NDArray[np.bool_]) -> float | None:
+        return float(flags[chosen].mean()) if chosen.any() else None
+
+    return Rates(all=rate(np.ones(len(flags), dtype=bool)), male=rate(labels == 1), female=rate(labels == -1))
+
+
+def _matching_phases(templates: Templates, subjects: Sequence[str]) -> MatchingPhases:
+    before, after, compare = templates.before, templates.after, templates.compare
+    scores = {
+        "before": compare_all(before, None, subjects, compare),
+        "after": compare_all(after, None, subjects, compare),
+        "cross": compare_all(before, after, subjects, compare),
+    }
+    edges = common_edges(*(array for pair in scores.values() for array in pair))
+    missing_before, missing_after = np.isnan(before).any(axis=1), np.isnan(after).any(axis=1)
+    failed = {"before": missing_before, "after": missing_after, "cross": missing_before | missing_after}
+    return MatchingPhases(
+        **{
+            phase: matching(mated, non_mated, int(failed[phase].sum()), edges=edges)
+            for phase, (mated, non_mated) in scores.items()
+        }
+    )
+
+
+def _failures(images: Sequence[JudgedImage]) -> Failures:
+    items = [image.failure for image in images if image.failure is not None]
+    return Failures(total=len(items), by_reason=dict(Counter(item.reason for item in items)), items=items)

@@ -1,0 +1,585 @@
+"""Every use case without a browser. Exit codes: 0 done, 1 it could not be done (one sentence why), 2 wrong usage."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facepriv.errors import BadInputError, FaceprivError
+
+if TYPE_CHECKING:
+    from facepriv.results import RunResult
+    from facepriv.services.importing import ImportReport
+    from facepriv.store import Store
+    from facepriv.types import Gender, Problem
+
+app = typer.Typer(
+    name="facepriv",
+    help="Audit how much gender a face database leaks, and perturb it so that gender classifiers fail while face "
+    "matchers keep working. Nothing leaves this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", help="Also write the figures to this file as JSON; - for standard output.")
+]
+ACTOR = "cli"
+
+
+class Candidates(StrEnum):
+    """Gender label of the candidate faces."""
+
+    any = "any"
+    same = "same"
+    opposite = "opposite"
+
+
+def main() -> None:
+    """Run the command line; turn errors meant for users into one sentence and exit code 1."""
+    try:
+        app()
+    except FaceprivError as error:
+        _error_console().print(f"[bold red]Error:[/] {_plain(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        _error_console().print("Stopped.")
+        sys.exit(1)
+
+
+@app.callback()
+def _version(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.", is_eager=True)] = False,
+) -> None:
+    if version:
+        import facepriv
+
+        typer.echo(f"facepriv {facepriv.__version__}")
+        raise typer.Exit
+
+
+@app.command("import")
+def import_command(
+    path: Annotated[Path, typer.Argument(help="Folder or zip archive of images.")],
+    name: Annotated[str, typer.Option(help="What to call the data set.")],
+    labels: Annotated[Path | None, typer.Option(help="CSV of labels; by default the one beside the images.")] = None,
+    format: Annotated[str, typer.Option(help="Convention of the files; auto says what it recognised.")] = "auto",
+    mapping: Annotated[
+        list[str] | None,
+        typer.Option(help="What label values mean, e.g. 0=male,1=female; bare numbers are refused without it."),
+    ] = None,
+    file_column: Annotated[str | None, typer.Option(help="Column of the file names.")] = None,
+    subject_column: Annotated[str | None, typer.Option(help="Column of the subjects.")] = None,
+    gender_column: Annotated[str | None, typer.Option(help="Column of the gender labels.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Import a data set: the good part of it, with a sentence for everything left out."""
+    from facepriv.services.importing import import_dataset
+
+    columns = {"file": file_column, "subject": subject_column, "gender": gender_column}
+    with _store() as (store, settings), _progress("Importing") as report:
+        imported = import_dataset(
+            store,
+            settings,
+            path,
+            name=name,
+            labels=labels,
+            format=format,
+            mapping=_mapping(mapping or ()),
+            columns={key: value for key, value in columns.items() if value is not None},
+            on_progress=report,
+        )
+    _show_import(imported)
+    _write_json(json_file, _import_json(imported))
+
+
+@app.command()
+def datasets(json_file: JsonFile = None) -> None:
+    """List the data sets with their counts."""
+    with _store() as (store, _):
+        found = [_dataset_json(store, record.id) for record in store.datasets.list()]
+    if not found:
+        typer.echo("There is no data set yet; import one with `facepriv import PATH --name NAME`, or `facepriv demo`.")
+    else:
+        _table(
+            "Data sets",
+            [
+                {
+                    "Name": str(row["name"]),
+                    "Images": f"{row['images']:,}",
+                    "Subjects": f"{row['subjects']:,}",
+                    "Female": str(row["labels"]["female"]),
+                    "Male": str(row["labels"]["male"]),
+                    "Unlabelled": str(row["labels"]["unlabelled"]),
+                    "No usable face": str(sum(row["failures"].values())),
+                    "Left out or noted": str(sum(row["problems"].values())),
+                    "Read as": str(row["reader"]),
+                }
+                for row in found
+            ],
+        )
+    _write_json(json_file, {"schema": "facepriv.datasets/1", "datasets": found})
+
+
+@app.command()
+def models(json_file: JsonFile = None) -> None:
+    """List the models: what can be used here, under which licence, and how to get the rest."""
+    from facepriv.services.models import list_models
+
+    found = list_models()
+    _table(
+        "Models",
+        [
+            {
+                "Name": status.card.name,
+                "Kind": status.kind,
+                "Usable": "yes" if status.usable else "no",
+                "Version": status.card.version,
+                "Licence": status.card.licence,
+                "Notes": status.card.notes if status.usable else f"{status.reason}",
+            }
+            for status in found
+        ],
+    )
+    rows = [
+        {
+            "name": status.card.name,
+            "kind": status.kind,
+            "title": status.card.title,
+            "usable": status.usable,
+            "reason": status.reason,
+            "how": status.how,
+            "version": status.card.version,
+            "licence": status.card.licence,
+            "source": status.card.source,
+            "notes": status.card.notes,
+        }
+        for status in found
+    ]
+    _write_json(json_file, {"schema": "facepriv.models/1", "models": rows})
+
+
+@app.command()
+def perturb(
+    dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
+    method: Annotated[str, typer.Option(help="Perturbation method.")] = "algorithm1",
+    guide: Annotated[str, typer.Option(help="Classifier that guides the perturbation.")] = "dlib-gender",
+    classifier: Annotated[
+        list[str] | None, typer.Option(help="Classifier that judges; repeatable. Default: all usable ones.")
+    ] = None,
+    matcher: Annotated[
+        list[str] | None, typer.Option(help="Matcher that judges; repeatable. Default: all usable ones.")
+    ] = None,
+    candidates: Annotated[Candidates, typer.Option(help="Gender label of the candidates blended in.")] = Candidates.any,
+    eps: Annotated[
+        float | None, typer.Option(help="Share of the candidate blended in an update (paper: 0.05).")
+    ] = None,
+    eta: Annotated[float | None, typer.Option(help="Stop below this score, nats (paper: -0.1).")] = None,
+    sweeps: Annotated[int | None, typer.Option(help="Most passes over all triangles (paper: 40).")] = None,
+    limit: Annotated[int | None, typer.Option(help="Take at most this many images.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Perturb a data set, judge the stored images, and keep the run."""
+    from facepriv.services.runs import prepare_run, start_run
+
+    given = {"candidates": candidates.value, "eps": eps, "eta": eta, "sweeps": sweeps}
+    with _store() as (store, settings):
+        spec = prepare_run(
+            store,
+            dataset,
+            method=method,
+            parameters={key: value for key, value in given.items() if value is not None},
+            guide=guide,
+            classifiers=classifier,
+            matchers=matcher,
+            limit=limit,
+            seed=seed,
+        )
+        run = start_run(store, spec)
+        result = _execute(store, settings, run.id)
+        _show_result(run.id, guide, result)
+        _write_run(json_file, store, run.id)
+
+
+@app.command()
+def runs(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Newest runs to list.")] = 50) -> None:
+    """List the stored runs, newest first."""
+    with _store() as (store, _):
+        found = store.runs.list(limit=limit)
+    if not found:
+        typer.echo("There is no run yet; start one with `facepriv perturb DATASET`.")
+    else:
+        _table(
+            "Runs",
+            [
+                {
+                    "Run": str(run.id),
+                    "Data set": run.dataset_name,
+                    "Method": run.method,
+                    "Guide": run.guide,
+                    "Images": str(run.images),
+                    "State": run.state,
+                    "Started": "" if run.started_at is None else f"{run.started_at:%Y-%m-%d %H:%M} UTC",
+                    "Why": run.error or "",
+                }
+                for run in found
+            ],
+        )
+    rows = [
+        {
+            "run_id": run.id,
+            "dataset": run.dataset_name,
+            "method": run.method,
+            "guide": run.guide,
+            "images": run.images,
+            "state": run.state,
+            "created_at": run.created_at.isoformat(),
+            "error": run.error,
+        }
+        for run in found
+    ]
+    _write_json(json_file, {"schema": "facepriv.runs/1", "runs": rows})
+
+
+@app.command()
+def show(run: Annotated[int, typer.Argument(help="Number of the run.")], json_file: JsonFile = None) -> None:
+    """Show a stored run: gender errors, matching, effort, quality, failures."""
+    from facepriv.services.export import run_document
+
+    with _store() as (store, _):
+        document = run_document(store, run)
+        _show_result(run, document.spec.guide.name, document)
+        _write_run(json_file, store, run)
+
+
+@app.command()
+def export(
+    run: Annotated[int, typer.Argument(help="Number of the run.")],
+    out: Annotated[Path, typer.Option(help="New or empty folder.")],
+    json_file: JsonFile = None,
+) -> None:
+    """Write a run's perturbed images with a manifest and the result; the access log keeps a line of it."""
+    from facepriv.services.export import export_run
+
+    with _store() as (store, _):
+        report = export_run(store, run, out, actor=ACTOR)
+    typer.echo(
+        f"{report.images} perturbed images, manifest.csv and run.json are in {report.folder}; "
+        f"{report.without} images of the run have no perturbed version (the manifest says why)."
+    )
+    _write_json(
+        json_file,
+        {"schema": "facepriv.export/1", "folder": str(out), "images": report.images, "without": report.without},
+    )
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
+    address: Annotated[
+        str, typer.Option(help="Address; there is no login yet, so keep to this machine.")
+    ] = "127.0.0.1",
+) -> None:
+    """Serve the dashboard on this machine."""
+    import ipaddress
+    import subprocess
+
+    from facepriv.resources import root
+
+    try:
+        loopback = address == "localhost" or ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise BadInputError(
+            f"A loopback address such as 127.0.0.1 was expected, got {address}; the dashboard shows faces and has no "
+            "login yet, so it is not served to a network.",
+            code="public-address",
+        )
+    typer.echo(f"facepriv is at http://{address}:{port} (Ctrl+C ends it).")
+    command = [sys.executable, str(root() / "app.py"), "--port", str(port), "--address", address]
+    try:
+        raise typer.Exit(subprocess.call(command))
+    except KeyboardInterrupt:
+        raise typer.Exit from None
+
+
+@app.command()
+def demo(
+    serve_after: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the dashboard afterwards.")] = True,
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
+    json_file: JsonFile = None,
+) -> None:
+    """Run the whole job on 60 synthetic subjects and show it: import, perturb, judge, store."""
+    from facepriv.services.importing import DEMO, import_demo
+    from facepriv.services.runs import DEFAULT_GUIDE, prepare_run, start_run
+
+    with _store() as (store, settings):
+        if DEMO not in {record.name for record in store.datasets.list()}:
+            with _progress("Importing the demo faces") as report:
+                _show_import(import_demo(store, settings, on_progress=report))
+        spec = prepare_run(store, DEMO)
+        done = [r for r in store.runs.list(states=("complete",), limit=1000) if store.runs.get(r.id).spec == spec]
+        if done:
+            run_id = done[0].id
+            typer.echo(f"Run {run_id} did this very job before; it is shown again.")
+            result = store.runs.get(run_id).result
+            assert result is not None
+        else:
+            run_id = start_run(store, spec).id
+            result = _execute(store, settings, run_id)
+        _show_result(run_id, DEFAULT_GUIDE, result)
+        _write_run(json_file, store, run_id)
+    if serve_after:
+        serve(port=port)
+
+
+@app.command(hidden=True)
+def worker(
+    parent: Annotated[int | None, typer.Option(help="End once this process is gone and no run waits.")] = None,
+    until_idle: Annotated[bool, typer.Option(help="End once no run waits.")] = False,
+) -> None:
+    """Take up waiting runs of this data folder."""
+    from facepriv.config import get_settings
+    from facepriv.services.local_worker import serve_local
+
+    if not serve_local(get_settings(), parent=parent, until_idle=until_idle):
+        typer.echo("Another worker serves this data folder already.")
+
+
+@app.command()
+def schema(json_file: JsonFile = None) -> None:
+    """Print the JSON Schema of what --json writes of a run."""
+    from facepriv.results import RunDocument
+
+    document = RunDocument.model_json_schema(by_alias=True, mode="serialization")
+    if json_file is None:
+        typer.echo(json.dumps(document, indent=2))
+    _write_json(json_file, document)
+
+
+# Helpers
+
+
+@contextmanager
+def _store() -> Iterator[tuple[Store, Any]]:
+    from facepriv.config import get_settings
+    from facepriv.store import open_store
+
+    settings = get_settings()
+    with open_store(settings) as store:
+        yield store, settings
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    return Console()
+
+
+def _error_console() -> Any:
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+def _plain(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for column in rows[0]:
+        table.add_column(column)
+    for row in rows:
+        table.add_row(*(_plain(value) for value in row.values()))
+    _console().print(table)
+
+
+@contextmanager
+def _progress(what: str) -> Iterator[Any]:
+    """Show a bar; the value is called with done and total."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("elapsed"),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_error_console()) as bar:
+        task = bar.add_task(what, total=None)
+
+        def report(done: int, total: int, stage: str = "") -> None:
+            bar.update(task, completed=done, total=total, description=f"{what}: {stage}" if stage else what)
+
+        yield report
+
+
+def _execute(store: Store, settings: Any, run_id: int) -> RunResult:
+    """See a run through, here or by the worker that took it up first."""
+    from facepriv.services.worker import run_worker
+
+    with _progress(f"Run {run_id}") as report:
+        try:
+            run_worker(settings, run_id=run_id, on_progress=lambda _, stage, done, total: report(done, total, stage))
+            run = store.runs.get(run_id)
+            while run.state in ("waiting", "running"):
+                time.sleep(0.5)
+                run = store.runs.get(run_id)
+                report(run.done, run.total, run.stage)
+        except KeyboardInterrupt:
+            store.runs.cancel(run_id)
+            raise
+    if run.result is None:
+        raise FaceprivError(f"Run {run_id} is {run.state}{f': {run.error}' if run.error else '.'}")
+    return run.result
+
+
+def _show_result(run_id: int, guide: str, result: RunResult) -> None:
+    from facepriv.services import tables
+
+    _table(
+        f"Run {run_id}: gender error (share of images that a classifier calls other than labelled)",
+        tables.gender_error_rows(result),
+    )
+    for name in result.gender_confusion:
+        _table(f"Confusion of {name}", tables.confusion_rows(result, name))
+    if result.matching:
+        _table("Face matching", tables.matching_rows(result))
+    _table("Effort", tables.effort_rows(result))
+    _table("Change of the image", tables.quality_rows(result))
+    failures = tables.failure_rows(result)
+    if failures:
+        _table(f"Failures ({result.failures.total} of {result.images})", failures)
+    typer.echo(tables.headline(result, guide))
+    typer.echo("Labels and classifiers know two genders only. Protected is what this guide says of the stored files;")
+    typer.echo("other classifiers, restored images, retrained attackers and people are not held off by it.")
+
+
+def _show_import(report: ImportReport) -> None:
+    typer.echo(f"Read as {report.reader}: {report.why}")
+    counts = report.counts
+    shown = {"female": -1, "male": 1, "unlabelled": None}
+    balance = ", ".join(f"{counts.labels.get(value, 0)} {word}" for word, value in shown.items())
+    typer.echo(
+        f"{report.dataset.name}: {counts.images} images of {counts.subjects} subjects ({balance}); "
+        f"{len(report.failures)} without a usable face, {len(report.problems)} notes and problems."
+    )
+    for title, problems in (("No usable face", report.failures), ("Left out or noted", report.problems)):
+        _list_problems(title, problems)
+
+
+def _list_problems(title: str, problems: Sequence[Problem], most: int = 20) -> None:
+    for problem in problems[:most]:
+        typer.echo(f"  {title}: {problem.sentence}  [{problem.code}: {problem.name}]")
+    if len(problems) > most:
+        typer.echo(f"  ... and {len(problems) - most} more; --json lists them all.")
+
+
+def _problems_json(problems: Sequence[Problem]) -> list[dict[str, str]]:
+    return [{"name": p.name, "code": p.code, "sentence": p.sentence} for p in problems]
+
+
+def _dataset_json(store: Store, dataset_id: int) -> dict[str, Any]:
+    record, counts = store.datasets.get(dataset_id), store.datasets.counts(dataset_id)
+    return {
+        "name": record.name,
+        "reader": record.reader,
+        "reader_reason": record.reader_reason,
+        "licence": record.licence,
+        "content_sha256": record.content_sha256,
+        "created_at": record.created_at.isoformat(),
+        **_counts_json(counts),
+    }
+
+
+def _counts_json(counts: Any) -> dict[str, Any]:
+    return {
+        "images": counts.images,
+        "subjects": counts.subjects,
+        "labels": {
+            "female": counts.labels.get(-1, 0),
+            "male": counts.labels.get(1, 0),
+            "unlabelled": counts.labels.get(None, 0),
+        },
+        "failures": counts.failures,
+        "problems": counts.problems,
+    }
+
+
+def _import_json(report: ImportReport) -> dict[str, Any]:
+    return {
+        "schema": "facepriv.import/1",
+        "dataset": report.dataset.name,
+        "reader": report.reader,
+        "reader_reason": report.why,
+        **_counts_json(report.counts),
+        "left_out": _problems_json(report.problems),
+        "no_usable_face": _problems_json(report.failures),
+    }
+
+
+def _mapping(entries: Sequence[str]) -> dict[str, Gender]:
+    """Read ``0=male,1=female``."""
+    mapping: dict[str, Gender] = {}
+    for part in (part for entry in entries for part in entry.split(",") if part.strip()):
+        value, _, gender = (piece.strip() for piece in part.partition("="))
+        if gender == "male":
+            mapping[value] = "male"
+        elif gender == "female":
+            mapping[value] = "female"
+        else:
+            raise BadInputError(
+                f"A mapping like 0=male,1=female was expected, got {part.strip()!r}; write male or female after =.",
+                code="bad-mapping",
+            )
+    return mapping
+
+
+def _write_run(json_file: Path | None, store: Store, run_id: int) -> None:
+    if json_file is not None:
+        from facepriv.services.export import result_json
+
+        _write_text(json_file, result_json(store, run_id))
+
+
+def _write_json(json_file: Path | None, document: Mapping[str, Any]) -> None:
+    if json_file is not None:
+        _write_text(json_file, json.dumps(document, indent=2))
+
+
+def _write_text(file: Path, text: str) -> None:
+    if str(file) == "-":
+        typer.echo(text)
+        return
+    try:
+        file.write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        raise BadInputError(
+            f"The JSON could not be written to {file}: {error.strerror}.", code="cannot-write"
+        ) from error

@@ -1,0 +1,257 @@
+"""Import a data set: read its convention, decode, find the faces, and keep the good rest of what is not all good."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from facepriv.config import Settings
+from facepriv.datasets import ReadResult, read_folder
+from facepriv.datasets.demo import read_demo
+from facepriv.datasets.problems import tell
+from facepriv.datasets.unpack import unpack
+from facepriv.errors import BadInputError, FailureToAcquireError
+from facepriv.imaging.acquire import acquire
+from facepriv.imaging.decode import decode, encode_png
+from facepriv.store import Store
+from facepriv.store.records import DatasetCounts, DatasetRecord, NewImage
+from facepriv.types import Gender, LabelledImage, Problem
+
+Progress = Callable[[int, int], None]
+"""Called with images done and images in all."""
+
+DEMO = "demo"
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import brought, and what it left out and why."""
+
+    dataset: DatasetRecord
+    counts: DatasetCounts
+    problems: tuple[Problem, ...]
+    failures: tuple[Problem, ...]
+    """Images that were imported but show no usable face."""
+
+    @property
+    def reader(self) -> str:
+        """Name of the convention the files were read by."""
+        return self.dataset.reader
+
+    @property
+    def why(self) -> str:
+        """Why that convention was recognised."""
+        return self.dataset.reader_reason
+
+
+def import_dataset(
+    store: Store,
+    settings: Settings,
+    source: Path,
+    *,
+    name: str,
+    labels: Path | None = None,
+    format: str = "auto",
+    mapping: Mapping[str, Gender] | None = None,
+    columns: Mapping[str, str] | None = None,
+    on_progress: Progress | None = None,
+) -> ImportReport:
+    """Import a folder or a zip archive of images.
+
+    Parameters
+    ----------
+    source
+        A folder, or a zip archive.
+    labels
+        A CSV of labels; by default the one found beside the images.
+    mapping
+        What label values mean, for values like 0 and 1 that say nothing themselves.
+    columns
+        Names of the columns ``file``, ``subject`` and ``gender``, where they are not recognised.
+
+    Raises
+    ------
+    BadInputError
+        If nothing can be imported; then nothing is kept.
+    """
+    if not source.exists():
+        raise BadInputError(
+            f"A folder or a zip archive was expected at {source}, but nothing is there.", code="no-file"
+        )
+    if source.is_dir():
+        read = read_folder(source, format=format, labels=labels, mapping=mapping, columns=columns)
+        return _import(store, settings, read, name=name, source=source.name, on_progress=on_progress)
+    with temporary_folder(settings) as folder:
+        unpacked = unpack(
+            source,
+            folder / "unpacked",
+            name=source.name,
+            max_entries=settings.max_archive_entries,
+            max_bytes=settings.max_upload_bytes,
+        )
+        read = read_folder(unpacked.folder, format=format, labels=labels, mapping=mapping, columns=columns)
+        return _import(
+            store,
+            settings,
+            read,
+            name=name,
+            source=source.name,
+            earlier=unpacked.problems,
+            on_progress=on_progress,
+        )
+
+
+def import_demo(
+    store: Store,
+    settings: Settings,
+    *,
+    images_per_subject: int | None = 2,
+    name: str = DEMO,
+    on_progress: Progress | None = None,
+) -> ImportReport:
+    """Import the synthetic demo faces, by default two images of each of the 60 subjects."""
+    read = read_demo(images_per_subject=images_per_subject)
+    return _import(store, settings, read, name=name, source="demo faces of facepriv", on_progress=on_progress)
+
+
+@contextmanager
+def temporary_folder(settings: Settings) -> Iterator[Path]:
+    """Give a private folder that is gone afterwards, whatever happens."""
+    settings.temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = Path(tempfile.mkdtemp(dir=settings.temporary))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def stage_uploads(settings: Settings, files: Iterable[tuple[str, IO[bytes]]]) -> Iterator[Path]:
+    """Write uploaded files into a private folder, by their bare names, and remove it afterwards.
+
+    Raises
+    ------
+    BadInputError
+        If two files have one name.
+    """
+    with temporary_folder(settings) as folder:
+        for name, stream in files:
+            bare = PurePosixPath(name.replace("\\", "/")).name
+            target = folder / (bare or "unnamed")
+            if target.exists():
+                raise BadInputError(
+                    f"Two uploaded files are called {bare}; rename one of them or upload both in a zip with folders.",
+                    code="duplicate-name",
+                )
+            with target.open("wb") as out:
+                shutil.copyfileobj(stream, out)
+        yield folder
+
+
+def _import(
+    store: Store,
+    settings: Settings,
+    read: ReadResult,
+    *,
+    name: str,
+    source: str,
+    earlier: Iterable[Problem] = (),
+    on_progress: Progress | None,
+) -> ImportReport:
+    problems = [*earlier, *read.problems]
+    failures: list[Problem] = []
+    with store.datasets.importing(
+        name, source=source, reader=read.reader, reader_reason=read.why, licence=read.licence
+    ) as session:
+        keep = _Keeper(store, settings)
+        imported = 0
+        for number, item in enumerate(read.images, start=1):
+            try:
+                image = keep.one(item)
+            except BadInputError as error:
+                problems.append(Problem(item.name, error.code, str(error)))
+            else:
+                session.add(image)
+                imported += 1
+                if image.failure is not None and image.failure_sentence is not None:
+                    failures.append(Problem(item.name, image.failure, image.failure_sentence))
+            if on_progress is not None:
+                on_progress(number, len(read.images))
+        problems.extend(keep.notes())
+        if imported == 0:
+            raise BadInputError(_nothing(source, problems), code="nothing-imported")
+        for problem in problems:
+            session.problem(problem)
+    dataset = store.datasets.get(name)
+    counts = store.datasets.counts(dataset.id)
+    return ImportReport(dataset=dataset, counts=counts, problems=tuple(problems), failures=tuple(failures))
+
+
+def _nothing(source: str, problems: list[Problem]) -> str:
+    first = f" The first problem: {problems[0].sentence}" if problems else ""
+    return f"No image could be imported from {source}, so no data set was made.{first}"
+
+
+class _Keeper:
+    """Decodes images, finds their faces, and stores them, one by one."""
+
+    def __init__(self, store: Store, settings: Settings) -> None:
+        self._artifacts = store.artifacts
+        self._max_pixels = settings.max_pixels
+        self._seen: dict[str, LabelledImage] = {}
+        self._notes: dict[str, list[str]] = {}
+
+    def one(self, item: LabelledImage) -> NewImage:
+        """Store one image; a `BadInputError` says why it is left out."""
+        data = item.path.read_bytes() if item.path.stat().st_size <= 8 * self._max_pixels + (16 << 20) else b""
+        decoded = decode(data or item.path, name=item.name, max_pixels=self._max_pixels)
+        source_sha256 = hashlib.sha256(data).hexdigest()
+        self._refuse_copy(item, source_sha256)
+        for note in decoded.notes:
+            self._notes.setdefault(note, []).append(item.name)
+        height, width = decoded.pixels.shape[:2]
+        box, landmarks, failure, sentence = None, None, None, None
+        try:
+            face = acquire(decoded.pixels)
+            box, landmarks = face.box, face.landmarks
+        except FailureToAcquireError as error:
+            failure, sentence = error.code, str(error)
+        return NewImage(
+            name=item.name,
+            subject=item.subject,
+            label=item.label,
+            width=width,
+            height=height,
+            source_sha256=source_sha256,
+            artifact_sha256=self._artifacts.put(encode_png(decoded.pixels)),
+            failure=failure,
+            failure_sentence=sentence,
+            box=box,
+            landmarks=landmarks,
+        )
+
+    def _refuse_copy(self, item: LabelledImage, sha256: str) -> None:
+        first = self._seen.setdefault(sha256, item)
+        if first is item:
+            return
+        if (first.subject, first.label) == (item.subject, item.label):
+            message = f"{item.name} is the same file as {first.name}, which is kept; leave one of them out."
+            raise BadInputError(message, code="duplicate-image")
+        raise BadInputError(
+            f"{item.name} is the same file as {first.name} with another subject or label, so only the first is kept; "
+            "correct the labels and import again.",
+            code="contradicting-copies",
+        )
+
+    def notes(self) -> Iterator[Problem]:
+        """Tell what had to be converted."""
+        for note, names in self._notes.items():
+            one = f"{{name}} was imported after a conversion: {note}"
+            many = f"{{n}} images ({{first}}) were imported after a conversion: {note}"
+            yield from tell("converted", names, one=one, many=many)

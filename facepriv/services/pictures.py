@@ -1,0 +1,119 @@
+"""Pixels of stored images, and the views of a perturbation that a person looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from facepriv.errors import BadInputError
+from facepriv.imaging.quality import difference
+from facepriv.imaging.stored import decode_stored
+from facepriv.imaging.triangulation import triangulate
+from facepriv.store import ArtifactStore, Store
+from facepriv.store.records import ImageRecord, RunImageRecord
+from facepriv.types import Face, Image
+
+Segment = tuple[tuple[float, float], tuple[float, float]]
+
+
+def stored_pixels(artifacts: ArtifactStore, sha256: str) -> Image:
+    """Read a stored image, ``(h, w, 3)`` RGB uint8, after checking its hash."""
+    return decode_stored(artifacts.get(sha256))
+
+
+def image_pixels(store: Store, image: ImageRecord) -> Image:
+    """Read an image of a data set.
+
+    Raises
+    ------
+    BadInputError
+        If the record has no stored image.
+    """
+    if image.artifact_sha256 is None:
+        raise BadInputError(f"The image {image.name} was not kept at import, so it cannot be shown.", code="no-image")
+    return stored_pixels(store.artifacts, image.artifact_sha256)
+
+
+def dataset_face(store: Store, image: ImageRecord) -> Face:
+    """Give an image of a data set with the face found in it at import.
+
+    Raises
+    ------
+    BadInputError
+        If it shows no usable face.
+    """
+    return face_of(image, image_pixels(store, image))
+
+
+def face_of(image: ImageRecord, pixels: Image) -> Face:
+    """Put a record and its pixels together as a face; raises BadInputError if there is none."""
+    if image.landmarks is None or image.box is None:
+        raise BadInputError(f"The image {image.name} shows no usable face: {image.failure_sentence}", code="no-face")
+    return Face(
+        image_id=str(image.id),
+        subject=image.subject,
+        label=image.label,
+        pixels=pixels,
+        landmarks=image.landmarks,
+        box=image.box,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """An image before and after, with what helps to see the change."""
+
+    image: ImageRecord
+    record: RunImageRecord
+    before: Image
+    after: Image | None
+    """None if nothing was stored."""
+    difference: Image | None
+    """Change times 8 around mid-grey."""
+    candidate: Image | None
+    candidate_name: str
+    mesh: list[Segment]
+    """Edges of the triangles on the original, x, y in pixels."""
+
+
+def run_pair(store: Store, run_id: int, image_id: int) -> Pair:
+    """Give the views of one image of a run.
+
+    Raises
+    ------
+    UnknownNameError
+        If the run or the image does not exist.
+    """
+    run = store.runs.get(run_id)
+    record = store.runs.run_image(run_id, image_id)
+    (image,) = store.datasets.images(run.dataset_id, ids=[image_id])
+    before = image_pixels(store, image)
+    after = None if record.artifact_sha256 is None else stored_pixels(store.artifacts, record.artifact_sha256)
+    candidate, candidate_name = None, ""
+    if record.candidate_image_id is not None:
+        (other,) = store.datasets.images(run.dataset_id, ids=[record.candidate_image_id])
+        candidate, candidate_name = image_pixels(store, other), other.name
+    return Pair(
+        image=image,
+        record=record,
+        before=before,
+        after=after,
+        difference=None if after is None else difference(before, after),
+        candidate=candidate,
+        candidate_name=candidate_name,
+        mesh=mesh_edges(image),
+    )
+
+
+def mesh_edges(image: ImageRecord) -> list[Segment]:
+    """Give the edges of an image's triangles, each once; none where no face was found."""
+    if image.landmarks is None:
+        return []
+    mesh = triangulate(image.landmarks, image.height, image.width)
+    corners = mesh.triangles
+    edges = np.unique(
+        np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]]), axis=1), axis=0
+    )
+    points = mesh.points
+    return [((points[a, 0], points[a, 1]), (points[b, 0], points[b, 1])) for a, b in edges.tolist()]

@@ -1,0 +1,180 @@
+"""Make the spec of a run, put the run into the queue, and estimate what it will take."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pydantic
+
+import facepriv
+from facepriv.config import Settings
+from facepriv.errors import BadInputError
+from facepriv.imaging.crop import take_crop
+from facepriv.perturb import Perturber, perturbers
+from facepriv.results import RunSpec
+from facepriv.services.models import (
+    classifier,
+    detector_reference,
+    matcher,
+    reference,
+    usable_classifiers,
+    usable_matchers,
+)
+from facepriv.services.pictures import dataset_face
+from facepriv.store import Store
+from facepriv.store.records import ImageRecord, RunRecord
+
+DEFAULT_GUIDE = "dlib-gender"
+DEFAULT_METHOD = "algorithm1"
+
+
+def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
+    """Make a perturbation method with checked parameters.
+
+    Raises
+    ------
+    UnknownNameError
+    BadInputError
+        If a parameter is unknown or out of its range.
+    """
+    try:
+        return perturbers.create(name, **dict(parameters))
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "parameters"
+        raise BadInputError(
+            f"The parameter {where} of {name} cannot be {first.get('input')!r}: {first['msg']}.", code="bad-parameter"
+        ) from error
+
+
+def prepare_run(
+    store: Store,
+    dataset: int | str,
+    *,
+    method: str = DEFAULT_METHOD,
+    parameters: Mapping[str, Any] | None = None,
+    guide: str = DEFAULT_GUIDE,
+    classifiers: Sequence[str] | None = None,
+    matchers: Sequence[str] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+) -> RunSpec:
+    """Write the spec of a run: everything that is needed to repeat it.
+
+    Parameters
+    ----------
+    classifiers, matchers
+        Those that judge; by default all that can be used here. The guide is always among the classifiers.
+    limit
+        Take at most this many images, spread evenly over the subjects' order, all images of a subject together.
+
+    Raises
+    ------
+    UnknownNameError
+        If the data set, the method or a model does not exist.
+    ModelUnavailableError
+        If a model's weights are missing.
+    BadInputError
+        If a parameter cannot be used or no image is left.
+    """
+    record = store.datasets.get(dataset)
+    images = store.datasets.images(record.id)
+    if limit is not None:
+        if limit < 1:
+            raise BadInputError(f"A limit of at least 1 image was expected, got {limit}.", code="bad-limit")
+        images = spread(images, limit)
+    if not any(image.failure is None for image in images):
+        raise BadInputError(
+            f"No image of {record.name} has a usable face, so there is nothing to perturb; "
+            "look at the reasons on the Datasets page or with `facepriv datasets`.",
+            code="no-faces",
+        )
+    judges = list(dict.fromkeys([guide, *(usable_classifiers() if classifiers is None else classifiers)]))
+    return RunSpec(
+        dataset=record.ref,
+        image_ids=tuple(image.id for image in images),
+        method=method,
+        parameters=make_method(method, parameters or {}).parameters.model_dump(mode="json"),
+        guide=reference(classifier(guide)),
+        classifiers=tuple(reference(classifier(name)) for name in judges),
+        matchers=tuple(
+            reference(matcher(name)) for name in dict.fromkeys(usable_matchers() if matchers is None else matchers)
+        ),
+        detector=detector_reference(),
+        seed=seed,
+        facepriv_version=facepriv.__version__,
+    )
+
+
+def spread(images: Sequence[ImageRecord], limit: int) -> tuple[ImageRecord, ...]:
+    """Take about ``limit`` images, never more, of subjects spread evenly over the data set."""
+    if limit >= len(images):
+        return tuple(images)
+    by_subject: dict[str, list[ImageRecord]] = {}
+    for image in images:
+        by_subject.setdefault(image.subject, []).append(image)
+    groups = list(by_subject.values())
+    wanted = max(1, round(limit * len(groups) / len(images)))
+    chosen = {groups[i * len(groups) // wanted][0].subject for i in range(wanted)}
+    return tuple(image for image in images if image.subject in chosen)[:limit]
+
+
+def start_run(store: Store, spec: RunSpec) -> RunRecord:
+    """Put a run into the queue; a worker takes it up."""
+    return store.runs.get(store.runs.create(spec))
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long a run will take, roughly."""
+
+    seconds: float
+    basis: str
+    """What the figure rests on, in words."""
+
+
+PRIOR_EVALUATIONS = 1700
+"""Evaluations an image takes while nothing is known: the mean of a first run on the demo faces, rounded up."""
+
+
+TIMED_PAIRS = 3
+
+
+def processes(settings: Settings) -> int:
+    """Give the number of processes that perturb images."""
+    return settings.workers or os.cpu_count() or 1
+
+
+def estimate_seconds(store: Store, settings: Settings, spec: RunSpec) -> Estimate:
+    """Estimate a run's wall time: from finished runs of the same method and guide, else from the guide's speed."""
+    images = len(spec.image_ids)
+    for summary in store.runs.list(states=("complete",), method=spec.method, limit=20):
+        if summary.guide != spec.guide.name:
+            continue
+        earlier = store.runs.get(summary.id)
+        if earlier.result is not None and earlier.result.judged and earlier.spec.parameters == spec.parameters:
+            each = earlier.result.seconds / earlier.result.images
+            return Estimate(each * images, f"run {earlier.id} took {each:.2f} s an image")
+    each_evaluation = _time_evaluation(store, spec)
+    seconds = images * PRIOR_EVALUATIONS * each_evaluation * 1.5 / processes(settings)
+    return Estimate(
+        seconds, f"{1000 * each_evaluation:.1f} ms an evaluation, about {PRIOR_EVALUATIONS:,} evaluations an image"
+    )
+
+
+def _time_evaluation(store: Store, spec: RunSpec) -> float:
+    """Time pairs of evaluations of the guide on this machine, seconds an image."""
+    guide = classifier(spec.guide.name)
+    image = next(i for i in store.datasets.images(spec.dataset.id, ids=spec.image_ids) if i.failure is None)
+    face = dataset_face(store, image)
+    pair = np.stack([take_crop(guide.crop(face), face.pixels)] * 2)
+    guide.score(pair)
+    start = time.perf_counter()
+    for _ in range(TIMED_PAIRS):
+        guide.score(pair)
+    return (time.perf_counter() - start) / (2 * TIMED_PAIRS)

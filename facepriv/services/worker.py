@@ -1,0 +1,315 @@
+"""Claim runs and execute them: perturb in a pool of processes, embed, compare, store the result.
+
+A worker writes the database alone; its processes only compute. Every image is kept as soon as it is done, so a run that
+was interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.audit.run_result import JudgedImage, Templates, run_result
+from facepriv.config import Settings
+from facepriv.errors import CancelledError, FaceprivError
+from facepriv.results import FailureItem, Phase, RunResult
+from facepriv.services.judging import Job, Stored, embed_in_process, perturb_in_process, start_process
+from facepriv.services.models import (
+    check_versions,
+    classifier,
+    detector_reference,
+    matcher,
+    reference,
+)
+from facepriv.services.runs import processes
+from facepriv.store import LeaseLostError, Store, open_store
+from facepriv.store.records import ImageRecord, RunImage, RunImageRecord, RunRecord
+
+Report = Callable[[int, str, int, int], None]
+"""Called with run id, stage, images done and images in all."""
+
+PERTURBING, EMBEDDING, SUMMING_UP = "perturbing", "embedding", "comparing"
+HEARTBEAT_SECONDS = 1.0
+POLL_SECONDS = 1.0
+CHUNK = 8
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def new_owner() -> str:
+    """Make up a name for a worker that no other has."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+
+
+def run_worker(
+    settings: Settings,
+    *,
+    run_id: int | None = None,
+    until_idle: bool = False,
+    should_stop: Callable[[], bool] = lambda: False,
+    on_progress: Report | None = None,
+) -> int:
+    """Take up waiting runs, one after the other.
+
+    Parameters
+    ----------
+    run_id
+        Take up this run only.
+    until_idle
+        Return as soon as no run waits, instead of asking again every second.
+    should_stop
+        Asked while nothing is under way.
+
+    Returns
+    -------
+    int
+        Number of runs that were taken up.
+    """
+    owner = new_owner()
+    taken = 0
+    with open_store(settings) as store:
+        while True:
+            run = store.runs.claim(owner, run_id=run_id)
+            if run is not None:
+                taken += 1
+                execute(store, settings, run, owner, on_progress=on_progress)
+            elif until_idle or run_id is not None or should_stop():
+                return taken
+            else:
+                time.sleep(POLL_SECONDS)
+
+
+def execute(store: Store, settings: Settings, run: RunRecord, owner: str, *, on_progress: Report | None = None) -> None:
+    """Execute a claimed run to its end: complete, failed or cancelled; the reason of a failure is stored."""
+    try:
+        result = _Execution(store, settings, run, owner, on_progress).result()
+        store.runs.finish(run.id, owner, result)
+    except LeaseLostError:
+        return
+    except CancelledError:
+        store.runs.mark_cancelled(run.id, owner)
+    except FaceprivError as error:
+        store.runs.fail(run.id, owner, str(error))
+    except BrokenProcessPool:
+        store.runs.fail(
+            run.id,
+            owner,
+            "A process that computes was ended from outside, perhaps for lack of memory; start the run again with "
+            "fewer processes (FACEPRIV_WORKERS=1).",
+        )
+    except (KeyboardInterrupt, SystemExit):
+        store.runs.release(run.id, owner)
+        raise
+    except Exception as error:
+        store.runs.fail(
+            run.id, owner, f"The run stopped at an unexpected {type(error).__name__}; see the worker's log."
+        )
+        raise
+
+
+@dataclass
+class _Execution:
+    store: Store
+    settings: Settings
+    run: RunRecord
+    owner: str
+    on_progress: Report | None
+
+    def result(self) -> RunResult:
+        """Do what is left of the run and sum it up."""
+        start = time.perf_counter()
+        self._check_models()
+        images = self.store.datasets.images(self.run.dataset_id, ids=self.run.spec.image_ids)
+        gallery = tuple(i for i in self.store.datasets.images(self.run.dataset_id) if i.failure is None)
+        job = Job(spec=self.run.spec, artifacts=self.settings.artifacts, images=gallery)
+        self._note_unusable(images)
+        context = multiprocessing.get_context("spawn")
+        pool = ProcessPoolExecutor(
+            max_workers=max(1, min(processes(self.settings), len(images))),
+            mp_context=context,
+            initializer=start_process,
+            initargs=(job,),
+        )
+        ended = False
+        try:
+            with _one_thread_each():
+                self._perturb(pool, images)
+                templates = self._embed(pool, images)
+            ended = True
+        finally:
+            pool.shutdown(wait=ended, cancel_futures=True)
+            if not ended:
+                for process in multiprocessing.active_children():
+                    process.terminate()
+        self._beat(SUMMING_UP, 0, 1)
+        return run_result(
+            self._judged(images),
+            templates,
+            classifiers=[ref.name for ref in self.run.spec.classifiers],
+            seconds=time.perf_counter() - start,
+        )
+
+    def _check_models(self) -> None:
+        spec = self.run.spec
+        check_versions(spec.detector, detector_reference())
+        for ref in spec.classifiers:
+            check_versions(ref, reference(classifier(ref.name)))
+        for ref in spec.matchers:
+            check_versions(ref, reference(matcher(ref.name)))
+
+    def _note_unusable(self, images: Sequence[ImageRecord]) -> None:
+        done = self.store.runs.images_done(self.run.id)
+        for position, image in enumerate(images):
+            if image.failure is not None and image.id not in done:
+                failed = RunImage(
+                    image_id=image.id,
+                    position=position,
+                    failure=image.failure,
+                    failure_stage="acquire-before",
+                    failure_sentence=image.failure_sentence,
+                )
+                self.store.runs.save_image(self.run.id, self.owner, failed)
+
+    def _perturb(self, pool: ProcessPoolExecutor, images: Sequence[ImageRecord]) -> None:
+        done = self.store.runs.images_done(self.run.id)
+        left = {
+            pool.submit(perturb_in_process, image.id, position): None
+            for position, image in enumerate(images)
+            if image.id not in done
+        }
+        finished = len(images) - len(left)
+        self._beat(PERTURBING, finished, len(images))
+        for future in self._as_they_come(left):
+            image, scores = future.result()
+            self.store.runs.save_image(self.run.id, self.owner, image, scores)
+            finished += 1
+            self._beat(PERTURBING, finished, len(images))
+
+    def _embed(self, pool: ProcessPoolExecutor, images: Sequence[ImageRecord]) -> dict[str, Templates]:
+        """Embed all images before and after with every matcher."""
+        outcome = {record.image_id: record for record in self.store.runs.run_images(self.run.id)}
+        wanted: list[tuple[Phase, int, Stored]] = []
+        for row, image in enumerate(images):
+            before = _stored(image.artifact_sha256, image.landmarks, image.box)
+            record = outcome[image.id]
+            after = _stored(record.artifact_sha256, record.after_landmarks, record.after_box)
+            wanted += [("before", row, before)] if before is not None else []
+            wanted += [("after", row, after)] if after is not None else []
+        chunks = [wanted[i : i + CHUNK] for i in range(0, len(wanted), CHUNK)]
+        names = [ref.name for ref in self.run.spec.matchers]
+        futures: dict[Future[Any], tuple[str, list[tuple[Phase, int, Stored]]]] = {
+            pool.submit(embed_in_process, name, [stored for _, _, stored in chunk]): (name, chunk)
+            for name in names
+            for chunk in chunks
+        }
+        total = len(wanted) * len(names)
+        finished = 0
+        self._beat(EMBEDDING, 0, total)
+        rows: dict[tuple[str, Phase], NDArray[np.float32]] = {}
+        for future in self._as_they_come(futures):
+            name, chunk = futures[future]
+            vectors = future.result()
+            for (phase, row, _), vector in zip(chunk, vectors, strict=True):
+                if (name, phase) not in rows:
+                    rows[name, phase] = np.full((len(images), len(vector)), np.nan, dtype=np.float32)
+                rows[name, phase][row] = vector
+            finished += len(chunk)
+            self._beat(EMBEDDING, finished, total)
+        nothing = np.full((len(images), 1), np.nan, dtype=np.float32)
+        return {
+            name: Templates(
+                before=rows.get((name, "before"), nothing),
+                after=rows.get((name, "after"), nothing),
+                compare=matcher(name).compare,
+            )
+            for name in names
+        }
+
+    def _judged(self, images: Sequence[ImageRecord]) -> list[JudgedImage]:
+        outcome = {record.image_id: record for record in self.store.runs.run_images(self.run.id)}
+        scores: dict[int, dict[tuple[str, Phase], float]] = {image.id: {} for image in images}
+        for item in self.store.runs.gender_scores(self.run.id):
+            if item.score is not None:
+                scores[item.image_id][item.classifier, item.phase] = item.score
+        return [_judged_image(image, outcome[image.id], scores[image.id]) for image in images]
+
+    def _as_they_come(self, futures: Iterable[Future[Any]]) -> Iterable[Future[Any]]:
+        """Yield futures as they are done, with a heartbeat at least every second."""
+        waiting = set(futures)
+        while waiting:
+            done, waiting = wait(waiting, timeout=HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
+            if not done:
+                self._beat(*self._last)
+            yield from done
+
+    _last: tuple[str, int, int] = ("", 0, 0)
+
+    def _beat(self, stage: str, done: int, total: int) -> None:
+        """Say that the worker is alive and how far it is; raise if the user wants the run cancelled."""
+        self._last = (stage, done, total)
+        if self.store.runs.heartbeat(self.run.id, self.owner, stage, done, total):
+            raise CancelledError("The run was cancelled.")
+        if self.on_progress is not None:
+            self.on_progress(self.run.id, stage, done, total)
+
+
+def _stored(
+    sha256: str | None, landmarks: NDArray[np.float32] | None, box: tuple[int, int, int, int] | None
+) -> Stored | None:
+    if sha256 is None or landmarks is None or box is None:
+        return None
+    return Stored(sha256=sha256, landmarks=landmarks, box=box)
+
+
+def _judged_image(image: ImageRecord, record: RunImageRecord, scores: dict[tuple[str, Phase], float]) -> JudgedImage:
+    failure = None
+    if record.failure is not None:
+        assert record.failure_stage is not None
+        assert record.failure_sentence is not None
+        failure = FailureItem(
+            image_id=image.id,
+            name=image.name,
+            stage=record.failure_stage,
+            reason=record.failure,
+            sentence=record.failure_sentence,
+        )
+    return JudgedImage(
+        image_id=image.id,
+        name=image.name,
+        subject=image.subject,
+        label=image.label,
+        perturbed=record.artifact_sha256 is not None,
+        success=bool(record.success),
+        updates=record.updates or 0,
+        evaluations=record.evaluations or 0,
+        psnr_db=float("nan") if record.psnr_db is None else record.psnr_db,
+        ssim=float("nan") if record.ssim is None else record.ssim,
+        scores=scores,
+        failure=failure,
+    )
+
+
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Let processes started inside the block use one thread for each library: the processes are the parallelism."""
+    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
