@@ -87,6 +87,7 @@ class Database:
             If the database is locked for too long, full, read-only or damaged.
         """
         with self._explaining(), Session(self._writer) as session, session.begin():
+            session.connection()  # take the writers' lock now, not at the first statement
             yield session
 
     @contextmanager

@@ -183,8 +183,12 @@ class RunStore:
 
     # The queue
 
-    def claim(self, owner: str, lease_seconds: float = LEASE_SECONDS) -> RunRecord | None:
+    def claim(
+        self, owner: str, lease_seconds: float = LEASE_SECONDS, *, run_id: int | None = None
+    ) -> RunRecord | None:
         """Take up the oldest run that waits, or whose worker's lease ran out; None if there is none.
+
+        With ``run_id`` only that run is taken up.
 
         Runs whose workers were lost `MAX_ATTEMPTS` times are failed on the way, and lost ones that were to be
         cancelled are cancelled.
@@ -194,8 +198,9 @@ class RunStore:
             if session.scalar(select(RunRow.id).where(_claimable(RunRow, now)).limit(1)) is None:
                 return None
         oldest = aliased(RunRow)
+        wanted = [_claimable(oldest, now)] + ([] if run_id is None else [oldest.id == run_id])
         # SKIP LOCKED lets PostgreSQL's workers pass each other; SQLite has one writer at a time and leaves it out.
-        chosen = select(oldest.id).where(_claimable(oldest, now)).order_by(oldest.id).limit(1)
+        chosen = select(oldest.id).where(*wanted).order_by(oldest.id).limit(1)
         claim = (
             update(RunRow)
             .where(RunRow.id == chosen.with_for_update(skip_locked=True).scalar_subquery())

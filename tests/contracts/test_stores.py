@@ -1,0 +1,945 @@
+"""What every back end of the store must do; a back end is added by its name in ``BACKENDS`` and in ``settings``."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import time
+from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime, timedelta
+from operator import itemgetter
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from facepriv.config import Settings
+from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.results import (
+    Confusion,
+    Confusions,
+    Curve,
+    DatasetRef,
+    FailureItem,
+    Failures,
+    GenderError,
+    GenderHistograms,
+    Groups,
+    Histogram,
+    Matching,
+    MatchingPhases,
+    ModelRef,
+    OperatingPoint,
+    Rates,
+    RunResult,
+    RunSpec,
+    Summary,
+)
+from facepriv.store import (
+    MAX_ATTEMPTS,
+    DatasetRecord,
+    GenderScore,
+    LeaseLostError,
+    NewImage,
+    RunImage,
+    Store,
+    migrate,
+    open_store,
+)
+from facepriv.store.engine import Database
+from facepriv.store.models import Base
+from facepriv.types import Problem
+
+BACKENDS = ["sqlite"]
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture(params=BACKENDS)
+def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    """Settings that lead to a database that does not exist yet."""
+    assert request.param == "sqlite"
+    return Settings(home=tmp_path / "home")
+
+
+@pytest.fixture
+def store(settings: Settings):
+    with open_store(settings) as opened:
+        yield opened
+
+
+BARRIER: Any = None
+
+
+def hold_barrier(barrier: Any) -> None:
+    global BARRIER
+    BARRIER = barrier
+
+
+@pytest.fixture(scope="module")
+def pool():
+    """Four processes that can wait for each other at ``BARRIER``."""
+    with ProcessPoolExecutor(4, SPAWN, initializer=hold_barrier, initargs=(SPAWN.Barrier(4),)) as executor:
+        yield executor
+
+
+# Realistic contents
+
+
+def sha(text_: str) -> str:
+    return hashlib.sha256(text_.encode()).hexdigest()
+
+
+def new_image(index: int, **changes: Any) -> NewImage:
+    rng = np.random.default_rng(index)
+    values: dict[str, Any] = {
+        "name": f"faces/{index:03}.png",
+        "subject": f"s{index // 2}",
+        "label": 1 if index % 4 < 2 else -1,
+        "width": 300 + index,
+        "height": 400,
+        "source_sha256": sha(f"source {index}"),
+        "artifact_sha256": sha(f"artifact {index}"),
+        "box": (10, 20, 210 + index, 240),
+        "landmarks": rng.uniform(0, 300, (68, 2)).astype(np.float32),
+    }
+    return NewImage(**{**values, **changes})
+
+
+FACELESS = {
+    "label": None,
+    "failure": "no-face",
+    "failure_sentence": "No face was found; choose a picture that shows one.",
+    "box": None,
+    "landmarks": None,
+}
+
+
+def add_dataset(store: Store, name: str = "studio", images: int = 6) -> DatasetRecord:
+    return store.datasets.create(
+        name, [new_image(index) for index in range(images)], source="a folder", reader="folders"
+    )
+
+
+def spec_for(store: Store, dataset: DatasetRecord, **changes: Any) -> RunSpec:
+    values: dict[str, Any] = {
+        "dataset": dataset.ref,
+        "image_ids": tuple(image.id for image in store.datasets.images(dataset.id)),
+        "method": "algorithm1",
+        "parameters": {"eps": 0.05, "eta": -0.1, "sweeps": 40, "candidates": "any"},
+        "guide": ModelRef(name="dlib-gender", version="0a1b2c3d4e5f"),
+        "classifiers": (ModelRef(name="dlib-gender", version="0a1b2c3d4e5f"),),
+        "matchers": (ModelRef(name="sface", version="f5e4d3c2b1a0"),),
+        "detector": ModelRef(name="dlib-hog", version="001122334455"),
+        "seed": 7,
+        "facepriv_version": "0.1.0",
+    }
+    return RunSpec(**{**values, **changes})
+
+
+def run_image(image_id: int, position: int, **changes: Any) -> RunImage:
+    rng = np.random.default_rng(position)
+    values: dict[str, Any] = {
+        "image_id": image_id,
+        "position": position,
+        "artifact_sha256": sha(f"perturbed {position}"),
+        "updates": 31,
+        "evaluations": 64,
+        "stop": "flipped",
+        "success": True,
+        "file_score": -0.1875,
+        "anchors": (12, 30),
+        "trajectory": rng.normal(size=32),
+        "psnr_db": 34.25,
+        "ssim": 0.96875,
+        "seconds": 1.5,
+        "after_box": (11, 21, 209, 239),
+        "after_landmarks": rng.uniform(0, 300, (68, 2)).astype(np.float32),
+    }
+    return RunImage(**{**values, **changes})
+
+
+def scores_of(image_id: int) -> list[GenderScore]:
+    return [
+        GenderScore(image_id=image_id, classifier="dlib-gender", phase="before", score=4.5 + image_id),
+        GenderScore(image_id=image_id, classifier="dlib-gender", phase="after", score=-0.1875),
+        GenderScore(image_id=image_id, classifier="levi-hassner", phase="after", score=None),
+    ]
+
+
+def result_for(images: int) -> RunResult:
+    rates = Rates(all=0.25, male=0.0, female=None)
+    histogram = Histogram(edges=[-1.0, 0.0, 1.0], counts={"male": [0, 3], "female": [2, 1]})
+    confusion = Confusion(
+        male={"male": 3, "female": 0, "failed": 0},
+        female={"male": 1, "female": 2, "failed": 0},
+    )
+    summary = Summary(n=5, mean=31.0, standard_error=2.5, median=30.0, minimum=20.0, maximum=44.0)
+    groups = Groups(all=summary, male=summary, female=summary)
+    match = Matching(
+        mated=3,
+        non_mated=12,
+        failed=0,
+        auc=0.99,
+        eer=0.01,
+        fmr100=0.02,
+        fmr1000=None,
+        operating_points=[OperatingPoint(target_fmr=0.01, threshold=0.4, fmr=0.0, fnmr=0.02, supported=False)],
+        curve=Curve(threshold=[0.2, 0.4], fmr=[0.1, 0.0], fnmr=[0.0, 0.02]),
+        histogram=Histogram(edges=[0.0, 0.5, 1.0], counts={"mated": [0, 3], "non_mated": [12, 0]}),
+    )
+    failure = FailureItem(
+        image_id=1, name="faces/000.png", stage="acquire-after", reason="no-face", sentence="No face was found."
+    )
+    return RunResult(
+        images=images,
+        judged=images - 1,
+        subjects=3,
+        gender_error={"dlib-gender": GenderError(before=rates, after=rates)},
+        gender_confusion={"dlib-gender": Confusions(before=confusion, after=confusion)},
+        gender_scores={"dlib-gender": GenderHistograms(before=histogram, after=histogram)},
+        matching={"sface": MatchingPhases(before=match, after=match, cross=match)},
+        flipped=rates,
+        updates=groups,
+        evaluations=groups,
+        psnr_db=summary,
+        ssim=summary,
+        failures=Failures(total=1, by_reason={"no-face": 1}, items=[failure]),
+        seconds=12.5,
+        evaluations_total=320,
+    )
+
+
+def same(left: Any, right: Any) -> bool:
+    """Compare the fields that two records share, arrays with their dtype."""
+    names = {field.name for field in dataclasses.fields(left)} & {field.name for field in dataclasses.fields(right)}
+    for name in names:
+        one, other = getattr(left, name), getattr(right, name)
+        if isinstance(one, np.ndarray):
+            if not (isinstance(other, np.ndarray) and one.dtype == other.dtype and np.array_equal(one, other)):
+                return False
+        elif one != other:
+            return False
+    return True
+
+
+# Data sets
+
+
+def test_dataset_comes_back_as_it_was(store: Store) -> None:
+    images = [new_image(0), new_image(1, label=None), new_image(2, artifact_sha256=None, **FACELESS)]
+    problems = [Problem("notes.txt", "not-an-image", "notes.txt is no image; remove it.")]
+    started = datetime.now(UTC)
+    made = store.datasets.create(
+        "studio",
+        images,
+        problems,
+        source="upload studio.zip",
+        reader="folders",
+        reader_reason="one folder a subject",
+        licence="CC-BY 4.0",
+        notes="taken in one room",
+    )
+    assert store.datasets.get("studio") == store.datasets.get(made.id) == store.datasets.get(str(made.id)) == made
+    assert (made.source, made.reader, made.reader_reason) == ("upload studio.zip", "folders", "one folder a subject")
+    assert (made.licence, made.notes) == ("CC-BY 4.0", "taken in one room")
+    assert started <= made.created_at <= datetime.now(UTC)
+    assert made.created_at.utcoffset() == timedelta(0)
+    read = store.datasets.images(made.id)
+    assert len(read) == 3
+    assert all(same(one, other) for one, other in zip(images, read, strict=True))
+    assert store.datasets.problems(made.id) == tuple(problems)
+
+
+def test_records_cannot_be_changed(store: Store) -> None:
+    image = store.datasets.images(add_dataset(store).id)[0]
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        image.label = None  # type: ignore[misc]
+    assert image.landmarks is not None
+    with pytest.raises(ValueError, match="read-only"):
+        image.landmarks[0, 0] = 1
+
+
+def test_datasets_are_listed_by_name(store: Store) -> None:
+    assert store.datasets.list() == ()
+    for name in ("zebra", "ant", "Ölbild"):
+        add_dataset(store, name)
+    assert [one.name for one in store.datasets.list()] == ["ant", "zebra", "Ölbild"]
+
+
+def test_images_can_be_chosen(store: Store) -> None:
+    images = [new_image(index, **(FACELESS if index == 2 else {})) for index in range(450)]
+    dataset = store.datasets.create("big", images, source="", reader="")
+    other = add_dataset(store, "other")
+    ids = [image.id for image in store.datasets.images(dataset.id)]
+    assert [image.id for image in store.datasets.images(dataset.id, ids[::-1])] == ids[::-1]
+    assert store.datasets.images(dataset.id, []) == ()
+    assert [image.id for image in store.datasets.images(dataset.id, failed=True)] == [ids[2]]
+    assert len(store.datasets.images(dataset.id, failed=False)) == 449
+    assert [image.id for image in store.datasets.images(dataset.id, limit=3, offset=10)] == ids[10:13]
+    foreign = store.datasets.images(other.id)[0].id
+    with pytest.raises(UnknownNameError, match=str(foreign)):
+        store.datasets.images(dataset.id, [ids[0], foreign])
+
+
+def test_counts(store: Store) -> None:
+    images = [new_image(index) for index in range(6)] + [new_image(6, **FACELESS), new_image(7, **FACELESS)]
+    problems = [Problem("a", "truncated", "a."), Problem("b", "truncated", "b."), Problem("c", "empty", "c.")]
+    dataset = store.datasets.create("studio", images, problems, source="", reader="")
+    add_dataset(store, "other")  # must not be counted
+    counts = store.datasets.counts(dataset.id)
+    assert counts.images == 8
+    assert counts.subjects == 4
+    assert counts.labels == {1: 4, -1: 2, None: 2}
+    assert counts.subject_labels == {1: 2, -1: 1, None: 1}
+    assert counts.failures == {"no-face": 2}
+    assert counts.problems == {"empty": 1, "truncated": 2}
+
+
+def test_content_hash_depends_on_content_only(store: Store) -> None:
+    images = [new_image(index) for index in range(4)]
+    first = store.datasets.create("first", images, source="", reader="")
+    renamed = [dataclasses.replace(image, name=f"x{image.name}") for image in reversed(images)]
+    assert store.datasets.create("second", renamed, source="", reader="").content_sha256 == first.content_sha256
+    for index, change in enumerate([{"subject": "nobody"}, {"label": -1}, {"source_sha256": sha("other")}]):
+        changed = [dataclasses.replace(images[0], **change), *images[1:]]
+        made = store.datasets.create(f"changed {index}", changed, source="", reader="")
+        assert made.content_sha256 != first.content_sha256
+
+
+def test_unknown_names_list_what_exists(store: Store) -> None:
+    with pytest.raises(UnknownNameError, match="import one first"):
+        store.datasets.get("studio")
+    add_dataset(store)
+    add_dataset(store, "london")
+    with pytest.raises(UnknownNameError, match="london, studio"):
+        store.datasets.get("stduio")
+    for method in ("images", "problems", "counts", "delete"):
+        with pytest.raises(UnknownNameError, match="london, studio"):
+            getattr(store.datasets, method)(99)
+    with pytest.raises(UnknownNameError, match="no run 99"):
+        store.runs.get(99)
+    for method in ("images_done", "run_images", "gender_scores", "cancel", "delete"):
+        with pytest.raises(UnknownNameError, match="no run 99"):
+            getattr(store.runs, method)(99)
+
+
+@pytest.mark.parametrize("name", ["", " studio", "studio ", "12", "a\nb", "x" * 201])
+def test_bad_names_are_refused(store: Store, name: str) -> None:
+    with pytest.raises(BadInputError, match="choose another name") as caught:
+        add_dataset(store, name)
+    assert caught.value.code == "bad-name"
+    assert store.datasets.list() == ()
+
+
+def test_taken_names_are_refused_at_the_start_and_at_the_end(store: Store) -> None:
+    def overtaken():
+        yield new_image(0)
+        add_dataset(store)
+
+    with pytest.raises(BadInputError, match="already a data set called 'studio'") as caught:
+        store.datasets.create("studio", overtaken(), source="", reader="")
+    assert caught.value.code == "name-taken"
+    with pytest.raises(BadInputError, match="already a data set called 'studio'"):
+        add_dataset(store)
+    assert [(one.name, store.datasets.counts(one.id).images) for one in store.datasets.list()] == [("studio", 6)]
+    assert store.datasets.collect_abandoned(timedelta(0)) == 0
+
+
+@pytest.mark.parametrize("apart", [1, 300])
+def test_images_of_one_name_are_refused(store: Store, apart: int) -> None:
+    images = [new_image(index) for index in range(apart)] + [new_image(0)]
+    with pytest.raises(BadInputError, match=r"two are called 'faces/000\.png'") as caught:
+        store.datasets.create("studio", images, source="", reader="")
+    assert caught.value.code == "duplicate-name"
+    assert store.datasets.list() == ()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"label": 0}, {"width": 0}, {"landmarks": np.zeros((68, 3), np.float32)}, {"failure": "no-face"}]
+)
+def test_impossible_images_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(BadInputError):
+        new_image(0, **wrong)
+
+
+def test_import_is_invisible_until_finished(store: Store, settings: Settings) -> None:
+    with open_store(settings) as other:
+        with store.datasets.importing("studio", source="", reader="") as importing:
+            for index in range(250):
+                importing.add(new_image(index))
+            importing.problem(Problem("a", "empty", "a."))
+            importing.flush()
+            assert other.datasets.list() == ()
+            with pytest.raises(UnknownNameError):
+                other.datasets.get(importing.dataset_id)
+            with pytest.raises(UnknownNameError):
+                other.datasets.images(importing.dataset_id)
+        assert other.datasets.counts(importing.dataset_id).images == 250
+
+
+def test_failed_import_leaves_nothing(store: Store, settings: Settings) -> None:
+    def images():
+        for index in range(250):
+            yield new_image(index)
+        raise RuntimeError("the source broke off")
+
+    with pytest.raises(RuntimeError, match="broke off"):
+        store.datasets.create("studio", images(), source="", reader="")
+    assert store.datasets.list() == ()
+    assert rows(settings, "images") == rows(settings, "datasets") == 0
+    assert add_dataset(store).name == "studio"
+
+
+def test_collected_import_cannot_go_on(store: Store) -> None:
+    def idle():
+        yield new_image(0)
+        assert store.datasets.collect_abandoned(timedelta(hours=1)) == 0
+        assert store.datasets.collect_abandoned(timedelta(0)) == 1
+        yield new_image(1)
+
+    with pytest.raises(StoreError, match="start it again"):
+        store.datasets.create("studio", idle(), source="", reader="")
+    assert store.datasets.list() == ()
+
+
+def import_and_hang(settings: Settings, ready: Any) -> None:
+    store = open_store(settings)
+    with store.datasets.importing("studio", source="", reader="") as importing:
+        for index in range(250):
+            importing.add(new_image(index))
+        ready.set()
+        time.sleep(60)
+
+
+@pytest.mark.fault
+def test_killed_import_leaves_nothing_to_see(settings: Settings) -> None:
+    ready = SPAWN.Event()
+    process = SPAWN.Process(target=import_and_hang, args=(settings, ready))
+    process.start()
+    assert process.pid is not None
+    assert ready.wait(30)
+    os.kill(process.pid, signal.SIGKILL)
+    process.join()
+    with open_store(settings) as store:
+        assert store.datasets.list() == ()
+        assert rows(settings, "images") == 200  # one batch had been written
+        dataset = add_dataset(store)
+        assert store.datasets.collect_abandoned(timedelta(0)) == 1
+        assert rows(settings, "images") == 6
+        assert store.datasets.list() == (dataset,)
+
+
+def test_deleting_a_dataset(store: Store, settings: Settings) -> None:
+    dataset = add_dataset(store)
+    spared = add_dataset(store, "spared")
+    images = store.datasets.images(dataset.id)
+    run_id = store.runs.create(spec_for(store, dataset))
+    borrowing = store.runs.create(spec_for(store, spared))
+    with pytest.raises(StoreError, match=rf"used by 1 run \({run_id}\)"):
+        store.datasets.delete(dataset.id)
+    assert store.runs.claim("w1") is not None
+    claimed = store.runs.claim("w2")
+    assert claimed is not None
+    assert claimed.id == borrowing
+    store.runs.save_image(run_id, "w1", run_image(images[0].id, 0), scores_of(images[0].id))
+    lent = run_image(claimed.spec.image_ids[0], 0, candidate_image_id=images[1].id)
+    store.runs.save_image(borrowing, "w2", lent)
+    with pytest.raises(StoreError, match=rf"used by 2 runs \({run_id}, {borrowing}\)"):
+        store.datasets.delete(dataset.id)
+    with pytest.raises(StoreError, match="being worked on"):
+        store.datasets.delete(dataset.id, cascade=True)
+    store.runs.fail(run_id, "w1", "It broke.")
+    store.runs.fail(borrowing, "w2", "It broke.")
+    store.datasets.delete(dataset.id, cascade=True)
+    assert store.datasets.list() == (spared,)
+    assert store.runs.list() == ()
+    assert rows(settings, "images") == 6
+    assert rows(settings, "run_images") == rows(settings, "gender_scores") == 0
+    store.datasets.delete(spared.id)
+    assert rows(settings, "images") == 0
+
+
+def test_ids_are_never_given_twice(store: Store) -> None:
+    dataset = add_dataset(store)
+    run_id = store.runs.create(spec_for(store, dataset))
+    store.runs.delete(run_id)
+    assert store.runs.create(spec_for(store, dataset)) > run_id
+
+
+# Runs
+
+
+def test_run_comes_back_as_it_was(store: Store, settings: Settings) -> None:
+    dataset = add_dataset(store)
+    spec = spec_for(store, dataset)
+    run_id = store.runs.create(spec)
+    waiting = store.runs.get(run_id)
+    assert waiting.spec == spec
+    assert (waiting.state, waiting.result, waiting.owner, waiting.attempts) == ("waiting", None, None, 0)
+    assert (waiting.method, waiting.guide, waiting.images, waiting.dataset_name) == (
+        "algorithm1",
+        "dlib-gender",
+        6,
+        "studio",
+    )
+
+    claimed = store.runs.claim("w1", lease_seconds=30)
+    assert claimed is not None
+    assert (claimed.id, claimed.state, claimed.owner, claimed.attempts) == (run_id, "running", "w1", 1)
+    assert claimed.spec == spec
+    assert claimed.started_at is not None
+    assert claimed.lease_until == claimed.started_at + timedelta(seconds=30)
+    assert store.runs.claim("w2") is None
+
+    saved = [run_image(image_id, place) for place, image_id in enumerate(spec.image_ids)]
+    saved[1] = run_image(spec.image_ids[1], 1, candidate_image_id=spec.image_ids[4], psnr_db=float("inf"))
+    saved[2] = RunImage(
+        image_id=spec.image_ids[2],
+        position=2,
+        failure="no-face",
+        failure_stage="acquire-before",
+        failure_sentence="No face was found.",
+    )
+    saved[3] = run_image(spec.image_ids[3], 3, file_score=float("nan"), ssim=float("nan"), success=False)
+    assert saved[3].file_score is None
+    for done, image in enumerate(reversed(saved), start=1):  # the order of saving must not matter
+        store.runs.save_image(run_id, "w1", image, scores_of(image.image_id))
+        assert store.runs.heartbeat(run_id, "w1", "perturb", done, 6) is False
+    progress = store.runs.get(run_id)
+    assert (progress.stage, progress.done, progress.total) == ("perturb", 6, 6)
+    assert store.runs.images_done(run_id) == frozenset(spec.image_ids)
+
+    result = result_for(6)
+    store.runs.finish(run_id, "w1", result)
+    with open_store(settings) as reopened:
+        complete = reopened.runs.get(run_id)
+        assert (complete.state, complete.spec, complete.result) == ("complete", spec, result)
+        assert complete.finished_at is not None
+        assert complete.finished_at >= claimed.started_at
+        assert complete.lease_until is None
+        images = reopened.runs.run_images(run_id)
+        assert len(images) == 6
+        assert all(same(one, other) for one, other in zip(saved, images, strict=True))
+        assert {image.run_id for image in images} == {run_id}
+        assert reopened.runs.run_images(run_id, limit=2, offset=3)[0].position == 3
+        assert same(reopened.runs.run_image(run_id, spec.image_ids[1]), saved[1])
+        expected = {
+            (one.image_id, one.classifier, one.phase, one.score) for i in spec.image_ids for one in scores_of(i)
+        }
+        scores = reopened.runs.gender_scores(run_id)
+        assert len(scores) == len(expected)
+        assert {(one.image_id, one.classifier, one.phase, one.score) for one in scores} == expected
+
+
+def test_scores_kept_apart_are_replaced_not_doubled(store: Store) -> None:
+    dataset = add_dataset(store)
+    run_id = store.runs.create(spec_for(store, dataset))
+    claimed = store.runs.claim("w1")
+    assert claimed is not None
+    first, second = claimed.spec.image_ids[:2]
+
+    def before(image_id: int, score: float) -> GenderScore:
+        return GenderScore(image_id=image_id, classifier="dlib-gender", phase="before", score=score)
+
+    store.runs.save_scores(run_id, "w1", [before(first, 1.0)])
+    store.runs.save_scores(run_id, "w1", [before(first, 2.0), before(second, float("nan"))])
+    assert store.runs.gender_scores(run_id) == (before(first, 2.0), before(second, float("nan")))
+    assert store.runs.gender_scores(run_id)[1].score is None
+    with pytest.raises(StoreError, match="does not exist"):
+        store.runs.save_scores(run_id, "w1", [before(first, 3.0), before(9999, 1.0)])
+    assert store.runs.gender_scores(run_id)[0].score == 2.0
+
+
+def test_impossible_specs_are_refused(store: Store) -> None:
+    dataset = add_dataset(store)
+    foreign = store.datasets.images(add_dataset(store, "other").id)[0].id
+    spec = spec_for(store, dataset)
+    first = spec.image_ids[0]
+    with pytest.raises(BadInputError, match="at least one image"):
+        store.runs.create(spec.model_copy(update={"image_ids": ()}))
+    with pytest.raises(BadInputError, match="each image once"):
+        store.runs.create(spec.model_copy(update={"image_ids": (first, first)}))
+    with pytest.raises(UnknownNameError, match=f"no image with id {foreign}"):
+        store.runs.create(spec.model_copy(update={"image_ids": (first, foreign)}))
+    with pytest.raises(UnknownNameError, match="no data set with id 99"):
+        store.runs.create(spec.model_copy(update={"dataset": DatasetRef(id=99, name="x", content_sha256=sha("x"))}))
+    stale = DatasetRef(id=dataset.id, name=dataset.name, content_sha256=sha("x"))
+    with pytest.raises(BadInputError, match="other content"):
+        store.runs.create(spec.model_copy(update={"dataset": stale}))
+    assert store.runs.count() == 0
+
+
+def test_runs_are_listed_filtered_and_paged(store: Store) -> None:
+    studio, london = add_dataset(store), add_dataset(store, "london")
+    ids = [store.runs.create(spec_for(store, studio)) for _ in range(3)]
+    other = store.runs.create(spec_for(store, london, method="colour-field"))
+    store.runs.cancel(ids[0])
+    assert [run.id for run in store.runs.list()] == [other, *ids[::-1]]
+    assert [run.id for run in store.runs.list(limit=2, offset=1)] == ids[:0:-1]
+    assert [run.id for run in store.runs.list(dataset_id=london.id)] == [other]
+    assert [run.id for run in store.runs.list(method="algorithm1", states=["waiting"])] == ids[:0:-1]
+    assert [run.state for run in store.runs.list(states=["cancelled", "failed"])] == ["cancelled"]
+    assert store.runs.count() == 4
+    assert store.runs.count(dataset_id=studio.id, states=["waiting"]) == 2
+    assert store.runs.list()[0].dataset_name == "london"
+    with pytest.raises(UnknownNameError, match="waiting, running"):
+        store.runs.list(states=["done"])  # type: ignore[list-item]
+
+
+def test_oldest_run_is_claimed_first(store: Store) -> None:
+    dataset = add_dataset(store)
+    ids = [store.runs.create(spec_for(store, dataset)) for _ in range(3)]
+    claimed = [store.runs.claim(f"w{number}") for number in range(4)]
+    assert [run and run.id for run in claimed] == [*ids, None]
+
+
+def claim_all(settings: Settings, owner: str) -> list[int]:
+    """Claim and end runs until none is left; any lock error ends the process with it."""
+    with open_store(settings) as store:
+        BARRIER.wait(60)
+        mine = []
+        while (run := store.runs.claim(owner)) is not None:
+            mine.append(run.id)
+            store.runs.heartbeat(run.id, owner, "perturb", 1, 2)
+            store.runs.save_image(run.id, owner, run_image(run.spec.image_ids[0], 0), scores_of(run.spec.image_ids[0]))
+            store.runs.finish(run.id, owner, result_for(1))
+        return mine
+
+
+def test_four_processes_never_claim_one_run_twice(store: Store, settings: Settings, pool: ProcessPoolExecutor) -> None:
+    dataset = add_dataset(store)
+    spec = spec_for(store, dataset)
+    spec = spec.model_copy(update={"image_ids": spec.image_ids[:1]})
+    ids = [store.runs.create(spec) for _ in range(40)]
+    claims = [pool.submit(claim_all, settings, f"w{number}") for number in range(4)]
+    claimed = [run_id for claim in claims for run_id in claim.result(timeout=120)]
+    assert sorted(claimed) == ids
+    assert store.runs.count(states=["complete"]) == 40
+    assert {run.attempts for run in store.runs.list(limit=40)} == {1}
+
+
+def lose(store: Store, run_id: int, owner: str) -> None:
+    """Claim a run as a worker that is never heard of again."""
+    claimed = store.runs.claim(owner, lease_seconds=0)
+    assert claimed is not None
+    assert claimed.id == run_id
+    time.sleep(0.001)
+
+
+def test_lost_run_is_taken_over_and_goes_on(store: Store) -> None:
+    dataset = add_dataset(store)
+    run_id = store.runs.create(spec_for(store, dataset))
+    first = store.runs.claim("w1", lease_seconds=0.2)
+    assert first is not None
+    store.runs.save_image(run_id, "w1", run_image(first.spec.image_ids[0], 0))
+    assert store.runs.claim("w2") is None
+    time.sleep(0.25)
+    second = store.runs.claim("w2")
+    assert second is not None
+    assert (second.id, second.owner, second.attempts, second.started_at) == (run_id, "w2", 2, first.started_at)
+    assert store.runs.images_done(run_id) == {first.spec.image_ids[0]}
+    late = run_image(first.spec.image_ids[1], 1)
+    for write in (
+        lambda: store.runs.heartbeat(run_id, "w1", "perturb", 1, 6),
+        lambda: store.runs.save_image(run_id, "w1", late, scores_of(late.image_id)),
+        lambda: store.runs.save_scores(run_id, "w1", scores_of(late.image_id)),
+        lambda: store.runs.finish(run_id, "w1", result_for(6)),
+        lambda: store.runs.fail(run_id, "w1", "It broke."),
+        lambda: store.runs.mark_cancelled(run_id, "w1"),
+        lambda: store.runs.release(run_id, "w1"),
+    ):
+        with pytest.raises(LeaseLostError, match="stop working on it"):
+            write()
+    assert store.runs.get(run_id) == second
+    assert store.runs.gender_scores(run_id) == ()
+    store.runs.save_image(run_id, "w2", late)
+    assert len(store.runs.run_images(run_id)) == 2
+
+
+def test_heartbeat_renews_a_lease_that_ran_out_unclaimed(store: Store) -> None:
+    run_id = store.runs.create(spec_for(store, add_dataset(store)))
+    lose(store, run_id, "w1")
+    assert store.runs.heartbeat(run_id, "w1", "perturb", 0, 6, lease_seconds=60) is False
+    assert store.runs.claim("w2") is None
+
+
+def test_run_that_kills_its_workers_is_failed(store: Store) -> None:
+    run_id = store.runs.create(spec_for(store, add_dataset(store)))
+    for attempt in range(MAX_ATTEMPTS):
+        lose(store, run_id, f"w{attempt}")
+    assert store.runs.claim("last") is None
+    failed = store.runs.get(run_id)
+    assert (failed.state, failed.attempts, failed.owner) == ("failed", MAX_ATTEMPTS, f"w{MAX_ATTEMPTS - 1}")
+    assert failed.error is not None
+    assert "start the run again" in failed.error
+    assert failed.finished_at is not None
+
+
+def test_expire_ends_what_no_worker_asks_for(store: Store) -> None:
+    run_id = store.runs.create(spec_for(store, add_dataset(store)))
+    for attempt in range(MAX_ATTEMPTS):
+        lose(store, run_id, f"w{attempt}")
+    assert store.runs.expire() == 1
+    assert store.runs.expire() == 0
+    assert store.runs.get(run_id).state == "failed"
+
+
+def test_an_image_is_saved_once(store: Store) -> None:
+    run_id = store.runs.create(spec_for(store, add_dataset(store)))
+    run = store.runs.claim("w1")
+    assert run is not None
+    first, second = run.spec.image_ids[:2]
+    store.runs.save_image(run_id, "w1", run_image(first, 0), scores_of(first))
+    for wrong in (run_image(first, 1), run_image(second, 0), run_image(9999, 1)):
+        with pytest.raises(StoreError, match="cannot be saved"):
+            store.runs.save_image(run_id, "w1", wrong, scores_of(wrong.image_id))
+    with pytest.raises(StoreError, match="of that image"):
+        store.runs.save_image(run_id, "w1", run_image(second, 1), scores_of(first))
+    assert len(store.runs.run_images(run_id)) == 1
+    assert len(store.runs.gender_scores(run_id)) == 3
+
+
+def test_run_is_complete_only_with_every_image(store: Store) -> None:
+    run_id = store.runs.create(spec_for(store, add_dataset(store)))
+    run = store.runs.claim("w1")
+    assert run is not None
+    for place, image_id in enumerate(run.spec.image_ids[:-1]):
+        store.runs.save_image(run_id, "w1", run_image(image_id, place))
+    with pytest.raises(StoreError, match="5 of its 6 images"):
+        store.runs.finish(run_id, "w1", result_for(6))
+    assert store.runs.get(run_id).state == "running"
+
+
+def test_cancelling(store: Store) -> None:
+    dataset = add_dataset(store)
+    waiting, running, lost, ended = (store.runs.create(spec_for(store, dataset)) for _ in range(4))
+    assert store.runs.cancel(waiting) == "cancelled"
+    assert store.runs.get(waiting).finished_at is not None
+
+    assert store.runs.claim("w1") is not None
+    assert store.runs.heartbeat(running, "w1", "perturb", 1, 6) is False
+    assert store.runs.cancel(running) == "running"
+    assert store.runs.heartbeat(running, "w1", "perturb", 2, 6) is True
+    assert store.runs.get(running).finished_at is None
+    store.runs.mark_cancelled(running, "w1")
+    assert store.runs.get(running).state == "cancelled"
+    with pytest.raises(LeaseLostError):
+        store.runs.heartbeat(running, "w1", "perturb", 3, 6)
+
+    lose(store, lost, "w2")
+    assert store.runs.cancel(lost) == "cancelled"
+
+    assert store.runs.claim("w3") is not None
+    store.runs.fail(ended, "w3", "It broke.")
+    before = store.runs.get(ended)
+    assert store.runs.cancel(ended) == "failed"
+    assert store.runs.get(ended) == before
+    assert store.runs.claim("w4") is None
+
+
+def test_cancelled_run_of_a_lost_worker_is_not_taken_up(store: Store) -> None:
+    run_id = store.runs.create(spec_for(store, add_dataset(store)))
+    assert store.runs.claim("w1", lease_seconds=0.2) is not None
+    assert store.runs.cancel(run_id) == "running"
+    time.sleep(0.25)
+    assert store.runs.claim("w2") is None
+    run = store.runs.get(run_id)
+    assert (run.state, run.error) == ("cancelled", None)
+
+
+def test_failing_and_giving_back(store: Store) -> None:
+    dataset = add_dataset(store)
+    run_id = store.runs.create(spec_for(store, dataset))
+    assert store.runs.claim("w1") is not None
+    store.runs.release(run_id, "w1")
+    released = store.runs.get(run_id)
+    assert (released.state, released.attempts, released.owner, released.lease_until) == ("waiting", 0, None, None)
+    assert store.runs.claim("w2") is not None
+    store.runs.fail(run_id, "w2", "There is no space left.")
+    failed = store.runs.get(run_id)
+    assert (failed.state, failed.error, failed.result) == ("failed", "There is no space left.", None)
+
+    other = store.runs.create(spec_for(store, dataset))
+    assert store.runs.claim("w3") is not None
+    store.runs.cancel(other)
+    store.runs.release(other, "w3")
+    assert store.runs.get(other).state == "cancelled"
+
+
+def test_deleting_a_run(store: Store, settings: Settings) -> None:
+    run_id = store.runs.create(spec_for(store, add_dataset(store)))
+    run = store.runs.claim("w1")
+    assert run is not None
+    store.runs.save_image(run_id, "w1", run_image(run.spec.image_ids[0], 0), scores_of(run.spec.image_ids[0]))
+    with pytest.raises(StoreError, match="being worked on"):
+        store.runs.delete(run_id)
+    store.runs.fail(run_id, "w1", "It broke.")
+    store.runs.delete(run_id)
+    assert store.runs.list() == ()
+    assert rows(settings, "run_images") == rows(settings, "gender_scores") == 0
+    assert rows(settings, "images") == 6
+
+
+# Access log
+
+
+def test_access_log(store: Store) -> None:
+    first = store.access.record("ada", "dataset-deleted", "dataset 3", "with 2 runs")
+    second = store.access.record("cli", "run-exported", "run 7")
+    third = store.access.record("ada", "run-exported", "run 8")
+    assert first.at.utcoffset() == timedelta(0)
+    assert store.access.list() == (third, second, first)
+    assert store.access.list(limit=1, offset=1) == (second,)
+    assert store.access.list(actor="ada") == (third, first)
+    assert store.access.list(action="run-exported", actor="cli") == (second,)
+    public = {name for name in dir(store.access) if not name.startswith("_")}
+    assert public == {"record", "list"}, "the access log must offer no way to change lines"
+
+
+# Artifacts with rows
+
+
+def test_collect_keeps_what_rows_refer_to(store: Store) -> None:
+    kept = store.artifacts.put(b"an image of the data set")
+    made = store.artifacts.put(b"a perturbed image")
+    orphan = store.artifacts.put(b"of an import that broke off")
+    dataset = store.datasets.create("studio", [new_image(0, artifact_sha256=kept)], source="", reader="")
+    run_id = store.runs.create(spec_for(store, dataset))
+    run = store.runs.claim("w1")
+    assert run is not None
+    store.runs.save_image(run_id, "w1", run_image(run.spec.image_ids[0], 0, artifact_sha256=made))
+    assert store.collect() == 0  # all are too young
+    assert store.collect(files_older_than=timedelta(seconds=-1)) == 1
+    assert not store.artifacts.exists(orphan)
+    assert store.artifacts.get(kept) == b"an image of the data set"
+    store.runs.fail(run_id, "w1", "It broke.")
+    store.datasets.delete(dataset.id, cascade=True)
+    assert store.collect(files_older_than=timedelta(seconds=-1)) == 2
+    assert list(store.artifacts.list()) == []
+
+
+# Opening and migrating
+
+
+def rows(settings: Settings, table: str) -> int:
+    database = Database(settings.database_url)
+    try:
+        with database.reading() as session:
+            return session.execute(text(f"SELECT count(*) FROM {table}")).scalar_one()
+    finally:
+        database.close()
+
+
+def set_revision(settings: Settings, revision: str) -> None:
+    database = Database(settings.database_url)
+    with database.writing() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+    database.close()
+
+
+def test_migrations_make_the_tables_of_the_models(store: Store, settings: Settings) -> None:
+    database = Database(settings.database_url)
+    with database.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, Base.metadata) == []
+    database.close()
+
+
+def shape(database: Database) -> dict[str, Any]:
+    """Everything an inspector sees of the tables, check constraints included, which Alembic does not compare."""
+    inspector = inspect(database.engine)
+    tables = sorted(set(inspector.get_table_names()) - {"alembic_version"})
+    seen: dict[str, Any] = {}
+    for table in tables:
+        seen[f"{table} columns"] = repr(inspector.get_columns(table))
+        seen[f"{table} primary key"] = inspector.get_pk_constraint(table)
+        for kind in ("foreign_keys", "unique_constraints", "check_constraints", "indexes"):
+            found = getattr(inspector, f"get_{kind}")(table)
+            seen[f"{table} {kind}"] = [json.dumps(one, default=str) for one in sorted(found, key=itemgetter("name"))]
+    return seen
+
+
+def test_migrations_make_the_constraints_of_the_models(store: Store, settings: Settings, tmp_path: Path) -> None:
+    migrated = Database(settings.database_url)
+    created = Database(Settings(home=tmp_path / "created").database_url)
+    with created.migrating() as connection:
+        Base.metadata.create_all(connection)
+    assert shape(migrated) == shape(created)
+    migrated.close()
+    created.close()
+
+
+def test_reopening_changes_nothing(settings: Settings) -> None:
+    with open_store(settings) as store:
+        dataset = add_dataset(store)
+    with open_store(settings) as store:
+        assert store.datasets.list() == (dataset,)
+    migrate.upgrade(settings.database_url)
+    migrate.check(settings.database_url)
+    with open_store(settings) as store:
+        assert store.datasets.list() == (dataset,)
+
+
+def test_newer_revision_is_refused_and_left_alone(settings: Settings) -> None:
+    with open_store(settings) as store:
+        add_dataset(store)
+    set_revision(settings, "9999")
+    for use in (lambda: open_store(settings), lambda: migrate.upgrade(settings.database_url)):
+        with pytest.raises(StoreError, match="revision 9999") as caught:
+            use()
+        assert str(caught.value).count("\n") == 0
+        assert "newer one" in str(caught.value)
+    set_revision(settings, migrate.head())
+    with open_store(settings) as store:
+        assert [one.name for one in store.datasets.list()] == ["studio"]
+
+
+def test_empty_database_is_refused_by_check_alone(settings: Settings) -> None:
+    with pytest.raises(StoreError, match="is empty") as caught:
+        migrate.check(settings.database_url)
+    assert migrate.UPGRADE_COMMAND in str(caught.value)
+
+
+def test_foreign_database_is_refused(settings: Settings) -> None:
+    database = Database(settings.database_url)
+    with database.writing() as session:
+        session.execute(text("CREATE TABLE recipes (id integer)"))
+    database.close()
+    for use in (lambda: open_store(settings), lambda: migrate.upgrade(settings.database_url)):
+        with pytest.raises(StoreError, match="not facepriv's"):
+            use()
+
+
+def open_and_add(settings: Settings, number: int) -> str:
+    BARRIER.wait(60)
+    with open_store(settings) as store:
+        return add_dataset(store, f"set {number}").name
+
+
+def test_four_processes_may_open_a_new_database_at_once(settings: Settings, pool: ProcessPoolExecutor) -> None:
+    opened = [pool.submit(open_and_add, settings, number) for number in range(4)]
+    names = sorted(one.result(timeout=120) for one in opened)
+    with open_store(settings) as store:
+        assert [one.name for one in store.datasets.list()] == names == [f"set {number}" for number in range(4)]
+
+
+def test_store_survives_a_fork(store: Store) -> None:
+    add_dataset(store)
+    pid = os.fork()
+    if pid == 0:  # the child must not touch the parent's connections
+        try:
+            store.access.record("child", "fork-tried")
+            os._exit(0 if len(store.datasets.list()) == 1 else 1)
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    assert [line.actor for line in store.access.list()] == ["child"]

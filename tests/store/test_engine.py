@@ -1,0 +1,181 @@
+"""The connection: SQLite's settings, permissions, and one sentence for everything that can go wrong with a file."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import threading
+import time
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import IntegrityError, StatementError
+
+from facepriv.config import Settings
+from facepriv.errors import StoreError
+from facepriv.store import engine, migrate, open_store
+from facepriv.store.engine import Database
+from facepriv.store.models import AccessRow, ImageRow
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/home/facepriv.sqlite"
+
+
+@pytest.fixture
+def database(url: str):
+    migrate.prepare(url)
+    opened = Database(url)
+    yield opened
+    opened.close()
+
+
+def pragma(database: Database, name: str) -> object:
+    with database.reading() as session:
+        return session.execute(text(f"PRAGMA {name}")).scalar_one()
+
+
+def test_sqlite_is_set_up(database: Database) -> None:
+    assert pragma(database, "journal_mode") == "wal"
+    assert pragma(database, "foreign_keys") == 1
+    assert pragma(database, "busy_timeout") == 30_000
+    assert pragma(database, "synchronous") == 2  # FULL
+
+
+def test_only_the_owner_may_read(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with open_store(Settings(home=home)) as store:
+        store.access.record("ada", "opened")
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [home, *home.iterdir()]}
+    assert modes == {
+        "home": 0o700,
+        "artifacts": 0o700,
+        "facepriv.sqlite": 0o600,
+        "facepriv.sqlite-wal": 0o600,
+        "facepriv.sqlite-shm": 0o600,
+    }
+
+
+def test_foreign_keys_are_enforced(database: Database) -> None:
+    image = {"dataset_id": 99, "name": "a", "subject": "s", "width": 1, "height": 1, "source_sha256": "0" * 64}
+    with pytest.raises(IntegrityError), database.writing() as session:
+        session.add(ImageRow(**image))
+
+
+def test_a_block_that_raises_is_undone(database: Database) -> None:
+    def half() -> None:
+        with database.writing() as session:
+            session.add(AccessRow(at=datetime.now(UTC), actor="ada", action="x", subject="", detail=""))
+            session.flush()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
+    with database.reading() as session:
+        assert session.query(AccessRow).count() == 0
+
+
+def test_writers_wait_for_their_turn_and_readers_do_not(database: Database) -> None:
+    held, done = threading.Event(), []
+
+    def write(name: str, seconds: float) -> None:
+        with database.writing() as session:
+            held.set()
+            time.sleep(seconds)
+            session.add(AccessRow(at=datetime.now(UTC), actor=name, action="x", subject="", detail=""))
+        done.append(name)
+
+    first = threading.Thread(target=write, args=("first", 0.3))
+    first.start()
+    assert held.wait(10)
+    with database.reading() as session:
+        assert session.query(AccessRow).count() == 0
+        assert done == []
+    write("second", 0)
+    first.join()
+    assert done == ["first", "second"]
+
+
+def test_times_are_aware_and_in_utc(database: Database) -> None:
+    at = datetime(2024, 5, 1, 12, 30, 0, 123456, tzinfo=timezone(timedelta(hours=5, minutes=30)))
+    with database.writing() as session:
+        session.add(AccessRow(at=at, actor="ada", action="x", subject="", detail=""))
+    with database.reading() as session:
+        read = session.query(AccessRow).one().at
+    assert read == at
+    assert read.tzinfo is UTC
+    with pytest.raises(StatementError, match="time zone"), database.writing() as session:
+        session.add(AccessRow(at=datetime(2024, 5, 1), actor="ada", action="x", subject="", detail=""))
+
+
+def test_locked_database(url: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "BUSY_SECONDS", 0)
+    impatient = Database(url)
+    with database.writing(), pytest.raises(StoreError, match="locked by another process"), impatient.writing():
+        pass
+    impatient.close()
+
+
+def test_full_database(url: str, database: Database) -> None:
+    def fill() -> None:
+        with database.writing() as session:
+            session.execute(text("PRAGMA max_page_count = 10"))
+            row = {"at": datetime.now(UTC), "actor": "ada", "action": "x", "subject": ""}
+            session.add(AccessRow(**row, detail="x" * 1_000_000))
+
+    with pytest.raises(StoreError, match="no space left"):
+        fill()
+
+
+def test_damaged_database(tmp_path: Path) -> None:
+    (tmp_path / "facepriv.sqlite").write_text("this is a letter, not a database " * 100)
+    with pytest.raises(StoreError, match="damaged or no database") as caught:
+        open_store(Settings(home=tmp_path))
+    assert "\n" not in str(caught.value)
+
+
+def test_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match="set FACEPRIV_HOME"):
+        open_store(Settings(home=tmp_path / "file" / "home"))
+    with pytest.raises(StoreError, match="set FACEPRIV_HOME"):
+        Database(f"sqlite:///{tmp_path}/file/facepriv.sqlite")
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "no url"])
+def test_urls_that_cannot_serve(url: str) -> None:
+    with pytest.raises(StoreError, match="write it"):
+        Database(url)
+
+
+def test_passwords_stay_out_of_messages(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/a.sqlite")
+    assert database.where == f"sqlite:///{tmp_path}/a.sqlite"
+    database.close()
+
+
+def test_broken_migration_changes_nothing(url: str, database: Database) -> None:
+    loose = Database(url, foreign_keys=False)
+
+    def orphan() -> None:
+        with loose.migrating() as connection:
+            connection.execute(
+                text("INSERT INTO problems (dataset_id, name, code, sentence) VALUES (9, 'a', 'b', 'c')")
+            )
+
+    with pytest.raises(StoreError, match="nothing was changed"):
+        orphan()
+    loose.close()
+    with database.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM problems")).scalar_one() == 0
+
+
+def test_a_plain_sqlite_client_can_read_along(url: str, database: Database) -> None:
+    with database.writing() as session:
+        session.add(AccessRow(at=datetime.now(UTC), actor="ada", action="x", subject="", detail=""))
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
+        assert connection.execute("SELECT actor FROM access_log").fetchall() == [("ada",)]
+    connection.close()
