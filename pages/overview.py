@@ -1,0 +1,67 @@
+"""Overview: what this is, what the latest run came to, and where to go."""
+
+from __future__ import annotations
+
+import streamlit as st
+from parts import one_run, progress
+from parts.formats import count
+from parts.shell import with_store
+from parts.words import NOT_PROTECTED
+
+from facepriv.store import Store
+
+STEPS = [
+    ("datasets.py", "1 · Datasets", ":material/photo_library:", "Bring in images and labels, and see what they hold."),
+    ("perturb.py", "2 · Perturb", ":material/blur_on:", "Change the images so that a gender classifier fails."),
+    ("runs.py", "3 · Runs", ":material/list_alt:", "See what each run came to, image by image, and compare."),
+    ("policy.py", "4 · Policy", ":material/balance:", "Decide which share of the images to perturb."),
+]
+
+
+def show(store: Store) -> None:
+    """Show the whole page."""
+    st.title("facepriv")
+    st.write(
+        "A face database that is kept for recognition also tells gender to anyone who runs a classifier on it. "
+        "facepriv measures how much it tells, and perturbs the images so that gender classifiers fail while face "
+        "matchers keep working. It protects against the classifiers it was guided by and tested with, and promises "
+        "nothing about others."
+    )
+    progressing = progress.active_runs(store)
+    if progressing:
+        progress.follow(tuple(run.id for run in progressing))
+    latest(store)
+    st.subheader("The four steps")
+    for column, (page, title, icon, text) in zip(st.columns(4), STEPS, strict=True):
+        with column, st.container(border=True, height="stretch"):
+            st.page_link(page, label=f"**{title}**", icon=icon)
+            st.write(text)
+    with st.expander("What is not protected", icon=":material/warning:"):
+        st.markdown(NOT_PROTECTED)
+
+
+def latest(store: Store) -> None:
+    """Show the latest complete run, or what to do first."""
+    runs = store.runs.list(states=("complete",), limit=1)
+    if runs:
+        run = store.runs.get(runs[0].id)
+        if run.result is not None:
+            st.subheader(f"Latest result: run {run.id}")
+            st.caption(f"{run.dataset_name} · {run.method} guided by {run.guide} · {count(run.images, 'image')}")
+            one_run.headline(run.result, run.guide)
+            st.page_link(
+                "runs.py",
+                label=f"Open run {run.id}",
+                icon=":material/arrow_forward:",
+                query_params={"run": str(run.id)},
+            )
+    elif store.datasets.list():
+        st.info("No run is complete yet. Go to step 2 and start one.", icon=":material/info:")
+    else:
+        st.info(
+            "There is no data yet. Go to step 1: import the demo faces with one click, or upload your own.",
+            icon=":material/info:",
+        )
+
+
+with_store(show)

@@ -1,0 +1,217 @@
+"""One run in full: its figures, its images, its failures, its spec."""
+
+from __future__ import annotations
+
+import secrets
+
+import streamlit as st
+from parts import progress, run_images
+from parts.figures import show_figure, show_rows
+from parts.formats import count, duration, moment
+from parts.shell import saw, with_store
+from parts.words import HELP, LABEL_NOTE
+
+from facepriv.charts.gender import confusion_tables, gender_error_bars, gender_score_histograms
+from facepriv.charts.matching import det, match_score_histograms, roc
+from facepriv.results import RunResult
+from facepriv.services import tables
+from facepriv.services.export import result_json
+from facepriv.store import RunRecord, Store
+
+PARTS = ["Gender", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
+FAILURES_SHOWN = 500
+
+
+def show(store: Store, run: RunRecord) -> None:
+    """Show a run in whatever state it is."""
+    st.header(f"Run {run.id}", divider=True)
+    st.caption(
+        f"{run.dataset_name} · {run.method} guided by {run.guide} · {count(run.images, 'image')} · "
+        f"seed {run.spec.seed} · started {moment(run.started_at)} · finished {moment(run.finished_at)}"
+    )
+    if run.state in progress.ACTIVE:
+        progress.follow((run.id,))
+        return
+    if run.result is None:
+        if run.state == "failed":
+            st.error(f"This run failed: {run.error}", icon=":material/error:")
+        else:
+            st.warning("This run was cancelled before it was complete, so it has no result.", icon=":material/cancel:")
+        spec(run)
+        return
+    headline(run.result, run.guide)
+    part = st.segmented_control("Part of the result", PARTS, default=PARTS[0], required=True, key="run_part")
+    if part == "Gender":
+        gender(run, run.result)
+    elif part == "Matching":
+        matching(run, run.result)
+    elif part == "Effort and quality":
+        effort(run.result)
+    elif part == "Images":
+        run_images.show(store, run)
+    elif part == "Failures":
+        failures(run.result)
+    else:
+        files(store, run)
+        spec(run)
+
+
+def headline(result: RunResult, guide: str) -> None:
+    """Show what the run came to, in four figures."""
+    boxes = st.columns(4)
+    error = result.gender_error[guide]
+    boxes[0].metric(
+        f"Gender error of {guide}",
+        tables.percent(error.after.all),
+        f"{tables.percent(error.before.all)} before",
+        delta_color="off",
+        delta_arrow="off",
+        help=HELP["gender_error"],
+    )
+    boxes[1].metric("Flipped", tables.percent(result.flipped.all), help=HELP["flipped"])
+    crosses = {name: phases.cross.auc for name, phases in result.matching.items() if phases.cross.auc is not None}
+    if crosses:
+        worst = min(crosses, key=lambda name: crosses[name])
+        boxes[2].metric(
+            "AUC before against after",
+            tables.number(crosses[worst], 4),
+            f"worst matcher: {worst}",
+            delta_color="off",
+            delta_arrow="off",
+            help=f"{HELP['auc']} {HELP['cross']}",
+        )
+    else:
+        boxes[2].metric("AUC before against after", tables.number(None), help=HELP["cross"])
+    boxes[3].metric(
+        "Change of the face (PSNR)",
+        tables.number(result.psnr_db.mean) + (" dB" if result.psnr_db.mean is not None else ""),
+        f"{count(result.failures.total, 'failure')} of {count(result.images, 'image')}",
+        delta_color="off",
+        delta_arrow="off",
+        help=HELP["psnr"],
+    )
+
+
+def gender(run: RunRecord, result: RunResult) -> None:
+    """Show how often each classifier errs, before and after."""
+    st.subheader("Gender error", help=HELP["gender_error"])
+    show_rows(tables.gender_error_rows(result))
+    st.caption(
+        "Measured on the stored files, with the face found anew as an attacker would. Failures to acquire are not "
+        f"counted as errors. {LABEL_NOTE}"
+    )
+    show_figure(gender_error_bars(result.gender_error), f"error-{run.id}", "Gender error before and after, as above")
+    for name in result.gender_error:
+        st.subheader(name, divider=True)
+        left, right = st.columns(2, gap="large")
+        with left:
+            st.markdown("**Confusion matrices**", help="Labels against predictions, in images.")
+            figure = confusion_tables(result.gender_confusion[name], name)
+            show_figure(figure, f"confusion-{run.id}-{name}", f"Confusion matrices of {name}, as in the table below")
+            show_rows(tables.confusion_rows(result, name))
+        with right:
+            st.markdown("**Gender scores**", help=HELP["score"])
+            figure = gender_score_histograms(result.gender_scores[name], name)
+            show_figure(figure, f"scores-{run.id}-{name}", f"Histograms of {name}'s scores by label, before and after")
+
+
+def matching(run: RunRecord, result: RunResult) -> None:
+    """Show whether the matchers still work."""
+    if not result.matching:
+        st.info("This run was made without a matcher, so nothing is known about recognition.", icon=":material/info:")
+        return
+    st.subheader("Face matching", help=f"{HELP['auc']} {HELP['eer']} {HELP['fmr']}")
+    show_rows(tables.matching_rows(result))
+    st.caption(f"Genuine: {HELP['genuine']} Impostor: {HELP['impostor']} Cross: {HELP['cross']}")
+    unsupported = sorted(
+        {
+            f"{100 * point.target_fmr:g} %"
+            for phases in result.matching.values()
+            for point in phases.cross.operating_points
+            if not point.supported
+        }
+    )
+    if unsupported:
+        st.caption(
+            f":material/warning: There are too few impostor comparisons to say anything firm at FMR "
+            f"{' and '.join(unsupported)}: at least 1 / FMR are needed."
+        )
+    for name, phases in result.matching.items():
+        st.subheader(name, divider=True)
+        figure = match_score_histograms(phases, name)
+        show_figure(figure, f"match-{run.id}-{name}", f"Genuine and impostor scores of {name}, before, after, across")
+        left, right = st.columns(2, gap="large")
+        with left:
+            st.markdown("**ROC**", help="True match rate against false match rate, FMR on a logarithmic scale.")
+            show_figure(roc(phases, name), f"roc-{run.id}-{name}", f"ROC curves of {name}; AUC and EER as above")
+        with right:
+            st.markdown("**DET**", help="Both error rates on logarithmic scales; lower and further left is better.")
+            show_figure(det(phases, name), f"det-{run.id}-{name}", f"DET curves of {name}; EER as above")
+
+
+def effort(result: RunResult) -> None:
+    """Show what it took and what it changed."""
+    st.subheader("Effort", help=f"Updates: {HELP['updates']} Evaluations: {HELP['evaluations']}")
+    show_rows(tables.effort_rows(result))
+    st.caption(
+        f"{result.evaluations_total:,} evaluations in {duration(result.seconds)} of computation, unsuccessful images "
+        "included."
+    )
+    st.subheader("Change of the images", help=f"PSNR: {HELP['psnr']} SSIM: {HELP['ssim']}")
+    show_rows(tables.quality_rows(result))
+    st.caption("Images that were left unchanged are not counted.")
+    st.subheader("Flipped", help=HELP["flipped"])
+    rates = result.flipped
+    show_rows(
+        [
+            {
+                "All": tables.percent(rates.all),
+                "Women": tables.percent(rates.female),
+                "Men": tables.percent(rates.male),
+                "Judged images": f"{result.judged:,}",
+            }
+        ]
+    )
+
+
+def failures(result: RunResult) -> None:
+    """List every image that failed."""
+    st.subheader("Failures", help=HELP["failure"])
+    if result.failures.total == 0:
+        st.success(
+            f"None: all {count(result.images, 'image')} were perturbed and judged.", icon=":material/check_circle:"
+        )
+        return
+    show_rows([{"Reason": reason, "Images": f"{n:,}"} for reason, n in result.failures.by_reason.items()])
+    rows = tables.failure_rows(result)
+    show_rows(rows[:FAILURES_SHOWN])
+    if len(rows) > FAILURES_SHOWN:
+        st.caption(f"{len(rows) - FAILURES_SHOWN:,} more are in the result's JSON.")
+
+
+def files(store: Store, run: RunRecord) -> None:
+    """Offer the result as JSON, and say how to get the images."""
+    st.subheader("Files")
+    # Streamlit addresses large downloads by parts of their bytes and by name: the nonce keeps two users' apart.
+    nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
+
+    def took() -> None:
+        with_store(lambda store: saw(store, "result-downloaded", f"run {run.id}"))
+
+    st.download_button(
+        "Download the result as JSON",
+        result_json(store, run.id),
+        file_name=f"facepriv-run-{run.id}-{nonce}.json",
+        mime="application/json",
+        icon=":material/download:",
+        key=f"download-{run.id}",
+        on_click=took,
+    )
+    st.write("The perturbed images, with a manifest:")
+    st.code(f"facepriv export {run.id} --out FOLDER", language="bash")
+
+
+def spec(run: RunRecord) -> None:
+    """Show everything that is needed to repeat the run."""
+    st.subheader("Spec", help="Everything that is needed to repeat the run: same spec, same bytes.")
+    st.json(run.spec.model_dump(mode="json"), expanded=1)

@@ -1,0 +1,95 @@
+"""A run's images: a list a page at a time, and one image before and after."""
+
+from __future__ import annotations
+
+import streamlit as st
+from parts import faces
+from parts.figures import show_figure, show_rows
+from parts.formats import NOTHING, duration
+from parts.shell import saw
+from parts.words import STOPS
+
+from facepriv.charts.trajectory import trajectory
+from facepriv.services.pictures import Pair, run_pair
+from facepriv.services.tables import number
+from facepriv.store import ImageRecord, RunImageRecord, RunRecord, Store
+
+PER_PAGE = 25
+
+
+def show(store: Store, run: RunRecord) -> None:
+    """Show a page of the list and the image chosen from it."""
+    pages = max(1, -(-run.images // PER_PAGE))
+    page = 1
+    if pages > 1:
+        page = int(st.number_input(f"Page (of {pages:,})", 1, pages, 1, key=f"images-{run.id}", width=160))
+    records = store.runs.run_images(run.id, limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
+    ids = [record.image_id for record in records]
+    images = {image.id: image for image in store.datasets.images(run.dataset_id, ids=ids)}
+    chosen = st.selectbox("Image", ids, format_func=lambda i: images[i].name, key=f"pair-{run.id}-{page}")
+    if chosen is not None:
+        pair(store, run, chosen)
+    st.subheader("All images of this page", divider=True)
+    show_rows([_row(record, images[record.image_id]) for record in records])
+
+
+def _row(record: RunImageRecord, image: ImageRecord) -> dict[str, str]:
+    path = record.trajectory
+    return {
+        "Image": image.name,
+        "Label": faces.label_name(image.label),
+        "Outcome": outcome(record),
+        "Updates": NOTHING if record.updates is None else f"{record.updates:,}",
+        "Evaluations": NOTHING if record.evaluations is None else f"{record.evaluations:,}",
+        "Score before": NOTHING if path is None or not len(path) else f"{path[0]:+.2f}",
+        "Score after": NOTHING if record.file_score is None else f"{record.file_score:+.2f}",
+        "PSNR (dB)": number(record.psnr_db),
+        "SSIM": number(record.ssim, 3),
+    }
+
+
+def outcome(record: RunImageRecord) -> str:
+    """Say in a few words what became of an image."""
+    if record.failure is not None:
+        return f"failed: {record.failure}"
+    words = STOPS.get(record.stop or "", record.stop or NOTHING)
+    return words if record.success else f"{words}, not turned"
+
+
+def pair(store: Store, run: RunRecord, image_id: int) -> None:
+    """Show one image before and after, the difference, and how the score went."""
+    saw(store, "faces-viewed", f"run {run.id}", f"pair of image {image_id}")
+    views = run_pair(store, run.id, image_id)
+    record = views.record
+    mesh = st.toggle("Show the triangle mesh", key="show_mesh", help="Each triangle is changed as a whole.")
+    pictures(views, mesh=mesh)
+    if record.failure_sentence:
+        st.warning(record.failure_sentence, icon=":material/warning:")
+    if record.trajectory is not None and len(record.trajectory):
+        label = views.image.label or (1 if record.trajectory[0] >= 0 else -1)
+        eta = run.spec.parameters.get("eta", 0.0)
+        st.markdown("**Score of the guide over the updates**")
+        figure = trajectory(record.trajectory, record.anchors, label, float(eta))
+        after = "no face found" if record.file_score is None else f"{record.file_score:+.2f} nats on the stored file"
+        show_figure(figure, f"trajectory-{run.id}-{image_id}", f"Score from {record.trajectory[0]:+.2f} to {after}")
+        took = "" if record.seconds is None else f" It took {duration(record.seconds)}."
+        st.caption(
+            f"{outcome(record).capitalize()}; on the stored file, with the face found anew: {after}.{took} At each "
+            "diamond the face was found anew in the image so far, because the file's own score had not turned yet."
+        )
+
+
+def pictures(views: Pair, *, mesh: bool) -> None:
+    """Show up to four views side by side."""
+    who = f"{views.image.name}, labelled {faces.label_name(views.image.label)}"
+    shown = [(views.before, "Before", f"Before: {who}")]
+    if views.after is not None:
+        shown.append((views.after, "After, as stored", f"After: {who}"))
+    if views.difference is not None:
+        shown.append((views.difference, "Difference, 8 times amplified", f"Difference: {who}; grey is no change"))
+    if views.candidate is not None:
+        shown.append((views.candidate, f"Candidate blended in: {views.candidate_name}", "The candidate face"))
+    for column, (pixels, caption, alt) in zip(st.columns(4), shown, strict=False):
+        with column:
+            overlay = mesh and pixels is not views.candidate
+            faces.show(faces.with_mesh(pixels, views.mesh) if overlay else pixels, caption, alt)

@@ -1,0 +1,154 @@
+"""Perturb: choose what to do with a data set, start it, watch it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from parts import parameters, progress
+from parts.formats import count, duration
+from parts.shell import ACTOR, with_store
+from parts.words import HELP, NOT_PROTECTED
+
+from facepriv.config import get_settings
+from facepriv.perturb import perturbers
+from facepriv.services.local_worker import ensure_worker
+from facepriv.services.models import ModelStatus, list_models
+from facepriv.services.runs import DEFAULT_GUIDE, estimate_seconds, prepare_run, start_run
+from facepriv.store import Store
+
+KINDS = {
+    "unnoticeable": "Unnoticeable and specific to its guide: a person sees little, other classifiers may see through.",
+    "visible": "Visible and transferring: other classifiers are turned too, and a person sees the change.",
+}
+
+
+def show(store: Store) -> None:
+    """Show the whole page."""
+    st.title("Perturb")
+    st.write("Change the images of a data set so that a gender classifier fails while face matchers keep working.")
+    watch(store)
+    if store.datasets.list():
+        form(store)
+    else:
+        st.info("There is no data set to perturb yet; import one first.", icon=":material/info:")
+        st.page_link("datasets.py", label="Go to Datasets", icon=":material/photo_library:")
+    with st.expander("What this does not protect against", icon=":material/warning:"):
+        st.markdown(NOT_PROTECTED)
+
+
+def watch(store: Store) -> None:
+    """Show the runs under way, and what became of the one that this session started last."""
+    active = progress.active_runs(store)
+    started = st.session_state.get("started_run")
+    if started is not None and started not in [run.id for run in active]:
+        ended(store, started)
+    if active:
+        st.subheader("Under way")
+        st.caption("You may close this page; the work goes on and is shown here again.")
+        # A worker may have died since the server started.
+        ensure_worker(get_settings())
+        progress.follow(tuple(run.id for run in active))
+
+
+def ended(store: Store, run_id: int) -> None:
+    """Say how a run ended and where its results are."""
+    run = store.runs.get(run_id)
+    if run.state == "complete":
+        st.success(f"Run {run.id} is complete.", icon=":material/check_circle:")
+    elif run.state == "failed":
+        st.error(f"Run {run.id} failed: {run.error}", icon=":material/error:")
+    else:
+        st.warning(f"Run {run.id} was cancelled.", icon=":material/cancel:")
+    st.page_link(
+        "runs.py", label=f"Open run {run.id}", icon=":material/arrow_forward:", query_params={"run": str(run.id)}
+    )
+
+
+def form(store: Store) -> None:
+    """Ask for everything a run needs, say what it will take, and start it."""
+    st.subheader("New run")
+    models = list_models()
+    classifiers, matchers = _usable(models, "classifier"), _usable(models, "matcher")
+    if not classifiers:
+        st.error("No gender classifier can be used here, so nothing can be perturbed; see below how to get one.")
+        missing(models)
+        return
+    records = store.datasets.list()
+    names = {record.id: record.name for record in records}
+    left, right = st.columns(2, gap="large")
+    with left:
+        dataset = st.selectbox("Data set", list(names), format_func=names.__getitem__, key="run_dataset")
+        method = st.selectbox("Method", perturbers.names(), format_func=_title, key="run_method", help=HELP["method"])
+        made = perturbers.load(method)
+        st.caption(KINDS.get(made.kind, made.kind))
+    with right:
+        first = classifiers.index(DEFAULT_GUIDE) if DEFAULT_GUIDE in classifiers else 0
+        guide = st.selectbox("Guiding classifier", classifiers, index=first, key="run_guide", help=HELP["guide"])
+        judges = st.multiselect(
+            "Classifiers that judge", classifiers, default=classifiers, key="run_classifiers", help=HELP["classifiers"]
+        )
+        matching = st.multiselect(
+            "Matchers that judge", matchers, default=matchers, key="run_matchers", help=HELP["matchers"]
+        )
+        if not matching:
+            st.warning("Without a matcher nobody will know whether the images can still be recognised.")
+    missing(models)
+    with st.expander("Parameters of the method; defaults are the paper's", icon=":material/tune:"):
+        values = parameters.ask(made.Parameters, method)
+    boxes = st.columns([1, 1, 2], vertical_alignment="bottom")
+    images = store.datasets.counts(dataset).images
+    limit = boxes[0].number_input(
+        f"Images (of {images:,}; 0 = all)", 0, images, 0, key=f"run_limit-{dataset}", help=HELP["limit"]
+    )
+    seed = boxes[1].number_input("Seed", 0, 2**31 - 1, 0, key="run_seed", help=HELP["seed"])
+    launch(
+        store,
+        {
+            "dataset": int(dataset),
+            "method": method,
+            "parameters": values,
+            "guide": guide,
+            "classifiers": judges,
+            "matchers": matching,
+            "limit": int(limit) or None,
+            "seed": int(seed),
+        },
+    )
+
+
+def launch(store: Store, choices: dict[str, Any]) -> None:
+    """Show what the run will take and the button that starts it."""
+    settings = get_settings()
+    spec = prepare_run(store, choices.pop("dataset"), **choices)
+    estimate = estimate_seconds(store, settings, spec)
+    st.write(
+        f"{count(len(spec.image_ids), 'image')}, about **{duration(estimate.seconds)}** for perturbing them on this "
+        f"machine ({estimate.basis})."
+    )
+    if st.button("Start the run", type="primary", key="start_run", icon=":material/play_arrow:"):
+        run = start_run(store, spec)
+        store.access.record(ACTOR, "run-started", f"run {run.id}")
+        ensure_worker(settings)
+        st.session_state["started_run"] = run.id
+        st.rerun()
+
+
+def missing(models: list[ModelStatus]) -> None:
+    """Name the models that cannot be used here, why, and how to get them."""
+    for model in models:
+        if not model.usable:
+            st.caption(f":material/info: {model.card.title} cannot be used here: {model.reason}")
+            if model.how:
+                st.code(model.how, language="bash")
+
+
+def _usable(models: list[ModelStatus], kind: str) -> list[str]:
+    return [model.card.name for model in models if model.kind == kind and model.usable]
+
+
+def _title(method: str) -> str:
+    return perturbers.load(method).title
+
+
+with_store(show)

@@ -1,0 +1,19 @@
+"""Main script: names the pages and runs the one asked for."""
+
+import streamlit as st
+from parts.words import LABEL_NOTE
+
+st.set_page_config(page_title="facepriv", page_icon=":material/visibility_off:", layout="wide")
+
+page = st.navigation(
+    [
+        st.Page("overview.py", title="Overview", icon=":material/home:", default=True),
+        st.Page("datasets.py", title="Datasets", icon=":material/photo_library:", url_path="datasets"),
+        st.Page("perturb.py", title="Perturb", icon=":material/blur_on:", url_path="perturb"),
+        st.Page("runs.py", title="Runs", icon=":material/list_alt:", url_path="runs"),
+        st.Page("policy.py", title="Policy", icon=":material/balance:", url_path="policy"),
+    ]
+)
+page.run()
+st.divider()
+st.caption(LABEL_NOTE)

@@ -1,0 +1,82 @@
+"""Runs: the list, one run in full, or several side by side."""
+
+from __future__ import annotations
+
+import streamlit as st
+from parts import one_run, progress, several_runs
+from parts.figures import show_rows
+from parts.formats import NOTHING, duration, moment
+from parts.run_choice import KEY, from_address, to_address
+from parts.shell import with_store
+from parts.words import STATES
+
+from facepriv.perturb import perturbers
+from facepriv.store import RunSummary, Store
+from facepriv.store.records import RUN_STATES
+
+LIST_MOST = 500
+"""Runs offered to open; older ones are found by the filters."""
+
+
+def show(store: Store) -> None:
+    """Show the whole page."""
+    st.title("Runs")
+    if store.runs.count() == 0:
+        st.info("There is no run yet; start one on the Perturb page.", icon=":material/info:")
+        st.page_link("perturb.py", label="Go to Perturb", icon=":material/blur_on:")
+        return
+    everything = store.runs.list(limit=LIST_MOST)
+    from_address([run.id for run in everything])
+    names = {run.id: f"{run.id} · {run.dataset_name} · {run.method} · {run.state}" for run in everything}
+    chosen = st.multiselect(
+        "Open one run, or several to compare them",
+        list(names),
+        format_func=names.__getitem__,
+        key=KEY,
+        on_change=to_address,
+        placeholder="Choose runs",
+    )
+    with st.expander("All runs", expanded=not chosen, icon=":material/list:"):
+        listing(store)
+    if len(chosen) == 1:
+        one_run.show(store, store.runs.get(chosen[0]))
+    elif chosen:
+        several_runs.show([store.runs.get(run_id) for run_id in chosen])
+
+
+def listing(store: Store) -> None:
+    """List runs by data set, state and method."""
+    names = {record.id: record.name for record in store.datasets.list()}
+    boxes = st.columns(3)
+    dataset = boxes[0].selectbox(
+        "Data set", [None, *names], format_func=lambda i: "all" if i is None else names[i], key="filter_dataset"
+    )
+    states = boxes[1].multiselect("State", RUN_STATES, key="filter_states", placeholder="all")
+    method = boxes[2].selectbox(
+        "Method", [None, *perturbers.names()], format_func=lambda m: m or "all", key="filter_method"
+    )
+    chosen = {"dataset_id": dataset, "states": states, "method": method}
+    total = store.runs.count(**chosen)
+    runs = store.runs.list(**chosen, limit=50)
+    show_rows([_row(run) for run in runs], "No run fits these filters.")
+    if total > len(runs):
+        st.caption(f"The newest {len(runs)} of {total:,}.")
+
+
+def _row(run: RunSummary) -> dict[str, str]:
+    took = NOTHING
+    if run.started_at is not None and run.finished_at is not None:
+        took = duration((run.finished_at - run.started_at).total_seconds())
+    return {
+        "Run": f"[{run.id}](?run={run.id})",
+        "Data set": run.dataset_name,
+        "Method": run.method,
+        "Guide": run.guide,
+        "Images": f"{run.images:,}",
+        "State": STATES[run.state] + (f" {run.done:,}/{run.total:,}" if run.state in progress.ACTIVE else ""),
+        "Started": moment(run.started_at),
+        "Took": took,
+    }
+
+
+with_store(show)
