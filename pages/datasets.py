@@ -7,11 +7,6 @@ from pathlib import Path
 from typing import IO
 
 import streamlit as st
-from parts import faces
-from parts.figures import show_figure, show_rows
-from parts.formats import count, moment
-from parts.shell import ACTOR, saw, with_store
-from parts.words import HELP
 
 from facepriv.charts.dataset import class_balance
 from facepriv.config import get_settings
@@ -20,6 +15,11 @@ from facepriv.errors import BadInputError, FaceprivError
 from facepriv.services.importing import ImportReport, import_dataset, import_demo, stage_uploads
 from facepriv.services.pictures import image_pixels
 from facepriv.store import DatasetCounts, DatasetRecord, Store
+from parts import faces
+from parts.figures import show_figure, show_rows
+from parts.formats import count, moment
+from parts.shell import ACTOR, saw, with_store
+from parts.words import HELP
 
 PER_PAGE = 24
 COLUMNS = 6

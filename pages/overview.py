@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import streamlit as st
+
+from facepriv.store import Store
 from parts import one_run, progress
 from parts.formats import count
 from parts.shell import with_store
 from parts.words import NOT_PROTECTED
-
-from facepriv.store import Store
 
 STEPS = [
     ("datasets.py", "1 · Datasets", ":material/photo_library:", "Bring in images and labels, and see what they hold."),

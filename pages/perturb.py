@@ -5,10 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import streamlit as st
-from parts import parameters, progress
-from parts.formats import count, duration
-from parts.shell import ACTOR, with_store
-from parts.words import HELP, NOT_PROTECTED
 
 from facepriv.config import get_settings
 from facepriv.perturb import perturbers
@@ -16,6 +12,10 @@ from facepriv.services.local_worker import ensure_worker
 from facepriv.services.models import ModelStatus, list_models
 from facepriv.services.runs import DEFAULT_GUIDE, estimate_seconds, prepare_run, start_run
 from facepriv.store import Store
+from parts import parameters, progress
+from parts.formats import count, duration
+from parts.shell import ACTOR, with_store
+from parts.words import HELP, NOT_PROTECTED
 
 KINDS = {
     "unnoticeable": "Unnoticeable and specific to its guide: a person sees little, other classifiers may see through.",

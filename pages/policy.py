@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import streamlit as st
-from parts.figures import show_figure, show_rows
-from parts.shell import with_store
-from parts.words import HELP, LABEL_NOTE
 
 from facepriv.charts.policy import proportion
 from facepriv.policy.proportion import optimal_proportion, sign_attacker_curve
 from facepriv.results import Rates
 from facepriv.services.tables import percent
 from facepriv.store import RunRecord, Store
+from parts.figures import show_figure, show_rows
+from parts.shell import with_store
+from parts.words import HELP, LABEL_NOTE
 
 POINTS = 201
 

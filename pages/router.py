@@ -1,6 +1,7 @@
 """Main script: names the pages and runs the one asked for."""
 
 import streamlit as st
+
 from parts.words import LABEL_NOTE
 
 st.set_page_config(page_title="facepriv", page_icon=":material/visibility_off:", layout="wide")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import streamlit as st
+
+from facepriv.perturb import perturbers
+from facepriv.store import RunSummary, Store
+from facepriv.store.records import RUN_STATES
 from parts import one_run, progress, several_runs
 from parts.figures import show_rows
 from parts.formats import NOTHING, duration, moment
 from parts.run_choice import KEY, from_address, to_address
 from parts.shell import with_store
 from parts.words import STATES
-
-from facepriv.perturb import perturbers
-from facepriv.store import RunSummary, Store
-from facepriv.store.records import RUN_STATES
 
 LIST_MOST = 500
 """Runs offered to open; older ones are found by the filters."""

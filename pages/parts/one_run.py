@@ -5,11 +5,6 @@ from __future__ import annotations
 import secrets
 
 import streamlit as st
-from parts import progress, run_images
-from parts.figures import show_figure, show_rows
-from parts.formats import count, duration, moment
-from parts.shell import saw, with_store
-from parts.words import HELP, LABEL_NOTE
 
 from facepriv.charts.gender import confusion_tables, gender_error_bars, gender_score_histograms
 from facepriv.charts.matching import det, match_score_histograms, roc
@@ -17,6 +12,11 @@ from facepriv.results import RunResult
 from facepriv.services import tables
 from facepriv.services.export import result_json
 from facepriv.store import RunRecord, Store
+from parts import progress, run_images
+from parts.figures import show_figure, show_rows
+from parts.formats import count, duration, moment
+from parts.shell import saw, with_store
+from parts.words import HELP, LABEL_NOTE
 
 PARTS = ["Gender", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
 FAILURES_SHOWN = 500
@@ -145,7 +145,7 @@ def matching(run: RunRecord, result: RunResult) -> None:
             st.markdown("**ROC**", help="True match rate against false match rate, FMR on a logarithmic scale.")
             show_figure(roc(phases, name), f"roc-{run.id}-{name}", f"ROC curves of {name}; AUC and EER as above")
         with right:
-            st.markdown("**DET**", help="Both error rates on logarithmic scales; lower and further left is better.")
+            st.markdown("**DET**", help=HELP["det"])
             show_figure(det(phases, name), f"det-{run.id}-{name}", f"DET curves of {name}; EER as above")
 
 

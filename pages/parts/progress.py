@@ -6,10 +6,10 @@ import time
 from datetime import UTC, datetime
 
 import streamlit as st
-from parts.formats import count, duration
-from parts.shell import ACTOR, with_store
 
 from facepriv.store import RunSummary, Store
+from parts.formats import count, duration
+from parts.shell import ACTOR, with_store
 
 ACTIVE = ("waiting", "running")
 EVERY = "1s"

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import streamlit as st
-from parts import faces
-from parts.figures import show_figure, show_rows
-from parts.formats import NOTHING, duration
-from parts.shell import saw
-from parts.words import STOPS
 
 from facepriv.charts.trajectory import trajectory
 from facepriv.services.pictures import Pair, run_pair
 from facepriv.services.tables import number
 from facepriv.store import ImageRecord, RunImageRecord, RunRecord, Store
+from parts import faces
+from parts.figures import show_figure, show_rows
+from parts.formats import NOTHING, duration
+from parts.shell import saw
+from parts.words import STOPS
 
 PER_PAGE = 25
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import streamlit as st
-from parts.figures import show_figure, show_rows
-from parts.formats import NOTHING, duration
-from parts.words import HELP
 
 from facepriv.charts.gender import gender_error_bars
 from facepriv.charts.matching import det
 from facepriv.results import RunResult
 from facepriv.services.tables import number, percent
 from facepriv.store import RunRecord
+from parts.figures import show_figure, show_rows
+from parts.formats import NOTHING, duration
+from parts.words import HELP
 
 
 def show(runs: Sequence[RunRecord]) -> None:
