@@ -278,9 +278,9 @@ def _roles(fields: Sequence[str], columns: Mapping[Role, str]) -> dict[Role, str
     for role, known in NAMES.items():
         wanted = (_plain(columns[role]),) if role in columns else known
         taken = {_plain(c) for r, c in columns.items() if r != role}
-        column = next((by_name[w] for w in wanted if w in by_name and w not in taken), None)
-        if column is not None:
-            found[role] = column
+        hit = next((by_name[w] for w in wanted if w in by_name and w not in taken), None)
+        if hit is not None:
+            found[role] = hit
     return found
 
 

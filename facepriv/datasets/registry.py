@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from facepriv.datasets.files import Files, list_files
-from facepriv.datasets.labels import NAMES, Role, parse_columns, peek
+from facepriv.datasets.labels import NAMES, Role, parse_columns, peek, read_labels
 from facepriv.datasets.reading import DatasetReader, ReadOptions, ReadResult
 from facepriv.errors import BadInputError
 from facepriv.registry import Registry
@@ -23,6 +23,9 @@ READERS: Registry[DatasetReader] = Registry(
         "flat": "facepriv.datasets.flat:FlatReader",
     },
 )
+
+PARTICULAR = 50
+"""Rank from which a reader knows tables by columns of their own."""
 
 
 def read_folder(
@@ -84,8 +87,17 @@ def _choose(folder: Path, files: Files, labels: Path | None, options: ReadOption
     for reader in sorted(readers, key=lambda r: -r.rank):
         reason = reader.recognises(folder, files, labels=labels, options=options)
         if reason is not None:
+            if labels is not None and reader.rank < PARTICULAR:
+                _check_table(labels, options)
             return reader, reason
     raise BadInputError(f"No format fits {folder.name}; choose one by name.", code="no-images")
+
+
+def _check_table(labels: Path, options: ReadOptions) -> None:
+    """Refuse a given table that is neither about files nor about subjects, naming the columns it lacks."""
+    header = peek(labels, options.columns)
+    if header is None or not {"file", "subject"} & set(header.columns):
+        read_labels(labels, name=labels.name, mapping=options.mapping, columns=options.columns)
 
 
 def _unused(folder: Path, tables: list[str], options: ReadOptions) -> list[Problem]:

@@ -185,7 +185,7 @@ class _Unpacking:
         shown = _shown(entry.orig_filename)
         raw = entry.orig_filename.replace("\\", "/")
         if is_litter(PurePosixPath(raw).parts):
-            self.skipped += not entry.is_dir()
+            self.skipped += not raw.endswith("/")
             return
         reason = _objection(entry, raw)
         if reason is None and not raw.endswith("/"):
