@@ -1,4 +1,4 @@
-"""The dashboard's server: ``python app.py [--port N]`` serves it on this machine only.
+"""The dashboard's server: ``python app.py [--port N] [--address A]`` serves it on this machine only.
 
 The pages are reached through ``pages/router.py`` alone. Streamlit finds pages by itself in a folder ``pages/`` beside
 the main script; the main script stands inside ``pages/``, so there is none beside it and nothing to find.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import ipaddress
 import os
 import sys
 import tomllib
@@ -39,11 +40,13 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 app = st.App(ROOT / "pages" / "router.py", middleware=[Middleware(SecurityHeaders)], lifespan=lifespan)
 
 
-def server_options(port: int | None = None) -> dict[str, Any]:
-    """Give the options of ``.streamlit/config.toml`` as Streamlit names them, with another port if one is given."""
+def server_options(port: int | None = None, address: str | None = None) -> dict[str, Any]:
+    """Give the options of ``.streamlit/config.toml`` as Streamlit names them, with another port or address if given."""
     options = dict(_flat(tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))))
     if port is not None:
         options["server.port"] = port
+    if address is not None:
+        options["server.address"] = address
     return options
 
 
@@ -62,22 +65,37 @@ def port_number(text: str) -> int:
     return port
 
 
+def loopback_address(text: str) -> str:
+    """Check an address; raises ValueError for one that other machines reach, since there is no login yet."""
+    if text != "localhost" and not ipaddress.ip_address(text).is_loopback:
+        raise ValueError(text)
+    return text
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Serve until stopped; gives the exit status."""
     parser = argparse.ArgumentParser(description="Serve the facepriv dashboard on this machine.")
     parser.add_argument("--port", default=os.environ.get(PORT_VARIABLE), help=f"port, or {PORT_VARIABLE}; default 8501")
-    given = parser.parse_args(arguments).port
+    parser.add_argument("--address", help="loopback address; default 127.0.0.1")
+    given = parser.parse_args(arguments)
     try:
-        port = None if given is None else port_number(given)
+        port = None if given.port is None else port_number(given.port)
     except ValueError:
-        parser.error(f"Expected a port from 1 to 65535, got {given!r}; give one with --port or {PORT_VARIABLE}.")
+        parser.error(f"Expected a port from 1 to 65535, got {given.port!r}; give one with --port or {PORT_VARIABLE}.")
+    try:
+        address = None if given.address is None else loopback_address(given.address)
+    except ValueError:
+        parser.error(
+            f"Expected a loopback address such as 127.0.0.1, got {given.address!r}; the dashboard shows faces and has "
+            "no login yet, so it is not served to a network."
+        )
     try:
         with open_store(get_settings()):
             pass
     except FaceprivError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    app.run(config=server_options(port))
+    app.run(config=server_options(port, address))
     return 0
 
 

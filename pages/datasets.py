@@ -91,7 +91,7 @@ def bring(store: Store, *, expanded: bool) -> None:
                 run_import(store, lambda progress: import_demo(store, get_settings(), on_progress=progress))
             st.subheader("A folder on this machine")
             st.write("Large sets are imported without a browser:")
-            st.code("facepriv import FOLDER --name NAME", language="bash")
+            st.code("facepriv import FOLDER --name NAME", language="bash", wrap_lines=True)
 
 
 def upload(store: Store) -> None:

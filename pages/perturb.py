@@ -140,7 +140,7 @@ def missing(models: list[ModelStatus]) -> None:
         if not model.usable:
             st.caption(f":material/info: {model.card.title} cannot be used here: {model.reason}")
             if model.how:
-                st.code(model.how, language="bash")
+                st.code(model.how, language="bash", wrap_lines=True)
 
 
 def _usable(models: list[ModelStatus], kind: str) -> list[str]:

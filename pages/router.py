@@ -2,9 +2,10 @@
 
 import streamlit as st
 
+from parts.mark import mark
 from parts.words import LABEL_NOTE
 
-st.set_page_config(page_title="facepriv", page_icon=":material/visibility_off:", layout="wide")
+st.set_page_config(page_title="facepriv", page_icon=mark(), layout="wide")
 
 page = st.navigation(
     [

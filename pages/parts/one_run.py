@@ -208,7 +208,7 @@ def files(store: Store, run: RunRecord) -> None:
         on_click=took,
     )
     st.write("The perturbed images, with a manifest:")
-    st.code(f"facepriv export {run.id} --out FOLDER", language="bash")
+    st.code(f"facepriv export {run.id} --out FOLDER", language="bash", wrap_lines=True)
 
 
 def spec(run: RunRecord) -> None:
