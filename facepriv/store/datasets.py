@@ -45,7 +45,7 @@ class ImportSession:
         BadInputError
             If a batch holds a name that the data set already has (code ``duplicate-name``).
         StoreError
-            If the import was collected as abandoned meanwhile.
+            If the import is finished, or was collected as abandoned meanwhile.
         """
         self._images.append(image)
         if len(self._images) >= _BATCH:
@@ -72,7 +72,7 @@ class ImportSession:
         )
         if touched is None:
             raise StoreError(
-                f"The import of {self.name!r} was idle for so long that it was given up and cleared away; "
+                f"The import of {self.name!r} is over: it was finished, or idle for so long that it was cleared away; "
                 "start it again."
             )
         if self._images:

@@ -183,9 +183,7 @@ class RunStore:
 
     # The queue
 
-    def claim(
-        self, owner: str, lease_seconds: float = LEASE_SECONDS, *, run_id: int | None = None
-    ) -> RunRecord | None:
+    def claim(self, owner: str, lease_seconds: float = LEASE_SECONDS, *, run_id: int | None = None) -> RunRecord | None:
         """Take up the oldest run that waits, or whose worker's lease ran out; None if there is none.
 
         With ``run_id`` only that run is taken up.

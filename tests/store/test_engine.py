@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import stat
 import threading
@@ -97,6 +98,53 @@ def test_writers_wait_for_their_turn_and_readers_do_not(database: Database) -> N
     write("second", 0)
     first.join()
     assert done == ["first", "second"]
+
+
+def test_first_opening_waits_for_whoever_has_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "new.sqlite"
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("CREATE TABLE a (x)")
+    other.execute("BEGIN EXCLUSIVE")
+    release = threading.Timer(0.3, other.close)
+    release.start()
+    database = Database(f"sqlite:///{path}")
+    assert pragma(database, "journal_mode") == "wal"
+    database.close()
+    release.join()
+
+
+def test_switch_to_wal_is_tried_again(database: Database) -> None:
+    class Contended(sqlite3.Connection):
+        refusals = 2
+
+        def execute(self, statement: str, *parameters: object) -> sqlite3.Cursor:
+            if statement == "PRAGMA journal_mode=WAL" and self.refusals:
+                self.refusals -= 1
+                raise sqlite3.OperationalError("database is locked")
+            return super().execute(statement, *parameters)
+
+    path = Path(database.url.removeprefix("sqlite:///")).with_name("contended.sqlite")
+    connection = sqlite3.connect(path, factory=Contended, isolation_level=None)
+    engine._use_wal(connection)
+    assert connection.refusals == 0
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+def test_connections_are_not_used_after_a_fork(database: Database) -> None:
+    with database.reading() as session:
+        before = session.connection().connection.dbapi_connection
+    pid = os.fork()
+    if pid == 0:
+        status = 2
+        try:
+            with database.reading() as session:
+                status = int(session.connection().connection.dbapi_connection is before)
+        finally:
+            os._exit(status)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    with database.reading() as session:
+        assert session.connection().connection.dbapi_connection is before, "the parent keeps its own"
 
 
 def test_times_are_aware_and_in_utc(database: Database) -> None:
