@@ -22,7 +22,6 @@ from parts.shell import ACTOR, saw, with_store
 from parts.words import HELP
 
 PER_PAGE = 24
-COLUMNS = 6
 PROBLEMS_SHOWN = 200
 IMAGE_TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "ppm", "pgm", "zip"]
 LICENCE_NOTE = "Import only images whose owners agreed to such an audit; they stay on this machine."
@@ -272,13 +271,18 @@ def gallery(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None:
         page = int(st.number_input(f"Page (of {pages:,})", 1, pages, 1, key=f"gallery-{record.id}", width=160))
     saw(store, "faces-viewed", f"dataset {record.id}", f"gallery page {page}")
     images = store.datasets.images(record.id, limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
-    for start in range(0, len(images), COLUMNS):
-        for column, image in zip(st.columns(COLUMNS), images[start : start + COLUMNS], strict=False):
+    with st.container(horizontal=True):
+        for image in images:
             label = faces.label_name(image.label)
-            with column:
-                face = faces.thumbnail(image_pixels(store, image), image)
-                note = f"{image.subject} · {label}" + ("" if image.failure is None else f" · {image.failure}")
-                st.image(face, caption=note, alt=f"Image {image.name}, labelled {label}", output_format="PNG")
+            face = faces.thumbnail(image_pixels(store, image), image)
+            note = f"{image.subject} · {label}" + ("" if image.failure is None else f" · {image.failure}")
+            st.image(
+                face,
+                caption=note,
+                alt=f"Image {image.name}, labelled {label}",
+                output_format="PNG",
+                width=faces.THUMBNAIL,
+            )
 
 
 def problems(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None:

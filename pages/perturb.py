@@ -123,8 +123,8 @@ def launch(store: Store, choices: dict[str, Any]) -> None:
     spec = prepare_run(store, choices.pop("dataset"), **choices)
     estimate = estimate_seconds(store, settings, spec)
     st.write(
-        f"{count(len(spec.image_ids), 'image')}, about **{duration(estimate.seconds)}** for perturbing them on this "
-        f"machine ({estimate.basis})."
+        f"{count(len(spec.image_ids), 'image')}, about **{duration(estimate.seconds)}** on this machine "
+        f"({estimate.basis})."
     )
     if st.button("Start the run", type="primary", key="start_run", icon=":material/play_arrow:"):
         run = start_run(store, spec)

@@ -12,7 +12,7 @@ from facepriv.services.tables import percent
 from facepriv.store import RunRecord, Store
 from parts.figures import show_figure, show_rows
 from parts.shell import with_store
-from parts.words import HELP, LABEL_NOTE
+from parts.words import HELP
 
 POINTS = 201
 
@@ -61,7 +61,6 @@ def show(store: Store) -> None:
     )
     decide(run, classifier)
     st.warning(LIMITS, icon=":material/warning:")
-    st.caption(LABEL_NOTE)
 
 
 def decide(run: RunRecord, classifier: str) -> None:

@@ -14,8 +14,7 @@ from parts.run_choice import KEY, from_address, to_address
 from parts.shell import with_store
 from parts.words import STATES
 
-LIST_MOST = 500
-"""Runs offered to open; older ones are found by the filters."""
+LIST_MOST = 500  # runs offered to open; older ones are opened by their address
 
 
 def show(store: Store) -> None:

@@ -16,8 +16,8 @@ from facepriv.types import GENDER_NAMES
 Image = NDArray[np.uint8]
 Point = tuple[float, float]
 
-THUMBNAIL = 150
-"""Longer side of a thumbnail, pixels."""
+THUMBNAIL = 140
+"""Side of a thumbnail, pixels."""
 MARGIN = 0.25
 """Of the face box, around it."""
 
@@ -28,7 +28,7 @@ def label_name(label: int | None) -> str:
 
 
 def thumbnail(pixels: Image, record: ImageRecord) -> Image:
-    """Cut out the face with a margin, or take the whole image if none was found, and reduce it."""
+    """Cut out the face with a margin, or take the whole image if none was found, and fit it into a small square."""
     picture = Pictures.fromarray(pixels)
     if record.box is not None:
         left, top, right, bottom = record.box
@@ -42,7 +42,10 @@ def thumbnail(pixels: Image, record: ImageRecord) -> Image:
             )
         )
     picture.thumbnail((THUMBNAIL, THUMBNAIL))
-    return np.asarray(picture)
+    # On a square of its own, so that all stand in one line.
+    square = Pictures.new("RGB", (THUMBNAIL, THUMBNAIL), (128, 128, 128))
+    square.paste(picture, ((THUMBNAIL - picture.width) // 2, (THUMBNAIL - picture.height) // 2))
+    return np.asarray(square)
 
 
 def with_mesh(pixels: Image, edges: Iterable[tuple[Point, Point]]) -> Image:

@@ -16,7 +16,7 @@ from parts import progress, run_images
 from parts.figures import show_figure, show_rows
 from parts.formats import count, duration, moment
 from parts.shell import saw, with_store
-from parts.words import HELP, LABEL_NOTE
+from parts.words import HELP
 
 PARTS = ["Gender", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
 FAILURES_SHOWN = 500
@@ -24,7 +24,7 @@ FAILURES_SHOWN = 500
 
 def show(store: Store, run: RunRecord) -> None:
     """Show a run in whatever state it is."""
-    st.header(f"Run {run.id}", divider=True)
+    st.header(f"Run {run.id}", divider="gray")
     st.caption(
         f"{run.dataset_name} · {run.method} guided by {run.guide} · {count(run.images, 'image')} · "
         f"seed {run.spec.seed} · started {moment(run.started_at)} · finished {moment(run.finished_at)}"
@@ -98,11 +98,11 @@ def gender(run: RunRecord, result: RunResult) -> None:
     show_rows(tables.gender_error_rows(result))
     st.caption(
         "Measured on the stored files, with the face found anew as an attacker would. Failures to acquire are not "
-        f"counted as errors. {LABEL_NOTE}"
+        "counted as errors; they are listed under Failures."
     )
     show_figure(gender_error_bars(result.gender_error), f"error-{run.id}", "Gender error before and after, as above")
     for name in result.gender_error:
-        st.subheader(name, divider=True)
+        st.subheader(name, divider="gray")
         left, right = st.columns(2, gap="large")
         with left:
             st.markdown("**Confusion matrices**", help="Labels against predictions, in images.")
@@ -137,7 +137,7 @@ def matching(run: RunRecord, result: RunResult) -> None:
             f"{' and '.join(unsupported)}: at least 1 / FMR are needed."
         )
     for name, phases in result.matching.items():
-        st.subheader(name, divider=True)
+        st.subheader(name, divider="gray")
         figure = match_score_histograms(phases, name)
         show_figure(figure, f"match-{run.id}-{name}", f"Genuine and impostor scores of {name}, before, after, across")
         left, right = st.columns(2, gap="large")

@@ -29,7 +29,7 @@ def show(store: Store, run: RunRecord) -> None:
     chosen = st.selectbox("Image", ids, format_func=lambda i: images[i].name, key=f"pair-{run.id}-{page}")
     if chosen is not None:
         pair(store, run, chosen)
-    st.subheader("All images of this page", divider=True)
+    st.subheader("All images of this page", divider="gray")
     show_rows([_row(record, images[record.image_id]) for record in records])
 
 

@@ -18,7 +18,7 @@ from parts.words import HELP
 
 def show(runs: Sequence[RunRecord]) -> None:
     """Compare the complete runs among these; the others are named."""
-    st.header("Comparison", divider=True)
+    st.header("Comparison", divider="gray")
     complete = [run for run in runs if run.result is not None]
     for run in runs:
         if run.result is None:
