@@ -15,13 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from facepriv.classify.levi_hassner import BELOW, SIDE, SIZE, LeviHassner
-from facepriv.datasets import read_folder
 from facepriv.datasets.demo import read_demo
+from facepriv.datasets.registry import read_folder
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.crop import eye_square, take_crop
 from facepriv.imaging.decode import decode
 from facepriv.metrics.gender import gender_error
 from facepriv.metrics.matching import auc
+
+MAX_PIXELS = 50_000_000
 
 
 def numbers(text: str) -> list[float]:
@@ -43,7 +45,8 @@ def main() -> None:
     read = read_demo(images_per_subject=2) if options.demo else read_folder(options.folder)
     images = [image for image in read.images if image.label is not None]
     faces = [
-        acquire(decode(image.path, name=image.name).pixels, label=image.label, several="largest") for image in images
+        acquire(decode(image.path, name=image.name, max_pixels=MAX_PIXELS).pixels, label=image.label, several="largest")
+        for image in images
     ]
     labels = np.array([face.label for face in faces])
     network = LeviHassner()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from facepriv.results import RunResult
     from facepriv.services.importing import ImportReport
     from facepriv.store import Store
-    from facepriv.types import Gender, Problem
+    from facepriv.types import Problem
 
 app = typer.Typer(
     name="facepriv",
@@ -34,6 +34,7 @@ JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Also write the figures to this file as JSON; - for standard output.")
 ]
 ACTOR = "cli"
+WIDTH = 140
 
 
 class Candidates(StrEnum):
@@ -74,7 +75,7 @@ def import_command(
     labels: Annotated[Path | None, typer.Option(help="CSV of labels; by default the one beside the images.")] = None,
     format: Annotated[str, typer.Option(help="Convention of the files; auto says what it recognised.")] = "auto",
     mapping: Annotated[
-        list[str] | None,
+        str | None,
         typer.Option(help="What label values mean, e.g. 0=male,1=female; bare numbers are refused without it."),
     ] = None,
     file_column: Annotated[str | None, typer.Option(help="Column of the file names.")] = None,
@@ -83,6 +84,7 @@ def import_command(
     json_file: JsonFile = None,
 ) -> None:
     """Import a data set: the good part of it, with a sentence for everything left out."""
+    from facepriv.datasets.labels import parse_mapping
     from facepriv.services.importing import import_dataset
 
     columns = {"file": file_column, "subject": subject_column, "gender": gender_column}
@@ -94,7 +96,7 @@ def import_command(
             name=name,
             labels=labels,
             format=format,
-            mapping=_mapping(mapping or ()),
+            mapping=parse_mapping(mapping) if mapping else None,
             columns={key: value for key, value in columns.items() if value is not None},
             on_progress=report,
         )
@@ -344,6 +346,20 @@ def demo(
         serve(port=port)
 
 
+db = typer.Typer(help="Look after the database.", no_args_is_help=True)
+app.add_typer(db, name="db")
+
+
+@db.command("upgrade")
+def upgrade() -> None:
+    """Bring the database of this data folder to the revision that this release needs."""
+    from facepriv.config import get_settings
+    from facepriv.store import migrate
+
+    migrate.upgrade(get_settings().database_url)
+    typer.echo(f"The database is at revision {migrate.head()}.")
+
+
 @app.command(hidden=True)
 def worker(
     parent: Annotated[int | None, typer.Option(help="End once this process is gone and no run waits.")] = None,
@@ -384,7 +400,9 @@ def _store() -> Iterator[tuple[Store, Any]]:
 def _console() -> Any:
     from rich.console import Console
 
-    return Console()
+    console = Console()
+    # A pipe or a log has no width of its own; 80 columns would break the tables' words.
+    return console if console.is_terminal else Console(width=WIDTH)
 
 
 def _error_console() -> Any:
@@ -464,7 +482,7 @@ def _show_result(run_id: int, guide: str, result: RunResult) -> None:
     from facepriv.services import tables
 
     _table(
-        f"Run {run_id}: gender error (share of images that a classifier calls other than labelled)",
+        f"Run {run_id}: gender error, the share of images that a classifier calls other than labelled",
         tables.gender_error_rows(result),
     )
     for name in result.gender_confusion:
@@ -501,8 +519,10 @@ def _list_problems(title: str, problems: Sequence[Problem], most: int = 20) -> N
         typer.echo(f"  ... and {len(problems) - most} more; --json lists them all.")
 
 
-def _problems_json(problems: Sequence[Problem]) -> list[dict[str, str]]:
-    return [{"name": p.name, "code": p.code, "sentence": p.sentence} for p in problems]
+def _problems_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:
+    from facepriv.datasets.problems import names
+
+    return [{"names": names(p), "code": p.code, "sentence": p.sentence} for p in problems]
 
 
 def _dataset_json(store: Store, dataset_id: int) -> dict[str, Any]:
@@ -542,23 +562,6 @@ def _import_json(report: ImportReport) -> dict[str, Any]:
         "left_out": _problems_json(report.problems),
         "no_usable_face": _problems_json(report.failures),
     }
-
-
-def _mapping(entries: Sequence[str]) -> dict[str, Gender]:
-    """Read ``0=male,1=female``."""
-    mapping: dict[str, Gender] = {}
-    for part in (part for entry in entries for part in entry.split(",") if part.strip()):
-        value, _, gender = (piece.strip() for piece in part.partition("="))
-        if gender == "male":
-            mapping[value] = "male"
-        elif gender == "female":
-            mapping[value] = "female"
-        else:
-            raise BadInputError(
-                f"A mapping like 0=male,1=female was expected, got {part.strip()!r}; write male or female after =.",
-                code="bad-mapping",
-            )
-    return mapping
 
 
 def _write_run(json_file: Path | None, store: Store, run_id: int) -> None:

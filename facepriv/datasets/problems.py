@@ -34,9 +34,14 @@ class ProblemGroup(Problem):
     names: tuple[str, ...] = ()
 
 
+def names(problem: Problem) -> tuple[str, ...]:
+    """Name the files, rows or columns that a problem is about."""
+    return problem.names if isinstance(problem, ProblemGroup) else (problem.name,)
+
+
 def count(problem: Problem) -> int:
     """Count the files, rows or columns that a problem is about."""
-    return len(problem.names) if isinstance(problem, ProblemGroup) else 1
+    return len(names(problem))
 
 
 def tell(code: str, names: Sequence[str], *, one: str, many: str) -> list[Problem]:

@@ -1,0 +1,1 @@
+"""From pixels to faces: decoding, detection, landmarks, crops, triangles, image quality."""

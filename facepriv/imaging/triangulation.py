@@ -8,6 +8,7 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 from scipy.spatial import Delaunay
 
 
@@ -69,8 +70,6 @@ def warp_onto(
     ndarray
         ``(height * width, 3)`` float32 of the source's size, bilinear; zero outside the triangles.
     """
-    import cv2
-
     height, width = mesh.owner.shape
     inside = np.flatnonzero(mesh.owner.ravel() >= 0)
     owner = mesh.owner.ravel()[inside]
@@ -79,19 +78,14 @@ def warp_onto(
     homogeneous = np.concatenate([corners, np.ones((*corners.shape[:2], 1))], axis=2)
     affine = np.linalg.solve(homogeneous, candidate_landmarks.astype(np.float64)[mesh.triangles])
     here = np.column_stack([inside % width, inside // width, np.ones(len(inside))])
-    there = np.einsum("ni,nij->nj", here, affine[owner]).astype(np.float32)
-    # cv2.remap takes at most 32,767 columns; a column of points is reshaped into rows of a fixed length.
-    row = 1024
-    padded = np.zeros((-(-len(there) // row) * row, 2), dtype=np.float32)
-    padded[: len(there)] = there
-    grid = padded.reshape(-1, row, 2)
-    warped = cv2.remap(
-        candidate.astype(np.float32),
-        grid[..., 0],
-        grid[..., 1],
-        interpolation=cv2.INTER_LINEAR,
-        borderMode=cv2.BORDER_REPLICATE,
+    there = np.einsum("ni,nij->nj", here, affine[owner])
+    warped = np.stack(
+        [
+            map_coordinates(candidate[..., c].astype(np.float64), there[:, ::-1].T, order=1, mode="nearest")
+            for c in range(3)
+        ],
+        axis=1,
     )
     full = np.zeros((height * width, 3), dtype=np.float32)
-    full[inside] = warped.reshape(-1, 3)[: len(inside)]
+    full[inside] = warped
     return full

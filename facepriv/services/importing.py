@@ -12,9 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from facepriv.config import Settings
-from facepriv.datasets import ReadResult, read_folder
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.problems import tell
+from facepriv.datasets.reading import ReadResult, limits
+from facepriv.datasets.registry import read_folder
 from facepriv.datasets.unpack import unpack
 from facepriv.errors import BadInputError, FailureToAcquireError
 from facepriv.imaging.acquire import acquire
@@ -164,13 +165,16 @@ def _import(
     earlier: Iterable[Problem] = (),
     on_progress: Progress | None,
 ) -> ImportReport:
-    problems = [*earlier, *read.problems]
+    # What cannot be computed is told of the images that are left in the end, not of those that were named.
+    limits_of_named = limits(read.images)
+    problems = [*earlier, *(problem for problem in read.problems if problem not in limits_of_named)]
     failures: list[Problem] = []
     with store.datasets.importing(
         name, source=source, reader=read.reader, reader_reason=read.why, licence=read.licence
     ) as session:
         keep = _Keeper(store, settings)
         imported = 0
+        usable: list[LabelledImage] = []
         for number, item in enumerate(read.images, start=1):
             try:
                 image = keep.one(item)
@@ -179,11 +183,13 @@ def _import(
             else:
                 session.add(image)
                 imported += 1
-                if image.failure is not None and image.failure_sentence is not None:
+                if image.failure is None:
+                    usable.append(item)
+                elif image.failure_sentence is not None:
                     failures.append(Problem(item.name, image.failure, image.failure_sentence))
             if on_progress is not None:
                 on_progress(number, len(read.images))
-        problems.extend(keep.notes())
+        problems.extend((*keep.notes(), *limits(usable)))
         if imported == 0:
             raise BadInputError(_nothing(source, problems), code="nothing-imported")
         for problem in problems:

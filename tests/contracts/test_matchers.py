@@ -1,0 +1,76 @@
+"""Every registered matcher keeps the contract of `FaceMatcher`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facepriv.match import matchers
+from facepriv.services.models import status_of
+from facepriv.types import FaceMatcher
+
+
+@pytest.fixture(params=matchers.names())
+def matcher(request) -> FaceMatcher:
+    made = matchers.create(request.param)
+    status = status_of(made.card)
+    if not status.usable:
+        pytest.skip(status.reason)
+    return made
+
+
+def test_is_a_matcher(matcher):
+    assert isinstance(matcher, FaceMatcher)
+    assert matcher.name in matchers.names()
+    assert matcher.name == matcher.card.name
+    assert len(matcher.version) == 12
+    assert matcher.card.licence
+
+
+def test_templates_are_unit_rows(matcher, faces):
+    templates = matcher.embed(faces[:3])
+    assert templates.dtype == np.float32
+    assert templates.shape[0] == 3
+    np.testing.assert_allclose(np.linalg.norm(templates, axis=1), 1, atol=1e-5)
+
+
+def test_no_face_gives_no_template(matcher, faces):
+    assert matcher.embed([]).shape == (0, matcher.embed(faces[:1]).shape[1])
+
+
+def test_together_as_one_by_one_and_twice_alike(matcher, faces):
+    together = matcher.embed(faces[:3])
+    single = np.concatenate([matcher.embed([face]) for face in faces[:3]])
+    np.testing.assert_allclose(together, single, atol=1e-5)
+    np.testing.assert_array_equal(matcher.embed(faces[:3]), together)
+
+
+def test_leaves_faces_alone(matcher, faces):
+    pixels, landmarks = faces[0].pixels.copy(), faces[0].landmarks.copy()
+    matcher.embed(faces[:1])
+    np.testing.assert_array_equal(faces[0].pixels, pixels)
+    np.testing.assert_array_equal(faces[0].landmarks, landmarks)
+
+
+def test_compare_gives_gallery_by_probes(matcher, faces):
+    templates = matcher.embed(faces[:5])
+    scores = matcher.compare(templates[:2], templates)
+    assert scores.shape == (2, 5)
+    assert scores.argmax(axis=1).tolist() == [0, 1], "nothing is more similar to a face than itself"
+    np.testing.assert_allclose(matcher.compare(templates, templates[:2]), scores.T, atol=1e-6)
+
+
+def test_a_missing_template_compares_as_nan(matcher, faces):
+    templates = matcher.embed(faces[:2])
+    templates[0] = np.nan
+    scores = matcher.compare(templates, templates)
+    assert np.isnan(scores[0]).all()
+    assert np.isfinite(scores[1, 1])
+
+
+def test_same_subjects_are_more_similar(matcher, faces):
+    templates = matcher.embed(faces)
+    scores = matcher.compare(templates, templates)
+    same = np.array([[a.subject == b.subject for b in faces] for a in faces])
+    mated = scores[same & ~np.eye(len(faces), dtype=bool)]
+    assert mated.min() > np.quantile(scores[~same], 0.9)

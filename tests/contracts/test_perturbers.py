@@ -1,0 +1,65 @@
+"""Every registered perturbation method keeps the contract of `Perturber`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facepriv.classify.dlib_gender import DlibGender
+from facepriv.perturb import Perturber, perturbers
+
+
+@pytest.fixture(params=perturbers.names())
+def method(request) -> Perturber:
+    return perturbers.create(request.param)
+
+
+@pytest.fixture
+def gallery(faces, make_gallery):
+    return make_gallery(faces)
+
+
+def test_describes_itself(method):
+    assert method.name in perturbers.names()
+    assert method.title
+    assert method.kind in ("unnoticeable", "visible")
+    for name, field in method.Parameters.model_fields.items():
+        assert field.description, f"{name} has a description for the help text"
+        assert not field.is_required(), f"{name} has a default"
+
+
+def test_no_face_gives_no_result(method, gallery):
+    assert method([], [DlibGender()], gallery=gallery, seed=0) == []
+
+
+def test_result_is_judged_on_what_is_stored(method, faces, gallery):
+    face = faces[0]
+    (result,) = method([face], [DlibGender()], gallery=gallery, seed=0)
+    assert result.image_id == face.image_id
+    assert result.pixels.shape == face.pixels.shape
+    assert result.pixels.dtype == np.uint8
+    assert result.found is not None
+    np.testing.assert_array_equal(result.found.pixels, result.pixels)
+    assert result.success == (result.file_score * face.label < 0)
+    assert result.evaluations > 0
+
+
+def test_leaves_the_face_alone(method, faces, gallery):
+    before = faces[1].pixels.copy()
+    method([faces[1]], [DlibGender()], gallery=gallery, seed=0)
+    np.testing.assert_array_equal(faces[1].pixels, before)
+
+
+def test_same_seed_same_bytes_in_any_order_and_company(method, faces, gallery):
+    pair = [faces[0], faces[4]]
+    together = method(pair, [DlibGender()], gallery=gallery, seed=5)
+    turned = method(pair[::-1], [DlibGender()], gallery=gallery, seed=5, positions=[1, 0])
+    for a, b in zip(together, turned[::-1], strict=True):
+        np.testing.assert_array_equal(a.pixels, b.pixels)
+        assert a.updates == b.updates
+
+
+def test_reports_progress(method, faces, gallery):
+    seen = []
+    method(faces[:2], [DlibGender()], gallery=gallery, seed=0, on_progress=seen.append)
+    assert seen == [1, 2]

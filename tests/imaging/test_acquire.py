@@ -1,0 +1,53 @@
+"""One face is found, none and several are told apart."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facepriv.errors import FailureToAcquireError
+from facepriv.imaging.acquire import LANDMARKS, acquire, find_faces
+
+
+def test_finds_face_and_landmarks(faces):
+    for face in faces:
+        height, width = face.pixels.shape[:2]
+        left, top, right, bottom = face.box
+        assert 0 <= left < right <= width
+        assert 0 <= top < bottom <= height
+        assert face.landmarks.shape == (LANDMARKS, 2)
+        assert face.landmarks.dtype == np.float32
+        eyes, chin = face.landmarks[36:48].mean(axis=0), face.landmarks[8]
+        assert top < eyes[1] < chin[1]
+
+
+def test_no_face():
+    with pytest.raises(FailureToAcquireError, match="No frontal face") as caught:
+        acquire(np.full((200, 200, 3), 90, np.uint8))
+    assert caught.value.code == "no-face"
+
+
+def test_several_faces_are_refused_or_the_largest_is_taken(faces):
+    import PIL.Image
+
+    height, width = faces[0].pixels.shape[:2]
+    large = PIL.Image.fromarray(faces[2].pixels).resize((width * 3 // 2, height * 3 // 2))
+    both = np.zeros((height * 3 // 2, width + width * 3 // 2, 3), np.uint8)
+    both[:height, :width] = faces[0].pixels
+    both[:, width:] = np.asarray(large)
+    with pytest.raises(FailureToAcquireError, match="2 faces") as caught:
+        acquire(both)
+    assert caught.value.code == "several-faces"
+    assert acquire(both, several="largest").box[0] > width - 20
+
+
+def test_a_small_face_is_found_in_the_doubled_image(faces):
+    import PIL.Image
+
+    small = PIL.Image.fromarray(faces[0].pixels).resize((110, 110 * 300 // 240), PIL.Image.Resampling.BOX)
+    assert len(find_faces(np.asarray(small))) == 1
+
+
+def test_finds_the_same_in_a_view_of_other_memory_order(faces):
+    turned = np.asfortranarray(faces[0].pixels)
+    np.testing.assert_array_equal(acquire(turned).landmarks, faces[0].landmarks)

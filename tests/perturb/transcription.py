@@ -1,0 +1,106 @@
+"""The paper's pseudo-code, line for line and as slow as it reads, to hold the engine against.
+
+Whole images are copied at every step, the whole image is cropped again, and the warp is written out by hand.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.errors import FailureToAcquireError
+from facepriv.imaging.acquire import acquire
+from facepriv.imaging.crop import take_crop
+from facepriv.imaging.triangulation import triangulate
+from facepriv.types import AttributeClassifier, Face
+
+
+@dataclass
+class Transcript:
+    decisions: list[int]
+    """+1 towards the candidate, -1 away, by update."""
+    trajectory: list[float]
+    anchors: list[int]
+    pixels: NDArray[np.uint8]
+
+
+def bilinear(image: NDArray[np.float64], x: float, y: float) -> NDArray[np.float64]:
+    height, width = image.shape[:2]
+    x, y = min(max(x, 0.0), width - 1.0), min(max(y, 0.0), height - 1.0)
+    x0, y0 = int(x), int(y)
+    x1, y1 = min(x0 + 1, width - 1), min(y0 + 1, height - 1)
+    fx, fy = x - x0, y - y0
+    top = (1 - fx) * image[y0, x0] + fx * image[y0, x1]
+    bottom = (1 - fx) * image[y1, x0] + fx * image[y1, x1]
+    return (1 - fy) * top + fy * bottom
+
+
+def algorithm1(
+    face: Face,
+    candidate: NDArray[np.uint8],
+    candidate_landmarks: NDArray[np.float32],
+    f: AttributeClassifier,
+    g: int,
+    *,
+    eps: float = 0.05,
+    eta: float = -0.1,
+    sweeps: int = 40,
+) -> Transcript:
+    X0 = face.pixels.astype(np.float32)
+    height, width = X0.shape[:2]
+    mesh = triangulate(face.landmarks, height, width)
+    L_S = face.landmarks.astype(np.float64)
+    L_C = candidate_landmarks.astype(np.float64)
+    X_C = candidate.astype(np.float64)
+
+    masks, warps = [], []
+    for number, corners in enumerate(mesh.triangles):
+        mask = (mesh.owner == number)[..., None].astype(np.float32)
+        # A_t: the affine map between the triangles, from its three corners.
+        source = np.column_stack([L_S[corners], np.ones(3)])
+        A_t = np.linalg.solve(source, L_C[corners])
+        warp = np.zeros_like(X0)
+        for y, x in np.argwhere(mesh.owner == number):
+            xc, yc = np.array([x, y, 1.0]) @ A_t
+            warp[y, x] = bilinear(X_C, xc, yc)
+        masks.append(mask)
+        warps.append(warp)
+
+    anchor = face
+
+    def J(X: NDArray[np.float32]) -> float:
+        return float(f.score(take_crop(f.crop(anchor), X)[None])[0]) * g
+
+    X = X0.copy()
+    decisions: list[int] = []
+    trajectory = [J(X) * g]
+    anchors: list[int] = []
+    if J(X) < eta:
+        return Transcript(decisions, trajectory, anchors, np.rint(X).astype(np.uint8))
+    for _ in range(sweeps):
+        for mask, warp in zip(masks, warps, strict=True):
+            tried = {}
+            for sign in (+1, -1):
+                alpha = np.float32(sign * eps)
+                blended = np.clip(X + alpha * (warp - X), 0, 255)
+                tried[sign] = (1 - mask) * X + mask * blended
+            gradient = (J(tried[+1]) - J(tried[-1])) / (2 * eps)
+            choice = +1 if gradient < 0 else -1
+            X = tried[choice]
+            decisions.append(choice)
+            cost = J(X)
+            trajectory.append(cost * g)
+            if cost < eta:
+                stored = np.rint(X).astype(np.uint8)
+                try:
+                    found = acquire(stored, several="largest")
+                except FailureToAcquireError:
+                    return Transcript(decisions, trajectory, anchors, stored)
+                found = replace(face, pixels=stored, landmarks=found.landmarks, box=found.box)
+                if float(f.score(take_crop(f.crop(found), stored)[None])[0]) * g < eta:
+                    return Transcript(decisions, trajectory, anchors, stored)
+                anchor = found
+                anchors.append(len(decisions))
+    return Transcript(decisions, trajectory, anchors, np.rint(X).astype(np.uint8))

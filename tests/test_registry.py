@@ -1,0 +1,42 @@
+"""Plug-ins are found by name; an unknown name says which are known; listing imports nothing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from facepriv.classify import classifiers
+from facepriv.errors import UnknownNameError
+from facepriv.registry import Registry
+
+
+def test_unknown_name_lists_the_known():
+    with pytest.raises(UnknownNameError, match="dlib-gender, levi-hassner"):
+        classifiers.create("no-such")
+
+
+def test_creates_with_options():
+    registry = Registry("counter", "facepriv.test", {"counter": "collections:Counter"})
+    assert registry.create("counter", a=2) == {"a": 2}
+
+
+def test_entry_points_are_merged_behind_the_built_in(monkeypatch):
+    from importlib.metadata import EntryPoint
+
+    found = [EntryPoint("extra", "collections:OrderedDict", "g"), EntryPoint("own", "collections:deque", "g")]
+    monkeypatch.setattr("facepriv.registry.entry_points", lambda group: found)
+    registry = Registry("thing", "g", {"own": "collections:Counter"})
+    assert registry.names() == ["own", "extra"]
+    assert registry.load("own").__name__ == "Counter"
+
+
+def test_the_command_line_starts_without_heavy_imports():
+    code = (
+        "import sys, facepriv.cli, facepriv.services.models\n"
+        "heavy = {'deepface','dlib','onnxruntime','onnx','sklearn','skimage','plotly','streamlit','cv2'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
