@@ -18,6 +18,8 @@ Point = tuple[float, float]
 
 THUMBNAIL = 140
 """Side of a thumbnail, pixels."""
+MESH = (240, 228, 66)
+"""Yellow, which no skin tone comes near."""
 MARGIN = 0.25
 """Of the face box, around it."""
 
@@ -56,7 +58,7 @@ def with_mesh(pixels: Image, edges: Iterable[tuple[Point, Point]]) -> Image:
     pen = ImageDraw.Draw(picture)
     for (x0, y0), (x1, y1) in edges:
         # Pixel centres stand at whole numbers in the mesh and at halves in the enlarged image.
-        pen.line([((v + 0.5) * scale) for v in (x0, y0, x1, y1)], fill=(86, 180, 233), width=max(1, scale // 2))
+        pen.line([((v + 0.5) * scale) for v in (x0, y0, x1, y1)], fill=MESH, width=scale)
     return np.asarray(picture)
 
 
