@@ -6,6 +6,7 @@ Gender scores are log-odds in nats, male positive: ``log p(male) - log p(female)
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,11 +90,10 @@ class ModelCard:
 
     @property
     def version(self) -> str:
-        """First 12 digits of the SHA-256 of all weight hashes."""
-        import hashlib
-
-        digests = "".join(sorted(w.sha256 for w in self.weights))
-        return hashlib.sha256(digests.encode()).hexdigest()[:12]
+        """First 12 digits of the weight file's SHA-256; of several files, of the SHA-256 of their hashes."""
+        digests = sorted(weight.sha256 for weight in self.weights)
+        whole = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
+        return whole[:12]
 
 
 @runtime_checkable
