@@ -16,6 +16,7 @@ from facepriv.services.importing import ImportReport, import_dataset, import_dem
 from facepriv.services.pictures import image_pixels
 from facepriv.store import DatasetCounts, DatasetRecord, Store
 from parts import faces
+from parts.deletion import offer
 from parts.figures import show_figure, show_rows
 from parts.formats import count, moment
 from parts.shell import ACTOR, saw, with_store
@@ -309,26 +310,16 @@ def deletion(record: DatasetRecord) -> None:
     """Offer to delete the data set."""
     st.write(
         "Removes the data set with its labels and landmarks. Its image files go with it once they are a day old, since "
-        "an import under way might be using the same ones; younger files go at a later clean-up."
+        "an import under way might be using the same ones; younger files go at a later clean-up. A data set with runs "
+        "is kept until those are deleted, each under “Spec and files” on the Runs page."
     )
-    if st.button("Delete this data set …", key="delete", icon=":material/delete:"):
-        confirm_deletion(record.id, record.name)
 
+    def delete(store: Store) -> None:
+        store.datasets.delete(record.id)
+        st.session_state.pop("import_report", None)
 
-@st.dialog("Delete this data set?")
-def confirm_deletion(dataset_id: int, name: str) -> None:
-    """Ask once more, then delete or say why that is refused."""
-    st.write(f"“{name}” and all its images will be gone. This cannot be undone.")
-    if st.button("Delete", key="delete_confirmed", type="primary", icon=":material/delete:"):
-
-        def delete(store: Store) -> None:
-            store.datasets.delete(dataset_id)
-            store.access.record(ACTOR, "dataset-deleted", f"dataset {dataset_id}")
-            store.collect()
-            st.session_state.pop("import_report", None)
-            st.rerun()
-
-        with_store(delete)
+    warning = f"“{record.name}” and all its images will be gone. This cannot be undone."
+    offer("data set", warning, f"dataset {record.id}", delete)
 
 
 with_store(show)

@@ -12,7 +12,8 @@ from facepriv.results import RunResult
 from facepriv.services import tables
 from facepriv.services.export import result_json
 from facepriv.store import RunRecord, Store
-from parts import progress, run_images
+from parts import progress, run_choice, run_images
+from parts.deletion import offer
 from parts.figures import show_figure, show_rows
 from parts.formats import count, duration, moment
 from parts.shell import saw, with_store
@@ -38,6 +39,7 @@ def show(store: Store, run: RunRecord) -> None:
         else:
             st.warning("This run was cancelled before it was complete, so it has no result.", icon=":material/cancel:")
         spec(run)
+        deletion(run)
         return
     headline(run.result, run.guide)
     part = st.segmented_control("Part of the result", PARTS, default=PARTS[0], required=True, key="run_part")
@@ -54,6 +56,7 @@ def show(store: Store, run: RunRecord) -> None:
     else:
         files(store, run)
         spec(run)
+        deletion(run)
 
 
 def headline(result: RunResult, guide: str) -> None:
@@ -215,3 +218,15 @@ def spec(run: RunRecord) -> None:
     """Show everything that is needed to repeat the run."""
     st.subheader("Spec", help="Everything that is needed to repeat the run: same spec, same bytes.")
     st.json(run.spec.model_dump(mode="json"), expanded=1)
+
+
+def deletion(run: RunRecord) -> None:
+    """Offer to delete the run."""
+    st.subheader("Delete")
+
+    def delete(store: Store) -> None:
+        store.runs.delete(run.id)
+        run_choice.clear()
+
+    warning = f"Run {run.id} with its figures and perturbed images will be gone. This cannot be undone."
+    offer("run", warning, f"run {run.id}", delete)

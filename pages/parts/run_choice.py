@@ -26,3 +26,9 @@ def to_address() -> None:
     chosen = [str(run_id) for run_id in st.session_state[KEY]]
     st.query_params[PARAMETER] = chosen
     st.session_state["_address_runs"] = chosen
+
+
+def clear() -> None:
+    """Choose no run; to be called before the page is shown."""
+    st.session_state[KEY] = []
+    to_address()

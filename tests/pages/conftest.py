@@ -1,0 +1,129 @@
+"""Data folders for the pages: an empty one, and one with a small data set of demo faces and a complete run on it."""
+
+from __future__ import annotations
+
+import csv
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from facepriv.config import Settings
+from facepriv.datasets.demo import read_demo
+from facepriv.services.importing import import_dataset
+from facepriv.services.runs import prepare_run, start_run
+from facepriv.store import open_store
+from facepriv.types import GENDER_NAMES
+
+ROUTER = Path(__file__).parents[2] / "pages" / "router.py"
+SUBJECTS_EACH = 2
+
+
+def write_faces(folder: Path) -> Path:
+    """Write two images each of two women and two men of the demo set, and ``labels.csv``."""
+    images = read_demo(images_per_subject=2).images
+    rows = []
+    folder.mkdir(parents=True, exist_ok=True)
+    for label in (-1, 1):
+        for subject in sorted({image.subject for image in images if image.label == label})[:SUBJECTS_EACH]:
+            for image in images:
+                if image.subject == subject:
+                    shutil.copyfile(image.path, folder / image.path.name)
+                    rows.append({"file": image.path.name, "subject": subject, "gender": GENDER_NAMES[label]})
+    with (folder / "labels.csv").open("w", newline="", encoding="utf-8") as stream:
+        table = csv.DictWriter(stream, ["file", "subject", "gender"])
+        table.writeheader()
+        table.writerows(rows)
+    return folder
+
+
+def work(home: Path) -> None:
+    """Execute the waiting runs, in a process of its own as always: Streamlit's test runner takes over this one."""
+    subprocess.run(
+        [sys.executable, "-m", "facepriv", "worker", "--until-idle"],
+        env={**os.environ, "FACEPRIV_HOME": str(home), "FACEPRIV_WORKERS": "1"},
+        check=True,
+        timeout=300,
+    )
+
+
+@pytest.fixture(scope="session")
+def face_folder(tmp_path_factory) -> Path:
+    return write_faces(tmp_path_factory.mktemp("faces") / "few")
+
+
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory, face_folder) -> Path:
+    """A data folder with the data set ``few`` (id 1), a complete run (1) and a cancelled one (2); never written to."""
+    home = tmp_path_factory.mktemp("prepared")
+    settings = Settings(home=home, workers=1)
+    with open_store(settings) as store:
+        import_dataset(store, settings, face_folder, name="few")
+        start_run(store, prepare_run(store, "few"))
+        work(home)
+        cancelled = start_run(store, prepare_run(store, "few", seed=7))
+        store.runs.cancel(cancelled.id)
+        assert store.runs.get(1).state == "complete", store.runs.get(1).error
+    return home
+
+
+def _use(home: Path, monkeypatch) -> Settings:
+    monkeypatch.setenv("FACEPRIV_HOME", str(home))
+    monkeypatch.setenv("FACEPRIV_WORKERS", "1")
+    return Settings()
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch) -> Settings:
+    """Settings of a data folder with nothing in it."""
+    return _use(tmp_path / "home", monkeypatch)
+
+
+@pytest.fixture
+def filled(tmp_path, monkeypatch, prepared) -> Settings:
+    """Settings of a copy of the prepared data folder."""
+    shutil.copytree(prepared, tmp_path / "home")
+    return _use(tmp_path / "home", monkeypatch)
+
+
+@pytest.fixture
+def visit():
+    """Open a page in a new session; query parameters by keyword."""
+
+    def go(page: str, **query: str) -> AppTest:
+        app = AppTest.from_file(ROUTER, default_timeout=60)
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.run()
+        if page != "overview":
+            app.switch_page(f"{page}.py").run()
+        assert not app.exception, app.exception
+        return app
+
+    return go
+
+
+def texts(app: AppTest) -> str:
+    """Everything a page says, in one text."""
+    parts = [
+        *(e.value for kind in (app.title, app.header, app.subheader, app.markdown, app.caption) for e in kind),
+        *(e.value for kind in (app.info, app.warning, app.error, app.success) for e in kind),
+        *(f"{m.label} {m.value} {m.delta}" for m in app.metric),
+        *(table.value.to_csv(index=False) for table in app.table),
+        *(code.value for code in app.code),
+    ]
+    return "\n".join(str(part) for part in parts)
+
+
+@pytest.fixture
+def run_work():
+    return work
+
+
+@pytest.fixture
+def said():
+    return texts

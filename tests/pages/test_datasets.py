@@ -1,0 +1,110 @@
+"""The Datasets page: import, what was left out, gallery, deletion."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+
+import pytest
+
+from facepriv.store import open_store
+
+
+@pytest.fixture
+def archive(face_folder):
+    """The faces and their labels as a zip archive, with a text file that calls itself an image."""
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as out:
+        for file in sorted(face_folder.iterdir()):
+            out.write(file, file.name)
+        out.writestr("fake.jpg", "this is text")
+    return data.getvalue()
+
+
+def send(app, name, files, labels=None, **fields):
+    app.text_input("upload_name").input(name)
+    app.file_uploader("upload_images").set_value(files)
+    if labels is not None:
+        app.file_uploader("upload_labels").set_value(labels)
+    for key, value in fields.items():
+        app.text_input(key).input(value)
+    next(b for b in app.button if b.label == "Import").click()
+    app.run()
+    assert not app.exception, app.exception
+
+
+def test_zip_is_imported_and_every_problem_told(empty, visit, said, archive):
+    app = visit("datasets")
+    send(app, "upload", [("faces.zip", archive, "application/zip")])
+    assert "8 images of 4 subjects imported as “upload”" in said(app)
+    assert "fake.jpg" in said(app)
+    with open_store(empty) as store:
+        (record,) = store.datasets.list()
+        counts = store.datasets.counts(record.id)
+        assert counts.labels == {-1: 4, 1: 4}
+        assert [line.action for line in store.access.list(action="dataset-imported")] == ["dataset-imported"]
+    assert not list(empty.temporary.glob("*"))
+
+
+def test_images_with_bare_numbers_need_a_mapping(empty, visit, said, face_folder):
+    files = [(f.name, f.read_bytes(), "image/jpeg") for f in sorted(face_folder.glob("*.jpg"))]
+    lines = (face_folder / "labels.csv").read_text().splitlines()
+    bare = "\n".join([lines[0], *(x.replace("female", "0").replace("male", "1") for x in lines[1:])])
+    labels = ("labels.csv", bare.encode(), "text/csv")
+    app = visit("datasets")
+    send(app, "numbers", files, labels)
+    (error,) = app.error
+    assert "0" in error.value
+    with open_store(empty) as store:
+        assert store.datasets.list() == ()
+    send(app, "numbers", files, labels, value_male="1", value_female="0")
+    assert not app.error
+    assert "8 images of 4 subjects imported as “numbers”" in said(app)
+
+
+def test_form_says_what_is_missing(empty, visit, archive):
+    app = visit("datasets")
+    send(app, " ", [("faces.zip", archive, "application/zip")])
+    assert "A name for the data set is missing" in app.error[0].value
+    send(app, "nothing", [])
+    assert "Nothing was chosen" in app.error[0].value
+
+
+def test_archives_and_images_are_not_mixed(empty, visit, archive):
+    app = visit("datasets")
+    send(app, "mixed", [("a.zip", archive, "application/zip"), ("b.jpg", b"x", "image/jpeg")])
+    assert "One zip archive or any number of images was expected" in app.error[0].value
+
+
+def test_gallery_shows_a_page_and_is_logged_once(filled, visit, said):
+    app = visit("datasets")
+    assert len(app.get("image")) == 8
+    app.run()
+    with open_store(filled) as store:
+        lines = store.access.list(action="faces-viewed")
+    assert [(line.actor, line.subject) for line in lines] == [("local", "dataset 1")]
+    assert "s001" in str(app.get("image")[0].proto)
+
+
+def test_taken_name_is_refused(filled, visit, archive):
+    app = visit("datasets")
+    send(app, "few", [("faces.zip", archive, "application/zip")])
+    assert "already a data set called 'few'" in app.error[0].value
+
+
+def test_deletion_is_refused_while_runs_exist_and_works_without(filled, visit):
+    app = visit("datasets")
+    app.segmented_control("dataset_part").set_value("Delete").run()
+    app.button("delete-dataset-1").click().run()
+    app.button("delete-dataset-1-confirmed").click().run()
+    assert "used by 2 runs" in app.error[0].value
+    with open_store(filled) as store:
+        assert len(store.datasets.list()) == 1
+        for run in store.runs.list():
+            store.runs.delete(run.id)
+    app.button("delete-dataset-1").click().run()
+    app.button("delete-dataset-1-confirmed").click().run()
+    assert not app.exception
+    with open_store(filled) as store:
+        assert store.datasets.list() == ()
+        assert store.access.list(action="dataset-deleted")[0].subject == "dataset 1"

@@ -1,0 +1,38 @@
+"""Every page on a data folder with nothing in it says what to do."""
+
+from __future__ import annotations
+
+import pytest
+
+PAGES = {
+    "overview": "There is no data yet",
+    "datasets": "There is no data set yet",
+    "perturb": "There is no data set to perturb yet",
+    "runs": "There is no run yet",
+    "policy": "there is none yet",
+}
+
+
+@pytest.mark.parametrize(("page", "advice"), PAGES.items())
+def test_empty_state_says_what_to_do(empty, visit, said, page, advice):
+    app = visit(page)
+    assert any(advice in info.value for info in app.info)
+    assert "Gender is binary here only because" in said(app)
+    assert not app.error
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_broken_store_is_one_sentence(empty, visit, page):
+    empty.home.mkdir()
+    (empty.home / "facepriv.sqlite").write_bytes(b"this is no database, though it is long enough to be one" * 100)
+    app = visit(page)
+    (error,) = app.error
+    assert error.value.endswith(".")
+    assert "Traceback" not in error.value
+
+
+def test_unusable_home_is_one_sentence(tmp_path, monkeypatch, visit):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("FACEPRIV_HOME", str(tmp_path / "file" / "home"))
+    (error,) = visit("overview").error
+    assert "FACEPRIV_HOME" in error.value

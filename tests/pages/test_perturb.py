@@ -1,0 +1,69 @@
+"""The Perturb page: parameters, start, progress, cancel, completion."""
+
+from __future__ import annotations
+
+import filelock
+import pytest
+
+from facepriv.perturb import perturbers
+from facepriv.store import open_store
+
+
+@pytest.fixture
+def no_worker(filled):
+    """Hold the local worker's lock, so that the page starts none and the test says when work is done."""
+    lock = filelock.FileLock(filled.home / "worker.lock")
+    with lock:
+        yield filled, lock
+
+
+def test_fields_have_the_methods_defaults(filled, visit):
+    app = visit("perturb")
+    for name, field in perturbers.load("algorithm1").Parameters.model_fields.items():
+        key = f"parameter-algorithm1-{name}"
+        shown = app.selectbox(key) if isinstance(field.default, str) else app.number_input(key)
+        assert shown.value == field.default
+
+
+def test_start_follow_and_open(no_worker, visit, said, run_work):
+    settings, lock = no_worker
+    app = visit("perturb")
+    app.number_input("run_limit-1").set_value(2).run()
+    app.multiselect("run_matchers").set_value(["sface"]).run()
+    app.number_input("parameter-algorithm1-sweeps").set_value(3).run()
+    assert "2 images, about" in said(app)
+    app.button("start_run").click().run()
+    assert not app.exception
+    with open_store(settings) as store:
+        run = store.runs.get(3)
+        assert run.state == "waiting"
+        assert (len(run.spec.image_ids), run.spec.parameters["sweeps"]) == (2, 3)
+        assert [m.name for m in run.spec.matchers] == ["sface"]
+        assert store.access.list(action="run-started")[0].subject == "run 3"
+    assert "Run 3" in said(app)
+    # A new session, as after closing the browser, still shows it.
+    assert "**Run 3**" in said(visit("perturb"))
+    lock.release()
+    run_work(settings.home)
+    lock.acquire(timeout=10)
+    app.run()
+    assert "Run 3 is complete." in said(app)
+
+
+def test_cancel(no_worker, visit, said):
+    settings, _ = no_worker
+    app = visit("perturb")
+    app.button("start_run").click().run()
+    app.button("cancel-3").click().run()
+    with open_store(settings) as store:
+        assert store.runs.get(3).state == "cancelled"
+    app.run()
+    assert "Run 3 was cancelled." in said(app)
+
+
+def test_a_value_out_of_range_is_one_sentence(no_worker, visit):
+    app = visit("perturb")
+    app.number_input("parameter-algorithm1-eps").set_value(0.0).run()
+    (error,) = app.error
+    assert "eps" in error.value
+    assert not [b for b in app.button if b.key == "start_run"]

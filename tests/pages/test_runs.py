@@ -1,0 +1,136 @@
+"""The Runs page: list, filters, one run with all its parts, comparison; and the run on the other pages."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from facepriv.services.tables import gender_error_rows, matching_rows
+from facepriv.store import open_store
+
+
+@pytest.fixture
+def result(filled):
+    with open_store(filled) as store:
+        return store.runs.get(1).result
+
+
+def part(app, name):
+    app.segmented_control("run_part").set_value(name).run()
+    assert not app.exception, app.exception
+    return app
+
+
+def tables(app):
+    return [table.value.to_dict("records") for table in app.table]
+
+
+def test_list_and_filters(filled, visit):
+    app = visit("runs")
+    assert [row["Run"] for row in tables(app)[0]] == ["[2](?run=2)", "[1](?run=1)"]
+    app.multiselect("filter_states").set_value(["complete"]).run()
+    assert [row["Run"] for row in tables(app)[0]] == ["[1](?run=1)"]
+    app.multiselect("filter_states").set_value(["failed"]).run()
+    assert not app.table
+
+
+def test_address_opens_a_run(filled, visit, said, result):
+    app = visit("runs", run="1")
+    assert "Run 1" in [header.value for header in app.header]
+    assert gender_error_rows(result) in tables(app)
+    assert len(app.get("plotly_chart")) == 1 + 2 * len(result.gender_error)
+
+
+@pytest.mark.parametrize("address", ["99", "abc"])
+def test_unknown_run_in_the_address(filled, visit, address):
+    app = visit("runs", run=address)
+    assert f"There is no run {address}" in app.warning[0].value
+    assert not app.header
+
+
+def test_matching(filled, visit, result):
+    app = part(visit("runs", run="1"), "Matching")
+    assert matching_rows(result) in tables(app)
+    assert len(app.get("plotly_chart")) == 3 * len(result.matching)
+
+
+def test_effort_and_failures(filled, visit, said):
+    app = part(visit("runs", run="1"), "Effort and quality")
+    assert "Updates" in said(app)
+    assert "PSNR" in said(app)
+    app = part(app, "Failures")
+    assert app.success or app.table
+
+
+def test_pair_is_shown_as_png_and_logged(filled, visit, said):
+    app = part(visit("runs", run="1"), "Images")
+    pictures = app.get("image")
+    assert len(pictures) == 4
+    assert all(".png" in picture.proto.imgs[0].url for picture in pictures)
+    assert len(app.get("plotly_chart")) == 1
+    assert len(tables(app)[-1]) == 8
+    app.toggle("show_mesh").set_value(True).run()
+    assert not app.exception
+    assert app.get("image")[0].proto.imgs[0].url != pictures[0].proto.imgs[0].url
+    with open_store(filled) as store:
+        lines = store.access.list(action="faces-viewed")
+    assert [line.subject for line in lines] == ["run 1"]
+
+
+def test_download_is_the_result_under_a_name_of_its_own(filled, visit):
+    first, second = (part(visit("runs", run="1"), "Spec and files") for _ in range(2))
+    (button,) = first.get("download_button")
+    (other,) = second.get("download_button")
+    assert button.proto.url != other.proto.url
+    spec = json.loads(first.json[0].value)
+    assert spec["seed"] == 0
+    assert len(spec["image_ids"]) == 8
+
+
+def test_cancelled_run_has_no_result(filled, visit):
+    app = visit("runs", run="2")
+    assert "cancelled before it was complete" in app.warning[0].value
+    assert not app.metric
+
+
+def test_run_is_deleted_after_asking(filled, visit):
+    app = visit("runs", run="2")
+    app.button("delete-run-2").click().run()
+    with open_store(filled) as store:
+        assert store.runs.count() == 2
+    app.button("delete-run-2-confirmed").click().run()
+    assert not app.exception
+    assert not app.header
+    with open_store(filled) as store:
+        assert [run.id for run in store.runs.list()] == [1]
+
+
+def test_comparison(filled, visit):
+    app = visit("runs")
+    app.multiselect("open_runs").set_value([1, 2]).run()
+    assert not app.exception
+    assert "Run 2 is cancelled" in app.info[0].value
+    assert app.header[0].value == "Comparison"
+    rows = {row[""]: row["Run 1"] for row in tables(app)[-1]}
+    assert rows["Images judged"] == "8 of 8"
+    assert app.query_params["run"] == ["1", "2"]
+
+
+def test_overview_shows_the_latest_result(filled, visit, result):
+    app = visit("overview")
+    assert app.metric[0].value == f"{100 * result.gender_error['dlib-gender'].after.all:.1f} %"
+
+
+def test_policy_marks_the_optimum_and_names_who_was_not_tried(filled, visit, result):
+    app = visit("policy")
+    after = result.gender_error["dlib-gender"].after
+    assert (after.male, after.female) == (1.0, 1.0)  # then, with no error before, half is best
+    assert app.slider[0].value == 50.0
+    assert [m.value for m in app.metric] == ["50.0 %", "0.000 bits", "50.0 %", "0.000 bits"]
+    app.slider[0].set_value(100.0).run()
+    assert app.metric[0].value == "100.0 %"
+    assert app.metric[1].value == "1.000 bits"
+    limits = app.warning[0].value
+    for attacker in ("size of the score", "detector", "retrains", "another classifier", "templates", "restores"):
+        assert attacker in limits
