@@ -11,14 +11,15 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import click
 import typer
 
 from facepriv.errors import BadInputError, FaceprivError
 
 if TYPE_CHECKING:
-    from facepriv.results import RunResult
+    from facepriv.results import RunResult, RunSpec
     from facepriv.services.importing import ImportReport
-    from facepriv.store import Store
+    from facepriv.store import RunRecord, Store
     from facepriv.types import Problem
 
 app = typer.Typer(
@@ -30,8 +31,27 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+JSON_ON_STDOUT = "facepriv.json-on-stdout"
+
+
+def _json_target(file: Path | None) -> Path | None:
+    """Refuse a file that cannot be made before any work is done; with - leave standard output to the JSON."""
+    if file is None:
+        return None
+    if str(file) == "-":
+        click.get_current_context().meta[JSON_ON_STDOUT] = True
+    elif file.is_dir() or not file.absolute().parent.is_dir():
+        raise typer.BadParameter(f"A file in a folder that exists was expected, got {file}.")
+    return file
+
+
 JsonFile = Annotated[
-    Path | None, typer.Option("--json", help="Also write the figures to this file as JSON; - for standard output.")
+    Path | None,
+    typer.Option(
+        "--json",
+        callback=_json_target,
+        help="Also write the figures to this file as JSON; - for standard output, which then holds nothing else.",
+    ),
 ]
 ACTOR = "cli"
 WIDTH = 140
@@ -110,7 +130,7 @@ def datasets(json_file: JsonFile = None) -> None:
     with _store() as (store, _):
         found = [_dataset_json(store, record.id) for record in store.datasets.list()]
     if not found:
-        typer.echo("There is no data set yet; import one with `facepriv import PATH --name NAME`, or `facepriv demo`.")
+        _say("There is no data set yet; import one with `facepriv import PATH --name NAME`, or `facepriv demo`.")
     else:
         _table(
             "Data sets",
@@ -219,7 +239,7 @@ def runs(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Ne
     with _store() as (store, _):
         found = store.runs.list(limit=limit)
     if not found:
-        typer.echo("There is no run yet; start one with `facepriv perturb DATASET`.")
+        _say("There is no run yet; start one with `facepriv perturb DATASET`.")
     else:
         _table(
             "Runs",
@@ -275,7 +295,7 @@ def export(
 
     with _store() as (store, _):
         report = export_run(store, run, out, actor=ACTOR)
-    typer.echo(
+    _say(
         f"{report.images} perturbed images, manifest.csv and run.json are in {report.folder}; "
         f"{report.without} images of the run have no perturbed version (the manifest says why)."
     )
@@ -331,15 +351,11 @@ def demo(
             with _progress("Importing the demo faces") as report:
                 _show_import(import_demo(store, settings, on_progress=report))
         spec = prepare_run(store, DEMO)
-        done = [r for r in store.runs.list(states=("complete",), limit=1000) if store.runs.get(r.id).spec == spec]
-        if done:
-            run_id = done[0].id
-            typer.echo(f"Run {run_id} did this very job before; it is shown again.")
-            result = store.runs.get(run_id).result
-            assert result is not None
-        else:
-            run_id = start_run(store, spec).id
-            result = _execute(store, settings, run_id)
+        run = _same_run(store, spec) or start_run(store, spec)
+        run_id = run.id
+        if run.result is not None:
+            _say(f"Run {run_id} did this very job before; it is shown again.")
+        result = run.result or _execute(store, settings, run_id)
         _show_result(run_id, DEFAULT_GUIDE, result)
         _write_run(json_file, store, run_id)
     if serve_after:
@@ -366,9 +382,13 @@ def worker(
     until_idle: Annotated[bool, typer.Option(help="End once no run waits.")] = False,
 ) -> None:
     """Take up waiting runs of this data folder."""
+    import signal
+
     from facepriv.config import get_settings
     from facepriv.services.local_worker import serve_local
 
+    # Told to stop, give the run back, so that whoever is next goes on at once instead of waiting for the lease to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if not serve_local(get_settings(), parent=parent, until_idle=until_idle):
         typer.echo("Another worker serves this data folder already.")
 
@@ -400,9 +420,19 @@ def _store() -> Iterator[tuple[Store, Any]]:
 def _console() -> Any:
     from rich.console import Console
 
-    console = Console()
+    console = Console(stderr=_json_on_stdout())
     # A pipe or a log has no width of its own; 80 columns would break the tables' words.
-    return console if console.is_terminal else Console(width=WIDTH)
+    return console if console.is_terminal else Console(width=WIDTH, stderr=_json_on_stdout())
+
+
+def _json_on_stdout() -> bool:
+    context = click.get_current_context(silent=True)
+    return context is not None and context.meta.get(JSON_ON_STDOUT, False)
+
+
+def _say(text: str) -> None:
+    """Tell a person something; on standard error where standard output is for the JSON."""
+    typer.echo(text, err=_json_on_stdout())
 
 
 def _error_console() -> Any:
@@ -464,18 +494,32 @@ def _execute(store: Store, settings: Any, run_id: int) -> RunResult:
 
     with _progress(f"Run {run_id}") as report:
         try:
-            run_worker(settings, run_id=run_id, on_progress=lambda _, stage, done, total: report(done, total, stage))
-            run = store.runs.get(run_id)
-            while run.state in ("waiting", "running"):
-                time.sleep(0.5)
+            while True:
+                # Takes it up as soon as nobody else has it: another worker may have been first, and may be lost.
+                run_worker(
+                    settings, run_id=run_id, on_progress=lambda _, stage, done, total: report(done, total, stage)
+                )
                 run = store.runs.get(run_id)
+                if run.state not in ("waiting", "running"):
+                    break
                 report(run.done, run.total, run.stage)
+                time.sleep(1)
         except KeyboardInterrupt:
             store.runs.cancel(run_id)
             raise
     if run.result is None:
-        raise FaceprivError(f"Run {run_id} is {run.state}{f': {run.error}' if run.error else '.'}")
+        raise FaceprivError(f"Run {run_id} is {run.state}{f': {run.error}' if run.error else '; start it again.'}")
     return run.result
+
+
+def _same_run(store: Store, spec: RunSpec) -> RunRecord | None:
+    """Find a run that did this very job, or else one that is to go on with it."""
+    for states in (("complete",), ("running", "waiting")):
+        for summary in store.runs.list(states=states, method=spec.method, limit=1000):
+            run = store.runs.get(summary.id)
+            if run.spec == spec:
+                return run
+    return None
 
 
 def _show_result(run_id: int, guide: str, result: RunResult) -> None:
@@ -494,17 +538,17 @@ def _show_result(run_id: int, guide: str, result: RunResult) -> None:
     failures = tables.failure_rows(result)
     if failures:
         _table(f"Failures ({result.failures.total} of {result.images})", failures)
-    typer.echo(tables.headline(result, guide))
-    typer.echo("Labels and classifiers know two genders only. Protected is what this guide says of the stored files;")
-    typer.echo("other classifiers, restored images, retrained attackers and people are not held off by it.")
+    _say(tables.headline(result, guide))
+    _say("Labels and classifiers know two genders only. Protected is what this guide says of the stored files;")
+    _say("other classifiers, restored images, retrained attackers and people are not held off by it.")
 
 
 def _show_import(report: ImportReport) -> None:
-    typer.echo(f"Read as {report.reader}: {report.why}")
+    _say(f"Read as {report.reader}: {report.why}")
     counts = report.counts
     shown = {"female": -1, "male": 1, "unlabelled": None}
     balance = ", ".join(f"{counts.labels.get(value, 0)} {word}" for word, value in shown.items())
-    typer.echo(
+    _say(
         f"{report.dataset.name}: {counts.images} images of {counts.subjects} subjects ({balance}); "
         f"{len(report.failures)} without a usable face, {len(report.problems)} notes and problems."
     )
@@ -514,9 +558,9 @@ def _show_import(report: ImportReport) -> None:
 
 def _list_problems(title: str, problems: Sequence[Problem], most: int = 20) -> None:
     for problem in problems[:most]:
-        typer.echo(f"  {title}: {problem.sentence}  [{problem.code}: {problem.name}]")
+        _say(f"  {title}: {problem.sentence}  [{problem.code}: {problem.name}]")
     if len(problems) > most:
-        typer.echo(f"  ... and {len(problems) - most} more; --json lists them all.")
+        _say(f"  ... and {len(problems) - most} more; --json lists them all.")
 
 
 def _problems_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:
@@ -584,5 +628,6 @@ def _write_text(file: Path, text: str) -> None:
         file.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise BadInputError(
-            f"The JSON could not be written to {file}: {error.strerror}.", code="cannot-write"
+            f"A file that can be written to was expected at {file}, but it cannot ({error.strerror}); name another.",
+            code="cannot-write",
         ) from error

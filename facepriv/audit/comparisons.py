@@ -42,6 +42,8 @@ def compare_all(
     usable_rows = np.flatnonzero(~np.isnan(gallery).any(axis=1))
     usable_columns = np.flatnonzero(~np.isnan(against).any(axis=1))
     mated, non_mated = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
+    if not len(usable_columns):  # a phase in which every image failed has no templates, not even their length
+        return mated[0], non_mated[0]
     for start in range(0, len(usable_rows), BLOCK):
         rows = usable_rows[start : start + BLOCK]
         scores = compare(gallery[rows], against[usable_columns])

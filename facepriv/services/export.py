@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -12,8 +15,11 @@ from facepriv.results import RunDocument
 from facepriv.store import Store
 from facepriv.types import GENDER_NAMES
 
+IMAGES = "images"
 MANIFEST = "manifest.csv"
 RESULT = "run.json"
+LONGEST_STEM = 200
+"""Bytes of a file's name that are kept, since file systems take 255 and an id and a suffix follow."""
 COLUMNS = ("file", "subject", "gender", "perturbed", "success", "updates", "source", "sha256", "failure")
 
 
@@ -70,18 +76,47 @@ def export_run(store: Store, run_id: int, folder: Path, *, actor: str) -> Export
     Raises
     ------
     BadInputError
-        If the run is not complete or the folder holds something.
+        If the run is not complete, the folder holds something or cannot be written to.
+    StoreError
+        If a stored image is missing or damaged; as after any error, nothing is left in the folder.
     """
     document = result_json(store, run_id)
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    with _empty_folder(folder):
+        store.access.record(actor, "run-exported", f"run {run_id}")
+        return _write(store, run_id, folder, document)
+
+
+@contextmanager
+def _empty_folder(folder: Path) -> Iterator[None]:
+    """Make a folder that only its owner may read, and leave nothing in it if the block raises."""
+    try:
+        existed = folder.exists()
+        if existed and (not folder.is_dir() or any(folder.iterdir())):
+            raise BadInputError(
+                f"A new or empty folder was expected at {folder}, but there is something in it; name another one.",
+                code="folder-not-empty",
+            )
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            yield
+        except BaseException:
+            shutil.rmtree(folder / IMAGES, ignore_errors=True)
+            for name in (MANIFEST, RESULT):
+                (folder / name).unlink(missing_ok=True)
+            if not existed:
+                folder.rmdir()
+            raise
+    except OSError as error:
         raise BadInputError(
-            f"A new or empty folder was expected at {folder}, but there is something in it; name another one.",
-            code="folder-not-empty",
-        )
+            f"A folder that can be written to was expected at {folder}, but it cannot ({error.strerror or error}); "
+            "make room or name another one.",
+            code="cannot-write",
+        ) from error
+
+
+def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportReport:
     run = store.runs.get(run_id)
     images = {image.id: image for image in store.datasets.images(run.dataset_id, ids=run.spec.image_ids)}
-    store.access.record(actor, "run-exported", f"run {run_id}")
-    folder.mkdir(parents=True, exist_ok=True)
     written = without = 0
     with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as stream:
         manifest = csv.DictWriter(stream, COLUMNS)
@@ -103,7 +138,7 @@ def export_run(store: Store, run_id: int, folder: Path, *, actor: str) -> Export
                 without += 1
             else:
                 data = store.artifacts.get(record.artifact_sha256)
-                target = folder / "images" / _safe(image.name, image.id)
+                target = folder / IMAGES / _safe(image.name, image.id)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data)
                 row |= {
@@ -121,4 +156,5 @@ def _safe(name: str, image_id: int) -> str:
     """Give a file name inside the export for an image's name inside its source; the id keeps names apart."""
     path = PurePosixPath(name)
     parts = [part for part in path.with_suffix("").parts if part not in ("/", "..", ".")]
-    return "/".join([*parts[:-1], f"{parts[-1] if parts else 'image'}-{image_id}.png"])
+    stem = (parts[-1] if parts else "image").encode()[:LONGEST_STEM].decode(errors="ignore")
+    return "/".join([*parts[:-1], f"{stem}-{image_id}.png"])

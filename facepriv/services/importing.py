@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ Progress = Callable[[int, int], None]
 """Called with images done and images in all."""
 
 DEMO = "demo"
+LEFT_BEHIND_SECONDS = 24 * 3600.0
+"""Age from which a temporary folder belongs to an import that was killed; no import takes that long."""
 
 
 @dataclass(frozen=True)
@@ -123,13 +126,24 @@ def import_demo(
 
 @contextmanager
 def temporary_folder(settings: Settings) -> Iterator[Path]:
-    """Give a private folder that is gone afterwards, whatever happens."""
+    """Give a private folder that is gone afterwards; what a kill left behind goes with the next one."""
     settings.temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _sweep(settings.temporary)
     folder = Path(tempfile.mkdtemp(dir=settings.temporary))
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(temporary: Path) -> None:
+    for left in temporary.iterdir():
+        try:
+            old = left.stat().st_mtime < time.time() - LEFT_BEHIND_SECONDS
+        except FileNotFoundError:
+            continue
+        if old:
+            shutil.rmtree(left, ignore_errors=True)
 
 
 @contextmanager
@@ -169,6 +183,7 @@ def _import(
     limits_of_named = limits(read.images)
     problems = [*earlier, *(problem for problem in read.problems if problem not in limits_of_named)]
     failures: list[Problem] = []
+    store.datasets.collect_abandoned()
     with store.datasets.importing(
         name, source=source, reader=read.reader, reader_reason=read.why, licence=read.licence
     ) as session:
@@ -215,7 +230,7 @@ class _Keeper:
 
     def one(self, item: LabelledImage) -> NewImage:
         """Store one image; a `BadInputError` says why it is left out."""
-        data = item.path.read_bytes() if item.path.stat().st_size <= 8 * self._max_pixels + (16 << 20) else b""
+        data = self._read(item.path)
         decoded = decode(data or item.path, name=item.name, max_pixels=self._max_pixels)
         source_sha256 = hashlib.sha256(data).hexdigest()
         self._refuse_copy(item, source_sha256)
@@ -241,6 +256,13 @@ class _Keeper:
             box=box,
             landmarks=landmarks,
         )
+
+    def _read(self, path: Path) -> bytes:
+        """Read a file; nothing where it is too large or unreadable, which `decode` tells in a sentence."""
+        try:
+            return path.read_bytes() if path.stat().st_size <= 8 * self._max_pixels + (16 << 20) else b""
+        except OSError:
+            return b""
 
     def _refuse_copy(self, item: LabelledImage, sha256: str) -> None:
         first = self._seen.setdefault(sha256, item)

@@ -6,6 +6,10 @@ hands numbers back.
 
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -168,8 +172,19 @@ def start_process(job: Job) -> None:
     """Set up a process: one thread for each library, models at first use."""
     import cv2
 
+    # Ctrl+C reaches every process of a terminal; the worker alone decides what becomes of the run.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
     _judge[:] = [Judge(job)]
+
+
+def _end_with_parent() -> None:
+    """Wait for the worker's end, by a kill too: a pool's processes would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def perturb_in_process(image_id: int, position: int) -> tuple[RunImage, list[GenderScore]]:

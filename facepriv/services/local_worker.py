@@ -13,6 +13,9 @@ import filelock
 from facepriv.config import Settings
 from facepriv.services.worker import run_worker
 
+START_SECONDS = 2.0
+"""How long a starting worker asks for its place, which a mere look at it (`worker_is_alive`) takes for a moment."""
+
 
 def _lock(settings: Settings) -> filelock.FileLock:
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -38,14 +41,14 @@ def worker_is_alive(settings: Settings) -> bool:
 def ensure_worker(settings: Settings) -> None:
     """Start a local worker for this data folder unless one is alive.
 
-    It ends once this process is gone and the run it is at has ended.
+    It ends once this process is gone and the run it is at has ended. Where several are started at once, one stays.
     """
     if worker_is_alive(settings):
         return
     with log_path(settings).open("ab") as log:
         subprocess.Popen(
             [sys.executable, "-m", "facepriv", "worker", "--parent", str(os.getpid())],
-            env={**os.environ, "FACEPRIV_HOME": str(settings.home)},
+            env={**os.environ, "FACEPRIV_HOME": str(settings.home), "FACEPRIV_WORKERS": str(settings.workers)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -66,18 +69,14 @@ def serve_local(settings: Settings, *, parent: int | None = None, until_idle: bo
     bool
         False if another local worker was there already.
     """
-    lock = _lock(settings)
     try:
-        lock.acquire(timeout=0)
+        with _lock(settings).acquire(timeout=START_SECONDS):
+            run_worker(
+                settings, until_idle=until_idle, should_stop=lambda: parent is not None and os.getppid() != parent
+            )
     except filelock.Timeout:
         return False
-    with lock:
-        run_worker(settings, until_idle=until_idle, should_stop=lambda: parent is not None and not _is_alive(parent))
     return True
-
-
-def _is_alive(process: int) -> bool:
-    return os.getppid() == process
 
 
 def wait_for_worker(settings: Settings, seconds: float = 10.0) -> bool:

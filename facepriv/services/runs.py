@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -42,6 +43,11 @@ def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
     BadInputError
         If a parameter is unknown or out of its range.
     """
+    for parameter, value in parameters.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise BadInputError(
+                f"The parameter {parameter} of {name} cannot be {value}; give a finite number.", code="bad-parameter"
+            )
     try:
         return perturbers.create(name, **dict(parameters))
     except pydantic.ValidationError as error:
@@ -82,11 +88,15 @@ def prepare_run(
     BadInputError
         If a parameter cannot be used or no image is left.
     """
+    if seed < 0:
+        raise BadInputError(f"A seed of 0 or more was expected, got {seed}; choose such a number.", code="bad-seed")
     record = store.datasets.get(dataset)
     images = store.datasets.images(record.id)
     if limit is not None:
         if limit < 1:
-            raise BadInputError(f"A limit of at least 1 image was expected, got {limit}.", code="bad-limit")
+            raise BadInputError(
+                f"A limit of at least 1 image was expected, got {limit}; leave it out to take all.", code="bad-limit"
+            )
         images = spread(images, limit)
     if not any(image.failure is None for image in images):
         raise BadInputError(

@@ -6,6 +6,7 @@ was interrupted goes on where it stopped.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import socket
@@ -14,7 +15,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,7 @@ from facepriv.services.models import (
     matcher,
     reference,
 )
-from facepriv.services.runs import processes
+from facepriv.services.runs import make_method, processes
 from facepriv.store import LeaseLostError, Store, open_store
 from facepriv.store.records import ImageRecord, RunImage, RunImageRecord, RunRecord
 
@@ -44,6 +45,7 @@ PERTURBING, EMBEDDING, SUMMING_UP = "perturbing", "embedding", "comparing"
 HEARTBEAT_SECONDS = 1.0
 POLL_SECONDS = 1.0
 CHUNK = 8
+_log = logging.getLogger(__name__)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -91,31 +93,40 @@ def run_worker(
 
 
 def execute(store: Store, settings: Settings, run: RunRecord, owner: str, *, on_progress: Report | None = None) -> None:
-    """Execute a claimed run to its end: complete, failed or cancelled; the reason of a failure is stored."""
-    try:
-        result = _Execution(store, settings, run, owner, on_progress).result()
-        store.runs.finish(run.id, owner, result)
-    except LeaseLostError:
-        return
-    except CancelledError:
-        store.runs.mark_cancelled(run.id, owner)
-    except FaceprivError as error:
-        store.runs.fail(run.id, owner, str(error))
-    except BrokenProcessPool:
-        store.runs.fail(
-            run.id,
-            owner,
-            "A process that computes was ended from outside, perhaps for lack of memory; start the run again with "
-            "fewer processes (FACEPRIV_WORKERS=1).",
-        )
-    except (KeyboardInterrupt, SystemExit):
-        store.runs.release(run.id, owner)
-        raise
-    except Exception as error:
-        store.runs.fail(
-            run.id, owner, f"The run stopped at an unexpected {type(error).__name__}; see the worker's log."
-        )
-        raise
+    """Execute a claimed run to its end: complete, failed or cancelled; the reason of a failure is stored.
+
+    One run's failure, however unexpected, does not end the worker that other runs wait for.
+    """
+    # Whatever the end was, a run that another worker has taken over is that worker's to end.
+    with suppress(LeaseLostError):
+        try:
+            result = _Execution(store, settings, run, owner, on_progress).result()
+            store.runs.finish(run.id, owner, result)
+        except LeaseLostError:
+            return
+        except CancelledError:
+            store.runs.mark_cancelled(run.id, owner)
+        except FaceprivError as error:
+            store.runs.fail(run.id, owner, str(error))
+        except BrokenProcessPool:
+            store.runs.fail(
+                run.id,
+                owner,
+                "A process that computes was ended from outside, perhaps for lack of memory; start the run again with "
+                "fewer processes (FACEPRIV_WORKERS=1).",
+            )
+        except (KeyboardInterrupt, SystemExit):
+            with suppress(LeaseLostError):
+                store.runs.release(run.id, owner)
+            raise
+        except Exception as error:
+            _log.exception("Run %d stopped unexpectedly.", run.id)
+            store.runs.fail(
+                run.id,
+                owner,
+                f"The run stopped at an unexpected {type(error).__name__}, a fault of facepriv or of a plug-in; "
+                "report it with what the worker logged.",
+            )
 
 
 @dataclass
@@ -148,9 +159,11 @@ class _Execution:
                 templates = self._embed(pool, images)
             ended = True
         finally:
+            # Public ways to end a pool's processes at once come with Python 3.14 only.
+            started = list((pool._processes or {}).values())
             pool.shutdown(wait=ended, cancel_futures=True)
             if not ended:
-                for process in multiprocessing.active_children():
+                for process in started:
                     process.terminate()
         self._beat(SUMMING_UP, 0, 1)
         return run_result(
@@ -162,6 +175,7 @@ class _Execution:
 
     def _check_models(self) -> None:
         spec = self.run.spec
+        make_method(spec.method, spec.parameters)
         check_versions(spec.detector, detector_reference())
         for ref in spec.classifiers:
             check_versions(ref, reference(classifier(ref.name)))
