@@ -7,11 +7,11 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from facepriv.errors import BadInputError, FaceprivError
@@ -31,16 +31,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-JSON_ON_STDOUT = "facepriv.json-on-stdout"
+_json_on_stdout: ContextVar[bool] = ContextVar("json_on_stdout", default=False)
 
 
 def _json_target(file: Path | None) -> Path | None:
     """Refuse a file that cannot be made before any work is done; with - leave standard output to the JSON."""
-    if file is None:
-        return None
-    if str(file) == "-":
-        click.get_current_context().meta[JSON_ON_STDOUT] = True
-    elif file.is_dir() or not file.absolute().parent.is_dir():
+    _json_on_stdout.set(str(file) == "-")
+    if file is not None and not _json_on_stdout.get() and (file.is_dir() or not file.absolute().parent.is_dir()):
         raise typer.BadParameter(f"A file in a folder that exists was expected, got {file}.")
     return file
 
@@ -420,19 +417,14 @@ def _store() -> Iterator[tuple[Store, Any]]:
 def _console() -> Any:
     from rich.console import Console
 
-    console = Console(stderr=_json_on_stdout())
+    console = Console(stderr=_json_on_stdout.get())
     # A pipe or a log has no width of its own; 80 columns would break the tables' words.
-    return console if console.is_terminal else Console(width=WIDTH, stderr=_json_on_stdout())
-
-
-def _json_on_stdout() -> bool:
-    context = click.get_current_context(silent=True)
-    return context is not None and context.meta.get(JSON_ON_STDOUT, False)
+    return console if console.is_terminal else Console(width=WIDTH, stderr=_json_on_stdout.get())
 
 
 def _say(text: str) -> None:
     """Tell a person something; on standard error where standard output is for the JSON."""
-    typer.echo(text, err=_json_on_stdout())
+    typer.echo(text, err=_json_on_stdout.get())
 
 
 def _error_console() -> Any:
