@@ -188,6 +188,27 @@ def models(json_file: JsonFile = None) -> None:
 
 
 @app.command()
+def fetch(
+    name: Annotated[str, typer.Argument(help="Model whose weights no package carries; see facepriv models.")],
+    file: Annotated[
+        Path | None, typer.Option(help="Take this copy of the weight file instead of downloading it.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Download a model's weights from their published address; no other command downloads anything."""
+    from facepriv.services.fetching import fetch
+
+    fetched = fetch(name, file=file, progress=sys.stderr.isatty())
+    typer.echo(f"{fetched.name}: weights {fetched.came}, {fetched.bytes:,} bytes, SHA-256 {fetched.sha256}")
+    if fetched.first:
+        typer.echo(
+            "That hash is recorded and checked from now on. If somebody you trust publishes it, compare the two."
+        )
+    row = {"name": fetched.name, "came": fetched.came, "bytes": fetched.bytes, "sha256": fetched.sha256}
+    _write_json(json_file, {"schema": "facepriv.fetch/1", **row, "first": fetched.first})
+
+
+@app.command()
 def perturb(
     dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
     method: Annotated[str, typer.Option(help="Perturbation method.")] = "algorithm1",

@@ -62,14 +62,15 @@ class CropSpec:
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One file of model weights, found in an installed package and checked before use."""
+    """One file of model weights, found in an installed package or in the data folder and checked before use."""
 
     name: str
     sha256: str
+    """Pinned, or recorded when the file was fetched; empty where nothing was recorded yet."""
     package: str
-    """Import name of the installed package that carries the file."""
+    """Import name of the installed package that carries the file; empty for a file in the data folder."""
     inside: str
-    """Path inside that package."""
+    """Path inside that package or the data folder."""
     url: str | None = None
     """Where the same bytes can be fetched, for machines that reach it."""
 
@@ -85,7 +86,7 @@ class ModelCard:
     source: str
     weights: tuple[WeightFile, ...] = ()
     requirement: str = ""
-    """The pip requirement that brings the weights, for "how to get it"."""
+    """The pip requirement that brings the weights, for "how to get it"; empty for weights that are fetched."""
     notes: str = ""
 
     @property

