@@ -1,0 +1,207 @@
+"""The result of a run of six images, its figures worked out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from facepriv.audit.run_result import JudgedImage, Templates, run_result
+from facepriv.results import FailureItem, RunResult
+from facepriv.types import FEMALE, MALE
+
+NAN = float("nan")
+
+
+def dot(gallery, probes):
+    return gallery @ probes.T
+
+
+def judged(number, subject, label, before, after, **changes) -> JudgedImage:
+    values = {
+        "image_id": number,
+        "name": f"{number}.png",
+        "subject": subject,
+        "label": label,
+        "perturbed": True,
+        "success": True,
+        "updates": 100 * number,
+        "evaluations": 200 * number,
+        "psnr_db": 30.0 + number,
+        "ssim": 0.9,
+        "scores": {("guide", "before"): before, ("guide", "after"): after},
+    }
+    return JudgedImage(**{**values, **changes})
+
+
+def failure(number, stage, reason) -> FailureItem:
+    return FailureItem(image_id=number, name=f"{number}.png", stage=stage, reason=reason, sentence="It failed.")
+
+
+IMAGES = [
+    judged(1, "anna", FEMALE, -4.0, 0.5),
+    judged(2, "anna", FEMALE, 1.0, 1.0, updates=0, evaluations=1, psnr_db=NAN, ssim=NAN),  # wrong from the start
+    judged(3, "bert", MALE, 3.0, -0.2, psnr_db=float("inf")),
+    judged(4, "bert", MALE, 2.0, 0.1, success=False, failure=failure(4, "perturb", "not-flipped")),
+    judged(
+        5,
+        "carl",
+        MALE,
+        6.0,
+        NAN,
+        perturbed=False,
+        success=False,
+        updates=0,
+        evaluations=0,
+        psnr_db=NAN,
+        ssim=NAN,
+        failure=failure(5, "perturb", "no-candidate"),
+    ),
+    judged(
+        6,
+        "dora",
+        None,
+        NAN,
+        NAN,
+        perturbed=False,
+        success=False,
+        updates=0,
+        evaluations=0,
+        psnr_db=NAN,
+        ssim=NAN,
+        scores={},
+        failure=failure(6, "acquire-before", "no-face"),
+    ),
+]
+# anna and bert point along axes of their own; the images without a version have no template.
+BEFORE = np.array([[1, 0], [1, 0], [0, 1], [0, 1], [0.6, 0.8], [NAN, NAN]], dtype=np.float32)
+AFTER = np.array([[0.8, 0.6], [1, 0], [0.6, 0.8], [0, 1], [NAN, NAN], [NAN, NAN]], dtype=np.float32)
+
+
+@pytest.fixture(scope="module")
+def result() -> RunResult:
+    return run_result(IMAGES, {"dot": Templates(BEFORE, AFTER, dot)}, classifiers=["guide"], seconds=2.5)
+
+
+def test_counts(result):
+    assert (result.images, result.judged, result.subjects, result.seconds) == (6, 4, 4, 2.5)
+    assert result.evaluations_total == 200 + 1 + 600 + 800
+
+
+def test_gender_error_of_those_that_were_scored(result):
+    error = result.gender_error["guide"]
+    assert (error.before.all, error.before.female, error.before.male) == (1 / 5, 1 / 2, 0.0)
+    assert (error.after.all, error.after.female, error.after.male) == (3 / 4, 1.0, 1 / 2)
+
+
+def test_confusion_counts_labelled_images_without_a_score_as_failed(result):
+    matrices = result.gender_confusion["guide"]
+    assert matrices.before.female == {"male": 1, "female": 1, "failed": 0}
+    assert matrices.before.male == {"male": 3, "female": 0, "failed": 0}
+    assert matrices.after.female == {"male": 2, "female": 0, "failed": 0}
+    assert matrices.after.male == {"male": 1, "female": 1, "failed": 1}
+
+
+def test_histograms_hold_every_score_of_a_labelled_image(result):
+    histograms = result.gender_scores["guide"]
+    assert histograms.before.edges == histograms.after.edges
+    assert {k: sum(v) for k, v in histograms.before.counts.items()} == {"male": 3, "female": 2}
+    assert {k: sum(v) for k, v in histograms.after.counts.items()} == {"male": 2, "female": 2}
+
+
+def test_flipped_is_of_the_images_that_have_a_version(result):
+    assert (result.flipped.all, result.flipped.female, result.flipped.male) == (3 / 4, 1.0, 1 / 2)
+
+
+def test_effort_is_of_the_successful_images(result):
+    assert (result.updates.all.n, result.updates.all.mean) == (3, pytest.approx(400 / 3))
+    assert (result.updates.female.n, result.updates.female.mean) == (2, 50.0)
+    assert result.updates.female.standard_error == pytest.approx(50.0)  # of 0 and 100: 70.7 / sqrt(2)
+    assert (result.updates.male.n, result.updates.male.mean, result.updates.male.standard_error) == (1, 300.0, None)
+    assert result.evaluations.all.mean == pytest.approx((200 + 1 + 600) / 3)
+
+
+def test_quality_is_of_the_images_that_changed_inside_the_box(result):
+    # 2 was not changed; 3 only outside its face box, where PSNR is infinite.
+    assert (result.psnr_db.n, result.psnr_db.mean, result.psnr_db.minimum) == (2, 32.5, 31.0)
+    assert (result.ssim.n, result.ssim.mean) == (2, 0.9)
+
+
+def test_matching_before(result):
+    phase = result.matching["dot"].before
+    assert (phase.mated, phase.non_mated, phase.failed) == (2, 8, 1)
+    # Mated 1, 1; non-mated: four times 0, and carl's 0.6, 0.6, 0.8, 0.8.
+    assert (phase.auc, phase.eer) == (1.0, 0.0)
+    assert sum(phase.histogram.counts["mated"]) == 2
+    assert sum(phase.histogram.counts["non_mated"]) == 8
+
+
+def test_matching_after(result):
+    phase = result.matching["dot"].after
+    # Mated 0.8, 0.8; non-mated 1-3: 0.96, 1-4: 0.6, 2-3: 0.6, 2-4: 0; so 6 of 8 pairs are in order.
+    assert (phase.mated, phase.non_mated, phase.failed) == (2, 4, 2)
+    assert phase.auc == 6 / 8
+
+
+def test_matching_across_leaves_out_the_same_image(result):
+    phase = result.matching["dot"].cross
+    # Five before with four after, less the four pairs of one image; carl has nobody of his own.
+    assert (phase.mated, phase.non_mated, phase.failed) == (4, 12, 2)
+
+
+def test_the_phases_share_their_bins(result):
+    phases = result.matching["dot"]
+    assert phases.before.histogram.edges == phases.after.histogram.edges == phases.cross.histogram.edges
+
+
+def test_fmr_figures_are_withheld_where_pairs_are_too_few(result):
+    for phase in (result.matching["dot"].before, result.matching["dot"].cross):
+        assert phase.fmr100 is phase.fmr1000 is None
+        assert not any(point.supported for point in phase.operating_points)
+
+
+def test_failures_are_counted_by_reason_and_listed_in_order(result):
+    assert result.failures.total == 3
+    assert result.failures.by_reason == {"not-flipped": 1, "no-candidate": 1, "no-face": 1}
+    assert [(item.image_id, item.stage) for item in result.failures.items] == [
+        (4, "perturb"),
+        (5, "perturb"),
+        (6, "acquire-before"),
+    ]
+
+
+def test_order_of_images_changes_no_figure(result):
+    order = [3, 0, 5, 2, 4, 1]
+    again = run_result(
+        [IMAGES[i] for i in order],
+        {"dot": Templates(BEFORE[order], AFTER[order], dot)},
+        classifiers=["guide"],
+        seconds=2.5,
+    )
+    one, other = result.model_dump(mode="json"), again.model_dump(mode="json")
+    one["failures"].pop("items")
+    other["failures"].pop("items")
+    one["failures"]["by_reason"] = dict(sorted(one["failures"]["by_reason"].items()))
+    other["failures"]["by_reason"] = dict(sorted(other["failures"]["by_reason"].items()))
+    assert one == other
+
+
+def test_a_run_in_which_everything_failed_is_a_result_too():
+    images = [
+        replace(image, perturbed=False, success=False, updates=0, evaluations=0, psnr_db=NAN, ssim=NAN, scores={})
+        for image in IMAGES
+    ]
+    nothing = np.full((6, 1), np.nan, dtype=np.float32)
+    result = run_result(images, {"dot": Templates(BEFORE, nothing, dot)}, classifiers=["guide"], seconds=0.0)
+    assert result.judged == 0
+    assert result.gender_error["guide"].after.all is None
+    assert result.updates.all.mean is result.psnr_db.mean is result.flipped.all is None
+    assert result.matching["dot"].cross.auc is None
+    assert result.matching["dot"].cross.failed == 6
+    assert RunResult.model_validate_json(result.model_dump_json(by_alias=True)) == result
+
+
+def test_no_image_and_no_matcher():
+    result = run_result([], {}, classifiers=["guide"], seconds=0.0)
+    assert (result.images, result.judged, result.failures.total, result.matching) == (0, 0, 0, {})
