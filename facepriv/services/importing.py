@@ -86,7 +86,7 @@ def import_dataset(
     """
     if not source.exists():
         raise BadInputError(
-            f"A folder or a zip archive was expected at {source}, but nothing is there.", code="no-file"
+            f"A folder or a zip archive was expected at {source}, but nothing is there; check its name.", code="no-file"
         )
     if source.is_dir():
         read = read_folder(source, format=format, labels=labels, mapping=mapping, columns=columns)
@@ -234,8 +234,8 @@ class _Keeper:
         decoded = decode(data or item.path, name=item.name, max_pixels=self._max_pixels)
         source_sha256 = hashlib.sha256(data).hexdigest()
         self._refuse_copy(item, source_sha256)
-        for note in decoded.notes:
-            self._notes.setdefault(note, []).append(item.name)
+        if decoded.notes:
+            self._notes.setdefault(" ".join(decoded.notes), []).append(item.name)
         height, width = decoded.pixels.shape[:2]
         box, landmarks, failure, sentence = None, None, None, None
         try:

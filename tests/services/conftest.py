@@ -1,0 +1,94 @@
+"""A few demo images as folders, and one finished run that several modules look at."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from facepriv.config import Settings
+from facepriv.datasets.demo import demo_folder
+from facepriv.results import RunSpec
+from facepriv.services.importing import import_dataset
+from facepriv.services.runs import prepare_run, start_run
+from facepriv.services.worker import run_worker
+from facepriv.store import RunRecord, Store, open_store
+
+GENDERS = {"s001": "female", "s002": "female", "s003": "male", "s006": "male"}
+FAST = {"eps": 0.3, "candidates": "opposite"}
+"""Parameters under which an image takes some dozen updates instead of a thousand."""
+
+
+def copy_demo(folder: Path, names: Sequence[str]) -> Path:
+    """Copy demo images such as ``s001_1`` into a folder, side by side."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        shutil.copy(demo_folder() / "images" / name[:4] / f"{name}.jpg", folder)
+    return folder
+
+
+def write_labels(path: Path, rows: Sequence[Sequence[object]], header: Sequence[str] = ("file", "subject", "gender")):
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([header, *rows])
+    return path
+
+
+def labelled_demo(folder: Path, names: Sequence[str]) -> Path:
+    """Copy demo images with a label table."""
+    copy_demo(folder, names)
+    write_labels(folder / "labels.csv", [(f"{name}.jpg", name[:4], GENDERS[name[:4]]) for name in names])
+    return folder
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(home=tmp_path / "home", workers=1)
+
+
+@pytest.fixture
+def store(settings: Settings) -> Iterator[Store]:
+    with open_store(settings) as opened:
+        yield opened
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A store with one complete run."""
+
+    store: Store
+    settings: Settings
+    run: RunRecord
+
+
+SIX = ("s001_1", "s001_2", "s002_1", "s003_1", "s003_2", "s006_1")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+    """A run on six images of four subjects, computed by two processes, judged by all models."""
+    home = tmp_path_factory.mktemp("finished")
+    folder = labelled_demo(home / "faces", SIX)
+    settings = Settings(home=home / "home", workers=2)
+    with open_store(settings) as store:
+        import_dataset(store, settings, folder, name="six")
+        run = start_run(store, prepare_run(store, "six", parameters=FAST))
+        run_worker(settings, run_id=run.id)
+        record = store.runs.get(run.id)
+        assert record.state == "complete", record.error
+        yield Finished(store, settings, record)
+
+
+@pytest.fixture
+def small_spec(store: Store, settings: Settings, tmp_path: Path) -> Callable[..., RunSpec]:
+    """Import a few demo images and give the spec of a run that one classifier judges."""
+
+    def make(names: Sequence[str] = ("s001_1", "s003_1", "s003_2"), **options: object) -> RunSpec:
+        import_dataset(store, settings, labelled_demo(tmp_path / "faces", names), name="few")
+        given = {"parameters": FAST, "classifiers": [], "matchers": []}
+        return prepare_run(store, "few", **{**given, **options})  # type: ignore[arg-type]
+
+    return make
