@@ -1,0 +1,99 @@
+"""A real server on a free port, and a real Chromium."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = "/usr/bin/chromium"
+START_SECONDS = 60
+
+
+@contextmanager
+def serving(app: Path, home: Path, **environment: str) -> Iterator[str]:
+    """Run ``app`` for a data folder; gives its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    home.mkdir(parents=True, exist_ok=True)
+    log = home.parent / f"server-{port}.log"
+    with log.open("wb") as out:
+        server = subprocess.Popen(
+            [sys.executable, str(app), "--port", str(port)],
+            env={**os.environ, "FACEPRIV_HOME": str(home), **environment},
+            cwd=home.parent,
+            stdout=out,
+            stderr=out,
+        )
+    address = f"http://127.0.0.1:{port}"
+    try:
+        _wait(f"{address}/_stcore/health", server, log)
+        yield address
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+
+
+def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            with urllib.request.urlopen(url, timeout=2):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.2)
+    raise AssertionError(f"The server did not start:\n{log.read_text(errors='replace')}")
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A headless browser, or a skip that says what is missing."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
+    if not Path(CHROMIUM).exists():
+        pytest.skip(f"there is no Chromium at {CHROMIUM}; install it with: apt-get install chromium")
+    with playwright.sync_playwright() as engine:
+        browser = engine.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def screenshots(tmp_path) -> Path:
+    """Folder for screenshots: ``FACEPRIV_SCREENSHOTS``, or a temporary one."""
+    folder = Path(os.environ.get("FACEPRIV_SCREENSHOTS") or tmp_path / "screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def app_copy(tmp_path) -> Path:
+    """The server with pages that only write down that they ran, and a router that stops before it names them."""
+    copy = tmp_path / "copy"
+    shutil.copytree(ROOT / "pages", copy / "pages")
+    shutil.copytree(ROOT / ".streamlit", copy / ".streamlit")
+    shutil.copyfile(ROOT / "app.py", copy / "app.py")
+    for page in (copy / "pages").glob("*.py"):
+        page.write_text(
+            "import os, streamlit as st\n"
+            f"with open(os.environ['RAN'], 'a') as out: out.write('{page.stem}\\n')\n"
+            f"st.title('{page.stem} ran')\n"
+        )
+    return copy / "app.py"
