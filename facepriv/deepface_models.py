@@ -26,7 +26,7 @@ FOLDER = "deepface/.deepface/weights"
 """Folder of the weights inside the data folder, laid out so that ``DEEPFACE_HOME=<data folder>/deepface`` fits it."""
 ORIGIN = "https://github.com/serengil/deepface_models/releases/download/v1.0/"
 NOT_RUN = (
-    "Run by deepface's ONNX client. The adapter was tested with another model of the same client class; with these "
+    "Run by deepface's ONNX client on a face aligned by five landmarks. Tested with deepface's SFace; with these "
     "weights it was not run when this release was made. Weights trusted at first fetch, see ADR 0005."
 )
 

