@@ -69,13 +69,16 @@ SIX = ("s001_1", "s001_2", "s002_1", "s003_1", "s003_2", "s006_1")
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
-    """A run on six images of four subjects, computed by two processes, judged by all models."""
+    """A run on six images of four subjects, computed by one process, judged by two models of each kind."""
     home = tmp_path_factory.mktemp("finished")
     folder = labelled_demo(home / "faces", SIX)
-    settings = Settings(home=home / "home", workers=2)
+    settings = Settings(home=home / "home", workers=1)
     with open_store(settings) as store:
         import_dataset(store, settings, folder, name="six")
-        run = start_run(store, prepare_run(store, "six", parameters=FAST))
+        spec = prepare_run(
+            store, "six", parameters=FAST, classifiers=["levi-hassner"], matchers=["dlib-resnet", "sface"]
+        )
+        run = start_run(store, spec)
         run_worker(settings, run_id=run.id)
         record = store.runs.get(run.id)
         assert record.state == "complete", record.error

@@ -1,0 +1,193 @@
+"""Specs of runs: complete, repeatable, and refused in one sentence where they cannot be."""
+
+from __future__ import annotations
+
+import pytest
+
+import facepriv
+from facepriv.classify import classifiers as classifier_registry
+from facepriv.config import Settings
+from facepriv.errors import BadInputError, UnknownNameError
+from facepriv.results import RunSpec
+from facepriv.services.importing import import_dataset
+from facepriv.services.models import list_models
+from facepriv.services.runs import (
+    PRIOR_EVALUATIONS,
+    estimate_seconds,
+    make_method,
+    prepare_run,
+    processes,
+    spread,
+    start_run,
+)
+from facepriv.store import ImageRecord
+from tests.services.conftest import FAST, Finished, copy_demo
+
+pytestmark = pytest.mark.xdist_group("finished-run")
+
+
+def image(number: int, subject: str) -> ImageRecord:
+    return ImageRecord(
+        id=number,
+        dataset_id=1,
+        name=f"{number}.png",
+        subject=subject,
+        label=None,
+        width=400,
+        height=400,
+        source_sha256="0" * 64,
+    )
+
+
+def images_of(*counts: int) -> list[ImageRecord]:
+    subjects = [f"s{i}" for i, count in enumerate(counts) for _ in range(count)]
+    return [image(i, subject) for i, subject in enumerate(subjects)]
+
+
+@pytest.mark.parametrize("counts", [(2,) * 60, (1,) * 7, (5, 1, 1, 1), (1, 1, 9), (30,)])
+@pytest.mark.parametrize("limit", [1, 2, 3, 6, 10, 59, 10_000])
+def test_spread_takes_no_more_than_asked_for_in_order(counts, limit):
+    images = images_of(*counts)
+    taken = spread(images, limit)
+    assert 1 <= len(taken) <= limit
+    ids = [i.id for i in taken]
+    assert ids == sorted(set(ids))
+    if limit >= len(images):
+        assert len(taken) == len(images)
+
+
+def test_spread_takes_whole_subjects_from_all_over():
+    taken = spread(images_of(*(2,) * 60), 12)
+    assert len(taken) == 12
+    assert [i.subject for i in taken[::2]] == ["s0", "s10", "s20", "s30", "s40", "s50"]
+
+
+def test_a_spec_holds_everything(finished: Finished):
+    record = finished.store.datasets.get("six")
+    spec = prepare_run(finished.store, "six", seed=7)
+    assert spec.dataset == record.ref
+    assert spec.image_ids == tuple(i.id for i in finished.store.datasets.images(record.id))
+    assert spec.parameters == {"eps": 0.05, "eta": -0.1, "sweeps": 40, "candidates": "any"}
+    usable = [status.card for status in list_models() if status.usable]
+    assert [(m.name, m.version) for m in spec.matchers] == [(c.name, c.version) for c in usable if c.kind == "matcher"]
+    assert {m.name for m in spec.classifiers} == {c.name for c in usable if c.kind == "classifier"}
+    assert (spec.guide.name, spec.classifiers[0]) == ("dlib-gender", spec.guide)
+    assert (spec.seed, spec.facepriv_version) == (7, facepriv.__version__)
+    assert RunSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_the_same_choices_give_the_same_spec(finished: Finished):
+    record = finished.store.datasets.get("six")
+    assert prepare_run(finished.store, "six") == prepare_run(finished.store, record.id)
+
+
+def test_the_guide_always_judges_and_nobody_twice(finished: Finished):
+    spec = prepare_run(
+        finished.store,
+        "six",
+        guide="levi-hassner",
+        classifiers=["dlib-gender", "levi-hassner", "dlib-gender"],
+        matchers=["sface", "sface"],
+    )
+    assert [m.name for m in spec.classifiers] == ["levi-hassner", "dlib-gender"]
+    assert [m.name for m in spec.matchers] == ["sface"]
+
+
+def test_no_judges_but_the_guide(finished: Finished):
+    spec = prepare_run(finished.store, "six", classifiers=[], matchers=[])
+    assert [m.name for m in spec.classifiers] == ["dlib-gender"]
+    assert spec.matchers == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"parameters": {"eps": 0}}, "The parameter eps of algorithm1 cannot be 0: Input should be greater than 0."),
+        ({"parameters": {"eps": 1.5}}, "The parameter eps of algorithm1 cannot be 1.5: Input should be less than 1."),
+        ({"parameters": {"eps": float("nan")}}, "The parameter eps of algorithm1 cannot be nan; give a finite number."),
+        ({"parameters": {"eta": -float("inf")}}, "The parameter eta of algorithm1 cannot be -inf"),
+        ({"parameters": {"eta": 0.5}}, "The parameter eta of algorithm1 cannot be 0.5"),
+        ({"parameters": {"sweeps": 0}}, "The parameter sweeps of algorithm1 cannot be 0"),
+        ({"parameters": {"candidates": "none"}}, "The parameter candidates of algorithm1 cannot be 'none'"),
+        ({"parameters": {"colour": 1}}, "The parameter colour of algorithm1 cannot be 1"),
+        ({"limit": 0}, "A limit of at least 1 image was expected, got 0"),
+        ({"seed": -1}, "A seed of 0 or more was expected, got -1"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(finished: Finished, options, sentence):
+    with pytest.raises(BadInputError) as caught:
+        prepare_run(finished.store, "six", **options)
+    assert sentence in str(caught.value)
+    assert str(caught.value).endswith(".")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "known"),
+    [
+        ({"dataset": "seven"}, "there are: six."),
+        ({"method": "magic"}, "algorithm1"),
+        ({"guide": "oracle"}, "dlib-gender"),
+        ({"classifiers": ["oracle"]}, "dlib-gender"),
+        ({"matchers": ["oracle"]}, "sface"),
+    ],
+)
+def test_unknown_names_list_the_known_ones(finished: Finished, options, known):
+    with pytest.raises(UnknownNameError, match="There is no") as caught:
+        prepare_run(finished.store, **{"dataset": "six", **options})
+    assert known in str(caught.value)
+
+
+def test_images_without_a_face(store, settings, tmp_path):
+    folder = copy_demo(tmp_path / "faces", ["s001_1"])
+    import PIL.Image
+
+    PIL.Image.new("RGB", (200, 200), "white").save(folder / "blank_1.png")
+    import_dataset(store, settings, folder, name="blank")
+    spec = prepare_run(store, "blank", classifiers=[], matchers=[])
+    assert len(spec.image_ids) == 2, "an image without a face is asked for too, so that it is counted"
+    with pytest.raises(BadInputError, match="has a usable face, so there is nothing to perturb") as caught:
+        prepare_run(store, "blank", limit=1)
+    assert caught.value.code == "no-faces"
+
+
+def test_a_run_waits_for_a_worker(store, small_spec):
+    spec = small_spec()
+    run = start_run(store, spec)
+    assert (run.state, run.images, run.spec, run.attempts) == ("waiting", 3, spec, 0)
+
+
+def test_a_method_is_made_with_all_parameters():
+    assert make_method("algorithm1", {}).parameters == make_method("algorithm1", {"eps": 0.05}).parameters
+
+
+def test_processes():
+    assert processes(Settings(workers=3)) == 3
+    assert processes(Settings(workers=0)) >= 1
+
+
+def test_estimate_from_an_earlier_run(finished: Finished):
+    """The same job takes as long as last time, and a third of it a third as long."""
+    store, result = finished.store, finished.run.result
+    whole = estimate_seconds(store, finished.settings, finished.run.spec)
+    assert whole.basis.startswith("run ")
+    part = finished.run.spec.model_copy(update={"image_ids": finished.run.spec.image_ids[:2]})
+    assert estimate_seconds(store, finished.settings, part).seconds == pytest.approx(whole.seconds / 3)
+    assert 0 < whole.seconds < 20 * result.seconds
+
+
+def test_estimate_from_the_guides_speed(finished: Finished):
+    """Nothing was run with these parameters yet."""
+    spec = prepare_run(finished.store, "six", parameters={**FAST, "sweeps": 39}, classifiers=[], matchers=[])
+    one = estimate_seconds(finished.store, finished.settings, spec)
+    assert one.basis.endswith(f"about {PRIOR_EVALUATIONS:,} evaluations an image")
+    assert "ms an evaluation" in one.basis
+    assert 0 < one.seconds < 3600
+
+
+def test_every_classifier_may_guide(finished: Finished):
+    usable = [status.card.name for status in list_models() if status.usable and status.kind == "classifier"]
+    assert usable
+    for name in usable:
+        assert name in classifier_registry.names()
+        assert prepare_run(finished.store, "six", guide=name, classifiers=[], matchers=[]).guide.name == name
