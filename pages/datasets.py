@@ -207,7 +207,7 @@ def outcome() -> None:
             f"“{report.dataset.name}”" + (f", {failed:,} of them without a usable face." if failed else "."),
             icon=":material/check_circle:",
         )
-        st.write(f"{report.why} Licence: {report.dataset.licence}")
+        st.write(f"{report.why} Licence: {report.dataset.licence.rstrip('.')}.")
         listed = [*report.problems, *report.failures]
         if listed:
             st.write(f"**{count(len(listed), 'thing')} to know:**")
@@ -254,7 +254,8 @@ def facts(record: DatasetRecord, counts: DatasetCounts) -> None:
         boxes[1].metric("Subjects", f"{counts.subjects:,}")
         boxes[2].metric("No usable face", f"{sum(counts.failures.values()):,}", help=HELP["failure"])
         st.caption(
-            f"From {record.source}, {moment(record.created_at)}. {record.reader_reason} Licence: {record.licence}"
+            f"From {record.source}, {moment(record.created_at)}. {record.reader_reason} "
+            f"Licence: {record.licence.rstrip('.')}."
         )
     with right:
         balance = {"female": counts.labels.get(-1, 0), "male": counts.labels.get(1, 0)}

@@ -136,9 +136,12 @@ def launch(store: Store, choices: dict[str, Any]) -> None:
 
 def missing(models: list[ModelStatus]) -> None:
     """Name the models that cannot be used here, why, and how to get them."""
-    for model in models:
-        if not model.usable:
-            st.caption(f":material/info: {model.card.title} cannot be used here: {model.reason}")
+    absent = [model for model in models if not model.usable]
+    if not absent:
+        return
+    with st.expander(f"{count(len(absent), 'more model')} could be used here", icon=":material/download:"):
+        for model in absent:
+            st.markdown(f"**{model.card.title}** ({model.kind}): {model.reason}")
             if model.how:
                 st.code(model.how, language="bash", wrap_lines=True)
 

@@ -1,0 +1,62 @@
+"""The server's entry: what it refuses, and the settings that keep data here."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+def start(home, *arguments, **environment):
+    return subprocess.run(
+        [sys.executable, str(ROOT / "app.py"), *arguments],
+        env={**os.environ, "FACEPRIV_HOME": str(home), **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "what"),
+    [
+        (["--port", "0"], {}, "Expected a port from 1 to 65535, got '0'"),
+        ([], {"FACEPRIV_PORT": "http"}, "Expected a port from 1 to 65535, got 'http'"),
+        (["--address", "0.0.0.0"], {}, "Expected a loopback address such as 127.0.0.1, got '0.0.0.0'"),
+    ],
+)
+def test_bad_options_are_one_sentence(tmp_path, arguments, environment, what):
+    done = start(tmp_path, *arguments, **environment)
+    assert done.returncode == 2
+    assert what in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_unusable_store_ends_the_start_with_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    done = start(tmp_path / "file" / "home", "--port", "8599")
+    assert done.returncode == 1
+    assert "FACEPRIV_HOME" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_settings_keep_the_data_on_this_machine():
+    settings = tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text())
+    assert settings["server"]["address"] == "127.0.0.1"
+    assert settings["server"]["enableStaticServing"] is False
+    assert settings["server"]["fileWatcherType"] == "none"
+    assert settings["browser"]["gatherUsageStats"] is False
+    assert settings["client"]["showErrorDetails"] == "none"
+    assert settings["client"]["toolbarMode"] == "minimal"
+
+
+def test_no_page_stands_beside_the_main_script():
+    # Streamlit takes every script in a folder "pages" beside the main script for a page that needs no router.
+    assert not (ROOT / "pages" / "pages").exists()
+    assert 'ROOT / "pages" / "router.py"' in (ROOT / "app.py").read_text()
