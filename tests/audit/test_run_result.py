@@ -114,12 +114,13 @@ def test_flipped_is_of_the_images_that_have_a_version(result):
     assert (result.flipped.all, result.flipped.female, result.flipped.male) == (3 / 4, 1.0, 1 / 2)
 
 
-def test_effort_is_of_the_successful_images(result):
-    assert (result.updates.all.n, result.updates.all.mean) == (3, pytest.approx(400 / 3))
-    assert (result.updates.female.n, result.updates.female.mean) == (2, 50.0)
-    assert result.updates.female.standard_error == pytest.approx(50.0)  # of 0 and 100: 70.7 / sqrt(2)
-    assert (result.updates.male.n, result.updates.male.mean, result.updates.male.standard_error) == (1, 300.0, None)
-    assert result.evaluations.all.mean == pytest.approx((200 + 1 + 600) / 3)
+def test_effort_is_of_the_images_that_were_changed_with_success(result):
+    # 2 was wrong before the first update, 4 was not turned.
+    assert (result.updates.all.n, result.updates.all.mean) == (2, 200.0)
+    assert result.updates.all.standard_error == pytest.approx(100.0)  # of 100 and 300: 141.4 / sqrt(2)
+    assert (result.updates.female.n, result.updates.female.mean, result.updates.female.standard_error) == (1, 100, None)
+    assert (result.updates.male.n, result.updates.male.mean) == (1, 300.0)
+    assert (result.evaluations.all.n, result.evaluations.all.mean) == (2, 400.0)
 
 
 def test_quality_is_of_the_images_that_changed_inside_the_box(result):

@@ -47,7 +47,8 @@ def test_women_and_men_are_not_swapped(finished: Finished):
 
 def test_confusion(finished: Finished):
     rows = tables.confusion_rows(finished.run.result, "dlib-gender")
-    counts = {(r["Images"], r["Label"]): (r["Predicted male"], r["Predicted female"], r["No face found"]) for r in rows}
+    assert list(rows[0])[:4] == ["Images", "Label", "Predicted male", "Predicted female"]
+    counts = {(r["Images"], r["Label"]): tuple(r.values())[2:] for r in rows}
     assert counts == {
         ("before", "male"): ("3", "0", "0"),
         ("before", "female"): ("0", "3", "0"),
