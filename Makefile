@@ -43,6 +43,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/lint-imports
 
 bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/dlib_gender_crop.py --demo
 	$(BIN)/python benchmarks/levi_hassner_crop.py --demo --sides 3,3.5,3.75,4 --below 0.4,0.6,0.8
 	$(BIN)/python benchmarks/algorithm1_cost.py
 

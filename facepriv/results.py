@@ -20,9 +20,9 @@ GROUPS: tuple[Group, ...] = ("all", "male", "female")
 
 
 class Frozen(BaseModel):
-    """A value that is never changed once made."""
+    """A value that is never changed once made. Keys that a later release added are ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null")
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
 
 
 class ModelRef(Frozen):
@@ -41,11 +41,13 @@ class DatasetRef(Frozen):
 
 
 class RunSpec(Frozen):
-    """Everything needed to repeat a run. Same spec, same bytes."""
+    """Everything needed to repeat a run: same spec and same libraries on the same kind of processor, same bytes."""
 
     dataset: DatasetRef
     image_ids: tuple[int, ...]
     """Images taken, in order; an image's position here seeds its randomness."""
+    image_sha256: tuple[str, ...]
+    """Hashes of the files that the images were imported from, in the same order."""
     method: str
     parameters: dict[str, Any] = Field(default_factory=dict)
     """Parameters of the method, all of them, defaults filled in."""
@@ -55,6 +57,8 @@ class RunSpec(Frozen):
     detector: ModelRef
     seed: int = 0
     facepriv_version: str
+    libraries: dict[str, str] = Field(default_factory=dict)
+    """Versions of the libraries that compute."""
 
 
 class Rates(Frozen):
@@ -66,14 +70,14 @@ class Rates(Frozen):
 
 
 class GenderError(Frozen):
-    """Share of acquired images whose ``sign(f)`` differs from the label (Table 3)."""
+    """Share of scored images whose ``sign(f)`` differs from the label (Table 3)."""
 
     before: Rates
     after: Rates
 
 
 class Confusion(Frozen):
-    """Counts by label, then by prediction (Table 4); ``failed`` = failure to acquire."""
+    """Counts by label, then by prediction (Table 4); ``failed`` = no score: no face found, or not perturbed."""
 
     male: dict[Literal["male", "female", "failed"], int]
     female: dict[Literal["male", "female", "failed"], int]
@@ -202,19 +206,19 @@ class RunResult(Frozen):
     flipped: Rates
     """Share of judged images whose stored file the guide calls the other gender than labelled."""
     updates: Groups
-    """Updates of successful images (section 3.2)."""
+    """Updates of images that were changed with success (section 3.2)."""
     evaluations: Groups
-    """Guide evaluations of successful images."""
+    """Guide evaluations of images that were changed with success."""
     psnr_db: Summary
     """Peak signal-to-noise ratio inside the face box, dB; images left unchanged are not counted."""
     ssim: Summary
     """Structural similarity inside the face box; images left unchanged are not counted."""
     failures: Failures
     seconds: float
-    """Wall time of the computation."""
+    """Wall time of the attempt that finished the run."""
     evaluations_total: int
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="null", populate_by_name=True)
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null", populate_by_name=True)
 
 
 class RunDocument(RunResult):

@@ -1,4 +1,4 @@
-"""What is shipped is whole: the lists agree, the documents are those of the code, a wheel carries pages and migrations."""
+"""What is shipped is whole: lists agree, documents are those of the code, a wheel carries pages and migrations."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ from facepriv.results import RunDocument
 ROOT = Path(__file__).parent.parent
 
 
+def name(requirement: str) -> str:
+    return re.match(r"[A-Za-z0-9_.-]+", requirement)[0].lower().replace("_", "-")
+
+
 def names(file: str) -> set[str]:
     lines = (ROOT / file).read_text(encoding="utf-8").splitlines()
-    return {m[0].lower() for line in lines if (m := re.match(r"[A-Za-z0-9_-]+", line)) and not line.startswith("#")}
+    return {name(line) for line in lines if line[:1].isalnum()}
 
 
 def test_requirements_are_the_packages_dependencies():
-    assert {re.match(r"[A-Za-z0-9_-]+", r)[0].lower() for r in requires("facepriv")} == names("requirements.txt")
+    assert {name(requirement) for requirement in requires("facepriv")} == names("requirements.txt")
 
 
 @pytest.mark.parametrize("which", ["requirements", "requirements-dev", "requirements-weights"])

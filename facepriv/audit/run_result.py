@@ -81,7 +81,8 @@ def run_result(
     by_phase = {c: {phase: scores(c, phase) for phase in PHASES} for c in classifiers}
     done = np.array([image.perturbed for image in images], dtype=bool)
     flipped = np.array([image.success for image in images], dtype=bool)
-    successful = done & flipped
+    # Images that were wrong before the first update took no work and would only dilute its mean.
+    successful = done & flipped & np.array([image.updates > 0 for image in images], dtype=bool)
 
     def of(values: Sequence[float], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
         return np.asarray(values, dtype=np.float64)[chosen]

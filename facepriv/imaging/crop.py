@@ -10,11 +10,17 @@ from scipy import sparse
 
 from facepriv.types import CropSpec, Face
 
+MOST_POINTS = 1 << 20
+"""Most points at which a crop samples the image: a face that fills a photo of many megapixels costs no more."""
 
-def samples_for(matrix: NDArray[np.float64]) -> int:
-    """Give the samples per output pixel and axis that a reduction by ``matrix`` needs, so that it does not alias."""
+
+def samples_for(matrix: NDArray[np.float64], size: int) -> int:
+    """Give the samples per output pixel and axis for a square crop of ``size`` pixels.
+
+    One for each image pixel stepped over, so that a reduction does not alias, but not more than `MOST_POINTS` in all.
+    """
     step = math.sqrt(abs(float(np.linalg.det(matrix[:, :2]))))
-    return max(1, math.ceil(step - 1e-6))
+    return max(1, min(math.ceil(step - 1e-6), math.isqrt(MOST_POINTS) // size))
 
 
 def crop_operator(spec: CropSpec, height: int, width: int) -> sparse.csr_array:
@@ -89,9 +95,9 @@ def dlib_shape(landmarks: NDArray[np.float32], box: tuple[int, int, int, int]) -
 def aligned_chip(face: Face, *, size: int, padding: float) -> CropSpec:
     """Give dlib's upright face chip as a crop.
 
-    The geometry is that of ``dlib.get_face_chip``: the similarity transform which best takes 51 of the 68 landmarks
-    to their mean places, with a margin of ``padding`` of the face's size. The sampling is our own linear one instead
-    of dlib's image pyramid, which rounds.
+    The geometry is that of ``dlib.get_face_chip``: the similarity transform which best takes 33 of the 68 landmarks
+    (eyes, nose, mouth but the lower lip) to their mean places, with a margin of ``padding`` of the face's size. The
+    sampling is our own linear one instead of dlib's image pyramid, which rounds.
     """
     import dlib
 
@@ -107,7 +113,7 @@ def aligned_chip(face: Face, *, size: int, padding: float) -> CropSpec:
     middle = (size - 1) / 2
     shift = np.array([cx, cy]) - linear @ np.array([middle, middle])
     matrix = np.column_stack([linear, shift])
-    return CropSpec(matrix=matrix, height=size, width=size, samples=samples_for(matrix), outside="black")
+    return CropSpec(matrix=matrix, height=size, width=size, samples=samples_for(matrix, size), outside="black")
 
 
 def eye_square(face: Face, *, size: int, side: float, below: float, level: bool = True) -> CropSpec:
@@ -133,7 +139,7 @@ def eye_square(face: Face, *, size: int, side: float, below: float, level: bool 
     linear = step * np.array([[cos, -sin], [sin, cos]])
     centre = eyes.mean(axis=0) + below * distance * np.array([-sin, cos])
     matrix = np.column_stack([linear, centre - linear @ np.full(2, (size - 1) / 2)])
-    return CropSpec(matrix=matrix, height=size, width=size, samples=samples_for(matrix), outside="edge")
+    return CropSpec(matrix=matrix, height=size, width=size, samples=samples_for(matrix, size), outside="edge")
 
 
 def eye_centres(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -35,4 +35,4 @@ def five_point_square(face: Face, *, size: int) -> CropSpec:
     turn = np.vdot(spread, image - image.mean()) / np.vdot(spread, spread)
     shift = image.mean() - turn * output.mean()
     matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
-    return CropSpec(matrix=matrix, height=size, width=size, samples=samples_for(matrix), outside="black")
+    return CropSpec(matrix=matrix, height=size, width=size, samples=samples_for(matrix, size), outside="black")

@@ -7,6 +7,9 @@ from numpy.typing import NDArray
 
 from facepriv.types import Image
 
+WINDOW = 11
+"""Side of scikit-image's Gaussian window for sigma 1.5, pixels."""
+
 
 def _inside(image: Image, box: tuple[int, int, int, int]) -> Image:
     left, top, right, bottom = box
@@ -14,7 +17,12 @@ def _inside(image: Image, box: tuple[int, int, int, int]) -> Image:
 
 
 def psnr_db(before: Image, after: Image, box: tuple[int, int, int, int]) -> float:
-    """Peak signal-to-noise ratio inside the box, in dB with peak 255; infinite where nothing changed."""
+    """Peak signal-to-noise ratio inside the box, in dB with peak 255; infinite where nothing changed.
+
+    NaN where the box lies outside the image.
+    """
+    if _inside(before, box).size == 0:
+        return float("nan")
     a = _inside(before, box).astype(np.float64)
     b = _inside(after, box).astype(np.float64)
     error = float(np.mean((a - b) ** 2))
@@ -22,9 +30,14 @@ def psnr_db(before: Image, after: Image, box: tuple[int, int, int, int]) -> floa
 
 
 def ssim(before: Image, after: Image, box: tuple[int, int, int, int]) -> float:
-    """Mean structural similarity inside the box, 1 = identical (Wang et al. 2004: Gaussian window, sigma 1.5)."""
+    """Mean structural similarity inside the box, 1 = identical (Wang et al. 2004: Gaussian window, sigma 1.5).
+
+    NaN where less of the box lies inside the image than one window of 11 x 11 pixels.
+    """
     from skimage.metrics import structural_similarity
 
+    if min(_inside(before, box).shape[:2]) < WINDOW:
+        return float("nan")
     return float(
         structural_similarity(
             _inside(before, box),

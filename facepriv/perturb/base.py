@@ -16,6 +16,7 @@ from facepriv.imaging.acquire import acquire
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.decode import encode_png
 from facepriv.imaging.stored import decode_stored
+from facepriv.metrics.gender import predicted
 from facepriv.perturb.candidates import Gallery
 from facepriv.types import AttributeClassifier, Face, Image, PerturbFailure, PerturbResult, Stop
 
@@ -156,9 +157,10 @@ class Perturber(ABC):
                 code="method-shape",
             )
         stored = decode_stored(encode_png(done.pixels))
-        before = float(done.trajectory[0])
         found = find_again(face, stored)
         file_score = float("nan") if found is None else score_face(counting[0], found)
+        # The side is the judge's own measurement, too; the evaluations of a method are not charged with it.
+        side = face.label if face.label is not None else side_of(face, score_face(classifiers[0], face))
         return PerturbResult(
             image_id=face.image_id,
             candidate_id=done.candidate_id,
@@ -170,5 +172,5 @@ class Perturber(ABC):
             anchors=done.anchors,
             found=found,
             file_score=file_score,
-            success=bool(file_score * side_of(face, before) < 0),
+            success=found is not None and int(predicted([file_score])[0]) != side,
         )

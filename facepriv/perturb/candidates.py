@@ -49,8 +49,10 @@ def landmark_correlation(landmarks: NDArray[np.float32], gallery: NDArray[np.flo
     b = gallery.astype(np.float64) - gallery.mean(axis=1, keepdims=True, dtype=np.float64)
     covariance = np.einsum("kc,nkc->nc", a, b)
     spread = np.sqrt((a**2).sum(axis=0) * (b**2).sum(axis=1))
-    means: NDArray[np.float64] = (covariance / spread).mean(axis=1)
-    return means
+    with np.errstate(invalid="ignore", divide="ignore"):
+        means: NDArray[np.float64] = (covariance / spread).mean(axis=1)
+    # Landmarks on one line have no correlation; they are never the best.
+    return np.nan_to_num(means, nan=-1.0)
 
 
 def choose_candidate(face: Face, gallery: Gallery, gender: CandidateGender = "any") -> str:

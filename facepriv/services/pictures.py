@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from facepriv.errors import BadInputError
 from facepriv.imaging.quality import difference
 from facepriv.imaging.stored import decode_stored
-from facepriv.imaging.triangulation import triangulate
+from facepriv.imaging.triangulation import triangle_edges
 from facepriv.store import ArtifactStore, Store
 from facepriv.store.records import ImageRecord, RunImageRecord
 from facepriv.types import Face, Image
@@ -110,10 +108,5 @@ def mesh_edges(image: ImageRecord) -> list[Segment]:
     """Give the edges of an image's triangles, each once; none where no face was found."""
     if image.landmarks is None:
         return []
-    mesh = triangulate(image.landmarks, image.height, image.width)
-    corners = mesh.triangles
-    edges = np.unique(
-        np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]]), axis=1), axis=0
-    )
-    points = mesh.points
-    return [((points[a, 0], points[a, 1]), (points[b, 0], points[b, 1])) for a, b in edges.tolist()]
+    points = image.landmarks.astype(float).tolist()
+    return [(tuple(points[a]), tuple(points[b])) for a, b in triangle_edges(image.landmarks).tolist()]

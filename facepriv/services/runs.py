@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,17 @@ from facepriv.services.models import (
 from facepriv.services.pictures import dataset_face
 from facepriv.store import Store
 from facepriv.store.records import ImageRecord, RunRecord
+
+COMPUTING = (
+    "dlib-bin",
+    "numpy",
+    "onnxruntime",
+    "opencv-contrib-python-headless",
+    "pillow",
+    "scikit-image",
+    "scipy",
+)
+"""Libraries whose versions may move a bit of a result."""
 
 DEFAULT_GUIDE = "dlib-gender"
 DEFAULT_METHOD = "algorithm1"
@@ -108,6 +120,7 @@ def prepare_run(
     return RunSpec(
         dataset=record.ref,
         image_ids=tuple(image.id for image in images),
+        image_sha256=tuple(image.source_sha256 for image in images),
         method=method,
         parameters=make_method(method, parameters or {}).parameters.model_dump(mode="json"),
         guide=reference(classifier(guide)),
@@ -118,20 +131,33 @@ def prepare_run(
         detector=detector_reference(),
         seed=seed,
         facepriv_version=facepriv.__version__,
+        libraries={name: version(name) for name in COMPUTING},
     )
 
 
 def spread(images: Sequence[ImageRecord], limit: int) -> tuple[ImageRecord, ...]:
-    """Take about ``limit`` images, never more, of subjects spread evenly over the data set."""
+    """Take about ``limit`` images, never more: whole subjects from all over, in the data set's balance of labels."""
     if limit >= len(images):
         return tuple(images)
-    by_subject: dict[str, list[ImageRecord]] = {}
-    for image in images:
-        by_subject.setdefault(image.subject, []).append(image)
-    groups = list(by_subject.values())
-    wanted = max(1, round(limit * len(groups) / len(images)))
-    chosen = {groups[i * len(groups) // wanted][0].subject for i in range(wanted)}
+    label_of = {image.subject: image.label for image in reversed(images)}
+    by_label: dict[int | None, list[str]] = {}
+    for subject in dict.fromkeys(image.subject for image in images):
+        by_label.setdefault(label_of[subject], []).append(subject)
+    wanted = max(1, round(limit * len(label_of) / len(images)))
+    chosen: set[str] = set()
+    for subjects, share in zip(by_label.values(), _shares(wanted, [len(s) for s in by_label.values()]), strict=True):
+        chosen |= {subjects[i * len(subjects) // share] for i in range(share)}
     return tuple(image for image in images if image.subject in chosen)[:limit]
+
+
+def _shares(wanted: int, sizes: Sequence[int]) -> list[int]:
+    """Share ``wanted`` out in proportion to ``sizes``, by largest remainders, the first of equals."""
+    exact = [wanted * size / sum(sizes) for size in sizes]
+    shares = [int(share) for share in exact]
+    by_remainder = sorted(range(len(sizes)), key=lambda i: (shares[i] - exact[i], i))
+    for i in by_remainder[: wanted - sum(shares)]:
+        shares[i] += 1
+    return shares
 
 
 def start_run(store: Store, spec: RunSpec) -> RunRecord:
@@ -148,26 +174,33 @@ class Estimate:
     """What the figure rests on, in words."""
 
 
-PRIOR_EVALUATIONS = 1700
+PRIOR_EVALUATIONS = 1400
 """Evaluations an image takes while nothing is known: the mean of a first run on the demo faces, rounded up."""
-
 
 TIMED_PAIRS = 3
 
 
 def processes(settings: Settings) -> int:
     """Give the number of processes that perturb images."""
-    return settings.workers or os.cpu_count() or 1
+    if settings.workers:
+        return settings.workers
+    # Where the system says which cores this process may use, those count, not all there are.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def estimate_seconds(store: Store, settings: Settings, spec: RunSpec) -> Estimate:
     """Estimate a run's wall time: from finished runs of the same method and guide, else from the guide's speed."""
     images = len(spec.image_ids)
-    for summary in store.runs.list(states=("complete",), method=spec.method, limit=20):
-        if summary.guide != spec.guide.name:
-            continue
-        earlier = store.runs.get(summary.id)
-        if earlier.result is not None and earlier.result.judged and earlier.spec.parameters == spec.parameters:
+    like = [
+        earlier
+        for earlier in (
+            store.runs.get(s.id) for s in store.runs.list(states=("complete",), method=spec.method, limit=20)
+        )
+        if (earlier.spec.guide, earlier.spec.parameters) == (spec.guide, spec.parameters) and earlier.attempts == 1
+    ]
+    # Images of one data set are alike; sorting is stable, so the newest run comes first among equals.
+    for earlier in sorted(like, key=lambda run: run.dataset_id != spec.dataset.id):
+        if earlier.result is not None and earlier.result.judged:
             each = earlier.result.seconds / earlier.result.images
             return Estimate(each * images, f"run {earlier.id} took {each:.2f} s an image")
     each_evaluation = _time_evaluation(store, spec)

@@ -48,7 +48,7 @@ def confusion_rows(result: RunResult, classifier: str) -> list[Row]:
                     "Label": label,
                     "Predicted male": str(counts["male"]),
                     "Predicted female": str(counts["female"]),
-                    "No face found": str(counts["failed"]),
+                    "No score": str(counts["failed"]),
                 }
             )
     return rows
@@ -114,4 +114,6 @@ def headline(result: RunResult, guide: str) -> str:
     sentence = f"{guide} errs on {percent(error.before.all)} of the labels before and {percent(error.after.all)} after"
     for name, phases in result.matching.items():
         sentence += f"; {name} matches before against after with AUC {number(phases.cross.auc, 4)}"
+        if phases.cross.fmr1000 is not None:
+            sentence += f" and misses {percent(phases.cross.fmr1000)} of the genuine pairs at FMR 0.1 %"
     return f"{sentence}; {result.failures.total} of {result.images} images failed."

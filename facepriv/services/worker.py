@@ -13,7 +13,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -166,12 +166,19 @@ class _Execution:
                 for process in started:
                     process.terminate()
         self._beat(SUMMING_UP, 0, 1)
-        return run_result(
-            self._judged(images),
-            templates,
-            classifiers=[ref.name for ref in self.run.spec.classifiers],
-            seconds=time.perf_counter() - start,
-        )
+        judged = self._judged(images)
+        # In a thread, so that the lease is kept and a wish to cancel is heard while many scores are compared.
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            future = thread.submit(
+                run_result,
+                judged,
+                templates,
+                classifiers=[ref.name for ref in self.run.spec.classifiers],
+                seconds=time.perf_counter() - start,
+            )
+            for _ in self._as_they_come([future]):
+                pass
+        return future.result()
 
     def _check_models(self) -> None:
         spec = self.run.spec

@@ -62,10 +62,12 @@ class Database:
                     "write its URL like sqlite:////folder/facepriv.sqlite."
                 )
             _create_file(Path(parsed.database))
-            self.engine = create_engine(url, connect_args={"isolation_level": None, "timeout": BUSY_SECONDS})
+            self.engine = create_engine(
+                url, connect_args={"isolation_level": None, "timeout": BUSY_SECONDS}, hide_parameters=True
+            )
             _speak_sqlite(self.engine, foreign_keys)
         else:
-            self.engine = create_engine(url, pool_pre_ping=True)
+            self.engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
         _forget_connections_of_other_processes(self.engine)
         self._writer = self.engine.execution_options(**{_WRITING: True})
 

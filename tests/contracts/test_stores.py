@@ -133,6 +133,7 @@ def spec_for(store: Store, dataset: DatasetRecord, **changes: Any) -> RunSpec:
     values: dict[str, Any] = {
         "dataset": dataset.ref,
         "image_ids": tuple(image.id for image in store.datasets.images(dataset.id)),
+        "image_sha256": tuple(image.source_sha256 for image in store.datasets.images(dataset.id)),
         "method": "algorithm1",
         "parameters": {"eps": 0.05, "eta": -0.1, "sweeps": 40, "candidates": "any"},
         "guide": ModelRef(name="dlib-gender", version="0a1b2c3d4e5f"),

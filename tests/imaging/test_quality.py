@@ -49,3 +49,9 @@ def test_difference_is_grey_where_nothing_changed(faces):
     shown = difference(before, after, gain=8)
     assert (shown[20:] == 128).all()
     assert (shown[10, 10] > 128).all()
+
+
+def test_a_box_too_small_or_outside_has_no_figure():
+    image = np.zeros((50, 50, 3), np.uint8)
+    assert math.isnan(ssim(image, image, (45, 45, 80, 80)))
+    assert math.isnan(psnr_db(image, image, (60, 60, 80, 80)))

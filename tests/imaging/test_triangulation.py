@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
-from facepriv.imaging.triangulation import triangulate, warp_onto
+from facepriv.errors import BadInputError
+from facepriv.imaging.triangulation import triangle_edges, triangulate, warp_onto
 
 
 def test_every_pixel_belongs_to_one_triangle_or_none(faces):
@@ -53,3 +55,47 @@ def test_warping_a_moved_and_scaled_face_gives_it_back(faces):
     warped = warp_onto(mesh, doubled, face.landmarks * 2 + 0.5)
     inside = mesh.owner.ravel() >= 0
     np.testing.assert_allclose(warped[inside], face.pixels.reshape(-1, 3)[inside], atol=1e-3)
+
+
+def test_owners_are_those_of_exact_arithmetic(faces):
+    """Every pixel's owner contains its centre, edges included; a pixel without an owner lies in no triangle."""
+    face = faces[1]
+    height, width = face.pixels.shape[:2]
+    mesh = triangulate(face.landmarks, height, width)
+    corners = face.landmarks.astype(int)[mesh.triangles]
+    ys, xs = np.mgrid[0:height, 0:width]
+    inside = np.zeros((len(corners), height, width), dtype=bool)
+    for number, triangle in enumerate(corners):
+        sides = []
+        for (ax, ay), (bx, by) in zip(triangle, np.roll(triangle, -1, axis=0), strict=True):
+            sides.append((bx - ax) * (ys - ay) - (by - ay) * (xs - ax))
+        inside[number] = np.all([s >= 0 for s in sides], axis=0) | np.all([s <= 0 for s in sides], axis=0)
+    owned = mesh.owner >= 0
+    np.testing.assert_array_equal(owned, inside.any(axis=0))
+    assert inside[mesh.owner[owned], ys[owned], xs[owned]].all()
+
+
+def test_landmarks_outside_the_image_are_cut_off(faces):
+    face = faces[0]
+    left, top = face.landmarks.min(axis=0).astype(int) + 20
+    cut = face.pixels[top : top + 60, left : left + 70]
+    mesh = triangulate(face.landmarks - [left, top], *cut.shape[:2])
+    whole = triangulate(face.landmarks, *face.pixels.shape[:2])
+    moved = whole.owner[top : top + 60, left : left + 70]
+    # Pixels exactly on a shared edge may go to either neighbour.
+    assert (mesh.owner == moved).mean() > 0.9
+    assert ((mesh.owner >= 0) == (moved >= 0)).all()
+
+
+def test_landmarks_on_a_line_are_refused():
+    with pytest.raises(BadInputError, match="leave the image out") as caught:
+        triangulate(np.column_stack([np.arange(68), np.arange(68)]).astype(np.float32), 100, 100)
+    assert caught.value.code == "degenerate-landmarks"
+
+
+def test_edges_are_those_of_the_triangles_each_once(faces):
+    mesh = triangulate(faces[0].landmarks, *faces[0].pixels.shape[:2])
+    expected = {tuple(sorted((int(t[a]), int(t[b])))) for t in mesh.triangles for a, b in ((0, 1), (1, 2), (2, 0))}
+    found = [tuple(edge) for edge in triangle_edges(faces[0].landmarks).tolist()]
+    assert len(found) == len(set(found))
+    assert set(found) == expected

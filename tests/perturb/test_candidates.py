@@ -38,3 +38,10 @@ def test_one_subject_has_no_candidate(faces, make_gallery):
     with pytest.raises(BadInputError, match="another subject") as caught:
         choose_candidate(own[0], make_gallery(own))
     assert caught.value.code == "no-candidate"
+
+
+def test_landmarks_on_a_line_are_never_the_best(faces):
+    flat = np.column_stack([np.arange(68), np.zeros(68)]).astype(np.float32)
+    found = landmark_correlation(faces[0].landmarks, np.stack([flat, faces[1].landmarks]))
+    assert found[0] == -1
+    assert found[1] > 0.9

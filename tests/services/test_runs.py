@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 import facepriv
@@ -62,11 +64,22 @@ def test_spread_takes_whole_subjects_from_all_over():
     assert [i.subject for i in taken[::2]] == ["s0", "s10", "s20", "s30", "s40", "s50"]
 
 
+@pytest.mark.parametrize("limit", [4, 8, 12, 20])
+def test_spread_keeps_the_balance_of_labels(limit):
+    images = [replace(image(i, f"s{i // 2}"), label=1 if i // 2 % 5 < 2 else -1) for i in range(100)]
+    taken = spread(images, limit)
+    men = sum(i.label == 1 for i in taken)
+    assert abs(men - 0.4 * len(taken)) <= 1.2
+    assert 0 < men < len(taken)
+
+
 def test_a_spec_holds_everything(finished: Finished):
     record = finished.store.datasets.get("six")
     spec = prepare_run(finished.store, "six", seed=7)
     assert spec.dataset == record.ref
     assert spec.image_ids == tuple(i.id for i in finished.store.datasets.images(record.id))
+    assert spec.image_sha256 == tuple(i.source_sha256 for i in finished.store.datasets.images(record.id))
+    assert {"numpy", "dlib-bin", "onnxruntime"} <= set(spec.libraries)
     assert spec.parameters == {"eps": 0.05, "eta": -0.1, "sweeps": 40, "candidates": "any"}
     usable = [status.card for status in list_models() if status.usable]
     assert [(m.name, m.version) for m in spec.matchers] == [(c.name, c.version) for c in usable if c.kind == "matcher"]

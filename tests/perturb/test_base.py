@@ -1,0 +1,40 @@
+"""A method cannot report its own success."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from facepriv.classify.dlib_gender import DlibGender
+from facepriv.perturb.algorithm1 import Algorithm1Parameters
+from facepriv.perturb.base import Perturbation, Perturber
+
+
+class Boaster(Perturber):
+    """Does nothing and says it has flipped."""
+
+    name = "boaster"
+    title = "Boaster"
+    kind = "unnoticeable"
+    Parameters = Algorithm1Parameters
+
+    def run(self, face, classifiers, *, gallery, rng):
+        return Perturbation(
+            pixels=face.pixels.copy(),
+            candidate_id=face.image_id,
+            updates=1,
+            stop="flipped",
+            trajectory=np.array([-9.0, 9.0] if face.label == 1 else [9.0, -9.0]),
+            anchors=(),
+        )
+
+
+@pytest.mark.parametrize("labelled", [True, False])
+def test_a_method_that_boasts_is_found_out(faces, make_gallery, labelled):
+    for face in (faces[0], faces[-1]):
+        judged = face if labelled else replace(face, label=None)
+        (result,) = Boaster()([judged], [DlibGender()], gallery=make_gallery(faces), seed=0)
+        assert result.stop == "flipped"
+        assert not result.success
