@@ -41,4 +41,5 @@ def class_balance(counts: Mapping[str, int]) -> go.Figure:
     figure.update_xaxes(title_text="images", rangemode="tozero", range=[0, max([*counts.values(), 1]) * 1.2])
     figure.update_yaxes(autorange="reversed", type="category")
     figure = style.finish(figure, height=110 + 36 * max(len(counts), 1))
+    figure.update_xaxes(showgrid=False)
     return figure.update_layout(showlegend=False, margin={"t": 10})

@@ -44,7 +44,7 @@ def gender_error_bars(gender_error: Mapping[str, GenderError]) -> go.Figure:
 def confusion_tables(confusions: Confusions, classifier: str) -> go.Figure:
     """Draw the confusion matrices before and after side by side, shaded by share of the row (Table 4).
 
-    The column of failures to acquire appears only if there are any.
+    The column of images without a score appears only if there are any.
     """
     figure = make_subplots(
         rows=1,
@@ -62,7 +62,9 @@ def confusion_tables(confusions: Confusions, classifier: str) -> go.Figure:
         for label, counts, shares in zip(heat.y, heat.customdata, heat.z, strict=True):
             for guess, count, share in zip(heat.x, counts, shares, strict=True):
                 text = f"{count}<br>{share:.1%}"
-                figure.add_annotation(x=guess, y=label, text=text, showarrow=False, row=1, col=column)
+                figure.add_annotation(
+                    x=guess, y=label, text=text, font={"size": 14, "weight": 700}, showarrow=False, row=1, col=column
+                )
     figure.update_xaxes(title_text="predicted", side="bottom", type="category")
     figure.update_yaxes(title_text="labelled", col=1)
     # As in the paper, men first from the top.
@@ -79,14 +81,14 @@ def _heat(matrix: Confusion, *, with_failed: bool) -> go.Heatmap:
     totals = [sum(row.values()) for row in (matrix.male, matrix.female)]
     shares = [[c / total if total else 0.0 for c in row] for row, total in zip(counts, totals, strict=True)]
     return go.Heatmap(
-        x=["male", "female"] + (["no face found"] if with_failed else []),
+        x=["male", "female"] + (["no score"] if with_failed else []),
         y=["male", "female"],
         z=shares,
         customdata=counts,
         zmin=0,
         zmax=1,
         # See-through, so that text in the page's own colour stays readable on it.
-        colorscale=[[0, "rgba(86, 180, 233, 0.05)"], [1, "rgba(86, 180, 233, 0.6)"]],
+        colorscale=[[0, "rgba(86, 180, 233, 0.05)"], [1, "rgba(86, 180, 233, 0.45)"]],
         showscale=False,
         xgap=2,
         ygap=2,

@@ -70,6 +70,13 @@ def read_folder(
         raise BadInputError(f"There is no label table {labels.name}; check its name.", code="unreadable")
     reader, reason = (given, "it was asked for by name") if given else _choose(folder, files, labels, options)
     result = reader.read(folder, files, labels=labels, options=options)
+    if options.columns and not result.table:
+        named = ", ".join(f"{role}={column}" for role, column in options.columns.items())
+        raise BadInputError(
+            f"The columns {named} were named, but no table in {folder.name} has them; check their spelling, or name "
+            "the table that they are in.",
+            code="no-such-column",
+        )
     used = {labels.name if labels else result.table}
     unused = [name for name in files.tables if Path(name).name not in used]
     return replace(

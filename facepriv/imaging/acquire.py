@@ -31,6 +31,8 @@ CARD = ModelCard(
 )
 
 LANDMARKS = 68
+DOUBLE_UP_TO = 2000
+"""Longer side, pixels, up to which an image is doubled to look for a small face."""
 
 
 def _make_detector() -> tuple[Any, Any]:
@@ -54,12 +56,14 @@ def find_faces(pixels: Image) -> list[tuple[tuple[int, int, int, int], NDArray[n
     Returns
     -------
     list of (box, landmarks)
-        Box as left, top, right, bottom; landmarks ``(68, 2)`` x, y in pixels. The image is doubled and searched once
-        more where the first pass finds nothing.
+        Box as left, top, right, bottom; landmarks ``(68, 2)`` x, y in pixels. An image of at most `DOUBLE_UP_TO`
+        pixels is doubled and searched once more where the first pass finds nothing.
     """
     pixels = np.ascontiguousarray(pixels)
     with _detector.use() as (detect, predict):
-        found = list(detect(pixels, 0)) or list(detect(pixels, 1))
+        found = list(detect(pixels, 0))
+        if not found and max(pixels.shape[:2]) <= DOUBLE_UP_TO:
+            found = list(detect(pixels, 1))
         found.sort(key=lambda r: (-r.area(), r.left(), r.top()))
         faces = []
         for box in found:

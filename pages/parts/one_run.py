@@ -75,13 +75,14 @@ def headline(result: RunResult, guide: str) -> None:
     crosses = {name: phases.cross.auc for name, phases in result.matching.items() if phases.cross.auc is not None}
     if crosses:
         worst = min(crosses, key=lambda name: crosses[name])
+        strict = result.matching[worst].cross.fmr1000
         boxes[2].metric(
             "AUC before against after",
             tables.number(crosses[worst], 4),
-            f"worst matcher: {worst}",
+            f"{worst}, FMR1000 {tables.percent(strict)}",
             delta_color="off",
             delta_arrow="off",
-            help=f"{HELP['auc']} {HELP['cross']}",
+            help=f"{HELP['auc']} {HELP['cross']} Of several matchers the worst. {HELP['fmr1000']}",
         )
     else:
         boxes[2].metric("AUC before against after", tables.number(None), help=HELP["cross"])

@@ -34,6 +34,7 @@ HELP = {
     "genuine": "Two images of one subject (mated comparison, ISO/IEC 19795-1).",
     "impostor": "Images of two different subjects (non-mated comparison, ISO/IEC 19795-1).",
     "det": "Both error rates on logarithmic scales; lower and further left is better.",
+    "fmr1000": "FMR1000: share of genuine pairs rejected when at most 0.1 % of impostors are accepted.",
     "fmr": "FNMR at FMR 1 %: share of genuine pairs rejected when at most 1 % of impostors are accepted.",
     "updates": "Accepted triangle steps of the algorithm; the paper calls them perturbations.",
     "evaluations": "Images scored by the guide, the unit of cost.",

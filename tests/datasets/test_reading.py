@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import PIL.Image
 import pytest
 
 from facepriv.datasets.demo import demo_folder, read_demo
@@ -398,3 +399,12 @@ def test_first_images_of_the_demo_set() -> None:
 def test_demo_readme_names_no_place_on_a_machine() -> None:
     text = (demo_folder() / "README.md").read_text()
     assert re.findall(r"(?:^|[\s`(\"'])(?:/\w+|[A-Z]:\\|~/)\S*", text) == []
+
+
+def test_a_named_column_that_no_table_has_is_refused(tmp_path):
+    PIL.Image.new("RGB", (60, 60)).save(tmp_path / "a.png")
+    (tmp_path / "people.csv").write_text("file,sex\na.png,f\n")
+    with pytest.raises(BadInputError, match="gender=Geschlecht were named, but no table") as caught:
+        read_folder(tmp_path, columns={"gender": "Geschlecht"})
+    assert caught.value.code == "no-such-column"
+    assert read_folder(tmp_path, columns={"gender": "sex"}).images[0].label == -1

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facepriv.errors import FailureToAcquireError
-from facepriv.imaging.acquire import LANDMARKS, acquire, find_faces
+from facepriv.imaging.acquire import DOUBLE_UP_TO, LANDMARKS, acquire, find_faces
 
 
 def test_finds_face_and_landmarks(faces):
@@ -51,3 +51,17 @@ def test_a_small_face_is_found_in_the_doubled_image(faces):
 def test_finds_the_same_in_a_view_of_other_memory_order(faces):
     turned = np.asfortranarray(faces[0].pixels)
     np.testing.assert_array_equal(acquire(turned).landmarks, faces[0].landmarks)
+
+
+def test_a_large_image_is_not_doubled():
+    """Doubling some ten megapixels takes gigabytes; a face as small as that is not what the image was taken for."""
+    import PIL.Image
+
+    from facepriv.datasets.demo import demo_folder
+
+    with PIL.Image.open(demo_folder() / "images" / "s001" / "s001_1.jpg") as photo:
+        small = np.asarray(photo.resize((88, 110), PIL.Image.Resampling.BOX))
+    large = np.zeros((DOUBLE_UP_TO + 1, 600, 3), np.uint8)
+    large[: small.shape[0], : small.shape[1]] = small
+    assert find_faces(large) == []
+    assert len(find_faces(large[:-1])) == 1
