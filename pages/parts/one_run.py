@@ -79,7 +79,7 @@ def headline(result: RunResult, guide: str) -> None:
         boxes[2].metric(
             "AUC before against after",
             tables.number(crosses[worst], 4),
-            f"{worst}, FMR1000 {tables.percent(strict)}",
+            f"FMR1000 {tables.percent(strict)} · {worst}",
             delta_color="off",
             delta_arrow="off",
             help=f"{HELP['auc']} {HELP['cross']} Of several matchers the worst. {HELP['fmr1000']}",
@@ -87,7 +87,7 @@ def headline(result: RunResult, guide: str) -> None:
     else:
         boxes[2].metric("AUC before against after", tables.number(None), help=HELP["cross"])
     boxes[3].metric(
-        "Change of the face (PSNR)",
+        "PSNR of the face",
         tables.number(result.psnr_db.mean) + (" dB" if result.psnr_db.mean is not None else ""),
         f"{count(result.failures.total, 'failure')} of {count(result.images, 'image')}",
         delta_color="off",
