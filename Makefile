@@ -14,8 +14,8 @@ help:
 	@echo "make demo         run the whole job on the demo faces and serve it at http://127.0.0.1:$(PORT)"
 	@echo "make demo SERVE=0 the same without the dashboard"
 	@echo "make serve        serve the dashboard on the data there is"
-	@echo "make test         run the tests"
-	@echo "make test-slow    run the slow and the fault tests"
+	@echo "make test         run the tests, those in a browser too if Chromium is installed"
+	@echo "make test-slow    run the slow tests and those that kill processes"
 	@echo "make lint         run ruff, mypy and import-linter"
 	@echo "make bench        print the figures of benchmarks/"
 	@echo "make clean        remove $(VENV) (data stays)"
@@ -31,10 +31,10 @@ serve: $(VENV)/.installed
 	$(BIN)/facepriv serve --port $(PORT)
 
 test: $(VENV)/.installed-dev
-	$(PYTEST) -m "not slow and not fault"
+	$(PYTEST) -m "browser or not (slow or fault)"
 
 test-slow: $(VENV)/.installed-dev
-	$(PYTEST) -m "slow or fault"
+	$(PYTEST) -m "(slow or fault) and not browser"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

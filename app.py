@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ipaddress
 import os
 import sys
 import tomllib
@@ -25,6 +24,7 @@ from facepriv.errors import FaceprivError
 from facepriv.services.local_worker import ensure_worker
 from facepriv.store import open_store
 from facepriv.web.headers import SecurityHeaders
+from facepriv.web.loopback import LoopbackOnly, is_loopback
 
 ROOT = Path(__file__).resolve().parent
 PORT_VARIABLE = "FACEPRIV_PORT"
@@ -37,7 +37,9 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     yield {}
 
 
-app = st.App(ROOT / "pages" / "router.py", middleware=[Middleware(SecurityHeaders)], lifespan=lifespan)
+app = st.App(
+    ROOT / "pages" / "router.py", middleware=[Middleware(LoopbackOnly), Middleware(SecurityHeaders)], lifespan=lifespan
+)
 
 
 def server_options(port: int | None = None, address: str | None = None) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def port_number(text: str) -> int:
 
 def loopback_address(text: str) -> str:
     """Check an address; raises ValueError for one that other machines reach, since there is no login yet."""
-    if text != "localhost" and not ipaddress.ip_address(text).is_loopback:
+    if not is_loopback(text):
         raise ValueError(text)
     return text
 

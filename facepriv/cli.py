@@ -337,27 +337,15 @@ def serve(
     ] = "127.0.0.1",
 ) -> None:
     """Serve the dashboard on this machine."""
-    import ipaddress
-    import subprocess
+    import os
 
     from facepriv.resources import root
 
-    try:
-        loopback = address == "localhost" or ipaddress.ip_address(address).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback:
-        raise BadInputError(
-            f"A loopback address such as 127.0.0.1 was expected, got {address}; the dashboard shows faces and has no "
-            "login yet, so it is not served to a network.",
-            code="public-address",
-        )
-    typer.echo(f"facepriv is at http://{address}:{port} (Ctrl+C ends it).")
     command = [sys.executable, str(root() / "app.py"), "--port", str(port), "--address", address]
-    try:
-        raise typer.Exit(subprocess.call(command))
-    except KeyboardInterrupt:
-        raise typer.Exit from None
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The server takes this process's place, so that whatever ends this command ends the server.
+    os.execv(command[0], command)
 
 
 @app.command()

@@ -297,9 +297,15 @@ def test_upgrading_the_database(empty):
     assert empty("datasets").code == 0
 
 
-@pytest.mark.parametrize("address", ["0.0.0.0", "::", "192.168.1.5", "example.org", ""])
+@pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.5", ""])
 def test_serving_a_network_is_refused(empty, address):
-    assert_one_sentence(empty("serve", "--address", address), "A loopback address such as 127.0.0.1 was expected")
+    # In a process of its own: the server takes the place of the command.
+    process = empty.start("serve", "--address", address)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "Expected a loopback address such as 127.0.0.1" in err
+    assert "Traceback" not in err
+    assert not empty.home.exists()
 
 
 # Models and schema
