@@ -4,10 +4,18 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
-from pydantic import Field
+from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from facepriv.errors import BadInputError
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+_PREFIX = "FACEPRIV_"
 
 
 def _default_home() -> Path:
@@ -17,7 +25,7 @@ def _default_home() -> Path:
 class Settings(BaseSettings):
     """Where data lives and how much an import may take."""
 
-    model_config = SettingsConfigDict(env_prefix="FACEPRIV_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
 
     home: Path = Field(default_factory=_default_home)
     """Data folder: database, artifacts, temporary files."""
@@ -30,9 +38,11 @@ class Settings(BaseSettings):
     """Processes that perturb images in a run; 0 = one for each core."""
 
     @cached_property
-    def database_url(self) -> str:
-        """SQLAlchemy URL of the database."""
-        return f"sqlite:///{(self.home / 'facepriv.sqlite').as_posix()}"
+    def database_url(self) -> URL:
+        """SQLAlchemy URL of the database; an object, since the text of one cannot hold every folder's name."""
+        from sqlalchemy import URL
+
+        return URL.create("sqlite", database=(self.home / "facepriv.sqlite").as_posix())
 
     @property
     def artifacts(self) -> Path:
@@ -46,5 +56,20 @@ class Settings(BaseSettings):
 
 
 def get_settings() -> Settings:
-    """Read the settings of this moment's environment."""
-    return Settings()
+    """Read the settings of this moment's environment.
+
+    Raises
+    ------
+    BadInputError
+        With code ``bad-setting`` if a variable's value cannot be used.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = _PREFIX + "_".join(str(part) for part in first["loc"]).upper()
+        raise BadInputError(
+            f"The environment variable {variable} cannot be {first['input']!r} ({first['msg']}); "
+            "correct it, or unset it for the default.",
+            code="bad-setting",
+        ) from error

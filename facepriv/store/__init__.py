@@ -6,8 +6,6 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import exists, or_, select
-
 from facepriv.config import Settings
 from facepriv.errors import StoreError
 from facepriv.store import migrate
@@ -15,7 +13,7 @@ from facepriv.store.access import AccessLog
 from facepriv.store.artifacts import ArtifactStore
 from facepriv.store.datasets import DatasetStore, ImportSession
 from facepriv.store.engine import Database
-from facepriv.store.models import ImageRow, RunImageRow
+from facepriv.store.leftovers import Leftovers, referred_to
 from facepriv.store.records import (
     AccessRecord,
     Box,
@@ -69,27 +67,29 @@ class Store:
     def __init__(self, database: Database, artifacts: ArtifactStore) -> None:
         self._database = database
         self.artifacts = artifacts
-        self.datasets = DatasetStore(database)
-        self.runs = RunStore(database)
+        leftovers = Leftovers(database, artifacts)
+        self.datasets = DatasetStore(database, leftovers)
+        self.runs = RunStore(database, leftovers)
         self.access = AccessLog(database)
 
     def collect(
-        self, *, imports_older_than: timedelta = timedelta(hours=1), files_older_than: timedelta = timedelta(days=1)
+        self, *, imports_older_than: timedelta = timedelta(hours=1), files_older_than: timedelta = timedelta(hours=2)
     ) -> int:
-        """Clear away interrupted imports, then artifact files that no row refers to; gives how many files went.
+        """Clear away interrupted imports with their files, then files that no row refers to; gives how many of these.
 
-        A writer puts a file before it commits the row that refers to it, so ``files_older_than`` must be longer
-        than any import takes that may be under way.
+        Parameters
+        ----------
+        imports_older_than
+            How long an import must not have written a batch to count as interrupted.
+        files_older_than
+            How long ago a file must have been put. A writer puts a file before it commits the row that refers to it,
+            so this must be longer than a batch of an import or an image of a run takes.
         """
         self.datasets.collect_abandoned(imports_older_than)
         with self._database.reading() as session:
-
-            def wanted(sha256: str) -> bool:
-                kept = exists().where(ImageRow.artifact_sha256 == sha256)
-                made = exists().where(RunImageRow.artifact_sha256 == sha256)
-                return bool(session.scalar(select(or_(kept, made))))
-
-            return self.artifacts.sweep(wanted, older_than=files_older_than.total_seconds())
+            return self.artifacts.sweep(
+                lambda hashes: referred_to(session, hashes), older_than=files_older_than.total_seconds()
+            )
 
     def close(self) -> None:
         """Close the connections to the database."""
@@ -120,5 +120,10 @@ def open_store(settings: Settings) -> Store:
                 f"The data folder {folder} cannot be made ({error.strerror}); "
                 "set FACEPRIV_HOME to a folder that you may write to."
             ) from error
-    migrate.prepare(settings.database_url)
-    return Store(Database(settings.database_url), ArtifactStore(settings.artifacts))
+    database = Database(settings.database_url)
+    try:
+        migrate.prepare(database)
+    except BaseException:
+        database.close()
+        raise
+    return Store(database, ArtifactStore(settings.artifacts))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import math
 import os
 import re
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+import uuid
+from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 
 from facepriv.errors import StoreError
@@ -16,6 +18,7 @@ from facepriv.errors import StoreError
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _TEMPORARY = ".tmp-"
+_BATCH = 200
 
 
 class ArtifactStore:
@@ -23,7 +26,8 @@ class ArtifactStore:
 
     Contract: a file appears under its name only once all its bytes are on the disk, so a kill or a full disk at any
     moment leaves either the whole file or none. Putting the same bytes again changes nothing but the file's time.
-    Several processes may put, get and delete at once. Files have mode 0600 and folders 0700.
+    Several processes may put, get and delete at once, and a file put while another process removes it for its age is
+    there afterwards. Files have mode 0600 and folders 0700.
 
     Parameters
     ----------
@@ -88,34 +92,35 @@ class ArtifactStore:
             )
         return self.folder / sha256[:2] / (sha256 + suffix)
 
-    def exists(self, sha256: str, suffix: str = ".png") -> bool:
-        """Tell whether the file is there, without reading it."""
-        return self.path(sha256, suffix).is_file()
+    def delete(self, sha256: str, suffix: str = ".png", *, put_before: float = math.inf) -> bool:
+        """Remove the file; gives whether it went.
 
-    def delete(self, sha256: str, suffix: str = ".png") -> bool:
-        """Remove the file; gives whether it was there. Others may refer to the same bytes: see `sweep`."""
+        Others may refer to the same bytes, or be about to: `Leftovers` knows.
+
+        Parameters
+        ----------
+        put_before
+            Only if it was last put before this time, in seconds since 1970.
+        """
         try:
-            self.path(sha256, suffix).unlink()
-        except FileNotFoundError:
-            return False
+            return _take_away(self.path(sha256, suffix), put_before)
         except OSError as error:
             raise StoreError(_cannot_write(self.folder, error)) from error
-        return True
 
     def list(self) -> Iterator[tuple[str, str]]:
-        """Give hash and suffix of every file, in the order of the hashes."""
+        """Give hash and suffix of every file, in the order of the hashes; for checks and backups of the folder."""
         for shard in sorted(self.folder.glob("[0-9a-f][0-9a-f]")):
             for file in sorted(shard.iterdir()):
                 if _SHA256.fullmatch(file.stem) and _SUFFIX.fullmatch(file.suffix):
                     yield file.stem, file.suffix
 
-    def sweep(self, wanted: Callable[[str], bool], *, older_than: float) -> int:
+    def sweep(self, wanted: Callable[[Sequence[str]], Container[str]], *, older_than: float) -> int:
         """Remove unwanted files and what interrupted writes left behind.
 
         Parameters
         ----------
         wanted
-            Whether anything still refers to a hash.
+            Gives those of some hundred hashes that anything still refers to.
         older_than
             Seconds since a file was last put. Writers put a file before they commit the row that refers to it, so
             this must be longer than any import or image of a run takes.
@@ -127,18 +132,17 @@ class ArtifactStore:
         """
         limit = time.time() - older_than
         removed = 0
-        for file in self.folder.glob("[0-9a-f][0-9a-f]/*"):
-            try:
-                if file.stat().st_mtime >= limit:
-                    continue
-                temporary = file.name.startswith(_TEMPORARY)
-                if temporary or (_SHA256.fullmatch(file.stem) and not wanted(file.stem)):
-                    file.unlink()
-                    removed += 1
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise StoreError(_cannot_write(self.folder, error)) from error
+        try:
+            for shard in self.folder.glob("[0-9a-f][0-9a-f]"):
+                old = [file for file in shard.iterdir() if _is_older(file, limit)]
+                removed += sum(_take_away(file, limit) for file in old if file.name.startswith(_TEMPORARY))
+                named = [file for file in old if _SHA256.fullmatch(file.stem)]
+                for start in range(0, len(named), _BATCH):
+                    batch = named[start : start + _BATCH]
+                    kept = wanted([file.stem for file in batch])
+                    removed += sum(_take_away(file, limit) for file in batch if file.stem not in kept)
+        except OSError as error:
+            raise StoreError(_cannot_write(self.folder, error)) from error
         return removed
 
     def _make_shard(self, shard: Path) -> None:
@@ -172,6 +176,30 @@ class ArtifactStore:
             temporary.unlink(missing_ok=True)
             raise
         _sync_folder(target.parent)
+
+
+def _is_older(file: Path, limit: float) -> bool:
+    try:
+        return file.stat().st_mtime < limit
+    except FileNotFoundError:
+        return False
+
+
+def _take_away(file: Path, put_before: float) -> bool:
+    """Remove a file unless it was put since; gives whether it went."""
+    if not _is_older(file, put_before):
+        return False
+    # Aside first: who puts the bytes from now on writes them anew, and who had just renewed them gets them back.
+    aside = file.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+    try:
+        file.rename(aside)
+    except FileNotFoundError:
+        return False
+    if not _is_older(aside, put_before):
+        aside.replace(file)
+        return False
+    aside.unlink(missing_ok=True)
+    return True
 
 
 def _sync_folder(folder: Path) -> None:

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store.engine import Database
+from facepriv.store.leftovers import Leftovers
 from facepriv.store.models import DatasetRow, ImageRow, ProblemRow, RunImageRow, RunRow
 from facepriv.store.records import Box, DatasetCounts, DatasetRecord, ImageRecord, NewImage
 from facepriv.types import Problem
@@ -27,7 +28,8 @@ _LONGEST_NAME = 200
 class ImportSession:
     """One import under way: rows go to the database in batches but nobody sees them until it is finished.
 
-    Made by `DatasetStore.importing`; used by one thread.
+    Made by `DatasetStore.importing`; used by one thread, which adds an image right after putting its artifact:
+    `Leftovers` relies on that.
     """
 
     def __init__(self, database: Database, dataset_id: int, name: str) -> None:
@@ -36,6 +38,7 @@ class ImportSession:
         self.name = name
         self._images: list[NewImage] = []
         self._problems: list[Problem] = []
+        self._artifacts: set[str | None] = set()
 
     def add(self, image: NewImage) -> None:
         """Add an image; written with the next batch.
@@ -48,6 +51,7 @@ class ImportSession:
             If the import is finished, or was collected as abandoned meanwhile.
         """
         self._images.append(image)
+        self._artifacts.add(image.artifact_sha256)
         if len(self._images) >= _BATCH:
             self.flush()
 
@@ -120,11 +124,13 @@ class DatasetStore:
     Contract: a data set is listed, found and counted only once its import has finished; an import that was
     interrupted at any moment, by a kill too, leaves nothing that any method here shows. A finished data set never
     changes. Records are detached values. Methods that take ``dataset_id`` raise UnknownNameError if there is no such
-    finished data set, and every method raises StoreError if the database cannot be used.
+    finished data set, and every method raises StoreError if the database cannot be used. Artifact files that only
+    removed rows referred to go with them, see `Leftovers`.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, leftovers: Leftovers) -> None:
         self._database = database
+        self._leftovers = leftovers
 
     @contextmanager
     def importing(
@@ -173,6 +179,7 @@ class DatasetStore:
             # Where even this fails the rows stay invisible, and `collect_abandoned` takes them later.
             with suppress(StoreError):
                 self._discard(importing.dataset_id)
+                self._leftovers.remove(importing._artifacts)
             raise
 
     def create(
@@ -292,7 +299,7 @@ class DatasetStore:
             )
 
     def delete(self, dataset_id: int, *, cascade: bool = False) -> None:
-        """Remove a data set with its images and problems; artifact files stay until `Store.collect`.
+        """Remove a data set with its images, their artifact files and its problems.
 
         Parameters
         ----------
@@ -302,7 +309,8 @@ class DatasetStore:
         Raises
         ------
         StoreError
-            If runs use the data set and ``cascade`` is false, or if one of them is being worked on.
+            If runs use the data set and ``cascade`` is false, or if one of them is being worked on. Also if a file
+            cannot be removed, when the data set is gone already; `Store.collect` takes the file later.
         """
         now = datetime.now(UTC)
         with self._database.writing() as session:
@@ -326,23 +334,29 @@ class DatasetStore:
                     f"The data set {name!r} cannot be deleted while {_count(len(busy), 'run')} on it "
                     f"({_some(busy)}) is being worked on; cancel and try again."
                 )
+            files = [
+                *session.scalars(select(ImageRow.artifact_sha256).where(ImageRow.dataset_id == dataset_id)),
+                *session.scalars(select(RunImageRow.artifact_sha256).where(RunImageRow.run_id.in_(runs))),
+            ]
             session.execute(delete(RunRow).where(using))
             session.execute(delete(DatasetRow).where(DatasetRow.id == dataset_id))
+        self._leftovers.remove(files)
 
     def collect_abandoned(self, older_than: timedelta = timedelta(hours=1)) -> int:
-        """Clear away imports that were interrupted; gives how many there were.
+        """Clear away imports that were interrupted, with their artifact files; gives how many there were.
 
         Parameters
         ----------
         older_than
             How long an import must not have written anything to count as interrupted.
         """
-        limit = datetime.now(UTC) - older_than
+        abandoned = (~DatasetRow.ready, DatasetRow.created_at < datetime.now(UTC) - older_than)
         with self._database.writing() as session:
-            gone = session.scalars(
-                delete(DatasetRow).where(~DatasetRow.ready, DatasetRow.created_at < limit).returning(DatasetRow.id)
-            )
-            return len(gone.all())
+            ids = select(DatasetRow.id).where(*abandoned)
+            files = session.scalars(select(ImageRow.artifact_sha256).where(ImageRow.dataset_id.in_(ids))).all()
+            gone = session.scalars(delete(DatasetRow).where(*abandoned).returning(DatasetRow.id)).all()
+        self._leftovers.remove(files)
+        return len(gone)
 
     def _discard(self, dataset_id: int) -> None:
         with self._database.writing() as session:

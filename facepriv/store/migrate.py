@@ -7,6 +7,7 @@ an older one names the command that upgrades it, because data should not change 
 from __future__ import annotations
 
 import threading
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +15,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect
+from sqlalchemy import URL, Connection, inspect
 
 from facepriv import resources
 from facepriv.errors import StoreError
@@ -28,14 +29,20 @@ Condition = Literal["empty", "current", "older", "newer", "foreign"]
 _one_at_a_time = threading.Lock()
 
 
-def prepare(url: str) -> None:
-    """Set up the database if it is empty, then `check` it; safe when several processes do so at once."""
-    if _look(url)[0] == "empty":
-        upgrade(url)
-    check(url)
+def prepare(database: Database) -> None:
+    """Set up the database if it is empty, then check it as `check` does; safe when several processes do so at once.
+
+    Looks through the connection that will be used, every time: a page opens the stores at each rerun, and meanwhile
+    another process may have upgraded the database or put another file in its place.
+    """
+    condition, revision = _look(database)
+    if condition == "empty":
+        upgrade(database.url)
+        condition, revision = _look(database)
+    _accept(condition, database, revision)
 
 
-def upgrade(url: str) -> None:
+def upgrade(url: str | URL) -> None:
     """Apply every missing migration in one transaction: all or nothing, and one process at a time.
 
     Raises
@@ -56,7 +63,7 @@ def upgrade(url: str) -> None:
         database.close()
 
 
-def check(url: str) -> None:
+def check(url: str | URL) -> None:
     """Make sure that the database has the revision this facepriv needs.
 
     Raises
@@ -64,16 +71,30 @@ def check(url: str) -> None:
     StoreError
         If it is empty, older, newer, or holds something else; the text says what to do.
     """
-    condition, revision = _look(url)
-    if condition != "current":
-        raise StoreError(_refusal(condition, Database(url).where, revision))
+    database = Database(url)
+    try:
+        condition, revision = _look(database)
+    finally:
+        database.close()
+    _accept(condition, database, revision)
 
 
 def head() -> str:
     """Give the revision this facepriv needs."""
+    return _head(resources.root())
+
+
+@cache
+def _head(root: Path) -> str:
+    # Loading the scripts takes longer than all else in opening a store, and they never change while a process lives.
     revision = ScriptDirectory.from_config(_config()).get_current_head()
     assert revision is not None
     return revision
+
+
+def _accept(condition: Condition, database: Database, revision: str) -> None:
+    if condition != "current":
+        raise StoreError(_refusal(condition, database.where, revision))
 
 
 def _config() -> Config:
@@ -87,13 +108,9 @@ def _escaped(folder: Path) -> str:
     return str(folder).replace("%", "%%")
 
 
-def _look(url: str) -> tuple[Condition, str]:
-    database = Database(url)
-    try:
-        with database.reading() as session:
-            return _condition(session.connection())
-    finally:
-        database.close()
+def _look(database: Database) -> tuple[Condition, str]:
+    with database.reading() as session:
+        return _condition(session.connection())
 
 
 def _condition(connection: Connection) -> tuple[Condition, str]:
@@ -101,10 +118,9 @@ def _condition(connection: Connection) -> tuple[Condition, str]:
     if not revisions:
         tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
         return ("foreign" if tables else "empty"), ""
-    scripts = ScriptDirectory.from_config(_config())
-    if revisions == (scripts.get_current_head(),):
+    if revisions == (head(),):
         return "current", revisions[0]
-    known = {script.revision for script in scripts.walk_revisions()}
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     return ("older" if known.issuperset(revisions) else "newer"), ", ".join(revisions)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, insert, literal, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
@@ -14,6 +14,7 @@ from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.results import RunResult, RunSpec
 from facepriv.store.datasets import box_of
 from facepriv.store.engine import Database
+from facepriv.store.leftovers import Leftovers
 from facepriv.store.models import DatasetRow, GenderScoreRow, ImageRow, RunImageRow, RunRow, UtcDateTime
 from facepriv.store.records import (
     RUN_STATES,
@@ -49,8 +50,9 @@ class RunStore:
     ``owner`` must be unique for each start of a worker process, for instance host, process id and a random part.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, leftovers: Leftovers) -> None:
         self._database = database
+        self._leftovers = leftovers
 
     # Creating and looking
 
@@ -142,6 +144,15 @@ class RunStore:
         with self._database.reading() as session:
             return session.execute(query).scalar_one()
 
+    def summary(self, run_id: int) -> RunSummary:
+        """Give a run without its spec and result, which cost much more to read: for whoever asks again and again."""
+        query = select(*_SUMMARY).join(DatasetRow, DatasetRow.id == RunRow.dataset_id).where(RunRow.id == run_id)
+        with self._database.reading() as session:
+            row = session.execute(query).one_or_none()
+            if row is None:
+                raise _unknown(session, run_id)
+            return RunSummary(**_summary(row))
+
     def get(self, run_id: int) -> RunRecord:
         """Give a run with its spec and, if complete, its result."""
         with self._database.reading() as session:
@@ -217,14 +228,6 @@ class RunStore:
             run_id = session.scalar(claim)
             return None if run_id is None else _get(session, run_id)
 
-    def expire(self) -> int:
-        """Fail or cancel the runs that were lost for good, as `claim` does; gives how many.
-
-        For pages, which else would show such a run as running while no worker asks for work.
-        """
-        with self._database.writing() as session:
-            return _end_lost(session, datetime.now(UTC))
-
     def heartbeat(
         self, run_id: int, owner: str, stage: str, done: int, total: int, lease_seconds: float = LEASE_SECONDS
     ) -> bool:
@@ -261,28 +264,6 @@ class RunStore:
             raise StoreError(
                 f"Image {image.image_id} of run {run_id} cannot be saved: it or its position {image.position} is "
                 "there already, or an image it names does not exist."
-            ) from error
-
-    def save_scores(self, run_id: int, owner: str, scores: Iterable[GenderScore]) -> None:
-        """Keep scores apart from their images' outcomes, for instance all of phase ``before``.
-
-        Scores of the same image, classifier and phase are replaced, so a stage cut short can simply be done again.
-
-        Raises
-        ------
-        LeaseLostError
-            If the run is not this owner's any more; nothing is written.
-        StoreError
-            If an image does not exist.
-        """
-        scores = tuple(scores)
-        try:
-            with self._database.writing() as session:
-                _hold(session, run_id, owner)
-                _put_scores(session, run_id, scores)
-        except IntegrityError as error:
-            raise StoreError(
-                f"The scores of run {run_id} cannot be saved: one names an image that does not exist."
             ) from error
 
     def finish(self, run_id: int, owner: str, result: RunResult) -> None:
@@ -352,13 +333,15 @@ class RunStore:
             return _require(session, run_id)
 
     def delete(self, run_id: int) -> None:
-        """Remove a run with its images and scores; artifact files stay until `Store.collect`.
+        """Remove a run with its scores, its images and their artifact files, see `Leftovers`.
 
         Raises
         ------
         StoreError
-            If a worker is at it.
+            If a worker is at it. Also if a file cannot be removed, when the run is gone already; `Store.collect` takes
+            the file later.
         """
+        images = select(RunImageRow.artifact_sha256).where(RunImageRow.run_id == run_id)
         gone = (
             delete(RunRow)
             .where(RunRow.id == run_id, or_(RunRow.state != "running", RunRow.lease_until < datetime.now(UTC)))
@@ -366,8 +349,10 @@ class RunStore:
         )
         with self._database.writing() as session:
             _require(session, run_id)
+            files = session.scalars(images).all()
             if session.scalar(gone) is None:
                 raise StoreError(f"Run {run_id} is being worked on; cancel it and delete it once it has stopped.")
+        self._leftovers.remove(files)
 
     def _end(self, session: Session, run_id: int, owner: str, state: RunState, **values: object) -> None:
         self._set(session, run_id, owner, state=state, finished_at=datetime.now(UTC), lease_until=None, **values)
@@ -390,13 +375,13 @@ def _claimable(row: Any, now: datetime) -> ColumnElement[bool]:
     return or_(row.state == "waiting", and_(row.state == "running", row.lease_until < now))
 
 
-def _end_lost(session: Session, now: datetime) -> int:
+def _end_lost(session: Session, now: datetime) -> None:
     lost = and_(RunRow.state == "running", RunRow.lease_until < now)
     error = (
         f"The worker was lost {MAX_ATTEMPTS} times without a word; "
         "look at the machine's memory and disk, then start the run again."
     )
-    ended = session.scalars(
+    session.execute(
         update(RunRow)
         .where(lost, or_(RunRow.cancel_requested, RunRow.attempts >= MAX_ATTEMPTS))
         .values(
@@ -405,10 +390,8 @@ def _end_lost(session: Session, now: datetime) -> int:
             finished_at=now,
             lease_until=None,
         )
-        .returning(RunRow.id)
         .execution_options(synchronize_session=False)
     )
-    return len(ended.all())
 
 
 def _hold(session: Session, run_id: int, owner: str) -> tuple[int, bool]:
@@ -437,15 +420,6 @@ def _put_scores(session: Session, run_id: int, scores: Sequence[GenderScore]) ->
     if not scores:
         return
     table = GenderScoreRow
-    session.connection().execute(
-        delete(table).where(
-            table.run_id == bindparam("run"),
-            table.image_id == bindparam("image"),
-            table.classifier == bindparam("by"),
-            table.phase == bindparam("when"),
-        ),
-        [{"run": run_id, "image": one.image_id, "by": one.classifier, "when": one.phase} for one in scores],
-    )
     session.execute(
         insert(table),
         [

@@ -328,7 +328,7 @@ def test_unknown_names_list_what_exists(store: Store) -> None:
             getattr(store.datasets, method)(99)
     with pytest.raises(UnknownNameError, match="no run 99"):
         store.runs.get(99)
-    for method in ("images_done", "run_images", "gender_scores", "cancel", "delete"):
+    for method in ("summary", "images_done", "run_images", "gender_scores", "cancel", "delete"):
         with pytest.raises(UnknownNameError, match="no run 99"):
             getattr(store.runs, method)(99)
 
@@ -494,6 +494,8 @@ def test_run_comes_back_as_it_was(store: Store, settings: Settings) -> None:
     run_id = store.runs.create(spec)
     waiting = store.runs.get(run_id)
     assert waiting.spec == spec
+    assert same(store.runs.summary(run_id), waiting)
+    assert not hasattr(store.runs.summary(run_id), "spec")
     assert (waiting.state, waiting.result, waiting.owner, waiting.attempts) == ("waiting", None, None, 0)
     assert (waiting.method, waiting.guide, waiting.images, waiting.dataset_name) == (
         "algorithm1",
@@ -548,25 +550,6 @@ def test_run_comes_back_as_it_was(store: Store, settings: Settings) -> None:
         scores = reopened.runs.gender_scores(run_id)
         assert len(scores) == len(expected)
         assert {(one.image_id, one.classifier, one.phase, one.score) for one in scores} == expected
-
-
-def test_scores_kept_apart_are_replaced_not_doubled(store: Store) -> None:
-    dataset = add_dataset(store)
-    run_id = store.runs.create(spec_for(store, dataset))
-    claimed = store.runs.claim("w1")
-    assert claimed is not None
-    first, second = claimed.spec.image_ids[:2]
-
-    def before(image_id: int, score: float) -> GenderScore:
-        return GenderScore(image_id=image_id, classifier="dlib-gender", phase="before", score=score)
-
-    store.runs.save_scores(run_id, "w1", [before(first, 1.0)])
-    store.runs.save_scores(run_id, "w1", [before(first, 2.0), before(second, float("nan"))])
-    assert store.runs.gender_scores(run_id) == (before(first, 2.0), before(second, float("nan")))
-    assert store.runs.gender_scores(run_id)[1].score is None
-    with pytest.raises(StoreError, match="does not exist"):
-        store.runs.save_scores(run_id, "w1", [before(first, 3.0), before(9999, 1.0)])
-    assert store.runs.gender_scores(run_id)[0].score == 2.0
 
 
 def test_impossible_specs_are_refused(store: Store) -> None:
@@ -667,7 +650,6 @@ def test_lost_run_is_taken_over_and_goes_on(store: Store) -> None:
     for write in (
         lambda: store.runs.heartbeat(run_id, "w1", "perturb", 1, 6),
         lambda: store.runs.save_image(run_id, "w1", late, scores_of(late.image_id)),
-        lambda: store.runs.save_scores(run_id, "w1", scores_of(late.image_id)),
         lambda: store.runs.finish(run_id, "w1", result_for(6)),
         lambda: store.runs.fail(run_id, "w1", "It broke."),
         lambda: store.runs.mark_cancelled(run_id, "w1"),
@@ -698,15 +680,6 @@ def test_run_that_kills_its_workers_is_failed(store: Store) -> None:
     assert failed.error is not None
     assert "start the run again" in failed.error
     assert failed.finished_at is not None
-
-
-def test_expire_ends_what_no_worker_asks_for(store: Store) -> None:
-    run_id = store.runs.create(spec_for(store, add_dataset(store)))
-    for attempt in range(MAX_ATTEMPTS):
-        lose(store, run_id, f"w{attempt}")
-    assert store.runs.expire() == 1
-    assert store.runs.expire() == 0
-    assert store.runs.get(run_id).state == "failed"
 
 
 def test_an_image_is_saved_once(store: Store) -> None:
@@ -835,12 +808,108 @@ def test_collect_keeps_what_rows_refer_to(store: Store) -> None:
     store.runs.save_image(run_id, "w1", run_image(run.spec.image_ids[0], 0, artifact_sha256=made))
     assert store.collect() == 0  # all are too young
     assert store.collect(files_older_than=timedelta(seconds=-1)) == 1
-    assert not store.artifacts.exists(orphan)
+    assert not store.artifacts.path(orphan).exists()
     assert store.artifacts.get(kept) == b"an image of the data set"
-    store.runs.fail(run_id, "w1", "It broke.")
-    store.datasets.delete(dataset.id, cascade=True)
-    assert store.collect(files_older_than=timedelta(seconds=-1)) == 2
-    assert list(store.artifacts.list()) == []
+    assert store.artifacts.get(made) == b"a perturbed image"
+
+
+def put_images(store: Store, *contents: bytes) -> list[NewImage]:
+    return [new_image(index, artifact_sha256=store.artifacts.put(content)) for index, content in enumerate(contents)]
+
+
+def contents_of(store: Store) -> set[bytes]:
+    return {store.artifacts.get(*one) for one in store.artifacts.list()}
+
+
+def test_deleting_takes_the_files_that_nobody_else_needs(store: Store) -> None:
+    mine = store.datasets.create("mine", put_images(store, b"only mine", b"of both"), source="", reader="")
+    store.datasets.create("other", put_images(store, b"of both", b"only theirs"), source="", reader="")
+    run_ids = [store.runs.create(spec_for(store, mine)) for _ in range(2)]
+    for run_id, made in zip(run_ids, ((b"of both runs", b"only first"), (b"of both runs",)), strict=True):
+        run = store.runs.claim("w1")
+        assert run is not None
+        for position, content in enumerate(made):
+            image = run_image(run.spec.image_ids[position], position, artifact_sha256=store.artifacts.put(content))
+            store.runs.save_image(run_id, "w1", image)
+        store.runs.fail(run_id, "w1", "It broke.")
+    data = {b"only mine", b"of both", b"only theirs"}
+    assert contents_of(store) == data | {b"of both runs", b"only first"}
+    store.runs.delete(run_ids[0])
+    assert contents_of(store) == data | {b"of both runs"}
+    store.datasets.delete(mine.id, cascade=True)
+    assert contents_of(store) == {b"of both", b"only theirs"}
+
+
+def test_deleting_spares_what_an_import_has_put_but_not_written(store: Store) -> None:
+    first = store.datasets.create("first", put_images(store, b"same", b"other"), source="", reader="")
+    for image in store.datasets.images(first.id):
+        assert image.artifact_sha256 is not None
+        os.utime(store.artifacts.path(image.artifact_sha256), (1, 1))
+    with store.datasets.importing("second", source="", reader="") as importing:
+        (image,) = put_images(store, b"same")
+        store.datasets.delete(first.id)
+        assert contents_of(store) == {b"same"}
+        importing.add(image)
+    assert contents_of(store) == {b"same"}
+    store.datasets.delete(importing.dataset_id)
+    assert contents_of(store) == set()
+
+
+def test_deleting_spares_what_a_run_has_put_but_not_written(store: Store) -> None:
+    """Equal specs make equal files: the first run's are deleted while the second has just made its own."""
+    dataset = add_dataset(store)
+    spec = spec_for(store, dataset)
+    first, second = (store.runs.create(spec) for _ in range(2))
+    sha256 = store.artifacts.put(b"made by both")
+    assert store.runs.claim("w1") is not None
+    store.runs.save_image(first, "w1", run_image(spec.image_ids[0], 0, artifact_sha256=sha256))
+    store.runs.fail(first, "w1", "It broke.")
+    assert store.runs.claim("w2") is not None
+    assert store.artifacts.put(b"made by both") == sha256
+    store.runs.delete(first)
+    store.runs.save_image(second, "w2", run_image(spec.image_ids[0], 0, artifact_sha256=sha256))
+    assert contents_of(store) == {b"made by both"}
+    store.runs.fail(second, "w2", "It broke.")
+    store.runs.delete(second)
+    assert contents_of(store) == set()
+
+
+def test_an_import_that_fails_takes_its_files_along(store: Store) -> None:
+    store.datasets.create("other", put_images(store, b"0"), source="", reader="")
+
+    def images():
+        yield from put_images(store, *(str(number).encode() for number in range(250)))
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        store.datasets.create("studio", images(), source="", reader="")
+    assert contents_of(store) == {b"0"}
+
+
+def put_and_hang(settings: Settings, ready: Any) -> None:
+    store = open_store(settings)
+    with store.datasets.importing("studio", source="", reader="") as importing:
+        for image in put_images(store, *(str(number).encode() for number in range(250))):
+            importing.add(image)
+        ready.set()
+        time.sleep(60)
+
+
+@pytest.mark.fault
+def test_files_of_a_killed_import_are_collected(settings: Settings) -> None:
+    ready = SPAWN.Event()
+    process = SPAWN.Process(target=put_and_hang, args=(settings, ready))
+    process.start()
+    assert ready.wait(30)
+    process.kill()
+    process.join()
+    with open_store(settings) as store:
+        store.collect()  # it may still be under way
+        assert len(contents_of(store)) == 250
+        assert store.collect(imports_older_than=timedelta(0)) == 0
+        assert len(contents_of(store)) == 50, "those whose rows were never written"
+        assert store.collect(files_older_than=timedelta(seconds=-1)) == 50
+        assert rows(settings, "images") == 0
 
 
 # Opening and migrating

@@ -28,8 +28,8 @@ def url(tmp_path: Path) -> str:
 
 @pytest.fixture
 def database(url: str):
-    migrate.prepare(url)
     opened = Database(url)
+    migrate.prepare(opened)
     yield opened
     opened.close()
 

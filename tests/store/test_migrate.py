@@ -14,6 +14,12 @@ from facepriv.store import migrate
 from facepriv.store.engine import Database
 
 
+def prepare(url: str) -> None:
+    database = Database(url)
+    migrate.prepare(database)
+    database.close()
+
+
 def test_logging_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     root = logging.getLogger()
     mine = logging.getLogger("somebody.else")
@@ -39,13 +45,13 @@ def test_interrupted_upgrade_leaves_an_empty_database(tmp_path: Path, monkeypatc
     with database.reading() as session:
         assert session.connection().exec_driver_sql("SELECT count(*) FROM sqlite_master").scalar_one() == 0
     database.close()
-    migrate.prepare(url)
+    prepare(url)
     migrate.check(url)
 
 
 def test_folder_names_with_percent_signs(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/50%25 of all/a.sqlite"
-    migrate.prepare(url)
+    prepare(url)
     migrate.check(url)
 
 

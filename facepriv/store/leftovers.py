@@ -1,0 +1,70 @@
+"""Remove artifact files that no row refers to any more, while others may be putting the same bytes."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import exists, func, select, union
+from sqlalchemy.orm import Session
+
+from facepriv.store.artifacts import ArtifactStore
+from facepriv.store.engine import Database
+from facepriv.store.models import DatasetRow, ImageRow, RunImageRow, RunRow
+
+UNCOMMITTED_SECONDS = 600.0
+"""How long a file may be there before the row that refers to it is committed: far more than an image takes."""
+_BATCH = 200
+
+
+class Leftovers:
+    """What rows that are gone have left in the artifact folder.
+
+    Contract. A file that any row refers to stays. A file that no row refers to yet, because an import or a run has put
+    it and has not committed its row, stays as well: imports and runs enter the database (as a data set that is not
+    ready, as a running run) before their first file, and putting a file renews its time. So while one of them is under
+    way, files put since `UNCOMMITTED_SECONDS` before its last sign of life stay, and `Store.collect` takes them later;
+    while none is, all others go at once. Removing happens inside a writing transaction, in which none can begin.
+    """
+
+    def __init__(self, database: Database, artifacts: ArtifactStore) -> None:
+        self._database = database
+        self._artifacts = artifacts
+
+    def remove(self, hashes: Iterable[str | None]) -> int:
+        """Remove the files of these hashes that nobody else needs, and give how many; the rows must be gone already.
+
+        Raises
+        ------
+        StoreError
+            If a file cannot be removed; those left are taken by `Store.collect`.
+        """
+        names = sorted({sha256 for sha256 in hashes if sha256 is not None})
+        removed = 0
+        for start in range(0, len(names), _BATCH):
+            batch = names[start : start + _BATCH]
+            with self._database.writing() as session:
+                until = _settled_until(session)
+                kept = referred_to(session, batch)
+                for sha256 in batch:
+                    removed += sha256 not in kept and self._artifacts.delete(sha256, put_before=until)
+        return removed
+
+
+def referred_to(session: Session, hashes: Sequence[str]) -> frozenset[str]:
+    """Give those of some hundred hashes that a row of any data set, import or run refers to."""
+    kept = select(ImageRow.artifact_sha256).where(ImageRow.artifact_sha256.in_(hashes))
+    made = select(RunImageRow.artifact_sha256).where(RunImageRow.artifact_sha256.in_(hashes))
+    return frozenset(sha256 for sha256 in session.scalars(union(kept, made)) if sha256 is not None)
+
+
+def _settled_until(session: Session) -> float:
+    """Give the time, in seconds since 1970, such that all rows of files put before it have been committed."""
+    signs: list[float] = []
+    batch = session.scalar(select(func.min(DatasetRow.created_at)).where(~DatasetRow.ready))
+    if batch is not None:
+        signs.append(batch.timestamp())
+    if session.scalar(select(exists().where(RunRow.state == "running"))):
+        signs.append(time.time())
+    return min(signs) - UNCOMMITTED_SECONDS if signs else math.inf
