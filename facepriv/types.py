@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -195,4 +195,3 @@ class LabelledImage:
     label: int | None
     path: Path
     """Where its bytes are now."""
-    attributes: dict[str, str] = field(default_factory=dict)

@@ -7,7 +7,6 @@ https://doi.org/10.6084/m9.figshare.5047666.v5, CC-BY 4.0. Older versions write 
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from facepriv.datasets.files import Files
@@ -21,20 +20,18 @@ LICENCE = (
     "CC-BY 4.0: DeBruine, L. and Jones, B. (2017). Face Research Lab London Set (Version 5). figshare. "
     "https://doi.org/10.6084/m9.figshare.5047666.v5"
 )
-EXPRESSIONS = {"03": "neutral", "08": "smiling"}
-"""What the view numbers of the two frontal photos mean."""
-_FILE = re.compile(r"[Xx]?(\d{3})_(\d{2})")
+_FILE = re.compile(r"[Xx]?(\d{3})_\d{2}")
 
 
 class FaceResearchLabReader:
-    """Subject from the file name, gender, age and ethnicity from the table."""
+    """Subject from the file name, gender from the table; its other columns are personal data and are left alone."""
 
     name = "face-research-lab-london"
     rank = 100
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for both the file names and the table, since the names alone are too ordinary."""
-        fitting = sum(_parse(name) is not None for name in files.images)
+        fitting = sum(_subject(name) is not None for name in files.images)
         if not fitting or fitting < 0.8 * len(files.images):
             return None
         table = labels if labels is not None else _table(folder, files)
@@ -44,11 +41,11 @@ class FaceResearchLabReader:
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read images and table; without a table the images stay unlabelled."""
-        parsed = {name: _parse(name) for name in files.images}
-        subjects = {name: parts[0] for name, parts in parsed.items() if parts}
+        parsed = {name: _subject(name) for name in files.images}
+        subjects = {name: subject for name, subject in parsed.items() if subject is not None}
         problems = tell(
             "unexpected-file",
-            [name for name, parts in parsed.items() if parts is None],
+            [name for name, subject in parsed.items() if subject is None],
             one="The image {name} is not named like 001_03.jpg and was left out; choose another format to import it.",
             many="{n} images ({first}) are not named like 001_03.jpg and were left out; "
             "choose another format to import them.",
@@ -60,9 +57,8 @@ class FaceResearchLabReader:
         else:
             images, said = self._labelled(folder, subjects, table, options)
             problems += said
-        viewed = [replace(image, attributes={**image.attributes, **_view(image.name)}) for image in images]
         return finish(
-            viewed,
+            images,
             problems,
             reader=self.name,
             why="Subjects: the number before the underscore in the file name.",
@@ -84,18 +80,9 @@ class FaceResearchLabReader:
         return images, [*table.problems, *problems]
 
 
-def _parse(name: str) -> tuple[str, str] | None:
-    """Give subject and view of a file name."""
+def _subject(name: str) -> str | None:
     found = _FILE.fullmatch(PurePosixPath(name).stem)
-    return (found[1], found[2]) if found else None
-
-
-def _view(name: str) -> dict[str, str]:
-    parts = _parse(name)
-    if parts is None:
-        return {}
-    view = parts[1]
-    return {"view": view, **({"expression": EXPRESSIONS[view]} if view in EXPRESSIONS else {})}
+    return found[1] if found else None
 
 
 def _columns(path: Path) -> dict[Role, str] | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -32,8 +32,7 @@ class Files:
     tables: tuple[str, ...]
     """CSV and TSV files, those nearest the top first."""
     others: tuple[str, ...]
-    skipped: int
-    """Hidden files and leftovers of operating systems."""
+    """Neither; hidden files and leftovers of operating systems are left out everywhere."""
     problems: tuple[Problem, ...] = ()
 
 
@@ -54,7 +53,7 @@ def key(name: str) -> str:
 
 
 def list_files(folder: Path) -> Files:
-    """List a folder and all below it, links to folders not followed.
+    """List a folder and all below it, links to folders not followed; what cannot be read is told among the problems.
 
     Raises
     ------
@@ -69,11 +68,11 @@ def list_files(folder: Path) -> Files:
     tables: list[str] = []
     others: list[str] = []
     unnameable: list[str] = []
-    skipped = 0
-    for name in _walk(folder):
+    walk = _Walk(folder)
+    for name in walk.files():
         if is_litter(PurePosixPath(name).parts):
-            skipped += 1
-        elif not name.isprintable() or "\ufffd" in name:
+            continue
+        if not name.isprintable() or "\ufffd" in name:
             unnameable.append("".join(c if c.isprintable() else "?" for c in name))
         else:
             suffix = PurePosixPath(name).suffix.casefold()
@@ -89,17 +88,49 @@ def list_files(folder: Path) -> Files:
         one="The file {name} has a name with unprintable characters and was left out; rename it.",
         many="{n} files ({first}) have names with unprintable characters and were left out; rename them.",
     )
+    problems += tell(
+        "unreadable-folder",
+        walk.unreadable,
+        one="The folder {name} cannot be read, so all in it was left out; make it readable and import again.",
+        many="{n} folders ({first}) cannot be read, so all in them was left out; make them readable and import again.",
+    )
+    problems += tell(
+        "broken-link",
+        walk.broken,
+        one="{name} is a link to a file that is not there and was left out; put the file itself in its place.",
+        many="{n} names ({first}) are links to files that are not there and were left out; "
+        "put the files themselves in their places.",
+    )
     tables.sort(key=lambda n: (n.count("/"), n))
-    return Files(tuple(sorted(images)), tuple(tables), tuple(sorted(others)), skipped, tuple(problems))
+    return Files(tuple(sorted(images)), tuple(tables), tuple(sorted(others)), tuple(problems))
 
 
-def _walk(folder: Path) -> Iterable[str]:
-    for here, folders, names in os.walk(folder):
-        folders.sort()
-        base = Path(here).relative_to(folder)
-        for name in names:
-            if Path(here, name).is_file():
-                yield (base / name).as_posix()
+class _Walk:
+    """One walk through a folder, which notes what it could not look into."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.unreadable: list[str] = []
+        self.broken: list[str] = []
+
+    def files(self) -> Iterator[str]:
+        """Give the names of all files, links to files included; pipes and devices are no files."""
+        for here, folders, names in os.walk(self._folder, onerror=self._note):
+            folders.sort()
+            for name in sorted(names):
+                path = Path(here, name)
+                if path.is_file():
+                    yield path.relative_to(self._folder).as_posix()
+                elif path.is_symlink() and not path.exists():
+                    self._tell(self.broken, path)
+
+    def _note(self, error: OSError) -> None:
+        self._tell(self.unreadable, Path(error.filename))
+
+    def _tell(self, told: list[str], path: Path) -> None:
+        relative = path.relative_to(self._folder)
+        if not is_litter(relative.parts):
+            told.append("".join(c if c.isprintable() else "?" for c in relative.as_posix()))
 
 
 def _looks_like_image(path: Path) -> bool:

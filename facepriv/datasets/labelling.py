@@ -19,7 +19,6 @@ class _Merged:
 
     subject: str
     label: int | None
-    attributes: Mapping[str, str]
     contradiction: str = ""
     """``gender``, ``subject`` or empty."""
     repeated: bool = False
@@ -69,8 +68,7 @@ def read_by_file(
         if not of[name]:
             lost.append(name)
             continue
-        label, attributes = (row_of.label, dict(row_of.attributes)) if row_of else (None, {})
-        images.append(LabelledImage(name, of[name], label, folder / name, attributes))
+        images.append(LabelledImage(name, of[name], row_of.label if row_of else None, folder / name))
     kept = {image.name for image in images}
     problems = [
         *_about_rows(table.name, unknown, ambiguous, nameless),
@@ -124,8 +122,7 @@ def read_by_subject(
         said = merged.get(fold(subject))
         if said is None:
             without[subject] = None
-        label, attributes = (said.label, dict(said.attributes)) if said else (gender_of_path(name), {})
-        images.append(LabelledImage(name, subject, label, folder / name, attributes))
+        images.append(LabelledImage(name, subject, said.label if said else gender_of_path(name), folder / name))
     problems = [
         *tell(
             "unknown-subject",
@@ -156,7 +153,6 @@ def _merge(rows: Sequence[Row], *, subjects_matter: bool = True) -> _Merged:
     return _Merged(
         subject=min(subjects, default=""),
         label=None if contradiction else rows[0].label,
-        attributes=rows[0].attributes,
         contradiction=contradiction,
         repeated=len(rows) > 1,
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -34,16 +34,8 @@ WORDS: dict[str, Gender] = {
     "woman": "female",
 }
 UNKNOWN = frozenset(["", "u", "unknown", "unlabelled", "unlabeled", "na", "n/a", "nan", "none", "null", "-", "?"])
-ATTRIBUTES: dict[str, str] = {
-    "age": "age",
-    "expression": "expression",
-    "ethnicity": "ethnicity",
-    "race": "ethnicity",
-    "face_age": "age",
-    "face_eth": "ethnicity",
-}
-"""Further columns that are kept; all others are left alone, since they may hold names or addresses."""
-MAX_BYTES = 256 << 20
+MAX_BYTES = 32 << 20
+"""Largest table that is read: some hundred thousand rows, which take thirty times the memory meanwhile."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _DELIMITERS = (",", ";", "\t")
 
@@ -58,7 +50,6 @@ class Row:
     subject: str
     label: int | None
     """+1 male, -1 female, None where the table says nothing usable."""
-    attributes: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -308,7 +299,7 @@ def _missing(
     )
     return BadInputError(
         f"{name} has the columns {came}, but none for {wanted}; rename a column or say which it is, "
-        f"as in {missing[0]}=COLUMN.",
+        f"with --{missing[0]}-column or in the field for the {missing[0]} column.",
         code="missing-columns",
     )
 
@@ -365,15 +356,11 @@ def _files_by_content(
 
 def _row(line: int, cells: Mapping[str, str], found: Mapping[Role, str], mapping: Mapping[str, Gender] | None) -> Row:
     gender = parse_gender(cells[found["gender"]], mapping) if "gender" in found else None
-    attributes = {
-        ATTRIBUTES[_plain(column)]: value for column, value in cells.items() if value and _plain(column) in ATTRIBUTES
-    }
     return Row(
         line=line,
         file=cells[found["file"]] if "file" in found else "",
         subject=cells[found["subject"]] if "subject" in found else "",
         label=gender if isinstance(gender, int) else None,
-        attributes=attributes,
     )
 
 

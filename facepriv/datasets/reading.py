@@ -37,10 +37,6 @@ class ReadResult:
     licence: str
     table: str = ""
     """Name of the label table used, empty if none."""
-    ignored: tuple[str, ...] = ()
-    """Files that are neither images nor the label table."""
-    skipped: int = 0
-    """Hidden files and leftovers of operating systems."""
 
 
 @runtime_checkable

@@ -83,8 +83,6 @@ def read_folder(
         result,
         why=f"Format {reader.name}, because {reason}. {result.why}",
         problems=[*files.problems, *result.problems, *(_unused(folder, unused, options) if not result.table else [])],
-        ignored=tuple(sorted((*files.others, *unused))),
-        skipped=files.skipped,
     )
 
 

@@ -6,6 +6,7 @@ import contextlib
 import re
 import shutil
 import stat
+import struct
 import tempfile
 import unicodedata
 import zipfile
@@ -17,6 +18,7 @@ from typing import IO
 
 from facepriv.datasets.files import is_litter
 from facepriv.datasets.problems import tell
+from facepriv.datasets.zip_directory import measure
 from facepriv.errors import BadInputError, StoreError
 from facepriv.types import Problem
 
@@ -24,6 +26,10 @@ MAX_RATIO = 200
 """Most unpacked bytes for one packed byte: photos stay under 5 even as bitmaps, tables under 50, bombs near 1,000."""
 RATIO_FROM = 1 << 20
 """Unpacked bytes of an entry from which its ratio is looked at: small files of text may pack very well."""
+DIRECTORY_BYTES = 1024
+"""Most bytes of an archive's directory for one entry, on average: a long name and some extra fields."""
+SPARE_ENTRIES = 100
+"""Entries that are added to an archive's own in that average, so that small archives may hold a long comment."""
 _CHUNK = 1 << 18
 _ARCHIVE_NAMES = ".zip .tar .gz .tgz .bz2 .tbz .xz .txz .zst .7z .rar .jar"
 _ARCHIVES = frozenset(_ARCHIVE_NAMES.split())
@@ -76,10 +82,9 @@ class Unpacked:
     folder: Path
     files: tuple[str, ...]
     """Names inside the folder, POSIX separators, sorted."""
-    skipped: int
-    """Leftovers of operating systems (``__MACOSX``, ``._*``, hidden files, ``Thumbs.db``) that were passed over."""
     problems: tuple[Problem, ...]
-    """Entries that were not unpacked, and why."""
+    """Entries that were not unpacked, and why; leftovers of operating systems (``__MACOSX``, ``._*``, hidden files,
+    ``Thumbs.db``) are passed over in silence."""
 
 
 def unpack(
@@ -118,14 +123,11 @@ def unpack(
     target.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".unpack-", dir=target.parent))
     try:
+        _check_directory(archive, name, max_entries)
         with _opened(archive, name) as opened:
             entries = opened.infolist()
             if len(entries) > max_entries:
-                raise BadInputError(
-                    f"{name} has {len(entries):,} entries, more than the {max_entries:,} allowed; split it, "
-                    "or raise FACEPRIV_MAX_ARCHIVE_ENTRIES.",
-                    code="too-many-entries",
-                )
+                raise _too_many(name, f"{len(entries):,} entries", max_entries)
             session = _Unpacking(opened, work, name, max_bytes, max_ratio)
             for entry in entries:
                 session.take(entry)
@@ -145,6 +147,35 @@ def unpack(
             ) from error
         raise
     return result
+
+
+def _check_directory(archive: Path | IO[bytes], name: str, max_entries: int) -> None:
+    """Refuse an archive whose directory is too large to be read as a whole; what is no zip is left to `_opened`."""
+    try:
+        if isinstance(archive, Path):
+            with archive.open("rb") as file:
+                directory = measure(file, max_entries)
+        else:
+            directory = measure(archive, max_entries)
+    except (OSError, ValueError, struct.error):
+        return
+    if directory is None:
+        return
+    if directory.entries > max_entries:
+        raise _too_many(name, "too many entries", max_entries)
+    if directory.bytes > DIRECTORY_BYTES * (directory.entries + SPARE_ENTRIES):
+        raise BadInputError(
+            f"{name} has a directory of {directory.bytes:,} bytes for {directory.entries:,} entries, far more than "
+            "their names need; pack the images again without comments.",
+            code="archive-bomb",
+        )
+
+
+def _too_many(name: str, came: str, most: int) -> BadInputError:
+    return BadInputError(
+        f"{name} has {came}, more than the {most:,} allowed; split it, or raise FACEPRIV_MAX_ARCHIVE_ENTRIES.",
+        code="too-many-entries",
+    )
 
 
 def _opened(archive: Path | IO[bytes], name: str) -> zipfile.ZipFile:
@@ -175,7 +206,6 @@ class _Unpacking:
         self.max_bytes, self.max_ratio = max_bytes, max_ratio
         self.packed = _size(archive)
         self.written = 0
-        self.skipped = 0
         self.files: list[str] = []
         self.refused: dict[str, list[str]] = {}
         self._taken: dict[str, str] = {}  # folded path -> "file" or "folder"
@@ -185,7 +215,6 @@ class _Unpacking:
         shown = _shown(entry.orig_filename)
         raw = entry.orig_filename.replace("\\", "/")
         if is_litter(PurePosixPath(raw).parts):
-            self.skipped += not raw.endswith("/")
             return
         reason = _objection(entry, raw)
         if reason is None and not raw.endswith("/"):
@@ -255,7 +284,7 @@ class _Unpacking:
         problems: list[Problem] = []
         for code, (one, many) in _TOLD.items():
             problems += tell(code, self.refused.get(code, []), one=one, many=many)
-        return Unpacked(target, tuple(sorted(self.files)), self.skipped, tuple(problems))
+        return Unpacked(target, tuple(sorted(self.files)), tuple(problems))
 
 
 def _shown(name: str) -> str:
