@@ -30,7 +30,7 @@ class Settings(BaseSettings):
     home: Path = Field(default_factory=_default_home)
     """Data folder: database, artifacts, temporary files."""
     max_pixels: int = Field(default=50_000_000, gt=0)
-    """Largest image, width x height, that is decoded."""
+    """Largest image, width x height, that is decoded; Pillow reads none above 89,478,485 pixels, whatever is set."""
     max_upload_bytes: int = Field(default=2_000_000_000, gt=0)
     """Most bytes an archive may unpack to."""
     max_archive_entries: int = Field(default=100_000, gt=0)

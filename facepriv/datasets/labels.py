@@ -299,7 +299,7 @@ def _missing(
     )
     return BadInputError(
         f"{name} has the columns {came}, but none for {wanted}; rename a column or say which it is, "
-        f"with --{missing[0]}-column or in the field for the {missing[0]} column.",
+        f"with --{missing[0]}-column or in the field {missing[0].capitalize()} column.",
         code="missing-columns",
     )
 

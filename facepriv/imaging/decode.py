@@ -120,7 +120,11 @@ def decode(data: bytes | Path, *, name: str, max_pixels: int) -> Decoded:
     image = _open(raw, name, max_pixels)
     width, height = image.size
     if width * height > max_pixels:
-        raise _too_many(name, f"{width:,} x {height:,} pixels", max_pixels)
+        raise BadInputError(
+            f"{name} has {width:,} x {height:,} pixels, more than the {max_pixels:,} allowed; scale it down or raise "
+            "FACEPRIV_MAX_PIXELS.",
+            code="too-many-pixels",
+        )
     if min(width, height) < MIN_SIDE:
         raise BadInputError(
             f"{name} is {width} x {height} pixels, too small to hold a face; "
@@ -204,7 +208,12 @@ def _open(raw: bytes, name: str, max_pixels: int) -> PIL.Image.Image:
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
         found = re.search(r"\((\d+) pixels\)", str(error))
         came = f"{int(found[1]):,} pixels" if found else "too many pixels"
-        raise _too_many(name, came, min(max_pixels, PIL.Image.MAX_IMAGE_PIXELS or max_pixels)) from error
+        most = min(max_pixels, PIL.Image.MAX_IMAGE_PIXELS or max_pixels)
+        # No setting helps above Pillow's limit, which is one for all threads and so is not moved for one image.
+        raise BadInputError(
+            f"{name} has {came}, more than the {most:,} allowed and than can be read at all; scale it down.",
+            code="too-many-pixels",
+        ) from error
     except UnidentifiedImageError as error:
         claimed = sniff(raw[:16])
         if claimed is not None:
@@ -222,13 +231,6 @@ def _open(raw: bytes, name: str, max_pixels: int) -> PIL.Image.Image:
         raise
     except Exception as error:  # see decode
         raise _damaged(name, sniff(raw[:16]) or "image") from error
-
-
-def _too_many(name: str, came: str, most: int) -> BadInputError:
-    return BadInputError(
-        f"{name} has {came}, more than the {most:,} allowed; scale it down or raise FACEPRIV_MAX_PIXELS.",
-        code="too-many-pixels",
-    )
 
 
 def _damaged(name: str, kind: str) -> BadInputError:

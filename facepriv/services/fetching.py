@@ -65,7 +65,7 @@ def fetch(name: str, *, file: Path | None = None, progress: bool = False) -> Fet
         _record(model, sha256_of(target))
         return _fetched(model, "found in the folder", first=True)
     scratch = get_settings().temporary
-    scratch.mkdir(parents=True, exist_ok=True)
+    _make_folder(scratch)
     with tempfile.TemporaryDirectory(dir=scratch, prefix="fetch-") as folder:
         new = Path(folder, model.file)
         if file is None:
@@ -73,12 +73,19 @@ def fetch(name: str, *, file: Path | None = None, progress: bool = False) -> Fet
         else:
             _copy(file, new)
         _check(model, new, recorded)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        _make_folder(target.parent)
         digest = sha256_of(new)
         new.replace(target)
     if not recorded:
         _record(model, digest)
     return _fetched(model, "downloaded" if file is None else "copied", first=not recorded)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder below the data folder, and that one too, for its owner alone."""
+    for each in (get_settings().home, *reversed(folder.parents), folder):
+        if each == get_settings().home or get_settings().home in each.parents:
+            each.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
 def _model(name: str) -> DeepFaceModel:

@@ -6,18 +6,21 @@ hands numbers back.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.errors import FaceprivError, StoreError
 from facepriv.imaging.decode import encode_png
 from facepriv.imaging.quality import psnr_db, ssim
 from facepriv.perturb.base import score_face
@@ -29,6 +32,11 @@ from facepriv.services.runs import make_method
 from facepriv.store import ArtifactStore
 from facepriv.store.records import FailureStage, GenderScore, ImageRecord, RunImage
 from facepriv.types import Face, PerturbFailure
+
+UNREADABLE, UNEXPECTED = "unreadable-artifact", "unexpected-error"
+FAULTS = frozenset([UNREADABLE, UNEXPECTED])
+"""Codes of failures that no property of the image explains; where all images fail so, the run does."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -77,25 +85,36 @@ class Judge:
         )
 
     def perturb(self, image_id: int, position: int) -> tuple[RunImage, list[GenderScore]]:
-        """Perturb one image and judge it before and after with every classifier."""
+        """Perturb one image and judge it before and after with every classifier.
+
+        A fault at this image, such as a damaged file or an error inside a plug-in, is this image's failure.
+
+        Raises
+        ------
+        StoreError
+            If the perturbed image cannot be stored, which no other could be either.
+        """
         start = time.perf_counter()
+        scores: list[GenderScore] = []
+        try:
+            done, png = self._attempt(image_id, position, scores)
+        except Exception as error:
+            code, sentence = _fault(error)
+            _tell(f"Image {image_id} could not be perturbed", error)
+            done, png = _failed(image_id, position, code, sentence), None
+        sha256 = None if png is None else self._artifacts.put(png)
+        return replace(done, artifact_sha256=sha256, seconds=time.perf_counter() - start), scores
+
+    def _attempt(self, image_id: int, position: int, scores: list[GenderScore]) -> tuple[RunImage, bytes | None]:
+        """Give what became of an image and the file to be stored, and add to its scores."""
         record = self._images[str(image_id)]
         face = face_of(record, self._read(str(image_id)))
-        scores = self._scores(image_id, "before", face)
+        scores += self._scores(image_id, "before", face)
         (result,) = self._method(
             [face], [self._guide], gallery=self._gallery, seed=self._spec.seed, positions=[position]
         )
         if isinstance(result, PerturbFailure):
-            failed = RunImage(
-                image_id=image_id,
-                position=position,
-                failure=result.code,
-                failure_stage="perturb",
-                failure_sentence=result.sentence,
-                seconds=time.perf_counter() - start,
-            )
-            return failed, scores
-        sha256 = self._artifacts.put(encode_png(result.pixels))
+            return _failed(image_id, position, result.code, result.sentence), None
         found = result.found
         if found is not None:
             scores += self._scores(image_id, "after", found)
@@ -105,7 +124,6 @@ class Judge:
             image_id=image_id,
             position=position,
             candidate_image_id=int(result.candidate_id),
-            artifact_sha256=sha256,
             updates=result.updates,
             evaluations=result.evaluations,
             stop=result.stop,
@@ -115,17 +133,25 @@ class Judge:
             trajectory=result.trajectory,
             psnr_db=psnr_db(face.pixels, result.pixels, face.box) if changed else None,
             ssim=ssim(face.pixels, result.pixels, face.box) if changed else None,
-            seconds=time.perf_counter() - start,
             failure=failure[0] if failure else None,
             failure_stage=failure[1] if failure else None,
             failure_sentence=failure[2] if failure else None,
             after_box=None if found is None else found.box,
             after_landmarks=None if found is None else found.landmarks,
         )
-        return done, scores
+        return done, encode_png(result.pixels)
 
-    def embed(self, matcher_name: str, stored: Sequence[Stored]) -> NDArray[np.float32]:
-        """Embed stored images with one matcher, ``(n, d)`` unit rows."""
+    def embed(self, matcher_name: str, stored: Sequence[Stored]) -> list[NDArray[np.float32] | None]:
+        """Embed stored images with one matcher: ``(d,)`` unit vectors, None where a fault left none."""
+        try:
+            return list(self._embed(matcher_name, stored))
+        except Exception as error:
+            if len(stored) > 1:  # one of them must not cost the others theirs
+                return [vector for item in stored for vector in self.embed(matcher_name, [item])]
+            _tell(f"{matcher_name} could not embed an image", error)
+            return [None]
+
+    def _embed(self, matcher_name: str, stored: Sequence[Stored]) -> NDArray[np.float32]:
         faces = [
             Face(
                 image_id=item.sha256,
@@ -144,6 +170,33 @@ class Judge:
             GenderScore(image_id=image_id, classifier=name, phase=phase, score=score_face(model, face))
             for name, model in self._classifiers.items()
         ]
+
+
+def _failed(image_id: int, position: int, code: str, sentence: str) -> RunImage:
+    return RunImage(
+        image_id=image_id, position=position, failure=code, failure_stage="perturb", failure_sentence=sentence
+    )
+
+
+def _fault(error: Exception) -> tuple[str, str]:
+    """Give code and sentence of an error; the sentence names no folder, since results are passed on."""
+    if isinstance(error, StoreError):
+        return UNREADABLE, (
+            "The stored file of this image or of a candidate is missing or damaged; restore the data folder from a "
+            "backup, or import the data set and start the run again."
+        )
+    if isinstance(error, FaceprivError):
+        return UNEXPECTED, str(error)
+    return UNEXPECTED, (
+        f"The work on this image stopped at an unexpected {type(error).__name__}, a fault of facepriv or of a plug-in; "
+        "report it with what the worker logged."
+    )
+
+
+def _tell(what: str, error: Exception) -> None:
+    # Without the error's own text, which a plug-in may have put a name into.
+    where = "".join(traceback.format_tb(error.__traceback__))
+    _log.error("%s: %s at\n%s", what, type(error).__name__, where.rstrip())
 
 
 def _failure_after(stop: str, found: Face | None, success: bool) -> tuple[str, FailureStage, str] | None:
@@ -192,6 +245,6 @@ def perturb_in_process(image_id: int, position: int) -> tuple[RunImage, list[Gen
     return _judge[0].perturb(image_id, position)
 
 
-def embed_in_process(matcher_name: str, stored: Sequence[Stored]) -> NDArray[np.float32]:
+def embed_in_process(matcher_name: str, stored: Sequence[Stored]) -> list[NDArray[np.float32] | None]:
     """Call `Judge.embed` of this process."""
     return _judge[0].embed(matcher_name, stored)

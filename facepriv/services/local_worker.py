@@ -1,11 +1,10 @@
-"""One worker process on this machine, started when it is needed and ended with the server that started it."""
+"""One worker process on this machine: started when it is needed, ended once its server is gone and no run waits."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import filelock
@@ -38,14 +37,20 @@ def worker_is_alive(settings: Settings) -> bool:
     return False
 
 
+def _for_owner(path: str, flags: int) -> int:
+    handle = os.open(path, flags, 0o600)
+    os.fchmod(handle, 0o600)  # a file of an earlier version may be open to others
+    return handle
+
+
 def ensure_worker(settings: Settings) -> None:
     """Start a local worker for this data folder unless one is alive.
 
-    It ends once this process is gone and the run it is at has ended. Where several are started at once, one stays.
+    It ends once this process is gone and no run waits any more. Where several are started at once, one stays.
     """
     if worker_is_alive(settings):
         return
-    with log_path(settings).open("ab") as log:
+    with open(log_path(settings), "ab", opener=_for_owner) as log:
         subprocess.Popen(
             [sys.executable, "-m", "facepriv", "worker", "--parent", str(os.getpid())],
             env={**os.environ, "FACEPRIV_HOME": str(settings.home), "FACEPRIV_WORKERS": str(settings.workers)},
@@ -62,7 +67,7 @@ def serve_local(settings: Settings, *, parent: int | None = None, until_idle: bo
     Parameters
     ----------
     parent
-        Process whose end ends the worker, after the run it is at.
+        Process whose end ends the worker, after the run it is at and all that wait.
 
     Returns
     -------
@@ -77,13 +82,3 @@ def serve_local(settings: Settings, *, parent: int | None = None, until_idle: bo
     except filelock.Timeout:
         return False
     return True
-
-
-def wait_for_worker(settings: Settings, seconds: float = 10.0) -> bool:
-    """Wait until a local worker is alive; say whether one came."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if worker_is_alive(settings):
-            return True
-        time.sleep(0.05)
-    return False

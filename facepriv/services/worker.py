@@ -17,7 +17,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, Thr
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from facepriv.audit.run_result import JudgedImage, Templates, run_result
 from facepriv.config import Settings
 from facepriv.errors import CancelledError, FaceprivError
 from facepriv.results import FailureItem, Phase, RunResult
-from facepriv.services.judging import Job, Stored, embed_in_process, perturb_in_process, start_process
+from facepriv.services.judging import FAULTS, Job, Stored, embed_in_process, perturb_in_process, start_process
 from facepriv.services.models import (
     check_versions,
     classifier,
@@ -45,6 +46,11 @@ PERTURBING, EMBEDDING, SUMMING_UP = "perturbing", "embedding", "comparing"
 HEARTBEAT_SECONDS = 1.0
 POLL_SECONDS = 1.0
 CHUNK = 8
+WINDOW = 200
+"""Calls that are in a pool's queue at most: waiting for one of them takes time in proportion to them all."""
+COLLECT_SECONDS = 3600.0
+"""How often a worker without a run looks for files that nobody needs any more."""
+_K = TypeVar("_K")
 _log = logging.getLogger(__name__)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -62,7 +68,7 @@ def run_worker(
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: Report | None = None,
 ) -> int:
-    """Take up waiting runs, one after the other.
+    """Take up waiting runs, one after the other, and clear away leftovers at the start and while none waits.
 
     Parameters
     ----------
@@ -81,6 +87,7 @@ def run_worker(
     owner = new_owner()
     taken = 0
     with open_store(settings) as store:
+        collected = _collect(store)
         while True:
             run = store.runs.claim(owner, run_id=run_id)
             if run is not None:
@@ -88,8 +95,20 @@ def run_worker(
                 execute(store, settings, run, owner, on_progress=on_progress)
             elif until_idle or run_id is not None or should_stop():
                 return taken
+            elif time.monotonic() - collected >= COLLECT_SECONDS:
+                collected = _collect(store)
             else:
                 time.sleep(POLL_SECONDS)
+
+
+def _collect(store: Store) -> float:
+    """Clear away what interrupted imports and runs have left; gives when."""
+    try:
+        store.collect()
+    except FaceprivError as error:
+        # Runs do not depend on it, and the next worker tries again.
+        _log.warning("Leftovers could not be cleared away: %s", error)
+    return time.monotonic()
 
 
 def execute(store: Store, settings: Settings, run: RunRecord, owner: str, *, on_progress: Report | None = None) -> None:
@@ -176,9 +195,19 @@ class _Execution:
                 classifiers=[ref.name for ref in self.run.spec.classifiers],
                 seconds=time.perf_counter() - start,
             )
-            for _ in self._as_they_come([future]):
-                pass
+            self._outlast(future)
         return future.result()
+
+    def _outlast(self, future: Future[Any]) -> None:
+        """Keep the lease until a thread has ended; a wish to cancel counts then, since no thread can be stopped."""
+        cancelled: CancelledError | None = None
+        while not wait([future], timeout=HEARTBEAT_SECONDS).done:
+            try:
+                self._beat(*self._last)
+            except CancelledError as error:
+                cancelled = error
+        if cancelled is not None:
+            raise cancelled
 
     def _check_models(self) -> None:
         spec = self.run.spec
@@ -204,21 +233,32 @@ class _Execution:
 
     def _perturb(self, pool: ProcessPoolExecutor, images: Sequence[ImageRecord]) -> None:
         done = self.store.runs.images_done(self.run.id)
-        left = {
-            pool.submit(perturb_in_process, image.id, position): None
-            for position, image in enumerate(images)
-            if image.id not in done
-        }
+        left = [(position, image.id) for position, image in enumerate(images) if image.id not in done]
         finished = len(images) - len(left)
         self._beat(PERTURBING, finished, len(images))
-        for future in self._as_they_come(left):
-            image, scores = future.result()
+        calls = ((image_id, (perturb_in_process, image_id, position)) for position, image_id in left)
+        for _, (image, scores) in self._in_windows(pool, calls):
             self.store.runs.save_image(self.run.id, self.owner, image, scores)
             finished += 1
             self._beat(PERTURBING, finished, len(images))
+        self._refuse_faults_throughout()
+
+    def _refuse_faults_throughout(self) -> None:
+        """Fail the run if every image that was tried met a fault: no result could be told from a broken set-up."""
+        tried = [one for one in self.store.runs.run_images(self.run.id) if one.failure_stage != "acquire-before"]
+        if tried and all(one.failure in FAULTS for one in tried):
+            raise FaceprivError(
+                f"None of {len(tried)} images could be perturbed. The first: {tried[0].failure_sentence}"
+            )
 
     def _embed(self, pool: ProcessPoolExecutor, images: Sequence[ImageRecord]) -> dict[str, Templates]:
-        """Embed all images before and after with every matcher."""
+        """Embed all images before and after with every matcher; what a matcher could not embed is as if not found.
+
+        Raises
+        ------
+        FaceprivError
+            If a matcher could embed none.
+        """
         outcome = {record.image_id: record for record in self.store.runs.run_images(self.run.id)}
         wanted: list[tuple[Phase, int, Stored]] = []
         for row, image in enumerate(images):
@@ -229,24 +269,30 @@ class _Execution:
             wanted += [("after", row, after)] if after is not None else []
         chunks = [wanted[i : i + CHUNK] for i in range(0, len(wanted), CHUNK)]
         names = [ref.name for ref in self.run.spec.matchers]
-        futures: dict[Future[Any], tuple[str, list[tuple[Phase, int, Stored]]]] = {
-            pool.submit(embed_in_process, name, [stored for _, _, stored in chunk]): (name, chunk)
+        calls = (
+            ((name, chunk), (embed_in_process, name, [stored for _, _, stored in chunk]))
             for name in names
             for chunk in chunks
-        }
+        )
         total = len(wanted) * len(names)
         finished = 0
         self._beat(EMBEDDING, 0, total)
         rows: dict[tuple[str, Phase], NDArray[np.float32]] = {}
-        for future in self._as_they_come(futures):
-            name, chunk = futures[future]
-            vectors = future.result()
+        for (name, chunk), vectors in self._in_windows(pool, calls):
             for (phase, row, _), vector in zip(chunk, vectors, strict=True):
+                if vector is None:
+                    continue
                 if (name, phase) not in rows:
                     rows[name, phase] = np.full((len(images), len(vector)), np.nan, dtype=np.float32)
                 rows[name, phase][row] = vector
             finished += len(chunk)
             self._beat(EMBEDDING, finished, total)
+        for name in names:
+            if wanted and not any((name, phase) in rows for phase in ("before", "after")):
+                raise FaceprivError(
+                    f"The matcher {name} could embed none of {len(wanted)} images; look at what the worker logged, or "
+                    "start the run without it."
+                )
         nothing = np.full((len(images), 1), np.nan, dtype=np.float32)
         return {
             name: Templates(
@@ -265,14 +311,22 @@ class _Execution:
                 scores[item.image_id][item.classifier, item.phase] = item.score
         return [_judged_image(image, outcome[image.id], scores[image.id]) for image in images]
 
-    def _as_they_come(self, futures: Iterable[Future[Any]]) -> Iterable[Future[Any]]:
-        """Yield futures as they are done, with a heartbeat at least every second."""
-        waiting = set(futures)
-        while waiting:
-            done, waiting = wait(waiting, timeout=HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
+    def _in_windows(
+        self, pool: ProcessPoolExecutor, calls: Iterable[tuple[_K, tuple[Any, ...]]]
+    ) -> Iterator[tuple[_K, Any]]:
+        """Yield keys and results of calls as they are done, with a heartbeat at least every second."""
+        left = iter(calls)
+        waiting: dict[Future[Any], _K] = {}
+        while True:
+            for key, call in islice(left, WINDOW - len(waiting)):
+                waiting[pool.submit(*call)] = key
+            if not waiting:
+                return
+            done, _ = wait(waiting, timeout=HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
             if not done:
                 self._beat(*self._last)
-            yield from done
+            for future in done:
+                yield waiting.pop(future), future.result()
 
     _last: tuple[str, int, int] = ("", 0, 0)
 

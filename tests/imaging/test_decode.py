@@ -161,6 +161,8 @@ def test_the_limit_on_pixels_counts_exactly() -> None:
 def test_between_ones_own_limit_and_pillows_warning(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(PIL.Image, "MAX_IMAGE_PIXELS", 3000)  # 4,800 pixels warn, 6,000 would raise
     assert code_of(saved(smooth(60, 80), "PNG")) == "too-many-pixels"
+    with pytest.raises(BadInputError, match=r"allowed and than can be read at all; scale it down\.$"):
+        decode(saved(smooth(60, 80), "PNG"), name="x", max_pixels=MAX)
 
 
 def test_a_file_larger_than_any_honest_image() -> None:

@@ -63,6 +63,8 @@ def test_first_fetch_records_the_hash_and_makes_the_model_usable(home, graph):
     assert (fetched.came, fetched.first, fetched.sha256) == ("downloaded", True, digest_of(graph))
     assert fetched.bytes == graph.stat().st_size
     assert weights_of(home) == [ARCFACE.file, ARCFACE.file + ".sha256"]
+    folders = [home, *(path for path in home.rglob("*") if path.is_dir())]
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o700}
     assert record_path(ARCFACE).read_text() == f"{digest_of(graph)}  {ARCFACE.file}\n"
     assert status_of(card_of(ARCFACE)).usable
     again = fetch(NAME)

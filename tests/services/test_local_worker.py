@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import filelock
 import pytest
 
 from facepriv.config import Settings
-from facepriv.services.local_worker import ensure_worker, log_path, serve_local, wait_for_worker, worker_is_alive
+from facepriv.services.local_worker import ensure_worker, log_path, serve_local, worker_is_alive
 from facepriv.services.runs import start_run
 
 pytestmark = [
@@ -59,11 +60,12 @@ def clean(settings: Settings):
 
 
 def ensure_at_once(home: Path, barrier) -> None:
+    """Be a server: ask for a worker, and live until the test ends it."""
     settings = Settings(home=home)
     barrier.wait()
     ensure_worker(settings)
     ensure_worker(settings)
-    time.sleep(20)
+    threading.Event().wait()
 
 
 @pytest.mark.usefixtures("clean")
@@ -71,7 +73,7 @@ def test_one_worker_serves_however_many_are_asked_for(settings, store, small_spe
     """Three servers start at once; one worker stays, takes up a run, and ends with the server that started it."""
     run = start_run(store, small_spec().model_copy(update={"method": "magic"}))
     barrier = SPAWN.Barrier(3)
-    servers = [SPAWN.Process(target=ensure_at_once, args=(settings.home, barrier)) for _ in range(3)]
+    servers = [SPAWN.Process(target=ensure_at_once, args=(settings.home, barrier), daemon=True) for _ in range(3)]
     for server in servers:
         server.start()
     try:
@@ -89,6 +91,7 @@ def test_one_worker_serves_however_many_are_asked_for(settings, store, small_spe
             server.join()
     assert wait_until(lambda: not workers_of(settings))
     assert not worker_is_alive(settings)
+    assert log_path(settings).stat().st_mode & 0o777 == 0o600
     assert log_path(settings).read_text().count("Another worker serves this data folder already.") >= 1
 
 
@@ -107,7 +110,7 @@ def test_a_look_does_not_keep_a_worker_from_starting(settings):
         assert wait_until(lambda: workers_of(settings))
         time.sleep(1.0)
         lock.release()
-        assert wait_for_worker(settings)
+        assert wait_until(lambda: worker_is_alive(settings))
         assert ensure_by_hand.poll() is None
     finally:
         ensure_by_hand.kill()
@@ -116,7 +119,6 @@ def test_a_look_does_not_keep_a_worker_from_starting(settings):
 
 def test_no_worker(settings):
     assert not worker_is_alive(settings)
-    assert not wait_for_worker(settings, seconds=0.1)
 
 
 def test_a_second_worker_does_not_serve(settings, monkeypatch):

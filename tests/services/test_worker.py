@@ -10,7 +10,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
+from concurrent.futures import Future, ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -22,12 +24,12 @@ from facepriv.imaging.acquire import acquire
 from facepriv.imaging.stored import decode_stored
 from facepriv.perturb.base import score_face
 from facepriv.results import RunSpec
-from facepriv.services import worker
+from facepriv.services import judging, worker
 from facepriv.services.importing import import_dataset
 from facepriv.services.models import classifier
 from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import PERTURBING, run_worker
-from facepriv.store import RunRecord, Store
+from facepriv.store import ImageRecord, RunRecord, RunStore, Store
 from tests.services.conftest import FAST, SIX, Finished, copy_demo, labelled_demo
 
 pytestmark = pytest.mark.xdist_group("finished-run")
@@ -120,9 +122,6 @@ class TestFinished:
         for row in finished.store.runs.run_images(finished.run.id):
             assert images[row.candidate_image_id].subject != images[row.image_id].subject
             assert images[row.candidate_image_id].label == -images[row.image_id].label
-
-    def test_the_environment_is_as_before(self, finished: Finished):
-        assert not any(os.environ.get(name) == "1" for name in worker.THREAD_VARIABLES)
 
     def test_two_processes_give_the_same_as_one(self, finished: Finished):
         again = start_run(finished.store, finished.run.spec)
@@ -248,16 +247,148 @@ def test_a_run_that_cannot_begin_fails_with_a_sentence(store, settings, small_sp
         assert children() == before
 
 
-def test_a_damaged_file_fails_the_run_with_a_sentence(store, settings, small_spec):
-    spec = small_spec()
-    image = store.datasets.images(spec.dataset.id)[0]
+@pytest.mark.parametrize("set_before", [None, "4"])
+def test_the_environment_is_as_before(monkeypatch, set_before):
+    for name in worker.THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        if set_before is not None:
+            monkeypatch.setenv(name, set_before)
+    with worker._one_thread_each():
+        assert {os.environ[name] for name in worker.THREAD_VARIABLES} == {"1"}
+    assert {os.environ.get(name) for name in worker.THREAD_VARIABLES} == {set_before}
+
+
+def damage(store: Store, image: ImageRecord) -> None:
     store.artifacts.path(image.artifact_sha256).write_bytes(b"other bytes")
+
+
+def test_a_damaged_file_fails_its_image_only(store, settings, small_spec, finished: Finished, capfd):
+    names = {image.id: image.name for image in finished.store.datasets.images(finished.run.dataset_id)}
+    candidates = {names[row.candidate_image_id] for row in finished.store.runs.run_images(finished.run.id)}
+    spec = small_spec(SIX, matchers=["sface"])
+    damaged = next(i for i in store.datasets.images(spec.dataset.id) if i.name not in candidates)
+    damage(store, damaged)
+    run = start_run(store, spec)
+    run_worker(settings, run_id=run.id)
+    result = store.runs.get(run.id).result
+    assert result is not None, store.runs.get(run.id).error
+    (item,) = result.failures.items
+    assert (item.image_id, item.stage, item.reason) == (damaged.id, "perturb", "unreadable-artifact")
+    assert "restore the data folder from a backup" in item.sentence
+    assert (result.images, result.judged, result.flipped.all) == (6, 5, 1.0)
+    assert result.matching["sface"].before.failed > 0
+    logged = capfd.readouterr().err
+    assert f"Image {damaged.id} could not be perturbed: StoreError" in logged
+    assert "sface could not embed an image: StoreError" in logged
+    assert damaged.subject not in logged
+
+
+def test_only_damaged_files_fail_the_run_with_a_sentence(store, settings, small_spec):
+    spec = small_spec()
+    for image in store.datasets.images(spec.dataset.id):
+        damage(store, image)
     run = start_run(store, spec)
     run_worker(settings, run_id=run.id)
     failed = store.runs.get(run.id)
-    assert failed.state == "failed"
-    assert "is damaged" in failed.error
-    assert "restore it from a backup" in failed.error
+    assert (failed.state, failed.result) == ("failed", None)
+    assert "None of 3 images could be perturbed" in failed.error
+    assert "restore the data folder from a backup" in failed.error
+
+
+def test_an_unexpected_error_at_one_image_is_told_without_its_text(store, settings, small_spec, monkeypatch, caplog):
+    spec = small_spec(matchers=["sface"])
+    images = store.datasets.images(spec.dataset.id)
+    judge = judging.Judge(judging.Job(spec=spec, artifacts=settings.artifacts, images=images))
+
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError(images[0].name)
+
+    monkeypatch.setattr(judge, "_method", broken)
+    done, scores = judge.perturb(images[0].id, 0)
+    assert (done.failure, done.failure_stage, done.artifact_sha256) == ("unexpected-error", "perturb", None)
+    assert "unexpected ZeroDivisionError" in done.failure_sentence
+    assert [(score.image_id, score.phase) for score in scores] == [(images[0].id, "before")]
+    assert "ZeroDivisionError at" in caplog.text
+    assert images[0].name not in caplog.text + done.failure_sentence
+
+    damage(store, images[0])
+    vectors = judge.embed("sface", [worker._stored(i.artifact_sha256, i.landmarks, i.box) for i in images])
+    assert [vector is None for vector in vectors] == [True, False, False]
+    assert np.linalg.norm(vectors[1]) == pytest.approx(1.0, abs=1e-5)
+
+
+def test_a_wish_to_cancel_while_scores_are_compared_is_heard_and_the_lease_kept(
+    store, settings, small_spec, monkeypatch
+):
+    """Comparing outlasts the lease many times over; beats go on, before and after the wish."""
+    monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.02)
+    run = start_run(store, small_spec())
+    leases, comparing = [], threading.Event()
+    enough = threading.Event()
+
+    def long(*_: object, **__: object) -> None:
+        comparing.set()
+        assert enough.wait(30)
+
+    monkeypatch.setattr(worker, "run_result", long)
+    heartbeat = RunStore.heartbeat
+
+    def beat(self: RunStore, run_id: int, *given: object) -> bool:
+        wanted = heartbeat(self, run_id, *given)
+        if comparing.is_set():
+            leases.append(store.runs.summary(run_id).lease_until)
+            if len(leases) == 2:
+                assert store.runs.cancel(run_id) == "running"
+            if len(leases) == 6:
+                enough.set()
+        return wanted
+
+    monkeypatch.setattr(RunStore, "heartbeat", beat)
+    run_worker(settings, run_id=run.id)
+    assert store.runs.get(run.id).state == "cancelled"
+    assert len(leases) >= 6
+    assert leases == sorted(set(leases)), "each beat renewed the lease"
+
+
+def test_more_images_than_a_window_holds(store, settings, small_spec, monkeypatch):
+    monkeypatch.setattr(worker, "WINDOW", 2)
+    submitted, finished = [], []
+    submit = ProcessPoolExecutor.submit
+
+    def counted(self: ProcessPoolExecutor, call: object, *given: object) -> Future:
+        future = submit(self, call, *given)
+        submitted.append(future)
+        assert sum(not one.done() for one in submitted) <= 2
+        return future
+
+    monkeypatch.setattr(ProcessPoolExecutor, "submit", counted)
+    run = start_run(store, small_spec(("s001_1", "s001_2", "s003_1", "s003_2", "s006_1"), matchers=["sface"]))
+    run_worker(settings, run_id=run.id, on_progress=lambda _, stage, done, total: finished.append((stage, done)))
+    assert store.runs.get(run.id).result is not None, store.runs.get(run.id).error
+    assert [done for stage, done in finished if stage == PERTURBING and done][-1] == 5
+    assert len(submitted) == 5 + 2  # five images, and ten pictures in chunks of eight
+
+
+def test_a_worker_clears_away_leftovers_at_its_start_and_while_idle(store, settings, monkeypatch):
+    def leave() -> Path:
+        path = store.artifacts.path(store.artifacts.put(os.urandom(100)))
+        os.utime(path, (1, 1))
+        return path
+
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(worker, "COLLECT_SECONDS", 0.05)
+    first, later, young = leave(), [], store.artifacts.path(store.artifacts.put(b"just put"))
+
+    def stop() -> bool:
+        if not later:
+            assert not first.exists()
+            later.append(leave())
+            later.append(time.monotonic() + 20)
+        return not later[0].exists() or time.monotonic() > later[1]
+
+    run_worker(settings, should_stop=stop)
+    assert not later[0].exists()
+    assert young.exists()
 
 
 def test_an_unexpected_error_ends_the_run_but_not_the_worker(store, settings, small_spec, caplog):

@@ -80,22 +80,24 @@ def test_a_block_that_raises_is_undone(database: Database) -> None:
 
 
 def test_writers_wait_for_their_turn_and_readers_do_not(database: Database) -> None:
-    held, done = threading.Event(), []
+    held, read, done = threading.Event(), threading.Event(), []
 
-    def write(name: str, seconds: float) -> None:
+    def write(name: str) -> None:
         with database.writing() as session:
-            held.set()
-            time.sleep(seconds)
+            if name == "first":
+                held.set()
+                assert read.wait(60)
+                time.sleep(0.2)  # the second asks for its turn meanwhile, or later on a slow machine
             session.add(AccessRow(at=datetime.now(UTC), actor=name, action="x", subject="", detail=""))
-        done.append(name)
+            done.append(name)
 
-    first = threading.Thread(target=write, args=("first", 0.3))
+    first = threading.Thread(target=write, args=("first",))
     first.start()
-    assert held.wait(10)
+    assert held.wait(60)
     with database.reading() as session:
         assert session.query(AccessRow).count() == 0
-        assert done == []
-    write("second", 0)
+    read.set()
+    write("second")
     first.join()
     assert done == ["first", "second"]
 
