@@ -145,6 +145,11 @@ class DatasetStore:
     ) -> Iterator[ImportSession]:
         """Import a data set: visible when the block ends, gone if the block raises.
 
+        Parameters
+        ----------
+        source, reader, reader_reason, licence, notes
+            As in `DatasetRecord`.
+
         Raises
         ------
         BadInputError
@@ -181,28 +186,6 @@ class DatasetStore:
                 self._discard(importing.dataset_id)
                 self._leftovers.remove(importing._artifacts)
             raise
-
-    def create(
-        self,
-        name: str,
-        images: Iterable[NewImage],
-        problems: Iterable[Problem] = (),
-        *,
-        source: str,
-        reader: str,
-        reader_reason: str = "",
-        licence: str = "",
-        notes: str = "",
-    ) -> DatasetRecord:
-        """Import what is at hand in one go; see `importing`, which this uses, for what is raised."""
-        with self.importing(
-            name, source=source, reader=reader, reader_reason=reader_reason, licence=licence, notes=notes
-        ) as importing:
-            for image in images:
-                importing.add(image)
-            for problem in problems:
-                importing.problem(problem)
-        return self.get(importing.dataset_id)
 
     def list(self) -> tuple[DatasetRecord, ...]:
         """Give all data sets by name."""
@@ -273,10 +256,8 @@ class DatasetStore:
                 select(func.count(), func.count(ImageRow.subject.distinct())).where(mine)
             ).one()
             labels = session.execute(
-                select(ImageRow.label, func.count(), func.count(ImageRow.subject.distinct()))
-                .where(mine)
-                .group_by(ImageRow.label)
-            ).all()
+                select(ImageRow.label, func.count().label("images")).where(mine).group_by(ImageRow.label)
+            )
             failures = session.execute(
                 select(ImageRow.failure, func.count())
                 .where(mine, ImageRow.failure.is_not(None))
@@ -292,8 +273,7 @@ class DatasetStore:
             return DatasetCounts(
                 images=images,
                 subjects=subjects,
-                labels={label: count for label, count, _ in labels},
-                subject_labels={label: count for label, _, count in labels},
+                labels={row.label: row.images for row in labels},
                 failures={str(code): count for code, count in failures},
                 problems={str(code): count for code, count in problems},
             )

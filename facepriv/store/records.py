@@ -51,6 +51,8 @@ class DatasetRecord:
     content_sha256: str
     """Hash of the images' hashes, subjects and labels; independent of their order and names."""
     notes: str
+    """What its owner wants kept beside it, such as the basis of consent and until when it may be kept; empty unless an
+    import was told."""
 
     @property
     def ref(self) -> DatasetRef:
@@ -66,8 +68,6 @@ class DatasetCounts:
     subjects: int
     labels: dict[int | None, int]
     """Images by label: +1 male, -1 female, None unlabelled; a label without images is left out."""
-    subject_labels: dict[int | None, int]
-    """Subjects by label, counted alike; one whose images disagree counts under each of its labels."""
     failures: dict[str, int]
     """Images without a usable face, by code."""
     problems: dict[str, int]
