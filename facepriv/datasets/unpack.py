@@ -162,7 +162,7 @@ def _check_directory(archive: Path | IO[bytes], name: str, max_entries: int) -> 
     if directory is None:
         return
     if directory.entries > max_entries:
-        raise _too_many(name, "too many entries", max_entries)
+        raise _too_many(name, f"at least {directory.entries:,} entries", max_entries)
     if directory.bytes > DIRECTORY_BYTES * (directory.entries + SPARE_ENTRIES):
         raise BadInputError(
             f"{name} has a directory of {directory.bytes:,} bytes for {directory.entries:,} entries, far more than "
