@@ -405,6 +405,19 @@ def worker(
         typer.echo("Another worker serves this data folder already.")
 
 
+@app.command("import-job", hidden=True)
+def import_job(folder: Annotated[Path, typer.Argument(help="Folder of the import.")]) -> None:
+    """Do an import that the dashboard has put there."""
+    import signal
+
+    from facepriv.config import get_settings
+    from facepriv.services.import_jobs import run_job
+
+    # Told to stop, clear away what was begun.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    run_job(get_settings(), folder)
+
+
 @app.command()
 def schema(json_file: JsonFile = None) -> None:
     """Print the JSON Schema of what --json writes of a run."""

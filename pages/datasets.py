@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-from typing import IO
-
 import streamlit as st
 
 from facepriv.charts.dataset import class_balance
 from facepriv.config import get_settings
 from facepriv.datasets.registry import READERS
-from facepriv.errors import BadInputError, FaceprivError
-from facepriv.services.importing import ImportReport, import_dataset, import_demo, stage_uploads
-from facepriv.services.pictures import image_pixels
+from facepriv.errors import FaceprivError
+from facepriv.services.import_jobs import start_demo_import, start_import
 from facepriv.store import DatasetCounts, DatasetRecord, Store
-from parts import faces
+from parts import faces, imports
 from parts.deletion import offer
-from parts.figures import show_figure, show_rows
-from parts.formats import count, moment
+from parts.figures import page_of, show_figure, show_rows
+from parts.formats import moment, plain
 from parts.shell import ACTOR, saw, with_store
 from parts.words import HELP
 
 PER_PAGE = 24
-PROBLEMS_SHOWN = 200
 IMAGE_TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "ppm", "pgm", "zip"]
 LICENCE_NOTE = "Import only images whose owners agreed to such an audit; they stay on this machine."
 
@@ -31,7 +25,7 @@ LICENCE_NOTE = "Import only images whose owners agreed to such an audit; they st
 def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Datasets")
-    outcome()
+    imports.show(store)
     records = store.datasets.list()
     if records:
         overview(store, records)
@@ -49,7 +43,7 @@ def overview(store: Store, records: tuple[DatasetRecord, ...]) -> None:
     """List the data sets with their counts."""
     rows = []
     for record in records:
-        counts = store.datasets.counts(record.id)
+        counts = faces.dataset_counts(record)
         failed = sum(counts.failures.values())
         rows.append(
             {
@@ -88,7 +82,7 @@ def bring(store: Store, *, expanded: bool) -> None:
                 help="It is there already." if taken else None,
                 type="secondary" if store.datasets.list() else "primary",
             ):
-                run_import(store, lambda progress: import_demo(store, get_settings(), on_progress=progress))
+                imports.began(start_demo_import(get_settings(), actor=ACTOR))
             st.subheader("A folder on this machine")
             st.write("Large sets are imported without a browser:")
             st.code("facepriv import FOLDER --name NAME", language="bash", wrap_lines=True)
@@ -97,20 +91,22 @@ def bring(store: Store, *, expanded: bool) -> None:
 def upload(store: Store) -> None:
     """Show the form for images or an archive, with an optional label table."""
     st.subheader("Upload")
+    # A new key after an import makes new fields, and the session lets go of what the old ones hold.
+    turn = st.session_state.get("upload_round", 0)
     with st.form("upload", border=False):
-        name = st.text_input("Name of the data set", key="upload_name", placeholder="e.g. staff-2024")
+        name = st.text_input("Name of the data set", key=f"upload_name-{turn}", placeholder="e.g. staff-2024")
         images = st.file_uploader(
             "Images, or one zip archive",
             type=IMAGE_TYPES,
             accept_multiple_files=True,
-            key="upload_images",
+            key=f"upload_images-{turn}",
             help="In an archive, folders may stand for subjects; file names and a CSV inside are recognised where "
             "they follow a known convention.",
         )
         labels = st.file_uploader(
             "Label table (CSV, optional)",
             type=["csv", "tsv", "txt"],
-            key="upload_labels",
+            key=f"upload_labels-{turn}",
             help="One row an image, with columns for the file, the gender label and, if you have it, the subject.",
         )
         with st.expander("Options for labels and file names"):
@@ -141,84 +137,21 @@ def upload(store: Store) -> None:
     elif not images:
         st.error("Nothing was chosen to import; choose images or one zip archive and press Import again.")
     else:
-        options = {
-            "name": name.strip(),
-            "format": convention,
-            "columns": {role: column.strip() for role, column in columns.items() if column.strip()},
-            "mapping": {value: gender for value, gender in mapping.items() if value},
-        }
-        run_import(store, lambda progress: import_uploads(store, images, labels, options, progress))
-
-
-def import_uploads(
-    store: Store,
-    images: list[IO[bytes]],
-    labels: IO[bytes] | None,
-    options: dict[str, object],
-    progress: Callable[[int, int], None],
-) -> ImportReport:
-    """Hand uploaded files to the import, as an archive or as a folder."""
-    archives = [file for file in images if file.name.lower().endswith(".zip")]
-    if archives and len(images) > 1:
-        raise BadInputError(
-            f"One zip archive or any number of images was expected, but {count(len(archives), 'archive')} came among "
-            f"{len(images)} files; put everything into one archive, or import one after the other.",
-            code="mixed-upload",
-        )
-    settings = get_settings()
-    tables = [] if labels is None else [(labels.name, labels)]
-    with (
-        stage_uploads(settings, [(file.name, file) for file in images]) as folder,
-        stage_uploads(settings, tables) as table_folder,
-    ):
-        source = next(folder.iterdir()) if archives else folder
-        table: Path | None = next(table_folder.iterdir(), None)
-        return import_dataset(store, settings, source, labels=table, on_progress=progress, **options)
-
-
-def run_import(store: Store, work: Callable[[Callable[[int, int], None]], ImportReport]) -> None:
-    """Run an import with a progress bar, then show the page anew with what came of it."""
-    bar = st.progress(0.0, "Reading …")
-
-    def progress(done: int, total: int) -> None:
-        bar.progress(done / total if total else 1.0, f"Looking for faces: {done:,} of {count(total, 'image')}")
-
-    try:
-        report = work(progress)
-    except FaceprivError as error:
-        bar.empty()
-        st.error(f"{error}", icon=":material/error:")
-        return
-    store.access.record(ACTOR, "dataset-imported", f"dataset {report.dataset.id}")
-    st.session_state["import_report"] = report
-    st.session_state["dataset"] = report.dataset.id
-    st.rerun()
-
-
-def outcome() -> None:
-    """Show what the last import of this session brought, with everything that was left out."""
-    report: ImportReport | None = st.session_state.get("import_report")
-    if report is None:
-        return
-    with st.container(border=True):
-        failed = sum(report.counts.failures.values())
-        st.success(
-            f"{count(report.counts.images, 'image')} of {count(report.counts.subjects, 'subject')} imported as "
-            f"“{report.dataset.name}”" + (f", {failed:,} of them without a usable face." if failed else "."),
-            icon=":material/check_circle:",
-        )
-        st.write(f"{report.why} Licence: {report.dataset.licence.rstrip('.')}.")
-        listed = [*report.problems, *report.failures]
-        if listed:
-            st.write(f"**{count(len(listed), 'thing')} to know:**")
-            show_rows([{"File or row": p.name, "What": p.sentence, "Code": p.code} for p in listed[:PROBLEMS_SHOWN]])
-            if len(listed) > PROBLEMS_SHOWN:
-                st.caption(f"{len(listed) - PROBLEMS_SHOWN:,} more are listed with the data set below.")
-        with st.container(horizontal=True):
-            st.page_link("perturb.py", label="Go on to perturb", icon=":material/arrow_forward:")
-            if st.button("Close", key="close_report"):
-                del st.session_state["import_report"]
-                st.rerun()
+        try:
+            job_id = start_import(
+                get_settings(),
+                [(file.name, file) for file in images],
+                name=name.strip(),
+                labels=None if labels is None else (labels.name, labels),
+                format=convention,
+                columns={role: column.strip() for role, column in columns.items() if column.strip()},
+                mapping={value: gender for value, gender in mapping.items() if value},
+                actor=ACTOR,
+            )
+        except FaceprivError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+        else:
+            imports.began(job_id)
 
 
 # One data set
@@ -233,7 +166,7 @@ def one(store: Store, records: tuple[DatasetRecord, ...]) -> None:
     st.divider()
     chosen = st.selectbox("Data set", ids, format_func=names.__getitem__, key="dataset")
     record = store.datasets.get(chosen)
-    counts = store.datasets.counts(chosen)
+    counts = faces.dataset_counts(record)
     facts(record, counts)
     parts = ["Faces", "Left out and noted", "Delete"]
     part = st.segmented_control("Show", parts, default=parts[0], required=True, key="dataset_part")
@@ -254,8 +187,10 @@ def facts(record: DatasetRecord, counts: DatasetCounts) -> None:
         boxes[1].metric("Subjects", f"{counts.subjects:,}")
         boxes[2].metric("No usable face", f"{sum(counts.failures.values()):,}", help=HELP["failure"])
         st.caption(
-            f"From {record.source}, {moment(record.created_at)}. {record.reader_reason} "
-            f"Licence: {record.licence.rstrip('.')}."
+            plain(
+                f"From {record.source}, {moment(record.created_at)}. {record.reader_reason} "
+                f"Licence: {record.licence.rstrip('.')}."
+            )
         )
     with right:
         balance = {"female": counts.labels.get(-1, 0), "male": counts.labels.get(1, 0)}
@@ -267,20 +202,19 @@ def facts(record: DatasetRecord, counts: DatasetCounts) -> None:
 
 def gallery(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None:
     """Show the faces, a page at a time."""
-    pages = max(1, -(-counts.images // PER_PAGE))
-    page = 1
-    if pages > 1:
-        page = int(st.number_input(f"Page (of {pages:,})", 1, pages, 1, key=f"gallery-{record.id}", width=160))
-    saw(store, "faces-viewed", f"dataset {record.id}", f"gallery page {page}")
-    images = store.datasets.images(record.id, limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
+    offset = page_of(counts.images, PER_PAGE, f"gallery-{record.id}")
+    saw(store, "faces-viewed", f"dataset {record.id}", f"gallery page {offset // PER_PAGE + 1}")
+    images = store.datasets.images(record.id, limit=PER_PAGE, offset=offset)
     with st.container(horizontal=True):
         for image in images:
             label = faces.label_name(image.label)
-            face = faces.thumbnail(image_pixels(store, image), image)
+            face = faces.thumbnail(image)
+            if face is None:
+                continue
             note = f"{image.subject} · {label}" + ("" if image.failure is None else f" · {image.failure}")
             st.image(
                 face,
-                caption=note,
+                caption=plain(note),
                 alt=f"Image {image.name}, labelled {label}",
                 output_format="PNG",
                 width=faces.THUMBNAIL,
@@ -290,36 +224,28 @@ def gallery(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None:
 def problems(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None:
     """List images without a usable face, and everything that was left out or noted."""
     st.subheader("Images without a usable face", help=HELP["failure"])
-    failed = store.datasets.images(record.id, failed=True, limit=PROBLEMS_SHOWN)
-    rows = [{"Image": image.name, "Why": image.failure_sentence, "Code": image.failure} for image in failed]
-    show_rows(rows, "None: a face was found in every image.")
-    rest = sum(counts.failures.values()) - len(failed)
-    if rest > 0:
-        st.caption(f"{rest:,} more; `facepriv datasets` lists them all.")
+    total = sum(counts.failures.values())
+    imports.failure_rows(store, record.id, total, f"failures-{record.id}", "None: a face was found in every image.")
     st.subheader("Left out and noted at import")
-    listed = store.datasets.problems(record.id, limit=PROBLEMS_SHOWN)
-    show_rows(
-        [{"File or row": p.name, "What": p.sentence, "Code": p.code} for p in listed],
-        "Nothing was left out.",
+    imports.problem_rows(
+        store, record.id, sum(counts.problems.values()), f"problems-{record.id}", "Nothing was left out."
     )
-    rest = sum(counts.problems.values()) - len(listed)
-    if rest > 0:
-        st.caption(f"{rest:,} more; `facepriv datasets` lists them all.")
 
 
 def deletion(record: DatasetRecord) -> None:
     """Offer to delete the data set."""
     st.write(
-        "Removes the data set with its labels and landmarks. Its image files go with it once they are a day old, since "
-        "an import under way might be using the same ones; younger files go at a later clean-up. A data set with runs "
-        "is kept until those are deleted, each under “Spec and files” on the Runs page."
+        "Removes the data set with its labels and landmarks, and its images from this machine, except those that "
+        "another data set holds too. A data set with runs is kept until those are deleted, each under “Spec and files” "
+        "on the Runs page."
     )
 
     def delete(store: Store) -> None:
         store.datasets.delete(record.id)
-        st.session_state.pop("import_report", None)
 
-    warning = f"“{record.name}” and all its images will be gone. This cannot be undone."
+    warning = (
+        f"“{plain(record.name)}” will be gone and its images are removed from this machine. This cannot be undone."
+    )
     offer("data set", warning, f"dataset {record.id}", delete)
 
 

@@ -6,7 +6,7 @@ import streamlit as st
 
 from facepriv.store import Store
 from parts import one_run, progress
-from parts.formats import count
+from parts.formats import count, plain
 from parts.shell import with_store
 from parts.words import NOT_PROTECTED
 
@@ -47,7 +47,7 @@ def latest(store: Store) -> None:
         run = store.runs.get(runs[0].id)
         if run.result is not None:
             st.subheader(f"Latest result: run {run.id}")
-            st.caption(f"{run.dataset_name} · {run.method} guided by {run.guide} · {count(run.images, 'image')}")
+            st.caption(f"{plain(run.dataset_name)} · {run.method} guided by {run.guide} · {count(run.images, 'image')}")
             one_run.headline(run.result, run.guide)
             st.page_link(
                 "runs.py",

@@ -12,13 +12,14 @@ from facepriv.services.local_worker import ensure_worker
 from facepriv.services.models import ModelStatus, list_models
 from facepriv.services.runs import DEFAULT_GUIDE, estimate_seconds, prepare_run, start_run
 from facepriv.store import Store
-from parts import parameters, progress
-from parts.formats import count, duration
+from parts import faces, parameters, progress
+from parts.formats import count, duration, plain
 from parts.shell import ACTOR, with_store
 from parts.words import HELP, NOT_PROTECTED
 
 KINDS = {
-    "unnoticeable": "Unnoticeable and specific to its guide: a person sees little, other classifiers may see through.",
+    "unnoticeable": "Meant to be unnoticeable, and specific to its guide: other classifiers may see through. On some "
+    "faces the triangles can be seen; the run tells the PSNR of each.",
     "visible": "Visible and transferring: other classifiers are turned too, and a person sees the change.",
 }
 
@@ -46,8 +47,6 @@ def watch(store: Store) -> None:
     if active:
         st.subheader("Under way")
         st.caption("You may close this page; the work goes on and is shown here again.")
-        # A worker may have died since the server started.
-        ensure_worker(get_settings())
         progress.follow(tuple(run.id for run in active))
 
 
@@ -57,7 +56,7 @@ def ended(store: Store, run_id: int) -> None:
     if run.state == "complete":
         st.success(f"Run {run.id} is complete.", icon=":material/check_circle:")
     elif run.state == "failed":
-        st.error(f"Run {run.id} failed: {run.error}", icon=":material/error:")
+        st.error(f"Run {run.id} failed: {plain(run.error or '')}", icon=":material/error:")
     else:
         st.warning(f"Run {run.id} was cancelled.", icon=":material/cancel:")
     st.page_link(
@@ -97,7 +96,7 @@ def form(store: Store) -> None:
     with st.expander("Parameters of the method; defaults are the paper's", icon=":material/tune:"):
         values = parameters.ask(made.Parameters, method)
     boxes = st.columns([1, 1, 2], vertical_alignment="bottom")
-    images = store.datasets.counts(dataset).images
+    images = faces.dataset_counts(next(record for record in records if record.id == dataset)).images
     limit = boxes[0].number_input(
         f"Images (of {images:,}; 0 = all)", 0, images, 0, key=f"run_limit-{dataset}", help=HELP["limit"]
     )
@@ -114,20 +113,29 @@ def form(store: Store) -> None:
             "limit": int(limit) or None,
             "seed": int(seed),
         },
+        images,
     )
 
 
-def launch(store: Store, choices: dict[str, Any]) -> None:
-    """Show what the run will take and the button that starts it."""
+def launch(store: Store, choices: dict[str, Any], images: int) -> None:
+    """Show what the run will take and the button that starts it; ``images`` is what the data set holds."""
     settings = get_settings()
-    spec = prepare_run(store, choices.pop("dataset"), **choices)
-    estimate = estimate_seconds(store, settings, spec)
+    wanted = min(images, choices["limit"] or images)
+    estimate = estimate_seconds(
+        store,
+        settings,
+        choices["dataset"],
+        wanted,
+        method=choices["method"],
+        parameters=choices["parameters"],
+        guide=choices["guide"],
+    )
     st.write(
-        f"{count(len(spec.image_ids), 'image')}, about **{duration(estimate.seconds)}** on this machine "
-        f"({estimate.basis})."
+        f"{count(wanted, 'image')}{' at most' if choices['limit'] else ''}, about **{duration(estimate.seconds)}** on "
+        f"this machine ({estimate.basis})."
     )
     if st.button("Start the run", type="primary", key="start_run", icon=":material/play_arrow:"):
-        run = start_run(store, spec)
+        run = start_run(store, prepare_run(store, choices.pop("dataset"), **choices))
         store.access.record(ACTOR, "run-started", f"run {run.id}")
         ensure_worker(settings)
         st.session_state["started_run"] = run.id

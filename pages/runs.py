@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import streamlit as st
 
+from facepriv.config import get_settings
 from facepriv.perturb import perturbers
+from facepriv.services.local_worker import ensure_worker
 from facepriv.store import RunSummary, Store
 from facepriv.store.records import RUN_STATES
 from parts import one_run, progress, several_runs
@@ -14,7 +16,7 @@ from parts.run_choice import KEY, from_address, to_address
 from parts.shell import with_store
 from parts.words import STATES
 
-LIST_MOST = 500  # runs offered to open; older ones are opened by their address
+LIST_MOST = 500  # newest runs offered to open; older ones are opened by their address
 
 
 def show(store: Store) -> None:
@@ -24,9 +26,14 @@ def show(store: Store) -> None:
         st.info("There is no run yet; start one on the Perturb page.", icon=":material/info:")
         st.page_link("perturb.py", label="Go to Perturb", icon=":material/blur_on:")
         return
-    everything = store.runs.list(limit=LIST_MOST)
-    from_address([run.id for run in everything])
-    names = {run.id: f"{run.id} · {run.dataset_name} · {run.method} · {run.state}" for run in everything}
+    active = progress.active_runs(store)
+    if active:
+        ensure_worker(get_settings())
+    from_address(store)
+    everything = {run.id: run for run in store.runs.list(limit=LIST_MOST)}
+    older = [store.runs.get(run_id) for run_id in st.session_state[KEY] if run_id not in everything]
+    everything.update({run.id: run for run in older})
+    names = {run.id: f"{run.id} · {run.dataset_name} · {run.method} · {run.state}" for run in everything.values()}
     chosen = st.multiselect(
         "Open one run, or several to compare them",
         list(names),
@@ -57,7 +64,7 @@ def listing(store: Store) -> None:
     chosen = {"dataset_id": dataset, "states": states, "method": method}
     total = store.runs.count(**chosen)
     runs = store.runs.list(**chosen, limit=50)
-    show_rows([_row(run) for run in runs], "No run fits these filters.")
+    show_rows([_row(run) for run in runs], "No run fits these filters.", markdown=("Run", "State"))
     if total > len(runs):
         st.caption(f"The newest {len(runs)} of {total:,}.")
 

@@ -6,11 +6,10 @@ import hashlib
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import IO
+from pathlib import Path
 
 from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
@@ -65,6 +64,9 @@ def import_dataset(
     mapping: Mapping[str, Gender] | None = None,
     columns: Mapping[str, str] | None = None,
     on_progress: Progress | None = None,
+    source_name: str | None = None,
+    earlier: Sequence[Problem] = (),
+    workspace: Path | None = None,
 ) -> ImportReport:
     """Import a folder or a zip archive of images.
 
@@ -78,24 +80,31 @@ def import_dataset(
         What label values mean, for values like 0 and 1 that say nothing themselves.
     columns
         Names of the columns ``file``, ``subject`` and ``gender``, where they are not recognised.
+    source_name
+        What to call the source to a person; by default its file name.
+    earlier
+        What was left out before the import, to be told with the rest.
+    workspace
+        Folder that is removed afterwards by who made it, to unpack an archive in; by default a temporary one.
 
     Raises
     ------
     BadInputError
         If nothing can be imported; then nothing is kept.
     """
+    called = source.name if source_name is None else source_name
     if not source.exists():
         raise BadInputError(
             f"A folder or a zip archive was expected at {source}, but nothing is there; check its name.", code="no-file"
         )
     if source.is_dir():
         read = read_folder(source, format=format, labels=labels, mapping=mapping, columns=columns)
-        return _import(store, settings, read, name=name, source=source.name, on_progress=on_progress)
-    with temporary_folder(settings) as folder:
+        return _import(store, settings, read, name=name, source=called, earlier=earlier, on_progress=on_progress)
+    with temporary_folder(settings) if workspace is None else nullcontext(workspace) as folder:
         unpacked = unpack(
             source,
             folder / "unpacked",
-            name=source.name,
+            name=called,
             max_entries=settings.max_archive_entries,
             max_bytes=settings.max_upload_bytes,
         )
@@ -105,8 +114,8 @@ def import_dataset(
             settings,
             read,
             name=name,
-            source=source.name,
-            earlier=unpacked.problems,
+            source=called,
+            earlier=(*earlier, *unpacked.problems),
             on_progress=on_progress,
         )
 
@@ -144,29 +153,6 @@ def _sweep(temporary: Path) -> None:
             continue
         if old:
             shutil.rmtree(left, ignore_errors=True)
-
-
-@contextmanager
-def stage_uploads(settings: Settings, files: Iterable[tuple[str, IO[bytes]]]) -> Iterator[Path]:
-    """Write uploaded files into a private folder, by their bare names, and remove it afterwards.
-
-    Raises
-    ------
-    BadInputError
-        If two files have one name.
-    """
-    with temporary_folder(settings) as folder:
-        for name, stream in files:
-            bare = PurePosixPath(name.replace("\\", "/")).name
-            target = folder / (bare or "unnamed")
-            if target.exists():
-                raise BadInputError(
-                    f"Two uploaded files are called {bare}; rename one of them or upload both in a zip with folders.",
-                    code="duplicate-name",
-                )
-            with target.open("wb") as out:
-                shutil.copyfileobj(stream, out)
-        yield folder
 
 
 def _import(

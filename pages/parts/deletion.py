@@ -9,20 +9,22 @@ import streamlit as st
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
 from facepriv.store import Store, open_store
+from parts import faces
+from parts.formats import plain
 from parts.shell import ACTOR
 
 Delete = Callable[[Store], None]
 
 
 def offer(what: str, warning: str, subject: str, delete: Delete) -> None:
-    """Show the button, and why the last attempt was refused.
+    """Show the button, and why the last attempt was refused; ``warning`` is Markdown.
 
     ``what`` is for the button, e.g. ``data set``; ``subject`` is what the access log calls it, e.g. ``dataset 3``.
     """
     key = f"delete-{subject.replace(' ', '-')}"
     refused = st.session_state.pop(f"{key}-refused", None)
     if refused is not None:
-        st.error(refused, icon=":material/error:")
+        st.error(plain(refused), icon=":material/error:")
     if st.button(f"Delete this {what} …", key=key, icon=":material/delete:"):
         confirm(warning, subject, key, delete)
 
@@ -43,5 +45,6 @@ def attempt(subject: str, key: str, delete: Delete) -> None:
             delete(store)
             store.access.record(ACTOR, f"{subject.split()[0]}-deleted", subject)
             store.collect()
+        faces.forget()
     except FaceprivError as error:
         st.session_state[f"{key}-refused"] = str(error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -10,8 +11,11 @@ from numpy.typing import NDArray
 from PIL import Image as Pictures
 from PIL import ImageDraw
 
-from facepriv.store.records import ImageRecord
+from facepriv.config import get_settings
+from facepriv.services.pictures import stored_pixels
+from facepriv.store import ArtifactStore, Box, DatasetCounts, DatasetRecord, ImageRecord, open_store
 from facepriv.types import GENDER_NAMES
+from parts.formats import plain
 
 Image = NDArray[np.uint8]
 Point = tuple[float, float]
@@ -29,11 +33,20 @@ def label_name(label: int | None) -> str:
     return "unlabelled" if label is None else GENDER_NAMES[label]
 
 
-def thumbnail(pixels: Image, record: ImageRecord) -> Image:
-    """Cut out the face with a margin, or take the whole image if none was found, and fit it into a small square."""
-    picture = Pictures.fromarray(pixels)
-    if record.box is not None:
-        left, top, right, bottom = record.box
+def thumbnail(record: ImageRecord) -> Image | None:
+    """Give a small square of an image's face, or of the whole image if none was found; None if it was not kept."""
+    if record.artifact_sha256 is None:
+        return None
+    return _thumbnail(get_settings().artifacts.as_posix(), record.artifact_sha256, record.box)
+
+
+# In the server's memory only, so that nothing of a face is written to disk; same hash, same bytes for ever. An hour
+# after a data set was deleted nothing of it is left there either.
+@st.cache_data(max_entries=500, ttl=3600, show_spinner=False)
+def _thumbnail(artifacts: str, sha256: str, box: Box | None) -> Image:
+    picture = Pictures.fromarray(stored_pixels(ArtifactStore(Path(artifacts)), sha256))
+    if box is not None:
+        left, top, right, bottom = box
         margin = round(MARGIN * max(right - left, bottom - top))
         picture = picture.crop(
             (
@@ -50,6 +63,23 @@ def thumbnail(pixels: Image, record: ImageRecord) -> Image:
     return np.asarray(square)
 
 
+def forget() -> None:
+    """Drop all faces from memory, as after a deletion."""
+    _thumbnail.clear()
+    _counts.clear()
+
+
+def dataset_counts(record: DatasetRecord) -> DatasetCounts:
+    """Count what a data set holds; a finished one never changes."""
+    return _counts(get_settings().home.as_posix(), record.id, record.created_at.isoformat())
+
+
+@st.cache_data(max_entries=200, show_spinner=False)
+def _counts(home: str, dataset_id: int, created_at: str) -> DatasetCounts:
+    with open_store(get_settings()) as store:
+        return store.datasets.counts(dataset_id)
+
+
 def with_mesh(pixels: Image, edges: Iterable[tuple[Point, Point]]) -> Image:
     """Draw the triangles' edges over an image, which is enlarged so that the lines stay thin."""
     height, width = pixels.shape[:2]
@@ -64,4 +94,4 @@ def with_mesh(pixels: Image, edges: Iterable[tuple[Point, Point]]) -> Image:
 
 def show(pixels: Image, caption: str, alt: str) -> None:
     """Show an image at the column's width."""
-    st.image(pixels, caption=caption, alt=alt, output_format="PNG", width="stretch")
+    st.image(pixels, caption=plain(caption), alt=alt, output_format="PNG", width="stretch")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+
+from parts.formats import plain
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"], "responsive": True}
 
@@ -17,9 +19,21 @@ def show_figure(figure: go.Figure, key: str, alt: str) -> None:
     st.plotly_chart(figure, width="stretch", key=key, config=CONFIG, alt=alt)
 
 
-def show_rows(rows: Sequence[dict[str, Any]], empty: str = "") -> None:
-    """Show rows as a plain table, which screen readers and browsers' search can read; ``empty`` where there is none."""
+def show_rows(rows: Sequence[dict[str, Any]], empty: str = "", *, markdown: Collection[str] = ()) -> None:
+    """Show rows as a plain table, which screen readers and browsers' search can read; ``empty`` where there is none.
+
+    Cells may hold names of files and people, so only those of the columns in ``markdown`` are taken as Markdown.
+    """
     if rows:
-        st.table(pd.DataFrame(rows), hide_index=True, border="horizontal")
+        shown = [{plain(k): v if k in markdown else plain(str(v)) for k, v in row.items()} for row in rows]
+        st.table(pd.DataFrame(shown), hide_index=True, border="horizontal")
     elif empty:
         st.caption(empty)
+
+
+def page_of(total: int, each: int, key: str) -> int:
+    """Ask which page of a list to show, if it has several; gives the offset of its first item."""
+    pages = max(1, -(-total // each))
+    if pages == 1:
+        return 0
+    return each * (int(st.number_input(f"Page (of {pages:,})", 1, pages, 1, key=key, width=160)) - 1)

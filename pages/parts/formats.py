@@ -1,10 +1,34 @@
-"""How quantities are written on every page."""
+"""How quantities and foreign words are written on every page."""
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 NOTHING = "–"
+
+_JOINER = "&#8288;"
+_SIGNS = re.compile(
+    r"""[\\`*\[\]<>#|~$^&{}]           # code, emphasis, links, HTML, headings, tables, LaTeX, references
+    | (?<![^\W_])_ | _(?![^\W_])       # emphasis; inside a word it is none
+    | ^[-+=](?=\s|[-+=]|$)             # lists, rules
+    """,
+    re.VERBOSE,
+)
+_NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
+_JOINED = re.compile(r":(?=[^\s\d])|@|(?<=www)\.|-(?=-)", re.IGNORECASE)
+
+
+def plain(text: str) -> str:
+    """Write a text from elsewhere, such as a file's name, so that Streamlit's Markdown shows just its characters.
+
+    The signs of Markdown, LaTeX and HTML become character references, which no rule takes for a sign of its own.
+    Addresses, icons and colours (``http:``, ``:red[``) are also looked for after references were resolved, so an
+    invisible word joiner stands in them. Line breaks become spaces.
+    """
+    signs = _SIGNS.sub(lambda sign: f"&#{ord(sign.group())};", " ".join(text.split()))
+    unlisted = _NUMBERED.sub(lambda found: f"{found[1]}&#{ord(found[2])};", signs)
+    return _JOINED.sub(lambda sign: sign.group() + _JOINER, unlisted)
 
 
 def count(number: int, noun: str) -> str:

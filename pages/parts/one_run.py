@@ -14,20 +14,20 @@ from facepriv.services.export import result_json
 from facepriv.store import RunRecord, Store
 from parts import progress, run_choice, run_images
 from parts.deletion import offer
-from parts.figures import show_figure, show_rows
-from parts.formats import count, duration, moment
-from parts.shell import saw, with_store
+from parts.figures import page_of, show_figure, show_rows
+from parts.formats import count, duration, moment, plain
+from parts.shell import ACTOR, with_store
 from parts.words import HELP
 
 PARTS = ["Gender", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
-FAILURES_SHOWN = 500
+FAILURES_SHOWN = 200
 
 
 def show(store: Store, run: RunRecord) -> None:
     """Show a run in whatever state it is."""
     st.header(f"Run {run.id}", divider="gray")
     st.caption(
-        f"{run.dataset_name} · {run.method} guided by {run.guide} · {count(run.images, 'image')} · "
+        f"{plain(run.dataset_name)} · {run.method} guided by {run.guide} · {count(run.images, 'image')} · "
         f"seed {run.spec.seed} · started {moment(run.started_at)} · finished {moment(run.finished_at)}"
     )
     if run.state in progress.ACTIVE:
@@ -35,7 +35,7 @@ def show(store: Store, run: RunRecord) -> None:
         return
     if run.result is None:
         if run.state == "failed":
-            st.error(f"This run failed: {run.error}", icon=":material/error:")
+            st.error(f"This run failed: {plain(run.error or '')}", icon=":material/error:")
         else:
             st.warning("This run was cancelled before it was complete, so it has no result.", icon=":material/cancel:")
         spec(run)
@@ -52,7 +52,7 @@ def show(store: Store, run: RunRecord) -> None:
     elif part == "Images":
         run_images.show(store, run)
     elif part == "Failures":
-        failures(run.result)
+        failures(run.id, run.result)
     else:
         files(store, run)
         spec(run)
@@ -178,7 +178,7 @@ def effort(result: RunResult) -> None:
     )
 
 
-def failures(result: RunResult) -> None:
+def failures(run_id: int, result: RunResult) -> None:
     """List every image that failed."""
     st.subheader("Failures", help=HELP["failure"])
     if result.failures.total == 0:
@@ -188,9 +188,8 @@ def failures(result: RunResult) -> None:
         return
     show_rows([{"Reason": reason, "Images": f"{n:,}"} for reason, n in result.failures.by_reason.items()])
     rows = tables.failure_rows(result)
-    show_rows(rows[:FAILURES_SHOWN])
-    if len(rows) > FAILURES_SHOWN:
-        st.caption(f"{len(rows) - FAILURES_SHOWN:,} more are in the result's JSON.")
+    offset = page_of(len(rows), FAILURES_SHOWN, f"failures-{run_id}")
+    show_rows(rows[offset : offset + FAILURES_SHOWN])
 
 
 def files(store: Store, run: RunRecord) -> None:
@@ -200,7 +199,7 @@ def files(store: Store, run: RunRecord) -> None:
     nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
 
     def took() -> None:
-        with_store(lambda store: saw(store, "result-downloaded", f"run {run.id}"))
+        with_store(lambda store: store.access.record(ACTOR, "result-downloaded", f"run {run.id}"))
 
     st.download_button(
         "Download the result as JSON",
@@ -229,5 +228,8 @@ def deletion(run: RunRecord) -> None:
         store.runs.delete(run.id)
         run_choice.clear()
 
-    warning = f"Run {run.id} with its figures and perturbed images will be gone. This cannot be undone."
+    warning = (
+        f"Run {run.id} with its figures will be gone, and its perturbed images are removed from this machine. This "
+        "cannot be undone."
+    )
     offer("run", warning, f"run {run.id}", delete)

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
+from facepriv.config import get_settings
+from facepriv.services.local_worker import ensure_worker
 from facepriv.store import RunSummary, Store
-from parts.formats import count, duration
+from parts.formats import count, duration, plain
 from parts.shell import ACTOR, with_store
 
 ACTIVE = ("waiting", "running")
@@ -25,6 +27,8 @@ def follow(run_ids: tuple[int, ...]) -> None:
     """Show the progress of these runs every second; the whole page is shown anew once one has ended."""
 
     def body(store: Store) -> None:
+        # The worker may have died since the server started; the next one takes the run up where it was.
+        ensure_worker(get_settings())
         runs = [store.runs.get(run_id) for run_id in run_ids]
         for run in runs:
             show(store, run)
@@ -38,7 +42,7 @@ def show(store: Store, run: RunSummary) -> None:
     """Show one run: stage, bar, rate, time left, and a button to cancel."""
     with st.container(border=True):
         head, side = st.columns([5, 1], vertical_alignment="center")
-        head.markdown(f"**Run {run.id}** · {run.dataset_name} · {run.method} guided by {run.guide}")
+        head.markdown(f"**Run {run.id}** · {plain(run.dataset_name)} · {run.method} guided by {run.guide}")
         if run.cancel_requested:
             side.caption("Stopping …")
         elif side.button("Cancel", key=f"cancel-{run.id}", icon=":material/stop_circle:", width="stretch"):

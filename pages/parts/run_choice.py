@@ -4,21 +4,37 @@ from __future__ import annotations
 
 import streamlit as st
 
+from facepriv.errors import UnknownNameError
+from facepriv.store import Store
+from parts.formats import plain
+
 KEY = "open_runs"
 PARAMETER = "run"
+LONGEST = 10
+"""Digits of a number that is no run's any more."""
 
 
-def from_address(known: list[int]) -> None:
+def from_address(store: Store) -> None:
     """Take the runs named in the address (``?run=3&run=4``) when it has changed; unknown ones are told and left out."""
     asked = st.query_params.get_all(PARAMETER)
     if KEY in st.session_state and st.session_state.get("_address_runs") == asked:
+        st.session_state[KEY] = [run_id for run_id in st.session_state[KEY] if _exists(store, run_id)]
         return
     st.session_state["_address_runs"] = asked
-    numbers = [int(text) for text in asked if text.isdecimal()]
-    st.session_state[KEY] = [number for number in dict.fromkeys(numbers) if number in known]
-    unknown = [text for text in asked if not text.isdecimal() or int(text) not in known]
+    numbers = {text: int(text) for text in asked if text.isdecimal() and len(text) < LONGEST}
+    known = {text: number for text, number in numbers.items() if _exists(store, number)}
+    st.session_state[KEY] = list(dict.fromkeys(known.values()))
+    unknown = [text for text in asked if text not in known]
     if unknown:
-        st.warning(f"There is no run {', '.join(unknown)}; choose one from the list.")
+        st.warning(f"There is no run {plain(', '.join(unknown))}; choose one from the list.")
+
+
+def _exists(store: Store, run_id: int) -> bool:
+    try:
+        store.runs.get(run_id)
+    except UnknownNameError:
+        return False
+    return True
 
 
 def to_address() -> None:

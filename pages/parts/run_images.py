@@ -9,8 +9,8 @@ from facepriv.services.pictures import Pair, run_pair
 from facepriv.services.tables import number
 from facepriv.store import ImageRecord, RunImageRecord, RunRecord, Store
 from parts import faces
-from parts.figures import show_figure, show_rows
-from parts.formats import NOTHING, duration
+from parts.figures import page_of, show_figure, show_rows
+from parts.formats import NOTHING, duration, plain
 from parts.shell import saw
 from parts.words import STOPS
 
@@ -19,14 +19,11 @@ PER_PAGE = 25
 
 def show(store: Store, run: RunRecord) -> None:
     """Show a page of the list and the image chosen from it."""
-    pages = max(1, -(-run.images // PER_PAGE))
-    page = 1
-    if pages > 1:
-        page = int(st.number_input(f"Page (of {pages:,})", 1, pages, 1, key=f"images-{run.id}", width=160))
-    records = store.runs.run_images(run.id, limit=PER_PAGE, offset=(page - 1) * PER_PAGE)
+    offset = page_of(run.images, PER_PAGE, f"images-{run.id}")
+    records = store.runs.run_images(run.id, limit=PER_PAGE, offset=offset)
     ids = [record.image_id for record in records]
     images = {image.id: image for image in store.datasets.images(run.dataset_id, ids=ids)}
-    chosen = st.selectbox("Image", ids, format_func=lambda i: images[i].name, key=f"pair-{run.id}-{page}")
+    chosen = st.selectbox("Image", ids, format_func=lambda i: images[i].name, key=f"pair-{run.id}-{offset}")
     if chosen is not None:
         pair(store, run, chosen)
     st.subheader("All images of this page", divider="gray")
@@ -64,7 +61,7 @@ def pair(store: Store, run: RunRecord, image_id: int) -> None:
     mesh = st.toggle("Show the triangle mesh", key="show_mesh", help="Each triangle is changed as a whole.")
     pictures(views, mesh=mesh)
     if record.failure_sentence:
-        st.warning(record.failure_sentence, icon=":material/warning:")
+        st.warning(plain(record.failure_sentence), icon=":material/warning:")
     if record.trajectory is not None and len(record.trajectory):
         label = views.image.label or (1 if record.trajectory[0] >= 0 else -1)
         eta = run.spec.parameters.get("eta", 0.0)

@@ -9,6 +9,7 @@ import streamlit as st
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
 from facepriv.store import Store, open_store
+from parts.formats import plain
 
 ACTOR = "local"
 """Who acts while the dashboard has no login."""
@@ -23,7 +24,7 @@ def with_store(body: Callable[[Store], None]) -> None:
         with open_store(get_settings()) as store:
             body(store)
     except FaceprivError as error:
-        st.error(str(error), icon=":material/error:")
+        st.error(plain(str(error)), icon=":material/error:")
 
 
 def saw(store: Store, action: str, subject: str, detail: str = "") -> None:

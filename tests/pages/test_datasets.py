@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 
 import pytest
 
+from facepriv.services import import_jobs
+from facepriv.services.import_jobs import list_jobs
 from facepriv.store import open_store
 
 
@@ -21,11 +24,11 @@ def archive(face_folder):
     return data.getvalue()
 
 
-def send(app, name, files, labels=None, **fields):
-    app.text_input("upload_name").input(name)
-    app.file_uploader("upload_images").set_value(files)
+def send(app, name, files, labels=None, turn=0, **fields):
+    app.text_input(f"upload_name-{turn}").input(name)
+    app.file_uploader(f"upload_images-{turn}").set_value(files)
     if labels is not None:
-        app.file_uploader("upload_labels").set_value(labels)
+        app.file_uploader(f"upload_labels-{turn}").set_value(labels)
     for key, value in fields.items():
         app.text_input(key).input(value)
     next(b for b in app.button if b.label == "Import").click()
@@ -33,9 +36,21 @@ def send(app, name, files, labels=None, **fields):
     assert not app.exception, app.exception
 
 
+def see_it_end(app, settings):
+    """Look at the page until no import is under way; AppTest has no clock of its own."""
+    end = time.monotonic() + 60
+    while any(job.state == "running" for job in list_jobs(settings)):
+        assert time.monotonic() < end, "the import did not end"
+        time.sleep(0.1)
+    app.run()
+    assert not app.exception, app.exception
+    return app
+
+
 def test_zip_is_imported_and_every_problem_told(empty, visit, said, archive):
     app = visit("datasets")
     send(app, "upload", [("faces.zip", archive, "application/zip")])
+    see_it_end(app, empty)
     assert "8 images of 4 subjects imported as “upload”" in said(app)
     assert "fake.jpg" in said(app)
     with open_store(empty) as store:
@@ -44,6 +59,56 @@ def test_zip_is_imported_and_every_problem_told(empty, visit, said, archive):
         assert counts.labels == {-1: 4, 1: 4}
         assert [line.action for line in store.access.list(action="dataset-imported")] == ["dataset-imported"]
     assert not list(empty.temporary.glob("*"))
+    assert not app.file_uploader("upload_images-1").value
+    # The end is told in another session too, until somebody closes it.
+    other = visit("datasets")
+    assert "imported as “upload”" in said(other)
+    next(b for b in other.button if b.label == "Close").click().run()
+    assert "imported as “upload”" not in said(other)
+    assert list_jobs(empty) == ()
+
+
+def test_an_import_is_followed_from_any_session_and_cancelled(empty, visit, said, face_folder, archive):
+    data = next(face_folder.glob("*.jpg")).read_bytes()
+    files = [(f"{i:03}.jpg", data + bytes([i]), "image/jpeg") for i in range(200)]
+    send(visit("datasets"), "many :red[hi]", files)
+    app = visit("datasets")
+    assert "**Importing “many :&#8288;red&#91;hi&#93;”**" in said(app)
+    (button,) = [b for b in app.button if b.label == "Cancel"]
+    button.click().run()
+    see_it_end(app, empty)
+    assert "The import was cancelled, so nothing was kept." in app.warning[0].value
+    with open_store(empty) as store:
+        assert store.datasets.list() == ()
+
+
+def test_problems_are_paged_through_and_written_as_they_are(empty, visit, archive):
+    odd = [f"[click](http://x) {i:02}.jpg" for i in range(60)]
+    with zipfile.ZipFile(data := io.BytesIO(archive), "a") as out:
+        for i, name in enumerate(odd):
+            out.writestr(name.replace("/", "_"), f"no image {i}")
+    app = visit("datasets")
+    send(app, "odd", [("faces.zip", data.getvalue(), "application/zip")])
+    see_it_end(app, empty)
+    app.segmented_control("dataset_part").set_value("Left out and noted").run()
+    (page,) = [n for n in app.number_input if n.key.startswith("problems-")]
+    first = app.table[-1].value
+    page.set_value(2).run()
+    second = app.table[-1].value
+    assert len(first) == 50
+    assert len(first) + len(second) == 62  # the files, and that they are not in the table
+    assert not set(first["File or row"]) & set(second["File or row"])
+    assert not [cell for cell in [*first["File or row"], *second["File or row"]] if "[" in cell]
+
+
+def test_a_full_disk_is_one_sentence(empty, visit, archive, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    app = visit("datasets")
+    monkeypatch.setattr(import_jobs.shutil, "copyfileobj", full)
+    send(app, "full", [("faces.zip", archive, "application/zip")])
+    assert "No space left on device" in app.error[0].value
 
 
 def test_images_with_bare_numbers_need_a_mapping(empty, visit, said, face_folder):
@@ -53,12 +118,13 @@ def test_images_with_bare_numbers_need_a_mapping(empty, visit, said, face_folder
     labels = ("labels.csv", bare.encode(), "text/csv")
     app = visit("datasets")
     send(app, "numbers", files, labels)
+    see_it_end(app, empty)
     (error,) = app.error
     assert "0" in error.value
     with open_store(empty) as store:
         assert store.datasets.list() == ()
     send(app, "numbers", files, labels, value_male="1", value_female="0")
-    assert not app.error
+    see_it_end(app, empty)
     assert "8 images of 4 subjects imported as “numbers”" in said(app)
 
 
@@ -89,6 +155,7 @@ def test_gallery_shows_a_page_and_is_logged_once(filled, visit, said):
 def test_taken_name_is_refused(filled, visit, archive):
     app = visit("datasets")
     send(app, "few", [("faces.zip", archive, "application/zip")])
+    see_it_end(app, filled)
     assert "already a data set called 'few'" in app.error[0].value
 
 

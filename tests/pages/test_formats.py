@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "pages"))
 
-from parts.formats import count, duration, moment
+from parts.formats import count, duration, moment, plain
 
 
 @pytest.mark.parametrize(
@@ -37,3 +39,21 @@ def test_count_has_the_right_ending():
 def test_moment_says_its_zone():
     assert moment(datetime(2026, 1, 2, 3, 4, tzinfo=UTC)) == "2026-01-02 03:04 UTC"
     assert moment(None) == "–"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["[click](http://x)", "![p](x)", ":red[hi]", "$a$", "**b**", "_i_", "`c`", "<b>", "# h", "a|b", "&amp;", "~~s~~"],
+)
+def test_signs_of_markdown_are_shown_not_followed(name):
+    written = plain(name)
+    assert not set(re.sub(r"&#\d+;", "", written)) & set("\\`*[]<>#|~$_&")
+    assert html.unescape(written).replace("\u2060", "") == name
+
+
+def test_addresses_and_icons_are_broken_and_plain_names_stay():
+    assert plain("http://x.org www.x.org a@b.org :material/home:").count("&#8288;") == 4
+    for name in ("s001_1.jpg", "dlib-gender", "Ann-Marie O'Neil (2).png", "FACEPRIV_HOME", "12:30", "+0.12", "-0.10"):
+        assert plain(name) == name
+    assert plain("a\nb") == "a b"
+    assert [plain(text) for text in ("- a", "1. a", "+ a")] == ["&#45; a", "1&#46; a", "&#43; a"]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import filelock
 import pytest
 
 from facepriv.perturb import perturbers
+from facepriv.services.runs import prepare_run, start_run
 from facepriv.store import open_store
 
 
@@ -31,7 +34,7 @@ def test_start_follow_and_open(no_worker, visit, said, run_work):
     app.number_input("run_limit-1").set_value(2).run()
     app.multiselect("run_matchers").set_value(["sface"]).run()
     app.number_input("parameter-algorithm1-sweeps").set_value(3).run()
-    assert "2 images, about" in said(app)
+    assert "2 images at most, about" in said(app)
     app.button("start_run").click().run()
     assert not app.exception
     with open_store(settings) as store:
@@ -48,6 +51,38 @@ def test_start_follow_and_open(no_worker, visit, said, run_work):
     lock.acquire(timeout=10)
     app.run()
     assert "Run 3 is complete." in said(app)
+
+
+def test_looking_computes_nothing(filled, visit, monkeypatch):
+    """Everything a click needs comes from rows: no image is read and no network run until the start."""
+
+    def heavy(*_, **__):
+        raise AssertionError("computed at a look")
+
+    monkeypatch.setattr("facepriv.services.runs.prepare_run", heavy)
+    monkeypatch.setattr("facepriv.services.runs.classifier", heavy)
+    monkeypatch.setattr("facepriv.store.artifacts.ArtifactStore.get", heavy)
+    app = visit("perturb")
+    app.number_input("run_seed").set_value(3).run()
+    assert not app.exception
+    assert "8 images, about" in "".join(m.value for m in app.markdown)
+
+
+def test_a_page_that_shows_a_waiting_run_starts_a_worker(filled, visit, monkeypatch):
+    asked = []
+
+    def ask(settings):
+        asked.append(settings.home)
+
+    visit("overview")
+    monkeypatch.setattr("facepriv.services.local_worker.ensure_worker", ask)
+    monkeypatch.setattr(sys.modules["parts.progress"], "ensure_worker", ask)
+    with open_store(filled) as store:
+        start_run(store, prepare_run(store, "few", seed=9))
+    for page in ("overview", "perturb", "runs"):
+        asked.clear()
+        visit(page)
+        assert asked, page
 
 
 def test_cancel(no_worker, visit, said):

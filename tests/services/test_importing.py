@@ -28,7 +28,6 @@ from facepriv.services.importing import (
     ImportReport,
     import_dataset,
     import_demo,
-    stage_uploads,
     temporary_folder,
 )
 from facepriv.services.pictures import image_pixels
@@ -437,19 +436,3 @@ def test_the_rows_of_a_killed_import_go_with_the_next_one(store, settings, tmp_p
         import_dataset(store, settings, labelled_demo(tmp_path / "faces", ["s001_1"]), name="next")
         assert_nothing_half_written(store, settings)
     assert [record.name for record in store.datasets.list()] == ["next"]
-
-
-def test_uploads_are_staged_by_bare_names_and_removed(settings):
-    files = [("a.jpg", io.BytesIO(b"1")), ("C:\\photos\\b.jpg", io.BytesIO(b"2")), ("../../c.jpg", io.BytesIO(b"3"))]
-    with stage_uploads(settings, files) as folder:
-        assert {p.name: p.read_bytes() for p in folder.iterdir()} == {"a.jpg": b"1", "b.jpg": b"2", "c.jpg": b"3"}
-        assert folder.is_relative_to(settings.temporary)
-    assert list(settings.temporary.iterdir()) == []
-
-
-def test_uploads_of_one_name_are_refused(settings):
-    files = [("a/x.jpg", io.BytesIO(b"1")), ("b/x.jpg", io.BytesIO(b"2"))]
-    with pytest.raises(BadInputError, match="rename one of them") as caught, stage_uploads(settings, files):
-        pass
-    assert caught.value.code == "duplicate-name"
-    assert list(settings.temporary.iterdir()) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -14,6 +15,7 @@ from facepriv.results import RunSpec
 from facepriv.services.importing import import_dataset
 from facepriv.services.models import list_models
 from facepriv.services.runs import (
+    EVALUATION_SECONDS,
     PRIOR_EVALUATIONS,
     estimate_seconds,
     make_method,
@@ -182,20 +184,50 @@ def test_processes():
 def test_estimate_from_an_earlier_run(finished: Finished):
     """The same job takes as long as last time, and a third of it a third as long."""
     store, result = finished.store, finished.run.result
-    whole = estimate_seconds(store, finished.settings, finished.run.spec)
-    assert whole.basis.startswith("run ")
-    part = finished.run.spec.model_copy(update={"image_ids": finished.run.spec.image_ids[:2]})
-    assert estimate_seconds(store, finished.settings, part).seconds == pytest.approx(whole.seconds / 3)
-    assert 0 < whole.seconds < 20 * result.seconds
+    whole = estimate_seconds(store, finished.settings, finished.run.dataset_id, 6, parameters=FAST)
+    assert whole.basis.startswith(f"run {finished.run.id} took ")
+    assert whole.seconds == pytest.approx(result.seconds)
+    part = estimate_seconds(store, finished.settings, finished.run.dataset_id, 2, parameters=FAST)
+    assert part.seconds == pytest.approx(whole.seconds / 3)
 
 
-def test_estimate_from_the_guides_speed(finished: Finished):
+def test_a_resumed_run_tells_nothing(finished: Finished, monkeypatch):
+    """Only what was left after a restart is in its seconds, while its start is that of the first attempt."""
+    get = finished.store.runs.get
+
+    def resumed(run_id: int):
+        run = get(run_id)
+        return replace(run, started_at=run.finished_at - timedelta(seconds=10 * run.result.seconds + 20))
+
+    monkeypatch.setattr(finished.store.runs, "get", resumed)
+    one = estimate_seconds(finished.store, finished.settings, finished.run.dataset_id, 6, parameters=FAST)
+    assert not one.basis.startswith("run ")
+
+
+def test_estimate_from_the_guides_speed_reads_no_image_and_runs_no_network(finished: Finished, monkeypatch):
     """Nothing was run with these parameters yet."""
-    spec = prepare_run(finished.store, "six", parameters={**FAST, "sweeps": 39}, classifiers=[], matchers=[])
-    one = estimate_seconds(finished.store, finished.settings, spec)
-    assert one.basis.endswith(f"about {PRIOR_EVALUATIONS:,} evaluations an image")
-    assert "ms an evaluation" in one.basis
-    assert 0 < one.seconds < 3600
+
+    def heavy(*_, **__):
+        raise AssertionError("an estimate must not compute")
+
+    monkeypatch.setattr("facepriv.services.runs.classifier", heavy)
+    monkeypatch.setattr(finished.store.artifacts, "get", heavy)
+    monkeypatch.setattr(finished.store.datasets, "images", heavy)
+    seconds = {}
+    for guide in ("dlib-gender", "levi-hassner", "unheard-of"):
+        one = estimate_seconds(
+            finished.store, Settings(workers=2), 1, 12, parameters={**FAST, "sweeps": 39}, guide=guide
+        )
+        assert one.basis.endswith(f"{PRIOR_EVALUATIONS:,} evaluations an image")
+        assert "ms an evaluation" in one.basis
+        seconds[guide] = one.seconds
+    assert 0 < seconds["dlib-gender"] < seconds["levi-hassner"] < seconds["unheard-of"]
+    assert seconds["levi-hassner"] == pytest.approx(12 * PRIOR_EVALUATIONS * EVALUATION_SECONDS["levi-hassner"] * 0.75)
+
+
+def test_an_estimate_checks_parameters(finished: Finished):
+    with pytest.raises(BadInputError, match="The parameter eps of algorithm1 cannot be 0"):
+        estimate_seconds(finished.store, finished.settings, 1, 6, parameters={"eps": 0})
 
 
 def test_every_classifier_may_guide(finished: Finished):

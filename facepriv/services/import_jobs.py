@@ -1,0 +1,490 @@
+"""Imports in processes of their own: they go on whether or not anybody looks, and leave no upload behind.
+
+Every import has a private folder ``<home>/imports/<id>/``: ``job.json`` (what to do), the files under neutral names,
+``progress.json`` while it goes, ``report.json`` once it has ended, and a lock that its process holds while it lives.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Literal
+
+import filelock
+
+from facepriv.config import Settings
+from facepriv.errors import BadInputError, CancelledError, FaceprivError, StoreError, UnknownNameError
+from facepriv.services.importing import DEMO, ImportReport, import_dataset, import_demo
+from facepriv.store import Store, open_store
+from facepriv.types import Gender, Problem
+
+JobState = Literal["running", "complete", "failed", "cancelled", "interrupted"]
+
+START_SECONDS = 60.0
+"""How long a new process may take until it holds its lock; one that does not by then never came up."""
+TELL_SECONDS = 0.25
+"""Least time between two writings of the progress."""
+KEEP_SECONDS = 7 * 24 * 3600.0
+"""How long the end of an import is told unless it is forgotten before."""
+STAGING_SECONDS = 3600.0
+"""Age from which a folder without a job was left by a server that ended while files came in."""
+MAX_NAME_BYTES = 255
+"""Longest file name, in UTF-8, of the usual file systems."""
+
+_ID = re.compile(r"[0-9a-f]{16}")
+_JOB, _PROGRESS, _REPORT, _CANCEL, _LOCK = "job.json", "progress.json", "report.json", "cancel", "lock"
+_FILES, _LAID_OUT, _WORK = "files", "upload", "work"
+INTERRUPTED = "The import was interrupted before it was complete, so nothing was kept; import again."
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportJob:
+    """An import under way or just ended, as `list_jobs` and `read_job` found it."""
+
+    id: str
+    name: str
+    """Of the data set."""
+    created_at: float
+    """Seconds since 1970."""
+    state: JobState
+    done: int = 0
+    """Images looked at."""
+    total: int = 0
+    """Images in all; 0 while the files are being read."""
+    seconds_left: float | None = None
+    cancel_requested: bool = False
+    dataset_id: int | None = None
+    """Once complete. What was left out is told by the data set's own problems and failures."""
+    error: str | None = None
+    """Why there is no data set, in one sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Order:
+    """What ``job.json`` holds."""
+
+    name: str
+    actor: str
+    demo: bool = False
+    format: str = "auto"
+    mapping: dict[str, Gender] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    files: list[str] = field(default_factory=list)
+    """Names as they came; file i is stored as the number i."""
+    labels: str | None = None
+    """Name of the label table, which is stored as ``labels``."""
+    created_at: float = field(default_factory=time.time)
+
+
+# For the page
+
+
+def start_import(
+    settings: Settings,
+    files: Sequence[tuple[str, IO[bytes]]],
+    *,
+    name: str,
+    labels: tuple[str, IO[bytes]] | None = None,
+    format: str = "auto",
+    mapping: Mapping[str, Gender] | None = None,
+    columns: Mapping[str, str] | None = None,
+    actor: str,
+) -> str:
+    """Put uploaded files aside and start a process that imports them; gives the job's id.
+
+    Parameters
+    ----------
+    files
+        Name and content of each image, or of one zip archive.
+    labels
+        Name and content of a label table.
+    format, mapping, columns
+        As for `import_dataset`.
+    actor
+        Who imports, for the access log.
+
+    Raises
+    ------
+    BadInputError
+        If archives and other files are mixed (code ``mixed-upload``) or nothing came (``no-images``).
+    StoreError
+        If the files cannot be written, as when the disk is full; nothing is left of them then.
+    """
+    archives = sum(_is_archive(one) for one, _ in files)
+    if archives and len(files) > 1:
+        raise BadInputError(
+            f"One zip archive or any number of images was expected, but {archives} of {len(files)} files are archives; "
+            "put everything into one archive, or import one after the other.",
+            code="mixed-upload",
+        )
+    if not files:
+        raise BadInputError("Images or one zip archive were expected, but nothing came; choose some.", code="no-images")
+    order = _Order(
+        name=name,
+        actor=actor,
+        format=format,
+        mapping=dict(mapping or {}),
+        columns=dict(columns or {}),
+        files=[one for one, _ in files],
+        labels=None if labels is None else labels[0],
+    )
+    contents = {str(number): content for number, (_, content) in enumerate(files)}
+    if labels is not None:
+        contents["labels"] = labels[1]
+    return _start(settings, order, contents)
+
+
+def start_demo_import(settings: Settings, *, actor: str) -> str:
+    """Start a process that imports the demo faces; gives the job's id. Raises StoreError as `start_import` does."""
+    return _start(settings, _Order(name=DEMO, actor=actor, demo=True), {})
+
+
+def list_jobs(settings: Settings) -> tuple[ImportJob, ...]:
+    """Give all imports that run, or ended and were not forgotten, oldest first; clears away what nobody needs."""
+    base = _base(settings)
+    if not base.is_dir():
+        return ()
+    found = []
+    for folder in base.iterdir():
+        if not _ID.fullmatch(folder.name):
+            continue
+        if not (folder / _JOB).exists():
+            _remove_if_older(folder, STAGING_SECONDS)
+            continue
+        with suppress(UnknownNameError):
+            job = read_job(settings, folder.name)
+            if job.state != "running" and job.created_at < time.time() - KEEP_SECONDS:
+                forget_job(settings, job.id)
+            else:
+                found.append(job)
+    return tuple(sorted(found, key=lambda job: job.created_at))
+
+
+def read_job(settings: Settings, job_id: str) -> ImportJob:
+    """Give the present state of an import.
+
+    One whose process is gone without a report counts as interrupted, and its uploads are removed.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none of this id.
+    """
+    folder = _folder(settings, job_id)
+    order = _read(folder / _JOB)
+    if order is None:
+        raise UnknownNameError(f"There is no import {job_id}; it may have been closed in another window.")
+    job = ImportJob(
+        id=job_id,
+        name=str(order["name"]),
+        created_at=float(order["created_at"]),
+        state="interrupted",
+        error=INTERRUPTED,
+    )
+    # Life first, report second: a process that ends in between has written its report before it let go.
+    alive = _is_alive(folder, job.created_at)
+    report = _read(folder / _REPORT)
+    if report is not None:
+        return replace(job, state=report["state"], dataset_id=report["dataset_id"], error=report["error"])
+    if not alive:
+        _clear(folder)
+        return job
+    progress = _read(folder / _PROGRESS) or {"done": 0, "total": 0, "seconds": 0.0}
+    done, total = int(progress["done"]), int(progress["total"])
+    return replace(
+        job,
+        state="running",
+        error=None,
+        done=done,
+        total=total,
+        seconds_left=float(progress["seconds"]) / done * (total - done) if done else None,
+        cancel_requested=(folder / _CANCEL).exists(),
+    )
+
+
+def cancel_job(settings: Settings, job_id: str) -> None:
+    """Ask an import to stop before its next image; nothing of it is kept. One that has ended stays as it is."""
+    folder = _folder(settings, job_id)
+    if folder.is_dir():
+        (folder / _CANCEL).touch(mode=0o600)
+
+
+def forget_job(settings: Settings, job_id: str) -> None:
+    """Remove all that is left of an ended import; the data set stays. One that still runs stays too."""
+    folder = _folder(settings, job_id)
+    if (folder / _REPORT).exists() or not _is_alive(folder, 0.0):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# For the process
+
+
+def run_job(settings: Settings, folder: Path) -> None:
+    """Do the import that stands in a folder, write its report, and remove its files whatever happens.
+
+    The process that calls this prints nothing that names a file or a subject.
+    """
+    raw = _read(folder / _JOB)
+    if raw is None:
+        raise BadInputError(f"A folder with {_JOB} was expected at {folder}; start imports on the Datasets page.")
+    order = _Order(**raw)
+    try:
+        with _lock(folder).acquire(timeout=START_SECONDS):
+            report: dict[str, Any] = {"state": "interrupted", "dataset_id": None, "error": INTERRUPTED}
+            try:
+                report = _report(settings, folder, order)
+            finally:
+                _clear(folder)
+                # Even a full disk has room for this once the files are gone.
+                _write(folder / _REPORT, report)
+    except filelock.Timeout as error:
+        raise StoreError("This import is being done by another process; wait for its end.") from error
+
+
+def _report(settings: Settings, folder: Path, order: _Order) -> dict[str, Any]:
+    state, sentence = "failed", ""
+    try:
+        with open_store(settings) as store:
+            dataset = _import(store, settings, folder, order).dataset
+            store.access.record(order.actor, "dataset-imported", f"dataset {dataset.id}")
+        return {"state": "complete", "dataset_id": dataset.id, "error": None}
+    except CancelledError as error:
+        state, sentence = "cancelled", str(error)
+    except FaceprivError as error:
+        sentence = str(error)
+    except OSError as error:
+        sentence = (
+            f"The files could not be worked on ({error.strerror or type(error).__name__}); make sure that the data "
+            "folder can be written to and has room, and import again."
+        )
+    except Exception as error:
+        # The frames say where it was, and unlike the error's own text they name no file.
+        sys.stderr.write(f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}")
+        sentence = (
+            f"The import failed for a reason that was not foreseen ({type(error).__name__}); import fewer files at a "
+            "time to find the one that causes it."
+        )
+    return {"state": state, "dataset_id": None, "error": sentence}
+
+
+def _import(store: Store, settings: Settings, folder: Path, order: _Order) -> ImportReport:
+    tell = _Teller(folder)
+    tell.stop_if_cancelled()
+    if order.demo:
+        return import_demo(store, settings, on_progress=tell)
+    source, table, problems = _lay_out(folder, order)
+    (folder / _WORK).mkdir(mode=0o700)
+    return import_dataset(
+        store,
+        settings,
+        source,
+        name=order.name,
+        labels=table,
+        format=order.format,
+        mapping=order.mapping,
+        columns=order.columns,
+        on_progress=tell,
+        source_name=_shown(order.files[0]) if source.is_file() else "uploaded images",
+        earlier=problems,
+        workspace=folder / _WORK,
+    )
+
+
+class _Teller:
+    """Writes the progress, not too often, and looks whether the import is to stop."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._began = time.monotonic()
+        self._told = -TELL_SECONDS
+
+    def __call__(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now - self._told >= TELL_SECONDS or done == total:
+            _write(self._folder / _PROGRESS, {"done": done, "total": total, "seconds": now - self._began})
+            self._told = now
+        self.stop_if_cancelled()
+
+    def stop_if_cancelled(self) -> None:
+        if (self._folder / _CANCEL).exists():
+            raise CancelledError("The import was cancelled, so nothing was kept.")
+
+
+def _lay_out(folder: Path, order: _Order) -> tuple[Path, Path | None, list[Problem]]:
+    """Give the files their own names again, since names may tell subject and label; what cannot be is told."""
+    stored = folder / _FILES
+    table = None
+    if order.labels is not None:
+        table = _place(stored / "labels", folder / "table", order.labels) or stored / "labels"
+    if len(order.files) == 1 and _is_archive(order.files[0]):
+        return stored / "0", table, []
+    problems = []
+    taken: set[str] = set()
+    target = folder / _LAID_OUT
+    target.mkdir(mode=0o700)
+    for number, name in enumerate(order.files):
+        shown = _shown(name)
+        if _bare(name).casefold() in taken:
+            problems.append(
+                Problem(
+                    shown,
+                    "duplicate-name",
+                    f"Another uploaded file is called {shown} too, so this one was left out; rename it, or upload both "
+                    "in a zip with folders.",
+                )
+            )
+        elif _place(stored / str(number), target, name) is None:
+            problems.append(
+                Problem(
+                    shown,
+                    "bad-name",
+                    f"The uploaded file {shown} has a name that no file can have here and was left out; rename it.",
+                )
+            )
+        taken.add(_bare(name).casefold())
+    return target, table, problems
+
+
+def _place(file: Path, folder: Path, name: str) -> Path | None:
+    """Move a file into a folder under a name; None, and the file stays, if it cannot have that name."""
+    bare = _bare(name)
+    if not bare or bare in (".", "..") or "\0" in bare or len(bare.encode(errors="replace")) > MAX_NAME_BYTES:
+        return None
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return file.rename(folder / bare)
+    except (OSError, ValueError):
+        return None
+
+
+def _bare(name: str) -> str:
+    """Take the folders off a name as a browser sent it."""
+    return PurePosixPath(name.replace("\\", "/")).name
+
+
+def _shown(name: str) -> str:
+    """Write a name so that it can be shown and stored."""
+    clean = "".join(c if c.isprintable() else "?" for c in _bare(name))
+    return clean if len(clean) <= 80 else f"{clean[:60]} … {clean[-15:]}"
+
+
+def _is_archive(name: str) -> bool:
+    return name.lower().endswith(".zip")
+
+
+# Both
+
+
+def _start(settings: Settings, order: _Order, contents: Mapping[str, IO[bytes]]) -> str:
+    job_id = secrets.token_hex(8)
+    folder = _folder(settings, job_id)
+    with _cleared_on_error(folder):
+        (folder / _FILES).mkdir(mode=0o700, parents=True)
+        for stored, content in contents.items():
+            with (folder / _FILES / stored).open("wb") as out:
+                shutil.copyfileobj(content, out)
+        _write(folder / _JOB, asdict(order))
+        with (folder / "log").open("ab") as log:
+            subprocess.Popen(
+                [sys.executable, "-m", "facepriv", "import-job", str(folder.absolute())],
+                env={**os.environ, **_environment(settings)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+    return job_id
+
+
+@contextmanager
+def _cleared_on_error(folder: Path) -> Iterator[None]:
+    try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700)
+        yield
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise StoreError(
+                f"The uploaded files cannot be put into the data folder ({error.strerror or type(error).__name__}); "
+                "make sure that it can be written to and has room, and import again."
+            ) from error
+        raise
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """Give the variables that make these settings in another process."""
+    values = {**settings.model_dump(mode="json"), "home": str(settings.home.absolute())}
+    return {f"FACEPRIV_{name.upper()}": str(value) for name, value in values.items()}
+
+
+def _base(settings: Settings) -> Path:
+    return settings.home / "imports"
+
+
+def _folder(settings: Settings, job_id: str) -> Path:
+    if not _ID.fullmatch(job_id):
+        raise UnknownNameError(f"There is no import {job_id}.")
+    return _base(settings) / job_id
+
+
+def _lock(folder: Path) -> filelock.FileLock:
+    return filelock.FileLock(folder / _LOCK, mode=0o600)
+
+
+def _is_alive(folder: Path, created_at: float) -> bool:
+    """Say whether the import's process lives, or may still be coming up."""
+    if not folder.is_dir():
+        return False
+    if not (folder / _LOCK).exists():
+        return time.time() < created_at + START_SECONDS
+    lock = _lock(folder)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    lock.release()
+    return False
+
+
+def _clear(folder: Path) -> None:
+    for name in (_FILES, _LAID_OUT, _WORK, "table"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _remove_if_older(folder: Path, seconds: float) -> None:
+    with suppress(FileNotFoundError):
+        if folder.stat().st_mtime < time.time() - seconds:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _read(file: Path) -> dict[str, Any] | None:
+    try:
+        value = json.loads(file.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _write(file: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON so that a reader sees the old or the new text, never a part."""
+    number, name = tempfile.mkstemp(dir=file.parent, prefix=".tmp-")
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as out:
+            json.dump(value, out)
+        Path(name).replace(file)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

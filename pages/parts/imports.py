@@ -1,0 +1,126 @@
+"""Imports under way and how the last ones ended, read from the data folder: they go on whether anybody looks or not."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from facepriv.config import get_settings
+from facepriv.services.import_jobs import ImportJob, cancel_job, forget_job, list_jobs
+from facepriv.store import Store
+from parts import faces
+from parts.figures import page_of, show_rows
+from parts.formats import count, duration, plain
+from parts.shell import with_store
+
+EVERY = "1s"
+LISTED = 50
+STARTED = "_started_import"
+"""Import that this session began and whose end it has not seen."""
+
+
+def began(job_id: str) -> None:
+    """Remember what this session began, and show the page anew with its progress."""
+    st.session_state[STARTED] = job_id
+    st.rerun()
+
+
+def show(store: Store) -> None:
+    """Show every import under way with its progress, and those that ended with what came of them."""
+    jobs = list_jobs(get_settings())
+    for job in jobs:
+        if job.state != "running":
+            _settle(store, job)
+            ended(store, job)
+    running = tuple(job.id for job in jobs if job.state == "running")
+    if running:
+        follow(running)
+
+
+def _settle(store: Store, job: ImportJob) -> None:
+    """Once, for the session that began it: turn to the new data set and let go of the uploaded bytes."""
+    if st.session_state.get(STARTED) == job.id:
+        del st.session_state[STARTED]
+        if job.state == "complete":
+            st.session_state["dataset"] = job.dataset_id
+            st.session_state["upload_round"] = st.session_state.get("upload_round", 0) + 1
+
+
+@st.fragment(run_every=EVERY)
+def follow(job_ids: tuple[str, ...]) -> None:
+    """Show the progress of these imports every second; the whole page is shown anew once one has ended."""
+
+    def body(_: Store) -> None:
+        running = {job.id: job for job in list_jobs(get_settings()) if job.state == "running"}
+        for job_id in job_ids:
+            if job_id in running:
+                progress(running[job_id])
+        if any(job_id not in running for job_id in job_ids):
+            st.rerun()
+
+    with_store(body)
+
+
+def progress(job: ImportJob) -> None:
+    """Show one import: bar, time left, and a button to cancel."""
+    with st.container(border=True):
+        head, side = st.columns([5, 1], vertical_alignment="center")
+        head.markdown(f"**Importing “{plain(job.name)}”**")
+        if job.cancel_requested:
+            side.caption("Stopping …")
+        elif side.button("Cancel", key=f"cancel-import-{job.id}", icon=":material/stop_circle:", width="stretch"):
+            cancel_job(get_settings(), job.id)
+            st.rerun()
+        if not job.total:
+            st.progress(0.0, "Reading the files …")
+        else:
+            left = "" if job.seconds_left is None else f" · {duration(job.seconds_left)} left"
+            st.progress(job.done / job.total, f"Looking for faces: {job.done:,} of {count(job.total, 'image')}{left}")
+        st.caption("You may close this page; the import goes on and is shown here again.")
+
+
+def ended(store: Store, job: ImportJob) -> None:
+    """Show how an import ended, with everything that was left out."""
+    with st.container(border=True):
+        if job.state == "complete":
+            complete(store, job)
+        elif job.state == "failed":
+            st.error(f"“{plain(job.name)}” was not imported. {plain(job.error or '')}", icon=":material/error:")
+        else:
+            st.warning(f"“{plain(job.name)}”: {plain(job.error or '')}", icon=":material/cancel:")
+        st.button("Close", key=f"close-import-{job.id}", on_click=lambda: forget_job(get_settings(), job.id))
+
+
+def complete(store: Store, job: ImportJob) -> None:
+    """Show what an import brought."""
+    record = next((record for record in store.datasets.list() if record.id == job.dataset_id), None)
+    if record is None:
+        st.info(f"“{plain(job.name)}” was imported and has been deleted since.", icon=":material/info:")
+        return
+    counts = faces.dataset_counts(record)
+    failed = sum(counts.failures.values())
+    st.success(
+        f"{count(counts.images, 'image')} of {count(counts.subjects, 'subject')} imported as “{plain(record.name)}”"
+        + (f", {failed:,} of them without a usable face." if failed else "."),
+        icon=":material/check_circle:",
+    )
+    st.write(plain(f"{record.reader_reason} Licence: {record.licence.rstrip('.')}."))
+    listed = sum(counts.problems.values())
+    if listed + failed:
+        st.write(f"**{count(listed + failed, 'thing')} to know:**")
+        problem_rows(store, record.id, listed, f"told-{job.id}")
+        failure_rows(store, record.id, failed, f"failed-{job.id}")
+    st.page_link("perturb.py", label="Go on to perturb", icon=":material/arrow_forward:")
+
+
+def problem_rows(store: Store, dataset_id: int, total: int, key: str, empty: str = "") -> None:
+    """List what was left out or noted, a page at a time."""
+    offset = page_of(total, LISTED, key)
+    listed = store.datasets.problems(dataset_id, limit=LISTED, offset=offset)
+    show_rows([{"File or row": p.name, "What": p.sentence, "Code": p.code} for p in listed], empty)
+
+
+def failure_rows(store: Store, dataset_id: int, total: int, key: str, empty: str = "") -> None:
+    """List the images without a usable face, a page at a time."""
+    offset = page_of(total, LISTED, key)
+    failed = store.datasets.images(dataset_id, failed=True, limit=LISTED, offset=offset)
+    show_rows([{"Image": i.name, "Why": i.failure_sentence, "Code": i.failure} for i in failed], empty)

@@ -1,0 +1,224 @@
+"""Imports in processes of their own: started, watched, cancelled, killed; no upload outlives them."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import re
+import signal
+import stat
+import subprocess
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from facepriv.config import Settings
+from facepriv.datasets.demo import demo_folder
+from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.services import import_jobs
+from facepriv.services.import_jobs import cancel_job, forget_job, list_jobs, read_job, start_demo_import, start_import
+from facepriv.store import open_store
+
+PATIENCE = 60.0
+
+
+def face(name: str) -> bytes:
+    return (demo_folder() / "images" / name[:4] / f"{name}.jpg").read_bytes()
+
+
+def stream(data: bytes) -> io.BytesIO:
+    return io.BytesIO(data)
+
+
+TABLE = b"file,subject,gender\ns001_1.jpg,s001,female\ns003_1.jpg,s003,male\n"
+TWO = (("s001_1.jpg", face("s001_1")), ("s003_1.jpg", face("s003_1")))
+
+
+def start(settings: Settings, files=TWO, *, name="two", labels=TABLE, **options) -> str:
+    table = None if labels is None else ("labels.csv", stream(labels))
+    return start_import(settings, [(n, stream(d)) for n, d in files], name=name, labels=table, actor="local", **options)
+
+
+def wait(settings: Settings, job_id: str, condition=lambda job: job.state != "running"):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        job = read_job(settings, job_id)
+        if condition(job):
+            return job
+        time.sleep(0.05)
+    raise AssertionError(f"The import did not come so far: {job}")
+
+
+def folder(settings: Settings, job_id: str) -> Path:
+    return settings.home / "imports" / job_id
+
+
+def uploads(settings: Settings, job_id: str) -> list[str]:
+    """Whatever is left of the uploads in an import's folder."""
+    kept = {"job.json", "progress.json", "report.json", "cancel", "lock", "log"}
+    return [p.name for p in folder(settings, job_id).iterdir() if p.name not in kept]
+
+
+def test_uploads_become_a_data_set_and_go(settings):
+    job_id = start(settings)
+    assert stat.S_IMODE(folder(settings, job_id).stat().st_mode) == 0o700
+    job = wait(settings, job_id)
+    assert (job.state, job.error) == ("complete", None)
+    assert uploads(settings, job_id) == []
+    with open_store(settings) as store:
+        counts = store.datasets.counts(job.dataset_id)
+        assert (counts.images, counts.labels) == (2, {-1: 1, 1: 1})
+        (line,) = store.access.list()
+        assert (line.actor, line.action, line.subject) == ("local", "dataset-imported", f"dataset {job.dataset_id}")
+    assert [one.id for one in list_jobs(settings)] == [job_id]
+    assert (folder(settings, job_id) / "log").read_bytes() == b""
+    forget_job(settings, job_id)
+    assert list_jobs(settings) == ()
+    with pytest.raises(UnknownNameError):
+        read_job(settings, job_id)
+
+
+def test_an_archive_is_told_of_by_its_own_name(settings):
+    data = io.BytesIO()
+    with zipfile.ZipFile(data, "w") as out:
+        for name, content in (*TWO, ("labels.csv", TABLE)):
+            out.writestr(name, content)
+    job = wait(settings, start(settings, [("x" * 300 + "\0.zip", data.getvalue())], labels=None))
+    assert job.state == "complete", job.error
+    with open_store(settings) as store:
+        assert store.datasets.get(job.dataset_id).source == "x" * 60 + " … " + "x" * 10 + "?.zip"
+        assert store.datasets.counts(job.dataset_id).images == 2
+
+
+def test_names_that_cannot_be_are_left_out_and_told(settings):
+    odd = [("ü" * 200 + ".jpg", b"1"), ("nul\0.jpg", b"2"), ("..", b"3"), ("", b"4"), ("S001_1.JPG", b"5")]
+    job = wait(settings, start(settings, [*TWO, *odd, ("a/b\\text.jpg", b"no image")]))
+    assert job.state == "complete", job.error
+    with open_store(settings) as store:
+        problems = store.datasets.problems(job.dataset_id)
+    told = [p for p in problems if p.code == "bad-name"]
+    assert [p.name.rstrip("?")[:4] for p in told] == ["üüüü", "nul?", "..", ""]
+    assert [p.name for p in problems if p.code == "duplicate-name"] == ["S001_1.JPG"]
+    assert "text.jpg" in [p.name for p in problems]
+
+
+def test_a_refusal_is_one_sentence_and_nothing_is_kept(settings):
+    bare = TABLE.replace(b"female", b"0").replace(b"male", b"1")
+    refused = start(settings, labels=bare)
+    job = wait(settings, refused)
+    assert (job.state, job.dataset_id) == ("failed", None)
+    assert "0" in job.error
+    assert uploads(settings, refused) == []
+    again = wait(settings, start(settings, labels=bare, mapping={"0": "female", "1": "male"}))
+    assert again.state == "complete", again.error
+
+
+def test_what_cannot_be_staged_is_refused_at_once(settings):
+    with pytest.raises(BadInputError, match="put everything into one archive") as caught:
+        start(settings, [*TWO, ("a.zip", b"")])
+    assert caught.value.code == "mixed-upload"
+    with pytest.raises(BadInputError, match="nothing came"):
+        start(settings, [])
+
+    class Full(io.RawIOBase):
+        def read(self, size=-1):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(StoreError, match="has room"):
+        start_import(settings, [("a.jpg", Full())], name="full", actor="local")
+    assert list((settings.home / "imports").iterdir()) == []
+
+
+def many(count: int) -> list[tuple[str, bytes]]:
+    """Images that differ in their bytes, enough of them to be busy for a while."""
+    return [(f"{i:03}.jpg", face("s001_1") + bytes([i])) for i in range(count)]
+
+
+@contextlib.contextmanager
+def under_way(settings):
+    """An import that has looked at an image and has many to go."""
+    job_id = start(settings, many(200), name="many", labels=None)
+    job = wait(settings, job_id, lambda job: job.done > 0 or job.state != "running")
+    assert job.state == "running", job
+    assert 0 < job.done < job.total == 200
+    assert job.seconds_left > 0
+    yield job_id
+    assert uploads(settings, job_id) == []
+    with open_store(settings) as store:
+        assert store.datasets.list() == ()
+
+
+def pid_of(folder: Path) -> int:
+    found = subprocess.run(["pgrep", "-f", f"import-job {folder}"], capture_output=True, text=True, check=True)
+    return int(found.stdout.split()[0])
+
+
+def test_cancel_keeps_nothing(settings):
+    with under_way(settings) as job_id:
+        cancel_job(settings, job_id)
+        assert read_job(settings, job_id).cancel_requested
+        job = wait(settings, job_id)
+        assert (job.state, job.error) == ("cancelled", "The import was cancelled, so nothing was kept.")
+    assert not [p for p in settings.artifacts.rglob("*") if p.is_file()]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_process_that_ends_early_reads_as_interrupted(settings, how):
+    with under_way(settings) as job_id:
+        os.kill(pid_of(folder(settings, job_id)), how)
+        job = wait(settings, job_id)
+        assert job.state == "interrupted"
+        assert job.error.endswith("import again.")
+    forget_job(settings, job_id)
+    assert list_jobs(settings) == ()
+
+
+def test_one_that_never_came_up_is_interrupted(settings, monkeypatch):
+    monkeypatch.setattr(import_jobs.sys, "executable", "/bin/true")
+    job_id = start(settings)
+    assert read_job(settings, job_id).state == "running"
+    monkeypatch.setattr(import_jobs, "START_SECONDS", 0.0)
+    assert read_job(settings, job_id).state == "interrupted"
+    assert uploads(settings, job_id) == []
+
+
+def test_old_ends_and_half_staged_folders_go(settings):
+    job_id = start(settings, labels=b"nothing")
+    wait(settings, job_id)
+    order = folder(settings, job_id) / "job.json"
+    order.write_text(json.dumps({**json.loads(order.read_text()), "created_at": 0.0}))
+    half = settings.home / "imports" / ("0" * 16)
+    half.mkdir()
+    assert list_jobs(settings) == ()
+    assert not folder(settings, job_id).exists()
+    assert half.exists()
+    os.utime(half, (0, 0))
+    list_jobs(settings)
+    assert not half.exists()
+
+
+@pytest.mark.parametrize("job_id", ["../../etc", "0" * 16, ""])
+def test_an_id_that_is_none(settings, job_id):
+    with pytest.raises(UnknownNameError):
+        read_job(settings, job_id)
+
+
+@pytest.mark.slow
+def test_the_demo_set(settings):
+    job = wait(settings, start_demo_import(settings, actor="local"))
+    assert job.state == "complete", job.error
+    with open_store(settings) as store:
+        record = store.datasets.get("demo")
+        assert record.id == job.dataset_id
+        assert store.datasets.counts(record.id).images == 120
+
+
+def test_ids_are_not_guessable(settings, monkeypatch):
+    monkeypatch.setattr(import_jobs.sys, "executable", "/bin/true")
+    ids = {start(settings) for _ in range(3)}
+    assert len(ids) == 3
+    assert all(re.fullmatch("[0-9a-f]{16}", one) for one in ids)
