@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 import zipfile
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from facepriv.config import Settings
 from facepriv.services.tables import gender_error_rows
-from facepriv.store import open_store
+from facepriv.store import RunRecord, open_store
 from tests.browser.conftest import ROOT, serving
 from tests.pages.conftest import write_faces
 
@@ -48,6 +49,12 @@ def site(tmp_path):
         yield address
 
 
+def state(tmp_path) -> RunRecord:
+    """Look at the run past the page."""
+    with open_store(Settings(home=tmp_path / "home")) as store:
+        return store.runs.get(1)
+
+
 def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
     faces = write_faces(tmp_path / "faces")
     archive = tmp_path / "faces.zip"
@@ -56,11 +63,15 @@ def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
             out.write(image, image.name)
         out.writestr("fake.jpg", "this is text")
 
-    page = chromium.new_page(viewport={"width": 1280, "height": 900})
     elsewhere, media = [], {}
-    page.on("request", lambda r: None if r.url.startswith((site, "data:", "blob:")) else elsewhere.append(r.url))
-    page.on("response", lambda r: media.update({r.url: r.headers}) if r.url.startswith(f"{site}/media/") else None)
 
+    def new_browser():
+        page = chromium.new_context(viewport={"width": 1280, "height": 900}).new_page()
+        page.on("request", lambda r: None if r.url.startswith((site, "data:", "blob:")) else elsewhere.append(r.url))
+        page.on("response", lambda r: media.update({r.url: r.headers}) if r.url.startswith(f"{site}/media/") else None)
+        return page
+
+    page = new_browser()
     page.goto(site)
     settle(page)
     page.get_by_text("There is no data yet").wait_for(timeout=PATIENCE)
@@ -72,6 +83,11 @@ def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
     uploads.nth(1).set_input_files(faces / "labels.csv")
     page.get_by_text("labels.csv").wait_for(timeout=PATIENCE)
     page.get_by_role("button", name="Import", exact=True).click()
+    page.get_by_text(re.compile("Importing “journey”|imported as “journey”")).first.wait_for(timeout=PATIENCE)
+    # Close the browser at once and come back: the import has gone on.
+    page.context.close()
+    page = new_browser()
+    page.goto(site + "/datasets")
     page.get_by_text("8 images of 4 subjects imported as “journey”").wait_for(timeout=PATIENCE)
     page.get_by_text("fake.jpg").first.wait_for(timeout=PATIENCE)
     settle(page)
@@ -79,14 +95,24 @@ def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
 
     page.get_by_role("link", name="Go on to perturb").click()
     page.get_by_role("button", name="Start the run").click()
-    page.get_by_text(re.compile(r"(perturbing|starting): \d+ of 8|Waiting for a worker")).first.wait_for(
-        timeout=PATIENCE
-    )
+    page.get_by_text(re.compile(r"perturbing: [1-7] of 8")).first.wait_for(timeout=PATIENCE)
     photograph(page, screenshots / "running-light-1280.png", 1280)
-    # Close the browser and come back: the work has gone on.
+    before = state(tmp_path)
+    assert before.state == "running"
+    # Close the browser: the work goes on with nobody looking, and whoever comes back sees it.
+    page.context.close()
+    end = time.monotonic() + RUN_PATIENCE / 1000
+    while (now := state(tmp_path)).state == "running" and (now.stage, now.done) == (before.stage, before.done):
+        assert time.monotonic() < end, "the run stood still without a browser"
+        time.sleep(0.2)
+    page = new_browser()
     page.goto(site + "/perturb")
     page.get_by_text("New run").wait_for(timeout=PATIENCE)
-    page.get_by_text("Under way").wait_for(state="hidden", timeout=RUN_PATIENCE)
+    while (now := state(tmp_path)).state == "running":
+        assert time.monotonic() < end, "the run did not end"
+        time.sleep(0.2)
+    assert now.state == "complete", now.error
+    page.get_by_text("Under way").wait_for(state="hidden", timeout=PATIENCE)
     page.goto(site)
     settle(page)
     page.get_by_role("link", name="Open run 1").click()
@@ -99,7 +125,7 @@ def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
     page.get_by_role("radio", name="Images", exact=True).click()
     page.get_by_text("Difference, 8 times amplified").wait_for(timeout=PATIENCE)
     settle(page)
-    page.close()
+    page.context.close()
 
     assert media, "the pair view must have loaded its images"
     assert {headers.get("cache-control") for headers in media.values()} == {"no-store"}
