@@ -12,7 +12,7 @@ import os
 import sys
 import tomllib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from starlette.middleware import Middleware
 
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
-from facepriv.services.local_worker import ensure_worker
+from facepriv.services.local_worker import ensure_worker, worker_is_alive
 from facepriv.store import open_store
 from facepriv.web.headers import SecurityHeaders
 from facepriv.web.loopback import LoopbackOnly, is_loopback
@@ -97,7 +97,11 @@ def main(arguments: list[str] | None = None) -> int:
     except FaceprivError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    app.run(config=server_options(port, address))
+    # Starlette hands an interrupt on after its own shutdown; a person who pressed Ctrl+C knows why it ended.
+    with suppress(KeyboardInterrupt):
+        app.run(config=server_options(port, address))
+    if worker_is_alive(get_settings()):
+        sys.stderr.write("A run that is under way is finished by its worker; `facepriv runs` shows it.\n")
     return 0
 
 

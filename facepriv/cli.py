@@ -309,6 +309,41 @@ def show(run: Annotated[int, typer.Argument(help="Number of the run.")], json_fi
 
 
 @app.command()
+def cancel(run: Annotated[int, typer.Argument(help="Number of the run.")]) -> None:
+    """Cancel a run that waits or is under way."""
+    with _store() as (store, _):
+        state = store.runs.cancel(run)
+        store.access.record(ACTOR, "run-cancelled", f"run {run}")
+    typer.echo(f"Run {run} is {'told to stop' if state == 'running' else state}.")
+
+
+@app.command()
+def delete(
+    dataset: Annotated[str | None, typer.Argument(help="Name of the data set, with its images and labels.")] = None,
+    run: Annotated[int | None, typer.Option(help="Delete this run instead, with its perturbed images.")] = None,
+    with_runs: Annotated[bool, typer.Option("--with-runs", help="Delete the data set's runs as well.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a data set or a run for good: rows, and the files that nothing else needs."""
+    if (dataset is None) == (run is None):
+        raise typer.BadParameter("Name either a data set or, with --run, a run.")
+    with _store() as (store, _):
+        what = (
+            f"run {store.runs.get(run).id}" if run is not None else f"data set {store.datasets.get(dataset or '').name}"
+        )
+        if not yes:
+            typer.confirm(f"Delete {what} for good?", abort=True)
+        if run is not None:
+            store.runs.delete(run)
+            store.access.record(ACTOR, "run-deleted", f"run {run}")
+        else:
+            record = store.datasets.get(dataset or "")
+            store.datasets.delete(record.id, cascade=with_runs)
+            store.access.record(ACTOR, "dataset-deleted", f"dataset {record.id}")
+    typer.echo(f"Deleted: {what}.")
+
+
+@app.command()
 def export(
     run: Annotated[int, typer.Argument(help="Number of the run.")],
     out: Annotated[Path, typer.Option(help="New or empty folder.")],
@@ -526,6 +561,9 @@ def _execute(store: Store, settings: Any, run_id: int) -> RunResult:
                 time.sleep(1)
         except KeyboardInterrupt:
             store.runs.cancel(run_id)
+            _error_console().print(
+                f"Run {run_id} is cancelled, since it was interrupted; the same command starts anew."
+            )
             raise
     if run.result is None:
         raise FaceprivError(f"Run {run_id} is {run.state}{f': {run.error}' if run.error else '; start it again.'}")

@@ -26,7 +26,7 @@ import facepriv
 from facepriv.cli import _same_run, app, main
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder
-from facepriv.services.runs import start_run
+from facepriv.services.runs import prepare_run, start_run
 from facepriv.store import migrate, open_store
 
 pytestmark = pytest.mark.xdist_group("cli")
@@ -306,6 +306,27 @@ def test_serving_a_network_is_refused(empty, address):
     assert "Expected a loopback address such as 127.0.0.1" in err
     assert "Traceback" not in err
     assert not empty.home.exists()
+
+
+def test_deleting_and_cancelling(empty, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for subject in ("s001", "s031"):
+        shutil.copy(demo_folder() / "images" / subject / f"{subject}_1.jpg", photos)
+    assert empty("import", photos, "--name", "two").code == 0
+    with open_store(Settings(home=empty.home)) as store:
+        run = store.runs.create(prepare_run(store, "two"))
+    assert empty("cancel", run).out == f"Run {run} is cancelled.\n"
+    assert_one_sentence(empty("delete", "two", "--yes"), "is used by 1 run")
+    assert_one_sentence(empty("delete", "--run", "99", "--yes"), "There is no run")
+    assert_usage(empty("delete", "--yes"))
+    assert_usage(empty("delete", "two", "--run", run))
+    assert empty("delete", "--run", run, "--yes").out == f"Deleted: run {run}.\n"
+    assert any((empty.home / "artifacts").rglob("*.png"))
+    assert empty("delete", "two", "--yes").out == "Deleted: data set two.\n"
+    assert not any((empty.home / "artifacts").rglob("*.png"))
+    with open_store(Settings(home=empty.home)) as store:
+        assert {line.action for line in store.access.list()} >= {"run-cancelled", "run-deleted", "dataset-deleted"}
 
 
 # Models and schema

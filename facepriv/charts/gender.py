@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 from facepriv.charts import style
 from facepriv.results import GROUPS, PHASES, Confusion, Confusions, GenderError, GenderHistograms
 
-SCORE_AXIS = "gender score, log-odds in nats (male positive)"
+SCORE_AXIS = "gender score, log-odds in nats (male positive; dotted: threshold 0)"
 
 
 def gender_error_bars(gender_error: Mapping[str, GenderError]) -> go.Figure:
@@ -113,9 +113,6 @@ def gender_score_histograms(histograms: GenderHistograms, classifier: str) -> go
             )
             figure.add_trace(trace, row=row, col=1)
         figure.add_vline(x=0, line={"color": style.NEUTRAL, "dash": "dot", "width": 2}, row=row, col=1)
-    figure.add_annotation(
-        x=0, y=1, yref="y domain", text="threshold 0", showarrow=False, xanchor="left", yanchor="top", xshift=4
-    )
     figure.update_layout(barmode="overlay", bargap=0)
     figure.update_xaxes(title_text=SCORE_AXIS, row=2, col=1)
     figure.update_yaxes(title_text="images")

@@ -58,12 +58,14 @@ def roc(phases: MatchingPhases, matcher: str) -> go.Figure:
 def det(phases: MatchingPhases, matcher: str) -> go.Figure:
     """Draw the DET curves of the three phases over logarithmic axes (ISO/IEC 19795-1).
 
-    A rate of 0 stands at the low end of its axis, as in `roc`.
+    A rate of 0 stands at the low end of its axis, as in `roc`; there all phases meet on one line, named "0".
     """
-    figure = _curves(
-        phases, lambda m, fnmr: [max(y, _floor(m.mated)) for y in fnmr], "FNMR %{customdata[1]:.3%}", notes="top"
+    least = min(_floor(_of(phases, phase).mated) for phase in MATCH_PHASES)
+    figure = _curves(phases, lambda _, fnmr: [max(y, least) for y in fnmr], "FNMR %{customdata[1]:.3%}", notes="top")
+    figure.add_hline(y=least, line={"color": style.NEUTRAL, "dash": "dot", "width": 1})
+    figure.add_annotation(
+        x=0, xref="paper", y=math.log10(least), text="0 stands here", showarrow=False, xanchor="left", yanchor="bottom"
     )
-    least = min((_floor(_of(phases, phase).mated) for phase in MATCH_PHASES), default=0.001)
     figure.update_yaxes(title_text=f"{FNMR_AXIS}, {matcher}", range=_log_range(least), **_LOG)
     return style.finish(figure, height=460)
 
@@ -91,10 +93,6 @@ def _percent(rate: float | None) -> str:
 
 def _tmr(_: Matching, fnmr: list[float]) -> list[float]:
     return [1 - y for y in fnmr]
-
-
-def _lifted_fnmr(found: Matching, fnmr: list[float]) -> list[float]:
-    return [max(y, _floor(found.mated)) for y in fnmr]
 
 
 def _curves(

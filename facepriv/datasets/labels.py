@@ -155,7 +155,7 @@ def read_labels(
     """Read a label table: comma, semicolon or tab; UTF-8, UTF-16 with a mark, or Windows-1252.
 
     A cell of the gender column that is neither a known word nor unknown leaves its row unlabelled and is told of.
-    A table without a file column whose subject column holds image names is taken to list files.
+    A table without a file column, one other column of which holds image names, is taken to list files there.
 
     Parameters
     ----------
@@ -176,12 +176,10 @@ def read_labels(
     """
     text, encoding = _text(_bytes(data, name), name)
     header = _header(text, columns or {})
-    _check_header(header, name, required, columns or {})
     cells, problems = _rows(text, header, name)
-    found = _files_by_content(header, cells, columns or {}).columns
-    missing = [role for role in required if role not in found]
-    if missing:
-        raise _missing(name, header, missing)
+    header = _files_by_content(header, cells, columns or {})
+    _check_header(header, name, required, columns or {})
+    found = header.columns
     if encoding != "utf-8":
         problems.append(
             Problem(name, "encoding", f"{name} is not UTF-8 and was read as {encoding}; check names with accents.")
@@ -277,8 +275,7 @@ def _roles(fields: Sequence[str], columns: Mapping[Role, str]) -> dict[Role, str
 
 def _check_header(header: Header, name: str, required: Sequence[Role], columns: Mapping[Role, str]) -> None:
     missing: list[Role] = [role for role in columns if role not in header.columns]
-    # The subject column may turn out to list files, see read_labels.
-    missing += [r for r in required if r not in header.columns and not (r == "file" and "subject" in header.columns)]
+    missing += [role for role in required if role not in header.columns]
     if missing:
         raise _missing(name, header, missing, columns)
     plain = [_plain(column) for column in header.fields]
@@ -345,13 +342,24 @@ def _rows(text: str, header: Header, name: str) -> tuple[list[tuple[int, dict[st
 def _files_by_content(
     header: Header, cells: Sequence[tuple[int, Mapping[str, str]]], columns: Mapping[Role, str]
 ) -> Header:
-    """Take a subject column that holds image names (``name,gender`` / ``a.jpg,f``) for the file column."""
+    """Take the one column of image names (``photo,sex`` / ``a.jpg,f``) for the file column, whatever it is called."""
     found = dict(header.columns)
-    if "file" not in found and "subject" in found and not {"file", "subject"} & set(columns):
-        filled = [row[found["subject"]] for _, row in cells if row[found["subject"]]][:100]
-        if filled and all(map(is_image_name, filled)):
-            found["file"] = found.pop("subject")
+    if "file" not in found and "file" not in columns:
+        declared = {_plain(column) for column in columns.values()}
+        listing = [
+            field
+            for field in dict.fromkeys(header.fields)
+            if _plain(field) not in declared and field != found.get("gender") and _lists_images(field, cells)
+        ]
+        if len(listing) == 1:
+            found = {role: field for role, field in found.items() if field != listing[0]}
+            found["file"] = listing[0]
     return Header(header.delimiter, header.fields, found)
+
+
+def _lists_images(field: str, cells: Sequence[tuple[int, Mapping[str, str]]]) -> bool:
+    filled = [row[field] for _, row in cells[:100] if row.get(field)]
+    return bool(filled) and all(map(is_image_name, filled))
 
 
 def _row(line: int, cells: Mapping[str, str], found: Mapping[Role, str], mapping: Mapping[str, Gender] | None) -> Row:

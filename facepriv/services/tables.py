@@ -110,8 +110,16 @@ def failure_rows(result: RunResult) -> list[Row]:
 
 def headline(result: RunResult, guide: str) -> str:
     """Say in one sentence what a run came to."""
-    error = result.gender_error[guide]
-    sentence = f"{guide} errs on {percent(error.before.all)} of the labels before and {percent(error.after.all)} after"
+    if result.gender_error[guide].before.all is None:
+        sentence = (
+            f"The images have no labels, so each was moved away from what {guide} said of it, and {guide} now says the "
+            f"other of {percent(result.flipped.all)}"
+        )
+    else:
+        sentence = "; ".join(
+            f"{name} errs on {percent(error.before.all)} of the labels before and {percent(error.after.all)} after"
+            for name, error in sorted(result.gender_error.items(), key=lambda item: item[0] != guide)
+        )
     for name, phases in result.matching.items():
         sentence += f"; {name} matches before against after with AUC {number(phases.cross.auc, 4)}"
         if phases.cross.fmr1000 is not None:

@@ -47,6 +47,9 @@ def test_det_carries_the_curves_on_logarithmic_axes(phases):
     assert figure.layout.xaxis.type == figure.layout.yaxis.type == "log"
     low, high = figure.layout.yaxis.range
     assert low < math.log10(0.5 / 60) < 0 < high
+    (level,) = [shape for shape in figure.layout.shapes if shape.y0 == shape.y1]
+    assert level.y0 == 0.5 / 60, "the line on which a rate of 0 stands is drawn and named"
+    assert "0 stands here" in {note.text for note in figure.layout.annotations}
 
 
 @pytest.mark.parametrize("draw", [roc, det])
@@ -58,7 +61,8 @@ def test_operating_points_are_marked(phases, draw):
             (p.fmr, p.fnmr, 1 - p.fnmr, p.threshold, name)
             for p, name in zip(points, ("FMR100", "FMR1000"), strict=True)
         ]
-    assert sorted(shape.x0 for shape in figure.layout.shapes) == [0.001, 0.01]
+    upright = [shape.x0 for shape in figure.layout.shapes if shape.x0 == shape.x1]
+    assert sorted(upright) == [0.001, 0.01]
     assert {"FMR100", "FMR1000"} <= {note.text for note in figure.layout.annotations}
 
 

@@ -138,7 +138,7 @@ def test_a_flood_is_one_sentence_with_a_list() -> None:
 
 
 def test_missing_columns_say_what_came_and_what_was_expected() -> None:
-    error = refused("photo,geschlecht\na.png,f\n")
+    error = refused("photo,geschlecht\nfirst,f\n")
     assert error.code == "missing-columns"
     for word in ("'photo'", "'geschlecht'", "filename", "gender or sex or label", "--file-column"):
         assert word in str(error)
@@ -167,6 +167,13 @@ def test_roles_are_checked() -> None:
         with pytest.raises(BadInputError) as caught:
             parse_columns(pairs)
         assert caught.value.code == "bad-columns"
+
+
+def test_a_column_of_image_names_is_the_file_column_whatever_it_is_called():
+    got = table("photo,person,sex\na.png,Ann,f\nb.JPG,Bob,m\n")
+    assert [(row.file, row.subject, row.label) for row in got.rows] == [("a.png", "Ann", -1), ("b.JPG", "Bob", 1)]
+    # Two such columns are a guess.
+    assert refused("photo,copy,sex\na.png,b.png,f\n").code == "missing-columns"
 
 
 def test_a_name_column_of_image_names_lists_files() -> None:

@@ -158,7 +158,7 @@ def test_missing_columns_of_a_given_table(tree: Tree, tmp_path: Path) -> None:
     with pytest.raises(BadInputError, match="'colour'") as caught:
         read_folder(tree(TWO), labels=labels)
     assert caught.value.code == "missing-columns"
-    labels.write_text("picture,colour\na_1.png,red\n")
+    labels.write_text("picture,colour\nfirst,red\n")
     with pytest.raises(BadInputError, match="'picture', 'colour', but none for file") as caught:
         read_folder(tree(TWO), labels=labels)
     assert caught.value.code == "missing-columns"

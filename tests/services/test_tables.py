@@ -91,7 +91,7 @@ def test_quality(finished: Finished):
 
 def test_headline(finished: Finished):
     sentence = tables.headline(finished.run.result, "dlib-gender")
-    assert sentence.startswith("dlib-gender errs on 0.0 % of the labels before and 100.0 % after; ")
+    assert sentence.startswith("dlib-gender errs on 0.0 % of the labels before and 100.0 % after; levi-")
     assert "sface matches before against after with AUC " in sentence
     assert sentence.endswith("; 0 of 6 images failed.")
 
