@@ -7,7 +7,7 @@ from datetime import datetime
 
 NOTHING = "–"
 
-_JOINER = "&#8288;"
+_JOINER = "\u2060"
 _SIGNS = re.compile(
     r"""[\\`*\[\]<>#|~$^&{}]           # code, emphasis, links, HTML, headings, tables, LaTeX, references
     | (?<![^\W_])_ | _(?![^\W_])       # emphasis; inside a word it is none
@@ -16,7 +16,7 @@ _SIGNS = re.compile(
     re.VERBOSE,
 )
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
-_JOINED = re.compile(r":(?=[^\s\d])|@|(?<=www)\.|-(?=-)", re.IGNORECASE)
+_JOINED = re.compile(r":(?=[^\s\d])|@|www(?=\.)|-(?=-)", re.IGNORECASE)
 
 
 def plain(text: str) -> str:

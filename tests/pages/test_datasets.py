@@ -73,7 +73,7 @@ def test_an_import_is_followed_from_any_session_and_cancelled(empty, visit, said
     files = [(f"{i:03}.jpg", data + bytes([i]), "image/jpeg") for i in range(200)]
     send(visit("datasets"), "many :red[hi]", files)
     app = visit("datasets")
-    assert "**Importing “many :&#8288;red&#91;hi&#93;”**" in said(app)
+    assert "**Importing “many :\u2060red&#91;hi&#93;”**" in said(app)
     (button,) = [b for b in app.button if b.label == "Cancel"]
     button.click().run()
     see_it_end(app, empty)
