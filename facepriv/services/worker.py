@@ -196,7 +196,8 @@ class _Execution:
                 seconds=time.perf_counter() - start,
             )
             self._outlast(future)
-        return future.result()
+        self._beat(SUMMING_UP, 1, 1)
+        return future.result().model_copy(update={"seconds": time.perf_counter() - start})
 
     def _outlast(self, future: Future[Any]) -> None:
         """Keep the lease until a thread has ended; a wish to cancel counts then, since no thread can be stopped."""

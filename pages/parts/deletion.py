@@ -44,7 +44,6 @@ def attempt(subject: str, key: str, delete: Delete) -> None:
         with open_store(get_settings()) as store:
             delete(store)
             store.access.record(ACTOR, f"{subject.split()[0]}-deleted", subject)
-            store.collect()
         faces.forget()
     except FaceprivError as error:
         st.session_state[f"{key}-refused"] = str(error)

@@ -60,7 +60,7 @@ def show(store: Store, run: RunRecord) -> None:
 
 
 def headline(result: RunResult, guide: str) -> None:
-    """Show what the run came to, in four figures."""
+    """Show what the run came to, in four figures: the guide, the other classifier least fooled, the worst matcher."""
     boxes = st.columns(4)
     error = result.gender_error[guide]
     boxes[0].metric(
@@ -71,21 +71,37 @@ def headline(result: RunResult, guide: str) -> None:
         delta_arrow="off",
         help=HELP["gender_error"],
     )
-    boxes[1].metric("Flipped", tables.percent(result.flipped.all), help=HELP["flipped"])
+    others = {
+        name: found.after.all
+        for name, found in result.gender_error.items()
+        if name != guide and found.after.all is not None
+    }
+    if others:
+        least = min(others, key=lambda name: others[name])
+        boxes[1].metric(
+            f"Gender error of {least}",
+            tables.percent(others[least]),
+            f"{tables.percent(result.gender_error[least].before.all)} before, not asked",
+            delta_color="off",
+            delta_arrow="off",
+            help=f"{HELP['gender_error']} {HELP['not_asked']}",
+        )
+    else:
+        boxes[1].metric("Flipped", tables.percent(result.flipped.all), help=HELP["flipped"])
     crosses = {name: phases.cross.auc for name, phases in result.matching.items() if phases.cross.auc is not None}
     if crosses:
         worst = min(crosses, key=lambda name: crosses[name])
         strict = result.matching[worst].cross.fmr1000
         boxes[2].metric(
-            "AUC before against after",
+            f"AUC of {worst}",
             tables.number(crosses[worst], 4),
-            f"FMR1000 {tables.percent(strict)} · {worst}",
+            f"FNMR {tables.percent(strict)} at 0.1 %",
             delta_color="off",
             delta_arrow="off",
             help=f"{HELP['auc']} {HELP['cross']} Of several matchers the worst. {HELP['fmr1000']}",
         )
     else:
-        boxes[2].metric("AUC before against after", tables.number(None), help=HELP["cross"])
+        boxes[2].metric("AUC", tables.number(None), help=HELP["cross"])
     boxes[3].metric(
         "PSNR of the face",
         tables.number(result.psnr_db.mean) + (" dB" if result.psnr_db.mean is not None else ""),

@@ -73,6 +73,8 @@ def figures(run: RunRecord) -> dict[str, str]:
     for name, phases in result.matching.items():
         values[f"AUC of {name}, before against after"] = number(phases.cross.auc, 4)
         values[f"EER of {name}, before against after"] = percent(phases.cross.eer, 2)
+        values[f"FNMR of {name} at FMR 1 %, before against after"] = percent(phases.cross.fmr100, 2)
+        values[f"FNMR of {name} at FMR 0.1 %, before against after"] = percent(phases.cross.fmr1000, 2)
     values["Updates, mean"] = number(result.updates.all.mean)
     values["Evaluations, mean"] = number(result.evaluations.all.mean)
     values["PSNR, mean"] = number(result.psnr_db.mean) + (" dB" if result.psnr_db.mean is not None else "")

@@ -11,8 +11,8 @@ NOT_PROTECTED = """
 - **Adaptive attackers.** Who knows the method can retrain a classifier on perturbed images, read the size of the score
   instead of its sign, or detect which images were changed.
 - **Restoration.** Greyscale, blur, compression or denoising may undo small changes.
-- **Everything else in the image.** Age, ethnicity, hair, clothes and file metadata from elsewhere are untouched, and a
-  person looking at the image sees the same face.
+- **Everything else in the image.** Age, ethnicity, hair and clothes are untouched, and a person looking at the image
+  sees the same face.
 """
 
 HELP = {
@@ -34,7 +34,8 @@ HELP = {
     "genuine": "Two images of one subject (mated comparison, ISO/IEC 19795-1).",
     "impostor": "Images of two different subjects (non-mated comparison, ISO/IEC 19795-1).",
     "det": "Both error rates on logarithmic scales; lower and further left is better.",
-    "fmr1000": "FMR1000: share of genuine pairs rejected when at most 0.1 % of impostors are accepted.",
+    "fmr1000": "FNMR at 0.1 %: share of genuine pairs rejected when at most 0.1 % of impostors are accepted.",
+    "not_asked": "This classifier had no say in the perturbation; of several such ones the least fooled is shown.",
     "fmr": "FNMR at FMR 1 %: share of genuine pairs rejected when at most 1 % of impostors are accepted.",
     "updates": "Accepted triangle steps of the algorithm; the paper calls them perturbations.",
     "evaluations": "Images scored by the guide, the unit of cost.",
