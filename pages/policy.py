@@ -7,7 +7,7 @@ import streamlit as st
 
 from facepriv.charts.policy import proportion
 from facepriv.policy.proportion import optimal_proportion, sign_attacker_curve
-from facepriv.results import Rates
+from facepriv.results import Rates, RunResult
 from facepriv.services.tables import percent
 from facepriv.store import RunRecord, Store
 from parts.figures import show_figure, show_rows
@@ -28,7 +28,7 @@ about attackers who were **not tried here**:
 - one who first **restores** the image: greyscale, blur, compression, denoising;
 - one who has **several images** of one person and takes a vote.
 
-The draw must be random and its list secret; who knows which images were perturbed has lost nothing.
+The draw must be random and its list secret: an attacker who knows which images were perturbed learns everything.
 """
 
 
@@ -96,6 +96,9 @@ def decide(run: RunRecord, classifier: str) -> None:
     curve = sign_attacker_curve(before, after, np.linspace(0, 1, POINTS))
     alt = f"Accuracy and bits against the proportion; {optimum.sentence}"
     show_figure(proportion(curve, optimum, p), f"policy-{run.id}-{classifier}", alt)
+    st.subheader(f"Every classifier's attacker at p = {percent(p)}", help=HELP["accuracy"])
+    show_rows(attackers(run.result, p))
+    st.caption("An attacker may hold any of them, so choose p by the one who learns most, not by the one chosen above.")
     st.subheader("Gender error of the released mix", help=HELP["gender_error"])
     show_rows(
         [
@@ -108,6 +111,20 @@ def decide(run: RunRecord, classifier: str) -> None:
         f"Errors of {classifier} in run {run.id}, measured on {run.result.judged:,} images; for a release of other "
         "images they are estimates."
     )
+
+
+def attackers(result: RunResult, p: float) -> list[dict[str, str]]:
+    """Give what the sign attacker with each classifier gets at the proportion, the one who learns most first."""
+    found = []
+    for name, error in result.gender_error.items():
+        before, after = _pair(error.before), _pair(error.after)
+        if before is not None and after is not None:
+            here = sign_attacker_curve(before, after, p)
+            found.append((-float(here.bits), name, float(here.accuracy)))
+    return [
+        {"The attacker's classifier": name, "Accuracy": percent(accuracy), "Leak": f"{-less:.3f} bits"}
+        for less, name, accuracy in sorted(found)
+    ]
 
 
 def _pair(rates: Rates) -> tuple[float, float] | None:

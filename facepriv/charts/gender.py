@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 from facepriv.charts import style
 from facepriv.results import GROUPS, PHASES, Confusion, Confusions, GenderError, GenderHistograms
 
-SCORE_AXIS = "gender score, log-odds in nats (male positive; dotted: threshold 0)"
+SCORE_AXIS = "gender score, log-odds in nats (male above 0)"
 
 
 def gender_error_bars(gender_error: Mapping[str, GenderError]) -> go.Figure:

@@ -131,6 +131,10 @@ def test_policy_marks_the_optimum_and_names_who_was_not_tried(filled, visit, res
     app.slider[0].set_value(100.0).run()
     assert app.metric[0].value == "100.0 %"
     assert app.metric[1].value == "1.000 bits"
+    attackers = app.table[0].value
+    assert sorted(attackers["The attacker's classifier"]) == sorted(result.gender_error)
+    assert attackers["The attacker's classifier"].iloc[0] == "dlib-gender", "the one who learns most comes first"
+    assert attackers["Accuracy"].iloc[0] == "100.0 %"
     limits = app.warning[0].value
     for attacker in ("size of the score", "detector", "retrains", "another classifier", "templates", "restores"):
         assert attacker in limits
