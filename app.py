@@ -21,7 +21,7 @@ from starlette.middleware import Middleware
 
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
-from facepriv.services.local_worker import ensure_worker, worker_is_alive
+from facepriv.services.local_worker import ensure_worker
 from facepriv.store import open_store
 from facepriv.web.headers import SecurityHeaders
 from facepriv.web.loopback import LoopbackOnly, is_loopback
@@ -100,8 +100,10 @@ def main(arguments: list[str] | None = None) -> int:
     # Starlette hands an interrupt on after its own shutdown; a person who pressed Ctrl+C knows why it ended.
     with suppress(KeyboardInterrupt):
         app.run(config=server_options(port, address))
-    if worker_is_alive(get_settings()):
-        sys.stderr.write("A run that is under way is finished by its worker; `facepriv runs` shows it.\n")
+    with open_store(get_settings()) as store:
+        unfinished = store.runs.count(states=("waiting", "running"))
+    if unfinished:
+        sys.stderr.write("Runs that wait or are under way are finished by their worker; `facepriv runs` shows them.\n")
     return 0
 
 
