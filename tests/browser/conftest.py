@@ -61,9 +61,12 @@ def _wait(url: str, server: subprocess.Popen, log: Path) -> None:
     raise AssertionError(f"The server did not start:\n{log.read_text(errors='replace')}")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A headless browser, or a skip that says what is missing."""
+    """A headless browser, or a skip that says what is missing.
+
+    Of the module only: Playwright keeps an event loop running in this thread, in which no other test could run its own.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="the package playwright is not installed")
     if not Path(CHROMIUM).exists():
         pytest.skip(f"there is no Chromium at {CHROMIUM}; install it with: apt-get install chromium")
