@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facepriv.errors import BadInputError, FaceprivError
+from facepriv.wording import count
 
 if TYPE_CHECKING:
     from facepriv.results import RunResult, RunSpec
@@ -607,16 +608,12 @@ def _show_import(report: ImportReport) -> None:
     shown = {"female": -1, "male": 1, "unlabelled": None}
     balance = ", ".join(f"{counts.labels.get(value, 0)} {word}" for word, value in shown.items())
     _say(
-        f"{report.dataset.name}: {_count(counts.images, 'image')} of {_count(counts.subjects, 'subject')} ({balance}); "
-        f"{len(report.failures)} without a usable face, {_count(len(report.problems), 'note')} on what was left out "
+        f"{report.dataset.name}: {count(counts.images, 'image')} of {count(counts.subjects, 'subject')} ({balance}); "
+        f"{len(report.failures)} without a usable face, {count(len(report.problems), 'note')} on what was left out "
         "or changed."
     )
     for title, problems in (("No usable face", report.failures), ("Left out or noted", report.problems)):
         _list_problems(title, problems)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def _list_problems(title: str, problems: Sequence[Problem], most: int = 20) -> None:

@@ -11,10 +11,6 @@ class FaceprivError(Exception):
     """Root of all errors raised on purpose; its text may be shown to a user as it is."""
 
 
-class FaceprivWarning(UserWarning):
-    """Root of all warnings issued on purpose."""
-
-
 class BadInputError(FaceprivError, ValueError):
     """A file, label, option or value that cannot be used; `code` names the reason in kebab-case."""
 

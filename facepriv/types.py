@@ -146,8 +146,10 @@ class PerturbResult:
 
     image_id: str
     candidate_id: str
+    png: bytes
+    """The file to be stored."""
     pixels: Image
-    """The stored image: what an attacker gets."""
+    """The stored image, decoded from ``png``: what an attacker gets."""
     updates: int
     """Accepted triangle steps (the paper's "number of perturbations")."""
     evaluations: int

@@ -5,8 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from facepriv.store import Store
+from facepriv.wording import count
 from parts import one_run, progress
-from parts.formats import count, plain
+from parts.formats import plain
 from parts.shell import with_store
 from parts.words import NOT_PROTECTED
 

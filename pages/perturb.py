@@ -12,8 +12,9 @@ from facepriv.services.local_worker import ensure_worker
 from facepriv.services.models import ModelStatus, list_models
 from facepriv.services.runs import DEFAULT_GUIDE, estimate_seconds, prepare_run, start_run
 from facepriv.store import Store
+from facepriv.wording import count
 from parts import faces, parameters, progress
-from parts.formats import count, duration, plain
+from parts.formats import duration, plain
 from parts.shell import ACTOR, with_store
 from parts.words import HELP, NOT_PROTECTED
 

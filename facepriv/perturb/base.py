@@ -156,7 +156,8 @@ class Perturber(ABC):
                 f"{done.pixels.shape} {done.pixels.dtype}; this is a fault of the method.",
                 code="method-shape",
             )
-        stored = decode_stored(encode_png(done.pixels))
+        png = encode_png(done.pixels)
+        stored = decode_stored(png)
         found = find_again(face, stored)
         file_score = float("nan") if found is None else score_face(counting[0], found)
         # The side is the judge's own measurement, too; the evaluations of a method are not charged with it.
@@ -164,6 +165,7 @@ class Perturber(ABC):
         return PerturbResult(
             image_id=face.image_id,
             candidate_id=done.candidate_id,
+            png=png,
             pixels=stored,
             updates=done.updates,
             evaluations=counting[0].evaluations,

@@ -21,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import FaceprivError, StoreError
-from facepriv.imaging.decode import encode_png
 from facepriv.imaging.quality import psnr_db, ssim
 from facepriv.perturb.base import score_face
 from facepriv.perturb.candidates import Gallery
@@ -139,7 +138,7 @@ class Judge:
             after_box=None if found is None else found.box,
             after_landmarks=None if found is None else found.landmarks,
         )
-        return done, encode_png(result.pixels)
+        return done, result.png
 
     def embed(self, matcher_name: str, stored: Sequence[Stored]) -> list[NDArray[np.float32] | None]:
         """Embed stored images with one matcher: ``(d,)`` unit vectors, None where a fault left none."""

@@ -33,17 +33,6 @@ def image_pixels(store: Store, image: ImageRecord) -> Image:
     return stored_pixels(store.artifacts, image.artifact_sha256)
 
 
-def dataset_face(store: Store, image: ImageRecord) -> Face:
-    """Give an image of a data set with the face found in it at import.
-
-    Raises
-    ------
-    BadInputError
-        If it shows no usable face.
-    """
-    return face_of(image, image_pixels(store, image))
-
-
 def face_of(image: ImageRecord, pixels: Image) -> Face:
     """Put a record and its pixels together as a face; raises BadInputError if there is none."""
     if image.landmarks is None or image.box is None:

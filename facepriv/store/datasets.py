@@ -19,6 +19,7 @@ from facepriv.store.leftovers import Leftovers
 from facepriv.store.models import DatasetRow, ImageRow, ProblemRow, RunImageRow, RunRow
 from facepriv.store.records import Box, DatasetCounts, DatasetRecord, ImageRecord, NewImage
 from facepriv.types import Problem
+from facepriv.wording import count
 
 _BATCH = 200
 """Rows written, or ids asked for, by one statement."""
@@ -299,7 +300,7 @@ class DatasetStore:
             runs = list(session.scalars(select(RunRow.id).where(using).order_by(RunRow.id)))
             if runs and not cascade:
                 raise StoreError(
-                    f"The data set {name!r} is used by {_count(len(runs), 'run')} ({_some(runs)}); "
+                    f"The data set {name!r} is used by {count(len(runs), 'run')} ({_some(runs)}); "
                     "delete them first, or delete the data set together with its runs."
                 )
             busy = list(
@@ -311,7 +312,7 @@ class DatasetStore:
             )
             if busy:
                 raise StoreError(
-                    f"The data set {name!r} cannot be deleted while {_count(len(busy), 'run')} on it "
+                    f"The data set {name!r} cannot be deleted while {count(len(busy), 'run')} on it "
                     f"({_some(busy)}) is being worked on; cancel and try again."
                 )
             files = [
@@ -463,10 +464,6 @@ def _dataset_record(row: DatasetRow) -> DatasetRecord:
         content_sha256=row.content_sha256,
         notes=row.notes,
     )
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def _some(values: Sequence[object], most: int = 20) -> str:

@@ -31,11 +31,6 @@ def plain(text: str) -> str:
     return _JOINED.sub(lambda sign: sign.group() + _JOINER, unlisted)
 
 
-def count(number: int, noun: str) -> str:
-    """Write ``1 image``, ``1,200 images``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
 def duration(seconds: float) -> str:
     """Write a time span in at most two units, rounded up to whole seconds."""
     whole = max(0, int(seconds + 0.999))

@@ -12,10 +12,11 @@ from facepriv.results import RunResult
 from facepriv.services import tables
 from facepriv.services.export import result_json
 from facepriv.store import RunRecord, Store
+from facepriv.wording import count
 from parts import progress, run_choice, run_images
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
-from parts.formats import count, duration, moment, plain
+from parts.formats import duration, moment, plain
 from parts.shell import ACTOR, with_store
 from parts.words import HELP
 

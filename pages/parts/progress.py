@@ -10,7 +10,8 @@ import streamlit as st
 from facepriv.config import get_settings
 from facepriv.services.local_worker import ensure_worker
 from facepriv.store import RunSummary, Store
-from parts.formats import count, duration, plain
+from facepriv.wording import count
+from parts.formats import duration, plain
 from parts.shell import ACTOR, with_store
 
 ACTIVE = ("waiting", "running")

@@ -12,7 +12,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "pages"))
 
-from parts.formats import count, duration, moment, plain
+from facepriv.wording import count
+from parts.formats import duration, moment, plain
 
 
 @pytest.mark.parametrize(

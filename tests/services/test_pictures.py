@@ -9,7 +9,7 @@ import pytest
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.imaging.triangulation import triangulate
 from facepriv.services.importing import import_dataset
-from facepriv.services.pictures import dataset_face, image_pixels, mesh_edges, run_pair, stored_pixels
+from facepriv.services.pictures import face_of, image_pixels, mesh_edges, run_pair, stored_pixels
 from tests.services.conftest import Finished, labelled_demo
 
 pytestmark = pytest.mark.xdist_group("finished-run")
@@ -76,11 +76,11 @@ def test_an_image_without_a_face(store, settings, tmp_path):
         stream.write("s001_2.png,s001,female\n")
     report = import_dataset(store, settings, folder, name="blank")
     face, blank = store.datasets.images(report.dataset.id)
-    assert dataset_face(store, face).landmarks.shape == (68, 2)
+    assert face_of(face, image_pixels(store, face)).landmarks.shape == (68, 2)
     assert image_pixels(store, blank).shape == (100, 120, 3)
     assert mesh_edges(blank) == []
     with pytest.raises(BadInputError, match="shows no usable face: No frontal face") as caught:
-        dataset_face(store, blank)
+        face_of(blank, image_pixels(store, blank))
     assert caught.value.code == "no-face"
 
 
