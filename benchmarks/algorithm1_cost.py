@@ -67,6 +67,7 @@ def main() -> None:
         subjects=[face.subject for face in faces],
         labels=[face.label for face in faces],
         landmarks=np.stack([face.landmarks for face in faces]),
+        boxes=[face.box for face in faces],
         read=pixels.__getitem__,
     )
     chosen = faces[:: max(1, len(faces) // options.subjects)][: options.subjects]

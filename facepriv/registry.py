@@ -15,13 +15,15 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """Names to factories, written as lazy ``"module:attribute"`` strings so that listing imports nothing.
 
-    Entry points of ``group`` are merged in; a built-in name cannot be replaced.
+    Entry points of ``group`` are merged in; a built-in name cannot be replaced. An alias is a further name of a
+    registered plug-in, such as ``recommended``; it is not listed.
     """
 
-    def __init__(self, what: str, group: str, builtin: dict[str, str]) -> None:
+    def __init__(self, what: str, group: str, builtin: dict[str, str], aliases: dict[str, str] | None = None) -> None:
         self.what = what
         self.group = group
         self._builtin = dict(builtin)
+        self.aliases = dict(aliases or {})
 
     def _targets(self) -> dict[str, str]:
         found = {point.name: point.value for point in entry_points(group=self.group)}
@@ -30,6 +32,10 @@ class Registry(Generic[T]):
     def names(self) -> list[str]:
         """List the known names, built-in ones first, in the order they were written."""
         return list(self._builtin) + sorted(set(self._targets()) - set(self._builtin))
+
+    def resolve(self, name: str) -> str:
+        """Give the registered name that an alias stands for; any other name as it is."""
+        return self.aliases.get(name, name)
 
     def load(self, name: str) -> Callable[..., T]:
         """Give the factory called ``name``.
@@ -40,6 +46,7 @@ class Registry(Generic[T]):
             If nothing is registered under that name; the text lists the known names.
         """
         targets = self._targets()
+        name = self.resolve(name)
         if name not in targets:
             raise UnknownNameError(
                 f"There is no {self.what} called {name!r}; choose one of: {', '.join(self.names())}."

@@ -7,7 +7,7 @@ Gender scores are log-odds in nats, male positive: ``log p(male) - log p(female)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -19,9 +19,10 @@ Image = NDArray[np.uint8]
 """One RGB image, ``(h, w, 3)``."""
 
 Gender = Literal["male", "female"]
-Stop = Literal["flipped", "already-wrong", "sweeps", "face-lost"]
+Stop = Literal["flipped", "already-wrong", "sweeps", "rounds", "floor", "face-lost"]
 """Why a perturbation ended: the file's score passed eta; it had passed before the first update; the limit of sweeps
-was reached; the face could no longer be found in the image."""
+or of rounds was reached; going on would have passed the floor set for a matcher or for image quality; the face could
+no longer be found in the image."""
 
 MALE, FEMALE = 1, -1
 GENDERS: dict[Gender, int] = {"male": MALE, "female": FEMALE}
@@ -145,15 +146,16 @@ class PerturbResult:
     """What one perturbation of one image came to, re-measured on the stored file."""
 
     image_id: str
-    candidate_id: str
+    candidate_id: str | None
+    """The gallery image blended in; None for a method that needs none."""
     png: bytes
     """The file to be stored."""
     pixels: Image
     """The stored image, decoded from ``png``: what an attacker gets."""
     updates: int
-    """Accepted triangle steps (the paper's "number of perturbations")."""
+    """Accepted steps; of Algorithm 1 triangle steps (the paper's "number of perturbations")."""
     evaluations: int
-    """Images scored by the guide, checks of the file included."""
+    """Images scored by the guides, checks of the file included."""
     stop: Stop
     trajectory: NDArray[np.float64]
     """``(updates + 1,)`` guide score ``f`` after every update, first the original's (Figure 4)."""
@@ -162,9 +164,13 @@ class PerturbResult:
     found: Face | None
     """The stored file with its face found anew; None if there was none to be found."""
     file_score: float
-    """Guide's score of ``found``; NaN if no face was found."""
+    """First guide's score of ``found``; NaN if no face was found."""
+    fixed_score: float
+    """First guide's score of the stored file under the *original's* crop: a diagnostic, never a success."""
     success: bool
-    """Whether ``file_score`` is on the other side of the label."""
+    """Whether every guide's score of ``found`` is on the other side of the label."""
+    survived: Mapping[str, bool]
+    """The same for versions of the stored file (`facepriv.imaging.versions`), with the face found anew in each."""
 
 
 @dataclass(frozen=True)

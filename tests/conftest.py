@@ -45,6 +45,7 @@ def make_gallery() -> Callable[[list[Face]], Gallery]:
             subjects=[face.subject for face in members],
             labels=[face.label for face in members],
             landmarks=np.stack([face.landmarks for face in members]),
+            boxes=[face.box for face in members],
             read=pixels.__getitem__,
         )
 

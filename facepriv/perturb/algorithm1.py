@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from facepriv.imaging.triangulation import triangulate, warp_onto
-from facepriv.perturb.base import Parameters, Perturbation, Perturber, find_again, score_face, side_of
+from facepriv.perturb.base import Learned, Parameters, Perturbation, Perturber, find_again, score_face, side_of
 from facepriv.perturb.candidates import CandidateGender, Gallery, choose_candidate
 from facepriv.perturb.linear_input import LinearInput
-from facepriv.types import AttributeClassifier, Face, Image, Stop
+from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image, Stop
 
 
 class Algorithm1Parameters(Parameters):
@@ -47,6 +47,8 @@ class Algorithm1(Perturber):
         *,
         gallery: Gallery,
         rng: np.random.Generator,
+        guards: Sequence[FaceMatcher] = (),
+        learned: Learned | None = None,
     ) -> Perturbation:
         """Perturb one face, guided by the first classifier. Nothing is random."""
         options = self.parameters

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, final
 
@@ -16,9 +16,10 @@ from facepriv.imaging.acquire import acquire
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.decode import encode_png
 from facepriv.imaging.stored import decode_stored
+from facepriv.imaging.versions import VERSIONS, make_version
 from facepriv.metrics.gender import predicted
 from facepriv.perturb.candidates import Gallery
-from facepriv.types import AttributeClassifier, Face, Image, PerturbFailure, PerturbResult, Stop
+from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image, PerturbFailure, PerturbResult, Stop
 
 
 class Parameters(BaseModel):
@@ -32,11 +33,25 @@ class Perturbation:
     """What a method says it did; nothing here decides success."""
 
     pixels: Image
-    candidate_id: str
+    candidate_id: str | None
+    """The gallery image blended in; None for a method that needs none."""
     updates: int
     stop: Stop
     trajectory: NDArray[np.float64]
     anchors: tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """What a method has learnt from people other than those it is applied to, and what that cost."""
+
+    arrays: Mapping[str, NDArray[np.generic]]
+    """Named arrays, all that `Perturber.run` needs of it."""
+    evaluations: int
+    """Images scored by the guides while learning: a cost to be paid once."""
+    images: int
+    subjects: frozenset[str]
+    """Whom it was learnt from; none of their images may be perturbed with it."""
 
 
 class CountingClassifier:
@@ -52,9 +67,22 @@ class CountingClassifier:
         self.evaluations = 0
 
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Score crops ``(n, ...)`` and count them."""
+        """Score crops ``(n, ...)`` and count them.
+
+        Raises
+        ------
+        BadInputError
+            With code ``guide-not-finite`` if a score is not a finite number.
+        """
         self.evaluations += len(inputs)
-        return self._classifier.score(inputs)
+        scores = self._classifier.score(inputs)
+        if not np.isfinite(scores).all():
+            raise BadInputError(
+                f"Finite scores were expected of the classifier {self.name}, but {int((~np.isfinite(scores)).sum())} "
+                f"of {len(scores)} are not; check its weights, or choose another guide.",
+                code="guide-not-finite",
+            )
+        return scores
 
 
 def score_face(classifier: AttributeClassifier, face: Face) -> float:
@@ -69,6 +97,16 @@ def find_again(face: Face, stored: Image) -> Face | None:
     except FailureToAcquireError:
         return None
     return replace(face, pixels=stored, landmarks=found.landmarks, box=found.box)
+
+
+def file_scores(classifiers: Sequence[AttributeClassifier], found: Face | None) -> list[float]:
+    """Score a face found anew with every classifier; NaN where none was found."""
+    return [float("nan") if found is None else score_face(classifier, found) for classifier in classifiers]
+
+
+def all_wrong(scores: Sequence[float], sides: Sequence[int]) -> bool:
+    """Say whether every score lies on the other side than ``sides``; a NaN is a face not found, so it does not."""
+    return all(np.isfinite(s) and int(predicted([s])[0]) != side for s, side in zip(scores, sides, strict=True))
 
 
 def side_of(face: Face, score: float) -> int:
@@ -88,6 +126,29 @@ class Perturber(ABC):
     def __init__(self, **parameters: Any) -> None:
         self.parameters = self.Parameters(**parameters)
 
+    @property
+    def learns(self) -> bool:
+        """Whether, with these parameters, `learn` must be called first on other people's images."""
+        return False
+
+    def learn(
+        self,
+        gallery: Gallery,
+        classifiers: Sequence[AttributeClassifier],
+        *,
+        guards: Sequence[FaceMatcher] = (),
+        rng: np.random.Generator,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Learned:
+        """Learn from a labelled gallery of people to whom it will not be applied.
+
+        Parameters
+        ----------
+        on_progress
+            Called with the number of steps done and of all steps.
+        """
+        raise NotImplementedError(f"The method {self.name} learns nothing.")
+
     @abstractmethod
     def run(
         self,
@@ -96,8 +157,20 @@ class Perturber(ABC):
         *,
         gallery: Gallery,
         rng: np.random.Generator,
+        guards: Sequence[FaceMatcher] = (),
+        learned: Learned | None = None,
     ) -> Perturbation:
-        """Perturb one face, guided by the classifiers; raise a `FaceprivError` where that cannot be done."""
+        """Perturb one face; raise a `FaceprivError` where that cannot be done.
+
+        Parameters
+        ----------
+        classifiers
+            The guides, at least one.
+        guards
+            Matchers that must go on accepting the face, for methods and parameters that heed them.
+        learned
+            What `learn` gave, if `learns`.
+        """
 
     @final
     def __call__(
@@ -108,6 +181,8 @@ class Perturber(ABC):
         gallery: Gallery,
         seed: int,
         positions: Sequence[int] | None = None,
+        guards: Sequence[FaceMatcher] = (),
+        learned: Learned | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> list[PerturbResult | PerturbFailure]:
         """Perturb faces and judge each on its stored file.
@@ -115,24 +190,29 @@ class Perturber(ABC):
         Parameters
         ----------
         classifiers
-            The guide first; it is the one whose score decides success.
+            The guides; success means that all of them take the stored file for the other gender.
         gallery
             Faces to choose candidates from.
         seed, positions
             The randomness of a face is seeded by ``(seed, position)``, so neither order nor company matters;
             positions default to 0, 1, ...
+        guards
+            Matchers that must go on accepting the faces.
+        learned
+            What `learn` gave; a face of someone it was learnt from becomes a failure.
         on_progress
             Called with the number of faces done, after each.
 
         Returns
         -------
         list
-            One entry a face, in order. Pixels are what a PNG of the result decodes to; ``file_score`` is the guide's
-            score with face and landmarks found anew in them.
+            One entry a face, in order. Pixels are what a PNG of the result decodes to; ``file_score`` is the first
+            guide's score with face and landmarks found anew in them.
         """
         results: list[PerturbResult | PerturbFailure] = []
         for face, position in zip(faces, positions if positions is not None else range(len(faces)), strict=True):
-            results.append(self._one(face, classifiers, gallery, np.random.SeedSequence([seed, position])))
+            seeds = np.random.SeedSequence([seed, position])
+            results.append(self._one(face, classifiers, gallery, seeds, guards, learned))
             if on_progress is not None:
                 on_progress(len(results))
         return results
@@ -143,10 +223,15 @@ class Perturber(ABC):
         classifiers: Sequence[AttributeClassifier],
         gallery: Gallery,
         seed: np.random.SeedSequence,
+        guards: Sequence[FaceMatcher],
+        learned: Learned | None,
     ) -> PerturbResult | PerturbFailure:
         counting = [CountingClassifier(classifier) for classifier in classifiers]
         try:
-            done = self.run(face, counting, gallery=gallery, rng=np.random.default_rng(seed))
+            self._check_learned(face, learned)
+            done = self.run(
+                face, counting, gallery=gallery, rng=np.random.default_rng(seed), guards=guards, learned=learned
+            )
         except FaceprivError as error:
             code = getattr(error, "code", "failed")
             return PerturbFailure(image_id=face.image_id, code=code, sentence=str(error))
@@ -156,23 +241,45 @@ class Perturber(ABC):
                 f"{done.pixels.shape} {done.pixels.dtype}; this is a fault of the method.",
                 code="method-shape",
             )
+        evaluations = sum(one.evaluations for one in counting)
         png = encode_png(done.pixels)
         stored = decode_stored(png)
+        # From here on the judge measures for itself; the evaluations of a method are not charged with it.
+        sides = [side_of(face, score_face(classifier, face)) for classifier in classifiers]
         found = find_again(face, stored)
-        file_score = float("nan") if found is None else score_face(counting[0], found)
-        # The side is the judge's own measurement, too; the evaluations of a method are not charged with it.
-        side = face.label if face.label is not None else side_of(face, score_face(classifiers[0], face))
+        scores = file_scores(classifiers, found)
         return PerturbResult(
             image_id=face.image_id,
             candidate_id=done.candidate_id,
             png=png,
             pixels=stored,
             updates=done.updates,
-            evaluations=counting[0].evaluations,
+            evaluations=evaluations,
             stop=done.stop,
             trajectory=done.trajectory,
             anchors=done.anchors,
             found=found,
-            file_score=file_score,
-            success=found is not None and int(predicted([file_score])[0]) != side,
+            file_score=scores[0],
+            fixed_score=score_face(classifiers[0], replace(face, pixels=stored)),
+            success=all_wrong(scores, sides),
+            survived={
+                version: all_wrong(file_scores(classifiers, find_again(face, make_version(stored, version))), sides)
+                for version in VERSIONS
+            },
         )
+
+    def _check_learned(self, face: Face, learned: Learned | None) -> None:
+        if not self.learns:
+            return
+        if learned is None:
+            raise BadInputError(
+                f"The method {self.name} with these parameters needs something learnt from other people first; call "
+                "its `learn` on images of others.",
+                code="nothing-learnt",
+            )
+        if face.subject in learned.subjects:
+            raise BadInputError(
+                f"The method {self.name} must learn from people to whom it is not applied, but it has learnt from "
+                "images of this subject; learn from other subjects.",
+                code="learnt-from-subject",
+            )

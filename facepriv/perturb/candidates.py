@@ -24,12 +24,26 @@ class Gallery:
     labels: Sequence[int | None]
     landmarks: NDArray[np.float32]
     """``(n, k, 2)``."""
+    boxes: Sequence[tuple[int, int, int, int]]
+    """left, top, right, bottom of every face."""
     read: Callable[[str], Image]
     """Gives the pixels of an image id."""
     _by_id: dict[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_id", {name: i for i, name in enumerate(self.image_ids)})
+
+    def face(self, image_id: str) -> Face:
+        """Read an image with its face."""
+        row = self._by_id[image_id]
+        return Face(
+            image_id=image_id,
+            subject=self.subjects[row],
+            label=self.labels[row],
+            pixels=self.read(image_id),
+            landmarks=self.landmarks[row],
+            box=self.boxes[row],
+        )
 
     def face_landmarks(self, image_id: str) -> NDArray[np.float32]:
         """Give the landmarks ``(k, 2)`` of an image."""

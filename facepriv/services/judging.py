@@ -80,6 +80,7 @@ class Judge:
             subjects=[image.subject for image in job.images],
             labels=[image.label for image in job.images],
             landmarks=np.stack([image.landmarks for image in job.images if image.landmarks is not None]),
+            boxes=[image.box for image in job.images if image.box is not None],
             read=read,
         )
 
@@ -122,7 +123,7 @@ class Judge:
         done = RunImage(
             image_id=image_id,
             position=position,
-            candidate_image_id=int(result.candidate_id),
+            candidate_image_id=None if result.candidate_id is None else int(result.candidate_id),
             updates=result.updates,
             evaluations=result.evaluations,
             stop=result.stop,

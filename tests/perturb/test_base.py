@@ -20,7 +20,7 @@ class Boaster(Perturber):
     kind = "unnoticeable"
     Parameters = Algorithm1Parameters
 
-    def run(self, face, classifiers, *, gallery, rng):
+    def run(self, face, classifiers, *, gallery, rng, guards=(), learned=None):
         return Perturbation(
             pixels=face.pixels.copy(),
             candidate_id=face.image_id,
