@@ -171,6 +171,8 @@ class PerturbResult:
     """Whether every guide's score of ``found`` is on the other side of the label."""
     survived: Mapping[str, bool]
     """The same for versions of the stored file (`facepriv.imaging.versions`), with the face found anew in each."""
+    notes: tuple[str, ...] = ()
+    """Sentences on how it was computed that a user should know of."""
 
 
 @dataclass(frozen=True)

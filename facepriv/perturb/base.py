@@ -39,6 +39,8 @@ class Perturbation:
     stop: Stop
     trajectory: NDArray[np.float64]
     anchors: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences on how it was computed that a user should know of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -266,6 +268,7 @@ class Perturber(ABC):
                 version: all_wrong(file_scores(classifiers, find_again(face, make_version(stored, version))), sides)
                 for version in VERSIONS
             },
+            notes=done.notes,
         )
 
     def _check_learned(self, face: Face, learned: Learned | None) -> None:
