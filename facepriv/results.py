@@ -14,6 +14,9 @@ SCHEMA: Literal["facepriv.run/1"] = "facepriv.run/1"
 Phase = Literal["before", "after"]
 MatchPhase = Literal["before", "after", "cross"]
 Group = Literal["all", "male", "female"]
+LearnSource = Literal["folds", "demo", "dataset"]
+"""Whom a method learns from: the other half of the data set's people, the demo set, or another data set."""
+MethodKind = Literal["unnoticeable", "visible"]
 PHASES: tuple[Phase, ...] = ("before", "after")
 MATCH_PHASES: tuple[MatchPhase, ...] = ("before", "after", "cross")
 GROUPS: tuple[Group, ...] = ("all", "male", "female")
@@ -40,6 +43,14 @@ class DatasetRef(Frozen):
     content_sha256: str
 
 
+class LearnFrom(Frozen):
+    """Whom a method that learns is to learn from."""
+
+    source: LearnSource
+    dataset: DatasetRef | None = None
+    """The other data set, for ``dataset``."""
+
+
 class RunSpec(Frozen):
     """Everything needed to repeat a run: same spec and same libraries on the same kind of processor, same bytes."""
 
@@ -52,6 +63,12 @@ class RunSpec(Frozen):
     parameters: dict[str, Any] = Field(default_factory=dict)
     """Parameters of the method, all of them, defaults filled in."""
     guide: ModelRef
+    more_guides: tuple[ModelRef, ...] = ()
+    """Further guides; an image counts as turned once all of them are. All guides are among the classifiers."""
+    guards: tuple[ModelRef, ...] = ()
+    """Matchers that the method heeds; all of them are among the matchers."""
+    learn_from: LearnFrom | None = None
+    """Set where the method learns first."""
     classifiers: tuple[ModelRef, ...]
     matchers: tuple[ModelRef, ...]
     detector: ModelRef
@@ -59,6 +76,11 @@ class RunSpec(Frozen):
     facepriv_version: str
     libraries: dict[str, str] = Field(default_factory=dict)
     """Versions of the libraries that compute."""
+
+    @property
+    def guides(self) -> tuple[ModelRef, ...]:
+        """All guides, the first one first."""
+        return (self.guide, *self.more_guides)
 
 
 class Rates(Frozen):
@@ -190,6 +212,22 @@ class Failures(Frozen):
     items: list[FailureItem]
 
 
+class LearnedItem(Frozen):
+    """One thing learnt before images were perturbed, and what it cost once."""
+
+    source: LearnSource
+    dataset: str
+    """Name of the data set whose people it was learnt from."""
+    fold: int | None = None
+    """Which half was learnt from, 0 or 1, for ``folds``: the other half's images were perturbed with it."""
+    subjects: int
+    images: int
+    evaluations: int
+    """Images that the guides scored while learning; not part of ``evaluations_total``."""
+    sha256: str
+    """Hash of what was learnt, as stored."""
+
+
 class RunResult(Frozen):
     """What a run found. Rates are fractions 0..1, scores log-odds in nats, male positive."""
 
@@ -204,7 +242,25 @@ class RunResult(Frozen):
     gender_scores: dict[str, GenderHistograms]
     matching: dict[str, MatchingPhases]
     flipped: Rates
-    """Share of judged images whose stored file the guide calls the other gender than labelled."""
+    """Share of judged images whose stored file every guide calls the other gender than labelled."""
+    flipped_fixed: Rates | None = None
+    """The same share for the first guide under the *original's* crop: a diagnostic, never a success; null where it was
+    not measured."""
+    survival: dict[str, Rates] = Field(default_factory=dict)
+    """Share of judged images that are still flipped in a version of the stored file, by version: ``jpeg90``,
+    ``resize75``, ``grey``, with the face found anew in each."""
+    stops: dict[str, int] = Field(default_factory=dict)
+    """Number of judged images by why their perturbation ended."""
+    notes: dict[str, int] = Field(default_factory=dict)
+    """Sentences on how images were computed, with the number of images that each is about."""
+    learned: list[LearnedItem] = Field(default_factory=list)
+    """What was learnt first, for a method that learns."""
+    kind: MethodKind | None = None
+    """Whether a person is meant to notice the method's change; null in results of before this was kept."""
+    guides: list[str] = Field(default_factory=list)
+    """All guides, the first one first."""
+    guards: list[str] = Field(default_factory=list)
+    """Matchers that the method was to heed."""
     updates: Groups
     """Updates of images that were changed with success (section 3.2)."""
     evaluations: Groups

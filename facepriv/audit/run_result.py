@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.audit.comparisons import Compare, compare_all
-from facepriv.metrics.gender import confusion, gender_error, score_histograms
+from facepriv.imaging.versions import VERSIONS
+from facepriv.metrics.gender import confusion, gender_error, predicted, score_histograms
 from facepriv.metrics.matching import common_edges, matching
 from facepriv.metrics.summary import summarise, summarise_by_gender
 from facepriv.results import (
@@ -19,7 +20,9 @@ from facepriv.results import (
     FailureItem,
     Failures,
     GenderError,
+    LearnedItem,
     MatchingPhases,
+    MethodKind,
     Phase,
     Rates,
     RunResult,
@@ -45,6 +48,12 @@ class JudgedImage:
     scores: Mapping[tuple[str, Phase], float]
     """Log-odds in nats by classifier and phase; NaN = failure to acquire."""
     failure: FailureItem | None = None
+    fixed_score: float = float("nan")
+    """First guide's log-odds of the stored file under the original's crop; NaN where it was not measured."""
+    survived: Mapping[str, bool] = field(default_factory=dict)
+    """Whether the flip is still there, by version of the stored file; empty where that was not tried."""
+    stop: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +66,15 @@ class Templates:
 
 
 def run_result(
-    images: Sequence[JudgedImage], templates: Mapping[str, Templates], *, classifiers: Sequence[str], seconds: float
+    images: Sequence[JudgedImage],
+    templates: Mapping[str, Templates],
+    *,
+    classifiers: Sequence[str],
+    seconds: float,
+    guides: Sequence[str] = (),
+    guards: Sequence[str] = (),
+    kind: MethodKind | None = None,
+    learned: Sequence[LearnedItem] = (),
 ) -> RunResult:
     """Compute everything the paper reports of a run (Tables 3 and 4, Figures 5 to 8, section 3.2).
 
@@ -71,6 +88,8 @@ def run_result(
         Those that judged.
     seconds
         Wall time of the computation.
+    guides, guards, kind, learned
+        As in `RunResult`.
     """
     labels = np.array([image.label or 0 for image in images], dtype=np.int64)
     subjects = [image.subject for image in images]
@@ -107,6 +126,14 @@ def run_result(
         gender_scores={c: score_histograms(s["before"], s["after"], labels) for c, s in by_phase.items()},
         matching={name: _matching_phases(t, subjects) for name, t in templates.items()},
         flipped=_share(flipped[done], labels[done]),
+        flipped_fixed=_fixed(images, by_phase[guides[0]]["before"], labels, done) if guides else None,
+        survival=_survival(images, labels, done),
+        stops=dict(sorted(Counter(image.stop for image in images if image.perturbed and image.stop).items())),
+        notes=dict(sorted(Counter(note for image in images for note in dict.fromkeys(image.notes)).items())),
+        learned=list(learned),
+        kind=kind,
+        guides=list(guides),
+        guards=list(guards),
         updates=summarise_by_gender(updates, labels[successful]),
         evaluations=summarise_by_gender(evaluations, labels[successful]),
         psnr_db=summarise(psnr[changed]),
@@ -122,6 +149,34 @@ def _share(flags: NDArray[np.bool_], labels: NDArray[np.int64]) -> Rates:
         return float(flags[chosen].mean()) if chosen.any() else None
 
     return Rates(all=rate(np.ones(len(flags), dtype=bool)), male=rate(labels == 1), female=rate(labels == -1))
+
+
+def _fixed(
+    images: Sequence[JudgedImage],
+    before: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    done: NDArray[np.bool_],
+) -> Rates | None:
+    """Share of images that the guide takes for the other gender under the crop of the original."""
+    fixed = np.array([image.fixed_score for image in images], dtype=np.float64)
+    measured = done & np.isfinite(fixed)
+    if not measured.any():
+        return None
+    # Without a label, the side to leave is the guide's own verdict, as in perturbing.
+    sides = np.where(labels != 0, labels, predicted(np.nan_to_num(before)))
+    return _share((predicted(np.nan_to_num(fixed)) != sides)[measured], labels[measured])
+
+
+def _survival(images: Sequence[JudgedImage], labels: NDArray[np.int64], done: NDArray[np.bool_]) -> dict[str, Rates]:
+    """Share of images still flipped in each version that was tried, in the versions' order."""
+    versions = list(dict.fromkeys(name for image in images for name in image.survived))
+    order = [*(name for name in VERSIONS if name in versions), *(name for name in versions if name not in VERSIONS)]
+    shares = {}
+    for name in order:
+        tried = done & np.array([name in image.survived for image in images], dtype=bool)
+        still = np.array([image.survived.get(name, False) for image in images], dtype=bool)
+        shares[name] = _share(still[tried], labels[tried])
+    return shares
 
 
 def _matching_phases(templates: Templates, subjects: Sequence[str]) -> MatchingPhases:

@@ -15,6 +15,9 @@ from pathlib import Path
 
 from facepriv.errors import StoreError
 
+IMAGE, LEARNED = ".png", ".npz"
+SUFFIXES = (IMAGE, LEARNED)
+"""What is kept: images, and arrays that a method has learnt."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _TEMPORARY = ".tmp-"

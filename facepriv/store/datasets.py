@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -16,7 +18,16 @@ from sqlalchemy.orm import Session
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store.engine import Database
 from facepriv.store.leftovers import Leftovers
-from facepriv.store.models import DatasetRow, ImageRow, ProblemRow, RunImageRow, RunRow
+from facepriv.store.models import (
+    DatasetRow,
+    EmbeddingRow,
+    ImageRow,
+    LearningRow,
+    ProblemRow,
+    RunImageRow,
+    RunRow,
+    RunSourceRow,
+)
 from facepriv.store.records import Box, DatasetCounts, DatasetRecord, ImageRecord, NewImage
 from facepriv.types import Problem
 from facepriv.wording import count
@@ -279,13 +290,57 @@ class DatasetStore:
                 problems={str(code): count for code, count in problems},
             )
 
+    def embeddings(self, dataset_id: int, matcher: str, made_by: str) -> dict[int, NDArray[np.float32]]:
+        """Give the templates that are kept of a data set's untouched images, by image.
+
+        Parameters
+        ----------
+        made_by
+            What made them, as `keep_embeddings` was told; others are as if not there.
+        """
+        query = (
+            select(EmbeddingRow.image_id, EmbeddingRow.vector)
+            .join(ImageRow, ImageRow.id == EmbeddingRow.image_id)
+            .where(ImageRow.dataset_id == dataset_id, EmbeddingRow.matcher == matcher, EmbeddingRow.made_by == made_by)
+        )
+        with self._database.reading() as session:
+            _find(session, dataset_id)
+            return dict(session.execute(query).tuples().all())
+
+    def keep_embeddings(self, matcher: str, made_by: str, vectors: Mapping[int, NDArray[np.float32]]) -> None:
+        """Keep templates of untouched images for the next run; those of images that are gone are left out.
+
+        There is one template for an image and a matcher: what anything else has made is replaced. All go with their
+        data set.
+
+        Parameters
+        ----------
+        made_by
+            SHA-256 over everything that a template depends on besides the image: weights and software.
+        vectors
+            ``(d,)`` templates by image.
+        """
+        ids = list(vectors)
+        for start in range(0, len(ids), _BATCH):
+            batch = ids[start : start + _BATCH]
+            with self._database.writing() as session:
+                there = session.scalars(select(ImageRow.id).where(ImageRow.id.in_(batch))).all()
+                session.execute(
+                    delete(EmbeddingRow).where(EmbeddingRow.image_id.in_(there), EmbeddingRow.matcher == matcher)
+                )
+                rows = [
+                    {"image_id": one, "matcher": matcher, "made_by": made_by, "vector": vectors[one]} for one in there
+                ]
+                if rows:
+                    session.execute(insert(EmbeddingRow), rows)
+
     def delete(self, dataset_id: int, *, cascade: bool = False) -> None:
-        """Remove a data set with its images, their artifact files and its problems.
+        """Remove a data set with its images, their artifact files and templates, and its problems.
 
         Parameters
         ----------
         cascade
-            Also remove the runs on it, and runs that took candidates from it, with their results.
+            Also remove the runs on it, and runs that took candidates from it or learnt from it, with their results.
 
         Raises
         ------
@@ -318,6 +373,7 @@ class DatasetStore:
             files = [
                 *session.scalars(select(ImageRow.artifact_sha256).where(ImageRow.dataset_id == dataset_id)),
                 *session.scalars(select(RunImageRow.artifact_sha256).where(RunImageRow.run_id.in_(runs))),
+                *session.scalars(select(LearningRow.artifact_sha256).where(LearningRow.run_id.in_(runs))),
             ]
             session.execute(delete(RunRow).where(using))
             session.execute(delete(DatasetRow).where(DatasetRow.id == dataset_id))
@@ -390,7 +446,8 @@ def _images_by_id(session: Session, dataset_id: int, ids: Sequence[int]) -> tupl
 def _runs_using(dataset_id: int) -> ColumnElement[bool]:
     images = select(ImageRow.id).where(ImageRow.dataset_id == dataset_id)
     lent = select(RunImageRow.run_id).where(RunImageRow.candidate_image_id.in_(images))
-    return or_(RunRow.dataset_id == dataset_id, RunRow.id.in_(lent))
+    taught = select(RunSourceRow.run_id).where(RunSourceRow.dataset_id == dataset_id)
+    return or_(RunRow.dataset_id == dataset_id, RunRow.id.in_(lent), RunRow.id.in_(taught))
 
 
 def _content(session: Session, dataset_id: int) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import exists, func, select, union
 from sqlalchemy.orm import Session
 
-from facepriv.store.artifacts import ArtifactStore
+from facepriv.store.artifacts import SUFFIXES, ArtifactStore
 from facepriv.store.engine import Database
-from facepriv.store.models import DatasetRow, ImageRow, RunImageRow, RunRow
+from facepriv.store.models import DatasetRow, ImageRow, LearningRow, RunImageRow, RunRow
 
 UNCOMMITTED_SECONDS = 600.0
 """How long a file may be there before the row that refers to it is committed: far more than an image takes."""
@@ -48,7 +48,8 @@ class Leftovers:
                 until = _settled_until(session)
                 kept = referred_to(session, batch)
                 for sha256 in batch:
-                    removed += sha256 not in kept and self._artifacts.delete(sha256, put_before=until)
+                    if sha256 not in kept:
+                        removed += any(self._artifacts.delete(sha256, end, put_before=until) for end in SUFFIXES)
         return removed
 
 
@@ -56,7 +57,8 @@ def referred_to(session: Session, hashes: Sequence[str]) -> frozenset[str]:
     """Give those of some hundred hashes that a row of any data set, import or run refers to."""
     kept = select(ImageRow.artifact_sha256).where(ImageRow.artifact_sha256.in_(hashes))
     made = select(RunImageRow.artifact_sha256).where(RunImageRow.artifact_sha256.in_(hashes))
-    return frozenset(sha256 for sha256 in session.scalars(union(kept, made)) if sha256 is not None)
+    learnt = select(LearningRow.artifact_sha256).where(LearningRow.artifact_sha256.in_(hashes))
+    return frozenset(sha256 for sha256 in session.scalars(union(kept, made, learnt)) if sha256 is not None)
 
 
 def _settled_until(session: Session) -> float:

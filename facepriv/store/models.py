@@ -256,6 +256,57 @@ class RunImageRow(Base):
     after_right: Mapped[int | None] = mapped_column(Integer)
     after_bottom: Mapped[int | None] = mapped_column(Integer)
     after_landmarks: Mapped[NDArray[np.float32] | None] = mapped_column(PackedArray("<f4", columns=2))
+    # NULL in rows of before revision 0002.
+    fixed_score: Mapped[float | None] = mapped_column(Double)
+    survived: Mapped[dict[str, bool] | None] = mapped_column(JSON(none_as_null=True))
+    notes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class RunSourceRow(Base):
+    """A data set other than a run's own whose images the run reads, to learn from them.
+
+    Held by RESTRICT, as the run's own is: what was learnt from people must not outlive the wish to delete them unseen.
+    """
+
+    __tablename__ = "run_sources"
+    __table_args__ = (Index(None, "dataset_id"),)
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"), primary_key=True)
+
+
+class LearningRow(Base):
+    """What a run's method has learnt before it perturbed: an artifact file, and what it cost."""
+
+    __tablename__ = "learnings"
+    __table_args__ = (
+        Index(None, "artifact_sha256"),
+        CheckConstraint("source IN ('folds', 'demo', 'dataset')", name="source"),
+    )
+
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
+    part: Mapped[int] = mapped_column(Integer, primary_key=True)
+    source: Mapped[str] = mapped_column(String(16))
+    artifact_sha256: Mapped[str] = mapped_column(_SHA256)
+    subjects: Mapped[int] = mapped_column(Integer)
+    images: Mapped[int] = mapped_column(Integer)
+    evaluations: Mapped[int] = mapped_column(Integer)
+
+
+class EmbeddingRow(Base):
+    """A matcher's template of an untouched image, kept because every run on the data set needs it.
+
+    An image of a finished data set never changes, so its id stands for pixels and landmarks; ``made_by`` stands for
+    everything else that a template depends on. There is at most one row for an image and a matcher, and it goes with
+    the data set.
+    """
+
+    __tablename__ = "embeddings"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), primary_key=True)
+    matcher: Mapped[str] = mapped_column(Text, primary_key=True)
+    made_by: Mapped[str] = mapped_column(_SHA256)
+    vector: Mapped[NDArray[np.float32]] = mapped_column(PackedArray("<f4"))
 
 
 class GenderScoreRow(Base):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -11,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
-from facepriv.results import DatasetRef, Phase, RunResult, RunSpec
+from facepriv.results import DatasetRef, LearnSource, Phase, RunResult, RunSpec
 from facepriv.types import FEMALE, MALE
 
 Box = tuple[int, int, int, int]
@@ -214,12 +215,18 @@ class RunImage:
     after_box: Box | None = None
     after_landmarks: NDArray[np.float32] | None = None
     """``(k, 2)`` x, y in pixels, found anew in the stored file."""
+    fixed_score: float | None = None
+    """Guide's log-odds of the stored file under the *original's* crop: a diagnostic, never a success."""
+    survived: Mapping[str, bool] = field(default_factory=dict)
+    """Whether the flip is still there in versions of the stored file, by version; empty where that was not tried."""
+    notes: tuple[str, ...] = ()
+    """Sentences on how it was computed that a user should know of."""
 
     def __post_init__(self) -> None:
         _check_landmarks(self.after_landmarks)
         if len({part is None for part in (self.failure, self.failure_stage, self.failure_sentence)}) == 2:
             raise BadInputError(f"The failure of image {self.image_id} needs a code, a stage and a sentence.")
-        for name in ("file_score", "psnr_db", "ssim", "seconds"):
+        for name in ("file_score", "fixed_score", "psnr_db", "ssim", "seconds"):
             object.__setattr__(self, name, _finite(getattr(self, name)))
 
 
@@ -228,6 +235,21 @@ class RunImageRecord(RunImage):
     """A run's image as stored."""
 
     run_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learning:
+    """What a run's method has learnt in one go, before it perturbed."""
+
+    part: int
+    """Number of the learning: for ``folds`` the half that was learnt from, else 0."""
+    source: LearnSource
+    artifact_sha256: str
+    """Hash of the ``.npz`` file in the artifact folder."""
+    subjects: int
+    images: int
+    evaluations: int
+    """Images that the guides scored while learning."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,14 +12,24 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
-from facepriv.results import RunResult, RunSpec
+from facepriv.results import DatasetRef, RunResult, RunSpec
 from facepriv.store.datasets import box_of
 from facepriv.store.engine import Database
 from facepriv.store.leftovers import Leftovers
-from facepriv.store.models import DatasetRow, GenderScoreRow, ImageRow, RunImageRow, RunRow, UtcDateTime
+from facepriv.store.models import (
+    DatasetRow,
+    GenderScoreRow,
+    ImageRow,
+    LearningRow,
+    RunImageRow,
+    RunRow,
+    RunSourceRow,
+    UtcDateTime,
+)
 from facepriv.store.records import (
     RUN_STATES,
     GenderScore,
+    Learning,
     RunImage,
     RunImageRecord,
     RunRecord,
@@ -72,6 +83,9 @@ class RunStore:
             raise BadInputError("A run takes each image once, but its spec names one several times; remove the others.")
         with self._database.writing() as session:
             self._check_dataset(session, spec)
+            teacher = None if spec.learn_from is None else spec.learn_from.dataset
+            if teacher is not None:
+                self._dataset(session, teacher)
             row = RunRow(
                 dataset_id=spec.dataset.id,
                 state="waiting",
@@ -88,18 +102,13 @@ class RunStore:
             )
             session.add(row)
             session.flush()
+            if teacher is not None:
+                session.add(RunSourceRow(run_id=row.id, dataset_id=teacher.id))
             return row.id
 
-    @staticmethod
-    def _check_dataset(session: Session, spec: RunSpec) -> None:
-        dataset = session.scalar(select(DatasetRow).where(DatasetRow.id == spec.dataset.id, DatasetRow.ready))
-        if dataset is None:
-            raise UnknownNameError(f"There is no data set with id {spec.dataset.id}; import it first.")
-        if dataset.content_sha256 != spec.dataset.content_sha256:
-            raise BadInputError(
-                f"The data set {spec.dataset.id} has other content than the run's spec was made for; "
-                "make the spec from the data set as it is."
-            )
+    @classmethod
+    def _check_dataset(cls, session: Session, spec: RunSpec) -> None:
+        dataset = cls._dataset(session, spec.dataset)
         known = set(session.scalars(select(ImageRow.id).where(ImageRow.dataset_id == dataset.id)))
         unknown = [one for one in spec.image_ids if one not in known]
         if unknown:
@@ -108,6 +117,18 @@ class RunStore:
                 + (f" (and {len(unknown) - 1} more)" if len(unknown) > 1 else "")
                 + "; ask for its list."
             )
+
+    @staticmethod
+    def _dataset(session: Session, ref: DatasetRef) -> DatasetRow:
+        dataset = session.scalar(select(DatasetRow).where(DatasetRow.id == ref.id, DatasetRow.ready))
+        if dataset is None:
+            raise UnknownNameError(f"There is no data set with id {ref.id}; import it first.")
+        if dataset.content_sha256 != ref.content_sha256:
+            raise BadInputError(
+                f"The data set {ref.id} has other content than the run's spec was made for; "
+                "make the spec from the data set as it is."
+            )
+        return dataset
 
     def list(
         self,
@@ -192,6 +213,13 @@ class RunStore:
                 for image_id, classifier, phase, score in rows
             )
 
+    def learnings(self, run_id: int) -> tuple[Learning, ...]:
+        """Give what the run's method has learnt so far, by part."""
+        query = select(LearningRow).where(LearningRow.run_id == run_id).order_by(LearningRow.part)
+        with self._database.reading() as session:
+            _require(session, run_id)
+            return tuple(map(_learning, session.scalars(query)))
+
     # The queue
 
     def claim(self, owner: str, lease_seconds: float = LEASE_SECONDS, *, run_id: int | None = None) -> RunRecord | None:
@@ -266,6 +294,24 @@ class RunStore:
                 "there already, or an image it names does not exist."
             ) from error
 
+    def save_learning(self, run_id: int, owner: str, learning: Learning) -> None:
+        """Keep what the run's method has learnt; its artifact must have been put before.
+
+        Raises
+        ------
+        LeaseLostError
+            If the run is not this owner's any more; nothing is written.
+        StoreError
+            If that part was learnt already.
+        """
+        values = {field.name: getattr(learning, field.name) for field in fields(learning)}
+        try:
+            with self._database.writing() as session:
+                _hold(session, run_id, owner)
+                session.execute(insert(LearningRow).values(run_id=run_id, **values))
+        except IntegrityError as error:
+            raise StoreError(f"Part {learning.part} of what run {run_id} learns is there already.") from error
+
     def finish(self, run_id: int, owner: str, result: RunResult) -> None:
         """Make the run complete with its result; a cancel that came too late is ignored.
 
@@ -333,7 +379,7 @@ class RunStore:
             return _require(session, run_id)
 
     def delete(self, run_id: int) -> None:
-        """Remove a run with its scores, its images and their artifact files, see `Leftovers`.
+        """Remove a run with its scores, its images, what it learnt and their artifact files, see `Leftovers`.
 
         Raises
         ------
@@ -342,6 +388,7 @@ class RunStore:
             the file later.
         """
         images = select(RunImageRow.artifact_sha256).where(RunImageRow.run_id == run_id)
+        learnt = select(LearningRow.artifact_sha256).where(LearningRow.run_id == run_id)
         gone = (
             delete(RunRow)
             .where(RunRow.id == run_id, or_(RunRow.state != "running", RunRow.lease_until < datetime.now(UTC)))
@@ -349,7 +396,7 @@ class RunStore:
         )
         with self._database.writing() as session:
             _require(session, run_id)
-            files = session.scalars(images).all()
+            files = [*session.scalars(images), *session.scalars(learnt)]
             if session.scalar(gone) is None:
                 raise StoreError(f"Run {run_id} is being worked on; cancel it and delete it once it has stopped.")
         self._leftovers.remove(files)
@@ -531,6 +578,9 @@ def _run_image_values(image: RunImage) -> dict[str, object]:
         "after_right": right,
         "after_bottom": bottom,
         "after_landmarks": image.after_landmarks,
+        "fixed_score": image.fixed_score,
+        "survived": dict(image.survived),
+        "notes": list(image.notes),
     }
 
 
@@ -556,4 +606,18 @@ def _run_image_record(row: RunImageRow) -> RunImageRecord:
         failure_sentence=row.failure_sentence,
         after_box=box_of(row.after_left, row.after_top, row.after_right, row.after_bottom),
         after_landmarks=row.after_landmarks,
+        fixed_score=row.fixed_score,
+        survived=row.survived or {},
+        notes=tuple(row.notes or ()),
+    )
+
+
+def _learning(row: LearningRow) -> Learning:
+    return Learning(
+        part=row.part,
+        source=row.source,  # type: ignore[arg-type]
+        artifact_sha256=row.artifact_sha256,
+        subjects=row.subjects,
+        images=row.images,
+        evaluations=row.evaluations,
     )
