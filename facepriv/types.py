@@ -7,7 +7,7 @@ Gender scores are log-odds in nats, male positive: ``log p(male) - log p(female)
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
@@ -59,6 +59,25 @@ class CropSpec:
     width: int
     samples: int = 1
     outside: Literal["edge", "black"] = "edge"
+
+
+@dataclass(frozen=True, eq=False)
+class CropFunction:
+    """A crop that is no linear map of the image: any function of the pixels inside a box.
+
+    ``box`` is left, top, right, bottom in pixels, inside the image, right and bottom exclusive. ``function`` is given
+    these pixels ``(bottom - top, right - left, 3)`` float32 0..255, not rounded, and nothing else of the image; it
+    gives the classifier's input ``(height, width, 3)`` float32 0..255, depends on nothing but these pixels, and leaves
+    them alone. Methods that count on a linear crop refuse such a classifier or compute every crop anew.
+    """
+
+    box: tuple[int, int, int, int]
+    height: int
+    width: int
+    function: Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+Crop = CropSpec | CropFunction
 
 
 @dataclass(frozen=True)
@@ -113,8 +132,8 @@ class AttributeClassifier(Protocol):
     def version(self) -> str:
         """Prefix of the weights' SHA-256."""
 
-    def crop(self, face: Face) -> CropSpec:
-        """Give the linear crop that this classifier wants for this face."""
+    def crop(self, face: Face) -> Crop:
+        """Give the crop that this classifier wants for this face; a linear one where it can be written so."""
 
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score crops ``(n, height, width, 3)`` RGB 0..255 as ``(n,)`` log-odds in nats, male positive."""

@@ -1,4 +1,7 @@
-"""Crops as sparse linear maps from image to classifier input, so that a local change costs a local product."""
+"""Crops as sparse linear maps from image to classifier input, so that a local change costs a local product.
+
+A crop that cannot be written so is a `CropFunction`; it is taken here too, and has no operator.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from facepriv.types import CropSpec, Face
+from facepriv.errors import BadInputError
+from facepriv.types import Crop, CropFunction, CropSpec, Face
 
 MOST_POINTS = 1 << 20
 """Most points at which a crop samples the image: a face that fills a photo of many megapixels costs no more."""
+MOST_CELLS = 4
+"""Up to so many image pixels for each weight, weights are summed in a full array; beyond, they hardly ever meet."""
 
 
 def samples_for(matrix: NDArray[np.float64], size: int) -> int:
@@ -23,7 +29,7 @@ def samples_for(matrix: NDArray[np.float64], size: int) -> int:
     return max(1, min(math.ceil(step - 1e-6), math.isqrt(MOST_POINTS) // size))
 
 
-def crop_operator(spec: CropSpec, height: int, width: int) -> sparse.csr_array:
+def crop_operator(spec: Crop, height: int, width: int) -> sparse.csr_array:
     """Write a crop as a sparse matrix.
 
     Parameters
@@ -36,35 +42,104 @@ def crop_operator(spec: CropSpec, height: int, width: int) -> sparse.csr_array:
     csr_array
         ``(spec.height * spec.width, height * width)`` float32 with sorted column indices. Its product with an image
         ``(height * width, 3)`` is the crop, rows in raster order.
+
+    Raises
+    ------
+    BadInputError
+        With code ``crop-not-linear`` for a `CropFunction`.
     """
+    if isinstance(spec, CropFunction):
+        raise BadInputError(
+            "A classifier whose crop is a linear map of the image was expected, but this one's is not; choose another "
+            "classifier, or the method algorithm1, which can do without.",
+            code="crop-not-linear",
+        )
     s = spec.samples
     offsets = (np.arange(s) + 0.5) / s - 0.5
     xs = (np.arange(spec.width)[:, None] + offsets).ravel()
     ys = (np.arange(spec.height)[:, None] + offsets).ravel()
-    gx, gy = np.meshgrid(xs, ys)
     (a, b, c), (d, e, f) = spec.matrix
-    ix, iy = a * gx + b * gy + c, d * gx + e * gy + f
-
-    rows_y, rows_x = np.meshgrid(
-        np.repeat(np.arange(spec.height), s), np.repeat(np.arange(spec.width), s), indexing="ij"
-    )
-    rows = (rows_y * spec.width + rows_x).ravel()
+    ix, iy = a * xs + b * ys[:, None] + c, d * xs + e * ys[:, None] + f
     x0, y0 = np.floor(ix), np.floor(iy)
-    fx, fy = (ix - x0).ravel(), (iy - y0).ravel()
+    ix -= x0
+    iy -= y0
+    taps = np.empty((4, *x0.shape))
+    for tap, (wx, wy) in enumerate(((1 - ix, 1 - iy), (1 - ix, iy), (ix, 1 - iy), (ix, iy))):
+        np.multiply(wx, wy, out=taps[tap])
+    taps /= s * s
+    left, top = x0.astype(np.int64), y0.astype(np.int64)
+    inside = left.min() >= 0 and top.min() >= 0 and left.max() < width - 1 and top.max() < height - 1
+    operator = _sum_in_boxes(spec, left, top, taps, height, width) if inside else None
+    return _sum_anywhere(spec, left, top, taps, height, width) if operator is None else operator
+
+
+def _sum_in_boxes(
+    spec: CropSpec,
+    left: NDArray[np.int64],
+    top: NDArray[np.int64],
+    taps: NDArray[np.float64],
+    height: int,
+    width: int,
+) -> sparse.csr_array | None:
+    """Add up weights in the box of image pixels that feeds each output pixel; None where that would be wasteful.
+
+    This is several times faster than sorting the weights by row and column, and needs no pixel outside the image.
+    """
+    low_x, across = _footprints(left, spec)
+    low_y, down = _footprints(top, spec)
+    outputs, cells = spec.height * spec.width, down * across
+    if outputs * cells > MOST_CELLS * taps.size:
+        return None
+    first = np.arange(outputs).reshape(low_x.shape) * cells - low_y * across - low_x
+    places = first.repeat(spec.samples, axis=0).repeat(spec.samples, axis=1)
+    places += top * across
+    places += left
+    index = np.stack([places + step for step in (0, across, 1, across + 1)])
+    boxes = np.bincount(index.ravel(), taps.ravel(), minlength=outputs * cells)
+    filled = np.flatnonzero(boxes)
+    ends = np.searchsorted(filled, np.arange(outputs + 1) * cells)
+    counts = np.diff(ends)
+    filled -= np.repeat(np.arange(outputs) * cells, counts)
+    within = (np.arange(down)[:, None] * width + np.arange(across)).ravel()
+    columns = within[filled] + np.repeat((low_y * width + low_x).ravel(), counts)
+    data = boxes[boxes != 0].astype(np.float32)
+    return sparse.csr_array((data, columns.astype(np.int32), ends.astype(np.int32)), shape=(outputs, height * width))
+
+
+def _footprints(sampled: NDArray[np.int64], spec: CropSpec) -> tuple[NDArray[np.int64], int]:
+    """Give the least coordinate that feeds every output pixel ``(height, width)``, and the most pixels that feed one.
+
+    ``sampled`` are whole parts of the coordinates, ``(height * samples, width * samples)``.
+    """
+    blocks = sampled.reshape(spec.height, spec.samples, spec.width, spec.samples)
+    # A linear map takes its extremes at corners; each point is fed from the pixel after it too.
+    corners = [blocks[:, i, :, j] for i in (0, -1) for j in (0, -1)]
+    low = np.minimum.reduce(corners)
+    return low, int((np.maximum.reduce(corners) - low).max()) + 2
+
+
+def _sum_anywhere(
+    spec: CropSpec,
+    left: NDArray[np.int64],
+    top: NDArray[np.int64],
+    taps: NDArray[np.float64],
+    height: int,
+    width: int,
+) -> sparse.csr_array:
+    """Add up weights by row and column, wherever the points lie."""
+    outputs = spec.height * spec.width
+    output = np.arange(outputs).reshape(spec.height, spec.width)
+    rows = output.repeat(spec.samples, axis=0).repeat(spec.samples, axis=1).ravel()
     parts = []
-    for dx, wx in ((0, 1 - fx), (1, fx)):
-        for dy, wy in ((0, 1 - fy), (1, fy)):
-            px, py = (x0 + dx).ravel(), (y0 + dy).ravel()
-            weight = wx * wy / (s * s)
-            if spec.outside == "black":
-                weight = weight * ((px >= 0) & (px < width) & (py >= 0) & (py < height))
-            column = np.clip(py, 0, height - 1) * width + np.clip(px, 0, width - 1)
-            parts.append((weight, rows, column.astype(np.int64)))
-    weights, row_index, columns = (np.concatenate(p) for p in zip(*parts, strict=True))
-    kept = weights != 0
-    operator = sparse.coo_array(
-        (weights[kept], (row_index[kept], columns[kept])), shape=(spec.height * spec.width, height * width)
-    ).tocsr()
+    for weight, (dx, dy) in zip(taps.reshape(4, -1), ((0, 0), (0, 1), (1, 0), (1, 1)), strict=True):
+        px, py = (left + dx).ravel(), (top + dy).ravel()
+        kept = weight != 0
+        if spec.outside == "black":
+            kept &= (px >= 0) & (px < width) & (py >= 0) & (py < height)
+        columns = np.clip(py[kept], 0, height - 1) * width + np.clip(px[kept], 0, width - 1)
+        parts.append((weight[kept], rows[kept], columns))
+    weights, row_index, column_index = (np.concatenate(p) for p in zip(*parts, strict=True))
+    operator = sparse.coo_array((weights, (row_index, column_index)), shape=(outputs, height * width)).tocsr()
     operator.sum_duplicates()
     operator.sort_indices()
     return operator.astype(np.float32)
@@ -77,10 +152,43 @@ def apply_operator(operator: sparse.csr_array, image: NDArray[np.generic]) -> ND
     return product
 
 
-def take_crop(spec: CropSpec, image: NDArray[np.generic]) -> NDArray[np.float32]:
-    """Crop an image ``(h, w, 3)`` of any dtype 0..255; give ``(spec.height, spec.width, 3)`` float32."""
+def take_crop(spec: Crop, image: NDArray[np.generic]) -> NDArray[np.float32]:
+    """Crop an image ``(h, w, 3)`` of any dtype 0..255; give ``(spec.height, spec.width, 3)`` float32.
+
+    Raises
+    ------
+    BadInputError
+        With code ``crop-function`` if a `CropFunction` reads outside the image or does not give what it says.
+    """
+    if isinstance(spec, CropFunction):
+        left, top, right, bottom = spec.box
+        if not (0 <= left < right <= image.shape[1] and 0 <= top < bottom <= image.shape[0]):
+            raise BadInputError(
+                f"A crop must read a box inside the image of {image.shape[1]} x {image.shape[0]} pixels, but asks for "
+                f"{spec.box}; this is a fault of the classifier's adapter.",
+                code="crop-function",
+            )
+        return call_crop(spec, np.ascontiguousarray(image[top:bottom, left:right], dtype=np.float32))
     operator = crop_operator(spec, image.shape[0], image.shape[1])
     return apply_operator(operator, image).reshape(spec.height, spec.width, 3)
+
+
+def call_crop(spec: CropFunction, region: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Compute a crop from the pixels of its box, and check its shape.
+
+    Raises
+    ------
+    BadInputError
+        With code ``crop-function`` if the shape is not the one it names.
+    """
+    crop = np.asarray(spec.function(region), dtype=np.float32)
+    if crop.shape != (spec.height, spec.width, 3):
+        raise BadInputError(
+            f"A crop of shape {(spec.height, spec.width, 3)} was expected, but {crop.shape} came; this is a fault of "
+            "the classifier's adapter.",
+            code="crop-function",
+        )
+    return crop
 
 
 def dlib_shape(landmarks: NDArray[np.float32], box: tuple[int, int, int, int]) -> tuple[object, object]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import dlib
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from facepriv.errors import BadInputError
+from facepriv.imaging import crop
 from facepriv.imaging.crop import (
     MOST_POINTS,
     aligned_chip,
@@ -19,7 +22,7 @@ from facepriv.imaging.crop import (
     eye_square,
     take_crop,
 )
-from facepriv.types import CropSpec
+from facepriv.types import CropFunction, CropSpec
 
 
 def affine(step: float, x: float, y: float) -> np.ndarray:
@@ -73,8 +76,61 @@ def test_is_the_mean_of_bilinear_samples_inside_and_outside(step, turn, x, y, sa
 def test_every_output_pixel_is_an_average_of_pixels(step, x, y, samples):
     spec = CropSpec(matrix=affine(step, x, y), height=4, width=7, samples=samples, outside="edge")
     operator = crop_operator(spec, 20, 24)
+    assert operator.has_canonical_format
     assert operator.data.min() >= 0
     np.testing.assert_allclose(operator.sum(axis=1), 1, atol=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(step=st.floats(0.3, 9), turn=st.floats(-1, 1), samples=st.integers(1, 6))
+def test_an_operator_is_the_same_however_its_weights_are_added_up(step, turn, samples):
+    """Inside the image weights are summed in boxes, elsewhere they are sorted; cells = 0 makes it sort always."""
+    cos, sin = step * np.cos(turn), step * np.sin(turn)
+    spec = CropSpec(matrix=np.array([[cos, -sin, 80.3], [sin, cos, 80.6]]), height=6, width=7, samples=samples)
+    in_boxes = crop_operator(spec, 180, 170)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crop, "MOST_CELLS", 0)
+        by_sorting = crop_operator(spec, 180, 170)
+    np.testing.assert_array_equal(in_boxes.indptr, by_sorting.indptr)
+    np.testing.assert_array_equal(in_boxes.indices, by_sorting.indices)
+    np.testing.assert_allclose(in_boxes.data, by_sorting.data, rtol=1e-6)
+
+
+def half_tone(box: tuple[int, int, int, int], height: int = 3, width: int = 4) -> CropFunction:
+    """A crop that rounds, so that it is no linear map."""
+
+    def shrink(region: np.ndarray) -> np.ndarray:
+        return np.rint(cv2.resize(region, (width, height), interpolation=cv2.INTER_AREA))
+
+    return CropFunction(box=box, height=height, width=width, function=shrink)
+
+
+def test_a_crop_function_is_given_its_box_and_nothing_else():
+    image = np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
+    taken = take_crop(half_tone((2, 5, 14, 20)), image)
+    assert taken.dtype == np.float32
+    np.testing.assert_array_equal(
+        taken, np.rint(cv2.resize(image[5:20, 2:14].astype(np.float32), (4, 3), interpolation=cv2.INTER_AREA))
+    )
+
+
+@pytest.mark.parametrize("box", [(-1, 0, 5, 5), (0, 0, 25, 5), (5, 5, 5, 9)])
+def test_a_crop_function_that_reads_outside_the_image_is_refused(box):
+    with pytest.raises(BadInputError, match="inside the image of 24 x 20 pixels") as caught:
+        take_crop(half_tone(box), np.zeros((20, 24, 3), np.uint8))
+    assert caught.value.code == "crop-function"
+
+
+def test_a_crop_function_that_gives_another_shape_is_refused():
+    wrong = replace(half_tone((0, 0, 9, 9)), height=5)
+    with pytest.raises(BadInputError, match="shape"):
+        take_crop(wrong, np.zeros((20, 24, 3), np.uint8))
+
+
+def test_a_crop_function_has_no_operator():
+    with pytest.raises(BadInputError, match="choose another classifier") as caught:
+        crop_operator(half_tone((0, 0, 9, 9)), 20, 24)
+    assert caught.value.code == "crop-not-linear"
 
 
 def test_identity_crop_is_the_image():
