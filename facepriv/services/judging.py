@@ -1,7 +1,7 @@
 """Work on single images, done in processes of its own: perturb, store, find anew, score, embed.
 
-Nothing here touches the database: a process gets what it needs when it starts, reads and writes artifact files, and
-hands numbers back.
+Nothing here writes to the database: a process reads there what it works on, reads and writes artifact files, and hands
+numbers back. It may work for one run after another.
 """
 
 from __future__ import annotations
@@ -13,23 +13,37 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.config import Settings
+from facepriv.datasets.demo import read_demo
 from facepriv.errors import FaceprivError, StoreError
+from facepriv.imaging.acquire import acquire
+from facepriv.imaging.decode import decode
 from facepriv.imaging.quality import psnr_db, ssim
-from facepriv.perturb.base import score_face
+from facepriv.perturb.base import CountingClassifier, Learned, score_face
 from facepriv.perturb.candidates import Gallery
 from facepriv.results import Phase, RunSpec
+from facepriv.services.learning import (
+    DEMO,
+    DEMO_IMAGES_PER_SUBJECT,
+    Lesson,
+    other_people,
+    pack,
+    unpack,
+)
 from facepriv.services.models import classifier, matcher
 from facepriv.services.pictures import face_of, stored_pixels
 from facepriv.services.runs import make_method
-from facepriv.store import ArtifactStore
-from facepriv.store.records import FailureStage, GenderScore, ImageRecord, RunImage
+from facepriv.store import ArtifactStore, open_store
+from facepriv.store.artifacts import LEARNED
+from facepriv.store.records import FailureStage, GenderScore, ImageRecord, Learning, RunImage
 from facepriv.types import Face, PerturbFailure
 
 UNREADABLE, UNEXPECTED = "unreadable-artifact", "unexpected-error"
@@ -46,6 +60,8 @@ class Job:
     artifacts: Path
     images: tuple[ImageRecord, ...]
     """All images of the data set that show a face: the gallery that candidates are chosen from."""
+    max_pixels: int = 50_000_000
+    """Largest image, width x height, that is decoded where the demo set is learnt from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,29 +81,82 @@ class Judge:
         self._artifacts = ArtifactStore(job.artifacts)
         self._method = make_method(job.spec.method, job.spec.parameters)
         self._classifiers = {ref.name: classifier(ref.name) for ref in job.spec.classifiers}
-        self._guide = self._classifiers[job.spec.guide.name]
-        by_id = {str(image.id): image for image in job.images}
-        self._images = by_id
+        self._guides = [self._classifiers[guide.name] for guide in job.spec.guides]
+        self._guards = [matcher(guard.name) for guard in job.spec.guards]
+        self._max_pixels = job.max_pixels
+        self._images = {str(image.id): image for image in job.images}
+        self._gallery = self._gallery_of(job.images)
+        self._read = self._gallery.read
+        self._learned: dict[str, Learned] = {}
+
+    def _gallery_of(self, images: Sequence[ImageRecord], elsewhere: str | None = None) -> Gallery:
+        """Make a gallery of stored images; subjects of ``elsewhere`` are nobody of the data set."""
+        by_id = {str(image.id): image for image in images}
 
         def read(image_id: str) -> NDArray[np.uint8]:
             sha256 = by_id[image_id].artifact_sha256
             assert sha256 is not None
             return stored_pixels(self._artifacts, sha256)
 
-        self._read = read
-        self._gallery = Gallery(
+        return Gallery(
             image_ids=list(by_id),
-            subjects=[image.subject for image in job.images],
-            labels=[image.label for image in job.images],
-            landmarks=np.stack([image.landmarks for image in job.images if image.landmarks is not None]),
-            boxes=[image.box for image in job.images if image.box is not None],
+            subjects=[i.subject if elsewhere is None else other_people(elsewhere, i.subject) for i in images],
+            labels=[image.label for image in images],
+            landmarks=np.stack([image.landmarks for image in images if image.landmarks is not None]),
+            boxes=[image.box for image in images if image.box is not None],
             read=read,
         )
 
-    def perturb(self, image_id: int, position: int) -> tuple[RunImage, list[GenderScore]]:
+    def learn(self, lesson: Lesson, on_progress: Callable[[int, int], None] | None = None) -> Learning:
+        """Let the method learn, and keep what it learnt as an artifact.
+
+        Raises
+        ------
+        FaceprivError
+            If it cannot.
+        """
+        source = self._spec.learn_from
+        assert source is not None
+        if lesson.images is None:
+            gallery = demo_gallery(self._max_pixels)
+        else:
+            elsewhere = None if source.dataset is None else f"dataset {source.dataset.id}"
+            gallery = self._gallery_of(lesson.images, elsewhere)
+        counting = [CountingClassifier(guide) for guide in self._guides]
+        seeds = np.random.SeedSequence(self._spec.seed, spawn_key=(lesson.part,))
+        learned = self._method.learn(
+            gallery, counting, guards=self._guards, rng=np.random.default_rng(seeds), on_progress=on_progress
+        )
+        # Everybody whom the method was shown, and every image it had scored, whatever it says itself.
+        learned = replace(
+            learned,
+            subjects=frozenset(gallery.subjects),
+            images=len(gallery.image_ids),
+            evaluations=sum(one.evaluations for one in counting),
+        )
+        return Learning(
+            part=lesson.part,
+            source=source.source,
+            artifact_sha256=self._artifacts.put(pack(learned), LEARNED),
+            subjects=len(learned.subjects),
+            images=learned.images,
+            evaluations=learned.evaluations,
+        )
+
+    def _what_was_learnt(self, sha256: str) -> Learned:
+        if sha256 not in self._learned:
+            self._learned[sha256] = unpack(self._artifacts.get(sha256, LEARNED))
+        return self._learned[sha256]
+
+    def perturb(self, image_id: int, position: int, learned: str | None = None) -> tuple[RunImage, list[GenderScore]]:
         """Perturb one image and judge it before and after with every classifier.
 
         A fault at this image, such as a damaged file or an error inside a plug-in, is this image's failure.
+
+        Parameters
+        ----------
+        learned
+            Hash of what was learnt from others, for a method that learns.
 
         Raises
         ------
@@ -97,7 +166,7 @@ class Judge:
         start = time.perf_counter()
         scores: list[GenderScore] = []
         try:
-            done, png = self._attempt(image_id, position, scores)
+            done, png = self._attempt(image_id, position, learned, scores)
         except Exception as error:
             code, sentence = _fault(error)
             _tell(f"Image {image_id} could not be perturbed", error)
@@ -105,13 +174,21 @@ class Judge:
         sha256 = None if png is None else self._artifacts.put(png)
         return replace(done, artifact_sha256=sha256, seconds=time.perf_counter() - start), scores
 
-    def _attempt(self, image_id: int, position: int, scores: list[GenderScore]) -> tuple[RunImage, bytes | None]:
+    def _attempt(
+        self, image_id: int, position: int, learned: str | None, scores: list[GenderScore]
+    ) -> tuple[RunImage, bytes | None]:
         """Give what became of an image and the file to be stored, and add to its scores."""
         record = self._images[str(image_id)]
         face = face_of(record, self._read(str(image_id)))
         scores += self._scores(image_id, "before", face)
         (result,) = self._method(
-            [face], [self._guide], gallery=self._gallery, seed=self._spec.seed, positions=[position]
+            [face],
+            self._guides,
+            gallery=self._gallery,
+            seed=self._spec.seed,
+            positions=[position],
+            guards=self._guards,
+            learned=None if learned is None else self._what_was_learnt(learned),
         )
         if isinstance(result, PerturbFailure):
             return _failed(image_id, position, result.code, result.sentence), None
@@ -138,6 +215,9 @@ class Judge:
             failure_sentence=failure[2] if failure else None,
             after_box=None if found is None else found.box,
             after_landmarks=None if found is None else found.landmarks,
+            fixed_score=result.fixed_score,
+            survived=dict(result.survived),
+            notes=result.notes,
         )
         return done, result.png
 
@@ -205,23 +285,46 @@ def _failure_after(stop: str, found: Face | None, success: bool) -> tuple[str, F
         return (
             "face-lost",
             "acquire-after",
-            "A face was expected in the perturbed image, but none is found there any more; try other candidates or a "
-            "smaller step.",
+            "A face was expected in the perturbed image, but none is found there any more; choose parameters that "
+            "change the image less.",
         )
     if not success:
         return (
             "not-flipped",
             "perturb",
-            f"The guide was expected to call the stored image the other gender, but does not (stopped by: {stop}); "
-            "allow more sweeps, or choose other candidates.",
+            "Every guide was expected to call the stored image the other gender, but not every one does (stopped by: "
+            f"{stop}); allow the method more, or choose other parameters.",
         )
     return None
 
 
-_judge: list[Judge] = []
+def demo_gallery(max_pixels: int) -> Gallery:
+    """Find the faces of the demo set that the package carries, to learn from."""
+    faces: dict[str, Face] = {}
+    for item in read_demo(images_per_subject=DEMO_IMAGES_PER_SUBJECT).images:
+        pixels = decode(item.path, name=item.name, max_pixels=max_pixels).pixels
+        subject = other_people(DEMO, item.subject)
+        faces[item.name] = acquire(pixels, image_id=item.name, subject=subject, label=item.label, several="largest")
+    return Gallery(
+        image_ids=list(faces),
+        subjects=[face.subject for face in faces.values()],
+        labels=[face.label for face in faces.values()],
+        landmarks=np.stack([face.landmarks for face in faces.values()]),
+        boxes=[face.box for face in faces.values()],
+        read=lambda image_id: faces[image_id].pixels,
+    )
 
 
-def start_process(job: Job) -> None:
+Steps = Any
+"""Shared integers: steps done and steps in all of every lesson under way, two for each."""
+MOST_LESSONS = 2
+
+_process: list[tuple[Settings, Steps]] = []
+_judges: dict[int, Judge] = {}
+"""The judge of the run that this process works for."""
+
+
+def start_process(settings: Settings, steps: Steps) -> None:
     """Set up a process: one thread for each library, models at first use."""
     import cv2
 
@@ -229,7 +332,7 @@ def start_process(job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
-    _judge[:] = [Judge(job)]
+    _process[:] = [(settings, steps)]
 
 
 def _end_with_parent() -> None:
@@ -240,11 +343,43 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def perturb_in_process(image_id: int, position: int) -> tuple[RunImage, list[GenderScore]]:
+def _judge_of(run_id: int) -> Judge:
+    """Give the judge of a run; a process that has worked for another run makes a new one."""
+    if run_id not in _judges:
+        settings, _ = _process[0]
+        with open_store(settings) as store:
+            spec = store.runs.get(run_id).spec
+            gallery = store.datasets.images(spec.dataset.id, failed=False)
+        _judges.clear()
+        _judges[run_id] = Judge(Job(spec, settings.artifacts, gallery, settings.max_pixels))
+    return _judges[run_id]
+
+
+def learn_in_process(run_id: int, lesson: Lesson) -> Learning | str:
+    """Call `Judge.learn` of this process; where it fails, the reason as a sentence."""
+
+    def tell(done: int, total: int) -> None:
+        _process[0][1][2 * lesson.part : 2 * lesson.part + 2] = (done, total)
+
+    try:
+        return _judge_of(run_id).learn(lesson, tell)
+    except FaceprivError as error:
+        return str(error)
+    except Exception as error:
+        _tell("Learning stopped", error)
+        return (
+            f"The method stopped learning at an unexpected {type(error).__name__}, a fault of facepriv or of a "
+            "plug-in; report it with what the worker logged."
+        )
+
+
+def perturb_in_process(
+    run_id: int, image_id: int, position: int, learned: str | None
+) -> tuple[RunImage, list[GenderScore]]:
     """Call `Judge.perturb` of this process."""
-    return _judge[0].perturb(image_id, position)
+    return _judge_of(run_id).perturb(image_id, position, learned)
 
 
-def embed_in_process(matcher_name: str, stored: Sequence[Stored]) -> list[NDArray[np.float32] | None]:
+def embed_in_process(run_id: int, matcher_name: str, stored: Sequence[Stored]) -> list[NDArray[np.float32] | None]:
     """Call `Judge.embed` of this process."""
-    return _judge[0].embed(matcher_name, stored)
+    return _judge_of(run_id).embed(matcher_name, stored)

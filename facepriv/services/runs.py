@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import pydantic
 
@@ -16,6 +16,7 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.perturb import Perturber, perturbers
 from facepriv.results import RunSpec
+from facepriv.services.learning import choose_source
 from facepriv.services.models import (
     classifier,
     detector_reference,
@@ -39,7 +40,8 @@ COMPUTING = (
 """Libraries whose versions may move a bit of a result."""
 
 DEFAULT_GUIDE = "dlib-gender"
-DEFAULT_METHOD = "algorithm1"
+RECOMMENDED = "recommended"
+DEFAULT_METHOD = RECOMMENDED if RECOMMENDED in perturbers.aliases else "algorithm1"
 
 
 def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
@@ -56,6 +58,7 @@ def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
             raise BadInputError(
                 f"The parameter {parameter} of {name} cannot be {value}; give a finite number.", code="bad-parameter"
             )
+    name = perturbers.resolve(name)
     try:
         return perturbers.create(name, **dict(parameters))
     except pydantic.ValidationError as error:
@@ -66,6 +69,46 @@ def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
         ) from error
 
 
+def parse_parameters(method: str, settings: Iterable[str]) -> dict[str, Any]:
+    """Read parameters written as ``name=value``; several values of one parameter are parted by commas.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method.
+    BadInputError
+        With code ``bad-parameter`` if one is written otherwise, unknown, or given twice.
+    """
+    name = perturbers.resolve(method)
+    fields = perturbers.load(name).Parameters.model_fields  # type: ignore[attr-defined]
+    values: dict[str, Any] = {}
+    for setting in settings:
+        parameter, equals, text = (part.strip() for part in setting.partition("="))
+        if not equals or parameter in values:
+            raise BadInputError(
+                f"A parameter is written once, as name=value, but {setting!r} was given; write for instance "
+                f"{next(iter(fields), 'name')}=... .",
+                code="bad-parameter",
+            )
+        if parameter not in fields:
+            raise BadInputError(
+                f"The method {name} has no parameter {parameter!r}; choose among: {', '.join(fields) or 'none'}.",
+                code="bad-parameter",
+            )
+        values[parameter] = _value(text, fields[parameter].annotation)
+    return values
+
+
+def _value(text: str, kind: Any) -> Any:
+    """Read one value; whether it may be is the method's to say."""
+    inside = [get_origin(one) or one for one in (kind, *get_args(kind))]
+    if text.lower() == "none" and type(None) in inside:
+        return None
+    if any(one in (tuple, list, set, frozenset) for one in inside):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text
+
+
 def prepare_run(
     store: Store,
     dataset: int | str,
@@ -73,6 +116,9 @@ def prepare_run(
     method: str = DEFAULT_METHOD,
     parameters: Mapping[str, Any] | None = None,
     guide: str = DEFAULT_GUIDE,
+    more_guides: Sequence[str] = (),
+    guards: Sequence[str] = (),
+    learn_from: str | None = None,
     classifiers: Sequence[str] | None = None,
     matchers: Sequence[str] | None = None,
     limit: int | None = None,
@@ -82,8 +128,18 @@ def prepare_run(
 
     Parameters
     ----------
+    method
+        Name of a registered method, or ``recommended``.
+    more_guides
+        Further classifiers that guide; an image counts as turned once all guides are.
+    guards
+        Matchers that the method is to heed.
+    learn_from
+        For a method that learns: ``folds`` (each half of the people serves the other), ``demo``, or the name of another
+        data set; by default halves where each has at least 10 subjects of either gender, else the demo set.
     classifiers, matchers
-        Those that judge; by default all that can be used here. The guide is always among the classifiers.
+        Those that judge; by default all that can be used here. Guides are always among the classifiers, guards among
+        the matchers.
     limit
         Take at most this many images, spread evenly over the subjects' order, all images of a subject together.
 
@@ -112,18 +168,29 @@ def prepare_run(
             "look at the reasons on the Datasets page or with `facepriv datasets`.",
             code="no-faces",
         )
-    judges = list(dict.fromkeys([guide, *(usable_classifiers() if classifiers is None else classifiers)]))
+    made = make_method(method, parameters or {})
+    if learn_from is not None and not made.learns:
+        raise BadInputError(
+            f"The method {made.name} with these parameters learns nothing, but was to learn from {learn_from}; leave "
+            "that out, or choose parameters with which it learns.",
+            code="learns-nothing",
+        )
+    source = choose_source(store, record, learn_from, seed=seed, method=made.name) if made.learns else None
+    guides = tuple(dict.fromkeys([guide, *more_guides]))
+    judges = dict.fromkeys([*guides, *(usable_classifiers() if classifiers is None else classifiers)])
+    matching = dict.fromkeys([*(usable_matchers() if matchers is None else matchers), *guards])
     return RunSpec(
         dataset=record.ref,
         image_ids=tuple(image.id for image in images),
         image_sha256=tuple(image.source_sha256 for image in images),
-        method=method,
-        parameters=make_method(method, parameters or {}).parameters.model_dump(mode="json"),
+        method=made.name,
+        parameters=made.parameters.model_dump(mode="json"),
         guide=reference(classifier(guide)),
+        more_guides=tuple(reference(classifier(name)) for name in guides[1:]),
+        guards=tuple(reference(matcher(name)) for name in dict.fromkeys(guards)),
+        learn_from=source,
         classifiers=tuple(reference(classifier(name)) for name in judges),
-        matchers=tuple(
-            reference(matcher(name)) for name in dict.fromkeys(usable_matchers() if matchers is None else matchers)
-        ),
+        matchers=tuple(reference(matcher(name)) for name in matching),
         detector=detector_reference(),
         seed=seed,
         facepriv_version=facepriv.__version__,
@@ -170,15 +237,21 @@ class Estimate:
     """What the figure rests on, in words."""
 
 
-PRIOR_EVALUATIONS = 1400
-"""Evaluations an image takes while nothing is known: the mean of a first run on the demo faces, rounded up."""
+PRIOR_EVALUATIONS = {"algorithm1": 1400, "colour-field": 220, "descent": 150, "semantic": 80}
+"""Evaluations that one guide's image takes while nothing is known: means of first runs on the demo faces, rounded."""
+OTHER_PRIOR_EVALUATIONS = 500
 
 EVALUATION_SECONDS = {"dlib-gender": 0.0003, "levi-hassner": 0.028}
 """One evaluation: medians of 15 batches of two crops of a demo face, measured on a server with two x86-64 cores."""
 OTHER_EVALUATION_SECONDS = 0.1
 """For guides not measured: large networks take about so long."""
-OVERHEAD = 1.5
-"""Time of a whole run for that of its evaluations: finding faces, storing and judging come on top."""
+OVERHEAD = 1.25
+"""Time that a method takes for that of its evaluations."""
+JUDGING_SECONDS = 0.3
+"""What every image takes besides its perturbing: finding its face anew in the file and its versions, two classifiers
+before and after, two matchers after; measured on the same server with demo faces."""
+STARTING_SECONDS = 4.0
+"""Importing libraries, checking and loading weights, in every process at once."""
 LOOK_BACK = 20
 """Complete runs of the same method and guide whose parameters are looked at."""
 
@@ -200,6 +273,7 @@ def estimate_seconds(
     method: str = DEFAULT_METHOD,
     parameters: Mapping[str, Any] | None = None,
     guide: str = DEFAULT_GUIDE,
+    more_guides: Sequence[str] = (),
 ) -> Estimate:
     """Estimate a run's wall time from an earlier run alike, else from a table of the guides' speeds.
 
@@ -218,7 +292,9 @@ def estimate_seconds(
     BadInputError
         If a parameter is unknown or out of its range.
     """
+    method = perturbers.resolve(method)
     complete = make_method(method, parameters or {}).parameters.model_dump(mode="json")
+    guides = tuple(dict.fromkeys([guide, *more_guides]))
     like = [
         run
         for run in store.runs.list(states=("complete",), method=method, limit=10 * LOOK_BACK)
@@ -229,16 +305,17 @@ def estimate_seconds(
         earlier = store.runs.get(summary.id)
         if earlier.result is None or not earlier.result.judged or earlier.spec.parameters != complete:
             continue
-        if not _is_whole(earlier):
+        if not _is_whole(earlier) or tuple(ref.name for ref in earlier.spec.guides) != guides:
             continue
         each = earlier.result.seconds / earlier.result.images
         return Estimate(each * images, f"run {earlier.id} took {each:.2f} s an image")
-    each_evaluation = EVALUATION_SECONDS.get(guide, OTHER_EVALUATION_SECONDS)
-    seconds = images * PRIOR_EVALUATIONS * each_evaluation * OVERHEAD / processes(settings)
+    each_evaluation = sum(EVALUATION_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in guides) / len(guides)
+    evaluations = PRIOR_EVALUATIONS.get(method, OTHER_PRIOR_EVALUATIONS) * len(guides)
+    each_image = evaluations * each_evaluation * OVERHEAD + JUDGING_SECONDS
     return Estimate(
-        seconds,
-        f"no run like it yet: about {1000 * each_evaluation:.1f} ms an evaluation, {PRIOR_EVALUATIONS:,} evaluations "
-        "an image",
+        STARTING_SECONDS + images * each_image / processes(settings),
+        f"no run like it yet: about {1000 * each_evaluation:.1f} ms an evaluation, {evaluations:,} evaluations "
+        "an image, and judging it",
     )
 
 

@@ -6,28 +6,41 @@ was interrupted goes on where it stopped.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import multiprocessing
 import os
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from importlib.metadata import version
 from itertools import islice
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+import facepriv
 from facepriv.audit.run_result import JudgedImage, Templates, run_result
 from facepriv.config import Settings
 from facepriv.errors import CancelledError, FaceprivError
-from facepriv.results import FailureItem, Phase, RunResult
-from facepriv.services.judging import FAULTS, Job, Stored, embed_in_process, perturb_in_process, start_process
+from facepriv.results import PHASES, FailureItem, LearnedItem, ModelRef, Phase, RunResult
+from facepriv.services import learning
+from facepriv.services.judging import (
+    FAULTS,
+    MOST_LESSONS,
+    Stored,
+    embed_in_process,
+    learn_in_process,
+    perturb_in_process,
+    start_process,
+)
 from facepriv.services.models import (
     check_versions,
     classifier,
@@ -35,14 +48,14 @@ from facepriv.services.models import (
     matcher,
     reference,
 )
-from facepriv.services.runs import make_method, processes
+from facepriv.services.runs import COMPUTING, make_method, processes
 from facepriv.store import LeaseLostError, Store, open_store
 from facepriv.store.records import ImageRecord, RunImage, RunImageRecord, RunRecord
 
 Report = Callable[[int, str, int, int], None]
 """Called with run id, stage, images done and images in all."""
 
-PERTURBING, EMBEDDING, SUMMING_UP = "perturbing", "embedding", "comparing"
+LEARNING, PERTURBING, EMBEDDING, SUMMING_UP = "learning", "perturbing", "embedding", "comparing"
 HEARTBEAT_SECONDS = 1.0
 POLL_SECONDS = 1.0
 CHUNK = 8
@@ -60,6 +73,51 @@ def new_owner() -> str:
     return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
+class Crew:
+    """The processes that compute, started when first needed and kept from run to run while runs wait.
+
+    Starting one takes seconds: libraries are imported, weights checked and loaded.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._pool: ProcessPoolExecutor | None = None
+        self._context = multiprocessing.get_context("spawn")
+        self.steps: Any = self._context.Array("q", 2 * MOST_LESSONS, lock=False)
+        """Steps done and steps in all of every lesson under way."""
+
+    def pool(self) -> ProcessPoolExecutor:
+        """Give the pool; processes are added as they are needed."""
+        if self._pool is None:
+            self._pool = ProcessPoolExecutor(
+                max_workers=processes(self._settings),
+                mp_context=self._context,
+                initializer=start_process,
+                initargs=(self._settings, self.steps),
+            )
+        return self._pool
+
+    def end(self, *, at_once: bool = False) -> None:
+        """End the processes: once they are done with what they are at, or at once."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        # Public ways to end a pool's processes at once come with Python 3.14 only.
+        started = list((pool._processes or {}).values())
+        pool.shutdown(wait=not at_once, cancel_futures=True)
+        if at_once:
+            for process in started:
+                process.terminate()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end(at_once=error is not None)
+
+
 def run_worker(
     settings: Settings,
     *,
@@ -67,6 +125,7 @@ def run_worker(
     until_idle: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: Report | None = None,
+    crew: Crew | None = None,
 ) -> int:
     """Take up waiting runs, one after the other, and clear away leftovers at the start and while none waits.
 
@@ -78,6 +137,8 @@ def run_worker(
         Return as soon as no run waits, instead of asking again every second.
     should_stop
         Asked while nothing is under way.
+    crew
+        Processes to compute with, which stay; by default some of its own, which end while no run waits.
 
     Returns
     -------
@@ -86,13 +147,16 @@ def run_worker(
     """
     owner = new_owner()
     taken = 0
-    with open_store(settings) as store:
+    with open_store(settings) as store, ExitStack() as stack:
+        working = crew if crew is not None else stack.enter_context(Crew(settings))
         collected = _collect(store)
         while True:
             run = store.runs.claim(owner, run_id=run_id)
+            if run is None and crew is None:
+                working.end()
             if run is not None:
                 taken += 1
-                execute(store, settings, run, owner, on_progress=on_progress)
+                execute(store, settings, run, owner, on_progress=on_progress, crew=working)
             elif until_idle or run_id is not None or should_stop():
                 return taken
             elif time.monotonic() - collected >= COLLECT_SECONDS:
@@ -111,7 +175,15 @@ def _collect(store: Store) -> float:
     return time.monotonic()
 
 
-def execute(store: Store, settings: Settings, run: RunRecord, owner: str, *, on_progress: Report | None = None) -> None:
+def execute(
+    store: Store,
+    settings: Settings,
+    run: RunRecord,
+    owner: str,
+    *,
+    crew: Crew,
+    on_progress: Report | None = None,
+) -> None:
     """Execute a claimed run to its end: complete, failed or cancelled; the reason of a failure is stored.
 
     One run's failure, however unexpected, does not end the worker that other runs wait for.
@@ -119,7 +191,7 @@ def execute(store: Store, settings: Settings, run: RunRecord, owner: str, *, on_
     # Whatever the end was, a run that another worker has taken over is that worker's to end.
     with suppress(LeaseLostError):
         try:
-            result = _Execution(store, settings, run, owner, on_progress).result()
+            result = _Execution(store, settings, run, owner, crew, on_progress).result()
             store.runs.finish(run.id, owner, result)
         except LeaseLostError:
             return
@@ -154,6 +226,7 @@ class _Execution:
     settings: Settings
     run: RunRecord
     owner: str
+    crew: Crew
     on_progress: Report | None
 
     def result(self) -> RunResult:
@@ -161,29 +234,16 @@ class _Execution:
         start = time.perf_counter()
         self._check_models()
         images = self.store.datasets.images(self.run.dataset_id, ids=self.run.spec.image_ids)
-        gallery = tuple(i for i in self.store.datasets.images(self.run.dataset_id) if i.failure is None)
-        job = Job(spec=self.run.spec, artifacts=self.settings.artifacts, images=gallery)
         self._note_unusable(images)
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(
-            max_workers=max(1, min(processes(self.settings), len(images))),
-            mp_context=context,
-            initializer=start_process,
-            initargs=(job,),
-        )
-        ended = False
         try:
             with _one_thread_each():
-                self._perturb(pool, images)
+                pool = self.crew.pool()
+                learned = self._learn(pool, images)
+                self._perturb(pool, images, learned)
                 templates = self._embed(pool, images)
-            ended = True
-        finally:
-            # Public ways to end a pool's processes at once come with Python 3.14 only.
-            started = list((pool._processes or {}).values())
-            pool.shutdown(wait=ended, cancel_futures=True)
-            if not ended:
-                for process in started:
-                    process.terminate()
+        except BaseException:
+            self.crew.end(at_once=True)
+            raise
         self._beat(SUMMING_UP, 0, 1)
         judged = self._judged(images)
         # In a thread, so that the lease is kept and a wish to cancel is heard while many scores are compared.
@@ -194,6 +254,10 @@ class _Execution:
                 templates,
                 classifiers=[ref.name for ref in self.run.spec.classifiers],
                 seconds=time.perf_counter() - start,
+                guides=[ref.name for ref in self.run.spec.guides],
+                guards=[ref.name for ref in self.run.spec.guards],
+                kind=self._method.kind,
+                learned=self._learned_items(),
             )
             self._outlast(future)
         self._beat(SUMMING_UP, 1, 1)
@@ -212,11 +276,11 @@ class _Execution:
 
     def _check_models(self) -> None:
         spec = self.run.spec
-        make_method(spec.method, spec.parameters)
+        self._method = make_method(spec.method, spec.parameters)
         check_versions(spec.detector, detector_reference())
-        for ref in spec.classifiers:
+        for ref in dict.fromkeys((*spec.guides, *spec.classifiers)):
             check_versions(ref, reference(classifier(ref.name)))
-        for ref in spec.matchers:
+        for ref in dict.fromkeys((*spec.guards, *spec.matchers)):
             check_versions(ref, reference(matcher(ref.name)))
 
     def _note_unusable(self, images: Sequence[ImageRecord]) -> None:
@@ -232,12 +296,72 @@ class _Execution:
                 )
                 self.store.runs.save_image(self.run.id, self.owner, failed)
 
-    def _perturb(self, pool: ProcessPoolExecutor, images: Sequence[ImageRecord]) -> None:
+    def _learn(self, pool: ProcessPoolExecutor, images: Sequence[ImageRecord]) -> dict[str, str]:
+        """Let the method learn what it has not learnt yet; gives the hash of what serves each subject.
+
+        Raises
+        ------
+        FaceprivError
+            If it cannot learn.
+        """
+        spec = self.run.spec
+        if not self._method.learns:
+            return {}
+        if spec.learn_from is None:
+            raise FaceprivError(
+                f"The method {spec.method} with these parameters must learn first, but the run's spec does not say "
+                "from whom; start a new run."
+            )
+        gallery = self.store.datasets.images(self.run.dataset_id, failed=False)
+        source = spec.learn_from.dataset
+        teachers = () if source is None else self.store.datasets.images(source.id, failed=False)
+        known = {one.part: one for one in self.store.runs.learnings(self.run.id)}
+        wanted = learning.lessons(spec.learn_from, images, gallery, teachers, spec.seed)
+        left = [lesson for lesson in wanted if lesson.part not in known]
+        self.crew.steps[:] = [0] * (2 * MOST_LESSONS)
+
+        def steps() -> tuple[str, int, int]:
+            done, total = self.crew.steps[::2], self.crew.steps[1::2]
+            return LEARNING, sum(done), sum(total)
+
+        calls = ((lesson.part, (learn_in_process, self.run.id, lesson)) for lesson in left)
+        if left:
+            self._beat(LEARNING, 0, 0)
+        for part, learnt in self._in_windows(pool, calls, steps):
+            if isinstance(learnt, str):
+                raise FaceprivError(learnt)
+            self.store.runs.save_learning(self.run.id, self.owner, learnt)
+            known[part] = learnt
+        served = learning.lesson_of(spec.learn_from, gallery, spec.seed)
+        return {subject: known[part].artifact_sha256 for subject, part in served.items() if part in known}
+
+    def _learned_items(self) -> list[LearnedItem]:
+        spec = self.run.spec
+        if spec.learn_from is None:
+            return []
+        source = spec.learn_from
+        return [
+            LearnedItem(
+                source=one.source,
+                dataset=learning.teacher_name(source, spec.dataset),
+                fold=one.part if one.source == learning.FOLDS else None,
+                subjects=one.subjects,
+                images=one.images,
+                evaluations=one.evaluations,
+                sha256=one.artifact_sha256,
+            )
+            for one in self.store.runs.learnings(self.run.id)
+        ]
+
+    def _perturb(self, pool: ProcessPoolExecutor, images: Sequence[ImageRecord], learned: Mapping[str, str]) -> None:
         done = self.store.runs.images_done(self.run.id)
-        left = [(position, image.id) for position, image in enumerate(images) if image.id not in done]
+        left = [(position, image) for position, image in enumerate(images) if image.id not in done]
         finished = len(images) - len(left)
         self._beat(PERTURBING, finished, len(images))
-        calls = ((image_id, (perturb_in_process, image_id, position)) for position, image_id in left)
+        calls = (
+            (image.id, (perturb_in_process, self.run.id, image.id, position, learned.get(image.subject)))
+            for position, image in left
+        )
         for _, (image, scores) in self._in_windows(pool, calls):
             self.store.runs.save_image(self.run.id, self.owner, image, scores)
             finished += 1
@@ -261,37 +385,57 @@ class _Execution:
             If a matcher could embed none.
         """
         outcome = {record.image_id: record for record in self.store.runs.run_images(self.run.id)}
-        wanted: list[tuple[Phase, int, Stored]] = []
-        for row, image in enumerate(images):
-            before = _stored(image.artifact_sha256, image.landmarks, image.box)
-            record = outcome[image.id]
-            after = _stored(record.artifact_sha256, record.after_landmarks, record.after_box)
-            wanted += [("before", row, before)] if before is not None else []
-            wanted += [("after", row, after)] if after is not None else []
-        chunks = [wanted[i : i + CHUNK] for i in range(0, len(wanted), CHUNK)]
         names = [ref.name for ref in self.run.spec.matchers]
+        made_by = {ref.name: template_maker(ref) for ref in self.run.spec.matchers}
+        rows: dict[tuple[str, Phase], NDArray[np.float32]] = {}
+
+        def put(name: str, phase: Phase, row: int, vector: NDArray[np.float32]) -> None:
+            if (name, phase) not in rows:
+                rows[name, phase] = np.full((len(images), len(vector)), np.nan, dtype=np.float32)
+            rows[name, phase][row] = vector
+
+        wanted: list[tuple[str, Phase, int, Stored]] = []
+        chunks: list[list[tuple[str, Phase, int, Stored]]] = []
+        for name in names:
+            kept = self.store.datasets.embeddings(self.run.dataset_id, name, made_by[name])
+            # Each phase in chunks of its own, so that what is kept of one does not change the other's.
+            for phase in PHASES:
+                some: list[tuple[str, Phase, int, Stored]] = []
+                for row, image in enumerate(images):
+                    if phase == "before" and image.id in kept:
+                        put(name, phase, row, kept[image.id])
+                        continue
+                    record = outcome[image.id]
+                    stored = (
+                        _stored(image.artifact_sha256, image.landmarks, image.box)
+                        if phase == "before"
+                        else _stored(record.artifact_sha256, record.after_landmarks, record.after_box)
+                    )
+                    some += [(name, phase, row, stored)] if stored is not None else []
+                chunks += [some[i : i + CHUNK] for i in range(0, len(some), CHUNK)]
+                wanted += some
         calls = (
-            ((name, chunk), (embed_in_process, name, [stored for _, _, stored in chunk]))
-            for name in names
+            (chunk, (embed_in_process, self.run.id, chunk[0][0], [stored for _, _, _, stored in chunk]))
             for chunk in chunks
         )
-        total = len(wanted) * len(names)
         finished = 0
-        self._beat(EMBEDDING, 0, total)
-        rows: dict[tuple[str, Phase], NDArray[np.float32]] = {}
-        for (name, chunk), vectors in self._in_windows(pool, calls):
-            for (phase, row, _), vector in zip(chunk, vectors, strict=True):
+        fresh: dict[str, dict[int, NDArray[np.float32]]] = {name: {} for name in names}
+        self._beat(EMBEDDING, 0, len(wanted))
+        for chunk, vectors in self._in_windows(pool, calls):
+            for (name, phase, row, _), vector in zip(chunk, vectors, strict=True):
                 if vector is None:
                     continue
-                if (name, phase) not in rows:
-                    rows[name, phase] = np.full((len(images), len(vector)), np.nan, dtype=np.float32)
-                rows[name, phase][row] = vector
+                put(name, phase, row, vector)
+                if phase == "before":
+                    fresh[name][images[row].id] = vector
             finished += len(chunk)
-            self._beat(EMBEDDING, finished, total)
+            self._beat(EMBEDDING, finished, len(wanted))
         for name in names:
-            if wanted and not any((name, phase) in rows for phase in ("before", "after")):
+            self.store.datasets.keep_embeddings(name, made_by[name], fresh[name])
+            tried = {row for other, _, row, _ in wanted if other == name}
+            if tried and not any((name, phase) in rows for phase in PHASES):
                 raise FaceprivError(
-                    f"The matcher {name} could embed none of {len(wanted)} images; look at what the worker logged, or "
+                    f"The matcher {name} could embed none of {len(tried)} images; look at what the worker logged, or "
                     "start the run without it."
                 )
         nothing = np.full((len(images), 1), np.nan, dtype=np.float32)
@@ -313,9 +457,18 @@ class _Execution:
         return [_judged_image(image, outcome[image.id], scores[image.id]) for image in images]
 
     def _in_windows(
-        self, pool: ProcessPoolExecutor, calls: Iterable[tuple[_K, tuple[Any, ...]]]
+        self,
+        pool: ProcessPoolExecutor,
+        calls: Iterable[tuple[_K, tuple[Any, ...]]],
+        progress: Callable[[], tuple[str, int, int]] | None = None,
     ) -> Iterator[tuple[_K, Any]]:
-        """Yield keys and results of calls as they are done, with a heartbeat at least every second."""
+        """Yield keys and results of calls as they are done, with a heartbeat at least every second.
+
+        Parameters
+        ----------
+        progress
+            Gives stage, steps done and steps in all while calls are under way, if they tell.
+        """
         left = iter(calls)
         waiting: dict[Future[Any], _K] = {}
         while True:
@@ -325,7 +478,7 @@ class _Execution:
                 return
             done, _ = wait(waiting, timeout=HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
             if not done:
-                self._beat(*self._last)
+                self._beat(*(self._last if progress is None else progress()))
             for future in done:
                 yield waiting.pop(future), future.result()
 
@@ -338,6 +491,12 @@ class _Execution:
             raise CancelledError("The run was cancelled.")
         if self.on_progress is not None:
             self.on_progress(self.run.id, stage, done, total)
+
+
+def template_maker(ref: ModelRef) -> str:
+    """Give a hash of all that a template depends on besides the image: weights, facepriv, and what computes."""
+    parts = [ref.name, ref.version, facepriv.__version__, *(f"{name} {version(name)}" for name in COMPUTING)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _stored(
@@ -373,6 +532,10 @@ def _judged_image(image: ImageRecord, record: RunImageRecord, scores: dict[tuple
         ssim=float("nan") if record.ssim is None else record.ssim,
         scores=scores,
         failure=failure,
+        fixed_score=float("nan") if record.fixed_score is None else record.fixed_score,
+        survived=record.survived,
+        stop=record.stop,
+        notes=record.notes,
     )
 
 

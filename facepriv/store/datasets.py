@@ -305,7 +305,7 @@ class DatasetStore:
         )
         with self._database.reading() as session:
             _find(session, dataset_id)
-            return dict(session.execute(query).tuples().all())
+            return {row.image_id: row.vector for row in session.execute(query)}
 
     def keep_embeddings(self, matcher: str, made_by: str, vectors: Mapping[int, NDArray[np.float32]]) -> None:
         """Keep templates of untouched images for the next run; those of images that are gone are left out.

@@ -124,12 +124,20 @@ class Database:
 def _create_file(path: Path) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        # Only ever opened here while it does not exist: closing any handle of a file lets go of all locks that this
+        # process holds on it, and another process would then take away the journal that our connections still use.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
+        return
+    except FileExistsError:
+        if path.is_file() and os.access(path, os.R_OK | os.W_OK):
+            return
+        reason = "no file that you may write to"
     except OSError as error:
-        raise StoreError(
-            f"The database {path} cannot be opened for writing ({error.strerror}); "
-            "set FACEPRIV_HOME to a folder that you may write to."
-        ) from error
+        reason = str(error.strerror)
+    raise StoreError(
+        f"The database {path} cannot be opened for writing ({reason}); "
+        "set FACEPRIV_HOME to a folder that you may write to."
+    )
 
 
 def _speak_sqlite(engine: Engine, foreign_keys: bool) -> None:

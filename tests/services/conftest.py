@@ -19,8 +19,9 @@ from facepriv.services.worker import run_worker
 from facepriv.store import RunRecord, Store, open_store
 
 GENDERS = {"s001": "female", "s002": "female", "s003": "male", "s006": "male"}
+METHOD = "algorithm1"
 FAST = {"eps": 0.3, "candidates": "opposite"}
-"""Parameters under which an image takes some dozen updates instead of a thousand."""
+"""Parameters of it under which an image takes some dozen updates instead of a thousand."""
 
 
 def copy_demo(folder: Path, names: Sequence[str]) -> Path:
@@ -76,7 +77,12 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
     with open_store(settings) as store:
         import_dataset(store, settings, folder, name="six")
         spec = prepare_run(
-            store, "six", parameters=FAST, classifiers=["levi-hassner"], matchers=["dlib-resnet", "sface"]
+            store,
+            "six",
+            method=METHOD,
+            parameters=FAST,
+            classifiers=["levi-hassner"],
+            matchers=["dlib-resnet", "sface"],
         )
         run = start_run(store, spec)
         run_worker(settings, run_id=run.id)
@@ -91,7 +97,7 @@ def small_spec(store: Store, settings: Settings, tmp_path: Path) -> Callable[...
 
     def make(names: Sequence[str] = ("s001_1", "s003_1", "s003_2"), **options: object) -> RunSpec:
         import_dataset(store, settings, labelled_demo(tmp_path / "faces", names), name="few")
-        given = {"parameters": FAST, "classifiers": [], "matchers": []}
+        given = {"method": METHOD, "parameters": FAST, "classifiers": [], "matchers": []}
         return prepare_run(store, "few", **{**given, **options})  # type: ignore[arg-type]
 
     return make

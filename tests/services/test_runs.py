@@ -16,6 +16,7 @@ from facepriv.services.importing import import_dataset
 from facepriv.services.models import list_models
 from facepriv.services.runs import (
     EVALUATION_SECONDS,
+    OVERHEAD,
     PRIOR_EVALUATIONS,
     estimate_seconds,
     make_method,
@@ -25,7 +26,7 @@ from facepriv.services.runs import (
     start_run,
 )
 from facepriv.store import ImageRecord
-from tests.services.conftest import FAST, Finished, copy_demo
+from tests.services.conftest import FAST, METHOD, Finished, copy_demo
 
 pytestmark = pytest.mark.xdist_group("finished-run")
 
@@ -77,7 +78,7 @@ def test_spread_keeps_the_balance_of_labels(limit):
 
 def test_a_spec_holds_everything(finished: Finished):
     record = finished.store.datasets.get("six")
-    spec = prepare_run(finished.store, "six", seed=7)
+    spec = prepare_run(finished.store, "six", method=METHOD, seed=7)
     assert spec.dataset == record.ref
     assert spec.image_ids == tuple(i.id for i in finished.store.datasets.images(record.id))
     assert spec.image_sha256 == tuple(i.source_sha256 for i in finished.store.datasets.images(record.id))
@@ -131,7 +132,7 @@ def test_no_judges_but_the_guide(finished: Finished):
 )
 def test_what_cannot_be_is_refused_in_one_sentence(finished: Finished, options, sentence):
     with pytest.raises(BadInputError) as caught:
-        prepare_run(finished.store, "six", **options)
+        prepare_run(finished.store, "six", **{"method": METHOD, **options})
     assert sentence in str(caught.value)
     assert str(caught.value).endswith(".")
     assert "\n" not in str(caught.value)
@@ -184,10 +185,10 @@ def test_processes():
 def test_estimate_from_an_earlier_run(finished: Finished):
     """The same job takes as long as last time, and a third of it a third as long."""
     store, result = finished.store, finished.run.result
-    whole = estimate_seconds(store, finished.settings, finished.run.dataset_id, 6, parameters=FAST)
+    whole = estimate_seconds(store, finished.settings, finished.run.dataset_id, 6, method=METHOD, parameters=FAST)
     assert whole.basis.startswith(f"run {finished.run.id} took ")
     assert whole.seconds == pytest.approx(result.seconds)
-    part = estimate_seconds(store, finished.settings, finished.run.dataset_id, 2, parameters=FAST)
+    part = estimate_seconds(store, finished.settings, finished.run.dataset_id, 2, method=METHOD, parameters=FAST)
     assert part.seconds == pytest.approx(whole.seconds / 3)
 
 
@@ -200,7 +201,9 @@ def test_a_resumed_run_tells_nothing(finished: Finished, monkeypatch):
         return replace(run, started_at=run.finished_at - timedelta(seconds=10 * run.result.seconds + 20))
 
     monkeypatch.setattr(finished.store.runs, "get", resumed)
-    one = estimate_seconds(finished.store, finished.settings, finished.run.dataset_id, 6, parameters=FAST)
+    one = estimate_seconds(
+        finished.store, finished.settings, finished.run.dataset_id, 6, method=METHOD, parameters=FAST
+    )
     assert not one.basis.startswith("run ")
 
 
@@ -216,18 +219,26 @@ def test_estimate_from_the_guides_speed_reads_no_image_and_runs_no_network(finis
     seconds = {}
     for guide in ("dlib-gender", "levi-hassner", "unheard-of"):
         one = estimate_seconds(
-            finished.store, Settings(workers=2), 1, 12, parameters={**FAST, "sweeps": 39}, guide=guide
+            finished.store,
+            Settings(workers=2),
+            1,
+            12,
+            method=METHOD,
+            parameters={**FAST, "sweeps": 39},
+            guide=guide,
         )
-        assert one.basis.endswith(f"{PRIOR_EVALUATIONS:,} evaluations an image")
+        assert f"{PRIOR_EVALUATIONS[METHOD]:,} evaluations an image" in one.basis
         assert "ms an evaluation" in one.basis
         seconds[guide] = one.seconds
     assert 0 < seconds["dlib-gender"] < seconds["levi-hassner"] < seconds["unheard-of"]
-    assert seconds["levi-hassner"] == pytest.approx(12 * PRIOR_EVALUATIONS * EVALUATION_SECONDS["levi-hassner"] * 0.75)
+    difference = EVALUATION_SECONDS["levi-hassner"] - EVALUATION_SECONDS["dlib-gender"]
+    expected = 12 * PRIOR_EVALUATIONS[METHOD] * difference * OVERHEAD / 2
+    assert seconds["levi-hassner"] - seconds["dlib-gender"] == pytest.approx(expected)
 
 
 def test_an_estimate_checks_parameters(finished: Finished):
     with pytest.raises(BadInputError, match="The parameter eps of algorithm1 cannot be 0"):
-        estimate_seconds(finished.store, finished.settings, 1, 6, parameters={"eps": 0})
+        estimate_seconds(finished.store, finished.settings, 1, 6, method=METHOD, parameters={"eps": 0})
 
 
 def test_every_classifier_may_guide(finished: Finished):

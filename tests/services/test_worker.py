@@ -30,7 +30,7 @@ from facepriv.services.models import classifier
 from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import PERTURBING, run_worker
 from facepriv.store import ImageRecord, RunRecord, RunStore, Store
-from tests.services.conftest import FAST, SIX, Finished, copy_demo, labelled_demo
+from tests.services.conftest import FAST, METHOD, SIX, Finished, copy_demo, labelled_demo
 
 pytestmark = pytest.mark.xdist_group("finished-run")
 SPAWN = multiprocessing.get_context("spawn")
@@ -185,7 +185,9 @@ def test_images_that_cannot_be_used_are_counted_not_dropped(store, settings, tmp
     with (folder / "labels.csv").open("a") as stream:
         stream.write("s001_3.png,s001,female\n")
     import_dataset(store, settings, folder, name="lonely")
-    spec = prepare_run(store, "lonely", parameters={**FAST, "candidates": "any"}, classifiers=[], matchers=["sface"])
+    spec = prepare_run(
+        store, "lonely", method=METHOD, parameters={**FAST, "candidates": "any"}, classifiers=[], matchers=["sface"]
+    )
     run = start_run(store, spec)
     run_worker(settings, run_id=run.id)
     result = store.runs.get(run.id).result
@@ -207,7 +209,7 @@ def test_images_that_cannot_be_used_are_counted_not_dropped(store, settings, tmp
 def test_subjects_without_a_label(store, settings, tmp_path):
     folder = copy_demo(tmp_path / "faces", ["s001_1", "s003_1"])
     import_dataset(store, settings, folder, name="unlabelled")
-    spec = prepare_run(store, "unlabelled", parameters={"eps": 0.3}, classifiers=[], matchers=[])
+    spec = prepare_run(store, "unlabelled", method=METHOD, parameters={"eps": 0.3}, classifiers=[], matchers=[])
     run = start_run(store, spec)
     run_worker(settings, run_id=run.id)
     result = store.runs.get(run.id).result

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import time
 from datetime import UTC, datetime, timedelta, timezone
@@ -229,3 +231,26 @@ def test_a_plain_sqlite_client_can_read_along(url: str, database: Database) -> N
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
         assert connection.execute("SELECT actor FROM access_log").fetchall() == [("ada",)]
     connection.close()
+
+
+def visit(url: str) -> None:
+    """Open the database and close it again, as another process."""
+    code = f"from facepriv.store.engine import Database; d = Database({url!r}); s = d.reading(); s.__enter__().connection()"
+    code += "; s.__exit__(None, None, None); d.close()"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_opening_it_again_does_not_let_go_of_it(url: str, database: Database) -> None:
+    """A process with two stores keeps its locks; else the next visitor, taking itself for the last, removes the WAL."""
+    with database.writing() as session:
+        session.add(AccessRow(at=datetime.now(UTC), actor="ada", action="x", subject="", detail=""))
+    second = Database(url)
+    journal = Path(url.removeprefix("sqlite:///") + "-wal")
+    assert journal.exists()
+    visit(url)
+    assert journal.exists()
+    with second.writing() as session:
+        session.add(AccessRow(at=datetime.now(UTC), actor="bob", action="x", subject="", detail=""))
+    second.close()
+    with database.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM access_log")).scalar_one() == 2
