@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,6 +19,8 @@ from facepriv.wording import count
 if TYPE_CHECKING:
     from facepriv.results import RunResult, RunSpec
     from facepriv.services.importing import ImportReport
+    from facepriv.services.methods import MethodInfo
+    from facepriv.services.worker import Crew
     from facepriv.store import RunRecord, Store
     from facepriv.types import Problem
 
@@ -53,14 +54,6 @@ JsonFile = Annotated[
 ]
 ACTOR = "cli"
 WIDTH = 140
-
-
-class Candidates(StrEnum):
-    """Gender label of the candidate faces."""
-
-    any = "any"
-    same = "same"
-    opposite = "opposite"
 
 
 def main() -> None:
@@ -216,37 +209,80 @@ def fetch(
 
 
 @app.command()
+def methods(json_file: JsonFile = None) -> None:
+    """List the perturbation methods: their kind, and their parameters with defaults."""
+    from facepriv.services.methods import KIND_TITLES, list_methods
+
+    found = list_methods()
+    rows = [
+        {
+            "Method": one.name + (" (recommended)" if one.recommended else ""),
+            "Title": one.title,
+            "Kind": KIND_TITLES[one.kind],
+        }
+        for one in found
+    ]
+    _table("Perturbation methods", rows)
+    for one in found:
+        if one.parameters:
+            _table(
+                f"Parameters of {one.name}, given as --set name=value",
+                [
+                    {"Name": p.name, "Default": _shown(p.default), "May be": p.type, "What it is": p.help}
+                    for p in one.parameters
+                ],
+            )
+    _write_json(json_file, {"schema": "facepriv.methods/1", "methods": [_method_json(one) for one in found]})
+
+
+@app.command()
 def perturb(
     dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
-    method: Annotated[str, typer.Option(help="Perturbation method.")] = "algorithm1",
-    guide: Annotated[str, typer.Option(help="Classifier that guides the perturbation.")] = "dlib-gender",
+    method: Annotated[str, typer.Option(help="Perturbation method; see facepriv methods.")] = "recommended",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Parameter of the method as name=value; repeatable. Several values: a,b,c."),
+    ] = None,
+    guide: Annotated[
+        list[str] | None,
+        typer.Option(help="Classifier that guides; repeatable, and all must be turned. Default: dlib-gender."),
+    ] = None,
+    guard: Annotated[
+        list[str] | None,
+        typer.Option(help="Matcher that must go on accepting the face, for methods that heed them; repeatable."),
+    ] = None,
+    learn_from: Annotated[
+        str | None,
+        typer.Option(
+            help="For methods that learn: folds (each half of the people serves the other), demo, or the name of "
+            "another data set. Default: folds if the data set is large enough, else demo."
+        ),
+    ] = None,
     classifier: Annotated[
         list[str] | None, typer.Option(help="Classifier that judges; repeatable. Default: all usable ones.")
     ] = None,
     matcher: Annotated[
         list[str] | None, typer.Option(help="Matcher that judges; repeatable. Default: all usable ones.")
     ] = None,
-    candidates: Annotated[Candidates, typer.Option(help="Gender label of the candidates blended in.")] = Candidates.any,
-    eps: Annotated[
-        float | None, typer.Option(help="Share of the candidate blended in an update (paper: 0.05).")
-    ] = None,
-    eta: Annotated[float | None, typer.Option(help="Stop below this score, nats (paper: -0.1).")] = None,
-    sweeps: Annotated[int | None, typer.Option(help="Most passes over all triangles (paper: 40).")] = None,
     limit: Annotated[int | None, typer.Option(help="Take at most this many images.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
     json_file: JsonFile = None,
 ) -> None:
     """Perturb a data set, judge the stored images, and keep the run."""
-    from facepriv.services.runs import prepare_run, start_run
+    from facepriv.services.runs import DEFAULT_GUIDE, DEFAULT_METHOD, parse_parameters, prepare_run, start_run
 
-    given = {"candidates": candidates.value, "eps": eps, "eta": eta, "sweeps": sweeps}
+    method = DEFAULT_METHOD if method == "recommended" else method
+    guides = guide or [DEFAULT_GUIDE]
     with _store() as (store, settings):
         spec = prepare_run(
             store,
             dataset,
             method=method,
-            parameters={key: value for key, value in given.items() if value is not None},
-            guide=guide,
+            parameters=parse_parameters(method, parameter or ()),
+            guide=guides[0],
+            more_guides=guides[1:],
+            guards=guard or (),
+            learn_from=learn_from,
             classifiers=classifier,
             matchers=matcher,
             limit=limit,
@@ -254,7 +290,7 @@ def perturb(
         )
         run = start_run(store, spec)
         result = _execute(store, settings, run.id)
-        _show_result(run.id, guide, result)
+        _show_result(run.id, spec, result)
         _write_run(json_file, store, run.id)
 
 
@@ -305,7 +341,7 @@ def show(run: Annotated[int, typer.Argument(help="Number of the run.")], json_fi
 
     with _store() as (store, _):
         document = run_document(store, run)
-        _show_result(run, document.spec.guide.name, document)
+        _show_result(run, document.spec, document)
         _write_run(json_file, store, run)
 
 
@@ -390,22 +426,29 @@ def demo(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
     json_file: JsonFile = None,
 ) -> None:
-    """Run the whole job on 60 synthetic subjects and show it: import, perturb, judge, store."""
+    """Run the whole job on 60 synthetic subjects: import, perturb by the recommended method and the paper's, judge."""
     from facepriv.services.importing import DEMO, import_demo
-    from facepriv.services.runs import DEFAULT_GUIDE, prepare_run, start_run
+    from facepriv.services.runs import DEFAULT_METHOD, PAPER_METHOD, prepare_run, start_run
+    from facepriv.services.worker import Crew
 
     with _store() as (store, settings):
         if DEMO not in {record.name for record in store.datasets.list()}:
             with _progress("Importing the demo faces") as report:
                 _show_import(import_demo(store, settings, on_progress=report))
-        spec = prepare_run(store, DEMO)
-        run = _same_run(store, spec) or start_run(store, spec)
-        run_id = run.id
-        if run.result is not None:
-            _say(f"Run {run_id} did this very job before; it is shown again.")
-        result = run.result or _execute(store, settings, run_id)
-        _show_result(run_id, DEFAULT_GUIDE, result)
-        _write_run(json_file, store, run_id)
+        with Crew(settings) as crew:
+            done = []
+            for method in dict.fromkeys((PAPER_METHOD, DEFAULT_METHOD)):
+                spec = prepare_run(store, DEMO, method=method)
+                run = _same_run(store, spec) or start_run(store, spec)
+                if run.result is not None:
+                    _say(f"Run {run.id} did this very job before; it is shown again.")
+                done.append((run.id, spec, run.result or _execute(store, settings, run.id, crew)))
+        for run_id, spec, result in done:
+            _show_result(run_id, spec, result)
+        if len(done) > 1:
+            _compare(done)
+        # The recommended method's run comes last: it is the one that is handed on, and the newest on every page.
+        _write_run(json_file, store, done[-1][0])
     if serve_after:
         serve(port=port)
 
@@ -544,7 +587,7 @@ def _progress(what: str) -> Iterator[Any]:
         yield report
 
 
-def _execute(store: Store, settings: Any, run_id: int) -> RunResult:
+def _execute(store: Store, settings: Any, run_id: int, crew: Crew | None = None) -> RunResult:
     """See a run through, here or by the worker that took it up first."""
     from facepriv.services.worker import run_worker
 
@@ -553,7 +596,10 @@ def _execute(store: Store, settings: Any, run_id: int) -> RunResult:
             while True:
                 # Takes it up as soon as nobody else has it: another worker may have been first, and may be lost.
                 run_worker(
-                    settings, run_id=run_id, on_progress=lambda _, stage, done, total: report(done, total, stage)
+                    settings,
+                    run_id=run_id,
+                    on_progress=lambda _, stage, done, total: report(done, total, stage),
+                    crew=crew,
                 )
                 run = store.runs.get(run_id)
                 if run.state not in ("waiting", "running"):
@@ -581,9 +627,13 @@ def _same_run(store: Store, spec: RunSpec) -> RunRecord | None:
     return None
 
 
-def _show_result(run_id: int, guide: str, result: RunResult) -> None:
+def _show_result(run_id: int, spec: RunSpec, result: RunResult) -> None:
     from facepriv.services import tables
+    from facepriv.services.methods import KIND_TITLES
 
+    guides = " and ".join(ref.name for ref in spec.guides)
+    kind = f" ({KIND_TITLES[result.kind]})" if result.kind else ""
+    _say(f"Run {run_id}: {spec.method}{kind}, guided by {guides}, on {count(result.images, 'image')}.")
     _table(
         f"Run {run_id}: gender error, the share of images that a classifier calls other than labelled",
         tables.gender_error_rows(result),
@@ -592,14 +642,45 @@ def _show_result(run_id: int, guide: str, result: RunResult) -> None:
         _table(f"Confusion of {name}", tables.confusion_rows(result, name))
     if result.matching:
         _table("Face matching", tables.matching_rows(result))
+    _table("Flips found by those who have the file, of the images judged", tables.survival_rows(result))
     _table("Effort", tables.effort_rows(result))
+    if result.learned:
+        _table("Learnt first, from other people", tables.learned_rows(result))
     _table("Change of the image", tables.quality_rows(result))
     failures = tables.failure_rows(result)
     if failures:
         _table(f"Failures ({result.failures.total} of {result.images})", failures)
-    _say(tables.headline(result, guide))
-    _say("Labels and classifiers know two genders only. Protected is what this guide says of the stored files;")
-    _say("other classifiers, restored images, retrained attackers and people are not held off by it.")
+    for row in tables.note_rows(result):
+        _say(f"Note on {row['Images']} of the images: {row['Note']}")
+    _say(tables.headline(result, spec.guide.name))
+    for sentence in tables.limits(result):
+        _say(sentence)
+
+
+def _compare(runs: Sequence[tuple[int, RunSpec, RunResult]]) -> None:
+    """Show several runs side by side in the figures that matter most."""
+    from facepriv.services.tables import comparison_rows
+
+    _table("Side by side", comparison_rows([(f"Run {run_id}", spec, result) for run_id, spec, result in runs]))
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
+def _method_json(one: MethodInfo) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "title": one.title,
+        "kind": one.kind,
+        "recommended": one.recommended,
+        "heeds_guards": one.heeds_guards,
+        "parameters": [{"name": p.name, "type": p.type, "default": p.default, "help": p.help} for p in one.parameters],
+    }
 
 
 def _show_import(report: ImportReport) -> None:

@@ -17,6 +17,15 @@ Group = Literal["all", "male", "female"]
 LearnSource = Literal["folds", "demo", "dataset"]
 """Whom a method learns from: the other half of the data set's people, the demo set, or another data set."""
 MethodKind = Literal["unnoticeable", "visible"]
+FILE, FIXED = "file", "fixed"
+FLIP_TITLES: dict[str, str] = {
+    FILE: "the file as stored",
+    "jpeg90": "JPEG, quality 90",
+    "resize75": "resized to 75 %",
+    "grey": "greyscale",
+    FIXED: "the original's crop",
+}
+"""In what a flip is looked for, in words: the file, versions of it, and a diagnostic."""
 PHASES: tuple[Phase, ...] = ("before", "after")
 MATCH_PHASES: tuple[MatchPhase, ...] = ("before", "after", "cross")
 GROUPS: tuple[Group, ...] = ("all", "male", "female")
@@ -275,6 +284,12 @@ class RunResult(Frozen):
     evaluations_total: int
 
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null", populate_by_name=True)
+
+    def flips(self) -> dict[str, Rates]:
+        """Share of judged images that are flipped: in the file, in each version tried, and, as a diagnostic, under the
+        original's crop; keys as in `FLIP_TITLES`."""
+        fixed = {} if self.flipped_fixed is None else {FIXED: self.flipped_fixed}
+        return {FILE: self.flipped, **self.survival, **fixed}
 
 
 class RunDocument(RunResult):

@@ -26,11 +26,13 @@ import facepriv
 from facepriv.cli import _same_run, app, main
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder
-from facepriv.services.runs import prepare_run, start_run
+from facepriv.perturb import perturbers
+from facepriv.services.runs import DEFAULT_METHOD, prepare_run, start_run
 from facepriv.store import migrate, open_store
 
 pytestmark = pytest.mark.xdist_group("cli")
 
+PAPER = ("--method", "algorithm1")
 NAMES = ("s001_1", "s001_2", "s003_1", "s003_2")
 LABELS = {"s001": "female", "s003": "male"}
 
@@ -148,10 +150,12 @@ def job(tmp_path_factory: pytest.TempPathFactory) -> Job:
         "sface",
         "--matcher",
         "dlib-resnet",
-        "--candidates",
-        "opposite",
-        "--eps",
-        "0.3",
+        "--method",
+        "algorithm1",
+        "--set",
+        "candidates=opposite",
+        "--set",
+        "eps=0.3",
         "--seed",
         "5",
     )
@@ -188,7 +192,7 @@ def test_help_of_every_command(empty, words):
 
 
 def test_the_commands_of_the_user_guide_exist():
-    wanted = ["import", "datasets", "models", "perturb", "runs", "show", "export", "serve", "demo"]
+    wanted = ["import", "datasets", "models", "methods", "perturb", "runs", "show", "export", "serve", "demo"]
     assert {(name,) for name in wanted} <= set(commands())
 
 
@@ -209,8 +213,8 @@ def test_no_command_shows_the_help(empty):
         ("import",),
         ("import", "somewhere"),
         ("perturb",),
-        ("perturb", "few", "--candidates", "none"),
-        ("perturb", "few", "--eps", "much"),
+        ("perturb", "few", "--set"),
+        ("perturb", "few", "--limit", "much"),
         ("show",),
         ("show", "first"),
         ("export", "1"),
@@ -347,6 +351,25 @@ def test_models(empty):
     assert usable >= {"dlib-hog-68", "dlib-gender", "levi-hassner", "dlib-resnet", "sface"}
 
 
+def test_methods(empty):
+    said = empty("methods")
+    assert said.code == 0
+    for word in ("algorithm1", "unnoticeable, specific to its guides", "Parameters of algorithm1", "eps", "0.05"):
+        assert word in said.out
+    document = empty.json("methods")
+    assert document["schema"] == "facepriv.methods/1"
+    assert [one["name"] for one in document["methods"] if one["recommended"]] == [perturbers.resolve(DEFAULT_METHOD)]
+    assert {one["name"] for one in document["methods"]} == set(perturbers.names())
+    (paper,) = [one for one in document["methods"] if one["name"] == "algorithm1"]
+    assert paper["parameters"][0] == {
+        "name": "eps",
+        "type": "number",
+        "default": 0.05,
+        "help": "Share of the candidate blended in or out in one update",
+    }
+    assert not empty.home.exists(), "nothing is written"
+
+
 def test_schema(empty, tmp_path):
     said = empty("schema")
     assert said.code == 0
@@ -428,8 +451,12 @@ def test_perturb_shows_all_tables(job: Job):
     out = job.perturbed.out
     for title in ("gender error", "Confusion of dlib-gender", "Face matching", "Effort", "Change of the image"):
         assert title in out
+    assert "Run 1: algorithm1 (unnoticeable, specific to its guides), guided by dlib-gender, on 4 images." in out
+    for version in ("the file as stored", "JPEG, quality 90", "resized to 75 %", "greyscale", "(diagnostic)"):
+        assert version in out
+    assert "in greyscale" in out.splitlines()[-1]
     assert "dlib-gender errs on 0.0 % of the labels before and 100.0 % after" in out
-    assert "are not held off by it" in out
+    assert "are not held off by anything measured here" in out
     assert "Failures" not in out
     assert "perturbing" in job.perturbed.err or "comparing" in job.perturbed.err
 
@@ -483,8 +510,15 @@ def test_perturb_json_follows_the_schema(job: Job):
         (("--method", "magic"), ("There is no perturbation method called 'magic'", "algorithm1")),
         (("--guide", "oracle"), ("called 'oracle'", "dlib-gender")),
         (("--matcher", "oracle"), ("called 'oracle'", "sface")),
-        (("--eps", "2"), ("The parameter eps of algorithm1 cannot be 2.0",)),
-        (("--eta", "nan"), ("The parameter eta of algorithm1 cannot be nan",)),
+        ((*PAPER, "--set", "eps=2"), ("The parameter eps of algorithm1 cannot be 2.0",)),
+        ((*PAPER, "--set", "eta=nan"), ("The parameter eta of algorithm1 cannot be nan",)),
+        ((*PAPER, "--set", "sweeps=many"), ("The parameter sweeps of algorithm1 cannot be 'many'",)),
+        ((*PAPER, "--set", "colour=1"), ("has no parameter 'colour'", "eps, eta, sweeps, candidates")),
+        ((*PAPER, "--set", "eps"), ("written once, as name=value, but 'eps' was given",)),
+        ((*PAPER, "--set", "eps=0.1", "--set", "eps=0.2"), ("written once",)),
+        ((*PAPER, "--guide", "dlib-gender", "--guide", "oracle"), ("called 'oracle'", "dlib-gender")),
+        ((*PAPER, "--guard", "oracle"), ("called 'oracle'", "sface")),
+        ((*PAPER, "--learn-from", "folds"), ("algorithm1 with these parameters learns nothing",)),
         (("--limit", "0"), ("A limit of at least 1 image was expected, got 0",)),
         (("--seed", "-1"), ("A seed of 0 or more was expected, got -1",)),
     ],
@@ -562,7 +596,7 @@ def test_the_same_job_is_found_again(job: Job):
 def test_interrupting_a_run_cancels_it(tmp_path):
     terminal = Terminal(tmp_path / "home")
     assert terminal("import", write_faces(tmp_path / "faces"), "--name", "few").code == 0
-    process = terminal.start("perturb", "few", "--eps", "0.001")
+    process = terminal.start("perturb", "few", *PAPER, "--set", "eps=0.001")
     with open_store(Settings(home=terminal.home)) as store:
         end = time.monotonic() + 60
         while not any(run.stage == "perturbing" for run in store.runs.list()):

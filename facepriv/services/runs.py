@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, get_args, get_origin
@@ -40,8 +41,9 @@ COMPUTING = (
 """Libraries whose versions may move a bit of a result."""
 
 DEFAULT_GUIDE = "dlib-gender"
+PAPER_METHOD = "algorithm1"
 RECOMMENDED = "recommended"
-DEFAULT_METHOD = RECOMMENDED if RECOMMENDED in perturbers.aliases else "algorithm1"
+DEFAULT_METHOD = RECOMMENDED if RECOMMENDED in perturbers.aliases else PAPER_METHOD
 
 
 def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
@@ -106,6 +108,10 @@ def _value(text: str, kind: Any) -> Any:
         return None
     if any(one in (tuple, list, set, frozenset) for one in inside):
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    for number in (int, float):
+        if number in inside:
+            with suppress(ValueError):
+                return number(text)
     return text
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from facepriv.results import MATCH_PHASES, PHASES, RunResult
+from collections.abc import Sequence
+
+from facepriv.errors import FaceprivError
+from facepriv.results import FIXED, FLIP_TITLES, MATCH_PHASES, PHASES, RunResult, RunSpec
+from facepriv.services.methods import KIND_TITLES
+from facepriv.services.runs import make_method
 
 Row = dict[str, str]
 
@@ -76,6 +81,66 @@ def matching_rows(result: RunResult) -> list[Row]:
     return rows
 
 
+def survival_rows(result: RunResult) -> list[Row]:
+    """Share of judged images that are flipped in the file, in versions of it, and under the original's crop."""
+    return [
+        {
+            "Flipped in": FLIP_TITLES.get(name, name) + (" (diagnostic)" if name == FIXED else ""),
+            "All": percent(rates.all),
+            "Women": percent(rates.female),
+            "Men": percent(rates.male),
+        }
+        for name, rates in result.flips().items()
+    ]
+
+
+def learned_rows(result: RunResult) -> list[Row]:
+    """What was learnt before the images were perturbed."""
+    return [
+        {
+            "Learnt from": item.dataset + ("" if item.fold is None else f", half {item.fold + 1}"),
+            "Subjects": f"{item.subjects:,}",
+            "Images": f"{item.images:,}",
+            "Evaluations, once": f"{item.evaluations:,}",
+            "SHA-256": item.sha256[:12],
+        }
+        for item in result.learned
+    ]
+
+
+def note_rows(result: RunResult) -> list[Row]:
+    """What methods have to say on how they computed, most frequent first."""
+    notes = sorted(result.notes.items(), key=lambda item: -item[1])
+    return [{"Note": note, "Images": f"{images:,}"} for note, images in notes]
+
+
+def limits(result: RunResult) -> list[str]:
+    """Say in sentences what a run does not protect against, with its own figures."""
+    guides = " and ".join(result.guides) or "the guide"
+    others = [name for name in result.gender_error if name not in result.guides] if result.guides else []
+    after = {name: rate for name in others if (rate := result.gender_error[name].after.all) is not None}
+    sentences = [
+        "Labels and classifiers know two genders only; classifiers that judged no image here, restored images, "
+        "attackers who retrain, and people are not held off by anything measured here."
+    ]
+    if result.kind == "unnoticeable":
+        sentence = f"The change is specific to {guides}: classifiers that did not guide mostly go on being right"
+        if after:
+            least = min(after, key=lambda name: after[name])
+            sentence += f" ({least} errs on {percent(after[least])})"
+        grey = result.survival.get("grey")
+        if grey is not None and grey.all is not None:
+            sentence += f", and in greyscale {percent(grey.all)} of the images stay flipped"
+        sentences.append(f"{sentence}.")
+    elif result.kind == "visible":
+        sentences.append("The change is meant to transfer to other classifiers, and a person who looks for it sees it.")
+    lost = [name for name, rates in result.survival.items() if rates.all is not None and rates.all < 0.9]
+    if result.kind != "unnoticeable" and lost:
+        said = ", ".join(f"{FLIP_TITLES.get(name, name)} {percent(result.survival[name].all)}" for name in lost)
+        sentences.append(f"Not every flip outlasts what others may do to the file; still flipped: {said}.")
+    return sentences
+
+
 def effort_rows(result: RunResult) -> list[Row]:
     """Updates and evaluations of successful images by gender (section 3.2)."""
     rows = []
@@ -98,6 +163,71 @@ def quality_rows(result: RunResult) -> list[Row]:
             row[word] = number(value, digits) + (unit if value is not None else "")
         rows.append(row)
     return rows
+
+
+def comparison_rows(runs: Sequence[tuple[str, RunSpec, RunResult]]) -> list[Row]:
+    """One row for each figure and one column for each run; a dash where a run has no such figure.
+
+    Parameters
+    ----------
+    runs
+        Title, spec and result of each.
+    """
+    columns = [(title, _figures(spec, result)) for title, spec, result in runs]
+    # In the order of the run that has most to say, what only others have after that.
+    names = list(dict.fromkeys(name for _, found in sorted(columns, key=lambda one: -len(one[1])) for name in found))
+    rows = [{"": name, **{title: found.get(name, "–") for title, found in columns}} for name in names]
+    # What was not used by any run is no news.
+    return [row for row in rows if any(text != "–" for key, text in row.items() if key)]
+
+
+def _figures(spec: RunSpec, result: RunResult) -> Row:
+    guides = [ref.name for ref in spec.guides]
+    found = {
+        "Data set": spec.dataset.name,
+        "Method": spec.method,
+        "Kind": KIND_TITLES[result.kind] if result.kind else "–",
+        "Guides": ", ".join(guides),
+        "Matchers heeded": ", ".join(ref.name for ref in spec.guards) or "–",
+        "Learnt from": ", ".join(dict.fromkeys(item.dataset for item in result.learned)) or "–",
+        "Parameters": changed_parameters(spec),
+        "Images judged": f"{result.judged:,} of {result.images:,}",
+        "Failures": f"{result.failures.total:,}",
+    }
+    for name, rates in result.flips().items():
+        diagnostic = " (diagnostic)" if name == FIXED else ""
+        found[f"Flipped in {FLIP_TITLES.get(name, name)}{diagnostic}"] = percent(rates.all)
+    for name, error in result.gender_error.items():
+        # Which ones guided is told above; the names of rows must be the same in all runs.
+        found[f"Gender error of {name}"] = f"{percent(error.before.all)} → {percent(error.after.all)}" + (
+            " (guide)" if name in guides else ""
+        )
+    for name, phases in result.matching.items():
+        found[f"AUC of {name}, before against after"] = number(phases.cross.auc, 4)
+        for word, rate in (("1 %", "fmr100"), ("0.1 %", "fmr1000")):
+            before, cross = getattr(phases.before, rate), getattr(phases.cross, rate)
+            found[f"FNMR of {name} at FMR {word}, untouched → before against after"] = (
+                f"{percent(before, 2)} → {percent(cross, 2)}"
+            )
+    for what, digits, unit, summary in (("PSNR", 1, " dB", result.psnr_db), ("SSIM", 3, "", result.ssim)):
+        shown = f"{number(summary.median, digits)}{unit} (worst {number(summary.minimum, digits)}{unit})"
+        found[f"{what} of the face, median"] = "–" if summary.median is None else shown
+    found["Evaluations an image, median"] = number(result.evaluations.all.median, 0)
+    found["Evaluations for learning, once"] = number(sum(item.evaluations for item in result.learned) or None, 0)
+    found["Updates, mean"] = number(result.updates.all.mean)
+    found["Seed"] = str(spec.seed)
+    found["Computation"] = f"{number(result.seconds, 0)} s"
+    return found
+
+
+def changed_parameters(spec: RunSpec) -> str:
+    """Write the parameters of a run that are not the method's defaults."""
+    try:
+        defaults = make_method(spec.method, {}).parameters.model_dump(mode="json")
+    except FaceprivError:  # a plug-in that is not installed here
+        defaults = {}
+    changed = {name: value for name, value in spec.parameters.items() if value != defaults.get(name, ...)}
+    return ", ".join(f"{name} {value}" for name, value in changed.items()) or "all defaults"
 
 
 def failure_rows(result: RunResult) -> list[Row]:

@@ -235,8 +235,11 @@ def test_a_plain_sqlite_client_can_read_along(url: str, database: Database) -> N
 
 def visit(url: str) -> None:
     """Open the database and close it again, as another process."""
-    code = f"from facepriv.store.engine import Database; d = Database({url!r}); s = d.reading(); s.__enter__().connection()"
-    code += "; s.__exit__(None, None, None); d.close()"
+    code = (
+        f"from facepriv.store.engine import Database; database = Database({url!r})\n"
+        "with database.reading() as session: session.connection()\n"
+        "database.close()"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
