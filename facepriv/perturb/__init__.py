@@ -8,6 +8,7 @@ perturbers: Registry[Perturber] = Registry(
     "facepriv.perturbers",
     {
         "algorithm1": "facepriv.perturb.algorithm1:Algorithm1",
+        "descent": "facepriv.perturb.descent:Descent",
     },
 )
 
