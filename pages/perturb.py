@@ -8,9 +8,11 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.perturb import perturbers
+from facepriv.services.learning import DEMO, FOLDS
 from facepriv.services.local_worker import ensure_worker
+from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES, list_methods
 from facepriv.services.models import ModelStatus, list_models
-from facepriv.services.runs import DEFAULT_GUIDE, estimate_seconds, prepare_run, start_run
+from facepriv.services.runs import DEFAULT_GUIDE, estimate_seconds, make_method, prepare_run, start_run
 from facepriv.store import Store
 from facepriv.wording import count
 from parts import faces, parameters, progress
@@ -18,10 +20,13 @@ from parts.formats import duration, plain
 from parts.shell import ACTOR, with_store
 from parts.words import HELP, NOT_PROTECTED
 
-KINDS = {
-    "unnoticeable": "Meant to be unnoticeable, and specific to its guide: other classifiers may see through. On some "
-    "faces the triangles can be seen; the run tells the PSNR of each.",
-    "visible": "Visible and transferring: other classifiers are turned too, and a person sees the change.",
+KIND_ICONS = {"unnoticeable": ":material/visibility_off:", "visible": ":material/visibility:"}
+AUTOMATIC = ""
+"""Choice of whom to learn from: halves if there are enough people, else the demo faces."""
+LEARN_FROM = {
+    AUTOMATIC: "automatic: halves if there are enough people, else the demo faces",
+    FOLDS: "halves of this data set",
+    DEMO: "demo faces",
 }
 
 
@@ -76,15 +81,27 @@ def form(store: Store) -> None:
         return
     records = store.datasets.list()
     names = {record.id: record.name for record in records}
+    methods = {one.name: one for one in list_methods()}
     left, right = st.columns(2, gap="large")
     with left:
         dataset = st.selectbox("Data set", list(names), format_func=names.__getitem__, key="run_dataset")
-        method = st.selectbox("Method", perturbers.names(), format_func=_title, key="run_method", help=HELP["method"])
-        made = perturbers.load(method)
-        st.caption(KINDS.get(made.kind, made.kind))
+        method = st.selectbox(
+            "Method",
+            list(methods),
+            format_func=lambda name: methods[name].title + (" · recommended" if methods[name].recommended else ""),
+            key="run_method",
+            help=HELP["method"],
+        )
+        kind = methods[method].kind
+        st.caption(f"{KIND_ICONS[kind]} **{KIND_TITLES[kind].capitalize()}.** {KIND_SENTENCES[kind]}")
+        guides = st.multiselect(
+            "Guiding classifiers, the main one first",
+            classifiers,
+            default=[DEFAULT_GUIDE if DEFAULT_GUIDE in classifiers else classifiers[0]],
+            key="run_guides",
+            help=HELP["guide"],
+        )
     with right:
-        first = classifiers.index(DEFAULT_GUIDE) if DEFAULT_GUIDE in classifiers else 0
-        guide = st.selectbox("Guiding classifier", classifiers, index=first, key="run_guide", help=HELP["guide"])
         judges = st.multiselect(
             "Classifiers that judge", classifiers, default=classifiers, key="run_classifiers", help=HELP["classifiers"]
         )
@@ -93,22 +110,50 @@ def form(store: Store) -> None:
         )
         if not matching:
             st.warning("Without a matcher nobody will know whether the images can still be recognised.")
+        guards = []
+        if methods[method].heeds_guards:
+            # Who changes what a person sees must see to it that matchers still know the face.
+            guards = st.multiselect(
+                "Matchers that the method heeds",
+                matchers,
+                default=matchers if kind == "visible" else [],
+                key=f"run_guards-{method}",
+                help=HELP["guards"],
+                placeholder="none",
+            )
     missing(models)
-    with st.expander("Parameters of the method; defaults are the paper's", icon=":material/tune:"):
-        values = parameters.ask(made.Parameters, method)
+    with st.expander("Parameters of the method", icon=":material/tune:"):
+        values = parameters.ask(perturbers.load(method).Parameters, method)
+    learn_from = None
+    if make_method(method, values).learns:
+        others = {record.name: record.name for record in records if record.id != dataset}
+        choices = {**LEARN_FROM, **{name: f"data set {name}" for name in others if name not in LEARN_FROM}}
+        learn_from = st.selectbox(
+            "People to learn from",
+            list(choices),
+            format_func=choices.__getitem__,
+            key=f"run_learn_from-{dataset}",
+            help=HELP["learn_from"],
+        )
     boxes = st.columns([1, 1, 2], vertical_alignment="bottom")
     images = faces.dataset_counts(next(record for record in records if record.id == dataset)).images
     limit = boxes[0].number_input(
         f"Images (of {images:,}; 0 = all)", 0, images, 0, key=f"run_limit-{dataset}", help=HELP["limit"]
     )
     seed = boxes[1].number_input("Seed", 0, 2**31 - 1, 0, key="run_seed", help=HELP["seed"])
+    if not guides:
+        st.info("Choose at least one classifier that guides; then the run can be started.", icon=":material/info:")
+        return
     launch(
         store,
         {
             "dataset": int(dataset),
             "method": method,
             "parameters": values,
-            "guide": guide,
+            "guide": guides[0],
+            "more_guides": guides[1:],
+            "guards": guards,
+            "learn_from": learn_from or None,
             "classifiers": judges,
             "matchers": matching,
             "limit": int(limit) or None,
@@ -130,6 +175,7 @@ def launch(store: Store, choices: dict[str, Any], images: int) -> None:
         method=choices["method"],
         parameters=choices["parameters"],
         guide=choices["guide"],
+        more_guides=choices["more_guides"],
     )
     st.write(
         f"{count(wanted, 'image')}{' at most' if choices['limit'] else ''}, about **{duration(estimate.seconds)}** on "
@@ -157,10 +203,6 @@ def missing(models: list[ModelStatus]) -> None:
 
 def _usable(models: list[ModelStatus], kind: str) -> list[str]:
     return [model.card.name for model in models if model.kind == kind and model.usable]
-
-
-def _title(method: str) -> str:
-    return perturbers.load(method).title
 
 
 with_store(show)

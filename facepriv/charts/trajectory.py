@@ -12,8 +12,13 @@ from facepriv.charts.gender import SCORE_AXIS
 from facepriv.metrics.checks import as_scores
 from facepriv.types import GENDER_NAMES
 
+FEW = 60
+"""Updates up to which each gets a mark."""
 
-def trajectory(scores: ArrayLike, anchors: Sequence[int], label: int, eta: float) -> go.Figure:
+
+def trajectory(
+    scores: ArrayLike, anchors: Sequence[int], label: int, eta: float | None, *, step: str = "updates"
+) -> go.Figure:
     """Draw the gender score after every update.
 
     Parameters
@@ -21,36 +26,39 @@ def trajectory(scores: ArrayLike, anchors: Sequence[int], label: int, eta: float
     scores : (updates + 1,) guide score in nats, first the original's.
     anchors : numbers of updates after which the crop was re-anchored on the landmarks found anew.
     label : +1 male, -1 female.
-    eta : stopping value of the cost ``J = f g`` in nats; the stop line is where ``f = eta g``.
+    eta : stopping value of the cost ``J = f g`` in nats; the stop line is where ``f = eta g``. None draws none.
+    step : what an update is of this method, for the axis.
     """
     f = [float(s) for s in as_scores(scores, "gender scores")]
-    stop = eta * label
     figure = go.Figure()
     figure.add_scatter(
         x=list(range(len(f))),
         y=f,
-        mode="lines",
+        mode="lines+markers" if len(f) <= FEW else "lines",
         line={"color": style.SKY, "width": 2.5},
+        marker={"size": 7},
         name=f"score (labelled {GENDER_NAMES[label]})",
         hovertemplate="after %{x} updates: %{y:.3f} nats<extra></extra>",
     )
+    shown = [a for a in anchors if 0 <= a < len(f)]
     figure.add_scatter(
-        x=list(anchors),
-        y=[f[a] for a in anchors],
+        x=shown,
+        y=[f[a] for a in shown],
         mode="markers",
         marker={"color": style.VERMILLION, "symbol": "diamond-open", "size": 11, "line": {"width": 2}},
         name="face found anew, crop re-anchored",
-        showlegend=bool(anchors),
+        showlegend=bool(shown),
         hovertemplate="re-anchored after %{x} updates: %{y:.3f} nats<extra></extra>",
     )
-    for level, dash, text, anchor in (
-        (0.0, "dot", "0: the prediction turns", "bottom" if label > 0 else "top"),
-        (stop, "dash", f"stop at {stop:+g}", "top" if label > 0 else "bottom"),
-    ):
+    lines = [(0.0, "dot", "0: the prediction turns", "bottom" if label > 0 else "top")]
+    if eta is not None:
+        stop = eta * label
+        lines.append((stop, "dash", f"stop at {stop:+g}", "top" if label > 0 else "bottom"))
+    for level, dash, text, anchor in lines:
         figure.add_hline(y=level, line={"color": style.NEUTRAL, "dash": dash, "width": 1.5})
         figure.add_annotation(
             x=0, xref="paper", y=level, text=text, showarrow=False, xanchor="left", yanchor=anchor, font={"size": 11}
         )
-    figure.update_xaxes(title_text="updates (triangle steps)", rangemode="tozero")
+    figure.update_xaxes(title_text=step, rangemode="tozero", **({"dtick": 1} if len(f) <= FEW / 4 else {}))
     figure.update_yaxes(title_text=SCORE_AXIS.replace(", ", "<br>"))
     return style.finish(figure, height=400)

@@ -8,9 +8,11 @@ import streamlit as st
 
 from facepriv.charts.gender import confusion_tables, gender_error_bars, gender_score_histograms
 from facepriv.charts.matching import det, match_score_histograms, roc
+from facepriv.charts.rates import survival_bars
 from facepriv.results import RunResult
 from facepriv.services import tables
 from facepriv.services.export import result_json
+from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.store import RunRecord, Store
 from facepriv.wording import count
 from parts import progress, run_choice, run_images
@@ -18,9 +20,9 @@ from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
 from parts.formats import duration, moment, plain
 from parts.shell import ACTOR, with_store
-from parts.words import HELP
+from parts.words import HELP, STOPS
 
-PARTS = ["Gender", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
+PARTS = ["Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
 FAILURES_SHOWN = 200
 
 
@@ -28,7 +30,7 @@ def show(store: Store, run: RunRecord) -> None:
     """Show a run in whatever state it is."""
     st.header(f"Run {run.id}", divider="gray")
     st.caption(
-        f"{plain(run.dataset_name)} · {run.method} guided by {run.guide} · {count(run.images, 'image')} · "
+        f"{plain(run.dataset_name)} · {run.method} guided by {guides(run)} · {count(run.images, 'image')} · "
         f"seed {run.spec.seed} · started {moment(run.started_at)} · finished {moment(run.finished_at)}"
     )
     if run.state in progress.ACTIVE:
@@ -42,10 +44,14 @@ def show(store: Store, run: RunRecord) -> None:
         spec(run)
         deletion(run)
         return
+    if run.result.kind is not None:
+        st.caption(f"**{KIND_TITLES[run.result.kind].capitalize()}.** {KIND_SENTENCES[run.result.kind]}")
     headline(run.result, run.guide)
     part = st.segmented_control("Part of the result", PARTS, default=PARTS[0], required=True, key="run_part")
     if part == "Gender":
         gender(run, run.result)
+    elif part == "Flips":
+        flips(run, run.result)
     elif part == "Matching":
         matching(run, run.result)
     elif part == "Effort and quality":
@@ -75,14 +81,14 @@ def headline(result: RunResult, guide: str) -> None:
     others = {
         name: found.after.all
         for name, found in result.gender_error.items()
-        if name != guide and found.after.all is not None
+        if name != guide and name not in result.guides and found.after.all is not None
     }
     if others:
         least = min(others, key=lambda name: others[name])
         boxes[1].metric(
             f"Gender error of {least}",
             tables.percent(others[least]),
-            f"{tables.percent(result.gender_error[least].before.all)} before, not asked",
+            f"{tables.percent(result.gender_error[least].before.all)} before, did not guide",
             delta_color="off",
             delta_arrow="off",
             help=f"{HELP['gender_error']} {HELP['not_asked']}",
@@ -181,18 +187,41 @@ def effort(result: RunResult) -> None:
     st.subheader("Change of the images", help=f"PSNR: {HELP['psnr']} SSIM: {HELP['ssim']}")
     show_rows(tables.quality_rows(result))
     st.caption("Images that were left unchanged are not counted.")
-    st.subheader("Flipped", help=HELP["flipped"])
-    rates = result.flipped
-    show_rows(
-        [
-            {
-                "All": tables.percent(rates.all),
-                "Women": tables.percent(rates.female),
-                "Men": tables.percent(rates.male),
-                "Judged images": f"{result.judged:,}",
-            }
-        ]
-    )
+    if result.learned:
+        st.subheader("Learnt first", help=HELP["learn_from"])
+        show_rows(tables.learned_rows(result))
+        st.caption("Paid once, before the first image, and not counted above.")
+
+
+def flips(run: RunRecord, result: RunResult) -> None:
+    """Show which flips outlast what others may do to the file, why perturbing ended, and what there is to note."""
+    st.subheader("Flips that others find", help=HELP["survival"])
+    left, right = st.columns([3, 4], gap="large")
+    with left:
+        show_rows(tables.survival_rows(result))
+        st.caption(f"Of {count(result.judged, 'judged image')}, with the face found anew each time.")
+        if result.flipped_fixed is not None:
+            st.caption(HELP["fixed"])
+    with right:
+        show_figure(survival_bars(result.flips()), f"flips-{run.id}", "Share of images flipped, as in the table")
+    for sentence in tables.limits(result):
+        st.caption(f":material/warning: {plain(sentence)}")
+    if result.stops:
+        st.subheader("Why perturbing ended")
+        show_rows(
+            [
+                {"Reason": STOPS.get(stop, stop), "Images": f"{images:,}"}
+                for stop, images in sorted(result.stops.items(), key=lambda one: -one[1])
+            ]
+        )
+    if result.notes:
+        st.subheader("Notes of the method")
+        show_rows(tables.note_rows(result))
+
+
+def guides(run: RunRecord) -> str:
+    """Name all guides of a run."""
+    return " and ".join(ref.name for ref in run.spec.guides)
 
 
 def failures(run_id: int, result: RunResult) -> None:

@@ -9,6 +9,7 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.services.local_worker import ensure_worker
+from facepriv.services.worker import LEARNING
 from facepriv.store import RunSummary, Store
 from facepriv.wording import count
 from parts.formats import duration, plain
@@ -54,7 +55,8 @@ def show(store: Store, run: RunSummary) -> None:
             st.progress(0.0, f"Waiting for a worker; {count(run.images, 'image')} to do.")
             return
         share = min(1.0, run.done / run.total) if run.total else 0.0
-        st.progress(share, " · ".join([f"{run.stage or 'starting'}: {run.done:,} of {run.total:,}", *speed(run)]))
+        far = f": {run.done:,} of {run.total:,}" if run.total else ""
+        st.progress(share, " · ".join([f"{run.stage or 'starting'}{far}", *speed(run)]))
 
 
 def speed(run: RunSummary) -> list[str]:
@@ -68,7 +70,8 @@ def speed(run: RunSummary) -> list[str]:
     parts = []
     if run.done > done and now > since:
         rate = (run.done - done) / (now - since)
-        parts = [f"{rate:.1f} images/s" if rate >= 1 else f"{1 / rate:.1f} s an image"]
+        what, one = ("steps", "a step") if run.stage == LEARNING else ("images", "an image")
+        parts = [f"{rate:.1f} {what}/s" if rate >= 1 else f"{1 / rate:.1f} s {one}"]
         parts.append(f"{duration((run.total - run.done) / rate)} left in this stage")
     if run.started_at is not None:
         parts.append(f"running for {duration((datetime.now(UTC) - run.started_at).total_seconds())}")

@@ -6,6 +6,7 @@ import streamlit as st
 
 from facepriv.charts.trajectory import trajectory
 from facepriv.services.pictures import Pair, run_pair
+from facepriv.services.runs import PAPER_METHOD
 from facepriv.services.tables import number
 from facepriv.store import ImageRecord, RunImageRecord, RunRecord, Store
 from parts import faces
@@ -15,6 +16,7 @@ from parts.shell import saw
 from parts.words import STOPS
 
 PER_PAGE = 25
+SHORT = {"jpeg90": "JPEG 90", "resize75": "75 %", "grey": "greyscale"}
 
 
 def show(store: Store, run: RunRecord) -> None:
@@ -40,9 +42,17 @@ def _row(record: RunImageRecord, image: ImageRecord) -> dict[str, str]:
         "Evaluations": NOTHING if record.evaluations is None else f"{record.evaluations:,}",
         "Score before": NOTHING if path is None or not len(path) else f"{path[0]:+.2f}",
         "Score after": NOTHING if record.file_score is None else f"{record.file_score:+.2f}",
+        "Holds in": holds(record),
         "PSNR (dB)": number(record.psnr_db),
         "SSIM": number(record.ssim, 3),
     }
+
+
+def holds(record: RunImageRecord) -> str:
+    """Say in which versions of the file the flip is still there; a dash where that was not tried."""
+    if not record.survived:
+        return NOTHING
+    return ", ".join(SHORT.get(name, name) for name, still in record.survived.items() if still) or "none"
 
 
 def outcome(record: RunImageRecord) -> str:
@@ -58,15 +68,18 @@ def pair(store: Store, run: RunRecord, image_id: int) -> None:
     saw(store, "faces-viewed", f"run {run.id}", f"pair of image {image_id}")
     views = run_pair(store, run.id, image_id)
     record = views.record
-    mesh = st.toggle("Show the triangle mesh", key="show_mesh", help="Each triangle is changed as a whole.")
+    # Only methods that blend a candidate in work on triangles.
+    mesh = views.candidate is not None and st.toggle(
+        "Show the triangle mesh", key="show_mesh", help="The candidate is warped onto the face triangle by triangle."
+    )
     pictures(views, mesh=mesh)
     if record.failure_sentence:
         st.warning(plain(record.failure_sentence), icon=":material/warning:")
     if record.trajectory is not None and len(record.trajectory):
         label = views.image.label or (1 if record.trajectory[0] >= 0 else -1)
-        eta = run.spec.parameters.get("eta", 0.0)
-        st.markdown("**Score of the guide over the updates**")
-        figure = trajectory(record.trajectory, record.anchors, label, float(eta))
+        st.markdown(f"**Score of {run.guide} over the updates**")
+        step = "updates (triangle steps)" if run.method == PAPER_METHOD else "updates (accepted steps)"
+        figure = trajectory(record.trajectory, record.anchors, label, stops_at(run), step=step)
         after = "no face found" if record.file_score is None else f"{record.file_score:+.2f} nats on the stored file"
         show_figure(figure, f"trajectory-{run.id}-{image_id}", f"Score from {record.trajectory[0]:+.2f} to {after}")
         took = "" if record.seconds is None else f" It took {duration(record.seconds)}."
@@ -78,6 +91,19 @@ def pair(store: Store, run: RunRecord, image_id: int) -> None:
             f"{outcome(record).capitalize()}; on the stored file, with the face found anew: {after}.{took}"
             + (again if record.anchors else "")
         )
+        if record.survived:
+            fixed = "" if record.fixed_score is None else f" Under the original's crop: {record.fixed_score:+.2f} nats."
+            st.caption(f"The flip holds in: {holds(record)}.{fixed}")
+    for note in record.notes:
+        st.caption(f":material/info: {plain(note)}")
+
+
+def stops_at(run: RunRecord) -> float | None:
+    """Give the cost at which the run's method stops, if one of its parameters says so."""
+    eta, margin = run.spec.parameters.get("eta"), run.spec.parameters.get("margin")
+    if isinstance(eta, int | float):
+        return float(eta)
+    return -float(margin) if isinstance(margin, int | float) else None
 
 
 def pictures(views: Pair, *, mesh: bool) -> None:

@@ -6,13 +6,16 @@ LABEL_NOTE = (
 )
 
 NOT_PROTECTED = """
-- **Other classifiers.** A perturbation guided by one classifier often leaves others as good as they were; judge with
-  several, and remember those you do not have.
+- **Other classifiers.** Methods that mean to go unnoticed are specific to their guides: classifiers that did not guide
+  mostly go on being right. Visible methods turn many classifiers that were never asked, never all. Judge with several,
+  and remember those you do not have.
+- **Greyscale and other changes of the file.** Small changes of colour are gone in greyscale, unless the method was told
+  that the flip must outlast it; each run says how many flips outlast JPEG, a smaller size and greyscale. Blur,
+  denoising and stronger compression are not measured.
+- **People.** Visible methods change what a person sees side by side; no method here hides gender from a person.
 - **Adaptive attackers.** Who knows the method can retrain a classifier on perturbed images, read the size of the score
   instead of its sign, or detect which images were changed.
-- **Restoration.** Greyscale, blur, compression or denoising may undo small changes.
-- **Everything else in the image.** Age, ethnicity, hair and clothes are untouched, and a person looking at the image
-  sees the same face.
+- **Everything else in the image.** Age, ethnicity, hair and clothes are untouched.
 """
 
 HELP = {
@@ -20,10 +23,21 @@ HELP = {
     "good as a coin; an error near 100 % is no protection either, since an attacker can simply invert the answer.",
     "score": "Log-odds in nats: log p(male) - log p(female). Positive means the classifier says male; the further "
     "from 0, the surer it is.",
-    "guide": "The classifier that the perturbation tries to turn. It is asked for every update.",
-    "classifiers": "Gender classifiers that judge the images before and after. The guide is always among them.",
+    "guide": "The classifiers that the perturbation tries to turn. They are asked again and again; with several, an "
+    "image counts as flipped once all of them are turned, and the first one's score is the one drawn.",
+    "classifiers": "Gender classifiers that judge the images before and after. Guides are always among them.",
     "matchers": "Face matchers that judge whether the images can still be recognised.",
-    "method": "How images are changed.",
+    "guards": "Matchers that this method asks while it changes a face, so that they go on accepting it. Each makes the "
+    "run slower. They are always among those that judge.",
+    "learn_from": "With these parameters the method first learns from people other than those it changes. Halves: what "
+    "was learnt from one half of the people is used on the other, and the reverse. Or it learns from the demo faces, "
+    "or from another data set that shares nobody with this one.",
+    "method": "How images are changed. Unnoticeable methods are specific to their guides; visible ones transfer to "
+    "other classifiers.",
+    "fixed": "Diagnostic: the share that looks flipped as long as the face is not found anew, which no attacker would "
+    "do; what it exceeds the file's share by is what a method that trusts its own crop would fool itself with.",
+    "survival": "Share of judged images whose flip is still there, with the face found anew each time, in the stored "
+    "file and after JPEG compression of quality 90, a resize to 75 % and removal of colour.",
     "limit": "Take only some images, all of a subject together, subjects spread evenly. 0 takes all.",
     "seed": "Number that the run's randomness starts from; the same seed gives the same run.",
     "auc": "Area under the ROC curve: chance that a genuine comparison scores higher than an impostor one. 1 is "
@@ -35,13 +49,13 @@ HELP = {
     "impostor": "Images of two different subjects (non-mated comparison, ISO/IEC 19795-1).",
     "det": "Both error rates on logarithmic scales; lower and further left is better.",
     "fmr1000": "FNMR at 0.1 %: share of genuine pairs rejected when at most 0.1 % of impostors are accepted.",
-    "not_asked": "This classifier had no say in the perturbation; of several such ones the least fooled is shown.",
+    "not_asked": "This classifier did not guide the perturbation; of several such ones the least fooled is shown.",
     "fmr": "FNMR at FMR 1 %: share of genuine pairs rejected when at most 1 % of impostors are accepted.",
-    "updates": "Accepted triangle steps of the algorithm; the paper calls them perturbations.",
-    "evaluations": "Images scored by the guide, the unit of cost.",
+    "updates": "Accepted steps of the method; of Algorithm 1 triangle steps, which the paper calls perturbations.",
+    "evaluations": "Images scored by the guides, checks of the file included: the unit of cost.",
     "psnr": "Peak signal-to-noise ratio inside the face box. Above about 40 dB a change is hard to see.",
     "ssim": "Structural similarity inside the face box; 1 is identical.",
-    "flipped": "Share of images whose stored file, with the face found anew, the guide calls the other gender than "
+    "flipped": "Share of images whose stored file, with the face found anew, every guide calls the other gender than "
     "labelled.",
     "failure": "A failure to acquire is an image in which no single usable face was found. It is counted, never "
     "dropped.",
@@ -65,5 +79,7 @@ STOPS = {
     "flipped": "flipped",
     "already-wrong": "was wrong before",
     "sweeps": "limit of sweeps",
+    "rounds": "limit of rounds",
+    "floor": "floor of a matcher or of quality",
     "face-lost": "face lost",
 }

@@ -63,9 +63,9 @@ def prepared(tmp_path_factory, face_folder) -> Path:
     settings = Settings(home=home, workers=1)
     with open_store(settings) as store:
         import_dataset(store, settings, face_folder, name="few")
-        start_run(store, prepare_run(store, "few"))
+        start_run(store, prepare_run(store, "few", method="algorithm1"))
         work(home)
-        cancelled = start_run(store, prepare_run(store, "few", seed=7))
+        cancelled = start_run(store, prepare_run(store, "few", method="algorithm1", seed=7))
         store.runs.cancel(cancelled.id)
         assert store.runs.get(1).state == "complete", store.runs.get(1).error
     return home

@@ -22,10 +22,13 @@ def no_worker(filled):
 
 def test_fields_have_the_methods_defaults(filled, visit):
     app = visit("perturb")
-    for name, field in perturbers.load("algorithm1").Parameters.model_fields.items():
-        key = f"parameter-algorithm1-{name}"
-        shown = app.selectbox(key) if isinstance(field.default, str) else app.number_input(key)
-        assert shown.value == field.default
+    for method in perturbers.names():
+        app.selectbox("run_method").set_value(method).run()
+        assert not app.exception, app.exception
+        for name, field in perturbers.load(method).Parameters.model_fields.items():
+            key = f"parameter-{method}-{name}"
+            (shown,) = [one for one in (*app.selectbox, *app.number_input, *app.toggle) if one.key == key]
+            assert shown.value == field.default
 
 
 def test_start_follow_and_open(no_worker, visit, said, run_work):
@@ -33,6 +36,7 @@ def test_start_follow_and_open(no_worker, visit, said, run_work):
     app = visit("perturb")
     app.number_input("run_limit-1").set_value(2).run()
     app.multiselect("run_matchers").set_value(["sface"]).run()
+    app.selectbox("run_method").set_value("algorithm1").run()
     app.number_input("parameter-algorithm1-sweeps").set_value(3).run()
     assert "2 images at most, about" in said(app)
     app.button("start_run").click().run()
@@ -98,6 +102,7 @@ def test_cancel(no_worker, visit, said):
 
 def test_a_value_out_of_range_is_one_sentence(no_worker, visit):
     app = visit("perturb")
+    app.selectbox("run_method").set_value("algorithm1").run()
     app.number_input("parameter-algorithm1-eps").set_value(0.0).run()
     (error,) = app.error
     assert "eps" in error.value

@@ -1,0 +1,95 @@
+"""Figures of shares side by side: flips that outlast what is done to a file, and runs compared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import plotly.graph_objects as go
+
+from facepriv.charts import style
+from facepriv.results import FIXED, FLIP_TITLES, GROUPS, GenderError, Rates
+
+LOOKS = (
+    style.Look(style.VERMILLION, hatch=""),
+    style.Look(style.GREEN, hatch="x"),
+    style.Look(style.PURPLE, hatch="/"),
+    style.Look(style.ORANGE, hatch="."),
+    style.Look(style.BLUE, hatch="\\"),
+)
+"""For series that have no look of their own; a sixth one looks like the first and is told by its place and name."""
+GROUP_LOOKS = {"all": style.Look(style.SKY), "male": style.MALE_LOOK, "female": style.FEMALE_LOOK}
+
+
+def survival_bars(flips: Mapping[str, Rates]) -> go.Figure:
+    """Draw the share of flipped images in the file and in its versions, overall and by label.
+
+    Parameters
+    ----------
+    flips : rates by key of ``FLIP_TITLES``, as `RunResult.flips` gives them.
+    """
+    places = [_title(name) for name in flips]
+    return _bars(
+        places,
+        {style.GROUP_NAMES[g]: ([getattr(rates, g) for rates in flips.values()], GROUP_LOOKS[g]) for g in GROUPS},
+        "share of images flipped",
+    )
+
+
+def survival_of_runs(runs: Mapping[str, Mapping[str, Rates]]) -> go.Figure:
+    """Draw the share of flipped images of several runs, one bar a run for the file and for each version.
+
+    Parameters
+    ----------
+    runs : by title, rates as in `survival_bars`; the diagnostic is left out.
+    """
+    names = [name for name in dict.fromkeys(n for flips in runs.values() for n in flips) if name != FIXED]
+    series = {
+        title: ([flips[name].all if name in flips else None for name in names], look)
+        for (title, flips), look in zip(runs.items(), _looks(len(runs)), strict=True)
+    }
+    return _bars([_title(name) for name in names], series, "share of images flipped")
+
+
+def gender_error_of_runs(runs: Mapping[str, Mapping[str, GenderError]]) -> go.Figure:
+    """Draw every classifier's gender error in several runs, beside the error before.
+
+    Parameters
+    ----------
+    runs : by title, gender errors by classifier; the error before is the first run's that has the classifier.
+    """
+    names = list(dict.fromkeys(name for errors in runs.values() for name in errors))
+    before = [next(errors[name].before.all for errors in runs.values() if name in errors) for name in names]
+    series = {"before": (before, style.PHASE_LOOKS["before"])}
+    for (title, errors), look in zip(runs.items(), _looks(len(runs)), strict=True):
+        series[title] = ([errors[name].after.all if name in errors else None for name in names], look)
+    return _bars(names, series, "gender error (share of images)")
+
+
+def _title(name: str) -> str:
+    title = FLIP_TITLES.get(name, name)
+    return f"{title}<br>(diagnostic)" if name == FIXED else title
+
+
+def _looks(number: int) -> list[style.Look]:
+    return [LOOKS[i % len(LOOKS)] for i in range(number)]
+
+
+def _bars(
+    places: Sequence[str], series: Mapping[str, tuple[Sequence[float | None], style.Look]], title: str
+) -> go.Figure:
+    figure = go.Figure()
+    for name, (rates, look) in series.items():
+        figure.add_bar(
+            x=list(places),
+            y=list(rates),
+            name=name,
+            marker=style.bars(look),
+            text=["" if rate is None else f"{rate:.0%}" for rate in rates],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate=f"%{{x}}, {name}: %{{y:.2%}}<extra></extra>",
+        )
+    figure.update_layout(barmode="group")
+    figure.update_xaxes(type="category")
+    figure.update_yaxes(title_text=title, tickformat=".0%", range=[0, 1.08], dtick=0.25)
+    return style.finish(figure, height=380)
