@@ -7,8 +7,8 @@ the field ``c`` is given by one coefficient a landmark (or a triangle), and all 
 2. The *least change of the image* that takes all guides over, if their scores were linear, is a small least-distance
    problem; with one guide and one coefficient a triangle it is the step ``-g_T / ||W_T - X_T||^2``.
 3. One batch along that direction tells how far to go, since the scores are not linear: extrapolation, bounded.
-4. The way is gone in stages. After each the image is rounded, the face found anew in it, the crop re-anchored there, and a
-   new gradient taken, so that the last one describes the place where the flip happens.
+4. The way is gone in stages. After each the image is rounded, the face found anew in it, the crop re-anchored there,
+   and a new gradient taken, so that the last one describes the place where the flip happens.
 5. The flip counts only on the stored file (and on versions of it that are asked for), with the face found anew. What
    is not needed for it is undone: coefficients that do little for their share of the change, then a part of all.
 
@@ -75,8 +75,8 @@ class DescentParameters(Parameters):
     )
     probe: float = Field(default=0.3, ge=0.01, le=1, description="Share blended in to measure a slope")
     eta: float = Field(default=-0.1, le=0, description="Stop once every guide's score times label is below this, nats")
-    jpeg90: bool = Field(default=False, description="The flip must hold after JPEG of quality 90 too")
-    resize75: bool = Field(default=False, description="The flip must hold after shrinking to 75 % too")
+    jpeg90: bool = Field(default=True, description="The flip must hold after JPEG of quality 90 too")
+    resize75: bool = Field(default=True, description="The flip must hold after shrinking to 75 % too")
     grey: bool = Field(default=False, description="The flip must hold after the colour is taken away too")
     psnr: float = Field(default=0.0, ge=0, le=80, description="Least PSNR of the face box, dB; 0 for none")
     ssim: float = Field(default=0.0, ge=0, lt=1, description="Least SSIM of the face box; 0 for none")
@@ -264,6 +264,7 @@ class _Search:
             look = self._look(tried.point)
             if look.found is None:
                 return "face-lost"
+            self.trajectory[-1] = self._score_of(look)
             self._re_anchor(look)
             if self._holds(look):
                 self._shrink()
@@ -368,7 +369,7 @@ class _Search:
         look = self._look(point)
         if not self._holds(look):
             return False
-        self._accept(_Tried(point, 0.0, float(look.margins[0, 0] * self._guides.sides[0])))
+        self._accept(_Tried(point, 0.0, self._score_of(look)))
         return True
 
     # -- floors -------------------------------------------------------------------------------------------------------
@@ -413,6 +414,10 @@ class _Search:
 
     def _holds(self, look: Look) -> bool:
         return bool((look.margins < self._options.eta).all())
+
+    def _score_of(self, look: Look) -> float:
+        """Give the first guide's score of the file itself."""
+        return float(look.margins[0, 0] * self._guides.sides[0])
 
     def _margins(self, points: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         values = [self._field.values(point) for point in points]
