@@ -13,6 +13,9 @@ from scipy.spatial import Delaunay, QhullError
 
 from facepriv.errors import BadInputError
 
+LEAST_AREA = 1e-6
+"""Least doubled area of a triangle, square pixels; landmarks in whole pixels span none at all or at least 1."""
+
 
 @dataclass(frozen=True, eq=False)
 class Triangulation:
@@ -44,21 +47,38 @@ def triangulate(landmarks: NDArray[np.float32], height: int, width: int) -> Tria
     Raises
     ------
     BadInputError
-        With code ``degenerate-landmarks`` if the points span no triangle.
+        With code ``degenerate-landmarks`` if the points span no triangle, ``outside-image`` if no pixel of the image
+        lies in one.
     """
     points = landmarks.astype(np.float64)
     mesh = _delaunay(points)
     centres = points[mesh.simplices].mean(axis=1)
     order = np.lexsort((centres[:, 0], centres[:, 1]))
-    rank = np.empty(len(order), dtype=np.int32)
+    # Three landmarks next to one line: a triangle without an area has no affine map, and no pixel worth moving.
+    order = order[_doubled_areas(points[mesh.simplices[order]]) > LEAST_AREA]
+    rank = np.full(len(mesh.simplices), -1, dtype=np.int32)
     rank[order] = np.arange(len(order))
     owner = np.full((height, width), -1, dtype=np.int32)
-    left, top = np.maximum(np.floor(points.min(axis=0)), 0).astype(int)
-    right, bottom = np.minimum(np.ceil(points.max(axis=0)) + 1, (width, height)).astype(int)
+    size = np.array([width, height])
+    left, top = np.clip(np.floor(points.min(axis=0)), 0, size).astype(int)
+    right, bottom = np.clip(np.ceil(points.max(axis=0)) + 1, 0, size).astype(int)
     ys, xs = np.mgrid[top:bottom, left:right]
     found = mesh.find_simplex(np.column_stack([xs.ravel(), ys.ravel()]))
     owner[top:bottom, left:right] = np.where(found >= 0, rank[found], -1).reshape(xs.shape)
+    if (owner < 0).all():
+        raise BadInputError(
+            f"Landmarks that mark a face in the image of {width} x {height} pixels were expected, but they lie outside "
+            "of it or nowhere around a pixel; import the image again, or leave it out.",
+            code="outside-image",
+        )
     return Triangulation(points=points, triangles=mesh.simplices[order].astype(np.int32), owner=owner)
+
+
+def _doubled_areas(corners: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Give twice the area of triangles ``(t, 3, 2)``, square pixels."""
+    (ax, ay), (bx, by) = (corners[:, 1] - corners[:, 0]).T, (corners[:, 2] - corners[:, 0]).T
+    areas: NDArray[np.float64] = np.abs(ax * by - ay * bx)
+    return areas
 
 
 def triangle_edges(landmarks: NDArray[np.float32]) -> NDArray[np.int32]:
@@ -97,8 +117,21 @@ def warp_onto(
     Returns
     -------
     ndarray
-        ``(height * width, 3)`` float32 of the source's size, bilinear; zero outside the triangles.
+        ``(height * width, 3)`` float32 of the source's size, bilinear; zero outside the triangles. A triangle that is
+        a line or a point in the candidate takes the colours along it; outside the candidate's image those of its edge.
+
+    Raises
+    ------
+    BadInputError
+        With code ``degenerate-candidate`` if the candidate's landmarks are not as many finite points as the source's.
     """
+    if candidate_landmarks.shape != mesh.points.shape or not np.isfinite(candidate_landmarks).all():
+        raise BadInputError(
+            f"A candidate with {len(mesh.points)} finite landmarks was expected, but landmarks of shape "
+            f"{candidate_landmarks.shape} came, {int((~np.isfinite(candidate_landmarks)).sum())} of their numbers not "
+            "finite; import the candidate's image again, or remove it.",
+            code="degenerate-candidate",
+        )
     height, width = mesh.owner.shape
     inside = np.flatnonzero(mesh.owner.ravel() >= 0)
     owner = mesh.owner.ravel()[inside]

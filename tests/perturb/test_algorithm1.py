@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 
 from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.levi_hassner import LeviHassner
+from facepriv.datasets.demo import read_demo
+from facepriv.errors import BadInputError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode, encode_png
-from facepriv.perturb.algorithm1 import Algorithm1, blend
+from facepriv.imaging.triangulation import triangulate
+from facepriv.perturb.algorithm1 import Algorithm1
 from facepriv.perturb.base import CountingClassifier, score_face
 from facepriv.perturb.candidates import choose_candidate
+from facepriv.services.runs import make_method
+from facepriv.types import PerturbResult
+from tests.perturb.chip_gender import ChipGender
 from tests.perturb.transcription import algorithm1
 
 
@@ -26,24 +33,71 @@ def small(face, side: int = 150):
     return replace(face, pixels=np.asarray(half), landmarks=found.landmarks, box=found.box)
 
 
-@pytest.mark.parametrize("number", [0, 3, 7, 10])
-def test_decides_what_the_pseudo_code_decides(faces, make_gallery, number):
-    members = [small(face) for face in faces]
-    gallery = make_gallery(members)
-    face = members[number]
+def assert_decides_alike(face, gallery, classifier, *, sweeps: int = 40):
+    """Same updates, directions, anchors and pixels, and the trajectory bit for bit."""
     candidate = choose_candidate(face, gallery)
     expected = algorithm1(
-        face, gallery.read(candidate), gallery.face_landmarks(candidate), DlibGender(), face.label, sweeps=8
+        face, gallery.read(candidate), gallery.face_landmarks(candidate), classifier, face.label, sweeps=sweeps
     )
 
-    (result,) = Algorithm1(sweeps=8)([face], [DlibGender()], gallery=gallery, seed=0)
+    (result,) = Algorithm1(sweeps=sweeps)([face], [classifier], gallery=gallery, seed=0)
 
     assert result.candidate_id == candidate
     assert result.updates == len(expected.decisions)
-    assert set(expected.decisions) == {-1, 1}, "a case in which both directions are taken"
-    np.testing.assert_allclose(result.trajectory, expected.trajectory, rtol=0, atol=1e-4)
     assert list(result.anchors) == expected.anchors
+    np.testing.assert_array_equal(result.trajectory, expected.trajectory)
     np.testing.assert_array_equal(result.pixels, expected.pixels)
+    return result, expected
+
+
+@pytest.mark.parametrize("number", [0, 3, 7, 10])
+def test_decides_what_the_pseudo_code_decides(faces, make_gallery, number):
+    members = [small(face) for face in faces]
+    _, expected = assert_decides_alike(members[number], make_gallery(members), DlibGender(), sweeps=8)
+    assert set(expected.decisions) == {-1, 1}, "a case in which both directions are taken"
+
+
+@pytest.mark.slow
+def test_decides_what_the_pseudo_code_decides_on_every_demo_face(make_gallery):
+    members = [
+        acquire(
+            decode(i.path, name=i.name, max_pixels=1_000_000).pixels,
+            image_id=i.name,
+            subject=i.subject,
+            label=i.label,
+            several="largest",
+        )
+        for i in read_demo(images_per_subject=2).images
+    ]
+    assert len(members) == 120
+    gallery = make_gallery(members)
+    anchored = 0
+    for face in members:
+        result, _ = assert_decides_alike(face, gallery, DlibGender())
+        anchored += bool(result.anchors)
+    assert anchored > 10, "cases in which the crop was anchored anew"
+
+
+@pytest.mark.slow
+def test_decides_what_the_pseudo_code_decides_with_levi_hassner(faces, make_gallery):
+    members = [small(face) for face in faces]
+    result, expected = assert_decides_alike(members[10], make_gallery(members), LeviHassner(), sweeps=1)
+    assert result.updates > 10
+    assert set(expected.decisions) == {-1, 1}
+
+
+@pytest.mark.parametrize("number", [1, 8])
+def test_decides_what_the_pseudo_code_decides_where_the_crop_is_not_linear(faces, make_gallery, number):
+    members = [small(face) for face in faces]
+    result, expected = assert_decides_alike(members[number], make_gallery(members), ChipGender(), sweeps=8)
+    assert set(expected.decisions) == {-1, 1}
+    (note,) = result.notes
+    assert note.startswith("The crop of the classifier dlib-gender-chip is not a linear map")
+
+
+def test_says_nothing_of_how_it_computed_where_the_crop_is_linear(faces, make_gallery):
+    (result,) = Algorithm1(sweeps=1)(faces[:1], [DlibGender()], gallery=make_gallery(faces), seed=0)
+    assert result.notes == ()
 
 
 def test_flips_the_stored_file_with_the_face_found_anew(faces, make_gallery):
@@ -109,15 +163,123 @@ def test_a_gallery_of_one_subject_is_a_failure_with_a_sentence(faces, make_galle
     assert "add images of other subjects" in failure.sentence
 
 
-@pytest.mark.parametrize(
-    ("values", "warped", "eps", "expected"),
-    [
-        (100.0, 200.0, 0.05, 105.0),
-        (100.0, 200.0, -0.05, 95.0),
-        (254.0, 0.0, -0.05, 255.0),
-        (1.0, 255.0, -0.05, 0.0),
-    ],
-)
-def test_blend_is_equation_3_clipped(values, warped, eps, expected):
-    found = blend(np.full((1, 3), values, np.float32), np.full((1, 3), warped, np.float32), eps)
-    np.testing.assert_allclose(found, expected, rtol=1e-6)
+@pytest.mark.parametrize("options", [{"jpeg": True}, {"resize": True, "jitter": 2}])
+def test_a_robust_flip_survives_what_it_was_asked_to(faces, make_gallery, options):
+    chosen = [faces[0], faces[9]]
+    results = Algorithm1(**options)(chosen, [DlibGender()], gallery=make_gallery(faces), seed=0)
+    for result in results:
+        assert result.stop == "flipped"
+        assert result.success
+        assert result.survived["jpeg90"] or not options.get("jpeg")
+        assert result.survived["resize75"] or not options.get("resize")
+
+
+def test_a_robust_update_costs_two_evaluations_for_each_view(faces, make_gallery):
+    (result,) = Algorithm1(jitter=3, jpeg=True)(faces[:1], [DlibGender()], gallery=make_gallery(faces), seed=0)
+    looks = len(result.anchors) + 1
+    # Five views: the crop, three moved, the JPEG; the JPEG is seen at the start, and a look scores it and the file.
+    assert result.stop == "flipped"
+    assert result.evaluations == 1 + 5 + 10 * result.updates + 2 * looks
+    assert len(result.trajectory) == result.updates + 1
+
+
+class Flat(DlibGender):
+    """Says the same of everything."""
+
+    def score(self, inputs):
+        return np.full(len(inputs), 2.5)
+
+
+class Broken(DlibGender):
+    """Breaks down after some good scores, for one image."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def score(self, inputs):
+        self.calls += 1
+        return np.full(len(inputs), np.nan) if self.calls == 20 else super().score(inputs)
+
+
+def perturb_two(first, guide, gallery, second):
+    """A face that cannot be perturbed, and one after it that can."""
+    failure, good = Algorithm1(sweeps=1)([first, second], [guide], gallery=gallery, seed=0)
+    assert isinstance(good, PerturbResult)
+    assert good.updates > 0
+    return failure
+
+
+@pytest.mark.parametrize("away", [(-5000, 0), (5000, 5000), (0, -5000)])
+def test_landmarks_outside_the_image_are_a_failure_with_a_sentence(faces, make_gallery, away):
+    outside = replace(faces[0], landmarks=faces[0].landmarks + np.float32(away))
+    failure = perturb_two(outside, DlibGender(), make_gallery(faces), faces[3])
+    assert failure.code == "outside-image"
+    assert "import the image again, or leave it out" in failure.sentence
+
+
+def test_landmarks_partly_outside_the_image_are_cut_off(faces, make_gallery):
+    face = faces[0]
+    middle = int(face.landmarks[:, 0].mean())
+    half = replace(face, pixels=face.pixels[:, middle:].copy(), landmarks=face.landmarks - np.float32([middle, 0]))
+    (result,) = Algorithm1(sweeps=1)([half], [DlibGender()], gallery=make_gallery(faces), seed=0)
+    assert result.updates > 10
+    assert (result.pixels != half.pixels).any()
+
+
+def test_landmarks_on_a_line_are_a_failure_with_a_sentence(faces, make_gallery):
+    line = np.column_stack([np.arange(68), np.arange(68)]).astype(np.float32)
+    failure = perturb_two(replace(faces[0], landmarks=line), DlibGender(), make_gallery(faces), faces[3])
+    assert failure.code == "degenerate-landmarks"
+
+
+def bent(landmarks: np.ndarray) -> np.ndarray:
+    """Three points of the chin on a line, the nose on a line with the eyes, two points in one place, a sliver."""
+    moved = landmarks.copy()
+    moved[8] = (moved[7] + moved[9]) / 2
+    moved[30] = (moved[39] + moved[42]) / 2
+    moved[62] = moved[66]
+    moved[0], moved[1], moved[2] = (10, 50), (np.nextafter(np.float32(10), np.float32(11)), 60), (10, 70)
+    return moved
+
+
+@pytest.mark.parametrize("whose", ["source", "candidate"])
+def test_flat_triangles_and_points_in_one_place_are_perturbed_all_the_same(faces, make_gallery, whose):
+    face = faces[0]
+    others = [other for other in faces if other.subject != face.subject][:1]
+    if whose == "source":
+        face = replace(face, landmarks=bent(face.landmarks))
+    else:
+        others = [replace(other, landmarks=bent(other.landmarks)) for other in others]
+    (result,) = Algorithm1(sweeps=1, eta=-9.0)([face], [DlibGender()], gallery=make_gallery([face, *others]), seed=0)
+    assert result.updates > 90
+    assert np.isfinite(result.trajectory).all()
+
+
+def test_a_candidate_without_landmarks_is_a_failure_with_a_sentence(faces, make_gallery):
+    others = [replace(f, landmarks=np.full_like(f.landmarks, np.nan)) for f in faces if f.subject != faces[0].subject]
+    (failure,) = Algorithm1()(faces[:1], [DlibGender()], gallery=make_gallery([faces[0], *others[:1]]), seed=0)
+    assert failure.code == "degenerate-candidate"
+    assert "remove it" in failure.sentence
+
+
+def test_a_guide_that_says_the_same_of_everything_is_a_failure_after_one_sweep(faces, make_gallery):
+    guide = CountingClassifier(Flat())
+    (failure,) = Algorithm1()([replace(faces[0], label=1)], [guide], gallery=make_gallery(faces), seed=0)
+    assert failure.code == "guide-constant"
+    assert "choose another guide" in failure.sentence
+    triangles = len(triangulate(faces[0].landmarks, *faces[0].pixels.shape[:2]).triangles)
+    assert guide.evaluations == 1 + 2 * triangles
+
+
+def test_a_guide_that_gives_no_number_is_a_failure_with_a_sentence(faces, make_gallery):
+    failure = perturb_two(faces[0], Broken(), make_gallery(faces), faces[3])
+    assert failure.code == "guide-not-finite"
+    assert "choose another guide" in failure.sentence
+
+
+def test_a_limit_of_no_sweeps_is_refused_in_a_sentence():
+    with pytest.raises(BadInputError) as caught:
+        make_method("algorithm1", {"sweeps": 0})
+    assert str(caught.value) == (
+        "The parameter sweeps of algorithm1 cannot be 0: Input should be greater than or equal to 1."
+    )
