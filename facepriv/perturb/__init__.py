@@ -9,6 +9,7 @@ perturbers: Registry[Perturber] = Registry(
     {
         "algorithm1": "facepriv.perturb.algorithm1:Algorithm1",
         "descent": "facepriv.perturb.descent:Descent",
+        "semantic": "facepriv.perturb.semantic:Semantic",
     },
 )
 

@@ -1,0 +1,456 @@
+"""Add what tells the mean faces of the genders apart: a change that a person sees and that classifiers share.
+
+The difference of two mean faces, learnt from other people, is laid on a face in 21 parts, light, colour and shape in
+seven soft regions each, with strengths from 0 up. Strengths are fitted to the mean margin of several guides: the
+classifiers handed in, and a linear probe on every guard's templates. Since the change carries meaning instead of one
+network's quirks, classifiers that had no part in the fit turn too, while guards hold the matchers' similarity up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import ClassVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+from scipy.optimize import minimize
+
+from facepriv.errors import BadInputError
+from facepriv.perturb.base import Learned, Parameters, Perturbation, Perturber, find_again, score_face, side_of
+from facepriv.perturb.candidates import Gallery
+from facepriv.perturb.mean_faces import (
+    REGIONS,
+    CanonicalFrame,
+    face_width,
+    mean_faces,
+    mean_landmarks,
+    mean_shape,
+    to_canonical,
+)
+from facepriv.perturb.overlay import PARTS, Difference, Overlay
+from facepriv.perturb.panel import Panel, Reading
+from facepriv.perturb.probes import Probe, train_probe
+from facepriv.types import FEMALE, MALE, AttributeClassifier, Face, FaceMatcher, Stop
+from facepriv.wording import count
+
+Strengths = NDArray[np.float64]
+
+FEWEST_SUBJECTS = 4
+"""Of either gender, to learn from."""
+WORKING_WIDTH = 240.0
+"""Width of the face, in pixels, to which larger images are shrunk while strengths are looked for."""
+START, STEP = 0.6, 0.6
+"""Strength of all parts at which their effects are measured, and by how much each is raised to do so."""
+STEEPEST = 4.0
+"""By how much one trial may be stronger than the one before."""
+CHECKS = 4
+"""Most looks at the file."""
+SHRINK = 0.92
+"""What strengths are multiplied by when the file shows that they are too great."""
+
+
+class SemanticParameters(Parameters):
+    """How far the change may go, and what must hold."""
+
+    light: float = Field(default=1.6, ge=0, le=4, description="Greatest strength of light and shade, 1 = the means'")
+    colour: float = Field(default=1.4, ge=0, le=4, description="Greatest strength of colour, 1 = the means'")
+    shape: float = Field(default=2.0, ge=0, le=4, description="Greatest strength of shape, 1 = the means'")
+    coarse: float = Field(
+        default=0.15, gt=0, le=1, description="Light coarser than this is left alone, in face widths, as skin tone is"
+    )
+    keep: float = Field(
+        default=0.8,
+        ge=0,
+        lt=1,
+        description="Floor for every matcher heeded: share of the way from strangers' similarity to the same image's",
+    )
+    target: float = Field(
+        default=0.5,
+        ge=0,
+        le=5,
+        description="Mean margin of all guides to reach past zero, in spreads of their scores",
+    )
+    rounds: int = Field(default=7, ge=1, le=50, description="Most trials of the fitted change")
+    quiet: float = Field(default=100.0, ge=0, le=10000, description="How much a visible change weighs in the fit")
+    images: int = Field(default=60, ge=8, le=10000, description="Most images of either gender to learn from")
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    strengths: Strengths
+    reading: Reading
+
+
+class Semantic(Perturber):
+    """The difference of the genders' mean faces, fitted to several guides at once."""
+
+    name = "semantic"
+    title = "Difference of the mean faces (visible, transfers)"
+    kind = "visible"
+    Parameters: ClassVar[type[Parameters]] = SemanticParameters
+    parameters: SemanticParameters
+
+    @property
+    def learns(self) -> bool:
+        """Always: the mean faces, and the probes."""
+        return True
+
+    def learn(
+        self,
+        gallery: Gallery,
+        classifiers: Sequence[AttributeClassifier],
+        *,
+        guards: Sequence[FaceMatcher] = (),
+        rng: np.random.Generator,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Learned:
+        """Learn mean faces, spreads of scores and probes; nothing is random.
+
+        Raises
+        ------
+        BadInputError
+            With code ``too-few-to-learn`` if there are fewer than `FEWEST_SUBJECTS` labelled subjects of a gender.
+        """
+        faces = [gallery.face(name) for name in choose_images(gallery, self.parameters.images)]
+        labels = [face.label for face in faces if face.label is not None]
+        subjects = [face.subject for face in faces]
+        arrays: dict[str, NDArray[np.generic]] = {}
+        points = mean_shape([face.landmarks for face in faces])
+        textures = []
+        scores: dict[str, list[float]] = {classifier.name: [] for classifier in classifiers}
+        templates: dict[str, list[NDArray[np.float32]]] = {guard.name: [] for guard in guards}
+        for done, face in enumerate(faces):
+            small = working_copy(face)
+            textures.append(to_canonical(small.pixels, small.landmarks, points))
+            for classifier in classifiers:
+                scores[classifier.name].append(score_face(classifier, small))
+            for guard in guards:
+                templates[guard.name].append(guard.embed([small])[0])
+            if on_progress is not None:
+                on_progress(done + 1, len(faces))
+        means = mean_faces(textures, labels, subjects)
+        shapes = mean_landmarks([face.landmarks for face in faces], labels, subjects, points)
+        arrays["points"] = points
+        for label, word in ((FEMALE, "female"), (MALE, "male")):
+            arrays[f"mean-{word}"] = means[label]
+            arrays[f"shape-{word}"] = shapes[label]
+        for name, own in scores.items():
+            arrays[f"spread:{name}"] = np.array(_spread(name, own))
+        for guard in guards:
+            rows = np.stack(templates[guard.name])
+            probe = train_probe(rows, labels, subjects)
+            arrays[f"probe:{guard.name}"] = probe.weights
+            arrays[f"spread:{guard.name}"] = np.array(_spread(guard.name, [-probe.spread, probe.spread]))
+            arrays[f"strangers:{guard.name}"] = np.array(_strangers(guard, rows, subjects))
+        return Learned(
+            arrays=arrays,
+            evaluations=len(faces) * len(classifiers),
+            images=len(faces),
+            subjects=frozenset(subjects),
+        )
+
+    def run(
+        self,
+        face: Face,
+        classifiers: Sequence[AttributeClassifier],
+        *,
+        gallery: Gallery,
+        rng: np.random.Generator,
+        guards: Sequence[FaceMatcher] = (),
+        learned: Learned | None = None,
+    ) -> Perturbation:
+        """Perturb one face; nothing is random."""
+        assert learned is not None, "the base class sees to it"
+        known = learned.arrays
+        spreads, probes, strangers = _panel_of(known, classifiers, guards)
+        small = working_copy(face)
+        panel = Panel(small, classifiers, spreads, guards, probes)
+        before = panel.read(small.pixels)
+        side = side_of(face, before.mean)
+        notes = self._notes(learned, guards)
+        floors = strangers + self.parameters.keep * (before.similarity - strangers)
+        if side * before.mean <= -self.parameters.target:
+            return _result(face, np.array([before.score]), "already-wrong", notes)
+        overlay = Overlay(small, self._difference(known, side))
+        fit = _Fit(panel, overlay, before, floors, side, self._limits(), self.parameters)
+        best, trajectory = fit.search()
+        whole = panel if small is face else Panel(face, classifiers, spreads, guards, probes)
+        full = overlay if small is face else Overlay(face, self._difference(known, side))
+        return self._settle(face, full, whole, fit, best, trajectory, notes)
+
+    def _settle(
+        self,
+        face: Face,
+        overlay: Overlay,
+        panel: Panel,
+        fit: _Fit,
+        best: _Trial,
+        trajectory: list[float],
+        notes: tuple[str, ...],
+    ) -> Perturbation:
+        """Render at full size, look at the file as others will, and give way where a floor does not hold there."""
+        strengths = best.strengths
+        pixels = face.pixels
+        stop: Stop = "face-lost"
+        for _ in range(CHECKS):
+            pixels = overlay.render(strengths)
+            found = find_again(face, pixels)
+            if found is not None:
+                reading = panel.read_anew(found)
+                trajectory.append(reading.score)
+                if fit.holds(reading):
+                    stop = "flipped" if fit.reached(reading) else "floor" if len(fit.floors) else "rounds"
+                    break
+                stop = "floor"
+            strengths = strengths * SHRINK
+        return Perturbation(
+            pixels=pixels,
+            candidate_id=None,
+            updates=len(trajectory) - 1,
+            stop=stop,
+            trajectory=np.array(trajectory),
+            anchors=(),
+            notes=notes,
+        )
+
+    def _limits(self) -> Strengths:
+        options = self.parameters
+        return np.repeat([options.light, options.colour, options.shape], len(REGIONS))
+
+    def _difference(self, known: Mapping[str, NDArray[np.generic]], side: int) -> Difference:
+        own, other = ("male", "female") if side == MALE else ("female", "male")
+        return Difference.between(
+            CanonicalFrame(known["points"].astype(np.float64)),
+            known[f"mean-{own}"].astype(np.float32),
+            known[f"mean-{other}"].astype(np.float32),
+            known[f"shape-{own}"].astype(np.float64),
+            known[f"shape-{other}"].astype(np.float64),
+            self.parameters.coarse,
+        )
+
+    def _notes(self, learned: Learned, guards: Sequence[FaceMatcher]) -> tuple[str, ...]:
+        notes = [
+            f"The change was learnt from {count(learned.images, 'image')} of "
+            f"{count(len(learned.subjects), 'other subject')}."
+        ]
+        if not guards:
+            notes.append(
+                "No matcher was to be heeded, so the strength limits alone held the change back, and no probe on a "
+                "matcher's templates guided it."
+            )
+        return tuple(notes)
+
+
+class _Fit:
+    """Look for the strengths that move the mean margin most for what they cost."""
+
+    def __init__(
+        self,
+        panel: Panel,
+        overlay: Overlay,
+        before: Reading,
+        floors: NDArray[np.float64],
+        side: int,
+        limits: Strengths,
+        options: SemanticParameters,
+    ) -> None:
+        self._panel = panel
+        self._overlay = overlay
+        self._before = before
+        self.floors = floors
+        self._side = side
+        self._limits = limits
+        self._options = options
+
+    def holds(self, reading: Reading) -> bool:
+        """Say whether every guard's similarity is at its floor or above."""
+        return bool((reading.similarity >= self.floors).all()) and np.isfinite(reading.mean)
+
+    def reached(self, reading: Reading) -> bool:
+        """Say whether the mean margin is at its target or beyond."""
+        return self._side * reading.mean <= -self._options.target
+
+    def search(self) -> tuple[_Trial, list[float]]:
+        """Measure every part's effect, then try solutions of growing strength between too weak and too strong.
+
+        Returns
+        -------
+        The weakest trial that reached the target with all floors holding, or else the one that came nearest, and the
+        first guide's score after every trial that was better than those before it.
+        """
+        self._measure()
+        best = _Trial(np.zeros(len(PARTS)), self._before)
+        trajectory = [self._before.score]
+        low, high = 0.0, np.inf
+        push = self._first_push()
+        for _ in range(self._options.rounds):
+            strengths = self._solve(push)
+            reading = self._panel.read(self._overlay.render(strengths))
+            trial = _Trial(strengths, reading)
+            if self.holds(reading) and (
+                self.reached(reading)
+                or (not self.reached(best.reading) and self._side * (reading.mean - best.reading.mean) < 0)
+            ):
+                best = trial
+                trajectory.append(reading.score)
+            if self.holds(reading) and not self.reached(reading):
+                low = push
+            else:
+                high = push
+            if low > 0 and high / low < 1.05:
+                break
+            push = low * STEEPEST if not np.isfinite(high) else np.sqrt(low * high) if low > 0 else high / STEEPEST
+        return best, trajectory
+
+    def _measure(self) -> None:
+        """Take the effect of every part on margins and templates, with all parts at a middling strength."""
+        self._start = np.minimum(START, self._limits / 2)
+        usable = self._limits > 0
+        at_start = self._panel.read(self._overlay.render(self._start))
+        self._mean = self._side * at_start.mean
+        self._slope = np.zeros(len(PARTS))
+        self._moved = [a - b for a, b in zip(at_start.templates, self._before.templates, strict=True)]
+        self._effects = [np.zeros((len(PARTS), len(moved))) for moved in self._moved]
+        for part in np.flatnonzero(usable):
+            step = min(STEP, self._limits[part] / 2)
+            raised = self._start.copy()
+            raised[part] += step
+            reading = self._panel.read(self._overlay.render(raised))
+            self._slope[part] = (self._side * reading.mean - self._mean) / step
+            for effect, after, at in zip(self._effects, reading.templates, at_start.templates, strict=True):
+                effect[part] = (after - at) / step
+        # A unit template that moved by d has lost d^2 / 2 of its cosine; what may be lost is the way to the floor.
+        allowed = 2 * np.maximum(self._before.similarity - self.floors, 1e-6)
+        self._cost = self._options.quiet * self._overlay.visibility()
+        self._lean = np.zeros(len(PARTS))
+        for moved, effect, most in zip(self._moved, self._effects, allowed, strict=True):
+            offset = moved - self._start @ effect
+            self._cost += effect @ effect.T / most
+            self._lean += effect @ offset / most
+        self._cost += 1e-6 * np.eye(len(PARTS))
+
+    def _solve(self, push: float) -> Strengths:
+        """Minimise ``push * margin + cost`` of the measured model within the limits."""
+
+        def value(c: Strengths) -> tuple[float, Strengths]:
+            gradient = self._cost @ c
+            return (
+                float(push * self._slope @ c + self._lean @ c + c @ gradient / 2),
+                push * self._slope + self._lean + gradient,
+            )
+
+        found = minimize(
+            value, self._start, jac=True, method="L-BFGS-B", bounds=[(0.0, limit) for limit in self._limits]
+        )
+        strengths: Strengths = np.asarray(found.x, dtype=np.float64)
+        return strengths
+
+    def _first_push(self) -> float:
+        """Guess from the model the push at which the first floor or the target is met."""
+        allowed = 2 * np.maximum(self._before.similarity - self.floors, 1e-6)
+        low, high = 1e-2, 1e3
+        for _ in range(20):
+            push = float(np.sqrt(low * high))
+            strengths = self._solve(push)
+            lost = [
+                float(np.sum((moved + (strengths - self._start) @ effect) ** 2)) / most
+                for moved, effect, most in zip(self._moved, self._effects, allowed, strict=True)
+            ]
+            margin = self._mean + self._slope @ (strengths - self._start)
+            if max(lost, default=0.0) > 1 or margin <= -self._options.target:
+                high = push
+            else:
+                low = push
+        return float(np.sqrt(low * high))
+
+
+def choose_images(gallery: Gallery, most: int) -> list[str]:
+    """Choose up to ``most`` labelled images of either gender, one of every subject before a second of any.
+
+    Raises
+    ------
+    BadInputError
+        With code ``too-few-to-learn`` if there are fewer than `FEWEST_SUBJECTS` subjects of a gender.
+    """
+    chosen: list[str] = []
+    for label, word in ((FEMALE, "female"), (MALE, "male")):
+        turns: dict[str, list[str]] = {}
+        for image_id, subject, own in zip(gallery.image_ids, gallery.subjects, gallery.labels, strict=True):
+            if own == label:
+                turns.setdefault(subject, []).append(image_id)
+        if len(turns) < FEWEST_SUBJECTS:
+            raise BadInputError(
+                f"Images of at least {FEWEST_SUBJECTS} subjects of either gender were expected to learn from, but only "
+                f"{count(len(turns), 'subject')} labelled {word} came; add labelled images of other people.",
+                code="too-few-to-learn",
+            )
+        ordered = sorted((turn, subject, name) for subject in turns for turn, name in enumerate(turns[subject]))
+        chosen += [name for _, _, name in ordered[:most]]
+    return chosen
+
+
+def working_copy(face: Face) -> Face:
+    """Shrink an image whose face is wider than `WORKING_WIDTH`; any other is given as it is."""
+    scale = WORKING_WIDTH / max(face_width(face.landmarks), 1.0)
+    if scale >= 1:
+        return face
+    height, width = (max(1, round(side * scale)) for side in face.pixels.shape[:2])
+    smaller = cv2.resize(np.ascontiguousarray(face.pixels), (width, height), interpolation=cv2.INTER_AREA)
+    # A pixel's centre lies half a pixel inside its edge, at either size.
+    factor = np.array([width / face.pixels.shape[1], height / face.pixels.shape[0]])
+    landmarks = ((face.landmarks + 0.5) * factor - 0.5).astype(np.float32)
+    left, top, right, bottom = (round(edge * float(factor[i % 2])) for i, edge in enumerate(face.box))
+    return replace(face, pixels=smaller, landmarks=landmarks, box=(left, top, right, bottom))
+
+
+def _spread(name: str, scores: Sequence[float]) -> float:
+    spread = float(np.std(scores))
+    if not spread > 0:
+        raise BadInputError(
+            f"Scores of {name} that differ between people were expected, but all {len(scores)} are the same; choose "
+            "another guide or matcher.",
+            code="guide-constant",
+        )
+    return spread
+
+
+def _strangers(guard: FaceMatcher, rows: NDArray[np.float32], subjects: Sequence[str]) -> float:
+    """Give the mean similarity of different people."""
+    similarity = guard.compare(rows, rows)
+    different = [similarity[a, b] for a, b in combinations(range(len(rows)), 2) if subjects[a] != subjects[b]]
+    return float(np.nanmean(different))
+
+
+def _panel_of(
+    known: Mapping[str, NDArray[np.generic]], classifiers: Sequence[AttributeClassifier], guards: Sequence[FaceMatcher]
+) -> tuple[list[float], dict[str, Probe], NDArray[np.float64]]:
+    missing = [c.name for c in classifiers if f"spread:{c.name}" not in known]
+    missing += [g.name for g in guards if f"probe:{g.name}" not in known]
+    if missing:
+        raise BadInputError(
+            f"The method semantic must learn with the guides and matchers that it is run with, but it has not met "
+            f"{', '.join(missing)}; learn again with them.",
+            code="learnt-with-others",
+        )
+    spreads = [float(known[f"spread:{c.name}"]) for c in classifiers]
+    probes = {
+        g.name: Probe(known[f"probe:{g.name}"].astype(np.float64), float(known[f"spread:{g.name}"])) for g in guards
+    }
+    strangers = np.array([float(known[f"strangers:{g.name}"]) for g in guards])
+    return spreads, probes, strangers
+
+
+def _result(face: Face, trajectory: NDArray[np.float64], stop: Stop, notes: tuple[str, ...]) -> Perturbation:
+    return Perturbation(
+        pixels=face.pixels.copy(),
+        candidate_id=None,
+        updates=len(trajectory) - 1,
+        stop=stop,
+        trajectory=trajectory,
+        anchors=(),
+        notes=notes,
+    )
