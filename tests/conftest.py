@@ -19,8 +19,18 @@ MAX_PIXELS = 1_000_000
 @pytest.fixture(scope="session")
 def faces() -> list[Face]:
     """Two images of each of six demo subjects, three of either gender."""
-    images = read_demo(images_per_subject=2).images
-    subjects = {label: sorted({i.subject for i in images if i.label == label})[:3] for label in (-1, 1)}
+    return _demo_faces(2, slice(3))
+
+
+@pytest.fixture(scope="session")
+def others() -> list[Face]:
+    """One image of each of twenty demo subjects, ten of either gender, none of them in `faces`: to learn from."""
+    return _demo_faces(1, slice(3, 13))
+
+
+def _demo_faces(images_per_subject: int, of_each_gender: slice) -> list[Face]:
+    images = read_demo(images_per_subject=images_per_subject).images
+    subjects = {label: sorted({i.subject for i in images if i.label == label})[of_each_gender] for label in (-1, 1)}
     chosen = [i for i in images if i.subject in subjects[-1] + subjects[1]]
     return [
         acquire(

@@ -7,6 +7,7 @@ import pytest
 
 from facepriv.classify.dlib_gender import DlibGender
 from facepriv.perturb import Perturber, perturbers
+from facepriv.perturb.base import Learned
 
 
 @pytest.fixture(params=perturbers.names())
@@ -19,6 +20,23 @@ def gallery(faces, make_gallery):
     return make_gallery(faces)
 
 
+@pytest.fixture(scope="module")
+def lessons() -> dict[str, Learned]:
+    """Hold what methods have learnt, by name: once for all tests."""
+    return {}
+
+
+@pytest.fixture
+def learned(method, others, make_gallery, lessons) -> Learned | None:
+    """Let a method that learns do so on other people's images."""
+    if not method.learns:
+        return None
+    if method.name not in lessons:
+        rng = np.random.default_rng(0)
+        lessons[method.name] = method.learn(make_gallery(others), [DlibGender()], rng=rng)
+    return lessons[method.name]
+
+
 def test_describes_itself(method):
     assert method.name in perturbers.names()
     assert method.title
@@ -28,13 +46,13 @@ def test_describes_itself(method):
         assert not field.is_required(), f"{name} has a default"
 
 
-def test_no_face_gives_no_result(method, gallery):
-    assert method([], [DlibGender()], gallery=gallery, seed=0) == []
+def test_no_face_gives_no_result(method, gallery, learned):
+    assert method([], [DlibGender()], gallery=gallery, seed=0, learned=learned) == []
 
 
-def test_result_is_judged_on_what_is_stored(method, faces, gallery):
+def test_result_is_judged_on_what_is_stored(method, faces, gallery, learned):
     face = faces[0]
-    (result,) = method([face], [DlibGender()], gallery=gallery, seed=0)
+    (result,) = method([face], [DlibGender()], gallery=gallery, seed=0, learned=learned)
     assert result.image_id == face.image_id
     assert result.pixels.shape == face.pixels.shape
     assert result.pixels.dtype == np.uint8
@@ -44,22 +62,22 @@ def test_result_is_judged_on_what_is_stored(method, faces, gallery):
     assert result.evaluations > 0
 
 
-def test_leaves_the_face_alone(method, faces, gallery):
+def test_leaves_the_face_alone(method, faces, gallery, learned):
     before = faces[1].pixels.copy()
-    method([faces[1]], [DlibGender()], gallery=gallery, seed=0)
+    method([faces[1]], [DlibGender()], gallery=gallery, seed=0, learned=learned)
     np.testing.assert_array_equal(faces[1].pixels, before)
 
 
-def test_same_seed_same_bytes_in_any_order_and_company(method, faces, gallery):
+def test_same_seed_same_bytes_in_any_order_and_company(method, faces, gallery, learned):
     pair = [faces[0], faces[4]]
-    together = method(pair, [DlibGender()], gallery=gallery, seed=5)
-    turned = method(pair[::-1], [DlibGender()], gallery=gallery, seed=5, positions=[1, 0])
+    together = method(pair, [DlibGender()], gallery=gallery, seed=5, learned=learned)
+    turned = method(pair[::-1], [DlibGender()], gallery=gallery, seed=5, learned=learned, positions=[1, 0])
     for a, b in zip(together, turned[::-1], strict=True):
         np.testing.assert_array_equal(a.pixels, b.pixels)
         assert a.updates == b.updates
 
 
-def test_reports_progress(method, faces, gallery):
+def test_reports_progress(method, faces, gallery, learned):
     seen = []
-    method(faces[:2], [DlibGender()], gallery=gallery, seed=0, on_progress=seen.append)
+    method(faces[:2], [DlibGender()], gallery=gallery, seed=0, learned=learned, on_progress=seen.append)
     assert seen == [1, 2]
