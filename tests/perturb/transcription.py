@@ -1,7 +1,8 @@
 """The paper's pseudo-code, line for line and as slow as it reads, to hold the engine against.
 
 Whole images are copied at every step, the whole image is cropped again, and the warp is written out by hand. Nothing is
-slower than the pseudo-code asks for: a crop's matrix is made once an anchoring, and nothing is scored twice.
+scored twice. The crop is made anew for every score, as a classifier that is given images would do; it may be kept
+between anchorings for a loop that is plain but not wasteful.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ def algorithm1(
     eps: float = 0.05,
     eta: float = -0.1,
     sweeps: int = 40,
+    keep_crop: bool = False,
 ) -> Transcript:
     X0 = face.pixels.astype(np.float32)
     height, width = X0.shape[:2]
@@ -75,7 +77,7 @@ def algorithm1(
 
     def cropper(anchor: Face) -> Callable[[NDArray[np.generic]], NDArray[np.float32]]:
         spec = f.crop(anchor)
-        if isinstance(spec, CropFunction):
+        if isinstance(spec, CropFunction) or not keep_crop:
             return lambda X: take_crop(spec, X)
         S = crop_operator(spec, height, width)
         return lambda X: apply_operator(S, X).reshape(spec.height, spec.width, 3)
