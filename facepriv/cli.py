@@ -212,6 +212,7 @@ def fetch(
 def methods(json_file: JsonFile = None) -> None:
     """List the perturbation methods: their kind, and their parameters with defaults."""
     from facepriv.services.methods import KIND_TITLES, list_methods
+    from facepriv.services.tables import shown
 
     found = list_methods()
     rows = [
@@ -228,7 +229,7 @@ def methods(json_file: JsonFile = None) -> None:
             _table(
                 f"Parameters of {one.name}, given as --set name=value",
                 [
-                    {"Name": p.name, "Default": _shown(p.default), "May be": p.type, "What it is": p.help}
+                    {"Name": p.name, "Default": shown(p.default), "May be": p.type, "What it is": p.help}
                     for p in one.parameters
                 ],
             )
@@ -249,7 +250,10 @@ def perturb(
     ] = None,
     guard: Annotated[
         list[str] | None,
-        typer.Option(help="Matcher that must go on accepting the face, for methods that heed them; repeatable."),
+        typer.Option(
+            help="Matcher that the method heeds while it changes a face; repeatable. Default: all that judge, for "
+            "visible methods that heed any; none otherwise, or with: none."
+        ),
     ] = None,
     learn_from: Annotated[
         str | None,
@@ -281,7 +285,7 @@ def perturb(
             parameters=parse_parameters(method, parameter or ()),
             guide=guides[0],
             more_guides=guides[1:],
-            guards=guard or (),
+            guards=() if guard == ["none"] else guard,
             learn_from=learn_from,
             classifiers=classifier,
             matchers=matcher,
@@ -662,14 +666,6 @@ def _compare(runs: Sequence[tuple[int, RunSpec, RunResult]]) -> None:
     from facepriv.services.tables import comparison_rows
 
     _table("Side by side", comparison_rows([(f"Run {run_id}", spec, result) for run_id, spec, result in runs]))
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, tuple | list):
-        return ",".join(map(str, value))
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return "none" if value is None else str(value)
 
 
 def _method_json(one: MethodInfo) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
@@ -9,6 +10,8 @@ import plotly.graph_objects as go
 from facepriv.charts import style
 from facepriv.results import FIXED, FLIP_TITLES, GROUPS, GenderError, Rates
 
+LINE = 12
+"""Characters in a line under a bar, so that no text must be turned."""
 LOOKS = (
     style.Look(style.VERMILLION, hatch=""),
     style.Look(style.GREEN, hatch="x"),
@@ -66,8 +69,8 @@ def gender_error_of_runs(runs: Mapping[str, Mapping[str, GenderError]]) -> go.Fi
 
 
 def _title(name: str) -> str:
-    title = FLIP_TITLES.get(name, name)
-    return f"{title}<br>(diagnostic)" if name == FIXED else title
+    title = FLIP_TITLES.get(name, name) + (" (diagnostic)" if name == FIXED else "")
+    return "<br>".join(textwrap.wrap(title, LINE))
 
 
 def _looks(number: int) -> list[style.Look]:
@@ -90,6 +93,6 @@ def _bars(
             hovertemplate=f"%{{x}}, {name}: %{{y:.2%}}<extra></extra>",
         )
     figure.update_layout(barmode="group")
-    figure.update_xaxes(type="category")
+    figure.update_xaxes(type="category", tickangle=0)
     figure.update_yaxes(title_text=title, tickformat=".0%", range=[0, 1.08], dtick=0.25)
     return style.finish(figure, height=380)

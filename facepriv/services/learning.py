@@ -242,7 +242,7 @@ def unpack(data: bytes) -> Learned:
             images=int(meta["images"]),
             subjects=frozenset(meta["subjects"]),
         )
-    except (ValueError, KeyError, OSError, TypeError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise StoreError(
             "A file of what a method has learnt cannot be read; delete the run and start it again."
         ) from error

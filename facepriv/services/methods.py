@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from types import UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from facepriv.perturb import perturbers
 from facepriv.results import MethodKind
-from facepriv.services.runs import DEFAULT_METHOD
+from facepriv.services.runs import DEFAULT_METHOD, heeds_guards
 
 KIND_TITLES: dict[MethodKind, str] = {
     "unnoticeable": "unnoticeable, specific to its guides",
@@ -45,7 +44,7 @@ class MethodInfo:
     kind: MethodKind
     recommended: bool
     heeds_guards: bool
-    """Whether it has a parameter for how similar matchers must go on finding the face."""
+    """Whether it asks matchers while it changes a face, if there are any to heed."""
     parameters: tuple[ParameterInfo, ...]
 
 
@@ -73,11 +72,6 @@ def describe(name: str) -> MethodInfo:
             for one, field in fields.items()
         ),
     )
-
-
-def heeds_guards(parameters: type[BaseModel]) -> bool:
-    """Say whether a method asks matchers while it changes a face: it then has a floor of similarity to set."""
-    return any(name.startswith(("similarity", "guard")) for name in parameters.model_fields)
 
 
 def type_in_words(field: FieldInfo) -> str:

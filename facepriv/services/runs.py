@@ -71,6 +71,11 @@ def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
         ) from error
 
 
+def heeds_guards(parameters: type[pydantic.BaseModel]) -> bool:
+    """Say whether a method asks matchers while it changes a face: it then has a parameter that speaks of them."""
+    return any("matcher" in (field.description or "") for field in parameters.model_fields.values())
+
+
 def parse_parameters(method: str, settings: Iterable[str]) -> dict[str, Any]:
     """Read parameters written as ``name=value``; several values of one parameter are parted by commas.
 
@@ -123,7 +128,7 @@ def prepare_run(
     parameters: Mapping[str, Any] | None = None,
     guide: str = DEFAULT_GUIDE,
     more_guides: Sequence[str] = (),
-    guards: Sequence[str] = (),
+    guards: Sequence[str] | None = None,
     learn_from: str | None = None,
     classifiers: Sequence[str] | None = None,
     matchers: Sequence[str] | None = None,
@@ -139,7 +144,8 @@ def prepare_run(
     more_guides
         Further classifiers that guide; an image counts as turned once all guides are.
     guards
-        Matchers that the method is to heed.
+        Matchers that the method is to heed; by default all that judge for a visible method that heeds any, since it
+        must not change a face beyond recognition, and none for others.
     learn_from
         For a method that learns: ``folds`` (each half of the people serves the other), ``demo``, or the name of another
         data set; by default halves where each has at least 10 subjects of either gender, else the demo set.
@@ -184,7 +190,10 @@ def prepare_run(
     source = choose_source(store, record, learn_from, seed=seed, method=made.name) if made.learns else None
     guides = tuple(dict.fromkeys([guide, *more_guides]))
     judges = dict.fromkeys([*guides, *(usable_classifiers() if classifiers is None else classifiers)])
-    matching = dict.fromkeys([*(usable_matchers() if matchers is None else matchers), *guards])
+    judging = usable_matchers() if matchers is None else matchers
+    if guards is None:
+        guards = judging if made.kind == "visible" and heeds_guards(made.Parameters) else ()
+    matching = dict.fromkeys([*judging, *guards])
     return RunSpec(
         dataset=record.ref,
         image_ids=tuple(image.id for image in images),

@@ -22,6 +22,15 @@ def number(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{value:,.{digits}f}"
 
 
+def shown(value: object) -> str:
+    """Write a parameter's value."""
+    if isinstance(value, tuple | list):
+        return ",".join(map(str, value))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return "none" if value is None else str(value)
+
+
 def gender_error_rows(result: RunResult) -> list[Row]:
     """Gender error of every classifier before and after (Table 3)."""
     rows = []
@@ -206,12 +215,11 @@ def _figures(spec: RunSpec, result: RunResult) -> Row:
         found[f"AUC of {name}, before against after"] = number(phases.cross.auc, 4)
         for word, rate in (("1 %", "fmr100"), ("0.1 %", "fmr1000")):
             before, cross = getattr(phases.before, rate), getattr(phases.cross, rate)
-            found[f"FNMR of {name} at FMR {word}, untouched → before against after"] = (
-                f"{percent(before, 2)} → {percent(cross, 2)}"
-            )
+            text = "–" if before is None and cross is None else f"{percent(before, 2)} → {percent(cross, 2)}"
+            found[f"FNMR of {name} at FMR {word}, untouched → before against after"] = text
     for what, digits, unit, summary in (("PSNR", 1, " dB", result.psnr_db), ("SSIM", 3, "", result.ssim)):
-        shown = f"{number(summary.median, digits)}{unit} (worst {number(summary.minimum, digits)}{unit})"
-        found[f"{what} of the face, median"] = "–" if summary.median is None else shown
+        text = f"{number(summary.median, digits)}{unit} (worst {number(summary.minimum, digits)}{unit})"
+        found[f"{what} of the face, median"] = "–" if summary.median is None else text
     found["Evaluations an image, median"] = number(result.evaluations.all.median, 0)
     found["Evaluations for learning, once"] = number(sum(item.evaluations for item in result.learned) or None, 0)
     found["Updates, mean"] = number(result.updates.all.mean)
@@ -227,7 +235,7 @@ def changed_parameters(spec: RunSpec) -> str:
     except FaceprivError:  # a plug-in that is not installed here
         defaults = {}
     changed = {name: value for name, value in spec.parameters.items() if value != defaults.get(name, ...)}
-    return ", ".join(f"{name} {value}" for name, value in changed.items()) or "all defaults"
+    return ", ".join(f"{name} {shown(value)}" for name, value in changed.items()) or "all defaults"
 
 
 def failure_rows(result: RunResult) -> list[Row]:

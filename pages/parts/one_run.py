@@ -196,7 +196,7 @@ def effort(result: RunResult) -> None:
 def flips(run: RunRecord, result: RunResult) -> None:
     """Show which flips outlast what others may do to the file, why perturbing ended, and what there is to note."""
     st.subheader("Flips that others find", help=HELP["survival"])
-    left, right = st.columns([3, 4], gap="large")
+    left, right = st.columns(2, gap="medium")
     with left:
         show_rows(tables.survival_rows(result))
         st.caption(f"Of {count(result.judged, 'judged image')}, with the face found anew each time.")
