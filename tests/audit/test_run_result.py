@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facepriv.audit.run_result import JudgedImage, Templates, run_result
-from facepriv.results import FailureItem, RunResult
+from facepriv.results import FailureItem, LearnedItem, Rates, RunResult
 from facepriv.types import FEMALE, MALE
 
 NAN = float("nan")
@@ -206,3 +206,50 @@ def test_a_run_in_which_everything_failed_is_a_result_too():
 def test_no_image_and_no_matcher():
     result = run_result([], {}, classifiers=["guide"], seconds=0.0)
     assert (result.images, result.judged, result.failures.total, result.matching) == (0, 0, 0, {})
+
+
+def test_flips_that_last_are_shares_of_the_images_tried():
+    images = [
+        replace(IMAGES[0], survived={"grey": False, "jpeg90": True}),
+        replace(IMAGES[1], survived={"jpeg90": True, "grey": True}),
+        replace(IMAGES[2], survived={"jpeg90": False, "grey": False}),
+        *IMAGES[3:],  # 4 was perturbed but not tried in versions, 5 and 6 have none
+    ]
+    result = run_result(images, {}, classifiers=["guide"], seconds=1.0)
+    assert list(result.survival) == ["jpeg90", "grey"], "in the order of the versions"
+    assert result.survival["jpeg90"] == Rates(all=2 / 3, male=0.0, female=1.0)
+    assert result.survival["grey"] == Rates(all=1 / 3, male=0.0, female=1 / 2)
+    assert list(result.flips()) == ["file", "jpeg90", "grey"]
+
+
+def test_the_fixed_crops_share_is_of_the_first_guide():
+    # anna's first is flipped under the original's crop, bert's is not; a score of nobody is not counted.
+    fixed = [0.5, NAN, 2.0, -1.0, 3.0, NAN]
+    images = [replace(image, fixed_score=score) for image, score in zip(IMAGES, fixed, strict=True)]
+    result = run_result(images, {}, classifiers=["guide"], seconds=1.0, guides=["guide"])
+    assert result.flipped_fixed == Rates(all=2 / 3, male=1 / 2, female=1.0)
+    assert list(result.flips()) == ["file", "fixed"]
+    assert run_result(IMAGES, {}, classifiers=["guide"], seconds=1.0, guides=["guide"]).flipped_fixed is None
+
+
+def test_an_image_without_a_label_leaves_the_guides_own_side_under_the_fixed_crop():
+    scores = {("guide", "before"): 2.0, ("guide", "after"): -1.0}
+    image = judged(1, "eva", None, 2.0, -1.0, scores=scores, fixed_score=-0.5)
+    result = run_result([image], {}, classifiers=["guide"], seconds=1.0, guides=["guide"])
+    assert result.flipped_fixed == Rates(all=1.0, male=None, female=None)
+
+
+def test_stops_and_notes_are_counted_by_image():
+    images = [
+        replace(IMAGES[0], stop="flipped", notes=("slow", "slow", "odd")),
+        replace(IMAGES[2], stop="flipped", notes=("slow",)),
+        replace(IMAGES[3], stop="rounds"),
+        IMAGES[4],
+    ]
+    learned = LearnedItem(source="demo", dataset="demo", subjects=2, images=3, evaluations=4, sha256="0" * 64)
+    result = run_result(
+        images, {}, classifiers=["guide"], seconds=1.0, kind="visible", guards=["dot"], learned=[learned]
+    )
+    assert result.stops == {"flipped": 2, "rounds": 1}
+    assert result.notes == {"slow": 2, "odd": 1}
+    assert (result.kind, result.guards, result.learned) == ("visible", ["dot"], [learned])

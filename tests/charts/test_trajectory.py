@@ -28,3 +28,15 @@ def test_an_image_left_unchanged_has_one_point():
     figure = trajectory([-0.4], (), 1, -0.1)
     assert list(figure.data[0].y) == [-0.4]
     assert not figure.data[1].showlegend
+
+
+def test_without_a_stopping_score_only_zero_is_marked():
+    figure = trajectory(SCORES, (), 1, None, step="updates (accepted steps)")
+    assert [shape.y0 for shape in figure.layout.shapes] == [0]
+    assert figure.layout.xaxis.title.text == "updates (accepted steps)"
+
+
+def test_few_updates_are_marked_one_by_one_and_anchors_beyond_them_left_out():
+    few, many = trajectory(SCORES, (2, 6), 1, -0.1), trajectory(np.linspace(3, -0.2, 500), (), 1, -0.1)
+    assert (few.data[0].mode, many.data[0].mode) == ("lines+markers", "lines")
+    assert list(few.data[1].x) == [2]

@@ -35,6 +35,8 @@ from facepriv.results import (
     GenderHistograms,
     Groups,
     Histogram,
+    LearnedItem,
+    LearnFrom,
     Matching,
     MatchingPhases,
     ModelRef,
@@ -48,6 +50,7 @@ from facepriv.store import (
     MAX_ATTEMPTS,
     DatasetRecord,
     GenderScore,
+    Learning,
     LeaseLostError,
     NewImage,
     RunImage,
@@ -175,6 +178,9 @@ def run_image(image_id: int, position: int, **changes: Any) -> RunImage:
         "seconds": 1.5,
         "after_box": (11, 21, 209, 239),
         "after_landmarks": rng.uniform(0, 300, (68, 2)).astype(np.float32),
+        "fixed_score": -0.25,
+        "survived": {"jpeg90": True, "resize75": False, "grey": True},
+        "notes": ("Computed the slow way.",),
     }
     return RunImage(**{**values, **changes})
 
@@ -227,6 +233,16 @@ def result_for(images: int) -> RunResult:
         failures=Failures(total=1, by_reason={"no-face": 1}, items=[failure]),
         seconds=12.5,
         evaluations_total=320,
+        flipped_fixed=rates,
+        survival={"jpeg90": rates, "grey": rates},
+        stops={"flipped": 4},
+        notes={"Computed the slow way.": 2},
+        learned=[
+            LearnedItem(source="folds", dataset="studio", fold=1, subjects=2, images=3, evaluations=40, sha256=sha("x"))
+        ],
+        kind="unnoticeable",
+        guides=["dlib-gender"],
+        guards=["sface"],
     )
 
 
@@ -1039,3 +1055,70 @@ def test_store_survives_a_fork(store: Store) -> None:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
     assert [line.actor for line in store.access.list()] == ["child"]
+
+
+# What methods learn, and templates of untouched images
+
+
+def learning(part: int, sha256: str, **changes: Any) -> Learning:
+    values = {"source": "folds", "subjects": 10, "images": 20, "evaluations": 300}
+    return Learning(part=part, artifact_sha256=sha256, **{**values, **changes})
+
+
+def test_what_was_learnt_is_kept_by_part_and_goes_with_the_run(store: Store) -> None:
+    dataset = add_dataset(store)
+    run_id = store.runs.create(spec_for(store, dataset, learn_from=LearnFrom(source="folds")))
+    assert store.runs.learnings(run_id) == ()
+    files = [store.artifacts.put(f"arrays {part}".encode(), ".npz") for part in (0, 1)]
+    with pytest.raises(LeaseLostError):
+        store.runs.save_learning(run_id, "w1", learning(0, files[0]))
+    store.runs.claim("w1")
+    for part in (1, 0):
+        store.runs.save_learning(run_id, "w1", learning(part, files[part]))
+    with pytest.raises(StoreError, match="there already"):
+        store.runs.save_learning(run_id, "w1", learning(1, files[1]))
+    assert store.runs.learnings(run_id) == (learning(0, files[0]), learning(1, files[1]))
+    with pytest.raises(UnknownNameError):
+        store.runs.learnings(99)
+    for sha256 in files:
+        os.utime(store.artifacts.path(sha256, ".npz"), (1, 1))
+    store.collect()
+    assert {end for _, end in store.artifacts.list()} == {".npz"}, "what a row refers to is no leftover"
+    store.runs.release(run_id, "w1")
+    store.runs.delete(run_id)
+    assert not list(store.artifacts.list())
+
+
+def test_a_data_set_that_was_learnt_from_is_held(store: Store) -> None:
+    dataset, teacher = add_dataset(store), add_dataset(store, "school", 8)
+    source = LearnFrom(source="dataset", dataset=teacher.ref)
+    run_id = store.runs.create(spec_for(store, dataset, learn_from=source))
+    assert store.runs.get(run_id).spec.learn_from == source
+    with pytest.raises(StoreError, match=rf"used by 1 run \({run_id}\)"):
+        store.datasets.delete(teacher.id)
+    store.datasets.delete(teacher.id, cascade=True)
+    assert store.runs.count() == 0
+    assert [one.name for one in store.datasets.list()] == ["studio"]
+    with pytest.raises(UnknownNameError, match="import it first"):
+        store.runs.create(spec_for(store, dataset, learn_from=source))
+
+
+def test_templates_of_untouched_images(store: Store) -> None:
+    dataset, other = add_dataset(store), add_dataset(store, "other", 2)
+    ids = [image.id for image in store.datasets.images(dataset.id)]
+    rng = np.random.default_rng(1)
+    vectors = {one: rng.normal(size=128).astype(np.float32) for one in ids}
+    store.datasets.keep_embeddings("sface", sha("v1"), vectors)
+    kept = store.datasets.embeddings(dataset.id, "sface", sha("v1"))
+    assert {one: vector.tobytes() for one, vector in kept.items()} == {one: v.tobytes() for one, v in vectors.items()}
+    assert store.datasets.embeddings(dataset.id, "sface", sha("v2")) == {}
+    assert store.datasets.embeddings(dataset.id, "dlib-resnet", sha("v1")) == {}
+    assert store.datasets.embeddings(other.id, "sface", sha("v1")) == {}
+    # Another maker's take their place, so there is never more than one of an image and a matcher.
+    store.datasets.keep_embeddings("sface", sha("v2"), {ids[0]: vectors[ids[1]], 9999: vectors[ids[0]]})
+    assert set(store.datasets.embeddings(dataset.id, "sface", sha("v1"))) == set(ids[1:])
+    assert set(store.datasets.embeddings(dataset.id, "sface", sha("v2"))) == {ids[0]}
+    store.datasets.keep_embeddings("sface", sha("v2"), {})
+    store.datasets.delete(dataset.id)
+    with store._database.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM embeddings")).scalar_one() == 0
