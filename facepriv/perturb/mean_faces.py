@@ -27,8 +27,10 @@ BORDER = 8
 """Pixels around the canonical face."""
 FOREHEAD = 0.22
 """How far the brows are raised to bound the face, in distances from chin to brows."""
-FEATHER = 0.06
-"""Width of the soft edge of the face, in face widths."""
+FEATHER, SHIFT_FEATHER = 0.06, 0.22
+"""Width of the soft edge of the face, in face widths, for what is added and for what is moved.
+
+Points that move must come to rest so slowly that the image does not fold."""
 LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 """Weights of ITU-R BT.601."""
 REGIONS = ("forehead", "brows", "eyes", "nose", "cheeks", "mouth", "jaw")
@@ -213,10 +215,12 @@ class CanonicalFrame:
     @cached_property
     def mask(self) -> Floats:
         """``(h, w)``, 1 inside, falling smoothly to 0 at the edge of the face over `FEATHER` of its width."""
-        inward = cv2.distanceTransform(self.hull.astype(np.uint8), cv2.DIST_L2, 5) - 1
-        ramp = np.clip(inward / (FEATHER * WIDTH), 0, 1)
-        smooth: Floats = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
-        return smooth
+        return self._faded(FEATHER)
+
+    @cached_property
+    def inner(self) -> Floats:
+        """The same over `SHIFT_FEATHER`."""
+        return self._faded(SHIFT_FEATHER)
 
     @cached_property
     def regions(self) -> Floats:
@@ -274,10 +278,21 @@ class CanonicalFrame:
         moved: Floats = ((near @ change) / (near.sum(axis=2, keepdims=True) + 1e-3)).astype(np.float32)
         return moved
 
-    def by_region(self, field: Floats) -> Floats:
-        """Split a field ``(h, w, c)`` by region, ``(7, h, w, c)``; the sum is the field times the mask."""
+    def by_region(self, field: Floats, mask: Floats | None = None) -> Floats:
+        """Split a field ``(h, w, c)`` by region, ``(7, h, w, c)``; the sum is the field times the mask.
+
+        With another ``mask`` ``(h, w)`` inside the frame's own, it is the field times that one.
+        """
         split: Floats = self.regions[..., None] * field
+        if mask is not None:
+            split *= (mask / np.maximum(self.mask, 1e-6))[..., None]
         return split
+
+    def _faded(self, width: float) -> Floats:
+        inward = cv2.distanceTransform(self.hull.astype(np.uint8), cv2.DIST_L2, 5) - 1
+        ramp = np.clip(inward / (width * WIDTH), 0, 1)
+        smooth: Floats = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+        return smooth
 
     def _filled(self, corners: Points) -> NDArray[np.bool_]:
         drawn = np.zeros((self.height, self.width), dtype=np.uint8)

@@ -34,6 +34,8 @@ CEILING, CEILING_REACH = 4.0, 0.03
 """How far, in grey levels, added light may pass the brightest spot within so many face widths."""
 SMOOTH = 0.15
 """Gaussian sigma of what counts as a face's brightness, in face widths."""
+TINT, TINT_RANGE = 0.03, (0.4, 1.8)
+"""Gaussian sigma, in face widths, of the colour that added light takes on, and the range of a channel's share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,12 +95,15 @@ class Overlay:
         """``(7, h, w, 3)`` canonical."""
         self.colour: Floats = (frame.by_region(difference.colour) * gain).astype(np.float32)
         """``(7, h, w, 3)`` canonical."""
-        self.shift: Floats = frame.by_region(difference.shift)
+        self.shift: Floats = frame.by_region(difference.shift, frame.inner)
         """``(7, h, w, 2)`` canonical."""
         box = np.ascontiguousarray(face.pixels[self._map.rows, self._map.columns]).astype(np.float32)
         reach = max(1, round(CEILING_REACH * face_width(face.landmarks)))
         kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
         self._box = box
+        near = cv2.GaussianBlur(box, (0, 0), max(0.5, TINT * face_width(face.landmarks)))
+        # Light on skin has the skin's colour; equal channels would turn it grey.
+        self._tint = np.clip(near / np.maximum(near @ LUMA, 1.0)[..., None], *TINT_RANGE).astype(np.float32)
         self._ceiling = np.maximum(box, cv2.dilate(cv2.GaussianBlur(box, (0, 0), 1.0), kernel) + np.float32(CEILING))
 
     def visibility(self) -> NDArray[np.float64]:
@@ -121,7 +126,7 @@ class Overlay:
         halo.
         """
         amount = np.asarray(strengths, dtype=np.float32).reshape(len(KINDS), len(REGIONS))
-        lit = self._box + self._map.take(_mix(amount[0], self.light))
+        lit = self._box + self._tint * self._map.take(_mix(amount[0], self.light))
         box = np.minimum(lit, self._ceiling) + self._map.take(_mix(amount[1], self.colour))
         image = self._face.pixels.astype(np.float32)
         image[self._map.rows, self._map.columns] = box

@@ -27,10 +27,14 @@ class Reading:
     templates: tuple[NDArray[np.float64], ...]
     """Each guard's template."""
 
-    @property
-    def mean(self) -> float:
-        """The mean margin."""
-        return float(self.margins.mean())
+    def mean(self, side: int) -> float:
+        """Give the mean margin on the side ``side``, -1 or +1, that is to be left; negative = left on the whole.
+
+        A margin ``m`` below 0 counts as ``exp(m) - 1``, so that a guide which has long turned, or took the original
+        for the other gender, cannot outvote those which have not.
+        """
+        own = side * self.margins
+        return float(np.where(own < 0, np.expm1(np.minimum(own, 0)), own).mean())
 
 
 class Panel:

@@ -56,14 +56,14 @@ SHRINK = 0.92
 class SemanticParameters(Parameters):
     """How far the change may go, and what must hold."""
 
-    light: float = Field(default=1.6, ge=0, le=4, description="Greatest strength of light and shade, 1 = the means'")
-    colour: float = Field(default=1.4, ge=0, le=4, description="Greatest strength of colour, 1 = the means'")
-    shape: float = Field(default=2.0, ge=0, le=4, description="Greatest strength of shape, 1 = the means'")
+    light: float = Field(default=2.0, ge=0, le=4, description="Greatest strength of light and shade, 1 = the means'")
+    colour: float = Field(default=1.6, ge=0, le=4, description="Greatest strength of colour, 1 = the means'")
+    shape: float = Field(default=2.5, ge=0, le=4, description="Greatest strength of shape, 1 = the means'")
     coarse: float = Field(
         default=0.15, gt=0, le=1, description="Light coarser than this is left alone, in face widths, as skin tone is"
     )
     keep: float = Field(
-        default=0.8,
+        default=0.7,
         ge=0,
         lt=1,
         description="Floor for every matcher heeded: share of the way from strangers' similarity to the same image's",
@@ -170,10 +170,10 @@ class Semantic(Perturber):
         small = working_copy(face)
         panel = Panel(small, classifiers, spreads, guards, probes)
         before = panel.read(small.pixels)
-        side = side_of(face, before.mean)
+        side = side_of(face, float(before.margins.mean()))
         notes = self._notes(learned, guards)
         floors = strangers + self.parameters.keep * (before.similarity - strangers)
-        if side * before.mean <= -self.parameters.target:
+        if before.mean(side) <= -self.parameters.target:
             return _result(face, np.array([before.score]), "already-wrong", notes)
         overlay = Overlay(small, self._difference(known, side))
         fit = _Fit(panel, overlay, before, floors, side, self._limits(), self.parameters)
@@ -268,11 +268,11 @@ class _Fit:
 
     def holds(self, reading: Reading) -> bool:
         """Say whether every guard's similarity is at its floor or above."""
-        return bool((reading.similarity >= self.floors).all()) and np.isfinite(reading.mean)
+        return bool((reading.similarity >= self.floors).all() and np.isfinite(reading.margins).all())
 
     def reached(self, reading: Reading) -> bool:
         """Say whether the mean margin is at its target or beyond."""
-        return self._side * reading.mean <= -self._options.target
+        return reading.mean(self._side) <= -self._options.target
 
     def search(self) -> tuple[_Trial, list[float]]:
         """Measure every part's effect, then try solutions of growing strength between too weak and too strong.
@@ -293,7 +293,7 @@ class _Fit:
             trial = _Trial(strengths, reading)
             if self.holds(reading) and (
                 self.reached(reading)
-                or (not self.reached(best.reading) and self._side * (reading.mean - best.reading.mean) < 0)
+                or (not self.reached(best.reading) and reading.mean(self._side) < best.reading.mean(self._side))
             ):
                 best = trial
                 trajectory.append(reading.score)
@@ -311,7 +311,7 @@ class _Fit:
         self._start = np.minimum(START, self._limits / 2)
         usable = self._limits > 0
         at_start = self._panel.read(self._overlay.render(self._start))
-        self._mean = self._side * at_start.mean
+        self._mean = at_start.mean(self._side)
         self._slope = np.zeros(len(PARTS))
         self._moved = [a - b for a, b in zip(at_start.templates, self._before.templates, strict=True)]
         self._effects = [np.zeros((len(PARTS), len(moved))) for moved in self._moved]
@@ -320,7 +320,7 @@ class _Fit:
             raised = self._start.copy()
             raised[part] += step
             reading = self._panel.read(self._overlay.render(raised))
-            self._slope[part] = (self._side * reading.mean - self._mean) / step
+            self._slope[part] = (reading.mean(self._side) - self._mean) / step
             for effect, after, at in zip(self._effects, reading.templates, at_start.templates, strict=True):
                 effect[part] = (after - at) / step
         # A unit template that moved by d has lost d^2 / 2 of its cosine; what may be lost is the way to the floor.
