@@ -63,6 +63,9 @@ class DescentParameters(Parameters):
     candidates: CandidateGender = Field(
         default="opposite", description="Gender label of the candidate: any, same, opposite"
     )
+    pool: int = Field(
+        default=1, ge=1, le=20, description="Candidates compared by the change they promise; a gradient each"
+    )
     seams: Seams = Field(
         default="smooth",
         description="smooth: no edge shows; fine: smooth with more coefficients, gentler for twice the evaluations; "
@@ -120,17 +123,21 @@ class Descent(Perturber):
         """
         options = self.parameters
         guides = Guides(classifiers, face, options.eta)
-        candidate_id = choose_candidate(guides.labelled(face), gallery, options.candidates)
         mesh = triangulate(face.landmarks, *face.pixels.shape[:2])
-        warped = warp_onto(mesh, gallery.read(candidate_id), gallery.face_landmarks(candidate_id))
-        field = MeshField(mesh, warped, face.pixels, options.seams)
-        quality = QualityFloor(face, field, psnr=options.psnr, ssim=options.ssim)
-        similarity = SimilarityFloor(face, field, guards, options.similarity)
-
-        search = _Search(face, guides, field, quality, similarity, options)
+        searches: dict[str, _Search] = {}
+        for candidate_id in _candidates(guides.labelled(face), gallery, options.candidates, options.pool):
+            warped = warp_onto(mesh, gallery.read(candidate_id), gallery.face_landmarks(candidate_id))
+            field = MeshField(mesh, warped, face.pixels, options.seams)
+            quality = QualityFloor(face, field, psnr=options.psnr, ssim=options.ssim)
+            similarity = SimilarityFloor(face, field, guards, options.similarity)
+            searches[candidate_id] = _Search(face, guides, field, quality, similarity, options)
+        candidate_id = next(iter(searches))
+        if len(searches) > 1 and not searches[candidate_id].already_wrong():
+            candidate_id = min(searches, key=lambda one: searches[one].predicted())
+        search = searches[candidate_id]
         stop = search.run()
         return Perturbation(
-            pixels=field.image(search.point),
+            pixels=search.field.image(search.point),
             candidate_id=candidate_id,
             updates=len(search.trajectory) - 1,
             stop=stop,
@@ -138,6 +145,28 @@ class Descent(Perturber):
             anchors=tuple(search.anchors),
             notes=search.notes(stop),
         )
+
+
+def _candidates(face: Face, gallery: Gallery, gender: CandidateGender, most: int) -> list[str]:
+    """Choose the best candidates of so many different subjects; at least one, or `choose_candidate` raises."""
+    chosen = [choose_candidate(face, gallery, gender)]
+    subject_of = dict(zip(gallery.image_ids, gallery.subjects, strict=True))
+    while len(chosen) < most:
+        taken = {subject_of[candidate_id] for candidate_id in chosen}
+        rest = [row for row, subject in enumerate(gallery.subjects) if subject not in taken]
+        others = Gallery(
+            image_ids=[gallery.image_ids[row] for row in rest],
+            subjects=[gallery.subjects[row] for row in rest],
+            labels=[gallery.labels[row] for row in rest],
+            landmarks=gallery.landmarks[rest],
+            boxes=[gallery.boxes[row] for row in rest],
+            read=gallery.read,
+        )
+        try:
+            chosen.append(choose_candidate(face, others, gender))
+        except BadInputError:
+            break
+    return chosen
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,7 +201,7 @@ class _Search:
         similarity: SimilarityFloor,
         options: DescentParameters,
     ) -> None:
-        self._face, self._guides, self._field, self._options = face, guides, field, options
+        self._face, self._guides, self.field, self._options = face, guides, field, options
         self._quality, self._similarity = quality, similarity
         self._metric = field.gram()
         self._first: _Slopes | None = None
@@ -184,12 +213,12 @@ class _Search:
 
     def run(self) -> Stop:
         """Search, with the matchers' term if the plain search passes their floor; give why it ended."""
-        if self._already_wrong():
+        if self.already_wrong():
             return "already-wrong"
         stop = self._search()
         if not self._too_unlike():
             return stop
-        image, matcher = self._field.gram(), self._similarity.metric(self._options.probe)
+        image, matcher = self.field.gram(), self._similarity.metric(self._options.probe)
         for weight in WEIGHTS:
             self._metric = blended(image, matcher, weight)
             self._start_over()
@@ -198,6 +227,11 @@ class _Search:
                 return stop
         self._retreat()
         return "floor"
+
+    def predicted(self) -> float:
+        """Say how large the whole change would be if the scores were linear: one gradient."""
+        aim = self._aim(self._slopes(self._options.probe), np.zeros(self.field.size), 0.0)
+        return float(aim @ self._metric @ aim)
 
     def notes(self, stop: Stop) -> tuple[str, ...]:
         """Say what a user should know of how it was computed and why it ended."""
@@ -209,13 +243,14 @@ class _Search:
         return tuple(notes)
 
     def _start_over(self) -> None:
-        self.point = np.zeros(self._field.size)
+        self.point = np.zeros(self.field.size)
         del self.trajectory[1:], self.anchors[:]
         self._goals = np.full(len(self._guides.classifiers), self._options.eta)
         self._anchor(self._face)
         self._at_floor = False
 
-    def _already_wrong(self) -> bool:
+    def already_wrong(self) -> bool:
+        """Say whether nothing needs to be done."""
         if (self._guides.first >= self._options.eta).any():
             return False
         return not self._options.versions or self._holds(self._look(self.point))
@@ -230,7 +265,7 @@ class _Search:
             left = 0.0 if last else 1 - number / options.stages
             slopes = self._slopes(step)
             # The first directions minimise the whole change; once a prediction has failed, each minimises its step.
-            start = np.zeros(self._field.size) if fresh else self.point
+            start = np.zeros(self.field.size) if fresh else self.point
             aim = self._aim(slopes, start, left)
             self._at_floor = False
             tried = self._along(aim, AHEAD if fresh else ANYWHERE, left)
@@ -385,7 +420,7 @@ class _Search:
         return self._similarity.active and self._unlike() > 1
 
     def _unlike(self) -> float:
-        return self._similarity.excess(find_again(self._face, self._field.image(self.point)))
+        return self._similarity.excess(find_again(self._face, self.field.image(self.point)))
 
     def _retreat(self) -> None:
         """Go back towards the original until the matchers' floor holds."""
@@ -394,12 +429,12 @@ class _Search:
             if excess <= 1:
                 return
             self.point = self.point * (0.99 / float(np.sqrt(excess)) if np.isfinite(excess) else 0.5)
-        self.point = np.zeros(self._field.size)
+        self.point = np.zeros(self.field.size)
 
     # -- scoring ------------------------------------------------------------------------------------------------------
 
     def _anchor(self, face: Face) -> None:
-        self._views = [FieldInput(guide, face, self._field) for guide in self._guides.classifiers]
+        self._views = [FieldInput(guide, face, self.field) for guide in self._guides.classifiers]
 
     def _re_anchor(self, look: Look) -> None:
         """Make the crop anew on the face found in the file, and aim past what versions of the file take back."""
@@ -410,7 +445,7 @@ class _Search:
         self._goals = self._options.eta - np.maximum(worst - look.margins[0], 0)
 
     def _look(self, point: NDArray[np.float64]) -> Look:
-        return self._guides.look(self._face, self._field.image(point), self._options.versions)
+        return self._guides.look(self._face, self.field.image(point), self._options.versions)
 
     def _holds(self, look: Look) -> bool:
         return bool((look.margins < self._options.eta).all())
@@ -420,7 +455,7 @@ class _Search:
         return float(look.margins[0, 0] * self._guides.sides[0])
 
     def _margins(self, points: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-        values = [self._field.values(point) for point in points]
+        values = [self.field.values(point) for point in points]
         scores = np.stack([view.scores(values) for view in self._views], axis=-1)
         margins: NDArray[np.float64] = scores * self._guides.sides
         return margins

@@ -15,7 +15,8 @@ from facepriv.imaging.triangulation import triangulate
 from facepriv.imaging.versions import make_version
 from facepriv.match.sface import SFace
 from facepriv.perturb.base import score_face
-from facepriv.perturb.descent import Descent
+from facepriv.perturb.candidates import choose_candidate
+from facepriv.perturb.descent import Descent, _candidates
 from facepriv.types import PerturbResult
 from tests.perturb.test_field_input import Functional
 
@@ -113,6 +114,33 @@ def test_more_stages_are_gentler(faces, make_gallery):
         )
     )
     assert many > few + 0.5
+
+
+def test_a_pool_is_of_different_subjects_and_the_first_is_the_best_correlated(faces, make_gallery):
+    gallery = make_gallery(faces)
+    subjects = {face.image_id: face.subject for face in faces}
+    pool = _candidates(faces[0], gallery, "opposite", 2)
+    assert pool[0] == choose_candidate(faces[0], gallery, "opposite")
+    assert subjects[pool[0]] != subjects[pool[1]]
+    # Six subjects: three of either gender.
+    assert len(_candidates(faces[0], gallery, "opposite", 20)) == 3
+    assert len(_candidates(faces[0], gallery, "any", 20)) == 5
+
+
+def test_a_pool_costs_a_gradient_a_candidate_and_the_most_promising_is_blended_in(faces, make_gallery):
+    quick = {"stages": 1, "shrinks": 0, **PLAIN}
+    ((_, alone),) = run(faces, make_gallery, 0, **quick)
+    ((_, chosen),) = run(faces, make_gallery, 0, pool=3, **quick)
+    assert chosen.success
+    assert chosen.evaluations - alone.evaluations > 2 * 60
+    promises = {}
+    for subject in {face.subject for face in faces if face.label != faces[0].label}:
+        company = [faces[0], *(face for face in faces if face.subject == subject)]
+        (result,) = Descent(**quick)(faces[:1], [DlibGender()], gallery=make_gallery(company), seed=0)
+        promises[result.candidate_id] = psnr_db(faces[0].pixels, result.pixels, faces[0].box)
+    assert chosen.candidate_id in promises
+    # A promise is not a result, but it is no worse than the middle of three here.
+    assert promises[chosen.candidate_id] >= sorted(promises.values())[1] - 1e-9
 
 
 @pytest.mark.parametrize(("floor", "measure"), [({"psnr": 40.0}, psnr_db), ({"ssim": 0.985}, ssim)])
