@@ -13,7 +13,7 @@ from scipy.spatial import Delaunay, QhullError
 
 from facepriv.errors import BadInputError
 
-LEAST_AREA = 1e-6
+LEAST_AREA = 1e-3
 """Least doubled area of a triangle, square pixels; landmarks in whole pixels span none at all or at least 1."""
 
 

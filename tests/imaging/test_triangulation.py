@@ -99,3 +99,42 @@ def test_edges_are_those_of_the_triangles_each_once(faces):
     found = [tuple(edge) for edge in triangle_edges(faces[0].landmarks).tolist()]
     assert len(found) == len(set(found))
     assert set(found) == expected
+
+
+@pytest.mark.parametrize("away", [(-900, 0), (900, 0), (0, -900), (-900, 900)])
+def test_landmarks_wholly_outside_the_image_are_refused(faces, away):
+    face = faces[0]
+    height, width = face.pixels.shape[:2]
+    with pytest.raises(BadInputError, match=f"{width} x {height} pixels") as caught:
+        triangulate(face.landmarks + np.float32(away), height, width)
+    assert caught.value.code == "outside-image"
+
+
+def test_a_triangle_without_an_area_is_none():
+    just_beside = np.nextafter(np.float32(10), np.float32(11))
+    points = np.array([[10, 10], [just_beside, 20], [10, 30], [60, 20]], dtype=np.float32)
+    mesh = triangulate(points, 50, 80)
+    assert sorted(sorted(triangle) for triangle in mesh.triangles.tolist()) == [[0, 1, 3], [1, 2, 3]], "not 0, 1, 2"
+    warped = warp_onto(mesh, np.full((50, 80, 3), 77, np.uint8), points)
+    assert (mesh.owner >= 0).sum() > 400
+    np.testing.assert_allclose(warped[mesh.owner.ravel() >= 0], 77, atol=1e-3)
+
+
+def test_a_candidate_s_triangle_that_is_a_line_takes_the_colours_along_it():
+    points = np.array([[0, 0], [40, 0], [0, 40]], dtype=np.float32)
+    candidate = np.zeros((50, 50, 3), np.uint8)
+    candidate[7] = np.arange(50)[:, None]
+    mesh = triangulate(points, 50, 50)
+    warped = warp_onto(mesh, candidate, np.array([[0, 7], [40, 7], [0, 7]], dtype=np.float32))
+    x = np.arange(50 * 50) % 50
+    inside = mesh.owner.ravel() >= 0
+    np.testing.assert_allclose(warped[inside], np.repeat(x[inside][:, None], 3, axis=1), atol=1e-3)
+
+
+@pytest.mark.parametrize("landmarks", [np.zeros((5, 2)), np.full((68, 2), np.nan)])
+def test_a_candidate_without_the_same_finite_landmarks_is_refused(faces, landmarks):
+    face = faces[0]
+    mesh = triangulate(face.landmarks, *face.pixels.shape[:2])
+    with pytest.raises(BadInputError, match="68 finite landmarks") as caught:
+        warp_onto(mesh, face.pixels, landmarks.astype(np.float32))
+    assert caught.value.code == "degenerate-candidate"
