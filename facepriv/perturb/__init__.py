@@ -8,9 +8,11 @@ perturbers: Registry[Perturber] = Registry(
     "facepriv.perturbers",
     {
         "algorithm1": "facepriv.perturb.algorithm1:Algorithm1",
+        "colour-field": "facepriv.perturb.colour_field:ColourField",
         "descent": "facepriv.perturb.descent:Descent",
         "semantic": "facepriv.perturb.semantic:Semantic",
     },
+    aliases={"recommended": "colour-field"},
 )
 
 __all__ = ["Perturber", "perturbers"]

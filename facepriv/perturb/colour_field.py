@@ -1,0 +1,203 @@
+"""Flip the guides by a smooth, mirror-symmetric colour field: far less change than triangles, and no candidate face.
+
+The field is a sum of masked cosine patterns in the face's own coordinates (`cosine_field`); `field_search` finds its
+coefficients, and this module holds the method's parameters and what can be learnt from other people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from facepriv.errors import BadInputError
+from facepriv.perturb.base import (
+    CountingClassifier,
+    Learned,
+    Parameters,
+    Perturbation,
+    Perturber,
+    score_face,
+    side_of,
+)
+from facepriv.perturb.candidates import Gallery
+from facepriv.perturb.cosine_field import Pattern, patterns
+from facepriv.perturb.field_search import FieldSearch, Plan
+from facepriv.types import GENDER_NAMES, AttributeClassifier, Face, FaceMatcher
+
+Basis = Literal["colour", "brightness", "mixed"]
+
+CORE: dict[Basis, list[Pattern]] = {
+    "colour": patterns(("red-blue", "green-magenta"), 5, 13),
+    "brightness": patterns(("brightness",), 5, 16),
+    "mixed": patterns(("red-blue", "green-magenta", "brightness"), 5, 13),
+}
+"""Patterns that are tried on every face."""
+MORE: dict[Basis, list[Pattern]] = {
+    "colour": patterns(("brightness",), 5, 14),
+    "brightness": [],
+    "mixed": [],
+}
+"""Patterns added on a face that the first ones would change too much."""
+BRIGHTNESS_WEIGHT = 3.0
+"""What a squared grey level of brightness counts for beside one of colour: matchers forgive colour more, and people see
+it less."""
+LEARN_FROM = 20
+"""Images of either side that a direction is learnt from."""
+LEARN_LEAST = 3
+"""The same, at least."""
+DIRECTIONS = 4
+"""Learnt directions of either side: the mean, and the principal ones around it."""
+
+
+class ColourFieldParameters(Parameters):
+    """Parameters of the colour field; scores are in nats."""
+
+    basis: Literal["auto", "colour", "brightness", "mixed"] = Field(
+        default="auto",
+        description="What is changed: colour, brightness or both; auto takes colour, and both if greyscale counts",
+    )
+    margin: float = Field(
+        default=0.5, ge=0, le=20, description="How far past zero every guide's score must be, in nats"
+    )
+    survive_jpeg: bool = Field(default=True, description="The flip must hold after JPEG compression of quality 90")
+    survive_resize: bool = Field(default=True, description="The flip must hold after a resize to 75 %")
+    survive_grey: bool = Field(
+        default=False, description="The flip must hold in greyscale; costs image quality and evaluations"
+    )
+    quality: float = Field(
+        default=38.0, ge=0, le=60, description="PSNR of the face box, dB, below which more patterns are tried"
+    )
+    rounds: int = Field(default=6, ge=1, le=50, description="Most rounds of slopes and steps")
+    learned: bool = Field(
+        default=False,
+        description="Learn the usual directions from other people first (about 10,000 evaluations, once); a face then "
+        "takes some 20 evaluations instead of 225",
+    )
+
+
+class ColourField(Perturber):
+    """A smooth colour field, found with few evaluations and judged on the stored file and its versions."""
+
+    name = "colour-field"
+    title = "Smooth colour field"
+    kind = "unnoticeable"
+    Parameters: ClassVar[type[Parameters]] = ColourFieldParameters
+    parameters: ColourFieldParameters
+
+    @property
+    def learns(self) -> bool:
+        """Whether directions must be learnt first."""
+        return self.parameters.learned
+
+    def run(
+        self,
+        face: Face,
+        classifiers: Sequence[AttributeClassifier],
+        *,
+        gallery: Gallery,
+        rng: np.random.Generator,
+        guards: Sequence[FaceMatcher] = (),
+        learned: Learned | None = None,
+    ) -> Perturbation:
+        """Perturb one face so that all guides flip. Nothing is random, and no candidate is needed."""
+        directions = None
+        if learned is not None:
+            side = side_of(face, score_face(classifiers[0], face)) if face.label is None else face.label
+            directions = learned.arrays[GENDER_NAMES[side]].astype(np.float64)
+        return FieldSearch(face, classifiers, self._plan(directions)).result()
+
+    def learn(
+        self,
+        gallery: Gallery,
+        classifiers: Sequence[AttributeClassifier],
+        *,
+        guards: Sequence[FaceMatcher] = (),
+        rng: np.random.Generator,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Learned:
+        """Search the fields of some other people one by one, and keep what they have in common.
+
+        Returns
+        -------
+        Learned
+            Arrays ``male`` and ``female``, ``(DIRECTIONS, patterns)`` each: directions that turn a face of that side.
+
+        Raises
+        ------
+        BadInputError
+            With code ``too-few-to-learn-from`` if fewer than `LEARN_LEAST` images of a side could be turned.
+        """
+        chosen = _spread(gallery)
+        subject_of = dict(zip(gallery.image_ids, gallery.subjects, strict=True))
+        fields: dict[int, list[NDArray[np.float64]]] = {1: [], -1: []}
+        evaluations = 0
+        plan = self._plan(None)
+        for done, image_id in enumerate(chosen):
+            face = gallery.face(image_id)
+            counting = [CountingClassifier(classifier) for classifier in classifiers]
+            search = FieldSearch(face, counting, plan)
+            if search.result().stop == "flipped":
+                fields[search.sides[0]].append(search.coefficients)
+            evaluations += sum(one.evaluations for one in counting)
+            if on_progress is not None:
+                on_progress(done + 1, len(chosen))
+        fewest = min(len(found) for found in fields.values())
+        if fewest < LEARN_LEAST:
+            raise BadInputError(
+                f"At least {LEARN_LEAST} images of either gender that can be turned were expected to learn from, but "
+                f"of one there are {fewest}; learn from a larger data set, or switch learning off.",
+                code="too-few-to-learn-from",
+            )
+        return Learned(
+            arrays={GENDER_NAMES[side]: _directions(np.array(found)) for side, found in fields.items()},
+            evaluations=evaluations,
+            images=len(chosen),
+            subjects=frozenset(subject_of[image_id] for image_id in chosen),
+        )
+
+    def _plan(self, directions: NDArray[np.float64] | None) -> Plan:
+        options = self.parameters
+        asked = {"jpeg90": options.survive_jpeg, "resize75": options.survive_resize, "grey": options.survive_grey}
+        usual: Basis = "mixed" if options.survive_grey else "colour"
+        basis = usual if options.basis == "auto" else options.basis
+        return Plan(
+            core=CORE[basis],
+            more=MORE[basis],
+            weights={"brightness": BRIGHTNESS_WEIGHT} if MORE[basis] else {},
+            versions=tuple(version for version, wanted in asked.items() if wanted),
+            margin=options.margin,
+            quality=options.quality,
+            rounds=options.rounds,
+            directions=directions,
+        )
+
+
+def _spread(gallery: Gallery) -> list[str]:
+    """Choose images of many subjects, as many of either label."""
+    seen: dict[str, int] = {}
+    rank = []
+    for row, subject in enumerate(gallery.subjects):
+        # First one image of every subject, then the second of each.
+        rank.append((seen.setdefault(subject, 0), row))
+        seen[subject] += 1
+    by_label: dict[int | None, list[str]] = {}
+    for _, row in sorted(rank):
+        by_label.setdefault(gallery.labels[row], []).append(gallery.image_ids[row])
+    share = 2 * LEARN_FROM // max(1, len(by_label))
+    return [image_id for _, ids in sorted(by_label.items(), key=lambda item: str(item[0])) for image_id in ids[:share]]
+
+
+def _directions(fields: NDArray[np.float64]) -> NDArray[np.float32]:
+    """Give the mean direction of fields ``(m, n)`` and the principal ones around it, unit rows."""
+    unit = fields / np.linalg.norm(fields, axis=1, keepdims=True)
+    mean = unit.mean(axis=0)
+    mean /= np.linalg.norm(mean)
+    rest = unit - np.outer(unit @ mean, mean)
+    _, _, principal = np.linalg.svd(rest, full_matrices=False)
+    # The sign of a principal direction is arbitrary; fixed here, so that the same images always give the same bytes.
+    signs = np.where(principal[np.arange(len(principal)), np.abs(principal).argmax(axis=1)] < 0, -1.0, 1.0)
+    return np.vstack([mean, (principal * signs[:, None])[: DIRECTIONS - 1]]).astype(np.float32)
