@@ -435,18 +435,18 @@ def demo(
     from facepriv.services.runs import DEFAULT_METHOD, PAPER_METHOD, prepare_run, start_run
     from facepriv.services.worker import Crew
 
-    with _store() as (store, settings):
+    with _store() as (store, settings), Crew(settings) as crew:
+        crew.get_ready()
         if DEMO not in {record.name for record in store.datasets.list()}:
             with _progress("Importing the demo faces") as report:
                 _show_import(import_demo(store, settings, on_progress=report))
-        with Crew(settings) as crew:
-            done = []
-            for method in dict.fromkeys((PAPER_METHOD, DEFAULT_METHOD)):
-                spec = prepare_run(store, DEMO, method=method)
-                run = _same_run(store, spec) or start_run(store, spec)
-                if run.result is not None:
-                    _say(f"Run {run.id} did this very job before; it is shown again.")
-                done.append((run.id, spec, run.result or _execute(store, settings, run.id, crew)))
+        done = []
+        for method in dict.fromkeys((PAPER_METHOD, DEFAULT_METHOD)):
+            spec = prepare_run(store, DEMO, method=method)
+            run = _same_run(store, spec) or start_run(store, spec)
+            if run.result is not None:
+                _say(f"Run {run.id} did this very job before; it is shown again.")
+            done.append((run.id, spec, run.result or _execute(store, settings, run.id, crew)))
         for run_id, spec, result in done:
             _show_result(run_id, spec, result)
         if len(done) > 1:

@@ -176,6 +176,7 @@ def launch(store: Store, choices: dict[str, Any], images: int) -> None:
         parameters=choices["parameters"],
         guide=choices["guide"],
         more_guides=choices["more_guides"],
+        guards=choices["guards"],
     )
     st.write(
         f"{count(wanted, 'image')}{' at most' if choices['limit'] else ''}, about **{duration(estimate.seconds)}** on "

@@ -1,4 +1,4 @@
-"""What methods learn, what becomes of flips in versions of the file, and templates of untouched images."""
+"""What methods learn, what becomes of flips in versions of the file, and what models say of untouched images."""
 
 # There is no way down: to go back, restore the backup taken before the upgrade.
 
@@ -56,4 +56,16 @@ def upgrade() -> None:
             ["image_id"], ["images.id"], name=op.f("fk_embeddings_image_id_images"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("image_id", "matcher", name=op.f("pk_embeddings")),
+    )
+
+    op.create_table(
+        "first_scores",
+        sa.Column("image_id", sa.Integer(), nullable=False),
+        sa.Column("classifier", sa.Text(), nullable=False),
+        sa.Column("made_by", sa.String(64), nullable=False),
+        sa.Column("score", sa.Double(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["image_id"], ["images.id"], name=op.f("fk_first_scores_image_id_images"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("image_id", "classifier", name=op.f("pk_first_scores")),
     )

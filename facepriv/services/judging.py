@@ -13,7 +13,7 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
 from facepriv.errors import FaceprivError, StoreError
-from facepriv.imaging.acquire import acquire
+from facepriv.imaging.acquire import acquire, find_faces
 from facepriv.imaging.decode import decode
 from facepriv.imaging.quality import psnr_db, ssim
 from facepriv.perturb.base import CountingClassifier, Learned, score_face
@@ -148,7 +148,9 @@ class Judge:
             self._learned[sha256] = unpack(self._artifacts.get(sha256, LEARNED))
         return self._learned[sha256]
 
-    def perturb(self, image_id: int, position: int, learned: str | None = None) -> tuple[RunImage, list[GenderScore]]:
+    def perturb(
+        self, image_id: int, position: int, learned: str | None = None, known: Mapping[str, float] | None = None
+    ) -> tuple[RunImage, list[GenderScore]]:
         """Perturb one image and judge it before and after with every classifier.
 
         A fault at this image, such as a damaged file or an error inside a plug-in, is this image's failure.
@@ -157,6 +159,8 @@ class Judge:
         ----------
         learned
             Hash of what was learnt from others, for a method that learns.
+        known
+            Log-odds of the untouched image that are known already, by classifier.
 
         Raises
         ------
@@ -166,7 +170,7 @@ class Judge:
         start = time.perf_counter()
         scores: list[GenderScore] = []
         try:
-            done, png = self._attempt(image_id, position, learned, scores)
+            done, png = self._attempt(image_id, position, learned, known or {}, scores)
         except Exception as error:
             code, sentence = _fault(error)
             _tell(f"Image {image_id} could not be perturbed", error)
@@ -175,12 +179,17 @@ class Judge:
         return replace(done, artifact_sha256=sha256, seconds=time.perf_counter() - start), scores
 
     def _attempt(
-        self, image_id: int, position: int, learned: str | None, scores: list[GenderScore]
+        self,
+        image_id: int,
+        position: int,
+        learned: str | None,
+        known: Mapping[str, float],
+        scores: list[GenderScore],
     ) -> tuple[RunImage, bytes | None]:
         """Give what became of an image and the file to be stored, and add to its scores."""
         record = self._images[str(image_id)]
         face = face_of(record, self._read(str(image_id)))
-        scores += self._scores(image_id, "before", face)
+        scores += self._scores(image_id, "before", face, known)
         (result,) = self._method(
             [face],
             self._guides,
@@ -245,10 +254,16 @@ class Judge:
         ]
         return matcher(matcher_name).embed(faces)
 
-    def _scores(self, image_id: int, phase: Phase, face: Face) -> list[GenderScore]:
+    def _scores(
+        self, image_id: int, phase: Phase, face: Face, known: Mapping[str, float] | None = None
+    ) -> list[GenderScore]:
+        found = dict(known or {})
+        for name, model in self._classifiers.items():
+            if name not in found:
+                found[name] = score_face(model, face)
         return [
-            GenderScore(image_id=image_id, classifier=name, phase=phase, score=score_face(model, face))
-            for name, model in self._classifiers.items()
+            GenderScore(image_id=image_id, classifier=name, phase=phase, score=found[name])
+            for name in self._classifiers
         ]
 
 
@@ -343,6 +358,11 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+def load_detector() -> None:
+    """Load what takes longest to load and every run needs: libraries and the detector with its landmarks."""
+    find_faces(np.zeros((80, 80, 3), dtype=np.uint8))
+
+
 def _judge_of(run_id: int) -> Judge:
     """Give the judge of a run; a process that has worked for another run makes a new one."""
     if run_id not in _judges:
@@ -374,10 +394,10 @@ def learn_in_process(run_id: int, lesson: Lesson) -> Learning | str:
 
 
 def perturb_in_process(
-    run_id: int, image_id: int, position: int, learned: str | None
+    run_id: int, image_id: int, position: int, learned: str | None, known: Mapping[str, float]
 ) -> tuple[RunImage, list[GenderScore]]:
     """Call `Judge.perturb` of this process."""
-    return _judge_of(run_id).perturb(image_id, position, learned)
+    return _judge_of(run_id).perturb(image_id, position, learned, known)
 
 
 def embed_in_process(run_id: int, matcher_name: str, stored: Sequence[Stored]) -> list[NDArray[np.float32] | None]:

@@ -17,10 +17,10 @@ KIND_TITLES: dict[MethodKind, str] = {
     "visible": "visible, transferring",
 }
 KIND_SENTENCES: dict[MethodKind, str] = {
-    "unnoticeable": "Meant not to be noticed, and specific to its guides: classifiers that did not guide mostly go on "
-    "being right, and taking the colour away can undo it.",
-    "visible": "Visible and transferring: classifiers that were never asked are turned too, and a person who looks for "
-    "the change sees it.",
+    "unnoticeable": "The change is meant not to be noticed; classifiers that did not guide mostly go on being right, "
+    "and taking the colour away can undo it.",
+    "visible": "Classifiers that were never asked are turned too, though not all, and a person who looks for the "
+    "change sees it.",
 }
 
 

@@ -252,7 +252,7 @@ class Estimate:
     """What the figure rests on, in words."""
 
 
-PRIOR_EVALUATIONS = {"algorithm1": 1400, "colour-field": 220, "descent": 150, "semantic": 80}
+PRIOR_EVALUATIONS = {"algorithm1": 1400, "colour-field": 220, "descent": 150, "semantic": 35}
 """Evaluations that one guide's image takes while nothing is known: means of first runs on the demo faces, rounded."""
 OTHER_PRIOR_EVALUATIONS = 500
 
@@ -260,6 +260,10 @@ EVALUATION_SECONDS = {"dlib-gender": 0.0003, "levi-hassner": 0.028}
 """One evaluation: medians of 15 batches of two crops of a demo face, measured on a server with two x86-64 cores."""
 OTHER_EVALUATION_SECONDS = 0.1
 """For guides not measured: large networks take about so long."""
+EMBEDDING_SECONDS = {"sface": 0.025, "dlib-resnet": 0.06}
+"""One template, measured likewise; `OTHER_EVALUATION_SECONDS` for others."""
+GUARD_LOOKS = {"semantic": 35, "descent": 15}
+"""Templates that an image takes from each matcher that the method heeds; methods not named heed none."""
 OVERHEAD = 1.25
 """Time that a method takes for that of its evaluations."""
 JUDGING_SECONDS = 0.3
@@ -289,6 +293,7 @@ def estimate_seconds(
     parameters: Mapping[str, Any] | None = None,
     guide: str = DEFAULT_GUIDE,
     more_guides: Sequence[str] = (),
+    guards: Sequence[str] = (),
 ) -> Estimate:
     """Estimate a run's wall time from an earlier run alike, else from a table of the guides' speeds.
 
@@ -308,7 +313,8 @@ def estimate_seconds(
         If a parameter is unknown or out of its range.
     """
     method = perturbers.resolve(method)
-    complete = make_method(method, parameters or {}).parameters.model_dump(mode="json")
+    made = make_method(method, parameters or {})
+    complete = made.parameters.model_dump(mode="json")
     guides = tuple(dict.fromkeys([guide, *more_guides]))
     like = [
         run
@@ -322,15 +328,19 @@ def estimate_seconds(
             continue
         if not _is_whole(earlier) or tuple(ref.name for ref in earlier.spec.guides) != guides:
             continue
+        if {ref.name for ref in earlier.spec.guards} != set(guards):
+            continue
         each = earlier.result.seconds / earlier.result.images
         return Estimate(each * images, f"run {earlier.id} took {each:.2f} s an image")
     each_evaluation = sum(EVALUATION_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in guides) / len(guides)
     evaluations = PRIOR_EVALUATIONS.get(method, OTHER_PRIOR_EVALUATIONS) * len(guides)
-    each_image = evaluations * each_evaluation * OVERHEAD + JUDGING_SECONDS
+    looks = sum(EMBEDDING_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in guards) * GUARD_LOOKS.get(method, 0)
+    each_image = (evaluations * each_evaluation + looks) * OVERHEAD + JUDGING_SECONDS
     return Estimate(
         STARTING_SECONDS + images * each_image / processes(settings),
         f"no run like it yet: about {1000 * each_evaluation:.1f} ms an evaluation, {evaluations:,} evaluations "
-        "an image, and judging it",
+        f"an image, {'asking matchers, ' if looks else ''}and judging it"
+        + ("; learning comes on top" if made.learns else ""),
     )
 
 

@@ -11,6 +11,9 @@ from facepriv.services.runs import make_method
 
 Row = dict[str, str]
 
+OUTLASTING = 0.9
+"""Share of a file's flips below which a version of the file is said to lose flips."""
+
 
 def percent(rate: float | None, digits: int = 1) -> str:
     """Write a rate 0..1 in percent; a dash where there is none."""
@@ -137,16 +140,20 @@ def limits(result: RunResult) -> list[str]:
         if after:
             least = min(after, key=lambda name: after[name])
             sentence += f" ({least} errs on {percent(after[least])})"
-        grey = result.survival.get("grey")
-        if grey is not None and grey.all is not None:
-            sentence += f", and in greyscale {percent(grey.all)} of the images stay flipped"
         sentences.append(f"{sentence}.")
     elif result.kind == "visible":
         sentences.append("The change is meant to transfer to other classifiers, and a person who looks for it sees it.")
-    lost = [name for name, rates in result.survival.items() if rates.all is not None and rates.all < 0.9]
-    if result.kind != "unnoticeable" and lost:
-        said = ", ".join(f"{FLIP_TITLES.get(name, name)} {percent(result.survival[name].all)}" for name in lost)
-        sentences.append(f"Not every flip outlasts what others may do to the file; still flipped: {said}.")
+    flipped = result.flipped.all or 0.0
+    lost = [
+        f"{percent(rates.all)} in {FLIP_TITLES.get(name, name)}"
+        for name, rates in result.survival.items()
+        if rates.all is not None and rates.all < OUTLASTING * flipped
+    ]
+    if lost:
+        sentences.append(
+            f"Not every flip outlasts what others may do to the file: of all images {percent(flipped)} are flipped in "
+            f"the file, {', '.join(lost)}."
+        )
     return sentences
 
 

@@ -38,6 +38,7 @@ from facepriv.services.judging import (
     Stored,
     embed_in_process,
     learn_in_process,
+    load_detector,
     perturb_in_process,
     start_process,
 )
@@ -96,6 +97,13 @@ class Crew:
                 initargs=(self._settings, self.steps),
             )
         return self._pool
+
+    def get_ready(self) -> None:
+        """Start the processes ahead of the first run, while something else is being done."""
+        pool = self.pool()
+        with _one_thread_each():
+            for _ in range(processes(self._settings)):
+                pool.submit(load_detector)
 
     def end(self, *, at_once: bool = False) -> None:
         """End the processes: once they are done with what they are at, or at once."""
@@ -358,14 +366,23 @@ class _Execution:
         left = [(position, image) for position, image in enumerate(images) if image.id not in done]
         finished = len(images) - len(left)
         self._beat(PERTURBING, finished, len(images))
+        made_by = {ref.name: maker(ref) for ref in self.run.spec.classifiers}
+        kept = {name: self.store.datasets.first_scores(self.run.dataset_id, name, by) for name, by in made_by.items()}
+        fresh: dict[str, dict[int, float]] = {name: {} for name in made_by}
         calls = (
-            (image.id, (perturb_in_process, self.run.id, image.id, position, learned.get(image.subject)))
+            (image.id, (perturb_in_process, self.run.id, image.id, position, learned.get(image.subject), known))
             for position, image in left
+            for known in [{name: scores[image.id] for name, scores in kept.items() if image.id in scores}]
         )
         for _, (image, scores) in self._in_windows(pool, calls):
             self.store.runs.save_image(self.run.id, self.owner, image, scores)
+            for one in scores:
+                if one.phase == "before" and one.score is not None and one.image_id not in kept[one.classifier]:
+                    fresh[one.classifier][one.image_id] = one.score
             finished += 1
             self._beat(PERTURBING, finished, len(images))
+        for name, by in made_by.items():
+            self.store.datasets.keep_first_scores(name, by, fresh[name])
         self._refuse_faults_throughout()
 
     def _refuse_faults_throughout(self) -> None:
@@ -386,7 +403,7 @@ class _Execution:
         """
         outcome = {record.image_id: record for record in self.store.runs.run_images(self.run.id)}
         names = [ref.name for ref in self.run.spec.matchers]
-        made_by = {ref.name: template_maker(ref) for ref in self.run.spec.matchers}
+        made_by = {ref.name: maker(ref) for ref in self.run.spec.matchers}
         rows: dict[tuple[str, Phase], NDArray[np.float32]] = {}
 
         def put(name: str, phase: Phase, row: int, vector: NDArray[np.float32]) -> None:
@@ -493,8 +510,8 @@ class _Execution:
             self.on_progress(self.run.id, stage, done, total)
 
 
-def template_maker(ref: ModelRef) -> str:
-    """Give a hash of all that a template depends on besides the image: weights, facepriv, and what computes."""
+def maker(ref: ModelRef) -> str:
+    """Give a hash of all that a template or score depends on besides the image: weights, facepriv, what computes."""
     parts = [ref.name, ref.version, facepriv.__version__, *(f"{name} {version(name)}" for name in COMPUTING)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store.engine import Database
@@ -21,6 +21,7 @@ from facepriv.store.leftovers import Leftovers
 from facepriv.store.models import (
     DatasetRow,
     EmbeddingRow,
+    FirstScoreRow,
     ImageRow,
     LearningRow,
     ProblemRow,
@@ -320,19 +321,45 @@ class DatasetStore:
         vectors
             ``(d,)`` templates by image.
         """
-        ids = list(vectors)
+        self._keep(EmbeddingRow, EmbeddingRow.matcher, matcher, made_by, "vector", vectors)
+
+    def first_scores(self, dataset_id: int, classifier: str, made_by: str) -> dict[int, float]:
+        """Give the log-odds that are kept of a data set's untouched images, by image, as `embeddings` does."""
+        query = (
+            select(FirstScoreRow.image_id, FirstScoreRow.score)
+            .join(ImageRow, ImageRow.id == FirstScoreRow.image_id)
+            .where(
+                ImageRow.dataset_id == dataset_id,
+                FirstScoreRow.classifier == classifier,
+                FirstScoreRow.made_by == made_by,
+            )
+        )
+        with self._database.reading() as session:
+            _find(session, dataset_id)
+            return {row.image_id: row.score for row in session.execute(query)}
+
+    def keep_first_scores(self, classifier: str, made_by: str, scores: Mapping[int, float]) -> None:
+        """Keep log-odds of untouched images for the next run, as `keep_embeddings` does."""
+        self._keep(FirstScoreRow, FirstScoreRow.classifier, classifier, made_by, "score", scores)
+
+    def _keep(
+        self,
+        table: type[EmbeddingRow] | type[FirstScoreRow],
+        model: InstrumentedAttribute[str],
+        name: str,
+        made_by: str,
+        column: str,
+        values: Mapping[int, object],
+    ) -> None:
+        ids = list(values)
         for start in range(0, len(ids), _BATCH):
             batch = ids[start : start + _BATCH]
             with self._database.writing() as session:
                 there = session.scalars(select(ImageRow.id).where(ImageRow.id.in_(batch))).all()
-                session.execute(
-                    delete(EmbeddingRow).where(EmbeddingRow.image_id.in_(there), EmbeddingRow.matcher == matcher)
-                )
-                rows = [
-                    {"image_id": one, "matcher": matcher, "made_by": made_by, "vector": vectors[one]} for one in there
-                ]
+                session.execute(delete(table).where(table.image_id.in_(there), model == name))
+                rows = [{"image_id": one, model.key: name, "made_by": made_by, column: values[one]} for one in there]
                 if rows:
-                    session.execute(insert(EmbeddingRow), rows)
+                    session.execute(insert(table), rows)
 
     def delete(self, dataset_id: int, *, cascade: bool = False) -> None:
         """Remove a data set with its images, their artifact files and templates, and its problems.

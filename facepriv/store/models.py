@@ -309,6 +309,17 @@ class EmbeddingRow(Base):
     vector: Mapped[NDArray[np.float32]] = mapped_column(PackedArray("<f4"))
 
 
+class FirstScoreRow(Base):
+    """A classifier's log-odds of an untouched image, kept as `EmbeddingRow` keeps templates."""
+
+    __tablename__ = "first_scores"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), primary_key=True)
+    classifier: Mapped[str] = mapped_column(Text, primary_key=True)
+    made_by: Mapped[str] = mapped_column(_SHA256)
+    score: Mapped[float] = mapped_column(Double)
+
+
 class GenderScoreRow(Base):
     """Log-odds of one classifier for one image before or after; NULL is a failure to acquire."""
 

@@ -1122,3 +1122,17 @@ def test_templates_of_untouched_images(store: Store) -> None:
     store.datasets.delete(dataset.id)
     with store._database.reading() as session:
         assert session.execute(text("SELECT count(*) FROM embeddings")).scalar_one() == 0
+
+
+def test_scores_of_untouched_images(store: Store) -> None:
+    dataset = add_dataset(store)
+    first, second, *_ = (image.id for image in store.datasets.images(dataset.id))
+    scores = {first: 0.1 + 0.2, second: -17.25}
+    store.datasets.keep_first_scores("dlib-gender", sha("v1"), {**scores, 9999: 1.0})
+    assert store.datasets.first_scores(dataset.id, "dlib-gender", sha("v1")) == scores, "to the last bit"
+    assert store.datasets.first_scores(dataset.id, "levi-hassner", sha("v1")) == {}
+    store.datasets.keep_first_scores("dlib-gender", sha("v2"), {first: 3.0})
+    assert store.datasets.first_scores(dataset.id, "dlib-gender", sha("v1")) == {second: -17.25}
+    store.datasets.delete(dataset.id)
+    with store._database.reading() as session:
+        assert session.execute(text("SELECT count(*) FROM first_scores")).scalar_one() == 0

@@ -8,8 +8,10 @@ import filelock
 import pytest
 
 from facepriv.perturb import perturbers
-from facepriv.services.runs import prepare_run, start_run
+from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES
+from facepriv.services.runs import DEFAULT_METHOD, prepare_run, start_run
 from facepriv.store import open_store
+from tests.services import plugins
 
 
 @pytest.fixture
@@ -107,3 +109,55 @@ def test_a_value_out_of_range_is_one_sentence(no_worker, visit):
     (error,) = app.error
     assert "eps" in error.value
     assert not [b for b in app.button if b.key == "start_run"]
+
+
+def test_methods_say_of_which_kind_they_are(filled, visit, said):
+    app = visit("perturb")
+    assert app.selectbox("run_method").value == perturbers.resolve(DEFAULT_METHOD)
+    for name in perturbers.names():
+        app.selectbox("run_method").set_value(name).run()
+        kind = perturbers.load(name).kind
+        assert f"**{KIND_TITLES[kind].capitalize()}.** {KIND_SENTENCES[kind]}" in said(app)
+
+
+@pytest.fixture
+def with_plugin(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(plugins.install(tmp_path / "plugins"))
+
+
+def test_several_guides_guards_and_whom_to_learn_from(no_worker, with_plugin, visit, said):
+    """With a method of every kind of parameter, which learns unless it is told not to."""
+    settings, _ = no_worker
+    app = visit("perturb")
+    assert not [box for box in app.selectbox if box.key.startswith("run_learn_from")]
+    app.selectbox("run_method").set_value(plugins.NAME).run()
+    prefix = f"parameter-{plugins.NAME}"
+    assert app.toggle(f"{prefix}-learning").value is True
+    assert app.multiselect(f"{prefix}-channels").value == ["red", "blue"]
+    assert app.number_input(f"{prefix}-share").value is None
+    assert "learning comes on top" in said(app)
+    # Visible, so matchers are heeded unless one says otherwise.
+    assert app.multiselect(f"run_guards-{plugins.NAME}").value == app.multiselect("run_matchers").value
+    app.multiselect(f"run_guards-{plugins.NAME}").set_value(["sface"]).run()
+    app.selectbox("run_learn_from-1").set_value("folds").run()
+    app.button("start_run").click().run()
+    assert "6 labelled women and 6 labelled men are needed" in app.error[-1].value
+    app.toggle(f"{prefix}-learning").set_value(False).run()
+    assert not [box for box in app.selectbox if box.key.startswith("run_learn_from")]
+    app.multiselect(f"{prefix}-channels").set_value(["green"]).run()
+    app.multiselect("run_guides").set_value(["levi-hassner", "dlib-gender"]).run()
+    app.button("start_run").click().run()
+    assert not app.exception
+    with open_store(settings) as store:
+        spec = store.runs.get(3).spec
+    assert [ref.name for ref in spec.guides] == ["levi-hassner", "dlib-gender"]
+    assert [ref.name for ref in spec.guards] == ["sface"]
+    assert spec.learn_from is None
+    assert spec.parameters == {**spec.parameters, "learning": False, "channels": ["green"], "share": None}
+
+
+def test_without_a_guide_nothing_can_be_started(no_worker, visit):
+    app = visit("perturb")
+    app.multiselect("run_guides").set_value([]).run()
+    assert "at least one classifier that guides" in app.info[-1].value
+    assert not [button for button in app.button if button.key == "start_run"]
