@@ -271,7 +271,8 @@ class _Search:
             tried = self._along(aim, AHEAD if fresh else ANYWHERE, left)
             if not last:
                 self._accept(tried)
-                look = self._look(tried.point)
+                # Versions of the file are looked at only where it may have flipped: they say little of a half-way image.
+                look = self._guides.look(self._face, self.field.image(tried.point), ())
                 if look.found is not None:
                     self._re_anchor(look)
                 continue
