@@ -123,11 +123,12 @@ class Overlay:
         """Lay the parts on the image with strengths ``(21,)``, ordered as `PARTS`; give it ``(h, w, 3)`` uint8.
 
         Added light never passes what is brightest near by, so that skin where the mean face has a brow's edge gets no
-        halo.
+        halo. Colour may fade to grey, as where a beard was shaved, but not past it to blue.
         """
         amount = np.asarray(strengths, dtype=np.float32).reshape(len(KINDS), len(REGIONS))
         lit = self._box + self._tint * self._map.take(_mix(amount[0], self.light))
-        box = np.minimum(lit, self._ceiling) + self._map.take(_mix(amount[1], self.colour))
+        lit = np.minimum(lit, self._ceiling)
+        box = _no_bluer_than_grey(lit, lit + self._map.take(_mix(amount[1], self.colour)))
         image = self._face.pixels.astype(np.float32)
         image[self._map.rows, self._map.columns] = box
         if amount[2].any():
@@ -143,6 +144,15 @@ class Overlay:
         there = xs - moved[..., 0], ys - moved[..., 1]
         bent: Floats = cv2.remap(image, *there, interpolation=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         return bent
+
+
+def _no_bluer_than_grey(before: Floats, after: Floats) -> Floats:
+    """Hold red from falling below luma and blue from rising above it, unless they were there before."""
+    luma = after @ LUMA
+    red = np.maximum(after[..., 0], np.minimum(before[..., 0], luma))
+    blue = np.minimum(after[..., 2], np.maximum(before[..., 2], luma))
+    held: Floats = np.stack([red, after[..., 1], blue], axis=2)
+    return held
 
 
 def _mix(amounts: Floats, parts: Floats) -> Floats:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from facepriv.perturb.mean_faces import (
+    LUMA,
     REGIONS,
     CanonicalFrame,
     bounded,
@@ -77,6 +78,15 @@ def test_added_light_makes_no_halo(faces, difference):
         ceiling = cv2.dilate(face.pixels, np.ones((2 * reach + 1, 2 * reach + 1))).astype(float) + CEILING
         assert (out <= np.maximum(ceiling, face.pixels) + 1).all()
         assert (out > face.pixels).any()
+
+
+def test_skin_is_not_turned_blue(faces, difference):
+    blue = replace(difference, colour=np.full_like(difference.colour, 0) + np.float32([-30, 4.9, 54]))
+    for face in faces[::4]:
+        out = Overlay(face, blue).render(COLOUR).astype(float)
+        skin = (face.pixels[..., 2].astype(float) < face.pixels @ LUMA - 3) & (out != face.pixels).any(axis=2)
+        assert skin.any()
+        assert (out[..., 2] <= out @ LUMA + 6)[skin].all(), "colour of luma 0 moves luma a little once it is held"
 
 
 def test_dark_skin_is_changed_less(faces, difference):
