@@ -78,9 +78,9 @@ class DescentParameters(Parameters):
     )
     probe: float = Field(default=0.3, ge=0.01, le=1, description="Share blended in to measure a slope")
     eta: float = Field(default=-0.1, le=0, description="Stop once every guide's score times label is below this, nats")
-    jpeg90: bool = Field(default=True, description="The flip must hold after JPEG of quality 90 too")
-    resize75: bool = Field(default=True, description="The flip must hold after shrinking to 75 % too")
-    grey: bool = Field(default=False, description="The flip must hold after the colour is taken away too")
+    survive_jpeg: bool = Field(default=True, description="The flip must hold after JPEG of quality 90 too")
+    survive_resize: bool = Field(default=True, description="The flip must hold after shrinking to 75 % too")
+    survive_grey: bool = Field(default=False, description="The flip must hold after the colour is taken away too")
     psnr: float = Field(default=0.0, ge=0, le=80, description="Least PSNR of the face box, dB; 0 for none")
     ssim: float = Field(default=0.0, ge=0, lt=1, description="Least SSIM of the face box; 0 for none")
     similarity: float = Field(
@@ -91,7 +91,8 @@ class DescentParameters(Parameters):
     @property
     def versions(self) -> tuple[str, ...]:
         """Names of the versions that the flip must survive."""
-        return tuple(name for name in ("jpeg90", "resize75", "grey") if getattr(self, name))
+        asked = {"jpeg90": self.survive_jpeg, "resize75": self.survive_resize, "grey": self.survive_grey}
+        return tuple(name for name, wanted in asked.items() if wanted)
 
 
 class Descent(Perturber):
@@ -271,7 +272,7 @@ class _Search:
             tried = self._along(aim, AHEAD if fresh else ANYWHERE, left)
             if not last:
                 self._accept(tried)
-                # Versions of the file are looked at only where it may have flipped: they say little of a half-way image.
+                # Versions of the file are looked at only where it may have flipped: they tell little half-way.
                 look = self._guides.look(self._face, self.field.image(tried.point), ())
                 if look.found is not None:
                     self._re_anchor(look)

@@ -73,7 +73,7 @@ def test_rows_are_chosen_by_row_or_method_and_all_registered_methods_have_one():
 
 
 def test_measures_what_the_method_does(faces):
-    quick = {"stages": 1, "jpeg90": False, "resize75": False}
+    quick = {"stages": 1, "survive_jpeg": False, "survive_resize": False}
     measured = bench.Bench(faces, 2, "dlib-gender")
     row = measured.measure("one gradient", bench.Variant("descent", quick))
     chosen = [faces[0], faces[len(faces) // 2]]

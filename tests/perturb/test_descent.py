@@ -20,7 +20,7 @@ from facepriv.perturb.descent import Descent, _candidates
 from facepriv.types import PerturbResult
 from tests.perturb.test_field_input import Functional
 
-PLAIN = {"jpeg90": False, "resize75": False}
+PLAIN = {"survive_jpeg": False, "survive_resize": False}
 
 
 class Wider(DlibGender):
@@ -86,7 +86,7 @@ def test_a_smooth_field_leaves_the_outline_alone(faces, make_gallery):
 
 
 def test_holds_after_what_was_asked_for(faces, make_gallery):
-    for face, result in run(faces, make_gallery, 0, 7, grey=True):
+    for face, result in run(faces, make_gallery, 0, 7, survive_grey=True):
         assert result.stop == "flipped"
         assert result.survived == {"jpeg90": True, "resize75": True, "grey": True}
         found = acquire(make_version(result.pixels, "resize75"), several="largest")
