@@ -86,7 +86,7 @@ def test_skin_is_not_turned_blue(faces, difference):
         out = Overlay(face, blue).render(COLOUR).astype(float)
         skin = (face.pixels[..., 2].astype(float) < face.pixels @ LUMA - 3) & (out != face.pixels).any(axis=2)
         assert skin.any()
-        assert (out[..., 2] <= out @ LUMA + 6)[skin].all(), "colour of luma 0 moves luma a little once it is held"
+        assert (out[..., 2] <= out @ LUMA + 12)[skin].all(), "unheld, blue would stand 54 above"
 
 
 def test_dark_skin_is_changed_less(faces, difference):

@@ -188,6 +188,22 @@ def test_large_images_are_fitted_small_and_written_in_full(faces, gallery, learn
     assert abs(result.file_score - result.trajectory[0]) > 2
 
 
+def test_the_unnoticeable_method_may_finish_the_first_guide(faces, gallery, learned):
+    # So little strength that the guide stays where it is.
+    weak = {"light": 0.3, "colour": 0.0, "shape": 0.3, "rounds": 1}
+    guards = [SFace()]
+    alone, finished = (
+        Semantic(**weak, finish=finish)(
+            faces[:1], [DlibGender()], gallery=gallery, seed=0, guards=guards, learned=learned
+        )[0]
+        for finish in (False, True)
+    )
+    assert not alone.success
+    assert finished.success
+    assert finished.updates == len(finished.trajectory) - 1 > alone.updates
+    assert any("finished with colour-field" in note for note in finished.notes)
+
+
 @pytest.mark.slow
 def test_turns_a_classifier_that_had_no_part_in_it(faces, others, make_gallery):
     """Each of the two networks guides, with a probe on SFace, and the other judges."""
