@@ -48,7 +48,8 @@ def latest(store: Store) -> None:
         run = store.runs.get(runs[0].id)
         if run.result is not None:
             st.subheader(f"Latest result: run {run.id}")
-            st.caption(f"{plain(run.dataset_name)} · {run.method} guided by {run.guide} · {count(run.images, 'image')}")
+            how = f"{run.method} guided by {one_run.guides(run)}"
+            st.caption(f"{plain(run.dataset_name)} · {how} · {count(run.images, 'image')}")
             one_run.headline(run.result, run.guide)
             st.page_link(
                 "runs.py",

@@ -11,6 +11,7 @@ import facepriv
 from facepriv.classify import classifiers as classifier_registry
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, UnknownNameError
+from facepriv.perturb import perturbers
 from facepriv.results import RunSpec
 from facepriv.services.importing import import_dataset
 from facepriv.services.models import list_models
@@ -19,13 +20,16 @@ from facepriv.services.runs import (
     OVERHEAD,
     PRIOR_EVALUATIONS,
     estimate_seconds,
+    heeds_guards,
     make_method,
+    parse_parameters,
     prepare_run,
     processes,
     spread,
     start_run,
 )
 from facepriv.store import ImageRecord
+from tests.services import plugins
 from tests.services.conftest import FAST, METHOD, Finished, copy_demo
 
 pytestmark = pytest.mark.xdist_group("finished-run")
@@ -83,7 +87,8 @@ def test_a_spec_holds_everything(finished: Finished):
     assert spec.image_ids == tuple(i.id for i in finished.store.datasets.images(record.id))
     assert spec.image_sha256 == tuple(i.source_sha256 for i in finished.store.datasets.images(record.id))
     assert {"numpy", "dlib-bin", "onnxruntime"} <= set(spec.libraries)
-    assert spec.parameters == {"eps": 0.05, "eta": -0.1, "sweeps": 40, "candidates": "any"}
+    assert spec.parameters == make_method(METHOD, {}).parameters.model_dump(mode="json")
+    assert {"eps": 0.05, "eta": -0.1, "sweeps": 40, "candidates": "any"}.items() <= spec.parameters.items()
     usable = [status.card for status in list_models() if status.usable]
     assert [(m.name, m.version) for m in spec.matchers] == [(c.name, c.version) for c in usable if c.kind == "matcher"]
     assert {m.name for m in spec.classifiers} == {c.name for c in usable if c.kind == "classifier"}
@@ -247,3 +252,65 @@ def test_every_classifier_may_guide(finished: Finished):
     for name in usable:
         assert name in classifier_registry.names()
         assert prepare_run(finished.store, "six", guide=name, classifiers=[], matchers=[]).guide.name == name
+
+
+def test_the_recommended_method_is_the_default_and_named_in_the_spec(finished: Finished):
+    spec = prepare_run(finished.store, "six")
+    assert spec.method == perturbers.resolve("recommended")
+    assert spec.method in perturbers.names(), "the real name, which means the same in a later release"
+    assert prepare_run(finished.store, "six", method="recommended") == spec
+
+
+def test_guides_and_guards_judge_too(finished: Finished):
+    spec = prepare_run(
+        finished.store,
+        "six",
+        method=METHOD,
+        guide="levi-hassner",
+        more_guides=["dlib-gender", "levi-hassner"],
+        guards=["sface", "sface"],
+        classifiers=[],
+        matchers=["dlib-resnet"],
+    )
+    assert [ref.name for ref in spec.guides] == ["levi-hassner", "dlib-gender"]
+    assert [ref.name for ref in spec.classifiers] == ["levi-hassner", "dlib-gender"]
+    assert [ref.name for ref in spec.guards] == ["sface"]
+    assert [ref.name for ref in spec.matchers] == ["dlib-resnet", "sface"]
+
+
+def test_visible_methods_heed_those_who_judge_by_default(finished: Finished):
+    given = {"method": "semantic", "classifiers": [], "matchers": ["sface"]}
+    # Too few people to learn from here, whichever way; whom it heeds is decided before.
+    made = make_method("semantic", {})
+    assert heeds_guards(made.Parameters)
+    assert not heeds_guards(make_method(METHOD, {}).Parameters)
+    with pytest.raises(BadInputError, match="learns from one half of the people for the other"):
+        prepare_run(finished.store, "six", **given, guards=[])
+
+
+@pytest.mark.parametrize(
+    ("written", "values"),
+    [
+        (["eps=0.2"], {"eps": 0.2}),
+        ([" sweeps = 3 ", "candidates=same"], {"sweeps": 3, "candidates": "same"}),
+        ([], {}),
+    ],
+)
+def test_parameters_as_text(written, values):
+    read = parse_parameters(METHOD, written)
+    assert read == values
+    assert [type(value) for value in read.values()] == [type(value) for value in values.values()]
+    assert make_method(METHOD, read)
+
+
+def test_parameters_of_several_values_or_none(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(plugins.install(tmp_path / "plugins"))
+    read = parse_parameters(plugins.NAME, ["channels=red, green", "share=none", "learning=no", "floor=1"])
+    assert make_method(plugins.NAME, read).parameters.model_dump() == {
+        "learning": False,
+        "mood": "well",
+        "pause": 0.0,
+        "channels": ("red", "green"),
+        "share": None,
+        "floor": 1.0,
+    }

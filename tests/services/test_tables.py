@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facepriv.results import Rates
+from facepriv.results import LearnedItem, Rates
 from facepriv.services import tables
 from tests.services.conftest import Finished
 
@@ -107,3 +107,73 @@ def test_all_rows_of_a_table_have_the_same_columns(finished: Finished):
     ):
         assert len({tuple(row) for row in rows}) == 1
     assert tables.failure_rows(result) == []
+
+
+SOME = {
+    "flipped": Rates(all=0.8, male=0.5, female=1.0),
+    "survival": {"jpeg90": Rates(all=0.75, male=0.5, female=1.0), "grey": Rates(all=0.1, male=0.0, female=0.2)},
+    "flipped_fixed": Rates(all=0.9, male=0.8, female=1.0),
+    "notes": {"Seldom.": 1, "Often.": 5},
+    "learned": [
+        LearnedItem(source="folds", dataset="six", fold=1, subjects=2, images=3, evaluations=1200, sha256="ab" * 32)
+    ],
+}
+
+
+def test_flips_that_last(finished: Finished):
+    rows = tables.survival_rows(finished.run.result.model_copy(update=SOME))
+    assert rows == [
+        {"Flipped in": "the file as stored", "All": "80.0 %", "Women": "100.0 %", "Men": "50.0 %"},
+        {"Flipped in": "JPEG, quality 90", "All": "75.0 %", "Women": "100.0 %", "Men": "50.0 %"},
+        {"Flipped in": "greyscale", "All": "10.0 %", "Women": "20.0 %", "Men": "0.0 %"},
+        {"Flipped in": "the original's crop (diagnostic)", "All": "90.0 %", "Women": "100.0 %", "Men": "80.0 %"},
+    ]
+
+
+def test_what_was_learnt_and_noted(finished: Finished):
+    result = finished.run.result.model_copy(update=SOME)
+    assert tables.learned_rows(result) == [
+        {
+            "Learnt from": "six, half 2",
+            "Subjects": "2",
+            "Images": "3",
+            "Evaluations, once": "1,200",
+            "SHA-256": "abababababab",
+        }
+    ]
+    assert [row["Note"] for row in tables.note_rows(result)] == ["Often.", "Seldom."]
+
+
+def test_limits_are_those_of_the_methods_kind(finished: Finished):
+    result = finished.run.result.model_copy(update=SOME)
+    said = " ".join(tables.limits(result))
+    least = tables.percent(result.gender_error["levi-hassner"].after.all)
+    assert "specific to dlib-gender: classifiers that did not guide mostly go on being right" in said
+    assert f"(levi-hassner errs on {least})" in said
+    # JPEG keeps more than nine tenths of the file's flips, greyscale does not.
+    assert "of all images 80.0 % are flipped in the file, 10.0 % in greyscale." in said
+    visible = " ".join(tables.limits(result.model_copy(update={"kind": "visible", "survival": {}})))
+    assert "a person who looks for it sees it" in visible
+    assert "specific to" not in visible
+    assert "outlasts" not in visible
+
+
+def test_runs_side_by_side(finished: Finished):
+    spec, result = finished.run.spec, finished.run.result
+    other = spec.model_copy(update={"method": "descent", "parameters": {"stages": 3}, "guards": spec.matchers[:1]})
+    learnt = result.model_copy(update={**SOME, "kind": None, "matching": {}})
+    rows = {row[""]: row for row in tables.comparison_rows([("A", spec, result), ("B", other, learnt)])}
+    assert [rows["Method"][title] for title in "AB"] == ["algorithm1", "descent"]
+    assert [rows["Kind"][title] for title in "AB"] == ["unnoticeable, specific to its guides", "–"]
+    assert rows["Parameters"] == {"": "Parameters", "A": "eps 0.3, candidates opposite", "B": "stages 3"}
+    assert [rows["Matchers heeded"][title] for title in "AB"] == ["–", "dlib-resnet"]
+    assert [rows["Learnt from"][title] for title in "AB"] == ["–", "six"]
+    assert rows["Flipped in greyscale"]["B"] == "10.0 %"
+    assert rows["Gender error of dlib-gender"]["A"] == "0.0 % → 100.0 % (guide)"
+    assert rows["AUC of sface, before against after"]["B"] == "–"
+    assert rows["Evaluations for learning, once"] == {"": "Evaluations for learning, once", "A": "–", "B": "1,200"}
+
+
+def test_parameters_of_a_plug_in_that_is_gone_are_all_shown(finished: Finished):
+    spec = finished.run.spec.model_copy(update={"method": "gone", "parameters": {"a": True, "b": None, "c": (1, 2)}})
+    assert tables.changed_parameters(spec) == "a yes, b none, c 1,2"
