@@ -81,6 +81,7 @@ class Overlay:
     def __init__(self, face: Face, difference: Difference) -> None:
         frame = difference.frame
         self._face = face
+        self._hull = frame.hull
         self._scale = similarity_onto(frame.points, face.landmarks)
         self._map = correspond(bounded(face.landmarks), frame.points, *face.pixels.shape[:2])
         canonical = to_canonical(face.pixels, face.landmarks, frame.points)
@@ -113,7 +114,7 @@ class Overlay:
         """
         parts = np.concatenate([self.light, self.colour]).reshape(2 * len(REGIONS), -1) / 255
         shifts = self.shift.reshape(len(REGIONS), -1) / WIDTH
-        inside = (self.light[0, ..., 0].size) / 3
+        inside = float(self._hull.sum())
         gram = np.zeros((len(PARTS), len(PARTS)))
         gram[: len(parts), : len(parts)] = (parts @ parts.T) / (3 * inside)
         gram[len(parts) :, len(parts) :] = (shifts @ shifts.T) / inside

@@ -63,7 +63,7 @@ class SemanticParameters(Parameters):
         default=0.15, gt=0, le=1, description="Light coarser than this is left alone, in face widths, as skin tone is"
     )
     keep: float = Field(
-        default=0.7,
+        default=0.8,
         ge=0,
         lt=1,
         description="Floor for every matcher heeded: share of the way from strangers' similarity to the same image's",
@@ -75,7 +75,7 @@ class SemanticParameters(Parameters):
         description="Mean margin of all guides to reach past zero, in spreads of their scores",
     )
     rounds: int = Field(default=7, ge=1, le=50, description="Most trials of the fitted change")
-    quiet: float = Field(default=100.0, ge=0, le=10000, description="How much a visible change weighs in the fit")
+    quiet: float = Field(default=200.0, ge=0, le=10000, description="How much a visible change weighs in the fit")
     finish: bool = Field(
         default=False,
         description="Let the recommended unnoticeable method finish the first guide where it has not turned",
@@ -119,41 +119,44 @@ class Semantic(Perturber):
         BadInputError
             With code ``too-few-to-learn`` if there are fewer than `FEWEST_SUBJECTS` labelled subjects of a gender.
         """
-        faces = [gallery.face(name) for name in choose_images(gallery, self.parameters.images)]
-        labels = [face.label for face in faces if face.label is not None]
-        subjects = [face.subject for face in faces]
-        arrays: dict[str, NDArray[np.generic]] = {}
-        points = mean_shape([face.landmarks for face in faces])
+        names = choose_images(gallery, self.parameters.images)
+        shapes = [gallery.face_landmarks(name) for name in names]
+        points = mean_shape(shapes)
+        labels: list[int] = []
+        subjects: list[str] = []
         textures = []
         scores: dict[str, list[float]] = {classifier.name: [] for classifier in classifiers}
         templates: dict[str, list[NDArray[np.float32]]] = {guard.name: [] for guard in guards}
-        for done, face in enumerate(faces):
-            small = working_copy(face)
+        for done, name in enumerate(names):
+            small = working_copy(gallery.face(name))
+            labels.append(int(small.label or 0))
+            subjects.append(small.subject)
             textures.append(to_canonical(small.pixels, small.landmarks, points))
             for classifier in classifiers:
                 scores[classifier.name].append(score_face(classifier, small))
             for guard in guards:
                 templates[guard.name].append(guard.embed([small])[0])
             if on_progress is not None:
-                on_progress(done + 1, len(faces))
+                on_progress(done + 1, len(names))
         means = mean_faces(textures, labels, subjects)
-        shapes = mean_landmarks([face.landmarks for face in faces], labels, subjects, points)
-        arrays["points"] = points
+        mean_shapes = mean_landmarks(shapes, labels, subjects, points)
+        arrays: dict[str, NDArray[np.generic]] = {"points": points}
         for label, word in ((FEMALE, "female"), (MALE, "male")):
             arrays[f"mean-{word}"] = means[label]
-            arrays[f"shape-{word}"] = shapes[label]
+            arrays[f"shape-{word}"] = mean_shapes[label]
         for name, own in scores.items():
             arrays[f"spread:{name}"] = np.array(_spread(name, own))
         for guard in guards:
             rows = np.stack(templates[guard.name])
+            _check_templates(guard.name, rows, labels, subjects)
             probe = train_probe(rows, labels, subjects)
             arrays[f"probe:{guard.name}"] = probe.weights
             arrays[f"spread:{guard.name}"] = np.array(_spread(guard.name, [-probe.spread, probe.spread]))
             arrays[f"strangers:{guard.name}"] = np.array(_strangers(guard, rows, subjects))
         return Learned(
             arrays=arrays,
-            evaluations=len(faces) * len(classifiers),
-            images=len(faces),
+            evaluations=len(names) * len(classifiers),
+            images=len(names),
             subjects=frozenset(subjects),
         )
 
@@ -353,6 +356,12 @@ class _Fit:
         self._start = np.minimum(START, self._limits / 2)
         usable = self._limits > 0
         at_start = self._panel.read(self._overlay.render(self._start))
+        if not np.isfinite(at_start.margins).all():
+            raise BadInputError(
+                "A template of the changed face was expected of every matcher to be heeded, but one gave none; leave "
+                "the image out, or choose other matchers.",
+                code="no-template",
+            )
         self._mean = at_start.mean(self._side)
         self._slope = np.zeros(len(PARTS))
         self._moved = [a - b for a, b in zip(at_start.templates, self._before.templates, strict=True)]
@@ -362,6 +371,8 @@ class _Fit:
             raised = self._start.copy()
             raised[part] += step
             reading = self._panel.read(self._overlay.render(raised))
+            if not np.isfinite(reading.margins).all():
+                continue
             self._slope[part] = (reading.mean(self._side) - self._mean) / step
             for effect, after, at in zip(self._effects, reading.templates, at_start.templates, strict=True):
                 effect[part] = (after - at) / step
@@ -450,6 +461,12 @@ def working_copy(face: Face) -> Face:
 
 
 def _spread(name: str, scores: Sequence[float]) -> float:
+    if not np.isfinite(scores).all():
+        raise BadInputError(
+            f"Finite scores were expected of {name}, but not all of {len(scores)} are; check its weights, or choose "
+            "another guide.",
+            code="guide-not-finite",
+        )
     spread = float(np.std(scores))
     if not spread > 0:
         raise BadInputError(
@@ -458,6 +475,18 @@ def _spread(name: str, scores: Sequence[float]) -> float:
             code="guide-constant",
         )
     return spread
+
+
+def _check_templates(name: str, rows: NDArray[np.float32], labels: Sequence[int], subjects: Sequence[str]) -> None:
+    usable: list[bool] = np.isfinite(rows).all(axis=1).tolist()
+    for label in (FEMALE, MALE):
+        people = {s for s, own, good in zip(subjects, labels, usable, strict=True) if good and own == label}
+        if len(people) < FEWEST_SUBJECTS:
+            raise BadInputError(
+                f"Templates of at least {FEWEST_SUBJECTS} subjects of either gender were expected of the matcher "
+                f"{name} to learn from, but only {len(people)} came of one; choose another matcher or other images.",
+                code="too-few-to-learn",
+            )
 
 
 def _strangers(guard: FaceMatcher, rows: NDArray[np.float32], subjects: Sequence[str]) -> float:

@@ -91,6 +91,27 @@ def test_too_few_to_learn_from_is_said_in_a_sentence(others, make_gallery, chang
     assert refused.value.code == "too-few-to-learn"
 
 
+def test_a_matcher_without_templates_is_said_in_a_sentence(gallery):
+    class Blind(SFace):
+        def embed(self, faces):
+            return np.full((len(faces), 128), np.nan, dtype=np.float32)
+
+    with pytest.raises(BadInputError, match="expected of the matcher sface") as refused:
+        Semantic().learn(gallery, [DlibGender()], guards=[Blind()], rng=np.random.default_rng(0))
+    assert refused.value.code == "too-few-to-learn"
+
+
+@pytest.mark.parametrize(("score", "code"), [(np.nan, "guide-not-finite"), (3.0, "guide-constant")])
+def test_a_guide_that_says_nothing_is_said_in_a_sentence(gallery, score, code):
+    class Mute(DlibGender):
+        def score(self, inputs):
+            return np.full(len(inputs), score)
+
+    with pytest.raises(BadInputError, match="expected") as refused:
+        Semantic().learn(gallery, [Mute()], rng=np.random.default_rng(0))
+    assert refused.value.code == code
+
+
 def test_one_image_of_every_subject_comes_before_a_second_of_any(faces, others, make_gallery):
     gallery = make_gallery([replace(f, image_id=f"{n}") for n, f in enumerate([*faces, *others])])
     chosen = choose_images(gallery, 8)
