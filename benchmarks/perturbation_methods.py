@@ -80,7 +80,8 @@ VARIANTS: dict[str, Variant] = {
     "colour-field, survives greyscale": Variant("colour-field", {"survive_grey": True}),
     "colour-field, learnt direction": Variant("colour-field", {"learned": True}),
     "colour-field, two guides": Variant("colour-field", guides=("levi-hassner",), most=16),
-    "semantic": Variant("semantic", guides=("levi-hassner",), guards=("sface", "dlib-resnet"), most=16),
+    "semantic": Variant("semantic", guards=("sface", "dlib-resnet"), most=16),
+    "semantic, two guides": Variant("semantic", guides=("levi-hassner",), guards=("sface", "dlib-resnet"), most=16),
     "SimBA-DCT": Variant("simba"),
     "SimBA-DCT, 5 looks, margin 1": Variant("simba", {"looks": 5, "eta": -1.0}),
     "Square Attack 8/255": Variant("square", {"most": 1000}),
@@ -402,7 +403,7 @@ def markdown(rows: Sequence[Row], bench: Bench, source: str, picture: bool) -> s
             f"thread. Candidates come from all {len(bench.all)} images. Errors before: {errors}.",
             "",
             "A flip counts on the stored file with the face found anew in it: as it is, after JPEG of quality 90, at "
-            "75 % of the size, and without colour. Evaluations are images scored by the guides, median an image; CPU "
+            "75 % of the size, and without colour. Evaluations are images scored by the guides, median an image (`once`: while learning); CPU "
             "seconds are the method's own, mean an image, and the shares of it in the guides' forward passes and in "
             "finding faces. PSNR (median, and the worst twentieth) and SSIM are those of the face box. The matchers' "
             "columns are the median cosine between original and perturbed image. Errors of classifiers that did not "
@@ -478,11 +479,14 @@ def main() -> None:
         except FaceprivError as error:
             print(f"{name} was left out: {error}", file=sys.stderr)
             continue
-        print(f"{name}: {time.process_time() - start:.0f} s with the judge", file=sys.stderr, flush=True)
+        heads, (cells,) = columns(rows[-1:])
+        figures = ", ".join(f"{head} {cell}" for head, cell in zip(heads[1:], cells[1:], strict=True))
+        print(f"{name} ({time.process_time() - start:.0f} s in all): {figures}", file=sys.stderr, flush=True)
+        if options.out is not None:
+            # After every row, since the whole takes long.
+            picture = draw(rows, options.out / "images" / "methods.png")
+            (options.out / "methods.md").write_text(markdown(rows, bench, source, picture), encoding="utf-8")
     show(rows)
-    if options.out is not None:
-        picture = draw(rows, options.out / "images" / "methods.png")
-        (options.out / "methods.md").write_text(markdown(rows, bench, source, picture), encoding="utf-8")
 
 
 if __name__ == "__main__":
