@@ -478,7 +478,7 @@ def _spread(name: str, scores: Sequence[float]) -> float:
 
 
 def _check_templates(name: str, rows: NDArray[np.float32], labels: Sequence[int], subjects: Sequence[str]) -> None:
-    usable: list[bool] = np.isfinite(rows).all(axis=1).tolist()
+    usable = [bool(np.isfinite(row).all()) for row in rows]
     for label in (FEMALE, MALE):
         people = {s for s, own, good in zip(subjects, labels, usable, strict=True) if good and own == label}
         if len(people) < FEWEST_SUBJECTS:
