@@ -6,8 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 SERVE ?= 1
 PORT ?= 8501
-# Tests use as many processes as there are cores.
-PYTEST := $(BIN)/pytest -n auto --dist loadgroup
+# Tests use as many processes as there are cores; libraries that start threads of their own only get in their way.
+PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup
 
 .PHONY: help demo serve test test-slow lint bench clean
 help:
