@@ -83,10 +83,7 @@ def pair(store: Store, run: RunRecord, image_id: int) -> None:
         after = "no face found" if record.file_score is None else f"{record.file_score:+.2f} nats on the stored file"
         show_figure(figure, f"trajectory-{run.id}-{image_id}", f"Score from {record.trajectory[0]:+.2f} to {after}")
         took = "" if record.seconds is None else f" It took {duration(record.seconds)}."
-        again = (
-            " At each diamond the face was found anew in the image so far, because the file's own score had not turned "
-            "yet."
-        )
+        again = " At each diamond the face was found anew in the image so far, and the crop anchored on it."
         st.caption(
             f"{outcome(record).capitalize()}; on the stored file, with the face found anew: {after}.{took}"
             + (again if record.anchors else "")
