@@ -68,6 +68,7 @@ class Variant:
 VARIANTS: dict[str, Variant] = {
     "Algorithm 1, transcription": Variant("transcription", most=16),
     "Algorithm 1": Variant("algorithm1"),
+    "Algorithm 1, survives JPEG and resize": Variant("algorithm1", {"jpeg": True, "resize": True}),
     "descent": Variant("descent"),
     "descent, one gradient": Variant("descent", {"stages": 1, "survive_jpeg": False, "survive_resize": False}),
     "descent, sharp seams": Variant("descent", {"seams": "sharp"}),
