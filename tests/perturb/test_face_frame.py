@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
 from facepriv.classify.dlib_gender import DlibGender
 from facepriv.errors import BadInputError
-from facepriv.perturb.face_frame import face_frame, hull_mask, input_points
+from facepriv.perturb.face_frame import _outline, face_frame, hull_mask, input_points
 
 
 def test_coordinates_and_image_points_undo_each_other(faces):
@@ -51,6 +52,19 @@ def test_mask_is_one_on_the_nose_and_nothing_outside_the_hull(faces):
         assert mask[: max(0, top - (bottom - top) // 2)].max(initial=0) == 0
         assert mask.min() >= 0
         assert mask.max() <= 1
+
+
+@pytest.mark.parametrize("radius", [1, 2, 5, 12])
+def test_eroding_a_convex_shape_by_the_ends_of_a_disc_is_eroding_it_by_the_disc(radius):
+    rng = np.random.default_rng(radius)
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    for _ in range(20):
+        shape = np.zeros((90, 100), dtype=np.uint8)
+        hull = cv2.convexHull(rng.integers(radius, 90 - radius, size=(8, 2)).astype(np.int32))
+        cv2.fillConvexPoly(shape, hull, 1)
+        expected = cv2.erode(shape, disc)
+        assert expected.any() or radius > 5
+        np.testing.assert_array_equal(cv2.erode(shape, _outline(radius)), expected)
 
 
 def test_mask_has_no_edge_that_could_be_seen(faces):
