@@ -192,9 +192,21 @@ def call_crop(spec: CropFunction, region: NDArray[np.float32]) -> NDArray[np.flo
 
 
 def dlib_shape(landmarks: NDArray[np.float32], box: tuple[int, int, int, int]) -> tuple[object, object]:
-    """Give landmarks and box as dlib's ``rectangle`` and ``full_object_detection``."""
+    """Give landmarks and box as dlib's ``rectangle`` and ``full_object_detection``.
+
+    Raises
+    ------
+    BadInputError
+        With code ``degenerate-landmarks`` if a landmark is not a finite number.
+    """
     import dlib
 
+    if not np.isfinite(landmarks).all():
+        raise BadInputError(
+            f"Finite landmarks were expected, but {int((~np.isfinite(landmarks)).sum())} of their {landmarks.size} "
+            "numbers are not; import the image again, or leave it out.",
+            code="degenerate-landmarks",
+        )
     rectangle = dlib.rectangle(box[0], box[1], box[2] - 1, box[3] - 1)
     points = [dlib.point(round(float(x)), round(float(y))) for x, y in landmarks]
     return rectangle, dlib.full_object_detection(rectangle, points)

@@ -50,7 +50,9 @@ LEARN_FROM = 20
 LEARN_LEAST = 3
 """The same, at least."""
 DIRECTIONS = 4
-"""Learnt directions of either side: the mean, and the principal ones around it."""
+"""Learnt directions of either side, at most: the mean, and the principal ones around it."""
+LEAST_LENGTH = 1e-6
+"""Principal directions along which unit fields differ by less than this, root mean square, are none."""
 
 
 class ColourFieldParameters(Parameters):
@@ -103,12 +105,27 @@ class ColourField(Perturber):
         guards: Sequence[FaceMatcher] = (),
         learned: Learned | None = None,
     ) -> Perturbation:
-        """Perturb one face so that all guides flip. Nothing is random, and no candidate is needed."""
+        """Perturb one face so that all guides flip. Nothing is random, and no candidate is needed.
+
+        Raises
+        ------
+        BadInputError
+            With code ``no-hull`` or ``degenerate-landmarks`` for a face without a place in the image,
+            ``guide-constant`` or ``crop-not-linear`` for a guide that cannot guide, ``learnt-with-others`` if what was
+            learnt is of another basis.
+        """
         directions = None
-        if learned is not None:
+        if self.learns and learned is not None:
             side = side_of(face, score_face(classifiers[0], face)) if face.label is None else face.label
             directions = learned.arrays[GENDER_NAMES[side]].astype(np.float64)
-        return FieldSearch(face, classifiers, self._plan(directions)).result()
+        plan = self._plan(directions)
+        if directions is not None and directions.shape[1] != len(plan.core):
+            raise BadInputError(
+                f"Directions of {len(plan.core)} patterns were expected for this basis, but those learnt have "
+                f"{directions.shape[1]}; learn again with the parameters that are to be used.",
+                code="learnt-with-others",
+            )
+        return FieldSearch(face, classifiers, plan).result()
 
     def learn(
         self,
@@ -124,7 +141,8 @@ class ColourField(Perturber):
         Returns
         -------
         Learned
-            Arrays ``male`` and ``female``, ``(DIRECTIONS, patterns)`` each: directions that turn a face of that side.
+            Arrays ``male`` and ``female``, ``(d, patterns)`` each, at most `DIRECTIONS` rows: what turns a face of that
+            side.
 
         Raises
         ------
@@ -139,9 +157,14 @@ class ColourField(Perturber):
         for done, image_id in enumerate(chosen):
             face = gallery.face(image_id)
             counting = [CountingClassifier(classifier) for classifier in classifiers]
-            search = FieldSearch(face, counting, plan)
-            if search.result().stop == "flipped":
-                fields[search.sides[0]].append(search.coefficients)
+            try:
+                search = FieldSearch(face, counting, plan)
+                if search.result().stop == "flipped":
+                    fields[search.sides[0]].append(search.coefficients)
+            except BadInputError as error:
+                # A face without a place in its image teaches nothing; a guide that cannot guide ends it.
+                if error.code not in ("no-hull", "degenerate-landmarks"):
+                    raise
             evaluations += sum(one.evaluations for one in counting)
             if on_progress is not None:
                 on_progress(done + 1, len(chosen))
@@ -192,12 +215,14 @@ def _spread(gallery: Gallery) -> list[str]:
 
 
 def _directions(fields: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Give the mean direction of fields ``(m, n)`` and the principal ones around it, unit rows."""
+    """Give the mean direction of fields ``(m, n)`` and principal ones around it: `DIRECTIONS` unit rows at most."""
     unit = fields / np.linalg.norm(fields, axis=1, keepdims=True)
     mean = unit.mean(axis=0)
     mean /= np.linalg.norm(mean)
     rest = unit - np.outer(unit @ mean, mean)
-    _, _, principal = np.linalg.svd(rest, full_matrices=False)
+    _, lengths, principal = np.linalg.svd(rest, full_matrices=False)
+    # Of m fields m - 1 directions around the mean are left; any further one would be noise of the last digits.
+    principal = principal[lengths > LEAST_LENGTH * np.sqrt(len(fields))]
     # The sign of a principal direction is arbitrary; fixed here, so that the same images always give the same bytes.
     signs = np.where(principal[np.arange(len(principal)), np.abs(principal).argmax(axis=1)] < 0, -1.0, 1.0)
     return np.vstack([mean, (principal * signs[:, None])[: DIRECTIONS - 1]]).astype(np.float32)

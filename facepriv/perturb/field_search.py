@@ -62,8 +62,8 @@ WEAKEST, HALVINGS, LEARNT_HALVINGS = 0.6, 4, 2
 """A field that holds is made weaker by halving the interval from this share of it to all of it so many times."""
 WORTH = 0.97
 """A later field is taken only if it is smaller than this share of the one that holds."""
-RETREAT = 0.7
-"""Share of a field that is kept where it made the face impossible to find."""
+RETREAT, RETREATS = 0.7, 4
+"""Share of a field that is kept where it made the face impossible to find, and how often it is made so much weaker."""
 BATCH_VALUES = 4_000_000
 """Most numbers in one batch of inputs."""
 
@@ -151,7 +151,11 @@ class FieldSearch:
                 return self._done(look.pixels, "already-wrong")
         last = self._rounds()
         if self.best is not None:
-            return self._done(self.best[1].pixels, "flipped")
+            best = self.best[1]
+            if self.trajectory[-1] != best.first_score:
+                # A later field was tried and did no better: back to the one that is stored.
+                self.trajectory.append(best.first_score)
+            return self._done(best.pixels, "flipped")
         return self._done(last.pixels, "face-lost" if last.found is None else "rounds")
 
     def _done(self, pixels: Image, stop: Stop) -> Perturbation:
@@ -189,6 +193,11 @@ class FieldSearch:
             partly = number == 0 and reached
             here = here + (FIRST if partly else 1.0) * (step - here)
             look = self._look(here, noted=True)
+            for _ in range(RETREATS):
+                if look.found is not None or self.best is not None:
+                    break
+                here, reached = RETREAT * here, False
+                look = self._look(here, noted=True)
             if reached and not partly and not self._holds(look):
                 here, look = self._stretched(here, look)
             if self._holds(look):
@@ -201,11 +210,8 @@ class FieldSearch:
             elif self.best is not None:
                 return self.best[1]
             number += 1
-            if number >= plan.rounds:
+            if number >= plan.rounds or look.found is None:
                 return look
-            if look.found is None:
-                here = RETREAT * here
-                continue
             # What versions of the file lose against the file itself must be made good for, too.
             lost_in_versions = max(0.0, look.worst - look.plain) if np.isfinite(look.worst) else MOST_SLACK
             missed = look.worst + plan.margin if reached and not partly else 0.0
@@ -291,7 +297,8 @@ class FieldSearch:
             return fields[row, column], float(worst[row, column])
         # Far from the start slopes say little, so a first step ends where it begins to gain less.
         rate = (margins.max() - worst[0]) / np.array([self._size(field) for field in fields[0]])
-        column = np.flatnonzero(rate >= EFFICIENT * rate.max())[-1]
+        # Where every length loses, the one that loses least.
+        column = np.flatnonzero(rate >= EFFICIENT * rate.max())[-1] if rate.max() > 0 else np.argmin(worst[0])
         return fields[0, column], float(worst[0, column])
 
     def _look(self, field: NDArray[np.float64], *, until_fails: bool = False, noted: bool = False) -> _Look:

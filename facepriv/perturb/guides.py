@@ -24,7 +24,7 @@ class Look:
     """What the guides say of a stored file in which the face was found anew."""
 
     found: Face | None
-    """The face found in the file itself; None if it was lost there or in a version."""
+    """The face found in the file itself; None if it was lost there."""
     margins: NDArray[np.float64]
     """``(versions, guides)``: score times side, the file itself first; negative is wrong; NaN where no face was."""
     anchors: tuple[Face | None, ...]

@@ -13,9 +13,10 @@ from facepriv.classify.levi_hassner import LeviHassner
 from facepriv.errors import BadInputError
 from facepriv.imaging.quality import psnr_db
 from facepriv.imaging.versions import VERSIONS
-from facepriv.perturb import perturbers
-from facepriv.perturb.base import CountingClassifier, score_face
-from facepriv.perturb.colour_field import DIRECTIONS, LEARN_FROM, ColourField, _spread
+from facepriv.perturb import field_search, perturbers
+from facepriv.perturb.base import CountingClassifier, find_again, score_face
+from facepriv.perturb.colour_field import DIRECTIONS, LEARN_FROM, ColourField, _directions, _spread
+from facepriv.perturb.field_search import RETREAT
 from facepriv.types import CropFunction, PerturbFailure, PerturbResult
 
 
@@ -165,6 +166,64 @@ def test_guides_that_cannot_guide_get_one_sentence(faces, gallery, guide, code):
     assert failure.sentence.endswith(".")
 
 
+class Bowl(DlibGender):
+    """Is surest of the image that it saw first: no change ever brings it nearer to a flip."""
+
+    def __init__(self):
+        self.first = None
+
+    def score(self, inputs):
+        if self.first is None:
+            self.first = inputs[0].copy()
+        return 3 + ((inputs - self.first) ** 2).mean(axis=(1, 2, 3)).astype(np.float64)
+
+
+def test_a_guide_that_no_change_turns_ends_the_search(faces, gallery):
+    face = next(face for face in faces if face.label == 1)
+    (result,) = ColourField(rounds=2)([face], [Bowl()], gallery=gallery, seed=0)
+    assert result.stop == "rounds"
+    assert not result.success
+
+
+def test_trajectory_ends_at_the_file_where_a_later_field_was_no_better(faces, gallery):
+    # A quality that no flip has: further fields are tried after the first that holds.
+    for result in ColourField(quality=60)(faces[:4], [DlibGender()], gallery=gallery, seed=0):
+        assert result.success
+        assert result.trajectory[-1] == pytest.approx(result.file_score)
+        assert result.updates == len(result.trajectory) - 1
+
+
+def test_a_face_that_a_field_hides_is_found_again_with_less_of_it(faces, gallery, monkeypatch):
+    changes = []
+
+    def lost_once(face, stored):
+        if stored.shape == face.pixels.shape:
+            changes.append(np.abs(stored.astype(int) - face.pixels).mean())
+        # The second field goes the whole way; the first went half of it.
+        return None if len(changes) == 2 and stored.shape == face.pixels.shape else find_again(face, stored)
+
+    monkeypatch.setattr(field_search, "find_again", lost_once)
+    method = ColourField(survive_jpeg=False, survive_resize=False)
+    (result,) = method(faces[:1], [DlibGender()], gallery=gallery, seed=0)
+    assert changes[2] == pytest.approx(RETREAT * changes[1], rel=0.1)
+    assert np.isnan(result.trajectory).sum() == 1
+    assert result.stop == "flipped"
+    assert result.success
+
+
+def test_a_face_that_cannot_be_found_ends_the_search_at_once(faces, gallery):
+    blank = replace(faces[0], pixels=np.full_like(faces[0].pixels, 128))
+    (result,) = ColourField()([blank], [DlibGender()], gallery=gallery, seed=0)
+    assert result.stop == "face-lost"
+    assert result.evaluations < 250
+
+
+def test_landmarks_that_are_no_numbers_get_one_sentence(faces, gallery):
+    gone = replace(faces[0], landmarks=np.full_like(faces[0].landmarks, np.nan))
+    (failure,) = ColourField()([gone], [DlibGender()], gallery=gallery, seed=0)
+    assert failure.code == "degenerate-landmarks"
+
+
 def test_landmarks_outside_the_image_fail_alone(faces, gallery):
     gone = replace(faces[0], landmarks=faces[0].landmarks + np.float32(5000))
     failure, result = ColourField()([gone, faces[1]], [DlibGender()], gallery=gallery, seed=0)
@@ -206,6 +265,38 @@ def test_learnt_directions_save_evaluations(faces, gallery, learned, results):
     assert all(result.success for result in quick)
     assert np.median([result.evaluations for result in quick]) <= 30
     assert np.median([result.evaluations for result in results]) > 100
+
+
+def test_what_was_learnt_is_heeded_only_if_asked(faces, gallery, learned, results):
+    (result,) = ColourField()(faces[:1], [DlibGender()], gallery=gallery, seed=0, learned=learned)
+    np.testing.assert_array_equal(result.pixels, results[0].pixels)
+
+
+def test_what_was_learnt_with_another_basis_gets_one_sentence(faces, gallery, learned):
+    method = ColourField(learned=True, basis="mixed")
+    (failure,) = method(faces[:1], [DlibGender()], gallery=gallery, seed=0, learned=learned)
+    assert failure.code == "learnt-with-others"
+    assert "learn again" in failure.sentence
+
+
+def test_directions_are_those_that_the_fields_span_and_no_noise():
+    fields = np.random.default_rng(0).normal(size=(3, 40))
+    directions = _directions(fields)
+    # Three fields: their mean, and two directions around it.
+    assert len(directions) == 3
+    np.testing.assert_allclose(fields @ directions.T @ directions, fields, atol=1e-4)
+    assert len(_directions(np.repeat(fields[:1], 5, axis=0))) == 1
+
+
+def test_a_face_without_a_place_in_its_image_teaches_nothing(others, make_gallery):
+    gone = replace(others[0], image_id="gone", subject="gone", landmarks=others[0].landmarks + np.float32(5000))
+    some = [face for label in (-1, 1) for face in [one for one in others if one.label == label][:4]]
+    with_it, without = (
+        ColourField(learned=True).learn(make_gallery(members), [DlibGender()], rng=np.random.default_rng(0))
+        for members in ([gone, *some], some)
+    )
+    for name, array in without.arrays.items():
+        np.testing.assert_array_equal(with_it.arrays[name], array)
 
 
 def test_learning_twice_gives_the_same_bytes(others, make_gallery):
