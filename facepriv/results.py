@@ -26,6 +26,15 @@ FLIP_TITLES: dict[str, str] = {
     FIXED: "the original's crop",
 }
 """In what a flip is looked for, in words: the file, versions of it, and a diagnostic."""
+STOP_TITLES: dict[str, str] = {
+    "flipped": "flipped",
+    "already-wrong": "was wrong before",
+    "sweeps": "limit of sweeps",
+    "rounds": "limit of rounds",
+    "floor": "floor of a matcher or of quality",
+    "face-lost": "face lost",
+}
+"""Why perturbing an image ended, in words."""
 PHASES: tuple[Phase, ...] = ("before", "after")
 MATCH_PHASES: tuple[MatchPhase, ...] = ("before", "after", "cross")
 GROUPS: tuple[Group, ...] = ("all", "male", "female")

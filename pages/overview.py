@@ -25,8 +25,8 @@ def show(store: Store) -> None:
     st.write(
         "A face database that is kept for recognition also tells gender to anyone who runs a classifier on it. "
         "facepriv measures how much it tells, and perturbs the images so that gender classifiers fail while face "
-        "matchers keep working. Only the classifier that guided the perturbation is fooled for sure; what others "
-        "still see is measured and shown."
+        "matchers keep working. What the classifiers that guided the perturbation and others "
+        "still see is measured on the stored files and shown."
     )
     progressing = progress.active_runs(store)
     if progressing:

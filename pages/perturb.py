@@ -24,7 +24,7 @@ KIND_ICONS = {"unnoticeable": ":material/visibility_off:", "visible": ":material
 AUTOMATIC = ""
 """Choice of whom to learn from: halves if there are enough people, else the demo faces."""
 LEARN_FROM = {
-    AUTOMATIC: "automatic: halves if there are enough people, else the demo faces",
+    AUTOMATIC: "automatic: halves, or demo if too few",
     FOLDS: "halves of this data set",
     DEMO: "demo faces",
 }

@@ -77,7 +77,7 @@ def _row(run: RunSummary) -> dict[str, str]:
         "Run": f"[{run.id}](?run={run.id})",
         "Data set": run.dataset_name,
         "Method": run.method,
-        "Guide": run.guide,
+        "Main guide": run.guide,
         "Images": f"{run.images:,}",
         "State": STATES[run.state] + (f" {run.done:,}/{run.total:,}" if run.state in progress.ACTIVE else ""),
         "Started": moment(run.started_at),

@@ -29,7 +29,7 @@ from facepriv.imaging.decode import decode
 from facepriv.imaging.quality import psnr_db, ssim
 from facepriv.perturb.base import CountingClassifier, Learned, score_face
 from facepriv.perturb.candidates import Gallery
-from facepriv.results import Phase, RunSpec
+from facepriv.results import STOP_TITLES, Phase, RunSpec
 from facepriv.services.learning import (
     DEMO,
     DEMO_IMAGES_PER_SUBJECT,
@@ -307,8 +307,8 @@ def _failure_after(stop: str, found: Face | None, success: bool) -> tuple[str, F
         return (
             "not-flipped",
             "perturb",
-            "Every guide was expected to call the stored image the other gender, but not every one does (stopped by: "
-            f"{stop}); allow the method more, or choose other parameters.",
+            "The guides were expected to call the stored image the other gender, but they do not all do so (why it "
+            f"ended: {STOP_TITLES.get(stop, stop)}); allow the method more, or choose other parameters.",
         )
     return None
 

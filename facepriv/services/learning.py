@@ -76,9 +76,10 @@ def choose_source(store: Store, dataset: DatasetRecord, wanted: str | None, *, s
         return LearnFrom(source=FOLDS)
     if wanted == DEMO:
         if _share_demo_images(images):
+            folds = "folds or from " if _least_of_halves(images, seed) >= LEAST else ""
             raise BadInputError(
                 f"The method {method} must learn from other people, but {dataset.name} holds images of the demo set; "
-                "learn from folds or from another data set.",
+                f"learn from {folds}another data set.",
                 code="learns-from-same",
             )
         return LearnFrom(source=DEMO)
@@ -108,10 +109,11 @@ def _least_of_halves(images: Sequence[ImageRecord], seed: int) -> int:
 def _check_halves(images: Sequence[ImageRecord], seed: int, name: str, method: str) -> None:
     if _least_of_halves(images, seed) < LEAST:
         by_label = _subjects(images)
+        demo = "" if _share_demo_images(images) else "demo or from "
         raise BadInputError(
             f"The method {method} learns from one half of the people for the other, so {2 * LEAST} labelled women and "
             f"{2 * LEAST} labelled men are needed, but {name} has {len(by_label[FEMALE])} and {len(by_label[MALE])} "
-            "with a usable face; learn from demo or from another data set.",
+            f"with a usable face; learn from {demo}another data set.",
             code="too-few-to-learn",
         )
 

@@ -30,6 +30,7 @@ from facepriv.store import Store
 from facepriv.store.records import ImageRecord, RunRecord
 
 COMPUTING = (
+    "deepface",
     "dlib-bin",
     "numpy",
     "onnxruntime",
@@ -55,12 +56,12 @@ def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
     BadInputError
         If a parameter is unknown or out of its range.
     """
+    name = perturbers.resolve(name)
     for parameter, value in parameters.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise BadInputError(
                 f"The parameter {parameter} of {name} cannot be {value}; give a finite number.", code="bad-parameter"
             )
-    name = perturbers.resolve(name)
     try:
         return perturbers.create(name, **dict(parameters))
     except pydantic.ValidationError as error:
@@ -187,6 +188,12 @@ def prepare_run(
             "that out, or choose parameters with which it learns.",
             code="learns-nothing",
         )
+    if guards and not heeds_guards(made.Parameters):
+        raise BadInputError(
+            f"The method {made.name} heeds no matcher, but was to heed {', '.join(dict.fromkeys(guards))}; leave that "
+            "out, or choose a method that does.",
+            code="heeds-no-matcher",
+        )
     source = choose_source(store, record, learn_from, seed=seed, method=made.name) if made.learns else None
     guides = tuple(dict.fromkeys([guide, *more_guides]))
     judges = dict.fromkeys([*guides, *(usable_classifiers() if classifiers is None else classifiers)])
@@ -274,6 +281,10 @@ STARTING_SECONDS = 4.0
 LOOK_BACK = 20
 """Complete runs of the same method and guide whose parameters are looked at."""
 
+ENOUGH_IMAGES = 50
+"""Images of an earlier run from which on it tells what any number takes; below, starting and learning, which every run
+pays once, would be counted for each image."""
+
 
 def processes(settings: Settings) -> int:
     """Give the number of processes that perturb images."""
@@ -325,6 +336,8 @@ def estimate_seconds(
     for summary in sorted(like, key=lambda run: run.dataset_id != dataset_id)[:LOOK_BACK]:
         earlier = store.runs.get(summary.id)
         if earlier.result is None or not earlier.result.judged or earlier.spec.parameters != complete:
+            continue
+        if earlier.result.images < min(images / 4, ENOUGH_IMAGES):
             continue
         if not _is_whole(earlier) or tuple(ref.name for ref in earlier.spec.guides) != guides:
             continue

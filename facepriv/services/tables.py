@@ -14,6 +14,9 @@ Row = dict[str, str]
 OUTLASTING = 0.9
 """Share of a file's flips below which a version of the file is said to lose flips."""
 
+LATER = {"jpeg90": "after JPEG of quality 90", "resize75": "after a resize to 75 %", "grey": "in greyscale"}
+"""When a flip is looked for, in a sentence."""
+
 
 def percent(rate: float | None, digits: int = 1) -> str:
     """Write a rate 0..1 in percent; a dash where there is none."""
@@ -145,15 +148,17 @@ def limits(result: RunResult) -> list[str]:
         sentences.append("The change is meant to transfer to other classifiers, and a person who looks for it sees it.")
     flipped = result.flipped.all or 0.0
     lost = [
-        f"{percent(rates.all)} in {FLIP_TITLES.get(name, name)}"
+        f"{percent(rates.all)} {LATER.get(name, f'in {name}')}"
         for name, rates in result.survival.items()
         if rates.all is not None and rates.all < OUTLASTING * flipped
     ]
     if lost:
         sentences.append(
             f"Not every flip outlasts what others may do to the file: of all images {percent(flipped)} are flipped in "
-            f"the file, {', '.join(lost)}."
+            f"the file as stored, but only {' and '.join(lost)}."
         )
+    if flipped and not result.survival:
+        sentences.append("Whether flips last in JPEG, in a smaller size or in greyscale was not measured in this run.")
     return sentences
 
 
@@ -212,7 +217,7 @@ def _figures(spec: RunSpec, result: RunResult) -> Row:
     }
     for name, rates in result.flips().items():
         diagnostic = " (diagnostic)" if name == FIXED else ""
-        found[f"Flipped in {FLIP_TITLES.get(name, name)}{diagnostic}"] = percent(rates.all)
+        found[f"Flipped: {FLIP_TITLES.get(name, name)}{diagnostic}"] = percent(rates.all)
     for name, error in result.gender_error.items():
         # Which ones guided is told above; the names of rows must be the same in all runs.
         found[f"Gender error of {name}"] = f"{percent(error.before.all)} → {percent(error.after.all)}" + (

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
+from facepriv.store import RunRecord
+
 NOTHING = "–"
 
 _JOINER = "\u2060"
@@ -29,6 +31,11 @@ def plain(text: str) -> str:
     signs = _SIGNS.sub(lambda sign: f"&#{ord(sign.group())};", " ".join(text.split()))
     unlisted = _NUMBERED.sub(lambda found: f"{found[1]}&#{ord(found[2])};", signs)
     return _JOINED.sub(lambda sign: sign.group() + _JOINER, unlisted)
+
+
+def guides(run: RunRecord) -> str:
+    """Name all guides of a run."""
+    return " and ".join(ref.name for ref in run.spec.guides)
 
 
 def duration(seconds: float) -> str:

@@ -9,7 +9,7 @@ import streamlit as st
 from facepriv.charts.gender import confusion_tables, gender_error_bars, gender_score_histograms
 from facepriv.charts.matching import det, match_score_histograms, roc
 from facepriv.charts.rates import survival_bars
-from facepriv.results import RunResult
+from facepriv.results import STOP_TITLES, RunResult
 from facepriv.services import tables
 from facepriv.services.export import result_json
 from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES
@@ -18,9 +18,9 @@ from facepriv.wording import count
 from parts import progress, run_choice, run_images
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
-from parts.formats import duration, moment, plain
+from parts.formats import duration, guides, moment, plain
 from parts.shell import ACTOR, with_store
-from parts.words import HELP, STOPS
+from parts.words import HELP
 
 PARTS = ["Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
 FAILURES_SHOWN = 200
@@ -210,18 +210,13 @@ def flips(run: RunRecord, result: RunResult) -> None:
         st.subheader("Why perturbing ended")
         show_rows(
             [
-                {"Reason": STOPS.get(stop, stop), "Images": f"{images:,}"}
+                {"Reason": STOP_TITLES.get(stop, stop), "Images": f"{images:,}"}
                 for stop, images in sorted(result.stops.items(), key=lambda one: -one[1])
             ]
         )
     if result.notes:
         st.subheader("Notes of the method")
         show_rows(tables.note_rows(result))
-
-
-def guides(run: RunRecord) -> str:
-    """Name all guides of a run."""
-    return " and ".join(ref.name for ref in run.spec.guides)
 
 
 def failures(run_id: int, result: RunResult) -> None:

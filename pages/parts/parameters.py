@@ -62,7 +62,7 @@ def _ask_one(name: str, field: FieldInfo, key: str) -> Any:
     if kind in (int, float):
         low, high = _bounds(field, kind)
         start = default if default is None else kind(default)
-        step, shape = _step(kind, start)
+        step, shape = _step(kind, start or high)
         return st.number_input(label, low, high, start, step, format=shape, help=text, key=key)
     given = st.text_input(label, "" if default is None else str(default), help=text, key=key)
     return default if given == "" else given

@@ -10,9 +10,9 @@ import streamlit as st
 from facepriv.config import get_settings
 from facepriv.services.local_worker import ensure_worker
 from facepriv.services.worker import LEARNING
-from facepriv.store import RunSummary, Store
+from facepriv.store import RunRecord, RunSummary, Store
 from facepriv.wording import count
-from parts.formats import duration, plain
+from parts.formats import duration, guides, plain
 from parts.shell import ACTOR, with_store
 
 ACTIVE = ("waiting", "running")
@@ -40,11 +40,11 @@ def follow(run_ids: tuple[int, ...]) -> None:
     with_store(body)
 
 
-def show(store: Store, run: RunSummary) -> None:
+def show(store: Store, run: RunRecord) -> None:
     """Show one run: stage, bar, rate, time left, and a button to cancel."""
     with st.container(border=True):
         head, side = st.columns([5, 1], vertical_alignment="center")
-        head.markdown(f"**Run {run.id}** · {plain(run.dataset_name)} · {run.method} guided by {run.guide}")
+        head.markdown(f"**Run {run.id}** · {plain(run.dataset_name)} · {run.method} guided by {guides(run)}")
         if run.cancel_requested:
             side.caption("Stopping …")
         elif side.button("Cancel", key=f"cancel-{run.id}", icon=":material/stop_circle:", width="stretch"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from facepriv.charts.trajectory import trajectory
+from facepriv.results import STOP_TITLES
 from facepriv.services.pictures import Pair, run_pair
 from facepriv.services.runs import PAPER_METHOD
 from facepriv.services.tables import number
@@ -13,10 +14,9 @@ from parts import faces
 from parts.figures import page_of, show_figure, show_rows
 from parts.formats import NOTHING, duration, plain
 from parts.shell import saw
-from parts.words import STOPS
 
 PER_PAGE = 25
-SHORT = {"jpeg90": "JPEG 90", "resize75": "75 %", "grey": "greyscale"}
+SHORT = {"jpeg90": "JPEG 90", "resize75": "size 75 %", "grey": "greyscale"}
 
 
 def show(store: Store, run: RunRecord) -> None:
@@ -59,8 +59,14 @@ def outcome(record: RunImageRecord) -> str:
     """Say in a few words what became of an image."""
     if record.failure is not None:
         return f"failed: {record.failure}"
-    words = STOPS.get(record.stop or "", record.stop or NOTHING)
-    return words if record.success else f"{words}, not turned"
+    if record.success:
+        return STOP_TITLES["already-wrong" if record.stop == "already-wrong" else "flipped"]
+    return f"{ended(record)}, not flipped"
+
+
+def ended(record: RunImageRecord) -> str:
+    """Say why perturbing ended."""
+    return STOP_TITLES.get(record.stop or "", record.stop or NOTHING)
 
 
 def pair(store: Store, run: RunRecord, image_id: int) -> None:
@@ -80,12 +86,18 @@ def pair(store: Store, run: RunRecord, image_id: int) -> None:
         st.markdown(f"**Score of {run.guide} over the updates**")
         step = "updates (triangle steps)" if run.method == PAPER_METHOD else "updates (accepted steps)"
         figure = trajectory(record.trajectory, record.anchors, label, stops_at(run), step=step)
-        after = "no face found" if record.file_score is None else f"{record.file_score:+.2f} nats on the stored file"
-        show_figure(figure, f"trajectory-{run.id}-{image_id}", f"Score from {record.trajectory[0]:+.2f} to {after}")
+        after = "no face found" if record.file_score is None else f"{record.file_score:+.2f} nats"
+        show_figure(
+            figure,
+            f"trajectory-{run.id}-{image_id}",
+            f"Score from {record.trajectory[0]:+.2f} to {after} on the stored file",
+        )
         took = "" if record.seconds is None else f" It took {duration(record.seconds)}."
+        # A flipped image may have ended for another reason, such as a floor that no further step would keep.
+        why = "" if record.stop in (None, "flipped", "already-wrong") else f" (why it ended: {ended(record)})"
         again = " At each diamond the face was found anew in the image so far, and the crop anchored on it."
         st.caption(
-            f"{outcome(record).capitalize()}; on the stored file, with the face found anew: {after}.{took}"
+            f"{outcome(record).capitalize()}{why}; on the stored file, with the face found anew: {after}.{took}"
             + (again if record.anchors else "")
         )
         if record.survived:

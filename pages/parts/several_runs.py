@@ -29,6 +29,11 @@ def show(runs: Sequence[RunRecord]) -> None:
             "These runs are of different data sets, so a difference between them may be the data's.",
             icon=":material/warning:",
         )
+    elif len({run.spec.image_sha256 for run in complete}) > 1:
+        st.warning(
+            "These runs judged different images of the data set, so a difference between them may be the images'.",
+            icon=":material/warning:",
+        )
     titles = {run.id: f"run {run.id} · {run.method}" for run in complete}
     show_rows(comparison_rows([(f"Run {run.id}", run.spec, _result(run)) for run in complete]))
     key = "-".join(str(run.id) for run in complete)

@@ -74,12 +74,3 @@ STATES = {
     "failed": ":material/error: failed",
     "cancelled": ":material/cancel: cancelled",
 }
-
-STOPS = {
-    "flipped": "flipped",
-    "already-wrong": "was wrong before",
-    "sweeps": "limit of sweeps",
-    "rounds": "limit of rounds",
-    "floor": "floor of a matcher or of quality",
-    "face-lost": "face lost",
-}

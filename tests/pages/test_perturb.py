@@ -154,6 +154,7 @@ def test_several_guides_guards_and_whom_to_learn_from(no_worker, with_plugin, vi
     assert [ref.name for ref in spec.guards] == ["sface"]
     assert spec.learn_from is None
     assert spec.parameters == {**spec.parameters, "learning": False, "channels": ["green"], "share": None}
+    assert "guided by levi-hassner and dlib-gender" in said(app), "while it waits"
 
 
 def test_without_a_guide_nothing_can_be_started(no_worker, visit):

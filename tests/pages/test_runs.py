@@ -70,7 +70,7 @@ def test_an_image_says_in_which_versions_its_flip_holds(filled, visit, said):
     app = part(visit("runs", run="1"), "Images")
     with open_store(filled) as store:
         (first, *_) = store.runs.run_images(1)
-    short = {"jpeg90": "JPEG 90", "resize75": "75 %", "grey": "greyscale"}
+    short = {"jpeg90": "JPEG 90", "resize75": "size 75 %", "grey": "greyscale"}
     holds = ", ".join(short[name] for name, still in first.survived.items() if still) or "none"
     assert tables(app)[-1][0]["Holds in"] == holds
     assert f"The flip holds in: {holds}. Under the original's crop: {first.fixed_score:+.2f} nats." in said(app)
@@ -91,6 +91,15 @@ def test_an_image_without_a_candidate_or_a_stopping_score(filled, visit, said):
     assert tables(app)[-1][0]["Holds in"] == "–"
     assert "Learnt from &#42;others&#42;." in said(app)
     assert len(app.get("plotly_chart")) == 1
+
+
+def test_a_flip_is_called_so_whatever_ended_the_work_on_it(filled, visit, said):
+    with sqlite3.connect(filled.home / "facepriv.sqlite") as connection:
+        connection.execute("UPDATE run_images SET stop = 'floor'")
+    connection.close()
+    app = part(visit("runs", run="1"), "Images")
+    assert {row["Outcome"] for row in tables(app)[-1]} == {"flipped"}
+    assert "Flipped (why it ended: floor of a matcher or of quality); on the stored file" in said(app)
 
 
 def test_effort_and_failures(filled, visit, said):
@@ -155,9 +164,28 @@ def test_comparison(filled, visit):
     assert rows["Method"] == "algorithm1"
     assert rows["Parameters"] == "all defaults"
     assert rows["Gender error of dlib-gender"].endswith("(guide)")
-    assert "Flipped in greyscale" in rows
+    assert "Flipped: greyscale" in rows
     assert "Learnt from" not in rows, "what no run did is no news"
     assert app.query_params["run"] == ["1", "2"]
+
+
+def test_runs_on_different_images_are_told(filled, visit):
+    """As if another complete run of the same data set had taken fewer images."""
+    assert not any("different images" in warning.value for warning in visit("runs", run="1").warning)
+    with sqlite3.connect(filled.home / "facepriv.sqlite") as database:
+        columns = [row[1] for row in database.execute("PRAGMA table_info(runs)") if row[1] not in ("id", "spec")]
+        (spec,) = database.execute("SELECT spec FROM runs WHERE id = 1").fetchone()
+        spec = json.loads(spec)
+        spec["image_ids"], spec["image_sha256"] = spec["image_ids"][:4], spec["image_sha256"][:4]
+        names = ", ".join(columns)
+        database.execute(
+            f"INSERT INTO runs (spec, {names}) SELECT ?, {names} FROM runs WHERE id = 1", [json.dumps(spec)]
+        )
+    database.close()
+    app = visit("runs")
+    app.multiselect("open_runs").set_value([1, 3]).run()
+    assert not app.exception
+    assert "judged different images of the data set" in app.warning[0].value
 
 
 def test_overview_shows_the_latest_result(filled, visit, result):

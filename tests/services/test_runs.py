@@ -265,7 +265,7 @@ def test_guides_and_guards_judge_too(finished: Finished):
     spec = prepare_run(
         finished.store,
         "six",
-        method=METHOD,
+        method="descent",
         guide="levi-hassner",
         more_guides=["dlib-gender", "levi-hassner"],
         guards=["sface", "sface"],
@@ -278,14 +278,38 @@ def test_guides_and_guards_judge_too(finished: Finished):
     assert [ref.name for ref in spec.matchers] == ["dlib-resnet", "sface"]
 
 
+def test_a_method_that_heeds_no_matcher_is_not_said_to(finished: Finished):
+    with pytest.raises(BadInputError, match="heeds no matcher, but was to heed sface; leave that out") as caught:
+        prepare_run(finished.store, "six", method=METHOD, guards=["sface"])
+    assert caught.value.code == "heeds-no-matcher"
+
+
+def test_an_alias_is_told_by_the_name_it_stands_for():
+    with pytest.raises(BadInputError, match=f"of {perturbers.resolve('recommended')} cannot be nan"):
+        make_method("recommended", {"margin": float("nan")})
+
+
+def test_a_small_run_does_not_tell_what_a_large_one_takes(finished: Finished):
+    """Its start, and its learning if any, would be counted for each image."""
+    given = {"method": METHOD, "parameters": FAST}
+    images = finished.run.result.images
+    for wanted, told in ((4 * images, True), (4 * images + 1, False)):
+        one = estimate_seconds(finished.store, finished.settings, finished.run.dataset_id, wanted, **given)
+        assert one.basis.startswith("run ") == told
+
+
 def test_visible_methods_heed_those_who_judge_by_default(finished: Finished):
     given = {"method": "semantic", "classifiers": [], "matchers": ["sface"]}
     # Too few people to learn from here, whichever way; whom it heeds is decided before.
     made = make_method("semantic", {})
     assert heeds_guards(made.Parameters)
     assert not heeds_guards(make_method(METHOD, {}).Parameters)
-    with pytest.raises(BadInputError, match="learns from one half of the people for the other"):
+    with pytest.raises(BadInputError, match="learns from one half of the people for the other") as caught:
         prepare_run(finished.store, "six", **given, guards=[])
+    # These are demo faces, so the demo set is no way out, nor are halves of so few.
+    assert str(caught.value).endswith("with a usable face; learn from another data set.")
+    with pytest.raises(BadInputError, match="holds images of the demo set; learn from another data set"):
+        prepare_run(finished.store, "six", **given, guards=[], learn_from="demo")
 
 
 @pytest.mark.parametrize(
