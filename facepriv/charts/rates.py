@@ -10,6 +10,8 @@ import plotly.graph_objects as go
 from facepriv.charts import style
 from facepriv.results import FIXED, FLIP_TITLES, GROUPS, GenderError, Rates
 
+MOST_TEXTS = 10
+"""Bars that can carry their figure above them and still be read; with more, the axis and the table beside must do."""
 LINE = 12
 """Characters in a line under a bar, so that no text must be turned."""
 LOOKS = (
@@ -81,13 +83,14 @@ def _bars(
     places: Sequence[str], series: Mapping[str, tuple[Sequence[float | None], style.Look]], title: str
 ) -> go.Figure:
     figure = go.Figure()
+    texts = len(places) * len(series) <= MOST_TEXTS
     for name, (rates, look) in series.items():
         figure.add_bar(
             x=list(places),
             y=list(rates),
             name=name,
             marker=style.bars(look),
-            text=["" if rate is None else f"{rate:.0%}" for rate in rates],
+            text=["" if rate is None else f"{rate:.0%}" for rate in rates] if texts else None,
             textposition="outside",
             cliponaxis=False,
             hovertemplate=f"%{{x}}, {name}: %{{y:.2%}}<extra></extra>",

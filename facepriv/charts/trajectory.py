@@ -59,6 +59,7 @@ def trajectory(
         figure.add_annotation(
             x=0, xref="paper", y=level, text=text, showarrow=False, xanchor="left", yanchor=anchor, font={"size": 11}
         )
+    figure.update_layout(showlegend=True)  # a single curve is named too
     figure.update_xaxes(title_text=step, rangemode="tozero", **({"dtick": 1} if len(f) <= FEW / 4 else {}))
     figure.update_yaxes(title_text=SCORE_AXIS.replace(", ", "<br>"))
     return style.finish(figure, height=400)

@@ -25,6 +25,12 @@ def test_survival_of_runs_leaves_the_diagnostic_out_and_gaps_where_a_run_has_no_
     assert figure.data[0].marker.pattern.shape != figure.data[1].marker.pattern.shape
 
 
+def test_bars_carry_their_figures_while_these_can_be_read():
+    few, many = survival_bars({"file": ALL}), survival_bars(dict.fromkeys(("file", "jpeg90", "grey", "fixed"), ALL))
+    assert [list(bar.text) for bar in few.data] == [["50%"], ["25%"], ["75%"]]
+    assert [bar.text for bar in many.data] == [None] * 3
+
+
 def test_gender_error_of_runs():
     error = GenderError(before=Rates(all=0.1, male=0.1, female=0.1), after=ALL)
     figure = gender_error_of_runs({"run 1": {"a": error}, "run 2": {"a": error, "b": error}})

@@ -28,6 +28,7 @@ def test_an_image_left_unchanged_has_one_point():
     figure = trajectory([-0.4], (), 1, -0.1)
     assert list(figure.data[0].y) == [-0.4]
     assert not figure.data[1].showlegend
+    assert figure.layout.showlegend, "a single curve is named too"
 
 
 def test_without_a_stopping_score_only_zero_is_marked():
