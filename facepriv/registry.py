@@ -37,6 +37,13 @@ class Registry(Generic[T]):
         """Give the registered name that an alias stands for; any other name as it is."""
         return self.aliases.get(name, name)
 
+    def release(self, name: str) -> str:
+        """Name the distribution and version that a plug-in of another package comes from; empty for a built-in one."""
+        if self.resolve(name) in self._builtin:
+            return ""
+        found = [point.dist for point in entry_points(group=self.group) if point.name == name]
+        return " ".join(f"{dist.name} {dist.version}" for dist in found if dist is not None)
+
     def load(self, name: str) -> Callable[..., T]:
         """Give the factory called ``name``.
 

@@ -32,6 +32,16 @@ def test_entry_points_are_merged_behind_the_built_in(monkeypatch):
     assert registry.load("own").__name__ == "Counter"
 
 
+def test_a_plug_in_of_elsewhere_has_a_release(monkeypatch):
+    from importlib.metadata import entry_points
+
+    point = next(iter(entry_points(group="console_scripts", name="pytest")))
+    monkeypatch.setattr("facepriv.registry.entry_points", lambda group: [point])
+    registry = Registry("thing", "g", {"own": "collections:Counter"}, aliases={"best": "own"})
+    assert registry.release("pytest") == f"pytest {pytest.__version__}"
+    assert registry.release("own") == registry.release("best") == ""
+
+
 def test_the_command_line_starts_without_heavy_imports():
     code = (
         "import sys, facepriv.cli, facepriv.services.models\n"

@@ -28,8 +28,10 @@ from numpy.typing import NDArray
 
 import facepriv
 from facepriv.audit.run_result import JudgedImage, Templates, run_result
+from facepriv.classify import classifiers
 from facepriv.config import Settings
 from facepriv.errors import CancelledError, FaceprivError
+from facepriv.match import matchers
 from facepriv.results import PHASES, FailureItem, LearnedItem, ModelRef, Phase, RunResult
 from facepriv.services import learning
 from facepriv.services.judging import (
@@ -511,8 +513,9 @@ class _Execution:
 
 
 def maker(ref: ModelRef) -> str:
-    """Give a hash of all that a template or score depends on besides the image: weights, facepriv, what computes."""
-    parts = [ref.name, ref.version, facepriv.__version__, *(f"{name} {version(name)}" for name in COMPUTING)]
+    """Give a hash of all that a template or score depends on besides the image: weights, code, what computes."""
+    code = [facepriv.__version__, classifiers.release(ref.name), matchers.release(ref.name)]
+    parts = [ref.name, ref.version, *code, *(f"{name} {version(name)}" for name in COMPUTING)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
