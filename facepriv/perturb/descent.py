@@ -119,8 +119,9 @@ class Descent(Perturber):
         Raises
         ------
         BadInputError
-            With code ``no-candidate``, ``degenerate-landmarks``, ``landmarks-outside``, ``candidate-equal``,
-            ``floor-unmeasurable``, or ``guide-constant`` if a guide that is to be turned gives everything one score.
+            With code ``no-candidate``, ``degenerate-landmarks``, ``outside-image``, ``landmarks-outside``,
+            ``candidate-equal``, ``floor-unmeasurable``, or ``guide-constant`` if a guide that is to be turned gives
+            everything one score.
         """
         options = self.parameters
         guides = Guides(classifiers, face, options.eta)

@@ -39,15 +39,15 @@ class MeshField:
     Raises
     ------
     BadInputError
-        With code ``landmarks-outside`` if fewer than half of the landmarks lie in the image, ``degenerate-landmarks``
-        if no pixel lies in a triangle, ``candidate-equal`` if the candidate differs nowhere from the source.
+        With code ``landmarks-outside`` if fewer than half of the landmarks lie in the image, ``candidate-equal`` if the
+        candidate differs nowhere from the source.
     """
 
     def __init__(self, mesh: Triangulation, warped: NDArray[np.float32], pixels: Image, seams: Seams) -> None:
         self._pixels = pixels
         self.inside: NDArray[np.int64] = np.flatnonzero(mesh.owner.ravel() >= 0)
         """``(n,)`` flat indices of the pixels in triangles."""
-        _check(mesh, self.inside, *self.image_shape)
+        _check(mesh, *self.image_shape)
         self.original: NDArray[np.float32] = pixels.reshape(-1, 3)[self.inside].astype(np.float32)
         """``(n, 3)``."""
         self.direction: NDArray[np.float32] = warped[self.inside] - self.original
@@ -97,7 +97,7 @@ class MeshField:
         return whole.reshape(self._pixels.shape)
 
 
-def _check(mesh: Triangulation, inside: NDArray[np.int64], height: int, width: int) -> None:
+def _check(mesh: Triangulation, height: int, width: int) -> None:
     x, y = mesh.points.T
     within = int(((x >= 0) & (x < width) & (y >= 0) & (y < height)).sum())
     if 2 * within < len(mesh.points):
@@ -105,11 +105,6 @@ def _check(mesh: Triangulation, inside: NDArray[np.int64], height: int, width: i
             f"A face inside the image was expected, but only {within} of {len(mesh.points)} landmarks lie in it; "
             "leave the image out.",
             code="landmarks-outside",
-        )
-    if not len(inside):
-        raise BadInputError(
-            "Landmarks that span a face were expected, but no pixel lies inside their triangles; leave the image out.",
-            code="degenerate-landmarks",
         )
 
 
@@ -135,10 +130,23 @@ def _linear(mesh: Triangulation, inside: NDArray[np.int64], middles: bool) -> sp
         shares = np.column_stack([shares - tent[:, None] / 3, tent])
         columns = np.column_stack([columns, k + owner])
         k += len(mesh.triangles)
-    # The image's own edge is no outline of the face: outside it there is nothing to differ from.
-    within = np.pad(mesh.owner >= 0, 1, mode="edge")
-    depth = distance_transform_edt(within)[1:-1, 1:-1].ravel()[inside]
-    fade = np.clip(depth / max(FADE * float(np.ptp(mesh.points[:, 0])), 1.0), 0, 1)
+    fade = np.clip(_depth(mesh.owner, inside) / max(FADE * float(np.ptp(mesh.points[:, 0])), 1.0), 0, 1)
     entries = (shares * fade[:, None]).astype(np.float32).ravel()
     rows = np.repeat(np.arange(len(inside)), shares.shape[1])
     return sparse.csr_array((entries, (rows, columns.ravel())), shape=(len(inside), k))
+
+
+def _depth(owner: NDArray[np.int32], inside: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Give the distance of the pixels ``inside`` to the nearest one outside the triangles, in pixels.
+
+    The image's own edge is no outline of the face: outside it there is nothing to differ from. In a face that fills the
+    image all distances are infinite.
+    """
+    y, x = np.divmod(inside, owner.shape[1])
+    # No nearest pixel lies further out than one beyond the triangles; an image may be many times larger than its face.
+    top, left = max(int(y.min()) - 1, 0), max(int(x.min()) - 1, 0)
+    within = np.pad(owner[top : int(y.max()) + 2, left : int(x.max()) + 2] >= 0, 1, mode="edge")
+    if within.all():
+        return np.full(len(inside), np.inf)
+    depth: NDArray[np.float64] = distance_transform_edt(within)[y - top + 1, x - left + 1]
+    return depth

@@ -110,6 +110,14 @@ def test_landmarks_wholly_outside_the_image_are_refused(faces, away):
     assert caught.value.code == "outside-image"
 
 
+def test_a_face_smaller_than_a_pixel_is_refused(faces):
+    face = faces[0]
+    dot = 50.2 + 0.3 * (face.landmarks - face.landmarks.min()) / np.ptp(face.landmarks)
+    with pytest.raises(BadInputError, match="nowhere around a pixel") as caught:
+        triangulate(dot.astype(np.float32), *face.pixels.shape[:2])
+    assert caught.value.code == "outside-image"
+
+
 def test_a_triangle_without_an_area_is_none():
     just_beside = np.nextafter(np.float32(10), np.float32(11))
     points = np.array([[10, 10], [just_beside, 20], [10, 30], [60, 20]], dtype=np.float32)
