@@ -147,8 +147,12 @@ def _sum_anywhere(
 
 def apply_operator(operator: sparse.csr_array, image: NDArray[np.generic]) -> NDArray[np.float32]:
     """Crop an image ``(h, w, 3)`` or ``(h * w, 3)``; give ``(rows, 3)`` float32."""
-    flat = np.ascontiguousarray(image.reshape(-1, 3), dtype=np.float32)
-    product: NDArray[np.float32] = operator @ flat
+    flat = image.reshape(-1, 3)
+    read = operator.indices
+    # Only pixels between the first and the last that is read: a photo may be many times larger than its face.
+    low, high = (int(read.min()), int(read.max()) + 1) if len(read) else (0, 0)
+    part = sparse.csr_array((operator.data, read - low, operator.indptr), shape=(operator.shape[0], high - low))
+    product: NDArray[np.float32] = part @ np.ascontiguousarray(flat[low:high], dtype=np.float32)
     return product
 
 

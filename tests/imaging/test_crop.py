@@ -16,6 +16,7 @@ from facepriv.imaging import crop
 from facepriv.imaging.crop import (
     MOST_POINTS,
     aligned_chip,
+    apply_operator,
     crop_operator,
     dlib_shape,
     eye_centres,
@@ -179,3 +180,16 @@ def test_eye_square_puts_the_eyes_where_asked(faces, level):
     assert middle == pytest.approx([49.5, 49.5 - 12.5], abs=1e-6 if level else 1.5)
     if level:
         assert eyes[0][1] == pytest.approx(eyes[1][1])
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (300, 500), (-200, -200)])
+def test_a_crop_of_a_part_is_the_whole_product(shift):
+    image = np.random.default_rng(3).integers(0, 256, (600, 500, 3), dtype=np.uint8)
+    matrix = np.array([[2.0, -1.0, 60.0 + shift[0]], [1.0, 2.0, 30.0 + shift[1]]])
+    for outside in ("edge", "black"):
+        operator = crop_operator(CropSpec(matrix=matrix, height=20, width=20, samples=2, outside=outside), 600, 500)
+        whole = operator @ image.reshape(-1, 3).astype(np.float32)
+        np.testing.assert_array_equal(apply_operator(operator, image), whole)
+        np.testing.assert_array_equal(apply_operator(operator, image.astype(np.float32)), whole)
+        if outside == "black" and shift[0] < 0:
+            assert not whole.any(), "a crop that reads nothing of the image"
