@@ -235,8 +235,7 @@ class Perturber(ABC):
                 face, counting, gallery=gallery, rng=np.random.default_rng(seed), guards=guards, learned=learned
             )
         except FaceprivError as error:
-            code = getattr(error, "code", "failed")
-            return PerturbFailure(image_id=face.image_id, code=code, sentence=str(error))
+            return _failure(face, error)
         if done.pixels.shape != face.pixels.shape or done.pixels.dtype != np.uint8:
             raise BadInputError(
                 f"The method {self.name} must give an image {face.pixels.shape} uint8, but gave "
@@ -245,7 +244,11 @@ class Perturber(ABC):
             )
         evaluations = sum(one.evaluations for one in counting)
         png = encode_png(done.pixels)
-        stored = decode_stored(png)
+        try:
+            stored = decode_stored(png)
+        except BadInputError as error:
+            # An image too small to be imported cannot be judged as a file.
+            return _failure(face, error)
         # From here on the judge measures for itself; the evaluations of a method are not charged with it.
         sides = [side_of(face, score_face(classifier, face)) for classifier in classifiers]
         found = find_again(face, stored)
@@ -286,3 +289,7 @@ class Perturber(ABC):
                 "images of this subject; learn from other subjects.",
                 code="learnt-from-subject",
             )
+
+
+def _failure(face: Face, error: FaceprivError) -> PerturbFailure:
+    return PerturbFailure(image_id=face.image_id, code=getattr(error, "code", "failed"), sentence=str(error))

@@ -10,6 +10,7 @@ import pytest
 from facepriv.classify.dlib_gender import DlibGender
 from facepriv.perturb.algorithm1 import Algorithm1Parameters
 from facepriv.perturb.base import Perturbation, Perturber
+from facepriv.types import PerturbFailure, PerturbResult
 
 
 class Boaster(Perturber):
@@ -38,3 +39,11 @@ def test_a_method_that_boasts_is_found_out(faces, make_gallery, labelled):
         (result,) = Boaster()([judged], [DlibGender()], gallery=make_gallery(faces), seed=0)
         assert result.stop == "flipped"
         assert not result.success
+
+
+def test_an_image_too_small_to_be_a_file_fails_alone(faces, make_gallery):
+    small = replace(faces[0], pixels=faces[0].pixels[:30, :30].copy())
+    failure, result = Boaster()([small, faces[1]], [DlibGender()], gallery=make_gallery(faces), seed=0)
+    assert isinstance(failure, PerturbFailure)
+    assert "too small" in failure.sentence
+    assert isinstance(result, PerturbResult)
