@@ -65,7 +65,8 @@ def test_attacked_square_is_scored_as_the_guide_scores_the_image(faces):
 
 
 def test_rows_are_chosen_by_row_or_method_and_all_registered_methods_have_one():
-    assert set(bench.variants(["algorithm1"])) == {"Algorithm 1"}
+    assert {one.method for one in bench.variants(["algorithm1"]).values()} == {"algorithm1"}
+    assert set(bench.variants(["Algorithm 1"])) == {"Algorithm 1"}
     assert {one.method for one in bench.variants(["descent, fine"]).values()} == {"descent"}
     assert set(bench.perturbers.names()) <= {one.method for one in bench.variants(None).values()}
     with pytest.raises(SystemExit, match="no method or row called nothing"):
