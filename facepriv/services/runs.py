@@ -188,10 +188,11 @@ def prepare_run(
             "that out, or choose parameters with which it learns.",
             code="learns-nothing",
         )
-    if guards and not heeds_guards(made.Parameters):
+    heeded = tuple(reference(matcher(name)) for name in dict.fromkeys(guards or ()))
+    if heeded and not heeds_guards(made.Parameters):
         raise BadInputError(
-            f"The method {made.name} heeds no matcher, but was to heed {', '.join(dict.fromkeys(guards))}; leave that "
-            "out, or choose a method that does.",
+            f"The method {made.name} heeds no matcher, but was to heed {', '.join(one.name for one in heeded)}; leave "
+            "that out, or choose a method that does.",
             code="heeds-no-matcher",
         )
     source = choose_source(store, record, learn_from, seed=seed, method=made.name) if made.learns else None

@@ -19,7 +19,7 @@ from facepriv.services.importing import import_dataset
 from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import run_worker
 from facepriv.store import Store
-from tests.services.conftest import FAST, Finished, labelled_demo
+from tests.services.conftest import FAST, METHOD, Finished, labelled_demo
 
 pytestmark = pytest.mark.xdist_group("finished-run")
 
@@ -133,7 +133,9 @@ def test_images_without_a_version_and_an_export_cut_short(store, settings, tmp_p
     """Men have no other man here, so with candidates of the same gender the one man fails."""
     names = ["s001_1", "s002_1", "s003_1"]
     import_dataset(store, settings, labelled_demo(tmp_path / "faces", names), name="few")
-    spec = prepare_run(store, "few", parameters={**FAST, "candidates": "same"}, classifiers=[], matchers=[])
+    spec = prepare_run(
+        store, "few", method=METHOD, parameters={**FAST, "candidates": "same"}, classifiers=[], matchers=[]
+    )
     run = start_run(store, spec)
     run_worker(settings, run_id=run.id)
     folder = tmp_path / "out"
