@@ -7,6 +7,7 @@ coefficients, and this module holds the method's parameters and what can be lear
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -26,13 +27,13 @@ from facepriv.perturb.base import (
 from facepriv.perturb.candidates import Gallery
 from facepriv.perturb.cosine_field import Pattern, patterns
 from facepriv.perturb.field_search import FieldSearch, Plan
-from facepriv.types import GENDER_NAMES, AttributeClassifier, Face, FaceMatcher
+from facepriv.types import GENDER_NAMES, AttributeClassifier, Face, FaceMatcher, Image
 
 Basis = Literal["colour", "brightness", "mixed"]
 
 CORE: dict[Basis, list[Pattern]] = {
     "colour": patterns(("red-blue", "green-magenta"), 5, 13),
-    "brightness": patterns(("brightness",), 5, 16),
+    "brightness": patterns(("brightness",), 5, 14),
     "mixed": patterns(("red-blue", "green-magenta", "brightness"), 5, 13),
 }
 """Patterns that are tried on every face."""
@@ -45,6 +46,11 @@ MORE: dict[Basis, list[Pattern]] = {
 BRIGHTNESS_WEIGHT = 3.0
 """What a squared grey level of brightness counts for beside one of colour: matchers forgive colour more, and people see
 it less."""
+NOTICED = 30.0
+"""Square grey levels that the mean sensitivity of matchers adds to the metric, in all, at ``spare_templates`` = 1."""
+MOST_TINT = 2
+"""Grey levels between the channels of an image without colour."""
+GREY_NOTE = "The photo has no colour, so its brightness was changed instead."
 LEARN_FROM = 20
 """Images of either side that a direction is learnt from."""
 LEARN_LEAST = 3
@@ -60,7 +66,8 @@ class ColourFieldParameters(Parameters):
 
     basis: Literal["auto", "colour", "brightness", "mixed"] = Field(
         default="auto",
-        description="What is changed: colour, brightness or both; auto takes colour, and both if greyscale counts",
+        description="What is changed: colour, brightness or both; auto takes colour, "
+        "both if greyscale counts, and brightness on a photo without colour",
     )
     margin: float = Field(
         default=0.5, ge=0, le=20, description="How far past zero every guide's score must be, in nats"
@@ -72,6 +79,13 @@ class ColourFieldParameters(Parameters):
     )
     quality: float = Field(
         default=38.0, ge=0, le=60, description="PSNR of the face box, dB, below which more patterns are tried"
+    )
+    spare_templates: float = Field(
+        default=1.0,
+        ge=0,
+        le=100,
+        description="How much a change that face recognition notices counts beside one of the pixels; 0 is the highest "
+        "PSNR",
     )
     rounds: int = Field(default=6, ge=1, le=50, description="Most rounds of slopes and steps")
     learned: bool = Field(
@@ -115,6 +129,9 @@ class ColourField(Perturber):
             learnt is of another basis.
         """
         directions = None
+        if self.parameters.basis == "auto" and is_grey(face.pixels):
+            found = FieldSearch(face, classifiers, self._plan(None, usual="brightness")).result()
+            return replace(found, notes=(*found.notes, GREY_NOTE))
         if self.learns and learned is not None:
             side = side_of(face, score_face(classifiers[0], face)) if face.label is None else face.label
             directions = learned.arrays[GENDER_NAMES[side]].astype(np.float64)
@@ -182,11 +199,11 @@ class ColourField(Perturber):
             subjects=frozenset(subject_of[image_id] for image_id in chosen),
         )
 
-    def _plan(self, directions: NDArray[np.float64] | None) -> Plan:
+    def _plan(self, directions: NDArray[np.float64] | None, usual: Basis | None = None) -> Plan:
         options = self.parameters
         asked = {"jpeg90": options.survive_jpeg, "resize75": options.survive_resize, "grey": options.survive_grey}
-        usual: Basis = "mixed" if options.survive_grey else "colour"
-        basis = usual if options.basis == "auto" else options.basis
+        automatic: Basis = usual or ("mixed" if options.survive_grey else "colour")
+        basis = automatic if options.basis == "auto" else options.basis
         return Plan(
             core=CORE[basis],
             more=MORE[basis],
@@ -194,9 +211,15 @@ class ColourField(Perturber):
             versions=tuple(version for version, wanted in asked.items() if wanted),
             margin=options.margin,
             quality=options.quality,
+            noticed=NOTICED * options.spare_templates,
             rounds=options.rounds,
             directions=directions,
         )
+
+
+def is_grey(pixels: Image) -> bool:
+    """Say whether an image ``(h, w, 3)`` has no colour at all, but for rounding."""
+    return bool(np.ptp(pixels, axis=2).max() <= MOST_TINT)
 
 
 def _spread(gallery: Gallery) -> list[str]:

@@ -30,6 +30,7 @@ from facepriv.perturb.base import Perturbation, find_again, score_face, side_of
 from facepriv.perturb.cosine_field import CosineField, Pattern
 from facepriv.perturb.face_frame import face_frame
 from facepriv.perturb.least_change import least_change
+from facepriv.perturb.matcher_sensitivity import matcher_sensitivity
 from facepriv.types import AttributeClassifier, CropFunction, Face, Image, Stop
 
 RIDGE = 0.01
@@ -82,6 +83,8 @@ class Plan:
     """Versions of the file on which the flip must hold too."""
     margin: float
     """How far past zero every score must be, nats."""
+    noticed: float
+    """What the sensitivity of matchers (`matcher_sensitivity`) counts for in the size of a change; 0 = nothing."""
     quality: float
     """PSNR of the face box, dB, below which more is tried."""
     rounds: int
@@ -115,13 +118,17 @@ class FieldSearch:
         self.field = CosineField(face_frame(face), [*plan.core, *plan.more])
         size = len(self.field.patterns)
         learnt = np.zeros((0, size))
-        metric = self.field.gram(plan.weights)
+        pixels = self.field.gram(plan.weights)
+        metric = pixels + plan.noticed * matcher_sensitivity(self.field.patterns)
         if plan.directions is not None:
             learnt = np.zeros((len(plan.directions), size))
             learnt[:, : len(plan.core)] = plan.directions
         self.units = np.vstack([learnt, np.eye(size)])
         """``(units, patterns)``."""
         self.metric = self.units @ metric @ self.units.T + RIDGE * np.eye(len(self.units))
+        """What a change counts for: that of the pixels, and that of templates."""
+        self.pixels = self.units @ pixels @ self.units.T + RIDGE * np.eye(len(self.units))
+        """The same of the pixels alone."""
         self.learnt = np.arange(len(learnt))
         self.core = len(learnt) + np.arange(len(plan.core))
         self.patterns = len(learnt) + np.arange(size)
@@ -188,8 +195,10 @@ class FieldSearch:
                 return self.best[1]
             if number == 0:
                 # What it would take if the rest of the way were like the part gone.
-                whole = self._size(step) * (margins.max() - goal) / max(margins.max() - predicted, 1e-9)
-                hard = whole > HARD
+                whole = (
+                    np.sqrt(step @ self.pixels @ step) * (margins.max() - goal) / max(margins.max() - predicted, 1e-9)
+                )
+                hard = bool(whole > HARD)
             partly = number == 0 and reached
             here = here + (FIRST if partly else 1.0) * (step - here)
             look = self._look(here, noted=True)

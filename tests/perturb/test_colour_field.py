@@ -12,10 +12,10 @@ from facepriv.classify.dlib_gender import DlibGender
 from facepriv.classify.levi_hassner import LeviHassner
 from facepriv.errors import BadInputError
 from facepriv.imaging.quality import psnr_db
-from facepriv.imaging.versions import VERSIONS
+from facepriv.imaging.versions import VERSIONS, make_version
 from facepriv.perturb import field_search, perturbers
 from facepriv.perturb.base import CountingClassifier, find_again, score_face
-from facepriv.perturb.colour_field import DIRECTIONS, LEARN_FROM, ColourField, _directions, _spread
+from facepriv.perturb.colour_field import DIRECTIONS, LEARN_FROM, ColourField, _directions, _spread, is_grey
 from facepriv.perturb.field_search import RETREAT
 from facepriv.types import CropFunction, PerturbFailure, PerturbResult
 
@@ -121,7 +121,20 @@ def test_brightness_alone_works_too(faces, gallery):
     (result,) = ColourField(basis="brightness")(faces[:1], [DlibGender()], gallery=gallery, seed=0)
     assert result.success
     change = result.pixels.astype(int) - faces[0].pixels
-    assert np.abs(change - change.mean(axis=2, keepdims=True)).max() <= 1.5, "all channels move alike, but for clipping"
+    inside = ((result.pixels > 0) & (result.pixels < 255)).all(axis=2)
+    assert np.abs(change - change.mean(axis=2, keepdims=True))[inside].max() <= 1.5, "all channels move alike"
+    assert inside.mean() > 0.5
+
+
+def test_photo_without_colour_gets_none(faces, gallery):
+    grey = replace(faces[0], pixels=make_version(faces[0].pixels, "grey"))
+    result, coloured = ColourField()([grey, faces[0]], [DlibGender()], gallery=gallery, seed=0)
+    assert result.success
+    assert is_grey(result.pixels)
+    assert result.survived["grey"]
+    assert any("no colour" in note for note in result.notes)
+    assert not is_grey(coloured.pixels)
+    assert not coloured.notes
 
 
 def test_rounds_end_the_search(faces, gallery):
