@@ -123,6 +123,8 @@ class Perturber(ABC):
     title: ClassVar[str]
     kind: ClassVar[Literal["unnoticeable", "visible"]]
     """Whether a person is meant to notice the change."""
+    heeds_guards: ClassVar[bool] = False
+    """Whether it asks the matchers it is given while it changes a face."""
     Parameters: ClassVar[type[Parameters]]
 
     def __init__(self, **parameters: Any) -> None:

@@ -101,6 +101,7 @@ class Descent(Perturber):
     name = "descent"
     title = "Descent on the blend with a candidate"
     kind = "unnoticeable"
+    heeds_guards = True
     Parameters: ClassVar[type[Parameters]] = DescentParameters
     parameters: DescentParameters
 

@@ -10,7 +10,7 @@ from pydantic.fields import FieldInfo
 
 from facepriv.perturb import perturbers
 from facepriv.results import MethodKind
-from facepriv.services.runs import DEFAULT_METHOD, heeds_guards
+from facepriv.services.runs import DEFAULT_METHOD
 
 KIND_TITLES: dict[MethodKind, str] = {
     "unnoticeable": "unnoticeable, specific to its guides",
@@ -64,7 +64,7 @@ def describe(name: str) -> MethodInfo:
         title=made.title,
         kind=made.kind,
         recommended=name == perturbers.resolve(DEFAULT_METHOD),
-        heeds_guards=heeds_guards(made.Parameters),
+        heeds_guards=made.heeds_guards,
         parameters=tuple(
             ParameterInfo(
                 one, type_in_words(field), field.get_default(call_default_factory=True), field.description or ""

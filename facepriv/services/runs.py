@@ -72,11 +72,6 @@ def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
         ) from error
 
 
-def heeds_guards(parameters: type[pydantic.BaseModel]) -> bool:
-    """Say whether a method asks matchers while it changes a face: it then has a parameter that speaks of them."""
-    return any("matcher" in (field.description or "") for field in parameters.model_fields.values())
-
-
 def parse_parameters(method: str, settings: Iterable[str]) -> dict[str, Any]:
     """Read parameters written as ``name=value``; several values of one parameter are parted by commas.
 
@@ -189,7 +184,7 @@ def prepare_run(
             code="learns-nothing",
         )
     heeded = tuple(reference(matcher(name)) for name in dict.fromkeys(guards or ()))
-    if heeded and not heeds_guards(made.Parameters):
+    if heeded and not made.heeds_guards:
         raise BadInputError(
             f"The method {made.name} heeds no matcher, but was to heed {', '.join(one.name for one in heeded)}; leave "
             "that out, or choose a method that does.",
@@ -200,7 +195,7 @@ def prepare_run(
     judges = dict.fromkeys([*guides, *(usable_classifiers() if classifiers is None else classifiers)])
     judging = usable_matchers() if matchers is None else matchers
     if guards is None:
-        guards = judging if made.kind == "visible" and heeds_guards(made.Parameters) else ()
+        guards = judging if made.kind == "visible" and made.heeds_guards else ()
     matching = dict.fromkeys([*judging, *guards])
     return RunSpec(
         dataset=record.ref,

@@ -20,7 +20,6 @@ from facepriv.services.runs import (
     OVERHEAD,
     PRIOR_EVALUATIONS,
     estimate_seconds,
-    heeds_guards,
     make_method,
     parse_parameters,
     prepare_run,
@@ -302,8 +301,8 @@ def test_visible_methods_heed_those_who_judge_by_default(finished: Finished):
     given = {"method": "semantic", "classifiers": [], "matchers": ["sface"]}
     # Too few people to learn from here, whichever way; whom it heeds is decided before.
     made = make_method("semantic", {})
-    assert heeds_guards(made.Parameters)
-    assert not heeds_guards(make_method(METHOD, {}).Parameters)
+    assert made.heeds_guards
+    assert not make_method(METHOD, {}).heeds_guards
     with pytest.raises(BadInputError, match="learns from one half of the people for the other") as caught:
         prepare_run(finished.store, "six", **given, guards=[])
     # These are demo faces, so the demo set is no way out, nor are halves of so few.
