@@ -46,6 +46,9 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/dlib_gender_crop.py --demo
 	$(BIN)/python benchmarks/levi_hassner_crop.py --demo --sides 3,3.5,3.75,4 --below 0.4,0.6,0.8
 	$(BIN)/python benchmarks/algorithm1_cost.py
+	$(BIN)/python benchmarks/matcher_sensitivity.py --faces 2
+	$(BIN)/python benchmarks/perturbation_methods.py --images 16
+	$(BIN)/python benchmarks/semantic_transfer.py --demo --images 16
 
 clean:
 	rm -rf $(VENV)

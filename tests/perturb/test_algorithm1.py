@@ -63,9 +63,12 @@ def test_decides_what_the_pseudo_code_decides(faces, make_gallery, number):
     assert set(expected.decisions) == {-1, 1}, "a case in which both directions are taken"
 
 
-@pytest.mark.slow
-def test_decides_what_the_pseudo_code_decides_on_every_demo_face(make_gallery):
-    members = [
+PARTS = 8
+
+
+@pytest.fixture(scope="module")
+def demo_faces():
+    found = [
         acquire(
             decode(i.path, name=i.name, max_pixels=1_000_000).pixels,
             image_id=i.name,
@@ -75,14 +78,20 @@ def test_decides_what_the_pseudo_code_decides_on_every_demo_face(make_gallery):
         )
         for i in read_demo(images_per_subject=2).images
     ]
-    assert len(members) == 120
-    gallery = make_gallery(members)
+    assert len(found) == 120
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_decides_what_the_pseudo_code_decides_on_every_demo_face(demo_faces, make_gallery, part):
+    gallery = make_gallery(demo_faces)
     anchored = 0
-    for face in members:
+    for face in demo_faces[part::PARTS]:
         # Making the crop anew gives the same crop, three times as slowly: the other tests do so.
         result, _ = assert_decides_alike(face, gallery, DlibGender(), keep_crop=True)
         anchored += bool(result.anchors)
-    assert anchored > 10, "cases in which the crop was anchored anew"
+    assert anchored > 1, "cases in which the crop was anchored anew"
 
 
 @pytest.mark.slow
