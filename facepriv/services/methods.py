@@ -14,7 +14,7 @@ from facepriv.services.runs import DEFAULT_METHOD
 
 KIND_TITLES: dict[MethodKind, str] = {
     "unnoticeable": "unnoticeable, specific to its guides",
-    "visible": "visible, transferring",
+    "visible": "visible, transferring in part",
 }
 KIND_SENTENCES: dict[MethodKind, str] = {
     "unnoticeable": "The change is meant not to be noticed; classifiers that did not guide mostly go on being right, "

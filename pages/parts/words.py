@@ -32,8 +32,8 @@ HELP = {
     "learn_from": "With these parameters the method first learns from people other than those it changes. Halves: what "
     "was learnt from one half of the people is used on the other, and the reverse. Or it learns from the demo faces, "
     "or from another data set that shares nobody with this one.",
-    "method": "How images are changed. Unnoticeable methods are specific to their guides; visible ones transfer to "
-    "other classifiers.",
+    "method": "How images are changed. Unnoticeable methods are specific to their guides; visible ones turn a part "
+    "of the other classifiers, too.",
     "fixed": "Diagnostic: the share that looks flipped as long as the face is not found anew, which no attacker would "
     "do; what it exceeds the file's share by is what a method that trusts its own crop would fool itself with.",
     "survival": "Share of judged images whose flip is still there, with the face found anew each time, in the stored "
