@@ -145,7 +145,9 @@ def limits(result: RunResult) -> list[str]:
             sentence += f" ({least} errs on {percent(after[least])})"
         sentences.append(f"{sentence}.")
     elif result.kind == "visible":
-        sentences.append("The change is meant to turn other classifiers too, and turns a part of them; a person who looks for it sees it.")
+        sentences.append(
+            "The change is meant to turn other classifiers too, and turns a part of them; a person who looks for it sees it."
+        )
     flipped = result.flipped.all or 0.0
     lost = [
         f"{percent(rates.all)} {LATER.get(name, f'in {name}')}"
