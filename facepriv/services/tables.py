@@ -146,7 +146,8 @@ def limits(result: RunResult) -> list[str]:
         sentences.append(f"{sentence}.")
     elif result.kind == "visible":
         sentences.append(
-            "The change is meant to turn other classifiers too, and turns a part of them; a person who looks for it sees it."
+            "The change is meant to turn other classifiers too, and turns a part of them; a person who looks for it "
+            "sees it."
         )
     flipped = result.flipped.all or 0.0
     lost = [
