@@ -51,7 +51,7 @@ def confusion_tables(confusions: Confusions, classifier: str) -> go.Figure:
         cols=2,
         shared_yaxes=True,
         horizontal_spacing=0.06,
-        subplot_titles=[f"{classifier}, {p}" for p in PHASES],
+        subplot_titles=list(PHASES),
     )
     both = (confusions.before, confusions.after)
     failed = any(row["failed"] for matrix in both for row in (matrix.male, matrix.female))
