@@ -41,7 +41,7 @@ def gender_error_bars(gender_error: Mapping[str, GenderError]) -> go.Figure:
     return style.finish(figure, height=380)
 
 
-def confusion_tables(confusions: Confusions, classifier: str) -> go.Figure:
+def confusion_tables(confusions: Confusions) -> go.Figure:
     """Draw the confusion matrices before and after side by side, shaded by share of the row (Table 4).
 
     The column of images without a score appears only if there are any.

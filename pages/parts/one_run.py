@@ -133,7 +133,7 @@ def gender(run: RunRecord, result: RunResult) -> None:
         left, right = st.columns(2, gap="large")
         with left:
             st.markdown("**Confusion matrices**", help="Labels against predictions, in images.")
-            figure = confusion_tables(result.gender_confusion[name], name)
+            figure = confusion_tables(result.gender_confusion[name])
             show_figure(figure, f"confusion-{run.id}-{name}", f"Confusion matrices of {name}, as in the table below")
             show_rows(tables.confusion_rows(result, name))
         with right:

@@ -36,7 +36,7 @@ def test_error_bars_carry_the_rates(scored):
 def test_confusion_tables_carry_the_counts(scored):
     before, after, labels = scored
     found = Confusions(before=confusion(before, labels), after=confusion(after, labels))
-    figure = confusion_tables(found, "dlib-gender")
+    figure = confusion_tables(found)
     first, second = figure.data
     assert [list(row) for row in first.customdata] == [
         list(found.before.male.values()),
@@ -51,12 +51,12 @@ def test_confusion_tables_carry_the_counts(scored):
 
 def test_the_column_of_failures_appears_only_with_failures():
     none = Confusions(before=confusion([1.0, -1.0], [1, -1]), after=confusion([1.0, 1.0], [1, -1]))
-    assert all(list(trace.x) == ["male", "female"] for trace in confusion_tables(none, "c").data)
+    assert all(list(trace.x) == ["male", "female"] for trace in confusion_tables(none).data)
 
 
 def test_a_label_without_images_makes_no_trouble():
     men = Confusions(before=confusion([1.0], [1]), after=confusion([-1.0], [1]))
-    first, second = confusion_tables(men, "c").data
+    first, second = confusion_tables(men).data
     assert [list(row) for row in first.z] == [[1, 0], [0, 0]]
     assert [list(row) for row in second.z] == [[0, 1], [0, 0]]
 
