@@ -10,7 +10,9 @@ import hashlib
 import logging
 import multiprocessing
 import os
+import signal
 import socket
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -103,7 +105,7 @@ class Crew:
     def get_ready(self) -> None:
         """Start the processes ahead of the first run, while something else is being done."""
         pool = self.pool()
-        with _one_thread_each():
+        with _one_thread_each(), _no_interrupt():
             for _ in range(processes(self._settings)):
                 pool.submit(load_detector)
 
@@ -492,7 +494,8 @@ class _Execution:
         waiting: dict[Future[Any], _K] = {}
         while True:
             for key, call in islice(left, WINDOW - len(waiting)):
-                waiting[pool.submit(*call)] = key
+                with _no_interrupt():
+                    waiting[pool.submit(*call)] = key
             if not waiting:
                 return
             done, _ = wait(waiting, timeout=HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
@@ -572,3 +575,26 @@ def _one_thread_each() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Put Ctrl+C off while a pool may be starting a process.
+
+    A start that is cut short leaves the new process without its instructions, and it says so with a traceback in the
+    user's terminal. The mask is for the new process, which keeps it: the worker alone decides what becomes of a run.
+    The handler is for this one, since another thread may still take the signal.
+    """
+    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    came: list[int] = []
+    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        if came:
+            signal.raise_signal(signal.SIGINT)
