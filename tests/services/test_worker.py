@@ -527,9 +527,14 @@ def test_what_is_kept_is_another_makers_once_anything_but_the_image_has_changed(
 
 def test_ctrl_c_waits_while_a_process_is_started():
     held = []
-    with pytest.raises(KeyboardInterrupt), worker._no_interrupt():
-        signal.raise_signal(signal.SIGINT)
-        held.append("still here")
+
+    def interrupted():
+        with worker._no_interrupt():
+            signal.raise_signal(signal.SIGINT)
+            held.append("still here")
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert held == ["still here"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
