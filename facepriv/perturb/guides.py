@@ -27,8 +27,6 @@ class Look:
     """The face found in the file itself; None if it was lost there."""
     margins: NDArray[np.float64]
     """``(versions, guides)``: score times side, the file itself first; negative is wrong; NaN where no face was."""
-    anchors: tuple[Face | None, ...]
-    """The face found in every version."""
 
 
 class Guides:
@@ -62,10 +60,10 @@ class Guides:
     def look(self, face: Face, stored: Image, versions: Sequence[str]) -> Look:
         """Find the face anew in a stored file and in versions of it, and score each with every guide."""
         margins = np.full((1 + len(versions), len(self.classifiers)), np.nan)
-        anchors: list[Face | None] = []
+        plain: Face | None = None
         for row, name in enumerate([PLAIN, *versions]):
             found = find_again(face, stored if name == PLAIN else make_version(stored, name))
-            anchors.append(found)
+            plain = found if name == PLAIN else plain
             if found is not None:
                 margins[row] = [score_face(one, found) for one in self.classifiers] * self.sides
-        return Look(found=anchors[0], margins=margins, anchors=tuple(anchors))
+        return Look(found=plain, margins=margins)
