@@ -414,8 +414,8 @@ def markdown(rows: Sequence[Row], bench: Bench, source: str, picture: bool) -> s
             "",
             *(["![Image quality and cost against flips that last](images/methods.png)", ""] if picture else []),
             f"Made by `python benchmarks/perturbation_methods.py --images {len(bench.faces)} --out docs`, which also "
-            "says how the general attacks are applied. Times vary from machine to machine; the rest is the same on every "
-            "run.",
+            "says how the general attacks are applied. Times vary from machine to machine; the rest is the same on "
+            "every run.",
             "",
         ]
     )
