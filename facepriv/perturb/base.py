@@ -116,6 +116,11 @@ def side_of(face: Face, score: float) -> int:
     return face.label if face.label is not None else (1 if score >= 0 else -1)
 
 
+def find_side(face: Face, classifier: AttributeClassifier) -> int:
+    """Give the same side, asking the classifier only where there is no label."""
+    return face.label if face.label is not None else side_of(face, score_face(classifier, face))
+
+
 class Perturber(ABC):
     """A perturbation method. Subclasses write `run`; the final `__call__` measures what came out."""
 
@@ -252,7 +257,7 @@ class Perturber(ABC):
             # An image too small to be imported cannot be judged as a file.
             return _failure(face, error)
         # From here on the judge measures for itself; the evaluations of a method are not charged with it.
-        sides = [side_of(face, score_face(classifier, face)) for classifier in classifiers]
+        sides = [find_side(face, classifier) for classifier in classifiers]
         found = find_again(face, stored)
         scores = file_scores(classifiers, found)
         return PerturbResult(

@@ -21,8 +21,7 @@ from facepriv.perturb.base import (
     Parameters,
     Perturbation,
     Perturber,
-    score_face,
-    side_of,
+    find_side,
 )
 from facepriv.perturb.candidates import Gallery
 from facepriv.perturb.cosine_field import Pattern, patterns
@@ -133,8 +132,7 @@ class ColourField(Perturber):
             found = FieldSearch(face, classifiers, self._plan(None, usual="brightness")).result()
             return replace(found, notes=(*found.notes, GREY_NOTE))
         if self.learns and learned is not None:
-            side = side_of(face, score_face(classifiers[0], face)) if face.label is None else face.label
-            directions = learned.arrays[GENDER_NAMES[side]].astype(np.float64)
+            directions = learned.arrays[GENDER_NAMES[find_side(face, classifiers[0])]].astype(np.float64)
         plan = self._plan(directions)
         if directions is not None and directions.shape[1] != len(plan.core):
             raise BadInputError(
@@ -169,20 +167,17 @@ class ColourField(Perturber):
         chosen = _spread(gallery)
         subject_of = dict(zip(gallery.image_ids, gallery.subjects, strict=True))
         fields: dict[int, list[NDArray[np.float64]]] = {1: [], -1: []}
-        evaluations = 0
+        counting = [CountingClassifier(classifier) for classifier in classifiers]
         plan = self._plan(None)
         for done, image_id in enumerate(chosen):
-            face = gallery.face(image_id)
-            counting = [CountingClassifier(classifier) for classifier in classifiers]
             try:
-                search = FieldSearch(face, counting, plan)
+                search = FieldSearch(gallery.face(image_id), counting, plan)
                 if search.result().stop == "flipped":
                     fields[search.sides[0]].append(search.coefficients)
             except BadInputError as error:
                 # A face without a place in its image teaches nothing; a guide that cannot guide ends it.
                 if error.code not in ("no-hull", "degenerate-landmarks"):
                     raise
-            evaluations += sum(one.evaluations for one in counting)
             if on_progress is not None:
                 on_progress(done + 1, len(chosen))
         fewest = min(len(found) for found in fields.values())
@@ -194,7 +189,7 @@ class ColourField(Perturber):
             )
         return Learned(
             arrays={GENDER_NAMES[side]: _directions(np.array(found)) for side, found in fields.items()},
-            evaluations=evaluations,
+            evaluations=sum(one.evaluations for one in counting),
             images=len(chosen),
             subjects=frozenset(subject_of[image_id] for image_id in chosen),
         )
