@@ -98,15 +98,7 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     faces = read_faces(options.folder, options.side)
-    pixels = {face.image_id: face.pixels for face in faces}
-    gallery = Gallery(
-        image_ids=[face.image_id for face in faces],
-        subjects=[face.subject for face in faces],
-        labels=[face.label for face in faces],
-        landmarks=np.stack([face.landmarks for face in faces]),
-        boxes=[face.box for face in faces],
-        read=pixels.__getitem__,
-    )
+    gallery = Gallery.of(faces)
     chosen = faces[:: max(1, len(faces) // options.images)][: options.images]
 
     scoring, looking, network = Clock(), Clock(), Clock()

@@ -164,6 +164,7 @@ class Bench:
 
     def __init__(self, faces: list[Face], images: int, guide: str) -> None:
         self.all = faces
+        self.gallery = Gallery.of(faces)
         self.faces = spread(faces, images)
         self.guide = guide
         self.matchers: dict[str, FaceMatcher] = {name: matchers.create(name) for name in MATCHERS}
@@ -192,7 +193,7 @@ class Bench:
             (result,) = method(
                 [face],
                 timed,
-                gallery=gallery_of(self.all),
+                gallery=self.gallery,
                 seed=0,
                 positions=[position],
                 guards=guards,
@@ -237,7 +238,7 @@ class Bench:
             return None
         return {
             half: method.learn(
-                gallery_of([face for face in self.all if fold(face.subject, self.all) != half]),
+                Gallery.of([face for face in self.all if fold(face.subject, self.all) != half]),
                 guides,
                 guards=guards,
                 rng=np.random.default_rng(half),
@@ -279,19 +280,6 @@ def fold(subject: str, faces: Sequence[Face]) -> int:
     own = next(face.label for face in faces if face.subject == subject)
     names = sorted({face.subject for face in faces if face.label == own})
     return names.index(subject) % 2
-
-
-def gallery_of(faces: Sequence[Face]) -> Gallery:
-    """Give a gallery of faces held in memory."""
-    pixels = {face.image_id: face.pixels for face in faces}
-    return Gallery(
-        image_ids=[face.image_id for face in faces],
-        subjects=[face.subject for face in faces],
-        labels=[face.label for face in faces],
-        landmarks=np.stack([face.landmarks for face in faces]),
-        boxes=[face.box for face in faces],
-        read=pixels.__getitem__,
-    )
 
 
 def usable(names: Sequence[str] | dict[str, None]) -> dict[str, AttributeClassifier]:

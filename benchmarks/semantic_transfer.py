@@ -199,19 +199,6 @@ def choose(faces: list[Face], most: int) -> list[str]:
     return [face.image_id for subject in turn for face in faces if face.subject == subject][:most]
 
 
-def gallery_of(faces: list[Face]) -> Gallery:
-    """Hold faces in memory as a gallery."""
-    pixels = {face.image_id: face.pixels for face in faces}
-    return Gallery(
-        image_ids=[face.image_id for face in faces],
-        subjects=[face.subject for face in faces],
-        labels=[face.label for face in faces],
-        landmarks=np.stack([face.landmarks for face in faces]),
-        boxes=[face.box for face in faces],
-        read=pixels.__getitem__,
-    )
-
-
 def perturb(groups: list[Group], wanted: set[str], out: str, parameters: dict[str, float]) -> dict[str, object]:
     """Perturb every group with everything but what is left out."""
     guides = [classifiers.create(name) for name in GENDER if name != out]
@@ -222,8 +209,8 @@ def perturb(groups: list[Group], wanted: set[str], out: str, parameters: dict[st
         if not faces:
             continue
         method = perturbers.create("semantic", **parameters)
-        learned = method.learn(gallery_of(group.learnt), guides, guards=guards, rng=np.random.default_rng(0))
-        came = method(faces, guides, gallery=gallery_of(faces), seed=0, guards=guards, learned=learned)
+        learned = method.learn(Gallery.of(group.learnt), guides, guards=guards, rng=np.random.default_rng(0))
+        came = method(faces, guides, gallery=Gallery.of(faces), seed=0, guards=guards, learned=learned)
         results |= {result.image_id: result for result in came}
     return results
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 
 from facepriv.datasets.demo import read_demo
@@ -47,16 +46,4 @@ def _demo_faces(images_per_subject: int, of_each_gender: slice) -> list[Face]:
 @pytest.fixture(scope="session")
 def make_gallery() -> Callable[[list[Face]], Gallery]:
     """Give a gallery of faces held in memory."""
-
-    def make(members: list[Face]) -> Gallery:
-        pixels = {face.image_id: face.pixels for face in members}
-        return Gallery(
-            image_ids=[face.image_id for face in members],
-            subjects=[face.subject for face in members],
-            labels=[face.label for face in members],
-            landmarks=np.stack([face.landmarks for face in members]),
-            boxes=[face.box for face in members],
-            read=pixels.__getitem__,
-        )
-
-    return make
+    return Gallery.of

@@ -33,6 +33,19 @@ class Gallery:
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_id", {name: i for i, name in enumerate(self.image_ids)})
 
+    @classmethod
+    def of(cls, faces: Sequence[Face]) -> Gallery:
+        """Make a gallery of faces held in memory."""
+        pixels = {face.image_id: face.pixels for face in faces}
+        return cls(
+            image_ids=[face.image_id for face in faces],
+            subjects=[face.subject for face in faces],
+            labels=[face.label for face in faces],
+            landmarks=np.stack([face.landmarks for face in faces]),
+            boxes=[face.box for face in faces],
+            read=pixels.__getitem__,
+        )
+
     def face(self, image_id: str) -> Face:
         """Read an image with its face."""
         row = self._by_id[image_id]

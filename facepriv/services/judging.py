@@ -315,19 +315,12 @@ def _failure_after(stop: str, found: Face | None, success: bool) -> tuple[str, F
 
 def demo_gallery(max_pixels: int) -> Gallery:
     """Find the faces of the demo set that the package carries, to learn from."""
-    faces: dict[str, Face] = {}
+    faces = []
     for item in read_demo(images_per_subject=DEMO_IMAGES_PER_SUBJECT).images:
         pixels = decode(item.path, name=item.name, max_pixels=max_pixels).pixels
         subject = other_people(DEMO, item.subject)
-        faces[item.name] = acquire(pixels, image_id=item.name, subject=subject, label=item.label, several="largest")
-    return Gallery(
-        image_ids=list(faces),
-        subjects=[face.subject for face in faces.values()],
-        labels=[face.label for face in faces.values()],
-        landmarks=np.stack([face.landmarks for face in faces.values()]),
-        boxes=[face.box for face in faces.values()],
-        read=lambda image_id: faces[image_id].pixels,
-    )
+        faces.append(acquire(pixels, image_id=item.name, subject=subject, label=item.label, several="largest"))
+    return Gallery.of(faces)
 
 
 Steps = Any

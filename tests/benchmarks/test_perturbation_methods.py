@@ -79,7 +79,7 @@ def test_measures_what_the_method_does(faces):
     row = measured.measure("one gradient", bench.Variant("descent", quick))
     chosen = [faces[0], faces[len(faces) // 2]]
     direct = bench.perturbers.create("descent", **quick)(
-        chosen, [DlibGender()], gallery=bench.gallery_of(faces), seed=0, positions=[0, len(faces) // 2]
+        chosen, [DlibGender()], gallery=bench.Gallery.of(faces), seed=0, positions=[0, len(faces) // 2]
     )
     assert row.images == 2
     assert row.failures == 0
