@@ -25,10 +25,10 @@ from numpy.typing import NDArray
 from facepriv.errors import BadInputError
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.quality import psnr_db
-from facepriv.imaging.versions import make_version
-from facepriv.perturb.base import Perturbation, find_again, score_face, side_of
+from facepriv.perturb.base import Perturbation
 from facepriv.perturb.cosine_field import CosineField, Pattern
 from facepriv.perturb.face_frame import face_frame
+from facepriv.perturb.guides import Guides
 from facepriv.perturb.least_change import least_change
 from facepriv.perturb.matcher_sensitivity import matcher_sensitivity
 from facepriv.types import AttributeClassifier, CropFunction, Face, Image, Stop
@@ -100,9 +100,9 @@ class _Look:
     first_score: float
     """First guide's score of the file; NaN where the face was lost."""
     plain: float
-    """Largest margin of any guide on the file itself: score times side, negative is wrong."""
+    """Largest margin of any guide on the file itself: score times side, negative is wrong; NaN where it was lost."""
     worst: float
-    """The same over the file and its versions; infinite where the face was lost."""
+    """The same over the file and its versions; infinite where a face was lost or not looked for."""
     found: Face | None
     """The face found anew in the file itself."""
 
@@ -134,11 +134,10 @@ class FieldSearch:
         self.patterns = len(learnt) + np.arange(size)
         # What the guides see: their input as it is, and in greyscale where that counts.
         self.greys = (False, True) if "grey" in plan.versions else (False,)
-        first = [score_face(guide, face) for guide in guides]
-        self.sides = [side_of(face, score) for score in first]
-        self.start = max(side * score for side, score in zip(self.sides, first, strict=True))
+        self.judges = Guides(guides, face, -plan.margin)
+        self.sides = self.judges.sides.tolist()
         self.slopes = np.zeros((len(guides) * len(self.greys), len(self.units)))
-        self.trajectory = [first[0]]
+        self.trajectory = [self.judges.first_score]
         self.anchors: list[int] = []
         self.best: tuple[NDArray[np.float64], _Look] | None = None
 
@@ -152,7 +151,7 @@ class FieldSearch:
 
     def result(self) -> Perturbation:
         """Find the field and give what came of it."""
-        if self.start <= -self.plan.margin:
+        if self.judges.first.max() <= -self.plan.margin:
             look = self._look(np.zeros(len(self.units)))
             if self._holds(look):
                 return self._done(look.pixels, "already-wrong")
@@ -313,21 +312,14 @@ class FieldSearch:
     def _look(self, field: NDArray[np.float64], *, until_fails: bool = False, noted: bool = False) -> _Look:
         """Render a field, and score the file and its versions with the face found anew in each."""
         pixels = self.field.apply(self.face.pixels, field @ self.units)
-        found, first, plain, worst = None, float("nan"), -np.inf, -np.inf
-        for version in (None, *self.plan.versions):
-            there = find_again(self.face, pixels if version is None else make_version(pixels, version))
-            if there is None:
-                worst = np.inf
-                break
-            scores = [score_face(guide, there) for guide in self.guides]
-            worst = max(worst, *(side * score for side, score in zip(self.sides, scores, strict=True)))
-            if version is None:
-                found, first, plain = there, scores[0], worst
-            if until_fails and worst > -self.plan.margin:
-                break
+        until = -self.plan.margin if until_fails else np.inf
+        look = self.judges.look(self.face, pixels, self.plan.versions, until=until)
+        first = float(look.margins[0, 0] * self.sides[0])
+        # A version not looked at, or without a face, is as bad as can be.
+        worst = float(np.nan_to_num(look.margins, nan=np.inf).max())
         if noted:
             self.trajectory.append(first)
-        return _Look(pixels, first, plain, worst, found)
+        return _Look(pixels, first, float(look.margins[0].max()), worst, look.found)
 
     def _stretched(self, field: NDArray[np.float64], look: _Look) -> tuple[NDArray[np.float64], _Look]:
         """Make a field stronger that nearly holds; a longer way is left to the next round."""

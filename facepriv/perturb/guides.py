@@ -57,8 +57,11 @@ class Guides:
         worst: NDArray[np.float64] = ((margins - goals) / self.scales).max(axis=-1)
         return worst
 
-    def look(self, face: Face, stored: Image, versions: Sequence[str]) -> Look:
-        """Find the face anew in a stored file and in versions of it, and score each with every guide."""
+    def look(self, face: Face, stored: Image, versions: Sequence[str], *, until: float | None = None) -> Look:
+        """Find the face anew in a stored file and in versions of it, and score each with every guide.
+
+        With ``until``, versions after the first in which a margin is greater or no face is found are not looked at.
+        """
         margins = np.full((1 + len(versions), len(self.classifiers)), np.nan)
         plain: Face | None = None
         for row, name in enumerate([PLAIN, *versions]):
@@ -66,4 +69,6 @@ class Guides:
             plain = found if name == PLAIN else plain
             if found is not None:
                 margins[row] = [score_face(one, found) for one in self.classifiers] * self.sides
+            if until is not None and (found is None or margins[row].max() > until):
+                break
         return Look(found=plain, margins=margins)

@@ -13,7 +13,7 @@ from facepriv.classify.levi_hassner import LeviHassner
 from facepriv.errors import BadInputError
 from facepriv.imaging.quality import psnr_db
 from facepriv.imaging.versions import VERSIONS, make_version
-from facepriv.perturb import field_search, perturbers
+from facepriv.perturb import guides, perturbers
 from facepriv.perturb.base import CountingClassifier, find_again, score_face
 from facepriv.perturb.colour_field import DIRECTIONS, LEARN_FROM, ColourField, _directions, _spread, is_grey
 from facepriv.perturb.field_search import RETREAT
@@ -215,7 +215,7 @@ def test_a_face_that_a_field_hides_is_found_again_with_less_of_it(faces, gallery
         # The second field goes the whole way; the first went half of it.
         return None if len(changes) == 2 and stored.shape == face.pixels.shape else find_again(face, stored)
 
-    monkeypatch.setattr(field_search, "find_again", lost_once)
+    monkeypatch.setattr(guides, "find_again", lost_once)
     method = ColourField(survive_jpeg=False, survive_resize=False)
     (result,) = method(faces[:1], [DlibGender()], gallery=gallery, seed=0)
     assert changes[2] == pytest.approx(RETREAT * changes[1], rel=0.1)
