@@ -116,6 +116,19 @@ class GenderError(Frozen):
     after: Rates
 
 
+class Interval(Frozen):
+    """A figure with its 95 % interval; null where it cannot be computed.
+
+    Subjects, never images, are what the interval takes as drawn at random.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    unseen: bool = False
+    """Whether one end comes from the rule of three, since no error (or no success) was seen at all."""
+
+
 class Confusion(Frozen):
     """Counts by label, then by prediction (Table 4); ``failed`` = no score: no face found, or not perturbed."""
 
