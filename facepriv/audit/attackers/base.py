@@ -1,0 +1,78 @@
+"""What every attacker has in common: an assumption, variants, and training data that it may learn from."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.audit.evidence import Seen
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What an attacker knows: people of his own, whom the release to be attacked does not show.
+
+    He has processed their images with the very policy, so he knows which of them were perturbed.
+    """
+
+    released: Seen
+    """His images as the policy would release them."""
+    untouched: Seen
+    """The same images before."""
+    labels: NDArray[np.int64]
+    """``(n,)`` +1 male, -1 female."""
+    perturbed: NDArray[np.bool_]
+    """``(n,)`` which of his images the policy perturbed."""
+    p: float
+    """The policy's proportion."""
+
+    def rows(self, index: NDArray[np.int64]) -> Known:
+        """Give some of the images."""
+        return Known(
+            released=self.released.rows(index),
+            untouched=self.untouched.rows(index),
+            labels=self.labels[index],
+            perturbed=self.perturbed[index],
+            p=self.p,
+        )
+
+
+class Attacker(ABC):
+    """An attacker learns from `Known` people and guesses the label of images of others.
+
+    Attackers keep nothing between calls: each call learns anew from what it is given, and the same call gives the same
+    numbers.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+    """A few words for tables."""
+    assumption: ClassVar[str]
+    """What he has and knows, in one sentence."""
+
+    @abstractmethod
+    def variants(self, seen: Seen) -> list[str]:
+        """Name the means he can choose among, given what can be seen; none where he has nothing to go on."""
+
+    @abstractmethod
+    def log_odds(self, variant: str, known: Known, seen: Seen, *, seed: int) -> NDArray[np.float64]:
+        """Guess labels.
+
+        Parameters
+        ----------
+        variant
+            One of `variants`.
+        known
+            What he learns from; its subjects are others than those of ``seen``.
+        seen
+            The released images to attack.
+
+        Returns
+        -------
+        ndarray
+            ``(n,)`` posterior log-odds at equal priors, nats, male positive; NaN where he has nothing to go on.
+        """
