@@ -10,6 +10,7 @@ perturbers: Registry[Perturber] = Registry(
         "algorithm1": "facepriv.perturb.algorithm1:Algorithm1",
         "colour-field": "facepriv.perturb.colour_field:ColourField",
         "descent": "facepriv.perturb.descent:Descent",
+        "mixing": "facepriv.perturb.mixing:Mixing",
         "semantic": "facepriv.perturb.semantic:Semantic",
     },
     aliases={"recommended": "colour-field"},
