@@ -11,11 +11,16 @@ from facepriv.errors import StoreError
 from facepriv.store import migrate
 from facepriv.store.access import AccessLog
 from facepriv.store.artifacts import ArtifactStore
+from facepriv.store.audits import AuditStore
 from facepriv.store.datasets import DatasetStore, ImportSession
 from facepriv.store.engine import Database
 from facepriv.store.leftovers import Leftovers, referred_to
+from facepriv.store.measures import MeasureStore
+from facepriv.store.queue import LEASE_SECONDS, MAX_ATTEMPTS, LeaseLostError
 from facepriv.store.records import (
     AccessRecord,
+    AuditRecord,
+    AuditSummary,
     Box,
     DatasetCounts,
     DatasetRecord,
@@ -30,7 +35,7 @@ from facepriv.store.records import (
     RunState,
     RunSummary,
 )
-from facepriv.store.runs import LEASE_SECONDS, MAX_ATTEMPTS, LeaseLostError, RunStore
+from facepriv.store.runs import RunStore
 
 __all__ = [
     "LEASE_SECONDS",
@@ -38,6 +43,9 @@ __all__ = [
     "AccessLog",
     "AccessRecord",
     "ArtifactStore",
+    "AuditRecord",
+    "AuditStore",
+    "AuditSummary",
     "Box",
     "DatasetCounts",
     "DatasetRecord",
@@ -48,6 +56,7 @@ __all__ = [
     "ImportSession",
     "Learning",
     "LeaseLostError",
+    "MeasureStore",
     "NewImage",
     "RunImage",
     "RunImageRecord",
@@ -72,6 +81,8 @@ class Store:
         leftovers = Leftovers(database, artifacts)
         self.datasets = DatasetStore(database, leftovers)
         self.runs = RunStore(database, leftovers)
+        self.audits = AuditStore(database)
+        self.measures = MeasureStore(database)
         self.access = AccessLog(database)
 
     def collect(

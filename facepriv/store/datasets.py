@@ -19,6 +19,7 @@ from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store.engine import Database
 from facepriv.store.leftovers import Leftovers
 from facepriv.store.models import (
+    AuditRow,
     DatasetRow,
     EmbeddingRow,
     FirstScoreRow,
@@ -380,28 +381,29 @@ class DatasetStore:
             name = _find(session, dataset_id).name
             using = _runs_using(dataset_id)
             runs = list(session.scalars(select(RunRow.id).where(using).order_by(RunRow.id)))
-            if runs and not cascade:
+            audited = or_(AuditRow.dataset_id == dataset_id, AuditRow.run_id.in_(runs))
+            audits = list(session.scalars(select(AuditRow.id).where(audited).order_by(AuditRow.id)))
+            uses = {"run": runs, "audit": audits}
+            used = " and ".join(f"{count(len(ids), noun)} ({_some(ids)})" for noun, ids in uses.items() if ids)
+            if used and not cascade:
                 raise StoreError(
-                    f"The data set {name!r} is used by {count(len(runs), 'run')} ({_some(runs)}); "
-                    "delete them first, or delete the data set together with its runs."
+                    f"The data set {name!r} is used by {used}; delete them first, or delete the data set together with "
+                    "its runs and audits."
                 )
-            busy = list(
-                session.scalars(
-                    select(RunRow.id)
-                    .where(using, RunRow.state == "running", RunRow.lease_until >= now)
-                    .order_by(RunRow.id)
-                )
-            )
-            if busy:
-                raise StoreError(
-                    f"The data set {name!r} cannot be deleted while {count(len(busy), 'run')} on it "
-                    f"({_some(busy)}) is being worked on; cancel and try again."
-                )
+            for noun, row, mine in (("run", RunRow, using), ("audit", AuditRow, audited)):
+                held = (row.state == "running", row.lease_until >= now)
+                busy = list(session.scalars(select(row.id).where(mine, *held).order_by(row.id)))
+                if busy:
+                    raise StoreError(
+                        f"The data set {name!r} cannot be deleted while {count(len(busy), noun)} on it "
+                        f"({_some(busy)}) is being worked on; cancel and try again."
+                    )
             files = [
                 *session.scalars(select(ImageRow.artifact_sha256).where(ImageRow.dataset_id == dataset_id)),
                 *session.scalars(select(RunImageRow.artifact_sha256).where(RunImageRow.run_id.in_(runs))),
                 *session.scalars(select(LearningRow.artifact_sha256).where(LearningRow.run_id.in_(runs))),
             ]
+            session.execute(delete(AuditRow).where(audited))
             session.execute(delete(RunRow).where(using))
             session.execute(delete(DatasetRow).where(DatasetRow.id == dataset_id))
         self._leftovers.remove(files)

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Dialect,
     Double,
     ForeignKey,
+    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -178,30 +179,12 @@ class ProblemRow(Base):
     sentence: Mapped[str] = mapped_column(Text)
 
 
-class RunRow(Base):
-    """A run: an immutable spec, a state, and once complete a result.
-
-    ``method``, ``guide`` and ``images`` repeat the spec, so that lists need not parse it. The data set is held by
-    RESTRICT: results never vanish as a side effect of tidying up data.
-    """
-
-    __tablename__ = "runs"
-    __table_args__ = (
-        Index(None, "state", "id"),
-        Index(None, "dataset_id"),
-        CheckConstraint("state IN ('waiting', 'running', 'complete', 'failed', 'cancelled')", name="state"),
-        CheckConstraint("(state = 'complete') = (result IS NOT NULL)", name="result"),
-        CheckConstraint("state <> 'running' OR (owner IS NOT NULL AND lease_until IS NOT NULL)", name="lease"),
-        _NEVER_REUSED,
-    )
+class QueuedRow:
+    """Columns of work that workers claim; a mixin."""
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"))
     state: Mapped[str] = mapped_column(String(16))
     spec: Mapped[str] = mapped_column(Text)
-    method: Mapped[str] = mapped_column(Text)
-    guide: Mapped[str] = mapped_column(Text)
-    images: Mapped[int] = mapped_column(Integer)
     result: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -214,6 +197,81 @@ class RunRow(Base):
     done: Mapped[int] = mapped_column(Integer)
     total: Mapped[int] = mapped_column(Integer)
     error: Mapped[str | None] = mapped_column(Text)
+
+
+def _queue_checks() -> tuple[CheckConstraint, ...]:
+    return (
+        CheckConstraint("state IN ('waiting', 'running', 'complete', 'failed', 'cancelled')", name="state"),
+        CheckConstraint("(state = 'complete') = (result IS NOT NULL)", name="result"),
+        CheckConstraint("state <> 'running' OR (owner IS NOT NULL AND lease_until IS NOT NULL)", name="lease"),
+    )
+
+
+class RunRow(QueuedRow, Base):
+    """A run: an immutable spec, a state, and once complete a result.
+
+    ``method``, ``guide`` and ``images`` repeat the spec, so that lists need not parse it. The data set is held by
+    RESTRICT: results never vanish as a side effect of tidying up data.
+    """
+
+    __tablename__ = "runs"
+    __table_args__ = (
+        Index(None, "state", "id"),
+        Index(None, "dataset_id"),
+        *_queue_checks(),
+        _NEVER_REUSED,
+    )
+
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"))
+    method: Mapped[str] = mapped_column(Text)
+    guide: Mapped[str] = mapped_column(Text)
+    images: Mapped[int] = mapped_column(Integer)
+
+
+class AuditRow(QueuedRow, Base):
+    """A leak audit of a data set, or of a run's images beside it.
+
+    It goes with its run, whose images it is about. The data set is held by RESTRICT, as runs hold theirs.
+    """
+
+    __tablename__ = "audits"
+    __table_args__ = (
+        Index(None, "state", "id"),
+        Index(None, "dataset_id"),
+        Index(None, "run_id"),
+        *_queue_checks(),
+        _NEVER_REUSED,
+    )
+
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"))
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    images: Mapped[int] = mapped_column(Integer)
+
+
+class ImageMeasureRow(Base):
+    """Numbers that an attacker would take from an untouched image, kept as `EmbeddingRow` keeps templates."""
+
+    __tablename__ = "image_measures"
+
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    made_by: Mapped[str] = mapped_column(_SHA256)
+    vector: Mapped[NDArray[np.float64]] = mapped_column(PackedArray("<f8"))
+
+
+class RunMeasureRow(Base):
+    """The same of an image as a run left it; they go with the run."""
+
+    __tablename__ = "run_measures"
+    __table_args__ = (
+        ForeignKeyConstraint(["run_id", "image_id"], ["run_images.run_id", "run_images.image_id"], ondelete="CASCADE"),
+    )
+
+    run_id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    image_id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(Text, primary_key=True)
+    made_by: Mapped[str] = mapped_column(_SHA256)
+    vector: Mapped[NDArray[np.float64]] = mapped_column(PackedArray("<f8"))
 
 
 class RunImageRow(Base):

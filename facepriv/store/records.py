@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.audit_results import AuditResult, AuditSpec
 from facepriv.errors import BadInputError
 from facepriv.results import DatasetRef, LearnSource, Phase, RunResult, RunSpec
 from facepriv.types import FEMALE, MALE
@@ -122,15 +123,13 @@ class ImageRecord(NewImage):
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSummary:
-    """A run without its spec and result: all that a list of runs needs."""
+class QueuedSummary:
+    """Work that is queued, under way or ended, without its spec and result: all that a list needs."""
 
     id: int
     dataset_id: int
     dataset_name: str
     state: RunState
-    method: str
-    guide: str
     images: int
     """Images asked for."""
     created_at: datetime
@@ -151,6 +150,30 @@ class RunSummary:
     total: int
     error: str | None
     """Why it failed, in one sentence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary(QueuedSummary):
+    """A run without its spec and result."""
+
+    method: str
+    guide: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditSummary(QueuedSummary):
+    """An audit without its spec and result."""
+
+    run_id: int | None
+    """The run whose images were audited beside the untouched ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditRecord(AuditSummary):
+    """An audit with its spec and, once complete, its result."""
+
+    spec: AuditSpec
+    result: AuditResult | None
 
 
 @dataclass(frozen=True, kw_only=True)

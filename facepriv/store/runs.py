@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.results import DatasetRef, RunResult, RunSpec
@@ -24,8 +24,8 @@ from facepriv.store.models import (
     RunImageRow,
     RunRow,
     RunSourceRow,
-    UtcDateTime,
 )
+from facepriv.store.queue import LEASE_SECONDS, QueueStore
 from facepriv.store.records import (
     RUN_STATES,
     GenderScore,
@@ -37,32 +37,19 @@ from facepriv.store.records import (
     RunSummary,
 )
 
-LEASE_SECONDS = 60.0
-"""How long a worker is believed to be alive without a heartbeat; far above any difference between two clocks."""
-MAX_ATTEMPTS = 3
-"""How often a run may be taken up; a run that takes its worker down each time must not do so for ever."""
 
-
-class LeaseLostError(StoreError):
-    """The run is no longer this worker's: stop and write nothing more."""
-
-
-class RunStore:
+class RunStore(QueueStore):
     """Runs of one database.
 
-    Contract. A run is ``waiting`` until a worker claims it, ``running`` while that worker holds its lease, and ends
-    as ``complete``, ``failed`` or ``cancelled``; an ended run never changes again. At most one worker holds a run:
-    claiming is one statement, and every method that takes ``owner`` does nothing but raise LeaseLostError unless the
-    run is running and owned by that owner. A lease that ran out is renewed by the owner's next heartbeat unless
-    another worker has claimed the run before. What `save_image` has written is kept over any kill, so the next
-    worker goes on with the rest. The spec never changes. Records are detached values. Methods that take ``run_id``
-    only raise UnknownNameError if there is no such run; every method raises StoreError if the database cannot be used.
-
-    ``owner`` must be unique for each start of a worker process, for instance host, process id and a random part.
+    Contract. That of `QueueStore`. What `save_image` has written is kept over any kill, so the next worker goes on
+    with the rest. The spec never changes. Records are detached values.
     """
 
+    _row = RunRow
+    _noun = "run"
+
     def __init__(self, database: Database, leftovers: Leftovers) -> None:
-        self._database = database
+        super().__init__(database)
         self._leftovers = leftovers
 
     # Creating and looking
@@ -171,31 +158,31 @@ class RunStore:
         with self._database.reading() as session:
             row = session.execute(query).one_or_none()
             if row is None:
-                raise _unknown(session, run_id)
+                raise self._unknown(session, run_id)
             return RunSummary(**_summary(row))
 
     def get(self, run_id: int) -> RunRecord:
         """Give a run with its spec and, if complete, its result."""
         with self._database.reading() as session:
-            return _get(session, run_id)
+            return self._get(session, run_id)
 
     def images_done(self, run_id: int) -> frozenset[int]:
         """Give the ids of the images that need not be done again, failed ones included."""
         with self._database.reading() as session:
-            _require(session, run_id)
+            self._require(session, run_id)
             return frozenset(session.scalars(select(RunImageRow.image_id).where(RunImageRow.run_id == run_id)))
 
     def run_images(self, run_id: int, *, limit: int | None = None, offset: int = 0) -> tuple[RunImageRecord, ...]:
         """Give the images done so far, in the order of the spec."""
         query = select(RunImageRow).where(RunImageRow.run_id == run_id).order_by(RunImageRow.position)
         with self._database.reading() as session:
-            _require(session, run_id)
+            self._require(session, run_id)
             return tuple(map(_run_image_record, session.scalars(query.limit(limit).offset(offset))))
 
     def run_image(self, run_id: int, image_id: int) -> RunImageRecord:
         """Give one image of a run; raises UnknownNameError if it is not done or not of the run."""
         with self._database.reading() as session:
-            _require(session, run_id)
+            self._require(session, run_id)
             row = session.get(RunImageRow, (run_id, image_id))
             if row is None:
                 raise UnknownNameError(f"Run {run_id} has no finished image with id {image_id}; ask for its list.")
@@ -206,7 +193,7 @@ class RunStore:
         row = GenderScoreRow
         query = select(row.image_id, row.classifier, row.phase, row.score).where(row.run_id == run_id)
         with self._database.reading() as session:
-            _require(session, run_id)
+            self._require(session, run_id)
             rows = session.execute(query.order_by(row.image_id, row.classifier, row.phase))
             return tuple(
                 GenderScore(image_id=image_id, classifier=classifier, phase=phase, score=score)  # type: ignore[arg-type]
@@ -217,7 +204,7 @@ class RunStore:
         """Give what the run's method has learnt so far, by part."""
         query = select(LearningRow).where(LearningRow.run_id == run_id).order_by(LearningRow.part)
         with self._database.reading() as session:
-            _require(session, run_id)
+            self._require(session, run_id)
             return tuple(map(_learning, session.scalars(query)))
 
     # The queue
@@ -231,44 +218,11 @@ class RunStore:
         cancelled are cancelled.
         """
         now = datetime.now(UTC)
-        with self._database.reading() as session:  # an idle worker polls without taking the writers' lock
-            if session.scalar(select(RunRow.id).where(_claimable(RunRow, now)).limit(1)) is None:
-                return None
-        oldest = aliased(RunRow)
-        wanted = [_claimable(oldest, now)] + ([] if run_id is None else [oldest.id == run_id])
-        # SKIP LOCKED lets PostgreSQL's workers pass each other; SQLite has one writer at a time and leaves it out.
-        chosen = select(oldest.id).where(*wanted).order_by(oldest.id).limit(1)
-        claim = (
-            update(RunRow)
-            .where(RunRow.id == chosen.with_for_update(skip_locked=True).scalar_subquery())
-            .values(
-                state="running",
-                owner=owner,
-                lease_until=now + timedelta(seconds=lease_seconds),
-                attempts=RunRow.attempts + 1,
-                started_at=func.coalesce(RunRow.started_at, literal(now, UtcDateTime())),
-            )
-            .returning(RunRow.id)
-            .execution_options(synchronize_session=False)
-        )
+        if not self._is_waiting(now):
+            return None
         with self._database.writing() as session:
-            _end_lost(session, now)
-            run_id = session.scalar(claim)
-            return None if run_id is None else _get(session, run_id)
-
-    def heartbeat(
-        self, run_id: int, owner: str, stage: str, done: int, total: int, lease_seconds: float = LEASE_SECONDS
-    ) -> bool:
-        """Renew the lease, note the progress, and give whether the user asked to cancel.
-
-        Raises
-        ------
-        LeaseLostError
-            If the run is not this owner's any more.
-        """
-        lease = datetime.now(UTC) + timedelta(seconds=lease_seconds)
-        with self._database.writing() as session:
-            return self._set(session, run_id, owner, lease_until=lease, stage=stage, done=done, total=total)
+            number = self._claim(session, owner, lease_seconds, run_id, now)
+            return None if number is None else self._get(session, number)
 
     def save_image(self, run_id: int, owner: str, image: RunImage, scores: Iterable[GenderScore] = ()) -> None:
         """Keep one image's outcome and scores in one short transaction; its artifact must have been put before.
@@ -285,7 +239,7 @@ class RunStore:
             raise StoreError(f"The scores saved with image {image.image_id} must all be of that image.")
         try:
             with self._database.writing() as session:
-                _hold(session, run_id, owner)
+                self._hold(session, run_id, owner)
                 session.execute(insert(RunImageRow).values(run_id=run_id, **_run_image_values(image)))
                 _put_scores(session, run_id, scores)
         except IntegrityError as error:
@@ -307,7 +261,7 @@ class RunStore:
         values = {field.name: getattr(learning, field.name) for field in fields(learning)}
         try:
             with self._database.writing() as session:
-                _hold(session, run_id, owner)
+                self._hold(session, run_id, owner)
                 session.execute(insert(LearningRow).values(run_id=run_id, **values))
         except IntegrityError as error:
             raise StoreError(f"Part {learning.part} of what run {run_id} learns is there already.") from error
@@ -323,7 +277,8 @@ class RunStore:
             If images of the spec were not saved: failed ones need a row as well, so that none is dropped.
         """
         with self._database.writing() as session:
-            images, _ = _hold(session, run_id, owner)
+            self._hold(session, run_id, owner)
+            images = session.scalar(select(RunRow.images).where(RunRow.id == run_id))
             saved = session.scalar(select(func.count()).select_from(RunImageRow).where(RunImageRow.run_id == run_id))
             if saved != images:
                 raise StoreError(
@@ -332,51 +287,6 @@ class RunStore:
                 )
             text = result.model_dump_json(by_alias=True)
             self._end(session, run_id, owner, "complete", result=text, done=RunRow.total)
-
-    def fail(self, run_id: int, owner: str, error: str) -> None:
-        """End the run with the reason why it failed, one sentence for the user; raises LeaseLostError."""
-        with self._database.writing() as session:
-            self._end(session, run_id, owner, "failed", error=error)
-
-    def mark_cancelled(self, run_id: int, owner: str) -> None:
-        """End the run after `heartbeat` told of the user's wish; raises LeaseLostError."""
-        with self._database.writing() as session:
-            self._end(session, run_id, owner, "cancelled")
-
-    def release(self, run_id: int, owner: str) -> None:
-        """Give a run back unfinished, for a worker told to stop; it does not count as an attempt.
-
-        If the user asked to cancel, the run is cancelled instead. Raises LeaseLostError.
-        """
-        with self._database.writing() as session:
-            _, cancel_requested = _hold(session, run_id, owner)
-            if cancel_requested:
-                self._end(session, run_id, owner, "cancelled")
-            else:
-                attempts = RunRow.attempts - 1
-                self._set(session, run_id, owner, state="waiting", owner=None, lease_until=None, attempts=attempts)
-
-    def cancel(self, run_id: int) -> RunState:
-        """Ask to cancel and give the state the run then has.
-
-        A waiting run, or one whose worker was lost, is cancelled at once; a running one is told at its next
-        heartbeat; one that has ended stays as it is.
-        """
-        now = datetime.now(UTC)
-        idle = or_(RunRow.state == "waiting", RunRow.lease_until < now)
-        with self._database.writing() as session:
-            session.execute(
-                update(RunRow)
-                .where(RunRow.id == run_id, RunRow.state.in_(("waiting", "running")))
-                .values(
-                    cancel_requested=True,
-                    state=case((idle, "cancelled"), else_=RunRow.state),
-                    finished_at=case((idle, literal(now, UtcDateTime())), else_=RunRow.finished_at),
-                    lease_until=case((idle, None), else_=RunRow.lease_until),
-                )
-                .execution_options(synchronize_session=False)
-            )
-            return _require(session, run_id)
 
     def delete(self, run_id: int) -> None:
         """Remove a run with its scores, its images, what it learnt and their artifact files, see `Leftovers`.
@@ -389,78 +299,27 @@ class RunStore:
         """
         images = select(RunImageRow.artifact_sha256).where(RunImageRow.run_id == run_id)
         learnt = select(LearningRow.artifact_sha256).where(LearningRow.run_id == run_id)
-        gone = (
-            delete(RunRow)
-            .where(RunRow.id == run_id, or_(RunRow.state != "running", RunRow.lease_until < datetime.now(UTC)))
-            .returning(RunRow.id)
-        )
+        gone = delete(RunRow).where(RunRow.id == run_id, self._idle(datetime.now(UTC))).returning(RunRow.id)
         with self._database.writing() as session:
-            _require(session, run_id)
+            self._require(session, run_id)
             files = [*session.scalars(images), *session.scalars(learnt)]
             if session.scalar(gone) is None:
-                raise StoreError(f"Run {run_id} is being worked on; cancel it and delete it once it has stopped.")
+                raise self._busy(run_id)
         self._leftovers.remove(files)
 
-    def _end(self, session: Session, run_id: int, owner: str, state: RunState, **values: object) -> None:
-        self._set(session, run_id, owner, state=state, finished_at=datetime.now(UTC), lease_until=None, **values)
-
-    @staticmethod
-    def _set(session: Session, run_id: int, holder: str, /, **values: object) -> bool:
-        cancel_requested = session.scalar(
-            update(RunRow)
-            .where(RunRow.id == run_id, RunRow.owner == holder, RunRow.state == "running")
-            .values(**values)
-            .returning(RunRow.cancel_requested)
-            .execution_options(synchronize_session=False)
+    def _get(self, session: Session, run_id: int) -> RunRecord:
+        row = session.execute(
+            select(*_SUMMARY, RunRow.spec, RunRow.result)
+            .join(DatasetRow, DatasetRow.id == RunRow.dataset_id)
+            .where(RunRow.id == run_id)
+        ).one_or_none()
+        if row is None:
+            raise self._unknown(session, run_id)
+        return RunRecord(
+            **_summary(row),
+            spec=RunSpec.model_validate_json(row.spec),
+            result=None if row.result is None else RunResult.model_validate_json(row.result),
         )
-        if cancel_requested is None:
-            raise _lease_lost(run_id)
-        return cancel_requested
-
-
-def _claimable(row: Any, now: datetime) -> ColumnElement[bool]:
-    return or_(row.state == "waiting", and_(row.state == "running", row.lease_until < now))
-
-
-def _end_lost(session: Session, now: datetime) -> None:
-    lost = and_(RunRow.state == "running", RunRow.lease_until < now)
-    error = (
-        f"The worker was lost {MAX_ATTEMPTS} times without a word; "
-        "look at the machine's memory and disk, then start the run again."
-    )
-    session.execute(
-        update(RunRow)
-        .where(lost, or_(RunRow.cancel_requested, RunRow.attempts >= MAX_ATTEMPTS))
-        .values(
-            state=case((RunRow.cancel_requested, "cancelled"), else_="failed"),
-            error=case((RunRow.cancel_requested, None), else_=error),
-            finished_at=now,
-            lease_until=None,
-        )
-        .execution_options(synchronize_session=False)
-    )
-
-
-def _hold(session: Session, run_id: int, owner: str) -> tuple[int, bool]:
-    """Lock the run's row until the end of the transaction, so that nobody can claim it in between.
-
-    Gives the number of images the spec asks for, and whether the user asked to cancel.
-    """
-    row = session.execute(
-        select(RunRow.images, RunRow.cancel_requested)
-        .where(RunRow.id == run_id, RunRow.owner == owner, RunRow.state == "running")
-        .with_for_update()
-    ).one_or_none()
-    if row is None:
-        raise _lease_lost(run_id)
-    return row.images, row.cancel_requested
-
-
-def _lease_lost(run_id: int) -> LeaseLostError:
-    return LeaseLostError(
-        f"Run {run_id} is no longer this worker's: another took it over, or it ended or was deleted; "
-        "stop working on it."
-    )
 
 
 def _put_scores(session: Session, run_id: int, scores: Sequence[GenderScore]) -> None:
@@ -480,19 +339,6 @@ def _put_scores(session: Session, run_id: int, scores: Sequence[GenderScore]) ->
             for one in scores
         ],
     )
-
-
-def _require(session: Session, run_id: int) -> RunState:
-    state = session.scalar(select(RunRow.state).where(RunRow.id == run_id))
-    if state is None:
-        raise _unknown(session, run_id)
-    return state  # type: ignore[return-value]
-
-
-def _unknown(session: Session, run_id: int) -> UnknownNameError:
-    ids = session.scalars(select(RunRow.id).order_by(RunRow.id.desc()).limit(10)).all()
-    exist = f"the latest are: {', '.join(map(str, ids))}." if ids else "there is none yet; start one first."
-    return UnknownNameError(f"There is no run {run_id}; {exist}")
 
 
 _SUMMARY = (
@@ -519,21 +365,6 @@ _SUMMARY = (
 
 def _summary(row: Any) -> dict[str, Any]:
     return {column.key: row._mapping[column.key] for column in _SUMMARY}
-
-
-def _get(session: Session, run_id: int) -> RunRecord:
-    row = session.execute(
-        select(*_SUMMARY, RunRow.spec, RunRow.result)
-        .join(DatasetRow, DatasetRow.id == RunRow.dataset_id)
-        .where(RunRow.id == run_id)
-    ).one_or_none()
-    if row is None:
-        raise _unknown(session, run_id)
-    return RunRecord(
-        **_summary(row),
-        spec=RunSpec.model_validate_json(row.spec),
-        result=None if row.result is None else RunResult.model_validate_json(row.result),
-    )
 
 
 def _conditions(

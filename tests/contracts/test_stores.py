@@ -972,7 +972,7 @@ def shape(database: Database) -> dict[str, Any]:
     tables = sorted(set(inspector.get_table_names()) - {"alembic_version"})
     seen: dict[str, Any] = {}
     for table in tables:
-        seen[f"{table} columns"] = repr(inspector.get_columns(table))
+        seen[f"{table} columns"] = sorted(repr(column) for column in inspector.get_columns(table))
         seen[f"{table} primary key"] = inspector.get_pk_constraint(table)
         for kind in ("foreign_keys", "unique_constraints", "check_constraints", "indexes"):
             found = getattr(inspector, f"get_{kind}")(table)
