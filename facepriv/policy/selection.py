@@ -1,22 +1,34 @@
-"""Which images the policy perturbs: a keyed draw for each image, independent of all other images."""
+"""Which images the policy perturbs: a keyed draw for each image, or for each subject, independent of all others.
+
+Three kinds of message are signed, and no message of one kind is one of another, for their lengths or first bytes
+differ: an image's 32-byte hash; ``01`` and the 32-byte hash of a subject's name; ``02`` and either of these, for the
+draw that picks among several runs.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import math
 import secrets
+import unicodedata
 from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.audit_results import SelectBy
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_probabilities
 
 KEY_BYTES = 32
 LEAST_KEY_BYTES = 16
+UNTOUCHED = 0
+"""The action that leaves an image as it is; run ``k`` of a policy is action ``k``."""
 _DIGEST_BYTES = 32
+_ALL = 2 ** (8 * _DIGEST_BYTES)
+_SUBJECT, _WHICH_RUN = b"\x01", b"\x02"
 
 
 def new_key() -> bytes:
@@ -45,18 +57,127 @@ def select(image_sha256s: Sequence[str], key: bytes, p: float) -> NDArray[np.boo
     BadInputError
         If the key is short, ``p`` is out of range or a hash is not one.
     """
+    return _below([_image(text) for text in image_sha256s], key, p)
+
+
+def select_subjects(subjects: Sequence[str], key: bytes, p: float) -> NDArray[np.bool_]:
+    """Say for each image whether the policy perturbs it, all images of a subject alike.
+
+    The draw is ``HMAC-SHA256(key, 01 || SHA-256(name)) / 2^256 < p``. The name is signed in UTF-8, composed (Unicode
+    NFC) so that a folder keeps its fate when it passes through a system that writes accents apart. The draw depends on
+    nothing else: a subject that two data sets name alike fares alike in both, and images added later follow the first
+    ones. A greater ``p`` only adds subjects.
+
+    Parameters
+    ----------
+    subjects : (n,) subject of each image, as the data set names it; not empty.
+    key, p : as in `select`. ``p`` is the expected share of subjects, and of images.
+
+    Raises
+    ------
+    BadInputError
+        If the key is short, ``p`` is out of range or a subject has no name.
+    """
+    return _below([_subject(name) for name in subjects], key, p)
+
+
+def select_by(
+    by: SelectBy, image_sha256s: Sequence[str], subjects: Sequence[str], key: bytes, p: float
+) -> NDArray[np.bool_]:
+    """Select by image (`select`) or by subject (`select_subjects`).
+
+    Parameters
+    ----------
+    by : ``image`` or ``subject``.
+    image_sha256s, subjects : (n,) of the same images in the same order.
+    key, p : as in `select`.
+
+    Raises
+    ------
+    BadInputError
+        As the function chosen, if the two lists differ in length, or if ``by`` is neither.
+    """
+    return _below(_units(by, image_sha256s, subjects), key, p)
+
+
+def choose_actions(
+    by: SelectBy, image_sha256s: Sequence[str], subjects: Sequence[str], key: bytes, shares: Sequence[float]
+) -> NDArray[np.int64]:
+    """Say for each image from which run the release takes it, where a policy mixes several runs.
+
+    Whether an image is perturbed at all is the draw of `select_by` at ``p``, the sum of the shares. Which run perturbed
+    images come from is a second draw, independent of the first, cut at the cumulative shares over ``p``. So a greater
+    ``p`` with the shares in the same ratio only adds images, and no image that was perturbed before moves to another
+    run: two releases of a growing policy never show two perturbed versions of one image. One draw cut at the
+    cumulative shares would not have this property.
+
+    Parameters
+    ----------
+    by, image_sha256s, subjects, key : as in `select_by`.
+    shares : (k,) share of images to take from run 1, 2, ... in an order that belongs to the policy; each at least 0,
+        together at most 1. What is left stays untouched.
+
+    Returns
+    -------
+    (n,) 0 = untouched (`UNTOUCHED`), k = run k.
+
+    Raises
+    ------
+    BadInputError
+        As `select_by`; if there is no share or they add up to more than 1.
+    """
+    each = as_probabilities(shares, "the share of each run")
+    total = math.fsum(each.tolist())
+    if each.ndim != 1 or not each.size or total > 1 + 1e-9:
+        raise BadInputError(
+            f"Expected the shares of one or more runs, together at most 1, got {each.size} that add up to {total:g}; "
+            "what is left of 1 stays untouched.",
+            code="bad-shares",
+        )
+    units = _units(by, image_sha256s, subjects)
+    p = min(total, 1.0)
+    actions = np.full(len(units), UNTOUCHED, dtype=np.int64)
+    chosen = _below(units, key, p)
+    if not chosen.any():
+        return actions
+    exact = [Fraction(float(share)) for share in each]
+    ends = [math.ceil(sum(exact[: k + 1]) / sum(exact) * _ALL) for k in range(len(exact))]
+    for index in np.flatnonzero(chosen):
+        draw = _draw(key, _WHICH_RUN + units[index])
+        actions[index] = 1 + next(k for k, end in enumerate(ends) if draw < end)
+    return actions
+
+
+def _units(by: SelectBy, image_sha256s: Sequence[str], subjects: Sequence[str]) -> list[bytes]:
+    if len(image_sha256s) != len(subjects):
+        raise BadInputError(
+            f"Expected a hash and a subject for each image, got {len(image_sha256s)} hashes and {len(subjects)} "
+            "subjects; give both of the same images in the same order.",
+            code="bad-shape",
+        )
+    if by == "image":
+        return [_image(text) for text in image_sha256s]
+    if by == "subject":
+        return [_subject(name) for name in subjects]
+    raise BadInputError(f"Expected to select by 'image' or by 'subject', got {by!r}.", code="bad-selection")
+
+
+def _below(units: Sequence[bytes], key: bytes, p: float) -> NDArray[np.bool_]:
     if len(key) < LEAST_KEY_BYTES:
         raise BadInputError(
             f"Expected a policy key of at least {LEAST_KEY_BYTES} bytes, got {len(key)}; make one with new_key().",
             code="short-key",
         )
     # Exact: the float p is a fraction, and x < y for integer x means x < ceil(y).
-    limit = math.ceil(Fraction(float(as_probabilities(p, "the proportion"))) * 2 ** (8 * _DIGEST_BYTES))
-    draws = (int.from_bytes(hmac.digest(key, _bytes(text), "sha256"), "big") for text in image_sha256s)
-    return np.fromiter((draw < limit for draw in draws), dtype=np.bool_, count=len(image_sha256s))
+    limit = math.ceil(Fraction(float(as_probabilities(p, "the proportion"))) * _ALL)
+    return np.fromiter((_draw(key, unit) < limit for unit in units), dtype=np.bool_, count=len(units))
 
 
-def _bytes(text: str) -> bytes:
+def _draw(key: bytes, message: bytes) -> int:
+    return int.from_bytes(hmac.digest(key, message, "sha256"), "big")
+
+
+def _image(text: str) -> bytes:
     try:
         digest = bytes.fromhex(text)
     except ValueError:
@@ -68,3 +189,14 @@ def _bytes(text: str) -> bytes:
             code="bad-hash",
         )
     return digest
+
+
+def _subject(name: str) -> bytes:
+    if not name:
+        raise BadInputError(
+            "Expected a subject for every image, got an empty name; select by image, or name the subjects.",
+            code="no-subject",
+        )
+    # Names of files may hold bytes that are no UTF-8, which Python keeps as lone surrogates.
+    text = unicodedata.normalize("NFC", name).encode("utf-8", "surrogatepass")
+    return _SUBJECT + hashlib.sha256(text).digest()

@@ -7,11 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facepriv.errors import BadInputError
-from facepriv.policy.selection import KEY_BYTES, new_key, select
+from facepriv.policy.selection import KEY_BYTES, choose_actions, new_key, select, select_by, select_subjects
 
 KEY = bytes(range(32))
 HASHES = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(5000)]
 P = st.floats(0, 1)
+SUBJECTS = [f"subject {i // 4}" for i in range(4000)]
 
 
 def test_is_the_written_formula():
@@ -72,4 +73,99 @@ def test_new_keys_differ():
 def test_bad_input_is_named(hashes, key, p, code):
     with pytest.raises(BadInputError) as caught:
         select(hashes, key, p)
+    assert caught.value.code == code
+
+
+def test_subjects_are_drawn_by_the_written_formula():
+    def share(name):
+        message = b"\x01" + hashlib.sha256(name.encode()).digest()
+        return int(hmac.new(KEY, message, hashlib.sha256).hexdigest(), 16) / 2**256
+
+    for p in (0.2, 0.6):
+        assert select_subjects(SUBJECTS, KEY, p).tolist() == [share(name) < p for name in SUBJECTS]
+
+
+@given(P, P)
+def test_all_images_of_a_subject_share_one_fate(p, q):
+    less, more = (select_subjects(SUBJECTS[:200], KEY, x) for x in sorted((p, q)))
+    assert np.all(more[less])
+    for chosen in (less, more):
+        of_subject = chosen.reshape(-1, 4)
+        assert np.all(of_subject == of_subject[:, :1])
+
+
+def test_the_share_of_subjects_is_close_to_p():
+    chosen = select_subjects(SUBJECTS, KEY, 0.3)[::4]
+    assert abs(chosen.mean() - 0.3) < 5 * np.sqrt(0.3 * 0.7 / len(chosen))
+
+
+def test_a_subject_keeps_its_fate_however_its_accents_are_written():
+    composed, apart = ["Zo\u00eb", "Ang\u00e9lique"], ["Zoe\u0308", "Ange\u0301lique"]
+    for p in np.linspace(0, 1, 21):
+        assert select_subjects(composed, KEY, p).tolist() == select_subjects(apart, KEY, p).tolist()
+    assert select_subjects(["\udcff"], KEY, 1.0).tolist() == [True]
+
+
+def test_a_subject_named_like_a_hash_is_no_image():
+    by_image, by_subject = select(HASHES, KEY, 0.5), select_subjects(HASHES, KEY, 0.5)
+    assert abs(np.mean(by_image == by_subject) - 0.5) < 5 * 0.5 / np.sqrt(len(HASHES))
+
+
+def test_select_by_is_either():
+    hashes, subjects = HASHES[:400], SUBJECTS[:400]
+    assert select_by("image", hashes, subjects, KEY, 0.4).tolist() == select(hashes, KEY, 0.4).tolist()
+    assert select_by("subject", hashes, subjects, KEY, 0.4).tolist() == select_subjects(subjects, KEY, 0.4).tolist()
+
+
+@pytest.mark.parametrize("by", ["image", "subject"])
+def test_actions_have_their_shares(by):
+    shares = [0.2, 0.0, 0.35]
+    subjects = [f"one of {i}" for i in range(len(HASHES))]
+    actions = choose_actions(by, HASHES, subjects, KEY, shares)
+    for action, share in enumerate([0.45, *shares]):
+        seen = np.mean(actions == action)
+        assert abs(seen - share) <= 5 * np.sqrt(share * (1 - share) / len(HASHES))
+    assert (actions > 0).tolist() == select_by(by, HASHES, subjects, KEY, 0.2 + 0.35).tolist()
+
+
+def test_actions_of_a_subject_agree():
+    actions = choose_actions("subject", HASHES[:4000], SUBJECTS, KEY, [0.3, 0.3]).reshape(-1, 4)
+    assert np.all(actions == actions[:, :1])
+    assert set(actions[:, 0].tolist()) == {0, 1, 2}
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=4), P, P)
+def test_a_growing_policy_never_moves_an_image_between_runs(ratio, p, q):
+    low, high = sorted((p, q))
+    runs = np.array(ratio) / sum(ratio)
+    less, more = (choose_actions("image", HASHES[:100], SUBJECTS[:100], KEY, runs * x) for x in (low, high))
+    # Shares scaled by p are rounded, so a draw within 1e-15 of a cut could differ; none of these is.
+    assert np.all(more[less > 0] == less[less > 0])
+
+
+def test_one_run_is_plain_selection():
+    assert (choose_actions("image", HASHES[:300], HASHES[:300], KEY, [0.37]) > 0).tolist() == select(
+        HASHES[:300], KEY, 0.37
+    ).tolist()
+    assert choose_actions("image", HASHES[:9], HASHES[:9], KEY, [1.0]).tolist() == [1] * 9
+    assert choose_actions("image", HASHES[:9], HASHES[:9], KEY, [0.0, 0.0]).tolist() == [0] * 9
+    assert choose_actions("image", [], [], KEY, [0.5]).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("call", "code"),
+    [
+        (lambda: select_subjects([""], KEY, 0.5), "no-subject"),
+        (lambda: select_subjects(["x"], b"short", 0.5), "short-key"),
+        (lambda: select_subjects(["x"], KEY, -0.1), "out-of-range"),
+        (lambda: select_by("image", HASHES[:2], ["x"], KEY, 0.5), "bad-shape"),
+        (lambda: select_by("folder", HASHES[:1], ["x"], KEY, 0.5), "bad-selection"),
+        (lambda: choose_actions("image", HASHES[:1], ["x"], KEY, []), "bad-shares"),
+        (lambda: choose_actions("image", HASHES[:1], ["x"], KEY, [0.6, 0.5]), "bad-shares"),
+        (lambda: choose_actions("image", HASHES[:1], ["x"], KEY, [0.6, -0.5]), "out-of-range"),
+    ],
+)
+def test_bad_policies_are_named(call, code):
+    with pytest.raises(BadInputError) as caught:
+        call()
     assert caught.value.code == code
