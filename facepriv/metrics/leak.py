@@ -148,11 +148,11 @@ def posterior_leak(
     bootstrap = as_bootstrap(subjects, labels, resamples=resamples, seed=seed)
     f, missing = _as_draws(log_odds, bootstrap)
     right = _credit(f, bootstrap)
-    nats_lost = _cross_entropy_nats(f, bootstrap)
+    lost = _bits_lost(f, bootstrap)
     chance = _chance_bits(f, bootstrap, permutations)
 
-    def bits(information: float | None) -> float | None:
-        return None if information is None else max(max(information, 0.0) - chance, 0.0)
+    def bits(cross_entropy: float | None) -> float | None:
+        return None if cross_entropy is None else max(max(1 - cross_entropy, 0.0) - chance, 0.0)
 
     if intervals:
         accuracy, men, women = (
@@ -164,20 +164,19 @@ def posterior_leak(
             )
         )
         auc = bootstrap.auc(f).interval()
-        information = bootstrap.balanced_mean(1 - nats_lost / np.log(2), scale="real").interval()
+        cross_entropy = bootstrap.balanced_mean(lost, scale="positive").interval()
     else:
         men, women = (point(bootstrap.mean_value(right, group)) for group in ("male", "female"))
         accuracy = point((bootstrap.mean_value(right, "male") + bootstrap.mean_value(right, "female")) / 2)
         auc = point(bootstrap.auc_value(f))
-        known = 1 - nats_lost / np.log(2)
-        information = point((bootstrap.mean_value(known, "male") + bootstrap.mean_value(known, "female")) / 2)
+        cross_entropy = point((bootstrap.mean_value(lost, "male") + bootstrap.mean_value(lost, "female")) / 2)
     return PosteriorLeak(
         accuracy=accuracy,
         male_accuracy=men,
         female_accuracy=women,
         auc=auc,
         # Taking off and cutting off keep the order, so the ends of an interval may be taken along.
-        bits=Interval(value=bits(information.value), low=bits(information.low), high=bits(information.high)),
+        bits=Interval(value=bits(cross_entropy.value), low=bits(cross_entropy.high), high=bits(cross_entropy.low)),
         chance_bits=chance,
         images=bootstrap.images,
         subjects=bootstrap.count(),
@@ -240,9 +239,10 @@ def _credit(f: NDArray[np.float64], bootstrap: SubjectBootstrap) -> NDArray[np.f
     return (1 + np.sign(f) * bootstrap.labels) / 2
 
 
-def _cross_entropy_nats(f: NDArray[np.float64], bootstrap: SubjectBootstrap) -> NDArray[np.float64]:
-    """``-log p(label)`` of each image, ``(R, n)``."""
-    return np.logaddexp(0.0, -np.clip(f, -LOG_ODDS_LIMIT, LOG_ODDS_LIMIT) * bootstrap.labels)
+def _bits_lost(f: NDArray[np.float64], bootstrap: SubjectBootstrap) -> NDArray[np.float64]:
+    """``-log2 p(label)`` of each image, ``(R, n)``; their balanced mean is the cross-entropy."""
+    lost = np.logaddexp(0.0, -np.clip(f, -LOG_ODDS_LIMIT, LOG_ODDS_LIMIT) * bootstrap.labels) / np.log(2)
+    return np.asarray(lost)
 
 
 def _chance_bits(f: NDArray[np.float64], bootstrap: SubjectBootstrap, permutations: int) -> float:

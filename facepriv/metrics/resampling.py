@@ -5,11 +5,14 @@ Every figure is therefore computed anew on samples of *subjects*, drawn with rep
 their images (Davison and Hinkley, Bootstrap Methods and their Application, section 3.8). A drawn sample is a count for
 every subject, and a figure on it is a weighted figure, which needs no image to be copied.
 
-Two things keep the intervals honest for few subjects; `benchmarks` and tests measure the coverage. Of ``s`` subjects of
-a gender ``s - 1`` are drawn, since the variance of a mean over ``s`` drawn ones is too small by ``(s - 1) / s`` (Rao
-and Wu 1988, Journal of the American Statistical Association 83:231). And an interval reaches as many standard errors
-as Student's t has it, on the logit scale for a rate, so that it is longer on the side that has more room and never
-leaves 0..1.
+Three things keep the intervals honest for few subjects, where the plain percentiles of the resamples miss in up to a
+quarter of the cases (tests/metrics/test_coverage.py measures it). Of ``s`` subjects of a gender ``s - 1`` are drawn,
+since the variance of a mean over ``s`` drawn ones is too small by ``(s - 1) / s`` (Rao and Wu 1988, Journal of the
+American Statistical Association 83:231). An interval is symmetric on the logit scale for a rate and on the logarithmic
+one for a positive number, so that it is longer on the side that has more room and never leaves the range. And it
+reaches as many standard errors as Student's t asks for, with the degrees of freedom that the subjects' contributions
+to the figure really give: where three subjects of sixty make all the errors, three subjects tell how much errors vary,
+not sixty.
 """
 
 from __future__ import annotations
@@ -31,9 +34,9 @@ LEVEL = 0.95
 RESAMPLES = 2000
 _BLOCK = 256  # resamples computed at a time: their counts fit the processor's cache
 
-Scale = Literal["rate", "difference", "real"]
-"""``rate``: within 0..1, the interval is symmetric in the logit; ``difference``: of two rates, within -1..1; ``real``:
-any number."""
+Scale = Literal["rate", "difference", "positive", "real"]
+"""``rate``: within 0..1, the interval is symmetric in the logit; ``difference``: of two rates, within -1..1;
+``positive``: above 0, symmetric in the logarithm; ``real``: any number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,8 +48,10 @@ class Estimate:
     replicates: NDArray[np.float64]
     """``(B,)`` the same figure of each resample; NaN where a resample has no image that it needs."""
     scale: Scale
-    freedom: float
-    """Degrees of freedom of the standard error."""
+    influence: NDArray[np.float64]
+    """``(S,)`` how far each subject moves the figure, to first order; the contributions sum to 0."""
+    strata: NDArray[np.int64]
+    """``(S,)`` among which subjects each one is drawn."""
     independent: float
     """Number of independent things that the rule of three counts on; subjects, or fewer."""
     unvarying: Interval | None = None
@@ -60,12 +65,13 @@ class Estimate:
         Raises
         ------
         BadInputError
-            If the numbers of resamples differ.
+            ``not-paired`` if the numbers of resamples or of subjects differ.
         """
-        if self.replicates.shape != other.replicates.shape:
+        mine, others = ((e.replicates.size, e.influence.size) for e in (self, other))
+        if mine != others:
             raise BadInputError(
-                f"Expected two figures of the same resamples, got {self.replicates.size} and {other.replicates.size} "
-                "of them; compute both with one bootstrap.",
+                f"Expected two figures of the same resamples, got {mine[0]} of {mine[1]} subjects and {others[0]} of "
+                f"{others[1]}; compute both with one bootstrap.",
                 code="not-paired",
             )
         rates = self.scale == other.scale == "rate"
@@ -73,7 +79,8 @@ class Estimate:
             self.value - other.value,
             self.replicates - other.replicates,
             "difference" if rates else "real",
-            min(self.freedom, other.freedom),
+            self.influence - other.influence,
+            self.strata,
             min(self.independent, other.independent),
         )
 
@@ -82,6 +89,25 @@ class Estimate:
         """Standard deviation of the replicates; NaN for fewer than two."""
         usable = self.replicates[np.isfinite(self.replicates)]
         return float(np.std(usable, ddof=1)) if usable.size > 1 else float("nan")
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the standard error, at least 2.
+
+        A variance estimated by a sum of squared contributions ``d`` varies as their fourth powers do; Satterthwaite's
+        rule turns that into ``2 (sum d^2)^2 / (sum d^4 - sum over strata (sum d^2)^2 / s)``: the number of subjects
+        where contributions are normal, 2 where a single subject makes the difference.
+        """
+        squares = self.influence**2
+        spread, own, degrees = float(np.sum(squares**2)), 0.0, 0
+        for stratum in np.unique(self.strata):
+            mine = squares[self.strata == stratum]
+            own += float(mine.sum()) ** 2 / mine.size
+            degrees += mine.size - 1 if mine.any() else 0
+        excess = spread - own
+        whole = 2 * float(squares.sum()) ** 2
+        effective = whole / excess if excess > whole / max(degrees, 1) else float(degrees)
+        return max(effective, 2.0)
 
     def interval(self) -> Interval:
         """Give the figure with its 95 % interval.
@@ -106,6 +132,9 @@ class Estimate:
         if not np.isfinite(error):
             return Interval(value=self.value, low=None, high=None)
         reach = float(student.ppf((1 + LEVEL) / 2, self.freedom)) * error
+        if self.scale == "positive":
+            stretch = float(np.exp(reach / self.value))
+            return Interval(value=self.value, low=self.value / stretch, high=self.value * stretch)
         if self.scale == "rate":
             middle = np.log(self.value) - np.log1p(-self.value)
             ends = 1 / (1 + np.exp(-(middle + np.array([-1, 1]) * reach / (self.value * (1 - self.value)))))
@@ -245,7 +274,7 @@ class SubjectBootstrap:
         """
         x, known = self._measured(values, scale)
         mine = self._of(group)
-        return self._ratio(np.where(mine, x, 0.0), (mine & known).astype(np.float64), group, scale)
+        return self._ratio(np.where(mine, x, 0.0), (mine & known).astype(np.float64), scale)
 
     def ratio(
         self, numerator: ArrayLike, denominator: ArrayLike, group: Group = "all", *, scale: Scale = "rate"
@@ -265,7 +294,7 @@ class SubjectBootstrap:
         above, known = self._measured(numerator, "real")
         below, known_too = self._measured(denominator, "real")
         mine = self._of(group) & known & known_too
-        return self._ratio(np.where(mine, above, 0.0), np.where(mine, below, 0.0), group, scale)
+        return self._ratio(np.where(mine, above, 0.0), np.where(mine, below, 0.0), scale)
 
     def balanced_mean(self, values: ArrayLike, *, scale: Scale = "rate") -> Estimate:
         """Estimate the mean of the two genders' means, so that each gender weighs one half.
@@ -284,7 +313,8 @@ class SubjectBootstrap:
             (male.value + female.value) / 2,
             (male.replicates + female.replicates) / 2,
             scale,
-            self._freedom_of_both,
+            (male.influence + female.influence) / 2,
+            self.gender,
             # An error of a gender weighs one half, so that the smaller gender limits what was not seen.
             2 * min(male.independent, female.independent),
             unvarying,
@@ -307,7 +337,9 @@ class SubjectBootstrap:
         draws = self.as_draws(scores)
         value = float(np.mean([self._auc_of(draw) for draw in draws]))
         replicates = np.mean([self._auc_replicates(draw) for draw in draws], axis=0)
-        return Estimate(value, replicates, "rate", self._freedom_of_both, min(self.count("male"), self.count("female")))
+        influence = np.mean([self._auc_influence(draw, value) for draw in draws], axis=0)
+        pairs = min(self.count("male"), self.count("female"))  # of a man and a woman, no one in two of them
+        return Estimate(value, replicates, "rate", influence, self.gender, pairs)
 
     def auc_value(self, scores: ArrayLike) -> float:
         """Compute the AUC without resamples; parameters and errors are those of `auc`."""
@@ -336,21 +368,14 @@ class SubjectBootstrap:
     def _of(self, group: Group) -> NDArray[np.bool_]:
         return np.ones(self.images, dtype=bool) if group == "all" else self.labels == GENDERS[group]
 
-    def _ratio(
-        self, numerator: NDArray[np.float64], denominator: NDArray[np.float64], group: Group, scale: Scale
-    ) -> Estimate:
+    def _ratio(self, numerator: NDArray[np.float64], denominator: NDArray[np.float64], scale: Scale) -> Estimate:
         above, below = self.per_subject(numerator), self.per_subject(denominator)
         sums = weighted_sums(self.counts, np.stack([above, below], axis=1))
-        measured = below != 0
         with np.errstate(divide="ignore", invalid="ignore"):
             value = float(np.divide(above.sum(), below.sum()))
             replicates = sums[:, 0] / sums[:, 1]
-        freedom = {"all": self.count() - 2, "male": self.count("male") - 1, "female": self.count("female") - 1}
-        return Estimate(value, replicates, scale, max(freedom[group], 1), int(measured.sum()))
-
-    @cached_property
-    def _freedom_of_both(self) -> float:
-        return satterthwaite([self.count("male"), self.count("female")])
+            influence = (above - value * below) / below.sum()
+        return Estimate(value, replicates, scale, influence, self.gender, int(np.sum(below != 0)))
 
     def _sorted(
         self, scores: NDArray[np.float64]
@@ -372,6 +397,20 @@ class SubjectBootstrap:
             return float("nan")
         below = int(left.sum() + right.sum()) / (2 * many.size * few.size)
         return below if swapped else 1 - below
+
+    def _auc_influence(self, scores: NDArray[np.float64], auc: float) -> NDArray[np.float64]:
+        known = ~np.isnan(scores)
+        sides = [known & (self.labels == label) for label in (MALE, FEMALE)]
+        total = np.zeros(self.names.size)
+        for mine, others, male in ((sides[0], sides[1], True), (sides[1], sides[0], False)):
+            if not mine.any() or not others.any():
+                return np.full(self.names.size, np.nan)
+            ordered = np.sort(scores[others])
+            below = np.searchsorted(ordered, scores[mine], "left") + np.searchsorted(ordered, scores[mine], "right")
+            won = below / (2 * ordered.size)
+            surplus = (won if male else 1 - won) - auc
+            total += np.bincount(self.subject[mine], weights=surplus, minlength=total.size) / won.size
+        return total
 
     def _auc_replicates(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         many, few, left, right, swapped = self._sorted(scores)
@@ -424,12 +463,3 @@ def weighted_sums(counts: NDArray[np.uint16], values: NDArray[np.float64]) -> ND
         counts[:, start : start + _BLOCK].T.astype(np.float64) @ values for start in range(0, counts.shape[1], _BLOCK)
     ]
     return np.concatenate(blocks)
-
-
-def satterthwaite(sizes: list[int]) -> float:
-    """Degrees of freedom of the mean of the means of groups of ``sizes`` subjects, of equal variance within each.
-
-    Welch and Satterthwaite: ``(sum 1/s)^2 / sum(1 / (s^2 (s - 1)))``; 2 (s - 1) for two groups of equal size.
-    """
-    inverse = [1 / size for size in sizes]
-    return sum(inverse) ** 2 / sum(part**2 / max(size - 1, 1) for part, size in zip(inverse, sizes, strict=True))
