@@ -33,6 +33,7 @@ STOP_TITLES: dict[str, str] = {
     "rounds": "limit of rounds",
     "floor": "floor of a matcher or of quality",
     "face-lost": "face lost",
+    "landed": "near the score drawn",
 }
 """Why perturbing an image ended, in words."""
 PHASES: tuple[Phase, ...] = ("before", "after")

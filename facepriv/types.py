@@ -19,10 +19,10 @@ Image = NDArray[np.uint8]
 """One RGB image, ``(h, w, 3)``."""
 
 Gender = Literal["male", "female"]
-Stop = Literal["flipped", "already-wrong", "sweeps", "rounds", "floor", "face-lost"]
+Stop = Literal["flipped", "already-wrong", "sweeps", "rounds", "floor", "face-lost", "landed"]
 """Why a perturbation ended: the file's score passed eta; it had passed before the first update; the limit of sweeps
 or of rounds was reached; going on would have passed the floor set for a matcher or for image quality; the face could
-no longer be found in the image."""
+no longer be found in the image; the file's score came near the one drawn for it."""
 
 MALE, FEMALE = 1, -1
 GENDERS: dict[Gender, int] = {"male": MALE, "female": FEMALE}
@@ -187,11 +187,16 @@ class PerturbResult:
     fixed_score: float
     """First guide's score of the stored file under the *original's* crop: a diagnostic, never a success."""
     success: bool
+    """Whether the file is as asked for: ``flipped`` or, where scores were drawn, every guide's score of ``found`` near
+    its own."""
+    flipped: bool
     """Whether every guide's score of ``found`` is on the other side of the label."""
     survived: Mapping[str, bool]
-    """The same for versions of the stored file (`facepriv.imaging.versions`), with the face found anew in each."""
+    """The same as ``flipped`` for versions of the stored file (`facepriv.imaging.versions`), with the face found anew in each."""
     notes: tuple[str, ...] = ()
     """Sentences on how it was computed that a user should know of."""
+    target: float | None = None
+    """First guide's score that the file was to end at, where one was drawn."""
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from facepriv.imaging.stored import decode_stored
 from facepriv.imaging.versions import VERSIONS, make_version
 from facepriv.metrics.gender import predicted
 from facepriv.perturb.candidates import Gallery
+from facepriv.perturb.targets import Targets
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image, PerturbFailure, PerturbResult, Stop
 
 
@@ -41,6 +42,8 @@ class Perturbation:
     anchors: tuple[int, ...]
     notes: tuple[str, ...] = ()
     """Sentences on how it was computed that a user should know of."""
+    targets: Targets | None = None
+    """The scores drawn for this image, if they were; else every score is to lie on the other side than the label."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,7 +202,8 @@ class Perturber(ABC):
         Parameters
         ----------
         classifiers
-            The guides; success means that all of them take the stored file for the other gender.
+            The guides; success means that all of them take the stored file for the other gender or, where a score was
+            drawn for each, that all come near it.
         gallery
             Faces to choose candidates from.
         seed, positions
@@ -260,6 +264,7 @@ class Perturber(ABC):
         sides = [find_side(face, classifier) for classifier in classifiers]
         found = find_again(face, stored)
         scores = file_scores(classifiers, found)
+        flipped = all_wrong(scores, sides)
         return PerturbResult(
             image_id=face.image_id,
             candidate_id=done.candidate_id,
@@ -273,12 +278,14 @@ class Perturber(ABC):
             found=found,
             file_score=scores[0],
             fixed_score=score_face(classifiers[0], replace(face, pixels=stored)),
-            success=all_wrong(scores, sides),
+            success=flipped if done.targets is None else done.targets.reached(scores),
+            flipped=flipped,
             survived={
                 version: all_wrong(file_scores(classifiers, find_again(face, make_version(stored, version))), sides)
                 for version in VERSIONS
             },
             notes=done.notes,
+            target=None if done.targets is None else float(done.targets.scores[0]),
         )
 
     def _check_learned(self, face: Face, learned: Learned | None) -> None:

@@ -25,7 +25,19 @@ from facepriv.perturb.base import (
 )
 from facepriv.perturb.candidates import Gallery
 from facepriv.perturb.cosine_field import Pattern, patterns
+from facepriv.perturb.field_landing import FieldLanding
 from facepriv.perturb.field_search import FieldSearch, Plan
+from facepriv.perturb.stopping import (
+    FIXED,
+    MATCHED,
+    SPREAD,
+    TOLERANCE,
+    Spread,
+    Stopping,
+    Tolerance,
+    draw_targets,
+    untouched_scores,
+)
 from facepriv.types import GENDER_NAMES, AttributeClassifier, Face, FaceMatcher, Image
 
 Basis = Literal["colour", "brightness", "mixed"]
@@ -92,6 +104,9 @@ class ColourFieldParameters(Parameters):
         description="Learn the usual directions from other people first (about 10,000 evaluations, once); a face then "
         "takes some 20 evaluations instead of 225",
     )
+    stopping: Stopping = FIXED
+    spread: Spread = SPREAD
+    tolerance: Tolerance = TOLERANCE
 
 
 class ColourField(Perturber):
@@ -105,8 +120,8 @@ class ColourField(Perturber):
 
     @property
     def learns(self) -> bool:
-        """Whether directions must be learnt first."""
-        return self.parameters.learned
+        """Whether directions, or scores to draw from, must be learnt first."""
+        return self.parameters.learned or self.parameters.stopping == MATCHED
 
     def run(
         self,
@@ -118,20 +133,29 @@ class ColourField(Perturber):
         guards: Sequence[FaceMatcher] = (),
         learned: Learned | None = None,
     ) -> Perturbation:
-        """Perturb one face so that all guides flip. Nothing is random, and no candidate is needed.
+        """Perturb one face so that all guides flip, or come near the scores drawn for it. No candidate is needed.
+
+        Nothing is random but the scores drawn and how they are landed at.
 
         Raises
         ------
         BadInputError
             With code ``no-hull`` or ``degenerate-landmarks`` for a face without a place in the image,
-            ``guide-constant`` or ``crop-not-linear`` for a guide that cannot guide, ``learnt-with-others`` if what was
-            learnt is of another basis.
+            ``guide-constant`` or ``crop-not-linear`` for a guide that cannot guide, ``nothing-learnt`` or
+            ``learnt-with-others`` if what was learnt is of another basis or of other guides.
         """
-        directions = None
+        targets = draw_targets(self.parameters, face, classifiers, None if learned is None else learned.arrays, rng)
+
+        def search(plan: Plan) -> Perturbation:
+            if targets is None:
+                return FieldSearch(face, classifiers, plan).result()
+            return FieldLanding(face, classifiers, plan, targets, rng).result()
+
         if self.parameters.basis == "auto" and is_grey(face.pixels):
-            found = FieldSearch(face, classifiers, self._plan(None, usual="brightness")).result()
+            found = search(self._plan(None, usual="brightness"))
             return replace(found, notes=(*found.notes, GREY_NOTE))
-        if self.learns and learned is not None:
+        directions = None
+        if self.parameters.learned and learned is not None:
             directions = learned.arrays[GENDER_NAMES[find_side(face, classifiers[0])]].astype(np.float64)
         plan = self._plan(directions)
         if directions is not None and directions.shape[1] != len(plan.core):
@@ -140,7 +164,7 @@ class ColourField(Perturber):
                 f"{directions.shape[1]}; learn again with the parameters that are to be used.",
                 code="learnt-with-others",
             )
-        return FieldSearch(face, classifiers, plan).result()
+        return search(plan)
 
     def learn(
         self,
@@ -151,35 +175,63 @@ class ColourField(Perturber):
         rng: np.random.Generator,
         on_progress: Callable[[int, int], None] | None = None,
     ) -> Learned:
-        """Search the fields of some other people one by one, and keep what they have in common.
+        """Search the fields of some other people and keep what they have in common, score all of them, or both.
 
         Returns
         -------
         Learned
-            Arrays ``male`` and ``female``, ``(d, patterns)`` each, at most `DIRECTIONS` rows: what turns a face of that
-            side.
+            With ``learned``, arrays ``male`` and ``female``, ``(d, patterns)`` each, at most `DIRECTIONS` rows: what
+            turns a face of that side. With matched stopping, those of `untouched_scores`.
 
         Raises
         ------
         BadInputError
-            With code ``too-few-to-learn-from`` if fewer than `LEARN_LEAST` images of a side could be turned.
+            With code ``too-few-to-learn-from`` if fewer than `LEARN_LEAST` images of a side could be turned,
+            ``no-opposite-label`` if there is no image of one label to draw scores from.
         """
-        chosen = _spread(gallery)
-        subject_of = dict(zip(gallery.image_ids, gallery.subjects, strict=True))
-        fields: dict[int, list[NDArray[np.float64]]] = {1: [], -1: []}
+        options = self.parameters
+        chosen = _spread(gallery) if options.learned else []
+        scored = len(gallery.image_ids) if options.stopping == MATCHED else 0
         counting = [CountingClassifier(classifier) for classifier in classifiers]
+        arrays: dict[str, NDArray[np.generic]] = {}
+
+        def report(done: int) -> None:
+            if on_progress is not None:
+                on_progress(done, scored + len(chosen))
+
+        if scored:
+            arrays.update(untouched_scores(gallery, counting, lambda done, _: report(done)))
+        if chosen:
+            arrays.update(self._learn_directions(gallery, chosen, counting, lambda done: report(scored + done)))
+        seen = {*chosen, *(gallery.image_ids if scored else ())}
+        return Learned(
+            arrays=arrays,
+            evaluations=sum(one.evaluations for one in counting),
+            images=len(seen),
+            subjects=frozenset(
+                subject for subject, i in zip(gallery.subjects, gallery.image_ids, strict=True) if i in seen
+            ),
+        )
+
+    def _learn_directions(
+        self,
+        gallery: Gallery,
+        chosen: Sequence[str],
+        guides: Sequence[AttributeClassifier],
+        report: Callable[[int], None],
+    ) -> dict[str, NDArray[np.float32]]:
+        fields: dict[int, list[NDArray[np.float64]]] = {1: [], -1: []}
         plan = self._plan(None)
         for done, image_id in enumerate(chosen):
             try:
-                search = FieldSearch(gallery.face(image_id), counting, plan)
+                search = FieldSearch(gallery.face(image_id), guides, plan)
                 if search.result().stop == "flipped":
                     fields[search.sides[0]].append(search.coefficients)
             except BadInputError as error:
                 # A face without a place in its image teaches nothing; a guide that cannot guide ends it.
                 if error.code not in ("no-hull", "degenerate-landmarks"):
                     raise
-            if on_progress is not None:
-                on_progress(done + 1, len(chosen))
+            report(done + 1)
         fewest = min(len(found) for found in fields.values())
         if fewest < LEARN_LEAST:
             raise BadInputError(
@@ -187,12 +239,7 @@ class ColourField(Perturber):
                 f"of one there are {fewest}; learn from a larger data set, or switch learning off.",
                 code="too-few-to-learn-from",
             )
-        return Learned(
-            arrays={GENDER_NAMES[side]: _directions(np.array(found)) for side, found in fields.items()},
-            evaluations=sum(one.evaluations for one in counting),
-            images=len(chosen),
-            subjects=frozenset(subject_of[image_id] for image_id in chosen),
-        )
+        return {GENDER_NAMES[side]: _directions(np.array(found)) for side, found in fields.items()}
 
     def _plan(self, directions: NDArray[np.float64] | None, usual: Basis | None = None) -> Plan:
         options = self.parameters

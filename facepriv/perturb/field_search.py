@@ -244,12 +244,12 @@ class FieldSearch:
     def _holds(self, look: _Look) -> bool:
         return look.worst <= -self.plan.margin
 
-    def _inputs(self, anchor: Face, chosen: NDArray[np.int64]) -> list[_Input]:
+    def _inputs(self, anchor: Face, chosen: NDArray[np.int64]) -> list[PatternInput]:
         used = np.concatenate([np.flatnonzero(self.slopes.any(axis=0)), chosen])
         needed = np.asarray(self.units[used].any(axis=0))
-        return [_Input(guide, anchor, self.field, needed) for guide in self.guides]
+        return [PatternInput(guide, anchor, self.field, needed) for guide in self.guides]
 
-    def _take_slopes(self, inputs: list[_Input], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+    def _take_slopes(self, inputs: list[PatternInput], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
         """Give the margins ``(views,)`` at the anchor, and keep their slopes along the chosen units."""
         moves = np.zeros((len(chosen) + 1, len(self.units)))
         moves[np.arange(1, len(chosen) + 1), chosen] = STEP
@@ -263,7 +263,7 @@ class FieldSearch:
             )
         return margins[:, 0]
 
-    def _margins(self, inputs: list[_Input], moves: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _margins(self, inputs: list[PatternInput], moves: NDArray[np.float64]) -> NDArray[np.float64]:
         """Score changes ``(m, units)`` of the anchor's image in every view: ``(views, m)``, score times side."""
         changes = moves @ self.units
         return np.stack(
@@ -276,7 +276,7 @@ class FieldSearch:
 
     def _step(
         self,
-        inputs: list[_Input],
+        inputs: list[PatternInput],
         here: NDArray[np.float64],
         margins: NDArray[np.float64],
         goal: float,
@@ -296,7 +296,7 @@ class FieldSearch:
         fields = np.array(tried).reshape(len(kept), len(LENGTHS), -1)
         worst = self._margins(inputs, np.array(tried) - here).max(axis=0).reshape(len(kept), len(LENGTHS))
         reaching = [
-            field for line, row in zip(worst, fields, strict=True) if (field := _crossing(line, row, goal)) is not None
+            field for line, row in zip(worst, fields, strict=True) if (field := crossing(line, row, goal)) is not None
         ]
         if reaching:
             return min(reaching, key=self._size), goal
@@ -343,7 +343,7 @@ class FieldSearch:
         return high * field, look
 
 
-def _crossing(line: NDArray[np.float64], fields: NDArray[np.float64], goal: float) -> NDArray[np.float64] | None:
+def crossing(line: NDArray[np.float64], fields: NDArray[np.float64], goal: float) -> NDArray[np.float64] | None:
     """Give the field at which margins ``line`` along growing ``fields`` first reach the goal; None if they do not."""
     there = np.flatnonzero(line <= goal)
     if len(there) == 0:
@@ -355,7 +355,7 @@ def _crossing(line: NDArray[np.float64], fields: NDArray[np.float64], goal: floa
     return crossing
 
 
-class _Input:
+class PatternInput:
     """A guide's input at an anchor, and what each pattern adds to it."""
 
     def __init__(self, guide: AttributeClassifier, anchor: Face, field: CosineField, needed: NDArray[np.bool_]) -> None:

@@ -57,3 +57,34 @@ def least_change(
         z = -largest * residual[:-1] / residual[-1]
     solved: NDArray[np.float64] = solve_triangular(factor, z, lower=True, trans="T")
     return solved
+
+
+def exact_change(
+    metric: NDArray[np.float64], slopes: NDArray[np.float64], wanted: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Find the coefficients of least size that change linear functions of them by just so much.
+
+    Solves ``min a' M a`` subject to ``slopes @ a = wanted``. Of functions that all but contradict each other, what they
+    have in common counts.
+
+    Parameters
+    ----------
+    metric
+        ``(k, k)`` symmetric, positive semi-definite.
+    slopes
+        ``(m, k)``, one row a function.
+    wanted
+        ``(m,)``.
+
+    Returns
+    -------
+    ndarray
+        ``(k,)``.
+    """
+    k = len(metric)
+    factor = cholesky(metric + RIDGE * max(np.trace(metric) / k, 1e-12) * np.eye(k), lower=True)
+    rows = solve_triangular(factor, slopes.T, lower=True).T
+    # In z = factor' a the size is the plain length, so the answer is the pseudo-inverse's.
+    z = np.linalg.lstsq(rows, wanted, rcond=1e-3)[0]
+    solved: NDArray[np.float64] = solve_triangular(factor, z, lower=True, trans="T")
+    return solved
