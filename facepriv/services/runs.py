@@ -26,20 +26,9 @@ from facepriv.services.models import (
     usable_classifiers,
     usable_matchers,
 )
+from facepriv.services.provenance import COMPUTING
 from facepriv.store import Store
 from facepriv.store.records import ImageRecord, RunRecord
-
-COMPUTING = (
-    "deepface",
-    "dlib-bin",
-    "numpy",
-    "onnxruntime",
-    "opencv-contrib-python-headless",
-    "pillow",
-    "scikit-image",
-    "scipy",
-)
-"""Libraries whose versions may move a bit of a result."""
 
 DEFAULT_GUIDE = "dlib-gender"
 PAPER_METHOD = "algorithm1"

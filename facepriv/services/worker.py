@@ -6,7 +6,6 @@ was interrupted goes on where it stopped.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import multiprocessing
 import os
@@ -20,7 +19,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, Thr
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from importlib.metadata import version
 from itertools import islice
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -28,13 +26,10 @@ from typing import Any, Self, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-import facepriv
 from facepriv.audit.run_result import JudgedImage, Templates, run_result
-from facepriv.classify import classifiers
 from facepriv.config import Settings
 from facepriv.errors import CancelledError, FaceprivError
-from facepriv.match import matchers
-from facepriv.results import PHASES, FailureItem, LearnedItem, ModelRef, Phase, RunResult
+from facepriv.results import PHASES, FailureItem, LearnedItem, Phase, RunResult
 from facepriv.services import learning
 from facepriv.services.judging import (
     FAULTS,
@@ -53,7 +48,8 @@ from facepriv.services.models import (
     matcher,
     reference,
 )
-from facepriv.services.runs import COMPUTING, make_method, processes
+from facepriv.services.provenance import maker
+from facepriv.services.runs import make_method, processes
 from facepriv.store import LeaseLostError, Store, open_store
 from facepriv.store.records import ImageRecord, RunImage, RunImageRecord, RunRecord
 
@@ -513,13 +509,6 @@ class _Execution:
             raise CancelledError("The run was cancelled.")
         if self.on_progress is not None:
             self.on_progress(self.run.id, stage, done, total)
-
-
-def maker(ref: ModelRef) -> str:
-    """Give a hash of all that a template or score depends on besides the image: weights, code, what computes."""
-    code = [facepriv.__version__, classifiers.release(ref.name), matchers.release(ref.name)]
-    parts = [ref.name, ref.version, *code, *(f"{name} {version(name)}" for name in COMPUTING)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def _stored(

@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from concurrent.futures import Future, ProcessPoolExecutor
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +23,12 @@ from facepriv.config import Settings
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.stored import decode_stored
 from facepriv.perturb.base import score_face
-from facepriv.results import ModelRef, RunSpec
+from facepriv.results import RunSpec
 from facepriv.services import judging, worker
 from facepriv.services.importing import import_dataset
 from facepriv.services.models import classifier
-from facepriv.services.runs import COMPUTING, prepare_run, start_run
-from facepriv.services.worker import PERTURBING, maker, run_worker
+from facepriv.services.runs import prepare_run, start_run
+from facepriv.services.worker import PERTURBING, run_worker
 from facepriv.store import ImageRecord, RunRecord, RunStore, Store
 from tests.services.conftest import FAST, METHOD, SIX, Finished, copy_demo, labelled_demo
 
@@ -503,26 +502,6 @@ def test_a_worker_that_is_ended_takes_its_processes_along(store, settings, small
 def test_nothing_of_a_run_is_left_in_temporary_places(finished: Finished):
     assert not finished.settings.temporary.exists() or not any(finished.settings.temporary.iterdir())
     assert list(finished.settings.artifacts.rglob(".tmp-*")) == []
-
-
-def test_what_is_kept_is_another_makers_once_anything_but_the_image_has_changed(monkeypatch):
-    """Weights, facepriv, a plug-in's own release, and every library that computes."""
-    ref = ModelRef(name="dlib-gender", version="a")
-    makers = [maker(ref), maker(ref.model_copy(update={"version": "b"})), maker(ref.model_copy(update={"name": "c"}))]
-    with monkeypatch.context() as patched:
-        patched.setattr("facepriv.__version__", "0.0.0")
-        makers.append(maker(ref))
-    with monkeypatch.context() as patched:
-        patched.setattr("facepriv.services.worker.classifiers.release", lambda name: f"plug-in of {name} 2")
-        makers.append(maker(ref))
-    for library in COMPUTING:
-        with monkeypatch.context() as patched:
-            patched.setattr(
-                "facepriv.services.worker.version", lambda name, new=library: "new" if name == new else version(name)
-            )
-            makers.append(maker(ref))
-    assert len(set(makers)) == len(makers) == 5 + len(COMPUTING)
-    assert maker(ref) == makers[0]
 
 
 def test_ctrl_c_waits_while_a_process_is_started():
