@@ -1,0 +1,367 @@
+"""The mix of runs that serves worst the attacker it serves best: minimax over the classifiers an attacker may hold.
+
+A policy releases each image by one of several actions: untouched, or as one of several runs left it, with shares ``q``
+that the attacker knows. With classifier ``c`` he observes a symbol ``j`` (the sign of the score, or the bin that it
+falls into), whose probability for men is ``sum_k q_k P[c, k, male, j]``, likewise for women. At equal priors the best
+guess is right with probability
+
+    1/2 + 1/4 sum_j | sum_k q_k (P[c, k, male, j] - P[c, k, female, j]) |
+
+which is convex and piecewise linear in ``q``; the ``q`` that minimises its maximum over ``c`` is a linear programme
+with one auxiliary variable for each absolute value (Boyd and Vandenberghe, Convex Optimization, 2004, section 4.3.1).
+With one run, one classifier and its sign the optimum is that of `facepriv.policy.proportion.optimal_proportion`.
+
+An attacker who puts several classifiers' observations together may learn more than any one of them tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import OptimizeResult, linprog
+
+from facepriv.errors import BadInputError
+from facepriv.metrics.checks import as_labels, as_probabilities, as_scores
+from facepriv.policy.proportion import Errors
+from facepriv.policy.words import listed
+from facepriv.types import FEMALE, MALE
+
+TOLERANCE = 1e-9
+"""Accuracies that differ by less are equal."""
+_ROUNDING = 1e-6
+_SOLVER = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
+
+Matrix = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What one classifier shows of men and women under each action."""
+
+    classifier: str
+    male: Matrix
+    """``(k, j)`` probabilities of the ``j`` symbols for men; row 0 is untouched, row ``k`` is run ``k``."""
+    female: Matrix
+    """``(k, j)`` the same for women."""
+
+    def __post_init__(self) -> None:
+        male, female = as_probabilities(self.male, "men's symbols"), as_probabilities(self.female, "women's symbols")
+        if male.ndim != 2 or male.shape != female.shape or not male.size:
+            raise BadInputError(
+                f"Expected actions times symbols of both genders for {self.classifier}, got shapes {male.shape} and "
+                f"{female.shape}; give one row for each action and one column for each symbol.",
+                code="bad-shape",
+            )
+        sums = np.concatenate([male.sum(axis=1), female.sum(axis=1)])
+        if np.abs(sums - 1).max() > _ROUNDING:
+            raise BadInputError(
+                f"Expected probabilities of {self.classifier} that add up to 1 in every row, got one that adds up to "
+                f"{sums[np.abs(sums - 1).argmax()]:g}; divide counts by their sum.",
+                code="bad-probabilities",
+            )
+        object.__setattr__(self, "male", male)
+        object.__setattr__(self, "female", female)
+
+    def accuracy(self, shares: ArrayLike) -> float:
+        """Give the best accuracy at equal priors, 0.5..1, under release shares ``(k,)`` that add up to 1."""
+        gap = np.asarray(shares, dtype=np.float64) @ (self.male - self.female)
+        return float(0.5 + 0.25 * np.abs(gap).sum())
+
+
+def sign_observation(classifier: str, errors: Sequence[Errors]) -> Observation:
+    """Take the sign of the score as what is observed.
+
+    Parameters
+    ----------
+    classifier : name.
+    errors : men's and women's error under each action, the untouched first; fractions.
+
+    Raises
+    ------
+    BadInputError
+        If an error lies outside 0..1.
+    """
+    rates = as_probabilities(errors, "the errors").reshape(-1, 2)
+    a, b = rates[:, 0], rates[:, 1]
+    return Observation(classifier, male=np.stack([1 - a, a], axis=1), female=np.stack([b, 1 - b], axis=1))
+
+
+def binned_observation(
+    classifier: str, scores: Sequence[ArrayLike], labels: ArrayLike, *, bins: int = 8
+) -> Observation:
+    """Take the bin of the score as what is observed, with one more symbol for images without a score.
+
+    The cuts are those of a decision tree that tells the actions and genders apart by the score (scikit-learn, entropy),
+    since quantiles would throw an action's narrow peak together with what lies beside it. 0, the classifier's own
+    threshold, is always a cut, so that an attacker who bins learns no less than one who sees signs. The same images
+    give the cuts, the probabilities and the attacker's accuracy, which favours him by about ``sqrt(bins / images)``;
+    the tree cuts off no bin of fewer than ten images.
+
+    Parameters
+    ----------
+    classifier : name.
+    scores : for each action, the untouched first, ``(n,)`` log-odds of the same images; NaN = failure to acquire.
+    labels : (n,) +1 male, -1 female, 0 unlabelled (left out).
+    bins : most bins besides the cut at 0, at least 2.
+
+    Raises
+    ------
+    BadInputError
+        If shapes or labels do not fit, there is no image of one gender, no finite score, or fewer than 2 bins.
+    """
+    if bins < 2:
+        raise BadInputError(f"Expected at least 2 bins of scores, got {bins}.", code="bad-bins")
+    arrays = [as_scores(one, "gender scores").astype(np.float64) for one in scores]
+    if not arrays or len({len(one) for one in arrays}) != 1:
+        raise BadInputError(
+            f"Expected the scores of the same images under every action of {classifier}, got "
+            f"{[len(one) for one in arrays]} scores; write NaN where there is none.",
+            code="bad-shape",
+        )
+    label = as_labels(labels, len(arrays[0]))
+    for gender, word in ((MALE, "male"), (FEMALE, "female")):
+        if not (label == gender).any():
+            raise BadInputError(
+                f"Expected images of both genders to see what {classifier} tells, got none labelled {word}; add some.",
+                code="one-gender",
+            )
+    known = np.concatenate([label + 3 * action for action in range(len(arrays))])
+    pooled = np.concatenate(arrays)
+    usable = np.isfinite(pooled) & np.tile(label != 0, len(arrays))
+    if not usable.any():
+        raise BadInputError(
+            f"Expected finite scores of {classifier}, got none; leave this classifier out.", code="not-finite"
+        )
+    edges = _cuts(pooled[usable], known[usable], bins)
+
+    def shares(values: NDArray[np.float64]) -> NDArray[np.float64]:
+        symbol = np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="right"))
+        return np.bincount(symbol, minlength=len(edges) + 2) / len(values)
+
+    male, female = (np.stack([shares(one[label == gender]) for one in arrays]) for gender in (MALE, FEMALE))
+    return Observation(classifier, male=male, female=female)
+
+
+def _cuts(scores: Matrix, cells: NDArray[np.int64], bins: int) -> Matrix:
+    """Cut scores where the cells (one for each action and gender) are best told apart; 0 is one of the cuts."""
+    from sklearn.tree import DecisionTreeClassifier
+
+    tree = DecisionTreeClassifier(
+        criterion="entropy", max_leaf_nodes=bins, min_samples_leaf=10, class_weight="balanced", random_state=0
+    ).fit(scores[:, None], cells)
+    inner = tree.tree_.children_left >= 0
+    return np.unique(np.append(tree.tree_.threshold[inner], 0.0))
+
+
+@dataclass(frozen=True)
+class MinimaxPolicy:
+    """Shares of the actions, and what every classifier then tells."""
+
+    shares: dict[str, float]
+    """By action, the untouched first; they add up to 1."""
+    p: float
+    """Share of images that are perturbed at all."""
+    value: float
+    """Best accuracy of an attacker who holds the classifier that tells most."""
+    accuracies: dict[str, float]
+    """Best accuracy by classifier."""
+    weights: dict[str, float]
+    """By classifier, the dual variables: by how much the value would fall for a small fall of that classifier's
+    accuracy. They add up to 1 and are the mix of classifiers against which no other policy does better; all 0 where
+    there is no leak."""
+    binding: tuple[str, ...]
+    """Classifiers with a weight: those that keep the value from being lower."""
+    alone: dict[str, float]
+    """By classifier, the value if an attacker could hold only that one; never above `value`."""
+    cost: float | None
+    """What the policy costs, in the units of the costs given."""
+    unlimited: float
+    """The value without the budget; below `value` where the budget is what binds."""
+    sentence: str
+    """The same in words for a person, with the reason where guessing is not reached."""
+
+
+def minimax_policy(
+    observations: Sequence[Observation],
+    runs: Sequence[str],
+    *,
+    costs: Sequence[float] | None = None,
+    budget: float | None = None,
+    sees: str = "the sign of its score",
+) -> MinimaxPolicy:
+    """Find the shares of untouched images and of each run with the least accuracy of the worst attacker.
+
+    Of equally good policies the one with the smallest share of perturbed images is taken; of these the cheapest, if
+    there are costs; of these the one that uses runs named earlier.
+
+    Parameters
+    ----------
+    observations : one for each classifier that an attacker may hold, each with ``1 + len(runs)`` actions.
+    runs : names of the perturbed versions, in the order of the observations' rows 1, 2, ...
+    costs : cost of an image under each action, the untouched first; any unit.
+    budget : greatest mean cost of an image; needs `costs`.
+    sees : what the attacker sees of a classifier, for the sentence.
+
+    Raises
+    ------
+    BadInputError
+        If there is no classifier, names repeat, numbers of actions differ, or no policy keeps to the budget.
+    """
+    _check(observations, runs, costs, budget)
+    actions = len(runs) + 1
+    fees = None if costs is None else np.asarray(costs, dtype=np.float64)
+    programme = _Programme(observations, actions, fees, budget)
+    best = programme.least_value()
+    value = float(best.fun)
+    # One goal after another, each held while the next is sought.
+    goals = [np.r_[0.0, np.ones(actions - 1)], *([] if fees is None else [fees]), np.arange(actions, dtype=np.float64)]
+    shares = _clean(programme.by_goals(value + TOLERANCE, goals))
+    accuracies = {one.classifier: one.accuracy(shares) for one in observations}
+    reached = max(accuracies.values())
+    leaks = reached > 0.5 + _ROUNDING
+    # The leading constraints are those of the classifiers; scipy gives duals of a minimum as at most 0.
+    duals = -best.ineqlin.marginals[: len(observations)] if leaks else np.zeros(len(observations))
+    weights = {one.classifier: float(max(w, 0.0)) for one, w in zip(observations, duals, strict=True)}
+    alone = {one.classifier: float(_Programme([one], actions, fees, budget).least_value().fun) for one in observations}
+    spent = None if fees is None else float(fees @ shares)
+    unlimited = value if budget is None else float(_Programme(observations, actions, None, None).least_value().fun)
+    named = dict(zip(("untouched", *runs), shares.tolist(), strict=True))
+    binding = tuple(name for name, weight in weights.items() if weight > _ROUNDING)
+    return MinimaxPolicy(
+        shares=named,
+        p=float(shares[1:].sum()),
+        value=reached,
+        accuracies=accuracies,
+        weights=weights,
+        binding=binding,
+        alone=alone,
+        cost=spent,
+        unlimited=unlimited,
+        sentence=_sentence(named, reached, binding, alone, unlimited, sees)
+        if leaks
+        else _no_leak(named, observations, sees),
+    )
+
+
+class _Programme:
+    """The constraints that all goals share; variables are shares, absolute values and the value, in this order."""
+
+    def __init__(
+        self, observations: Sequence[Observation], actions: int, costs: Matrix | None, budget: float | None
+    ) -> None:
+        gaps = [(one.male - one.female).T for one in observations]  # (symbols, actions) each
+        symbols = [len(gap) for gap in gaps]
+        self.actions, self.size = actions, actions + sum(symbols) + 1
+        right = actions
+        value_rows, absolute_rows = [], []
+        for gap in gaps:
+            columns = slice(right, right + len(gap))
+            row = np.zeros(self.size)
+            row[columns], row[-1] = 0.25, -1.0
+            value_rows.append(row)
+            for sign in (1, -1):
+                block = np.zeros((len(gap), self.size))
+                block[:, :actions], block[:, columns] = sign * gap, -np.eye(len(gap))
+                absolute_rows.append(block)
+            right += len(gap)
+        rows = [np.stack(value_rows), *absolute_rows]
+        limits = [np.full(len(gaps), -0.5), np.zeros(2 * sum(symbols))]
+        if costs is not None and budget is not None:
+            rows.append(np.r_[costs, np.zeros(self.size - actions)][None])
+            limits.append(np.array([budget]))
+        self.rows, self.limits = np.concatenate(rows), np.concatenate(limits)
+
+    def least_value(self) -> OptimizeResult:
+        goal = np.zeros(self.size)
+        goal[-1] = 1.0
+        return self._solve(goal, self.rows, self.limits)
+
+    def by_goals(self, value: float, goals: Sequence[Matrix]) -> Matrix:
+        """Minimise linear goals over shares one after another at no more than a value."""
+        cap = np.zeros(self.size)
+        cap[-1] = 1.0
+        rows, limits = np.vstack([self.rows, cap]), np.r_[self.limits, value]
+        for goal in goals:
+            whole = np.r_[goal, np.zeros(self.size - self.actions)]
+            best = self._solve(whole, rows, limits)
+            rows, limits = np.vstack([rows, whole]), np.r_[limits, best.fun + TOLERANCE]
+        return np.asarray(best.x[: self.actions], dtype=np.float64)
+
+    def _solve(self, goal: Matrix, rows: Matrix, limits: Matrix) -> OptimizeResult:
+        total = np.r_[np.ones(self.actions), np.zeros(self.size - self.actions)][None]
+        found = linprog(
+            goal, A_ub=rows, b_ub=limits, A_eq=total, b_eq=[1.0], bounds=(0, None), method="highs", options=_SOLVER
+        )
+        if not found.success:
+            raise ArithmeticError(f"the linear programme of the policy was not solved: {found.message}")
+        return found
+
+
+def _check(
+    observations: Sequence[Observation], runs: Sequence[str], costs: Sequence[float] | None, budget: float | None
+) -> None:
+    names, actions = [one.classifier for one in observations], len(runs) + 1
+    if not names or len(set(names)) != len(names) or len({"untouched", *runs}) != actions:
+        raise BadInputError(
+            f"Expected one or more classifiers and runs, each named once, got {listed(names) or 'no classifier'} and "
+            f"{listed(list(runs)) or 'no run'}; name each once, and no run 'untouched'.",
+            code="bad-names",
+        )
+    for one in observations:
+        if len(one.male) != actions:
+            raise BadInputError(
+                f"Expected {one.classifier} under {actions} actions, untouched and {len(runs)} runs, got "
+                f"{len(one.male)}; measure every run with every classifier.",
+                code="bad-shape",
+            )
+    if costs is not None and (len(costs) != actions or not np.isfinite(np.asarray(costs, dtype=np.float64)).all()):
+        raise BadInputError(
+            f"Expected a finite cost for each of {actions} actions, the untouched first, got {list(costs)}.",
+            code="bad-costs",
+        )
+    if budget is not None and (costs is None or not budget >= min(costs)):
+        least = "no costs" if costs is None else f"{min(costs):g} as the least cost of an action"
+        raise BadInputError(
+            f"No policy keeps to a budget of {budget:g}: there are {least}; raise the budget or give the costs.",
+            code="budget-too-small",
+        )
+
+
+def _clean(shares: Matrix) -> Matrix:
+    """Take what the solver leaves of zeros away."""
+    kept = np.where(shares < 10 * TOLERANCE, 0.0, shares)
+    return np.asarray(kept / kept.sum())
+
+
+def _recipe(shares: Mapping[str, float]) -> str:
+    parts = [
+        f"{share:.1%} {name if name == 'untouched' else f'from {name}'}" for name, share in shares.items() if share
+    ]
+    return f"Release {listed(parts)}"
+
+
+def _no_leak(shares: Mapping[str, float], observations: Sequence[Observation], sees: str) -> str:
+    held = listed([one.classifier for one in observations], "or")
+    return f"{_recipe(shares)}: an attacker who holds {held} and sees {sees} can do no better than guess."
+
+
+def _sentence(
+    shares: Mapping[str, float],
+    value: float,
+    binding: Sequence[str],
+    alone: Mapping[str, float],
+    unlimited: float,
+    sees: str,
+) -> str:
+    best = f"{_recipe(shares)}: an attacker who sees {sees} is right in at most {value:.1%} of cases"
+    if unlimited < value - _ROUNDING:
+        return f"{best}. The budget keeps it there; the best policy without it would bring this to {unlimited:.1%}."
+    stubborn = [name for name in binding if alone[name] > value - _ROUNDING]
+    if stubborn:
+        why = f"no mix of untouched images and these runs brings {listed(stubborn)} lower"
+    else:
+        why = f"each of {listed(binding)} alone could be brought lower, but what brings one down leaves another up"
+    return f"{best}. No policy reaches 50%, for {why}."
