@@ -99,9 +99,11 @@ def run_result(
 
     by_phase = {c: {phase: scores(c, phase) for phase in PHASES} for c in classifiers}
     done = np.array([image.perturbed for image in images], dtype=bool)
-    flipped = np.array([image.success for image in images], dtype=bool)
+    success = np.array([image.success for image in images], dtype=bool)
+    # Success may be to come near a score drawn, on whichever side that lies; flipped is what the guides say.
+    flipped = _flipped(by_phase, guides, labels) if guides else success
     # Images that were wrong before the first update took no work and would only dilute its mean.
-    successful = done & flipped & np.array([image.updates > 0 for image in images], dtype=bool)
+    successful = done & success & np.array([image.updates > 0 for image in images], dtype=bool)
 
     def of(values: Sequence[float], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
         return np.asarray(values, dtype=np.float64)[chosen]
@@ -149,6 +151,17 @@ def _share(flags: NDArray[np.bool_], labels: NDArray[np.int64]) -> Rates:
         return float(flags[chosen].mean()) if chosen.any() else None
 
     return Rates(all=rate(np.ones(len(flags), dtype=bool)), male=rate(labels == 1), female=rate(labels == -1))
+
+
+def _flipped(
+    by_phase: Mapping[str, Mapping[Phase, NDArray[np.float64]]], guides: Sequence[str], labels: NDArray[np.int64]
+) -> NDArray[np.bool_]:
+    """Say of which images every guide takes the stored file for the other gender; not where no face was found."""
+    # Without a label, the side to leave is the first guide's own verdict, as in perturbing.
+    sides = np.where(labels != 0, labels, predicted(by_phase[guides[0]]["before"]))
+    verdicts = np.array([predicted(by_phase[guide]["after"]) for guide in guides])
+    turned: NDArray[np.bool_] = (verdicts == -sides).all(axis=0) & (sides != 0)
+    return turned
 
 
 def _fixed(

@@ -4,11 +4,14 @@ The steps and their order are the paper's. Two things are added to its stopping 
 file finds the face anew: when the score under the fixed crop passes ``eta``, the rounded image is searched for its face
 again and scored there, and if that has not passed, the crop is re-anchored on the landmarks just found and the loop
 goes on.
+
+With a score drawn for the image (`stopping`) the loop goes towards it from whichever side the image's own score lies
+on. Where an update leads past it, and so does the file, the loop goes back in the same way, until the file is near.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -17,9 +20,29 @@ from pydantic import Field
 from facepriv.errors import BadInputError
 from facepriv.imaging.triangulation import triangulate, warp_onto
 from facepriv.perturb.anchored_crop import AnchoredCrop
-from facepriv.perturb.base import Learned, Parameters, Perturbation, Perturber, find_again, side_of
+from facepriv.perturb.base import (
+    CountingClassifier,
+    Learned,
+    Parameters,
+    Perturbation,
+    Perturber,
+    find_again,
+    side_of,
+)
 from facepriv.perturb.candidates import CandidateGender, Gallery, choose_candidate
 from facepriv.perturb.robust_views import VersionLook, draw_jitters, look_at_versions, make_views
+from facepriv.perturb.stopping import (
+    FIXED,
+    MATCHED,
+    SPREAD,
+    TOLERANCE,
+    Spread,
+    Stopping,
+    Tolerance,
+    draw_targets,
+    untouched_scores,
+)
+from facepriv.perturb.targets import Targets
 from facepriv.perturb.triangle_image import TriangleImage
 from facepriv.perturb.triangle_inputs import RecroppedInputs, TriangleInputs, make_inputs
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Stop
@@ -28,7 +51,7 @@ from facepriv.types import AttributeClassifier, Face, FaceMatcher, Stop
 class Algorithm1Parameters(Parameters):
     """The paper's parameters (section 3); ``eta`` in nats, since scores are log-odds.
 
-    The paper knows no ``jitter``, ``jpeg`` and ``resize``; with their defaults the method is the paper's.
+    The paper knows no ``jitter``, ``jpeg``, ``resize`` and ``stopping``; with their defaults the method is the paper's.
     """
 
     eps: float = Field(default=0.05, gt=0, lt=1, description="Share of the candidate blended in or out in one update")
@@ -48,11 +71,17 @@ class Algorithm1Parameters(Parameters):
     resize: bool = Field(
         default=False, description="Average the score over the image at 75 % too, and go on until that is flipped"
     )
+    stopping: Stopping = FIXED
+    spread: Spread = SPREAD
+    tolerance: Tolerance = TOLERANCE
 
     @property
     def versions(self) -> tuple[str, ...]:
-        """Versions of the stored file that must be flipped too, as keys of `facepriv.imaging.versions.VERSIONS`."""
-        return ("jpeg90",) * self.jpeg + ("resize75",) * self.resize
+        """Versions of the stored file that must be flipped too, as keys of `facepriv.imaging.versions.VERSIONS`.
+
+        None with a drawn score: its versions would have to lie at some other score.
+        """
+        return ("jpeg90",) * self.jpeg + ("resize75",) * self.resize if self.stopping == FIXED else ()
 
 
 class Algorithm1(Perturber):
@@ -64,6 +93,35 @@ class Algorithm1(Perturber):
     Parameters: ClassVar[type[Parameters]] = Algorithm1Parameters
     parameters: Algorithm1Parameters
 
+    @property
+    def learns(self) -> bool:
+        """Whether scores to draw from must be learnt first."""
+        return self.parameters.stopping == MATCHED
+
+    def learn(
+        self,
+        gallery: Gallery,
+        classifiers: Sequence[AttributeClassifier],
+        *,
+        guards: Sequence[FaceMatcher] = (),
+        rng: np.random.Generator,
+        on_progress: Callable[[int, int], None] | None = None,
+    ) -> Learned:
+        """Score a gallery of untouched images, to draw matched scores from.
+
+        Raises
+        ------
+        BadInputError
+            With code ``no-opposite-label`` if there is no image of one label.
+        """
+        counting = [CountingClassifier(classifier) for classifier in classifiers]
+        return Learned(
+            arrays=untouched_scores(gallery, counting, on_progress),
+            evaluations=sum(one.evaluations for one in counting),
+            images=len(gallery.image_ids),
+            subjects=frozenset(gallery.subjects),
+        )
+
     def run(
         self,
         face: Face,
@@ -74,17 +132,19 @@ class Algorithm1(Perturber):
         guards: Sequence[FaceMatcher] = (),
         learned: Learned | None = None,
     ) -> Perturbation:
-        """Perturb one face, guided by the first classifier. Nothing but ``jitter`` is random.
+        """Perturb one face, guided by the first classifier. Nothing but ``jitter`` and a score drawn is random.
 
         The trajectory holds the score of the crop anchored on the face, not the mean over jittered crops and versions.
 
         Raises
         ------
         BadInputError
-            With code ``no-candidate``, ``degenerate-landmarks``, ``outside-image`` or ``guide-constant``.
+            With code ``no-candidate``, ``degenerate-landmarks``, ``outside-image`` or ``guide-constant``;
+            ``nothing-learnt`` or ``learnt-with-others`` if there are no scores of these guides to draw from.
         """
         options = self.parameters
         guide = classifiers[0]
+        targets = draw_targets(options, face, classifiers, None if learned is None else learned.arrays, rng)
         height, width = face.pixels.shape[:2]
         candidate_id = choose_candidate(face, gallery, options.candidates)
         mesh = triangulate(face.landmarks, height, width)
@@ -96,11 +156,16 @@ class Algorithm1(Perturber):
         looks = look_at_versions(face, face.pixels, options.versions, guide)
         inputs = make_inputs(image, make_views(guide, face, crop, jitters, looks))
         scores = guide.score(inputs.current)
-        side = side_of(face, float(scores[0]))
+        side, goal = side_of(face, float(scores[0])), options.eta
+        if targets is not None:
+            side = 1 if scores[0] >= targets.scores[0] else -1
+            goal = side * float(targets.scores[0])
         trajectory = [float(scores[0])]
         anchors: list[int] = []
         stop: Stop = "sweeps"
-        if (side * scores < options.eta).all():
+        if targets is not None:
+            stop = "landed" if _is_near(targets, float(scores[0])) else stop
+        elif (side * scores < goal).all():
             stop = "already-wrong"
 
         updates = unmoved = 0
@@ -116,19 +181,26 @@ class Algorithm1(Perturber):
             trajectory.append(side * float(costs[which, 0]))
             unmoved = unmoved + 1 if towards == away and trajectory[-1] == trajectory[-2] else 0
             if unmoved == len(mesh.triangles):
+                if targets is not None and np.ptp(trajectory) > 0:
+                    break  # the way to a far target may end where every pixel is black, white or the candidate's
                 raise _constant(guide)
-            if (costs[which] < options.eta).all():
+            # A drawn score is for the image itself to pass; jittered views only steady the direction.
+            if (costs[which] < goal).all() if targets is None else costs[which, 0] < goal:
                 stored = image.stored()
                 found = find_again(face, stored)
                 if found is None:
                     stop = "face-lost"
                     continue
                 crop = AnchoredCrop(guide, found)
-                passed = side * float(guide.score(crop.take(stored)[None])[0]) < options.eta
+                score = float(guide.score(crop.take(stored)[None])[0])
                 looks = look_at_versions(face, stored, options.versions, guide)
-                if passed and all(side * look.score < options.eta for look in looks):
+                if targets is not None and _is_near(targets, score):
+                    stop = "landed"
+                elif targets is None and side * score < goal and all(side * look.score < goal for look in looks):
                     stop = "flipped"
                 else:
+                    if targets is not None and side * score < goal:
+                        side, goal = -side, -goal
                     inputs = make_inputs(image, make_views(guide, found, crop, jitters, looks))
                     anchors.append(updates)
         return Perturbation(
@@ -139,7 +211,13 @@ class Algorithm1(Perturber):
             trajectory=np.array(trajectory),
             anchors=tuple(anchors),
             notes=_notes(guide, inputs, options.versions, looks),
+            targets=targets,
         )
+
+
+def _is_near(targets: Targets, score: float) -> bool:
+    """Say whether the first guide's score is near its target; the others are the judge's to ask."""
+    return bool(abs(score - targets.scores[0]) <= targets.tolerance)
 
 
 def _constant(guide: AttributeClassifier) -> BadInputError:

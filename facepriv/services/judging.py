@@ -205,7 +205,7 @@ class Judge:
         if found is not None:
             scores += self._scores(image_id, "after", found)
         changed = bool((result.pixels != face.pixels).any())
-        failure = _failure_after(result.stop, found, result.success)
+        failure = _failure_after(result.stop, found, result.success, drawn=result.target is not None)
         done = RunImage(
             image_id=image_id,
             position=position,
@@ -294,14 +294,24 @@ def _tell(what: str, error: Exception) -> None:
     _log.error("%s: %s at\n%s", what, type(error).__name__, where.rstrip())
 
 
-def _failure_after(stop: str, found: Face | None, success: bool) -> tuple[str, FailureStage, str] | None:
-    """Say why a perturbed image counts as failed; None if it does not."""
+def _failure_after(
+    stop: str, found: Face | None, success: bool, *, drawn: bool
+) -> tuple[str, FailureStage, str] | None:
+    """Say why a perturbed image counts as failed; None if it does not. ``drawn``: a score was drawn for it."""
     if found is None:
         return (
             "face-lost",
             "acquire-after",
             "A face was expected in the perturbed image, but none is found there any more; choose parameters that "
             "change the image less.",
+        )
+    if not success and drawn:
+        return (
+            "missed-target",
+            "perturb",
+            "The guides' scores of the stored image were expected near those drawn for it, but they are not all (why "
+            f"it ended: {STOP_TITLES.get(stop, stop)}); allow the method more or a wider tolerance, or draw scores "
+            "nearer to zero.",
         )
     if not success:
         return (

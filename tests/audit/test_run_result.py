@@ -114,6 +114,34 @@ def test_flipped_is_of_the_images_that_have_a_version(result):
     assert (result.flipped.all, result.flipped.female, result.flipped.male) == (3 / 4, 1.0, 1 / 2)
 
 
+def test_flipped_is_what_the_guides_say_where_success_is_to_come_near_a_score():
+    images = [
+        judged(1, "anna", FEMALE, -4.0, 0.5),
+        judged(2, "bert", MALE, 3.0, 0.4),  # landed on its own side
+        judged(3, "carl", MALE, 3.0, -0.4, success=False),  # flipped, but missed its score
+        judged(4, "dora", FEMALE, -3.0, NAN, success=False),
+        judged(5, "eve", None, 2.0, -1.0),
+        judged(6, "fay", None, -2.0, -1.0),
+    ]
+    rows = np.eye(6, dtype=np.float32)
+    result = run_result(
+        images, {"dot": Templates(rows, rows, dot)}, classifiers=["guide"], guides=["guide"], seconds=1.0
+    )
+    assert (result.flipped.all, result.flipped.female, result.flipped.male) == (3 / 6, 1 / 2, 1 / 2)
+    assert result.updates.all.n == 4, "effort is of images that came near their scores"
+
+
+def test_flipped_asks_every_guide():
+    both = {"scores": {("a", "before"): 3.0, ("b", "before"): 3.0, ("a", "after"): -1.0, ("b", "after"): 1.0}}
+    images = [judged(1, "bert", MALE, 0, 0, **both), judged(2, "carl", MALE, 0, 0, **both)]
+    rows = np.eye(2, dtype=np.float32)
+    shares = [
+        run_result(images, {"dot": Templates(rows, rows, dot)}, classifiers=["a", "b"], guides=guides, seconds=1.0)
+        for guides in (["a"], ["a", "b"])
+    ]
+    assert [one.flipped.all for one in shares] == [1.0, 0.0]
+
+
 def test_effort_is_of_the_images_that_were_changed_with_success(result):
     # 2 was wrong before the first update, 4 was not turned.
     assert (result.updates.all.n, result.updates.all.mean) == (2, 200.0)
