@@ -18,9 +18,9 @@ from facepriv.wording import count
 
 if TYPE_CHECKING:
     from facepriv.results import RunResult, RunSpec
+    from facepriv.services.crew import Crew
     from facepriv.services.importing import ImportReport
     from facepriv.services.methods import MethodInfo
-    from facepriv.services.worker import Crew
     from facepriv.store import RunRecord, Store
     from facepriv.types import Problem
 
@@ -39,7 +39,12 @@ _json_on_stdout: ContextVar[bool] = ContextVar("json_on_stdout", default=False)
 def _json_target(file: Path | None) -> Path | None:
     """Refuse a file that cannot be made before any work is done; with - leave standard output to the JSON."""
     _json_on_stdout.set(str(file) == "-")
-    if file is not None and not _json_on_stdout.get() and (file.is_dir() or not file.absolute().parent.is_dir()):
+    return file if _json_on_stdout.get() else _file_target(file)
+
+
+def _file_target(file: Path | None) -> Path | None:
+    """Refuse a file that cannot be made before any work is done."""
+    if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
         raise typer.BadParameter(f"A file in a folder that exists was expected, got {file}.")
     return file
 
@@ -431,9 +436,9 @@ def demo(
     json_file: JsonFile = None,
 ) -> None:
     """Run the whole job on 60 synthetic subjects: import, perturb by the recommended method and the paper's, judge."""
+    from facepriv.services.crew import Crew
     from facepriv.services.importing import DEMO, import_demo
     from facepriv.services.runs import DEFAULT_METHOD, PAPER_METHOD, prepare_run, start_run
-    from facepriv.services.worker import Crew
 
     with _store() as (store, settings), Crew(settings) as crew:
         crew.get_ready()
@@ -455,6 +460,46 @@ def demo(
         _write_run(json_file, store, done[-1][0])
     if serve_after:
         serve(port=port)
+
+
+@app.command()
+def reproduce(
+    dataset: Annotated[str, typer.Argument(help="Name of the data set; all its usable images need labels.")],
+    guide_a: Annotated[str, typer.Option(help="Classifier in place of the paper's IntraFace.")] = "dlib-gender",
+    guide_b: Annotated[str, typer.Option(help="Classifier in place of the paper's GCOTS.")] = "levi-hassner",
+    matcher: Annotated[
+        list[str] | None, typer.Option(help="Matcher that judges; repeatable. Default: all usable ones.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Take at most this many images.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
+    html_file: Annotated[
+        Path | None,
+        typer.Option("--html", callback=_file_target, help="Also write tables and figures to this file, as one page."),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Repeat the paper's experiments as stored runs, and lay them beside what it published."""
+    from facepriv.services import reproduce as service
+    from facepriv.services.crew import Crew
+    from facepriv.services.reproduction_page import write_page
+    from facepriv.services.reproduction_tables import headline, sentences, tables
+
+    with _store() as (store, settings), Crew(settings) as crew:
+        planned = service.plan(
+            store, dataset, guide_a=guide_a, guide_b=guide_b, matchers=matcher, limit=limit, seed=seed
+        )
+        expected = service.estimate(store, settings, planned)
+        _say(f"{expected.basis}; expected to take about {expected.seconds / 60:,.1f} minutes.")
+        found = service.reproduce(store, planned, execute=lambda run: _execute(store, settings, run, crew))
+    for title, rows in tables(found):
+        _table(title, rows)
+    for sentence in sentences(found):
+        _say(f"- {sentence}")
+    _say(headline(found))
+    if html_file is not None:
+        write_page(found, html_file)
+    if json_file is not None:
+        _write_text(json_file, found.model_dump_json(by_alias=True, indent=2))
 
 
 db = typer.Typer(help="Look after the database.", no_args_is_help=True)
@@ -622,13 +667,9 @@ def _execute(store: Store, settings: Any, run_id: int, crew: Crew | None = None)
 
 
 def _same_run(store: Store, spec: RunSpec) -> RunRecord | None:
-    """Find a run that did this very job, or else one that is to go on with it."""
-    for states in (("complete",), ("running", "waiting")):
-        for summary in store.runs.list(states=states, method=spec.method, limit=1000):
-            run = store.runs.get(summary.id)
-            if run.spec == spec:
-                return run
-    return None
+    from facepriv.services.reproduce import same_run
+
+    return same_run(store, spec)
 
 
 def _show_result(run_id: int, spec: RunSpec, result: RunResult) -> None:

@@ -244,7 +244,7 @@ class Estimate:
     """What the figure rests on, in words."""
 
 
-PRIOR_EVALUATIONS = {"algorithm1": 1400, "colour-field": 220, "descent": 150, "semantic": 35}
+PRIOR_EVALUATIONS = {"algorithm1": 1400, "colour-field": 220, "descent": 150, "mixing": 0, "semantic": 35}
 """Evaluations that one guide's image takes while nothing is known: means of first runs on the demo faces, rounded."""
 OTHER_PRIOR_EVALUATIONS = 500
 
