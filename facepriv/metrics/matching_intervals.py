@@ -1,0 +1,422 @@
+"""Intervals of a matcher's error rates that know whose comparisons they are.
+
+Subjects are resampled (`facepriv.metrics.resampling`), and their comparisons follow: a mated comparison counts as often
+as its subject was drawn, a non-mated one as often as the product of its two subjects' counts, for it is there whenever
+both are (ISO/IEC 19795-1, annex B, on comparisons that are not independent; Owen and Eckles 2012, Annals of Applied
+Statistics 6:895, on products of counts). Before and after a perturbation are computed on the same resamples, so that
+their difference is a paired one (`Estimate.minus`).
+
+Where no error was seen, the rule of three counts independent trials, of which there are far fewer than comparisons:
+for mated ones the number of subjects, for non-mated ones that of disjoint pairs of subjects, half the subjects rounded
+down, since two pairs that share a subject go wrong together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from facepriv.errors import BadInputError
+from facepriv.metrics.matching import auc, operating_point
+from facepriv.metrics.resampling import RESAMPLES, Estimate, draw_counts, weighted_sums
+from facepriv.results import Interval
+
+Floats64 = NDArray[np.float64]
+Codes = NDArray[np.int64]
+_CELLS = 4_000_000  # comparisons times resamples held at a time: 32 MB of float64
+_DENSE = 2048  # subjects up to which a table of all pairs is multiplied faster than a sparse one
+
+
+@dataclass(frozen=True)
+class MatchIntervals:
+    """A matcher's error rates with 95 % intervals over subjects; rates are fractions 0..1."""
+
+    fmr100: Interval
+    """FNMR at FMR at most 1 %, the threshold found anew in every resample; null where unsupported."""
+    fmr1000: Interval
+    """The same at 0.1 %."""
+    fnmr: Interval | None
+    """FNMR at the threshold given; None if none was."""
+    fmr: Interval | None
+    """FMR at the threshold given."""
+
+
+class MatchBootstrap:
+    """Resamples of the subjects behind a list of comparisons, and error rates computed on all of them at once.
+
+    Parameters
+    ----------
+    mated : (m,) subject of each mated comparison, strings or integers.
+    first, second : (n,), (n,) the two subjects of each non-mated comparison, in either order.
+    resamples, seed : number B of resamples, and the seed of the draws.
+
+    Raises
+    ------
+    BadInputError
+        ``bad-shape`` if the arrays do not fit; ``not-non-mated`` if a non-mated comparison has one subject twice;
+        ``too-few-subjects`` for fewer than two subjects; ``out-of-range`` for fewer than two resamples.
+
+    Notes
+    -----
+    Scores are given in the order of the comparisons; NaN = not compared (failure to acquire), left out. Different
+    scores of the same comparisons, say before and after, thus share resamples.
+    """
+
+    def __init__(
+        self, mated: ArrayLike, first: ArrayLike, second: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0
+    ) -> None:
+        parts = [np.asarray(part) for part in (mated, first, second)]
+        if any(part.ndim != 1 for part in parts) or parts[1].size != parts[2].size:
+            raise BadInputError(
+                "Expected one subject for each mated and two for each non-mated comparison, got shapes "
+                f"{', '.join(str(part.shape) for part in parts)}; give them in the same order.",
+                code="bad-shape",
+            )
+        if resamples < 2:
+            raise BadInputError(f"Expected at least 2 resamples, got {resamples}.", code="out-of-range")
+        # An empty list has no type of its own, and would make numbers of names or names of numbers.
+        filled = [part for part in parts if part.size] or parts
+        self.names, codes = np.unique(np.concatenate(filled), return_inverse=True)
+        """``(S,)`` the subjects, sorted."""
+        if self.names.size < 2:
+            raise BadInputError(
+                f"Expected comparisons of at least 2 subjects, got {self.names.size}; nothing can be said of subjects "
+                "in general from so few: add subjects.",
+                code="too-few-subjects",
+            )
+        ends = np.cumsum([part.size for part in parts])
+        self._mated, self._first, self._second = np.split(codes.astype(np.int64), ends[:2])
+        same = int(np.sum(self._first == self._second))
+        if same:
+            raise BadInputError(
+                f"Expected non-mated comparisons of two subjects, got {same} of a subject with itself; "
+                "give these as mated.",
+                code="not-non-mated",
+            )
+        self.resamples = resamples
+        self.seed = seed
+
+    @cached_property
+    def counts(self) -> NDArray[np.uint16]:
+        """``(S, B)`` how often each subject was drawn in each resample; drawn when first asked for."""
+        return draw_counts(self._strata, self.resamples, self.seed)
+
+    def fnmr(self, mated: ArrayLike, threshold: float) -> Estimate:
+        """Estimate the share of mated scores below a fixed threshold.
+
+        Parameters
+        ----------
+        mated : (m,) similarity scores; NaN = not compared.
+
+        Raises
+        ------
+        BadInputError
+            If there is not one score for each mated comparison.
+        """
+        scores, subject = self._known_mated(mated)
+        wrong = self._per_subject(subject, scores < threshold)
+        return self._ratio(wrong, self._per_subject(subject))
+
+    def fmr(self, non_mated: ArrayLike, threshold: float) -> Estimate:
+        """Estimate the share of non-mated scores at or above a fixed threshold.
+
+        Products of counts vary more than pairs of new subjects do: the part of the variance that belongs to pairs, not
+        to subjects, comes out threefold. It is known from the pairs, so two thirds of it are taken off.
+
+        Parameters
+        ----------
+        non_mated : (n,) similarity scores; NaN = not compared.
+
+        Raises
+        ------
+        BadInputError
+            If there is not one score for each non-mated comparison.
+        """
+        scores, first, second = self._known_non_mated(non_mated)
+        accepted = scores >= threshold
+        pairs = _Pairs(first, second, self.names.size)
+        wrong = _Pairs(first[accepted], second[accepted], self.names.size)
+        if not scores.size:
+            return self._nothing()
+        value = float(accepted.sum() / scores.size)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            replicates = wrong.weights(self.counts) / pairs.weights(self.counts)
+        surplus = (wrong.table - value * pairs.table) / scores.size
+        influence = np.asarray(surplus.sum(axis=1)).ravel()
+        squares = float(surplus.multiply(surplus).sum()) / 2  # the table holds each pair twice
+        of_pairs = max(squares - float(influence @ influence) / max(pairs.subjects - 2, 1), 0.0)
+        varies = float(np.nanvar(replicates, ddof=1)) if np.isfinite(replicates).sum() > 1 else 0.0
+        if varies > 0:
+            # The second factor is the jackknife's for a statistic of pairs (Arvesen 1969, Annals of Mathematical
+            # Statistics 40:2076): a subject's surplus is measured against the few others there are.
+            few = (pairs.subjects - 1) / max(pairs.subjects - 2, 1)
+            shrink = np.sqrt(max(varies - 2 * of_pairs, squares) / varies) * few
+            replicates = value + (replicates - value) * shrink
+        disjoint = int(pairs.subjects // 2)
+        return Estimate(value, replicates, "rate", influence, self._strata, max(disjoint, 1))
+
+    def fnmr_at_fmr(self, mated: ArrayLike, non_mated: ArrayLike, target: float) -> Estimate:
+        """Estimate the lowest FNMR at which FMR is at most ``target``, the threshold found anew in every resample.
+
+        Parameters
+        ----------
+        mated, non_mated : (m,), (n,) similarity scores; NaN = not compared.
+        target : FMR as a fraction, 0 < target <= 1; FMR100 is 0.01, FMR1000 is 0.001.
+
+        Returns
+        -------
+        The figure is that of `facepriv.metrics.matching.operating_point`; NaN if either kind has no scores, or there
+        are fewer than ``1 / target`` non-mated ones, which do not support it.
+
+        Raises
+        ------
+        BadInputError
+            If the shapes do not fit or the target is out of range.
+        """
+        same, subject = self._known_mated(mated)
+        other, first, second = self._known_non_mated(non_mated)
+        point = operating_point(same, other, target)
+        if point.fnmr is None or point.threshold is None or not point.supported:
+            return self._nothing()
+        limits = self._rejected_up_to(other, first, second, target)
+        replicates = self._rejected(same, subject, limits)
+        own = self._per_subject(subject)
+        influence = (self._per_subject(subject, same < point.threshold) - point.fnmr * own) / same.size
+        influence = influence + self._through_threshold(replicates, influence, other, first, second, point.threshold)
+        return Estimate(point.fnmr, replicates, "rate", influence, self._strata, int(np.sum(own > 0)))
+
+    def auc(self, mated: ArrayLike, non_mated: ArrayLike) -> Estimate:
+        """Estimate the chance that a mated score exceeds a non-mated one, ties counting half.
+
+        Every non-mated score takes part in every resample, so it costs the more the more there are.
+
+        Raises
+        ------
+        BadInputError
+            If the shapes do not fit.
+        """
+        same, subject = self._known_mated(mated)
+        other, first, second = self._known_non_mated(non_mated)
+        value = auc(same, other)
+        if value is None:
+            return self._nothing()
+        order = np.argsort(other, kind="stable")
+        left, right = (np.searchsorted(other[order], same, side=side) for side in ("left", "right"))
+        replicates = np.empty(self.resamples)
+        for block, counts in self._blocks(other.size + same.size):
+            below = np.zeros((other.size + 1, counts.shape[1]))
+            np.cumsum(counts[first[order]] * counts[second[order]], axis=0, out=below[1:])
+            weights = counts[subject]
+            won = np.einsum("ib,ib->b", weights, below[left] + below[right]) / 2
+            with np.errstate(divide="ignore", invalid="ignore"):
+                replicates[block] = won / (weights.sum(axis=0) * below[-1])
+        lost_by_mated = (left + right) / (2 * other.size) - value
+        influence = np.bincount(subject, weights=lost_by_mated, minlength=self.names.size) / same.size
+        ordered = np.sort(same)
+        above = np.searchsorted(ordered, other, side="left") + np.searchsorted(ordered, other, side="right")
+        lost_by_other = (1 - above / (2 * same.size)) - value
+        for side in (first, second):
+            influence = influence + np.bincount(side, weights=lost_by_other, minlength=self.names.size) / other.size
+        return Estimate(value, replicates, "rate", influence, self._strata, max(self.names.size // 2, 1))
+
+    # ------------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _strata(self) -> NDArray[np.int64]:
+        return np.zeros(self.names.size, dtype=np.int64)
+
+    def _known_mated(self, scores: ArrayLike) -> tuple[Floats64, Codes]:
+        array = _as_comparisons(scores, self._mated.size, "mated")
+        known = ~np.isnan(array)
+        return array[known], self._mated[known]
+
+    def _known_non_mated(self, scores: ArrayLike) -> tuple[Floats64, Codes, Codes]:
+        array = _as_comparisons(scores, self._first.size, "non-mated")
+        known = ~np.isnan(array)
+        return array[known], self._first[known], self._second[known]
+
+    def _per_subject(self, subject: Codes, values: ArrayLike | None = None) -> Floats64:
+        weights = None if values is None else np.asarray(values, dtype=np.float64)
+        return np.bincount(subject, weights=weights, minlength=self.names.size).astype(np.float64)
+
+    def _nothing(self) -> Estimate:
+        none = np.full(self.resamples, np.nan)
+        return Estimate(float("nan"), none, "rate", np.zeros(self.names.size), self._strata, 0)
+
+    def _ratio(self, above: Floats64, below: Floats64) -> Estimate:
+        if not below.sum():
+            return self._nothing()
+        value = float(above.sum() / below.sum())
+        sums = weighted_sums(self.counts, np.stack([above, below], axis=1))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            replicates = sums[:, 0] / sums[:, 1]
+        influence = (above - value * below) / below.sum()
+        return Estimate(value, replicates, "rate", influence, self._strata, int(np.sum(below > 0)))
+
+    def _blocks(self, rows: int) -> Iterator[tuple[slice, Floats64]]:
+        """Yield some resamples at a time, so few that ``rows`` comparisons of each fit in memory."""
+        width = max(min(256, _CELLS // max(rows, 1)), 1)
+        for start in range(0, self.resamples, width):
+            block = slice(start, min(start + width, self.resamples))
+            yield block, self.counts[:, block].astype(np.float64)
+
+    def _rejected_up_to(self, other: Floats64, first: Codes, second: Codes, target: float) -> Floats64:
+        """Find, for each resample, the greatest score at which more than ``target`` of its non-mated ones match.
+
+        ``(B,)``; scores up to it must be rejected. -inf where all may be accepted, NaN where a resample has no
+        non-mated comparison. Only the greatest scores are sorted and weighed: as many as the resamples turn out to
+        need.
+        """
+        total = _Pairs(first, second, self.names.size).weights(self.counts)
+        limits = np.full(self.resamples, np.nan)
+        open_ = total > 0
+        size = min(other.size, int(3 * target * other.size) + 200)
+        while open_.any():
+            tail = np.arange(other.size)
+            if size < other.size:
+                cut = np.partition(other, other.size - size)[other.size - size]
+                tail = np.flatnonzero(other >= cut)  # all scores equal to the last one too
+            tail = tail[np.argsort(-other[tail], kind="stable")]
+            scores = other[tail]
+            ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))
+            for block, counts in self._blocks(tail.size):
+                if not open_[block].any():
+                    continue
+                weight = np.cumsum(counts[first[tail]] * counts[second[tail]], axis=0)[ends]
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    over = weight / total[block] > target
+                reached = over.any(axis=0)
+                found = np.where(reached, scores[ends][over.argmax(axis=0)], -np.inf)
+                settled = open_[block] & (reached | (tail.size == other.size))
+                limits[block] = np.where(settled, found, limits[block])
+                open_[block] &= ~settled
+            size = min(other.size, 4 * size)
+        return limits
+
+    def _rejected(self, same: Floats64, subject: Codes, limits: Floats64) -> Floats64:
+        """Weigh, for each resample, the share of its mated scores that are not above its limit."""
+        order = np.argsort(same, kind="stable")
+        ordered, subject = same[order], subject[order]
+        upto = np.searchsorted(ordered, limits, side="right")
+        known = ~np.isnan(limits)
+        if not known.any():
+            return np.full(self.resamples, np.nan)
+        low, high = int(upto[known].min()), int(upto[known].max())
+        # Below all limits and above them only the subjects' sums matter.
+        sums = weighted_sums(
+            self.counts, np.stack([self._per_subject(subject[:low]), self._per_subject(subject)], axis=1)
+        )
+        between = np.zeros(self.resamples)
+        at = np.clip(upto, low, high) - low
+        for block, counts in self._blocks(high - low + 1):
+            weight = np.zeros((high - low + 1, counts.shape[1]))
+            np.cumsum(counts[subject[low:high]], axis=0, out=weight[1:])
+            between[block] = weight[at[block], np.arange(counts.shape[1])]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return np.where(known, (sums[:, 0] + between) / sums[:, 1], np.nan)
+
+    def _through_threshold(
+        self,
+        replicates: Floats64,
+        direct: Floats64,
+        other: Floats64,
+        first: Codes,
+        second: Codes,
+        threshold: float,
+    ) -> Floats64:
+        """How far each subject moves FNMR by moving the threshold: its share in FMR, times a slope.
+
+        The slope is the regression of what the mated contributions leave unexplained on the FMR at a fixed threshold.
+        """
+        accepted = (other >= threshold).astype(np.float64)
+        surplus = accepted - accepted.mean()
+        of_fmr = (self._per_subject(first, surplus) + self._per_subject(second, surplus)) / other.size
+        moved = weighted_sums(self.counts, np.stack([direct, of_fmr], axis=1))
+        known = np.isfinite(replicates)
+        rest = (replicates - moved[:, 0])[known]
+        cause = moved[known, 1] - moved[known, 1].mean()
+        spread = float(cause @ cause)
+        return of_fmr * (float(cause @ rest) / spread) if spread > 0 else np.zeros_like(of_fmr)
+
+
+def matching_intervals(
+    bootstrap: MatchBootstrap, mated: ArrayLike, non_mated: ArrayLike, *, threshold: float | None = None
+) -> MatchIntervals:
+    """Put together a matcher's error rates with their 95 % intervals.
+
+    Parameters
+    ----------
+    bootstrap : made from the subjects of these comparisons.
+    mated, non_mated : (m,), (n,) similarity scores; NaN = not compared.
+    threshold : of ``fnmr`` and ``fmr``, say the one that a matcher is used with.
+
+    Raises
+    ------
+    BadInputError
+        If the shapes do not fit.
+    """
+    return MatchIntervals(
+        fmr100=bootstrap.fnmr_at_fmr(mated, non_mated, 0.01).interval(),
+        fmr1000=bootstrap.fnmr_at_fmr(mated, non_mated, 0.001).interval(),
+        fnmr=None if threshold is None else bootstrap.fnmr(mated, threshold).interval(),
+        fmr=None if threshold is None else bootstrap.fmr(non_mated, threshold).interval(),
+    )
+
+
+def _as_comparisons(scores: ArrayLike, size: int, what: str) -> Floats64:
+    array = np.asarray(scores, dtype=np.float64)
+    if array.shape != (size,):
+        raise BadInputError(
+            f"Expected {size} {what} scores, one for each comparison, got shape {array.shape}; "
+            "give NaN where there was none.",
+            code="bad-shape",
+        )
+    return array
+
+
+class _Pairs:
+    """How many comparisons each pair of subjects has, as a symmetric table, and their weight in every resample."""
+
+    def __init__(self, first: Codes, second: Codes, subjects: int) -> None:
+        ones = np.ones(first.size)
+        half = sparse.coo_array((ones, (first, second)), shape=(subjects, subjects)).tocsr()
+        self.table = (half + half.T).tocsr()
+        self.subjects = int(np.sum(np.asarray(self.table.sum(axis=1)).ravel() > 0))
+
+    def weights(self, counts: NDArray[np.uint16]) -> Floats64:
+        """Sum ``w_a w_b`` over the comparisons of each of B resamples of ``(S, B)`` counts: ``(B,)``."""
+        factors = self._factors()
+        if factors is not None:
+            sums = weighted_sums(counts, factors[:, None])[:, 0]
+            squares = _squared_counts(counts, factors**2)
+            return np.asarray((sums**2 - squares) / 2)
+        table = self.table.toarray() if self.table.shape[0] <= _DENSE else self.table
+        blocks = []
+        for start in range(0, counts.shape[1], 256):
+            w = counts[:, start : start + 256].astype(np.float64)
+            blocks.append(np.einsum("sb,sb->b", w, table @ w) / 2)
+        return np.concatenate(blocks)
+
+    def _factors(self) -> Floats64 | None:
+        """Factors ``r`` with ``table[a, b] = r[a] r[b]`` off the diagonal, or None: true where all were compared."""
+        size = self.table.shape[0]
+        if size < 3 or self.table.nnz != size * (size - 1):
+            return None
+        row, other = self.table[[0]].toarray().ravel(), self.table[[1]].toarray().ravel()
+        # r[0]^2 = t[0, 1] t[0, 2] / t[1, 2], and the rest by division.
+        root = float(np.sqrt(row[1] * row[2] / other[2]))
+        factors = row / root
+        factors[0] = root
+        table = self.table.tocoo()
+        fits = np.allclose(table.data, factors[table.row] * factors[table.col], rtol=1e-9)
+        return factors if fits else None
+
+
+def _squared_counts(counts: NDArray[np.uint16], values: Floats64) -> Floats64:
+    parts = [counts[:, start : start + 256].T.astype(np.float64) for start in range(0, counts.shape[1], 256)]
+    return np.concatenate([part**2 @ values for part in parts])
