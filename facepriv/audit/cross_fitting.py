@@ -66,7 +66,7 @@ def attack(
     if folds < 2:
         raise BadInputError(f"Expected at least 2 folds of subjects, got {folds}.", code="bad-folds")
     released = evidence.release(perturbed)
-    everything = Known(released, evidence.untouched, evidence.labels, perturbed, p)
+    everything = Known(released, evidence.untouched, evidence.labels, perturbed, p, evidence.perturbed)
     names = attacker.variants(released)
     nothing = np.full(len(released), np.nan)
     variants = {name: nothing.copy() for name in names}

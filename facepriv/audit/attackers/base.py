@@ -29,6 +29,8 @@ class Known:
     """``(n,)`` which of his images the policy perturbed."""
     p: float
     """The policy's proportion."""
+    processed: Seen | None = None
+    """The same images, every one perturbed, as far as they could be; None where there is no perturbation."""
 
     def rows(self, index: NDArray[np.int64]) -> Known:
         """Give some of the images."""
@@ -38,6 +40,7 @@ class Known:
             labels=self.labels[index],
             perturbed=self.perturbed[index],
             p=self.p,
+            processed=None if self.processed is None else self.processed.rows(index),
         )
 
 

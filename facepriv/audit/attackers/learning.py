@@ -1,0 +1,171 @@
+"""What attackers learn with: rules for missing measurements, fair weights, and log-odds that can be believed.
+
+A learner turns features of labelled people into posterior log-odds of the label. Every learner also says what it would
+have said of each training image had it not known that image's subject: those values calibrate it, and later stages
+learn from them. So near-identical images of one person never count as confirmation of each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.types import FEMALE, MALE
+
+BOUND = 6.0
+"""Most log-odds that an attacker states, nats: with some dozens of people nobody can be surer than 400 to 1."""
+_STRENGTH = 4.0
+"""Variance of a line's slope before anything is learnt, for a decision of unit size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Learnt:
+    """Posterior log-odds at equal priors, nats, male positive."""
+
+    held_out: NDArray[np.float64]
+    """``(n,)`` of the training images, each without its subject."""
+    posterior: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    """Takes features ``(m, d)`` of other images, gives ``(m,)``."""
+
+
+class Learner(Protocol):
+    """Learns from ``x (n, d)`` finite, ``labels (n,)`` of both kinds and ``subjects (n,)`` numbered from 0."""
+
+    def __call__(
+        self,
+        x: NDArray[np.float64],
+        labels: NDArray[np.int64],
+        subjects: NDArray[np.int64],
+        rng: np.random.Generator,
+    ) -> Learnt:
+        """Learn."""
+
+
+def learn(
+    learner: Learner, x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.str_], *, seed: int
+) -> Learnt:
+    """Learn from the rows that are measured.
+
+    Rows ``(n, d)`` with a NaN are left out, and answered with NaN. Where only one label is left, or nothing varies,
+    nothing can be learnt, and the log-odds are 0.
+    """
+    x = _columns(x)
+    usable = np.isfinite(x).all(axis=1)
+    held_out = np.where(usable, 0.0, np.nan)
+    if len(np.unique(labels[usable])) < 2 or (x[usable] == x[usable][:1]).all():
+        return Learnt(held_out, lambda theirs: np.where(np.isfinite(_columns(theirs)).all(axis=1), 0.0, np.nan))
+    numbers = np.unique(subjects[usable], return_inverse=True)[1].astype(np.int64)
+    inner = learner(x[usable], labels[usable], numbers, np.random.default_rng(seed))
+    held_out[usable] = _bounded(inner.held_out)
+
+    def posterior(theirs: NDArray[np.float64]) -> NDArray[np.float64]:
+        theirs = _columns(theirs)
+        seen = np.isfinite(theirs).all(axis=1)
+        answer = np.full(len(theirs), np.nan)
+        if seen.any():
+            answer[seen] = _bounded(inner.posterior(theirs[seen]))
+        return answer
+
+    return Learnt(held_out, posterior)
+
+
+def calibrated(
+    held_out: NDArray[np.float64],
+    decide: Callable[[NDArray[np.float64]], NDArray[np.float64]],
+    labels: NDArray[np.int64],
+    subjects: NDArray[np.int64],
+) -> Learnt:
+    """Turn decision values, of which more means male, into log-odds.
+
+    A logistic line through the held-out values (Platt, Probabilities for support vector machines, 1999), its slope
+    held back by how few people there are. A line that falls means that nothing was learnt: log-odds 0.
+    """
+    line = fit_line(held_out, labels, subjects)
+    if line.slope <= 0:
+        line = Line(0.0, 0.0)
+    return Learnt(line(held_out), lambda theirs: line(decide(theirs)))
+
+
+def added(
+    x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.int64], rng: np.random.Generator
+) -> Learnt:
+    """Add up held-out log-odds ``x (n, k)`` of several learners, and learn what the sums are worth.
+
+    Learners that went by the same evidence make a sum that claims too much; the line through it takes that back. No
+    learner gets a weight of its own: what is held out of a learner that found nothing leans a little against the label,
+    for want of that very label, and a weight below zero would make a find of it.
+    """
+    return calibrated(x.sum(axis=1), lambda theirs: np.asarray(theirs.sum(axis=1)), labels, subjects)
+
+
+@dataclass(frozen=True)
+class Line:
+    """Log-odds that rise or fall evenly with one number."""
+
+    slope: float
+    intercept: float
+
+    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Give log-odds ``(n,)`` of ``x (n,)``."""
+        return self.slope * x + self.intercept
+
+
+def fit_line(x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.int64]) -> Line:
+    """Fit a logistic line to ``x (n,)``, both labels weighing the same."""
+    from sklearn.linear_model import LogisticRegression
+
+    weights = fair_weights(labels, subjects)
+    centre = np.average(x, weights=weights)
+    size = np.sqrt(np.average((x - centre) ** 2, weights=weights))
+    if not size > 1e-12:
+        return Line(0.0, 0.0)
+    model = LogisticRegression(C=_STRENGTH, solver="newton-cholesky")
+    model.fit(((x - centre) / size)[:, None], labels, sample_weight=weights)
+    sign = 1.0 if model.classes_[1] == MALE else -1.0
+    slope = sign * float(model.coef_[0, 0]) / size
+    return Line(slope, sign * float(model.intercept_[0]) - slope * centre)
+
+
+def fair_weights(labels: NDArray[np.int64], subjects: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Weigh images ``(n,)`` so that both labels weigh the same and all together weigh as much as there are subjects.
+
+    Several images of one person hardly say more than one, so it is people that count as evidence.
+    """
+    weights = np.empty(len(labels))
+    for label in (MALE, FEMALE):
+        mine = labels == label
+        weights[mine] = 0.5 * len(np.unique(subjects)) / max(mine.sum(), 1)
+    return weights
+
+
+def cross_entropy(
+    log_odds: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Give the mean surprise of the labels ``(n,)`` in nats, of each row of ``log_odds (..., n)``."""
+    surprise = np.logaddexp(0.0, -log_odds * labels)
+    return np.asarray(surprise @ weights / weights.sum())
+
+
+def some_subjects(subjects: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Choose images of whole subjects at random until there are ``most``; all of them if there are no more.
+
+    The first subject drawn is taken whatever its number of images. Returns indices in rising order.
+    """
+    if len(subjects) <= most:
+        return np.arange(len(subjects))
+    sizes = np.bincount(subjects)
+    order = rng.permutation(len(sizes))
+    taken = order[: max(1, int(np.searchsorted(np.cumsum(sizes[order]), most, side="right")))]
+    return np.flatnonzero(np.isin(subjects, taken))
+
+
+def _bounded(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.clip(log_odds, -BOUND, BOUND)
+
+
+def _columns(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    return x[:, None] if x.ndim == 1 else x
