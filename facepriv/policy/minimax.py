@@ -331,15 +331,14 @@ def _check(
 
 
 def _clean(shares: Matrix) -> Matrix:
-    """Take what the solver leaves of zeros away."""
-    kept = np.where(shares < 10 * TOLERANCE, 0.0, shares)
+    """Take away what the solver and the tolerance of earlier goals leave of zeros."""
+    kept = np.where(shares < _ROUNDING, 0.0, shares)
     return np.asarray(kept / kept.sum())
 
 
 def _recipe(shares: Mapping[str, float]) -> str:
-    parts = [
-        f"{share:.1%} {name if name == 'untouched' else f'from {name}'}" for name, share in shares.items() if share
-    ]
+    shown = {name: share for name, share in shares.items() if share >= 0.0005}
+    parts = [f"{share:.1%} {name if name == 'untouched' else f'from {name}'}" for name, share in shown.items()]
     return f"Release {listed(parts)}"
 
 
@@ -356,7 +355,8 @@ def _sentence(
     unlimited: float,
     sees: str,
 ) -> str:
-    best = f"{_recipe(shares)}: an attacker who sees {sees} is right in at most {value:.1%} of cases"
+    held = listed(list(alone), "or")
+    best = f"{_recipe(shares)}: an attacker who holds {held} and sees {sees} is right in at most {value:.1%} of cases"
     if unlimited < value - _ROUNDING:
         return f"{best}. The budget keeps it there; the best policy without it would bring this to {unlimited:.1%}."
     stubborn = [name for name in binding if alone[name] > value - _ROUNDING]

@@ -1,0 +1,280 @@
+"""The proportion at which the worst of all measured attackers learns least, as far as matching stays good enough."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from facepriv.audit_results import CurvePoint, Utility
+from facepriv.errors import BadInputError
+from facepriv.metrics.checks import as_probabilities
+from facepriv.policy.words import listed
+from facepriv.results import OperatingPoint
+
+TOLERANCE = 0.01
+"""By how much the worst attacker may do better at a smaller proportion that is preferred all the same."""
+_ROUNDING = 1e-9
+_GUESSING = 0.5
+
+
+@dataclass(frozen=True)
+class BestProportion:
+    """The proportion chosen from measured curves, or the judgement of a given one, and why."""
+
+    p: float
+    accuracy: float | None
+    """The worst attacker's accuracy at ``p``; None if no curve was measured there."""
+    attacker: str | None
+    """That attacker; the first named of equals."""
+    allowed: tuple[float, ...]
+    """Measured proportions that keep the floor, increasing; all of them if there is none."""
+    without_floor: float
+    """The proportion that would be chosen if there were no floor."""
+    unsupported: tuple[str, ...]
+    """Matchers whose FNMR at FMR 0.1 % rests on too few non-mated comparisons, or on none, so that the floor is not
+    known to be kept."""
+    sentence: str
+    """The same in words for a person."""
+
+
+def draw_noise(men: int, women: int, draws: int) -> float:
+    """Give the standard error of an accuracy at equal priors that comes from which images were drawn, at most.
+
+    The draw decides for each unit (image, or subject where these are drawn) whether the attacker is right or wrong;
+    that varies at most as a fair coin, with standard deviation 1/2, and is averaged over units, genders and draws:
+    ``sqrt((1/men + 1/women) / (16 draws))``. A tolerance of this size keeps noise from choosing.
+
+    Parameters
+    ----------
+    men, women : units of either label, at least 1.
+    draws : draws that each point is averaged over, at least 1.
+
+    Raises
+    ------
+    BadInputError
+        If a count is below 1.
+    """
+    if min(men, women, draws) < 1:
+        raise BadInputError(
+            f"Expected at least one man, one woman and one draw, got {men}, {women} and {draws}.", code="out-of-range"
+        )
+    return math.sqrt((1 / men + 1 / women) / (16 * draws))
+
+
+def best_proportion(
+    curve: Sequence[CurvePoint],
+    utility: Sequence[Utility] = (),
+    *,
+    most_fnmr_loss: float | None = None,
+    tolerance: float = TOLERANCE,
+) -> BestProportion:
+    """Choose the proportion from measured points.
+
+    Of the proportions that keep the floor, it is the smallest at which the worst attacker's accuracy is within
+    ``tolerance`` of the least that any of them reaches: changing fewer images costs less, and differences inside the
+    noise are no reason to change more.
+
+    Parameters
+    ----------
+    curve : every attacker's accuracy at every measured proportion.
+    utility : every matcher at every measured proportion and at 0; needed for a floor only.
+    most_fnmr_loss : by how much the lowest FNMR at FMR at most 0.1 % may exceed that at ``p`` = 0, for every matcher;
+        None for no floor.
+    tolerance : accuracies that differ by no more are as good, fraction (`draw_noise`).
+
+    Returns
+    -------
+    The choice. Where the floor allows no measured proportion, ``p`` is 0 and the sentence says so.
+
+    Raises
+    ------
+    BadInputError
+        If there is no curve, an attacker is missing at a proportion or given twice, a proportion or accuracy lies
+        outside 0..1, the floor or tolerance is out of range, or utility is missing where there is a floor.
+    """
+    worst = _worst(curve)
+    given = {_key(point.p): point.p for point in curve}
+    slack = float(as_probabilities(tolerance, "the tolerance"))
+    lost = _losses(utility, list(worst), most_fnmr_loss)
+    allowed = [p for p in worst if lost.get(p) is None]
+    free = _smallest(worst, list(worst), slack)
+    weak = _unsupported(utility, most_fnmr_loss)
+    if not allowed:
+        sentence = (
+            f"Perturb no image: no measured proportion keeps the floor, since at p = {min(worst):.1%} "
+            f"{lost[min(worst)]}."
+        )
+        accuracy, attacker = worst.get(0.0, (None, None))
+        return BestProportion(0.0, accuracy, attacker, (), given[free], weak, sentence + _caveat(weak))
+    p = _smallest(worst, allowed, slack)
+    accuracy, attacker = worst[p]
+    return BestProportion(
+        p=given[p],
+        accuracy=accuracy,
+        attacker=attacker,
+        allowed=tuple(given[one] for one in allowed),
+        without_floor=given[free],
+        unsupported=weak,
+        sentence=_sentence(p, worst, allowed, free, lost, slack) + _caveat(weak),
+    )
+
+
+def judged_proportion(
+    p: float,
+    curve: Sequence[CurvePoint],
+    utility: Sequence[Utility] = (),
+    *,
+    most_fnmr_loss: float | None = None,
+    tolerance: float = TOLERANCE,
+) -> BestProportion:
+    """Say what a proportion that the auditor has set comes to, beside the one that would be chosen.
+
+    Parameters and errors are those of `best_proportion`; also raises if ``p`` lies outside 0..1 or was not measured.
+    """
+    share = _key(float(as_probabilities(p, "the proportion")))
+    best = best_proportion(curve, utility, most_fnmr_loss=most_fnmr_loss, tolerance=tolerance)
+    worst = _worst(curve)
+    if share not in worst:
+        raise BadInputError(
+            f"Expected a proportion at which attackers were measured, got {share:.1%}; measure it, or take one of "
+            f"{listed([f'{one:.1%}' for one in worst], 'or')}.",
+            code="not-measured",
+        )
+    accuracy, attacker = worst[share]
+    lost = _losses(utility, [share], most_fnmr_loss).get(share)
+    parts = [f"The proportion was set to {share:.1%}, where the worst attacker, {attacker}, is right in {accuracy:.1%}"]
+    if lost is not None:
+        parts.append(f"; this breaks the floor, since there {lost}")
+    if _key(best.p) != share and best.accuracy is not None:
+        parts.append(
+            f"; of the measured ones {best.p:.1%} would be chosen, where the worst is right in {best.accuracy:.1%}"
+        )
+    sentence = "".join(parts) + "." + _caveat(best.unsupported)
+    return replace(best, p=p, accuracy=accuracy, attacker=attacker, sentence=sentence)
+
+
+def _key(p: float) -> float:
+    """Take away rounding, so that 3 * 0.1 and 0.3 are one proportion."""
+    return round(p, 9)
+
+
+def _worst(curve: Sequence[CurvePoint]) -> dict[float, tuple[float, str]]:
+    """Give the greatest accuracy and whose it is by proportion, increasing."""
+    if not curve:
+        raise BadInputError(
+            "A proportion is chosen from attackers' accuracies at several proportions, but none was measured; audit a "
+            "run with at least one attacker.",
+            code="no-curve",
+        )
+    as_probabilities([point.p for point in curve], "a proportion of the curve")
+    as_probabilities([point.accuracy for point in curve], "an attacker's accuracy")
+    table: dict[float, dict[str, float]] = {}
+    for point in sorted(curve, key=lambda one: one.p):
+        found = table.setdefault(_key(point.p), {})
+        if point.attacker in found:
+            raise BadInputError(
+                f"Expected each attacker once at each proportion, got {point.attacker} twice at {point.p:.1%}.",
+                code="repeated-point",
+            )
+        found[point.attacker] = point.accuracy
+    attackers = {point.attacker for point in curve}
+    for p, found in table.items():
+        if len(found) < len(attackers):
+            missing = listed(sorted(attackers - found.keys()))
+            raise BadInputError(
+                f"Expected every attacker at every proportion, got none of {missing} at {p:.1%}; measure it there too.",
+                code="uneven-curve",
+            )
+    return {p: max(((a, name) for name, a in found.items()), key=lambda pair: pair[0]) for p, found in table.items()}
+
+
+def _smallest(worst: Mapping[float, tuple[float, str]], among: Sequence[float], slack: float) -> float:
+    least = min(worst[p][0] for p in among)
+    return min(p for p in among if worst[p][0] <= least + slack + _ROUNDING)
+
+
+def _losses(utility: Sequence[Utility], ps: Sequence[float], most: float | None) -> dict[float, str]:
+    """Say of each proportion that breaks the floor what it costs there, of the matcher that loses most."""
+    if most is None:
+        return {}
+    limit = float(as_probabilities(most, "the greatest loss of FNMR"))
+    table = {(one.matcher, _key(one.p)): one.fmr1000 for one in utility}
+    matchers = list(dict.fromkeys(one.matcher for one in utility))
+    missing = [f"{m} at {p:.1%}" for m in matchers for p in (0.0, *ps) if (m, p) not in table]
+    if missing or not matchers:
+        raise BadInputError(
+            "A floor of utility needs every matcher at 0 and at every measured proportion, but there is nothing of "
+            f"{missing[0] if missing else 'any matcher'}; measure it, or set no floor.",
+            code="no-utility",
+        )
+    found = {}
+    for p in ps:
+        losses = [(loss, m) for m in matchers if (loss := _loss(table[m, 0.0], table[m, p])) > limit + _ROUNDING]
+        if losses:
+            loss, matcher = max(losses)
+            how = (
+                "has nothing left to compare"
+                if math.isinf(loss)
+                else f"loses {100 * loss:.1f} points of FNMR at FMR 0.1%"
+            )
+            found[p] = f"{matcher} {how}, and {100 * limit:.1f} points are allowed"
+    return found
+
+
+def _loss(before: OperatingPoint, here: OperatingPoint) -> float:
+    if before.fnmr is None:
+        return 0.0  # nothing to lose; such a matcher is named among the unsupported
+    return math.inf if here.fnmr is None else here.fnmr - before.fnmr
+
+
+def _unsupported(utility: Sequence[Utility], most: float | None) -> tuple[str, ...]:
+    return () if most is None else tuple(dict.fromkeys(u.matcher for u in utility if not u.fmr1000.supported))
+
+
+def _sentence(
+    p: float,
+    worst: Mapping[float, tuple[float, str]],
+    allowed: Sequence[float],
+    free: float,
+    lost: Mapping[float, str],
+    slack: float,
+) -> str:
+    accuracy, attacker = worst[p]
+    how = "Perturb no image" if p == 0 else f"Perturb {p:.1%} of the images"
+    reason = _reason(p, worst, allowed, free, lost, slack)
+    return f"{how}: the worst attacker there, {attacker}, is right in {accuracy:.1%} of cases; {reason}."
+
+
+def _reason(
+    p: float,
+    worst: Mapping[float, tuple[float, str]],
+    allowed: Sequence[float],
+    free: float,
+    lost: Mapping[float, str],
+    slack: float,
+) -> str:
+    if list(allowed) == [0.0] and lost:
+        return f"no measured proportion above 0 keeps the floor, for at p = {min(lost):.1%} {lost[min(lost)]}"
+    if free in lost:
+        return (
+            f"the floor binds: without it {free:.1%} would be chosen, with {worst[free][0]:.1%}, but there {lost[free]}"
+        )
+    least, where = min((worst[one][0], one) for one in allowed)
+    if where != p:
+        gain = f"gains no more than {100 * slack:.1f} points, the least being {least:.1%} at p = {where:.1%}"
+        return f"a greater proportion {gain}"
+    if p == 0:
+        return "no other measured proportion lowers that"
+    if worst[p][0] <= _GUESSING + slack:
+        return "no attacker tried does better than guess by more than the noise"
+    return f"every other measured proportion {'that keeps the floor ' if lost else ''}lets the worst attacker do better"
+
+
+def _caveat(unsupported: Sequence[str]) -> str:
+    if not unsupported:
+        return ""
+    return (
+        f" For {listed(unsupported)} there are too few non-mated comparisons to know FNMR at FMR 0.1%, so that the "
+        "floor is judged on a guess."
+    )
