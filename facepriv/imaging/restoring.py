@@ -2,8 +2,9 @@
 
 Each takes and gives the neighbourhood of one face, as `surroundings` cuts it: the widths of filters are shares of its
 longer side. That transformations of the input undo adversarial changes was shown by Guo et al. (2018, "Countering
-adversarial images using input transformations": JPEG, total variation) and Xu et al. (2018, "Feature squeezing":
-median, non-local means).
+adversarial images using input transformations"), Xu et al. (2018, "Feature squeezing": few levels, median, non-local
+means) and Xie et al. (2018, "Mitigating adversarial effects through randomization": a changed geometry). What to expect
+of each is measured by ``benchmarks/restoring_fronts.py``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from facepriv.types import Face, Image
 
 MARGIN = 0.5
 """How far the neighbourhood of a face reaches past its box on every side, in the box's longer sides."""
-LONGEST = 320
+LONGEST = 300
 """Longer side of a neighbourhood, pixels, to which a larger one is reduced: denoising a whole photo takes seconds."""
 SMOOTH_CHROMA = 0.08
 """Standard deviation of the Gaussian by which colour is smoothed, in longer sides of the neighbourhood."""
@@ -35,6 +36,10 @@ DENOISE_BRIGHTNESS, DENOISE_COLOUR = 8.0, 20.0
 """Strength of non-local means, grey levels."""
 DENOISE_PATCH, DENOISE_WINDOW = 5, 11
 """Sides of the patches compared and of the window searched, pixels."""
+LEVEL = 32
+"""Grey levels that are taken for one."""
+SHEAR = 0.15
+"""How far a sheared image moves sideways, in pixels a row."""
 
 
 def _with_chroma(pixels: Image, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> Image:
@@ -93,6 +98,30 @@ def denoise(pixels: Image) -> Image:
     return denoised
 
 
+def levels(pixels: Image) -> Image:
+    """Leave eight levels of every channel."""
+    return pixels // LEVEL * LEVEL + LEVEL // 2
+
+
+def mirror(pixels: Image) -> Image:
+    """Swap left and right, which changes no face's gender but does move every triangle that was changed."""
+    swapped: Image = np.ascontiguousarray(pixels[:, ::-1])
+    return swapped
+
+
+def sheared(pixels: Image) -> Image:
+    """Swap left and right and shear sideways about the middle, which no upright alignment of the face takes back."""
+    height, width = pixels.shape[:2]
+    matrix = np.array([[1, SHEAR, -SHEAR * (height - 1) / 2], [0, 1, 0]], dtype=np.float64)
+    moved: Image = cv2.warpAffine(mirror(pixels), matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
+    return moved
+
+
+def sheared_levels(pixels: Image) -> Image:
+    """Do as `sheared` does and then as `levels`, for what is smooth and symmetric."""
+    return levels(sheared(pixels))
+
+
 RESTORERS: dict[str, Callable[[Image], Image]] = {
     "grey": grey,
     "smooth-colour": smooth_colour,
@@ -101,6 +130,10 @@ RESTORERS: dict[str, Callable[[Image], Image]] = {
     "blur": blur,
     "median": median,
     "denoise": denoise,
+    "levels": levels,
+    "mirror": mirror,
+    "sheared": sheared,
+    "sheared-levels": sheared_levels,
 }
 """By name, in the order of `restored_faces`: RGB uint8 ``(h, w, 3)`` to the same shape; the input is not changed."""
 
