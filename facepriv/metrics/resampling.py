@@ -92,11 +92,12 @@ class Estimate:
 
     @property
     def freedom(self) -> float:
-        """Degrees of freedom of the standard error, at least 2.
+        """Degrees of freedom of the standard error, at least 3.
 
         A variance estimated by a sum of squared contributions ``d`` varies as their fourth powers do; Satterthwaite's
         rule turns that into ``2 (sum d^2)^2 / (sum d^4 - sum over strata (sum d^2)^2 / s)``: the number of subjects
-        where contributions are normal, 2 where a single subject makes the difference.
+        where contributions are normal, 2 where a single subject makes the difference. Fewer than 3 would buy no
+        coverage, only intervals from next to nothing to next to all.
         """
         squares = self.influence**2
         spread, own, degrees = float(np.sum(squares**2)), 0.0, 0
@@ -107,7 +108,7 @@ class Estimate:
         excess = spread - own
         whole = 2 * float(squares.sum()) ** 2
         effective = whole / excess if excess > whole / max(degrees, 1) else float(degrees)
-        return max(effective, 2.0)
+        return max(effective, 3.0)
 
     def interval(self) -> Interval:
         """Give the figure with its 95 % interval.
