@@ -366,10 +366,15 @@ def load_detector() -> None:
     find_faces(np.zeros((80, 80, 3), dtype=np.uint8))
 
 
+def process_settings() -> Settings:
+    """Give the settings that this process was started with."""
+    return _process[0][0]
+
+
 def _judge_of(run_id: int) -> Judge:
     """Give the judge of a run; a process that has worked for another run makes a new one."""
     if run_id not in _judges:
-        settings, _ = _process[0]
+        settings = process_settings()
         with open_store(settings) as store:
             spec = store.runs.get(run_id).spec
             gallery = store.datasets.images(spec.dataset.id, failed=False)

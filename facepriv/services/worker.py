@@ -7,40 +7,29 @@ was interrupted goes on where it stopped.
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
-import signal
-import socket
-import threading
 import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from itertools import islice
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import ExitStack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.audit.run_result import JudgedImage, Templates, run_result
 from facepriv.config import Settings
-from facepriv.errors import CancelledError, FaceprivError
+from facepriv.errors import FaceprivError
 from facepriv.results import PHASES, FailureItem, LearnedItem, Phase, RunResult
 from facepriv.services import learning
+from facepriv.services.crew import Crew, one_thread_each
 from facepriv.services.judging import (
     FAULTS,
     MOST_LESSONS,
     Stored,
     embed_in_process,
     learn_in_process,
-    load_detector,
     perturb_in_process,
-    start_process,
 )
+from facepriv.services.leased_work import LeasedWork, Report, carry_out, new_owner
 from facepriv.services.models import (
     check_versions,
     classifier,
@@ -49,81 +38,16 @@ from facepriv.services.models import (
     reference,
 )
 from facepriv.services.provenance import maker
-from facepriv.services.runs import make_method, processes
-from facepriv.store import LeaseLostError, Store, open_store
+from facepriv.services.runs import make_method
+from facepriv.store import Store, open_store
 from facepriv.store.records import ImageRecord, RunImage, RunImageRecord, RunRecord
 
-Report = Callable[[int, str, int, int], None]
-"""Called with run id, stage, images done and images in all."""
-
 LEARNING, PERTURBING, EMBEDDING, SUMMING_UP = "learning", "perturbing", "embedding", "comparing"
-HEARTBEAT_SECONDS = 1.0
 POLL_SECONDS = 1.0
 CHUNK = 8
-WINDOW = 200
-"""Calls that are in a pool's queue at most: waiting for one of them takes time in proportion to them all."""
 COLLECT_SECONDS = 3600.0
 """How often a worker without a run looks for files that nobody needs any more."""
-_K = TypeVar("_K")
 _log = logging.getLogger(__name__)
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-
-def new_owner() -> str:
-    """Make up a name for a worker that no other has."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-
-
-class Crew:
-    """The processes that compute, started when first needed and kept from run to run while runs wait.
-
-    Starting one takes seconds: libraries are imported, weights checked and loaded.
-    """
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._pool: ProcessPoolExecutor | None = None
-        self._context = multiprocessing.get_context("spawn")
-        self.steps: Any = self._context.Array("q", 2 * MOST_LESSONS, lock=False)
-        """Steps done and steps in all of every lesson under way."""
-
-    def pool(self) -> ProcessPoolExecutor:
-        """Give the pool; processes are added as they are needed."""
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                max_workers=processes(self._settings),
-                mp_context=self._context,
-                initializer=start_process,
-                initargs=(self._settings, self.steps),
-            )
-        return self._pool
-
-    def get_ready(self) -> None:
-        """Start the processes ahead of the first run, while something else is being done."""
-        pool = self.pool()
-        with _one_thread_each(), _no_interrupt():
-            for _ in range(processes(self._settings)):
-                pool.submit(load_detector)
-
-    def end(self, *, at_once: bool = False) -> None:
-        """End the processes: once they are done with what they are at, or at once."""
-        pool, self._pool = self._pool, None
-        if pool is None:
-            return
-        # Public ways to end a pool's processes at once come with Python 3.14 only.
-        started = list((pool._processes or {}).values())
-        pool.shutdown(wait=not at_once, cancel_futures=True)
-        if at_once:
-            for process in started:
-                process.terminate()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.end(at_once=error is not None)
 
 
 def run_worker(
@@ -192,50 +116,20 @@ def execute(
     crew: Crew,
     on_progress: Report | None = None,
 ) -> None:
-    """Execute a claimed run to its end: complete, failed or cancelled; the reason of a failure is stored.
+    """Execute a claimed run to its end: complete, failed or cancelled."""
 
-    One run's failure, however unexpected, does not end the worker that other runs wait for.
-    """
-    # Whatever the end was, a run that another worker has taken over is that worker's to end.
-    with suppress(LeaseLostError):
-        try:
-            result = _Execution(store, settings, run, owner, crew, on_progress).result()
-            store.runs.finish(run.id, owner, result)
-        except LeaseLostError:
-            return
-        except CancelledError:
-            store.runs.mark_cancelled(run.id, owner)
-        except FaceprivError as error:
-            store.runs.fail(run.id, owner, str(error))
-        except BrokenProcessPool:
-            store.runs.fail(
-                run.id,
-                owner,
-                "A process that computes was ended from outside, perhaps for lack of memory; start the run again with "
-                "fewer processes (FACEPRIV_WORKERS=1).",
-            )
-        except (KeyboardInterrupt, SystemExit):
-            with suppress(LeaseLostError):
-                store.runs.release(run.id, owner)
-            raise
-        except Exception as error:
-            _log.exception("Run %d stopped unexpectedly.", run.id)
-            store.runs.fail(
-                run.id,
-                owner,
-                f"The run stopped at an unexpected {type(error).__name__}, a fault of facepriv or of a plug-in; "
-                "report it with what the worker logged.",
-            )
+    def work() -> None:
+        store.runs.finish(run.id, owner, _Execution(store, settings, run, owner, crew, on_progress).result())
+
+    carry_out(store.runs, run.id, owner, "run", work)
 
 
-@dataclass
-class _Execution:
-    store: Store
-    settings: Settings
-    run: RunRecord
-    owner: str
-    crew: Crew
-    on_progress: Report | None
+class _Execution(LeasedWork):
+    def __init__(
+        self, store: Store, settings: Settings, run: RunRecord, owner: str, crew: Crew, on_progress: Report | None
+    ) -> None:
+        super().__init__(store, settings, store.runs, run.id, owner, crew, on_progress)
+        self.run = run
 
     def result(self) -> RunResult:
         """Do what is left of the run and sum it up."""
@@ -244,7 +138,7 @@ class _Execution:
         images = self.store.datasets.images(self.run.dataset_id, ids=self.run.spec.image_ids)
         self._note_unusable(images)
         try:
-            with _one_thread_each():
+            with one_thread_each():
                 pool = self.crew.pool()
                 learned = self._learn(pool, images)
                 self._perturb(pool, images, learned)
@@ -252,7 +146,7 @@ class _Execution:
         except BaseException:
             self.crew.end(at_once=True)
             raise
-        self._beat(SUMMING_UP, 0, 1)
+        self.beat(SUMMING_UP, 0, 1)
         judged = self._judged(images)
         # In a thread, so that the lease is kept and a wish to cancel is heard while many scores are compared.
         with ThreadPoolExecutor(max_workers=1) as thread:
@@ -267,20 +161,9 @@ class _Execution:
                 kind=self._method.kind,
                 learned=self._learned_items(),
             )
-            self._outlast(future)
-        self._beat(SUMMING_UP, 1, 1)
+            self.outlast(future)
+        self.beat(SUMMING_UP, 1, 1)
         return future.result().model_copy(update={"seconds": time.perf_counter() - start})
-
-    def _outlast(self, future: Future[Any]) -> None:
-        """Keep the lease until a thread has ended; a wish to cancel counts then, since no thread can be stopped."""
-        cancelled: CancelledError | None = None
-        while not wait([future], timeout=HEARTBEAT_SECONDS).done:
-            try:
-                self._beat(*self._last)
-            except CancelledError as error:
-                cancelled = error
-        if cancelled is not None:
-            raise cancelled
 
     def _check_models(self) -> None:
         spec = self.run.spec
@@ -334,8 +217,8 @@ class _Execution:
 
         calls = ((lesson.part, (learn_in_process, self.run.id, lesson)) for lesson in left)
         if left:
-            self._beat(LEARNING, 0, 0)
-        for part, learnt in self._in_windows(pool, calls, steps):
+            self.beat(LEARNING, 0, 0)
+        for part, learnt in self.in_windows(pool, calls, steps):
             if isinstance(learnt, str):
                 raise FaceprivError(learnt)
             self.store.runs.save_learning(self.run.id, self.owner, learnt)
@@ -365,7 +248,7 @@ class _Execution:
         done = self.store.runs.images_done(self.run.id)
         left = [(position, image) for position, image in enumerate(images) if image.id not in done]
         finished = len(images) - len(left)
-        self._beat(PERTURBING, finished, len(images))
+        self.beat(PERTURBING, finished, len(images))
         made_by = {ref.name: maker(ref) for ref in self.run.spec.classifiers}
         kept = {name: self.store.datasets.first_scores(self.run.dataset_id, name, by) for name, by in made_by.items()}
         fresh: dict[str, dict[int, float]] = {name: {} for name in made_by}
@@ -374,13 +257,13 @@ class _Execution:
             for position, image in left
             for known in [{name: scores[image.id] for name, scores in kept.items() if image.id in scores}]
         )
-        for _, (image, scores) in self._in_windows(pool, calls):
+        for _, (image, scores) in self.in_windows(pool, calls):
             self.store.runs.save_image(self.run.id, self.owner, image, scores)
             for one in scores:
                 if one.phase == "before" and one.score is not None and one.image_id not in kept[one.classifier]:
                     fresh[one.classifier][one.image_id] = one.score
             finished += 1
-            self._beat(PERTURBING, finished, len(images))
+            self.beat(PERTURBING, finished, len(images))
         for name, by in made_by.items():
             self.store.datasets.keep_first_scores(name, by, fresh[name])
         self._refuse_faults_throughout()
@@ -437,8 +320,8 @@ class _Execution:
         )
         finished = 0
         fresh: dict[str, dict[int, NDArray[np.float32]]] = {name: {} for name in names}
-        self._beat(EMBEDDING, 0, len(wanted))
-        for chunk, vectors in self._in_windows(pool, calls):
+        self.beat(EMBEDDING, 0, len(wanted))
+        for chunk, vectors in self.in_windows(pool, calls):
             for (name, phase, row, _), vector in zip(chunk, vectors, strict=True):
                 if vector is None:
                     continue
@@ -446,7 +329,7 @@ class _Execution:
                 if phase == "before":
                     fresh[name][images[row].id] = vector
             finished += len(chunk)
-            self._beat(EMBEDDING, finished, len(wanted))
+            self.beat(EMBEDDING, finished, len(wanted))
         for name in names:
             self.store.datasets.keep_embeddings(name, made_by[name], fresh[name])
             tried = {row for other, _, row, _ in wanted if other == name}
@@ -472,43 +355,6 @@ class _Execution:
             if item.score is not None:
                 scores[item.image_id][item.classifier, item.phase] = item.score
         return [_judged_image(image, outcome[image.id], scores[image.id]) for image in images]
-
-    def _in_windows(
-        self,
-        pool: ProcessPoolExecutor,
-        calls: Iterable[tuple[_K, tuple[Any, ...]]],
-        progress: Callable[[], tuple[str, int, int]] | None = None,
-    ) -> Iterator[tuple[_K, Any]]:
-        """Yield keys and results of calls as they are done, with a heartbeat at least every second.
-
-        Parameters
-        ----------
-        progress
-            Gives stage, steps done and steps in all while calls are under way, if they tell.
-        """
-        left = iter(calls)
-        waiting: dict[Future[Any], _K] = {}
-        while True:
-            for key, call in islice(left, WINDOW - len(waiting)):
-                with _no_interrupt():
-                    waiting[pool.submit(*call)] = key
-            if not waiting:
-                return
-            done, _ = wait(waiting, timeout=HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
-            if not done:
-                self._beat(*(self._last if progress is None else progress()))
-            for future in done:
-                yield waiting.pop(future), future.result()
-
-    _last: tuple[str, int, int] = ("", 0, 0)
-
-    def _beat(self, stage: str, done: int, total: int) -> None:
-        """Say that the worker is alive and how far it is; raise if the user wants the run cancelled."""
-        self._last = (stage, done, total)
-        if self.store.runs.heartbeat(self.run.id, self.owner, stage, done, total):
-            raise CancelledError("The run was cancelled.")
-        if self.on_progress is not None:
-            self.on_progress(self.run.id, stage, done, total)
 
 
 def _stored(
@@ -549,41 +395,3 @@ def _judged_image(image: ImageRecord, record: RunImageRecord, scores: dict[tuple
         stop=record.stop,
         notes=record.notes,
     )
-
-
-@contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Let processes started inside the block use one thread for each library: the processes are the parallelism."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def _no_interrupt() -> Iterator[None]:
-    """Put Ctrl+C off while a pool may be starting a process.
-
-    A start that is cut short leaves the new process without its instructions, and it says so with a traceback in the
-    user's terminal. The mask is for the new process, which keeps it: the worker alone decides what becomes of a run.
-    The handler is for this one, since another thread may still take the signal.
-    """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    came: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if came:
-            signal.raise_signal(signal.SIGINT)

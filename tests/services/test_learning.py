@@ -17,10 +17,11 @@ from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.perturb.base import Learned
 from facepriv.results import LearnFrom, RunSpec
 from facepriv.services import learning
+from facepriv.services.crew import Crew
 from facepriv.services.importing import import_dataset
 from facepriv.services.learning import halves, lesson_of, lessons, pack, unpack
 from facepriv.services.runs import prepare_run, start_run
-from facepriv.services.worker import LEARNING, PERTURBING, Crew, run_worker
+from facepriv.services.worker import LEARNING, PERTURBING, run_worker
 from facepriv.store import ImageRecord, RunRecord, Store, open_store
 from facepriv.store.artifacts import LEARNED
 from facepriv.types import GENDER_NAMES
@@ -219,7 +220,7 @@ def test_a_resumed_run_does_not_learn_again(school: School):
 
 
 def test_progress_of_learning_is_told_and_a_wish_to_cancel_heard(school: School, monkeypatch):
-    monkeypatch.setattr("facepriv.services.worker.HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr("facepriv.services.leased_work.HEARTBEAT_SECONDS", 0.05)
     seen: list[tuple[int, int]] = []
 
     def look(run_id: int, stage: str, done: int, total: int) -> None:

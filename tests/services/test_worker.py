@@ -24,7 +24,7 @@ from facepriv.imaging.acquire import acquire
 from facepriv.imaging.stored import decode_stored
 from facepriv.perturb.base import score_face
 from facepriv.results import RunSpec
-from facepriv.services import judging, worker
+from facepriv.services import crew, judging, leased_work, worker
 from facepriv.services.importing import import_dataset
 from facepriv.services.models import classifier
 from facepriv.services.runs import prepare_run, start_run
@@ -251,13 +251,13 @@ def test_a_run_that_cannot_begin_fails_with_a_sentence(store, settings, small_sp
 
 @pytest.mark.parametrize("set_before", [None, "4"])
 def test_the_environment_is_as_before(monkeypatch, set_before):
-    for name in worker.THREAD_VARIABLES:
+    for name in crew.THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
         if set_before is not None:
             monkeypatch.setenv(name, set_before)
-    with worker._one_thread_each():
-        assert {os.environ[name] for name in worker.THREAD_VARIABLES} == {"1"}
-    assert {os.environ.get(name) for name in worker.THREAD_VARIABLES} == {set_before}
+    with crew.one_thread_each():
+        assert {os.environ[name] for name in crew.THREAD_VARIABLES} == {"1"}
+    assert {os.environ.get(name) for name in crew.THREAD_VARIABLES} == {set_before}
 
 
 def damage(store: Store, image: ImageRecord) -> None:
@@ -323,7 +323,7 @@ def test_a_wish_to_cancel_while_scores_are_compared_is_heard_and_the_lease_kept(
     store, settings, small_spec, monkeypatch
 ):
     """Comparing outlasts the lease many times over; beats go on, before and after the wish."""
-    monkeypatch.setattr(worker, "HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(leased_work, "HEARTBEAT_SECONDS", 0.02)
     run = start_run(store, small_spec())
     leases, comparing = [], threading.Event()
     enough = threading.Event()
@@ -353,7 +353,7 @@ def test_a_wish_to_cancel_while_scores_are_compared_is_heard_and_the_lease_kept(
 
 
 def test_more_images_than_a_window_holds(store, settings, small_spec, monkeypatch):
-    monkeypatch.setattr(worker, "WINDOW", 2)
+    monkeypatch.setattr(leased_work, "WINDOW", 2)
     submitted, finished = [], []
     submit = ProcessPoolExecutor.submit
 
@@ -508,7 +508,7 @@ def test_ctrl_c_waits_while_a_process_is_started():
     held = []
 
     def interrupted():
-        with worker._no_interrupt():
+        with crew.no_interrupt():
             signal.raise_signal(signal.SIGINT)
             held.append("still here")
 
