@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,21 +83,22 @@ class Evidence:
     untouched: Seen
     perturbed: Seen | None = None
     """The same images as a run left them; where it left none, as they were."""
+    made: NDArray[np.bool_] | None = None
+    """``(n,)`` of which images the run left a perturbed file; by default of all, if there is a perturbed set."""
+
+    @property
+    def can_be_perturbed(self) -> NDArray[np.bool_]:
+        """``(n,)`` which images a policy can release perturbed."""
+        if self.made is not None:
+            return self.made
+        return np.full(len(self.labels), self.perturbed is not None)
 
     def __post_init__(self) -> None:
         if not np.isin(self.labels, (MALE, FEMALE)).all():
             raise BadInputError(
                 "An audit needs a gender label, +1 or -1, of every image; leave out the others.", code="unlabelled"
             )
-        subjects = self.untouched.subjects
-        men, women = (len(set(subjects[self.labels == label].tolist())) for label in (MALE, FEMALE))
-        if len(set(subjects.tolist())) < LEAST_SUBJECTS or min(men, women) < LEAST_OF_GENDER:
-            raise BadInputError(
-                f"An audit needs at least {LEAST_SUBJECTS} subjects, {LEAST_OF_GENDER} of them labelled male and "
-                f"{LEAST_OF_GENDER} female, since attackers learn from some people and are judged on others, but there "
-                f"are {len(set(subjects.tolist()))} ({men} male, {women} female); add images of more people.",
-                code="too-few-subjects",
-            )
+        check_enough(self.untouched.subjects.tolist(), self.labels.tolist())
 
     def release(self, chosen: NDArray[np.bool_]) -> Seen:
         """Give what is seen of a release in which the chosen images ``(n,)`` are perturbed.
@@ -115,3 +116,24 @@ class Evidence:
                 code="nothing-perturbed",
             )
         return self.untouched.where(chosen, self.perturbed)
+
+
+def check_enough(subjects: Sequence[str], labels: Sequence[int]) -> None:
+    """Refuse images of too few people, given the subject and the label of each.
+
+    Raises
+    ------
+    BadInputError
+        With code ``too-few-subjects``, as `Evidence`.
+    """
+    everybody = set(subjects)
+    men, women = (
+        len({s for s, label in zip(subjects, labels, strict=True) if label == side}) for side in (MALE, FEMALE)
+    )
+    if len(everybody) < LEAST_SUBJECTS or min(men, women) < LEAST_OF_GENDER:
+        raise BadInputError(
+            f"An audit needs at least {LEAST_SUBJECTS} subjects, {LEAST_OF_GENDER} of them labelled male and "
+            f"{LEAST_OF_GENDER} female, since attackers learn from some people and are judged on others, but there "
+            f"are {len(everybody)} ({men} male, {women} female); add images of more people.",
+            code="too-few-subjects",
+        )

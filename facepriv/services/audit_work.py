@@ -1,0 +1,351 @@
+"""Execute audits: measure images, let the attackers loose on random draws of the release, sum up.
+
+Measures are kept as soon as they are made, so that an interrupted audit goes on where it stopped and the next one on
+the same images measures nothing again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.audit.attackers import attackers
+from facepriv.audit.cross_fitting import Attack, attack
+from facepriv.audit.evidence import Evidence
+from facepriv.audit.leak_audit import baselines, bootstrap_of, condition, curve_point, headline
+from facepriv.audit.releases import GRID, draws_at, perturbed_in
+from facepriv.audit.verdict import not_tried, verdict
+from facepriv.audit_results import (
+    AuditResult,
+    ConditionName,
+    CurvePoint,
+    PolicyChoice,
+    Quality,
+    UtilityChange,
+)
+from facepriv.config import Settings
+from facepriv.metrics.matching_intervals import MatchBootstrap
+from facepriv.metrics.resampling import SubjectBootstrap
+from facepriv.policy.best_proportion import best_proportion, draw_noise, judged_proportion
+from facepriv.policy.mixed_utility import PairScores, mixed_utility, pair_scores
+from facepriv.policy.proportion import OptimalProportion, optimal_proportion
+from facepriv.services.audits import left_out
+from facepriv.services.crew import Crew, one_thread_each
+from facepriv.services.judging import process_settings
+from facepriv.services.leased_work import LeasedWork, Report, carry_out
+from facepriv.services.measuring import Vector, evidence, keep, known_measures, measure_in_process
+from facepriv.services.models import check_versions, classifier, detector_reference, matcher, reference
+from facepriv.store import AuditRecord, Store, open_store
+from facepriv.types import FEMALE, MALE
+
+MEASURING, ATTACKING, SUMMING_UP = "measuring", "attacking", "summing up"
+KEEP_EVERY = 16
+"""Images whose measures are kept at a time."""
+FMR_TARGET = 0.001
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One attacker against one draw of a release."""
+
+    attacker: str
+    p: float
+    draw: int
+    each_variant: bool
+
+
+def execute_audit(
+    store: Store,
+    settings: Settings,
+    audit: AuditRecord,
+    owner: str,
+    *,
+    crew: Crew,
+    on_progress: Report | None = None,
+) -> None:
+    """Execute a claimed audit to its end: complete, failed or cancelled."""
+
+    def work() -> None:
+        store.audits.finish(audit.id, owner, _AuditExecution(store, settings, audit, owner, crew, on_progress).result())
+
+    carry_out(store.audits, audit.id, owner, "audit", work)
+
+
+class _AuditExecution(LeasedWork):
+    def __init__(
+        self, store: Store, settings: Settings, audit: AuditRecord, owner: str, crew: Crew, on_progress: Report | None
+    ) -> None:
+        super().__init__(store, settings, store.audits, audit.id, owner, crew, on_progress)
+        self.audit, self.spec = audit, audit.spec
+
+    def result(self) -> AuditResult:
+        start = time.perf_counter()
+        spec = self.spec
+        check_versions(spec.detector, detector_reference())
+        for ref in spec.classifiers:
+            check_versions(ref, reference(classifier(ref.name)))
+        for ref in spec.matchers:
+            check_versions(ref, reference(matcher(ref.name)))
+        try:
+            with one_thread_each():
+                pool = self.crew.pool()
+                self._measure(pool)
+                seen = evidence(known_measures(self.store, spec))
+                bootstrap = bootstrap_of(seen, spec.resamples, spec.seed)
+                found = (
+                    self._as_it_is(pool, seen, bootstrap)
+                    if spec.run_id is None
+                    else self._of_run(pool, seen, bootstrap)
+                )
+        except BaseException:
+            self.crew.end(at_once=True)
+            raise
+        return found.model_copy(update={"seconds": time.perf_counter() - start})
+
+    def _measure(self, pool: ProcessPoolExecutor) -> None:
+        measured = known_measures(self.store, self.spec)
+        left = measured.left()
+        total = len(measured.files) + len(measured.after)
+        done = total - len(left)
+        self.beat(MEASURING, done, total)
+        fresh: dict[str, dict[int, dict[str, Vector]]] = {"before": {}, "after": {}}
+        calls = (((phase, image), (measure_in_process, stored, names)) for phase, image, stored, names in left)
+        for (phase, image_id), vectors in self.in_windows(pool, calls):
+            fresh[phase][image_id] = vectors
+            if len(fresh[phase]) >= KEEP_EVERY:
+                keep(self.store, self.spec, phase, fresh[phase])
+                fresh[phase] = {}
+            done += 1
+            self.beat(MEASURING, done, total)
+        for phase, some in fresh.items():
+            keep(self.store, self.spec, phase, some)
+
+    def _attack(self, pool: ProcessPoolExecutor, tasks: Sequence[Task], done: int, total: int) -> dict[Task, Attack]:
+        """Let attackers loose in processes; ``done`` and ``total`` count the steps of the whole stage."""
+        found: dict[Task, Attack] = {}
+        self.beat(ATTACKING, done, total)
+        for task, result in self.in_windows(pool, ((task, (attack_in_process, self.audit.id, task)) for task in tasks)):
+            found[task] = result
+            self.beat(ATTACKING, done + len(found), total)
+        return found
+
+    def _tasks(self, p: float, each_variant: bool) -> list[Task]:
+        draws = range(draws_at(p, self.spec.draws))
+        return [Task(name, p, draw, each_variant) for name in self.spec.attackers for draw in draws]
+
+    def _as_it_is(self, pool: ProcessPoolExecutor, seen: Evidence, bootstrap: SubjectBootstrap) -> AuditResult:
+        tasks = self._tasks(0.0, each_variant=True)
+        found = self._attack(pool, tasks, 0, len(tasks))
+        return self._sum_up(lambda: self._result(seen, bootstrap, {"untouched": 0.0}, found))
+
+    def _of_run(self, pool: ProcessPoolExecutor, seen: Evidence, bootstrap: SubjectBootstrap) -> AuditResult:
+        assert self.spec.run_id is not None
+        sign = self._sign_optimum(seen)
+        fixed = self.spec.p
+        grid = sorted({*GRID, *([] if sign is None else [sign.p]), *([] if fixed is None else [fixed])})
+        tasks = [task for p in grid for task in self._tasks(p, each_variant=p in (0.0, 1.0, fixed))]
+        again = 0 if fixed is not None else len(self._tasks(0.5, each_variant=True))
+        found = self._attack(pool, tasks, 0, len(tasks) + again)
+        points = self._points(grid, found, bootstrap)
+        scores = self._pair_scores(seen)
+        by = self.spec.select_by
+        utility = self._sum_up(
+            lambda: [u for name, one in scores.items() for u in mixed_utility(one, grid, name, select_by=by)]
+        )
+        floor, noise = self.spec.most_fnmr_loss, self._noise(seen)
+        if fixed is None:
+            best = best_proportion(points, utility, most_fnmr_loss=floor, tolerance=noise)
+        else:
+            best = judged_proportion(fixed, points, utility, most_fnmr_loss=floor, tolerance=noise)
+        choice = PolicyChoice(
+            p=best.p,
+            automatic=fixed is None,
+            select_by=by,
+            sign_p=None if sign is None else sign.p,
+            sentence=best.sentence,
+        )
+        if fixed is None and best.p not in (0.0, 1.0):
+            found |= self._attack(pool, self._tasks(best.p, each_variant=True), len(tasks), len(tasks) + again)
+        names: dict[ConditionName, float] = {"untouched": 0.0, "mix": choice.p, "perturbed": 1.0}
+
+        def whole() -> AuditResult:
+            result = self._result(seen, bootstrap, names, found, choice)
+            return result.model_copy(
+                update={
+                    "not_perturbed": int((~seen.can_be_perturbed).sum()),
+                    "curve": points,
+                    "utility": utility,
+                    "utility_change": self._utility_change(scores, seen),
+                    "quality": self._quality(),
+                }
+            )
+
+        return self._sum_up(whole)
+
+    def _sum_up(self, work: Callable[[], _T]) -> _T:
+        """Compute in a thread, so that the lease is kept and a wish to cancel is heard meanwhile."""
+        self.beat(SUMMING_UP, 0, 1)
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            future = thread.submit(work)
+            self.outlast(future)
+        return future.result()
+
+    def _result(
+        self,
+        seen: Evidence,
+        bootstrap: SubjectBootstrap,
+        names: Mapping[ConditionName, float],
+        found: Mapping[Task, Attack],
+        choice: PolicyChoice | None = None,
+    ) -> AuditResult:
+        spec = self.spec
+        conditions = [
+            condition(
+                name,
+                p,
+                [self._perturbed(seen, p, draw) for draw in range(draws_at(p, spec.draws))],
+                self._by_attacker(p, found, each_variant=True),
+                bootstrap,
+            )
+            for name, p in names.items()
+        ]
+        conditions = [one for one in conditions if one.attacks]
+        headlines = [headline(one) for one in conditions]
+        baseline = baselines(seen, bootstrap)
+        subjects, labels = seen.untouched.subjects, seen.labels
+        return AuditResult(
+            images=len(labels),
+            left_out=left_out(self.store.datasets.images(spec.dataset.id, ids=spec.image_ids)),
+            subjects=bootstrap.count(),
+            male_images=int((labels == MALE).sum()),
+            female_images=int((labels == FEMALE).sum()),
+            male_subjects=len(set(subjects[labels == MALE].tolist())),
+            female_subjects=len(set(subjects[labels == FEMALE].tolist())),
+            baseline=baseline,
+            conditions=conditions,
+            policy=choice,
+            headlines=headlines,
+            verdict=verdict(baseline, conditions, headlines, choice),
+            not_tried=not_tried(spec.attackers, attackers.names(), [ref.name for ref in spec.classifiers]),
+        )
+
+    def _by_attacker(self, p: float, found: Mapping[Task, Attack], *, each_variant: bool) -> dict[str, list[Attack]]:
+        return {
+            name: [found[Task(name, p, draw, each_variant)] for draw in range(draws_at(p, self.spec.draws))]
+            for name in self.spec.attackers
+        }
+
+    def _points(
+        self, grid: Sequence[float], found: Mapping[Task, Attack], bootstrap: SubjectBootstrap
+    ) -> list[CurvePoint]:
+        points = []
+        for p in grid:
+            mine = self._by_attacker(p, found, each_variant=p in (0.0, 1.0, self.spec.p))
+            points += [curve_point(p, name, attacks, bootstrap) for name, attacks in mine.items()]
+        return [point for point in points if point is not None]
+
+    def _perturbed(self, seen: Evidence, p: float, draw: int) -> NDArray[np.bool_]:
+        return perturbed_in(seen, p, by=self.spec.select_by, draw=draw, seed=self.spec.seed)
+
+    def _sign_optimum(self, seen: Evidence) -> OptimalProportion | None:
+        """Find the proportion that is best against the sign attacker with the run's first guide."""
+        assert self.spec.run_id is not None
+        guide = self.store.runs.get(self.spec.run_id).guide
+        if guide not in seen.untouched.scores or seen.perturbed is None:
+            return None
+        errors = []
+        for one in (seen.untouched, seen.perturbed):
+            wrong = np.where(one.scores[guide] >= 0, MALE, FEMALE) != seen.labels
+            heard = np.isfinite(one.scores[guide])
+            if not all((heard & (seen.labels == label)).any() for label in (MALE, FEMALE)):
+                return None
+            errors.append(tuple(float(wrong[heard & (seen.labels == label)].mean()) for label in (MALE, FEMALE)))
+        return optimal_proportion(errors[0], errors[1])  # type: ignore[arg-type]
+
+    def _pair_scores(self, seen: Evidence) -> dict[str, PairScores]:
+        assert seen.perturbed is not None
+        subjects = seen.untouched.subjects.tolist()
+        return {
+            name: pair_scores(
+                templates.astype(np.float32),
+                seen.perturbed.templates[name].astype(np.float32),
+                subjects,
+                matcher(name).compare,
+                seed=self.spec.seed,
+            )
+            for name, templates in seen.untouched.templates.items()
+        }
+
+    def _noise(self, seen: Evidence) -> float:
+        """Give how much an accuracy may differ by which images happened to be drawn."""
+        units = seen.untouched.subjects if self.spec.select_by == "subject" else np.arange(len(seen.labels))
+        men, women = (len(np.unique(units[seen.labels == label])) for label in (MALE, FEMALE))
+        return draw_noise(men, women, self.spec.draws)
+
+    def _utility_change(self, scores: Mapping[str, PairScores], seen: Evidence) -> list[UtilityChange]:
+        """Compare every image perturbed with none, comparison by comparison."""
+        subjects = seen.untouched.subjects
+        changes = []
+        for name, pairs in scores.items():
+            mated, other = pairs.mated, ~pairs.mated
+            bootstrap = MatchBootstrap(
+                subjects[pairs.first[mated]],
+                subjects[pairs.first[other]],
+                subjects[pairs.second[other]],
+                resamples=self.spec.resamples,
+                seed=self.spec.seed,
+            )
+            before, after = (
+                bootstrap.fnmr_at_fmr(one[mated], one[other], FMR_TARGET) for one in (pairs.scores[0], pairs.scores[-1])
+            )
+            changes.append(
+                UtilityChange(
+                    matcher=name,
+                    fnmr_at_fmr1000=after.minus(before).interval(),
+                    supported=int(np.isfinite(pairs.scores[0][other]).sum()) * FMR_TARGET >= 1,
+                )
+            )
+        return changes
+
+    def _quality(self) -> Quality:
+        assert self.spec.run_id is not None
+        run = self.store.runs.get(self.spec.run_id)
+        assert run.result is not None
+        tried = [one for one in self.store.runs.run_images(run.id) if one.failure_stage != "acquire-before"]
+        return Quality(
+            psnr_db=run.result.psnr_db.median,
+            success=None if not tried else float(np.mean([bool(one.success) for one in tried])),
+            evaluations=run.result.evaluations.all.median,
+        )
+
+
+_evidence: dict[int, Evidence] = {}
+"""The evidence of the audit that this process works for."""
+
+
+def attack_in_process(audit_id: int, task: Task) -> Attack:
+    """Let one attacker loose in a worker's process."""
+    settings = process_settings()
+    with open_store(settings) as store:
+        spec = store.audits.get(audit_id).spec
+        if audit_id not in _evidence:
+            _evidence.clear()
+            _evidence[audit_id] = evidence(known_measures(store, spec))
+    seen = _evidence[audit_id]
+    return attack(
+        attackers.create(task.attacker),
+        seen,
+        perturbed_in(seen, task.p, by=spec.select_by, draw=task.draw, seed=spec.seed),
+        task.p,
+        # The same for every attacker and proportion: they learn from the same people and guess the same others.
+        seed=spec.seed + task.draw,
+        folds=spec.folds,
+        each_variant=task.each_variant,
+    )

@@ -1,0 +1,239 @@
+"""Measure in stored images what attackers take from them, once, and put it together as evidence.
+
+A measure is named ``score:CLASSIFIER``, ``restored:CLASSIFIER``, ``template:MATCHER``, ``residuals`` or ``appearance``
+and is a vector of numbers; NaN where no face was found any more.
+"""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.audit.evidence import Evidence, Seen
+from facepriv.audit_results import AuditSpec
+from facepriv.imaging.appearance import appearance_features
+from facepriv.imaging.residuals import residual_features
+from facepriv.imaging.restoring import restored_faces
+from facepriv.perturb.base import score_face
+from facepriv.results import ModelRef
+from facepriv.services.judging import Stored, process_settings
+from facepriv.services.models import classifier, matcher
+from facepriv.services.pictures import stored_pixels
+from facepriv.services.provenance import maker
+from facepriv.store import ArtifactStore, ImageRecord, Store
+from facepriv.types import Face
+
+SCORE, RESTORED, TEMPLATE = "score", "restored", "template"
+RESIDUALS, APPEARANCE = "residuals", "appearance"
+Vector = NDArray[np.float64]
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """What is known so far of an audit's images, vectors by measure and image."""
+
+    images: tuple[ImageRecord, ...]
+    """Those audited: labelled and with a usable face, in the order of the spec."""
+    untouched: dict[str, dict[int, Vector]]
+    perturbed: dict[str, dict[int, Vector]]
+    """Empty for an audit of a database as it is."""
+    files: dict[int, Stored]
+    """The untouched files."""
+    after: dict[int, Stored]
+    """The perturbed files in which a face was found."""
+    made: frozenset[int]
+    """Images of which there is a perturbed file, whether a face was found in it or not."""
+
+    def left(self) -> list[tuple[str, int, Stored, tuple[str, ...]]]:
+        """Give what is still to be measured: phase, image, file, and names of measures."""
+        wanted = []
+        for phase, known, files in (("before", self.untouched, self.files), ("after", self.perturbed, self.after)):
+            for image_id, stored in files.items():
+                names = tuple(name for name, vectors in known.items() if image_id not in vectors)
+                if names:
+                    wanted.append((phase, image_id, stored, names))
+        return wanted
+
+
+def measures(spec: AuditSpec) -> dict[str, str]:
+    """Name the measures that an audit's attackers need, each with the hash of what makes it."""
+    features = ModelRef(name="facepriv", version="")
+    models = {
+        **{f"{SCORE}:{one.name}": one for one in spec.classifiers},
+        **{f"{RESTORED}:{one.name}": one for one in spec.classifiers},
+        **{f"{TEMPLATE}:{one.name}": one for one in spec.matchers},
+        RESIDUALS: features,
+        APPEARANCE: features,
+    }
+    return {name: maker(ref) for name, ref in models.items()}
+
+
+def known_measures(store: Store, spec: AuditSpec) -> Measured:
+    """Collect what earlier runs and audits have measured of an audit's images."""
+    images = tuple(
+        image
+        for image in store.datasets.images(spec.dataset.id, ids=spec.image_ids)
+        if image.failure is None and image.label is not None
+    )
+    untouched: dict[str, dict[int, Vector]] = {}
+    perturbed: dict[str, dict[int, Vector]] = {}
+    for name, made_by in measures(spec).items():
+        kind, _, model = name.partition(":")
+        # Runs keep these two for themselves already.
+        if kind == SCORE:
+            scores = store.datasets.first_scores(spec.dataset.id, model, made_by)
+            untouched[name] = {image_id: np.array([score]) for image_id, score in scores.items()}
+        elif kind == TEMPLATE:
+            kept = store.datasets.embeddings(spec.dataset.id, model, made_by)
+            untouched[name] = {image_id: vector.astype(np.float64) for image_id, vector in kept.items()}
+        else:
+            untouched[name] = store.measures.of_images(spec.dataset.id, name, made_by)
+        if spec.run_id is not None:
+            perturbed[name] = store.measures.of_run(spec.run_id, name, made_by)
+    after: dict[int, Stored] = {}
+    made: set[int] = set()
+    if spec.run_id is not None:
+        for record in store.runs.run_images(spec.run_id):
+            if record.artifact_sha256 is None:
+                continue
+            made.add(record.image_id)
+            if record.after_landmarks is not None and record.after_box is not None:
+                after[record.image_id] = Stored(record.artifact_sha256, record.after_landmarks, record.after_box)
+    audited = {image.id for image in images}
+    return Measured(
+        images=images,
+        untouched=untouched,
+        perturbed=perturbed,
+        files={
+            image.id: Stored(image.artifact_sha256, image.landmarks, image.box)
+            for image in images
+            if image.artifact_sha256 is not None and image.landmarks is not None and image.box is not None
+        },
+        after={image_id: stored for image_id, stored in after.items() if image_id in audited},
+        made=frozenset(made & audited),
+    )
+
+
+def keep(store: Store, spec: AuditSpec, phase: str, found: Mapping[int, Mapping[str, Vector]]) -> None:
+    """Keep measures of some images, by image and name, for this audit's processes and for later audits."""
+    for name, made_by in measures(spec).items():
+        vectors = {image_id: one[name] for image_id, one in found.items() if name in one}
+        kind, _, model = name.partition(":")
+        if not vectors:
+            continue
+        if phase == "after":
+            assert spec.run_id is not None
+            store.measures.keep_of_run(spec.run_id, name, made_by, vectors)
+        elif kind == SCORE:
+            scores = {image_id: float(vector[0]) for image_id, vector in vectors.items() if np.isfinite(vector[0])}
+            store.datasets.keep_first_scores(model, made_by, scores)
+        elif kind == TEMPLATE:
+            templates = {image_id: vector.astype(np.float32) for image_id, vector in vectors.items()}
+            store.datasets.keep_embeddings(model, made_by, templates)
+        else:
+            store.measures.keep_of_images(name, made_by, vectors)
+
+
+def measure(artifacts: ArtifactStore, stored: Stored, names: Sequence[str]) -> dict[str, Vector]:
+    """Measure one stored image.
+
+    Raises
+    ------
+    StoreError
+        If its file is missing or damaged.
+    """
+    face = Face(
+        image_id=stored.sha256,
+        subject="",
+        label=None,
+        pixels=stored_pixels(artifacts, stored.sha256),
+        landmarks=stored.landmarks,
+        box=stored.box,
+    )
+    found: dict[str, Vector] = {}
+    restored: list[Face | None] | None = None
+    for name in names:
+        kind, _, model = name.partition(":")
+        if kind == RESTORED:
+            # Finding the face anew after every front end is what costs, so all classifiers share it.
+            restored = restored_faces(face) if restored is None else restored
+            judge = classifier(model)
+            found[name] = np.array([np.nan if one is None else score_face(judge, one) for one in restored])
+        elif kind == SCORE:
+            found[name] = np.array([score_face(classifier(model), face)])
+        elif kind == TEMPLATE:
+            found[name] = matcher(model).embed([face])[0].astype(np.float64)
+        elif kind == RESIDUALS:
+            found[name] = residual_features(face)
+        else:
+            found[name] = appearance_features(face)
+    return found
+
+
+def measure_in_process(stored: Stored, names: Sequence[str]) -> dict[str, Vector]:
+    """Call `measure` in a worker's process; a fault at one image leaves out what could not be measured."""
+    artifacts = ArtifactStore(process_settings().artifacts)
+    try:
+        return measure(artifacts, stored, names)
+    except Exception as error:
+        if len(names) > 1:  # one measure's fault must not cost the image the others
+            return {key: value for name in names for key, value in measure_in_process(stored, [name]).items()}
+        # Without the error's own text, which a plug-in may have put a name into.
+        where = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+        _log.error("%s could not be measured: %s at\n%s", names[0], type(error).__name__, where)
+        return {}
+
+
+def evidence(measured: Measured) -> Evidence:
+    """Put measures together as what attackers see.
+
+    Raises
+    ------
+    BadInputError
+        With code ``too-few-subjects`` if there are too few people to learn from some and judge on others.
+    """
+    subjects = np.array([image.subject for image in measured.images], dtype=np.str_)
+    ids = [image.id for image in measured.images]
+    untouched = _seen(subjects, ids, measured.untouched)
+    perturbed, made = None, np.array([image_id in measured.made for image_id in ids], dtype=bool)
+    if measured.perturbed:
+        left = _seen(subjects, ids, measured.perturbed, like=measured.untouched)
+        # Where the run left no file, there is nothing else to release than the image as it was.
+        perturbed = untouched.where(made, left)
+    return Evidence(
+        labels=np.array([image.label for image in measured.images], dtype=np.int64),
+        untouched=untouched,
+        perturbed=perturbed,
+        made=made,
+    )
+
+
+def _seen(
+    subjects: NDArray[np.str_],
+    ids: Sequence[int],
+    known: Mapping[str, Mapping[int, Vector]],
+    like: Mapping[str, Mapping[int, Vector]] | None = None,
+) -> Seen:
+    def table(name: str) -> Vector:
+        vectors = known[name]
+        sample = next(iter(vectors.values()), next(iter((like or known)[name].values()), np.zeros(1)))
+        nothing = np.full(len(sample), np.nan)
+        return np.array([vectors.get(image_id, nothing) for image_id in ids]).reshape(len(ids), len(sample))
+
+    def each(kind: str) -> dict[str, Vector]:
+        return {name.partition(":")[2]: table(name) for name in known if name.partition(":")[0] == kind}
+
+    return Seen(
+        subjects=subjects,
+        scores={name: values[:, 0] for name, values in each(SCORE).items()},
+        restored=each(RESTORED),
+        templates=each(TEMPLATE),
+        residuals=table(RESIDUALS),
+        appearance=table(APPEARANCE),
+    )
