@@ -1,13 +1,32 @@
-"""Figure of the proportion policy: what the sign attacker gets, against the share of perturbed images."""
+"""Figures of the proportion policy: what attackers get, and what matching costs, against the share perturbed."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
+from facepriv.audit_results import CONDITION_TITLES, Condition, ConditionName, CurvePoint, Utility
 from facepriv.charts import style
 from facepriv.policy.proportion import OptimalProportion, SignAttackerCurve
+from facepriv.results import Interval
+
+ACCURACY_AXIS = "attacker is right"
+PROPORTION_AXIS = "proportion p of images perturbed"
+GUESSING = 0.5
+CONDITION_LOOKS: dict[ConditionName, style.Look] = {
+    "untouched": style.PHASE_LOOKS["before"],
+    "mix": style.Look(style.GREEN, "dot", "diamond", "x"),
+    "perturbed": style.PHASE_LOOKS["after"],
+}
+_COLOURS = (style.VERMILLION, style.BLUE, style.GREEN, style.PURPLE, style.ORANGE, style.SKY)
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+_SYMBOLS = ("circle", "square", "diamond", "cross", "triangle-up", "triangle-down", "x", "star")
+_LABEL_ROOM = 0.36
+"""Width right of p = 1 that is kept for names, in units of the axis."""
 
 
 def proportion(curve: SignAttackerCurve, optimum: OptimalProportion, p: float) -> go.Figure:
@@ -60,3 +79,274 @@ def proportion(curve: SignAttackerCurve, optimum: OptimalProportion, p: float) -
     figure.update_yaxes(title_text="accuracy", tickformat=".0%", tick0=0.5, dtick=0.1, range=[0.48, 1.02], row=1, col=1)
     figure.update_yaxes(title_text="leak, bits", range=[-0.04, 1.04], row=2, col=1)
     return style.finish(figure, height=480)
+
+
+def attacker_curves(points: Sequence[CurvePoint], p: float | None = None, *, sign_p: float | None = None) -> go.Figure:
+    """Draw the accuracy of every attacker against the proportion, the worst of them emphasised.
+
+    A broad grey line is the worst of all at each proportion; the attacker who is worst at ``p`` (without ``p``, at the
+    proportion that serves the worst one least) has a thick line and a name in bold. Names stand at the curves' ends.
+
+    Parameters
+    ----------
+    points : every attacker at every measured proportion, in any order; between them lines are straight.
+    p : proportion chosen, 0..1, marked by a line and a circle that is read off the grey line.
+    sign_p : the proportion that is best against the sign attacker alone, marked by a line.
+    """
+    figure = go.Figure()
+    curves: dict[str, list[CurvePoint]] = {}
+    for point in points:
+        curves.setdefault(point.attacker, []).append(point)
+    shares = sorted({point.p for point in points})
+    read = {name: _read_off(curve, shares) for name, curve in curves.items()}
+    worst = np.max(list(read.values()), axis=0) if read else np.empty(0)
+    if shares:
+        figure.add_scatter(
+            x=shares,
+            y=worst.tolist(),
+            mode="lines",
+            line={"color": style.NEUTRAL, "width": 11},
+            opacity=0.35,
+            name="the worst of them",
+            hoverinfo="skip",
+        )
+    at = p if p is not None else shares[int(worst.argmin())] if shares else 0.0
+    foremost = max(read, key=lambda name: float(np.interp(at, shares, read[name])), default="")
+    for (name, curve), look in zip(curves.items(), _looks(len(curves)), strict=True):
+        ordered = sorted(curve, key=lambda one: one.p)
+        figure.add_scatter(
+            x=[one.p for one in ordered],
+            y=[one.accuracy for one in ordered],
+            customdata=[[one.auc, one.bits] for one in ordered],
+            mode="lines+markers",
+            line={"color": look.colour, "dash": look.dash, "width": 4 if name == foremost else 2},
+            marker={"symbol": look.symbol, "size": 10 if name == foremost else 7},
+            name=name,
+            showlegend=False,
+            cliponaxis=False,
+            hovertemplate=f"{name}, p = %{{x:.1%}}<br>right in %{{y:.2%}}, AUC %{{customdata[0]:.3f}}, "
+            "%{customdata[1]:.3f} bits<extra></extra>",
+        )
+    low = min([GUESSING, *(point.accuracy for point in points)]) - 0.03
+    ends = {name: float(values[-1]) for name, values in read.items()}
+    _name_ends(figure, ends, shares[-1] if shares else 1.0, bold=foremost, low=low, high=1.02)
+    if p is not None and shares:
+        y = float(np.interp(p, shares, worst))
+        figure.add_scatter(
+            x=[p],
+            y=[y],
+            mode="markers",
+            marker={"symbol": "circle-open", "size": 16, "color": style.NEUTRAL, "line": {"width": 3}},
+            name=f"chosen p = {p:.1%}",
+            hovertemplate=f"chosen p = %{{x:.1%}}: the worst, {foremost}, is right in %{{y:.2%}}<extra></extra>",
+        )
+    _mark(figure, p, "chosen p", "solid")
+    _mark(figure, sign_p, "best against the sign alone", "dash")
+    _guessing(figure)
+    _proportions(figure)
+    figure.update_yaxes(title_text=ACCURACY_AXIS, tickformat=".0%", tick0=0.5, dtick=0.1, range=[low, 1.02])
+    return style.finish(figure, height=480)
+
+
+def leak_bars(conditions: Sequence[Condition]) -> go.Figure:
+    """Draw every attacker's accuracy with its 95 % interval, untouched, mixed and perturbed side by side.
+
+    Bars start at guessing, 50 %, so that their length is what is learnt; one that hangs below is noise. An attacker
+    without a figure has no bar.
+
+    Parameters
+    ----------
+    conditions : releases, in any order; each one's ``attacks`` are drawn.
+    """
+    figure = go.Figure()
+    by_name = {one.name: one for one in conditions}
+    attackers = list(dict.fromkeys(attack.attacker for one in conditions for attack in one.attacks))
+    lowest = GUESSING
+    for name, title in CONDITION_TITLES.items():
+        if name not in by_name:
+            continue
+        found = [(one, one.accuracy, one.accuracy.value) for one in by_name[name].attacks]
+        bars = [(one, interval, value) for one, interval, value in found if value is not None]
+        lowest = min([lowest, *(value if interval.low is None else interval.low for _, interval, value in bars)])
+        figure.add_bar(
+            x=[one.attacker for one, _, _ in bars],
+            y=[value - GUESSING for _, _, value in bars],
+            base=GUESSING,
+            customdata=[[value, _range(interval), one.bits.value] for one, interval, value in bars],
+            error_y={
+                "type": "data",
+                "symmetric": False,
+                "array": [0.0 if one.high is None else max(0.0, one.high - value) for _, one, value in bars],
+                "arrayminus": [0.0 if one.low is None else max(0.0, value - one.low) for _, one, value in bars],
+                "color": style.NEUTRAL,
+                "thickness": 2,
+                "width": 5,
+            },
+            marker=style.bars(CONDITION_LOOKS[name]),
+            name=f"{title} (p = {by_name[name].p:.1%})" if name == "mix" else title,
+            hovertemplate=f"%{{x}}, {title}<br>right in %{{customdata[0]:.2%}} (95 %: %{{customdata[1]}}), "
+            "%{customdata[2]:.3f} bits<extra></extra>",
+        )
+    _guessing(figure)
+    figure.update_layout(barmode="group")
+    figure.update_xaxes(type="category", categoryorder="array", categoryarray=attackers)
+    figure.update_yaxes(
+        title_text=ACCURACY_AXIS, tickformat=".0%", tick0=0.5, dtick=0.1, range=[min(0.45, lowest - 0.03), 1.02]
+    )
+    return style.finish(figure, height=440)
+
+
+def utility_curve(
+    utility: Sequence[Utility], most_fnmr_loss: float | None = None, *, p: float | None = None
+) -> go.Figure:
+    """Draw the lowest FNMR at FMR at most 0.1 % of every matcher against the proportion, with its floor.
+
+    Points that rest on too few non-mated comparisons have open markers; where there is nothing to compare there is a
+    gap.
+
+    Parameters
+    ----------
+    utility : every matcher at several proportions, in any order.
+    most_fnmr_loss : how much more FNMR than at ``p`` = 0 is allowed, a line for each matcher; None for no floor.
+    p : proportion chosen, marked by a line.
+    """
+    figure = go.Figure()
+    curves: dict[str, list[Utility]] = {}
+    for one in sorted(utility, key=lambda one: one.p):
+        curves.setdefault(one.matcher, []).append(one)
+    ends: dict[str, float] = {}
+    top = 0.01
+    for (name, curve), look in zip(curves.items(), _looks(len(curves)), strict=True):
+        rates = [one.fmr1000.fnmr for one in curve]
+        known = [rate for rate in rates if rate is not None]
+        top = max([top, *known])
+        figure.add_scatter(
+            x=[one.p for one in curve],
+            y=rates,
+            customdata=["" if one.fmr1000.supported else "<br>too few non-mated comparisons to know" for one in curve],
+            mode="lines+markers",
+            connectgaps=False,
+            line={"color": look.colour, "dash": look.dash, "width": 2.5},
+            marker={
+                "symbol": [look.symbol if one.fmr1000.supported else f"{look.symbol}-open" for one in curve],
+                "size": 9,
+            },
+            name=name,
+            showlegend=False,
+            cliponaxis=False,
+            hovertemplate=f"{name}, p = %{{x:.1%}}: FNMR %{{y:.2%}}%{{customdata}}<extra></extra>",
+        )
+        if known:
+            ends[name] = known[-1]
+        if most_fnmr_loss is not None and curve[0].p == 0 and rates[0] is not None:
+            limit = rates[0] + most_fnmr_loss
+            top = max(top, limit)
+            figure.add_scatter(
+                x=[0, 1],
+                y=[limit, limit],
+                mode="lines",
+                line={"color": look.colour, "dash": "dot", "width": 1.5},
+                name=f"floor of {name}: FNMR at most {limit:.2%}",
+                hovertemplate=f"floor of {name}: %{{y:.2%}}<extra></extra>",
+            )
+    high = top * 1.08
+    _name_ends(figure, ends, 1.0, bold="", low=-0.03 * top, high=high)
+    _mark(figure, p, "chosen p", "solid")
+    _proportions(figure)
+    figure.update_yaxes(title_text="FNMR at FMR 0.1 %: genuine rejected", tickformat=".1~%", range=[-0.03 * top, high])
+    return style.finish(figure, height=400)
+
+
+def _read_off(curve: Sequence[CurvePoint], ps: Sequence[float]) -> NDArray[np.float64]:
+    ordered = sorted(curve, key=lambda one: one.p)
+    return np.interp(ps, [one.p for one in ordered], [one.accuracy for one in ordered])
+
+
+def _range(interval: Interval) -> str:
+    return "unknown" if interval.low is None or interval.high is None else f"{interval.low:.1%} to {interval.high:.1%}"
+
+
+def _looks(count: int) -> list[style.Look]:
+    """Give looks of which no two share both colour and dash, up to 36 of them."""
+    sizes = len(_COLOURS), len(_DASHES), len(_SYMBOLS)
+    return [
+        style.Look(_COLOURS[k % sizes[0]], _DASHES[(k + k // sizes[0]) % sizes[1]], _SYMBOLS[k % sizes[2]])
+        for k in range(count)
+    ]
+
+
+def _name_ends(figure: go.Figure, ends: dict[str, float], x: float, *, bold: str, low: float, high: float) -> None:
+    """Write each name right of its curve's end, moved up or down where names would overlap."""
+    places = _spread(list(ends.values()), gap=(high - low) / 18, low=low, high=high)
+    for (name, y), place in zip(ends.items(), places, strict=True):
+        figure.add_annotation(
+            x=x,
+            y=y,
+            ax=x + 0.06,
+            ay=place,
+            axref="x",
+            ayref="y",
+            text=f"<b>{name}</b>" if name == bold else name,
+            xanchor="left",
+            showarrow=True,
+            arrowhead=0,
+            arrowwidth=1,
+            arrowcolor=style.NEUTRAL,
+            standoff=6,
+            font={"size": 12},
+        )
+
+
+def _spread(values: Sequence[float], *, gap: float, low: float, high: float) -> list[float]:
+    """Move values apart to at least ``gap`` in their order, within the bounds if there is room."""
+    order = sorted(range(len(values)), key=lambda index: values[index])
+    places = [0.0] * len(values)
+    floor = low
+    for index in order:
+        places[index] = max(values[index], floor)
+        floor = places[index] + gap
+    ceiling = high
+    for index in reversed(order):
+        places[index] = min(places[index], ceiling)
+        ceiling = places[index] - gap
+    return places
+
+
+def _mark(figure: go.Figure, p: float | None, title: str, dash: str) -> None:
+    if p is None:
+        return
+    figure.add_vline(x=p, line={"color": style.NEUTRAL, "dash": dash, "width": 1.5})
+    figure.add_annotation(
+        x=p,
+        y=0.98,
+        yref="paper",
+        text=f"{title}, {p:.1%}",
+        textangle=-90,
+        showarrow=False,
+        xanchor="right",
+        yanchor="top",
+        font={"size": 11},
+    )
+
+
+def _guessing(figure: go.Figure) -> None:
+    figure.add_hline(y=GUESSING, line={"color": style.NEUTRAL, "dash": "dot", "width": 2})
+    figure.add_annotation(
+        x=0,
+        xref="paper",
+        y=GUESSING,
+        text="guessing",
+        showarrow=False,
+        xanchor="left",
+        yanchor="top",
+        font={"size": 11},
+    )
+
+
+def _proportions(figure: go.Figure) -> None:
+    figure.update_xaxes(
+        title_text=PROPORTION_AXIS,
+        tickvals=[0, 0.2, 0.4, 0.6, 0.8, 1],
+        tickformat=".0%",
+        range=[-0.02, 1 + _LABEL_ROOM],
+    )
