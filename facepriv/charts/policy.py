@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
@@ -112,7 +112,9 @@ def attacker_curves(points: Sequence[CurvePoint], p: float | None = None, *, sig
         )
     at = p if p is not None else shares[int(worst.argmin())] if shares else 0.0
     foremost = max(read, key=lambda name: float(np.interp(at, shares, read[name])), default="")
-    for (name, curve), look in zip(curves.items(), _looks(len(curves)), strict=True):
+    looks = dict(zip(curves, _looks(len(curves)), strict=True))
+    for name, curve in curves.items():
+        look = looks[name]
         ordered = sorted(curve, key=lambda one: one.p)
         figure.add_scatter(
             x=[one.p for one in ordered],
@@ -129,7 +131,7 @@ def attacker_curves(points: Sequence[CurvePoint], p: float | None = None, *, sig
         )
     low = min([GUESSING, *(point.accuracy for point in points)]) - 0.03
     ends = {name: float(values[-1]) for name, values in read.items()}
-    _name_ends(figure, ends, shares[-1] if shares else 1.0, bold=foremost, low=low, high=1.02)
+    _name_ends(figure, ends, looks, x=shares[-1] if shares else 1.0, bold=foremost, low=low, high=1.02)
     if p is not None and shares:
         y = float(np.interp(p, shares, worst))
         figure.add_scatter(
@@ -137,11 +139,12 @@ def attacker_curves(points: Sequence[CurvePoint], p: float | None = None, *, sig
             y=[y],
             mode="markers",
             marker={"symbol": "circle-open", "size": 16, "color": style.NEUTRAL, "line": {"width": 3}},
-            name=f"chosen p = {p:.1%}",
+            name="the worst at the chosen p",
+            showlegend=False,
             hovertemplate=f"chosen p = %{{x:.1%}}: the worst, {foremost}, is right in %{{y:.2%}}<extra></extra>",
         )
-    _mark(figure, p, "chosen p", "solid")
-    _mark(figure, sign_p, "best against the sign alone", "dash")
+    _mark(figure, p, "chosen", "solid", low=low, high=1.02)
+    _mark(figure, sign_p, "best against the sign alone", "dash", low=low, high=1.02)
     _guessing(figure)
     _proportions(figure)
     figure.update_yaxes(title_text=ACCURACY_AXIS, tickformat=".0%", tick0=0.5, dtick=0.1, range=[low, 1.02])
@@ -193,7 +196,7 @@ def leak_bars(conditions: Sequence[Condition]) -> go.Figure:
     figure.update_yaxes(
         title_text=ACCURACY_AXIS, tickformat=".0%", tick0=0.5, dtick=0.1, range=[min(0.45, lowest - 0.03), 1.02]
     )
-    return style.finish(figure, height=440)
+    return style.finish(figure, height=440).update_xaxes(showgrid=False)
 
 
 def utility_curve(
@@ -216,7 +219,9 @@ def utility_curve(
         curves.setdefault(one.matcher, []).append(one)
     ends: dict[str, float] = {}
     top = 0.01
-    for (name, curve), look in zip(curves.items(), _looks(len(curves)), strict=True):
+    looks = dict(zip(curves, _looks(len(curves)), strict=True))
+    for name, curve in curves.items():
+        look = looks[name]
         rates = [one.fmr1000.fnmr for one in curve]
         known = [rate for rate in rates if rate is not None]
         top = max([top, *known])
@@ -250,8 +255,8 @@ def utility_curve(
                 hovertemplate=f"floor of {name}: %{{y:.2%}}<extra></extra>",
             )
     high = top * 1.08
-    _name_ends(figure, ends, 1.0, bold="", low=-0.03 * top, high=high)
-    _mark(figure, p, "chosen p", "solid")
+    _name_ends(figure, ends, looks, x=max((one.p for one in utility), default=1.0), bold="", low=-0.03 * top, high=high)
+    _mark(figure, p, "chosen", "solid", low=-0.03 * top, high=high)
     _proportions(figure)
     figure.update_yaxes(title_text="FNMR at FMR 0.1 %: genuine rejected", tickformat=".1~%", range=[-0.03 * top, high])
     return style.finish(figure, height=400)
@@ -275,25 +280,35 @@ def _looks(count: int) -> list[style.Look]:
     ]
 
 
-def _name_ends(figure: go.Figure, ends: dict[str, float], x: float, *, bold: str, low: float, high: float) -> None:
-    """Write each name right of its curve's end, moved up or down where names would overlap."""
+def _name_ends(
+    figure: go.Figure,
+    ends: Mapping[str, float],
+    looks: Mapping[str, style.Look],
+    *,
+    x: float,
+    bold: str,
+    low: float,
+    high: float,
+) -> None:
+    """Write each name right of its curve's end, moved up or down where names would overlap, beside its symbol."""
     places = _spread(list(ends.values()), gap=(high - low) / 18, low=low, high=high)
     for (name, y), place in zip(ends.items(), places, strict=True):
+        look = looks[name]
+        figure.add_scatter(
+            x=[x, x + 0.06],
+            y=[y, place],
+            mode="lines+markers",
+            line={"color": look.colour, "dash": "dot", "width": 1},
+            marker={"symbol": look.symbol, "size": [0, 8], "color": look.colour, "opacity": 1},
+            name=f"end of {name}",
+            showlegend=False,
+            hoverinfo="skip",
+            cliponaxis=False,
+        )
+        # A note rather than the trace's own text, whose colour is reckoned for a white page.
+        text = f"<b>{name}</b>" if name == bold else name
         figure.add_annotation(
-            x=x,
-            y=y,
-            ax=x + 0.06,
-            ay=place,
-            axref="x",
-            ayref="y",
-            text=f"<b>{name}</b>" if name == bold else name,
-            xanchor="left",
-            showarrow=True,
-            arrowhead=0,
-            arrowwidth=1,
-            arrowcolor=style.NEUTRAL,
-            standoff=6,
-            font={"size": 12},
+            x=x + 0.075, y=place, text=text, xanchor="left", yanchor="middle", showarrow=False, font={"size": 12}
         )
 
 
@@ -312,32 +327,29 @@ def _spread(values: Sequence[float], *, gap: float, low: float, high: float) -> 
     return places
 
 
-def _mark(figure: go.Figure, p: float | None, title: str, dash: str) -> None:
+def _mark(figure: go.Figure, p: float | None, title: str, dash: str, *, low: float, high: float) -> None:
+    """Draw a line at a proportion, named in the legend: text along it would lie across the curves."""
     if p is None:
         return
-    figure.add_vline(x=p, line={"color": style.NEUTRAL, "dash": dash, "width": 1.5})
-    figure.add_annotation(
-        x=p,
-        y=0.98,
-        yref="paper",
-        text=f"{title}, {p:.1%}",
-        textangle=-90,
-        showarrow=False,
-        xanchor="right",
-        yanchor="top",
-        font={"size": 11},
+    figure.add_scatter(
+        x=[p, p],
+        y=[low, high],
+        mode="lines",
+        line={"color": style.NEUTRAL, "dash": dash, "width": 1.5},
+        name=f"{title}: p = {p:.1%}",
+        hoverinfo="skip",
     )
 
 
 def _guessing(figure: go.Figure) -> None:
     figure.add_hline(y=GUESSING, line={"color": style.NEUTRAL, "dash": "dot", "width": 2})
     figure.add_annotation(
-        x=0,
+        x=1,
         xref="paper",
         y=GUESSING,
         text="guessing",
         showarrow=False,
-        xanchor="left",
+        xanchor="right",
         yanchor="top",
         font={"size": 11},
     )

@@ -53,22 +53,21 @@ def test_curves_show_every_attacker_and_the_worst():
         assert list(by_name[name].y) == values
         assert not by_name[name].showlegend
     assert list(by_name["the worst of them"].y) == [0.97, 0.9, 0.85, 0.8, 0.93]
-    chosen = by_name["chosen p = 50.0%"]
+    chosen = by_name["the worst at the chosen p"]
     assert (chosen.x[0], chosen.y[0]) == (0.5, 0.85)
     assert by_name["score"].line.width > by_name["sign"].line.width
     texts = notes(figure)
     assert {"<b>score</b>", "sign", "template", "guessing"} <= texts.keys()
-    assert texts["chosen p, 50.0%"].x == 0.5
-    assert texts["best against the sign alone, 45.0%"].x == 0.45
-    assert sorted(shape.x0 for shape in figure.layout.shapes if shape.x0 == shape.x1) == [0.45, 0.5]
-    assert [shape.y0 for shape in figure.layout.shapes if shape.y0 == shape.y1] == [0.5]
+    assert list(by_name["chosen: p = 50.0%"].x) == [0.5, 0.5]
+    assert list(by_name["best against the sign alone: p = 45.0%"].x) == [0.45, 0.45]
+    assert [shape.y0 for shape in figure.layout.shapes] == [0.5]
     assert figure.layout.yaxis.title.text == "attacker is right"
     json.loads(figure.to_json())
 
 
 def test_a_proportion_between_points_is_read_off():
     figure = attacker_curves(curve_points(), 0.6)
-    chosen = next(trace for trace in figure.data if trace.name.startswith("chosen"))
+    chosen = next(trace for trace in figure.data if trace.name == "the worst at the chosen p")
     assert chosen.y[0] == pytest.approx(0.85 + 0.4 * (0.8 - 0.85))
 
 
@@ -89,7 +88,7 @@ def test_names_do_not_overlap_nor_leave_the_figure():
     ]
     figure = attacker_curves(points)
     low, high = figure.layout.yaxis.range
-    places = sorted(one.ay for one in figure.layout.annotations if "a" in one.text and one.ay is not None)
+    places = sorted(one.y for one in figure.layout.annotations if "a" in one.text)
     assert len(places) == 12
     assert min(np.diff(places)) >= (high - low) / 18 - 1e-9
     assert places[0] >= low
@@ -103,7 +102,7 @@ def test_twelve_attackers_differ_in_colour_or_dash():
 
 
 def test_no_curve_is_an_empty_figure():
-    assert list(attacker_curves([], 0.5).data) == []
+    assert list(attacker_curves([]).data) == []
 
 
 def interval(value, half=0.05):
@@ -190,12 +189,12 @@ def test_utility_has_a_floor_for_each_matcher():
     assert all(symbol.endswith("-open") for symbol in by_name["dlib"].marker.symbol)
     assert not any(symbol.endswith("-open") for symbol in by_name["sface"].marker.symbol)
     assert by_name["sface"].line.dash != by_name["dlib"].line.dash
-    assert "chosen p, 25.0%" in notes(figure)
+    assert list(by_name["chosen: p = 25.0%"].x) == [0.25, 0.25]
     json.loads(figure.to_json())
 
 
 def test_without_a_floor_there_is_none():
-    assert [trace.name for trace in utility_curve(useful("sface", [0.0] * 5)).data] == ["sface"]
+    assert [trace.name for trace in utility_curve(useful("sface", [0.0] * 5)).data] == ["sface", "end of sface"]
     assert list(utility_curve([], 0.01).data) == []
 
 
