@@ -158,7 +158,7 @@ class MatchBootstrap:
             shrink = np.sqrt(max(varies - 2 * of_pairs, squares) / varies) * few
             replicates = value + (replicates - value) * shrink
         disjoint = int(pairs.subjects // 2)
-        return Estimate(value, replicates, "rate", influence, self._strata, max(disjoint, 1))
+        return Estimate(value, replicates, "rate", influence, self._strata, max(disjoint, 1), each=2)
 
     def fnmr_at_fmr(self, mated: ArrayLike, non_mated: ArrayLike, target: float) -> Estimate:
         """Estimate the lowest FNMR at which FMR is at most ``target``, the threshold found anew in every resample.

@@ -56,6 +56,8 @@ class Estimate:
     """Number of independent things that the rule of three counts on; subjects, or fewer."""
     unvarying: Interval | None = None
     """The interval where all resamples agree though the value is no end of the scale."""
+    each: int = 1
+    """Subjects that one comparison takes: 2 for non-mated ones, of which only half as many are independent."""
 
     def minus(self, other: Estimate) -> Estimate:
         """Take the paired difference ``self - other`` of two figures of the same `SubjectBootstrap`.
@@ -82,6 +84,7 @@ class Estimate:
             self.influence - other.influence,
             self.strata,
             min(self.independent, other.independent),
+            each=max(self.each, other.each),
         )
 
     @property
@@ -96,8 +99,8 @@ class Estimate:
 
         A variance estimated by a sum of squared contributions ``d`` varies as their fourth powers do; Satterthwaite's
         rule turns that into ``2 (sum d^2)^2 / (sum d^4 - sum over strata (sum d^2)^2 / s)``: the number of subjects
-        where contributions are normal, 2 where a single subject makes the difference. Fewer than 3 would buy no
-        coverage, only intervals from next to nothing to next to all.
+        where contributions are normal, 2 where a single subject makes the difference; by `each`. Fewer than 3 would
+        buy no coverage, only intervals from next to nothing to next to all.
         """
         squares = self.influence**2
         spread, own, degrees = float(np.sum(squares**2)), 0.0, 0
@@ -108,7 +111,7 @@ class Estimate:
         excess = spread - own
         whole = 2 * float(squares.sum()) ** 2
         effective = whole / excess if excess > whole / max(degrees, 1) else float(degrees)
-        return max(effective, 3.0)
+        return max(effective / self.each, 3.0)
 
     def interval(self) -> Interval:
         """Give the figure with its 95 % interval.

@@ -122,12 +122,12 @@ MATCHERS = [
 
 @pytest.mark.parametrize("world", CLASSIFIERS)
 def test_intervals_of_a_leak_cover_the_truth(world):
-    assert_honest(classifier_coverage(300, world))
+    assert_honest(classifier_coverage(250, world))
 
 
 @pytest.mark.parametrize("world", MATCHERS)
 def test_intervals_of_a_matcher_cover_the_truth(world):
-    assert_honest(matcher_coverage(250, *world, shift=0.4), high=0.985)
+    assert_honest(matcher_coverage(150, *world, shift=0.4), high=0.985)
 
 
 @pytest.mark.slow
