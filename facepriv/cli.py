@@ -17,11 +17,13 @@ from facepriv.errors import BadInputError, FaceprivError
 from facepriv.wording import count
 
 if TYPE_CHECKING:
+    from facepriv.audit_results import SelectBy
+    from facepriv.policy.minimax import MinimaxPolicy
     from facepriv.results import RunResult, RunSpec
     from facepriv.services.crew import Crew
     from facepriv.services.importing import ImportReport
     from facepriv.services.methods import MethodInfo
-    from facepriv.store import RunRecord, Store
+    from facepriv.store import AuditStore, RunRecord, RunStore, Store
     from facepriv.types import Problem
 
 app = typer.Typer(
@@ -301,6 +303,138 @@ def perturb(
         result = _execute(store, settings, run.id)
         _show_result(run.id, spec, result)
         _write_run(json_file, store, run.id)
+
+
+@app.command()
+def audit(
+    dataset: Annotated[str | None, typer.Argument(help="Name of the data set, audited as it is.")] = None,
+    run: Annotated[
+        int | None, typer.Option(help="Audit this complete run instead: untouched, perturbed, and the policy's mix.")
+    ] = None,
+    attacker: Annotated[
+        list[str] | None, typer.Option(help="Attacker; repeatable. Default: all; --attackers lists them.")
+    ] = None,
+    classifier: Annotated[
+        list[str] | None, typer.Option(help="Classifier that attackers hold; repeatable. Default: all usable ones.")
+    ] = None,
+    matcher: Annotated[
+        list[str] | None, typer.Option(help="Matcher whose templates they see; repeatable. Default: all usable ones.")
+    ] = None,
+    p: Annotated[str, typer.Option(help="With --run: share of images perturbed, 0 to 1, or auto.")] = "auto",
+    select_by: Annotated[str, typer.Option(help="With --run: draw each image or each subject.")] = "image",
+    floor: Annotated[
+        float | None,
+        typer.Option(help="With --run: how much worse FNMR at FMR 0.1 % may be, as a fraction, e.g. 0.01."),
+    ] = None,
+    draws: Annotated[int, typer.Option(help="With --run: random draws that each proportion is averaged over.")] = 3,
+    limit: Annotated[int | None, typer.Option(help="Take at most this many images.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
+    variants: Annotated[bool, typer.Option("--variants", help="Also show all means that each attacker has.")] = False,
+    list_attackers: Annotated[bool, typer.Option("--attackers", help="List the attackers and exit.")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Measure what attackers learn about gender from a database as it is, or from what a run made of it."""
+    if list_attackers:
+        from facepriv.services.audit_tables import attacker_rows
+
+        _table("Attackers", attacker_rows())
+        return
+    if (dataset is None) == (run is None):
+        raise typer.BadParameter("Name either a data set or, with --run, a run.")
+    from facepriv.services.audits import prepare_audit, start_audit
+
+    with _store() as (store, settings):
+        spec = prepare_audit(
+            store,
+            dataset,
+            run_id=run,
+            chosen=attacker,
+            classifiers=classifier,
+            matchers=matcher,
+            p=_proportion(p),
+            select_by=_select_by(select_by),
+            draws=draws,
+            most_fnmr_loss=floor,
+            limit=limit,
+            seed=seed,
+        )
+        record = start_audit(store, spec)
+        _see_through(store.audits, settings, "audit", record.id)
+        _show_audit(store, record.id, variants=variants)
+        _write_audit(json_file, store, record.id)
+
+
+@app.command()
+def policy(
+    run: Annotated[int, typer.Argument(help="Number of a complete run.")],
+    with_run: Annotated[
+        list[int] | None,
+        typer.Option("--with", help="A further run on the same images, to mix guides; repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="New or empty folder: write the mixed database, unmarked, with its names.")
+    ] = None,
+    p: Annotated[str, typer.Option(help="Share of images perturbed, 0 to 1, or auto.")] = "auto",
+    select_by: Annotated[str, typer.Option(help="Draw each image, or each subject with all images.")] = "image",
+    floor: Annotated[
+        float | None, typer.Option(help="How much worse FNMR at FMR 0.1 % may be, as a fraction, e.g. 0.01.")
+    ] = None,
+    sees: Annotated[
+        str, typer.Option(help="With --with: whether attackers see the sign or the size of a score.")
+    ] = "score",
+    key: Annotated[
+        Path | None, typer.Option(help="Key file of an earlier release, so that its images keep their fate.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="Where to write the key, mode 0600. Default: beside the folder.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Choose which share of the images to perturb against the worst attacker, and write the database to release.
+
+    With one run the share comes from an audit of it, which is made if there is none; with several from a linear
+    programme over the classifiers that judged them all.
+    """
+    from facepriv.services.guide_mix import guide_mix, run_title
+
+    share, by = _proportion(p), _select_by(select_by)
+    with _store() as (store, settings):
+        if with_run:
+            if share is not None or floor is not None:
+                raise typer.BadParameter("With several runs the shares are computed; leave out --p and --floor.")
+            if sees not in ("sign", "score"):
+                raise typer.BadParameter(f"Expected sign or score, got {sees!r}.")
+            mix = guide_mix(store, [run, *with_run], sees="sign" if sees == "sign" else "score")
+            numbers = {run_title(store.runs.get(number)): number for number in dict.fromkeys([run, *with_run])}
+            shares = {numbers[name]: part for name, part in mix.shares.items() if name in numbers}
+            _show_mix(mix)
+            document: dict[str, Any] = {"schema": "facepriv.policy/1", "shares": mix.shares, "p": mix.p}
+            document |= {"accuracies": mix.accuracies, "sentence": mix.sentence}
+        else:
+            shares, document = _audited_policy(store, settings, run, share, by, floor)
+        if out is not None:
+            from facepriv.services.release import read_key, write_release
+
+            secret = None if key is None else read_key(key)
+            released = write_release(store, shares, out, select_by=by, actor=ACTOR, key=secret, key_file=key_file)
+            _say(
+                f"{count(released.images, 'image')} written to {released.folder}; "
+                f"{released.left_out} of the data set are not kept and so left out."
+            )
+            if released.not_perturbable:
+                _say(
+                    f"{count(released.not_perturbable, 'image')} could not be perturbed and can only be released as "
+                    "before: who finds out which they are has their gender."
+                )
+            for sentence in released.warnings:
+                _say(sentence)
+            _say(
+                f"The key is in {released.key_file}, readable by you alone: it tells which images were perturbed. Keep "
+                "it apart from the release."
+            )
+        else:
+            _say("Add --out FOLDER to write the database.")
+        _write_json(json_file, document)
 
 
 @app.command()
@@ -636,34 +770,144 @@ def _progress(what: str) -> Iterator[Any]:
         yield report
 
 
-def _execute(store: Store, settings: Any, run_id: int, crew: Crew | None = None) -> RunResult:
-    """See a run through, here or by the worker that took it up first."""
+def _see_through(queue: RunStore | AuditStore, settings: Any, noun: str, number: int, crew: Crew | None = None) -> None:
+    """See a run or an audit through, here or by the worker that took it up first."""
     from facepriv.services.worker import run_worker
 
-    with _progress(f"Run {run_id}") as report:
+    only = {f"{noun}_id": number}
+    with _progress(f"{noun.capitalize()} {number}") as report:
         try:
             while True:
                 # Takes it up as soon as nobody else has it: another worker may have been first, and may be lost.
                 run_worker(
                     settings,
-                    run_id=run_id,
+                    **only,  # type: ignore[arg-type]
                     on_progress=lambda _, stage, done, total: report(done, total, stage),
                     crew=crew,
                 )
-                run = store.runs.get(run_id)
-                if run.state not in ("waiting", "running"):
+                record = queue.get(number)
+                if record.state not in ("waiting", "running"):
                     break
-                report(run.done, run.total, run.stage)
+                report(record.done, record.total, record.stage)
                 time.sleep(1)
         except KeyboardInterrupt:
-            store.runs.cancel(run_id)
+            queue.cancel(number)
             _error_console().print(
-                f"Run {run_id} is cancelled, since it was interrupted; the same command starts anew."
+                f"{noun.capitalize()} {number} is cancelled, since it was interrupted; the same command starts anew."
             )
             raise
-    if run.result is None:
-        raise FaceprivError(f"Run {run_id} is {run.state}{f': {run.error}' if run.error else '; start it again.'}")
-    return run.result
+    if record.result is None:
+        why = f": {record.error}" if record.error else "; start it again."
+        raise FaceprivError(f"{noun.capitalize()} {number} is {record.state}{why}")
+
+
+def _execute(store: Store, settings: Any, run_id: int, crew: Crew | None = None) -> RunResult:
+    _see_through(store.runs, settings, "run", run_id, crew)
+    result = store.runs.get(run_id).result
+    assert result is not None
+    return result
+
+
+def _proportion(text: str) -> float | None:
+    """Read a share; None for auto."""
+    if text == "auto":
+        return None
+    try:
+        share = float(text)
+    except ValueError:
+        share = float("nan")
+    if not 0 <= share <= 1:
+        raise BadInputError(
+            f"A proportion from 0 to 1, or auto, was expected for --p, got {text!r}; write 0.5 for half of the images.",
+            code="out-of-range",
+        )
+    return share
+
+
+def _select_by(text: str) -> SelectBy:
+    if text not in ("image", "subject"):
+        raise BadInputError(f"The policy draws by image or by subject, not by {text!r}.", code="bad-selection")
+    return "subject" if text == "subject" else "image"
+
+
+def _audited_policy(
+    store: Store, settings: Any, run: int, share: float | None, by: SelectBy, floor: float | None
+) -> tuple[dict[int, float], dict[str, Any]]:
+    """Take the share from an audit of the run, the newest that fits or a new one."""
+    from facepriv.services.audits import audit_document, prepare_audit, same_audit, start_audit
+
+    spec = prepare_audit(store, run_id=run, p=share, select_by=by, most_fnmr_loss=floor)
+    record = same_audit(store, spec)
+    if record is None:
+        record = start_audit(store, spec)
+        _see_through(store.audits, settings, "audit", record.id)
+    else:
+        _say(f"Audit {record.id} of run {run} is at hand; it is used.")
+    _show_audit(store, record.id)
+    document = audit_document(store, record.id)
+    assert document.policy is not None
+    found: dict[str, Any] = {"schema": "facepriv.policy/1", "audit_id": record.id}
+    return {run: document.policy.p}, found | document.policy.model_dump(mode="json")
+
+
+def _show_audit(store: Store, audit_id: int, *, variants: bool = False) -> None:
+    from facepriv.services import audit_tables as rows
+    from facepriv.services.audits import audit_document
+
+    found = audit_document(store, audit_id)
+    of = f"run {found.spec.run_id} on " if found.spec.run_id is not None else ""
+    _say(
+        f"Audit {audit_id} of {of}{found.spec.dataset.name}: {count(found.images, 'image')} of "
+        f"{count(found.subjects, 'subject')} ({found.female_subjects} labelled female, {found.male_subjects} male)."
+    )
+    for reason, images in found.left_out.items():
+        _say(f"  Left out: {count(images, 'image')}: {reason}.")
+    if found.not_perturbed:
+        _say(f"  {count(found.not_perturbed, 'image')} could not be perturbed and are released as they were.")
+    _table("Gender error of the classifiers on the untouched images, 95 % interval", rows.baseline_rows(found))
+    for one in found.conditions:
+        _table(
+            f"Attackers against the images {rows.condition_title(one)}: how often they are right (50 % is guessing)",
+            rows.attack_rows(one.attacks),
+        )
+        if variants:
+            _table("All their means", rows.attack_rows(one.variants, variants=True))
+    if found.curve:
+        _table("How often each attacker is right, by the share p of images perturbed", rows.curve_rows(found))
+        _table("Matching on the mixed database", rows.utility_rows(found))
+        _table("Cost to matching", rows.change_rows(found))
+    if found.policy is not None:
+        _say(found.policy.sentence)
+    _say(found.verdict)
+    _say(f"Not tried: {'; '.join(found.not_tried)}.")
+
+
+def _show_mix(mix: MinimaxPolicy) -> None:
+    from facepriv.services.tables import percent
+
+    _table(
+        "Where each image comes from",
+        [{"Images": name, "Share": percent(part)} for name, part in mix.shares.items()],
+    )
+    _table(
+        "What an attacker with one classifier gets",
+        [
+            {
+                "Classifier": name,
+                "Is right": percent(accuracy),
+                "If it were the only one": percent(mix.alone[name]),
+            }
+            for name, accuracy in mix.accuracies.items()
+        ],
+    )
+    _say(mix.sentence)
+
+
+def _write_audit(json_file: Path | None, store: Store, audit_id: int) -> None:
+    if json_file is not None:
+        from facepriv.services.audits import audit_document
+
+        _write_text(json_file, audit_document(store, audit_id).model_dump_json(by_alias=True, indent=2))
 
 
 def _same_run(store: Store, spec: RunSpec) -> RunRecord | None:

@@ -26,6 +26,8 @@ from facepriv.store import AuditRecord, ImageRecord, Store
 LEARNING_LIBRARIES = ("scikit-learn",)
 """Libraries beside `COMPUTING` whose versions may move a bit of an attacker's guess."""
 DEFAULT_DRAWS = 3
+LOOK_BACK = 100
+"""Complete audits of a data set that are looked at for one with the same spec."""
 
 
 def prepare_audit(
@@ -125,6 +127,17 @@ def prepare_audit(
 def start_audit(store: Store, spec: AuditSpec) -> AuditRecord:
     """Put an audit into the queue; a worker takes it up."""
     return store.audits.get(store.audits.create(spec))
+
+
+def same_audit(store: Store, spec: AuditSpec) -> AuditRecord | None:
+    """Find the newest complete audit with the same spec, libraries included; None if there is none."""
+    wanted = spec.model_dump()
+    for summary in store.audits.list(dataset_id=spec.dataset.id, states=("complete",), limit=LOOK_BACK):
+        if summary.run_id == spec.run_id:
+            record = store.audits.get(summary.id)
+            if record.spec.model_dump() == wanted:
+                return record
+    return None
 
 
 def left_out(images: Sequence[ImageRecord]) -> dict[str, int]:

@@ -81,13 +81,13 @@ def export_run(store: Store, run_id: int, folder: Path, *, actor: str) -> Export
         If a stored image is missing or damaged; as after any error, nothing is left in the folder.
     """
     document = result_json(store, run_id)
-    with _empty_folder(folder):
+    with empty_folder(folder):
         store.access.record(actor, "run-exported", f"run {run_id}")
         return _write(store, run_id, folder, document)
 
 
 @contextmanager
-def _empty_folder(folder: Path) -> Iterator[None]:
+def empty_folder(folder: Path) -> Iterator[None]:
     """Make a folder that only its owner may read, and leave nothing in it if the block raises."""
     try:
         existed = folder.exists()

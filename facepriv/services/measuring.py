@@ -46,9 +46,7 @@ class Measured:
     files: dict[int, Stored]
     """The untouched files."""
     after: dict[int, Stored]
-    """The perturbed files in which a face was found."""
-    made: frozenset[int]
-    """Images of which there is a perturbed file, whether a face was found in it or not."""
+    """The perturbed files in which a face was found: those that a policy can release."""
 
     def left(self) -> list[tuple[str, int, Stored, tuple[str, ...]]]:
         """Give what is still to be measured: phase, image, file, and names of measures."""
@@ -97,13 +95,13 @@ def known_measures(store: Store, spec: AuditSpec) -> Measured:
         if spec.run_id is not None:
             perturbed[name] = store.measures.of_run(spec.run_id, name, made_by)
     after: dict[int, Stored] = {}
-    made: set[int] = set()
     if spec.run_id is not None:
         for record in store.runs.run_images(spec.run_id):
-            if record.artifact_sha256 is None:
-                continue
-            made.add(record.image_id)
-            if record.after_landmarks is not None and record.after_box is not None:
+            if (
+                record.artifact_sha256 is not None
+                and record.after_landmarks is not None
+                and record.after_box is not None
+            ):
                 after[record.image_id] = Stored(record.artifact_sha256, record.after_landmarks, record.after_box)
     audited = {image.id for image in images}
     return Measured(
@@ -116,7 +114,6 @@ def known_measures(store: Store, spec: AuditSpec) -> Measured:
             if image.artifact_sha256 is not None and image.landmarks is not None and image.box is not None
         },
         after={image_id: stored for image_id, stored in after.items() if image_id in audited},
-        made=frozenset(made & audited),
     )
 
 
@@ -201,7 +198,7 @@ def evidence(measured: Measured) -> Evidence:
     subjects = np.array([image.subject for image in measured.images], dtype=np.str_)
     ids = [image.id for image in measured.images]
     untouched = _seen(subjects, ids, measured.untouched)
-    perturbed, made = None, np.array([image_id in measured.made for image_id in ids], dtype=bool)
+    perturbed, made = None, np.array([image_id in measured.after for image_id in ids], dtype=bool)
     if measured.perturbed:
         left = _seen(subjects, ids, measured.perturbed, like=measured.untouched)
         # Where the run left no file, there is nothing else to release than the image as it was.

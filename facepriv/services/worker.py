@@ -20,6 +20,7 @@ from facepriv.config import Settings
 from facepriv.errors import FaceprivError
 from facepriv.results import PHASES, FailureItem, LearnedItem, Phase, RunResult
 from facepriv.services import learning
+from facepriv.services.audit_work import execute_audit
 from facepriv.services.crew import Crew, one_thread_each
 from facepriv.services.judging import (
     FAULTS,
@@ -54,28 +55,31 @@ def run_worker(
     settings: Settings,
     *,
     run_id: int | None = None,
+    audit_id: int | None = None,
     until_idle: bool = False,
     should_stop: Callable[[], bool] = lambda: False,
     on_progress: Report | None = None,
     crew: Crew | None = None,
 ) -> int:
-    """Take up waiting runs, one after the other, and clear away leftovers at the start and while none waits.
+    """Take up waiting runs and audits, one after the other, and clear away leftovers at the start and while none waits.
+
+    Runs come first: an audit may be waiting for the images of one that is queued after it.
 
     Parameters
     ----------
-    run_id
-        Take up this run only.
+    run_id, audit_id
+        Take up this run or audit only.
     until_idle
-        Return as soon as no run waits, instead of asking again every second.
+        Return as soon as none waits, instead of asking again every second.
     should_stop
         Asked while nothing is under way.
     crew
-        Processes to compute with, which stay; by default some of its own, which end while no run waits.
+        Processes to compute with, which stay; by default some of its own, which end while none waits.
 
     Returns
     -------
     int
-        Number of runs that were taken up.
+        Number of runs and audits that were taken up.
     """
     owner = new_owner()
     taken = 0
@@ -83,13 +87,17 @@ def run_worker(
         working = crew if crew is not None else stack.enter_context(Crew(settings))
         collected = _collect(store)
         while True:
-            run = store.runs.claim(owner, run_id=run_id)
-            if run is None and crew is None:
+            run = store.runs.claim(owner, run_id=run_id) if audit_id is None else None
+            audit = store.audits.claim(owner, audit_id=audit_id) if run is None and run_id is None else None
+            if run is None and audit is None and crew is None:
                 working.end()
             if run is not None:
                 taken += 1
                 execute(store, settings, run, owner, on_progress=on_progress, crew=working)
-            elif until_idle or run_id is not None or should_stop():
+            elif audit is not None:
+                taken += 1
+                execute_audit(store, settings, audit, owner, on_progress=on_progress, crew=working)
+            elif until_idle or run_id is not None or audit_id is not None or should_stop():
                 return taken
             elif time.monotonic() - collected >= COLLECT_SECONDS:
                 collected = _collect(store)

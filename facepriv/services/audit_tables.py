@@ -1,0 +1,127 @@
+"""Audits as rows of formatted text, the same in the terminal and on the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from facepriv.audit.attackers import attackers
+from facepriv.audit_results import CONDITION_TITLES, AttackResult, AuditResult, Condition
+from facepriv.results import Interval
+from facepriv.services.tables import Row, number, percent
+
+
+def between(interval: Interval, *, digits: int = 1) -> str:
+    """Write a rate with its 95 % interval in percent."""
+    if interval.value is None:
+        return "–"
+    if interval.low is None or interval.high is None:
+        return percent(interval.value, digits)
+    return f"{percent(interval.value, digits)} ({100 * interval.low:.{digits}f}–{100 * interval.high:.{digits}f})"
+
+
+def bits(interval: Interval) -> str:
+    """Write bits with their 95 % interval."""
+    if interval.value is None:
+        return "–"
+    if interval.low is None or interval.high is None:
+        return f"{interval.value:.2f}"
+    return f"{interval.value:.2f} ({interval.low:.2f}–{interval.high:.2f})"
+
+
+def area(interval: Interval) -> str:
+    """Write an AUC with its 95 % interval."""
+    if interval.value is None:
+        return "–"
+    if interval.low is None or interval.high is None:
+        return f"{interval.value:.3f}"
+    return f"{interval.value:.3f} ({interval.low:.3f}–{interval.high:.3f})"
+
+
+def baseline_rows(result: AuditResult) -> list[Row]:
+    """Gender error of every classifier on the untouched images, with intervals."""
+    return [
+        {
+            "Classifier": one.classifier,
+            "Gender error": between(one.all),
+            "Women": between(one.female),
+            "Men": between(one.male),
+        }
+        for one in result.baseline
+    ]
+
+
+def attacker_rows() -> list[Row]:
+    """Every registered attacker with what it assumes."""
+    rows = []
+    for name in attackers.names():
+        one = attackers.load(name)
+        rows.append({"Attacker": name, "Title": one.title, "Assumption": one.assumption})  # type: ignore[attr-defined]
+    return rows
+
+
+def attack_rows(attacks: Sequence[AttackResult], *, variants: bool = False) -> list[Row]:
+    """What attackers learn, the worst first."""
+    ranked = sorted(attacks, key=lambda one: -(one.accuracy.value or 0.0))
+    return [
+        {
+            "Attacker": one.attacker,
+            **({"By": one.variant} if variants else {}),
+            "Is right": between(one.accuracy),
+            "Women": percent(one.female_accuracy.value),
+            "Men": percent(one.male_accuracy.value),
+            "AUC": area(one.auc),
+            "Learns, bits": bits(one.bits),
+            **({} if variants else {"By": _picked(one)}),
+        }
+        for one in ranked
+    ]
+
+
+def condition_title(one: Condition) -> str:
+    """Name a release in words."""
+    share = f", p = {percent(one.p)}" if one.name == "mix" else ""
+    return f"{CONDITION_TITLES[one.name]}{share}"
+
+
+def curve_rows(result: AuditResult) -> list[Row]:
+    """How often every attacker is right, by proportion."""
+    names = list(dict.fromkeys(point.attacker for point in result.curve))
+    found = {(point.p, point.attacker): point.accuracy for point in result.curve}
+    return [
+        {"p": percent(p), **{name: percent(found.get((p, name))) for name in names}}
+        for p in sorted({point.p for point in result.curve})
+    ]
+
+
+def utility_rows(result: AuditResult) -> list[Row]:
+    """How matchers fare on the database mixed at each proportion."""
+    return [
+        {
+            "p": percent(one.p),
+            "Matcher": one.matcher,
+            "FNMR at FMR 1 %": percent(one.fmr100.fnmr, 2),
+            "FNMR at FMR 0.1 %": percent(one.fmr1000.fnmr, 2)
+            + ("" if one.fmr1000.supported else " (too few comparisons)"),
+            "EER": percent(one.eer, 2),
+            "AUC": number(one.auc, 4),
+        }
+        for one in result.utility
+    ]
+
+
+def change_rows(result: AuditResult) -> list[Row]:
+    """How much worse matchers are with every image perturbed, with paired intervals."""
+    return [
+        {
+            "Matcher": one.matcher,
+            "FNMR at FMR 0.1 %, all perturbed minus untouched": between(one.fnmr_at_fmr1000, digits=2),
+            "": "" if one.supported else "too few comparisons for FMR 0.1 %",
+        }
+        for one in result.utility_change
+    ]
+
+
+def _picked(one: AttackResult, most: int = 2) -> str:
+    whole = sum(one.chosen.values())
+    picked = [f"{name} ({100 * times / whole:.0f} %)" for name, times in one.chosen.items()]
+    return ", ".join(picked[:most]) + (", ..." if len(picked) > most else "")
