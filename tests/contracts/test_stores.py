@@ -1,4 +1,4 @@
-"""What every back end of the store must do; a back end is added by its name in ``BACKENDS`` and in ``settings``."""
+"""What every back end of the store must do; a back end is added in ``conftest.py``."""
 
 from __future__ import annotations
 
@@ -62,22 +62,7 @@ from facepriv.store.engine import Database
 from facepriv.store.models import Base
 from facepriv.types import Problem
 
-BACKENDS = ["sqlite"]
-
 SPAWN = multiprocessing.get_context("spawn")
-
-
-@pytest.fixture(params=BACKENDS)
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """Settings that lead to a database that does not exist yet."""
-    assert request.param == "sqlite"
-    return Settings(home=tmp_path / "home")
-
-
-@pytest.fixture
-def store(settings: Settings):
-    with open_store(settings) as opened:
-        yield opened
 
 
 BARRIER: Any = None

@@ -1,0 +1,184 @@
+"""What every back end must do with audits and with what was measured for them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from facepriv.audit_results import AuditResult, AuditSpec, Headline
+from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.results import DatasetRef, ModelRef
+from facepriv.store import MAX_ATTEMPTS, DatasetRecord, LeaseLostError, Store
+from tests.contracts.test_stores import add_dataset, result_for, run_image, sha, spec_for
+
+
+def audit_spec(store: Store, of: DatasetRecord, **changes: Any) -> AuditSpec:
+    model = ModelRef(name="dlib-gender", version="0a1b2c3d4e5f")
+    values: dict[str, Any] = {
+        "dataset": of.ref,
+        "image_ids": tuple(image.id for image in store.datasets.images(of.id)),
+        "attackers": ("sign", "score"),
+        "classifiers": (model,),
+        "matchers": (),
+        "detector": model,
+        "facepriv_version": "0.1.0",
+    }
+    return AuditSpec(**{**values, **changes})
+
+
+def audit_result(**changes: Any) -> AuditResult:
+    values: dict[str, Any] = {
+        "images": 6,
+        "left_out": {"no-face": 1},
+        "subjects": 3,
+        "male_images": 4,
+        "female_images": 2,
+        "male_subjects": 2,
+        "female_subjects": 1,
+        "baseline": [],
+        "conditions": [],
+        "headlines": [Headline(condition="untouched", attacker="sign", accuracy=0.9, upper=0.95, bits=0.5)],
+        "verdict": "It leaks.",
+        "not_tried": ["a person"],
+    }
+    return AuditResult(**{**values, **changes})
+
+
+def complete_run(store: Store, dataset: DatasetRecord) -> int:
+    spec = spec_for(store, dataset)
+    run_id = store.runs.create(spec)
+    assert store.runs.claim("w0", run_id=run_id) is not None
+    for position, image_id in enumerate(spec.image_ids):
+        store.runs.save_image(run_id, "w0", run_image(image_id, position))
+    store.runs.finish(run_id, "w0", result_for(len(spec.image_ids)))
+    return run_id
+
+
+def test_audit_comes_back_as_it_was(store: Store) -> None:
+    dataset = add_dataset(store)
+    spec = audit_spec(store, dataset, p=0.5, select_by="subject", most_fnmr_loss=0.01)
+    number = store.audits.create(spec)
+    waiting = store.audits.get(number)
+    assert (waiting.state, waiting.spec, waiting.result, waiting.images) == ("waiting", spec, None, 6)
+    claimed = store.audits.claim("w1")
+    assert claimed is not None
+    assert (claimed.id, claimed.state, claimed.attempts) == (number, "running", 1)
+    assert store.audits.claim("w2") is None
+    assert store.audits.heartbeat(number, "w1", "attacking", 3, 9) is False
+    assert (store.audits.get(number).stage, store.audits.get(number).done) == ("attacking", 3)
+    store.audits.finish(number, "w1", audit_result())
+    done = store.audits.get(number)
+    assert (done.state, done.result, done.dataset_name) == ("complete", audit_result(), dataset.name)
+    with pytest.raises(LeaseLostError, match=rf"Audit {number} is no longer"):
+        store.audits.heartbeat(number, "w1", "again", 0, 1)
+
+
+def test_audits_are_listed_newest_first_by_data_set_and_run(store: Store) -> None:
+    dataset, other = add_dataset(store), add_dataset(store, "other")
+    run_id = complete_run(store, dataset)
+    first = store.audits.create(audit_spec(store, dataset))
+    second = store.audits.create(audit_spec(store, dataset, run_id=run_id))
+    third = store.audits.create(audit_spec(store, other))
+    assert [one.id for one in store.audits.list()] == [third, second, first]
+    assert [one.id for one in store.audits.list(dataset_id=dataset.id)] == [second, first]
+    assert [one.id for one in store.audits.list(run_id=run_id)] == [second]
+    assert [one.id for one in store.audits.list(states=("complete",))] == []
+    assert [one.id for one in store.audits.list(limit=1, offset=1)] == [second]
+    assert store.audits.count() == 3
+
+
+def test_impossible_audits_are_refused(store: Store) -> None:
+    dataset, other = add_dataset(store), add_dataset(store, "other")
+    run_id = complete_run(store, dataset)
+    waiting = store.runs.create(spec_for(store, dataset))
+    gone = DatasetRef(id=99, name="gone", content_sha256=sha("gone"))
+    changed = dataset.ref.model_copy(update={"content_sha256": sha("other")})
+    for wrong in (gone, changed):
+        with pytest.raises(UnknownNameError):
+            store.audits.create(audit_spec(store, dataset, dataset=wrong))
+    with pytest.raises(BadInputError, match="at least one image"):
+        store.audits.create(audit_spec(store, dataset, image_ids=()))
+    with pytest.raises(UnknownNameError, match="no run 77"):
+        store.audits.create(audit_spec(store, dataset, run_id=77))
+    with pytest.raises(BadInputError, match=rf"run {waiting} is waiting"):
+        store.audits.create(audit_spec(store, dataset, run_id=waiting))
+    with pytest.raises(BadInputError, match="another data set"):
+        store.audits.create(audit_spec(store, other, run_id=run_id))
+    with pytest.raises(UnknownNameError, match="no audit 5"):
+        store.audits.get(5)
+
+
+def test_lost_audits_are_taken_over_and_fail_in_the_end(store: Store) -> None:
+    number = store.audits.create(audit_spec(store, add_dataset(store)))
+    for attempt in range(MAX_ATTEMPTS):
+        claimed = store.audits.claim(f"w{attempt}", lease_seconds=-1)
+        assert claimed is not None
+        assert claimed.attempts == attempt + 1
+    assert store.audits.claim("last") is None
+    ended = store.audits.get(number)
+    assert ended.state == "failed"
+    assert "start the audit again" in (ended.error or "")
+
+
+def test_cancelling_and_deleting_an_audit(store: Store) -> None:
+    dataset = add_dataset(store)
+    waiting, running = (store.audits.create(audit_spec(store, dataset)) for _ in range(2))
+    assert store.audits.claim("w1", audit_id=running) is not None
+    assert store.audits.cancel(waiting) == "cancelled"
+    assert store.audits.cancel(running) == "running"
+    assert store.audits.heartbeat(running, "w1", "attacking", 0, 1) is True
+    with pytest.raises(StoreError, match=rf"Audit {running} is being worked on"):
+        store.audits.delete(running)
+    store.audits.mark_cancelled(running, "w1")
+    for number in (waiting, running):
+        store.audits.delete(number)
+    assert store.audits.count() == 0
+
+
+def test_a_data_set_goes_with_its_audits_only_if_told(store: Store) -> None:
+    dataset = add_dataset(store)
+    run_id = complete_run(store, dataset)
+    number = store.audits.create(audit_spec(store, dataset))
+    with pytest.raises(StoreError, match=rf"used by 1 run \({run_id}\) and 1 audit \({number}\)"):
+        store.datasets.delete(dataset.id)
+    assert store.audits.claim("w1") is not None
+    with pytest.raises(StoreError, match=r"1 audit .* being worked on"):
+        store.datasets.delete(dataset.id, cascade=True)
+    store.audits.fail(number, "w1", "It broke.")
+    store.datasets.delete(dataset.id, cascade=True)
+    assert store.audits.count() == store.runs.count() == 0
+
+
+def test_an_audit_goes_with_its_run(store: Store) -> None:
+    dataset = add_dataset(store)
+    run_id = complete_run(store, dataset)
+    store.audits.create(audit_spec(store, dataset, run_id=run_id))
+    kept = store.audits.create(audit_spec(store, dataset))
+    store.runs.delete(run_id)
+    assert [one.id for one in store.audits.list()] == [kept]
+
+
+def test_measures_are_kept_by_what_made_them(store: Store) -> None:
+    dataset = add_dataset(store)
+    run_id = complete_run(store, dataset)
+    one, two, *_ = (image.id for image in store.datasets.images(dataset.id))
+    vector = np.array([0.5, np.nan, -np.inf, 1e300])
+    store.measures.keep_of_images("residuals", sha("a"), {one: vector, 999: vector})
+    store.measures.keep_of_run(run_id, "residuals", sha("a"), {two: vector, 999: vector})
+    for found, image in (
+        (store.measures.of_images(dataset.id, "residuals", sha("a")), one),
+        (store.measures.of_run(run_id, "residuals", sha("a")), two),
+    ):
+        assert list(found) == [image]
+        np.testing.assert_array_equal(found[image], vector)
+    assert store.measures.of_images(dataset.id, "residuals", sha("b")) == {}
+    assert store.measures.of_images(dataset.id, "appearance", sha("a")) == {}
+    store.measures.keep_of_images("residuals", sha("b"), {one: vector[:2]})
+    assert store.measures.of_images(dataset.id, "residuals", sha("a")) == {}
+    assert len(store.measures.of_images(dataset.id, "residuals", sha("b"))[one]) == 2
+    store.runs.delete(run_id)
+    assert store.measures.of_run(run_id, "residuals", sha("a")) == {}
+    store.datasets.delete(dataset.id)
+    assert store.measures.of_images(dataset.id, "residuals", sha("b")) == {}
