@@ -27,7 +27,6 @@ COMBINATIONS = ((False, False), (False, True), (True, False), (True, True))
 """Whether the first and the second image of a pair are perturbed, in the order of `PairScores.scores`."""
 MOST_NON_MATED = 1_000_000
 _BLOCK = 256
-_ROUNDING = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,11 +171,7 @@ class MixedMatching:
                 OperatingPoint(target_fmr=t, threshold=None, fmr=None, fnmr=None, supported=False) for t in FMR_TARGETS
             ]
             return Utility(p=p, matcher=matcher, fmr100=none[0], fmr1000=none[1], eer=None, auc=None)
-        points = []
-        for target in FMR_TARGETS:
-            # Weights of equal parts may add up to a hair more than 1, which must not push a rate past its target.
-            point = self._mixture.operating_point(non_mated, target * (1 + _ROUNDING), mated_weights=mated)
-            points.append(point.model_copy(update={"target_fmr": target}))
+        points = [self._mixture.operating_point(non_mated, t, mated_weights=mated) for t in FMR_TARGETS]
         return Utility(
             p=p,
             matcher=matcher,
