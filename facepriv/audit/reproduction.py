@@ -375,10 +375,11 @@ def _mixing_remark(
     by: Mapping[tuple[Experiment, Candidates], ExperimentRun],
 ) -> str:
     if candidates == "same":
-        before = by["mixing", "same"].result.gender_error[name].before.all or 0.0
+        opposite = by["mixing", "opposite"].result.gender_error[name]
+        first, other = opposite.before.all or 0.0, opposite.after.all or 0.0
         return (
-            f"A control that the paper does not have: mixing with the same label changes the error by "
-            f"{100 * (ours - before):+.1f} points, so the rest of what mixing does is the candidate's gender."
+            "A control that the paper does not have: candidates of the same label change the error by "
+            f"{100 * (ours - first):+.1f} points, those of the opposite label by {100 * (other - first):+.1f}."
         )
     remark = f"{_against(ours, published)}."
     kept = by["mixing", "opposite"].result.gender_error[name].before.all
@@ -479,6 +480,12 @@ def _updates(run: ExperimentRun) -> list[UpdatesRow]:
             remark = "No image of this label was flipped, so there is nothing to compare."
         else:
             remark = f"{ours.mean / published.mean:.2f} times the paper's mean."
+            women = run.result.updates.female.mean
+            if gender == "male" and women:
+                theirs = published.mean / paper.UPDATES[slot]["female"].mean
+                remark += (
+                    f" Men take {ours.mean / women:.2f} times the women's updates, in the paper {theirs:.2f} times."
+                )
         rows.append(
             UpdatesRow(
                 experiment=run.experiment,

@@ -18,10 +18,14 @@ body { font: 16px/1.5 system-ui, sans-serif; max-width: 1200px; margin: 2rem aut
 .table { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 14px; margin: 0.5rem 0 1.5rem; }
 th, td { border-bottom: 1px solid #8884; padding: 0.3rem 0.7rem; text-align: left; vertical-align: top; }
-th { border-bottom-width: 2px; white-space: nowrap; }
+th { border-bottom-width: 2px; }
+th, td:not(:last-child) { white-space: nowrap; }
+td:last-child { min-width: 14rem; }
 figure { margin: 0 0 2rem; background: #fff; color: #222; padding: 0.5rem; border-radius: 6px; }
 figcaption { font-size: 14px; }
 """
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+"""What a browser may load for the page: nothing that is not in it."""
 
 
 def page(found: Reproduction) -> str:
@@ -44,6 +48,7 @@ def page(found: Reproduction) -> str:
     title = f"The paper's experiments on {escape(found.dataset.name)}"
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{STYLE}</style>'
         f"<script>{get_plotlyjs()}</script></head><body><h1>{title}</h1>"
         "<p>Mirjalili and Ross, Soft Biometric Privacy: Retaining Biometric Utility of Face Images while Perturbing "

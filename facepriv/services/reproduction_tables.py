@@ -27,7 +27,7 @@ def tables(found: Reproduction) -> list[tuple[str, list[Row]]]:
             ("Table 4: confusion of A, guided by A, ours beside the paper's on MUCT", confusion_rows(found)),
             ("Section 3.1: do candidates of the opposite label take fewer updates?", candidate_rows(found)),
             ("Section 3.2: updates of successful images, ours beside the paper's", update_rows(found)),
-            ("Figures 6 and 7: face matching (the paper prints no figures of it)", matching_rows(found)),
+            ("Figures 6 and 7: face matching (the paper prints no numbers for them)", matching_rows(found)),
         )
         if rows
     ]
@@ -76,12 +76,18 @@ def error_rows(found: Reproduction) -> list[Row]:
 
 
 def confusion_rows(found: Reproduction) -> list[Row]:
-    """Table 4."""
+    """Table 4; the originals are the same whatever the candidates, so they come once."""
     rows: list[Row] = []
-    for compared in found.confusion:
+    for number_of, compared in enumerate(found.confusion):
         for phase, title in (("before", TITLES["original"]), ("after", TITLES["by-a"])):
+            if phase == "before" and number_of:
+                continue
             for label in ("male", "female"):
-                row: Row = {"Images": title, "Candidates": CANDIDATES[compared.candidates], "Label": label}
+                row: Row = {
+                    "Images": title,
+                    "Candidates": CANDIDATES[compared.candidates if phase == "after" else None],
+                    "Label": label,
+                }
                 for whose, confusions in (("ours", compared.ours), ("paper", compared.published)):
                     matrix: Confusion = getattr(confusions, phase)
                     counts = getattr(matrix, label)
@@ -130,23 +136,24 @@ def _mean(mean: float | None, error: float | None) -> str:
 
 
 def matching_rows(found: Reproduction) -> list[Row]:
-    """What Figures 6 and 7 are drawn from, in numbers."""
-    rows = []
+    """What Figures 6 and 7 are drawn from, in numbers; the originals come once for each matcher."""
+    rows: list[Row] = []
     for row in found.matching:
         for phase in MATCH_PHASES:
+            before = phase == "before"
             measured = getattr(row.phases, phase)
-            rows.append(
-                {
-                    "Matcher": row.matcher,
-                    "Images": TITLES[row.experiment],
-                    "Candidates": CANDIDATES[row.candidates],
-                    "Comparison": phase,
-                    "AUC": number(measured.auc, 4),
-                    "EER": percent(measured.eer, 2),
-                    "FNMR at FMR 1 %": percent(measured.fmr100, 2),
-                    "FNMR at FMR 0.1 %": percent(measured.fmr1000, 2),
-                }
-            )
+            line = {
+                "Matcher": row.matcher,
+                "Images": TITLES["original" if before else row.experiment],
+                "Candidates": CANDIDATES[None if before else row.candidates],
+                "Compared with": "originals" if phase == "cross" else "each other",
+                "AUC": number(measured.auc, 4),
+                "EER": percent(measured.eer, 2),
+                "FNMR at FMR 1 %": percent(measured.fmr100, 2),
+                "FNMR at FMR 0.1 %": percent(measured.fmr1000, 2),
+            }
+            if not before or line not in rows:
+                rows.append(line)
     return rows
 
 
@@ -154,7 +161,6 @@ def sentences(found: Reproduction) -> list[str]:
     """Say what the tables have no column for: on Table 4, on matching, and on all figures."""
     confusions = [f"Table 4, {CANDIDATES[one.candidates]}: {one.remark}" for one in found.confusion]
     matched = [
-        f"{row.matcher}, {TITLES[row.experiment].lower()}, {CANDIDATES[row.candidates]}: {row.remark}"
-        for row in found.matching
+        f"{row.matcher}, {TITLES[row.experiment]}, {CANDIDATES[row.candidates]}: {row.remark}" for row in found.matching
     ]
     return [*confusions, *matched, *found.remarks]
