@@ -1,1 +1,1 @@
-"""Pure numpy metrics: gender error, DET and its figures, leak in bits, summaries."""
+"""Metrics on plain arrays: gender error, leak in bits, matching and its mixtures, intervals over subjects."""

@@ -126,7 +126,8 @@ class MatchBootstrap:
         """Estimate the share of non-mated scores at or above a fixed threshold.
 
         Products of counts vary more than pairs of new subjects do: the part of the variance that belongs to pairs, not
-        to subjects, comes out threefold. It is known from the pairs, so two thirds of it are taken off.
+        to subjects, comes out threefold. It is known from the pairs, so two thirds of it are taken off the square of
+        the standard error (`Estimate.factor`).
 
         Parameters
         ----------
@@ -138,27 +139,19 @@ class MatchBootstrap:
             If there is not one score for each non-mated comparison.
         """
         scores, first, second = self._known_non_mated(non_mated)
-        accepted = scores >= threshold
-        pairs = _Pairs(first, second, self.names.size)
-        wrong = _Pairs(first[accepted], second[accepted], self.names.size)
         if not scores.size:
             return self._nothing()
-        value = float(accepted.sum() / scores.size)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            replicates = wrong.weights(self.counts) / pairs.weights(self.counts)
-        surplus = (wrong.table - value * pairs.table) / scores.size
-        influence = np.asarray(surplus.sum(axis=1)).ravel()
-        squares = float(surplus.multiply(surplus).sum()) / 2  # the table holds each pair twice
-        of_pairs = max(squares - float(influence @ influence) / max(pairs.subjects - 2, 1), 0.0)
-        varies = float(np.nanvar(replicates, ddof=1)) if np.isfinite(replicates).sum() > 1 else 0.0
-        if varies > 0:
-            # The second factor is the jackknife's for a statistic of pairs (Arvesen 1969, Annals of Mathematical
-            # Statistics 40:2076): a subject's surplus is measured against the few others there are.
-            few = (pairs.subjects - 1) / max(pairs.subjects - 2, 1)
-            shrink = np.sqrt(max(varies - 2 * of_pairs, squares) / varies) * few
-            replicates = value + (replicates - value) * shrink
-        disjoint = int(pairs.subjects // 2)
-        return Estimate(value, replicates, "rate", influence, self._strata, max(disjoint, 1), each=2)
+        found = self._accepted(scores >= threshold, first, second)
+        return Estimate(
+            found.value,
+            found.replicates,
+            "rate",
+            found.influence,
+            self._strata,
+            max(found.subjects // 2, 1),
+            each=2,
+            factor=found.factor,
+        )
 
     def fnmr_at_fmr(self, mated: ArrayLike, non_mated: ArrayLike, target: float) -> Estimate:
         """Estimate the lowest FNMR at which FMR is at most ``target``, the threshold found anew in every resample.
@@ -187,8 +180,21 @@ class MatchBootstrap:
         replicates = self._rejected(same, subject, limits)
         own = self._per_subject(subject)
         influence = (self._per_subject(subject, same < point.threshold) - point.fnmr * own) / same.size
-        influence = influence + self._through_threshold(replicates, influence, other, first, second, point.threshold)
-        return Estimate(point.fnmr, replicates, "rate", influence, self._strata, int(np.sum(own > 0)))
+        moved = self._accepted(other >= point.threshold, first, second)
+        slope = self._slope(replicates, influence, moved)
+        # Through the threshold FNMR inherits what products of counts do to FMR, and is rid of it in the same way.
+        free = replicates - slope * (1 - moved.factor) * (moved.replicates - moved.value)
+        varies, varies_free = (float(np.nanstd(x)) if np.isfinite(x).any() else 0.0 for x in (replicates, free))
+        influence = influence + slope * moved.influence
+        return Estimate(
+            point.fnmr,
+            replicates,
+            "rate",
+            influence,
+            self._strata,
+            int(np.sum(own > 0)),
+            factor=varies_free / varies if varies > 0 else 1.0,
+        )
 
     def auc(self, mated: ArrayLike, non_mated: ArrayLike) -> Estimate:
         """Estimate the chance that a mated score exceeds a non-mated one, ties counting half.
@@ -320,28 +326,43 @@ class MatchBootstrap:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(known, (sums[:, 0] + between) / sums[:, 1], np.nan)
 
-    def _through_threshold(
-        self,
-        replicates: Floats64,
-        direct: Floats64,
-        other: Floats64,
-        first: Codes,
-        second: Codes,
-        threshold: float,
-    ) -> Floats64:
-        """How far each subject moves FNMR by moving the threshold: its share in FMR, times a slope.
+    def _accepted(self, accepted: NDArray[np.bool_], first: Codes, second: Codes) -> _Accepted:
+        pairs = _Pairs(first, second, self.names.size)
+        wrong = _Pairs(first[accepted], second[accepted], self.names.size)
+        value = float(accepted.sum() / accepted.size)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            replicates = wrong.weights(self.counts) / pairs.weights(self.counts)
+        surplus = (wrong.table - value * pairs.table) / accepted.size
+        influence = np.asarray(surplus.sum(axis=1), dtype=np.float64).ravel()
+        squares = float(surplus.multiply(surplus).sum()) / 2  # the table holds each pair twice
+        of_pairs = max(squares - float(influence @ influence) / max(pairs.subjects - 2, 1), 0.0)
+        usable = replicates[np.isfinite(replicates)]
+        varies = float(usable.var(ddof=1)) if usable.size > 1 else 0.0
+        # The jackknife's factor for a statistic of pairs (Arvesen 1969, Annals of Mathematical Statistics 40:2076): a
+        # subject's surplus is measured against the few others there are.
+        few = (pairs.subjects - 1) / max(pairs.subjects - 2, 1)
+        factor = few * float(np.sqrt(max(varies - 2 * of_pairs, squares) / varies)) if varies > 0 else 1.0
+        return _Accepted(value, replicates, factor, influence, pairs.subjects)
 
-        The slope is the regression of what the mated contributions leave unexplained on the FMR at a fixed threshold.
-        """
-        accepted = (other >= threshold).astype(np.float64)
-        surplus = accepted - accepted.mean()
-        of_fmr = (self._per_subject(first, surplus) + self._per_subject(second, surplus)) / other.size
-        moved = weighted_sums(self.counts, np.stack([direct, of_fmr], axis=1))
-        known = np.isfinite(replicates)
-        rest = (replicates - moved[:, 0])[known]
-        cause = moved[known, 1] - moved[known, 1].mean()
+    def _slope(self, replicates: Floats64, direct: Floats64, moved: _Accepted) -> float:
+        """How much FNMR follows FMR at a fixed threshold: regression of what mated comparisons do not explain."""
+        own = weighted_sums(self.counts, direct[:, None])[:, 0]
+        known = np.isfinite(replicates) & np.isfinite(moved.replicates)
+        rest, cause = (replicates - own)[known], moved.replicates[known]
+        cause = cause - cause.mean() if cause.size else cause
         spread = float(cause @ cause)
-        return of_fmr * (float(cause @ rest) / spread) if spread > 0 else np.zeros_like(of_fmr)
+        return float(cause @ rest) / spread if spread > 0 else 0.0
+
+
+@dataclass(frozen=True, eq=False)
+class _Accepted:
+    """FMR at a fixed threshold, and by how much its replicates vary too much."""
+
+    value: float
+    replicates: Floats64
+    factor: float
+    influence: Floats64
+    subjects: int
 
 
 def matching_intervals(

@@ -58,6 +58,8 @@ class Estimate:
     """The interval where all resamples agree though the value is no end of the scale."""
     each: int = 1
     """Subjects that one comparison takes: 2 for non-mated ones, of which only half as many are independent."""
+    factor: float = 1.0
+    """What the standard deviation of the replicates is known to be off by, and is multiplied with."""
 
     def minus(self, other: Estimate) -> Estimate:
         """Take the paired difference ``self - other`` of two figures of the same `SubjectBootstrap`.
@@ -85,13 +87,14 @@ class Estimate:
             self.strata,
             min(self.independent, other.independent),
             each=max(self.each, other.each),
+            factor=max(self.factor, other.factor),
         )
 
     @property
     def standard_error(self) -> float:
-        """Standard deviation of the replicates; NaN for fewer than two."""
+        """Standard deviation of the replicates, times `factor`; NaN for fewer than two."""
         usable = self.replicates[np.isfinite(self.replicates)]
-        return float(np.std(usable, ddof=1)) if usable.size > 1 else float("nan")
+        return self.factor * float(np.std(usable, ddof=1)) if usable.size > 1 else float("nan")
 
     @property
     def freedom(self) -> float:

@@ -109,11 +109,9 @@ def assert_honest(coverage, low=0.92, high=0.98):
     assert all(low <= share <= high for share in coverage.values()), coverage
 
 
-CLASSIFIERS = [
-    (30, 30, 5, 0.5, 1.0, 0.0),
-    (10, 30, 10, 0.5, 0.5, 0.5),
-    (20, 20, 8, 0.3, 0.8, -0.3),
-]
+FEW = 0.02
+"""What a share of some hundred worlds may be off by."""
+CLASSIFIERS = [(30, 30, 5, 0.5, 1.0, 0.0), (10, 30, 10, 0.5, 0.5, 0.5)]
 MATCHERS = [
     (40, 3, 0.3, 0.1, 0.02),
     (30, 3, 0.05, 0.2, 0.01),
@@ -122,18 +120,20 @@ MATCHERS = [
 
 @pytest.mark.parametrize("world", CLASSIFIERS)
 def test_intervals_of_a_leak_cover_the_truth(world):
-    assert_honest(classifier_coverage(250, world))
+    assert_honest(classifier_coverage(300, world), 0.92 - FEW, 0.98 + FEW)
 
 
 @pytest.mark.parametrize("world", MATCHERS)
 def test_intervals_of_a_matcher_cover_the_truth(world):
-    assert_honest(matcher_coverage(150, *world, shift=0.4), high=0.985)
+    assert_honest(matcher_coverage(150, *world, shift=0.4), 0.92 - FEW, 0.98 + FEW)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("world", [*CLASSIFIERS, (60, 60, 10, 0.8, 1.0, 0.0), (20, 40, 1, 0.0, 0.7, 0.0)])
+@pytest.mark.parametrize(
+    "world", [*CLASSIFIERS, (20, 20, 8, 0.3, 0.8, -0.3), (60, 60, 10, 0.8, 1.0, 0.0), (20, 40, 1, 0.0, 0.7, 0.0)]
+)
 def test_intervals_of_a_leak_cover_the_truth_over_many_worlds(world):
-    assert_honest(classifier_coverage(1500, world))
+    assert_honest(classifier_coverage(800, world))
 
 
 @pytest.mark.slow
@@ -142,7 +142,7 @@ def test_intervals_of_a_leak_cover_the_truth_over_many_worlds(world):
 )
 def test_intervals_of_few_and_rare_errors_are_rather_too_long_than_too_short(world):
     # Errors of a handful of subjects. Bits are left out: a few sure mistakes, mostly not seen, make most of the loss.
-    coverage = classifier_coverage(1000, world)
+    coverage = classifier_coverage(600, world)
     assert coverage.pop("bits") > 0.88
     assert_honest(coverage, high=0.995)
 
@@ -150,7 +150,7 @@ def test_intervals_of_few_and_rare_errors_are_rather_too_long_than_too_short(wor
 @pytest.mark.slow
 @pytest.mark.parametrize("world", [*MATCHERS, (20, 4, 0.3, 0.1, 0.05), (60, 3, 0.6, 0.2, 0.02)])
 def test_intervals_of_a_matcher_cover_the_truth_over_many_worlds(world):
-    assert_honest(matcher_coverage(800, *world, shift=0.4), high=0.985)
+    assert_honest(matcher_coverage(400, *world, shift=0.4), high=0.985)
 
 
 @pytest.mark.slow
