@@ -13,9 +13,15 @@ from parts.words import NOT_PROTECTED
 
 STEPS = [
     ("datasets.py", "1 · Datasets", ":material/photo_library:", "Bring in images and labels, and see what they hold."),
-    ("perturb.py", "2 · Perturb", ":material/blur_on:", "Change the images so that a gender classifier fails."),
-    ("runs.py", "3 · Runs", ":material/list_alt:", "See what each run came to, image by image, and compare."),
-    ("policy.py", "4 · Policy", ":material/balance:", "Decide which share of the images to perturb."),
+    (
+        "audit.py",
+        "2 · Audit",
+        ":material/search_insights:",
+        "Measure what attackers learn from the images as they are.",
+    ),
+    ("perturb.py", "3 · Perturb", ":material/blur_on:", "Change the images so that a gender classifier fails."),
+    ("runs.py", "4 · Runs", ":material/list_alt:", "See what each run came to, image by image, and compare."),
+    ("policy.py", "5 · Policy", ":material/balance:", "Choose which share to perturb, against the worst attacker."),
 ]
 
 
@@ -31,9 +37,12 @@ def show(store: Store) -> None:
     progressing = progress.active_runs(store)
     if progressing:
         progress.follow(tuple(run.id for run in progressing))
+    auditing = progress.active_audits(store)
+    if auditing:
+        progress.follow_audits(tuple(audit.id for audit in auditing))
     latest(store)
-    st.subheader("The four steps")
-    for column, (page, title, icon, text) in zip(st.columns(4), STEPS, strict=True):
+    st.subheader("The five steps")
+    for column, (page, title, icon, text) in zip(st.columns(len(STEPS)), STEPS, strict=True):
         with column, st.container(border=True, height="stretch"):
             st.page_link(page, label=f"**{title}**", icon=icon)
             st.write(text)
@@ -58,7 +67,10 @@ def latest(store: Store) -> None:
                 query_params={"run": str(run.id)},
             )
     elif store.datasets.list():
-        st.info("No run is complete yet. Go to step 2 and start one.", icon=":material/info:")
+        st.info(
+            "No run is complete yet. Step 2 shows what the images tell as they are; step 3 starts a run.",
+            icon=":material/info:",
+        )
     else:
         st.info(
             "There is no data yet. Go to step 1: import the demo faces with one click, or upload your own.",

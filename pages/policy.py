@@ -1,34 +1,29 @@
-"""Policy: which share of the images to perturb, judged by the attacker who sees only the sign of the score."""
+"""Policy: which share of the images to perturb, judged by the worst of all attackers measured on a run."""
 
 from __future__ import annotations
 
-import numpy as np
 import streamlit as st
 
-from facepriv.charts.policy import proportion
-from facepriv.policy.proportion import optimal_proportion, sign_attacker_curve
-from facepriv.results import Rates, RunResult
+from facepriv.audit_results import AuditResult
+from facepriv.charts.policy import attacker_curves, utility_curve
+from facepriv.config import get_settings
+from facepriv.results import RunResult
+from facepriv.services import audit_tables as rows
+from facepriv.services.local_worker import ensure_worker
 from facepriv.services.tables import percent
-from facepriv.store import RunRecord, Store
+from facepriv.store import AuditRecord, AuditSummary, RunRecord, RunSummary, Store
+from parts import audit_form, guide_mixes, one_audit, progress, sign_attacker
+from parts.choice import Choice
 from parts.figures import show_figure, show_rows
+from parts.formats import moment, plain
 from parts.shell import with_store
-from parts.words import HELP
+from parts.words import HELP, KEY_NOTE, STOPPING
 
-POINTS = 201
-
-LIMITS = """
-These figures hold against **one attacker only**: one who runs this very classifier on the released images, sees whether
-it says male or female, knows the proportion and both error rates, and looks at one image at a time. They say nothing
-about attackers who were **not tried here**:
-
-- one who reads the **size of the score**: perturbed images stop just past the border while untouched ones lie far out,
-  so at the optimum he may still be right far more often than by guessing;
-- one who trains a **detector** of perturbed images, or **retrains** a classifier on them;
-- one who uses **another classifier**, or gender learned from the **templates** of a face matcher;
-- one who first **restores** the image: greyscale, blur, compression, denoising;
-- one who has **several images** of one person and takes a vote.
-
-The draw must be random and its list secret: an attacker who knows which images were perturbed learns everything.
+LIST_MOST = 500
+SIGN_ONLY = """
+Nothing but the sign of one classifier's answer was taken into account yet. **Not tried**: who reads the size of the
+score, holds several classifiers, restores the image first, learns from templates or from perturbed images, tells which
+images were perturbed, or has several images of one person. Measure them above before you choose a proportion.
 """
 
 
@@ -36,108 +31,251 @@ def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Policy")
     st.write(
-        "If every image is perturbed, an attacker who knows so just inverts the classifier's answer. Perturbing a "
-        "random share of the images takes that away from him; this page finds the share."
+        "If every image is perturbed, an attacker who knows so may just turn the classifier's answer round. Perturbing "
+        "a random share of the images takes that away from him. This page finds the share that is best against the "
+        "worst of many attackers, as measured on a run, while matching stays good enough."
     )
-    runs = {run.id: run for run in store.runs.list(states=("complete",), limit=500)}
+    choice = Choice("policy_run", "run", store.runs.get)
+    choice.from_address()
+    runs = {run.id: run for run in store.runs.list(states=("complete",), limit=LIST_MOST)}
     if not runs:
         st.info("A policy is made from a complete run, and there is none yet; start one first.", icon=":material/info:")
         st.page_link("perturb.py", label="Go to Perturb", icon=":material/blur_on:")
         return
-    left, right = st.columns(2)
-    run_id = left.selectbox(
-        "Run", list(runs), format_func=lambda i: f"{i} · {runs[i].dataset_name} · {runs[i].method}", key="policy_run"
-    )
-    run = store.runs.get(run_id)
+    run = store.runs.get(choose_run(store, runs, choice))
     if run.result is None:
+        st.warning(f"Run {run.id} is {run.state}; choose a complete one.", icon=":material/warning:")
         return
-    names = list(run.result.gender_error)
-    classifier = right.selectbox(
-        "The attacker's classifier",
-        names,
-        index=names.index(run.guide),
-        key=f"policy_classifier-{run_id}",
-        help="The guide of the run, or another one that judged it.",
+    stopping = STOPPING.get(str(run.spec.parameters.get("stopping")))
+    if stopping is not None:
+        st.caption(f":material/info: {stopping}")
+    audit = audit_of(store, run)
+    if audit is None or audit.result is None:
+        p = slider(run, f"policy_p-{run.id}", sign_p(run, run.result))
+        st.subheader(f"The sign attacker at p = {percent(p)}", help=HELP["accuracy"])
+        sign_attacker.table(run.result, p)
+        sign_attacker.show(run, run.result, p)
+        st.warning(SIGN_ONLY, icon=":material/warning:")
+    else:
+        p = measured(audit, audit.result, run, run.result)
+    guide_mixes.show(store, run)
+    release(run, p, audit)
+
+
+def choose_run(store: Store, runs: dict[int, RunSummary], choice: Choice) -> int:
+    """Ask for a run; without an address the newest complete one."""
+    chosen = choice.now()
+    if chosen is None:
+        chosen = next(iter(runs))
+        st.session_state[choice.key] = chosen
+    if chosen not in runs:
+        runs = runs | {chosen: store.runs.get(chosen)}
+    return st.selectbox(
+        "Run",
+        list(runs),
+        format_func=lambda number: f"{number} · {runs[number].dataset_name} · {runs[number].method}",
+        key=choice.key,
+        on_change=choice.to_address,
     )
-    decide(run, classifier)
-    st.warning(LIMITS, icon=":material/warning:")
 
 
-def decide(run: RunRecord, classifier: str) -> None:
-    """Show the slider, what the sign attacker gets, and the errors of the mix."""
-    error = run.result.gender_error[classifier]
-    before, after = _pair(error.before), _pair(error.after)
-    if before is None or after is None:
-        st.info(
-            "Both men and women must have been judged, before and after; this run lacks one of them. Choose a run on a "
-            "data set with both labels.",
-            icon=":material/info:",
+def sign_p(run: RunRecord, result: RunResult) -> float:
+    """Give the proportion that is best against the sign of the run's first guide; 0.5 where that is not known."""
+    best = sign_attacker.optimum(result, run.guide)
+    return 0.5 if best is None else best.p
+
+
+# Audits of the run
+
+
+def audit_of(store: Store, run: RunRecord) -> AuditRecord | None:
+    """Choose among the complete audits of a run, the newest by default; follow those under way; offer another."""
+    stored = store.audits.list(run_id=run.id, limit=LIST_MOST)
+    active = tuple(audit.id for audit in stored if audit.state in progress.ACTIVE)
+    if active:
+        ensure_worker(get_settings())
+        st.caption("The attackers are being measured. You may close this page; the work goes on and is shown again.")
+        progress.follow_audits(tuple(reversed(active)))
+    newest = stored[0] if stored else None
+    if newest is not None and newest.state in ("failed", "cancelled"):
+        why = f"failed: {plain(newest.error or '')}" if newest.state == "failed" else "was cancelled."
+        st.warning(f"The latest audit of this run, audit {newest.id}, {why}", icon=":material/warning:")
+    complete = {audit.id: audit for audit in stored if audit.state == "complete"}
+    if complete:
+        with st.expander("Another audit of this run", icon=":material/add:"):
+            form(store, run)
+        return store.audits.get(choose_audit(complete))
+    if not active:
+        st.subheader("Measure the attackers")
+        st.write(
+            "No attacker has been measured on this run yet. An audit lets every attacker loose on the images as they "
+            "were, as the run left them, and on random mixes of both, and finds the best share."
         )
+        form(store, run)
+    return None
+
+
+def choose_audit(complete: dict[int, AuditSummary]) -> int:
+    """Give the newest audit, or let choose among several."""
+    if len(complete) == 1:
+        return next(iter(complete))
+    return st.selectbox(
+        "Audit of this run",
+        list(complete),
+        format_func=lambda number: f"{number} · {moment(complete[number].finished_at)}",
+        key=f"policy_audit-{next(iter(complete))}",
+    )
+
+
+def form(store: Store, run: RunRecord) -> None:
+    """Ask for a policy to judge, and start its audit."""
+    key = f"policy-{run.id}"
+    judged = audit_form.policy(key)
+    with st.expander("Options", icon=":material/tune:"):
+        means = audit_form.means(key)
+        rest = audit_form.images_and_seed(key, run.images) | audit_form.draws(key)
+    if st.button("Start the audit", type="primary", key=f"start_audit-{run.id}", icon=":material/play_arrow:"):
+        started = audit_form.start(store, run_id=run.id, **judged, **means, **rest)
+        if started is not None:
+            st.rerun()
+
+
+# What was measured
+
+
+def measured(audit: AuditRecord, found: AuditResult, run: RunRecord, result: RunResult) -> float:
+    """Show the choice, every attacker against the proportion, and what matching pays; gives the p to release with."""
+    choice = found.policy
+    chosen = 0.0 if choice is None else choice.p
+    if choice is not None:
+        st.info(plain(choice.sentence), icon=":material/star:")
+        headline(audit, found, chosen)
+    st.subheader("Every attacker against the proportion", help=HELP["attacked"])
+    worst = next((one for one in found.headlines if one.condition == "mix"), None)
+    alt = f"How often each attacker is right against p; p = {percent(chosen)} is chosen" + (
+        "" if worst is None else f", where the worst, {worst.attacker}, is right in {percent(worst.accuracy)}"
+    )
+    figure = attacker_curves(found.curve, chosen, sign_p=None if choice is None else choice.sign_p)
+    show_figure(figure, f"curves-{audit.id}", alt)
+    p = slider(run, f"policy_p-{run.id}-{audit.id}", chosen)
+    at = rows.nearest(found, p)
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        if at is not None:
+            st.markdown(f"**Every attacker, measured at p = {percent(at)}**", help=HELP["leak_bits"])
+            show_rows(rows.point_rows(found, at))
+            nearest = "" if at == p else f"The measured point nearest to {percent(p)}. "
+            st.caption(f"{nearest}Intervals were computed for the three releases below.")
+    with right:
+        st.markdown(f"**The sign attacker, reckoned for p = {percent(p)}**", help=HELP["accuracy"])
+        sign_attacker.table(result, p)
+        st.caption("By the error rates of each classifier in this run; an attacker may hold any of them.")
+    with st.expander("The sign attacker in full", icon=":material/show_chart:"):
+        sign_attacker.show(run, result, p)
+    utility(audit, found, p)
+    st.subheader("The three releases", help=f"{HELP['attacked']} {HELP['leak_bits']}")
+    one_audit.show_bars(audit, found)
+    st.page_link(
+        "audit.py",
+        label=f"Open audit {audit.id} with all its tables",
+        icon=":material/arrow_forward:",
+        query_params={"audit": str(audit.id)},
+    )
+    one_audit.not_tried(found)
+    return p
+
+
+def headline(audit: AuditRecord, found: AuditResult, p: float) -> None:
+    """Show the choice in four figures."""
+    boxes = st.columns(4)
+    choice = found.policy
+    by = audit_form.SELECTIONS[audit.spec.select_by]
+    how = "chosen" if choice is not None and choice.automatic else "given"
+    boxes[0].metric(
+        f"Proportion p, {how}",
+        percent(p),
+        f"drawn: {by}",
+        delta_color="off",
+        delta_arrow="off",
+        help=HELP["proportion"],
+    )
+    for box, name, title in (
+        (boxes[1], "mix", "At most right at p"),
+        (boxes[2], "untouched", "At most right, untouched"),
+    ):
+        worst = next((one for one in found.headlines if one.condition == name), None)
+        if worst is not None:
+            box.metric(
+                title,
+                percent(worst.upper),
+                f"{worst.attacker}: {percent(worst.accuracy)}, {worst.bits:.2f} bits",
+                delta_color="off",
+                delta_arrow="off",
+                help=HELP["upper"],
+            )
+    loss = rows.worst_loss(found, p)
+    floor = audit.spec.most_fnmr_loss
+    boxes[3].metric(
+        "FNMR worse by",
+        "–" if loss is None else f"{100 * loss[1]:+.2f} points",
+        ("" if loss is None else f"{loss[0]}; ") + ("no floor" if floor is None else f"floor {100 * floor:g} points"),
+        delta_color="off",
+        delta_arrow="off",
+        help=HELP["floor"],
+    )
+
+
+def utility(audit: AuditRecord, found: AuditResult, p: float) -> None:
+    """Show what matching pays on the mixed database, against its floor."""
+    st.subheader("Matching on the mixed database", help=f"{HELP['floor']} {HELP['fmr1000']}")
+    if not found.utility:
+        st.info("This audit had no matcher, so nothing is known about recognition.", icon=":material/info:")
         return
-    optimum = optimal_proportion(before, after)
+    figure = utility_curve(found.utility, audit.spec.most_fnmr_loss, p=p)
+    alt = "FNMR at FMR 0.1 % of every matcher against p, with the floor; the figures are in the table below"
+    show_figure(figure, f"utility-{audit.id}", alt)
+    st.caption(
+        "Pairs of two old, an old and a new, and two new images, as a mix of that share has them. Open markers: too "
+        "few impostor comparisons to say anything firm at FMR 0.1 %; at least 1,000 are needed."
+    )
+    show_rows(rows.change_rows(found))
+    with st.expander("All operating points", icon=":material/table:"):
+        show_rows(rows.utility_rows(found))
+
+
+def slider(run: RunRecord, key: str, start: float) -> float:
+    """Ask for a proportion; left where it started it gives exactly that."""
+    shown = float(round(100 * start, 1))
     share = st.slider(
         "Proportion p of the images to perturb",
         0.0,
         100.0,
-        float(round(100 * optimum.p, 1)),
+        shown,
         0.5,
         format="%.1f %%",
-        key=f"policy_p-{run.id}-{classifier}",
+        key=key,
         help=HELP["proportion"],
     )
-    p = share / 100
-    here = sign_attacker_curve(before, after, p)
-    boxes = st.columns(4)
-    boxes[0].metric("Attacker's accuracy", percent(float(here.accuracy)), help=HELP["accuracy"])
-    boxes[1].metric("Leak", f"{float(here.bits):.3f} bits", help=HELP["bits"])
-    boxes[2].metric("Best proportion", percent(optimum.p), help="The smallest with the least leak by the sign.")
-    boxes[3].metric("Leak there", f"{optimum.bits:.3f} bits", help=HELP["bits"])
-    st.info(optimum.sentence, icon=":material/star:")
-    curve = sign_attacker_curve(before, after, np.linspace(0, 1, POINTS))
-    alt = f"Accuracy and bits against the proportion; {optimum.sentence}"
-    show_figure(proportion(curve, optimum, p), f"policy-{run.id}-{classifier}", alt)
-    st.subheader(f"Every classifier's attacker at p = {percent(p)}", help=HELP["accuracy"])
-    show_rows(attackers(run.result, p))
-    st.caption("An attacker may hold any of them, so choose p by the one who learns most, not by the one chosen above.")
-    st.subheader("Gender error of the released mix", help=HELP["gender_error"])
-    show_rows(
-        [
-            _row("untouched (p = 0)", *before),
-            _row("all perturbed (p = 1)", *after),
-            _row(f"mix at p = {percent(p)}", float(here.male_error), float(here.female_error)),
-        ]
+    return start if share == shown else share / 100
+
+
+# Release
+
+
+def release(run: RunRecord, p: float, audit: AuditRecord | None) -> None:
+    """Say how the mixed database is written."""
+    st.subheader("Release")
+    options = [f"--p {p:.6g}"]
+    if audit is not None:
+        options.append(f"--select-by {audit.spec.select_by}")
+        if audit.spec.most_fnmr_loss is not None:
+            options.append(f"--floor {audit.spec.most_fnmr_loss:g}")
+    st.write(
+        f"This writes the images of run {run.id} under their own names, a random {percent(p)} of them perturbed and "
+        "none marked; without an audit of just this policy it makes one first."
     )
-    st.caption(
-        f"Errors of {classifier} in run {run.id}, measured on {run.result.judged:,} images; for a release of other "
-        "images they are estimates."
-    )
-
-
-def attackers(result: RunResult, p: float) -> list[dict[str, str]]:
-    """Give what the sign attacker with each classifier gets at the proportion, the one who learns most first."""
-    found = []
-    for name, error in result.gender_error.items():
-        before, after = _pair(error.before), _pair(error.after)
-        if before is not None and after is not None:
-            here = sign_attacker_curve(before, after, p)
-            found.append((-float(here.bits), name, float(here.accuracy)))
-    return [
-        {"The attacker's classifier": name, "Accuracy": percent(accuracy), "Leak": f"{-less:.3f} bits"}
-        for less, name, accuracy in sorted(found)
-    ]
-
-
-def _pair(rates: Rates) -> tuple[float, float] | None:
-    return None if rates.male is None or rates.female is None else (rates.male, rates.female)
-
-
-def _row(title: str, male: float, female: float) -> dict[str, str]:
-    return {
-        "Images": title,
-        "Men": percent(male),
-        "Women": percent(female),
-        "Mean of both": percent((male + female) / 2),
-    }
+    st.code(f"facepriv policy {run.id} --out FOLDER {' '.join(options)}", language="bash", wrap_lines=True)
+    st.caption(f":material/key: {KEY_NOTE}")
 
 
 with_store(show)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from facepriv.audit.attackers import attackers
 from facepriv.audit_results import CONDITION_TITLES, AttackResult, AuditResult, Condition
+from facepriv.policy.minimax import MinimaxPolicy
 from facepriv.results import Interval
 from facepriv.services.tables import Row, number, percent
 
@@ -118,6 +119,54 @@ def change_rows(result: AuditResult) -> list[Row]:
             "": "" if one.supported else "too few comparisons for FMR 0.1 %",
         }
         for one in result.utility_change
+    ]
+
+
+def nearest(result: AuditResult, p: float) -> float | None:
+    """Give the measured proportion that is nearest to ``p``; None where no curve was measured."""
+    return min({point.p for point in result.curve}, key=lambda at: (abs(at - p), at), default=None)
+
+
+def point_rows(result: AuditResult, p: float) -> list[Row]:
+    """What every attacker learns at a measured proportion, the worst first."""
+    found = sorted((point for point in result.curve if point.p == p), key=lambda point: -point.accuracy)
+    return [
+        {
+            "Attacker": point.attacker,
+            "Is right": percent(point.accuracy),
+            "AUC": number(point.auc, 3),
+            "Learns, bits": number(point.bits, 2),
+        }
+        for point in found
+    ]
+
+
+def worst_loss(result: AuditResult, p: float) -> tuple[str, float] | None:
+    """Give the matcher whose FNMR at FMR 0.1 % suffers most at a measured proportion, and by how much; a fraction."""
+    rates = {(one.matcher, one.p): one.fmr1000.fnmr for one in result.utility}
+    losses = [
+        (after - before, matcher)
+        for (matcher, at), after in rates.items()
+        if at == p and after is not None and (before := rates.get((matcher, 0.0))) is not None
+    ]
+    return None if not losses else (max(losses)[1], max(losses)[0])
+
+
+def left_out_rows(result: AuditResult) -> list[Row]:
+    """Images that were left out, by reason."""
+    return [{"Left out because": reason, "Images": f"{images:,}"} for reason, images in result.left_out.items()]
+
+
+def share_rows(mix: MinimaxPolicy) -> list[Row]:
+    """Where each image of a mix of several runs comes from."""
+    return [{"Images": name, "Share": percent(share)} for name, share in mix.shares.items()]
+
+
+def holder_rows(mix: MinimaxPolicy) -> list[Row]:
+    """What an attacker with each one classifier gets from a mix of several runs, the worst first."""
+    return [
+        {"Classifier": name, "Is right": percent(accuracy), "If it were the only one": percent(mix.alone[name])}
+        for name, accuracy in sorted(mix.accuracies.items(), key=lambda one: -one[1])
     ]
 
 

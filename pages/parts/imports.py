@@ -110,6 +110,7 @@ def complete(store: Store, job: ImportJob) -> None:
         st.write(f"**{count(listed + failed, 'thing')} to know:**")
         problem_rows(store, record.id, listed, f"told-{job.id}")
         failure_rows(store, record.id, failed, f"failed-{job.id}")
+    st.page_link("audit.py", label="Audit what it tells", icon=":material/search_insights:")
     st.page_link("perturb.py", label="Go on to perturb", icon=":material/arrow_forward:")
 
 

@@ -1,22 +1,26 @@
-"""Live progress of runs, read from the store: it goes on whether or not anybody looks."""
+"""Live progress of runs and audits, read from the store: it goes on whether or not anybody looks."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import streamlit as st
 
 from facepriv.config import get_settings
+from facepriv.services.audit_work import ATTACKING, SUMMING_UP
 from facepriv.services.local_worker import ensure_worker
 from facepriv.services.worker import LEARNING
-from facepriv.store import RunRecord, RunSummary, Store
+from facepriv.store import AuditRecord, AuditSummary, RunRecord, RunSummary, Store
 from facepriv.wording import count
 from parts.formats import duration, guides, plain
 from parts.shell import ACTOR, with_store
 
 ACTIVE = ("waiting", "running")
 EVERY = "1s"
+STEPS = {LEARNING: ("steps", "a step"), ATTACKING: ("attacks", "an attack")}
+"""What is counted in a stage that goes through something else than images: several, and one."""
 
 
 def active_runs(store: Store) -> tuple[RunSummary, ...]:
@@ -24,53 +28,76 @@ def active_runs(store: Store) -> tuple[RunSummary, ...]:
     return tuple(reversed(store.runs.list(states=ACTIVE)))
 
 
+def active_audits(store: Store) -> tuple[AuditSummary, ...]:
+    """Give the audits that wait or are worked on, oldest first."""
+    return tuple(reversed(store.audits.list(states=ACTIVE)))
+
+
 @st.fragment(run_every=EVERY)
 def follow(run_ids: tuple[int, ...]) -> None:
     """Show the progress of these runs every second; the whole page is shown anew once one has ended."""
-
-    def body(store: Store) -> None:
-        # The worker may have died since the server started; the next one takes the run up where it was.
-        ensure_worker(get_settings())
-        runs = [store.runs.get(run_id) for run_id in run_ids]
-        for run in runs:
-            show(store, run)
-        if any(run.state not in ACTIVE for run in runs):
-            st.rerun()
-
-    with_store(body)
+    with_store(lambda store: _look(store, [store.runs.get(run_id) for run_id in run_ids]))
 
 
-def show(store: Store, run: RunRecord) -> None:
-    """Show one run: stage, bar, rate, time left, and a button to cancel."""
+@st.fragment(run_every=EVERY)
+def follow_audits(audit_ids: tuple[int, ...]) -> None:
+    """Show the progress of these audits every second; the whole page is shown anew once one has ended."""
+    with_store(lambda store: _look(store, [store.audits.get(audit_id) for audit_id in audit_ids]))
+
+
+def _look(store: Store, work: Sequence[RunRecord | AuditRecord]) -> None:
+    # The worker may have died since the server started; the next one takes the work up where it was.
+    ensure_worker(get_settings())
+    for one in work:
+        show(store, one)
+    if any(one.state not in ACTIVE for one in work):
+        st.rerun()
+
+
+def audited(audit: AuditSummary) -> str:
+    """Name what an audit is of, as Markdown."""
+    return plain(audit.dataset_name) + (" as it is" if audit.run_id is None else f", as run {audit.run_id} left it")
+
+
+def show(store: Store, work: RunRecord | AuditRecord) -> None:
+    """Show one run or audit: stage, bar, rate, time left, and a button to cancel."""
+    if isinstance(work, RunRecord):
+        kind, what, queue = "run", f"{plain(work.dataset_name)} · {work.method} guided by {guides(work)}", store.runs
+        cancel = f"cancel-{work.id}"
+    else:
+        kind, what, queue, cancel = "audit", audited(work), store.audits, f"cancel-audit-{work.id}"
     with st.container(border=True):
         head, side = st.columns([5, 1], vertical_alignment="center")
-        head.markdown(f"**Run {run.id}** · {plain(run.dataset_name)} · {run.method} guided by {guides(run)}")
-        if run.cancel_requested:
+        head.markdown(f"**{kind.capitalize()} {work.id}** · {what}")
+        if work.cancel_requested:
             side.caption("Stopping …")
-        elif side.button("Cancel", key=f"cancel-{run.id}", icon=":material/stop_circle:", width="stretch"):
-            store.runs.cancel(run.id)
-            store.access.record(ACTOR, "run-cancelled", f"run {run.id}")
+        elif side.button("Cancel", key=cancel, icon=":material/stop_circle:", width="stretch"):
+            queue.cancel(work.id)
+            store.access.record(ACTOR, f"{kind}-cancelled", f"{kind} {work.id}")
             st.rerun()
-        if run.state == "waiting":
-            st.progress(0.0, f"Waiting for a worker; {count(run.images, 'image')} to do.")
+        if work.state == "waiting":
+            st.progress(0.0, f"Waiting for a worker; {count(work.images, 'image')} to do.")
             return
-        share = min(1.0, run.done / run.total) if run.total else 0.0
-        far = f": {run.done:,} of {run.total:,}" if run.total else ""
-        st.progress(share, " · ".join([f"{run.stage or 'starting'}{far}", *speed(run)]))
+        share = min(1.0, work.done / work.total) if work.total else 0.0
+        # There is nothing to count while an audit sums up, and an empty bar would say that it stands still.
+        if work.stage == SUMMING_UP:
+            share = 1.0
+        far = f": {work.done:,} of {work.total:,}" if work.total and work.stage != SUMMING_UP else ""
+        st.progress(share, " · ".join([f"{work.stage or 'starting'}{far}", *speed(kind, work)]))
 
 
-def speed(run: RunSummary) -> list[str]:
+def speed(kind: str, run: RunSummary | AuditSummary) -> list[str]:
     """Say how fast the present stage goes and how long it will still take, from what this session saw of it."""
     now = time.monotonic()
     marks = st.session_state.setdefault("_progress_marks", {})
-    stage, done, since = marks.get(run.id, ("", 0, now))
+    stage, done, since = marks.get((kind, run.id), ("", 0, now))
     if stage != run.stage or run.done < done:
-        marks[run.id] = (run.stage, run.done, now)
-        stage, done, since = marks[run.id]
+        marks[kind, run.id] = (run.stage, run.done, now)
+        stage, done, since = marks[kind, run.id]
     parts = []
     if run.done > done and now > since:
         rate = (run.done - done) / (now - since)
-        what, one = ("steps", "a step") if run.stage == LEARNING else ("images", "an image")
+        what, one = STEPS.get(run.stage, ("images", "an image"))
         parts = [f"{rate:.1f} {what}/s" if rate >= 1 else f"{1 / rate:.1f} s {one}"]
         parts.append(f"{duration((run.total - run.done) / rate)} left in this stage")
     if run.started_at is not None:

@@ -14,7 +14,8 @@ NOT_PROTECTED = """
   denoising and stronger compression are not measured.
 - **People.** Visible methods change what a person sees side by side; no method here hides gender from a person.
 - **Adaptive attackers.** Who knows the method can retrain a classifier on perturbed images, read the size of the score
-  instead of its sign, or detect which images were changed.
+  instead of its sign, or detect which images were changed. An audit of the run, on the Policy page, measures how much
+  such attackers learn.
 - **Everything else in the image.** Age, ethnicity, hair and clothes are untouched.
 """
 
@@ -63,9 +64,43 @@ HELP = {
     "an attacker cannot simply invert the classifier.",
     "bits": "Mutual information between the label and the sign of the score. 0 bits: the sign tells nothing; 1 bit: it "
     "tells everything.",
+    "attackers": "Each attacker learns from a part of the people, picks his means there, and guesses the gender label "
+    "of others. What each has and knows is shown beside his results.",
+    "held_classifiers": "Gender classifiers whose scores the attackers read, of the file as it is and after attempts "
+    "to undo a perturbation.",
+    "held_matchers": "Face matchers whose templates, the numbers that they store of a face, the attackers learn from.",
+    "attacked": "How often an attacker is right about people whom he has not learnt from, men and women counting one "
+    "half each. 50 % is guessing.",
+    "leak_bits": "Bits: how much of the 1 bit of a gender label the attacker's answers tell, as a lower bound from "
+    "his probabilities, less what chance alone would give; it may come out below 0.",
+    "upper": "Upper end of the 95 % interval of the worst attacker tried: how often he may be right. 50 % is guessing.",
+    "given": "Off: the audit follows every attacker over the proportions and takes the smallest at which the worst of "
+    "them learns least, to within noise. On: it judges the proportion that you give.",
+    "floor": "How much worse matching may become: share of genuine pairs of the mixed database that are rejected when "
+    "at most 0.1 % of impostors are accepted, minus the same for the untouched images, in percentage points.",
+    "select_by": "Where images are drawn one by one, a person may have untouched images beside perturbed ones; whoever "
+    "knows which belong together may learn from that.",
+    "mix": "Some images from each run and some untouched, in the shares at which an attacker learns least who holds "
+    "whichever of the classifiers tells most; found by a linear programme.",
+    "holder": "How often he is right at best who holds this classifier and knows the shares. If it were the only one: "
+    "what the best mix against this classifier alone would leave him.",
+    "draws": "Random draws of the policy that every proportion between 0 and 100 % is averaged over.",
     "accuracy": "How often an attacker is right who knows the proportion and both error rates and answers as best he "
     "can from the sign alone, when men and women are equally many. 50 % is guessing.",
 }
+
+KEY_NOTE = (
+    "The command also writes a key file, beside the folder and readable by you alone. It tells who was perturbed: keep "
+    "it apart from the release."
+)
+
+STOPPING = {
+    "matched": "This run drew each image's stopping score from the untouched scores of the other gender (matched), "
+    "which is made for a policy that perturbs about half of the images.",
+    "neutral": "This run moved each image to a score drawn around 0, from one distribution for all (neutral), which is "
+    "made for a policy that perturbs every image.",
+}
+"""Which proportion a run's stopping scores are made for; nothing is said of those that stop just past 0."""
 
 STATES = {
     "waiting": ":material/hourglass_empty: waiting",

@@ -1,0 +1,120 @@
+"""Audit: what attackers learn about gender from a data set as it is; every stored audit, one of them in full."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from facepriv.config import get_settings
+from facepriv.services.local_worker import ensure_worker
+from facepriv.store import AuditSummary, Store
+from parts import audit_form, faces, one_audit, progress
+from parts.choice import Choice
+from parts.figures import show_rows
+from parts.formats import NOTHING, duration, moment
+from parts.shell import with_store
+from parts.words import STATES
+
+LIST_MOST = 500
+"""Newest audits that are offered to open; older ones are opened by their address."""
+
+
+def show(store: Store) -> None:
+    """Show the whole page."""
+    st.title("Audit")
+    st.write(
+        "Before anything is perturbed: what do attackers learn about gender from the images of a data set, and from "
+        "the templates that face matchers store of them? Each attacker learns from some of the people and is judged "
+        "on the others."
+    )
+    choice = Choice("open_audit", "audit", store.audits.get)
+    opened = choice.from_address()
+    records = store.datasets.list()
+    if not records:
+        st.info("There is no data set to audit yet; import one first.", icon=":material/info:")
+        st.page_link("datasets.py", label="Go to Datasets", icon=":material/photo_library:")
+        return
+    active = progress.active_audits(store)
+    if active:
+        ensure_worker(get_settings())
+    others = tuple(audit.id for audit in active if audit.id != opened)
+    if others:
+        st.subheader("Under way")
+        st.caption("You may close this page; the work goes on and is shown here again.")
+        progress.follow_audits(others)
+    if opened is None:
+        st.subheader("New audit")
+        form(store, choice)
+    else:
+        with st.expander("New audit", icon=":material/add:"):
+            form(store, choice)
+    stored = {audit.id: audit for audit in store.audits.list(limit=LIST_MOST)}
+    if not stored:
+        return
+    opened = open_one(store, stored, choice)
+    with st.expander("All audits", expanded=opened is None, icon=":material/list:"):
+        listing(stored.values())
+    if opened is not None:
+        one_audit.show(store, store.audits.get(opened), lambda: choice.take(None))
+
+
+def form(store: Store, choice: Choice) -> None:
+    """Ask for a data set and start its audit."""
+    records = {record.id: record for record in store.datasets.list()}
+    dataset = st.selectbox(
+        "Data set", list(records), format_func=lambda number: records[number].name, key="audit_dataset"
+    )
+    with st.expander("Options", icon=":material/tune:"):
+        means = audit_form.means("audit")
+        rest = audit_form.images_and_seed(f"audit-{dataset}", faces.dataset_counts(records[dataset]).images)
+    if st.button("Start the audit", type="primary", key="start_audit", icon=":material/play_arrow:"):
+        started = audit_form.start(store, dataset=int(dataset), **means, **rest)
+        if started is not None:
+            choice.take(started)
+            st.rerun()
+
+
+def open_one(store: Store, stored: dict[int, AuditSummary], choice: Choice) -> int | None:
+    """Ask which audit to open."""
+    chosen = choice.now()
+    if chosen is not None and chosen not in stored:
+        stored = stored | {chosen: store.audits.get(chosen)}
+    st.selectbox(
+        "Open an audit",
+        list(stored),
+        index=None,
+        format_func=lambda number: f"{number} · {_of(stored[number])} · {stored[number].state}",
+        key=choice.key,
+        on_change=choice.to_address,
+        placeholder="Choose an audit",
+    )
+    return choice.now()
+
+
+def listing(audits) -> None:
+    """List the newest audits."""
+    shown = list(audits)[:50]
+    show_rows([_row(audit) for audit in shown], markdown=("Audit", "State"))
+    if len(audits) > len(shown):
+        st.caption(f"The newest {len(shown)} of {len(audits):,}.")
+
+
+def _of(audit: AuditSummary) -> str:
+    return audit.dataset_name + ("" if audit.run_id is None else f", run {audit.run_id}")
+
+
+def _row(audit: AuditSummary) -> dict[str, str]:
+    took = NOTHING
+    if audit.started_at is not None and audit.finished_at is not None:
+        took = duration((audit.finished_at - audit.started_at).total_seconds())
+    return {
+        "Audit": f"[{audit.id}](?audit={audit.id})",
+        "Data set": audit.dataset_name,
+        "Images as": "they are" if audit.run_id is None else f"run {audit.run_id} left them",
+        "Images": f"{audit.images:,}",
+        "State": STATES[audit.state] + (f" {audit.done:,}/{audit.total:,}" if audit.state in progress.ACTIVE else ""),
+        "Started": moment(audit.started_at),
+        "Took": took,
+    }
+
+
+with_store(show)

@@ -1,0 +1,114 @@
+"""Ask for what an audit needs, and start it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from facepriv.audit.attackers import attackers
+from facepriv.config import get_settings
+from facepriv.errors import FaceprivError
+from facepriv.services.audits import DEFAULT_DRAWS, prepare_audit, start_audit
+from facepriv.services.local_worker import ensure_worker
+from facepriv.services.models import list_models
+from facepriv.store import Store
+from parts.formats import plain
+from parts.shell import ACTOR
+from parts.words import HELP
+
+SELECTIONS = {"image": "each image for itself", "subject": "all images of a subject together"}
+MOST_DRAWS = 20
+DEFAULT_LOSS_POINTS = 1.0
+
+
+def means(key: str) -> dict[str, Any]:
+    """Ask for attackers and the models that they hold; all of them unless some are taken away."""
+    models = list_models()
+    usable = {
+        kind: [model.card.name for model in models if model.kind == kind and model.usable]
+        for kind in ("classifier", "matcher")
+    }
+    names = attackers.names()
+    chosen = st.multiselect("Attackers", names, default=names, key=f"{key}_attackers", help=HELP["attackers"])
+    left, right = st.columns(2)
+    holding = left.multiselect(
+        "Classifiers that attackers hold",
+        usable["classifier"],
+        default=usable["classifier"],
+        key=f"{key}_classifiers",
+        help=HELP["held_classifiers"],
+    )
+    seeing = right.multiselect(
+        "Matchers whose templates they see",
+        usable["matcher"],
+        default=usable["matcher"],
+        key=f"{key}_matchers",
+        help=HELP["held_matchers"],
+    )
+    return {"chosen": chosen, "classifiers": holding, "matchers": seeing}
+
+
+def images_and_seed(key: str, images: int) -> dict[str, Any]:
+    """Ask how many images to take and where randomness starts."""
+    left, right = st.columns(2)
+    limit = left.number_input(f"Images (of {images:,}; 0 = all)", 0, images, 0, key=f"{key}_limit", help=HELP["limit"])
+    seed = right.number_input("Seed", 0, 2**31 - 1, 0, key=f"{key}_seed", help=HELP["seed"])
+    return {"limit": int(limit) or None, "seed": int(seed)}
+
+
+def policy(key: str) -> dict[str, Any]:
+    """Ask which policy to judge: proportion, selection, floor."""
+    boxes = st.columns(3, gap="medium")
+    with boxes[0]:
+        given = st.toggle("Give the proportion", key=f"{key}_given", help=HELP["given"])
+        share = st.number_input(
+            "Proportion p, %", 0.0, 100.0, 50.0, 5.0, format="%.1f", key=f"{key}_p", disabled=not given
+        )
+    with boxes[1]:
+        floor = st.toggle("Set a floor of utility", value=True, key=f"{key}_floored", help=HELP["floor"])
+        loss = st.number_input(
+            "FNMR at FMR 0.1 % worse by at most, points",
+            0.0,
+            100.0,
+            DEFAULT_LOSS_POINTS,
+            0.5,
+            format="%.1f",
+            key=f"{key}_floor",
+            disabled=not floor,
+        )
+    with boxes[2]:
+        select_by = st.radio(
+            "What is drawn at random",
+            list(SELECTIONS),
+            format_func=SELECTIONS.__getitem__,
+            key=f"{key}_select_by",
+            help=HELP["select_by"],
+        )
+    return {
+        "p": share / 100 if given else None,
+        "most_fnmr_loss": loss / 100 if floor else None,
+        "select_by": select_by,
+    }
+
+
+def draws(key: str) -> dict[str, Any]:
+    """Ask how many random draws of the policy to average over."""
+    return {
+        "draws": int(st.number_input("Draws", 1, MOST_DRAWS, DEFAULT_DRAWS, key=f"{key}_draws", help=HELP["draws"]))
+    }
+
+
+def start(store: Store, **choices: Any) -> int | None:
+    """Start an audit and give its number; what is wrong with it is shown as one sentence."""
+    if not choices["chosen"]:
+        st.error("An audit needs at least one attacker; choose one under Options.", icon=":material/error:")
+        return None
+    try:
+        audit = start_audit(store, prepare_audit(store, choices.pop("dataset", None), **choices))
+    except FaceprivError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return None
+    store.access.record(ACTOR, "audit-started", f"audit {audit.id}")
+    ensure_worker(get_settings())
+    return audit.id

@@ -1,0 +1,202 @@
+"""One audit in full: its verdict, the errors it starts from, every attacker, what it did not try, its files."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Collection, Sequence
+
+import streamlit as st
+
+from facepriv.audit_results import AuditResult, Condition
+from facepriv.charts.policy import leak_bars
+from facepriv.services import audit_tables as rows
+from facepriv.services.audits import audit_document
+from facepriv.services.tables import percent
+from facepriv.store import AuditRecord, Store
+from facepriv.wording import count
+from parts import progress
+from parts.deletion import offer
+from parts.figures import show_figure, show_rows
+from parts.formats import duration, moment, plain
+from parts.shell import ACTOR, with_store
+from parts.words import HELP
+
+INTERVALS = "Intervals are of 95 % and take people, not images, as drawn at random."
+
+
+def show(store: Store, audit: AuditRecord, forget: Callable[[], None]) -> None:
+    """Show an audit in whatever state it is; ``forget`` is called once it has been deleted."""
+    st.header(f"Audit {audit.id}", divider="gray")
+    st.caption(
+        f"{progress.audited(audit)} · {count(audit.images, 'image')} · seed {audit.spec.seed} · "
+        f"started {moment(audit.started_at)} · finished {moment(audit.finished_at)}"
+    )
+    if audit.state in progress.ACTIVE:
+        progress.follow_audits((audit.id,))
+        st.caption("You may close this page; the work goes on and is shown here again.")
+        return
+    if audit.result is None:
+        ended_without_result(audit)
+    else:
+        result(audit, audit.result)
+        files(store, audit, audit.result)
+    spec(audit)
+    deletion(audit, forget)
+
+
+def ended_without_result(audit: AuditRecord) -> None:
+    """Say why there is no result."""
+    if audit.state == "failed":
+        st.error(f"This audit failed: {plain(audit.error or '')}", icon=":material/error:")
+    else:
+        st.warning("This audit was cancelled before it was complete, so it has no result.", icon=":material/cancel:")
+
+
+def result(audit: AuditRecord, found: AuditResult) -> None:
+    """Show what a complete audit found, the verdict first."""
+    st.info(plain(found.verdict), icon=":material/gavel:")
+    headlines(found)
+    people(found)
+    st.subheader("Gender error of the classifiers", help=HELP["gender_error"])
+    if found.baseline:
+        show_rows(rows.baseline_rows(found))
+        st.caption(f"Of the untouched images, before any attacker learns anything. {INTERVALS}")
+    else:
+        st.caption("No classifier was asked.")
+    releases(audit, found)
+    not_tried(found)
+
+
+def headlines(found: AuditResult) -> None:
+    """Show the worst attacker's upper bound of every release."""
+    titles = {one.name: rows.condition_title(one) for one in found.conditions}
+    for box, one in zip(st.columns(max(3, len(found.headlines))), found.headlines, strict=False):
+        box.metric(
+            f"At most right, {titles[one.condition]}",
+            percent(one.upper),
+            f"{one.attacker}: {percent(one.accuracy)}, {one.bits:.2f} bits",
+            delta_color="off",
+            delta_arrow="off",
+            help=HELP["upper"],
+        )
+
+
+def people(found: AuditResult) -> None:
+    """Say who was audited, and show what was left out and why."""
+    st.write(
+        f"Audited: {count(found.images, 'image')} of {count(found.subjects, 'subject')}; "
+        f"{count(found.female_images, 'image')} of {found.female_subjects:,} labelled female, "
+        f"{count(found.male_images, 'image')} of {found.male_subjects:,} labelled male. "
+        + ("No image was left out." if not found.left_out else "")
+    )
+    show_rows(rows.left_out_rows(found))
+    if found.not_perturbed:
+        st.caption(
+            f":material/warning: {count(found.not_perturbed, 'image')} could not be perturbed and can only be released "
+            "as before: who finds out which they are has their gender."
+        )
+
+
+def releases(audit: AuditRecord, found: AuditResult) -> None:
+    """Show every attacker against every release."""
+    st.subheader("What attackers learn", help=f"{HELP['attacked']} {HELP['leak_bits']}")
+    show_bars(audit, found)
+    named = {rows.condition_title(one): one for one in found.conditions}
+    if not named:
+        st.caption("No attacker had anything to go on.")
+        return
+    chosen = next(iter(named))
+    if len(named) > 1:
+        default = next((title for title, one in named.items() if one.name == "mix"), chosen)
+        chosen = st.segmented_control(
+            "Images released", list(named), default=default, required=True, key=f"audit_release-{audit.id}"
+        )
+    attacks(named[chosen])
+    with st.expander("What each attacker has and knows", icon=":material/person_search:"):
+        assumptions(audit.spec.attackers)
+
+
+def show_bars(audit: AuditRecord, found: AuditResult) -> None:
+    """Draw every attacker's accuracy in every release."""
+    worst = "; ".join(
+        f"{one.condition}: {one.attacker} with {percent(one.accuracy)}, at most {percent(one.upper)}"
+        for one in found.headlines
+    )
+    alt = f"Accuracy of every attacker with its 95 % interval, as in the table below. The worst {worst}"
+    show_figure(leak_bars(found.conditions), f"leak-{audit.id}", alt)
+
+
+def attacks(one: Condition) -> None:
+    """Show what attackers learn from one release, and by which means."""
+    show_rows(rows.attack_rows(one.attacks))
+    st.caption(
+        f"{INTERVALS} 50 % is guessing, and there is 1 bit to learn. Women, men: how often he is right about images "
+        "with that label. By: the means that he picked himself, on people other than those he is judged on."
+    )
+    missing = {attack.attacker: attack.missing for attack in one.attacks if attack.missing}
+    if missing:
+        told = ", ".join(f"{name} for {images:,}" for name, images in missing.items())
+        st.caption(f"Images of which an attacker had nothing to go on, so that he guessed: {told}.")
+    with st.expander("All means of every attacker", icon=":material/list:"):
+        show_rows(rows.attack_rows(one.variants, variants=True))
+
+
+def assumptions(names: Collection[str]) -> None:
+    """Show in one sentence what each of these attackers has and knows."""
+    found = [row for row in rows.attacker_rows() if row["Attacker"] in names]
+    show_rows([{"Attacker": row["Attacker"], "Has and knows": row["Assumption"]} for row in found])
+
+
+def not_tried(found: AuditResult) -> None:
+    """Say against whom nothing here says anything."""
+    st.subheader("Not tried")
+    st.warning(
+        "These attackers may learn more; no figure here covers them.\n\n" + bullets(found.not_tried),
+        icon=":material/warning:",
+    )
+
+
+def bullets(sentences: Sequence[str]) -> str:
+    """Write a list in Markdown."""
+    return "\n".join(f"- {plain(one)}" for one in sentences)
+
+
+def files(store: Store, audit: AuditRecord, found: AuditResult) -> None:
+    """Offer the result as JSON."""
+    st.subheader("Files and spec")
+    # Streamlit addresses large downloads by parts of their bytes and by name: the nonce keeps two users' apart.
+    nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
+
+    def took() -> None:
+        with_store(lambda store: store.access.record(ACTOR, "result-downloaded", f"audit {audit.id}"))
+
+    st.download_button(
+        "Download the result as JSON",
+        audit_document(store, audit.id).model_dump_json(by_alias=True, indent=2),
+        file_name=f"facepriv-audit-{audit.id}-{nonce}.json",
+        mime="application/json",
+        icon=":material/download:",
+        key=f"download-audit-{audit.id}",
+        on_click=took,
+    )
+    st.caption(f"{duration(found.seconds)} of work.")
+
+
+def spec(audit: AuditRecord) -> None:
+    """Show everything that is needed to repeat the audit."""
+    with st.expander("Spec: everything that is needed to repeat the audit", icon=":material/description:"):
+        st.json(audit.spec.model_dump(mode="json"), expanded=1)
+
+
+def deletion(audit: AuditRecord, forget: Callable[[], None]) -> None:
+    """Offer to delete the audit."""
+
+    def delete(store: Store) -> None:
+        store.audits.delete(audit.id)
+        forget()
+
+    warning = (
+        f"Audit {audit.id} with its figures will be gone. What was measured for it is kept for other audits, until the "
+        "data set or the run is deleted. This cannot be undone."
+    )
+    offer("audit", warning, f"audit {audit.id}", delete)

@@ -1,0 +1,96 @@
+"""The attacker who sees only the sign of one classifier's score, in closed form at any proportion."""
+
+from __future__ import annotations
+
+import numpy as np
+import streamlit as st
+
+from facepriv.charts.policy import proportion
+from facepriv.policy.proportion import Errors, OptimalProportion, optimal_proportion, sign_attacker_curve
+from facepriv.results import Rates, RunResult
+from facepriv.services.tables import percent
+from facepriv.store import RunRecord
+from parts.figures import show_figure, show_rows
+from parts.words import HELP
+
+POINTS = 201
+
+
+def optimum(result: RunResult, classifier: str) -> OptimalProportion | None:
+    """Give the proportion that is best against one classifier's sign; None where a gender was not judged."""
+    errors = _errors(result, classifier)
+    return None if errors is None else optimal_proportion(*errors)
+
+
+def table(result: RunResult, p: float) -> None:
+    """Show what the sign attacker with each classifier gets at the proportion, the one who learns most first."""
+    found = []
+    for name in result.gender_error:
+        errors = _errors(result, name)
+        if errors is not None:
+            here = sign_attacker_curve(*errors, p)
+            found.append((-float(here.bits), name, float(here.accuracy)))
+    show_rows(
+        [
+            {"The attacker's classifier": name, "Is right": percent(accuracy), "Learns, bits": f"{-less:.3f}"}
+            for less, name, accuracy in sorted(found)
+        ],
+        "Both men and women must have been judged, before and after; this run lacks one of them.",
+    )
+
+
+def show(run: RunRecord, result: RunResult, p: float) -> None:
+    """Show the whole curve of one classifier's sign attacker, and the gender error of the mix."""
+    names = list(result.gender_error)
+    classifier = st.selectbox(
+        "The attacker's classifier",
+        names,
+        index=names.index(run.guide),
+        key=f"policy_classifier-{run.id}",
+        help="The guide of the run, or another one that judged it.",
+    )
+    errors = _errors(result, classifier)
+    if errors is None:
+        st.info(
+            "Both men and women must have been judged, before and after; this run lacks one of them. Choose a run on a "
+            "data set with both labels.",
+            icon=":material/info:",
+        )
+        return
+    best = optimal_proportion(*errors)
+    st.write(best.sentence)
+    curve = sign_attacker_curve(*errors, np.linspace(0, 1, POINTS))
+    alt = f"Accuracy and bits against the proportion; {best.sentence}"
+    show_figure(proportion(curve, best, p), f"policy-{run.id}-{classifier}", alt)
+    here = sign_attacker_curve(*errors, p)
+    st.markdown("**Gender error of the released mix**", help=HELP["gender_error"])
+    show_rows(
+        [
+            _row("untouched (p = 0)", *errors[0]),
+            _row("all perturbed (p = 1)", *errors[1]),
+            _row(f"mix at p = {percent(p)}", float(here.male_error), float(here.female_error)),
+        ]
+    )
+    st.caption(
+        f"Errors of {classifier} in run {run.id}, measured on {result.judged:,} images; for a release of other images "
+        "they are estimates."
+    )
+
+
+def _errors(result: RunResult, classifier: str) -> tuple[Errors, Errors] | None:
+    error = result.gender_error[classifier]
+    before, after = _pair(error.before), _pair(error.after)
+    return None if before is None or after is None else (before, after)
+
+
+def _pair(rates: Rates) -> Errors | None:
+    return None if rates.male is None or rates.female is None else (rates.male, rates.female)
+
+
+def _row(title: str, male: float, female: float) -> dict[str, str]:
+    return {
+        "Images": title,
+        "Women": percent(female),
+        "Men": percent(male),
+        "Mean of both": percent((male + female) / 2),
+    }
