@@ -38,9 +38,13 @@ LEVEL = 0.05
 SMALL = 100
 """Images of either label below which a sample is said to be small."""
 CLOSE = 0.05
-"""Errors that differ by less are said to agree roughly."""
-LITTLE_AUC = 0.01
-"""Loss of AUC up to which matching is said to be hardly touched."""
+"""Errors that differ by no more are said to agree roughly."""
+FEW_IMAGES = 2
+"""Images that make no difference: where a verdict hangs on so many, none is given."""
+LITTLE_AUC, LITTLE_FNMR = 0.01, 0.05
+"""Loss of AUC and rise of FNMR at FMR 1 % up to which matching is said to be hardly touched."""
+ENOUGH_SUBJECTS = 50
+"""Subjects below which a test is said to see large differences only."""
 
 
 class ReproducedRun(Frozen):
@@ -277,11 +281,11 @@ def _error(
     elif experiment == "original":
         remark = _original_remark(name, slot, ours, published)
     elif experiment == "mixing":
-        remark = _mixing_remark(name, ours.all, published, candidates, by)
+        remark = _mixing_remark(name, ours.all, scored, published, candidates, by)
     elif _GUIDED[experiment] == slot:
         remark = _guide_remark(run, name, ours.all, published)
     else:
-        remark = _other_remark(run, name, slot, ours.all, experiment, classifiers)
+        remark = _other_remark(run, name, slot, ours.all, scored, experiment, classifiers)
     return ErrorRow(
         experiment=experiment,
         candidates=candidates,
@@ -348,7 +352,13 @@ def _guide_remark(run: ExperimentRun, name: str, ours: float, published: Mapping
 
 
 def _other_remark(
-    run: ExperimentRun, name: str, slot: Slot, ours: float, experiment: Experiment, classifiers: Mapping[Slot, str]
+    run: ExperimentRun,
+    name: str,
+    slot: Slot,
+    ours: float,
+    scored: int,
+    experiment: Experiment,
+    classifiers: Mapping[Slot, str],
 ) -> str:
     before = run.result.gender_error[name].before.all
     guide = classifiers[_GUIDED[experiment]]
@@ -356,10 +366,11 @@ def _other_remark(
     change = ours - (before or 0.0)
     told = " and ".join(f"{100 * rise:+.1f} on {dataset}" for dataset, rise in theirs.items())
     low, high = min(theirs.values()), max(theirs.values())
-    if change < low - CLOSE:
-        verdict = f"what fools {guide} carries over to {name} less than in the paper"
-    elif change > high + CLOSE:
-        verdict = f"what fools {guide} carries over to {name} more than in the paper"
+    where = _beyond(change, low, high, scored)
+    if where == "unclear":
+        verdict = _UNCLEAR
+    elif where != "inside":
+        verdict = f"what fools {guide} carries over to {name} {where} than in the paper"
     elif high > CLOSE:
         verdict = f"as in the paper, a part of what fools {guide} carries over to {name}"
     else:
@@ -367,9 +378,23 @@ def _other_remark(
     return f"{100 * change:+.1f} points from the originals, in the paper {told}: {verdict}."
 
 
+_UNCLEAR = f"no more than {FEW_IMAGES} images away from that, too few to say that it differs"
+
+
+def _beyond(ours: float, low: float, high: float, scored: int) -> Literal["less", "more", "inside", "unclear"]:
+    """Say on which side of the published range a share lies, if that does not hang on `FEW_IMAGES`."""
+    away = max(low - ours, ours - high)
+    if away <= CLOSE:
+        return "inside"
+    if away <= FEW_IMAGES / scored:
+        return "unclear"
+    return "less" if ours < low else "more"
+
+
 def _mixing_remark(
     name: str,
     ours: float,
+    scored: int,
     published: Mapping[str, float],
     candidates: Candidates | None,
     by: Mapping[tuple[Experiment, Candidates], ExperimentRun],
@@ -381,18 +406,18 @@ def _mixing_remark(
             "A control that the paper does not have: candidates of the same label change the error by "
             f"{100 * (ours - first):+.1f} points, those of the opposite label by {100 * (other - first):+.1f}."
         )
-    remark = f"{_against(ours, published)}."
-    kept = by["mixing", "opposite"].result.gender_error[name].before.all
-    if ours < min(published.values()) - CLOSE and kept is not None:
-        remark += (
-            " Only the face is mixed here, hair and outline stay the subject's, and the candidate is the nearest in "
-            f"shape; {name} thus still sees the label in {_percent(1 - ours)} of the mixes."
+    remark = f"{_against(ours, published)}"
+    where = _beyond(ours, min(published.values()), max(published.values()), scored)
+    if where == "unclear":
+        return f"{remark}: {_UNCLEAR}."
+    if where == "less":
+        return (
+            f"{remark}. Only the face is mixed here, hair and outline stay the subject's, and the candidate is the "
+            f"nearest in shape; {name} thus still sees the label in {_percent(1 - ours)} of the mixes."
         )
-    elif ours > max(published.values()) + CLOSE:
-        remark += f" {name} takes a mix for the candidate's gender more often than for the subject's."
-    else:
-        remark += " As in the paper, a mix is about as near to one gender as to the other."
-    return remark
+    if where == "more":
+        return f"{remark}. {name} takes a mix for the candidate's gender more often than for the subject's."
+    return f"{remark}. As in the paper, a mix is about as near to one gender as to the other."
 
 
 # Table 4
@@ -451,17 +476,18 @@ def _matching(run: ExperimentRun, matcher: str) -> MatchingRow:
         remark = "Genuine and impostor pairs are both needed, and this sample has not got them."
     else:
         loss = max(before.auc - after.auc, before.auc - cross.auc)
-        verdict = (
-            "as in the paper, the curves hardly part"
-            if loss <= LITTLE_AUC
-            else "matching suffers, more than in the paper's figures"
-            if run.experiment != "mixing"
-            else "matching suffers"
-        )
-        remark = (
-            f"AUC {before.auc:.4f} before, {after.auc:.4f} after and {cross.auc:.4f} across: {verdict}; "
-            f"{count(before.mated, 'genuine pair')} and {count(before.non_mated, 'impostor pair')} before."
-        )
+        held = loss <= LITTLE_AUC
+        remark = f"AUC {before.auc:.4f} before, {after.auc:.4f} after and {cross.auc:.4f} across"
+        if before.fmr100 is not None and after.fmr100 is not None and cross.fmr100 is not None:
+            rise = max(after.fmr100, cross.fmr100) - before.fmr100
+            held = held and rise <= LITTLE_FNMR
+            remark += f", FNMR at FMR 1 % up by at most {100 * max(rise, 0.0):.1f} points"
+        if run.experiment == "mixing":
+            verdict = "mixing leaves matching as it is" if held else "mixing costs matching"
+            verdict += ", of which the paper shows no curve"
+        else:
+            verdict = "as in the paper, the curves hardly part" if held else "matching suffers more than in the paper"
+        remark += f": {verdict}. One genuine pair is {100 / before.mated:.1f} points of FNMR."
     return MatchingRow(
         matcher=matcher, experiment=run.experiment, candidates=run.candidates, phases=phases, remark=remark
     )
@@ -558,7 +584,8 @@ def _candidates_remark(pairs: int, p: float | None, opposite: NDArray[np.float64
             f"Unlike the paper, the difference is significant (p = {p:.2g}): {fewer} candidates take fewer updates, "
             f"{min(opposite.mean(), same.mean()):,.0f} against {max(opposite.mean(), same.mean()):,.0f}."
         )
-    return f"As in the paper, no significant difference (p = {p:.2g}), with fewer updates for {fewer} candidates."
+    told = f"As in the paper, no significant difference (p = {p:.2g}), with fewer updates for {fewer} candidates"
+    return told + (f"; {pairs} subjects would show a large one only." if pairs < ENOUGH_SUBJECTS else ".")
 
 
 # All figures
