@@ -14,7 +14,7 @@ from facepriv.services.tables import Row
 
 STYLE = """
 :root { color-scheme: light dark; }
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 1200px; margin: 2rem auto; padding: 0 1rem; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 1400px; margin: 2rem auto; padding: 0 1rem; }
 .table { overflow-x: auto; }
 table { border-collapse: collapse; font-size: 14px; margin: 0.5rem 0 1.5rem; }
 th, td { border-bottom: 1px solid #8884; padding: 0.3rem 0.7rem; text-align: left; vertical-align: top; }
