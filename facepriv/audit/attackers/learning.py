@@ -21,6 +21,9 @@ BOUND = 6.0
 _STRENGTH = 4.0
 """Variance of a line's slope before anything is learnt, for a decision of unit size."""
 
+_LEAST_KEPT, _LEAST_SLOPE = 0.02, 0.001
+"""What is left of a line that chance explains, and the slope of one that would fall."""
+
 
 @dataclass(frozen=True, eq=False)
 class Learnt:
@@ -81,12 +84,10 @@ def calibrated(
 ) -> Learnt:
     """Turn decision values, of which more means male, into log-odds.
 
-    A logistic line through the held-out values (Platt, Probabilities for support vector machines, 1999), its slope
-    held back by how few people there are. A line that falls means that nothing was learnt: log-odds 0.
+    A logistic line through the held-out values (Platt, Probabilities for support vector machines, 1999) that may not
+    fall: a learner that does worse than chance on people left out has learnt nothing.
     """
-    line = fit_line(held_out, labels, subjects)
-    if line.slope <= 0:
-        line = Line(0.0, 0.0)
+    line = fit_line(held_out, labels, subjects, rising=True)
     return Learnt(line(held_out), lambda theirs: line(decide(theirs)))
 
 
@@ -114,8 +115,20 @@ class Line:
         return self.slope * x + self.intercept
 
 
-def fit_line(x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.int64]) -> Line:
-    """Fit a logistic line to ``x (n,)``, both labels weighing the same."""
+def fit_line(
+    x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.int64], *, rising: bool = False
+) -> Line:
+    """Fit a logistic line to ``x (n,)``, both labels weighing the same, and believe it as far as people bear it out.
+
+    A line through chance alone gains about one nat over guessing, all people together, so of a line that gains ``G``
+    the share ``1 - 1 / G`` is kept (after James and Stein's estimator, 1961). Some slope is always kept: an attacker
+    who has found next to nothing says so, but still guesses, so that his accuracy has an interval to speak of.
+
+    Parameters
+    ----------
+    rising
+        Whether the line may not fall; one that would is laid nearly flat.
+    """
     from sklearn.linear_model import LogisticRegression
 
     weights = fair_weights(labels, subjects)
@@ -123,11 +136,16 @@ def fit_line(x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArra
     size = np.sqrt(np.average((x - centre) ** 2, weights=weights))
     if not size > 1e-12:
         return Line(0.0, 0.0)
+    unit = (x - centre) / size
     model = LogisticRegression(C=_STRENGTH, solver="newton-cholesky")
-    model.fit(((x - centre) / size)[:, None], labels, sample_weight=weights)
-    sign = 1.0 if model.classes_[1] == MALE else -1.0
-    slope = sign * float(model.coef_[0, 0]) / size
-    return Line(slope, sign * float(model.intercept_[0]) - slope * centre)
+    model.fit(unit[:, None], labels, sample_weight=weights)
+    slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
+    gain = weights.sum() * (np.log(2) - float(cross_entropy(slope * unit + intercept, labels, weights)))
+    kept = max(1 - 1 / max(gain, 1.0), _LEAST_KEPT)
+    slope, intercept = kept * slope, kept * intercept
+    if rising and slope <= _LEAST_SLOPE:
+        slope, intercept = _LEAST_SLOPE, 0.0
+    return Line(slope / size, intercept - slope / size * centre)
 
 
 def fair_weights(labels: NDArray[np.int64], subjects: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -148,6 +166,13 @@ def cross_entropy(
     """Give the mean surprise of the labels ``(n,)`` in nats, of each row of ``log_odds (..., n)``."""
     surprise = np.logaddexp(0.0, -log_odds * labels)
     return np.asarray(surprise @ weights / weights.sum())
+
+
+def by_size(subjects: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Give the images of each subject, subjects of equally many images together: arrays ``(subjects, images)``."""
+    order = np.argsort(subjects, kind="stable")
+    _, starts, sizes = np.unique(subjects[order], return_index=True, return_counts=True)
+    return [order[starts[sizes == size][:, None] + np.arange(size)] for size in np.unique(sizes)]
 
 
 def some_subjects(subjects: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArray[np.int64]:

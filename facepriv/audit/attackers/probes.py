@@ -14,13 +14,13 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.attackers.learning import Learner, Learnt, calibrated, fair_weights, some_subjects
+from facepriv.audit.attackers.learning import Learner, Learnt, by_size, calibrated, fair_weights, some_subjects
 from facepriv.types import MALE
 
 _PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
-_LANDMARKS = 400
-"""Training images that a curved probe is laid through; all of them where there are no more (Williams and Seeger, Using
-the Nyström method to speed up kernel machines, 2001)."""
+_LANDMARKS, _LANDMARKS_OF_FEW, _FEW = 400, 100, 10
+"""Training images that a curved probe is laid through, and that suffice where there are few features; all of them where
+there are no more (Williams and Seeger, Using the Nyström method to speed up kernel machines, 2001)."""
 _WIDEST, _DIRECTIONS = 600, 200
 """Features that are taken as they are, and principal directions of wider ones where there are many images."""
 _FARTHEST = 5.0
@@ -43,7 +43,8 @@ def straight(x: NDArray[np.float64], rng: np.random.Generator) -> Map:
 
 def curved(x: NDArray[np.float64], rng: np.random.Generator, *, narrower: float = 1.0) -> Map:
     """Take the nearness to landmarks: a Gaussian as wide as the median distance between images."""
-    marks = x[np.sort(rng.choice(len(x), min(len(x), _LANDMARKS), replace=False))]
+    most = _LANDMARKS_OF_FEW if x.shape[1] <= _FEW else _LANDMARKS
+    marks = x[np.sort(rng.choice(len(x), min(len(x), most), replace=False))]
     distances = _squared_distances(marks, marks)
     typical = float(np.median(distances[np.triu_indices(len(marks), 1)])) if len(marks) > 1 else 0.0
     sharpness = narrower / max(typical, 1e-9)
@@ -82,7 +83,7 @@ def _ridge(
 
     mine = scaled(x)
     root = np.sqrt(fair_weights(labels, subjects))
-    groups = _groups(subjects)
+    groups = by_size(subjects)
     best = np.inf, np.zeros(len(x)), np.zeros(1), makers[0](mine, rng)
     for maker in makers:
         project = maker(mine, rng)
@@ -103,7 +104,7 @@ def _fits(
 
     With the hat matrix ``H`` of the fit, a group's residuals had it been left out are ``(I - H_gg)^-1 r_g``.
     """
-    u, s, vt = np.linalg.svd(x * root[:, None], full_matrices=False)
+    u, s, vt = _decomposed(x * root[:, None])
     target = root * labels
     along = u.T @ target
     found = []
@@ -118,6 +119,18 @@ def _fits(
         weights = vt.T @ (s / (s**2 + penalty) * along)
         found.append((float(np.mean(left_out**2)), labels - left_out / root, weights))
     return found
+
+
+def _decomposed(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Give the thin singular value decomposition by way of the smaller product of ``x`` with itself.
+
+    Half as many digits as a direct one has, which the penalties do not miss, at a fraction of the time.
+    """
+    tall = x.shape[0] > x.shape[1]
+    values, vectors = np.linalg.eigh(x.T @ x if tall else x @ x.T)
+    kept = values > 1e-9 * values[-1]
+    s, vectors = np.sqrt(values[kept]), vectors[:, kept]
+    return (x @ vectors / s, s, vectors.T) if tall else (vectors, s, (x.T @ vectors / s).T)
 
 
 def forest(
@@ -163,13 +176,6 @@ def _male_share(tree: object, x: NDArray[np.float64]) -> NDArray[np.float64]:
 def _log_odds(share: NDArray[np.float64]) -> NDArray[np.float64]:
     share = np.clip(share, 0.01, 0.99)
     return np.asarray(np.log(share / (1 - share)))
-
-
-def _groups(subjects: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Give the images of each subject, subjects of equally many images together: arrays ``(subjects, images)``."""
-    order = np.argsort(subjects, kind="stable")
-    _, starts, sizes = np.unique(subjects[order], return_index=True, return_counts=True)
-    return [order[starts[sizes == size][:, None] + np.arange(size)] for size in np.unique(sizes)]
 
 
 def _with_one(x: NDArray[np.float64]) -> NDArray[np.float64]:
