@@ -129,6 +129,10 @@ def posterior_leak(
     Agakov 2003), never below 0: an attacker who sees that a model does worse than the prior uses the prior. Since
     cutting off at 0 turns noise into bits, the mean of the same figure under shuffled genders is taken off.
 
+    With 20 to 60 subjects of several images the intervals of accuracy and AUC cover the truth in 93 to 98 % of the
+    cases, those of bits in 91 to 95 %: a few sure mistakes, mostly not among the images seen, make up much of the loss
+    (tests/metrics/test_coverage.py).
+
     Parameters
     ----------
     log_odds : (n,) or (R, n) for R random draws of the same release; nats, male positive, may be infinite. NaN = the

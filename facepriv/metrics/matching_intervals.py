@@ -2,9 +2,9 @@
 
 Subjects are resampled (`facepriv.metrics.resampling`), and their comparisons follow: a mated comparison counts as often
 as its subject was drawn, a non-mated one as often as the product of its two subjects' counts, for it is there whenever
-both are (ISO/IEC 19795-1, annex B, on comparisons that are not independent; Owen and Eckles 2012, Annals of Applied
-Statistics 6:895, on products of counts). Before and after a perturbation are computed on the same resamples, so that
-their difference is a paired one (`Estimate.minus`).
+both are (Owen and Eckles 2012, Annals of Applied Statistics 6:895; ISO/IEC 19795-1:2006, annex B, on comparisons that
+are not independent). Before and after a perturbation are computed on the same resamples, so that their difference is a
+paired one (`Estimate.minus`).
 
 Where no error was seen, the rule of three counts independent trials, of which there are far fewer than comparisons:
 for mated ones the number of subjects, for non-mated ones that of disjoint pairs of subjects, half the subjects rounded

@@ -23,6 +23,7 @@ from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import expit
 from scipy.stats import t as student
 
 from facepriv.errors import BadInputError
@@ -102,8 +103,8 @@ class Estimate:
 
         A variance estimated by a sum of squared contributions ``d`` varies as their fourth powers do; Satterthwaite's
         rule turns that into ``2 (sum d^2)^2 / (sum d^4 - sum over strata (sum d^2)^2 / s)``: the number of subjects
-        where contributions are normal, 2 where a single subject makes the difference; by `each`. Fewer than 3 would
-        buy no coverage, only intervals from next to nothing to next to all.
+        where contributions are normal, 2 where a single subject makes the difference; divided by `each`. Fewer than
+        3 would buy no coverage, only intervals from next to nothing to next to all.
         """
         squares = self.influence**2
         spread, own, degrees = float(np.sum(squares**2)), 0.0, 0
@@ -144,7 +145,7 @@ class Estimate:
             return Interval(value=self.value, low=self.value / stretch, high=self.value * stretch)
         if self.scale == "rate":
             middle = np.log(self.value) - np.log1p(-self.value)
-            ends = 1 / (1 + np.exp(-(middle + np.array([-1, 1]) * reach / (self.value * (1 - self.value)))))
+            ends = expit(middle + np.array([-1, 1]) * reach / (self.value * (1 - self.value)))
             return Interval(value=self.value, low=float(ends[0]), high=float(ends[1]))
         limit = 1.0 if self.scale == "difference" else np.inf
         return Interval(value=self.value, low=max(self.value - reach, -limit), high=min(self.value + reach, limit))
