@@ -19,8 +19,8 @@ from facepriv.types import FEMALE, MALE
 
 _WIDTHS = (0.01, 0.025, 0.06, 0.15, 0.4)
 """Of the neighbourhood, as a share of all scores."""
-_CELLS = 400
-"""Ranks are told apart to one part in so many, a quarter of the narrowest neighbourhood."""
+_CELLS = 200
+"""Ranks are told apart to one part in so many, half of the narrowest neighbourhood."""
 _DOUBT = 0.5
 """People of either label that are thought to be near before any is seen."""
 

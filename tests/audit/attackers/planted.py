@@ -9,7 +9,7 @@ from sklearn.metrics import log_loss, roc_auc_score
 from facepriv.audit.attackers import attackers
 from facepriv.audit.attackers.base import Known
 from facepriv.audit.cross_fitting import attack
-from facepriv.audit.evidence import Evidence, Seen
+from facepriv.audit.evidence import Seen
 from facepriv.imaging.restoring import RESTORERS
 
 

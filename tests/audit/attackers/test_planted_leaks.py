@@ -26,10 +26,7 @@ def scored(stopping, subjects=300, images=1, seed=1):
     rng = np.random.default_rng(seed)
     names, labels = people(subjects, images)
     before = rng.normal(APART * labels, WIDE)
-    if stopping == "fixed":
-        after = rng.normal(-STOP * labels, NARROW)
-    else:
-        after = rng.normal(-APART * labels, WIDE)
+    after = rng.normal(-STOP * labels, NARROW) if stopping == "fixed" else rng.normal(-APART * labels, WIDE)
     return labels, Evidence(labels, seen(names, before), seen(names, after))
 
 

@@ -1,0 +1,78 @@
+"""Attackers find nothing where labels have nothing to do with what is seen, and learn nothing of whom they attack."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facepriv.audit.attackers import attackers
+from facepriv.audit.evidence import Evidence
+
+from .planted import accuracy, bits, full, guess, people, seen, unit
+
+
+def nothing(seed, subjects=40, images=3):
+    """Make everything that can be seen of people who differ much, whatever their label."""
+    names, labels = people(subjects, images, seed)
+    rng = np.random.default_rng([seed, 1])
+    return labels, Evidence(labels, full(names, rng), full(names, rng)), rng.random(len(labels)) < 0.5
+
+
+def interval(log_odds, labels, subjects, seed=0, draws=500):
+    """Resample subjects: the middle 95 % of accuracies."""
+    rng = np.random.default_rng(seed)
+    names, member = np.unique(subjects, return_inverse=True)
+    found = []
+    for _ in range(draws):
+        times = np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
+        index = np.repeat(np.arange(len(labels)), times[member])
+        if len(np.unique(labels[index])) == 2:
+            found.append(accuracy(log_odds[index], labels[index]))
+    return np.quantile(found, [0.025, 0.975])
+
+
+@pytest.mark.parametrize("name", attackers.names())
+def test_finds_nothing_in_one_draw(name):
+    labels, evidence, perturbed = nothing(2)
+    log_odds = guess(name, evidence, perturbed, 0.5)
+    low, high = interval(log_odds, labels, evidence.untouched.subjects)
+    assert low <= 0.5
+    # People left out of learning lean away from what is learnt without them, so guesses by chance may fall below half.
+    assert high > 0.45
+    assert bits(log_odds, labels) < 0.03
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", attackers.names())
+def test_finds_nothing_on_average(name):
+    found = []
+    for seed in range(10, 20):
+        labels, evidence, perturbed = nothing(seed)
+        log_odds = guess(name, evidence, perturbed, 0.5, seed=seed)
+        found.append((accuracy(log_odds, labels), bits(log_odds, labels)))
+    right, told = np.array(found).T
+    assert right.mean() == pytest.approx(0.5, abs=3 * right.std() / np.sqrt(len(right)) + 0.01)
+    assert -0.06 < told.mean() < 0.01
+
+
+@pytest.mark.parametrize("name", ["template", "retrained"])
+def test_who_someone_is_does_not_say_what_he_is(name):
+    """Near-identical images that name their subject would be read perfectly if subjects were in both parts."""
+    names, labels = people(40, 4)
+    rng = np.random.default_rng(3)
+    person = np.repeat(np.eye(40), 4, axis=0) + 0.01 * rng.normal(size=(160, 40))
+    evidence = Evidence(labels, seen(names, np.zeros(160), templates={"matcher": unit(person)}, appearance=person))
+    for variant, log_odds in guess(name, evidence, variants=True).items():
+        assert accuracy(log_odds, labels) < 0.65, variant
+        assert bits(log_odds, labels) == pytest.approx(0, abs=0.1), variant
+
+
+@pytest.mark.parametrize("name", ["score", "ensemble", "several-images"])
+def test_a_score_that_names_its_subject_does_not_say_what_he_is(name):
+    names, labels = people(40, 4)
+    rng = np.random.default_rng(4)
+    numbers = [np.repeat(rng.permutation(np.arange(40.0)) - 20, 4) + 0.01 * rng.normal(size=160) for _ in range(2)]
+    evidence = Evidence(labels, seen(names, dict(zip(("a", "b"), numbers, strict=True))))
+    for variant, log_odds in guess(name, evidence, variants=True).items():
+        assert accuracy(log_odds, labels) < 0.68, variant
+        assert bits(log_odds, labels) < 0.1, variant
