@@ -48,7 +48,7 @@ AIM = 0.4
 """Share of the tolerance that a landing aims at, since the last look may show a little more."""
 NEAR = 3.0
 """Nats from the target within which no way is gone by halves."""
-WITHIN = 6.0
+WITHIN = 2.0
 """Nats from the target within which small steps are tried; from farther away, new slopes are taken."""
 LEAST_SHARE = 0.25
 """Share of the way left that a small step goes at least."""
@@ -94,6 +94,7 @@ class FieldLanding(FieldSearch):
         # What the search takes for margins are scores here: there is no side to leave.
         self.sides = [1] * len(guides)
         self._landed: _Place | None = None
+        self._nearest: _Place | None = None
 
     def result(self) -> Perturbation:
         """Find the field and give what came of it; an image that is at its targets already is left alone."""
@@ -103,6 +104,9 @@ class FieldLanding(FieldSearch):
         if self._landed is not None and self._landed is not last:
             # A later field was tried and did no better: back to the one that is stored.
             last = self._landed
+            self.trajectory.append(float(last.scores[0]))
+        elif self._nearest is not None and self._nearest.missed < last.missed:
+            last = self._nearest
             self.trajectory.append(float(last.scores[0]))
         stop: Stop = "face-lost" if last.found is None else "rounds"
         done = self._done(last.pixels, "landed" if self.targets.reached(last.scores) else stop)
@@ -226,4 +230,7 @@ class FieldLanding(FieldSearch):
         scores = look.margins[0] * self.judges.sides
         if noted:
             self.trajectory.append(float(scores[0]))
-        return _Place(field, pixels, look.found, scores, self._missed(scores))
+        place = _Place(field, pixels, look.found, scores, self._missed(scores))
+        if self._nearest is None or place.missed < self._nearest.missed:
+            self._nearest = place
+        return place

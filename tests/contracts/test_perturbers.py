@@ -10,9 +10,23 @@ from facepriv.perturb import Perturber, perturbers
 from facepriv.perturb.base import Learned
 
 
-@pytest.fixture(params=perturbers.names())
+def _made() -> list[Perturber]:
+    """Every method, and each of its ways of stopping."""
+    made = []
+    for name in perturbers.names():
+        plain = perturbers.create(name)
+        ways = ("fixed", "matched", "neutral") if "stopping" in type(plain.parameters).model_fields else ()
+        made += [perturbers.create(name, stopping=way) for way in ways] or [plain]
+    return made
+
+
+def _named(method: Perturber) -> str:
+    return f"{method.name}-{getattr(method.parameters, 'stopping', 'plain')}"
+
+
+@pytest.fixture(params=_made(), ids=_named)
 def method(request) -> Perturber:
-    return perturbers.create(request.param)
+    return request.param
 
 
 @pytest.fixture
@@ -31,10 +45,10 @@ def learned(method, others, make_gallery, lessons) -> Learned | None:
     """Let a method that learns do so on other people's images."""
     if not method.learns:
         return None
-    if method.name not in lessons:
+    if _named(method) not in lessons:
         rng = np.random.default_rng(0)
-        lessons[method.name] = method.learn(make_gallery(others), [DlibGender()], rng=rng)
-    return lessons[method.name]
+        lessons[_named(method)] = method.learn(make_gallery(others), [DlibGender()], rng=rng)
+    return lessons[_named(method)]
 
 
 def test_describes_itself(method):
@@ -58,7 +72,11 @@ def test_result_is_judged_on_what_is_stored(method, faces, gallery, learned):
     assert result.pixels.dtype == np.uint8
     assert result.found is not None
     np.testing.assert_array_equal(result.found.pixels, result.pixels)
-    assert result.success == (result.file_score * face.label < 0)
+    assert result.flipped == (result.file_score * face.label < 0)
+    if result.target is None:
+        assert result.success == result.flipped
+    else:
+        assert result.success == (abs(result.file_score - result.target) <= method.parameters.tolerance)
     assert (result.evaluations > 0) == (len(result.trajectory) > 0), "scores are shown by those who paid for them"
 
 

@@ -15,7 +15,7 @@ from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode, encode_png
 from facepriv.imaging.triangulation import triangulate
 from facepriv.perturb.algorithm1 import Algorithm1
-from facepriv.perturb.base import CountingClassifier, score_face
+from facepriv.perturb.base import CountingClassifier, Learned, score_face
 from facepriv.perturb.candidates import choose_candidate
 from facepriv.services.runs import make_method
 from facepriv.types import PerturbResult
@@ -298,3 +298,55 @@ def test_a_limit_of_no_sweeps_is_refused_in_a_sentence():
     assert str(caught.value) == (
         "The parameter sweeps of algorithm1 cannot be 0: Input should be greater than or equal to 1."
     )
+
+
+def test_lands_at_a_score_drawn_around_zero(faces, make_gallery):
+    some = [faces[0], faces[-1]]
+    for face, result in zip(
+        some, Algorithm1(stopping="neutral")(some, [DlibGender()], gallery=make_gallery(faces), seed=0), strict=True
+    ):
+        assert result.stop == "landed"
+        assert result.success
+        assert abs(result.file_score - result.target) <= 0.25
+        assert result.flipped == (result.target * face.label < 0)
+
+
+def matched_at(face, gallery, score, **options):
+    """Perturb a face whose only possible target is one score."""
+    rows = np.array([[score]])
+    learned = Learned({"scores_male": rows, "scores_female": rows}, 0, 0, frozenset())
+    method = Algorithm1(stopping="matched", **options)
+    (result,) = method([face], [DlibGender()], gallery=gallery, seed=0, learned=learned)
+    assert result.target == score
+    return result
+
+
+@pytest.mark.parametrize("share", [0.6, 1.2])
+def test_lands_on_the_side_that_the_face_is_on(faces, make_gallery, share):
+    face = faces[0]
+    result = matched_at(face, make_gallery(faces), share * score_face(DlibGender(), face))
+    assert result.success
+    assert not result.flipped
+    assert result.updates > 0
+
+
+def test_goes_back_where_it_went_past_a_drawn_score(faces, make_gallery):
+    # Steps too coarse for the tolerance lead past it again and again.
+    result = matched_at(faces[0], make_gallery(faces), -4.0, eps=0.4, tolerance=0.05)
+    over = np.sign(result.trajectory + 4.0)
+    assert len(result.anchors) > 1
+    assert (over[list(result.anchors)] > 0).any()
+    assert result.success
+
+
+@pytest.mark.slow
+def test_a_drawn_score_out_of_reach_is_missed_and_not_the_guides_fault(faces, make_gallery):
+    result = matched_at(faces[0], make_gallery(faces), 500.0, eps=0.9, sweeps=200)
+    assert result.stop == "sweeps"
+    assert result.flipped
+    assert not result.success
+
+
+def test_an_image_at_its_drawn_score_is_left_alone(faces, make_gallery):
+    result = matched_at(faces[0], make_gallery(faces), score_face(DlibGender(), faces[0]) + 0.1)
+    assert (result.stop, result.updates, result.success, result.flipped) == ("landed", 0, True, False)

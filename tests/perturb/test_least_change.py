@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from facepriv.perturb.least_change import RIDGE, least_change
+from facepriv.perturb.least_change import RIDGE, exact_change, least_change
 
 
 def test_one_demand_and_a_diagonal_metric_give_the_step_by_energy():
@@ -48,3 +48,20 @@ def test_a_demand_on_nothing_is_left_aside():
 def test_contradicting_demands_still_give_finite_numbers():
     step = least_change(np.eye(2), np.array([[1.0, 0.0], [-1.0, 0.0]]), np.array([-1.0, -1.0]))
     assert np.isfinite(step).all()
+
+
+def test_exact_change_meets_every_demand_with_the_least_size():
+    rng = np.random.default_rng(0)
+    half = rng.normal(size=(7, 7))
+    metric, slopes, wanted = half @ half.T + np.eye(7), rng.normal(size=(2, 7)), np.array([3.0, -1.0])
+    found = exact_change(metric, slopes, wanted)
+    np.testing.assert_allclose(slopes @ found, wanted)
+    whole = metric + RIDGE * np.trace(metric) / 7 * np.eye(7)
+    # Any other answer differs by what the demands do not see, and is larger.
+    unseen = np.linalg.svd(slopes)[2][2:]
+    np.testing.assert_allclose(unseen @ whole @ found, 0, atol=1e-9)
+
+
+def test_exact_change_of_demands_that_contradict_each_other_is_finite():
+    found = exact_change(np.eye(3), np.array([[1.0, 0, 0], [1.0, 0, 0]]), np.array([1.0, 2.0]))
+    np.testing.assert_allclose(found, [1.5, 0, 0], rtol=1e-3)
