@@ -196,6 +196,12 @@ def test_a_mark_of_perturbation_lets_the_detector_invert():
     assert bits(log_odds, labels) == pytest.approx(most, abs=0.15)
 
 
+def test_a_stop_just_past_zero_is_mark_enough():
+    labels, evidence = scored("fixed", subjects=200)
+    assert evidence.untouched.residuals.shape == (200, 0)
+    assert accuracy(guess("detector", evidence, half(200)), labels) > 0.9
+
+
 def test_no_mark_no_detection():
     labels, evidence = marked("matched", mark=0.0)
     log_odds = guess("detector", evidence, half(len(labels)))
