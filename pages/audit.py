@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import streamlit as st
 
 from facepriv.config import get_settings
@@ -65,7 +67,7 @@ def form(store: Store, choice: Choice) -> None:
     )
     with st.expander("Options", icon=":material/tune:"):
         means = audit_form.means("audit")
-        rest = audit_form.images_and_seed(f"audit-{dataset}", faces.dataset_counts(records[dataset]).images)
+        rest = audit_form.numbers(f"audit-{dataset}", faces.dataset_counts(records[dataset]).images)
     if st.button("Start the audit", type="primary", key="start_audit", icon=":material/play_arrow:"):
         started = audit_form.start(store, dataset=int(dataset), **means, **rest)
         if started is not None:
@@ -90,7 +92,7 @@ def open_one(store: Store, stored: dict[int, AuditSummary], choice: Choice) -> i
     return choice.now()
 
 
-def listing(audits) -> None:
+def listing(audits: Collection[AuditSummary]) -> None:
     """List the newest audits."""
     shown = list(audits)[:50]
     show_rows([_row(audit) for audit in shown], markdown=("Audit", "State"))

@@ -133,7 +133,7 @@ def form(store: Store, run: RunRecord) -> None:
     judged = audit_form.policy(key)
     with st.expander("Options", icon=":material/tune:"):
         means = audit_form.means(key)
-        rest = audit_form.images_and_seed(key, run.images) | audit_form.draws(key)
+        rest = audit_form.numbers(key, run.images, draws=True)
     if st.button("Start the audit", type="primary", key=f"start_audit-{run.id}", icon=":material/play_arrow:"):
         started = audit_form.start(store, run_id=run.id, **judged, **means, **rest)
         if started is not None:
@@ -200,8 +200,8 @@ def headline(audit: AuditRecord, found: AuditResult, p: float) -> None:
         help=HELP["proportion"],
     )
     for box, name, title in (
-        (boxes[1], "mix", "At most right at p"),
-        (boxes[2], "untouched", "At most right, untouched"),
+        (boxes[1], "mix", "Upper bound at p"),
+        (boxes[2], "untouched", "Upper bound, untouched"),
     ):
         worst = next((one for one in found.headlines if one.condition == name), None)
         if worst is not None:
@@ -265,6 +265,9 @@ def slider(run: RunRecord, key: str, start: float) -> float:
 def release(run: RunRecord, p: float, audit: AuditRecord | None) -> None:
     """Say how the mixed database is written."""
     st.subheader("Release")
+    if p == 0:
+        st.write("At p = 0 nothing is perturbed, so there is nothing to write; choose another proportion above.")
+        return
     options = [f"--p {p:.6g}"]
     if audit is not None:
         options.append(f"--select-by {audit.spec.select_by}")

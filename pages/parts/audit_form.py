@@ -49,12 +49,19 @@ def means(key: str) -> dict[str, Any]:
     return {"chosen": chosen, "classifiers": holding, "matchers": seeing}
 
 
-def images_and_seed(key: str, images: int) -> dict[str, Any]:
-    """Ask how many images to take and where randomness starts."""
-    left, right = st.columns(2)
-    limit = left.number_input(f"Images (of {images:,}; 0 = all)", 0, images, 0, key=f"{key}_limit", help=HELP["limit"])
-    seed = right.number_input("Seed", 0, 2**31 - 1, 0, key=f"{key}_seed", help=HELP["seed"])
-    return {"limit": int(limit) or None, "seed": int(seed)}
+def numbers(key: str, images: int, *, draws: bool = False) -> dict[str, Any]:
+    """Ask how many images to take, where randomness starts and, of a policy, how many draws to average over."""
+    boxes = st.columns(3 if draws else 2)
+    limit = boxes[0].number_input(
+        f"Images (of {images:,}; 0 = all)", 0, images, 0, key=f"{key}_limit", help=HELP["limit"]
+    )
+    seed = boxes[1].number_input("Seed", 0, 2**31 - 1, 0, key=f"{key}_seed", help=HELP["seed"])
+    values = {"limit": int(limit) or None, "seed": int(seed)}
+    if draws:
+        values["draws"] = int(
+            boxes[2].number_input("Draws", 1, MOST_DRAWS, DEFAULT_DRAWS, key=f"{key}_draws", help=HELP["draws"])
+        )
+    return values
 
 
 def policy(key: str) -> dict[str, Any]:
@@ -89,13 +96,6 @@ def policy(key: str) -> dict[str, Any]:
         "p": share / 100 if given else None,
         "most_fnmr_loss": loss / 100 if floor else None,
         "select_by": select_by,
-    }
-
-
-def draws(key: str) -> dict[str, Any]:
-    """Ask how many random draws of the policy to average over."""
-    return {
-        "draws": int(st.number_input("Draws", 1, MOST_DRAWS, DEFAULT_DRAWS, key=f"{key}_draws", help=HELP["draws"]))
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import streamlit as st
 
@@ -21,6 +21,8 @@ from parts.formats import duration, moment, plain
 from parts.shell import ACTOR, with_store
 from parts.words import HELP
 
+MEANS = "By"
+"""Column of the means by which an attacker guesses."""
 INTERVALS = "Intervals are of 95 % and take people, not images, as drawn at random."
 
 
@@ -72,7 +74,7 @@ def headlines(found: AuditResult) -> None:
     titles = {one.name: rows.condition_title(one) for one in found.conditions}
     for box, one in zip(st.columns(max(3, len(found.headlines))), found.headlines, strict=False):
         box.metric(
-            f"At most right, {titles[one.condition]}",
+            f"Upper bound, {titles[one.condition]}",
             percent(one.upper),
             f"{one.attacker}: {percent(one.accuracy)}, {one.bits:.2f} bits",
             delta_color="off",
@@ -85,8 +87,8 @@ def people(found: AuditResult) -> None:
     """Say who was audited, and show what was left out and why."""
     st.write(
         f"Audited: {count(found.images, 'image')} of {count(found.subjects, 'subject')}; "
-        f"{count(found.female_images, 'image')} of {found.female_subjects:,} labelled female, "
-        f"{count(found.male_images, 'image')} of {found.male_subjects:,} labelled male. "
+        f"{count(found.female_images, 'image')} of {count(found.female_subjects, 'subject')} labelled female, "
+        f"{count(found.male_images, 'image')} of {count(found.male_subjects, 'subject')} labelled male. "
         + ("No image was left out." if not found.left_out else "")
     )
     show_rows(rows.left_out_rows(found))
@@ -111,9 +113,7 @@ def releases(audit: AuditRecord, found: AuditResult) -> None:
         chosen = st.segmented_control(
             "Images released", list(named), default=default, required=True, key=f"audit_release-{audit.id}"
         )
-    attacks(named[chosen])
-    with st.expander("What each attacker has and knows", icon=":material/person_search:"):
-        assumptions(audit.spec.attackers)
+    attacks(named[chosen], audit.spec.attackers)
 
 
 def show_bars(audit: AuditRecord, found: AuditResult) -> None:
@@ -126,25 +126,38 @@ def show_bars(audit: AuditRecord, found: AuditResult) -> None:
     show_figure(leak_bars(found.conditions), f"leak-{audit.id}", alt)
 
 
-def attacks(one: Condition) -> None:
-    """Show what attackers learn from one release, and by which means."""
-    show_rows(rows.attack_rows(one.attacks))
+def attacks(one: Condition, names: Collection[str]) -> None:
+    """Show what attackers of these names learn from one release, and by which means."""
+    learnt = rows.attack_rows(one.attacks)
+    show_rows([{name: cell for name, cell in row.items() if name != MEANS} for row in learnt])
     st.caption(
         f"{INTERVALS} 50 % is guessing, and there is 1 bit to learn. Women, men: how often he is right about images "
-        "with that label. By: the means that he picked himself, on people other than those he is judged on."
+        "with that label."
     )
     missing = {attack.attacker: attack.missing for attack in one.attacks if attack.missing}
     if missing:
         told = ", ".join(f"{name} for {images:,}" for name, images in missing.items())
         st.caption(f"Images of which an attacker had nothing to go on, so that he guessed: {told}.")
+    with st.expander("What each attacker has and knows", icon=":material/person_search:"):
+        assumptions(names, {row["Attacker"]: row[MEANS] for row in learnt})
     with st.expander("All means of every attacker", icon=":material/list:"):
         show_rows(rows.attack_rows(one.variants, variants=True))
 
 
-def assumptions(names: Collection[str]) -> None:
-    """Show in one sentence what each of these attackers has and knows."""
+def assumptions(names: Collection[str], picked: Mapping[str, str]) -> None:
+    """Show in one sentence what each of these attackers has and knows, and the means that he picked."""
     found = [row for row in rows.attacker_rows() if row["Attacker"] in names]
-    show_rows([{"Attacker": row["Attacker"], "Has and knows": row["Assumption"]} for row in found])
+    show_rows(
+        [
+            {
+                "Attacker": row["Attacker"],
+                "Has and knows": row["Assumption"],
+                "Picked": picked.get(row["Attacker"], "nothing to go on"),
+            }
+            for row in found
+        ]
+    )
+    st.caption("Picked: the means that did best on people other than those he is judged on, and how often they did.")
 
 
 def not_tried(found: AuditResult) -> None:

@@ -32,7 +32,7 @@ def table(result: RunResult, p: float) -> None:
             found.append((-float(here.bits), name, float(here.accuracy)))
     show_rows(
         [
-            {"The attacker's classifier": name, "Is right": percent(accuracy), "Learns, bits": f"{-less:.3f}"}
+            {"Classifier": name, "Is right": percent(accuracy), "Learns, bits": f"{-less:.3f}"}
             for less, name, accuracy in sorted(found)
         ],
         "Both men and women must have been judged, before and after; this run lacks one of them.",

@@ -19,7 +19,14 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PATIENCE = 60_000
 RUN_PATIENCE = 300_000
-PAGES = {"overview": "/", "datasets": "/datasets", "perturb": "/perturb", "runs": "/runs", "policy": "/policy"}
+PAGES = {
+    "overview": "/",
+    "datasets": "/datasets",
+    "audit": "/audit",
+    "perturb": "/perturb",
+    "runs": "/runs",
+    "policy": "/policy",
+}
 PARTS = ["Gender", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
 LOOKS = [("light", 1280), ("dark", 1280), ("light", 420)]
 

@@ -1,4 +1,5 @@
-"""Data folders for the pages: an empty one, and one with a small data set of demo faces and a complete run on it."""
+"""Data folders for the pages: an empty one, one with a small data set of demo faces and a complete run on it, and one
+with as many people as an audit needs. Stored audits are of 32 demo faces, as the command line made them."""
 
 from __future__ import annotations
 
@@ -9,27 +10,33 @@ import subprocess
 import sys
 from pathlib import Path
 
+import filelock
 import pytest
 from streamlit.testing.v1 import AppTest
 
+import facepriv
+from facepriv.audit.attackers import attackers
+from facepriv.audit_results import AuditResult, AuditSpec
 from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
+from facepriv.results import RunSpec
 from facepriv.services.importing import import_dataset
 from facepriv.services.runs import prepare_run, start_run
-from facepriv.store import open_store
+from facepriv.store import RunRecord, Store, open_store
 from facepriv.types import GENDER_NAMES
 
 ROUTER = Path(__file__).parents[2] / "pages" / "router.py"
+AUDITS = Path(__file__).parent / "audits"
 SUBJECTS_EACH = 2
 
 
-def write_faces(folder: Path) -> Path:
-    """Write two images each of two women and two men of the demo set, and ``labels.csv``."""
-    images = read_demo(images_per_subject=2).images
+def write_faces(folder: Path, *, subjects_each: int = SUBJECTS_EACH, images_each: int = 2) -> Path:
+    """Write some images of as many women as men of the demo set, and ``labels.csv``."""
+    images = read_demo(images_per_subject=images_each).images
     rows = []
     folder.mkdir(parents=True, exist_ok=True)
     for label in (-1, 1):
-        for subject in sorted({image.subject for image in images if image.label == label})[:SUBJECTS_EACH]:
+        for subject in sorted({image.subject for image in images if image.label == label})[:subjects_each]:
             for image in images:
                 if image.subject == subject:
                     shutil.copyfile(image.path, folder / image.path.name)
@@ -49,6 +56,42 @@ def work(home: Path) -> None:
         check=True,
         timeout=300,
     )
+
+
+def repeat_run(store: Store, run: RunRecord, spec: RunSpec) -> int:
+    """Store a run with another spec, on the same images, as if it had come to the very same."""
+    number = store.runs.create(spec)
+    assert store.runs.claim("test", run_id=number) is not None
+    scores = store.runs.gender_scores(run.id)
+    for image in store.runs.run_images(run.id):
+        store.runs.save_image(number, "test", image, [one for one in scores if one.image_id == image.image_id])
+    store.runs.finish(number, "test", run.result)
+    return number
+
+
+def audit_result(name: str) -> AuditResult:
+    """Read the result of a real audit: ``as-it-is`` or ``of-run``."""
+    return AuditResult.model_validate_json((AUDITS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def store_audit(store: Store, result: AuditResult, *, run_id: int | None = None, **changes) -> int:
+    """Store a complete audit of the data set ``few``, or of a run on it, that found ``result``."""
+    run = store.runs.get(1)
+    spec = AuditSpec(
+        dataset=run.spec.dataset,
+        run_id=run_id,
+        image_ids=run.spec.image_ids,
+        attackers=tuple(attackers.names()),
+        classifiers=run.spec.classifiers,
+        matchers=run.spec.matchers,
+        detector=run.spec.detector,
+        facepriv_version=facepriv.__version__,
+        **changes,
+    )
+    number = store.audits.create(spec)
+    assert store.audits.claim("test", audit_id=number) is not None
+    store.audits.finish(number, "test", result)
+    return number
 
 
 @pytest.fixture(scope="session")
@@ -88,6 +131,25 @@ def filled(tmp_path, monkeypatch, prepared) -> Settings:
     """Settings of a copy of the prepared data folder."""
     shutil.copytree(prepared, tmp_path / "home")
     return _use(tmp_path / "home", monkeypatch)
+
+
+@pytest.fixture(scope="session")
+def prepared_crowd(tmp_path_factory) -> Path:
+    """A data folder with the data set ``crowd``: as few people as an audit needs, one image each."""
+    home = tmp_path_factory.mktemp("crowd")
+    settings = Settings(home=home, workers=1)
+    faces = write_faces(tmp_path_factory.mktemp("faces") / "crowd", subjects_each=5, images_each=1)
+    with open_store(settings) as store:
+        import_dataset(store, settings, faces, name="crowd")
+    return home
+
+
+@pytest.fixture
+def crowd(tmp_path, monkeypatch, prepared_crowd):
+    """Settings of a copy of that folder, with the local worker's lock held, so that no page starts one."""
+    shutil.copytree(prepared_crowd, tmp_path / "home")
+    with filelock.FileLock(tmp_path / "home" / "worker.lock"):
+        yield _use(tmp_path / "home", monkeypatch)
 
 
 @pytest.fixture

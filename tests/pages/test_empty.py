@@ -7,6 +7,7 @@ import pytest
 PAGES = {
     "overview": "There is no data yet",
     "datasets": "There is no data set yet",
+    "audit": "There is no data set to audit yet",
     "perturb": "There is no data set to perturb yet",
     "runs": "There is no run yet",
     "policy": "there is none yet",

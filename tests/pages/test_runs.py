@@ -191,21 +191,3 @@ def test_runs_on_different_images_are_told(filled, visit):
 def test_overview_shows_the_latest_result(filled, visit, result):
     app = visit("overview")
     assert app.metric[0].value == f"{100 * result.gender_error['dlib-gender'].after.all:.1f} %"
-
-
-def test_policy_marks_the_optimum_and_names_who_was_not_tried(filled, visit, result):
-    app = visit("policy")
-    after = result.gender_error["dlib-gender"].after
-    assert (after.male, after.female) == (1.0, 1.0)  # then, with no error before, half is best
-    assert app.slider[0].value == 50.0
-    assert [m.value for m in app.metric] == ["50.0 %", "0.000 bits", "50.0 %", "0.000 bits"]
-    app.slider[0].set_value(100.0).run()
-    assert app.metric[0].value == "100.0 %"
-    assert app.metric[1].value == "1.000 bits"
-    attackers = app.table[0].value
-    assert sorted(attackers["The attacker's classifier"]) == sorted(result.gender_error)
-    assert attackers["The attacker's classifier"].iloc[0] == "dlib-gender", "the one who learns most comes first"
-    assert attackers["Accuracy"].iloc[0] == "100.0 %"
-    limits = app.warning[0].value
-    for attacker in ("size of the score", "detector", "retrains", "another classifier", "templates", "restores"):
-        assert attacker in limits

@@ -1,0 +1,169 @@
+"""The Audit page: start, follow, cancel; a stored audit with all its figures; deletion."""
+
+from __future__ import annotations
+
+import pytest
+
+from facepriv.audit.attackers import attackers
+from facepriv.services.audit_tables import attack_rows, baseline_rows, condition_title
+from facepriv.store import open_store
+from tests.pages.conftest import audit_result, store_audit
+
+
+def tables(app):
+    return [table.value.to_dict("records") for table in app.table]
+
+
+def without_means(rows):
+    return [{name: cell for name, cell in row.items() if name != "By"} for row in rows]
+
+
+@pytest.fixture
+def audited(filled):
+    """The prepared folder with audit 1 of the data set and audit 2 of its run."""
+    with open_store(filled) as store:
+        store_audit(store, audit_result("as-it-is"))
+        store_audit(store, audit_result("of-run"), run_id=1)
+    return filled
+
+
+def test_start_follow_cancel(crowd, visit, said):
+    app = visit("audit")
+    assert app.multiselect("audit_attackers").value == list(attackers.names())
+    app.multiselect("audit_attackers").set_value(["sign", "template"]).run()
+    app.multiselect("audit_matchers").set_value(["sface"]).run()
+    app.number_input("audit-1_seed").set_value(3).run()
+    app.button("start_audit").click().run()
+    assert not app.exception
+    with open_store(crowd) as store:
+        audit = store.audits.get(1)
+        assert (audit.state, audit.run_id, audit.spec.seed, len(audit.spec.image_ids)) == ("waiting", None, 3, 10)
+        assert audit.spec.attackers == ("sign", "template")
+        assert [ref.name for ref in audit.spec.matchers] == ["sface"]
+        assert store.access.list(action="audit-started")[0].subject == "audit 1"
+    assert app.query_params["audit"] == "1"
+    assert "**Audit 1** · crowd as it is" in said(app)
+    assert "Waiting for a worker" in str([bar.proto for bar in app.get("progress")])
+    # A new session, as after closing the browser, shows it, and so does the overview.
+    for page in ("audit", "overview"):
+        assert "**Audit 1**" in said(visit(page))
+    app.button("cancel-audit-1").click().run()
+    with open_store(crowd) as store:
+        assert store.audits.get(1).state == "cancelled"
+        assert store.access.list(action="audit-cancelled")[0].subject == "audit 1"
+    app.run()
+    assert "cancelled before it was complete" in app.warning[0].value
+
+
+def test_too_few_people_is_one_sentence(filled, visit):
+    app = visit("audit")
+    app.button("start_audit").click().run()
+    (error,) = app.error
+    assert "at least 10 subjects" in error.value
+    assert "there are 4 (2 male, 2 female)" in error.value
+    with open_store(filled) as store:
+        assert store.audits.count() == 0
+
+
+def test_no_attacker_is_one_sentence(crowd, visit):
+    app = visit("audit")
+    app.multiselect("audit_attackers").set_value([]).run()
+    app.button("start_audit").click().run()
+    assert "at least one attacker" in app.error[0].value
+    with open_store(crowd) as store:
+        assert store.audits.count() == 0
+
+
+def test_an_audit_of_a_data_set(audited, visit, said):
+    found = audit_result("as-it-is")
+    app = visit("audit", audit="1")
+    assert app.header[0].value == "Audit 1"
+    assert app.info[0].value == found.verdict
+    (worst,) = found.headlines
+    assert app.metric[0].value == f"{100 * worst.upper:.1f} %"
+    assert f"{worst.attacker}: " in app.metric[0].delta
+    shown = tables(app)
+    baseline, attacks = baseline_rows(found), attack_rows(found.conditions[0].attacks)
+    assert shown.index(baseline) < shown.index(without_means(attacks)), "the baseline comes first"
+    assert attack_rows(found.conditions[0].variants, variants=True) == shown[-1]
+    picked = {row["Attacker"]: row["By"] for row in attacks}
+    assert [(row["Attacker"], row["Has and knows"], row["Picked"]) for row in shown[-2]] == [
+        (name, attackers.load(name).assumption, picked[name]) for name in attackers.names()
+    ]
+    assert len(app.get("plotly_chart")) == 1
+    for sentence in found.not_tried:
+        assert sentence in app.warning[0].value
+    assert "32 images of 16 subjects" in said(app)
+    assert "No image was left out." in said(app)
+    assert not app.segmented_control
+
+
+def test_an_audit_of_a_run_shows_each_release(audited, visit):
+    found = audit_result("of-run")
+    app = visit("audit", audit="2")
+    assert len(app.metric) == len(found.headlines) == 3
+    mix, perturbed = found.condition("mix"), found.condition("perturbed")
+    assert app.segmented_control("audit_release-2").value == condition_title(mix)
+    assert without_means(attack_rows(mix.attacks)) in tables(app)
+    app.segmented_control("audit_release-2").set_value(condition_title(perturbed)).run()
+    assert without_means(attack_rows(perturbed.attacks)) in tables(app)
+    assert without_means(attack_rows(mix.attacks)) not in tables(app)
+
+
+def test_what_was_left_out_or_guessed_is_shown(filled, visit, said):
+    found = audit_result("of-run")
+    (first, *rest) = found.conditions[0].attacks
+    untouched = found.conditions[0].model_copy(update={"attacks": [first.model_copy(update={"missing": 5}), *rest]})
+    with open_store(filled) as store:
+        changes = {"left_out": {"no-face": 3}, "not_perturbed": 2}
+        changes |= {"conditions": [untouched], "headlines": found.headlines[:1]}
+        store_audit(store, found.model_copy(update=changes), run_id=1)
+    app = visit("audit", audit="1")
+    assert [{"Left out because": "no-face", "Images": "3"}] in tables(app)
+    assert "2 images could not be perturbed" in said(app)
+    assert f"so that he guessed: {first.attacker} for 5." in said(app)
+
+
+def test_list_and_address(audited, visit):
+    app = visit("audit")
+    assert not app.header
+    rows = tables(app)[0]
+    assert [row["Audit"] for row in rows] == ["[2](?audit=2)", "[1](?audit=1)"]
+    assert [row["Images as"] for row in rows] == ["run 1 left them", "they are"]
+    app.selectbox("open_audit").set_value(1).run()
+    assert app.header[0].value == "Audit 1"
+    assert app.query_params["audit"] == "1"
+
+
+@pytest.mark.parametrize("address", ["99", "abc"])
+def test_unknown_audit_in_the_address(audited, visit, address):
+    app = visit("audit", audit=address)
+    assert f"There is no audit {address}" in app.warning[0].value
+    assert not app.header
+
+
+def test_a_failed_audit_says_why(filled, visit):
+    with open_store(filled) as store:
+        number = store_audit(store, audit_result("as-it-is"))
+        again = store.audits.create(store.audits.get(number).spec)
+        assert store.audits.claim("test", audit_id=again) is not None
+        store.audits.fail(again, "test", "The weights of *sface* have changed.")
+    app = visit("audit", audit=str(again))
+    assert app.error[0].value == "This audit failed: The weights of &#42;sface&#42; have changed."
+    assert not app.metric
+
+
+def test_download_has_a_name_of_its_own(audited, visit):
+    (first,), (second,) = (visit("audit", audit="1").get("download_button") for _ in range(2))
+    assert first.proto.url != second.proto.url
+
+
+def test_audit_is_deleted_after_asking(audited, visit):
+    app = visit("audit", audit="1")
+    app.button("delete-audit-1").click().run()
+    app.button("delete-audit-1-confirmed").click().run()
+    assert not app.exception
+    assert not app.header
+    with open_store(audited) as store:
+        assert [audit.id for audit in store.audits.list()] == [2]
+        assert store.access.list(action="audit-deleted")[0].subject == "audit 1"

@@ -1,0 +1,223 @@
+"""The Policy page: the sign attacker in closed form, a run's audit, the mix of several runs, and how to release."""
+
+from __future__ import annotations
+
+import sqlite3
+
+import pytest
+
+from facepriv.services import audit_tables as rows
+from facepriv.services.guide_mix import guide_mix
+from facepriv.services.runs import prepare_run
+from facepriv.store import open_store
+from tests.pages.conftest import audit_result, repeat_run, store_audit
+
+
+@pytest.fixture
+def found():
+    return audit_result("of-run")
+
+
+@pytest.fixture
+def result(filled):
+    with open_store(filled) as store:
+        return store.runs.get(1).result
+
+
+@pytest.fixture
+def audited(filled, found):
+    """The prepared folder with audit 1, of run 1, with a floor of one point."""
+    with open_store(filled) as store:
+        store_audit(store, found, run_id=1, most_fnmr_loss=0.01)
+    return filled
+
+
+def tables(app):
+    return [table.value.to_dict("records") for table in app.table]
+
+
+def command(app):
+    (code,) = app.code
+    return code.value
+
+
+def test_without_an_audit_only_the_sign_attacker_is_known(filled, visit, result):
+    app = visit("policy")
+    after = result.gender_error["dlib-gender"].after
+    assert (after.male, after.female) == (1.0, 1.0)  # then, with no error before, half is best
+    assert app.slider[0].value == 50.0
+    app.slider[0].set_value(100.0).run()
+    sign = app.table[0].value
+    assert sorted(sign["Classifier"]) == sorted(result.gender_error)
+    assert sign["Classifier"].iloc[0] == "dlib-gender", "the one who learns most comes first"
+    assert (sign["Is right"].iloc[0], sign["Learns, bits"].iloc[0]) == ("100.0 %", "1.000")
+    for attacker in ("size of the score", "restores", "templates", "several images"):
+        assert attacker in " ".join(app.warning[-1].value.split())
+    assert command(app) == "facepriv policy 1 --out FOLDER --p 1"
+
+
+def test_too_few_people_is_one_sentence(filled, visit):
+    app = visit("policy")
+    app.button("start_audit-1").click().run()
+    (error,) = app.error
+    assert "at least 10 subjects" in error.value
+    with open_store(filled) as store:
+        assert store.audits.count() == 0
+
+
+def test_start_an_audit_of_a_run(crowd, prepared, visit, said):
+    """Of a run on ten people that came to what the prepared one did."""
+    with open_store(crowd) as store, open_store(type(crowd)(home=prepared)) as other:
+        run = store.runs.create(prepare_run(store, "crowd", method="algorithm1"))
+        assert store.runs.claim("test", run_id=run) is not None
+        images = store.datasets.images(1)
+        for image, done in zip(images, [other.runs.run_images(1)[0]] * len(images), strict=True):
+            changes = {"image_id": image.id, "position": images.index(image), "candidate_image_id": None}
+            values = {name: getattr(done, name) for name in done.__dataclass_fields__ if name != "run_id"} | changes
+            store.runs.save_image(run, "test", type(done).__base__(**values))
+        store.runs.finish(run, "test", other.runs.get(1).result)
+    app = visit("policy")
+    assert "No attacker has been measured on this run yet" in said(app)
+    app.toggle("policy-1_given").set_value(True).run()
+    app.number_input("policy-1_p").set_value(35.0).run()
+    app.number_input("policy-1_floor").set_value(2.5).run()
+    app.radio("policy-1_select_by").set_value("subject").run()
+    app.number_input("policy-1_draws").set_value(2).run()
+    app.button("start_audit-1").click().run()
+    assert not app.exception
+    assert not app.error
+    with open_store(crowd) as store:
+        spec = store.audits.get(1).spec
+        assert (spec.run_id, spec.p, spec.most_fnmr_loss, spec.select_by, spec.draws) == (1, 0.35, 0.025, "subject", 2)
+        assert store.access.list(action="audit-started")[0].subject == "audit 1"
+    assert "**Audit 1** · crowd, as run 1 left it" in said(visit("policy"))
+    app.button("cancel-audit-1").click().run()
+    app.run()
+    assert "audit 1, was cancelled" in app.warning[0].value
+    # Neither a proportion nor a floor, unless asked for.
+    app.toggle("policy-1_given").set_value(False).run()
+    app.toggle("policy-1_floored").set_value(False).run()
+    app.button("start_audit-1").click().run()
+    with open_store(crowd) as store:
+        assert (store.audits.get(2).spec.p, store.audits.get(2).spec.most_fnmr_loss) == (None, None)
+
+
+def test_a_runs_audit_is_shown(audited, visit, said, found):
+    app = visit("policy")
+    assert app.info[0].value == found.policy.sentence
+    mix = next(one for one in found.headlines if one.condition == "mix")
+    assert app.metric[0].value == f"{100 * found.policy.p:.1f} %"
+    assert app.metric[1].value == f"{100 * mix.upper:.1f} %"
+    assert mix.attacker in app.metric[1].delta
+    matcher, loss = rows.worst_loss(found, found.policy.p)
+    assert app.metric[3].value == f"{100 * loss:+.2f} points"
+    assert (matcher in app.metric[3].delta, "floor 1 points" in app.metric[3].delta) == (True, True)
+    shown = tables(app)
+    assert rows.point_rows(found, found.policy.p) in shown
+    assert rows.utility_rows(found) in shown
+    assert rows.change_rows(found) in shown
+    assert len(app.get("plotly_chart")) == 4
+    limits = next(w.value for w in app.warning if found.not_tried[0] in w.value)
+    assert all(one in limits for one in found.not_tried)
+    assert "key file" in said(app)
+    assert command(app) == f"facepriv policy 1 --out FOLDER --p {found.policy.p:.6g} --select-by image --floor 0.01"
+
+
+def test_the_slider_reads_off_the_nearest_measured_point(audited, visit, said, found):
+    app = visit("policy")
+    app.slider[0].set_value(71.5).run()
+    assert rows.nearest(found, 0.715) == 0.7
+    assert rows.point_rows(found, 0.7) in tables(app)
+    assert "The measured point nearest to 71.5 %." in said(app)
+    assert "--p 0.715 " in command(app)
+
+
+def test_the_newest_of_several_audits_comes_first(audited, visit, found):
+    worse = found.model_copy(update={"policy": found.policy.model_copy(update={"sentence": "Another choice."})})
+    with open_store(audited) as store:
+        store_audit(store, worse, run_id=1)
+    app = visit("policy")
+    assert app.info[0].value == "Another choice."
+    app.selectbox("policy_audit-2").set_value(1).run()
+    assert app.info[0].value == found.policy.sentence
+
+
+def test_the_address_opens_a_run(filled, visit):
+    with open_store(filled) as store:
+        run = store.runs.get(1)
+        repeat_run(store, run, run.spec.model_copy(update={"seed": 5}))
+    assert visit("policy").selectbox("policy_run").value == 3
+    app = visit("policy", run="1")
+    assert app.selectbox("policy_run").value == 1
+    app.selectbox("policy_run").set_value(3).run()
+    assert app.query_params["run"] == "3"
+    assert "There is no run 77" in visit("policy", run="77").warning[0].value
+    assert "Run 2 is cancelled" in visit("policy", run="2").warning[0].value
+
+
+@pytest.mark.parametrize(("stopping", "told"), [("matched", "about half"), ("neutral", "every image"), ("fixed", None)])
+def test_drawn_stopping_scores_are_made_for_a_proportion(filled, visit, said, stopping, told):
+    with sqlite3.connect(filled.home / "facepriv.sqlite") as database:
+        database.execute(f"""UPDATE runs SET spec = replace(spec, '"stopping":"fixed"', '"stopping":"{stopping}"')""")
+    database.close()
+    words = said(visit("policy"))
+    assert f"({stopping})" in words if told else "made for a policy that" not in words
+    assert told is None or f"made for a policy that perturbs {told}" in words
+
+
+@pytest.mark.parametrize("sees", ["score", "sign"])
+def test_a_mix_of_several_runs(filled, visit, said, sees):
+    with open_store(filled) as store:
+        run = store.runs.get(1)
+        repeat_run(store, run, run.spec.model_copy(update={"guide": run.spec.classifiers[1]}))
+        mix = guide_mix(store, [3, 1], sees=sees)
+    app = visit("policy", run="3")
+    app.multiselect("mix_runs-3").set_value([1]).run()
+    app.radio("mix_sees-3").set_value(sees).run()
+    assert not app.exception
+    assert mix.sentence in [info.value for info in app.info]
+    assert rows.share_rows(mix) in tables(app)
+    assert rows.holder_rows(mix) in tables(app)
+    assert f"facepriv policy 3 --with 1 --sees {sees} --out FOLDER" in said(app)
+
+
+def test_no_other_run_to_mix_with_is_said(filled, visit, said):
+    assert "There is no other complete run on the same images." in said(visit("policy"))
+
+
+def test_at_zero_there_is_nothing_to_release(audited, visit, said):
+    app = visit("policy")
+    app.slider[0].set_value(0.0).run()
+    assert "nothing is perturbed" in said(app)
+    assert not app.code
+
+
+def test_the_matcher_that_suffers_most_is_told(found):
+    """Of those with a figure at that proportion and at 0."""
+
+    def rated(matcher, p, rate):
+        point = found.utility[0].fmr1000.model_copy(update={"fnmr": rate})
+        return found.utility[0].model_copy(update={"matcher": matcher, "p": p, "fmr1000": point})
+
+    measured = [
+        ("a", 0.0, 0.01),
+        ("a", 0.5, 0.02),
+        ("b", 0.0, 0.1),
+        ("b", 0.5, 0.13),
+        ("c", 0.0, 0.0),
+        ("c", 0.5, None),
+    ]
+    result = found.model_copy(update={"utility": [rated(*one) for one in measured]})
+    matcher, loss = rows.worst_loss(result, 0.5)
+    assert (matcher, loss) == ("b", pytest.approx(0.03))
+    assert rows.worst_loss(result, 0.7) is None
+    assert rows.nearest(found.model_copy(update={"curve": []}), 0.5) is None
+
+
+def test_an_audit_without_a_matcher(filled, visit, said, found):
+    with open_store(filled) as store:
+        store_audit(store, found.model_copy(update={"utility": [], "utility_change": []}), run_id=1)
+    app = visit("policy")
+    assert any("nothing is known about recognition" in info.value for info in app.info)
+    assert app.metric[3].value == "–"
+    assert "--floor" not in command(app)
