@@ -143,6 +143,7 @@ def forest(
     from sklearn.tree import DecisionTreeClassifier
 
     weights = fair_weights(labels, subjects)
+    single = x.astype(np.float32)
     kept = np.isin(np.arange(len(x)), some_subjects(subjects, _MOST_TREE_ROWS, rng))
     count = int(subjects.max()) + 1
     leaf = max(_LEAST_LEAF, int(kept.sum()) // 25)
@@ -152,24 +153,25 @@ def forest(
         tree = DecisionTreeClassifier(min_samples_leaf=leaf, max_features="sqrt", random_state=int(rng.integers(2**31)))
         if len(np.unique(labels[taken])) < 2:
             continue
-        tree.fit(x[taken], labels[taken], sample_weight=weights[taken])
+        tree.fit(single[taken], labels[taken], sample_weight=weights[taken], check_input=False)
         trees.append(tree)
         unseen = ~np.isin(subjects, subjects[taken])
         if unseen.any():
-            votes[unseen] += _male_share(tree, x[unseen])
+            votes[unseen] += _male_share(tree, single[unseen])
             voters[unseen] += 1
     held_out = _log_odds(np.where(voters > 0, votes / np.maximum(voters, 1), 0.5))
     if not trees:
         return Learnt(np.zeros(len(x)), lambda theirs: np.zeros(len(theirs)))
 
     def decide(theirs: NDArray[np.float64]) -> NDArray[np.float64]:
-        return _log_odds(np.mean([_male_share(tree, theirs) for tree in trees], axis=0))
+        their_single = theirs.astype(np.float32)
+        return _log_odds(np.mean([_male_share(tree, their_single) for tree in trees], axis=0))
 
     return calibrated(held_out, decide, labels, subjects)
 
 
-def _male_share(tree: object, x: NDArray[np.float64]) -> NDArray[np.float64]:
-    shares = tree.predict_proba(x)  # type: ignore[attr-defined]
+def _male_share(tree: object, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    shares = tree.predict_proba(x, check_input=False)  # type: ignore[attr-defined]
     return np.asarray(shares[:, list(tree.classes_).index(MALE)])  # type: ignore[attr-defined]
 
 

@@ -172,6 +172,18 @@ def test_a_leak_behind_one_front_end_is_found_by_restoring():
     assert accuracy(guess("restoring", evidence, chosen), labels) > best - 0.06
 
 
+def test_a_front_end_that_loses_the_face_costs_the_others_nothing():
+    labels, evidence = scored("matched", subjects=80)
+    score = evidence.untouched.scores["guide"]
+    columns = np.repeat(score[:, None], len(RESTORERS), axis=1)
+    columns[::3, 1] = np.nan
+    lossy = Evidence(labels, seen(evidence.untouched.subjects, score, restored={"guide": columns}))
+    found = guess("restoring", lossy, variants=True)
+    second = list(RESTORERS)[1]
+    np.testing.assert_array_equal(np.isnan(found[f"guide: {second}"]), np.arange(80) % 3 == 0)
+    assert accuracy(found["guide: all front ends"], labels) > 0.85
+
+
 def marked(stopping, mark, subjects=200):
     """Leave a mark in the residuals of perturbed images."""
     labels, evidence = scored(stopping, subjects=subjects)
