@@ -68,5 +68,7 @@ def _mean(similar: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _mean_of_most(count: int, similar: NDArray[np.float64]) -> NDArray[np.float64]:
     count = min(count, similar.shape[1])
+    if count == 0:
+        return np.full(len(similar), np.nan)
     most = np.partition(np.nan_to_num(similar, nan=-np.inf), -count, axis=1)[:, -count:]
     return _mean(np.where(np.isfinite(most), most, np.nan))

@@ -130,6 +130,15 @@ def test_held_out_of_chance_is_chance_though_a_subject_is_easily_remembered(lear
     assert np.mean(surprise) > np.log(2) - 1.5 / 40
 
 
+@pytest.mark.parametrize("model", [nearest(3), mean_similarity])
+def test_the_only_woman_known_is_compared_with_nobody_of_hers(model):
+    x = unit(np.random.default_rng(0).normal(size=(12, 4)))
+    labels = np.where(np.arange(12) == 0, -1, 1)
+    learnt = learn(model, x, labels, np.arange(12).astype(str), seed=0)
+    assert np.isfinite(learnt.held_out).all()
+    assert np.isfinite(learnt.posterior(x)).all()
+
+
 def test_rows_that_are_not_measured_teach_and_get_nothing(learner):
     model, columns = learner
     x, labels, names = some(columns)
