@@ -40,7 +40,7 @@ SMALL = 100
 CLOSE = 0.05
 """Errors that differ by no more are said to agree roughly."""
 FEW_IMAGES = 2
-"""Images that make no difference: where a verdict hangs on so many, none is given."""
+"""Images, or genuine pairs, that make no difference: where a verdict hangs on so many, none is given."""
 LITTLE_AUC, LITTLE_FNMR = 0.01, 0.05
 """Loss of AUC and rise of FNMR at FMR 1 % up to which matching is said to be hardly touched."""
 ENOUGH_SUBJECTS = 50
@@ -480,7 +480,8 @@ def _matching(run: ExperimentRun, matcher: str) -> MatchingRow:
         remark = f"AUC {before.auc:.4f} before, {after.auc:.4f} after and {cross.auc:.4f} across"
         if before.fmr100 is not None and after.fmr100 is not None and cross.fmr100 is not None:
             rise = max(after.fmr100, cross.fmr100) - before.fmr100
-            held = held and rise <= LITTLE_FNMR
+            # A rise that hangs on one or two pairs is none that could be told from chance.
+            held = held and rise <= max(LITTLE_FNMR, FEW_IMAGES / before.mated)
             remark += f", FNMR at FMR 1 % up by at most {100 * max(rise, 0.0):.1f} points"
         if run.experiment == "mixing":
             verdict = "mixing leaves matching as it is" if held else "mixing costs matching"
