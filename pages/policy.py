@@ -51,11 +51,11 @@ def show(store: Store) -> None:
         st.caption(f":material/info: {stopping}")
     audit = audit_of(store, run)
     if audit is None or audit.result is None:
+        st.subheader("The sign attacker, reckoned", help=HELP["accuracy"])
+        st.warning(SIGN_ONLY, icon=":material/warning:")
         p = slider(run, f"policy_p-{run.id}", sign_p(run, run.result))
-        st.subheader(f"The sign attacker at p = {percent(p)}", help=HELP["accuracy"])
         sign_attacker.table(run.result, p)
         sign_attacker.show(run, run.result, p)
-        st.warning(SIGN_ONLY, icon=":material/warning:")
     else:
         p = measured(audit, audit.result, run, run.result)
     guide_mixes.show(store, run)

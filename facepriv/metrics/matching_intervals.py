@@ -262,7 +262,7 @@ class MatchBootstrap:
         with np.errstate(divide="ignore", invalid="ignore"):
             replicates = sums[:, 0] / sums[:, 1]
         influence = (above - value * below) / below.sum()
-        return Estimate(value, replicates, "rate", influence, self._strata, int(np.sum(below > 0)))
+        return Estimate(value, replicates, "rate", influence, self._strata, int(np.sum(below > 0)), weights=below)
 
     def _blocks(self, rows: int) -> Iterator[tuple[slice, Floats64]]:
         """Yield some resamples at a time, so few that ``rows`` comparisons of each fit in memory."""

@@ -24,6 +24,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import expit
+from scipy.stats import beta
 from scipy.stats import t as student
 
 from facepriv.errors import BadInputError
@@ -59,6 +60,11 @@ class Estimate:
     """The interval where all resamples agree though the value is no end of the scale."""
     each: int = 1
     """Subjects that one comparison takes: 2 for non-mated ones, of which only half as many are independent."""
+    weights: NDArray[np.float64] | None = None
+    """``(S,)`` what each subject weighs in the figure; None where that is not known."""
+    trials: float | None = None
+    """Independent trials that the figure is worth at least; by default Kish's effective number of the weights, and
+    where there are none, not known."""
     factor: float = 1.0
     """What the standard deviation of the replicates is known to be off by, and is multiplied with."""
 
@@ -117,6 +123,18 @@ class Estimate:
         effective = whole / excess if excess > whole / max(degrees, 1) else float(degrees)
         return max(effective / self.each, 3.0)
 
+    @property
+    def effective(self) -> float:
+        """Number of independent trials that a rate is worth at least; 0 where that is not known.
+
+        However alike the images of a subject are, a rate over subjects varies no more than a binomial one of Kish's
+        effective number of trials. For figures of pairs it is the number of disjoint pairs: the variance of a
+        U-statistic is at most that of the mean over these (Hoeffding 1963, section 5).
+        """
+        if self.trials is not None:
+            return self.trials
+        return 0.0 if self.weights is None else effective_number(self.weights)
+
     def interval(self) -> Interval:
         """Give the figure with its 95 % interval.
 
@@ -146,7 +164,9 @@ class Estimate:
         if self.scale == "rate":
             middle = np.log(self.value) - np.log1p(-self.value)
             ends = expit(middle + np.array([-1, 1]) * reach / (self.value * (1 - self.value)))
-            return Interval(value=self.value, low=float(ends[0]), high=float(ends[1]))
+            # Few subjects that err tell hardly anything of the spread; then even the worst case is a shorter interval.
+            low, high = binomial_interval(self.value, self.effective)
+            return Interval(value=self.value, low=max(float(ends[0]), low), high=min(float(ends[1]), high))
         limit = 1.0 if self.scale == "difference" else np.inf
         return Interval(value=self.value, low=max(self.value - reach, -limit), high=min(self.value + reach, limit))
 
@@ -165,6 +185,25 @@ def unseen_interval(value: float, independent: float) -> Interval:
     if value <= 0:
         return Interval(value=0.0, low=0.0, high=limit, unseen=True)
     return Interval(value=1.0, low=1.0 - limit, high=1.0, unseen=True)
+
+
+def effective_number(weights: NDArray[np.float64]) -> float:
+    """Give Kish's effective number ``(sum w)^2 / sum w^2`` of weights (Kish 1965, Survey Sampling, section 11.7)."""
+    squares = float((weights**2).sum())
+    return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
+
+
+def binomial_interval(rate: float, trials: float) -> tuple[float, float]:
+    """Give the exact 95 % interval of a rate in independent trials (Clopper and Pearson 1934, Biometrika 26:404).
+
+    ``trials`` need not be whole; of none, nothing follows.
+    """
+    if trials <= 0:
+        return 0.0, 1.0
+    tail, successes = (1 - LEVEL) / 2, rate * trials
+    low = float(beta.ppf(tail, successes, trials - successes + 1)) if successes > 0 else 0.0
+    high = float(beta.ppf(1 - tail, successes + 1, trials - successes)) if successes < trials else 1.0
+    return low, high
 
 
 class SubjectBootstrap:
@@ -326,6 +365,7 @@ class SubjectBootstrap:
             # An error of a gender weighs one half, so that the smaller gender limits what was not seen.
             2 * min(male.independent, female.independent),
             unvarying,
+            trials=2 * min(male.effective, female.effective),
         )
 
     def auc(self, scores: ArrayLike) -> Estimate:
@@ -347,7 +387,9 @@ class SubjectBootstrap:
         replicates = np.mean([self._auc_replicates(draw) for draw in draws], axis=0)
         influence = np.mean([self._auc_influence(draw, value) for draw in draws], axis=0)
         pairs = min(self.count("male"), self.count("female"))  # of a man and a woman, no one in two of them
-        return Estimate(value, replicates, "rate", influence, self.gender, pairs)
+        images = np.bincount(self.subject, minlength=self.names.size).astype(np.float64)
+        trials = min(effective_number(images[self.gender == label]) for label in GENDERS.values())
+        return Estimate(value, replicates, "rate", influence, self.gender, pairs, trials=trials)
 
     def auc_value(self, scores: ArrayLike) -> float:
         """Compute the AUC without resamples; parameters and errors are those of `auc`."""
@@ -383,7 +425,7 @@ class SubjectBootstrap:
             value = float(np.divide(above.sum(), below.sum()))
             replicates = sums[:, 0] / sums[:, 1]
             influence = (above - value * below) / below.sum()
-        return Estimate(value, replicates, scale, influence, self.gender, int(np.sum(below != 0)))
+        return Estimate(value, replicates, scale, influence, self.gender, int(np.sum(below != 0)), weights=below)
 
     def _sorted(
         self, scores: NDArray[np.float64]
