@@ -38,6 +38,8 @@ class AuditSpec(Frozen):
     detector: ModelRef
     p: float | None = None
     """Share of the images that the policy perturbs; null leaves it to the audit, which takes the best one."""
+    against: tuple[str, ...] = ()
+    """Attackers that the proportion is chosen against; none named means all."""
     select_by: SelectBy = "image"
     draws: int = 3
     """Random draws of the policy that every point between 0 and 1 is averaged over."""
@@ -133,6 +135,8 @@ class PolicyChoice(Frozen):
     p: float
     automatic: bool
     select_by: SelectBy
+    against: list[str] = Field(default_factory=list)
+    """Attackers that it was chosen against."""
     sign_p: float | None
     """The proportion that is best against the sign attacker with the guide alone."""
     sentence: str

@@ -321,6 +321,10 @@ def audit(
         list[str] | None, typer.Option(help="Matcher whose templates they see; repeatable. Default: all usable ones.")
     ] = None,
     p: Annotated[str, typer.Option(help="With --run: share of images perturbed, 0 to 1, or auto.")] = "auto",
+    against: Annotated[
+        list[str] | None,
+        typer.Option(help="With --run and --p auto: attacker to choose p against; repeatable. Default: all."),
+    ] = None,
     select_by: Annotated[str, typer.Option(help="With --run: draw each image or each subject.")] = "image",
     floor: Annotated[
         float | None,
@@ -352,6 +356,7 @@ def audit(
             classifiers=classifier,
             matchers=matcher,
             p=_proportion(p),
+            against=against or (),
             select_by=_select_by(select_by),
             draws=draws,
             most_fnmr_loss=floor,
@@ -375,6 +380,12 @@ def policy(
         Path | None, typer.Option(help="New or empty folder: write the mixed database, unmarked, with its names.")
     ] = None,
     p: Annotated[str, typer.Option(help="Share of images perturbed, 0 to 1, or auto.")] = "auto",
+    against: Annotated[
+        list[str] | None, typer.Option(help="Attacker to choose p against; repeatable. Default: all.")
+    ] = None,
+    classifier: Annotated[
+        list[str] | None, typer.Option(help="Classifier that attackers hold; repeatable. Default: all usable ones.")
+    ] = None,
     select_by: Annotated[str, typer.Option(help="Draw each image, or each subject with all images.")] = "image",
     floor: Annotated[
         float | None, typer.Option(help="How much worse FNMR at FMR 0.1 % may be, as a fraction, e.g. 0.01.")
@@ -411,7 +422,8 @@ def policy(
             document: dict[str, Any] = {"schema": "facepriv.policy/1", "shares": mix.shares, "p": mix.p}
             document |= {"accuracies": mix.accuracies, "sentence": mix.sentence}
         else:
-            shares, document = _audited_policy(store, settings, run, share, by, floor)
+            wanted = {"against": against or (), "classifiers": classifier}
+            shares, document = _audited_policy(store, settings, run, share, by, floor, wanted)
         if out is not None:
             from facepriv.services.release import read_key, write_release
 
@@ -831,12 +843,18 @@ def _select_by(text: str) -> SelectBy:
 
 
 def _audited_policy(
-    store: Store, settings: Any, run: int, share: float | None, by: SelectBy, floor: float | None
+    store: Store,
+    settings: Any,
+    run: int,
+    share: float | None,
+    by: SelectBy,
+    floor: float | None,
+    wanted: Mapping[str, Any],
 ) -> tuple[dict[int, float], dict[str, Any]]:
     """Take the share from an audit of the run, the newest that fits or a new one."""
     from facepriv.services.audits import audit_document, prepare_audit, same_audit, start_audit
 
-    spec = prepare_audit(store, run_id=run, p=share, select_by=by, most_fnmr_loss=floor)
+    spec = prepare_audit(store, run_id=run, p=share, select_by=by, most_fnmr_loss=floor, **wanted)
     record = same_audit(store, spec)
     if record is None:
         record = start_audit(store, spec)
@@ -874,6 +892,7 @@ def _show_audit(store: Store, audit_id: int, *, variants: bool = False) -> None:
             _table("All their means", rows.attack_rows(one.variants, variants=True))
     if found.curve:
         _table("How often each attacker is right, by the share p of images perturbed", rows.curve_rows(found))
+        _table("The share that is best against each attacker alone", rows.optimum_rows(found))
         _table("Matching on the mixed database", rows.utility_rows(found))
         _table("Cost to matching", rows.change_rows(found))
     if found.policy is not None:

@@ -94,6 +94,22 @@ def curve_rows(result: AuditResult) -> list[Row]:
     ]
 
 
+def optimum_rows(result: AuditResult) -> list[Row]:
+    """For every attacker alone: the measured proportion at which he does worst; of equals the smallest."""
+    rows = []
+    for name in dict.fromkeys(point.attacker for point in result.curve):
+        best = min((point for point in result.curve if point.attacker == name), key=lambda one: (one.accuracy, one.p))
+        rows.append(
+            {
+                "Attacker": name,
+                "Best p": percent(best.p),
+                "Is right": percent(best.accuracy),
+                "Bits": f"{best.bits:.2f}",
+            }
+        )
+    return rows
+
+
 def utility_rows(result: AuditResult) -> list[Row]:
     """How matchers fare on the database mixed at each proportion."""
     return [

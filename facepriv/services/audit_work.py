@@ -160,14 +160,17 @@ class _AuditExecution(LeasedWork):
             lambda: [u for name, one in scores.items() for u in mixed_utility(one, grid, name, select_by=by)]
         )
         floor, noise = self.spec.most_fnmr_loss, self._noise(seen)
+        against = self.spec.against or self.spec.attackers
+        feared = [point for point in points if point.attacker in against]
         if fixed is None:
-            best = best_proportion(points, utility, most_fnmr_loss=floor, tolerance=noise)
+            best = best_proportion(feared, utility, most_fnmr_loss=floor, tolerance=noise)
         else:
-            best = judged_proportion(fixed, points, utility, most_fnmr_loss=floor, tolerance=noise)
+            best = judged_proportion(fixed, feared, utility, most_fnmr_loss=floor, tolerance=noise)
         choice = PolicyChoice(
             p=best.p,
             automatic=fixed is None,
             select_by=by,
+            against=list(against),
             sign_p=None if sign is None else sign.p,
             sentence=best.sentence,
         )

@@ -39,6 +39,7 @@ def prepare_audit(
     classifiers: Sequence[str] | None = None,
     matchers: Sequence[str] | None = None,
     p: float | None = None,
+    against: Sequence[str] = (),
     select_by: SelectBy = "image",
     draws: int = DEFAULT_DRAWS,
     most_fnmr_loss: float | None = None,
@@ -57,7 +58,7 @@ def prepare_audit(
         Attackers; by default all that are registered.
     classifiers, matchers
         Whose scores and templates the attackers have; by default all that can be used here.
-    p, select_by, draws, most_fnmr_loss
+    p, against, select_by, draws, most_fnmr_loss
         As in `AuditSpec`; they count for a run only.
     limit
         Take at most this many images, spread evenly over the subjects' order, all images of a subject together; of a
@@ -101,6 +102,14 @@ def prepare_audit(
     names = list(dict.fromkeys(attackers.names() if chosen is None else chosen))
     for name in names:
         attackers.load(name)
+    for name in against:
+        attackers.load(name)
+        if name not in names:
+            raise BadInputError(
+                f"The proportion was to be chosen against the attacker {name}, but the audit leaves it out; take it "
+                "in, or choose against others.",
+                code="attacker-left-out",
+            )
     return AuditSpec(
         dataset=record.ref,
         run_id=None if run is None else run.id,
@@ -115,6 +124,7 @@ def prepare_audit(
         ),
         detector=detector_reference(),
         p=p,
+        against=tuple(dict.fromkeys(against)),
         select_by=select_by,
         draws=draws,
         most_fnmr_loss=most_fnmr_loss,
