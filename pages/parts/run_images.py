@@ -60,7 +60,7 @@ def outcome(record: RunImageRecord) -> str:
     if record.failure is not None:
         return f"failed: {record.failure}"
     if record.success:
-        return STOP_TITLES["already-wrong" if record.stop == "already-wrong" else "flipped"]
+        return STOP_TITLES[record.stop if record.stop in ("already-wrong", "landed") else "flipped"]
     return f"{ended(record)}, not flipped"
 
 
