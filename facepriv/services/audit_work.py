@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import numpy as np
@@ -48,6 +48,8 @@ MEASURING, ATTACKING, SUMMING_UP = "measuring", "attacking", "summing up"
 KEEP_EVERY = 16
 """Images whose measures are kept at a time."""
 FMR_TARGET = 0.001
+SIGN_DIGITS = 3
+"""Decimals of the sign attacker's optimum at which the other attackers are measured, too."""
 _T = TypeVar("_T")
 
 
@@ -270,7 +272,9 @@ class _AuditExecution(LeasedWork):
             if not all((heard & (seen.labels == label)).any() for label in (MALE, FEMALE)):
                 return None
             errors.append(tuple(float(wrong[heard & (seen.labels == label)].mean()) for label in (MALE, FEMALE)))
-        return optimal_proportion(errors[0], errors[1])  # type: ignore[arg-type]
+        best = optimal_proportion(errors[0], errors[1])  # type: ignore[arg-type]
+        # A hair beside a proportion of the grid is that proportion.
+        return replace(best, p=round(best.p, SIGN_DIGITS))
 
     def _pair_scores(self, seen: Evidence) -> dict[str, PairScores]:
         assert seen.perturbed is not None

@@ -26,6 +26,8 @@ from facepriv.store import AuditRecord, ImageRecord, Store
 LEARNING_LIBRARIES = ("scikit-learn",)
 """Libraries beside `COMPUTING` whose versions may move a bit of an attacker's guess."""
 DEFAULT_DRAWS = 3
+P_DIGITS = 6
+"""Decimals of a proportion that count."""
 LOOK_BACK = 100
 """Complete audits of a data set that are looked at for one with the same spec."""
 
@@ -123,7 +125,7 @@ def prepare_audit(
             reference(matcher(name)) for name in dict.fromkeys(usable_matchers() if matchers is None else matchers)
         ),
         detector=detector_reference(),
-        p=p,
+        p=None if p is None else round(p, P_DIGITS),
         against=tuple(dict.fromkeys(against)),
         select_by=select_by,
         draws=draws,
