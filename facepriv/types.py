@@ -192,7 +192,7 @@ class PerturbResult:
     flipped: bool
     """Whether every guide's score of ``found`` is on the other side of the label."""
     survived: Mapping[str, bool]
-    """The same as ``flipped`` for versions of the stored file (`facepriv.imaging.versions`), face found anew in each."""
+    """The same as ``flipped`` for versions of the stored file (`facepriv.imaging.versions`), the face found anew."""
     notes: tuple[str, ...] = ()
     """Sentences on how it was computed that a user should know of."""
     target: float | None = None
