@@ -189,12 +189,11 @@ def headline(audit: AuditRecord, found: AuditResult, p: float) -> None:
     """Show the choice in four figures."""
     boxes = st.columns(4)
     choice = found.policy
-    by = audit_form.SELECTIONS[audit.spec.select_by]
     how = "chosen" if choice is not None and choice.automatic else "given"
     boxes[0].metric(
         f"Proportion p, {how}",
         percent(p),
-        f"drawn: {by}",
+        f"drawn by {audit.spec.select_by}",
         delta_color="off",
         delta_arrow="off",
         help=HELP["proportion"],
