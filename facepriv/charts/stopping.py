@@ -73,21 +73,9 @@ def stopping_scores(audits: Mapping[str, AuditResult]) -> go.Figure:
             row=1,
             col=1,
         )
-        quality = None if audit.quality is None else audit.quality.psnr_db
-        shown = [] if quality is None else [quality]
-        figure.add_bar(
-            x=[title] * len(shown),
-            y=shown,
-            marker=style.bars(look),
-            text=[f"{one:.1f} dB" for one in shown],
-            showlegend=False,
-            legendgroup=title,
-            row=1,
-            col=2,
-        )
         points = {} if audit.policy is None else _losses(audit, audit.policy.p)
         figure.add_bar(
-            x=[f"{title}<br>{matcher}" for matcher in points],
+            x=list(points),
             y=list(points.values()),
             marker=style.bars(look),
             text=[f"{one:.1%}" for one in points.values()],
@@ -96,13 +84,27 @@ def stopping_scores(audits: Mapping[str, AuditResult]) -> go.Figure:
             row=2,
             col=2,
         )
+    quality = {
+        title: (one.quality.psnr_db, look)
+        for (title, one), look in zip(audits.items(), LOOKS, strict=False)
+        if one.quality is not None and one.quality.psnr_db is not None
+    }
+    figure.add_bar(
+        x=list(quality),
+        y=[decibels for decibels, _ in quality.values()],
+        marker={"color": [look.colour for _, look in quality.values()]},
+        text=[f"{decibels:.1f} dB" for decibels, _ in quality.values()],
+        showlegend=False,
+        row=1,
+        col=2,
+    )
     figure.add_vline(x=0.5, line={"color": style.NEUTRAL, "dash": "dot"}, row=1, col=1)
     figure.update_xaxes(tickformat=".0%", range=[0.3, 1.02], row=1, col=1)
     figure.update_yaxes(tickvals=list(rows.values()), ticktext=list(rows), row=1, col=1)
     figure.update_yaxes(title_text="dB", row=1, col=2)
     figure.update_yaxes(tickformat=".1%", rangemode="tozero", row=2, col=2)
     finished = style.finish(figure, height=560)
-    return finished.update_layout(margin={"l": 110, "r": 20, "t": 90, "b": 70})
+    return finished.update_layout(barmode="group", margin={"l": 110, "r": 20, "t": 90, "b": 70})
 
 
 def _mix(audit: AuditResult) -> list[AttackResult]:
