@@ -490,6 +490,32 @@ def runs(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Ne
 
 
 @app.command()
+def audits(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Newest audits to list.")] = 50) -> None:
+    """List the stored audits, newest first."""
+    with _store() as (store, _):
+        found = [store.audits.get(one.id) for one in store.audits.list(limit=limit)]
+    rows = [
+        {
+            "audit_id": one.id,
+            "dataset": one.dataset_name,
+            "run_id": one.run_id,
+            "images": one.images,
+            "state": one.state,
+            "error": one.error,
+            "headlines": [] if one.result is None else [line.model_dump(mode="json") for line in one.result.headlines],
+        }
+        for one in found
+    ]
+    if not rows:
+        _say("There is no audit yet; start one with `facepriv audit DATASET`.")
+    else:
+        from facepriv.services.audit_tables import audit_row
+
+        _table("Audits: the worst attacker tried, and how often he is right at most", [audit_row(one) for one in found])
+    _write_json(json_file, {"schema": "facepriv.audits/1", "audits": rows})
+
+
+@app.command()
 def show(run: Annotated[int, typer.Argument(help="Number of the run.")], json_file: JsonFile = None) -> None:
     """Show a stored run: gender errors, matching, effort, quality, failures."""
     from facepriv.services.export import run_document
@@ -512,22 +538,33 @@ def cancel(run: Annotated[int, typer.Argument(help="Number of the run.")]) -> No
 @app.command()
 def delete(
     dataset: Annotated[str | None, typer.Argument(help="Name of the data set, with its images and labels.")] = None,
-    run: Annotated[int | None, typer.Option(help="Delete this run instead, with its perturbed images.")] = None,
-    with_runs: Annotated[bool, typer.Option("--with-runs", help="Delete the data set's runs as well.")] = False,
+    run: Annotated[
+        int | None, typer.Option(help="Delete this run instead, with its perturbed images and its audits.")
+    ] = None,
+    audit: Annotated[int | None, typer.Option(help="Delete this audit instead.")] = None,
+    with_runs: Annotated[
+        bool, typer.Option("--with-runs", help="Delete the data set's runs and audits as well.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a data set or a run for good: rows, and the files that nothing else needs."""
-    if (dataset is None) == (run is None):
-        raise typer.BadParameter("Name either a data set or, with --run, a run.")
+    """Delete a data set, a run or an audit for good: rows, and the files that nothing else needs."""
+    if sum(one is not None for one in (dataset, run, audit)) != 1:
+        raise typer.BadParameter("Name either a data set or, with --run, a run, or, with --audit, an audit.")
     with _store() as (store, _):
-        what = (
-            f"run {store.runs.get(run).id}" if run is not None else f"data set {store.datasets.get(dataset or '').name}"
-        )
+        if run is not None:
+            what = f"run {store.runs.get(run).id}"
+        elif audit is not None:
+            what = f"audit {store.audits.get(audit).id}"
+        else:
+            what = f"data set {store.datasets.get(dataset or '').name}"
         if not yes:
             typer.confirm(f"Delete {what} for good?", abort=True)
         if run is not None:
             store.runs.delete(run)
             store.access.record(ACTOR, "run-deleted", f"run {run}")
+        elif audit is not None:
+            store.audits.delete(audit)
+            store.access.record(ACTOR, "audit-deleted", f"audit {audit}")
         else:
             record = store.datasets.get(dataset or "")
             store.datasets.delete(record.id, cascade=with_runs)
@@ -581,7 +618,8 @@ def demo(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
     json_file: JsonFile = None,
 ) -> None:
-    """Run the whole job on 60 synthetic subjects: import, perturb by the recommended method and the paper's, judge."""
+    """Run the whole job on 60 synthetic subjects: import, perturb by the recommended method and the paper's, attack."""
+    from facepriv.services.audits import prepare_audit, same_audit, start_audit
     from facepriv.services.crew import Crew
     from facepriv.services.importing import DEMO, import_demo
     from facepriv.services.runs import DEFAULT_METHOD, PAPER_METHOD, prepare_run, start_run
@@ -602,6 +640,11 @@ def demo(
             _show_result(run_id, spec, result)
         if len(done) > 1:
             _compare(done)
+        wanted = prepare_audit(store, run_id=done[-1][0])
+        audit = same_audit(store, wanted) or start_audit(store, wanted)
+        if audit.result is None:
+            _see_through(store.audits, settings, "audit", audit.id, crew)
+        _show_audit(store, audit.id)
         # The recommended method's run comes last: it is the one that is handed on, and the newest on every page.
         _write_run(json_file, store, done[-1][0])
     if serve_after:

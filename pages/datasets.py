@@ -236,8 +236,8 @@ def deletion(record: DatasetRecord) -> None:
     """Offer to delete the data set."""
     st.write(
         "Removes the data set with its labels and landmarks, and its images from this machine, except those that "
-        "another data set holds too. A data set with runs or audits is kept until those are deleted, each at its end on "
-        "the Runs and Audit pages."
+        "another data set holds too. A data set with runs or audits is kept until those are deleted, each at its end "
+        "on the Runs and Audit pages."
     )
 
     def delete(store: Store) -> None:

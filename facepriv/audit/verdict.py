@@ -47,7 +47,11 @@ def verdict(
     by_name: dict[ConditionName, Condition] = {one.name: one for one in conditions}
     worst = {one.condition: one for one in headlines}
     parts = [_of_untouched(baseline, by_name["untouched"], worst["untouched"])]
-    if "mix" in worst and policy is not None:
+    if policy is not None and policy.p == 0:
+        parts.append(
+            "No proportion of perturbed images makes the worst attacker do worse, beyond what chance would do."
+        )
+    elif "mix" in worst and policy is not None:
         mix = worst["mix"]
         parts.append(
             f"With {100 * policy.p:.0f} % of the images perturbed, the worst attacker tried ({mix.attacker}) is right "
@@ -70,7 +74,7 @@ def _of_untouched(baseline: Sequence[ClassifierBaseline], untouched: Condition, 
         for one in baseline
     )
     templates = _find(untouched, "template")
-    text = f"As it is, the database shows gender to any classifier: {errors}. " if errors else "As it is: "
+    text = f"As the images are, {errors}. " if errors else ""
     text += (
         f"The worst attacker tried ({worst.attacker}) is right in {_percent(worst.accuracy)} of cases, at most "
         f"{_percent(worst.upper)}, and learns {worst.bits:.2f} of 1 bit; {_judged(worst)}."

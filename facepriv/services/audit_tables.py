@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facepriv.audit.attackers import attackers
-from facepriv.audit_results import CONDITION_TITLES, AttackResult, AuditResult, Condition
+from facepriv.audit_results import CONDITION_TITLES, AttackResult, AuditResult, Condition, ConditionName
 from facepriv.policy.minimax import MinimaxPolicy
 from facepriv.results import Interval
 from facepriv.services.tables import Row, number, percent
+from facepriv.store import AuditRecord
 
 
 def between(interval: Interval, *, digits: int = 1) -> str:
@@ -49,6 +50,24 @@ def baseline_rows(result: AuditResult) -> list[Row]:
         }
         for one in result.baseline
     ]
+
+
+def audit_row(audit: AuditRecord) -> Row:
+    """One stored audit in a list."""
+    worst = {} if audit.result is None else {one.condition: one for one in audit.result.headlines}
+
+    def bound(name: ConditionName) -> str:
+        return "–" if name not in worst else f"{worst[name].attacker}, {percent(worst[name].upper)}"
+
+    return {
+        "Audit": str(audit.id),
+        "Data set": audit.dataset_name,
+        "Run": "–" if audit.run_id is None else str(audit.run_id),
+        "Images": f"{audit.images:,}",
+        "State": audit.state if audit.error is None else f"{audit.state}: {audit.error}",
+        "Untouched": bound("untouched"),
+        "The policy's mix": bound("mix"),
+    }
 
 
 def attacker_rows() -> list[Row]:
