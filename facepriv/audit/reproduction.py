@@ -341,8 +341,8 @@ def _guide_remark(run: ExperimentRun, name: str, ours: float, published: Mapping
     if worked:
         remark += (
             " Here the search goes on until the threshold is passed in the stored file too, with its face found anew; "
-            f"of {count(len(worked), 'image')} that took updates, {held} ({_percent(held / len(worked))}) had passed it "
-            "there the first time that the score did, which is where Algorithm 1 as printed ends."
+            f"of {count(len(worked), 'image')} that took updates, {held} ({_percent(held / len(worked))}) had passed "
+            "it there the first time that the score did, which is where Algorithm 1 as printed ends."
         )
     left = run.result.failures.by_reason.get("not-flipped", 0)
     if left:
