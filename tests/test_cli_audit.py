@@ -1,0 +1,79 @@
+"""`facepriv audit` and `facepriv policy` as a user meets them."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from facepriv.datasets.demo import demo_folder
+from tests.test_cli import Terminal
+
+pytestmark = pytest.mark.xdist_group("cli-audit")
+
+FEW = ("--limit", 40, "--classifier", "dlib-gender", "--matcher", "sface")
+
+
+@pytest.fixture(scope="module")
+def terminal(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
+    """Demo faces, an audit of some as they are, a run on them, and an audit of it by two attackers."""
+    terminal = Terminal(tmp_path_factory.mktemp("cli-audit") / "home")
+    assert terminal("import", demo_folder(), "--name", "faces", "--format", "manifest").code == 0
+    assert terminal("perturb", "faces", *FEW).code == 0
+    return terminal
+
+
+def test_a_database_as_it_is(terminal: Terminal) -> None:
+    found = terminal.json("audit", "faces", *FEW, "--attacker", "sign", "--attacker", "template")
+    assert found["schema"] == "facepriv.audit/1"
+    assert (found["images"], found["subjects"], found["spec"]["run_id"]) == (40, 10, None)
+    assert {one["attacker"] for one in found["conditions"][0]["attacks"]} == {"sign", "template"}
+    assert found["not_tried"]
+    listed = terminal.json("audits")["audits"]
+    assert [(one["audit_id"], one["state"]) for one in listed] == [(found["audit_id"], "complete")]
+    assert "worst attacker" in terminal("audits").out
+    assert all(name in terminal("audit", "--attackers").out for name in ("several-images", "restoring", "detector"))
+    assert terminal("delete", "--audit", found["audit_id"], "--yes").code == 0
+    assert terminal.json("audits")["audits"] == []
+
+
+def test_a_policy_is_audited_and_released(terminal: Terminal, tmp_path: Path) -> None:
+    out = tmp_path / "release"
+    found = terminal.json("policy", 1, "--p", 0.5, "--classifier", "dlib-gender", "--out", out)
+    assert (found["schema"], found["p"], found["automatic"]) == ("facepriv.policy/1", 0.5, False)
+    assert len(list((out / "images").rglob("*.png"))) == 40
+    key = tmp_path / "release.policy-key.json"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    again = terminal("policy", 1, "--p", 0.5, "--classifier", "dlib-gender", "--out", tmp_path / "b", "--key", key)
+    assert again.code == 0
+    assert "is at hand; it is used" in again.out
+    assert "Not tried" in again.out
+    assert {p.name: p.read_bytes() for p in (tmp_path / "b").rglob("*.png")} == {
+        p.name: p.read_bytes() for p in out.rglob("*.png")
+    }
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "sentence"),
+    [
+        (("audit",), 2, "Name either a data set or"),
+        (("audit", "faces", "--run", 1), 2, "Name either a data set or"),
+        (("audit", "faces", "--p", "0.5"), 1, "judged on a run"),
+        (("audit", "--run", 1, "--p", "2"), 1, "A proportion from 0 to 1"),
+        (("audit", "--run", 1, "--p", "half"), 1, "A proportion from 0 to 1"),
+        (("audit", "--run", 1, "--select-by", "day"), 1, "by image or by subject"),
+        (("audit", "faces", "--attacker", "nobody"), 1, "no attacker called 'nobody'"),
+        (("audit", "faces", "--limit", 6), 1, "at least 10 subjects"),
+        (("audit", "--run", 7), 1, "no run 7"),
+        (("audit", "--run", 1, "--attacker", "sign", "--against", "score"), 1, "leaves it out"),
+        (("policy", 7), 1, "no run 7"),
+        (("policy", 1, "--with", 1, "--p", "0.5"), 2, "the shares are computed"),
+        (("policy", 1, "--with", 7), 1, "no run 7"),
+        (("delete", "--audit", 7, "--yes"), 1, "no audit 7"),
+    ],
+)
+def test_bad_input_gets_one_sentence(terminal: Terminal, words: tuple, code: int, sentence: str) -> None:
+    said = terminal(*words)
+    assert said.code == code
+    assert sentence in " ".join(said.err.replace("│", " ").split())
