@@ -30,6 +30,7 @@ from facepriv.audit_results import (
     UtilityChange,
 )
 from facepriv.config import Settings
+from facepriv.errors import BadInputError
 from facepriv.metrics.matching_intervals import MatchBootstrap
 from facepriv.metrics.resampling import SubjectBootstrap
 from facepriv.policy.best_proportion import best_proportion, draw_noise, judged_proportion
@@ -222,6 +223,12 @@ class _AuditExecution(LeasedWork):
             for name, p in names.items()
         ]
         conditions = [one for one in conditions if one.attacks]
+        if not conditions or conditions[0].name != "untouched":
+            raise BadInputError(
+                f"Attackers with something to go on were expected, but {', '.join(spec.attackers)} found nothing in "
+                "these images; give them classifiers or matchers, or choose others.",
+                code="nothing-to-go-on",
+            )
         headlines = [headline(one) for one in conditions]
         baseline = baselines(seen, bootstrap)
         subjects, labels = seen.untouched.subjects, seen.labels

@@ -214,6 +214,16 @@ def test_impossible_audits_get_one_sentence(audited: Audited) -> None:
     store.runs.cancel(waiting.id)
 
 
+def test_attackers_without_anything_to_go_on_get_one_sentence(audited: Audited) -> None:
+    spec = prepare_audit(audited.store, DEMO, limit=IMAGES, chosen=["sign", "ensemble"], classifiers=[], matchers=[])
+    audit = start_audit(audited.store, spec)
+    run_worker(audited.settings, audit_id=audit.id)
+    ended = audited.store.audits.get(audit.id)
+    assert ended.state == "failed"
+    assert "found nothing in these images" in (ended.error or "")
+    audited.store.audits.delete(audit.id)
+
+
 def test_documents_and_tables(audited: Audited) -> None:
     document = audit_document(audited.store, audited.of_run.id)
     assert document.spec == audited.of_run.spec
