@@ -143,13 +143,16 @@ class PolicyChoice(Frozen):
 
 
 class Headline(Frozen):
-    """The worst attacker's upper 95 % bound on accuracy."""
+    """The attacker who is right most often, and how often anyone may be, at the upper ends of 95 % intervals."""
 
     condition: ConditionName
     attacker: str
     accuracy: float
     upper: float
+    """The greatest upper bound of any attacker."""
     bits: float
+    low: float = 0.0
+    """The worst attacker's own lower bound."""
 
 
 class AuditResult(Frozen):

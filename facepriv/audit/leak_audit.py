@@ -61,11 +61,11 @@ def condition(
     perturbed
         For each draw ``(n,)`` which images were perturbed.
     attacks
-        By attacker, one for each draw; an attacker without any variant is left out.
+        By attacker, one for each draw; an attacker who has no means, or nothing to go on in any image, is left out.
     """
     chosen, variants = [], []
     for attacker, draws in attacks.items():
-        if not draws[0].picked:
+        if _knows_nothing(draws):
             continue
         picked: Counter[str] = sum((one.picked for one in draws), Counter())
         chosen.append(_result(attacker, CHOSEN, [one.chosen for one in draws], bootstrap, dict(picked.most_common())))
@@ -105,7 +105,7 @@ def _result(
 
 def curve_point(p: float, attacker: str, attacks: Sequence[Attack], bootstrap: SubjectBootstrap) -> CurvePoint | None:
     """Give what an attacker learns at one proportion, averaged over draws; None where he has nothing to go on."""
-    if not attacks[0].picked:
+    if _knows_nothing(attacks):
         return None
     guesses = np.stack([one.chosen for one in attacks])
     leak = posterior_leak(guesses, bootstrap.labels, bootstrap, intervals=False)
@@ -118,13 +118,18 @@ def curve_point(p: float, attacker: str, attacks: Sequence[Attack], bootstrap: S
     )
 
 
+def _knows_nothing(attacks: Sequence[Attack]) -> bool:
+    return not any(np.isfinite(one.chosen).any() for one in attacks)
+
+
 def headline(found: Condition) -> Headline:
-    """Name the worst attacker of a release: the one with the greatest upper bound of accuracy."""
-    worst = max(found.attacks, key=lambda one: (one.accuracy.high or 0.0, one.accuracy.value or 0.0))
+    """Name the worst attacker of a release, the one who is right most often, and the greatest upper bound of any."""
+    worst = max(found.attacks, key=lambda one: (one.accuracy.value or 0.0, one.accuracy.high or 0.0))
     return Headline(
         condition=found.name,
         attacker=worst.attacker,
         accuracy=worst.accuracy.value or 0.0,
-        upper=worst.accuracy.high or 0.0,
+        upper=max(one.accuracy.high or 0.0 for one in found.attacks),
         bits=worst.bits.value or 0.0,
+        low=worst.accuracy.low or 0.0,
     )

@@ -18,6 +18,7 @@ NOT_TRIED = (
 )
 """Attackers that no audit of this package tries."""
 
+GUESSING = 0.5
 CLEAR, SOME = 0.7, 0.55
 """Accuracy of the worst attacker from which on a release leaks clearly, and below which an upper bound speaks of
 guessing."""
@@ -48,21 +49,19 @@ def verdict(
     worst = {one.condition: one for one in headlines}
     parts = [_of_untouched(baseline, by_name["untouched"], worst["untouched"])]
     if policy is not None and policy.p == 0:
-        parts.append(
-            "No proportion of perturbed images makes the worst attacker do worse, beyond what chance would do."
-        )
+        parts.append(policy.sentence)
     elif "mix" in worst and policy is not None:
         mix = worst["mix"]
         parts.append(
-            f"With {100 * policy.p:.0f} % of the images perturbed, the worst attacker tried ({mix.attacker}) is right "
-            f"in {_percent(mix.accuracy)} and at most {_percent(mix.upper)} of cases ({mix.bits:.2f} bits); "
-            f"{_judged(mix)}."
+            f"With {_percent(by_name['mix'].perturbed)} of the images perturbed, the worst attacker tried "
+            f"({mix.attacker}) is right in {_percent(mix.accuracy)} and at most {_percent(mix.upper)} of cases "
+            f"({mix.bits:.2f} bits); {_judged(mix)}."
         )
     if "perturbed" in worst:
         whole = worst["perturbed"]
         parts.append(
-            f"With every image perturbed it would be {_percent(whole.accuracy)} ({whole.attacker}), at most "
-            f"{_percent(whole.upper)}."
+            f"With every image perturbed that can be it would be {_percent(whole.accuracy)} ({whole.attacker}), "
+            f"at most {_percent(whole.upper)}."
         )
     return " ".join(parts)
 
@@ -92,9 +91,9 @@ def _find(found: Condition, attacker: str) -> AttackResult | None:
 
 
 def _judged(worst: Headline) -> str:
-    if worst.upper <= SOME:
+    if worst.low <= GUESSING and worst.upper <= SOME:
         return "that is no better than guessing"
-    if worst.accuracy >= CLEAR:
+    if worst.accuracy >= CLEAR and worst.low > GUESSING:
         return "that is a clear leak"
     return "that is more than guessing, or cannot be told from it with so few people"
 

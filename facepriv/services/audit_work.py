@@ -139,9 +139,14 @@ class _AuditExecution(LeasedWork):
             self.beat(ATTACKING, done + len(found), total)
         return found
 
-    def _tasks(self, p: float, each_variant: bool) -> list[Task]:
-        draws = range(draws_at(p, self.spec.draws))
+    def _tasks(self, p: float, each_variant: bool, *, fresh: bool = False) -> list[Task]:
+        draws = self._draws(p, fresh=fresh)
         return [Task(name, p, draw, each_variant) for name in self.spec.attackers for draw in draws]
+
+    def _draws(self, p: float, *, fresh: bool = False) -> range:
+        """Give the numbers of the draws at ``p``; fresh ones have no part in choosing ``p``."""
+        number = draws_at(p, self.spec.draws)
+        return range(number, 2 * number) if fresh else range(number)
 
     def _as_it_is(self, pool: ProcessPoolExecutor, seen: Evidence, bootstrap: SubjectBootstrap) -> AuditResult:
         tasks = self._tasks(0.0, each_variant=True)
@@ -156,8 +161,8 @@ class _AuditExecution(LeasedWork):
         tasks = [task for p in grid for task in self._tasks(p, each_variant=p in (0.0, 1.0, fixed))]
         again = 0 if fixed is not None else len(self._tasks(0.5, each_variant=True))
         found = self._attack(pool, tasks, 0, len(tasks) + again)
-        points = self._points(grid, found, bootstrap)
-        scores = self._pair_scores(seen)
+        points = self._sum_up(lambda: self._points(grid, found, bootstrap))
+        scores = self._sum_up(lambda: self._pair_scores(seen))
         by = self.spec.select_by
         utility = self._sum_up(
             lambda: [u for name, one in scores.items() for u in mixed_utility(one, grid, name, select_by=by)]
@@ -178,7 +183,9 @@ class _AuditExecution(LeasedWork):
             sentence=best.sentence,
         )
         if fixed is None and best.p not in (0.0, 1.0):
-            found |= self._attack(pool, self._tasks(best.p, each_variant=True), len(tasks), len(tasks) + again)
+            # On draws and folds of its own: the proportion was chosen as the best of those looked at.
+            mine = self._tasks(best.p, each_variant=True, fresh=True)
+            found |= self._attack(pool, mine, len(tasks), len(tasks) + again)
         names: dict[ConditionName, float] = {"untouched": 0.0, "mix": choice.p, "perturbed": 1.0}
 
         def whole() -> AuditResult:
@@ -212,16 +219,12 @@ class _AuditExecution(LeasedWork):
         choice: PolicyChoice | None = None,
     ) -> AuditResult:
         spec = self.spec
-        conditions = [
-            condition(
-                name,
-                p,
-                [self._perturbed(seen, p, draw) for draw in range(draws_at(p, spec.draws))],
-                self._by_attacker(p, found, each_variant=True),
-                bootstrap,
-            )
-            for name, p in names.items()
-        ]
+        conditions = []
+        for name, p in names.items():
+            fresh = name == "mix" and choice is not None and choice.automatic and p not in (0.0, 1.0)
+            drawn = [self._perturbed(seen, p, draw) for draw in self._draws(p, fresh=fresh)]
+            attacks = self._by_attacker(p, found, each_variant=True, fresh=fresh)
+            conditions.append(condition(name, p, drawn, attacks, bootstrap))
         conditions = [one for one in conditions if one.attacks]
         if not conditions or conditions[0].name != "untouched":
             raise BadInputError(
@@ -248,9 +251,11 @@ class _AuditExecution(LeasedWork):
             not_tried=not_tried(spec.attackers, attackers.names(), [ref.name for ref in spec.classifiers]),
         )
 
-    def _by_attacker(self, p: float, found: Mapping[Task, Attack], *, each_variant: bool) -> dict[str, list[Attack]]:
+    def _by_attacker(
+        self, p: float, found: Mapping[Task, Attack], *, each_variant: bool, fresh: bool = False
+    ) -> dict[str, list[Attack]]:
         return {
-            name: [found[Task(name, p, draw, each_variant)] for draw in range(draws_at(p, self.spec.draws))]
+            name: [found[Task(name, p, draw, each_variant)] for draw in self._draws(p, fresh=fresh)]
             for name in self.spec.attackers
         }
 
@@ -332,11 +337,18 @@ class _AuditExecution(LeasedWork):
         assert self.spec.run_id is not None
         run = self.store.runs.get(self.spec.run_id)
         assert run.result is not None
-        tried = [one for one in self.store.runs.run_images(run.id) if one.failure_stage != "acquire-before"]
+        taken = set(self.spec.image_ids)
+        tried = [
+            one
+            for one in self.store.runs.run_images(run.id)
+            if one.failure_stage != "acquire-before" and one.image_id in taken
+        ]
+        changed = [one.psnr_db for one in tried if one.psnr_db is not None and np.isfinite(one.psnr_db)]
+        asked = [one.evaluations for one in tried if one.success and one.updates and one.evaluations is not None]
         return Quality(
-            psnr_db=run.result.psnr_db.median,
-            success=None if not tried else float(np.mean([bool(one.success) for one in tried])),
-            evaluations=run.result.evaluations.all.median,
+            psnr_db=float(np.median(changed)) if changed else None,
+            success=float(np.mean([bool(one.success) for one in tried])) if tried else None,
+            evaluations=float(np.median(asked)) if asked else None,
         )
 
 

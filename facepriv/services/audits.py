@@ -104,6 +104,14 @@ def prepare_audit(
     names = list(dict.fromkeys(attackers.names() if chosen is None else chosen))
     for name in names:
         attackers.load(name)
+    if not names:
+        raise BadInputError("At least one attacker was expected, but none was named; leave them out to take all.")
+    judges = usable_matchers() if matchers is None else matchers
+    if most_fnmr_loss is not None and not judges:
+        raise BadInputError(
+            "A floor of matching was set, but no matcher was named to measure it; name one, or leave the floor out.",
+            code="no-matcher",
+        )
     for name in against:
         attackers.load(name)
         if name not in names:
@@ -121,9 +129,7 @@ def prepare_audit(
             reference(classifier(name))
             for name in dict.fromkeys(usable_classifiers() if classifiers is None else classifiers)
         ),
-        matchers=tuple(
-            reference(matcher(name)) for name in dict.fromkeys(usable_matchers() if matchers is None else matchers)
-        ),
+        matchers=tuple(reference(matcher(name)) for name in dict.fromkeys(judges)),
         detector=detector_reference(),
         p=None if p is None else round(p, P_DIGITS),
         against=tuple(dict.fromkeys(against)),

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from facepriv.audit.evidence import Evidence, Seen
 from facepriv.audit_results import AuditSpec
+from facepriv.errors import StoreError
 from facepriv.imaging.appearance import appearance_features
 from facepriv.imaging.residuals import residual_features
 from facepriv.imaging.restoring import restored_faces
@@ -174,10 +175,19 @@ def measure(artifacts: ArtifactStore, stored: Stored, names: Sequence[str]) -> d
 
 
 def measure_in_process(stored: Stored, names: Sequence[str]) -> dict[str, Vector]:
-    """Call `measure` in a worker's process; a fault at one image leaves out what could not be measured."""
+    """Call `measure` in a worker's process; a model's fault at one image leaves out what could not be measured.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing or damaged.
+    """
     artifacts = ArtifactStore(process_settings().artifacts)
     try:
         return measure(artifacts, stored, names)
+    except StoreError:
+        # A file that is missing or damaged is no attacker's failure.
+        raise
     except Exception as error:
         if len(names) > 1:  # one measure's fault must not cost the image the others
             return {key: value for name in names for key, value in measure_in_process(stored, [name]).items()}
@@ -197,10 +207,17 @@ def evidence(measured: Measured) -> Evidence:
     """
     subjects = np.array([image.subject for image in measured.images], dtype=np.str_)
     ids = [image.id for image in measured.images]
-    untouched = _seen(subjects, ids, measured.untouched)
+    # A model that could measure nothing at all must not blind attackers who use it beside others.
+    working = {
+        name
+        for name, vectors in measured.untouched.items()
+        if name in (RESIDUALS, APPEARANCE) or any(np.isfinite(vector).any() for vector in vectors.values())
+    }
+    untouched = _seen(subjects, ids, {name: measured.untouched[name] for name in measured.untouched if name in working})
     perturbed, made = None, np.array([image_id in measured.after for image_id in ids], dtype=bool)
     if measured.perturbed:
-        left = _seen(subjects, ids, measured.perturbed, like=measured.untouched)
+        perturbed_files = {name: vectors for name, vectors in measured.perturbed.items() if name in working}
+        left = _seen(subjects, ids, perturbed_files, like=measured.untouched)
         # Where the run left no file, there is nothing else to release than the image as it was.
         perturbed = untouched.where(made, left)
     return Evidence(

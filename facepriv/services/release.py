@@ -13,13 +13,14 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path, PurePosixPath
 
 from facepriv.audit_results import SelectBy
 from facepriv.errors import BadInputError
 from facepriv.imaging.decode import encode_png
 from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
-from facepriv.services.export import IMAGES, MANIFEST, empty_folder
+from facepriv.services.export import IMAGES, LONGEST_STEM, MANIFEST, empty_folder
 from facepriv.services.pictures import stored_pixels
 from facepriv.store import ImageRecord, RunImageRecord, Store
 
@@ -86,6 +87,8 @@ def write_release(
         If the runs are not complete or not on the same images, the shares are out of range, the folder holds something
         or the key file exists.
     """
+    if not shares:
+        raise BadInputError("At least one run was expected to release images of, but none was named.", code="no-run")
     runs = [store.runs.get(run_id) for run_id in shares]
     for run in runs:
         if run.result is None or run.spec.image_ids != runs[0].spec.image_ids or run.dataset_id != runs[0].dataset_id:
@@ -95,15 +98,15 @@ def write_release(
                 code="runs-differ",
             )
     secret = new_key() if key is None else key
-    beside = folder.absolute()
-    target = key_file if key_file is not None else beside.with_name(beside.name + KEY_SUFFIX)
+    beside = folder.resolve()
+    target = (key_file if key_file is not None else beside.with_name(beside.name + KEY_SUFFIX)).resolve()
     if target.exists():
         raise BadInputError(
             f"The key would be written to {target}, but that file exists; name another with --key-file, or give it as "
             "the key to release by.",
             code="key-exists",
         )
-    if target.absolute().is_relative_to(beside):
+    if target.is_relative_to(beside):
         raise BadInputError(
             f"The key must not lie in the folder that is released, but {target} would; name a file outside.",
             code="key-in-release",
@@ -192,21 +195,39 @@ def _write_key(target: Path, key: bytes, shares: Mapping[int, float], select_by:
         "select_by": select_by,
         "dataset_content_sha256": content_sha256,
     }
-    handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8") as stream:
-        json.dump(content, stream, indent=2)
-        stream.write("\n")
+    try:
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                json.dump(content, stream, indent=2)
+                stream.write("\n")
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise BadInputError(
+            f"A new file for the key was expected to be possible at {target}, but it cannot be written "
+            f"({error.strerror or error}); name another with --key-file.",
+            code="cannot-write",
+        ) from error
 
 
 def _names(names: Sequence[str]) -> list[str]:
     """Give the file names of images in a release: their own, with the suffix of what they are now."""
     found: list[str] = []
+    # Disks that do not tell capitals from small letters must not lose an image.
+    taken: set[str] = set()
     for name in names:
-        path = PurePosixPath(name)
-        parts = [part for part in path.parts if part not in ("/", "..", ".")] or ["image"]
-        plain = PurePosixPath(*parts).with_suffix(".png").as_posix()
-        # Two images whose names differ in their suffix only keep it.
-        found.append(plain if plain not in found else f"{PurePosixPath(*parts).as_posix()}.png")
+        parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..", ".")] or ["image"]
+        path = PurePosixPath(*parts)
+        stem = path.with_name(path.stem.encode()[:LONGEST_STEM].decode(errors="ignore") or "image")
+        free = f"{stem}.png"
+        for number in count(2):
+            if free.casefold() not in taken:
+                break
+            free = f"{stem}-{number}.png"
+        taken.add(free.casefold())
+        found.append(free)
     return found
 
 

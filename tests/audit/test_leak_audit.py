@@ -103,8 +103,8 @@ def test_the_verdict_says_what_was_found_and_no_more():
     assert "judge errs in 0.0 %" in text
     assert "(sign) is right in 100.0 % of cases" in text
     assert "clear leak" in text
-    nothing = PolicyChoice(p=0.0, automatic=True, select_by="image", sign_p=0.5, sentence="")
-    assert "No proportion" in verdict([], [found], [headline(found)], nothing)
+    nothing = PolicyChoice(p=0.0, automatic=True, select_by="image", sign_p=0.5, sentence="Perturb no image.")
+    assert verdict([], [found], [headline(found)], nothing).endswith("Perturb no image.")
 
 
 def test_what_was_not_tried_is_named():

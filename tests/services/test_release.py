@@ -15,7 +15,7 @@ from facepriv.imaging.stored import decode_stored
 from facepriv.policy.selection import choose_actions
 from facepriv.services.export import MANIFEST
 from facepriv.services.pictures import stored_pixels
-from facepriv.services.release import COLUMNS, KEY_SUFFIX, SAME_TIME, Released, read_key, write_release
+from facepriv.services.release import COLUMNS, KEY_SUFFIX, SAME_TIME, Released, _names, read_key, write_release
 from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import run_worker
 from tests.services.conftest import Finished
@@ -75,7 +75,6 @@ def test_nothing_tells_which_images_were_perturbed(finished: Finished, tmp_path:
     pictures = [folder / row["file"] for row in rows]
     assert {path.stat().st_mtime for path in pictures} == {SAME_TIME}
     assert len({tuple(chunks(path.read_bytes())) for path in pictures}) == 1
-    assert str(finished.run.id).encode() not in found[MANIFEST].splitlines()[0]
     assert not any(done.key_file.read_text().split('"key": "')[1][:64].encode() in data for data in found.values())
 
 
@@ -133,8 +132,12 @@ def test_what_cannot_be_released_gets_one_sentence_and_leaves_nothing(finished: 
     there.write_text("{}")
     with pytest.raises(BadInputError, match="that file exists"):
         release(finished, tmp_path / "out", key_file=there)
-    with pytest.raises(BadInputError, match="cannot"):
+    with pytest.raises(BadInputError, match="new file for the key"):
         release(finished, tmp_path / "out", key_file=tmp_path / "missing" / "key.json")
+    with pytest.raises(BadInputError, match="must not lie in the folder"):
+        release(finished, tmp_path / "in", key_file=tmp_path / "elsewhere" / ".." / "in" / "key.json")
+    with pytest.raises(BadInputError, match="At least one run"):
+        write_release(finished.store, {}, tmp_path / "out", select_by="image", actor="tester")
     with pytest.raises(BadInputError):
         release(finished, tmp_path / "out", p=1.5)
     for name in ("in", "out"):
@@ -143,6 +146,15 @@ def test_what_cannot_be_released_gets_one_sentence_and_leaves_nothing(finished: 
         read_key(there)
     with pytest.raises(BadInputError, match="key file of an earlier release"):
         read_key(tmp_path / "nowhere")
+
+
+def test_no_two_images_get_one_name_and_none_is_far_too_long() -> None:
+    given = ["a.jpg", "a.png.gif", "a.png", "A.JPG", "b/../a.jpg", "/etc/a.jpg", "x" * 300 + ".jpg"]
+    names = _names(given)
+    assert len({name.casefold() for name in names}) == len(given)
+    assert names[0] == "a.png"
+    assert not any(".." in name or name.startswith("/") for name in names)
+    assert max(len(Path(name).name.encode()) for name in names) <= 255
 
 
 def test_runs_on_other_images_are_refused(finished: Finished, tmp_path: Path) -> None:

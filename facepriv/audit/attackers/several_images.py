@@ -36,6 +36,8 @@ class SeveralImages(Attacker):
 
     def variants(self, seen: Seen) -> list[str]:
         """Name the numbers of images that differ, given how many there are of a person."""
+        if not seen.scores:
+            return []
         most = int(np.unique(seen.subjects, return_counts=True)[1].max(initial=0))
         return [f"n = {number}" for number in _NUMBERS if number < most or number == 1] + [_ALL] * (most > 1)
 
@@ -79,6 +81,8 @@ def _pooled(
     sums = np.full(log_odds.shape, np.nan)
     ends = np.full((len(subjects), 2 * ranks.shape[1]), np.nan)
     usable = np.flatnonzero(np.isfinite(log_odds).all(axis=1) & np.isfinite(ranks).all(axis=1))
+    if not usable.size:
+        return sums, ends
     order = usable[np.argsort(subjects[usable], kind="stable")]
     names, starts = np.unique(subjects[order], return_index=True)
     for name, members in zip(names, np.split(order, starts[1:]), strict=True):
