@@ -945,7 +945,7 @@ def _show_audit(store: Store, audit_id: int, *, variants: bool = False) -> None:
 
 
 def _show_mix(mix: MinimaxPolicy) -> None:
-    from facepriv.services.tables import percent
+    from facepriv.wording import percent
 
     _table(
         "Where each image comes from",

@@ -109,12 +109,21 @@ class Rates(Frozen):
     male: float | None
     female: float | None
 
+    def by_gender(self) -> tuple[float, float] | None:
+        """Give men's and women's rate; None where one of them is missing."""
+        return None if self.male is None or self.female is None else (self.male, self.female)
+
 
 class GenderError(Frozen):
     """Share of scored images whose ``sign(f)`` differs from the label (Table 3)."""
 
     before: Rates
     after: Rates
+
+    def by_gender(self) -> tuple[tuple[float, float], tuple[float, float]] | None:
+        """Give men's and women's error before, and after; None where one of the four is missing."""
+        before, after = self.before.by_gender(), self.after.by_gender()
+        return None if before is None or after is None else (before, after)
 
 
 class Interval(Frozen):

@@ -10,8 +10,8 @@ from facepriv.config import get_settings
 from facepriv.results import RunResult
 from facepriv.services import audit_tables as rows
 from facepriv.services.local_worker import ensure_worker
-from facepriv.services.tables import percent
 from facepriv.store import AuditRecord, AuditSummary, RunRecord, RunSummary, Store
+from facepriv.wording import percent
 from parts import audit_form, guide_mixes, one_audit, progress, sign_attacker
 from parts.choice import Choice
 from parts.figures import show_figure, show_rows

@@ -27,7 +27,7 @@ from facepriv.results import (
     Summary,
 )
 from facepriv.types import GENDERS, Gender
-from facepriv.wording import count
+from facepriv.wording import count, percent
 
 SCHEMA: Literal["facepriv.reproduce/1"] = "facepriv.reproduce/1"
 
@@ -319,14 +319,10 @@ def _against(ours: float, published: Mapping[str, float]) -> str:
     return " and ".join([first, *(part[0].lower() + part[1:] for part in others)])
 
 
-def _percent(rate: float) -> str:
-    return f"{100 * rate:.1f} %"
-
-
 def _original_remark(name: str, slot: Slot, ours: Rates, published: Mapping[str, float]) -> str:
     assert ours.all is not None
     groups = [
-        f"{_percent(rate)} of {word}" for word, rate in (("women", ours.female), ("men", ours.male)) if rate is not None
+        f"{percent(rate)} of {word}" for word, rate in (("women", ours.female), ("men", ours.male)) if rate is not None
     ]
     return (
         f"{_against(ours.all, published)}: {name} is another network than {paper.CLASSIFIERS[slot]} and "
@@ -341,7 +337,7 @@ def _guide_remark(run: ExperimentRun, name: str, ours: float, published: Mapping
     if worked:
         remark += (
             " Here the search goes on until the threshold is passed in the stored file too, with its face found anew; "
-            f"of {count(len(worked), 'image')} that took updates, {held} ({_percent(held / len(worked))}) had passed "
+            f"of {count(len(worked), 'image')} that took updates, {held} ({percent(held / len(worked))}) had passed "
             "it there the first time that the score did, which is where Algorithm 1 as printed ends."
         )
     left = run.result.failures.by_reason.get("not-flipped", 0)
@@ -413,7 +409,7 @@ def _mixing_remark(
     if where == "less":
         return (
             f"{remark}. Only the face is mixed here, hair and outline stay the subject's, and the candidate is the "
-            f"nearest in shape; {name} thus still sees the label in {_percent(1 - ours)} of the mixes."
+            f"nearest in shape; {name} thus still sees the label in {percent(1 - ours)} of the mixes."
         )
     if where == "more":
         return f"{remark}. {name} takes a mix for the candidate's gender more often than for the subject's."
@@ -431,7 +427,7 @@ def _confusion(run: ExperimentRun, name: str) -> ConfusionComparison:
         for phase in ("before", "after"):
             pair = [getattr(getattr(confusions, phase), gender) for confusions in (ours, paper.CONFUSIONS)]
             shares = [row[other] / total if (total := row["male"] + row["female"]) else None for row in pair]
-            texts.append(" against ".join("–" if share is None else _percent(share) for share in shares))
+            texts.append(" against ".join("–" if share is None else percent(share) for share in shares))
         word = "men" if gender == "male" else "women"
         parts.append(f"{word} called {other}: {texts[0]} before, {texts[1]} after")
     return ConfusionComparison(

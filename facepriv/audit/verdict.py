@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from facepriv.audit_results import AttackResult, ClassifierBaseline, Condition, ConditionName, Headline, PolicyChoice
 from facepriv.results import Interval
+from facepriv.wording import listed, percent
 
 NOT_TRIED = (
     "a person who looks at the images",
@@ -35,7 +36,7 @@ def not_tried(tried: Sequence[str], known: Sequence[str], classifiers: Sequence[
         Those whose scores the attackers had.
     """
     left_out = [f"the attacker “{name}”" for name in known if name not in tried]
-    return [*left_out, f"gender classifiers other than {_listed(classifiers)}", *NOT_TRIED]
+    return [*left_out, f"gender classifiers other than {listed(classifiers)}", *NOT_TRIED]
 
 
 def verdict(
@@ -53,34 +54,34 @@ def verdict(
     elif "mix" in worst and policy is not None:
         mix = worst["mix"]
         parts.append(
-            f"With {_percent(by_name['mix'].perturbed)} of the images perturbed, the worst attacker tried "
-            f"({mix.attacker}) is right in {_percent(mix.accuracy)} and at most {_percent(mix.upper)} of cases "
+            f"With {percent(by_name['mix'].perturbed)} of the images perturbed, the worst attacker tried "
+            f"({mix.attacker}) is right in {percent(mix.accuracy)} and at most {percent(mix.upper)} of cases "
             f"({mix.bits:.2f} bits); {_judged(mix)}."
         )
     if "perturbed" in worst:
         whole = worst["perturbed"]
         parts.append(
-            f"With every image perturbed that can be it would be {_percent(whole.accuracy)} ({whole.attacker}), "
-            f"at most {_percent(whole.upper)}."
+            f"With every image perturbed that can be it would be {percent(whole.accuracy)} ({whole.attacker}), "
+            f"at most {percent(whole.upper)}."
         )
     return " ".join(parts)
 
 
 def _of_untouched(baseline: Sequence[ClassifierBaseline], untouched: Condition, worst: Headline) -> str:
     errors = "; ".join(
-        f"{one.classifier} errs in {_percent(one.female.value)} of the images labelled female and "
-        f"{_percent(one.male.value)} of those labelled male"
+        f"{one.classifier} errs in {percent(one.female.value)} of the images labelled female and "
+        f"{percent(one.male.value)} of those labelled male"
         for one in baseline
     )
     templates = _find(untouched, "template")
     text = f"As the images are, {errors}. " if errors else ""
     text += (
-        f"The worst attacker tried ({worst.attacker}) is right in {_percent(worst.accuracy)} of cases, at most "
-        f"{_percent(worst.upper)}, and learns {worst.bits:.2f} of 1 bit; {_judged(worst)}."
+        f"The worst attacker tried ({worst.attacker}) is right in {percent(worst.accuracy)} of cases, at most "
+        f"{percent(worst.upper)}, and learns {worst.bits:.2f} of 1 bit; {_judged(worst)}."
     )
     if templates is not None:
         text += (
-            f" From the stored templates alone gender is told in {_percent(templates.accuracy.value)} of cases "
+            f" From the stored templates alone gender is told in {percent(templates.accuracy.value)} of cases "
             f"({_range(templates.accuracy)})."
         )
     return text
@@ -99,12 +100,4 @@ def _judged(worst: Headline) -> str:
 
 
 def _range(interval: Interval) -> str:
-    return f"95 % interval {_percent(interval.low)} to {_percent(interval.high)}"
-
-
-def _percent(rate: float | None) -> str:
-    return "–" if rate is None else f"{100 * rate:.1f} %"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(names[:-1]) + f" and {names[-1]}" if len(names) > 1 else "".join(names)
+    return f"95 % interval {percent(interval.low)} to {percent(interval.high)}"

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from facepriv.audit_results import CurvePoint, Utility
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_probabilities
-from facepriv.policy.words import listed
 from facepriv.results import OperatingPoint
+from facepriv.wording import listed
 
 TOLERANCE = 0.01
 """By how much the worst attacker may do better at a smaller proportion that is preferred all the same."""

@@ -26,8 +26,8 @@ from scipy.optimize import OptimizeResult, linprog
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_labels, as_probabilities, as_scores
 from facepriv.policy.proportion import Errors
-from facepriv.policy.words import listed
 from facepriv.types import FEMALE, MALE
+from facepriv.wording import listed
 
 TOLERANCE = 1e-9
 """Accuracies that differ by less are equal."""

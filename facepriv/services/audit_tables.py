@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from facepriv.audit.attackers import attackers
 from facepriv.audit_results import CONDITION_TITLES, AttackResult, AuditResult, Condition, ConditionName
 from facepriv.policy.minimax import MinimaxPolicy
 from facepriv.results import Interval
-from facepriv.services.tables import Row, number, percent
+from facepriv.services.tables import Row, number
 from facepriv.store import AuditRecord
+from facepriv.wording import percent
 
 
 def between(interval: Interval, *, digits: int = 1) -> str:
     """Write a rate with its 95 % interval in percent."""
-    if interval.value is None:
-        return "–"
-    if interval.low is None or interval.high is None:
-        return percent(interval.value, digits)
-    return f"{percent(interval.value, digits)} ({100 * interval.low:.{digits}f}–{100 * interval.high:.{digits}f})"
+    return _with_ends(interval, lambda rate: f"{100 * rate:.{digits}f}", " %")
 
 
 def bits(interval: Interval) -> str:
     """Write bits with their 95 % interval."""
-    if interval.value is None:
-        return "–"
-    if interval.low is None or interval.high is None:
-        return f"{interval.value:.2f}"
-    return f"{interval.value:.2f} ({interval.low:.2f}–{interval.high:.2f})"
+    return _with_ends(interval, lambda value: f"{value:.2f}")
 
 
 def area(interval: Interval) -> str:
     """Write an AUC with its 95 % interval."""
+    return _with_ends(interval, lambda value: f"{value:.3f}")
+
+
+def _with_ends(interval: Interval, write: Callable[[float], str], unit: str = "") -> str:
+    """Write a figure with its unit, and the ends of its interval where it has one."""
     if interval.value is None:
         return "–"
+    value = write(interval.value) + unit
     if interval.low is None or interval.high is None:
-        return f"{interval.value:.3f}"
-    return f"{interval.value:.3f} ({interval.low:.3f}–{interval.high:.3f})"
+        return value
+    return f"{value} ({write(interval.low)}–{write(interval.high)})"
 
 
 def baseline_rows(result: AuditResult) -> list[Row]:

@@ -23,6 +23,7 @@ from facepriv.audit.releases import GRID, draws_at, perturbed_in
 from facepriv.audit.verdict import not_tried, verdict
 from facepriv.audit_results import (
     AuditResult,
+    AuditSpec,
     ConditionName,
     CurvePoint,
     PolicyChoice,
@@ -31,6 +32,7 @@ from facepriv.audit_results import (
 )
 from facepriv.config import Settings
 from facepriv.errors import BadInputError
+from facepriv.metrics.gender import gender_error
 from facepriv.metrics.matching_intervals import MatchBootstrap
 from facepriv.metrics.resampling import SubjectBootstrap
 from facepriv.policy.best_proportion import best_proportion, draw_noise, judged_proportion
@@ -279,12 +281,11 @@ class _AuditExecution(LeasedWork):
             return None
         errors = []
         for one in (seen.untouched, seen.perturbed):
-            wrong = np.where(one.scores[guide] >= 0, MALE, FEMALE) != seen.labels
-            heard = np.isfinite(one.scores[guide])
-            if not all((heard & (seen.labels == label)).any() for label in (MALE, FEMALE)):
+            rates = gender_error(one.scores[guide], seen.labels).by_gender()
+            if rates is None:
                 return None
-            errors.append(tuple(float(wrong[heard & (seen.labels == label)].mean()) for label in (MALE, FEMALE)))
-        best = optimal_proportion(errors[0], errors[1])  # type: ignore[arg-type]
+            errors.append(rates)
+        best = optimal_proportion(*errors)
         # A hair beside a proportion of the grid is that proportion.
         return replace(best, p=round(best.p, SIGN_DIGITS))
 
@@ -352,19 +353,18 @@ class _AuditExecution(LeasedWork):
         )
 
 
-_evidence: dict[int, Evidence] = {}
-"""The evidence of the audit that this process works for."""
+_evidence: dict[int, tuple[AuditSpec, Evidence]] = {}
+"""Spec and evidence of the audit that this process works for."""
 
 
 def attack_in_process(audit_id: int, task: Task) -> Attack:
     """Let one attacker loose in a worker's process."""
-    settings = process_settings()
-    with open_store(settings) as store:
-        spec = store.audits.get(audit_id).spec
-        if audit_id not in _evidence:
+    if audit_id not in _evidence:
+        with open_store(process_settings()) as store:
+            spec = store.audits.get(audit_id).spec
             _evidence.clear()
-            _evidence[audit_id] = evidence(known_measures(store, spec))
-    seen = _evidence[audit_id]
+            _evidence[audit_id] = spec, evidence(known_measures(store, spec))
+    spec, seen = _evidence[audit_id]
     return attack(
         attackers.create(task.attacker),
         seen,

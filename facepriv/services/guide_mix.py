@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
 from facepriv.policy.minimax import MinimaxPolicy, Observation, binned_observation, minimax_policy, sign_observation
-from facepriv.results import Rates
+from facepriv.services.runs import runs_on_same_images
 from facepriv.store import RunRecord, Store
 
 Sees = Literal["sign", "score"]
@@ -42,14 +42,7 @@ def guide_mix(store: Store, run_ids: Sequence[int], *, sees: Sees = "score") -> 
         If a run is not complete, the runs are on different images, no classifier judged them all, or none has images
         of both labels.
     """
-    runs = [store.runs.get(run_id) for run_id in dict.fromkeys(run_ids)]
-    for run in runs:
-        if run.result is None or run.spec.image_ids != runs[0].spec.image_ids:
-            raise BadInputError(
-                f"Complete runs on the same images were expected, but run {run.id} is "
-                f"{run.state if run.result is None else 'on other images'}; choose others.",
-                code="runs-differ",
-            )
+    runs = runs_on_same_images(store, list(dict.fromkeys(run_ids)))
     judges = [name for name in _errors(runs[0]) if all(name in _errors(run) for run in runs)]
     if not judges:
         raise BadInputError(
@@ -64,16 +57,8 @@ def guide_mix(store: Store, run_ids: Sequence[int], *, sees: Sees = "score") -> 
 def _errors(run: RunRecord) -> dict[str, tuple[tuple[float, float], tuple[float, float]]]:
     """Give men's and women's error before and after, of every classifier that has all four."""
     assert run.result is not None
-    found = {}
-    for name, error in run.result.gender_error.items():
-        before, after = _pair(error.before), _pair(error.after)
-        if before is not None and after is not None:
-            found[name] = (before, after)
-    return found
-
-
-def _pair(rates: Rates) -> tuple[float, float] | None:
-    return None if rates.male is None or rates.female is None else (rates.male, rates.female)
+    each = {name: error.by_gender() for name, error in run.result.gender_error.items()}
+    return {name: errors for name, errors in each.items() if errors is not None}
 
 
 def _by_sign(name: str, runs: Sequence[RunRecord]) -> Observation:

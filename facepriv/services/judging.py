@@ -73,6 +73,24 @@ class Stored:
     box: tuple[int, int, int, int]
 
 
+def found_in(image: ImageRecord) -> Stored | None:
+    """Give an image's untouched file with its face; None where nothing was kept or no face found."""
+    return _stored(image.artifact_sha256, image.landmarks, image.box)
+
+
+def left_by(record: RunImage) -> Stored | None:
+    """Give the file that a run left of an image, with the face found in it; None where it left none, or no face."""
+    return _stored(record.artifact_sha256, record.after_landmarks, record.after_box)
+
+
+def _stored(
+    sha256: str | None, landmarks: NDArray[np.float32] | None, box: tuple[int, int, int, int] | None
+) -> Stored | None:
+    if sha256 is None or landmarks is None or box is None:
+        return None
+    return Stored(sha256=sha256, landmarks=landmarks, box=box)
+
+
 class Judge:
     """One process's models and gallery for one run."""
 

@@ -22,7 +22,7 @@ from facepriv.imaging.residuals import residual_features
 from facepriv.imaging.restoring import restored_faces
 from facepriv.perturb.base import score_face
 from facepriv.results import ModelRef
-from facepriv.services.judging import Stored, process_settings
+from facepriv.services.judging import Stored, found_in, left_by, process_settings
 from facepriv.services.models import classifier, matcher
 from facepriv.services.pictures import stored_pixels
 from facepriv.services.provenance import maker
@@ -95,26 +95,18 @@ def known_measures(store: Store, spec: AuditSpec) -> Measured:
             untouched[name] = store.measures.of_images(spec.dataset.id, name, made_by)
         if spec.run_id is not None:
             perturbed[name] = store.measures.of_run(spec.run_id, name, made_by)
-    after: dict[int, Stored] = {}
-    if spec.run_id is not None:
-        for record in store.runs.run_images(spec.run_id):
-            if (
-                record.artifact_sha256 is not None
-                and record.after_landmarks is not None
-                and record.after_box is not None
-            ):
-                after[record.image_id] = Stored(record.artifact_sha256, record.after_landmarks, record.after_box)
+    records = () if spec.run_id is None else store.runs.run_images(spec.run_id)
     audited = {image.id for image in images}
     return Measured(
         images=images,
         untouched=untouched,
         perturbed=perturbed,
-        files={
-            image.id: Stored(image.artifact_sha256, image.landmarks, image.box)
-            for image in images
-            if image.artifact_sha256 is not None and image.landmarks is not None and image.box is not None
+        files={image.id: stored for image in images if (stored := found_in(image)) is not None},
+        after={
+            record.image_id: stored
+            for record in records
+            if record.image_id in audited and (stored := left_by(record)) is not None
         },
-        after={image_id: stored for image_id, stored in after.items() if image_id in audited},
     )
 
 

@@ -21,8 +21,10 @@ from facepriv.errors import BadInputError
 from facepriv.imaging.decode import encode_png
 from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
 from facepriv.services.export import IMAGES, LONGEST_STEM, MANIFEST, empty_folder
+from facepriv.services.judging import left_by
 from facepriv.services.pictures import stored_pixels
-from facepriv.store import ImageRecord, RunImageRecord, Store
+from facepriv.services.runs import runs_on_same_images
+from facepriv.store import ImageRecord, Store
 
 COLUMNS = ("file", "subject", "sha256")
 KEY_SCHEMA = "facepriv.policy-key/1"
@@ -47,11 +49,6 @@ class Released:
     left_out: int
     """Images of which the data set keeps no file."""
     warnings: tuple[str, ...]
-
-
-def has_version(record: RunImageRecord) -> bool:
-    """Say whether a run left a version of an image that can be released: a file in which a face is still found."""
-    return record.artifact_sha256 is not None and record.after_box is not None
 
 
 def write_release(
@@ -89,14 +86,7 @@ def write_release(
     """
     if not shares:
         raise BadInputError("At least one run was expected to release images of, but none was named.", code="no-run")
-    runs = [store.runs.get(run_id) for run_id in shares]
-    for run in runs:
-        if run.result is None or run.spec.image_ids != runs[0].spec.image_ids or run.dataset_id != runs[0].dataset_id:
-            raise BadInputError(
-                f"Complete runs on the same images were expected, but run {run.id} is "
-                f"{run.state if run.result is None else 'on other images'}; choose others.",
-                code="runs-differ",
-            )
+    runs = runs_on_same_images(store, list(shares))
     secret = new_key() if key is None else key
     beside = folder.resolve()
     target = (key_file if key_file is not None else beside.with_name(beside.name + KEY_SUFFIX)).resolve()
@@ -120,7 +110,7 @@ def write_release(
         list(shares.values()),
     )
     versions = [
-        {one.image_id: one.artifact_sha256 for one in store.runs.run_images(run.id) if has_version(one)} for run in runs
+        {one.image_id: one.artifact_sha256 for one in store.runs.run_images(run.id) if left_by(one)} for run in runs
     ]
     kept = [
         (image, None if action == UNTOUCHED else versions[action - 1].get(image.id))

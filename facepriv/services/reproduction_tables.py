@@ -6,7 +6,8 @@ from facepriv.audit import paper
 from facepriv.audit.paper import Experiment
 from facepriv.audit.reproduction import Candidates, Reproduction
 from facepriv.results import MATCH_PHASES, Confusion
-from facepriv.services.tables import Row, number, percent
+from facepriv.services.tables import Row, number
+from facepriv.wording import percent
 
 TITLES: dict[Experiment, str] = {
     "original": "Original",

@@ -8,6 +8,7 @@ from facepriv.errors import FaceprivError
 from facepriv.results import FIXED, FLIP_TITLES, MATCH_PHASES, PHASES, RunResult, RunSpec
 from facepriv.services.methods import KIND_TITLES
 from facepriv.services.runs import make_method
+from facepriv.wording import percent
 
 Row = dict[str, str]
 
@@ -16,11 +17,6 @@ OUTLASTING = 0.9
 
 LATER = {"jpeg90": "after JPEG of quality 90", "resize75": "after a resize to 75 %", "grey": "in greyscale"}
 """When a flip is looked for, in a sentence."""
-
-
-def percent(rate: float | None, digits: int = 1) -> str:
-    """Write a rate 0..1 in percent; a dash where there is none."""
-    return "–" if rate is None else f"{100 * rate:.{digits}f} %"
 
 
 def number(value: float | None, digits: int = 1) -> str:

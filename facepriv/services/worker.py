@@ -27,7 +27,9 @@ from facepriv.services.judging import (
     MOST_LESSONS,
     Stored,
     embed_in_process,
+    found_in,
     learn_in_process,
+    left_by,
     perturb_in_process,
 )
 from facepriv.services.leased_work import LeasedWork, Report, carry_out, new_owner
@@ -314,11 +316,7 @@ class _Execution(LeasedWork):
                         put(name, phase, row, kept[image.id])
                         continue
                     record = outcome[image.id]
-                    stored = (
-                        _stored(image.artifact_sha256, image.landmarks, image.box)
-                        if phase == "before"
-                        else _stored(record.artifact_sha256, record.after_landmarks, record.after_box)
-                    )
+                    stored = found_in(image) if phase == "before" else left_by(record)
                     some += [(name, phase, row, stored)] if stored is not None else []
                 chunks += [some[i : i + CHUNK] for i in range(0, len(some), CHUNK)]
                 wanted += some
@@ -363,14 +361,6 @@ class _Execution(LeasedWork):
             if item.score is not None:
                 scores[item.image_id][item.classifier, item.phase] = item.score
         return [_judged_image(image, outcome[image.id], scores[image.id]) for image in images]
-
-
-def _stored(
-    sha256: str | None, landmarks: NDArray[np.float32] | None, box: tuple[int, int, int, int] | None
-) -> Stored | None:
-    if sha256 is None or landmarks is None or box is None:
-        return None
-    return Stored(sha256=sha256, landmarks=landmarks, box=box)
 
 
 def _judged_image(image: ImageRecord, record: RunImageRecord, scores: dict[tuple[str, Phase], float]) -> JudgedImage:

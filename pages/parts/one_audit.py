@@ -11,9 +11,8 @@ from facepriv.audit_results import AuditResult, Condition
 from facepriv.charts.policy import leak_bars
 from facepriv.services import audit_tables as rows
 from facepriv.services.audits import audit_document
-from facepriv.services.tables import percent
 from facepriv.store import AuditRecord, Store
-from facepriv.wording import count
+from facepriv.wording import count, percent
 from parts import progress
 from parts.deletion import offer
 from parts.figures import show_figure, show_rows

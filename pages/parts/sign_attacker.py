@@ -6,10 +6,10 @@ import numpy as np
 import streamlit as st
 
 from facepriv.charts.policy import proportion
-from facepriv.policy.proportion import Errors, OptimalProportion, optimal_proportion, sign_attacker_curve
-from facepriv.results import Rates, RunResult
-from facepriv.services.tables import percent
+from facepriv.policy.proportion import OptimalProportion, optimal_proportion, sign_attacker_curve
+from facepriv.results import RunResult
 from facepriv.store import RunRecord
+from facepriv.wording import percent
 from parts.figures import show_figure, show_rows
 from parts.words import HELP
 
@@ -18,7 +18,7 @@ POINTS = 201
 
 def optimum(result: RunResult, classifier: str) -> OptimalProportion | None:
     """Give the proportion that is best against one classifier's sign; None where a gender was not judged."""
-    errors = _errors(result, classifier)
+    errors = result.gender_error[classifier].by_gender()
     return None if errors is None else optimal_proportion(*errors)
 
 
@@ -26,7 +26,7 @@ def table(result: RunResult, p: float) -> None:
     """Show what the sign attacker with each classifier gets at the proportion, the one who learns most first."""
     found = []
     for name in result.gender_error:
-        errors = _errors(result, name)
+        errors = result.gender_error[name].by_gender()
         if errors is not None:
             here = sign_attacker_curve(*errors, p)
             found.append((-float(here.bits), name, float(here.accuracy)))
@@ -49,7 +49,7 @@ def show(run: RunRecord, result: RunResult, p: float) -> None:
         key=f"policy_classifier-{run.id}",
         help="The guide of the run, or another one that judged it.",
     )
-    errors = _errors(result, classifier)
+    errors = result.gender_error[classifier].by_gender()
     if errors is None:
         st.info(
             "Both men and women must have been judged, before and after; this run lacks one of them. Choose a run on a "
@@ -75,16 +75,6 @@ def show(run: RunRecord, result: RunResult, p: float) -> None:
         f"Errors of {classifier} in run {run.id}, measured on {result.judged:,} images; for a release of other images "
         "they are estimates."
     )
-
-
-def _errors(result: RunResult, classifier: str) -> tuple[Errors, Errors] | None:
-    error = result.gender_error[classifier]
-    before, after = _pair(error.before), _pair(error.after)
-    return None if before is None or after is None else (before, after)
-
-
-def _pair(rates: Rates) -> Errors | None:
-    return None if rates.male is None or rates.female is None else (rates.male, rates.female)
 
 
 def _row(title: str, male: float, female: float) -> dict[str, str]:

@@ -314,7 +314,7 @@ def test_an_unexpected_error_at_one_image_is_told_without_its_text(store, settin
     assert images[0].name not in caplog.text + done.failure_sentence
 
     damage(store, images[0])
-    vectors = judge.embed("sface", [worker._stored(i.artifact_sha256, i.landmarks, i.box) for i in images])
+    vectors = judge.embed("sface", [judging.found_in(i) for i in images])
     assert [vector is None for vector in vectors] == [True, False, False]
     assert np.linalg.norm(vectors[1]) == pytest.approx(1.0, abs=1e-5)
 
