@@ -23,7 +23,7 @@ from facepriv.policy.proportion import optimal_proportion
 from facepriv.results import RunResult
 from facepriv.services.audit_tables import between, bits
 from facepriv.services.audits import prepare_audit, same_audit, start_audit
-from facepriv.services.crew import Crew
+from facepriv.services.crew import Crew, LocalCrew
 from facepriv.services.reproduce import same_run
 from facepriv.services.runs import DEFAULT_GUIDE, prepare_run, start_run
 from facepriv.services.worker import run_worker
@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--html", type=Path)
     options = parser.parse_args()
     settings = get_settings()
-    with open_store(settings) as store, Crew(settings) as crew:
+    with open_store(settings) as store, LocalCrew(settings) as crew:
         found = {way: audited(store, crew, way, options) for way in WAYS}
     show(Console(width=150), found)
     if options.html is not None:

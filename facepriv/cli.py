@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from facepriv.errors import BadInputError, FaceprivError
-from facepriv.wording import count
+from facepriv.wording import count, duration, rate_of
 
 if TYPE_CHECKING:
     from facepriv.audit_results import SelectBy
+    from facepriv.config import Settings
     from facepriv.policy.minimax import MinimaxPolicy
     from facepriv.results import RunResult, RunSpec
-    from facepriv.services.crew import Crew
     from facepriv.services.importing import ImportReport
     from facepriv.services.methods import MethodInfo
     from facepriv.store import AuditStore, RunRecord, RunStore, Store
@@ -59,6 +61,14 @@ JsonFile = Annotated[
         help="Also write the figures to this file as JSON; - for standard output, which then holds nothing else.",
     ),
 ]
+Executor = Annotated[
+    str | None,
+    typer.Option(help="Compute from here by processes, or on a cluster by dask, instead of by this machine's worker."),
+]
+Scheduler = Annotated[
+    str | None, typer.Option(help="With --executor dask: address of its scheduler, such as tcp://10.0.0.1:8786.")
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Only put it into the queue; facepriv follow shows it.")]
 ACTOR = "cli"
 WIDTH = 140
 
@@ -277,14 +287,21 @@ def perturb(
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Take at most this many images.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
+    no_wait: NoWait = False,
+    executor: Executor = None,
+    scheduler: Scheduler = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Perturb a data set, judge the stored images, and keep the run."""
+    """Perturb a data set, judge the stored images, and keep the run.
+
+    A worker process of this machine does the work; it goes on if this command is ended by anything but Ctrl+C.
+    """
     from facepriv.services.runs import DEFAULT_GUIDE, DEFAULT_METHOD, parse_parameters, prepare_run, start_run
 
     method = DEFAULT_METHOD if method == "recommended" else method
     guides = guide or [DEFAULT_GUIDE]
-    with _store() as (store, settings):
+    with _store() as (store, given):
+        settings = _computing(given, executor, scheduler)
         spec = prepare_run(
             store,
             dataset,
@@ -300,7 +317,10 @@ def perturb(
             seed=seed,
         )
         run = start_run(store, spec)
-        result = _execute(store, settings, run.id)
+        if no_wait:
+            _queued("run", run.id)
+            return
+        result = _execute(store, settings, run.id, executor)
         _show_result(run.id, spec, result)
         _write_run(json_file, store, run.id)
 
@@ -335,6 +355,9 @@ def audit(
     seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
     variants: Annotated[bool, typer.Option("--variants", help="Also show all means that each attacker has.")] = False,
     list_attackers: Annotated[bool, typer.Option("--attackers", help="List the attackers and exit.")] = False,
+    no_wait: NoWait = False,
+    executor: Executor = None,
+    scheduler: Scheduler = None,
     json_file: JsonFile = None,
 ) -> None:
     """Measure what attackers learn about gender from a database as it is, or from what a run made of it."""
@@ -347,7 +370,8 @@ def audit(
         raise typer.BadParameter("Name either a data set or, with --run, a run.")
     from facepriv.services.audits import prepare_audit, start_audit
 
-    with _store() as (store, settings):
+    with _store() as (store, given):
+        settings = _computing(given, executor, scheduler)
         spec = prepare_audit(
             store,
             dataset,
@@ -364,7 +388,10 @@ def audit(
             seed=seed,
         )
         record = start_audit(store, spec)
-        _see_through(store.audits, settings, "audit", record.id)
+        if no_wait:
+            _queued("audit", record.id)
+            return
+        _see_through(store.audits, settings, "audit", record.id, executor)
         _show_audit(store, record.id, variants=variants)
         _write_audit(json_file, store, record.id)
 
@@ -526,13 +553,61 @@ def show(run: Annotated[int, typer.Argument(help="Number of the run.")], json_fi
         _write_run(json_file, store, run)
 
 
+RunOrNone = Annotated[int | None, typer.Argument(help="Number of the run.")]
+AuditOption = Annotated[int | None, typer.Option("--audit", help="An audit of this number instead of a run.")]
+
+
 @app.command()
-def cancel(run: Annotated[int, typer.Argument(help="Number of the run.")]) -> None:
-    """Cancel a run that waits or is under way."""
-    with _store() as (store, _):
-        state = store.runs.cancel(run)
-        store.access.record(ACTOR, "run-cancelled", f"run {run}")
-    typer.echo(f"Run {run} is {'told to stop' if state == 'running' else state}.")
+def cancel(run: RunOrNone = None, audit: AuditOption = None) -> None:
+    """Cancel a run or an audit that waits or is under way; what was finished of it is kept."""
+    with _one_of(run, audit) as (_, queue, store, noun, number):
+        state = queue.cancel(number)
+        store.access.record(ACTOR, f"{noun}-cancelled", f"{noun} {number}")
+    typer.echo(f"{noun.capitalize()} {number} is {'told to stop' if state == 'running' else state}.")
+
+
+@app.command()
+def resume(run: RunOrNone = None, audit: AuditOption = None, no_wait: NoWait = False) -> None:
+    """Go on with a run or an audit that failed or was cancelled: what was finished of it is not done again."""
+    with _one_of(run, audit) as (settings, queue, store, noun, number):
+        state = queue.resume(number)
+        if state == "complete":
+            raise FaceprivError(f"{noun.capitalize()} {number} is complete; there is nothing to go on with.")
+        store.access.record(ACTOR, f"{noun}-resumed", f"{noun} {number}")
+        if no_wait:
+            _queued(noun, number)
+            return
+        _see_through(queue, settings, noun, number)
+    typer.echo(f"{noun.capitalize()} {number} is complete.")
+
+
+@app.command()
+def follow(run: RunOrNone = None, audit: AuditOption = None) -> None:
+    """Show how far a run or an audit is until it has ended; Ctrl+C ends the showing only."""
+    from facepriv.services.following import follow
+
+    with _one_of(run, audit) as (settings, queue, _, noun, number):
+        with _progress(f"{noun.capitalize()} {number}") as report:
+            for now in follow(queue, settings, number):
+                report(now.done, now.total, now.stage or now.state, now.pace(datetime.now(UTC)))
+        typer.echo(f"{noun.capitalize()} {number} is {now.state}{f': {now.error}' if now.error else '.'}")
+
+
+@app.command()
+def log(run: RunOrNone = None, audit: AuditOption = None, json_file: JsonFile = None) -> None:
+    """Show what became of a run or an audit, line by line: who took it up, what was lost, why it ended."""
+    with _one_of(run, audit) as (_, queue, _, noun, number):
+        lines = queue.log(number)
+    if lines:
+        rows = [
+            {"When": f"{line.at:%Y-%m-%d %H:%M:%S} UTC", "What": line.text, "Worker": line.owner or ""}
+            for line in lines
+        ]
+        _table(f"Log of {noun} {number}", rows)
+    else:
+        _say(f"Nothing has happened to {noun} {number} yet; it waits for a worker.")
+    told = [{"at": line.at.isoformat(), "owner": line.owner, "text": line.text} for line in lines]
+    _write_json(json_file, {"schema": "facepriv.log/1", f"{noun}_id": number, "lines": told})
 
 
 @app.command()
@@ -620,12 +695,13 @@ def demo(
 ) -> None:
     """Run the whole job on 60 synthetic subjects: import, perturb by the recommended method and the paper's, attack."""
     from facepriv.services.audits import prepare_audit, same_audit, start_audit
-    from facepriv.services.crew import Crew
+    from facepriv.services.following import LINGER_SECONDS
     from facepriv.services.importing import DEMO, import_demo
+    from facepriv.services.local_worker import ensure_worker
     from facepriv.services.runs import DEFAULT_METHOD, PAPER_METHOD, prepare_run, start_run
 
-    with _store() as (store, settings), Crew(settings) as crew:
-        crew.get_ready()
+    with _store() as (store, settings):
+        ensure_worker(settings, linger=LINGER_SECONDS, ready=True)
         if DEMO not in {record.name for record in store.datasets.list()}:
             with _progress("Importing the demo faces") as report:
                 _show_import(import_demo(store, settings, on_progress=report))
@@ -635,7 +711,7 @@ def demo(
             run = _same_run(store, spec) or start_run(store, spec)
             if run.result is not None:
                 _say(f"Run {run.id} did this very job before; it is shown again.")
-            done.append((run.id, spec, run.result or _execute(store, settings, run.id, crew)))
+            done.append((run.id, spec, run.result or _execute(store, settings, run.id)))
         for run_id, spec, result in done:
             _show_result(run_id, spec, result)
         if len(done) > 1:
@@ -643,7 +719,7 @@ def demo(
         wanted = prepare_audit(store, run_id=done[-1][0])
         audit = same_audit(store, wanted) or start_audit(store, wanted)
         if audit.result is None:
-            _see_through(store.audits, settings, "audit", audit.id, crew)
+            _see_through(store.audits, settings, "audit", audit.id)
         _show_audit(store, audit.id)
         # The recommended method's run comes last: it is the one that is handed on, and the newest on every page.
         _write_run(json_file, store, done[-1][0])
@@ -669,17 +745,16 @@ def reproduce(
 ) -> None:
     """Repeat the paper's experiments as stored runs, and lay them beside what it published."""
     from facepriv.services import reproduce as service
-    from facepriv.services.crew import Crew
     from facepriv.services.reproduction_page import write_page
     from facepriv.services.reproduction_tables import headline, sentences, tables
 
-    with _store() as (store, settings), Crew(settings) as crew:
+    with _store() as (store, settings):
         planned = service.plan(
             store, dataset, guide_a=guide_a, guide_b=guide_b, matchers=matcher, limit=limit, seed=seed
         )
         expected = service.estimate(store, settings, planned)
         _say(f"{expected.basis}; expected to take about {expected.seconds / 60:,.1f} minutes.")
-        found = service.reproduce(store, planned, execute=lambda run: _execute(store, settings, run, crew))
+        found = service.reproduce(store, planned, execute=lambda run: _execute(store, settings, run))
     for title, rows in tables(found):
         _table(title, rows)
     for sentence in sentences(found):
@@ -705,20 +780,32 @@ def upgrade() -> None:
     typer.echo(f"The database is at revision {migrate.head()}.")
 
 
-@app.command(hidden=True)
+@app.command()
 def worker(
-    parent: Annotated[int | None, typer.Option(help="End once this process is gone and no run waits.")] = None,
-    until_idle: Annotated[bool, typer.Option(help="End once no run waits.")] = False,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="End once nothing waits.")] = False,
+    run: Annotated[int | None, typer.Option(help="Do only this run, if it waits, and end.")] = None,
+    executor: Annotated[str | None, typer.Option(help="Where to compute: processes, or dask.")] = None,
+    scheduler: Scheduler = None,
+    local: Annotated[bool, typer.Option("--local", hidden=True)] = False,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+    linger: Annotated[float, typer.Option(hidden=True)] = math.inf,
+    ready: Annotated[bool, typer.Option("--ready", hidden=True)] = False,
 ) -> None:
-    """Take up waiting runs of this data folder."""
+    """Take up waiting runs and audits until stopped. Any number of workers, on any machines, may serve one database."""
+    import logging
     import signal
 
     from facepriv.config import get_settings
     from facepriv.services.local_worker import serve_local
+    from facepriv.services.worker import run_worker
 
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = _computing(get_settings(), executor, scheduler)
     # Told to stop, give the run back, so that whoever is next goes on at once instead of waiting for the lease to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    if not serve_local(get_settings(), parent=parent, until_idle=until_idle):
+    if not local:
+        run_worker(settings, run_id=run, until_idle=until_idle, ready=ready)
+    elif not serve_local(settings, parent=parent, until_idle=until_idle, linger=linger, ready=ready):
         typer.echo("Another worker serves this data folder already.")
 
 
@@ -749,8 +836,40 @@ def schema(json_file: JsonFile = None) -> None:
 # Helpers
 
 
+def _computing(settings: Settings, executor: str | None, scheduler: str | None) -> Settings:
+    """Give settings that compute where the options say."""
+    if executor not in (None, "processes", "dask"):
+        raise typer.BadParameter(f"Expected processes or dask, got {executor!r}.", param_hint="--executor")
+    update = {"executor": executor, "scheduler": scheduler}
+    settings = settings.model_copy(update={name: value for name, value in update.items() if value is not None})
+    if settings.executor == "dask" and not settings.scheduler:
+        raise typer.BadParameter(
+            "With --executor dask the address of a scheduler is needed, such as tcp://10.0.0.1:8786.",
+            param_hint="--scheduler",
+        )
+    return settings
+
+
+def _queued(noun: str, number: int) -> None:
+    option = f"--audit {number}" if noun == "audit" else str(number)
+    _say(f"{noun.capitalize()} {number} waits for a worker; see how far it is with: facepriv follow {option}")
+
+
 @contextmanager
-def _store() -> Iterator[tuple[Store, Any]]:
+def _one_of(run: int | None, audit: int | None) -> Iterator[tuple[Settings, RunStore | AuditStore, Store, str, int]]:
+    """Open the store; gives the queue, what it is called and the number of the run or audit that was named."""
+    if (run is None) == (audit is None):
+        raise typer.BadParameter("Name either a run or, with --audit, an audit.")
+    with _store() as (store, settings):
+        if run is not None:
+            yield settings, store.runs, store, "run", run
+        else:
+            assert audit is not None
+            yield settings, store.audits, store, "audit", audit
+
+
+@contextmanager
+def _store() -> Iterator[tuple[Store, Settings]]:
     from facepriv.config import get_settings
     from facepriv.store import open_store
 
@@ -797,14 +916,13 @@ def _table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
 
 @contextmanager
 def _progress(what: str) -> Iterator[Any]:
-    """Show a bar; the value is called with done and total."""
+    """Show a bar; the value is called with done and total, and with stage and pace where the work tells."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
         Progress,
         TextColumn,
         TimeElapsedColumn,
-        TimeRemainingColumn,
     )
 
     columns = (
@@ -813,51 +931,61 @@ def _progress(what: str) -> Iterator[Any]:
         MofNCompleteColumn(),
         TextColumn("elapsed"),
         TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
+        TextColumn("{task.fields[pace]}"),
     )
     with Progress(*columns, console=_error_console()) as bar:
-        task = bar.add_task(what, total=None)
+        task = bar.add_task(what, total=None, pace="")
+        begun = time.monotonic()
 
-        def report(done: int, total: int, stage: str = "") -> None:
-            bar.update(task, completed=done, total=total, description=f"{what}: {stage}" if stage else what)
+        def report(done: int, total: int, stage: str = "", pace: tuple[float, float] | None = None) -> None:
+            if pace is None and not stage and done:
+                rate = done / max(time.monotonic() - begun, 1e-9)
+                pace = rate, (total - done) / rate
+            shown = "" if pace is None else f"{rate_of(pace[0])}, {duration(pace[1])} left"
+            description = f"{what}: {stage}" if stage else what
+            bar.update(task, completed=done, total=total, description=description, pace=shown)
 
         yield report
 
 
-def _see_through(queue: RunStore | AuditStore, settings: Any, noun: str, number: int, crew: Crew | None = None) -> None:
-    """See a run or an audit through, here or by the worker that took it up first."""
-    from facepriv.services.worker import run_worker
+def _see_through(
+    queue: RunStore | AuditStore, settings: Settings, noun: str, number: int, executor: str | None = None
+) -> None:
+    """Follow a run or an audit to its end; with an executor of its own, do it from here."""
+    from facepriv.services.following import follow
 
-    only = {f"{noun}_id": number}
     with _progress(f"{noun.capitalize()} {number}") as report:
         try:
-            while True:
-                # Takes it up as soon as nobody else has it: another worker may have been first, and may be lost.
-                run_worker(
-                    settings,
-                    **only,  # type: ignore[arg-type]
-                    on_progress=lambda _, stage, done, total: report(done, total, stage),
-                    crew=crew,
-                )
-                record = queue.get(number)
-                if record.state not in ("waiting", "running"):
-                    break
-                report(record.done, record.total, record.stage)
-                time.sleep(1)
+            if executor is not None:
+                _do_here(settings, noun, number, report)
+            for now in follow(queue, settings, number):
+                report(now.done, now.total, now.stage or now.state, now.pace(datetime.now(UTC)))
         except KeyboardInterrupt:
             queue.cancel(number)
             _error_console().print(
-                f"{noun.capitalize()} {number} is cancelled, since it was interrupted; the same command starts anew."
+                f"{noun.capitalize()} {number} is cancelled, since it was interrupted; what was finished is kept: "
+                f"facepriv resume {number if noun == 'run' else f'--audit {number}'}"
             )
             raise
+    record = queue.get(number)
     if record.result is None:
-        why = f": {record.error}" if record.error else "; start it again."
+        why = f": {record.error}" if record.error else "; resume it or start it again."
         raise FaceprivError(f"{noun.capitalize()} {number} is {record.state}{why}")
 
 
-def _execute(store: Store, settings: Any, run_id: int, crew: Crew | None = None) -> RunResult:
-    _see_through(store.runs, settings, "run", run_id, crew)
+def _do_here(settings: Settings, noun: str, number: int, report: Any) -> None:
+    from facepriv.services.worker import run_worker
+
+    only = {f"{noun}_id": number}
+    run_worker(
+        settings,
+        **only,  # type: ignore[arg-type]
+        on_progress=lambda _, stage, done, total: report(done, total, stage),
+    )
+
+
+def _execute(store: Store, settings: Settings, run_id: int, executor: str | None = None) -> RunResult:
+    _see_through(store.runs, settings, "run", run_id, executor)
     result = store.runs.get(run_id).result
     assert result is not None
     return result
@@ -887,7 +1015,7 @@ def _select_by(text: str) -> SelectBy:
 
 def _audited_policy(
     store: Store,
-    settings: Any,
+    settings: Settings,
     run: int,
     share: float | None,
     by: SelectBy,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import platformdirs
 from pydantic import Field, ValidationError
@@ -36,6 +36,20 @@ class Settings(BaseSettings):
     max_archive_entries: int = Field(default=100_000, gt=0)
     workers: int = Field(default=0, ge=0)
     """Processes that perturb images in a run; 0 = one for each core."""
+    executor: Literal["processes", "dask"] = "processes"
+    """Where workers compute: in processes of their own, or on a Dask cluster."""
+    scheduler: str = ""
+    """Address of the cluster's scheduler, such as tcp://10.0.0.1:8786."""
+    auto_worker: bool = True
+    """Whether dashboards and commands start a worker on this machine where none serves the data folder."""
+
+    def as_environment(self) -> dict[str, str]:
+        """Give the environment variables that lead another process to these settings."""
+        return {
+            _PREFIX + name.upper(): str(value)
+            for name, value in self.model_dump(mode="json").items()
+            if value is not None
+        }
 
     @cached_property
     def database_url(self) -> URL:

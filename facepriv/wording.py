@@ -20,3 +20,20 @@ def listed(names: Sequence[str], last: str = "and") -> str:
     if len(names) < 2:
         return "".join(names)
     return f"{', '.join(names[:-1])} {last} {names[-1]}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time span in at most two units, rounded up to whole seconds."""
+    whole = max(0, int(seconds + 0.999))
+    if whole < 60:
+        return f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, rest = divmod(minutes, 60)
+    return f"{hours} h {rest} min" if rest else f"{hours} h"
+
+
+def rate_of(rate: float, several: str = "images", one: str = "an image") -> str:
+    """Write a speed: ``4.2 images/s``, or ``2.5 s an image`` where one takes longer than a second."""
+    return f"{rate:.1f} {several}/s" if rate >= 1 else f"{1 / rate:.1f} s {one}"

@@ -9,10 +9,11 @@ import streamlit as st
 from facepriv.config import get_settings
 from facepriv.services.local_worker import ensure_worker
 from facepriv.store import AuditSummary, Store
+from facepriv.wording import duration
 from parts import audit_form, faces, one_audit, progress
 from parts.choice import Choice
 from parts.figures import show_rows
-from parts.formats import NOTHING, duration, moment
+from parts.formats import NOTHING, moment
 from parts.shell import with_store
 from parts.words import STATES
 

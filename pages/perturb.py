@@ -14,9 +14,9 @@ from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES, list_methods
 from facepriv.services.models import ModelStatus, list_models
 from facepriv.services.runs import DEFAULT_GUIDE, estimate_seconds, make_method, prepare_run, start_run
 from facepriv.store import Store
-from facepriv.wording import count
+from facepriv.wording import count, duration
 from parts import faces, parameters, progress
-from parts.formats import duration, plain
+from parts.formats import plain
 from parts.shell import ACTOR, with_store
 from parts.words import HELP, NOT_PROTECTED
 

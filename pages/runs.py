@@ -9,9 +9,10 @@ from facepriv.perturb import perturbers
 from facepriv.services.local_worker import ensure_worker
 from facepriv.store import RunSummary, Store
 from facepriv.store.records import RUN_STATES
+from facepriv.wording import duration
 from parts import one_run, progress, several_runs
 from parts.figures import show_rows
-from parts.formats import NOTHING, duration, moment
+from parts.formats import NOTHING, moment
 from parts.run_choice import KEY, from_address, to_address
 from parts.shell import with_store
 from parts.words import STATES

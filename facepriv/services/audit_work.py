@@ -6,9 +6,7 @@ the same images measures nothing again.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -31,20 +29,21 @@ from facepriv.audit_results import (
     UtilityChange,
 )
 from facepriv.config import Settings
-from facepriv.errors import BadInputError
+from facepriv.errors import BadInputError, FaceprivError
 from facepriv.metrics.gender import gender_error
 from facepriv.metrics.matching_intervals import MatchBootstrap
 from facepriv.metrics.resampling import SubjectBootstrap
 from facepriv.policy.best_proportion import best_proportion, draw_noise, judged_proportion
 from facepriv.policy.mixed_utility import PairScores, mixed_utility, pair_scores
 from facepriv.policy.proportion import OptimalProportion, optimal_proportion
+from facepriv.results import Phase
 from facepriv.services.audits import left_out
-from facepriv.services.crew import Crew, one_thread_each
-from facepriv.services.judging import process_settings
-from facepriv.services.leased_work import LeasedWork, Report, carry_out
+from facepriv.services.computing import Job, JobRef, content_of
+from facepriv.services.crew import Crew
+from facepriv.services.leased_work import Crashed, LeasedWork, Report, carry_out, insist
 from facepriv.services.measuring import Vector, evidence, keep, known_measures, measure_in_process
 from facepriv.services.models import check_versions, classifier, detector_reference, matcher, reference
-from facepriv.store import AuditRecord, Store, open_store
+from facepriv.store import AuditRecord, Store
 from facepriv.types import FEMALE, MALE
 
 MEASURING, ATTACKING, SUMMING_UP = "measuring", "attacking", "summing up"
@@ -78,7 +77,8 @@ def execute_audit(
     """Execute a claimed audit to its end: complete, failed or cancelled."""
 
     def work() -> None:
-        store.audits.finish(audit.id, owner, _AuditExecution(store, settings, audit, owner, crew, on_progress).result())
+        result = _AuditExecution(store, settings, audit, owner, crew, on_progress).result()
+        insist(lambda: store.audits.finish(audit.id, owner, result))
 
     carry_out(store.audits, audit.id, owner, "audit", work)
 
@@ -91,7 +91,6 @@ class _AuditExecution(LeasedWork):
         self.audit, self.spec = audit, audit.spec
 
     def result(self) -> AuditResult:
-        start = time.perf_counter()
         spec = self.spec
         check_versions(spec.detector, detector_reference())
         for ref in spec.classifiers:
@@ -99,44 +98,52 @@ class _AuditExecution(LeasedWork):
         for ref in spec.matchers:
             check_versions(ref, reference(matcher(ref.name)))
         try:
-            with one_thread_each():
-                pool = self.crew.pool()
-                self._measure(pool)
-                seen = evidence(known_measures(self.store, spec))
-                bootstrap = bootstrap_of(seen, spec.resamples, spec.seed)
-                found = (
-                    self._as_it_is(pool, seen, bootstrap)
-                    if spec.run_id is None
-                    else self._of_run(pool, seen, bootstrap)
-                )
+            self._measure()
+            seen = evidence(known_measures(self.store, spec))
+            bootstrap = bootstrap_of(seen, spec.resamples, spec.seed)
+            found = self._as_it_is(seen, bootstrap) if spec.run_id is None else self._of_run(seen, bootstrap)
         except BaseException:
             self.crew.end(at_once=True)
             raise
-        return found.model_copy(update={"seconds": time.perf_counter() - start})
+        return found.model_copy(update={"seconds": self.store.audits.summary(self.number).spent})
 
-    def _measure(self, pool: ProcessPoolExecutor) -> None:
+    def _measure(self) -> None:
         measured = known_measures(self.store, self.spec)
         left = measured.left()
         total = len(measured.files) + len(measured.after)
         done = total - len(left)
         self.beat(MEASURING, done, total)
-        fresh: dict[str, dict[int, dict[str, Vector]]] = {"before": {}, "after": {}}
-        calls = (((phase, image), (measure_in_process, stored, names)) for phase, image, stored, names in left)
-        for (phase, image_id), vectors in self.in_windows(pool, calls):
-            fresh[phase][image_id] = vectors
-            if len(fresh[phase]) >= KEEP_EVERY:
-                keep(self.store, self.spec, phase, fresh[phase])
-                fresh[phase] = {}
+        fresh: dict[Phase, dict[int, dict[str, Vector]]] = {"before": {}, "after": {}}
+        job = JobRef(load_nothing, self.number, self.owner)
+        for item, vectors in self.in_processes(measure_in_process, job, left):
+            if isinstance(vectors, Crashed):
+                self.note(f"Image {item.image_id} took its process down each time, so it was not measured.")
+            else:
+                fresh[item.phase][item.image_id] = vectors
+            if len(fresh[item.phase]) >= KEEP_EVERY:
+                self._keep(item.phase, fresh[item.phase])
+                fresh[item.phase] = {}
             done += 1
             self.beat(MEASURING, done, total)
         for phase, some in fresh.items():
-            keep(self.store, self.spec, phase, some)
+            self._keep(phase, some)
 
-    def _attack(self, pool: ProcessPoolExecutor, tasks: Sequence[Task], done: int, total: int) -> dict[Task, Attack]:
+    def _keep(self, phase: Phase, found: Mapping[int, Mapping[str, Vector]]) -> None:
+        if found:
+            insist(lambda: keep(self.store, self.spec, phase, found))
+            insist(lambda: self.store.audits.progressed(self.number, self.owner))
+
+    def _attack(self, tasks: Sequence[Task], done: int, total: int) -> dict[Task, Attack]:
         """Let attackers loose in processes; ``done`` and ``total`` count the steps of the whole stage."""
         found: dict[Task, Attack] = {}
         self.beat(ATTACKING, done, total)
-        for task, result in self.in_windows(pool, ((task, (attack_in_process, self.audit.id, task)) for task in tasks)):
+        job = JobRef(load_evidence, self.number, self.owner)
+        for task, result in self.in_processes(attack_in_process, job, tasks, one_by_one=True):
+            if isinstance(result, Crashed):
+                raise FaceprivError(
+                    f"The attacker {task.attacker} took its process down each time, perhaps for lack of memory; allow "
+                    "fewer processes (FACEPRIV_WORKERS=1) and resume, or start an audit without this attacker."
+                )
             found[task] = result
             self.beat(ATTACKING, done + len(found), total)
         return found
@@ -150,19 +157,19 @@ class _AuditExecution(LeasedWork):
         number = draws_at(p, self.spec.draws)
         return range(number, 2 * number) if fresh else range(number)
 
-    def _as_it_is(self, pool: ProcessPoolExecutor, seen: Evidence, bootstrap: SubjectBootstrap) -> AuditResult:
+    def _as_it_is(self, seen: Evidence, bootstrap: SubjectBootstrap) -> AuditResult:
         tasks = self._tasks(0.0, each_variant=True)
-        found = self._attack(pool, tasks, 0, len(tasks))
+        found = self._attack(tasks, 0, len(tasks))
         return self._sum_up(lambda: self._result(seen, bootstrap, {"untouched": 0.0}, found))
 
-    def _of_run(self, pool: ProcessPoolExecutor, seen: Evidence, bootstrap: SubjectBootstrap) -> AuditResult:
+    def _of_run(self, seen: Evidence, bootstrap: SubjectBootstrap) -> AuditResult:
         assert self.spec.run_id is not None
         sign = self._sign_optimum(seen)
         fixed = self.spec.p
         grid = sorted({*GRID, *([] if sign is None else [sign.p]), *([] if fixed is None else [fixed])})
         tasks = [task for p in grid for task in self._tasks(p, each_variant=p in (0.0, 1.0, fixed))]
         again = 0 if fixed is not None else len(self._tasks(0.5, each_variant=True))
-        found = self._attack(pool, tasks, 0, len(tasks) + again)
+        found = self._attack(tasks, 0, len(tasks) + again)
         points = self._sum_up(lambda: self._points(grid, found, bootstrap))
         scores = self._sum_up(lambda: self._pair_scores(seen))
         by = self.spec.select_by
@@ -187,7 +194,7 @@ class _AuditExecution(LeasedWork):
         if fixed is None and best.p not in (0.0, 1.0):
             # On draws and folds of its own: the proportion was chosen as the best of those looked at.
             mine = self._tasks(best.p, each_variant=True, fresh=True)
-            found |= self._attack(pool, mine, len(tasks), len(tasks) + again)
+            found |= self._attack(mine, len(tasks), len(tasks) + again)
         names: dict[ConditionName, float] = {"untouched": 0.0, "mix": choice.p, "perturbed": 1.0}
 
         def whole() -> AuditResult:
@@ -207,10 +214,7 @@ class _AuditExecution(LeasedWork):
     def _sum_up(self, work: Callable[[], _T]) -> _T:
         """Compute in a thread, so that the lease is kept and a wish to cancel is heard meanwhile."""
         self.beat(SUMMING_UP, 0, 1)
-        with ThreadPoolExecutor(max_workers=1) as thread:
-            future = thread.submit(work)
-            self.outlast(future)
-        return future.result()
+        return self.aside(lambda check: work())
 
     def _result(
         self,
@@ -353,25 +357,29 @@ class _AuditExecution(LeasedWork):
         )
 
 
-_evidence: dict[int, tuple[AuditSpec, Evidence]] = {}
-"""Spec and evidence of the audit that this process works for."""
+def load_nothing(store: Store, audit_id: int) -> None:
+    """Read what processes need to know that only measure images: nothing."""
 
 
-def attack_in_process(audit_id: int, task: Task) -> Attack:
-    """Let one attacker loose in a worker's process."""
-    if audit_id not in _evidence:
-        with open_store(process_settings()) as store:
-            spec = store.audits.get(audit_id).spec
-            _evidence.clear()
-            _evidence[audit_id] = spec, evidence(known_measures(store, spec))
-    spec, seen = _evidence[audit_id]
-    return attack(
-        attackers.create(task.attacker),
-        seen,
-        perturbed_in(seen, task.p, by=spec.select_by, draw=task.draw, seed=spec.seed),
-        task.p,
-        # The same for every attacker and proportion: they learn from the same people and guess the same others.
-        seed=spec.seed + task.draw,
-        folds=spec.folds,
-        each_variant=task.each_variant,
-    )
+def load_evidence(store: Store, audit_id: int) -> tuple[AuditSpec, Evidence]:
+    """Read what attackers need to know."""
+    spec = store.audits.get(audit_id).spec
+    return spec, evidence(known_measures(store, spec))
+
+
+def attack_in_process(job: Job, tasks: Sequence[Task]) -> list[Attack]:
+    """Let attackers loose in a worker's process."""
+    spec, seen = content_of(job)
+    return [
+        attack(
+            attackers.create(task.attacker),
+            seen,
+            perturbed_in(seen, task.p, by=spec.select_by, draw=task.draw, seed=spec.seed),
+            task.p,
+            # The same for every attacker and proportion: they learn from the same people and guess the same others.
+            seed=spec.seed + task.draw,
+            folds=spec.folds,
+            each_variant=task.each_variant,
+        )
+        for task in tasks
+    ]

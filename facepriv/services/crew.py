@@ -6,52 +6,108 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from facepriv.config import Settings
-from facepriv.services.judging import MOST_LESSONS, load_detector, start_process
+from facepriv.services.computing import MOST_LESSONS, JobRef, load_detector, start_process
 from facepriv.services.runs import processes
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-class Crew:
-    """The processes that compute, started when first needed and kept from run to run while runs wait.
+class Crew(ABC):
+    """Processes that compute, here or elsewhere; what they compute does not depend on who and how many they are.
 
-    Starting one takes seconds: libraries are imported, weights checked and loaded.
+    They are started when first needed and kept from run to run while runs wait. Starting one takes seconds: libraries
+    are imported, weights checked and loaded.
     """
+
+    lost: ClassVar[tuple[type[Exception], ...]]
+    """What a call raises if a process was lost over it."""
+    breaks: ClassVar[bool]
+    """Whether a lost process takes all other calls along, so that nobody knows which call it was lost over."""
+
+    @property
+    @abstractmethod
+    def width(self) -> int:
+        """How many calls are computed at once."""
+
+    @abstractmethod
+    def submit(self, function: Callable[..., Any], /, *given: Any) -> Future[Any]:
+        """Have a function called in one of the processes."""
+
+    @abstractmethod
+    def job(self, job: JobRef) -> Any:
+        """Give what is handed over with every call so that a process knows what it works for."""
+
+    @abstractmethod
+    def steps(self) -> tuple[int, int]:
+        """Give steps done and steps in all of the lessons under way, as far as known."""
+
+    @abstractmethod
+    def end(self, *, at_once: bool = False) -> None:
+        """End the processes: once they are done with what they are at, or at once. The next call starts new ones."""
+
+    def get_ready(self) -> None:
+        """Start the processes ahead of the first run, while something else is being done."""
+        for _ in range(self.width):
+            self.submit(load_detector)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end(at_once=error is not None)
+
+
+class LocalCrew(Crew):
+    """A pool of processes on this machine."""
+
+    lost = (BrokenProcessPool,)
+    breaks = True
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._pool: ProcessPoolExecutor | None = None
         self._context = multiprocessing.get_context("spawn")
-        self.steps: Any = self._context.Array("q", 2 * MOST_LESSONS, lock=False)
-        """Steps done and steps in all of every lesson under way."""
+        self._steps: Any = self._context.Array("q", 2 * MOST_LESSONS, lock=False)
 
-    def pool(self) -> ProcessPoolExecutor:
-        """Give the pool; processes are added as they are needed."""
+    @property
+    def width(self) -> int:
+        """How many processes there are at most."""
+        return processes(self._settings)
+
+    def submit(self, function: Callable[..., Any], /, *given: Any) -> Future[Any]:
+        """Have a function called in one of the processes; they are added as they are needed."""
         if self._pool is None:
+            self._steps[:] = [0] * (2 * MOST_LESSONS)
             self._pool = ProcessPoolExecutor(
-                max_workers=processes(self._settings),
+                max_workers=self.width,
                 mp_context=self._context,
                 initializer=start_process,
-                initargs=(self._settings, self.steps),
+                initargs=(self._settings, self._steps),
             )
-        return self._pool
-
-    def get_ready(self) -> None:
-        """Start the processes ahead of the first run, while something else is being done."""
-        pool = self.pool()
         with one_thread_each(), no_interrupt():
-            for _ in range(processes(self._settings)):
-                pool.submit(load_detector)
+            return self._pool.submit(function, *given)
+
+    def job(self, job: JobRef) -> JobRef:
+        """Give the reference itself: a process here reads the rest in the database."""
+        return job
+
+    def steps(self) -> tuple[int, int]:
+        """Give steps done and steps in all of the lessons under way."""
+        return sum(self._steps[::2]), sum(self._steps[1::2])
 
     def end(self, *, at_once: bool = False) -> None:
-        """End the processes: once they are done with what they are at, or at once."""
+        """End the processes."""
         pool, self._pool = self._pool, None
         if pool is None:
             return
@@ -62,13 +118,14 @@ class Crew:
             for process in started:
                 process.terminate()
 
-    def __enter__(self) -> Self:
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.end(at_once=error is not None)
+def make_crew(settings: Settings) -> Crew:
+    """Make the crew that the settings ask for: processes here, or those of a Dask cluster."""
+    if settings.executor == "dask":
+        from facepriv.services.cluster import DaskCrew
+
+        return DaskCrew(settings)
+    return LocalCrew(settings)
 
 
 @contextmanager

@@ -1,35 +1,26 @@
-"""Work on single images, done in processes of its own: perturb, store, find anew, score, embed.
-
-Nothing here writes to the database: a process reads there what it works on, reads and writes artifact files, and hands
-numbers back. It may work for one run after another.
-"""
+"""Work on single images, done in processes of its own: perturb, store, find anew, score, embed."""
 
 from __future__ import annotations
 
 import logging
-import multiprocessing
-import os
-import signal
 import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
 from facepriv.errors import FaceprivError, StoreError
-from facepriv.imaging.acquire import acquire, find_faces
+from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.imaging.quality import psnr_db, ssim
 from facepriv.perturb.base import CountingClassifier, Learned, score_face
 from facepriv.perturb.candidates import Gallery
 from facepriv.results import STOP_TITLES, Phase, RunSpec
+from facepriv.services.computing import Brought, Job, JobRef, artifacts, content_of, process_settings, tell_steps
 from facepriv.services.learning import (
     DEMO,
     DEMO_IMAGES_PER_SUBJECT,
@@ -41,27 +32,24 @@ from facepriv.services.learning import (
 from facepriv.services.models import classifier, matcher
 from facepriv.services.pictures import face_of, stored_pixels
 from facepriv.services.runs import make_method
-from facepriv.store import ArtifactStore, open_store
+from facepriv.store import ArtifactStore, Store
 from facepriv.store.artifacts import LEARNED
 from facepriv.store.records import FailureStage, GenderScore, ImageRecord, Learning, RunImage
 from facepriv.types import Face, PerturbFailure
 
-UNREADABLE, UNEXPECTED = "unreadable-artifact", "unexpected-error"
-FAULTS = frozenset([UNREADABLE, UNEXPECTED])
+UNREADABLE, UNEXPECTED, PROCESS_LOST = "unreadable-artifact", "unexpected-error", "process-lost"
+FAULTS = frozenset([UNREADABLE, UNEXPECTED, PROCESS_LOST])
 """Codes of failures that no property of the image explains; where all images fail so, the run does."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Job:
+class RunJob:
     """What every process of a run needs to know."""
 
     spec: RunSpec
-    artifacts: Path
     images: tuple[ImageRecord, ...]
     """All images of the data set that show a face: the gallery that candidates are chosen from."""
-    max_pixels: int = 50_000_000
-    """Largest image, width x height, that is decoded where the demo set is learnt from."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,16 +80,22 @@ def _stored(
 
 
 class Judge:
-    """One process's models and gallery for one run."""
+    """One process's models and gallery for one run.
 
-    def __init__(self, job: Job) -> None:
+    Parameters
+    ----------
+    max_pixels
+        Largest image, width x height, that is decoded where the demo set is learnt from.
+    """
+
+    def __init__(self, job: RunJob, artifacts: ArtifactStore, max_pixels: int = 50_000_000) -> None:
         self._spec = job.spec
-        self._artifacts = ArtifactStore(job.artifacts)
+        self._artifacts = artifacts
         self._method = make_method(job.spec.method, job.spec.parameters)
         self._classifiers = {ref.name: classifier(ref.name) for ref in job.spec.classifiers}
         self._guides = [self._classifiers[guide.name] for guide in job.spec.guides]
         self._guards = [matcher(guard.name) for guard in job.spec.guards]
-        self._max_pixels = job.max_pixels
+        self._max_pixels = max_pixels
         self._images = {str(image.id): image for image in job.images}
         self._gallery = self._gallery_of(job.images)
         self._read = self._gallery.read
@@ -248,30 +242,6 @@ class Judge:
         )
         return done, result.png
 
-    def embed(self, matcher_name: str, stored: Sequence[Stored]) -> list[NDArray[np.float32] | None]:
-        """Embed stored images with one matcher: ``(d,)`` unit vectors, None where a fault left none."""
-        try:
-            return list(self._embed(matcher_name, stored))
-        except Exception as error:
-            if len(stored) > 1:  # one of them must not cost the others theirs
-                return [vector for item in stored for vector in self.embed(matcher_name, [item])]
-            _tell(f"{matcher_name} could not embed an image", error)
-            return [None]
-
-    def _embed(self, matcher_name: str, stored: Sequence[Stored]) -> NDArray[np.float32]:
-        faces = [
-            Face(
-                image_id=item.sha256,
-                subject="",
-                label=None,
-                pixels=stored_pixels(self._artifacts, item.sha256),
-                landmarks=item.landmarks,
-                box=item.box,
-            )
-            for item in stored
-        ]
-        return matcher(matcher_name).embed(faces)
-
     def _scores(
         self, image_id: int, phase: Phase, face: Face, known: Mapping[str, float] | None = None
     ) -> list[GenderScore]:
@@ -283,6 +253,17 @@ class Judge:
             GenderScore(image_id=image_id, classifier=name, phase=phase, score=found[name])
             for name in self._classifiers
         ]
+
+
+def lost_with_its_process(item: ToPerturb) -> RunImage:
+    """Give the outcome of an image at which its process was lost again and again."""
+    return _failed(
+        item.image_id,
+        item.position,
+        PROCESS_LOST,
+        "The process that perturbed this image was lost each time, perhaps for lack of memory or by a fault of a "
+        "model's library; leave the image out, or try it on a machine with more memory.",
+    )
 
 
 def _failed(image_id: int, position: int, code: str, sentence: str) -> RunImage:
@@ -351,64 +332,36 @@ def demo_gallery(max_pixels: int) -> Gallery:
     return Gallery.of(faces)
 
 
-Steps = Any
-"""Shared integers: steps done and steps in all of every lesson under way, two for each."""
-MOST_LESSONS = 2
-
-_process: list[tuple[Settings, Steps]] = []
-_judges: dict[int, Judge] = {}
+_judges: dict[JobRef, Judge] = {}
 """The judge of the run that this process works for."""
+_judging = threading.Lock()
 
 
-def start_process(settings: Settings, steps: Steps) -> None:
-    """Set up a process: one thread for each library, models at first use."""
-    import cv2
-
-    # Ctrl+C reaches every process of a terminal; the worker alone decides what becomes of the run.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    cv2.setNumThreads(1)
-    _process[:] = [(settings, steps)]
+def load_run(store: Store, run_id: int) -> RunJob:
+    """Read what every process of a run needs to know."""
+    spec = store.runs.get(run_id).spec
+    return RunJob(spec, store.datasets.images(spec.dataset.id, failed=False))
 
 
-def _end_with_parent() -> None:
-    """Wait for the worker's end, by a kill too: a pool's processes would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def load_detector() -> None:
-    """Load what takes longest to load and every run needs: libraries and the detector with its landmarks."""
-    find_faces(np.zeros((80, 80, 3), dtype=np.uint8))
-
-
-def process_settings() -> Settings:
-    """Give the settings that this process was started with."""
-    return _process[0][0]
-
-
-def _judge_of(run_id: int) -> Judge:
+def _judge_of(job: Job) -> Judge:
     """Give the judge of a run; a process that has worked for another run makes a new one."""
-    if run_id not in _judges:
-        settings = process_settings()
-        with open_store(settings) as store:
-            spec = store.runs.get(run_id).spec
-            gallery = store.datasets.images(spec.dataset.id, failed=False)
-        _judges.clear()
-        _judges[run_id] = Judge(Job(spec, settings.artifacts, gallery, settings.max_pixels))
-    return _judges[run_id]
+    ref = job.ref if isinstance(job, Brought) else job
+    with _judging:
+        if ref not in _judges:
+            content: RunJob = content_of(job)
+            _judges.clear()
+            _judges[ref] = Judge(content, artifacts(), process_settings().max_pixels)
+        return _judges[ref]
 
 
-def learn_in_process(run_id: int, lesson: Lesson) -> Learning | str:
+def learn_in_process(job: Job, lessons: Sequence[Lesson]) -> list[Learning | str]:
     """Call `Judge.learn` of this process; where it fails, the reason as a sentence."""
+    return [_learn(job, lesson) for lesson in lessons]
 
-    def tell(done: int, total: int) -> None:
-        _process[0][1][2 * lesson.part : 2 * lesson.part + 2] = (done, total)
 
+def _learn(job: Job, lesson: Lesson) -> Learning | str:
     try:
-        return _judge_of(run_id).learn(lesson, tell)
+        return _judge_of(job).learn(lesson, lambda done, total: tell_steps(lesson.part, done, total))
     except FaceprivError as error:
         return str(error)
     except Exception as error:
@@ -419,13 +372,53 @@ def learn_in_process(run_id: int, lesson: Lesson) -> Learning | str:
         )
 
 
-def perturb_in_process(
-    run_id: int, image_id: int, position: int, learned: str | None, known: Mapping[str, float]
-) -> tuple[RunImage, list[GenderScore]]:
+@dataclass(frozen=True)
+class ToPerturb:
+    """One image of a run that is still to be perturbed."""
+
+    image_id: int
+    position: int
+    learned: str | None = None
+    """Hash of what was learnt from others, for a method that learns."""
+    known: Mapping[str, float] = field(default_factory=dict, hash=False)
+    """Log-odds of the untouched image that are known already, by classifier."""
+
+
+def perturb_in_process(job: Job, images: Sequence[ToPerturb]) -> list[tuple[RunImage, list[GenderScore]]]:
     """Call `Judge.perturb` of this process."""
-    return _judge_of(run_id).perturb(image_id, position, learned, known)
+    judge = _judge_of(job)
+    return [judge.perturb(one.image_id, one.position, one.learned, one.known) for one in images]
 
 
-def embed_in_process(run_id: int, matcher_name: str, stored: Sequence[Stored]) -> list[NDArray[np.float32] | None]:
-    """Call `Judge.embed` of this process."""
-    return _judge_of(run_id).embed(matcher_name, stored)
+@dataclass(frozen=True, eq=False)
+class ToEmbed:
+    """One stored image that a matcher has not embedded yet."""
+
+    matcher: str
+    phase: Phase
+    image_id: int
+    stored: Stored
+
+
+def embed_in_process(job: Job, images: Sequence[ToEmbed]) -> list[NDArray[np.float32] | None]:
+    """Embed stored images: ``(d,)`` unit vectors, None where a fault left none."""
+    kept = artifacts()
+    return [embed(kept, one.matcher, one.stored) for one in images]
+
+
+def embed(kept: ArtifactStore, matcher_name: str, stored: Stored) -> NDArray[np.float32] | None:
+    """Embed one stored image with one matcher: a ``(d,)`` unit vector, None where a fault left none."""
+    try:
+        face = Face(
+            image_id=stored.sha256,
+            subject="",
+            label=None,
+            pixels=stored_pixels(kept, stored.sha256),
+            landmarks=stored.landmarks,
+            box=stored.box,
+        )
+        vector: NDArray[np.float32] = matcher(matcher_name).embed([face])[0]
+    except Exception as error:
+        _tell(f"{matcher_name} could not embed an image", error)
+        return None
+    return vector

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
-import uuid
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from facepriv.config import Settings
-from facepriv.errors import CancelledError, FaceprivError
-from facepriv.services.crew import Crew, no_interrupt
+from facepriv.errors import CancelledError, FaceprivError, StoreBusyError
+from facepriv.services.computing import JobRef, work_through
+from facepriv.services.crew import Crew
 from facepriv.store import LeaseLostError, Store
 from facepriv.store.queue import QueueStore
 
@@ -23,15 +23,29 @@ Report = Callable[[int, str, int, int], None]
 """Called with the number of the run or audit, stage, steps done and steps in all."""
 
 HEARTBEAT_SECONDS = 1.0
-WINDOW = 200
-"""Calls that are in a pool's queue at most: waiting for one of them takes time in proportion to them all."""
-_K = TypeVar("_K")
+"""Longest time between two signs of life, and so between a wish to cancel and its being heard."""
+TELL_SECONDS = 0.5
+"""Least time between two signs of life within a stage."""
+CHUNK_SECONDS, LARGEST_CHUNK = 0.5, 16
+"""What is handed to a process at a time: as many items as take about so long, but at most so many."""
+AHEAD = 4
+"""Chunks handed out for each process: so many that none waits for the worker to write down what was done."""
+MOST_CRASHES = 3
+"""How often a single item may take its process down until it is given up."""
+MOST_CRASHED_IN_A_ROW = 3
+"""Items given up one after the other until the work is: it is not the items, then."""
+PATIENCE_SECONDS = 600.0
+"""How long to wait for a database that is locked or away."""
+_T = TypeVar("_T")
+_I = TypeVar("_I", bound=Hashable)
 _log = logging.getLogger(__name__)
 
 
-def new_owner() -> str:
-    """Make up a name for a worker that no other has."""
-    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+class Crashed:
+    """In place of a result: the process was lost each time that it was at this item."""
+
+
+CRASHED = Crashed()
 
 
 class LeasedWork:
@@ -54,54 +68,193 @@ class LeasedWork:
         self.owner = owner
         self.crew = crew
         self.on_progress = on_progress
+        self._last: tuple[str, int, int] = ("", 0, 0)
+        self._beaten = time.monotonic()
 
-    def outlast(self, future: Future[Any]) -> None:
-        """Keep the lease until a thread has ended; a wish to cancel counts then, since no thread can be stopped."""
-        cancelled: CancelledError | None = None
-        while not wait([future], timeout=HEARTBEAT_SECONDS).done:
-            try:
-                self.beat(*self._last)
-            except CancelledError as error:
-                cancelled = error
-        if cancelled is not None:
-            raise cancelled
-
-    def in_windows(
+    def in_processes(
         self,
-        pool: ProcessPoolExecutor,
-        calls: Iterable[tuple[_K, tuple[Any, ...]]],
+        function: Callable[[Any, Sequence[Any]], list[Any]],
+        ref: JobRef,
+        items: Iterable[_I],
+        *,
+        one_by_one: bool = False,
         progress: Callable[[], tuple[str, int, int]] | None = None,
-    ) -> Iterator[tuple[_K, Any]]:
-        """Yield keys and results of calls as they are done, with a heartbeat at least every second.
+    ) -> Iterator[tuple[_I, Any]]:
+        """Yield items with their results as they are done, with a heartbeat at least every second.
+
+        Items are handed out in chunks. One over which its process is lost, again and again, has `CRASHED` for a result;
+        the others that were under way then are computed anew.
 
         Parameters
         ----------
+        function
+            Called in a process with the job and some items; gives a result for each.
+        one_by_one
+            Never hand out several at once, for long ones.
         progress
             Gives stage, steps done and steps in all while calls are under way, if they tell.
+
+        Raises
+        ------
+        FaceprivError
+            If several items in a row take their processes down.
         """
-        left = iter(calls)
-        waiting: dict[Future[Any], _K] = {}
+        job = self.crew.job(ref)
+        chunks = _Chunks(items, 1 if one_by_one else LARGEST_CHUNK)
+        waiting: dict[Future[Any], list[_I]] = {}
+        crashes: Counter[_I] = Counter()
+        given_up = 0
         while True:
-            for key, call in islice(left, WINDOW - len(waiting)):
-                with no_interrupt():
-                    waiting[pool.submit(*call)] = key
+            while len(waiting) < (1 if chunks.suspects else AHEAD * self.crew.width):
+                chunk = chunks.next(alone=not waiting)
+                if not chunk:
+                    break
+                waiting[self.crew.submit(work_through, function, job, chunk)] = chunk
             if not waiting:
                 return
             done, _ = wait(waiting, timeout=HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
             if not done:
                 self.beat(*(self._last if progress is None else progress()))
+            lost: list[list[_I]] = []
             for future in done:
-                yield waiting.pop(future), future.result()
+                if future.cancelled():
+                    raise FaceprivError(
+                        "The processes that compute were expected to answer, but the connection to them was lost; see "
+                        "that the cluster's scheduler runs, and resume."
+                    )
+                if isinstance(future.exception(), self.crew.lost):
+                    lost.append(waiting[future])
+                    continue
+                chunk = waiting.pop(future)
+                results, seconds = future.result()
+                chunks.took(len(chunk), seconds)
+                given_up = 0
+                yield from zip(chunk, results, strict=True)
+            if not lost:
+                continue
+            if self.crew.breaks:
+                # All calls are lost with one process; those handed out first were under way.
+                lost = list(waiting.values())
+                self.crew.end(at_once=True)
+                waiting.clear()
+                chunks.again(lost[self.crew.width :])
+                lost = lost[: self.crew.width]
+            else:
+                waiting = {future: chunk for future, chunk in waiting.items() if chunk not in lost}
+            if len(lost) > 1 or len(lost[0]) > 1:
+                self.note("A process that computes was lost; what it was at is computed again, one by one.")
+                chunks.suspect(item for chunk in lost for item in chunk)
+                continue
+            (item,) = lost[0]
+            crashes[item] += 1
+            # A cluster has tried elsewhere already by the time it tells of a loss.
+            if self.crew.breaks and crashes[item] < MOST_CRASHES:
+                self.note("A process that computes was lost; what it was at is computed again.")
+                chunks.suspect([item])
+                continue
+            given_up += 1
+            if given_up >= MOST_CRASHED_IN_A_ROW:
+                raise FaceprivError(
+                    "Processes that compute are lost again and again, perhaps for lack of memory; look at what the "
+                    "worker logged, allow fewer processes (FACEPRIV_WORKERS=1), and resume."
+                )
+            yield item, CRASHED
 
-    _last: tuple[str, int, int] = ("", 0, 0)
+    def aside(self, work: Callable[[Callable[[], None]], _T]) -> _T:
+        """Compute in a thread of this process, so that the lease is kept and a wish to cancel is heard meanwhile.
+
+        Parameters
+        ----------
+        work
+            Called with a check that it is to call now and then, and that raises once the work is not wanted any more.
+
+        Raises
+        ------
+        CancelledError
+            As soon as the user wants it cancelled, even if the thread goes on until its next check.
+        """
+        unwanted = threading.Event()
+
+        def check() -> None:
+            if unwanted.is_set():
+                raise CancelledError("It was cancelled.")
+
+        thread = ThreadPoolExecutor(max_workers=1)
+        try:
+            future = thread.submit(work, check)
+            while not wait([future], timeout=HEARTBEAT_SECONDS).done:
+                self.beat(*self._last)
+            return future.result()
+        finally:
+            unwanted.set()
+            thread.shutdown(wait=False)
 
     def beat(self, stage: str, done: int, total: int) -> None:
         """Say that the worker is alive and how far it is; raise if the user wants it cancelled."""
+        now = time.monotonic()
+        news = stage != self._last[0] or done == total
         self._last = (stage, done, total)
-        if self.queue.heartbeat(self.number, self.owner, stage, done, total):
-            raise CancelledError("It was cancelled.")
+        if news or now - self._beaten >= TELL_SECONDS:
+            seconds = now - self._beaten
+            if insist(lambda: self.queue.heartbeat(self.number, self.owner, stage, done, total, seconds=seconds)):
+                raise CancelledError("It was cancelled.")
+            self._beaten = now
         if self.on_progress is not None:
             self.on_progress(self.number, stage, done, total)
+
+    def note(self, text: str) -> None:
+        """Add a line to what becomes of it, and to the worker's own log."""
+        _log.warning("%s %d: %s", type(self).__name__.strip("_"), self.number, text)
+        insist(lambda: self.queue.note(self.number, self.owner, text))
+
+
+class _Chunks(Generic[_I]):
+    """What is still to be handed out: suspects alone, then what was lost with them, then the rest in chunks."""
+
+    def __init__(self, items: Iterable[_I], largest: int) -> None:
+        self._left = iter(items)
+        self._again: deque[list[_I]] = deque()
+        self.suspects: deque[_I] = deque()
+        self._largest = largest
+        self._size = 1
+
+    def next(self, *, alone: bool) -> list[_I]:
+        """Give the next chunk; none where there is none, or where a suspect has to wait until it is alone."""
+        if self.suspects:
+            return [self.suspects.popleft()] if alone else []
+        if self._again:
+            return self._again.popleft()
+        return list(islice(self._left, self._size))
+
+    def took(self, items: int, seconds: float) -> None:
+        """Learn how long some items took."""
+        self._size = max(1, min(self._largest, int(CHUNK_SECONDS * items / max(seconds, 1e-9))))
+
+    def again(self, chunks: Iterable[list[_I]]) -> None:
+        self._again.extendleft(reversed(list(chunks)))
+
+    def suspect(self, items: Iterable[_I]) -> None:
+        self.suspects.extendleft(reversed(list(items)))
+
+
+def insist(act: Callable[[], _T], patience: float = PATIENCE_SECONDS) -> _T:
+    """Write to the database, waiting while it is locked or away.
+
+    Raises
+    ------
+    StoreBusyError
+        If it is so for longer than ``patience`` seconds.
+    """
+    until, pause = time.monotonic() + patience, 0.5
+    while True:
+        try:
+            return act()
+        except StoreBusyError as error:
+            if time.monotonic() > until:
+                raise
+            _log.warning("%s Trying again.", error)
+            time.sleep(pause)
+            pause = min(2 * pause, 10.0)
 
 
 def carry_out(queue: QueueStore, number: int, owner: str, noun: str, work: Callable[[], None]) -> None:
@@ -121,25 +274,18 @@ def carry_out(queue: QueueStore, number: int, owner: str, noun: str, work: Calla
         except LeaseLostError:
             return
         except CancelledError:
-            queue.mark_cancelled(number, owner)
+            insist(lambda: queue.mark_cancelled(number, owner))
         except FaceprivError as error:
-            queue.fail(number, owner, str(error))
-        except BrokenProcessPool:
-            queue.fail(
-                number,
-                owner,
-                f"A process that computes was ended from outside, perhaps for lack of memory; start the {noun} again "
-                "with fewer processes (FACEPRIV_WORKERS=1).",
-            )
+            sentence = str(error)
+            insist(lambda: queue.fail(number, owner, sentence))
         except (KeyboardInterrupt, SystemExit):
             with suppress(LeaseLostError):
                 queue.release(number, owner)
             raise
         except Exception as error:
             _log.exception("%s %d stopped unexpectedly.", noun.capitalize(), number)
-            queue.fail(
-                number,
-                owner,
+            sentence = (
                 f"The {noun} stopped at an unexpected {type(error).__name__}, a fault of facepriv or of a plug-in; "
-                "report it with what the worker logged.",
+                "report it with what the worker logged."
             )
+            insist(lambda: queue.fail(number, owner, sentence))

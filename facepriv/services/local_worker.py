@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import sys
@@ -43,17 +44,34 @@ def _for_owner(path: str, flags: int) -> int:
     return handle
 
 
-def ensure_worker(settings: Settings) -> None:
-    """Start a local worker for this data folder unless one is alive.
+def ensure_worker(
+    settings: Settings, *, linger: float | None = None, ready: bool = False
+) -> subprocess.Popen[bytes] | None:
+    """Start a local worker for this data folder unless one is alive or the settings want none started.
 
-    It ends once this process is gone and no run waits any more. Where several are started at once, one stays.
+    It ends once this process is gone and nothing waits any more. Where several are started at once, one stays.
+
+    Parameters
+    ----------
+    linger
+        It also ends when nothing was under way for so many seconds.
+    ready
+        Let it start its processes at once instead of when something waits.
+
+    Returns
+    -------
+    subprocess.Popen or None
+        What was started; None where nothing was.
     """
-    if worker_is_alive(settings):
-        return
+    if not settings.auto_worker or worker_is_alive(settings):
+        return None
+    options = ["--local", "--parent", str(os.getpid())]
+    options += [] if linger is None else ["--linger", str(linger)]
+    options += ["--ready"] if ready else []
     with open(log_path(settings), "ab", opener=_for_owner) as log:
-        subprocess.Popen(
-            [sys.executable, "-m", "facepriv", "worker", "--parent", str(os.getpid())],
-            env={**os.environ, "FACEPRIV_HOME": str(settings.home), "FACEPRIV_WORKERS": str(settings.workers)},
+        return subprocess.Popen(
+            [sys.executable, "-m", "facepriv", "worker", *options],
+            env={**os.environ, **settings.as_environment()},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -61,24 +79,35 @@ def ensure_worker(settings: Settings) -> None:
         )
 
 
-def serve_local(settings: Settings, *, parent: int | None = None, until_idle: bool = False) -> bool:
+def serve_local(
+    settings: Settings,
+    *,
+    parent: int | None = None,
+    until_idle: bool = False,
+    linger: float = math.inf,
+    ready: bool = False,
+) -> bool:
     """Be the local worker of this data folder.
 
     Parameters
     ----------
     parent
-        Process whose end ends the worker, after the run it is at and all that wait.
+        Process whose end ends the worker, after what it is at and all that waits.
+    linger, ready
+        As for `ensure_worker`.
 
     Returns
     -------
     bool
         False if another local worker was there already.
     """
+
+    def should_stop(idle: float) -> bool:
+        return idle >= linger or (parent is not None and os.getppid() != parent)
+
     try:
         with _lock(settings).acquire(timeout=START_SECONDS):
-            run_worker(
-                settings, until_idle=until_idle, should_stop=lambda: parent is not None and os.getppid() != parent
-            )
+            run_worker(settings, until_idle=until_idle, should_stop=should_stop, ready=ready)
     except filelock.Timeout:
         return False
     return True

@@ -10,6 +10,7 @@ import logging
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,11 +22,12 @@ from facepriv.imaging.appearance import appearance_features
 from facepriv.imaging.residuals import residual_features
 from facepriv.imaging.restoring import restored_faces
 from facepriv.perturb.base import score_face
-from facepriv.results import ModelRef
-from facepriv.services.judging import Stored, found_in, left_by, process_settings
+from facepriv.results import ModelRef, Phase
+from facepriv.services.computing import Job, artifacts
+from facepriv.services.judging import Stored, found_in, left_by
 from facepriv.services.models import classifier, matcher
 from facepriv.services.pictures import stored_pixels
-from facepriv.services.provenance import maker
+from facepriv.services.provenance import found_by, maker
 from facepriv.store import ArtifactStore, ImageRecord, Store
 from facepriv.types import Face
 
@@ -33,6 +35,17 @@ SCORE, RESTORED, TEMPLATE = "score", "restored", "template"
 RESIDUALS, APPEARANCE = "residuals", "appearance"
 Vector = NDArray[np.float64]
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class ToMeasure:
+    """One stored image of which something is still to be measured."""
+
+    phase: Phase
+    image_id: int
+    stored: Stored
+    names: tuple[str, ...]
+    """Of measures."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,19 +62,26 @@ class Measured:
     after: dict[int, Stored]
     """The perturbed files in which a face was found: those that a policy can release."""
 
-    def left(self) -> list[tuple[str, int, Stored, tuple[str, ...]]]:
-        """Give what is still to be measured: phase, image, file, and names of measures."""
-        wanted = []
+    def left(self) -> list[ToMeasure]:
+        """Give what is still to be measured."""
+        wanted: list[ToMeasure] = []
+        phase: Phase
         for phase, known, files in (("before", self.untouched, self.files), ("after", self.perturbed, self.after)):
             for image_id, stored in files.items():
                 names = tuple(name for name, vectors in known.items() if image_id not in vectors)
                 if names:
-                    wanted.append((phase, image_id, stored, names))
+                    wanted.append(ToMeasure(phase, image_id, stored, names))
         return wanted
 
 
-def measures(spec: AuditSpec) -> dict[str, str]:
-    """Name the measures that an audit's attackers need, each with the hash of what makes it."""
+def measures(spec: AuditSpec, finder: str) -> dict[str, str]:
+    """Name the measures that an audit's attackers need, each with the hash of what makes it.
+
+    Parameters
+    ----------
+    finder
+        What found the faces that are measured, as `facepriv.services.provenance` names it.
+    """
     features = ModelRef(name="facepriv", version="")
     models = {
         **{f"{SCORE}:{one.name}": one for one in spec.classifiers},
@@ -70,7 +90,7 @@ def measures(spec: AuditSpec) -> dict[str, str]:
         RESIDUALS: features,
         APPEARANCE: features,
     }
-    return {name: maker(ref) for name, ref in models.items()}
+    return {name: maker(ref, finder) for name, ref in models.items()}
 
 
 def known_measures(store: Store, spec: AuditSpec) -> Measured:
@@ -82,19 +102,11 @@ def known_measures(store: Store, spec: AuditSpec) -> Measured:
     )
     untouched: dict[str, dict[int, Vector]] = {}
     perturbed: dict[str, dict[int, Vector]] = {}
-    for name, made_by in measures(spec).items():
-        kind, _, model = name.partition(":")
-        # Runs keep these two for themselves already.
-        if kind == SCORE:
-            scores = store.datasets.first_scores(spec.dataset.id, model, made_by)
-            untouched[name] = {image_id: np.array([score]) for image_id, score in scores.items()}
-        elif kind == TEMPLATE:
-            kept = store.datasets.embeddings(spec.dataset.id, model, made_by)
-            untouched[name] = {image_id: vector.astype(np.float64) for image_id, vector in kept.items()}
-        else:
-            untouched[name] = store.measures.of_images(spec.dataset.id, name, made_by)
-        if spec.run_id is not None:
-            perturbed[name] = store.measures.of_run(spec.run_id, name, made_by)
+    for name, made_by in measures(spec, found_by(store, spec.dataset.id)).items():
+        untouched[name] = _wide(store.measures.of_images(spec.dataset.id, name, made_by))
+    if spec.run_id is not None:
+        for name, made_by in measures(spec, maker(spec.detector)).items():
+            perturbed[name] = _wide(store.measures.of_run(spec.run_id, name, made_by))
     records = () if spec.run_id is None else store.runs.run_images(spec.run_id)
     audited = {image.id for image in images}
     return Measured(
@@ -110,24 +122,25 @@ def known_measures(store: Store, spec: AuditSpec) -> Measured:
     )
 
 
-def keep(store: Store, spec: AuditSpec, phase: str, found: Mapping[int, Mapping[str, Vector]]) -> None:
-    """Keep measures of some images, by image and name, for this audit's processes and for later audits."""
-    for name, made_by in measures(spec).items():
-        vectors = {image_id: one[name] for image_id, one in found.items() if name in one}
-        kind, _, model = name.partition(":")
-        if not vectors:
-            continue
+def keep(store: Store, spec: AuditSpec, phase: Phase, found: Mapping[int, Mapping[str, Vector]]) -> None:
+    """Keep measures of some images, by image and name, for this audit's processes, for runs and for later audits."""
+    finder = maker(spec.detector) if phase == "after" else found_by(store, spec.dataset.id)
+    for name, made_by in measures(spec, finder).items():
+        vectors = {image_id: _as_kept(name, one[name]) for image_id, one in found.items() if name in one}
         if phase == "after":
             assert spec.run_id is not None
             store.measures.keep_of_run(spec.run_id, name, made_by, vectors)
-        elif kind == SCORE:
-            scores = {image_id: float(vector[0]) for image_id, vector in vectors.items() if np.isfinite(vector[0])}
-            store.datasets.keep_first_scores(model, made_by, scores)
-        elif kind == TEMPLATE:
-            templates = {image_id: vector.astype(np.float32) for image_id, vector in vectors.items()}
-            store.datasets.keep_embeddings(model, made_by, templates)
         else:
             store.measures.keep_of_images(name, made_by, vectors)
+
+
+def _wide(vectors: Mapping[int, NDArray[Any]]) -> dict[int, Vector]:
+    return {image_id: vector.astype(np.float64, copy=False) for image_id, vector in vectors.items()}
+
+
+def _as_kept(name: str, vector: Vector) -> NDArray[Any]:
+    """Give templates in the precision they were computed in, as runs keep them."""
+    return vector.astype(np.float32) if name.startswith(f"{TEMPLATE}:") else vector
 
 
 def measure(artifacts: ArtifactStore, stored: Stored, names: Sequence[str]) -> dict[str, Vector]:
@@ -166,23 +179,27 @@ def measure(artifacts: ArtifactStore, stored: Stored, names: Sequence[str]) -> d
     return found
 
 
-def measure_in_process(stored: Stored, names: Sequence[str]) -> dict[str, Vector]:
+def measure_in_process(job: Job, images: Sequence[ToMeasure]) -> list[dict[str, Vector]]:
     """Call `measure` in a worker's process; a model's fault at one image leaves out what could not be measured.
 
     Raises
     ------
     StoreError
-        If the file is missing or damaged.
+        If a file is missing or damaged.
     """
-    artifacts = ArtifactStore(process_settings().artifacts)
+    kept = artifacts()
+    return [_measure(kept, one.stored, one.names) for one in images]
+
+
+def _measure(kept: ArtifactStore, stored: Stored, names: Sequence[str]) -> dict[str, Vector]:
     try:
-        return measure(artifacts, stored, names)
+        return measure(kept, stored, names)
     except StoreError:
         # A file that is missing or damaged is no attacker's failure.
         raise
     except Exception as error:
         if len(names) > 1:  # one measure's fault must not cost the image the others
-            return {key: value for name in names for key, value in measure_in_process(stored, [name]).items()}
+            return {key: value for name in names for key, value in _measure(kept, stored, [name]).items()}
         # Without the error's own text, which a plug-in may have put a name into.
         where = "".join(traceback.format_tb(error.__traceback__)).rstrip()
         _log.error("%s could not be measured: %s at\n%s", names[0], type(error).__name__, where)

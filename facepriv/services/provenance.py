@@ -9,6 +9,7 @@ import facepriv
 from facepriv.classify import classifiers
 from facepriv.match import matchers
 from facepriv.results import ModelRef
+from facepriv.store import Store
 
 COMPUTING = (
     "deepface",
@@ -23,8 +24,19 @@ COMPUTING = (
 """Libraries whose versions may move a bit of a result."""
 
 
-def maker(ref: ModelRef) -> str:
-    """Give a hash of all that a template or score depends on besides the image: weights, code, what computes."""
+def maker(ref: ModelRef, found_by: str = "") -> str:
+    """Give a hash of all that a template or score depends on besides the image: weights, code, what computes.
+
+    Parameters
+    ----------
+    found_by
+        What found the face that the model was shown, as this function names a detector.
+    """
     code = [facepriv.__version__, classifiers.release(ref.name), matchers.release(ref.name)]
-    parts = [ref.name, ref.version, *code, *(f"{name} {version(name)}" for name in COMPUTING)]
+    parts = [ref.name, ref.version, *code, *(f"{name} {version(name)}" for name in COMPUTING), found_by]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def found_by(store: Store, dataset_id: int) -> str:
+    """Give what found the faces of a data set's untouched images; empty where its import did not note it."""
+    return store.datasets.get(dataset_id).found_by or ""

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -17,22 +16,26 @@ from numpy.typing import NDArray
 
 from facepriv.audit.run_result import JudgedImage, Templates, run_result
 from facepriv.config import Settings
-from facepriv.errors import FaceprivError
-from facepriv.results import PHASES, FailureItem, LearnedItem, Phase, RunResult
+from facepriv.errors import FaceprivError, StorageFullError, StoreBusyError
+from facepriv.results import PHASES, FailureItem, LearnedItem, ModelRef, Phase, RunResult
 from facepriv.services import learning
 from facepriv.services.audit_work import execute_audit
-from facepriv.services.crew import Crew, one_thread_each
+from facepriv.services.computing import JobRef
+from facepriv.services.crew import Crew, make_crew
 from facepriv.services.judging import (
     FAULTS,
-    MOST_LESSONS,
-    Stored,
+    ToEmbed,
+    ToPerturb,
     embed_in_process,
     found_in,
     learn_in_process,
     left_by,
+    load_run,
+    lost_with_its_process,
     perturb_in_process,
 )
-from facepriv.services.leased_work import LeasedWork, Report, carry_out, new_owner
+from facepriv.services.leased_work import Crashed, LeasedWork, Report, carry_out, insist
+from facepriv.services.measuring import SCORE, TEMPLATE
 from facepriv.services.models import (
     check_versions,
     classifier,
@@ -40,14 +43,19 @@ from facepriv.services.models import (
     matcher,
     reference,
 )
-from facepriv.services.provenance import maker
+from facepriv.services.presence import Presence
+from facepriv.services.provenance import found_by, maker
 from facepriv.services.runs import make_method
 from facepriv.store import Store, open_store
-from facepriv.store.records import ImageRecord, RunImage, RunImageRecord, RunRecord
+from facepriv.store.measures import Vector
+from facepriv.store.records import GenderScore, ImageRecord, RunImage, RunImageRecord, RunRecord
 
 LEARNING, PERTURBING, EMBEDDING, SUMMING_UP = "learning", "perturbing", "embedding", "comparing"
 POLL_SECONDS = 1.0
-CHUNK = 8
+KEEP_EVERY = 64
+"""Templates of one matcher that are kept at a time."""
+KEEP_CREW_SECONDS = 60.0
+"""How long idle processes are kept for what may come next: they hold memory, and take seconds to start."""
 COLLECT_SECONDS = 3600.0
 """How often a worker without a run looks for files that nobody needs any more."""
 _log = logging.getLogger(__name__)
@@ -59,13 +67,16 @@ def run_worker(
     run_id: int | None = None,
     audit_id: int | None = None,
     until_idle: bool = False,
-    should_stop: Callable[[], bool] = lambda: False,
+    should_stop: Callable[[float], bool] = lambda idle: False,
     on_progress: Report | None = None,
     crew: Crew | None = None,
+    ready: bool = False,
 ) -> int:
     """Take up waiting runs and audits, one after the other, and clear away leftovers at the start and while none waits.
 
-    Runs come first: an audit may be waiting for the images of one that is queued after it.
+    Runs come first: an audit may be waiting for the images of one that is queued after it. Any number of workers may
+    serve one database; what a worker that was killed has left is taken up at once where it ran on this machine with
+    this data folder, else when its lease has ended.
 
     Parameters
     ----------
@@ -74,47 +85,84 @@ def run_worker(
     until_idle
         Return as soon as none waits, instead of asking again every second.
     should_stop
-        Asked while nothing is under way.
+        Asked while nothing is under way, with the seconds since something was.
     crew
-        Processes to compute with, which stay; by default some of its own, which end while none waits.
+        Processes to compute with, which stay; by default some of its own, which end when nothing waits for a minute.
+    ready
+        Start the processes at once instead of when something waits.
 
     Returns
     -------
     int
         Number of runs and audits that were taken up.
     """
-    owner = new_owner()
-    taken = 0
-    with open_store(settings) as store, ExitStack() as stack:
-        working = crew if crew is not None else stack.enter_context(Crew(settings))
-        collected = _collect(store)
+    with open_store(settings) as store, Presence(settings) as presence, ExitStack() as stack:
+        working = crew if crew is not None else stack.enter_context(make_crew(settings))
+        worker = _Worker(store, settings, presence, working, on_progress)
+        if ready:
+            working.get_ready()
+        taken = 0
+        collected = worker.collect()
+        busy = time.monotonic()
         while True:
-            run = store.runs.claim(owner, run_id=run_id) if audit_id is None else None
-            audit = store.audits.claim(owner, audit_id=audit_id) if run is None and run_id is None else None
-            if run is None and audit is None and crew is None:
-                working.end()
-            if run is not None:
+            if worker.take_up(run_id, audit_id):
                 taken += 1
-                execute(store, settings, run, owner, on_progress=on_progress, crew=working)
-            elif audit is not None:
-                taken += 1
-                execute_audit(store, settings, audit, owner, on_progress=on_progress, crew=working)
-            elif until_idle or run_id is not None or audit_id is not None or should_stop():
+                busy = time.monotonic()
+                continue
+            idle = time.monotonic() - busy
+            if until_idle or run_id is not None or audit_id is not None or should_stop(idle):
                 return taken
-            elif time.monotonic() - collected >= COLLECT_SECONDS:
-                collected = _collect(store)
-            else:
-                time.sleep(POLL_SECONDS)
+            if idle >= KEEP_CREW_SECONDS and crew is None:
+                working.end()
+            if time.monotonic() - collected >= COLLECT_SECONDS:
+                collected = worker.collect()
+            time.sleep(POLL_SECONDS)
 
 
-def _collect(store: Store) -> float:
-    """Clear away what interrupted imports and runs have left; gives when."""
-    try:
-        store.collect()
-    except FaceprivError as error:
-        # Runs do not depend on it, and the next worker tries again.
-        _log.warning("Leftovers could not be cleared away: %s", error)
-    return time.monotonic()
+class _Worker:
+    """Looks for work and does it."""
+
+    def __init__(
+        self, store: Store, settings: Settings, presence: Presence, crew: Crew, on_progress: Report | None
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._presence = presence
+        self._crew = crew
+        self._on_progress = on_progress
+
+    def take_up(self, run_id: int | None, audit_id: int | None) -> bool:
+        """Do the oldest run or audit that waits; gives whether there was one.
+
+        A database that is locked, away or full is no end: nothing is taken up, and the caller tries again.
+        """
+        owner, store = self._presence.owner, self._store
+        try:
+            if audit_id is None:
+                gone = self._presence.gone(store.runs.owners())
+                run = store.runs.claim(owner, run_id=run_id, gone=gone)
+                if run is not None:
+                    execute(store, self._settings, run, owner, on_progress=self._on_progress, crew=self._crew)
+                    return True
+            if run_id is None:
+                gone = self._presence.gone(store.audits.owners())
+                audit = store.audits.claim(owner, audit_id=audit_id, gone=gone)
+                if audit is not None:
+                    execute_audit(store, self._settings, audit, owner, on_progress=self._on_progress, crew=self._crew)
+                    return True
+        except (StoreBusyError, StorageFullError) as error:
+            _log.warning("%s", error)
+        return False
+
+    def collect(self) -> float:
+        """Clear away what interrupted imports, runs and workers have left; gives when."""
+        try:
+            self._store.collect()
+            self._presence.tidy([*self._store.runs.owners(), *self._store.audits.owners()])
+        except (FaceprivError, OSError) as error:
+            # Runs do not depend on it, and the next worker tries again.
+            _log.warning("Leftovers could not be cleared away: %s", error)
+        return time.monotonic()
 
 
 def execute(
@@ -129,7 +177,8 @@ def execute(
     """Execute a claimed run to its end: complete, failed or cancelled."""
 
     def work() -> None:
-        store.runs.finish(run.id, owner, _Execution(store, settings, run, owner, crew, on_progress).result())
+        result = _Execution(store, settings, run, owner, crew, on_progress).result()
+        insist(lambda: store.runs.finish(run.id, owner, result))
 
     carry_out(store.runs, run.id, owner, "run", work)
 
@@ -140,40 +189,38 @@ class _Execution(LeasedWork):
     ) -> None:
         super().__init__(store, settings, store.runs, run.id, owner, crew, on_progress)
         self.run = run
+        self.job = JobRef(load_run, run.id, owner)
 
     def result(self) -> RunResult:
         """Do what is left of the run and sum it up."""
-        start = time.perf_counter()
         self._check_models()
         images = self.store.datasets.images(self.run.dataset_id, ids=self.run.spec.image_ids)
         self._note_unusable(images)
         try:
-            with one_thread_each():
-                pool = self.crew.pool()
-                learned = self._learn(pool, images)
-                self._perturb(pool, images, learned)
-                templates = self._embed(pool, images)
+            learned = self._learn(images)
+            self._perturb(images, learned)
+            templates = self._embed(images)
         except BaseException:
             self.crew.end(at_once=True)
             raise
         self.beat(SUMMING_UP, 0, 1)
         judged = self._judged(images)
-        # In a thread, so that the lease is kept and a wish to cancel is heard while many scores are compared.
-        with ThreadPoolExecutor(max_workers=1) as thread:
-            future = thread.submit(
-                run_result,
+
+        def sum_up(check: Callable[[], None]) -> RunResult:
+            return run_result(
                 judged,
                 templates,
                 classifiers=[ref.name for ref in self.run.spec.classifiers],
-                seconds=time.perf_counter() - start,
+                seconds=0.0,
                 guides=[ref.name for ref in self.run.spec.guides],
                 guards=[ref.name for ref in self.run.spec.guards],
                 kind=self._method.kind,
                 learned=self._learned_items(),
             )
-            self.outlast(future)
+
+        found = self.aside(sum_up)
         self.beat(SUMMING_UP, 1, 1)
-        return future.result().model_copy(update={"seconds": time.perf_counter() - start})
+        return found.model_copy(update={"seconds": self.store.runs.summary(self.run.id).spent})
 
     def _check_models(self) -> None:
         spec = self.run.spec
@@ -184,20 +231,24 @@ class _Execution(LeasedWork):
         for ref in dict.fromkeys((*spec.guards, *spec.matchers)):
             check_versions(ref, reference(matcher(ref.name)))
 
+    def _save(self, image: RunImage, scores: Sequence[GenderScore] = ()) -> None:
+        insist(lambda: self.store.runs.save_image(self.run.id, self.owner, image, scores))
+
     def _note_unusable(self, images: Sequence[ImageRecord]) -> None:
         done = self.store.runs.images_done(self.run.id)
         for position, image in enumerate(images):
             if image.failure is not None and image.id not in done:
-                failed = RunImage(
-                    image_id=image.id,
-                    position=position,
-                    failure=image.failure,
-                    failure_stage="acquire-before",
-                    failure_sentence=image.failure_sentence,
+                self._save(
+                    RunImage(
+                        image_id=image.id,
+                        position=position,
+                        failure=image.failure,
+                        failure_stage="acquire-before",
+                        failure_sentence=image.failure_sentence,
+                    )
                 )
-                self.store.runs.save_image(self.run.id, self.owner, failed)
 
-    def _learn(self, pool: ProcessPoolExecutor, images: Sequence[ImageRecord]) -> dict[str, str]:
+    def _learn(self, images: Sequence[ImageRecord]) -> dict[str, str]:
         """Let the method learn what it has not learnt yet; gives the hash of what serves each subject.
 
         Raises
@@ -219,20 +270,21 @@ class _Execution(LeasedWork):
         known = {one.part: one for one in self.store.runs.learnings(self.run.id)}
         wanted = learning.lessons(spec.learn_from, images, gallery, teachers, spec.seed)
         left = [lesson for lesson in wanted if lesson.part not in known]
-        self.crew.steps[:] = [0] * (2 * MOST_LESSONS)
-
-        def steps() -> tuple[str, int, int]:
-            done, total = self.crew.steps[::2], self.crew.steps[1::2]
-            return LEARNING, sum(done), sum(total)
-
-        calls = ((lesson.part, (learn_in_process, self.run.id, lesson)) for lesson in left)
         if left:
             self.beat(LEARNING, 0, 0)
-        for part, learnt in self.in_windows(pool, calls, steps):
+        lessons = self.in_processes(
+            learn_in_process, self.job, left, one_by_one=True, progress=lambda: (LEARNING, *self.crew.steps())
+        )
+        for lesson, learnt in lessons:
             if isinstance(learnt, str):
                 raise FaceprivError(learnt)
-            self.store.runs.save_learning(self.run.id, self.owner, learnt)
-            known[part] = learnt
+            if isinstance(learnt, Crashed):
+                raise FaceprivError(
+                    "The process in which the method learnt was lost again and again, perhaps for lack of memory; "
+                    "learn from fewer people, or allow fewer processes (FACEPRIV_WORKERS=1), and resume."
+                )
+            insist(lambda learnt=learnt: self.store.runs.save_learning(self.run.id, self.owner, learnt))  # type: ignore[misc]
+            known[lesson.part] = learnt
         served = learning.lesson_of(spec.learn_from, gallery, spec.seed)
         return {subject: known[part].artifact_sha256 for subject, part in served.items() if part in known}
 
@@ -254,29 +306,55 @@ class _Execution(LeasedWork):
             for one in self.store.runs.learnings(self.run.id)
         ]
 
-    def _perturb(self, pool: ProcessPoolExecutor, images: Sequence[ImageRecord], learned: Mapping[str, str]) -> None:
+    def _perturb(self, images: Sequence[ImageRecord], learned: Mapping[str, str]) -> None:
         done = self.store.runs.images_done(self.run.id)
         left = [(position, image) for position, image in enumerate(images) if image.id not in done]
         finished = len(images) - len(left)
         self.beat(PERTURBING, finished, len(images))
-        made_by = {ref.name: maker(ref) for ref in self.run.spec.classifiers}
-        kept = {name: self.store.datasets.first_scores(self.run.dataset_id, name, by) for name, by in made_by.items()}
-        fresh: dict[str, dict[int, float]] = {name: {} for name in made_by}
-        calls = (
-            (image.id, (perturb_in_process, self.run.id, image.id, position, learned.get(image.subject), known))
+        kept = self._first_scores()
+        items = [
+            ToPerturb(
+                image_id=image.id,
+                position=position,
+                learned=learned.get(image.subject),
+                known={name: float(scores[image.id][0]) for name, scores in kept.items() if image.id in scores},
+            )
             for position, image in left
-            for known in [{name: scores[image.id] for name, scores in kept.items() if image.id in scores}]
-        )
-        for _, (image, scores) in self.in_windows(pool, calls):
-            self.store.runs.save_image(self.run.id, self.owner, image, scores)
-            for one in scores:
-                if one.phase == "before" and one.score is not None and one.image_id not in kept[one.classifier]:
-                    fresh[one.classifier][one.image_id] = one.score
+        ]
+        for item, outcome in self.in_processes(perturb_in_process, self.job, items):
+            if isinstance(outcome, Crashed):
+                self._save(lost_with_its_process(item))
+            else:
+                self._save(*outcome)
             finished += 1
             self.beat(PERTURBING, finished, len(images))
-        for name, by in made_by.items():
-            self.store.datasets.keep_first_scores(name, by, fresh[name])
+        self._keep_first_scores(kept)
         self._refuse_faults_throughout()
+
+    def _first_scores(self) -> dict[str, dict[int, Vector]]:
+        """Give what is known of the untouched images, by classifier and image."""
+        finder = found_by(self.store, self.run.dataset_id)
+        return {
+            ref.name: self.store.measures.of_images(self.run.dataset_id, f"{SCORE}:{ref.name}", maker(ref, finder))
+            for ref in self.run.spec.classifiers
+        }
+
+    def _keep_first_scores(self, kept: Mapping[str, Mapping[int, Vector]]) -> None:
+        """Keep the untouched images' scores for other runs: all that this run has, from whichever attempt."""
+        finder = found_by(self.store, self.run.dataset_id)
+        fresh: dict[str, dict[int, Vector]] = {name: {} for name in kept}
+        for one in self.store.runs.gender_scores(self.run.id):
+            if one.phase == "before" and one.score is not None and one.image_id not in kept[one.classifier]:
+                fresh[one.classifier][one.image_id] = np.array([one.score])
+        for ref in self.run.spec.classifiers:
+            self._keep(f"{SCORE}:{ref.name}", maker(ref, finder), "before", fresh[ref.name])
+
+    def _keep(self, name: str, made_by: str, phase: Phase, vectors: Mapping[int, Vector]) -> None:
+        measures = self.store.measures
+        if phase == "before":
+            insist(lambda: measures.keep_of_images(name, made_by, vectors))
+        else:
+            insist(lambda: measures.keep_of_run(self.run.id, name, made_by, vectors))
 
     def _refuse_faults_throughout(self) -> None:
         """Fail the run if every image that was tried met a fault: no result could be told from a broken set-up."""
@@ -286,7 +364,7 @@ class _Execution(LeasedWork):
                 f"None of {len(tried)} images could be perturbed. The first: {tried[0].failure_sentence}"
             )
 
-    def _embed(self, pool: ProcessPoolExecutor, images: Sequence[ImageRecord]) -> dict[str, Templates]:
+    def _embed(self, images: Sequence[ImageRecord]) -> dict[str, Templates]:
         """Embed all images before and after with every matcher; what a matcher could not embed is as if not found.
 
         Raises
@@ -294,65 +372,66 @@ class _Execution(LeasedWork):
         FaceprivError
             If a matcher could embed none.
         """
-        outcome = {record.image_id: record for record in self.store.runs.run_images(self.run.id)}
-        names = [ref.name for ref in self.run.spec.matchers]
-        made_by = {ref.name: maker(ref) for ref in self.run.spec.matchers}
-        rows: dict[tuple[str, Phase], NDArray[np.float32]] = {}
-
-        def put(name: str, phase: Phase, row: int, vector: NDArray[np.float32]) -> None:
-            if (name, phase) not in rows:
-                rows[name, phase] = np.full((len(images), len(vector)), np.nan, dtype=np.float32)
-            rows[name, phase][row] = vector
-
-        wanted: list[tuple[str, Phase, int, Stored]] = []
-        chunks: list[list[tuple[str, Phase, int, Stored]]] = []
-        for name in names:
-            kept = self.store.datasets.embeddings(self.run.dataset_id, name, made_by[name])
-            # Each phase in chunks of its own, so that what is kept of one does not change the other's.
-            for phase in PHASES:
-                some: list[tuple[str, Phase, int, Stored]] = []
-                for row, image in enumerate(images):
-                    if phase == "before" and image.id in kept:
-                        put(name, phase, row, kept[image.id])
-                        continue
-                    record = outcome[image.id]
-                    stored = found_in(image) if phase == "before" else left_by(record)
-                    some += [(name, phase, row, stored)] if stored is not None else []
-                chunks += [some[i : i + CHUNK] for i in range(0, len(some), CHUNK)]
-                wanted += some
-        calls = (
-            (chunk, (embed_in_process, self.run.id, chunk[0][0], [stored for _, _, _, stored in chunk]))
-            for chunk in chunks
-        )
-        finished = 0
-        fresh: dict[str, dict[int, NDArray[np.float32]]] = {name: {} for name in names}
+        known = {ref.name: self._templates(ref) for ref in self.run.spec.matchers}
+        wanted = [item for ref in self.run.spec.matchers for item in self._to_embed(ref.name, images, known[ref.name])]
+        fresh: dict[tuple[str, Phase], dict[int, Vector]] = {}
         self.beat(EMBEDDING, 0, len(wanted))
-        for chunk, vectors in self.in_windows(pool, calls):
-            for (name, phase, row, _), vector in zip(chunk, vectors, strict=True):
-                if vector is None:
-                    continue
-                put(name, phase, row, vector)
-                if phase == "before":
-                    fresh[name][images[row].id] = vector
-            finished += len(chunk)
+        embedded = self.in_processes(embed_in_process, self.job, wanted)
+        for finished, (item, vector) in enumerate(embedded, start=1):
+            if isinstance(vector, Crashed):
+                self.note(f"{item.matcher} took its process down at image {item.image_id}, which has no template now.")
+            elif vector is not None:
+                known[item.matcher][item.phase][item.image_id] = vector
+                some = fresh.setdefault((item.matcher, item.phase), {})
+                some[item.image_id] = vector
+                if len(some) >= KEEP_EVERY:
+                    self._keep_templates(item.matcher, item.phase, some)
+                    some.clear()
             self.beat(EMBEDDING, finished, len(wanted))
-        for name in names:
-            self.store.datasets.keep_embeddings(name, made_by[name], fresh[name])
-            tried = {row for other, _, row, _ in wanted if other == name}
-            if tried and not any((name, phase) in rows for phase in PHASES):
+        for (name, phase), some in fresh.items():
+            self._keep_templates(name, phase, some)
+        for name, templates in known.items():
+            tried = sum(item.matcher == name for item in wanted)
+            if tried and not any(templates.values()):
                 raise FaceprivError(
-                    f"The matcher {name} could embed none of {len(tried)} images; look at what the worker logged, or "
+                    f"The matcher {name} could embed none of {tried} images; look at what the worker logged, or "
                     "start the run without it."
                 )
-        nothing = np.full((len(images), 1), np.nan, dtype=np.float32)
         return {
             name: Templates(
-                before=rows.get((name, "before"), nothing),
-                after=rows.get((name, "after"), nothing),
+                before=_rows(templates["before"], images),
+                after=_rows(templates["after"], images),
                 compare=matcher(name).compare,
             )
-            for name in names
+            for name, templates in known.items()
         }
+
+    def _templates(self, ref: ModelRef) -> dict[Phase, dict[int, Vector]]:
+        """Give the templates that are kept already, by phase and image."""
+        name = f"{TEMPLATE}:{ref.name}"
+        return {
+            "before": self.store.measures.of_images(self.run.dataset_id, name, self._maker(ref, "before")),
+            "after": self.store.measures.of_run(self.run.id, name, self._maker(ref, "after")),
+        }
+
+    def _keep_templates(self, matcher_name: str, phase: Phase, vectors: Mapping[int, Vector]) -> None:
+        (ref,) = (one for one in self.run.spec.matchers if one.name == matcher_name)
+        self._keep(f"{TEMPLATE}:{matcher_name}", self._maker(ref, phase), phase, vectors)
+
+    def _maker(self, ref: ModelRef, phase: Phase) -> str:
+        if phase == "before":
+            return maker(ref, found_by(self.store, self.run.dataset_id))
+        return maker(ref, maker(self.run.spec.detector))
+
+    def _to_embed(
+        self, name: str, images: Sequence[ImageRecord], known: Mapping[Phase, Mapping[int, Vector]]
+    ) -> Iterator[ToEmbed]:
+        outcome = {record.image_id: record for record in self.store.runs.run_images(self.run.id)}
+        for phase in PHASES:
+            for image in images:
+                stored = found_in(image) if phase == "before" else left_by(outcome[image.id])
+                if stored is not None and image.id not in known[phase]:
+                    yield ToEmbed(name, phase, image.id, stored)
 
     def _judged(self, images: Sequence[ImageRecord]) -> list[JudgedImage]:
         outcome = {record.image_id: record for record in self.store.runs.run_images(self.run.id)}
@@ -361,6 +440,16 @@ class _Execution(LeasedWork):
             if item.score is not None:
                 scores[item.image_id][item.classifier, item.phase] = item.score
         return [_judged_image(image, outcome[image.id], scores[image.id]) for image in images]
+
+
+def _rows(vectors: Mapping[int, Vector], images: Sequence[ImageRecord]) -> NDArray[np.float32]:
+    """Lay templates out as rows in the order of the images; a row of NaN where there is none."""
+    width = len(next(iter(vectors.values()), np.empty(1)))
+    rows = np.full((len(images), width), np.nan, dtype=np.float32)
+    for row, image in enumerate(images):
+        if image.id in vectors:
+            rows[row] = vectors[image.id]
+    return rows
 
 
 def _judged_image(image: ImageRecord, record: RunImageRecord, scores: dict[tuple[str, Phase], float]) -> JudgedImage:

@@ -16,7 +16,7 @@ from facepriv.store.datasets import DatasetStore, ImportSession
 from facepriv.store.engine import Database
 from facepriv.store.leftovers import Leftovers, referred_to
 from facepriv.store.measures import MeasureStore
-from facepriv.store.queue import LEASE_SECONDS, MAX_ATTEMPTS, LeaseLostError
+from facepriv.store.queue import LEASE_SECONDS, MAX_LOSSES, LeaseLostError
 from facepriv.store.records import (
     AccessRecord,
     AuditRecord,
@@ -25,9 +25,11 @@ from facepriv.store.records import (
     DatasetCounts,
     DatasetRecord,
     FailureStage,
+    FoundFace,
     GenderScore,
     ImageRecord,
     Learning,
+    LogLine,
     NewImage,
     RunImage,
     RunImageRecord,
@@ -39,7 +41,7 @@ from facepriv.store.runs import RunStore
 
 __all__ = [
     "LEASE_SECONDS",
-    "MAX_ATTEMPTS",
+    "MAX_LOSSES",
     "AccessLog",
     "AccessRecord",
     "ArtifactStore",
@@ -51,11 +53,13 @@ __all__ = [
     "DatasetRecord",
     "DatasetStore",
     "FailureStage",
+    "FoundFace",
     "GenderScore",
     "ImageRecord",
     "ImportSession",
     "Learning",
     "LeaseLostError",
+    "LogLine",
     "MeasureStore",
     "NewImage",
     "RunImage",
@@ -78,9 +82,9 @@ class Store:
     def __init__(self, database: Database, artifacts: ArtifactStore) -> None:
         self._database = database
         self.artifacts = artifacts
-        leftovers = Leftovers(database, artifacts)
-        self.datasets = DatasetStore(database, leftovers)
-        self.runs = RunStore(database, leftovers)
+        self._leftovers = Leftovers(database, artifacts)
+        self.datasets = DatasetStore(database, self._leftovers)
+        self.runs = RunStore(database, self._leftovers)
         self.audits = AuditStore(database)
         self.measures = MeasureStore(database)
         self.access = AccessLog(database)
@@ -99,6 +103,7 @@ class Store:
             so this must be longer than a batch of an import or an image of a run takes.
         """
         self.datasets.collect_abandoned(imports_older_than)
+        self._leftovers.forget_measures()
         with self._database.reading() as session:
             return self.artifacts.sweep(
                 lambda hashes: referred_to(session, hashes), older_than=files_older_than.total_seconds()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -106,20 +106,34 @@ class AuditStore(QueueStore):
         with self._database.reading() as session:
             return session.execute(select(func.count(AuditRow.id))).scalar_one()
 
+    def summary(self, number: int) -> AuditSummary:
+        """Give an audit without its spec and result, for whoever asks again and again."""
+        query = select(*_SUMMARY).join(DatasetRow, DatasetRow.id == AuditRow.dataset_id).where(AuditRow.id == number)
+        with self._database.reading() as session:
+            row = session.execute(query).one_or_none()
+            if row is None:
+                raise self._unknown(session, number)
+            return AuditSummary(**_summary(row))
+
     def get(self, number: int) -> AuditRecord:
         """Give an audit with its spec and, if complete, its result."""
         with self._database.reading() as session:
             return self._get(session, number)
 
     def claim(
-        self, owner: str, lease_seconds: float = LEASE_SECONDS, *, audit_id: int | None = None
+        self,
+        owner: str,
+        lease_seconds: float = LEASE_SECONDS,
+        *,
+        audit_id: int | None = None,
+        gone: Collection[str] = (),
     ) -> AuditRecord | None:
-        """Take up the oldest audit that waits, or whose worker's lease ran out; None if there is none."""
+        """Take up the oldest audit that waits or whose worker was lost, as `RunStore.claim` does."""
         now = datetime.now(UTC)
-        if not self._is_waiting(now):
+        if not self._is_waiting(now, gone):
             return None
         with self._database.writing() as session:
-            number = self._claim(session, owner, lease_seconds, audit_id, now)
+            number = self._claim(session, owner, lease_seconds, audit_id, now, gone)
             return None if number is None else self._get(session, number)
 
     def finish(self, number: int, owner: str, result: AuditResult) -> None:
@@ -127,6 +141,12 @@ class AuditStore(QueueStore):
         with self._database.writing() as session:
             text = result.model_dump_json(by_alias=True)
             self._end(session, number, owner, "complete", result=text, done=AuditRow.total)
+            self._write(session, number, "Complete.", owner)
+
+    def progressed(self, number: int, owner: str) -> None:
+        """Note that something was measured for good, so that losses are counted anew; raises LeaseLostError."""
+        with self._database.writing() as session:
+            self._progressed(session, number, owner)
 
     def delete(self, number: int) -> None:
         """Remove an audit; what was measured for it stays, for others, and goes with the data set or the run.
@@ -175,6 +195,10 @@ _SUMMARY = (
     AuditRow.done,
     AuditRow.total,
     AuditRow.error,
+    AuditRow.losses,
+    AuditRow.spent,
+    AuditRow.stage_since,
+    AuditRow.stage_from,
 )
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store.engine import Database
@@ -21,8 +19,6 @@ from facepriv.store.leftovers import Leftovers
 from facepriv.store.models import (
     AuditRow,
     DatasetRow,
-    EmbeddingRow,
-    FirstScoreRow,
     ImageRow,
     LearningRow,
     ProblemRow,
@@ -30,7 +26,7 @@ from facepriv.store.models import (
     RunRow,
     RunSourceRow,
 )
-from facepriv.store.records import Box, DatasetCounts, DatasetRecord, ImageRecord, NewImage
+from facepriv.store.records import Box, DatasetCounts, DatasetRecord, FoundFace, ImageRecord, NewImage
 from facepriv.types import Problem
 from facepriv.wording import count
 
@@ -156,12 +152,14 @@ class DatasetStore:
         reader_reason: str = "",
         licence: str = "",
         notes: str = "",
+        found_by: str | None = None,
+        retain_until: date | None = None,
     ) -> Iterator[ImportSession]:
         """Import a data set: visible when the block ends, gone if the block raises.
 
         Parameters
         ----------
-        source, reader, reader_reason, licence, notes
+        source, reader, reader_reason, licence, notes, found_by, retain_until
             As in `DatasetRecord`.
 
         Raises
@@ -183,6 +181,8 @@ class DatasetStore:
                 reader_reason=reader_reason,
                 licence=licence,
                 notes=notes,
+                found_by=found_by,
+                retain_until=retain_until,
             )
             session.add(row)
             session.flush()
@@ -292,75 +292,28 @@ class DatasetStore:
                 problems={str(code): count for code, count in problems},
             )
 
-    def embeddings(self, dataset_id: int, matcher: str, made_by: str) -> dict[int, NDArray[np.float32]]:
-        """Give the templates that are kept of a data set's untouched images, by image.
+    def found_before(self, artifact_sha256: str, found_by: str) -> FoundFace | None:
+        """Give what was found in an image of this content when any finished data set with it was imported.
 
         Parameters
         ----------
-        made_by
-            What made them, as `keep_embeddings` was told; others are as if not there.
+        found_by
+            What looked for faces, as `importing` was told; what anything else found is as if not there.
         """
         query = (
-            select(EmbeddingRow.image_id, EmbeddingRow.vector)
-            .join(ImageRow, ImageRow.id == EmbeddingRow.image_id)
-            .where(ImageRow.dataset_id == dataset_id, EmbeddingRow.matcher == matcher, EmbeddingRow.made_by == made_by)
+            select(ImageRow)
+            .join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
+            .where(ImageRow.artifact_sha256 == artifact_sha256, DatasetRow.found_by == found_by, DatasetRow.ready)
+            .limit(1)
         )
         with self._database.reading() as session:
-            _find(session, dataset_id)
-            return {row.image_id: row.vector for row in session.execute(query)}
-
-    def keep_embeddings(self, matcher: str, made_by: str, vectors: Mapping[int, NDArray[np.float32]]) -> None:
-        """Keep templates of untouched images for the next run; those of images that are gone are left out.
-
-        There is one template for an image and a matcher: what anything else has made is replaced. All go with their
-        data set.
-
-        Parameters
-        ----------
-        made_by
-            SHA-256 over everything that a template depends on besides the image: weights and software.
-        vectors
-            ``(d,)`` templates by image.
-        """
-        self._keep(EmbeddingRow, EmbeddingRow.matcher, matcher, made_by, "vector", vectors)
-
-    def first_scores(self, dataset_id: int, classifier: str, made_by: str) -> dict[int, float]:
-        """Give the log-odds that are kept of a data set's untouched images, by image, as `embeddings` does."""
-        query = (
-            select(FirstScoreRow.image_id, FirstScoreRow.score)
-            .join(ImageRow, ImageRow.id == FirstScoreRow.image_id)
-            .where(
-                ImageRow.dataset_id == dataset_id,
-                FirstScoreRow.classifier == classifier,
-                FirstScoreRow.made_by == made_by,
-            )
+            row = session.scalar(query)
+            if row is None:
+                return None
+            image = _image_record(row)
+        return FoundFace(
+            box=image.box, landmarks=image.landmarks, failure=image.failure, failure_sentence=image.failure_sentence
         )
-        with self._database.reading() as session:
-            _find(session, dataset_id)
-            return {row.image_id: row.score for row in session.execute(query)}
-
-    def keep_first_scores(self, classifier: str, made_by: str, scores: Mapping[int, float]) -> None:
-        """Keep log-odds of untouched images for the next run, as `keep_embeddings` does."""
-        self._keep(FirstScoreRow, FirstScoreRow.classifier, classifier, made_by, "score", scores)
-
-    def _keep(
-        self,
-        table: type[EmbeddingRow] | type[FirstScoreRow],
-        model: InstrumentedAttribute[str],
-        name: str,
-        made_by: str,
-        column: str,
-        values: Mapping[int, object],
-    ) -> None:
-        ids = list(values)
-        for start in range(0, len(ids), _BATCH):
-            batch = ids[start : start + _BATCH]
-            with self._database.writing() as session:
-                there = session.scalars(select(ImageRow.id).where(ImageRow.id.in_(batch))).all()
-                session.execute(delete(table).where(table.image_id.in_(there), model == name))
-                rows = [{"image_id": one, model.key: name, "made_by": made_by, column: values[one]} for one in there]
-                if rows:
-                    session.execute(insert(table), rows)
 
     def delete(self, dataset_id: int, *, cascade: bool = False) -> None:
         """Remove a data set with its images, their artifact files and templates, and its problems.
@@ -549,6 +502,8 @@ def _dataset_record(row: DatasetRow) -> DatasetRecord:
         licence=row.licence,
         content_sha256=row.content_sha256,
         notes=row.notes,
+        found_by=row.found_by,
+        retain_until=row.retain_until,
     )
 
 

@@ -11,14 +11,15 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import DeclarativeBase, Session
 
 from facepriv.errors import StoreError
 
@@ -119,6 +120,17 @@ class Database:
             raise StoreError(_sentence(self.where, str(error.orig))) from error
         except sqlite3.Error as error:  # raised while a connection is set up, before SQLAlchemy wraps errors
             raise StoreError(_sentence(self.where, str(error))) from error
+
+
+def put_rows(session: Session, table: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, each in place of the one with the same primary key if there is one."""
+    if not rows:
+        return
+    make = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    statement = make(table)
+    keys = [column.name for column in inspect(table).primary_key]
+    others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
+    session.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), rows)
 
 
 def _create_file(path: Path) -> None:

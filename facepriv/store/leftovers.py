@@ -6,12 +6,12 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import exists, func, select, union
+from sqlalchemy import delete, exists, func, or_, select, union
 from sqlalchemy.orm import Session
 
 from facepriv.store.artifacts import SUFFIXES, ArtifactStore
 from facepriv.store.engine import Database
-from facepriv.store.models import DatasetRow, ImageRow, LearningRow, RunImageRow, RunRow
+from facepriv.store.models import DatasetRow, ImageRow, LearningRow, MeasureRow, RunImageRow, RunRow
 
 UNCOMMITTED_SECONDS = 600.0
 """How long a file may be there before the row that refers to it is committed: far more than an image takes."""
@@ -21,11 +21,12 @@ _BATCH = 200
 class Leftovers:
     """What rows that are gone have left in the artifact folder.
 
-    Contract. A file that any row refers to stays. A file that no row refers to yet, because an import or a run has put
-    it and has not committed its row, stays as well: imports and runs enter the database (as a data set that is not
-    ready, as a running run) before their first file, and putting a file renews its time. So while one of them is under
-    way, files put since `UNCOMMITTED_SECONDS` before its last sign of life stay, and `Store.collect` takes them later;
-    while none is, all others go at once. Removing happens inside a writing transaction, in which none can begin.
+    Contract. A file that any row refers to stays. Measures of its content go with the last row that refers to it. A
+    file that no row refers to yet, because an import or a run has put it and has not committed its row, stays as well:
+    imports and runs enter the database (as a data set that is not ready, as a running run) before their first file,
+    and putting a file renews its time. So while one of them is under way, files put since `UNCOMMITTED_SECONDS` before
+    its last sign of life stay, and `Store.collect` takes them later; while none is, all others go at once. Removing
+    happens inside a writing transaction, in which none can begin.
     """
 
     def __init__(self, database: Database, artifacts: ArtifactStore) -> None:
@@ -47,10 +48,18 @@ class Leftovers:
             with self._database.writing() as session:
                 until = _settled_until(session)
                 kept = referred_to(session, batch)
-                for sha256 in batch:
-                    if sha256 not in kept:
-                        removed += any(self._artifacts.delete(sha256, end, put_before=until) for end in SUFFIXES)
+                gone = [sha256 for sha256 in batch if sha256 not in kept]
+                session.execute(delete(MeasureRow).where(MeasureRow.artifact_sha256.in_(gone)))
+                for sha256 in gone:
+                    removed += any(self._artifacts.delete(sha256, end, put_before=until) for end in SUFFIXES)
         return removed
+
+    def forget_measures(self) -> int:
+        """Remove all measures of content that no image of a data set or a run has any more; gives how many."""
+        sha256 = MeasureRow.artifact_sha256
+        used = or_(*(exists().where(row.artifact_sha256 == sha256) for row in (ImageRow, RunImageRow)))
+        with self._database.writing() as session:
+            return len(session.scalars(delete(MeasureRow).where(~used).returning(sha256)).all())
 
 
 def referred_to(session: Session, hashes: Sequence[str]) -> frozenset[str]:

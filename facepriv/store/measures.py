@@ -1,79 +1,74 @@
-"""Numbers measured in stored images for attackers, kept so that no audit measures the same again."""
+"""Numbers computed from stored images, kept by the images' content so that nothing is computed twice."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import delete, insert, select
+from sqlalchemy import Select, select
 
-from facepriv.store.engine import Database
-from facepriv.store.models import ImageMeasureRow, ImageRow, RunImageRow, RunMeasureRow
+from facepriv.store.engine import Database, put_rows
+from facepriv.store.models import ImageRow, MeasureRow, RunImageRow
 
 _BATCH = 200
+Vector = NDArray[Any]
+"""``(k,)`` float32 or float64; comes back as it was kept, to the last bit."""
 
 
 class MeasureStore:
-    """Measures of untouched images, which go with their data set, and of images as a run left them, which go with it.
+    """Measures of the images of data sets and runs: templates, scores, what attackers take.
 
-    Contract. There is at most one vector for an image and a name; what anything else has made (``made_by``: SHA-256
-    over everything that it depends on besides the image) is as if not there, and is replaced. Vectors of images that
-    are gone are left out.
+    Contract. There is at most one vector for an image's content and a name, whichever data sets and runs have that
+    image; what anything else has made (``made_by``: SHA-256 over everything that it depends on besides the content) is
+    as if not there, and is replaced. Vectors of images that are gone are left out, and go with the last image of their
+    content.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def of_images(self, dataset_id: int, name: str, made_by: str) -> dict[int, NDArray[np.float64]]:
+    def of_images(self, dataset_id: int, name: str, made_by: str) -> dict[int, Vector]:
         """Give what is kept of a data set's untouched images, by image."""
-        table = ImageMeasureRow
-        query = (
-            select(table.image_id, table.vector)
-            .join(ImageRow, ImageRow.id == table.image_id)
-            .where(ImageRow.dataset_id == dataset_id, table.name == name, table.made_by == made_by)
-        )
-        with self._database.reading() as session:
-            return {row.image_id: row.vector for row in session.execute(query)}
+        mine = select(ImageRow.id.label("image_id"), ImageRow.artifact_sha256).where(ImageRow.dataset_id == dataset_id)
+        return self._of(mine, name, made_by)
 
-    def of_run(self, run_id: int, name: str, made_by: str) -> dict[int, NDArray[np.float64]]:
+    def of_run(self, run_id: int, name: str, made_by: str) -> dict[int, Vector]:
         """Give what is kept of images as a run left them, by image."""
-        table = RunMeasureRow
-        query = select(table.image_id, table.vector).where(
-            table.run_id == run_id, table.name == name, table.made_by == made_by
+        mine = select(RunImageRow.image_id, RunImageRow.artifact_sha256).where(RunImageRow.run_id == run_id)
+        return self._of(mine, name, made_by)
+
+    def keep_of_images(self, name: str, made_by: str, vectors: Mapping[int, Vector]) -> None:
+        """Keep vectors of untouched images, by image."""
+        self._keep(select(ImageRow.id.label("image_id"), ImageRow.artifact_sha256), name, made_by, vectors)
+
+    def keep_of_run(self, run_id: int, name: str, made_by: str, vectors: Mapping[int, Vector]) -> None:
+        """Keep vectors of images as a run left them, by image."""
+        mine = select(RunImageRow.image_id, RunImageRow.artifact_sha256).where(RunImageRow.run_id == run_id)
+        self._keep(mine, name, made_by, vectors)
+
+    def _of(self, mine: Select[int, str | None], name: str, made_by: str) -> dict[int, Vector]:
+        images = mine.subquery()
+        query = (
+            select(images.c.image_id, MeasureRow.vector)
+            .join(MeasureRow, MeasureRow.artifact_sha256 == images.c.artifact_sha256)
+            .where(MeasureRow.name == name, MeasureRow.made_by == made_by)
         )
         with self._database.reading() as session:
             return {row.image_id: row.vector for row in session.execute(query)}
 
-    def keep_of_images(self, name: str, made_by: str, vectors: Mapping[int, NDArray[np.float64]]) -> None:
-        """Keep vectors ``(k,)`` of untouched images."""
-        self._keep(ImageMeasureRow, select(ImageRow.id), ImageRow.id, {}, name, made_by, vectors)
-
-    def keep_of_run(self, run_id: int, name: str, made_by: str, vectors: Mapping[int, NDArray[np.float64]]) -> None:
-        """Keep vectors ``(k,)`` of images as a run left them."""
-        there = select(RunImageRow.image_id).where(RunImageRow.run_id == run_id)
-        self._keep(RunMeasureRow, there, RunImageRow.image_id, {"run_id": run_id}, name, made_by, vectors)
-
-    def _keep(
-        self,
-        table: Any,
-        there: Any,
-        image: Any,
-        owner: Mapping[str, int],
-        name: str,
-        made_by: str,
-        vectors: Mapping[int, NDArray[np.float64]],
-    ) -> None:
+    def _keep(self, mine: Select[int, str | None], name: str, made_by: str, vectors: Mapping[int, Vector]) -> None:
+        images = mine.subquery()
         ids = list(vectors)
-        mine = [getattr(table, column) == value for column, value in owner.items()]
         for start in range(0, len(ids), _BATCH):
-            batch = ids[start : start + _BATCH]
+            wanted = select(images.c.image_id, images.c.artifact_sha256).where(
+                images.c.image_id.in_(ids[start : start + _BATCH]), images.c.artifact_sha256.is_not(None)
+            )
             with self._database.writing() as session:
-                left = session.scalars(there.where(image.in_(batch))).all()
-                session.execute(delete(table).where(table.image_id.in_(left), table.name == name, *mine))
+                there = {row.artifact_sha256: vectors[row.image_id] for row in session.execute(wanted)}
                 rows = [
-                    {**owner, "image_id": one, "name": name, "made_by": made_by, "vector": vectors[one]} for one in left
+                    {"artifact_sha256": sha256, "name": name, "made_by": made_by, "vector": vector}
+                    # In one order in all processes, so that two of them never wait for each other.
+                    for sha256, vector in sorted(there.items(), key=lambda one: one[0])
                 ]
-                if rows:
-                    session.execute(insert(table), rows)
+                put_rows(session, MeasureRow, rows)

@@ -6,7 +6,7 @@ Every change here needs a migration in ``db/versions``; a test compares the two.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,11 @@ from sqlalchemy import (
     JSON,
     Boolean,
     CheckConstraint,
+    Date,
     DateTime,
     Dialect,
     Double,
     ForeignKey,
-    ForeignKeyConstraint,
     Index,
     Integer,
     LargeBinary,
@@ -85,6 +85,29 @@ class PackedArray(TypeDecorator[NDArray[Any]]):
         return array
 
 
+class PackedFloats(TypeDecorator[NDArray[Any]]):
+    """A vector of float32 or float64 as one letter for its kind and little-endian bytes; comes back read-only."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: NDArray[Any] | None, dialect: Dialect) -> bytes | None:
+        """Pack the numbers; anything but float32 becomes float64."""
+        if value is None:
+            return None
+        kind = b"f" if value.dtype == np.float32 else b"d"
+        return kind + np.ascontiguousarray(value, dtype=np.dtype(kind.decode()).newbyteorder("<")).tobytes()
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> NDArray[Any] | None:
+        """Unpack to the machine's own byte order."""
+        if value is None:
+            return None
+        dtype = np.dtype(value[:1].decode())
+        array = np.frombuffer(value, dtype=dtype.newbyteorder("<"), offset=1).astype(dtype, copy=False)
+        array.flags.writeable = False
+        return array
+
+
 class Base(DeclarativeBase):
     """Root of the models; every constraint gets a name, so that later migrations can speak of it."""
 
@@ -131,6 +154,9 @@ class DatasetRow(Base):
     licence: Mapped[str] = mapped_column(Text)
     content_sha256: Mapped[str | None] = mapped_column(_SHA256)
     notes: Mapped[str] = mapped_column(Text)
+    # NULL in rows of before revision 0004.
+    found_by: Mapped[str | None] = mapped_column(_SHA256)
+    retain_until: Mapped[date | None] = mapped_column(Date)
 
 
 class ImageRow(Base):
@@ -197,6 +223,10 @@ class QueuedRow:
     done: Mapped[int] = mapped_column(Integer)
     total: Mapped[int] = mapped_column(Integer)
     error: Mapped[str | None] = mapped_column(Text)
+    losses: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    spent: Mapped[float] = mapped_column(Double, server_default=text("0"))
+    stage_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    stage_from: Mapped[int] = mapped_column(Integer, server_default=text("0"))
 
 
 def _queue_checks() -> tuple[CheckConstraint, ...]:
@@ -248,30 +278,39 @@ class AuditRow(QueuedRow, Base):
     images: Mapped[int] = mapped_column(Integer)
 
 
-class ImageMeasureRow(Base):
-    """Numbers that an attacker would take from an untouched image, kept as `EmbeddingRow` keeps templates."""
+class MeasureRow(Base):
+    """Numbers computed from a stored image, by the image's content: a template, a score, an attacker's features.
 
-    __tablename__ = "image_measures"
+    A cache: every row could be computed again. ``name`` says what it is and by which model; ``made_by`` stands for
+    everything that it depends on besides the image, and there is at most one row for an image and a name. Rows go as
+    soon as no image of a data set or a run has that content any more, see `Leftovers`.
+    """
 
-    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), primary_key=True)
+    __tablename__ = "measures"
+
+    artifact_sha256: Mapped[str] = mapped_column(_SHA256, primary_key=True)
     name: Mapped[str] = mapped_column(Text, primary_key=True)
     made_by: Mapped[str] = mapped_column(_SHA256)
-    vector: Mapped[NDArray[np.float64]] = mapped_column(PackedArray("<f8"))
+    vector: Mapped[NDArray[Any]] = mapped_column(PackedFloats)
 
 
-class RunMeasureRow(Base):
-    """The same of an image as a run left it; they go with the run."""
+class LogLineRow(Base):
+    """One line of what became of a run or an audit, in words for the user; they go with it."""
 
-    __tablename__ = "run_measures"
+    __tablename__ = "log_lines"
     __table_args__ = (
-        ForeignKeyConstraint(["run_id", "image_id"], ["run_images.run_id", "run_images.image_id"], ondelete="CASCADE"),
+        Index(None, "run_id"),
+        Index(None, "audit_id"),
+        CheckConstraint("(run_id IS NULL) <> (audit_id IS NULL)", name="of_one"),
+        _NEVER_REUSED,
     )
 
-    run_id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    image_id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    name: Mapped[str] = mapped_column(Text, primary_key=True)
-    made_by: Mapped[str] = mapped_column(_SHA256)
-    vector: Mapped[NDArray[np.float64]] = mapped_column(PackedArray("<f8"))
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    audit_id: Mapped[int | None] = mapped_column(ForeignKey("audits.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    owner: Mapped[str | None] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text)
 
 
 class RunImageRow(Base):
@@ -349,33 +388,6 @@ class LearningRow(Base):
     subjects: Mapped[int] = mapped_column(Integer)
     images: Mapped[int] = mapped_column(Integer)
     evaluations: Mapped[int] = mapped_column(Integer)
-
-
-class EmbeddingRow(Base):
-    """A matcher's template of an untouched image, kept because every run on the data set needs it.
-
-    An image of a finished data set never changes, so its id stands for pixels and landmarks; ``made_by`` stands for
-    everything else that a template depends on. There is at most one row for an image and a matcher, and it goes with
-    the data set.
-    """
-
-    __tablename__ = "embeddings"
-
-    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), primary_key=True)
-    matcher: Mapped[str] = mapped_column(Text, primary_key=True)
-    made_by: Mapped[str] = mapped_column(_SHA256)
-    vector: Mapped[NDArray[np.float32]] = mapped_column(PackedArray("<f4"))
-
-
-class FirstScoreRow(Base):
-    """A classifier's log-odds of an untouched image, kept as `EmbeddingRow` keeps templates."""
-
-    __tablename__ = "first_scores"
-
-    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), primary_key=True)
-    classifier: Mapped[str] = mapped_column(Text, primary_key=True)
-    made_by: Mapped[str] = mapped_column(_SHA256)
-    score: Mapped[float] = mapped_column(Double)
 
 
 class GenderScoreRow(Base):

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, and_, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, and_, case, func, insert, literal, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from facepriv.errors import StoreError, UnknownNameError
 from facepriv.store.engine import Database
-from facepriv.store.models import QueuedRow, UtcDateTime
-from facepriv.store.records import RunState
+from facepriv.store.models import LogLineRow, QueuedRow, UtcDateTime
+from facepriv.store.records import LogLine, RunState
 
 LEASE_SECONDS = 60.0
 """How long a worker is believed to be alive without a heartbeat; far above any difference between two clocks."""
-MAX_ATTEMPTS = 3
-"""How often a row may be taken up; work that takes its worker down each time must not do so for ever."""
+MAX_LOSSES = 3
+"""How many workers in a row may be lost without finishing anything: what takes its worker down must not go on so."""
 
 
 class LeaseLostError(StoreError):
@@ -27,11 +28,13 @@ class QueueStore:
     """One table of queued work.
 
     Contract. A row is ``waiting`` until a worker claims it, ``running`` while that worker holds its lease, and ends
-    as ``complete``, ``failed`` or ``cancelled``; an ended one never changes again. At most one worker holds a row:
-    claiming is one statement, and every method that takes ``owner`` does nothing but raise LeaseLostError unless the
-    row is running and owned by that owner. A lease that ran out is renewed by the owner's next heartbeat unless
-    another worker has claimed the row before. Methods that take only a number raise UnknownNameError if there is no
-    such row; every method raises StoreError if the database cannot be used.
+    as ``complete``, ``failed`` or ``cancelled``; a complete one never changes again, the others only by `resume`. At
+    most one worker holds a row: claiming is one statement, and every method that takes ``owner`` does nothing but
+    raise LeaseLostError unless the row is running and owned by that owner. A lease that ran out is renewed by the
+    owner's next heartbeat unless another worker has looked for work before. Methods that take only a number raise
+    UnknownNameError if there is no such row; every method raises StoreError if the database cannot be used.
+
+    What becomes of a row is told by its log (`log`), in sentences that name images by id only.
 
     ``owner`` must be unique for each start of a worker process, for instance host, process id and a random part.
     """
@@ -44,28 +47,56 @@ class QueueStore:
         self._database = database
 
     def heartbeat(
-        self, number: int, owner: str, stage: str, done: int, total: int, lease_seconds: float = LEASE_SECONDS
+        self,
+        number: int,
+        owner: str,
+        stage: str,
+        done: int,
+        total: int,
+        lease_seconds: float = LEASE_SECONDS,
+        *,
+        seconds: float = 0.0,
     ) -> bool:
         """Renew the lease, note the progress, and give whether the user asked to cancel.
+
+        Parameters
+        ----------
+        seconds
+            Time spent since the last heartbeat, to be added up over all attempts.
 
         Raises
         ------
         LeaseLostError
             If the row is not this owner's any more.
         """
-        lease = datetime.now(UTC) + timedelta(seconds=lease_seconds)
+        now = datetime.now(UTC)
+        row = self._row
+        goes_on = and_(row.stage == stage, row.stage_since.is_not(None), row.done <= done)
         with self._database.writing() as session:
-            return self._set(session, number, owner, lease_until=lease, stage=stage, done=done, total=total)
+            return self._set(
+                session,
+                number,
+                owner,
+                lease_until=now + timedelta(seconds=lease_seconds),
+                stage=stage,
+                done=done,
+                total=total,
+                stage_since=case((goes_on, row.stage_since), else_=literal(now, UtcDateTime())),
+                stage_from=case((goes_on, row.stage_from), else_=done),
+                spent=row.spent + seconds,
+            )
 
     def fail(self, number: int, owner: str, error: str) -> None:
         """End it with the reason why it failed, one sentence for the user; raises LeaseLostError."""
         with self._database.writing() as session:
             self._end(session, number, owner, "failed", error=error)
+            self._write(session, number, f"Failed: {error}", owner)
 
     def mark_cancelled(self, number: int, owner: str) -> None:
         """End it after `heartbeat` told of the user's wish; raises LeaseLostError."""
         with self._database.writing() as session:
             self._end(session, number, owner, "cancelled")
+            self._write(session, number, "Cancelled.", owner)
 
     def release(self, number: int, owner: str) -> None:
         """Give it back unfinished, for a worker told to stop; it does not count as an attempt.
@@ -78,6 +109,40 @@ class QueueStore:
             else:
                 attempts = self._row.attempts - 1
                 self._set(session, number, owner, state="waiting", owner=None, lease_until=None, attempts=attempts)
+                self._write(session, number, "Given back unfinished; the next worker goes on with it.", owner)
+
+    def note(self, number: int, owner: str, text: str) -> None:
+        """Add a line to the log; raises LeaseLostError."""
+        with self._database.writing() as session:
+            self._hold(session, number, owner)
+            self._write(session, number, text, owner)
+
+    def log(self, number: int, *, limit: int = 200) -> tuple[LogLine, ...]:
+        """Give the newest lines of what became of it, oldest first."""
+        row = LogLineRow
+        query = select(row.at, row.owner, row.text).where(self._logged == number).order_by(row.id.desc()).limit(limit)
+        with self._database.reading() as session:
+            self._require(session, number)
+            lines = [LogLine(at=at, owner=owner, text=text) for at, owner, text in session.execute(query)]
+        return tuple(reversed(lines))
+
+    def resume(self, number: int) -> RunState:
+        """Put what failed or was cancelled back into the queue and give the state it then has; others stay as is.
+
+        What was finished of it is kept and not done again.
+        """
+        row = self._row
+        with self._database.writing() as session:
+            again = session.scalar(
+                update(row)
+                .where(row.id == number, row.state.in_(("failed", "cancelled")))
+                .values(state="waiting", error=None, finished_at=None, cancel_requested=False, owner=None, losses=0)
+                .returning(row.id)
+                .execution_options(synchronize_session=False)
+            )
+            if again is not None:
+                self._write(session, number, "Put back into the queue; what was finished is kept.")
+            return self._require(session, number)
 
     def cancel(self, number: int) -> RunState:
         """Ask to cancel and give the state it then has.
@@ -89,7 +154,7 @@ class QueueStore:
         row = self._row
         idle = or_(row.state == "waiting", row.lease_until < now)
         with self._database.writing() as session:
-            session.execute(
+            state: RunState | None = session.scalar(
                 update(row)
                 .where(row.id == number, row.state.in_(("waiting", "running")))
                 .values(
@@ -98,20 +163,38 @@ class QueueStore:
                     finished_at=case((idle, literal(now, UtcDateTime())), else_=row.finished_at),
                     lease_until=case((idle, None), else_=row.lease_until),
                 )
+                .returning(row.state)
                 .execution_options(synchronize_session=False)
             )
-            return self._require(session, number)
+            if state is None:
+                return self._require(session, number)
+            self._write(session, number, "Asked to cancel." if state == "running" else "Cancelled.")
+            return state
 
-    def _claim(self, session: Session, owner: str, lease_seconds: float, only: int | None, now: datetime) -> int | None:
-        """Take up the oldest row that waits, or whose worker's lease ran out; gives its number, None if there is none.
+    def owners(self) -> tuple[str, ...]:
+        """Give the workers that hold something, alive or not."""
+        held = select(self._row.owner).where(self._row.state == "running").distinct()
+        with self._database.reading() as session:
+            return tuple(owner for owner in session.scalars(held) if owner is not None)
 
-        Rows whose workers were lost `MAX_ATTEMPTS` times are failed on the way, and lost ones that were to be
-        cancelled are cancelled.
+    def _claim(
+        self,
+        session: Session,
+        owner: str,
+        lease_seconds: float,
+        only: int | None,
+        now: datetime,
+        gone: Collection[str],
+    ) -> int | None:
+        """Take up the oldest row that waits or whose worker was lost; gives its number, None if there is none.
+
+        A worker counts as lost when its lease ran out, or at once if it is among ``gone``. Rows whose workers were
+        lost `MAX_LOSSES` times in a row are failed on the way, and lost ones that were to be cancelled are cancelled.
         """
-        self._end_lost(session, now)
+        self._tell_lost(session, now, gone)
         row = self._row
         oldest = aliased(row)
-        wanted = [_claimable(oldest, now)] + ([] if only is None else [oldest.id == only])
+        wanted = [oldest.state == "waiting"] + ([] if only is None else [oldest.id == only])
         # SKIP LOCKED lets PostgreSQL's workers pass each other; SQLite has one writer at a time and leaves it out.
         chosen = select(oldest.id).where(*wanted).order_by(oldest.id).limit(1)
         claim = (
@@ -123,36 +206,69 @@ class QueueStore:
                 lease_until=now + timedelta(seconds=lease_seconds),
                 attempts=row.attempts + 1,
                 started_at=func.coalesce(row.started_at, literal(now, UtcDateTime())),
+                stage_since=None,
             )
-            .returning(row.id)
+            .returning(row.id, row.attempts)
             .execution_options(synchronize_session=False)
         )
-        number: int | None = session.scalar(claim)
+        claimed = session.execute(claim).one_or_none()
+        if claimed is None:
+            return None
+        self._write(session, claimed.id, f"Taken up, attempt {claimed.attempts}.", owner)
+        number: int = claimed.id
         return number
 
-    def _is_waiting(self, now: datetime) -> bool:
+    def _is_waiting(self, now: datetime, gone: Collection[str]) -> bool:
         """Say whether anything could be claimed: an idle worker polls without taking the writers' lock."""
-        with self._database.reading() as session:
-            return session.scalar(select(self._row.id).where(_claimable(self._row, now)).limit(1)) is not None
-
-    def _end_lost(self, session: Session, now: datetime) -> None:
         row = self._row
-        lost = and_(row.state == "running", row.lease_until < now)
-        error = (
-            f"The worker was lost {MAX_ATTEMPTS} times without a word; "
-            f"look at the machine's memory and disk, then start the {self._noun} again."
-        )
-        session.execute(
-            update(row)
-            .where(lost, or_(row.cancel_requested, row.attempts >= MAX_ATTEMPTS))
-            .values(
-                state=case((row.cancel_requested, "cancelled"), else_="failed"),
-                error=case((row.cancel_requested, None), else_=error),
-                finished_at=now,
-                lease_until=None,
+        claimable = or_(row.state == "waiting", _lost(row, now, gone))
+        with self._database.reading() as session:
+            return session.scalar(select(row.id).where(claimable).limit(1)) is not None
+
+    def _tell_lost(self, session: Session, now: datetime, gone: Collection[str]) -> None:
+        """Put what lost its worker back into the queue, or end it if it is not to be taken up again."""
+        row = self._row
+        lost = _lost(row, now, gone)
+        found = session.execute(
+            select(row.id, row.owner, row.stage, row.done, row.total, row.losses, row.cancel_requested)
+            .where(lost)
+            .with_for_update(skip_locked=True)
+        ).all()
+        for one in found:
+            self._write(
+                session,
+                one.id,
+                f"Its worker was lost without a word, at {one.stage or 'the start'}, {one.done:,} of {one.total:,}.",
+                one.owner,
             )
-            .execution_options(synchronize_session=False)
-        )
+            values: dict[str, object] = {"losses": one.losses + 1, "lease_until": None}
+            if one.cancel_requested:
+                values |= {"state": "cancelled", "finished_at": now}
+                self._write(session, one.id, "Cancelled.")
+            elif one.losses + 1 >= MAX_LOSSES:
+                error = (
+                    f"The worker was lost {MAX_LOSSES} times in a row without finishing anything; look at the "
+                    f"machine's memory and disk, then resume the {self._noun}."
+                )
+                values |= {"state": "failed", "finished_at": now, "error": error}
+                self._write(session, one.id, f"Failed: {error}")
+            else:
+                values |= {"state": "waiting", "owner": None}
+            session.execute(
+                update(row).where(row.id == one.id).values(**values).execution_options(synchronize_session=False)
+            )
+
+    def _progressed(self, session: Session, number: int, owner: str) -> None:
+        """Note that something was finished for good: losses are counted anew. Raises LeaseLostError."""
+        self._set(session, number, owner, losses=0)
+
+    @property
+    def _logged(self) -> Any:
+        return getattr(LogLineRow, f"{self._noun}_id")
+
+    def _write(self, session: Session, number: int, text: str, owner: str | None = None) -> None:
+        values = {self._logged.key: number, "at": datetime.now(UTC), "owner": owner, "text": text}
+        session.execute(insert(LogLineRow).values(**values))
 
     def _idle(self, now: datetime) -> ColumnElement[bool]:
         """Give the condition that no worker is at it."""
@@ -212,5 +328,5 @@ class QueueStore:
         return UnknownNameError(f"There is no {self._noun} {number}; {exist}")
 
 
-def _claimable(row: type[QueuedRow], now: datetime) -> ColumnElement[bool]:
-    return or_(row.state == "waiting", and_(row.state == "running", row.lease_until < now))
+def _lost(row: type[QueuedRow], now: datetime, gone: Collection[str]) -> ColumnElement[bool]:
+    return and_(row.state == "running", or_(row.lease_until < now, row.owner.in_(gone)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Literal
 
 import numpy as np
@@ -55,6 +55,10 @@ class DatasetRecord:
     notes: str
     """What its owner wants kept beside it, such as the basis of consent and until when it may be kept; empty unless an
     import was told."""
+    found_by: str | None = None
+    """Hash of what looked for faces in its images; None where an earlier facepriv did not note it."""
+    retain_until: date | None = None
+    """Last day on which it may be kept; None where none was set."""
 
     @property
     def ref(self) -> DatasetRef:
@@ -74,6 +78,17 @@ class DatasetCounts:
     """Images without a usable face, by code."""
     problems: dict[str, int]
     """Files and rows left out, and notices, by code."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FoundFace:
+    """The one face found in an image's content, or the reason why none can be used."""
+
+    box: Box | None
+    landmarks: NDArray[np.float32] | None
+    """``(k, 2)`` x, y in pixels."""
+    failure: str | None
+    failure_sentence: str | None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -150,6 +165,32 @@ class QueuedSummary:
     total: int
     error: str | None
     """Why it failed, in one sentence."""
+    losses: int = 0
+    """Workers lost in a row without having finished anything; at `MAX_LOSSES` it fails."""
+    spent: float = 0.0
+    """Seconds that workers were at it, of all attempts together."""
+    stage_since: datetime | None = None
+    """When the present stage was begun in this attempt."""
+    stage_from: int = 0
+    """What of it had been done then."""
+
+    def pace(self, now: datetime) -> tuple[float, float] | None:
+        """Give steps a second in the present stage and the seconds that are left of it; None while unknown."""
+        done = self.done - self.stage_from
+        if self.state != "running" or self.stage_since is None or done <= 0 or now <= self.stage_since:
+            return None
+        rate = done / (now - self.stage_since).total_seconds()
+        return rate, max(0, self.total - self.done) / rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogLine:
+    """One line of what became of a run or an audit; it names images by id only."""
+
+    at: datetime
+    owner: str | None
+    """Worker that wrote it; None for what a person or the queue itself did."""
+    text: str
 
 
 @dataclass(frozen=True, kw_only=True)

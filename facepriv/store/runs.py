@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
@@ -209,19 +209,27 @@ class RunStore(QueueStore):
 
     # The queue
 
-    def claim(self, owner: str, lease_seconds: float = LEASE_SECONDS, *, run_id: int | None = None) -> RunRecord | None:
-        """Take up the oldest run that waits, or whose worker's lease ran out; None if there is none.
+    def claim(
+        self,
+        owner: str,
+        lease_seconds: float = LEASE_SECONDS,
+        *,
+        run_id: int | None = None,
+        gone: Collection[str] = (),
+    ) -> RunRecord | None:
+        """Take up the oldest run that waits or whose worker was lost; None if there is none.
 
-        With ``run_id`` only that run is taken up.
+        With ``run_id`` only that run is taken up. A worker counts as lost when its lease ran out, or at once if it is
+        among ``gone``.
 
-        Runs whose workers were lost `MAX_ATTEMPTS` times are failed on the way, and lost ones that were to be
+        Runs whose workers were lost `MAX_LOSSES` times in a row are failed on the way, and lost ones that were to be
         cancelled are cancelled.
         """
         now = datetime.now(UTC)
-        if not self._is_waiting(now):
+        if not self._is_waiting(now, gone):
             return None
         with self._database.writing() as session:
-            number = self._claim(session, owner, lease_seconds, run_id, now)
+            number = self._claim(session, owner, lease_seconds, run_id, now, gone)
             return None if number is None else self._get(session, number)
 
     def save_image(self, run_id: int, owner: str, image: RunImage, scores: Iterable[GenderScore] = ()) -> None:
@@ -239,7 +247,7 @@ class RunStore(QueueStore):
             raise StoreError(f"The scores saved with image {image.image_id} must all be of that image.")
         try:
             with self._database.writing() as session:
-                self._hold(session, run_id, owner)
+                self._progressed(session, run_id, owner)
                 session.execute(insert(RunImageRow).values(run_id=run_id, **_run_image_values(image)))
                 _put_scores(session, run_id, scores)
         except IntegrityError as error:
@@ -261,7 +269,7 @@ class RunStore(QueueStore):
         values = {field.name: getattr(learning, field.name) for field in fields(learning)}
         try:
             with self._database.writing() as session:
-                self._hold(session, run_id, owner)
+                self._progressed(session, run_id, owner)
                 session.execute(insert(LearningRow).values(run_id=run_id, **values))
         except IntegrityError as error:
             raise StoreError(f"Part {learning.part} of what run {run_id} learns is there already.") from error
@@ -287,6 +295,7 @@ class RunStore(QueueStore):
                 )
             text = result.model_dump_json(by_alias=True)
             self._end(session, run_id, owner, "complete", result=text, done=RunRow.total)
+            self._write(session, run_id, "Complete.", owner)
 
     def delete(self, run_id: int) -> None:
         """Remove a run with its scores, its images, what it learnt and their artifact files, see `Leftovers`.
@@ -360,6 +369,10 @@ _SUMMARY = (
     RunRow.done,
     RunRow.total,
     RunRow.error,
+    RunRow.losses,
+    RunRow.spent,
+    RunRow.stage_since,
+    RunRow.stage_from,
 )
 
 

@@ -7,10 +7,10 @@ import streamlit as st
 from facepriv.config import get_settings
 from facepriv.services.import_jobs import ImportJob, cancel_job, forget_job, list_jobs
 from facepriv.store import Store
-from facepriv.wording import count
+from facepriv.wording import count, duration
 from parts import faces
 from parts.figures import page_of, show_rows
-from parts.formats import duration, plain
+from parts.formats import plain
 from parts.shell import with_store
 
 EVERY = "1s"

@@ -12,11 +12,11 @@ from facepriv.charts.policy import leak_bars
 from facepriv.services import audit_tables as rows
 from facepriv.services.audits import audit_document
 from facepriv.store import AuditRecord, Store
-from facepriv.wording import count, percent
+from facepriv.wording import count, duration, percent
 from parts import progress
 from parts.deletion import offer
 from parts.figures import show_figure, show_rows
-from parts.formats import duration, moment, plain
+from parts.formats import moment, plain
 from parts.shell import ACTOR, with_store
 from parts.words import HELP
 

@@ -14,11 +14,11 @@ from facepriv.services import tables
 from facepriv.services.export import result_json
 from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.store import RunRecord, Store
-from facepriv.wording import count
+from facepriv.wording import count, duration
 from parts import progress, run_choice, run_images
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
-from parts.formats import duration, guides, moment, plain
+from parts.formats import guides, moment, plain
 from parts.shell import ACTOR, with_store
 from parts.words import HELP
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -12,9 +11,9 @@ from facepriv.config import get_settings
 from facepriv.services.audit_work import ATTACKING, SUMMING_UP
 from facepriv.services.local_worker import ensure_worker
 from facepriv.services.worker import LEARNING
-from facepriv.store import AuditRecord, AuditSummary, RunRecord, RunSummary, Store
-from facepriv.wording import count
-from parts.formats import duration, guides, plain
+from facepriv.store import AuditSummary, RunSummary, Store
+from facepriv.wording import count, duration, rate_of
+from parts.formats import plain
 from parts.shell import ACTOR, with_store
 
 ACTIVE = ("waiting", "running")
@@ -36,16 +35,16 @@ def active_audits(store: Store) -> tuple[AuditSummary, ...]:
 @st.fragment(run_every=EVERY)
 def follow(run_ids: tuple[int, ...]) -> None:
     """Show the progress of these runs every second; the whole page is shown anew once one has ended."""
-    with_store(lambda store: _look(store, [store.runs.get(run_id) for run_id in run_ids]))
+    with_store(lambda store: _look(store, [store.runs.summary(run_id) for run_id in run_ids]))
 
 
 @st.fragment(run_every=EVERY)
 def follow_audits(audit_ids: tuple[int, ...]) -> None:
     """Show the progress of these audits every second; the whole page is shown anew once one has ended."""
-    with_store(lambda store: _look(store, [store.audits.get(audit_id) for audit_id in audit_ids]))
+    with_store(lambda store: _look(store, [store.audits.summary(audit_id) for audit_id in audit_ids]))
 
 
-def _look(store: Store, work: Sequence[RunRecord | AuditRecord]) -> None:
+def _look(store: Store, work: Sequence[RunSummary | AuditSummary]) -> None:
     # The worker may have died since the server started; the next one takes the work up where it was.
     ensure_worker(get_settings())
     for one in work:
@@ -59,10 +58,10 @@ def audited(audit: AuditSummary) -> str:
     return plain(audit.dataset_name) + (" as it is" if audit.run_id is None else f", as run {audit.run_id} left it")
 
 
-def show(store: Store, work: RunRecord | AuditRecord) -> None:
+def show(store: Store, work: RunSummary | AuditSummary) -> None:
     """Show one run or audit: stage, bar, rate, time left, and a button to cancel."""
-    if isinstance(work, RunRecord):
-        kind, what, queue = "run", f"{plain(work.dataset_name)} · {work.method} guided by {guides(work)}", store.runs
+    if isinstance(work, RunSummary):
+        kind, what, queue = "run", f"{plain(work.dataset_name)} · {work.method} guided by {work.guide}", store.runs
         cancel = f"cancel-{work.id}"
     else:
         kind, what, queue, cancel = "audit", audited(work), store.audits, f"cancel-audit-{work.id}"
@@ -83,23 +82,17 @@ def show(store: Store, work: RunRecord | AuditRecord) -> None:
         if work.stage == SUMMING_UP:
             share = 1.0
         far = f": {work.done:,} of {work.total:,}" if work.total and work.stage != SUMMING_UP else ""
-        st.progress(share, " · ".join([f"{work.stage or 'starting'}{far}", *speed(kind, work)]))
+        st.progress(share, " · ".join([f"{work.stage or 'starting'}{far}", *speed(work)]))
 
 
-def speed(kind: str, run: RunSummary | AuditSummary) -> list[str]:
-    """Say how fast the present stage goes and how long it will still take, from what this session saw of it."""
-    now = time.monotonic()
-    marks = st.session_state.setdefault("_progress_marks", {})
-    stage, done, since = marks.get((kind, run.id), ("", 0, now))
-    if stage != run.stage or run.done < done:
-        marks[kind, run.id] = (run.stage, run.done, now)
-        stage, done, since = marks[kind, run.id]
+def speed(work: RunSummary | AuditSummary) -> list[str]:
+    """Say how fast the present stage goes and how long it will still take, the same to everybody who looks."""
     parts = []
-    if run.done > done and now > since:
-        rate = (run.done - done) / (now - since)
-        what, one = STEPS.get(run.stage, ("images", "an image"))
-        parts = [f"{rate:.1f} {what}/s" if rate >= 1 else f"{1 / rate:.1f} s {one}"]
-        parts.append(f"{duration((run.total - run.done) / rate)} left in this stage")
-    if run.started_at is not None:
-        parts.append(f"running for {duration((datetime.now(UTC) - run.started_at).total_seconds())}")
+    now = datetime.now(UTC)
+    pace = work.pace(now)
+    if pace is not None:
+        rate, left = pace
+        parts = [rate_of(rate, *STEPS.get(work.stage, ("images", "an image"))), f"{duration(left)} left in this stage"]
+    if work.started_at is not None:
+        parts.append(f"running for {duration((now - work.started_at).total_seconds())}")
     return parts

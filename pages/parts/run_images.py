@@ -10,9 +10,10 @@ from facepriv.services.pictures import Pair, run_pair
 from facepriv.services.runs import PAPER_METHOD
 from facepriv.services.tables import number
 from facepriv.store import ImageRecord, RunImageRecord, RunRecord, Store
+from facepriv.wording import duration
 from parts import faces
 from parts.figures import page_of, show_figure, show_rows
-from parts.formats import NOTHING, duration, plain
+from parts.formats import NOTHING, plain
 from parts.shell import saw
 
 PER_PAGE = 25

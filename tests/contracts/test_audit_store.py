@@ -10,7 +10,7 @@ import pytest
 from facepriv.audit_results import AuditResult, AuditSpec, Headline
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.results import DatasetRef, ModelRef
-from facepriv.store import MAX_ATTEMPTS, DatasetRecord, LeaseLostError, Store
+from facepriv.store import MAX_LOSSES, DatasetRecord, LeaseLostError, Store
 from tests.contracts.test_stores import add_dataset, result_for, run_image, sha, spec_for
 
 
@@ -112,14 +112,14 @@ def test_impossible_audits_are_refused(store: Store) -> None:
 
 def test_lost_audits_are_taken_over_and_fail_in_the_end(store: Store) -> None:
     number = store.audits.create(audit_spec(store, add_dataset(store)))
-    for attempt in range(MAX_ATTEMPTS):
+    for attempt in range(MAX_LOSSES):
         claimed = store.audits.claim(f"w{attempt}", lease_seconds=-1)
         assert claimed is not None
         assert claimed.attempts == attempt + 1
     assert store.audits.claim("last") is None
     ended = store.audits.get(number)
     assert ended.state == "failed"
-    assert "start the audit again" in (ended.error or "")
+    assert "resume the audit" in (ended.error or "")
 
 
 def test_cancelling_and_deleting_an_audit(store: Store) -> None:

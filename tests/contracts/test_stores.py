@@ -11,7 +11,7 @@ import signal
 import time
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
@@ -47,7 +47,7 @@ from facepriv.results import (
     Summary,
 )
 from facepriv.store import (
-    MAX_ATTEMPTS,
+    MAX_LOSSES,
     DatasetRecord,
     GenderScore,
     Learning,
@@ -113,7 +113,7 @@ FACELESS = {
 
 
 def create(
-    store: Store, name: str, images: Iterable[NewImage], problems: Iterable[Problem] = (), **told: str
+    store: Store, name: str, images: Iterable[NewImage], problems: Iterable[Problem] = (), **told: Any
 ) -> DatasetRecord:
     """Import what is at hand in one go."""
     with store.datasets.importing(name, **{"source": "", "reader": "", **told}) as importing:
@@ -684,14 +684,132 @@ def test_heartbeat_renews_a_lease_that_ran_out_unclaimed(store: Store) -> None:
 
 def test_run_that_kills_its_workers_is_failed(store: Store) -> None:
     run_id = store.runs.create(spec_for(store, add_dataset(store)))
-    for attempt in range(MAX_ATTEMPTS):
+    for attempt in range(MAX_LOSSES):
         lose(store, run_id, f"w{attempt}")
     assert store.runs.claim("last") is None
     failed = store.runs.get(run_id)
-    assert (failed.state, failed.attempts, failed.owner) == ("failed", MAX_ATTEMPTS, f"w{MAX_ATTEMPTS - 1}")
+    assert (failed.state, failed.attempts, failed.owner) == ("failed", MAX_LOSSES, f"w{MAX_LOSSES - 1}")
     assert failed.error is not None
-    assert "start the run again" in failed.error
+    assert "resume the run" in failed.error
     assert failed.finished_at is not None
+    assert [line.text for line in store.runs.log(run_id)][-2:] == [
+        "Its worker was lost without a word, at the start, 0 of 6.",
+        f"Failed: {failed.error}",
+    ]
+
+
+def test_what_was_finished_counts_losses_anew(store: Store) -> None:
+    run_id = store.runs.create(spec_for(store, add_dataset(store)))
+    for attempt in range(2 * MAX_LOSSES):
+        run = store.runs.claim(f"w{attempt}", lease_seconds=60)
+        assert run is not None, store.runs.get(run_id).error
+        if attempt % 2:
+            place = len(store.runs.run_images(run_id))
+            store.runs.save_image(run_id, run.owner or "", run_image(run.spec.image_ids[place], place))
+        run_out(store, run_id, run.owner or "")
+    assert store.runs.claim("last") is not None
+    assert (store.runs.get(run_id).losses, store.runs.get(run_id).attempts) == (1, 2 * MAX_LOSSES + 1)
+
+
+def test_a_loss_is_counted_once_whoever_looks_for_work(store: Store) -> None:
+    dataset = add_dataset(store)
+    lost, other = (store.runs.create(spec_for(store, dataset)) for _ in range(2))
+    lose(store, lost, "w1")
+    assert store.runs.claim("w2", run_id=other) is not None
+    assert (store.runs.get(lost).state, store.runs.get(lost).losses) == ("waiting", 1)
+    assert store.runs.claim("w3", run_id=other) is None
+    assert store.runs.get(lost).losses == 1
+
+
+def test_a_worker_known_to_be_gone_loses_its_run_at_once(store: Store) -> None:
+    dataset = add_dataset(store)
+    first, second = (store.runs.create(spec_for(store, dataset)) for _ in range(2))
+    assert store.runs.claim("w1") is not None
+    assert store.runs.claim("w2") is not None
+    assert set(store.runs.owners()) == {"w1", "w2"}
+    assert store.runs.claim("w3") is None
+    taken = store.runs.claim("w3", gone=["w2", "unheard of"])
+    assert taken is not None
+    assert (taken.id, taken.attempts) == (second, 2)
+    assert store.runs.get(first).owner == "w1"
+    with pytest.raises(LeaseLostError):
+        store.runs.heartbeat(second, "w2", "perturb", 1, 6)
+
+
+def test_what_failed_or_was_cancelled_is_resumed_with_what_is_finished(store: Store) -> None:
+    dataset = add_dataset(store)
+    failed, cancelled = (store.runs.create(spec_for(store, dataset)) for _ in range(2))
+    run = store.runs.claim("w1")
+    assert run is not None
+    store.runs.save_image(failed, "w1", run_image(run.spec.image_ids[0], 0))
+    store.runs.fail(failed, "w1", "The disk is full.")
+    store.runs.cancel(cancelled)
+    for number in (failed, cancelled):
+        assert store.runs.resume(number) == "waiting"
+        now = store.runs.get(number)
+        assert (now.error, now.finished_at, now.owner, now.cancel_requested) == (None, None, None, False)
+        assert store.runs.resume(number) == "waiting"
+    again = store.runs.claim("w2")
+    assert again is not None
+    assert (again.id, again.attempts, again.spec) == (failed, 2, run.spec)
+    assert store.runs.images_done(failed) == {run.spec.image_ids[0]}
+    assert store.runs.resume(failed) == "running"
+    for place, image_id in enumerate(run.spec.image_ids[1:], start=1):
+        store.runs.save_image(failed, "w2", run_image(image_id, place))
+    store.runs.finish(failed, "w2", result_for(6))
+    assert store.runs.resume(failed) == "complete"
+    assert store.runs.get(failed).result is not None
+    with pytest.raises(UnknownNameError):
+        store.runs.resume(99)
+
+
+def test_the_log_tells_what_became_of_a_run(store: Store) -> None:
+    run_id = store.runs.create(spec_for(store, add_dataset(store)))
+    assert store.runs.log(run_id) == ()
+    store.runs.claim("w1")
+    store.runs.note(run_id, "w1", "Image 3 took its process down.")
+    with pytest.raises(LeaseLostError):
+        store.runs.note(run_id, "w2", "It is mine.")
+    store.runs.release(run_id, "w1")
+    store.runs.claim("w2")
+    store.runs.cancel(run_id)
+    store.runs.mark_cancelled(run_id, "w2")
+    lines = store.runs.log(run_id)
+    assert [(line.owner, line.text) for line in lines] == [
+        ("w1", "Taken up, attempt 1."),
+        ("w1", "Image 3 took its process down."),
+        ("w1", "Given back unfinished; the next worker goes on with it."),
+        ("w2", "Taken up, attempt 1."),
+        (None, "Asked to cancel."),
+        ("w2", "Cancelled."),
+    ]
+    assert [line.at for line in lines] == sorted(line.at for line in lines)
+    assert store.runs.log(run_id, limit=2) == lines[-2:]
+    store.runs.delete(run_id)
+    with pytest.raises(UnknownNameError):
+        store.runs.log(run_id)
+    assert store.access.list() == (), "the access log is another"
+
+
+def test_pace_and_time_spent_are_known_to_everybody(store: Store) -> None:
+    run_id = store.runs.create(spec_for(store, add_dataset(store)))
+    assert store.runs.summary(run_id).pace(datetime.now(UTC)) is None
+    store.runs.claim("w1")
+    store.runs.heartbeat(run_id, "w1", "perturb", 2, 10, seconds=1.5)
+    begun = store.runs.summary(run_id)
+    assert (begun.stage_from, begun.pace(datetime.now(UTC) + timedelta(seconds=9))) == (2, None)
+    store.runs.heartbeat(run_id, "w1", "perturb", 6, 10, seconds=1.0)
+    now = store.runs.summary(run_id)
+    assert (now.stage_since, now.stage_from, now.spent) == (begun.stage_since, 2, 2.5)
+    assert now.stage_since is not None
+    assert now.pace(now.stage_since + timedelta(seconds=8)) == (0.5, 8.0)
+    store.runs.heartbeat(run_id, "w1", "embed", 0, 20)
+    assert store.runs.summary(run_id).stage_from == 0
+    run_out(store, run_id, "w1")
+    store.runs.claim("w2")
+    store.runs.heartbeat(run_id, "w2", "embed", 5, 20, seconds=1.0)
+    again = store.runs.summary(run_id)
+    assert (again.stage_from, again.spent) == (5, 3.5), "the time before does not count for the pace"
 
 
 def test_an_image_is_saved_once(store: Store) -> None:
@@ -1042,7 +1160,7 @@ def test_store_survives_a_fork(store: Store) -> None:
     assert [line.actor for line in store.access.list()] == ["child"]
 
 
-# What methods learn, and templates of untouched images
+# What methods learn, and what was computed of images before
 
 
 def learning(part: int, sha256: str, **changes: Any) -> Learning:
@@ -1088,36 +1206,75 @@ def test_a_data_set_that_was_learnt_from_is_held(store: Store) -> None:
         store.runs.create(spec_for(store, dataset, learn_from=source))
 
 
-def test_templates_of_untouched_images(store: Store) -> None:
+def test_measures_are_kept_by_content(store: Store) -> None:
     dataset, other = add_dataset(store), add_dataset(store, "other", 2)
     ids = [image.id for image in store.datasets.images(dataset.id)]
     rng = np.random.default_rng(1)
     vectors = {one: rng.normal(size=128).astype(np.float32) for one in ids}
-    store.datasets.keep_embeddings("sface", sha("v1"), vectors)
-    kept = store.datasets.embeddings(dataset.id, "sface", sha("v1"))
-    assert {one: vector.tobytes() for one, vector in kept.items()} == {one: v.tobytes() for one, v in vectors.items()}
-    assert store.datasets.embeddings(dataset.id, "sface", sha("v2")) == {}
-    assert store.datasets.embeddings(dataset.id, "dlib-resnet", sha("v1")) == {}
-    assert store.datasets.embeddings(other.id, "sface", sha("v1")) == {}
+    name, measures = "template:sface", store.measures
+    measures.keep_of_images(name, sha("v1"), vectors)
+    kept = measures.of_images(dataset.id, name, sha("v1"))
+    assert {one: (v.dtype, v.tobytes()) for one, v in kept.items()} == {
+        one: (np.dtype(np.float32), v.tobytes()) for one, v in vectors.items()
+    }
+    assert measures.of_images(dataset.id, name, sha("v2")) == {}
+    assert measures.of_images(dataset.id, "template:dlib-resnet", sha("v1")) == {}
+    # The other data set has the same two images, so theirs are known.
+    same = measures.of_images(other.id, name, sha("v1"))
+    assert [v.tobytes() for v in same.values()] == [vectors[one].tobytes() for one in ids[:2]]
     # Another maker's take their place, so there is never more than one of an image and a matcher.
-    store.datasets.keep_embeddings("sface", sha("v2"), {ids[0]: vectors[ids[1]], 9999: vectors[ids[0]]})
-    assert set(store.datasets.embeddings(dataset.id, "sface", sha("v1"))) == set(ids[1:])
-    assert set(store.datasets.embeddings(dataset.id, "sface", sha("v2"))) == {ids[0]}
-    store.datasets.keep_embeddings("sface", sha("v2"), {})
+    measures.keep_of_images(name, sha("v2"), {ids[0]: vectors[ids[1]], 9999: vectors[ids[0]]})
+    assert set(measures.of_images(dataset.id, name, sha("v1"))) == set(ids[1:])
+    assert set(measures.of_images(dataset.id, name, sha("v2"))) == {ids[0]}
+    measures.keep_of_images(name, sha("v2"), {})
     store.datasets.delete(dataset.id)
+    assert len(measures.of_images(other.id, name, sha("v1"))) == 1
+    store.datasets.delete(other.id)
     with store._database.reading() as session:
-        assert session.execute(text("SELECT count(*) FROM embeddings")).scalar_one() == 0
+        assert session.execute(text("SELECT count(*) FROM measures")).scalar_one() == 0
 
 
-def test_scores_of_untouched_images(store: Store) -> None:
+def test_scores_come_back_to_the_last_bit(store: Store) -> None:
     dataset = add_dataset(store)
     first, second, *_ = (image.id for image in store.datasets.images(dataset.id))
-    scores = {first: 0.1 + 0.2, second: -17.25}
-    store.datasets.keep_first_scores("dlib-gender", sha("v1"), {**scores, 9999: 1.0})
-    assert store.datasets.first_scores(dataset.id, "dlib-gender", sha("v1")) == scores, "to the last bit"
-    assert store.datasets.first_scores(dataset.id, "levi-hassner", sha("v1")) == {}
-    store.datasets.keep_first_scores("dlib-gender", sha("v2"), {first: 3.0})
-    assert store.datasets.first_scores(dataset.id, "dlib-gender", sha("v1")) == {second: -17.25}
-    store.datasets.delete(dataset.id)
+    scores = {first: np.array([0.1 + 0.2]), second: np.array([-17.25])}
+    store.measures.keep_of_images("score:dlib-gender", sha("v1"), {**scores, 9999: np.array([1.0])})
+    kept = store.measures.of_images(dataset.id, "score:dlib-gender", sha("v1"))
+    assert {one: vector.tolist() for one, vector in kept.items()} == {first: [0.1 + 0.2], second: [-17.25]}
+
+
+def test_measures_of_content_that_nobody_has_are_collected(store: Store) -> None:
+    dataset = add_dataset(store)
+    one = store.datasets.images(dataset.id)[0].id
+    store.measures.keep_of_images("residuals", sha("v1"), {one: np.zeros(3)})
+    store.collect()
+    assert list(store.measures.of_images(dataset.id, "residuals", sha("v1"))) == [one]
+    with store._database.writing() as session:
+        session.execute(text("UPDATE images SET artifact_sha256 = NULL"))
+    store.collect()
     with store._database.reading() as session:
-        assert session.execute(text("SELECT count(*) FROM first_scores")).scalar_one() == 0
+        assert session.execute(text("SELECT count(*) FROM measures")).scalar_one() == 0
+
+
+def test_faces_found_before_are_known_by_content(store: Store) -> None:
+    create(store, "old", [new_image(0)])
+    assert store.datasets.found_before(sha("artifact 0"), sha("v1")) is None, "found by nobody knows what"
+    create(store, "studio", [new_image(0), new_image(1, **FACELESS)], found_by=sha("v1"))
+    found = store.datasets.found_before(sha("artifact 0"), sha("v1"))
+    assert found is not None
+    expected = new_image(0)
+    assert (found.box, found.failure, found.failure_sentence) == (expected.box, None, None)
+    np.testing.assert_array_equal(found.landmarks, expected.landmarks)
+    lost = store.datasets.found_before(sha("artifact 1"), sha("v1"))
+    assert lost is not None
+    assert (lost.box, lost.landmarks, lost.failure) == (None, None, "no-face")
+    assert store.datasets.found_before(sha("artifact 0"), sha("v2")) is None
+    assert store.datasets.found_before(sha("artifact 2"), sha("v1")) is None
+    store.datasets.delete(store.datasets.get("studio").id)
+    assert store.datasets.found_before(sha("artifact 0"), sha("v1")) is None
+
+
+def test_how_long_a_data_set_may_be_kept(store: Store) -> None:
+    record = create(store, "studio", [new_image(0)], retain_until=date(2027, 3, 31), found_by=sha("v1"))
+    assert (record.retain_until, record.found_by) == (date(2027, 3, 31), sha("v1"))
+    assert store.datasets.list() == (record,)

@@ -12,8 +12,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "pages"))
 
-from facepriv.wording import count
-from parts.formats import duration, moment, plain
+from facepriv.wording import count, duration
+from parts.formats import moment, plain
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.perturb.base import Learned
 from facepriv.results import LearnFrom, RunSpec
 from facepriv.services import learning
-from facepriv.services.crew import Crew
+from facepriv.services.crew import Crew, LocalCrew
 from facepriv.services.importing import import_dataset
 from facepriv.services.learning import halves, lesson_of, lessons, pack, unpack
 from facepriv.services.runs import prepare_run, start_run
@@ -147,7 +147,7 @@ def school(tmp_path_factory) -> Iterator[School]:
     patch = pytest.MonkeyPatch()
     patch.syspath_prepend(plugins.install(home / "plugins"))
     settings = Settings(home=home / "home", workers=1)
-    with open_store(settings) as store, Crew(settings) as crew:
+    with open_store(settings) as store, LocalCrew(settings) as crew:
         import_dataset(store, settings, copy_people(home / "a", slice(0, 6), slice(0, 6)), name=TWELVE)
         import_dataset(store, settings, copy_people(home / "b", slice(6, 10), slice(6, 10)), name=EIGHT)
         made = School(store, settings, crew, None)  # type: ignore[arg-type]

@@ -23,5 +23,6 @@ def test_what_is_kept_is_another_makers_once_anything_but_the_image_has_changed(
                 lambda name, new=library: "new" if name == new else version(name),
             )
             makers.append(maker(ref))
-    assert len(set(makers)) == len(makers) == 5 + len(COMPUTING)
+    makers.append(maker(ref, makers[1]))
+    assert len(set(makers)) == len(makers) == 6 + len(COMPUTING)
     assert maker(ref) == makers[0]

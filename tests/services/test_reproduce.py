@@ -14,7 +14,7 @@ from facepriv.audit.reproduction import Reproduction
 from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.services import reproduce as service
-from facepriv.services.crew import Crew
+from facepriv.services.crew import LocalCrew
 from facepriv.services.importing import import_dataset
 from facepriv.services.reproduction_page import page, write_page
 from facepriv.services.reproduction_tables import headline, sentences, tables
@@ -219,7 +219,7 @@ def done(tmp_path_factory) -> Done:
     home = tmp_path_factory.mktemp("reproduce")
     settings = Settings(home=home / "home", workers=1)
     both = []
-    with open_store(settings) as store, Crew(settings) as crew:
+    with open_store(settings) as store, LocalCrew(settings) as crew:
         import_dataset(store, settings, labelled_demo(home / "faces", FOUR), name="few")
         for _ in range(2):
             executed: list[int] = []

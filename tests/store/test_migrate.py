@@ -95,9 +95,10 @@ def rows(settings: Settings) -> dict[str, list[tuple[object, ...]]]:
         connection.row_factory = sqlite3.Row
         tables = ["access_log", "datasets", "gender_scores", "images", "problems", "run_images", "runs"]
         new = {"fixed_score", "survived", "notes"}
+        new |= {"found_by", "retain_until", "losses", "spent", "stage_since", "stage_from"}
         found = {
             table: [
-                tuple(v for key, v in dict(row).items() if table == "datasets" or key not in new)
+                tuple(v for key, v in dict(row).items() if (table, key) == ("datasets", "notes") or key not in new)
                 for row in connection.execute(f"SELECT * FROM {table}")
             ]
             for table in [*tables, "sqlite_sequence"]

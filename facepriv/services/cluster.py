@@ -1,0 +1,111 @@
+"""A crew on a Dask cluster: the same calls as in a local pool, in processes that the cluster's owner has started."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+from facepriv.config import Settings
+from facepriv.errors import FaceprivError, StoreBusyError
+from facepriv.services.computing import Brought, JobRef, settle
+from facepriv.services.crew import Crew
+from facepriv.store import open_store
+
+CONNECT_SECONDS = 10.0
+STEPS_TOPIC = "facepriv-steps"
+
+
+class DaskCrew(Crew):
+    """The processes of a Dask cluster, reached by the address of its scheduler.
+
+    They need the same facepriv and libraries as the worker and the artifacts under the same address; the database
+    they need not reach, since everything else comes along with the job.
+    """
+
+    breaks = False
+
+    def __init__(self, settings: Settings) -> None:
+        try:
+            import distributed
+        except ImportError as error:
+            raise FaceprivError(
+                "The package distributed was expected for --executor dask, but it is not installed; install what "
+                "requirements-cluster.txt lists."
+            ) from error
+        self._settings = settings
+        self._distributed = distributed
+        self._client: Any = None
+        self._steps: dict[int, tuple[int, int]] = {}
+        self._jobs: dict[JobRef, Any] = {}
+        self.lost = (distributed.KilledWorker,)  # type: ignore[misc]
+
+    @property
+    def width(self) -> int:
+        """Threads of all processes of the cluster, as many as there are at the moment."""
+        return max(1, sum(self._connected().nthreads().values()))
+
+    def submit(self, function: Callable[..., Any], /, *given: Any) -> Future[Any]:
+        """Have a function called in one of the cluster's processes."""
+        future: Future[Any] = self._connected().get_executor(pure=False).submit(function, *given)
+        return future
+
+    def job(self, job: JobRef) -> Any:
+        """Send everything that a job is about to the cluster, once, in such a way that a lost copy is made anew."""
+        if job not in self._jobs:
+            with open_store(self._settings) as store:
+                brought = Brought(job, self._settings, job.load(store, job.number), settle_on_cluster)
+            self._jobs = {job: self._connected().submit(_take_in, brought, pure=False)}
+        return self._jobs[job]
+
+    def steps(self) -> tuple[int, int]:
+        """Give steps done and steps in all of the lessons under way, as the cluster's processes tell."""
+        told = list(self._steps.values())
+        return sum(done for done, _ in told), sum(total for _, total in told)
+
+    def end(self, *, at_once: bool = False) -> None:
+        """Leave the cluster; what it still computes is not wanted any more."""
+        client, self._client = self._client, None
+        self._jobs.clear()
+        self._steps.clear()
+        if client is not None:
+            with contextlib.suppress(Exception):
+                client.close(timeout=CONNECT_SECONDS)
+
+    def _connected(self) -> Any:
+        if self._client is not None and self._client.status != "running":
+            self.end(at_once=True)
+        if self._client is None:
+            try:
+                self._client = self._distributed.Client(
+                    self._settings.scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="facepriv"
+                )
+            except (OSError, ValueError, TimeoutError) as error:
+                raise StoreBusyError(
+                    f"A Dask scheduler was expected at {self._settings.scheduler or 'an address that was not given'}, "
+                    f"but it cannot be reached ({type(error).__name__}); start it, or correct --scheduler."
+                ) from error
+            self._client.subscribe_topic(STEPS_TOPIC, self._hear)
+        return self._client
+
+    def _hear(self, event: tuple[Any, tuple[int, int, int]]) -> None:
+        _, (part, done, total) = event
+        self._steps[part] = done, total
+
+
+def _take_in(brought: Brought) -> Brought:
+    """Hold a job in one of the cluster's processes, from which the others get it."""
+    return brought
+
+
+def tell_by_topic(part: int, done: int, total: int) -> None:
+    """Tell the worker how far a lesson is, through the scheduler."""
+    from distributed import get_worker
+
+    get_worker().log_event(STEPS_TOPIC, (part, done, total))
+
+
+def settle_on_cluster(settings: Settings) -> None:
+    """Set up a process of the cluster for a job's settings."""
+    settle(settings, tell_by_topic)

@@ -1,0 +1,143 @@
+"""A process that computes: its settings, and what it works for, brought along or read in the database once.
+
+Nothing here writes to the database: a process reads what it works on, reads and writes artifact files, and hands
+results back. It may work for one run or audit after another.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from facepriv.config import Settings
+from facepriv.imaging.acquire import find_faces
+from facepriv.store import ArtifactStore, Store, open_store
+
+MOST_LESSONS = 2
+"""Lessons that are under way at once at most."""
+
+Steps = Any
+"""Shared integers: steps done and steps in all of every lesson under way, two for each."""
+TellSteps = Callable[[int, int, int], None]
+"""Called with the part of a lesson, steps done and steps in all."""
+
+
+@dataclass(frozen=True)
+class JobRef:
+    """What a worker has its processes work for: how to read it, which one, and the worker's own name.
+
+    The name makes another attempt at the same run another job.
+    """
+
+    load: Callable[[Store, int], Any]
+    number: int
+    owner: str
+
+
+@dataclass(frozen=True, eq=False)
+class Brought:
+    """A job with all that its processes need to know, for those that do not reach the database."""
+
+    ref: JobRef
+    settings: Settings
+    content: Any
+    settle: Callable[[Settings], None]
+    """Sets a process up for the settings, as `start_process` does in a pool."""
+
+
+Job = JobRef | Brought
+
+_settings: list[Settings] = []
+_contents: dict[JobRef, Any] = {}
+"""What this process works for at present, one entry."""
+_lock = threading.RLock()
+
+
+def _tell_nobody(part: int, done: int, total: int) -> None:
+    pass
+
+
+_tell_steps: list[TellSteps] = [_tell_nobody]
+
+
+def start_process(settings: Settings, steps: Steps) -> None:
+    """Set up a process of a pool: it ends with its parent, and uses one thread for each library."""
+
+    def tell(part: int, done: int, total: int) -> None:
+        steps[2 * part : 2 * part + 2] = (done, total)
+
+    # Ctrl+C reaches every process of a terminal; the worker alone decides what becomes of the run.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    settle(settings, tell)
+
+
+def settle(settings: Settings, tell_steps: TellSteps) -> None:
+    """Let this process compute with one thread for each library, so that no result depends on their number."""
+    import cv2
+    from threadpoolctl import threadpool_limits
+
+    cv2.setNumThreads(1)
+    threadpool_limits(1)
+    _settings[:] = [settings]
+    _tell_steps[:] = [tell_steps]
+
+
+def _end_with_parent() -> None:
+    """Wait for the worker's end, by a kill too: a pool's processes would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def load_detector() -> None:
+    """Load what takes longest to load and every run needs: libraries and the detector with its landmarks."""
+    find_faces(np.zeros((80, 80, 3), dtype=np.uint8))
+
+
+def process_settings() -> Settings:
+    """Give the settings that this process computes with."""
+    return _settings[0]
+
+
+def artifacts() -> ArtifactStore:
+    """Give the artifacts that this process reads and writes."""
+    return ArtifactStore(process_settings().artifacts)
+
+
+def tell_steps(part: int, done: int, total: int) -> None:
+    """Tell the worker how far a lesson is."""
+    _tell_steps[0](part, done, total)
+
+
+def content_of(job: Job) -> Any:
+    """Give what a job is about; a process that has worked for another forgets that one."""
+    with _lock:
+        ref = job.ref if isinstance(job, Brought) else job
+        if ref not in _contents:
+            _contents.clear()
+            if isinstance(job, Brought):
+                _contents[ref] = job.content
+            else:
+                with open_store(process_settings()) as store:
+                    _contents[ref] = ref.load(store, ref.number)
+        return _contents[ref]
+
+
+def work_through(function: Callable[[Job, Sequence[Any]], list[Any]], job: Job, items: Sequence[Any]) -> Any:
+    """Call a function for some items of a job; gives its results and the seconds that it took."""
+    start = time.perf_counter()
+    if isinstance(job, Brought) and _settings != [job.settings]:
+        with _lock:
+            job.settle(job.settings)
+    results = function(job, items)
+    return results, time.perf_counter() - start

@@ -1,0 +1,80 @@
+"""Which workers of this machine are alive, told by locks that the system lets go however a process ends."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import filelock
+
+from facepriv.config import Settings
+
+GRACE_SECONDS = 60.0
+"""How long a worker that starts may take from making its lock to holding it."""
+
+
+class Presence:
+    """A worker's name and its sign of life, for the length of a block.
+
+    The name holds host and process id for people and a random part that no other worker has. On one machine a worker
+    that was killed is known to be gone at once; of one on another machine only its lease tells.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._folder = settings.home / "workers"
+        self._host = socket.gethostname()
+        self.owner = f"{self._host}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self._lock = self._lock_of(self.owner)
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._lock.acquire(timeout=GRACE_SECONDS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lock.release()
+        Path(self._lock.lock_file).unlink(missing_ok=True)
+
+    def gone(self, owners: Iterable[str]) -> list[str]:
+        """Give those workers of this machine and data folder that have ended."""
+        return [owner for owner in owners if owner.startswith(f"{self._host}:") and self._is_gone(owner)]
+
+    def _is_gone(self, owner: str) -> bool:
+        if owner == self.owner:
+            return False
+        lock = self._lock_of(owner)
+        if not Path(lock.lock_file).exists():
+            # Of another data folder's worker on the same database nothing is known; one of ours that ended in good
+            # order has given back what it held.
+            return False
+        try:
+            lock.acquire(timeout=0)
+        except filelock.Timeout:
+            return False
+        lock.release()
+        return True
+
+    def tidy(self, held: Iterable[str]) -> None:
+        """Remove the signs of workers that have ended and hold nothing any more."""
+        kept = {self._lock_of(owner).lock_file for owner in (*held, self.owner)}
+        for path in self._folder.glob("*.lock"):
+            if str(path) in kept or path.stat().st_mtime > time.time() - GRACE_SECONDS:
+                continue
+            lock = filelock.FileLock(path, mode=0o600)
+            try:
+                lock.acquire(timeout=0)
+            except filelock.Timeout:
+                continue
+            lock.release()
+            path.unlink(missing_ok=True)
+
+    def _lock_of(self, owner: str) -> filelock.FileLock:
+        return filelock.FileLock(self._folder / f"{owner.rpartition(':')[2]}.lock", mode=0o600)
