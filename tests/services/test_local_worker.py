@@ -102,7 +102,7 @@ def test_a_look_does_not_keep_a_worker_from_starting(settings):
     settings.home.mkdir()
     lock.acquire()
     ensure_by_hand = subprocess.Popen(
-        [sys.executable, "-m", "facepriv", "worker", "--parent", str(os.getpid())],
+        [sys.executable, "-m", "facepriv", "worker", "--local", "--parent", str(os.getpid())],
         env={**os.environ, "FACEPRIV_HOME": str(settings.home)},
     )
     try:
