@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     max_archive_entries: int = Field(default=100_000, gt=0)
     workers: int = Field(default=0, ge=0)
     """Processes that perturb images in a run; 0 = one for each core."""
+    artifacts_url: str | None = None
+    """Where images and arrays are kept instead of in `artifacts`, such as ``s3://bucket/prefix``; no credentials."""
 
     @cached_property
     def database_url(self) -> URL:
@@ -46,7 +48,7 @@ class Settings(BaseSettings):
 
     @property
     def artifacts(self) -> Path:
-        """Folder of images and arrays, addressed by content hash."""
+        """Folder of images and arrays, addressed by content hash; unused where `artifacts_url` is set."""
         return self.home / "artifacts"
 
     @property

@@ -39,5 +39,13 @@ class StoreError(FaceprivError, RuntimeError):
     """The database or the artifact folder cannot be used as it is."""
 
 
+class StoreBusyError(StoreError):
+    """The database or the artifact store cannot be used for the moment; trying again later may work."""
+
+
+class StorageFullError(StoreError):
+    """There is no space left where something had to be written."""
+
+
 class CancelledError(FaceprivError, RuntimeError):
     """The user asked a run to stop."""

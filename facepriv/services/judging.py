@@ -15,7 +15,6 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,7 +40,7 @@ from facepriv.services.learning import (
 from facepriv.services.models import classifier, matcher
 from facepriv.services.pictures import face_of, stored_pixels
 from facepriv.services.runs import make_method
-from facepriv.store import ArtifactStore, open_store
+from facepriv.store import ArtifactStore, open_artifacts, open_store
 from facepriv.store.artifacts import LEARNED
 from facepriv.store.records import FailureStage, GenderScore, ImageRecord, Learning, RunImage
 from facepriv.types import Face, PerturbFailure
@@ -57,7 +56,7 @@ class Job:
     """What every process of a run needs to know."""
 
     spec: RunSpec
-    artifacts: Path
+    artifacts: ArtifactStore
     images: tuple[ImageRecord, ...]
     """All images of the data set that show a face: the gallery that candidates are chosen from."""
     max_pixels: int = 50_000_000
@@ -96,7 +95,7 @@ class Judge:
 
     def __init__(self, job: Job) -> None:
         self._spec = job.spec
-        self._artifacts = ArtifactStore(job.artifacts)
+        self._artifacts = job.artifacts
         self._method = make_method(job.spec.method, job.spec.parameters)
         self._classifiers = {ref.name: classifier(ref.name) for ref in job.spec.classifiers}
         self._guides = [self._classifiers[guide.name] for guide in job.spec.guides]
@@ -397,7 +396,7 @@ def _judge_of(run_id: int) -> Judge:
             spec = store.runs.get(run_id).spec
             gallery = store.datasets.images(spec.dataset.id, failed=False)
         _judges.clear()
-        _judges[run_id] = Judge(Job(spec, settings.artifacts, gallery, settings.max_pixels))
+        _judges[run_id] = Judge(Job(spec, open_artifacts(settings), gallery, settings.max_pixels))
     return _judges[run_id]
 
 

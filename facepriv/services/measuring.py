@@ -26,7 +26,7 @@ from facepriv.services.judging import Stored, found_in, left_by, process_setting
 from facepriv.services.models import classifier, matcher
 from facepriv.services.pictures import stored_pixels
 from facepriv.services.provenance import maker
-from facepriv.store import ArtifactStore, ImageRecord, Store
+from facepriv.store import ArtifactStore, ImageRecord, Store, open_artifacts
 from facepriv.types import Face
 
 SCORE, RESTORED, TEMPLATE = "score", "restored", "template"
@@ -174,7 +174,7 @@ def measure_in_process(stored: Stored, names: Sequence[str]) -> dict[str, Vector
     StoreError
         If the file is missing or damaged.
     """
-    artifacts = ArtifactStore(process_settings().artifacts)
+    artifacts = open_artifacts(process_settings())
     try:
         return measure(artifacts, stored, names)
     except StoreError:

@@ -29,7 +29,7 @@ from facepriv.services.importing import import_dataset
 from facepriv.services.models import classifier
 from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import PERTURBING, run_worker
-from facepriv.store import ImageRecord, RunRecord, RunStore, Store
+from facepriv.store import ImageRecord, RunRecord, RunStore, Store, open_artifacts
 from tests.services.conftest import FAST, METHOD, SIX, Finished, copy_demo, labelled_demo
 
 pytestmark = pytest.mark.xdist_group("finished-run")
@@ -300,7 +300,7 @@ def test_only_damaged_files_fail_the_run_with_a_sentence(store, settings, small_
 def test_an_unexpected_error_at_one_image_is_told_without_its_text(store, settings, small_spec, monkeypatch, caplog):
     spec = small_spec(matchers=["sface"])
     images = store.datasets.images(spec.dataset.id)
-    judge = judging.Judge(judging.Job(spec=spec, artifacts=settings.artifacts, images=images))
+    judge = judging.Judge(judging.Job(spec=spec, artifacts=open_artifacts(settings), images=images))
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError(images[0].name)
