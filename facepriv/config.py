@@ -56,6 +56,11 @@ class Settings(BaseSettings):
         """Folder of half-finished things; safe to empty when nothing runs."""
         return self.home / "tmp"
 
+    def environment(self) -> dict[str, str]:
+        """Give the variables that make these settings in another process; one that is not set is left out."""
+        values = {**self.model_dump(mode="json", exclude_none=True), "home": str(self.home.absolute())}
+        return {f"{_PREFIX}{name.upper()}": str(value) for name, value in values.items()}
+
 
 def get_settings() -> Settings:
     """Read the settings of this moment's environment.

@@ -15,7 +15,8 @@ from facepriv.store.models import DatasetRow, ImageRow, LearningRow, RunImageRow
 
 UNCOMMITTED_SECONDS = 600.0
 """How long a file may be there before the row that refers to it is committed: far more than an image takes."""
-_BATCH = 200
+_BATCH = 50
+"""Files removed in one writing transaction, during which others wait: each costs an object store two requests."""
 
 
 class Leftovers:
