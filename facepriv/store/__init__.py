@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from facepriv.config import Settings
@@ -163,7 +162,6 @@ def open_artifacts(settings: Settings) -> ArtifactStore:
     url = settings.artifacts_url
     if not url:
         return FolderArtifacts(settings.artifacts)
-    parts = urlsplit(url)
-    if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
-        return FolderArtifacts(Path(url2pathname(parts.path)))
+    if url.startswith("file:///"):
+        return FolderArtifacts(Path(url2pathname(url.removeprefix("file://"))))
     return RemoteArtifacts(url)

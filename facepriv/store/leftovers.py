@@ -1,4 +1,4 @@
-"""Remove artifact files that no row refers to any more, while others may be putting the same bytes."""
+"""Remove artifacts that no row refers to any more, while others may be putting the same bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BATCH = 50
 
 
 class Leftovers:
-    """What rows that are gone have left in the artifact folder.
+    """What rows that are gone have left in the artifact store.
 
     Contract. A file that any row refers to stays. A file that no row refers to yet, because an import or a run has put
     it and has not committed its row, stays as well: imports and runs enter the database (as a data set that is not

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from facepriv.errors import BadInputError, StoreError
 from facepriv.store.artifacts import ArtifactStore, is_artifact, place
@@ -18,6 +17,8 @@ from facepriv.store.remote_faults import as_store_error, is_no_place, is_transie
 PATIENCE_SECONDS = 20.0
 """How long transient faults are tried again: less than other writers wait for the database while files are removed."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 3.0
+_PLACE = re.compile(r"(?!(?:file|local):)[a-z][a-z0-9]*://[^/@?#:\s]+(?:/[^@?#:\s]*)?")
+"""Nothing that may hold a secret or chain file systems, and no local files, which `FolderArtifacts` treats better."""
 _SHARD = re.compile(r"[0-9a-f]{2}")
 _S3 = ("s3", "s3a")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
@@ -57,10 +58,7 @@ class RemoteArtifacts(ArtifactStore):
     """
 
     def __init__(self, url: str) -> None:
-        parts = urlsplit(url)
-        place_only = parts.scheme and parts.netloc and not {*"@?#"} & {*url} and "::" not in url
-        # A folder needs more care than fsspec takes; see `FolderArtifacts`.
-        if not place_only or parts.scheme in ("file", "local"):
+        if not _PLACE.fullmatch(url):
             # Without the URL itself, which may hold a password.
             raise BadInputError(
                 "The environment variable FACEPRIV_ARTIFACTS_URL must be like s3://bucket/prefix or file:///folder, "
@@ -111,7 +109,8 @@ class RemoteArtifacts(ArtifactStore):
             found = self._persist(lambda files, root: files.ls(root + below, detail=True))
         except FileNotFoundError:
             return {}
-        return dict(sorted((info["name"].rstrip("/").rpartition("/")[2], info) for info in found))
+        by_name = {info["name"].rstrip("/").rpartition("/")[2]: info for info in found}
+        return {name: by_name[name] for name in sorted(by_name)}
 
     def _persist(self, use: Callable[[Any, str], _T]) -> _T:
         """Use the file system and its root, again and again while faults are transient.
@@ -155,7 +154,7 @@ def _open_file_system(url: str) -> tuple[Any, str]:
     """
     # What others put must be seen, and retries are counted in one place only: S3 would be asked 25 times each time.
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
-    s3 = urlsplit(url).scheme in _S3
+    s3 = url.partition("://")[0] in _S3
     if s3:
         # One download at a time saves asking for an object's size first.
         options |= {"max_concurrency": 1, "config_kwargs": {"retries": {"total_max_attempts": 1}}}

@@ -22,7 +22,7 @@ from facepriv.errors import BadInputError, StorageFullError, StoreBusyError, Sto
 from facepriv.store import open_artifacts, open_store, remote_artifacts
 from facepriv.store.folder_artifacts import FolderArtifacts
 from facepriv.store.remote_artifacts import RemoteArtifacts
-from tests.object_store import ObjectStore
+from tests.object_store import CREDENTIALS, ObjectStore
 
 SPAWN = multiprocessing.get_context("spawn")
 SHA256 = hashlib.sha256(b"a face").hexdigest()
@@ -76,7 +76,7 @@ def one_sentence(error: BaseException) -> str:
     text = str(error)
     assert "\n" not in text
     assert text.endswith(".")
-    assert os.environ.get("AWS_SECRET_ACCESS_KEY", "no secret is set") not in text
+    assert CREDENTIALS["AWS_SECRET_ACCESS_KEY"] not in text
     return text
 
 
@@ -252,6 +252,7 @@ def test_a_put_that_is_killed_leaves_nothing_under_the_name(breakable: ObjectSto
         "file://pa55word/folder",
         "file:pa55word",
         "s3://",
+        "s3://[bucket:",
     ],
 )
 def test_urls_that_name_no_place_or_a_secret(tmp_path: Path, url: str) -> None:
