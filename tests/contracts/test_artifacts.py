@@ -194,10 +194,12 @@ def test_threads_share_a_store(artifacts: ArtifactStore) -> None:
 @outside_this_process
 def test_a_store_travels_to_other_processes(artifacts: ArtifactStore) -> None:
     sha256 = artifacts.put(b"put here")
+    assert [*artifacts.list()] == [(sha256, ".png")]
     with ProcessPoolExecutor(1, SPAWN) as pool:
         assert pool.submit(artifacts.get, sha256).result(60) == b"put here"
         other = pool.submit(artifacts.put, b"put there").result(60)
     assert artifacts.get(other) == b"put there"
+    assert sorted(artifacts.list()) == sorted([(sha256, ".png"), (other, ".png")]), "no listing of before is kept"
     assert len(pickle.dumps(artifacts)) < 500
 
 
