@@ -42,14 +42,8 @@ class Settings(BaseSettings):
     """Address of the cluster's scheduler, such as tcp://10.0.0.1:8786."""
     auto_worker: bool = True
     """Whether dashboards and commands start a worker on this machine where none serves the data folder."""
-
-    def as_environment(self) -> dict[str, str]:
-        """Give the environment variables that lead another process to these settings."""
-        return {
-            _PREFIX + name.upper(): str(value)
-            for name, value in self.model_dump(mode="json").items()
-            if value is not None
-        }
+    artifacts_url: str | None = None
+    """Where images and arrays are kept instead of in `artifacts`, such as ``s3://bucket/prefix``; no credentials."""
 
     @cached_property
     def database_url(self) -> URL:
@@ -60,13 +54,18 @@ class Settings(BaseSettings):
 
     @property
     def artifacts(self) -> Path:
-        """Folder of images and arrays, addressed by content hash."""
+        """Folder of images and arrays, addressed by content hash; unused where `artifacts_url` is set."""
         return self.home / "artifacts"
 
     @property
     def temporary(self) -> Path:
         """Folder of half-finished things; safe to empty when nothing runs."""
         return self.home / "tmp"
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables that make these settings in another process; one that is not set is left out."""
+        values = {**self.model_dump(mode="json", exclude_none=True), "home": str(self.home.absolute())}
+        return {f"{_PREFIX}{name.upper()}": str(value) for name, value in values.items()}
 
 
 def get_settings() -> Settings:

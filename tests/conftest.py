@@ -1,8 +1,9 @@
-"""Faces for all tests: the demo set's, found once a process."""
+"""For all tests: faces of the demo set, found once a process, and an object store, started once a process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import uuid
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,6 +12,7 @@ from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.perturb.candidates import Gallery
 from facepriv.types import Face
+from tests.object_store import ObjectStore
 
 MAX_PIXELS = 1_000_000
 
@@ -47,3 +49,20 @@ def _demo_faces(images_per_subject: int, of_each_gender: slice) -> list[Face]:
 def make_gallery() -> Callable[[list[Face]], Gallery]:
     """Give a gallery of faces held in memory."""
     return Gallery.of
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """An S3 server of this process's own."""
+    server = ObjectStore()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket_url(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> str:
+    """URL of an empty bucket that nobody else uses, with what its clients need in the environment."""
+    for name, value in object_store.environment.items():
+        monkeypatch.setenv(name, value)
+    return object_store.make_bucket(f"facepriv-{uuid.uuid4().hex}")

@@ -46,3 +46,13 @@ def test_variables_are_read_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert get_settings().artifacts == tmp_path / "artifacts"
     monkeypatch.setenv("FACEPRIV_WORKERS", "3")
     assert get_settings().workers == 3
+
+
+@pytest.mark.parametrize("given", [{}, {"workers": 3, "artifacts_url": "s3://bucket/prefix"}])
+def test_settings_travel_by_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, given: dict[str, object]
+) -> None:
+    settings = Settings(home=tmp_path / "später", **given)
+    for name, value in settings.environment().items():
+        monkeypatch.setenv(name, value)
+    assert get_settings() == settings

@@ -1,4 +1,4 @@
-"""Remove artifact files that no row refers to any more, while others may be putting the same bytes."""
+"""Remove artifacts that no row refers to any more, while others may be putting the same bytes."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from facepriv.store.models import DatasetRow, ImageRow, LearningRow, MeasureRow,
 
 UNCOMMITTED_SECONDS = 600.0
 """How long a file may be there before the row that refers to it is committed: far more than an image takes."""
-_BATCH = 200
+_BATCH = 50
+"""Files removed in one writing transaction, during which others wait: each costs an object store two requests."""
 
 
 class Leftovers:
-    """What rows that are gone have left in the artifact folder.
+    """What rows that are gone have left in the artifact store.
 
     Contract. A file that any row refers to stays. Measures of its content go with the last row that refers to it. A
     file that no row refers to yet, because an import or a run has put it and has not committed its row, stays as well:
