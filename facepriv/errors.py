@@ -39,5 +39,13 @@ class StoreError(FaceprivError, RuntimeError):
     """The database or the artifact folder cannot be used as it is."""
 
 
+class StoreBusyError(StoreError):
+    """The database cannot be used at this moment, but may be in a while: it is locked or cannot be reached."""
+
+
+class StorageFullError(StoreError):
+    """There is no space left for the database or an artifact."""
+
+
 class CancelledError(FaceprivError, RuntimeError):
     """The user asked a run to stop."""

@@ -13,7 +13,7 @@ import uuid
 from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
 
-from facepriv.errors import StoreError
+from facepriv.errors import StorageFullError, StoreError
 
 IMAGE, LEARNED = ".png", ".npz"
 SUFFIXES = (IMAGE, LEARNED)
@@ -46,8 +46,10 @@ class ArtifactStore:
 
         Raises
         ------
+        StorageFullError
+            If there is no space left; nothing half-written is left under its name.
         StoreError
-            If the file cannot be written; nothing half-written is left under its name.
+            If the file cannot be written for another reason; nothing is left either.
         """
         sha256 = hashlib.sha256(data).hexdigest()
         target = self.path(sha256, suffix)
@@ -57,7 +59,7 @@ class ArtifactStore:
             self._make_shard(target.parent)
             self._write(target, data)
         except OSError as error:
-            raise StoreError(_cannot_write(self.folder, error)) from error
+            raise _cannot_write(self.folder, error) from error
         return sha256
 
     def get(self, sha256: str, suffix: str = ".png") -> bytes:
@@ -108,7 +110,7 @@ class ArtifactStore:
         try:
             return _take_away(self.path(sha256, suffix), put_before)
         except OSError as error:
-            raise StoreError(_cannot_write(self.folder, error)) from error
+            raise _cannot_write(self.folder, error) from error
 
     def list(self) -> Iterator[tuple[str, str]]:
         """Give hash and suffix of every file, in the order of the hashes; for checks and backups of the folder."""
@@ -145,7 +147,7 @@ class ArtifactStore:
                     kept = wanted([file.stem for file in batch])
                     removed += sum(_take_away(file, limit) for file in batch if file.stem not in kept)
         except OSError as error:
-            raise StoreError(_cannot_write(self.folder, error)) from error
+            raise _cannot_write(self.folder, error) from error
         return removed
 
     def _make_shard(self, shard: Path) -> None:
@@ -214,7 +216,9 @@ def _sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def _cannot_write(folder: Path, error: OSError) -> str:
+def _cannot_write(folder: Path, error: OSError) -> StoreError:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"There is no space left for the artifact folder {folder}; free some and try again."
-    return f"The artifact folder {folder} cannot be written to ({error.strerror}); check its permissions and its disk."
+        return StorageFullError(f"There is no space left for the artifact folder {folder}; free some and try again.")
+    return StoreError(
+        f"The artifact folder {folder} cannot be written to ({error.strerror}); check its permissions and its disk."
+    )
