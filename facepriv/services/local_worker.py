@@ -53,7 +53,7 @@ def ensure_worker(settings: Settings) -> None:
     with open(log_path(settings), "ab", opener=_for_owner) as log:
         subprocess.Popen(
             [sys.executable, "-m", "facepriv", "worker", "--parent", str(os.getpid())],
-            env={**os.environ, "FACEPRIV_HOME": str(settings.home), "FACEPRIV_WORKERS": str(settings.workers)},
+            env={**os.environ, **settings.environment()},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
