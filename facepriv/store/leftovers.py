@@ -25,7 +25,8 @@ class Leftovers:
     it and has not committed its row, stays as well: imports and runs enter the database (as a data set that is not
     ready, as a running run) before their first file, and putting a file renews its time. So while one of them is under
     way, files put since `UNCOMMITTED_SECONDS` before its last sign of life stay, and `Store.collect` takes them later;
-    while none is, all others go at once. Removing happens inside a writing transaction, in which none can begin.
+    while none is, all others go at once. Removing happens inside a writing transaction that is alone: none of them can
+    begin meanwhile.
     """
 
     def __init__(self, database: Database, artifacts: ArtifactStore) -> None:
@@ -44,7 +45,7 @@ class Leftovers:
         removed = 0
         for start in range(0, len(names), _BATCH):
             batch = names[start : start + _BATCH]
-            with self._database.writing() as session:
+            with self._database.writing(alone=True) as session:
                 until = _settled_until(session)
                 kept = referred_to(session, batch)
                 for sha256 in batch:

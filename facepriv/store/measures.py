@@ -69,7 +69,7 @@ class MeasureStore:
         mine = [getattr(table, column) == value for column, value in owner.items()]
         for start in range(0, len(ids), _BATCH):
             batch = ids[start : start + _BATCH]
-            with self._database.writing() as session:
+            with self._database.writing(alone=True) as session:
                 left = session.scalars(there.where(image.in_(batch))).all()
                 session.execute(delete(table).where(table.image_id.in_(left), table.name == name, *mine))
                 rows = [

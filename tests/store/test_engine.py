@@ -18,7 +18,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 
 from facepriv.config import Settings
 from facepriv.errors import StoreError
-from facepriv.store import engine, migrate, open_store
+from facepriv.store import migrate, open_store, sqlite
 from facepriv.store.engine import Database
 from facepriv.store.models import AccessRow, ImageRow
 
@@ -129,7 +129,7 @@ def test_switch_to_wal_is_tried_again(database: Database) -> None:
 
     path = Path(database.url.removeprefix("sqlite:///")).with_name("contended.sqlite")
     connection = sqlite3.connect(path, factory=Contended, isolation_level=None)
-    engine._use_wal(connection)
+    sqlite._use_wal(connection)
     assert connection.refusals == 0
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     connection.close()
@@ -164,7 +164,7 @@ def test_times_are_aware_and_in_utc(database: Database) -> None:
 
 
 def test_locked_database(url: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine, "BUSY_SECONDS", 0)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 0)
     impatient = Database(url)
     with database.writing(), pytest.raises(StoreError, match="locked by another process"), impatient.writing():
         pass
