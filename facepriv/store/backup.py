@@ -108,7 +108,7 @@ def restore(file: Path, database: Database) -> str:
             with database.migrating() as connection:
                 _make_room(connection, database.where)
                 migrate.run(connection, revision)
-                if _columns(_tables_of(backup)) != _columns(_tables_of(connection)):
+                if _columns(describe_tables(backup)) != _columns(describe_tables(connection)):
                     raise _no_backup(file)
                 copy_rows(backup, connection)
                 migrate.run(connection, "head")
@@ -119,7 +119,7 @@ def restore(file: Path, database: Database) -> str:
 
 def copy_rows(source: Connection, target: Connection) -> None:
     """Copy every row, and which ids were given last, into the empty tables of a database of the same revision."""
-    tables = _tables_of(source)
+    tables = describe_tables(source)
     for table in tables.sorted_tables:
         query = select(table).execution_options(yield_per=_BATCH)
         for rows in source.execute(query).mappings().partitions():
@@ -130,7 +130,7 @@ def copy_rows(source: Connection, target: Connection) -> None:
 
 def artifacts_needed(connection: Connection) -> frozenset[str]:
     """Give the hashes of all artifact files that rows refer to, whatever the database's revision."""
-    tables = _tables_of(connection).tables
+    tables = describe_tables(connection).tables
     columns = [tables[name].columns.artifact_sha256 for name in REFERRING if name in tables]
     every = union(*(select(column).where(column.is_not(None)) for column in columns))
     return frozenset(connection.scalars(every))
@@ -252,7 +252,7 @@ def _make_room(connection: Connection, where: str) -> None:
     tables.drop_all(connection)
 
 
-def _tables_of(connection: Connection) -> MetaData:
+def describe_tables(connection: Connection) -> MetaData:
     """Describe the tables in types that both databases have."""
     tables = MetaData()
 

@@ -1,10 +1,9 @@
-"""Stores over every back end: one is added by its name in ``BACKENDS`` and in ``new_settings``."""
+"""Stores over every back end: one is added by its name in ``BACKENDS`` and in the fixture ``settings_for``."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 
 import pytest
 
@@ -15,21 +14,14 @@ BACKENDS = ["sqlite", "postgresql"]
 
 
 @pytest.fixture(params=BACKENDS)
-def new_settings(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Settings]:
-    """Make settings that lead to an empty database of their own, and on PostgreSQL to a ``migrated`` one if asked."""
-    homes = (tmp_path / f"home{number}" for number in itertools.count())
-    if request.param == "sqlite":
-        return lambda *, migrated=False: Settings(home=next(homes))
-    new_postgresql = request.getfixturevalue("new_postgresql")
-    return lambda *, migrated=False: Settings(home=next(homes), database=new_postgresql(migrated=migrated))
+def new_settings(request: pytest.FixtureRequest, settings_for: Callable[..., Settings]) -> Callable[..., Settings]:
+    """Make settings that lead to an empty database of their own."""
+    return partial(settings_for, request.param)
 
 
 @pytest.fixture
 def settings(request: pytest.FixtureRequest, new_settings: Callable[..., Settings]) -> Settings:
-    """Settings that lead to an empty database; where the store is asked for as well, its tables may be there already.
-
-    PostgreSQL copies a migrated database in a tenth of the time that migrating takes.
-    """
+    """Settings that lead to an empty database; where a test takes the store too, its tables may be there already."""
     return new_settings(migrated="store" in request.fixturenames)
 
 
