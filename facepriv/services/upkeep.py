@@ -55,7 +55,8 @@ def restore_database(settings: Settings, file: Path, *, actor: str) -> str:
         store.access.record(actor, "database-restored", detail=file.name)
         missing = needed.difference(sha256 for sha256, _ in store.artifacts.list())
     upgraded = "" if revision == migrate.head() else f", upgraded from revision {revision} to {migrate.head()}"
-    lacks = f"{len(missing):,} are missing; copy them there" if missing else "none is missing"
+    lacks = "none is missing" if not missing else f"{len(missing):,} are missing; copy them there"
+    lacks = "1 is missing; copy it there" if len(missing) == 1 else lacks
     return (
         f"The database {where} now holds what {file} does{upgraded}. Of {count(len(needed), 'artifact file')} that it "
         f"refers to in {settings.artifacts}, {lacks}."

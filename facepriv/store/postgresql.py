@@ -57,7 +57,10 @@ def trouble(where: str, error: BaseException | None) -> StoreError:
     """Say in one sentence what an error of the driver means."""
     from psycopg import InterfaceError, OperationalError
 
-    reason = "; ".join(line.strip() for line in str(error).splitlines() if line.strip())
+    lines = (line.strip() for line in str(error).splitlines())
+    reason = "; ".join(
+        line for line in lines if line and not line.endswith("?")
+    )  # the driver's own advice is a question
     code = getattr(error, "sqlstate", None) or ""
     # The server tells the code of an error only while a connection stands; else there is nothing but its text.
     if code == "53300" or (not code and isinstance(error, OperationalError | InterfaceError)):
@@ -92,12 +95,12 @@ def _no_connection(where: str, reason: str) -> StoreError:
         return StoreError(
             f"The database {where} does not exist; create it with `createdb`, or correct FACEPRIV_DATABASE_URL."
         )
-    if any(sign in reason for sign in ("connection failed", "failed to resolve", "timeout", "too many", "slots")):
-        return StoreBusyError(
-            f"The database {where} cannot be connected to ({reason}); "
-            "start its server or wait for it, or correct FACEPRIV_DATABASE_URL, then try again."
-        )
-    return _lost(where)
+    if any(sign in reason for sign in ("server closed", "is lost", "is closed", "consuming input", "SSL SYSCALL")):
+        return _lost(where)
+    return StoreBusyError(
+        f"The database {where} cannot be connected to ({reason}); "
+        "start its server or wait for it, or correct FACEPRIV_DATABASE_URL, then try again."
+    )
 
 
 def _lost(where: str) -> StoreError:
