@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facepriv.errors import StoreError
+from facepriv.errors import StorageFullError, StoreError
 from facepriv.store.artifacts import ArtifactStore
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -128,7 +128,7 @@ def test_full_disk_leaves_nothing_half_written(artifacts: ArtifactStore, monkeyp
 
     artifacts.delete(artifacts.put(b"a face"))  # its folder stays
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(StoreError, match="no space left"):
+    with pytest.raises(StorageFullError, match="no space left"):
         artifacts.put(b"a face")
     assert files(artifacts) == []
 

@@ -8,17 +8,20 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import psycopg
 import pytest
-from sqlalchemy import event, func, select, text
+from sqlalchemy import event, func, select, text, update
 
 from facepriv.config import Settings
 from facepriv.errors import StorageFullError, StoreBusyError, StoreError
 from facepriv.store import open_store, postgresql
 from facepriv.store.engine import Database
-from facepriv.store.models import AccessRow
+from facepriv.store.leftovers import Leftovers
+from facepriv.store.models import AccessRow, ImageRow
+from tests.contracts.test_stores import add_dataset, spec_for
 from tests.postgresql import Server
 
 
@@ -82,6 +85,31 @@ def test_writers_run_side_by_side_unless_one_must_be_alone(database: Database, p
         order.append("side by side")
     thread.join(30)
     assert order == ["side by side", "alone"]
+
+
+@pytest.mark.parametrize("removing", ["leftovers", "a data set", "a run", "imports that broke off"])
+def test_what_removes_waits_for_who_writes(
+    database: Database, url: str, postgresql: Server, tmp_path: Path, removing: str
+) -> None:
+    """What it decides by what it reads must hold until it has removed: here, a row takes a file that nobody had."""
+    with open_store(Settings(home=tmp_path, database=url)) as store:
+        dataset = add_dataset(store, "mine")
+        run = store.runs.create(spec_for(store, dataset))
+        spare = add_dataset(store, "spare")
+        sha256 = store.artifacts.put(b"put and not yet referred to")
+        remove = {
+            "leftovers": lambda: Leftovers(database, store.artifacts).remove([sha256]),
+            "a data set": lambda: store.datasets.delete(spare.id),
+            "a run": lambda: store.runs.delete(run),
+            "imports that broke off": lambda: store.datasets.collect_abandoned(timedelta(0)),
+        }[removing]
+        thread = threading.Thread(target=remove)
+        with database.writing() as session:
+            thread.start()
+            assert waits_for_the_writers_lock(postgresql)
+            session.execute(update(ImageRow).where(ImageRow.id == 1).values(artifact_sha256=sha256))
+        thread.join(30)
+        assert store.artifacts.get(sha256) == b"put and not yet referred to"
 
 
 def test_nobody_writes_while_one_is_alone(database: Database, url: str) -> None:
@@ -273,7 +301,7 @@ def test_a_missing_driver_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> No
         Database("postgresql+psycopg://ada@host/faces")
 
 
-def test_the_stores_keep_the_data_folder_for_files(url: str, tmp_path) -> None:
+def test_the_stores_keep_the_data_folder_for_files(url: str, tmp_path: Path) -> None:
     with open_store(Settings(home=tmp_path / "home", database=url)) as store:
         store.artifacts.put(b"an image")
         store.access.record("ada", "looked")
