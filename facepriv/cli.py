@@ -697,7 +697,7 @@ app.add_typer(db, name="db")
 
 @db.command("upgrade")
 def upgrade() -> None:
-    """Bring the database of this data folder to the revision that this release needs."""
+    """Bring the database to the revision that this release needs; back it up before."""
     from facepriv.config import get_settings
     from facepriv.store import migrate
 

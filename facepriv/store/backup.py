@@ -78,7 +78,7 @@ def back_up(database: Database, file: Path) -> int:
 def restore(file: Path, database: Database) -> str:
     """Fill an empty database with what a backup holds, and give the revision that the backup had.
 
-    It has then this facepriv's revision. All or nothing: if it fails, the database is as empty as before.
+    It then has this facepriv's revision. All or nothing: if it fails, the database is as empty as before.
 
     Parameters
     ----------
