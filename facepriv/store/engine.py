@@ -141,7 +141,8 @@ class Database:
 
 
 def _without_secrets(url: URL) -> str:
-    return url.difference_update_query(_SECRETS).render_as_string(hide_password=True)
+    shown = url.set(drivername=url.get_backend_name()).difference_update_query(_SECRETS)
+    return shown.render_as_string(hide_password=True)
 
 
 def _forget_connections_of_other_processes(engine: Engine) -> None:

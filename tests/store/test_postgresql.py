@@ -290,7 +290,7 @@ def test_passwords_stay_out_of_messages() -> None:
     for url in ("postgresql://ada:secret@host/faces", "postgresql://ada@host/faces?password=secret&sslmode=require"):
         with opened(url) as database:
             assert "secret" not in database.where
-            assert "ada" in database.where
+            assert database.where.startswith(("postgresql://ada:***@host/faces", "postgresql://ada@host/faces?sslmode"))
 
 
 def test_a_missing_driver_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
