@@ -27,7 +27,7 @@ class Leftovers:
     imports and runs enter the database (as a data set that is not ready, as a running run) before their first file,
     and putting a file renews its time. So while one of them is under way, files put since `UNCOMMITTED_SECONDS` before
     its last sign of life stay, and `Store.collect` takes them later; while none is, all others go at once. Removing
-    happens inside a writing transaction, in which none can begin.
+    happens inside a writing transaction that is alone: none of them can begin meanwhile.
     """
 
     def __init__(self, database: Database, artifacts: ArtifactStore) -> None:
@@ -46,7 +46,7 @@ class Leftovers:
         removed = 0
         for start in range(0, len(names), _BATCH):
             batch = names[start : start + _BATCH]
-            with self._database.writing() as session:
+            with self._database.writing(alone=True) as session:
                 until = _settled_until(session)
                 kept = referred_to(session, batch)
                 gone = [sha256 for sha256 in batch if sha256 not in kept]
@@ -59,7 +59,7 @@ class Leftovers:
         """Remove all measures of content that no image of a data set or a run has any more; gives how many."""
         sha256 = MeasureRow.artifact_sha256
         used = or_(*(exists().where(row.artifact_sha256 == sha256) for row in (ImageRow, RunImageRow)))
-        with self._database.writing() as session:
+        with self._database.writing(alone=True) as session:
             return len(session.scalars(delete(MeasureRow).where(~used).returning(sha256)).all())
 
 

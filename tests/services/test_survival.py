@@ -27,7 +27,7 @@ from facepriv.services.importing import import_dataset, import_demo
 from facepriv.services.presence import Presence
 from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import run_worker
-from facepriv.store import MAX_LOSSES, RunRecord, Store, engine, open_store
+from facepriv.store import MAX_LOSSES, RunRecord, Store, open_store, sqlite
 from tests.services import plugins
 from tests.services.conftest import METHOD, SIX, labelled_demo
 from tests.services.test_worker import pool_of, result_of, rows_of, wait_until, worker_process
@@ -134,7 +134,7 @@ def test_a_full_disk_fails_the_run_which_goes_on_once_there_is_room(store, setti
 
 
 def test_a_locked_database_is_waited_for(store, settings, small_spec, monkeypatch):
-    monkeypatch.setattr(engine, "BUSY_SECONDS", 0.2)
+    monkeypatch.setattr(sqlite, "BUSY_SECONDS", 1)
     run = start_run(store, small_spec(SIX, matchers=[]))
     done = threading.Event()
 
