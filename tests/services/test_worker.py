@@ -473,9 +473,9 @@ def test_processes_that_end_at_whatever_they_do_fail_the_run_with_a_sentence(sto
     assert "FACEPRIV_WORKERS=1" in failed.error
 
 
-def worker_process(settings: Settings) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "FACEPRIV_HOME": str(settings.home), "FACEPRIV_WORKERS": "2"}
-    return subprocess.Popen([sys.executable, "-m", "facepriv", "worker", "--until-idle"], env=environment)
+def worker_process(settings: Settings, *options: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, **settings.environment(), "FACEPRIV_WORKERS": "2"}
+    return subprocess.Popen([sys.executable, "-m", "facepriv", "worker", *options], env=environment)
 
 
 def below(process: int) -> set[int]:
@@ -505,7 +505,7 @@ def pool_of(process: int) -> set[int]:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_worker_that_is_ended_takes_its_processes_along(store, settings, small_spec, how):
     run = start_run(store, small_spec(parameters=SLOW))
-    process = worker_process(settings)
+    process = worker_process(settings, "--until-idle")
     try:
         assert wait_until(lambda: len(pool_of(process.pid)) == 2, 60)
         computing = pool_of(process.pid)

@@ -50,6 +50,7 @@ def test_only_the_owner_may_read(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with open_store(Settings(home=home)) as store:
         store.access.record("ada", "opened")
+        store.artifacts.put(b"a face")
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [home, *home.iterdir()]}
     assert modes == {
         "home": 0o700,
