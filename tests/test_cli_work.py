@@ -16,17 +16,7 @@ from tests.services.test_local_worker import wait_until, workers_of
 from tests.test_cli import PAPER, Terminal, assert_one_sentence, assert_usage, write_faces
 
 pytestmark = pytest.mark.xdist_group("cli")
-QUICK = ("--set", "eps=0.3", "--set", "candidates=opposite", "--classifier", "dlib-gender", "--matcher", "sface", *PAPER)
-    *PAPER,
-    "--set",
-    "eps=0.3",
-    "--set",
-    "candidates=opposite",
-    "--classifier",
-    "dlib-gender",
-    "--matcher",
-    "sface",
-)
+QUICK = (*PAPER, "--set", "eps=0.3", "--set", "candidates=opposite", "--matcher", "sface")
 SLOW = (*PAPER, "--set", "eps=0.001", "--matcher", "sface")
 
 
