@@ -31,7 +31,7 @@ def from_address(store: Store) -> None:
 
 def _exists(store: Store, run_id: int) -> bool:
     try:
-        store.runs.get(run_id)
+        store.runs.summary(run_id)
     except UnknownNameError:
         return False
     return True

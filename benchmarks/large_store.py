@@ -1,0 +1,174 @@
+"""Fill a data folder with as many images and runs as a large installation has; nothing of it was computed.
+
+Images share a few demo faces' files; figures of runs are made up. It serves to measure pages, and to try them by hand:
+
+    python benchmarks/large_store.py FOLDER [--images N] [--runs N]
+    FACEPRIV_HOME=FOLDER facepriv serve
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import insert, update
+
+from facepriv.audit.run_result import JudgedImage, run_result
+from facepriv.config import Settings
+from facepriv.datasets.demo import read_demo
+from facepriv.imaging.acquire import acquire
+from facepriv.imaging.decode import decode, encode_png
+from facepriv.results import FailureItem, RunResult, RunSpec
+from facepriv.services.runs import prepare_run
+from facepriv.store import NewImage, Store, open_store
+from facepriv.store.models import GenderScoreRow, RunImageRow, RunRow
+
+LARGE, SMALL = "large", "small"
+FILES = 20
+FAILED_EVERY = 50
+BATCH = 2000
+
+
+def fill(home: Path, *, images: int, runs: int) -> int:
+    """Make a data set of so many images with a complete run on it, and so many small runs; gives the large one's id."""
+    settings = Settings(home=home)
+    with open_store(settings) as store:
+        _dataset(store, SMALL, 4)
+        _dataset(store, LARGE, images)
+        small = prepare_run(store, SMALL, classifiers=["dlib-gender"], matchers=["sface"])
+        result = _result(store, small).model_dump_json(by_alias=True)
+        _complete(store, [small] * runs, result)
+        spec = prepare_run(store, LARGE, classifiers=["dlib-gender", "levi-hassner"], matchers=["sface", "dlib-resnet"])
+        (large,) = _complete(store, [spec], _result(store, spec).model_dump_json(by_alias=True))
+        _images(store, spec, large)
+        return large
+
+
+def _dataset(store: Store, name: str, images: int) -> None:
+    faces = []
+    for item in read_demo(images_per_subject=1).images[:FILES]:
+        pixels = decode(item.path, name=item.name, max_pixels=10**6).pixels
+        faces.append((acquire(pixels, several="largest"), store.artifacts.put(encode_png(pixels))))
+    with store.datasets.importing(name, source="made up", reader="csv") as session:
+        for number in range(images):
+            face, sha256 = faces[number % FILES]
+            session.add(
+                NewImage(
+                    name=f"{number:06}.png",
+                    subject=f"p{number // 2}",
+                    label=1 if number % 4 < 2 else -1,
+                    width=face.pixels.shape[1],
+                    height=face.pixels.shape[0],
+                    source_sha256=hashlib.sha256(str(number).encode()).hexdigest(),
+                    artifact_sha256=sha256,
+                    box=face.box,
+                    landmarks=face.landmarks,
+                )
+            )
+
+
+def _result(store: Store, spec: RunSpec) -> RunResult:
+    rng = np.random.default_rng(1)
+    judged = []
+    for place, image in enumerate(store.datasets.images(spec.dataset.id)):
+        failed = place % FAILED_EVERY == 0
+        sign = image.label or 1
+        scores = {
+            (ref.name, phase): float(rng.normal(sign * side, 2.0))
+            for ref in spec.classifiers
+            for phase, side in (("before", 5.0), ("after", -1.0))
+        }
+        failure = FailureItem(
+            image_id=image.id, name=image.name, stage="perturb", reason="not-flipped", sentence="Made up."
+        )
+        judged.append(
+            JudgedImage(
+                image_id=image.id,
+                name=image.name,
+                subject=image.subject,
+                label=image.label,
+                perturbed=True,
+                success=not failed,
+                updates=3,
+                evaluations=220,
+                psnr_db=float(rng.normal(42, 2)),
+                ssim=0.98,
+                scores=scores,  # type: ignore[arg-type]
+                failure=failure if failed else None,
+                stop="flipped",
+            )
+        )
+    names = [ref.name for ref in spec.classifiers]
+    return run_result(judged, {}, classifiers=names, seconds=1.0, guides=["dlib-gender"], kind="unnoticeable")
+
+
+def _complete(store: Store, specs: list[RunSpec], result: str) -> list[int]:
+    numbers = [store.runs.create(spec) for spec in specs]
+    now = datetime.now(UTC)
+    with store._database.writing() as session:
+        session.execute(
+            update(RunRow)
+            .where(RunRow.id.in_(numbers))
+            .values(state="complete", result=result, started_at=now, finished_at=now, done=RunRow.total)
+        )
+    return numbers
+
+
+def _images(store: Store, spec: RunSpec, run_id: int) -> None:
+    images = store.datasets.images(spec.dataset.id)
+    for start in range(0, len(images), BATCH):
+        batch = images[start : start + BATCH]
+        rows = [
+            {
+                "run_id": run_id,
+                "image_id": image.id,
+                "position": start + place,
+                "artifact_sha256": image.artifact_sha256,
+                "updates": 3,
+                "evaluations": 220,
+                "stop": "flipped",
+                "success": True,
+                "file_score": -0.5,
+                "anchors": [],
+                "trajectory": np.array([5.0, 2.0, 1.0, -0.5]),
+                "psnr_db": 42.0,
+                "ssim": 0.98,
+                "seconds": 0.3,
+                "after_left": image.box[0] if image.box else None,
+                "after_top": image.box[1] if image.box else None,
+                "after_right": image.box[2] if image.box else None,
+                "after_bottom": image.box[3] if image.box else None,
+                "after_landmarks": image.landmarks,
+                "fixed_score": -0.6,
+                "survived": {"jpeg90": True, "resize75": True, "grey": False},
+                "notes": [],
+            }
+            for place, image in enumerate(batch)
+        ]
+        scores = [
+            {"run_id": run_id, "image_id": image.id, "classifier": ref.name, "phase": phase, "score": 1.0}
+            for image in batch
+            for ref in spec.classifiers
+            for phase in ("before", "after")
+        ]
+        with store._database.writing() as session:
+            session.execute(insert(RunImageRow), rows)
+            session.execute(insert(GenderScoreRow), scores)
+
+
+def main() -> None:
+    """Fill the folder that was named."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--images", type=int, default=13_000)
+    parser.add_argument("--runs", type=int, default=1_000)
+    options = parser.parse_args()
+    large = fill(options.folder, images=options.images, runs=options.runs)
+    print(f"{options.folder}: {options.images:,} images, {options.runs + 1:,} runs; the large one is run {large}.")
+
+
+if __name__ == "__main__":
+    main()
