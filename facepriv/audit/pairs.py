@@ -11,24 +11,22 @@ from numpy.typing import NDArray
 from facepriv.audit.comparisons import Compare, subject_codes, usable_rows
 
 Scores = NDArray[np.float32]
-Rows = NDArray[np.int64]
+Places = NDArray[np.int64]
 
 TILE = (512, 1024)
 """Rows and columns of a tile: its scores take 2 MB."""
 SAMPLE_TILE = 256
 """Images on either side of a tile drawn at random. Part of the draw, so another number draws other pairs."""
+SORTED_COPY = 128 * 2**20
+"""Bytes of templates up to which they are copied in the order of subjects, so that tiles need not be gathered."""
 
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """Images of the gallery and images of the probes, each compared with each."""
+    """Some images of the gallery and some of the probes, each compared with each; by their place among subjects."""
 
-    rows: Rows
-    columns: Rows
-    mixed: bool
-    """Whether a mated pair or an image with itself may be among them."""
-    ordered: bool = False
-    """Whether a pair counts only where the row is the earlier one, so that it counts once."""
+    rows: slice | Places
+    columns: slice | Places
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,86 +39,95 @@ class TileScores:
     """Of any shape, contiguous."""
 
 
+class Side:
+    """The images of one side that have a template, those of a subject side by side."""
+
+    def __init__(self, templates: Scores, subject: Places) -> None:
+        usable = usable_rows(templates)
+        self.images = usable[np.argsort(subject[usable], kind="stable")]
+        """``(k,)`` rows of the templates."""
+        self.subject = subject[self.images]
+        """``(k,)`` their subjects, sorted."""
+        self._templates = templates
+        self._sorted = templates[self.images] if templates.nbytes <= SORTED_COPY else None
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def templates(self, places: slice | Places) -> Scores:
+        """Give the templates of some images."""
+        return self._templates[self.images[places]] if self._sorted is None else self._sorted[places]
+
+
 class Pairs:
     """All pairs of a set of images in one phase, each once, or across two phases, in both directions.
 
-    Images without a template take no part. Within a phase `compare` is taken to be symmetric.
+    Images without a template take no part.
 
     Parameters
     ----------
     gallery : (n, d) templates; a row with NaN is a failure to acquire.
     probes : (n, d) templates of the same images in another phase; None compares the gallery with itself.
     subjects : (n,) subjects.
-    compare : the matcher's comparison, ``(g, d), (p, d) -> (g, p)``; called from several threads at once.
+    compare : the matcher's comparison, as in `FaceMatcher`.
     """
 
-    def __init__(
-        self, gallery: Scores, probes: Scores | None, subjects: Sequence[str], compare: Compare
-    ) -> None:
-        self.gallery = gallery
-        self.probes = gallery if probes is None else probes
+    def __init__(self, gallery: Scores, probes: Scores | None, subjects: Sequence[str], compare: Compare) -> None:
+        subject = subject_codes(subjects)
+        self.gallery = Side(gallery, subject)
+        self.probes = self.gallery if probes is None else Side(probes, subject)
         self.across = probes is not None
         self.compare = compare
-        self.subject = subject_codes(subjects)
-        self.rows = self._sorted(usable_rows(gallery))
-        self.columns = self._sorted(usable_rows(self.probes)) if self.across else self.rows
-        in_rows, in_columns = (np.bincount(self.subject[of], minlength=len(subjects)) for of in (self.rows, self.columns))
-        together = int(in_rows @ in_columns)
-        with_itself = len(np.intersect1d(self.rows, self.columns, assume_unique=True))
+        mine, theirs = (np.bincount(side.subject, minlength=len(subjects)) for side in (self.gallery, self.probes))
+        together = int(mine @ theirs)
         both_ways = 1 if self.across else 2
+        with_itself = len(np.intersect1d(self.gallery.images, self.probes.images, assume_unique=True))
         self.mated = (together - with_itself) // both_ways
         """Mated pairs that exist."""
-        self.non_mated = (len(self.rows) * len(self.columns) - together) // both_ways
+        self.non_mated = (len(self.gallery) * len(self.probes) - together) // both_ways
         """Non-mated pairs that exist."""
 
     def tiles(self) -> Iterator[Tile]:
-        """Cut all pairs into tiles, with images of one subject side by side so that few tiles are mixed."""
-        for start in range(0, len(self.rows), TILE[0]):
-            rows = self.rows[start : start + TILE[0]]
-            first = 0 if self.across else start // TILE[1] * TILE[1]
-            for at in range(first, len(self.columns), TILE[1]):
-                columns = self.columns[at : at + TILE[1]]
-                yield Tile(rows, columns, self._may_meet(rows, columns), ordered=not self.across)
+        """Cut all pairs into tiles; within a phase a square one on the diagonal, and what lies to the right of it."""
+        for start in range(0, len(self.gallery), TILE[0]):
+            rows = slice(start, min(start + TILE[0], len(self.gallery)))
+            if not self.across:
+                yield Tile(rows, rows)
+            for at in range(0 if self.across else rows.stop, len(self.probes), TILE[1]):
+                yield Tile(rows, slice(at, min(at + TILE[1], len(self.probes))))
 
-    def mixed_tiles(self) -> Iterator[Tile]:
+    def mated_tiles(self) -> Iterator[Tile]:
         """Give only the tiles of `tiles` that may hold mated pairs."""
-        return (tile for tile in self.tiles() if tile.mixed)
+        return (tile for tile in self.tiles() if self._may_share(tile))
 
     def drawn_tiles(self, number: int, seed: int) -> Iterator[Tile]:
         """Draw so many tiles at random, independently: images of either side are as likely as any other."""
-        if not len(self.rows) or not len(self.columns):
+        if not len(self.gallery) or not len(self.probes):
             return
         for tile in range(number):
             random = np.random.default_rng([seed, tile])
-            rows, columns = (
-                random.choice(of, min(SAMPLE_TILE, len(of)), replace=False, shuffle=False)
-                for of in (self.rows, self.columns)
-            )
-            yield Tile(rows, columns, mixed=True)
+            sides = (len(self.gallery), len(self.probes))
+            yield Tile(*(random.choice(size, min(SAMPLE_TILE, size), replace=False) for size in sides))
 
     def scores(self, tile: Tile) -> TileScores:
         """Compare the images of a tile."""
-        table = np.ascontiguousarray(
-            self.compare(self.gallery[tile.rows], self.probes[tile.columns]), dtype=np.float32
-        )
-        if not tile.mixed:
-            return TileScores(np.empty(0, np.float32), table)
-        same = self.subject[tile.rows][:, None] == self.subject[tile.columns]
-        if tile.ordered:
-            # Both sides are sorted alike, so the order of subjects and then of images is that of the tile.
-            counts = self._place(tile.rows)[:, None] < self._place(tile.columns)
-        elif same.any():
-            counts = tile.rows[:, None] != tile.columns
-        else:
-            return TileScores(np.empty(0, np.float32), table)
-        return TileScores(table[same & counts], table[~same & counts])
+        found = self.compare(self.gallery.templates(tile.rows), self.probes.templates(tile.columns))
+        table = np.ascontiguousarray(found, dtype=np.float32)
+        none = np.empty(0, dtype=np.float32)
+        if not self._may_share(tile):
+            return TileScores(none, table)
+        same = self.gallery.subject[tile.rows][:, None] == self.probes.subject[tile.columns]
+        if tile.rows is tile.columns:
+            once = np.tri(*table.shape, k=0, dtype=np.bool_)
+            return TileScores(table[same & ~once], table[~(same | once)])
+        if not same.any():
+            return TileScores(none, table)
+        itself = self.gallery.images[tile.rows][:, None] == self.probes.images[tile.columns]
+        return TileScores(table[same & ~itself], table[~same])
 
-    def _sorted(self, rows: Rows) -> Rows:
-        return rows[np.argsort(self.subject[rows], kind="stable")]
-
-    def _place(self, rows: Rows) -> Rows:
-        return self.subject[rows] * len(self.subject) + rows
-
-    def _may_meet(self, rows: Rows, columns: Rows) -> bool:
-        mine, theirs = self.subject[rows[[0, -1]]], self.subject[columns[[0, -1]]]
-        return bool(mine[0] <= theirs[1] and theirs[0] <= mine[1])
+    def _may_share(self, tile: Tile) -> bool:
+        """Say whether some subject may be on both sides."""
+        if not isinstance(tile.rows, slice):
+            return True
+        mine, theirs = self.gallery.subject[tile.rows], self.probes.subject[tile.columns]
+        return bool(mine[0] <= theirs[-1] and theirs[0] <= mine[-1])

@@ -16,9 +16,9 @@ from facepriv.metrics.checks import as_finite
 
 Scores = NDArray[np.float32]
 
-PILOT_TILES = 16
-"""Tiles drawn to learn where scores lie: about a million pairs."""
-_ROOM = 1.3  # so many more scores than needed are kept, by what the pilot says
+PILOT_TILES = 8
+"""Tiles drawn to learn where scores lie: about half a million pairs."""
+_ROOM = 1.2  # so many more scores than needed are kept, by what the pilot says
 _SLACK = 1_000_000  # scores held before they are cut down, besides twice those that are kept
 _SEED = 9107
 
@@ -113,7 +113,7 @@ def stream_sample(
     threads. Errors as in `stream_all`.
     """
     mated: list[Scores] = []
-    in_threads(lambda tile: pairs.scores(tile).mated, pairs.mixed_tiles(), mated.append, check=check)
+    in_threads(lambda tile: pairs.scores(tile).mated, pairs.mated_tiles(), mated.append, check=check)
     most = tiles * SAMPLE_TILE**2
     drawn = _stream(pairs, lambda: pairs.drawn_tiles(tiles, seed), most, bins, cut, check)
     return SampledScores(replace(drawn, mated=_sorted(mated, "mated scores")), pairs, tiles, seed)

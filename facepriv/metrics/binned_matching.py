@@ -8,6 +8,7 @@ bins, and says how far it may be off where it does not.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,8 @@ from facepriv.metrics.matching import (
 from facepriv.results import Histogram, Matching
 
 Scores = NDArray[np.float32]
+
+_POINTS = 2048  # scores of either kind that become thresholds of a curve
 
 
 def scores_to_keep(non_mated: int) -> int:
@@ -58,8 +61,7 @@ class BinnedScores:
     @property
     def not_kept(self) -> NDArray[np.int64]:
         """``(b,)`` non-mated scores in each bin that are not kept; none in a bin that begins above `kept_above`."""
-        kept = np.bincount(self.bin_of(self.greatest), minlength=self.counts.size)
-        return self.counts - kept
+        return self.counts - _counts(self.greatest, self.edges)
 
     def bin_of(self, scores: Scores) -> NDArray[np.int64]:
         """Give the bin of each of ``(n,)`` scores."""
@@ -67,27 +69,55 @@ class BinnedScores:
 
 
 def binned_det(scores: BinnedScores) -> Det | None:
-    """Trace the DET curve through the exact points that are known.
+    """Trace the DET curve through exact points.
 
-    They are every distinct score above `BinnedScores.kept_above` as a threshold, and below it the edges of the bins
-    and one threshold that accepts everything. None if there are no mated or no non-mated scores.
+    Above `BinnedScores.kept_above`, where thresholds are distinct scores, they are the operating points, the neighbours
+    of the equal error rate, and some thousand others: all there are if they are no more. Below, thresholds are the
+    edges of the bins, and one that accepts everything. None if there are no mated or no non-mated scores.
     """
     if not scores.mated.size or not scores.non_mated:
         return None
-    top = np.unique(np.concatenate([scores.mated, scores.greatest]))
-    top = top[top > scores.kept_above]
-    threshold = np.append(top, np.nextafter(max(scores.mated[-1], scores.greatest[-1]), np.float32(np.inf)))
+    picked = [_along(scores.mated), _along(scores.greatest), *(_about(scores, target) for target in FMR_TARGETS)]
+    top = np.concatenate(picked)
+    above_all = np.nextafter(max(scores.mated[-1], scores.greatest[-1]), np.float32(np.inf))
+    threshold = np.append(top[top > scores.kept_above], above_all)
     if np.isfinite(scores.kept_above):
         lowest = np.float32(min(scores.lowest, scores.mated[0]))
-        known = scores.edges[(scores.edges > lowest) & (scores.edges <= scores.kept_above)]
-        threshold = np.concatenate([[lowest], known, threshold]).astype(np.float32)
-    in_top = threshold > scores.kept_above
-    accepted = np.empty(threshold.size, dtype=np.int64)
-    accepted[in_top] = scores.greatest.size - np.searchsorted(scores.greatest, threshold[in_top], side="left")
+        edges = scores.edges[(scores.edges > lowest) & (scores.edges <= scores.kept_above)]
+        threshold = np.concatenate([[lowest], edges, threshold])
+    coarse = _rates(scores, threshold)
+    right = equal_error_at(coarse)
+    low, high = max(coarse.threshold[right - 1], scores.kept_above), coarse.threshold[right]
+    near = [part[_place(part, low, "right") : _place(part, high, "left")] for part in (scores.mated, scores.greatest)]
+    return _rates(scores, np.concatenate([coarse.threshold, *near]))
+
+
+def _along(ordered: Scores) -> Scores:
+    """Pick scores evenly by rank, both ends among them; all if they are few."""
+    return ordered[np.unique(np.linspace(0, ordered.size - 1, min(ordered.size, _POINTS)).round().astype(np.int64))]
+
+
+def _about(scores: BinnedScores, target: float) -> Scores:
+    """Give the greatest score at which FMR exceeds a target, and the least one above it, where it does not."""
+    allowed = int(target * scores.non_mated) + 1
+    while allowed / scores.non_mated > target:
+        allowed -= 1
+    too_low = scores.greatest[-1 - allowed] if allowed < scores.greatest.size else -np.inf
+    parts = (part[_place(part, too_low, "right") :][:1] for part in (scores.mated, scores.greatest))
+    return np.concatenate([[np.float32(too_low)], *parts])
+
+
+def _place(ordered: Scores, score: float, side: Literal["left", "right"]) -> int:
+    return int(np.searchsorted(ordered, np.float32(score), side=side))
+
+
+def _rates(scores: BinnedScores, thresholds: Scores) -> Det:
+    """Count at thresholds above `BinnedScores.kept_above`, at edges of bins, and at or below every score."""
+    threshold = np.unique(thresholds[np.isfinite(thresholds)].astype(np.float32))
+    kept = scores.greatest.size - np.searchsorted(scores.greatest, threshold, side="left")
     from_bin = np.cumsum(scores.counts[::-1])[::-1]
-    accepted[~in_top] = from_bin[scores.bin_of(threshold[~in_top])]
-    if not in_top[0]:
-        accepted[0] = scores.non_mated
+    counted = np.where(threshold < scores.edges[0], scores.non_mated, from_bin[scores.bin_of(threshold)])
+    accepted = np.where(threshold > scores.kept_above, kept, counted)
     rejected = np.searchsorted(scores.mated, threshold, side="left")
     return Det(threshold, accepted / scores.non_mated, rejected / scores.mated.size)
 
@@ -147,16 +177,19 @@ def binned_edges(*phases: BinnedScores, bins: int = 80) -> list[float]:
 
 def binned_histogram(scores: BinnedScores, edges: list[float]) -> Histogram:
     """Count mated and non-mated scores between ``edges`` of `binned_edges`; scores outside count in the end bins."""
-    at = np.asarray(edges)
+    inner = np.asarray(edges[1:-1])
+    starts = np.append(-np.inf, scores.edges.astype(np.float64))
+    non_mated = _counts(scores.greatest, inner)
+    np.add.at(non_mated, np.searchsorted(inner, starts, side="right"), scores.not_kept)
+    return Histogram(
+        edges=edges, counts={"mated": _counts(scores.mated, inner).tolist(), "non_mated": non_mated.tolist()}
+    )
 
-    def counts(kept: Scores) -> NDArray[np.int64]:
-        return np.histogram(np.clip(kept.astype(np.float64), at[0], at[-1]), bins=at)[0].astype(np.int64)
 
-    non_mated = counts(scores.greatest)
-    starts = np.append(scores.lowest, scores.edges.astype(np.float64))
-    to = np.clip(np.searchsorted(at, starts, side="right") - 1, 0, at.size - 2)
-    np.add.at(non_mated, to, scores.not_kept)
-    return Histogram(edges=edges, counts={"mated": counts(scores.mated).tolist(), "non_mated": non_mated.tolist()})
+def _counts(ordered: Scores, edges: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+    """Count sorted scores between edges, below the first and from the last on: one count more than edges."""
+    places = np.searchsorted(ordered, edges.astype(np.float64), side="left")
+    return np.diff(np.concatenate([[0], places, [ordered.size]]))
 
 
 def binned_matching(scores: BinnedScores, failed: int, *, edges: list[float] | None = None) -> Matching:
