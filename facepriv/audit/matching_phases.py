@@ -89,11 +89,11 @@ def _streamed(pairs: dict[str, Pairs], failed: dict[str, int], check: Callable[[
             streamed[phase] = stream_all(one, bins, pilots[phase].cut, check=check)
     edges = binned_edges(*(_scores(one) for one in streamed.values()))
     found = {}
-    for phase, one in streamed.items():
+    for phase, summed in streamed.items():
         check()
-        found[phase] = binned_matching(_scores(one), failed[phase], edges=edges)
-        if isinstance(one, SampledScores):
-            found[phase] = _as_sampled(found[phase], one, check)
+        found[phase] = binned_matching(_scores(summed), failed[phase], edges=edges)
+        if isinstance(summed, SampledScores):
+            found[phase] = _as_sampled(found[phase], summed, check)
     return MatchingPhases(**found)
 
 

@@ -81,7 +81,9 @@ class Pairs:
         mine, theirs = (np.bincount(side.subject, minlength=len(subjects)) for side in (self.gallery, self.probes))
         together = int(mine @ theirs)
         both_ways = 1 if self.across else 2
-        with_itself = len(np.intersect1d(self.gallery.images, self.probes.images, assume_unique=True))
+        with_itself = len(self.gallery)
+        if self.across:
+            with_itself = len(np.intersect1d(self.gallery.images, self.probes.images, assume_unique=True))
         self.mated = (together - with_itself) // both_ways
         """Mated pairs that exist."""
         self.non_mated = (len(self.gallery) * len(self.probes) - together) // both_ways
@@ -118,7 +120,7 @@ class Pairs:
             return TileScores(none, table)
         same = self.gallery.subject[tile.rows][:, None] == self.probes.subject[tile.columns]
         if tile.rows is tile.columns:
-            once = np.tri(*table.shape, k=0, dtype=np.bool_)
+            once = np.tri(len(table), dtype=np.bool_)  # and the diagonal, where an image meets itself
             return TileScores(table[same & ~once], table[~(same | once)])
         if not same.any():
             return TileScores(none, table)

@@ -40,8 +40,8 @@ class ScoreBins:
         high = max([low, *(float(top) for top in tops if np.isfinite(top))])
         if not high > low:
             high = max((float(sample.max()) for sample in filled), default=1.0)
-        # Where all scores are alike, a bin is as wide as a few of the steps that float32 can take there.
-        span = max(high - low, float(np.spacing(np.float32(max(abs(low), abs(high))))) * BINS, 2.0**-_MOST)
+        # Bins are wider than the steps of float32 there, or the offset would not be exact in it.
+        span = max(high - low, max(abs(low), abs(high)) * 2.0**-13, 2.0**-_MOST)
         low -= _BELOW * span
         power = int(np.clip(np.floor(np.log2((BINS - 2) / (high - low))), -_MOST, _MOST))
         return cls(power=power, offset=int(np.floor(low * 2.0**power)) - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,10 +41,10 @@ def pilot(pairs: Pairs, *, check: Callable[[], None] = nothing) -> Pilot:
     BadInputError
         If a score is NaN or infinite.
     """
-    found: list[Scores] = [np.empty(0, np.float32)]
+    found: list[Scores] = []
     tiles = pairs.drawn_tiles(PILOT_TILES, _SEED)
     in_threads(pairs.scores, tiles, lambda tile: found.append(tile.non_mated.ravel()), check=check)
-    scores = np.sort(as_finite(np.concatenate(found), "non-mated scores")).astype(np.float32)
+    scores = _finite(np.sort(np.concatenate([np.empty(0, np.float32), *found])), "non-mated scores")
     keep = int(_ROOM * scores_to_keep(scores.size)) + 1
     return Pilot(scores, float(scores[-keep]) if keep <= scores.size else -np.inf)
 
@@ -66,7 +66,9 @@ def stream_all(pairs: Pairs, bins: ScoreBins, cut: float, *, check: Callable[[],
     BadInputError
         If a score is NaN or infinite.
     """
-    return _stream(pairs, pairs.tiles, pairs.non_mated, bins, cut, check)
+    mated = _Mated(pairs.mated)
+    found = _stream(pairs, pairs.tiles, pairs.non_mated, bins, cut, check, mated)
+    return found.scores(mated, bins)
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +114,10 @@ def stream_sample(
     The pairs depend on the seed and on the images that have templates; nothing depends on the other tiles or on
     threads. Errors as in `stream_all`.
     """
-    mated: list[Scores] = []
-    in_threads(lambda tile: pairs.scores(tile).mated, pairs.mated_tiles(), mated.append, check=check)
-    most = tiles * SAMPLE_TILE**2
-    drawn = _stream(pairs, lambda: pairs.drawn_tiles(tiles, seed), most, bins, cut, check)
-    return SampledScores(replace(drawn, mated=_sorted(mated, "mated scores")), pairs, tiles, seed)
+    mated = _Mated(pairs.mated)
+    in_threads(lambda tile: pairs.scores(tile).mated, pairs.mated_tiles(), mated.add, check=check)
+    drawn = _stream(pairs, lambda: pairs.drawn_tiles(tiles, seed), tiles * SAMPLE_TILE**2, bins, cut, check)
+    return SampledScores(drawn.scores(mated, bins), pairs, tiles, seed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,6 +156,34 @@ class _Greatest:
         return np.concatenate([np.empty(0, np.float32), *self._parts])
 
 
+class _Mated:
+    """Mated scores, whose number is known before: they may be so many that a list of parts is too much."""
+
+    def __init__(self, size: int) -> None:
+        self._scores = np.empty(size, dtype=np.float32)
+        self._size = 0
+
+    def add(self, scores: Scores) -> None:
+        self._scores[self._size : self._size + scores.size] = scores
+        self._size += scores.size
+
+    def sorted(self) -> Scores:
+        self._scores.sort()
+        return _finite(self._scores, "mated scores")
+
+
+@dataclass(frozen=True, eq=False)
+class _NonMated:
+    """The non-mated part of `BinnedScores`."""
+
+    counts: NDArray[np.int64]
+    greatest: Scores
+    lowest: float
+
+    def scores(self, mated: _Mated, bins: ScoreBins) -> BinnedScores:
+        return BinnedScores(mated.sorted(), bins.edges, self.counts, self.greatest, self.lowest)
+
+
 def _stream(
     pairs: Pairs,
     tiles: Callable[[], Iterable[Tile]],
@@ -162,12 +191,12 @@ def _stream(
     bins: ScoreBins,
     cut: float,
     check: Callable[[], None],
-) -> BinnedScores:
-    """Sum up the pairs of tiles, ``most`` non-mated ones or fewer."""
+    mated: _Mated | None = None,
+) -> _NonMated:
+    """Sum up the non-mated pairs of tiles, ``most`` or fewer, and add the mated ones to ``mated`` if it is given."""
     greatest = _Greatest(scores_to_keep(most), cut)
     counts = np.zeros(BINS, dtype=np.int64)
     lowest = np.inf
-    mated: list[Scores] = []
 
     def compare(tile: Tile) -> _Part:
         scores = pairs.scores(tile)
@@ -176,11 +205,12 @@ def _stream(
         return _Part(scores.mated, in_bins, least, flat[np.flatnonzero(flat > greatest.cut)])
 
     def take(part: _Part) -> None:
-        nonlocal counts, lowest
-        counts += part.counts
+        nonlocal lowest
+        counts[:] += part.counts
         lowest = min(lowest, part.lowest)
         greatest.add(part.greatest)
-        mated.append(part.mated)
+        if mated is not None:
+            mated.add(part.mated)
 
     in_threads(compare, tiles(), take, check=check)
     keep = scores_to_keep(int(counts.sum()))
@@ -190,8 +220,10 @@ def _stream(
     if not counts[0]:
         occupied = np.flatnonzero(counts)
         lowest = float(bins.edges[occupied[0] - 1]) if occupied.size else 0.0
-    return BinnedScores(_sorted(mated, "mated scores"), bins.edges, counts, kept, lowest)
+    return _NonMated(counts, kept, lowest)
 
 
-def _sorted(parts: list[Scores], what: str) -> Scores:
-    return np.sort(as_finite(np.concatenate([np.empty(0, np.float32), *parts]), what)).astype(np.float32)
+def _finite(ordered: Scores, what: str) -> Scores:
+    """Refuse sorted scores that are not finite: these are at the ends."""
+    as_finite(ordered[[0, -1]] if ordered.size else ordered, what)
+    return ordered

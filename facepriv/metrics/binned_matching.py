@@ -26,6 +26,7 @@ from facepriv.results import Histogram, Matching
 Scores = NDArray[np.float32]
 
 _POINTS = 2048  # scores of either kind that become thresholds of a curve
+_BLOCK = 1_000_000  # mated scores ranked at a time: their ranks take twice their own memory
 
 
 def scores_to_keep(non_mated: int) -> int:
@@ -131,15 +132,18 @@ def binned_auc(scores: BinnedScores) -> tuple[float, float] | None:
     mated, non_mated = scores.mated, scores.non_mated
     if not mated.size or not non_mated:
         return None
-    below = np.searchsorted(scores.greatest, mated, side="left").sum(dtype=np.int64)
-    not_above = np.searchsorted(scores.greatest, mated, side="right").sum(dtype=np.int64)
+    below, not_above = 0, 0
+    for start in range(0, mated.size, _BLOCK):
+        block = mated[start : start + _BLOCK]
+        below += int(np.searchsorted(scores.greatest, block, side="left").sum(dtype=np.int64))
+        not_above += int(np.searchsorted(scores.greatest, block, side="right").sum(dtype=np.int64))
     others = scores.not_kept
-    low = mated[mated <= scores.kept_above]
+    low = mated[: _place(mated, scores.kept_above, "right")]
     mated_in_bin = np.bincount(scores.bin_of(low), minlength=others.size)
     shared = int(mated_in_bin @ others)
     lower = int(mated_in_bin @ (np.cumsum(others) - others)) + (mated.size - low.size) * int(others.sum())
     pairs = 2 * mated.size * non_mated
-    return (int(below) + int(not_above) + 2 * lower + shared) / pairs, shared / pairs
+    return (below + not_above + 2 * lower + shared) / pairs, shared / pairs
 
 
 def binned_eer(curve: Det, scores: BinnedScores) -> tuple[float, float]:
