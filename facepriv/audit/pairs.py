@@ -90,17 +90,26 @@ class Pairs:
         """Non-mated pairs that exist."""
 
     def tiles(self) -> Iterator[Tile]:
-        """Cut all pairs into tiles; within a phase a square one on the diagonal, and what lies to the right of it."""
-        for start in range(0, len(self.gallery), TILE[0]):
-            rows = slice(start, min(start + TILE[0], len(self.gallery)))
-            if not self.across:
-                yield Tile(rows, rows)
-            for at in range(0 if self.across else rows.stop, len(self.probes), TILE[1]):
-                yield Tile(rows, slice(at, min(at + TILE[1], len(self.probes))))
+        """Cut all pairs into tiles, so that few of them hold mated pairs and what must be left out."""
+        return self._tiles(mated_only=False)
 
     def mated_tiles(self) -> Iterator[Tile]:
-        """Give only the tiles of `tiles` that may hold mated pairs."""
-        return (tile for tile in self.tiles() if self._may_share(tile))
+        """Give only the tiles that may hold mated pairs."""
+        return self._tiles(mated_only=True)
+
+    def _tiles(self, *, mated_only: bool) -> Iterator[Tile]:
+        for start in range(0, len(self.gallery), TILE[0]):
+            rows = slice(start, min(start + TILE[0], len(self.gallery)))
+            first = 0 if self.across else rows.stop
+            if not self.across:
+                yield Tile(rows, rows)
+            # Probes of the rows' subjects; before and behind them there are probes of others only.
+            subjects = self.gallery.subject[rows]
+            low = max(first, int(np.searchsorted(self.probes.subject, subjects[0], side="left")))
+            high = max(first, int(np.searchsorted(self.probes.subject, subjects[-1], side="right")))
+            for begin, end in [(low, high)] if mated_only else [(first, low), (low, high), (high, len(self.probes))]:
+                for at in range(begin, end, TILE[1]):
+                    yield Tile(rows, slice(at, min(at + TILE[1], end)))
 
     def drawn_tiles(self, number: int, seed: int) -> Iterator[Tile]:
         """Draw so many tiles at random, independently: images of either side are as likely as any other."""
