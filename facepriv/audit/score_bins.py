@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from facepriv.errors import BadInputError
 
 BINS = 256
-_BELOW = 0.25  # how far bins go below the scores they were made from, as a share of these scores' range
+# How far bins go below the scores they were made from and above the top, as shares of the range in between.
+_BELOW, _ABOVE = 0.25, 0.02
 _MOST = 100  # powers of two that scores are scaled by stay within float32
 
 
@@ -31,7 +32,8 @@ class ScoreBins:
 
     @classmethod
     def around(cls, samples: Iterable[NDArray[np.float32]], tops: Iterable[float]) -> ScoreBins:
-        """Make bins that hold ``(n,)`` scores of each sample, some room below them, and end at the greatest top.
+        """Make bins that hold ``(n,)`` scores of each sample, some room below them, and end a little above the
+        greatest top.
 
         Of scores above the top nothing is to be learnt from their bin. Empty samples and infinite tops are passed over.
         """
@@ -42,7 +44,7 @@ class ScoreBins:
             high = max((float(sample.max()) for sample in filled), default=1.0)
         # Bins are wider than the steps of float32 there, or the offset would not be exact in it.
         span = max(high - low, max(abs(low), abs(high)) * 2.0**-13, 2.0**-_MOST)
-        low -= _BELOW * span
+        low, high = low - _BELOW * span, high + _ABOVE * span
         power = int(np.clip(np.floor(np.log2((BINS - 2) / (high - low))), -_MOST, _MOST))
         return cls(power=power, offset=int(np.floor(low * 2.0**power)) - 1)
 

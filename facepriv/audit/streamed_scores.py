@@ -216,6 +216,7 @@ def _stream(
     keep = scores_to_keep(int(counts.sum()))
     kept = greatest.sorted(keep)
     if kept.size < keep:
+        # Mated scores are all there already.
         return _stream(pairs, tiles, most, bins, -np.inf, check)
     if not counts[0]:
         occupied = np.flatnonzero(counts)
