@@ -114,3 +114,15 @@ def test_more_scores_than_points_keep_the_operating_points_exact():
     assert found.eer == exact.eer
     assert found.eer_error == 0
     assert abs(found.auc - exact.auc) <= found.auc_error < 1e-3
+
+
+def test_results_of_before_comparisons_were_streamed_still_load():
+    found = binned_matching(binned([0.5], [0.1, 0.2]), 0)
+    old = found.model_dump()
+    for name in ("non_mated_taken", "non_mated_existing", "auc_error", "eer_error"):
+        del old[name]
+    for point in old["operating_points"]:
+        del point["fmr_standard_error"]
+    loaded = Matching.model_validate(old)
+    assert (loaded.non_mated_taken, loaded.non_mated_existing) == ("all", None)
+    assert loaded.operating_points == found.operating_points
