@@ -49,6 +49,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/matcher_sensitivity.py --faces 2
 	$(BIN)/python benchmarks/perturbation_methods.py --images 16
 	$(BIN)/python benchmarks/semantic_transfer.py --demo --images 16
+	$(BIN)/python benchmarks/all_pairs.py
 
 clean:
 	rm -rf $(VENV)

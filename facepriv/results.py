@@ -176,6 +176,8 @@ class OperatingPoint(Frozen):
     fnmr: float | None
     supported: bool
     """Whether there are enough non-mated comparisons (at least 1 / target) to say anything at that FMR."""
+    fmr_standard_error: float | None = None
+    """Standard error of ``fmr`` from drawing comparisons at random; null where all of them were made."""
 
 
 class Curve(Frozen):
@@ -194,10 +196,19 @@ class Matching(Frozen):
 
     mated: int
     non_mated: int
+    """Non-mated comparisons made."""
+    non_mated_taken: Literal["all", "sampled"] = "all"
+    """Whether all non-mated comparisons were made, or some drawn at random; mated ones are all made."""
+    non_mated_existing: int | None = None
+    """Non-mated comparisons that could be made; null in results of before this was kept, which made all of them."""
     failed: int
     """Images without a template in this phase."""
     auc: float | None
+    auc_error: float = 0.0
+    """How much ``auc`` may be off because non-mated scores were counted in bins; 0 where none were."""
     eer: float | None
+    eer_error: float = 0.0
+    """The same of ``eer``."""
     fmr100: float | None
     """FNMR at FMR at most 1 %."""
     fmr1000: float | None

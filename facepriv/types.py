@@ -157,7 +157,10 @@ class FaceMatcher(Protocol):
         """Embed faces as ``(n, d)`` unit rows; a NaN row is a failure to acquire."""
 
     def compare(self, gallery: NDArray[np.float32], probes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compare ``(g, d)`` with ``(p, d)`` as ``(g, p)`` similarity, higher = more similar."""
+        """Compare ``(g, d)`` with ``(p, d)`` as ``(g, p)`` similarity, higher = more similar.
+
+        The score of two templates depends on nothing else and not on their order. Several threads may compare at once.
+        """
 
 
 @dataclass(frozen=True, eq=False)

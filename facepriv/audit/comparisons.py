@@ -12,6 +12,19 @@ Compare = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float3
 BLOCK = 1024
 
 
+def subject_codes(subjects: Sequence[str]) -> NDArray[np.int64]:
+    """Number subjects in the order in which they come: ``(n,)``, the same number for the same subject."""
+    numbers: dict[str, int] = {}
+    return np.fromiter((numbers.setdefault(subject, len(numbers)) for subject in subjects), np.int64, len(subjects))
+
+
+def usable_rows(templates: NDArray[np.float32]) -> NDArray[np.int64]:
+    """Give the rows of ``(n, d)`` templates without NaN; the others are failures to acquire."""
+    # In blocks, since a mask of all values would take a quarter of the templates' own memory.
+    blocks = (np.isnan(templates[start : start + BLOCK]).any(axis=1) for start in range(0, len(templates), BLOCK))
+    return np.flatnonzero(~np.concatenate([np.empty(0, np.bool_), *blocks]))
+
+
 def compare_all(
     gallery: NDArray[np.float32],
     probes: NDArray[np.float32] | None,
@@ -38,14 +51,14 @@ def compare_all(
         One-dimensional similarity scores.
     """
     against = gallery if probes is None else probes
-    _, subject = np.unique(np.asarray(subjects, dtype=object).astype(str), return_inverse=True)
-    usable_rows = np.flatnonzero(~np.isnan(gallery).any(axis=1))
-    usable_columns = np.flatnonzero(~np.isnan(against).any(axis=1))
+    subject = subject_codes(subjects)
+    usable = usable_rows(gallery)
+    usable_columns = usable_rows(against)
     mated, non_mated = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
     if not len(usable_columns):  # a phase in which every image failed has no templates, not even their length
         return mated[0], non_mated[0]
-    for start in range(0, len(usable_rows), BLOCK):
-        rows = usable_rows[start : start + BLOCK]
+    for start in range(0, len(usable), BLOCK):
+        rows = usable[start : start + BLOCK]
         scores = compare(gallery[rows], against[usable_columns])
         same = subject[rows][:, None] == subject[usable_columns][None, :]
         if probes is None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.comparisons import Compare, compare_all
+from facepriv.audit.comparisons import Compare
+from facepriv.audit.matching_phases import matching_phases
+from facepriv.audit.threads import nothing
 from facepriv.imaging.versions import VERSIONS
 from facepriv.metrics.gender import confusion, gender_error, predicted, score_histograms
-from facepriv.metrics.matching import common_edges, matching
 from facepriv.metrics.summary import summarise, summarise_by_gender
 from facepriv.results import (
     PHASES,
@@ -21,7 +22,6 @@ from facepriv.results import (
     Failures,
     GenderError,
     LearnedItem,
-    MatchingPhases,
     MethodKind,
     Phase,
     Rates,
@@ -75,6 +75,7 @@ def run_result(
     guards: Sequence[str] = (),
     kind: MethodKind | None = None,
     learned: Sequence[LearnedItem] = (),
+    check: Callable[[], None] = nothing,
 ) -> RunResult:
     """Compute everything the paper reports of a run (Tables 3 and 4, Figures 5 to 8, section 3.2).
 
@@ -90,6 +91,8 @@ def run_result(
         Wall time of the computation.
     guides, guards, kind, learned
         As in `RunResult`.
+    check
+        Called often while templates are compared; what it raises ends the work.
     """
     labels = np.array([image.label or 0 for image in images], dtype=np.int64)
     subjects = [image.subject for image in images]
@@ -126,7 +129,9 @@ def run_result(
             for c, s in by_phase.items()
         },
         gender_scores={c: score_histograms(s["before"], s["after"], labels) for c, s in by_phase.items()},
-        matching={name: _matching_phases(t, subjects) for name, t in templates.items()},
+        matching={
+            name: matching_phases(t.before, t.after, subjects, t.compare, check=check) for name, t in templates.items()
+        },
         flipped=_share(flipped[done], labels[done]),
         flipped_fixed=_fixed(images, by_phase[guides[0]]["before"], labels, done) if guides else None,
         survival=_survival(images, labels, done),
@@ -190,24 +195,6 @@ def _survival(images: Sequence[JudgedImage], labels: NDArray[np.int64], done: ND
         still = np.array([image.survived.get(name, False) for image in images], dtype=bool)
         shares[name] = _share(still[tried], labels[tried])
     return shares
-
-
-def _matching_phases(templates: Templates, subjects: Sequence[str]) -> MatchingPhases:
-    before, after, compare = templates.before, templates.after, templates.compare
-    scores = {
-        "before": compare_all(before, None, subjects, compare),
-        "after": compare_all(after, None, subjects, compare),
-        "cross": compare_all(before, after, subjects, compare),
-    }
-    edges = common_edges(*(array for pair in scores.values() for array in pair))
-    missing_before, missing_after = np.isnan(before).any(axis=1), np.isnan(after).any(axis=1)
-    failed = {"before": missing_before, "after": missing_after, "cross": missing_before | missing_after}
-    return MatchingPhases(
-        **{
-            phase: matching(mated, non_mated, int(failed[phase].sum()), edges=edges)
-            for phase, (mated, non_mated) in scores.items()
-        }
-    )
 
 
 def _failures(images: Sequence[JudgedImage]) -> Failures:

@@ -85,15 +85,22 @@ def eer(mated: ArrayLike, non_mated: ArrayLike) -> float | None:
     AUC, which counts ties half. None if either array is empty; errors as in `det`.
     """
     curve = det(mated, non_mated)
-    return None if curve is None else _eer(curve)
+    return None if curve is None else curve_eer(curve)
 
 
-def _eer(curve: Det) -> float:
+def curve_eer(curve: Det) -> float:
+    """Give the equal error rate of a curve, as `eer` does."""
+    right = equal_error_at(curve)
+    left = right - 1
     gap = curve.fnmr - curve.fmr
-    right = int(np.searchsorted(gap, 0.0, side="left"))
-    left = right - 1  # gap runs from -1 to 1, so there is always a point on the left
     share = -gap[left] / (gap[right] - gap[left])
     return float(curve.fmr[left] + share * (curve.fmr[right] - curve.fmr[left]))
+
+
+def equal_error_at(curve: Det) -> int:
+    """Find the first point of a curve whose FNMR is not below its FMR; it is never the very first point."""
+    # The gap runs from -1 to 1 and never falls.
+    return int(np.searchsorted(curve.fnmr - curve.fmr, 0.0, side="left"))
 
 
 def d_prime(mated: ArrayLike, non_mated: ArrayLike) -> float | None:
@@ -132,10 +139,11 @@ def operating_point(mated: ArrayLike, non_mated: ArrayLike, target: float) -> Op
         If a score is NaN or infinite, or the target is out of range.
     """
     same, other = _both(mated, non_mated)
-    return _operating_point(det(same, other), other.size, target)
+    return curve_operating_point(det(same, other), other.size, target)
 
 
-def _operating_point(curve: Det | None, non_mated: int, target: float) -> OperatingPoint:
+def curve_operating_point(curve: Det | None, non_mated: int, target: float) -> OperatingPoint:
+    """Find the operating point of a curve of so many non-mated comparisons, as `operating_point` does."""
     if not 0 < target <= 1:
         raise BadInputError(
             f"Expected a target FMR above 0 and at most 1, got {target:g}; write 0.001 for 0.1 %.", code="out-of-range"
@@ -264,14 +272,15 @@ def matching(mated: ArrayLike, non_mated: ArrayLike, failed: int, *, edges: Arra
         raise BadInputError(f"Expected a count of failed images, got {failed}.", code="out-of-range")
     same, other = _both(mated, non_mated)
     curve = det(same, other)
-    points = [_operating_point(curve, other.size, target) for target in FMR_TARGETS]
+    points = [curve_operating_point(curve, other.size, target) for target in FMR_TARGETS]
     fmr100, fmr1000 = (point.fnmr if point.supported else None for point in points)
     return Matching(
         mated=same.size,
         non_mated=other.size,
+        non_mated_existing=other.size,
         failed=failed,
         auc=auc(same, other),
-        eer=None if curve is None else _eer(curve),
+        eer=None if curve is None else curve_eer(curve),
         fmr100=fmr100,
         fmr1000=fmr1000,
         operating_points=points,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facepriv.errors import FaceprivError
-from facepriv.results import FIXED, FLIP_TITLES, MATCH_PHASES, PHASES, RunResult, RunSpec
+from facepriv.results import FIXED, FLIP_TITLES, MATCH_PHASES, PHASES, Matching, RunResult, RunSpec
 from facepriv.services.methods import KIND_TITLES
 from facepriv.services.runs import make_method
 from facepriv.wording import percent
@@ -85,11 +85,34 @@ def matching_rows(result: RunResult) -> list[Row]:
                     "FNMR at FMR 1 %": percent(m.fmr100, 2),
                     "FNMR at FMR 0.1 %": percent(m.fmr1000, 2),
                     "Genuine": f"{m.mated:,}",
-                    "Impostor": f"{m.non_mated:,}",
+                    "Impostor": impostors(m),
                     "No template": str(m.failed),
                 }
             )
     return rows
+
+
+def impostors(found: Matching) -> str:
+    """Write how many non-mated comparisons were made, and of how many where they were drawn at random."""
+    if found.non_mated_taken == "all":
+        return f"{found.non_mated:,}"
+    return f"{found.non_mated:,} of {number(found.non_mated_existing, 0)} sampled"
+
+
+def sampling_notes(result: RunResult) -> list[str]:
+    """Say in sentences where impostor comparisons were drawn at random, and how far FMR may be off for that."""
+    sentences = []
+    for matcher, phases in result.matching.items():
+        for phase in MATCH_PHASES:
+            m = getattr(phases, phase)
+            rates = [
+                f"{percent(point.fmr, 4)} ± {percent(point.fmr_standard_error, 4)}"
+                for point in m.operating_points
+                if point.fmr is not None and point.fmr_standard_error is not None
+            ]
+            if rates:
+                sentences.append(f"{matcher}, {phase}: {impostors(m)}; FMR {' and '.join(rates)} (± standard error).")
+    return sentences
 
 
 def survival_rows(result: RunResult) -> list[Row]:

@@ -215,9 +215,11 @@ class _Execution(LeasedWork):
                 guides=[ref.name for ref in self.run.spec.guides],
                 guards=[ref.name for ref in self.run.spec.guards],
                 kind=self._method.kind,
-                learned=self._learned_items(),
+                learned=learned_items,
+                check=check,
             )
 
+        learned_items = self._learned_items()
         found = self.aside(sum_up)
         self.beat(SUMMING_UP, 1, 1)
         return found.model_copy(update={"seconds": self.store.runs.summary(self.run.id).spent})

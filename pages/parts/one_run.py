@@ -158,6 +158,8 @@ def matching(run: RunRecord, result: RunResult) -> None:
     st.subheader("Face matching", help=f"{HELP['auc']} {HELP['eer']} {HELP['fmr']}")
     show_rows(tables.matching_rows(result))
     st.caption(f"Genuine: {HELP['genuine']} Impostor: {HELP['impostor']} Cross: {HELP['cross']}")
+    for sentence in tables.sampling_notes(result):
+        st.caption(sentence)
     unsupported = sorted(
         {
             f"{100 * point.target_fmr:g} %"

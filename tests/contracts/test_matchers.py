@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -80,3 +82,15 @@ def test_same_subjects_are_more_similar(matcher, faces):
     same = np.array([[a.subject == b.subject for b in faces] for a in faces])
     mated = scores[same & ~np.eye(len(faces), dtype=bool)]
     assert mated.min() > np.quantile(scores[~same], 0.9)
+
+
+def test_threads_may_compare_at_once_and_order_does_not_matter(matcher):
+    random = np.random.default_rng(0)
+    width = matcher.embed([]).shape[1]
+    rows = random.normal(size=(40, width)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    alone = matcher.compare(rows, rows[:30])
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(lambda _: matcher.compare(rows, rows[:30]), range(16)):
+            np.testing.assert_array_equal(found, alone)
+    np.testing.assert_allclose(matcher.compare(rows[:30], rows).T, alone, atol=1e-6)

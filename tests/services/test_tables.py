@@ -70,6 +70,27 @@ def test_matching(finished: Finished):
     assert row["FNMR at FMR 1 %"] == row["FNMR at FMR 0.1 %"] == "–"
 
 
+def test_comparisons_drawn_at_random_say_so(finished: Finished):
+    result = finished.run.result
+    assert tables.sampling_notes(result) == []
+    cross = result.matching["sface"].cross
+    point = cross.operating_points[0].model_copy(update={"fmr": 0.0098, "fmr_standard_error": 0.00012})
+    sampled = cross.model_copy(
+        update={
+            "non_mated": 1_000,
+            "non_mated_taken": "sampled",
+            "non_mated_existing": 25_000,
+            "operating_points": [point, cross.operating_points[1]],
+        }
+    )
+    phases = result.matching["sface"].model_copy(update={"cross": sampled})
+    drawn = result.model_copy(update={"matching": {"sface": phases}})
+    assert [row["Impostor"] for row in tables.matching_rows(drawn)][-1] == "1,000 of 25,000 sampled"
+    assert tables.sampling_notes(drawn) == [
+        "sface, cross: 1,000 of 25,000 sampled; FMR 0.9800 % ± 0.0120 % (± standard error)."
+    ]
+
+
 def test_effort(finished: Finished):
     updates, evaluations = tables.effort_rows(finished.run.result)
     summary = finished.run.result.updates.female
