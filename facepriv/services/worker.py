@@ -204,7 +204,7 @@ class _Execution(LeasedWork):
             self.crew.end(at_once=True)
             raise
         self.beat(SUMMING_UP, 0, 1)
-        judged = self._judged(images)
+        judged, learned_items = self._judged(images), self._learned_items()
 
         def sum_up(check: Callable[[], None]) -> RunResult:
             return run_result(
@@ -219,7 +219,6 @@ class _Execution(LeasedWork):
                 check=check,
             )
 
-        learned_items = self._learned_items()
         found = self.aside(sum_up)
         self.beat(SUMMING_UP, 1, 1)
         return found.model_copy(update={"seconds": self.store.runs.summary(self.run.id).spent})

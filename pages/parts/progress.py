@@ -13,7 +13,7 @@ from facepriv.services.local_worker import ensure_worker
 from facepriv.services.worker import LEARNING
 from facepriv.store import AuditSummary, RunSummary, Store
 from facepriv.wording import count, duration, rate_of
-from parts.formats import plain
+from parts.formats import guides, plain
 from parts.shell import ACTOR, with_store
 
 ACTIVE = ("waiting", "running")
@@ -61,7 +61,7 @@ def audited(audit: AuditSummary) -> str:
 def show(store: Store, work: RunSummary | AuditSummary) -> None:
     """Show one run or audit: stage, bar, rate, time left, and a button to cancel."""
     if isinstance(work, RunSummary):
-        kind, what, queue = "run", f"{plain(work.dataset_name)} · {work.method} guided by {work.guide}", store.runs
+        kind, what, queue = "run", f"{plain(work.dataset_name)} · {work.method} guided by {_guides(store, work)}", store.runs
         cancel = f"cancel-{work.id}"
     else:
         kind, what, queue, cancel = "audit", audited(work), store.audits, f"cancel-audit-{work.id}"
@@ -83,6 +83,14 @@ def show(store: Store, work: RunSummary | AuditSummary) -> None:
             share = 1.0
         far = f": {work.done:,} of {work.total:,}" if work.total and work.stage != SUMMING_UP else ""
         st.progress(share, " · ".join([f"{work.stage or 'starting'}{far}", *speed(work)]))
+
+
+def _guides(store: Store, run: RunSummary) -> str:
+    """Name all guides of a run; its spec, which never changes and may be long, is read once a session."""
+    known = st.session_state.setdefault("_guides", {})
+    if run.id not in known:
+        known[run.id] = guides(store.runs.get(run.id))
+    return str(known[run.id])
 
 
 def speed(work: RunSummary | AuditSummary) -> list[str]:

@@ -88,7 +88,7 @@ def test_an_audit_of_a_data_set(audited, visit, said):
     assert attack_rows(found.conditions[0].variants, variants=True) == shown[-2]
     assert set(shown[-1][0]) == {"When", "What", "Worker"}
     picked = {row["Attacker"]: row["By"] for row in attacks}
-    assert [(row["Attacker"], row["Has and knows"], row["Picked"]) for row in shown[-2]] == [
+    assert [(row["Attacker"], row["Has and knows"], row["Picked"]) for row in shown[-3]] == [
         (name, attackers.load(name).assumption, picked[name]) for name in attackers.names()
     ]
     assert len(app.get("plotly_chart")) == 1

@@ -212,7 +212,7 @@ def test_a_failed_run_tells_what_happened_and_goes_on(filled, visit, said, monke
         assert store.runs.get(number).state == "waiting"
         assert len(store.runs.images_done(number)) == 1
         assert store.access.list(action="run-resumed")[0].subject == f"run {number}"
-    assert "Waiting for a worker" in said(app)
+    assert app.get("progress")[0].proto.text.startswith("Waiting for a worker")
 
 
 def filled_images(settings) -> int:

@@ -335,5 +335,7 @@ def test_parameters_of_several_values_or_none(tmp_path, monkeypatch):
         "pause": 0.0,
         "channels": ("red", "green"),
         "share": None,
+        "deadly": (),
+        "wait": 0.0,
         "floor": 1.0,
     }
