@@ -9,7 +9,7 @@ PORT ?= 8501
 # Tests use as many processes as there are cores; libraries that start threads of their own only get in their way.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup
 
-.PHONY: help demo serve test test-slow lint bench clean
+.PHONY: help demo serve test test-slow lint bench bench-scale clean
 help:
 	@echo "make demo         run the whole job on the demo faces and serve it at http://127.0.0.1:$(PORT)"
 	@echo "make demo SERVE=0 the same without the dashboard"
@@ -18,6 +18,7 @@ help:
 	@echo "make test-slow    run the slow tests and those that kill processes"
 	@echo "make lint         run ruff, mypy and import-linter"
 	@echo "make bench        print the figures of benchmarks/"
+	@echo "make bench-scale  print what large runs and databases cost"
 	@echo "make clean        remove $(VENV) (data stays)"
 
 demo: $(VENV)/.installed
@@ -49,7 +50,12 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/matcher_sensitivity.py --faces 2
 	$(BIN)/python benchmarks/perturbation_methods.py --images 16
 	$(BIN)/python benchmarks/semantic_transfer.py --demo --images 16
+
+# What runs at scale cost, as ratios measured in one run; Dask comes with what tests need.
+bench-scale: $(VENV)/.installed-dev
+	$(BIN)/python benchmarks/workers_at_scale.py
 	$(BIN)/python benchmarks/all_pairs.py
+	$(BIN)/python benchmarks/pages_at_scale.py
 
 clean:
 	rm -rf $(VENV)

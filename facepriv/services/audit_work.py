@@ -99,8 +99,8 @@ class _AuditExecution(LeasedWork):
             check_versions(ref, reference(matcher(ref.name)))
         try:
             self._measure()
-            seen = evidence(known_measures(self.store, spec))
-            bootstrap = bootstrap_of(seen, spec.resamples, spec.seed)
+            seen = self._sum_up(lambda: evidence(known_measures(self.store, spec)))
+            bootstrap = self._sum_up(lambda: bootstrap_of(seen, spec.resamples, spec.seed))
             found = self._as_it_is(seen, bootstrap) if spec.run_id is None else self._of_run(seen, bootstrap)
         except BaseException:
             self.crew.end(at_once=True)

@@ -61,7 +61,11 @@ def audited(audit: AuditSummary) -> str:
 def show(store: Store, work: RunSummary | AuditSummary) -> None:
     """Show one run or audit: stage, bar, rate, time left, and a button to cancel."""
     if isinstance(work, RunSummary):
-        kind, what, queue = "run", f"{plain(work.dataset_name)} · {work.method} guided by {_guides(store, work)}", store.runs
+        kind, what, queue = (
+            "run",
+            f"{plain(work.dataset_name)} · {work.method} guided by {_guides(store, work)}",
+            store.runs,
+        )
         cancel = f"cancel-{work.id}"
     else:
         kind, what, queue, cancel = "audit", audited(work), store.audits, f"cancel-audit-{work.id}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import tomllib
@@ -10,7 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from facepriv.services.local_worker import worker_is_alive
+from facepriv.store import open_store
 from tests.old_databases import write_old_database
+from tests.services.test_local_worker import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,3 +74,27 @@ def test_no_page_stands_beside_the_main_script():
     # Streamlit takes every script in a folder "pages" beside the main script for a page that needs no router.
     assert not (ROOT / "pages" / "pages").exists()
     assert 'ROOT / "pages" / "router.py"' in (ROOT / "app.py").read_text()
+
+
+@pytest.mark.fault
+def test_a_run_outlives_the_server_that_is_killed(filled):
+    """The worker beside the server goes on, finishes what waits, and ends."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    server = subprocess.Popen(
+        [sys.executable, str(ROOT / "app.py"), "--port", str(port)], env={**os.environ, **filled.environment()}
+    )
+    try:
+        with open_store(filled) as store:
+            number = store.runs.create(store.runs.get(1).spec)
+            assert wait_until(lambda: len(store.runs.images_done(number)) > 0, 90)
+            server.kill()
+            server.wait()
+            assert store.runs.get(number).state == "running"
+            assert wait_until(lambda: store.runs.get(number).state == "complete", 120), store.runs.log(number)
+            assert store.runs.get(number).attempts == 1
+        assert wait_until(lambda: not worker_is_alive(filled), 30)
+    finally:
+        server.kill()
+        server.wait()
