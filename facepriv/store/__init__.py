@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
@@ -14,6 +15,7 @@ from facepriv.store.artifacts import ArtifactStore
 from facepriv.store.audits import AuditStore
 from facepriv.store.datasets import DatasetStore, ImportSession
 from facepriv.store.engine import Database
+from facepriv.store.erasure import erase_deleted
 from facepriv.store.leftovers import Leftovers, referred_to
 from facepriv.store.measures import MeasureStore
 from facepriv.store.queue import LEASE_SECONDS, MAX_LOSSES, LeaseLostError
@@ -27,6 +29,7 @@ from facepriv.store.records import (
     FailureStage,
     FoundFace,
     GenderScore,
+    Holdings,
     ImageRecord,
     Learning,
     LogLine,
@@ -38,6 +41,7 @@ from facepriv.store.records import (
     RunSummary,
 )
 from facepriv.store.runs import RunStore
+from facepriv.store.stock import Stock, take_stock
 
 __all__ = [
     "LEASE_SECONDS",
@@ -55,6 +59,7 @@ __all__ = [
     "FailureStage",
     "FoundFace",
     "GenderScore",
+    "Holdings",
     "ImageRecord",
     "ImportSession",
     "Learning",
@@ -68,7 +73,9 @@ __all__ = [
     "RunState",
     "RunStore",
     "RunSummary",
+    "Stock",
     "Store",
+    "open_artifacts",
     "open_store",
 ]
 
@@ -103,11 +110,25 @@ class Store:
             so this must be longer than a batch of an import or an image of a run takes.
         """
         self.datasets.collect_abandoned(imports_older_than)
+        return self._collect(files_older_than.total_seconds())
+
+    def collect_settled(self) -> int:
+        """Clear away what `collect` does, but files of any age that belong to no work under way, see `Leftovers`."""
+        self.datasets.collect_abandoned()
+        return self._collect(time.time() - self._leftovers.settled_until())
+
+    def take_stock(self) -> Stock:
+        """Compare what rows refer to with the files that are there."""
+        return take_stock(self._database, self.artifacts)
+
+    def erase_deleted(self) -> str:
+        """Make what was deleted from the database unreadable, as `facepriv.store.erasure.erase_deleted` does."""
+        return erase_deleted(self._database)
+
+    def _collect(self, files_older_than: float) -> int:
         self._leftovers.forget_measures()
         with self._database.reading() as session:
-            return self.artifacts.sweep(
-                lambda hashes: referred_to(session, hashes), older_than=files_older_than.total_seconds()
-            )
+            return self.artifacts.sweep(lambda hashes: referred_to(session, hashes), older_than=files_older_than)
 
     def close(self) -> None:
         """Close the connections to the database."""
@@ -144,4 +165,9 @@ def open_store(settings: Settings) -> Store:
     except BaseException:
         database.close()
         raise
-    return Store(database, ArtifactStore(settings.artifacts))
+    return Store(database, open_artifacts(settings))
+
+
+def open_artifacts(settings: Settings) -> ArtifactStore:
+    """Give the store of images and arrays; nothing is read or made yet."""
+    return ArtifactStore(settings.artifacts)

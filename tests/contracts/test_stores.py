@@ -466,8 +466,7 @@ def test_deleting_a_dataset(store: Store, settings: Settings) -> None:
     images = store.datasets.images(dataset.id)
     run_id = store.runs.create(spec_for(store, dataset))
     borrowing = store.runs.create(spec_for(store, spared))
-    with pytest.raises(StoreError, match=rf"used by 1 run \({run_id}\)"):
-        store.datasets.delete(dataset.id)
+    assert store.datasets.holdings(dataset.id).runs == (run_id,)
     assert store.runs.claim("w1") is not None
     claimed = store.runs.claim("w2")
     assert claimed is not None
@@ -475,13 +474,14 @@ def test_deleting_a_dataset(store: Store, settings: Settings) -> None:
     store.runs.save_image(run_id, "w1", run_image(images[0].id, 0), scores_of(images[0].id))
     lent = run_image(claimed.spec.image_ids[0], 0, candidate_image_id=images[1].id)
     store.runs.save_image(borrowing, "w2", lent)
-    with pytest.raises(StoreError, match=rf"used by 2 runs \({run_id}, {borrowing}\)"):
+    with pytest.raises(StoreError, match=rf"while run {run_id}, run {borrowing} on it is being worked on"):
         store.datasets.delete(dataset.id)
-    with pytest.raises(StoreError, match="being worked on"):
-        store.datasets.delete(dataset.id, cascade=True)
     store.runs.fail(run_id, "w1", "It broke.")
     store.runs.fail(borrowing, "w2", "It broke.")
-    store.datasets.delete(dataset.id, cascade=True)
+    held = store.datasets.holdings(dataset.id)
+    assert (held.dataset, held.images, held.runs, held.audits, held.busy) == (dataset, 6, (run_id, borrowing), (), ())
+    assert held.sources == {image.source_sha256 for image in images}
+    assert store.datasets.delete(dataset.id) == held
     assert store.datasets.list() == (spared,)
     assert store.runs.list() == ()
     assert rows(settings, "images") == 6
@@ -966,7 +966,7 @@ def test_deleting_takes_the_files_that_nobody_else_needs(store: Store) -> None:
     assert contents_of(store) == data | {b"of both runs", b"only first"}
     store.runs.delete(run_ids[0])
     assert contents_of(store) == data | {b"of both runs"}
-    store.datasets.delete(mine.id, cascade=True)
+    store.datasets.delete(mine.id)
     assert contents_of(store) == {b"of both", b"only theirs"}
 
 
@@ -1192,14 +1192,13 @@ def test_what_was_learnt_is_kept_by_part_and_goes_with_the_run(store: Store) -> 
     assert not list(store.artifacts.list())
 
 
-def test_a_data_set_that_was_learnt_from_is_held(store: Store) -> None:
+def test_what_was_learnt_from_a_data_set_goes_with_it(store: Store) -> None:
     dataset, teacher = add_dataset(store), add_dataset(store, "school", 8)
     source = LearnFrom(source="dataset", dataset=teacher.ref)
     run_id = store.runs.create(spec_for(store, dataset, learn_from=source))
     assert store.runs.get(run_id).spec.learn_from == source
-    with pytest.raises(StoreError, match=rf"used by 1 run \({run_id}\)"):
-        store.datasets.delete(teacher.id)
-    store.datasets.delete(teacher.id, cascade=True)
+    assert store.datasets.holdings(teacher.id).runs == (run_id,)
+    store.datasets.delete(teacher.id)
     assert store.runs.count() == 0
     assert [one.name for one in store.datasets.list()] == ["studio"]
     with pytest.raises(UnknownNameError, match="import it first"):

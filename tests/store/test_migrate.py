@@ -133,5 +133,5 @@ def test_a_database_of_revision_0001_keeps_everything(old: Settings) -> None:
         store.runs.release(2, "w1")
         store.runs.delete(2)
         assert store.runs.create(complete.spec) == 3
-        store.datasets.delete(1, cascade=True)
+        store.datasets.delete(1)
         assert store.runs.count() == 0
