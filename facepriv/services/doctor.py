@@ -131,11 +131,12 @@ def check_files(store: Store) -> list[Check]:
     present = Check(name="artifact files", status="ok", sentence="Every file that rows refer to is there.")
     if stock.missing:
         number = len(frozenset().union(*stock.missing.values()))
+        verb = "is" if number == 1 else "are"
         present = Check(
             name="artifact files",
             status="problem",
-            sentence=f"{count(number, 'file')} of the data sets {some(list(stock.missing))} "
-            f"{'is' if number == 1 else 'are'} missing; restore from a backup, or purge these and import again.",
+            sentence=f"{count(number, 'file')} of {some(list(stock.missing))} {verb} missing; "
+            "restore from a backup, or purge the data set and import it again.",
         )
     orphans = Check(name="orphans", status="ok", sentence="No file lies there that belongs to nothing.")
     if stock.orphans:
@@ -172,7 +173,7 @@ def check_hashes(artifacts: ArtifactStore, on_progress: Progress | None = None) 
         return Check(
             name=name,
             status="problem",
-            sentence=f"{count(len(damaged), 'file')} cannot be read or no longer have their hash "
+            sentence=f"The bytes of {count(len(damaged), 'file')} cannot be read or no longer have their hash "
             f"({some([sha256[:12] + suffix for sha256, suffix in damaged])}); restore from a backup, or purge the "
             "data set and import again.",
         )

@@ -77,7 +77,7 @@ class PurgeReport:
     @property
     def complete(self) -> bool:
         """Whether nothing is left of it."""
-        return not self.remaining and self.erased
+        return not self.remaining and self.erased and self.refused is None
 
     @property
     def sentences(self) -> tuple[str, ...]:
