@@ -704,14 +704,19 @@ def collect(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and touch nothing.")] = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Remove files that belong to nothing, now: no data set, no run, and nothing that is under way."""
+    """Remove files that belong to no data set, no run and nothing under way, and what the database still holds of them.
+
+    A worker does the first by itself, hours later.
+    """
     from facepriv.services.collecting import collect_orphans, find_orphans
 
     with _store() as (store, _):
         found = find_orphans(store) if dry_run else collect_orphans(store)
-    for sentence in found.sentences:
-        _say(sentence)
-    _write_json(json_file, {"schema": "facepriv.collect/1", **asdict(found)})
+        for sentence in found.sentences:
+            _say(sentence)
+        _write_json(json_file, {"schema": "facepriv.collect/1", **asdict(found)})
+        if not dry_run:
+            _say(store.erase_deleted())
 
 
 @app.command()

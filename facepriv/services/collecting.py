@@ -20,8 +20,6 @@ class Collected:
     """Orphans that are still there, since work under way may be about to refer to them."""
     missing: Mapping[str, int]
     """Files that rows refer to and that are not there, by the name of the data set."""
-    database: str
-    """What was done to the database's own files; empty if nothing was."""
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -34,7 +32,7 @@ class Collected:
             "backup, or purge and import again."
             for name, files in self.missing.items()
         ]
-        return (*told, self.database) if self.database else tuple(told)
+        return tuple(told)
 
 
 def find_orphans(store: Store) -> Collected:
@@ -45,17 +43,16 @@ def find_orphans(store: Store) -> Collected:
         removed=0,
         left=0,
         missing={name: len(hashes) for name, hashes in stock.missing.items()},
-        database="",
     )
 
 
 def collect_orphans(store: Store) -> Collected:
-    """Remove what `find_orphans` finds but for what work under way may need, and clean the database's own files.
+    """Remove what `find_orphans` finds but for what work under way may need, and what interrupted imports left.
 
     Raises
     ------
     StoreError
-        If a file cannot be removed, or the database's journal cannot be emptied because another process reads.
+        If a file cannot be removed.
     """
     store.datasets.collect_abandoned()
     found = store.take_stock()
@@ -66,5 +63,4 @@ def collect_orphans(store: Store) -> Collected:
         removed=removed,
         left=len(left.orphans),
         missing={name: len(hashes) for name, hashes in left.missing.items()},
-        database=store.erase_deleted(),
     )

@@ -343,7 +343,7 @@ class AccessRecord:
     actor: str
     """Who: a login name, or ``cli``."""
     action: str
-    """What, in kebab-case, e.g. ``dataset-deleted``."""
+    """What, in kebab-case, e.g. ``dataset-purged``."""
     subject: str
     """To what, by kind and id, e.g. ``run 7``; never a person's name."""
     detail: str

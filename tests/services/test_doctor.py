@@ -94,6 +94,16 @@ def damage_page(file: Path) -> None:
         stream.write(os.urandom(40_000))
 
 
+def damage_table(file: Path) -> None:
+    """Overwrite the page that the data sets' rows begin on; the revision can be read."""
+    with sqlite3.connect(file) as database:
+        (page,) = database.execute("SELECT rootpage FROM sqlite_master WHERE name = 'datasets'").fetchone()
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    with file.open("r+b") as stream:
+        stream.seek((page - 1) * size)
+        stream.write(os.urandom(size))
+
+
 def no_database(file: Path) -> None:
     file.write_bytes(b"no database at all " * 1000)
 
@@ -113,6 +123,8 @@ def make_older(file: Path) -> None:
     ("harm", "name", "sentence"),
     [
         (damage_page, "database content", "damaged"),
+        (damage_table, "database content", "damaged"),
+        (damage_table, "retention", "is damaged or no database at all; restore a backup"),
         (no_database, "database", "is damaged or no database at all; restore a backup"),
         (lose_rows, "database content", "2 rows lack the rows that they refer to); restore a backup"),
         (make_older, "database", "has revision 0001, but this facepriv needs"),
