@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import platformdirs
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from facepriv.errors import BadInputError
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
 _PREFIX = "FACEPRIV_"
+_DATABASE_VARIABLE = "FACEPRIV_DATABASE_URL"
+_POSTGRESQL = "postgresql+psycopg"
 
 
 def _default_home() -> Path:
@@ -25,10 +27,12 @@ def _default_home() -> Path:
 class Settings(BaseSettings):
     """Where data lives and how much an import may take."""
 
-    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True)
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, populate_by_name=True)
 
     home: Path = Field(default_factory=_default_home)
-    """Data folder: database, artifacts, temporary files."""
+    """Data folder: database unless it is elsewhere, artifacts, temporary files."""
+    database: SecretStr | None = Field(default=None, validation_alias=_DATABASE_VARIABLE)
+    """URL of the database, which may hold a password; None or empty for a SQLite file in the data folder."""
     max_pixels: int = Field(default=50_000_000, gt=0)
     """Largest image, width x height, that is decoded; Pillow reads none above 89,478,485 pixels, whatever is set."""
     max_upload_bytes: int = Field(default=2_000_000_000, gt=0)
@@ -42,31 +46,60 @@ class Settings(BaseSettings):
     """Address of the cluster's scheduler, such as tcp://10.0.0.1:8786."""
     auto_worker: bool = True
     """Whether dashboards and commands start a worker on this machine where none serves the data folder."""
-
-    def as_environment(self) -> dict[str, str]:
-        """Give the environment variables that lead another process to these settings."""
-        return {
-            _PREFIX + name.upper(): str(value)
-            for name, value in self.model_dump(mode="json").items()
-            if value is not None
-        }
+    artifacts_url: str | None = None
+    """Where images and arrays are kept instead of in `artifacts`, such as ``s3://bucket/prefix``; no credentials."""
 
     @cached_property
     def database_url(self) -> URL:
-        """SQLAlchemy URL of the database; an object, since the text of one cannot hold every folder's name."""
+        """SQLAlchemy URL of the database; an object, since the text of one cannot hold every folder's name.
+
+        Raises
+        ------
+        BadInputError
+            With code ``bad-setting`` if ``database`` is no URL, or not of SQLite or PostgreSQL.
+        """
         from sqlalchemy import URL
 
-        return URL.create("sqlite", database=(self.home / "facepriv.sqlite").as_posix())
+        if self.database is None or not self.database.get_secret_value():
+            return URL.create("sqlite", database=(self.home / "facepriv.sqlite").as_posix())
+        return _read_url(self.database.get_secret_value())
 
     @property
     def artifacts(self) -> Path:
-        """Folder of images and arrays, addressed by content hash."""
+        """Folder of images and arrays, addressed by content hash; unused where `artifacts_url` is set."""
         return self.home / "artifacts"
 
     @property
     def temporary(self) -> Path:
         """Folder of half-finished things; safe to empty when nothing runs."""
         return self.home / "tmp"
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables that make these settings in another process."""
+        given = self.model_dump(mode="json", exclude={"database"}, exclude_none=True)
+        values = {**given, "home": str(self.home.absolute())}
+        database = "" if self.database is None else self.database.get_secret_value()
+        return {**{_PREFIX + name.upper(): str(value) for name, value in values.items()}, _DATABASE_VARIABLE: database}
+
+
+def _read_url(text: str) -> URL:
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = None
+    if url is not None and url.drivername in ("postgres", "postgresql", _POSTGRESQL):
+        return url.set(drivername=_POSTGRESQL)
+    if url is not None and url.drivername == "sqlite":
+        return url
+    # What was given is not shown: it may hold a password.
+    raise BadInputError(
+        f"The environment variable {_DATABASE_VARIABLE} must be the URL of a PostgreSQL or SQLite database; write it "
+        "like postgresql://user@host/database, or unset it for a SQLite file in the data folder.",
+        code="bad-setting",
+    ) from None
 
 
 def get_settings() -> Settings:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import streamlit as st
 
 from facepriv.config import get_settings
@@ -12,13 +10,14 @@ from facepriv.store import AuditSummary, Store
 from facepriv.wording import duration
 from parts import audit_form, faces, one_audit, progress
 from parts.choice import Choice
-from parts.figures import show_rows
+from parts.figures import page_of, show_rows
 from parts.formats import NOTHING, moment
 from parts.shell import with_store
 from parts.words import STATES
 
 LIST_MOST = 500
 """Newest audits that are offered to open; older ones are opened by their address."""
+PER_PAGE = 50
 
 
 def show(store: Store) -> None:
@@ -55,7 +54,7 @@ def show(store: Store) -> None:
         return
     opened = open_one(store, stored, choice)
     with st.expander("All audits", expanded=opened is None, icon=":material/list:"):
-        listing(stored.values())
+        listing(store)
     if opened is not None:
         one_audit.show(store, store.audits.get(opened), lambda: choice.take(None))
 
@@ -93,12 +92,11 @@ def open_one(store: Store, stored: dict[int, AuditSummary], choice: Choice) -> i
     return choice.now()
 
 
-def listing(audits: Collection[AuditSummary]) -> None:
-    """List the newest audits."""
-    shown = list(audits)[:50]
+def listing(store: Store) -> None:
+    """List the audits, newest first, a page at a time."""
+    offset = page_of(store.audits.count(), PER_PAGE, "audits")
+    shown = store.audits.list(limit=PER_PAGE, offset=offset)
     show_rows([_row(audit) for audit in shown], markdown=("Audit", "State"))
-    if len(audits) > len(shown):
-        st.caption(f"The newest {len(shown)} of {len(audits):,}.")
 
 
 def _of(audit: AuditSummary) -> str:

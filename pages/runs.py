@@ -11,13 +11,14 @@ from facepriv.store import RunSummary, Store
 from facepriv.store.records import RUN_STATES
 from facepriv.wording import duration
 from parts import one_run, progress, several_runs
-from parts.figures import show_rows
+from parts.figures import page_of, show_rows
 from parts.formats import NOTHING, moment
 from parts.run_choice import KEY, from_address, to_address
 from parts.shell import with_store
 from parts.words import STATES
 
 LIST_MOST = 500  # newest runs offered to open; older ones are opened by their address
+PER_PAGE = 50
 
 
 def show(store: Store) -> None:
@@ -63,11 +64,9 @@ def listing(store: Store) -> None:
         "Method", [None, *perturbers.names()], format_func=lambda m: m or "all", key="filter_method"
     )
     chosen = {"dataset_id": dataset, "states": states, "method": method}
-    total = store.runs.count(**chosen)
-    runs = store.runs.list(**chosen, limit=50)
+    offset = page_of(store.runs.count(**chosen), PER_PAGE, "runs")
+    runs = store.runs.list(**chosen, limit=PER_PAGE, offset=offset)
     show_rows([_row(run) for run in runs], "No run fits these filters.", markdown=("Run", "State"))
-    if total > len(runs):
-        st.caption(f"The newest {len(runs)} of {total:,}.")
 
 
 def _row(run: RunSummary) -> dict[str, str]:

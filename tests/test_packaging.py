@@ -27,10 +27,16 @@ def names(file: str) -> set[str]:
 
 
 def test_requirements_are_the_packages_dependencies():
-    assert {name(requirement) for requirement in requires("facepriv")} == names("requirements.txt")
+    needed = [requirement for requirement in requires("facepriv") if "extra ==" not in requirement]
+    assert {name(requirement) for requirement in needed} == names("requirements.txt")
 
 
-@pytest.mark.parametrize("which", ["requirements", "requirements-dev", "requirements-weights"])
+def test_what_a_cluster_needs_is_an_extra():
+    extra = [requirement for requirement in requires("facepriv") if "extra == 'cluster'" in requirement]
+    assert {name(requirement) for requirement in extra} == names("requirements-cluster.txt")
+
+
+@pytest.mark.parametrize("which", ["requirements", "requirements-cluster", "requirements-dev", "requirements-weights"])
 def test_the_lock_pins_all_of_them_with_hashes(which):
     lock = (ROOT / f"{which}.lock").read_text(encoding="utf-8")
     assert names(f"{which}.txt") <= names(f"{which}.lock")

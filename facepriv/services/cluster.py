@@ -44,7 +44,8 @@ class DaskCrew(Crew):
     @property
     def width(self) -> int:
         """Threads of all processes of the cluster, as many as there are at the moment."""
-        return max(1, sum(self._connected().nthreads().values()))
+        threads: int = sum(self._connected().nthreads().values())
+        return max(1, threads)
 
     def submit(self, function: Callable[..., Any], /, *given: Any) -> Future[Any]:
         """Have a function called in one of the cluster's processes."""

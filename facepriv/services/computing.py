@@ -19,7 +19,7 @@ import numpy as np
 
 from facepriv.config import Settings
 from facepriv.imaging.acquire import find_faces
-from facepriv.store import ArtifactStore, Store, open_store
+from facepriv.store import ArtifactStore, Store, open_artifacts, open_store
 
 MOST_LESSONS = 2
 """Lessons that are under way at once at most."""
@@ -111,7 +111,7 @@ def process_settings() -> Settings:
 
 def artifacts() -> ArtifactStore:
     """Give the artifacts that this process reads and writes."""
-    return ArtifactStore(process_settings().artifacts)
+    return open_artifacts(process_settings())
 
 
 def tell_steps(part: int, done: int, total: int) -> None:

@@ -33,7 +33,7 @@ from facepriv.store import (
     open_store,
 )
 from facepriv.store.engine import Database
-from facepriv.store.soundness import find_damage
+from facepriv.store.inspection import find_damage
 from facepriv.weights import locate
 from facepriv.wording import count, listed, some
 

@@ -408,7 +408,7 @@ def _start(settings: Settings, order: _Order, contents: Mapping[str, IO[bytes]])
         with (folder / "log").open("ab") as log:
             subprocess.Popen(
                 [sys.executable, "-m", "facepriv", "import-job", str(folder.absolute())],
-                env={**os.environ, **_environment(settings)},
+                env={**os.environ, **settings.environment()},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -431,12 +431,6 @@ def _cleared_on_error(folder: Path) -> Iterator[None]:
                 "make sure that it can be written to and has room, and import again."
             ) from error
         raise
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """Give the variables that make these settings in another process."""
-    values = {**settings.model_dump(mode="json"), "home": str(settings.home.absolute())}
-    return {f"FACEPRIV_{name.upper()}": str(value) for name, value in values.items()}
 
 
 def imports_folder(settings: Settings) -> Path:

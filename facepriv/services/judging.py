@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.datasets.demo import read_demo
-from facepriv.errors import FaceprivError, StoreError
+from facepriv.errors import FaceprivError, StoreBusyError, StoreError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.imaging.quality import psnr_db, ssim
@@ -177,12 +177,15 @@ class Judge:
         Raises
         ------
         StoreError
-            If the perturbed image cannot be stored, which no other could be either.
+            If the perturbed image cannot be stored, which no other could be either, or the store is away.
         """
         start = time.perf_counter()
         scores: list[GenderScore] = []
         try:
             done, png = self._attempt(image_id, position, learned, known or {}, scores)
+        except StoreBusyError:
+            # An artifact store that is away is no fault of this image.
+            raise
         except Exception as error:
             code, sentence = _fault(error)
             _tell(f"Image {image_id} could not be perturbed", error)
@@ -418,6 +421,8 @@ def embed(kept: ArtifactStore, matcher_name: str, stored: Stored) -> NDArray[np.
             box=stored.box,
         )
         vector: NDArray[np.float32] = matcher(matcher_name).embed([face])[0]
+    except StoreBusyError:
+        raise
     except Exception as error:
         _tell(f"{matcher_name} could not embed an image", error)
         return None

@@ -35,7 +35,9 @@ MOST_CRASHES = 3
 MOST_CRASHED_IN_A_ROW = 3
 """Items given up one after the other until the work is: it is not the items, then."""
 PATIENCE_SECONDS = 600.0
-"""How long to wait for a database that is locked or away."""
+"""How long to wait for a database that is locked or away, or for an artifact store that is."""
+PAUSE_BEATS = 5
+"""Heartbeats between two tries at an artifact store that is away."""
 _T = TypeVar("_T")
 _I = TypeVar("_I", bound=Hashable)
 _log = logging.getLogger(__name__)
@@ -104,6 +106,7 @@ class LeasedWork:
         waiting: dict[Future[Any], list[_I]] = {}
         crashes: Counter[_I] = Counter()
         given_up = 0
+        away: float | None = None
         while True:
             while len(waiting) < (1 if chunks.suspects else AHEAD * self.crew.width):
                 chunk = chunks.next(alone=not waiting)
@@ -122,10 +125,16 @@ class LeasedWork:
                         "The processes that compute were expected to answer, but the connection to them was lost; see "
                         "that the cluster's scheduler runs, and resume."
                     )
-                if isinstance(future.exception(), self.crew.lost):
+                error = future.exception()
+                if isinstance(error, self.crew.lost):
                     lost.append(waiting[future])
                     continue
                 chunk = waiting.pop(future)
+                if isinstance(error, StoreBusyError):
+                    chunks.again([chunk])
+                    away = self._wait_for_artifacts(error, away)
+                    continue
+                away = None
                 results, seconds = future.result()
                 chunks.took(len(chunk), seconds)
                 given_up = 0
@@ -159,6 +168,23 @@ class LeasedWork:
                     "worker logged, allow fewer processes (FACEPRIV_WORKERS=1), and resume."
                 )
             yield item, CRASHED
+
+    def _wait_for_artifacts(self, error: StoreBusyError, since: float | None) -> float:
+        """Wait a while for an artifact store that is away since a time, None for now; gives since when it is.
+
+        Raises
+        ------
+        StoreBusyError
+            The error itself, if that is too long.
+        """
+        begun = time.monotonic() if since is None else since
+        if time.monotonic() - begun > PATIENCE_SECONDS:
+            raise error
+        _log.warning("%s Trying again.", error)
+        for _ in range(PAUSE_BEATS):
+            time.sleep(HEARTBEAT_SECONDS)
+            self.beat(*self._last)
+        return begun
 
     def aside(self, work: Callable[[Callable[[], None]], _T]) -> _T:
         """Compute in a thread of this process, so that the lease is kept and a wish to cancel is heard meanwhile.

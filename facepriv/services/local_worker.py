@@ -71,7 +71,7 @@ def ensure_worker(
     with open(log_path(settings), "ab", opener=_for_owner) as log:
         return subprocess.Popen(
             [sys.executable, "-m", "facepriv", "worker", *options],
-            env={**os.environ, **settings.as_environment()},
+            env={**os.environ, **settings.environment()},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -1,11 +1,13 @@
-"""Everything that is kept: data sets, runs and the access log in SQL, images and arrays as files by content."""
+"""Everything that is kept: data sets, runs and the access log in SQL, images and arrays as artifacts by content."""
 
 from __future__ import annotations
 
 import time
 from datetime import timedelta
+from pathlib import Path
 from types import TracebackType
 from typing import Self
+from urllib.request import url2pathname
 
 from facepriv.config import Settings
 from facepriv.errors import StoreError
@@ -16,6 +18,7 @@ from facepriv.store.audits import AuditStore
 from facepriv.store.datasets import DatasetStore, ImportSession
 from facepriv.store.engine import Database
 from facepriv.store.erasure import erase_deleted
+from facepriv.store.folder_artifacts import FolderArtifacts
 from facepriv.store.leftovers import Leftovers, referred_to
 from facepriv.store.measures import MeasureStore
 from facepriv.store.queue import LEASE_SECONDS, MAX_LOSSES, LeaseLostError
@@ -40,6 +43,7 @@ from facepriv.store.records import (
     RunState,
     RunSummary,
 )
+from facepriv.store.remote_artifacts import RemoteArtifacts
 from facepriv.store.runs import RunStore
 from facepriv.store.stock import Stock, take_stock
 
@@ -81,7 +85,7 @@ __all__ = [
 
 
 class Store:
-    """The stores of one installation, over one database and one artifact folder.
+    """The stores of one installation, over one database and one artifact store.
 
     Made by `open_store`. May be shared by threads and survives a fork; every process may also open its own.
     """
@@ -144,30 +148,45 @@ class Store:
 
 
 def open_store(settings: Settings) -> Store:
-    """Open the stores; what does not exist yet is made: folders with mode 0700, the database, its tables.
+    """Open the stores; what does not exist yet is made: the data folder with mode 0700, the database, its tables.
 
     Raises
     ------
     StoreError
         If the folder cannot be made, or the database is of another revision, damaged, or not facepriv's.
+    BadInputError
+        With code ``bad-setting`` if the URL of the artifacts cannot be used.
     """
-    for folder in (settings.home, settings.artifacts):
-        try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StoreError(
-                f"The data folder {folder} cannot be made ({error.strerror}); "
-                "set FACEPRIV_HOME to a folder that you may write to."
-            ) from error
+    artifacts = open_artifacts(settings)
+    try:
+        settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"The data folder {settings.home} cannot be made ({error.strerror}); "
+            "set FACEPRIV_HOME to a folder that you may write to."
+        ) from error
     database = Database(settings.database_url)
     try:
         migrate.prepare(database)
     except BaseException:
         database.close()
         raise
-    return Store(database, open_artifacts(settings))
+    return Store(database, artifacts)
 
 
 def open_artifacts(settings: Settings) -> ArtifactStore:
-    """Give the store of images and arrays; nothing is read or made yet."""
-    return ArtifactStore(settings.artifacts)
+    """Give the store of images and arrays: a folder, or what `Settings.artifacts_url` names.
+
+    A ``file://`` URL is a folder too, such as one that several machines share. Nothing is read, written or reached yet.
+
+    Raises
+    ------
+    BadInputError
+        With code ``bad-setting`` if the URL cannot be used.
+    """
+    url = settings.artifacts_url
+    if not url:
+        return FolderArtifacts(settings.artifacts)
+    if url.startswith("file:///"):
+        return FolderArtifacts(Path(url2pathname(url.removeprefix("file://"))))
+    return RemoteArtifacts(url)

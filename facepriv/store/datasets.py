@@ -204,8 +204,9 @@ class DatasetStore:
     def list(self) -> tuple[DatasetRecord, ...]:
         """Give all data sets by name."""
         with self._database.reading() as session:
-            rows = session.scalars(select(DatasetRow).where(DatasetRow.ready).order_by(DatasetRow.name))
-            return tuple(map(_dataset_record, rows))
+            rows = session.scalars(select(DatasetRow).where(DatasetRow.ready))
+            # Sorted here: databases differ in how they order text.
+            return tuple(sorted(map(_dataset_record, rows), key=lambda one: one.name))
 
     def get(self, key: int | str) -> DatasetRecord:
         """Find a data set by id, by name, or by an id written as text.
@@ -347,7 +348,8 @@ class DatasetStore:
             If a run or an audit on it is being worked on. Also if a file cannot be removed, when the data set is gone
             already; `Store.collect` takes the file later.
         """
-        with self._database.writing() as session:
+        # Alone: no run or audit of it is created, and none is claimed, between looking and deleting.
+        with self._database.writing(alone=True) as session:
             gone = _holdings(session, dataset_id)
             if gone.busy:
                 raise StoreError(
@@ -369,7 +371,7 @@ class DatasetStore:
             How long an import must not have written anything to count as interrupted.
         """
         abandoned = (~DatasetRow.ready, DatasetRow.created_at < datetime.now(UTC) - older_than)
-        with self._database.writing() as session:
+        with self._database.writing(alone=True) as session:
             ids = select(DatasetRow.id).where(*abandoned)
             files = session.scalars(select(ImageRow.artifact_sha256).where(ImageRow.dataset_id.in_(ids))).all()
             gone = session.scalars(delete(DatasetRow).where(*abandoned).returning(DatasetRow.id)).all()
@@ -406,7 +408,7 @@ def _find(session: Session, key: int | str) -> DatasetRow:
     else:
         row = session.scalar(query.where(DatasetRow.name == key))
     if row is None:
-        names = session.scalars(select(DatasetRow.name).where(DatasetRow.ready).order_by(DatasetRow.name)).all()
+        names = sorted(session.scalars(select(DatasetRow.name).where(DatasetRow.ready)))
         exist = f"there are: {some(names)}." if names else "there is none yet; import one first."
         raise UnknownNameError(f"There is no data set {key!r}; {exist}")
     return row

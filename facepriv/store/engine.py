@@ -1,30 +1,26 @@
-"""The connection to the database, and the only place that knows what is special about SQLite.
-
-SQLite runs in WAL mode with foreign keys on, a busy timeout of 30 s and ``synchronous=FULL``: what was committed
-survives a power cut. The driver's own transaction handling is switched off; a writing transaction begins with
-``BEGIN IMMEDIATE``, so it waits for its turn instead of failing half way, and a reading one with ``BEGIN``, so it
-sees one state of the database and blocks nobody.
-"""
+"""The connection to the database; what is special about either kind stands in `sqlite` and `postgresql`."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import URL, Connection, Engine, event, inspect, make_url
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, IntegrityError
 from sqlalchemy.orm import DeclarativeBase, Session
 
 from facepriv.errors import StoreError
+from facepriv.store import postgresql, sqlite
 
-BUSY_SECONDS = 30
+Kind = Literal["sqlite", "postgresql"]
+
 _WRITING = "facepriv_writing"
+_BESIDE_OTHERS, _ALONE = "beside others", "alone"
+_SECRETS = ("password", "sslpassword")
 
 
 class Database:
@@ -35,15 +31,16 @@ class Database:
     Parameters
     ----------
     url
-        SQLAlchemy URL. For SQLite the file's folder is made with mode 0700 and the file with 0600 where they do not
-        exist; its journal files take over the file's mode.
+        SQLAlchemy URL of a SQLite file or, with the driver ``psycopg``, of a PostgreSQL database. For SQLite the file's
+        folder is made with mode 0700 and the file with 0600 where they do not exist; its journal files take over the
+        file's mode.
     foreign_keys
         Whether SQLite checks foreign keys at every statement; a migration that rebuilds a table must not.
 
     Raises
     ------
     StoreError
-        If the URL cannot be read or the file cannot be made.
+        If the URL cannot be read, the file cannot be made or the driver is missing.
     """
 
     def __init__(self, url: str | URL, *, foreign_keys: bool = True) -> None:
@@ -54,57 +51,71 @@ class Database:
                 "The database's URL cannot be read; write it like sqlite:////folder/facepriv.sqlite."
             ) from error
         self.url = url
-        self.where = parsed.render_as_string(hide_password=True)
+        self.kind: Kind = "sqlite" if parsed.get_backend_name() == "sqlite" else "postgresql"
+        self.where = _without_secrets(parsed)
         """The URL for messages, without its password."""
-        if parsed.get_backend_name() == "sqlite":
-            if not parsed.database or parsed.database == ":memory:":
-                raise StoreError(
-                    "The database must be a file, because several processes share it; "
-                    "write its URL like sqlite:////folder/facepriv.sqlite."
-                )
-            _create_file(Path(parsed.database))
-            self.engine = create_engine(
-                url, connect_args={"isolation_level": None, "timeout": BUSY_SECONDS}, hide_parameters=True
-            )
-            _speak_sqlite(self.engine, foreign_keys)
+        if self.kind == "sqlite":
+            self.engine = sqlite.make_engine(parsed, foreign_keys=foreign_keys)
+            self._reader = self.engine
         else:
-            self.engine = create_engine(url, pool_pre_ping=True, hide_parameters=True)
+            self.engine = postgresql.make_engine(parsed)
+            self._reader = self.engine.execution_options(**postgresql.READING)
         _forget_connections_of_other_processes(self.engine)
-        self._writer = self.engine.execution_options(**{_WRITING: True})
+        event.listen(self.engine, "begin", self._begin)
+        self._writer = self.engine.execution_options(**{_WRITING: _BESIDE_OTHERS})
+        self._only_writer = self.engine.execution_options(**{_WRITING: _ALONE})
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """Open a session that sees one state of the database; nothing it changes is kept."""
-        with self._explaining(), Session(self.engine) as session:
+        """Open a session that sees one state of the database; nothing it changes is kept.
+
+        Raises
+        ------
+        StoreBusyError
+            If the database is locked for too long or cannot be reached.
+        StoreError
+            If it cannot be used for another reason.
+        """
+        with self._explaining(), Session(self._reader) as session:
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
+    def writing(self, *, alone: bool = False) -> Iterator[Session]:
         """Open a session that is committed at the end of the block, or undone if the block raises.
+
+        Parameters
+        ----------
+        alone
+            Whether no other process may have a writing transaction open meanwhile: what it decides by what it reads
+            then still holds when it writes. With SQLite that is always so.
 
         Raises
         ------
         sqlalchemy.exc.IntegrityError
             If a constraint is broken; the caller knows what that means.
+        StoreBusyError
+            If the database is locked for too long, cannot be reached, or was changed in the same place.
+        StorageFullError
+            If its disk is full.
         StoreError
-            If the database is locked for too long, full, read-only or damaged.
+            If it is read-only, damaged or cannot be used for another reason.
         """
-        with self._explaining(), Session(self._writer) as session, session.begin():
+        engine = self._only_writer if alone else self._writer
+        with self._explaining(), Session(engine) as session, session.begin():
             session.connection()  # take the writers' lock now, not at the first statement
             yield session
 
     @contextmanager
     def migrating(self) -> Iterator[Connection]:
         """Open a connection in a transaction during which no other process can write or migrate."""
-        with self._explaining(), self._writer.begin() as connection:
+        with self._explaining(), self._only_writer.begin() as connection:
             yield connection
-            if connection.dialect.name == "sqlite":
-                broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
-                if broken:
-                    raise StoreError(
-                        f"The migration of {self.where} would leave {len(broken)} rows without the rows they refer to; "
-                        "nothing was changed. Restore a backup or report this."
-                    )
+            broken = sqlite.orphans(connection) if self.kind == "sqlite" else 0
+            if broken:
+                raise StoreError(
+                    f"The migration of {self.where} would leave {broken} rows without the rows they refer to; "
+                    "nothing was changed. Restore a backup or report this."
+                )
 
     @contextmanager
     def outside_transactions(self) -> Iterator[Any]:
@@ -126,77 +137,40 @@ class Database:
         """Close every connection."""
         self.engine.dispose()
 
+    def _begin(self, connection: Connection) -> None:
+        writing = connection.get_execution_options().get(_WRITING)
+        if self.kind == "sqlite":
+            sqlite.begin(connection, writing=writing is not None)
+        elif writing is not None:
+            postgresql.begin(connection, alone=writing == _ALONE)
+
     @contextmanager
     def _explaining(self) -> Iterator[None]:
+        trouble = sqlite.trouble if self.kind == "sqlite" else postgresql.trouble
         try:
             yield
         except IntegrityError:
             raise
         except DBAPIError as error:
-            raise StoreError(_sentence(self.where, str(error.orig))) from error
-        except sqlite3.Error as error:  # raised while a connection is set up, before SQLAlchemy wraps errors
-            raise StoreError(_sentence(self.where, str(error))) from error
+            raise trouble(self.where, error.orig) from error
+        except self.engine.dialect.loaded_dbapi.Error as error:
+            # Raised while a connection is set up, before SQLAlchemy wraps errors.
+            raise trouble(self.where, error) from error
 
 
 def put_rows(session: Session, table: type[DeclarativeBase], rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, each in place of the one with the same primary key if there is one."""
     if not rows:
         return
-    make = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    statement = make(table)
+    statement = (sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert)(table)
     keys = [column.name for column in inspect(table).primary_key]
     others = {name: statement.excluded[name] for name in rows[0] if name not in keys}
     session.execute(statement.on_conflict_do_update(index_elements=keys, set_=others), rows)
 
 
-def _create_file(path: Path) -> None:
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Only ever opened here while it does not exist: closing any handle of a file lets go of all locks that this
-        # process holds on it, and another process would then take away the journal that our connections still use.
-        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC, 0o600))
-        return
-    except FileExistsError:
-        if path.is_file() and os.access(path, os.R_OK | os.W_OK):
-            return
-        reason = "no file that you may write to"
-    except OSError as error:
-        reason = str(error.strerror)
-    raise StoreError(
-        f"The database {path} cannot be opened for writing ({reason}); "
-        "set FACEPRIV_HOME to a folder that you may write to."
-    )
-
-
-def _speak_sqlite(engine: Engine, foreign_keys: bool) -> None:
-    @event.listens_for(engine, "connect")
-    def set_up(connection: sqlite3.Connection, record: object) -> None:
-        connection.execute(f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}")
-        _use_wal(connection)
-        connection.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
-        connection.execute("PRAGMA synchronous=FULL")
-        connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten, not only marked as free
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        writing = connection.get_execution_options().get(_WRITING, False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
-
-
-def _use_wal(connection: sqlite3.Connection) -> None:
-    # Leaving the rollback journal needs the whole file for a moment, and SQLite may then report "locked" without
-    # waiting for the busy timeout: 5 times in 900 when six processes opened new files at once.
-    deadline = time.monotonic() + BUSY_SECONDS
-    while True:
-        try:
-            if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
-                return
-            connection.execute("PRAGMA journal_mode=WAL").fetchone()
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+def _without_secrets(url: URL) -> str:
+    shown = url.set(drivername=url.get_backend_name()).difference_update_query(_SECRETS)
+    return shown.render_as_string(hide_password=True)
 
 
 def _forget_connections_of_other_processes(engine: Engine) -> None:
@@ -209,19 +183,3 @@ def _forget_connections_of_other_processes(engine: Engine) -> None:
         if record.info["pid"] != os.getpid():
             record.dbapi_connection = proxy.dbapi_connection = None
             raise DisconnectionError("This connection was opened before a fork.")
-
-
-def _sentence(where: str, reason: str) -> str:
-    text = reason.lower()
-    if "locked" in text or "busy" in text:
-        return (
-            f"The database {where} was locked by another process for {BUSY_SECONDS} seconds; "
-            "end that process or wait for it, then try again."
-        )
-    if "full" in text:
-        return f"There is no space left for the database {where}; free some and try again."
-    if "not a database" in text or "malformed" in text:
-        return f"The database {where} is damaged or no database at all; restore a backup or move the file away."
-    if "readonly" in text or "unable to open" in text:
-        return f"The database {where} cannot be written to; check its permissions and its disk."
-    return f"The database {where} could not be used: {reason.strip()}."

@@ -18,7 +18,7 @@ def erase_deleted(database: Database) -> str:
     StoreError
         If that cannot be done now, for instance because another process keeps the database open and reads.
     """
-    if database.engine.dialect.name == "sqlite":
+    if database.kind == "sqlite":
         with database.outside_transactions() as connection:
             connection.execute("VACUUM")
             (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

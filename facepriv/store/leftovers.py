@@ -1,4 +1,4 @@
-"""Remove artifact files that no row refers to any more, while others may be putting the same bytes."""
+"""Remove artifacts that no row refers to any more, while others may be putting the same bytes."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ UNCOMMITTED_SECONDS = 600.0
 """How long a file may be there before the row that refers to it is committed: far more than an image takes."""
 _CLOCK_SECONDS = 0.1
 """How far the time of a file may lag behind the clock: more than any system's tick."""
-_BATCH = 200
+_BATCH = 50
+"""Files removed in one writing transaction, during which others wait: each costs an object store two requests."""
 
 
 class Leftovers:
-    """What rows that are gone have left in the artifact folder.
+    """What rows that are gone have left in the artifact store.
 
     Contract. A file that any row refers to stays. Measures of its content go with the last row that refers to it. A
     file that no row refers to yet, because an import or a run has put it and has not committed its row, stays as well:
     imports and runs enter the database (as a data set that is not ready, as a running run) before their first file,
     and putting a file renews its time. So while one of them is under way, files put since `UNCOMMITTED_SECONDS` before
     its last sign of life stay, and `Store.collect` takes them later; while none is, all others go at once. Removing
-    happens inside a writing transaction, in which none can begin.
+    happens inside a writing transaction that is alone: none of them can begin meanwhile.
     """
 
     def __init__(self, database: Database, artifacts: ArtifactStore) -> None:
@@ -49,7 +50,7 @@ class Leftovers:
         refused: StoreError | None = None
         for start in range(0, len(names), _BATCH):
             batch = names[start : start + _BATCH]
-            with self._database.writing() as session:
+            with self._database.writing(alone=True) as session:
                 until = _settled_until(session)
                 kept = referred_to(session, batch)
                 gone = [sha256 for sha256 in batch if sha256 not in kept]
@@ -65,14 +66,14 @@ class Leftovers:
 
     def settled_until(self) -> float:
         """Give the time, in seconds since 1970, such that files put before it and without a row belong to nobody."""
-        with self._database.writing() as session:
+        with self._database.writing(alone=True) as session:
             return min(_settled_until(session), time.time() - _CLOCK_SECONDS)
 
     def forget_measures(self) -> int:
         """Remove all measures of content that no image of a data set or a run has any more; gives how many."""
         sha256 = MeasureRow.artifact_sha256
         used = or_(*(exists().where(row.artifact_sha256 == sha256) for row in (ImageRow, RunImageRow)))
-        with self._database.writing() as session:
+        with self._database.writing(alone=True) as session:
             return len(session.scalars(delete(MeasureRow).where(~used).returning(sha256)).all())
 
 

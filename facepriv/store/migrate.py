@@ -35,11 +35,11 @@ def prepare(database: Database) -> None:
     Looks through the connection that will be used, every time: a page opens the stores at each rerun, and meanwhile
     another process may have upgraded the database or put another file in its place.
     """
-    condition, revision = _look(database)
-    if condition == "empty":
+    found, revision = _look(database)
+    if found == "empty":
         upgrade(database.url)
-        condition, revision = _look(database)
-    _accept(condition, database, revision)
+        found, revision = _look(database)
+    _accept(found, revision, database.where)
 
 
 def upgrade(url: str | URL) -> None:
@@ -52,31 +52,37 @@ def upgrade(url: str | URL) -> None:
     """
     database = Database(url, foreign_keys=False)
     try:
-        with _one_at_a_time, database.migrating() as connection:
-            condition, revision = _condition(connection)
-            if condition in ("newer", "foreign"):
-                raise StoreError(_refusal(condition, database.where, revision))
-            config = _config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+        with database.migrating() as connection:
+            found, revision = condition(connection)
+            if found in ("newer", "foreign"):
+                raise StoreError(refusal(found, database.where, revision))
+            run(connection, "head")
     finally:
         database.close()
 
 
-def check(url: str | URL) -> None:
+def run(connection: Connection, revision: str) -> None:
+    """Apply the migrations up to a revision, inside the transaction that the connection is in."""
+    config = _config()
+    config.attributes["connection"] = connection
+    with _one_at_a_time:
+        command.upgrade(config, revision)
+
+
+def check(connection: Connection, where: str) -> None:
     """Make sure that the database has the revision this facepriv needs.
+
+    Parameters
+    ----------
+    where
+        What messages call the database.
 
     Raises
     ------
     StoreError
         If it is empty, older, newer, or holds something else; the text says what to do.
     """
-    database = Database(url)
-    try:
-        condition, revision = _look(database)
-    finally:
-        database.close()
-    _accept(condition, database, revision)
+    _accept(*condition(connection), where)
 
 
 def head() -> str:
@@ -92,9 +98,9 @@ def _head(root: Path) -> str:
     return revision
 
 
-def _accept(condition: Condition, database: Database, revision: str) -> None:
-    if condition != "current":
-        raise StoreError(_refusal(condition, database.where, revision))
+def _accept(found: Condition, revision: str, where: str) -> None:
+    if found != "current":
+        raise StoreError(refusal(found, where, revision))
 
 
 def _config() -> Config:
@@ -110,10 +116,11 @@ def _escaped(folder: Path) -> str:
 
 def _look(database: Database) -> tuple[Condition, str]:
     with database.reading() as session:
-        return _condition(session.connection())
+        return condition(session.connection())
 
 
-def _condition(connection: Connection) -> tuple[Condition, str]:
+def condition(connection: Connection) -> tuple[Condition, str]:
+    """Tell what the database is to this facepriv, and its revision if it has one."""
     revisions = MigrationContext.configure(connection).get_current_heads()
     if not revisions:
         tables = set(inspect(connection).get_table_names()) - {"alembic_version"}
@@ -124,13 +131,14 @@ def _condition(connection: Connection) -> tuple[Condition, str]:
     return ("older" if known.issuperset(revisions) else "newer"), ", ".join(revisions)
 
 
-def _refusal(condition: Condition, where: str, revision: str) -> str:
-    if condition == "newer":
+def refusal(found: Condition, where: str, revision: str) -> str:
+    """Say why a database in another condition than ``current`` cannot be used as it is, and what to do."""
+    if found == "newer":
         return (
             f"The database {where} has revision {revision}, which this facepriv (revision {head()}) does not know; "
             "install the facepriv that wrote it, or a newer one."
         )
-    if condition == "foreign":
+    if found == "foreign":
         return f"The database {where} holds tables that are not facepriv's; choose another database or FACEPRIV_HOME."
     has = f"has revision {revision}" if revision else "is empty"
     return f"The database {where} {has}, but this facepriv needs revision {head()}; run: {UPGRADE_COMMAND}"

@@ -1,6 +1,6 @@
 """Tables of the database, as typed SQLAlchemy models; nothing outside ``facepriv.store`` sees a row of them.
 
-Images and arrays above some kilobytes are files in the artifact folder; rows hold their SHA-256.
+Images and arrays above some kilobytes are artifacts; rows hold their SHA-256.
 Every change here needs a migration in ``db/versions``; a test compares the two.
 """
 

@@ -129,7 +129,7 @@ class NewImage:
     source_sha256: str
     """Hash of the bytes as they came."""
     artifact_sha256: str | None = None
-    """Hash of the lossless PNG in the artifact folder."""
+    """Hash of the lossless PNG in the artifact store."""
     failure: str | None = None
     """Why no face can be used, in kebab-case, e.g. ``no-face``, ``several-faces``."""
     failure_sentence: str | None = None
@@ -327,7 +327,7 @@ class Learning:
     """Number of the learning: for ``folds`` the half that was learnt from, else 0."""
     source: LearnSource
     artifact_sha256: str
-    """Hash of the ``.npz`` file in the artifact folder."""
+    """Hash of the ``.npz`` file in the artifact store."""
     subjects: int
     images: int
     evaluations: int

@@ -309,7 +309,7 @@ class RunStore(QueueStore):
         images = select(RunImageRow.artifact_sha256).where(RunImageRow.run_id == run_id)
         learnt = select(LearningRow.artifact_sha256).where(LearningRow.run_id == run_id)
         gone = delete(RunRow).where(RunRow.id == run_id, self._idle(datetime.now(UTC))).returning(RunRow.id)
-        with self._database.writing() as session:
+        with self._database.writing(alone=True) as session:
             self._require(session, run_id)
             files = [*session.scalars(images), *session.scalars(learnt)]
             if session.scalar(gone) is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 import numpy as np
 import streamlit as st
@@ -13,7 +12,7 @@ from PIL import ImageDraw
 
 from facepriv.config import get_settings
 from facepriv.services.pictures import stored_pixels
-from facepriv.store import ArtifactStore, Box, DatasetCounts, DatasetRecord, ImageRecord, open_store
+from facepriv.store import ArtifactStore, Box, DatasetCounts, DatasetRecord, ImageRecord, open_artifacts, open_store
 from facepriv.types import GENDER_NAMES
 from parts.formats import plain
 
@@ -37,14 +36,15 @@ def thumbnail(record: ImageRecord) -> Image | None:
     """Give a small square of an image's face, or of the whole image if none was found; None if it was not kept."""
     if record.artifact_sha256 is None:
         return None
-    return _thumbnail(get_settings().artifacts.as_posix(), record.artifact_sha256, record.box)
+    artifacts = open_artifacts(get_settings())
+    return _thumbnail(artifacts, artifacts.location, record.artifact_sha256, record.box)
 
 
 # In the server's memory only, so that nothing of a face is written to disk; same hash, same bytes for ever. An hour
 # after a data set was deleted nothing of it is left there either.
 @st.cache_data(max_entries=500, ttl=3600, show_spinner=False)
-def _thumbnail(artifacts: str, sha256: str, box: Box | None) -> Image:
-    picture = Pictures.fromarray(stored_pixels(ArtifactStore(Path(artifacts)), sha256))
+def _thumbnail(_artifacts: ArtifactStore, location: str, sha256: str, box: Box | None) -> Image:
+    picture = Pictures.fromarray(stored_pixels(_artifacts, sha256))
     if box is not None:
         left, top, right, bottom = box
         margin = round(MARGIN * max(right - left, bottom - top))

@@ -13,7 +13,7 @@ from facepriv.services import audit_tables as rows
 from facepriv.services.audits import audit_document
 from facepriv.store import AuditRecord, Store
 from facepriv.wording import count, duration, percent
-from parts import progress
+from parts import progress, work_log
 from parts.deletion import offer
 from parts.figures import show_figure, show_rows
 from parts.formats import moment, plain
@@ -34,13 +34,17 @@ def show(store: Store, audit: AuditRecord, forget: Callable[[], None]) -> None:
     )
     if audit.state in progress.ACTIVE:
         progress.follow_audits((audit.id,))
+        work_log.show(store.audits, audit.id)
         st.caption("You may close this page; the work goes on and is shown here again.")
         return
     if audit.result is None:
         ended_without_result(audit)
+        work_log.offer_resume("audit", audit.id)
+        work_log.show(store.audits, audit.id, expanded=True)
     else:
         result(audit, audit.result)
         files(store, audit, audit.result)
+        work_log.show(store.audits, audit.id)
     spec(audit)
     deletion(audit, forget)
 

@@ -15,7 +15,7 @@ from facepriv.services.export import result_json
 from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.store import RunRecord, Store
 from facepriv.wording import count, duration
-from parts import progress, run_choice, run_images
+from parts import progress, run_choice, run_images, work_log
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
 from parts.formats import guides, moment, plain
@@ -24,6 +24,7 @@ from parts.words import HELP
 
 PARTS = ["Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
 FAILURES_SHOWN = 200
+SPEC_IMAGES_SHOWN = 200
 
 
 def show(store: Store, run: RunRecord) -> None:
@@ -35,12 +36,18 @@ def show(store: Store, run: RunRecord) -> None:
     )
     if run.state in progress.ACTIVE:
         progress.follow((run.id,))
+        work_log.show(store.runs, run.id)
         return
     if run.result is None:
         if run.state == "failed":
             st.error(f"This run failed: {plain(run.error or '')}", icon=":material/error:")
         else:
             st.warning("This run was cancelled before it was complete, so it has no result.", icon=":material/cancel:")
+        kept = len(store.runs.images_done(run.id))
+        if kept:
+            st.caption(f"{count(kept, 'image')} of {run.images:,} are finished and kept.")
+        work_log.offer_resume("run", run.id)
+        work_log.show(store.runs, run.id, expanded=True)
         spec(run)
         deletion(run)
         return
@@ -62,6 +69,7 @@ def show(store: Store, run: RunRecord) -> None:
         failures(run.id, run.result)
     else:
         files(store, run)
+        work_log.show(store.runs, run.id)
         spec(run)
         deletion(run)
 
@@ -258,7 +266,12 @@ def files(store: Store, run: RunRecord) -> None:
 def spec(run: RunRecord) -> None:
     """Show everything that is needed to repeat the run."""
     st.subheader("Spec", help="Everything that is needed to repeat the run: same spec, same bytes.")
-    st.json(run.spec.model_dump(mode="json"), expanded=1)
+    document = run.spec.model_dump(mode="json")
+    if run.images > SPEC_IMAGES_SHOWN:
+        for field in ("image_ids", "image_sha256"):
+            left = len(document[field]) - SPEC_IMAGES_SHOWN
+            document[field] = [*document[field][:SPEC_IMAGES_SHOWN], f"… and {left:,} more, in the download"]
+    st.json(document, expanded=1)
 
 
 def deletion(run: RunRecord) -> None:

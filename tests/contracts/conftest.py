@@ -1,23 +1,28 @@
-"""Stores over every back end: one is added by its name in ``BACKENDS`` and in ``settings``."""
+"""Stores over every back end: one is added by its name in ``BACKENDS`` and in the fixture ``settings_for``."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
 from facepriv.config import Settings
 from facepriv.store import Store, open_store
 
-BACKENDS = ["sqlite"]
+BACKENDS = ["sqlite", "postgresql"]
 
 
 @pytest.fixture(params=BACKENDS)
-def settings(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
-    """Settings that lead to a database that does not exist yet."""
-    assert request.param == "sqlite"
-    return Settings(home=tmp_path / "home")
+def new_settings(request: pytest.FixtureRequest, settings_for: Callable[..., Settings]) -> Callable[..., Settings]:
+    """Make settings that lead to an empty database of their own."""
+    return partial(settings_for, request.param)
+
+
+@pytest.fixture
+def settings(request: pytest.FixtureRequest, new_settings: Callable[..., Settings]) -> Settings:
+    """Settings that lead to an empty database; where a test takes the store too, its tables may be there already."""
+    return new_settings(migrated="store" in request.fixturenames)
 
 
 @pytest.fixture

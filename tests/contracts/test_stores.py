@@ -9,11 +9,10 @@ import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from operator import itemgetter
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -59,6 +58,7 @@ from facepriv.store import (
     open_store,
 )
 from facepriv.store.engine import Database
+from facepriv.store.inspection import inspect_database
 from facepriv.store.models import Base
 from facepriv.types import Problem
 
@@ -1083,9 +1083,11 @@ def shape(database: Database) -> dict[str, Any]:
     return seen
 
 
-def test_migrations_make_the_constraints_of_the_models(store: Store, settings: Settings, tmp_path: Path) -> None:
+def test_migrations_make_the_constraints_of_the_models(
+    store: Store, settings: Settings, new_settings: Callable[..., Settings]
+) -> None:
     migrated = Database(settings.database_url)
-    created = Database(Settings(home=tmp_path / "created").database_url)
+    created = Database(new_settings().database_url)
     with created.migrating() as connection:
         Base.metadata.create_all(connection)
     assert shape(migrated) == shape(created)
@@ -1099,7 +1101,6 @@ def test_reopening_changes_nothing(settings: Settings) -> None:
     with open_store(settings) as store:
         assert store.datasets.list() == (dataset,)
     migrate.upgrade(settings.database_url)
-    migrate.check(settings.database_url)
     with open_store(settings) as store:
         assert store.datasets.list() == (dataset,)
 
@@ -1118,9 +1119,11 @@ def test_newer_revision_is_refused_and_left_alone(settings: Settings) -> None:
         assert [one.name for one in store.datasets.list()] == ["studio"]
 
 
-def test_empty_database_is_refused_by_check_alone(settings: Settings) -> None:
+def test_empty_database_is_refused_by_the_check_alone(settings: Settings) -> None:
+    database = Database(settings.database_url)
     with pytest.raises(StoreError, match="is empty") as caught:
-        migrate.check(settings.database_url)
+        inspect_database(database)
+    database.close()
     assert migrate.UPGRADE_COMMAND in str(caught.value)
 
 

@@ -85,7 +85,8 @@ def test_an_audit_of_a_data_set(audited, visit, said):
     shown = tables(app)
     baseline, attacks = baseline_rows(found), attack_rows(found.conditions[0].attacks)
     assert shown.index(baseline) < shown.index(without_means(attacks)), "the baseline comes first"
-    assert attack_rows(found.conditions[0].variants, variants=True) == shown[-1]
+    assert attack_rows(found.conditions[0].variants, variants=True) == shown[-2]
+    assert set(shown[-1][0]) == {"When", "What", "Worker"}
     picked = {row["Attacker"]: row["By"] for row in attacks}
     assert [(row["Attacker"], row["Has and knows"], row["Picked"]) for row in shown[-2]] == [
         (name, attackers.load(name).assumption, picked[name]) for name in attackers.names()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.old_databases import write_old_database
+
 PAGES = {
     "overview": "There is no data yet",
     "datasets": "There is no data set yet",
@@ -30,6 +32,14 @@ def test_a_broken_store_is_one_sentence(empty, visit, page):
     (error,) = app.error
     assert error.value.endswith(".")
     assert "Traceback" not in error.value
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_an_older_database_names_the_command_that_upgrades_it(empty, visit, page):
+    write_old_database(empty.home / "facepriv.sqlite", "0002")
+    (error,) = visit(page).error
+    assert "has revision 0002" in error.value
+    assert error.value.endswith("run: facepriv db upgrade")
 
 
 def test_unusable_home_is_one_sentence(tmp_path, monkeypatch, visit):

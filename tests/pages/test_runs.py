@@ -191,3 +191,43 @@ def test_runs_on_different_images_are_told(filled, visit):
 def test_overview_shows_the_latest_result(filled, visit, result):
     app = visit("overview")
     assert app.metric[0].value == f"{100 * result.gender_error['dlib-gender'].after.all:.1f} %"
+
+
+def test_a_failed_run_tells_what_happened_and_goes_on(filled, visit, said, monkeypatch):
+    monkeypatch.setenv("FACEPRIV_AUTO_WORKER", "false")
+    with open_store(filled) as store:
+        number = store.runs.create(store.runs.get(1).spec)
+        assert store.runs.claim("somewhere:1:ab", run_id=number) is not None
+        store.runs.save_image(number, "somewhere:1:ab", store.runs.run_images(1)[0])
+        store.runs.fail(number, "somewhere:1:ab", "The disk_is_full; *free some*.")
+    app = visit("runs", run=str(number))
+    assert "The disk" in app.error[0].value
+    assert f"1 image of {filled_images(filled)} are finished and kept." in said(app)
+    log = tables(app)[-1]
+    assert [row["Worker"].replace("\u2060", "") for row in log] == ["somewhere:1:ab", "somewhere:1:ab"]
+    assert log[0]["What"].startswith("Taken up")
+    app.button(f"resume-run-{number}").click().run()
+    assert not app.exception, app.exception
+    with open_store(filled) as store:
+        assert store.runs.get(number).state == "waiting"
+        assert len(store.runs.images_done(number)) == 1
+        assert store.access.list(action="run-resumed")[0].subject == f"run {number}"
+    assert "Waiting for a worker" in said(app)
+
+
+def filled_images(settings) -> int:
+    with open_store(settings) as store:
+        return store.runs.get(1).images
+
+
+def test_pace_and_time_left_are_told_to_a_session_that_just_came(filled, visit, said, monkeypatch):
+    monkeypatch.setenv("FACEPRIV_AUTO_WORKER", "false")
+    with open_store(filled) as store:
+        number = store.runs.create(store.runs.get(1).spec)
+        assert store.runs.claim("w", run_id=number) is not None
+        store.runs.heartbeat(number, "w", "perturbing", 0, 8)
+        store.runs.heartbeat(number, "w", "perturbing", 4, 8)
+    (bar,) = visit("runs", run=str(number)).get("progress")
+    assert bar.proto.value == 50
+    assert bar.proto.text.startswith("perturbing: 4 of 8 · ")
+    assert "left in this stage" in bar.proto.text

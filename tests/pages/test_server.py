@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.old_databases import write_old_database
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -44,6 +46,14 @@ def test_unusable_store_ends_the_start_with_one_sentence(tmp_path):
     assert done.returncode == 1
     assert "FACEPRIV_HOME" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_an_older_database_ends_the_start_with_the_command_that_upgrades_it(tmp_path):
+    write_old_database(tmp_path / "facepriv.sqlite", "0002")
+    done = start(tmp_path, "--port", "8599")
+    assert done.returncode == 1
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("run: facepriv db upgrade")
 
 
 def test_settings_keep_the_data_on_this_machine():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -37,6 +39,8 @@ class TintParameters(Parameters):
     pause: float = Field(default=0.0, ge=0, description="Seconds that each step of learning takes")
     channels: tuple[Literal["red", "green", "blue"], ...] = Field(default=("red", "blue"), description="What is tinted")
     share: float | None = Field(default=None, description="Share of the tint; none for a quarter")
+    deadly: tuple[str, ...] = Field(default=(), description="Ids of images at which the process is killed")
+    wait: float = Field(default=0.0, ge=0, description="Seconds that each image takes")
     floor: float = Field(default=0.0, ge=0, description="Least similarity under the matchers heeded")
 
 
@@ -94,6 +98,9 @@ class Tint(Perturber):
         guards: Sequence[FaceMatcher] = (),
         learned: Learned | None = None,
     ) -> Perturbation:
+        if face.image_id in self.parameters.deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(self.parameters.wait)
         goal = np.full(3, 128.0) if learned is None else learned.arrays["women" if face.label == 1 else "men"]
         share = 0.25 if self.parameters.share is None else self.parameters.share
         left, top, right, bottom = face.box

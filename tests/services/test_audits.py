@@ -16,7 +16,9 @@ from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.imaging import appearance, residuals
 from facepriv.imaging.restoring import RESTORERS
 from facepriv.services import audit_tables, measuring
+from facepriv.services.audit_work import load_nothing
 from facepriv.services.audits import audit_document, prepare_audit, same_audit, start_audit
+from facepriv.services.computing import JobRef
 from facepriv.services.importing import DEMO, import_demo
 from facepriv.services.measuring import evidence, known_measures
 from facepriv.services.runs import prepare_run, start_run
@@ -177,10 +179,16 @@ def test_an_image_that_cannot_be_measured_costs_nobody_else(audited: Audited, ca
         measuring.measure(audited.store.artifacts, stored, ["score:nobody"])
     missing = type(stored)("0" * 64, stored.landmarks, stored.box)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(measuring, "process_settings", lambda: audited.settings)
+        patched.setattr(measuring, "artifacts", lambda: audited.store.artifacts)
+        job = JobRef(load_nothing, audited.of_run.id, "test")
+
+        def measured(stored, *names: str) -> set[str]:
+            (found,) = measuring.measure_in_process(job, [measuring.ToMeasure("before", 1, stored, names)])
+            return set(found)
+
         with pytest.raises(StoreError, match="missing"):
-            measuring.measure_in_process(missing, ["residuals"])
-        assert set(measuring.measure_in_process(stored, ["score:nobody", "residuals"])) == {"residuals"}
+            measured(missing, "residuals")
+        assert measured(stored, "score:nobody", "residuals") == {"residuals"}
     assert "could not be measured" in caplog.text
 
 

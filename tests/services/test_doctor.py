@@ -126,7 +126,7 @@ def make_older(file: Path) -> None:
         (damage_table, "database content", "damaged"),
         (damage_table, "retention", "is damaged or no database at all; restore a backup"),
         (no_database, "database", "is damaged or no database at all; restore a backup"),
-        (lose_rows, "database content", "2 rows lack the rows that they refer to); restore a backup"),
+        (lose_rows, "database content", "2 rows lack the rows they refer to); restore a backup"),
         (make_older, "database", "has revision 0001, but this facepriv needs"),
     ],
 )

@@ -17,6 +17,8 @@ import pytest
 from facepriv.config import Settings
 from facepriv.services.local_worker import ensure_worker, log_path, serve_local, worker_is_alive
 from facepriv.services.runs import start_run
+from facepriv.store import open_store
+from tests.contracts.test_stores import add_dataset, spec_for
 
 pytestmark = [
     pytest.mark.xdist_group("local-worker"),
@@ -96,13 +98,24 @@ def test_one_worker_serves_however_many_are_asked_for(settings, store, small_spe
 
 
 @pytest.mark.usefixtures("clean")
+def test_the_worker_serves_the_database_of_the_settings(settings, new_postgresql):
+    elsewhere = Settings(home=settings.home, workers=1, database=new_postgresql(migrated=True))
+    with open_store(elsewhere) as store:
+        run = store.runs.create(spec_for(store, add_dataset(store), method="magic"))
+        ensure_worker(elsewhere)
+        assert wait_until(lambda: store.runs.get(run).state == "failed")
+        assert "no perturbation method called 'magic'" in store.runs.get(run).error
+    assert not (settings.home / "facepriv.sqlite").exists()
+
+
+@pytest.mark.usefixtures("clean")
 def test_a_look_does_not_keep_a_worker_from_starting(settings):
     """Pages look whether a worker is alive; a look takes the lock for a moment, which must not count as a worker."""
     lock = filelock.FileLock(settings.home / "worker.lock")
     settings.home.mkdir()
     lock.acquire()
     ensure_by_hand = subprocess.Popen(
-        [sys.executable, "-m", "facepriv", "worker", "--parent", str(os.getpid())],
+        [sys.executable, "-m", "facepriv", "worker", "--local", "--parent", str(os.getpid())],
         env={**os.environ, "FACEPRIV_HOME": str(settings.home)},
     )
     try:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -25,10 +25,11 @@ from facepriv.imaging.stored import decode_stored
 from facepriv.perturb.base import score_face
 from facepriv.results import RunSpec
 from facepriv.services import crew, judging, leased_work, worker
+from facepriv.services.crew import LocalCrew
 from facepriv.services.importing import import_dataset
 from facepriv.services.models import classifier
 from facepriv.services.runs import prepare_run, start_run
-from facepriv.services.worker import PERTURBING, run_worker
+from facepriv.services.worker import EMBEDDING, PERTURBING, run_worker
 from facepriv.store import ImageRecord, RunRecord, RunStore, Store
 from tests.services.conftest import FAST, METHOD, SIX, Finished, copy_demo, labelled_demo
 
@@ -300,7 +301,7 @@ def test_only_damaged_files_fail_the_run_with_a_sentence(store, settings, small_
 def test_an_unexpected_error_at_one_image_is_told_without_its_text(store, settings, small_spec, monkeypatch, caplog):
     spec = small_spec(matchers=["sface"])
     images = store.datasets.images(spec.dataset.id)
-    judge = judging.Judge(judging.Job(spec=spec, artifacts=settings.artifacts, images=images))
+    judge = judging.Judge(judging.RunJob(spec=spec, images=images), store.artifacts)
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError(images[0].name)
@@ -314,7 +315,7 @@ def test_an_unexpected_error_at_one_image_is_told_without_its_text(store, settin
     assert images[0].name not in caplog.text + done.failure_sentence
 
     damage(store, images[0])
-    vectors = judge.embed("sface", [judging.found_in(i) for i in images])
+    vectors = [judging.embed(store.artifacts, "sface", judging.found_in(i)) for i in images]
     assert [vector is None for vector in vectors] == [True, False, False]
     assert np.linalg.norm(vectors[1]) == pytest.approx(1.0, abs=1e-5)
 
@@ -322,53 +323,72 @@ def test_an_unexpected_error_at_one_image_is_told_without_its_text(store, settin
 def test_a_wish_to_cancel_while_scores_are_compared_is_heard_and_the_lease_kept(
     store, settings, small_spec, monkeypatch
 ):
-    """Comparing outlasts the lease many times over; beats go on, before and after the wish."""
+    """Comparing would go on for long: beats renew the lease meanwhile, and nobody waits for it once it is cancelled."""
     monkeypatch.setattr(leased_work, "HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(leased_work, "TELL_SECONDS", 0.0)
     run = start_run(store, small_spec())
-    leases, comparing = [], threading.Event()
-    enough = threading.Event()
+    leases, comparing, released = [], threading.Event(), threading.Event()
 
     def long(*_: object, **__: object) -> None:
         comparing.set()
-        assert enough.wait(30)
+        assert released.wait(60)
 
     monkeypatch.setattr(worker, "run_result", long)
     heartbeat = RunStore.heartbeat
 
-    def beat(self: RunStore, run_id: int, *given: object) -> bool:
-        wanted = heartbeat(self, run_id, *given)
+    def beat(self: RunStore, run_id: int, *given: object, **more: object) -> bool:
+        wanted = heartbeat(self, run_id, *given, **more)
         if comparing.is_set():
             leases.append(store.runs.summary(run_id).lease_until)
-            if len(leases) == 2:
-                assert store.runs.cancel(run_id) == "running"
             if len(leases) == 6:
-                enough.set()
+                assert store.runs.cancel(run_id) == "running"
         return wanted
 
     monkeypatch.setattr(RunStore, "heartbeat", beat)
-    run_worker(settings, run_id=run.id)
-    assert store.runs.get(run.id).state == "cancelled"
-    assert len(leases) >= 6
+    try:
+        run_worker(settings, run_id=run.id)
+        assert store.runs.get(run.id).state == "cancelled"
+    finally:
+        released.set()
+    assert len(leases) == 7
     assert leases == sorted(set(leases)), "each beat renewed the lease"
 
 
-def test_more_images_than_a_window_holds(store, settings, small_spec, monkeypatch):
-    monkeypatch.setattr(leased_work, "WINDOW", 2)
-    submitted, finished = [], []
-    submit = ProcessPoolExecutor.submit
+class Recorder(LocalCrew):
+    """A crew that notes what it is handed."""
 
-    def counted(self: ProcessPoolExecutor, call: object, *given: object) -> Future:
-        future = submit(self, call, *given)
-        submitted.append(future)
-        assert sum(not one.done() for one in submitted) <= 2
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.futures: list[Future] = []
+        self.chunks: list[int] = []
+
+    def submit(self, function, /, *given):
+        future = super().submit(function, *given)
+        self.futures.append(future)
+        assert sum(not one.done() for one in self.futures) <= leased_work.AHEAD * self.width
+        self.chunks.append(len(given[-1]))
         return future
 
-    monkeypatch.setattr(ProcessPoolExecutor, "submit", counted)
+
+def test_images_are_handed_out_in_chunks_and_never_all_at_once(store, settings, small_spec, monkeypatch):
+    """The first goes alone; from the time it took the next ones are more, here of the quick matchers."""
+    monkeypatch.setattr(leased_work, "AHEAD", 1)
+    monkeypatch.setattr(leased_work, "CHUNK_SECONDS", 60.0)
+    monkeypatch.setattr(leased_work, "LARGEST_CHUNK", 3)
+    seen = []
     run = start_run(store, small_spec(("s001_1", "s001_2", "s003_1", "s003_2", "s006_1"), matchers=["sface"]))
-    run_worker(settings, run_id=run.id, on_progress=lambda _, stage, done, total: finished.append((stage, done)))
+    with Recorder(settings) as crew:
+        run_worker(
+            settings,
+            run_id=run.id,
+            crew=crew,
+            on_progress=lambda _, stage, done, total: seen.append((stage, done, total)),
+        )
     assert store.runs.get(run.id).result is not None, store.runs.get(run.id).error
-    assert [done for stage, done in finished if stage == PERTURBING and done][-1] == 5
-    assert len(submitted) == 5 + 2  # five images, and ten pictures in chunks of eight
+    told = dict.fromkeys(seen)
+    assert [done for stage, done, _ in told if stage == PERTURBING] == [0, 1, 2, 3, 4, 5]
+    assert [done for stage, done, _ in told if stage == EMBEDDING] == list(range(11))
+    assert crew.chunks == [1, 3, 1, 1, 3, 3, 3]
 
 
 def test_a_worker_clears_away_leftovers_at_its_start_and_while_idle(store, settings, monkeypatch):
@@ -381,7 +401,7 @@ def test_a_worker_clears_away_leftovers_at_its_start_and_while_idle(store, setti
     monkeypatch.setattr(worker, "COLLECT_SECONDS", 0.05)
     first, later, young = leave(), [], store.artifacts.path(store.artifacts.put(b"just put"))
 
-    def stop() -> bool:
+    def stop(idle: float) -> bool:
         if not later:
             assert not first.exists()
             later.append(leave())
@@ -437,8 +457,8 @@ def test_only_the_run_asked_for_is_taken_up(store, settings, small_spec):
 
 
 @pytest.mark.fault
-def test_a_killed_process_fails_the_run_with_a_sentence(store, settings, small_spec):
-    run = start_run(store, small_spec(parameters=SLOW))
+def test_processes_that_end_at_whatever_they_do_fail_the_run_with_a_sentence(store, settings, small_spec):
+    run = start_run(store, small_spec(("s001_1", "s001_2", "s003_1", "s003_2", "s006_1"), parameters=SLOW))
     before = children()
 
     def kill_one(run_id: int, stage: str, done: int, total: int) -> None:
@@ -449,13 +469,13 @@ def test_a_killed_process_fails_the_run_with_a_sentence(store, settings, small_s
     run_worker(settings, run_id=run.id, on_progress=kill_one)
     failed = store.runs.get(run.id)
     assert failed.state == "failed"
-    assert "ended from outside" in failed.error
+    assert "lost again and again" in failed.error
     assert "FACEPRIV_WORKERS=1" in failed.error
 
 
-def worker_process(settings: Settings) -> subprocess.Popen[bytes]:
-    environment = {**os.environ, "FACEPRIV_HOME": str(settings.home), "FACEPRIV_WORKERS": "2"}
-    return subprocess.Popen([sys.executable, "-m", "facepriv", "worker", "--until-idle"], env=environment)
+def worker_process(settings: Settings, *options: str) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, **settings.environment(), "FACEPRIV_WORKERS": "2"}
+    return subprocess.Popen([sys.executable, "-m", "facepriv", "worker", *options], env=environment)
 
 
 def below(process: int) -> set[int]:
@@ -485,7 +505,7 @@ def pool_of(process: int) -> set[int]:
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 def test_a_worker_that_is_ended_takes_its_processes_along(store, settings, small_spec, how):
     run = start_run(store, small_spec(parameters=SLOW))
-    process = worker_process(settings)
+    process = worker_process(settings, "--until-idle")
     try:
         assert wait_until(lambda: len(pool_of(process.pid)) == 2, 60)
         computing = pool_of(process.pid)

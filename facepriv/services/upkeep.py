@@ -1,0 +1,73 @@
+"""Look after the database: check it, back it up, restore it; the last two leave a line in the access log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from facepriv.config import Settings
+from facepriv.store import migrate, open_store
+from facepriv.store.access import AccessLog
+from facepriv.store.backup import artifacts_needed, back_up, restore
+from facepriv.store.engine import Database
+from facepriv.store.inspection import inspect_database
+from facepriv.wording import count, listed
+
+
+def check_database(settings: Settings) -> str:
+    """Check revision and integrity of the database, and give a sentence on both and on what it holds.
+
+    Raises
+    ------
+    StoreError
+        If the database is damaged, cannot be used or is of another revision; an older one names the command.
+    """
+    with _database(settings) as database:
+        held = inspect_database(database)
+        holds = [
+            f"{count(held.datasets, 'data set')} with {count(held.images, 'image')}",
+            count(held.runs, "run"),
+            count(held.audits, "audit"),
+        ]
+        sound = "sound, " if database.kind == "sqlite" else ""  # a server looks after its own files
+        return f"The database {database.where} is {sound}at revision {migrate.head()} and holds {listed(holds)}."
+
+
+def back_up_database(settings: Settings, file: Path, *, actor: str) -> str:
+    """Write the database to a new file (`facepriv.store.backup`), and say what has to be copied besides."""
+    with _database(settings) as database:
+        artifacts = back_up(database, file)
+        AccessLog(database).record(actor, "database-backed-up", detail=file.name)
+    return (
+        f"The database is backed up to {file}. It refers to {count(artifacts, 'artifact file')}, which are not in it: "
+        f"copy the folder {settings.artifacts} now, with any program, since no file in it ever changes."
+    )
+
+
+def restore_database(settings: Settings, file: Path, *, actor: str) -> str:
+    """Fill a new database with a backup, and say how many artifact files are missing."""
+    with _database(settings, foreign_keys=False) as database:
+        revision = restore(file, database)
+        with database.reading() as session:
+            needed = artifacts_needed(session.connection())
+        where = database.where
+    with open_store(settings) as store:
+        store.access.record(actor, "database-restored", detail=file.name)
+        missing = needed.difference(sha256 for sha256, _ in store.artifacts.list())
+    upgraded = "" if revision == migrate.head() else f", upgraded from revision {revision} to {migrate.head()}"
+    lacks = "none is missing" if not missing else f"{len(missing):,} are missing; copy them there"
+    lacks = "1 is missing; copy it there" if len(missing) == 1 else lacks
+    return (
+        f"The database {where} now holds what {file} does{upgraded}. Of {count(len(needed), 'artifact file')} that it "
+        f"refers to in {settings.artifacts}, {lacks}."
+    )
+
+
+@contextmanager
+def _database(settings: Settings, *, foreign_keys: bool = True) -> Iterator[Database]:
+    database = Database(settings.database_url, foreign_keys=foreign_keys)
+    try:
+        yield database
+    finally:
+        database.close()

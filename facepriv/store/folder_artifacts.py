@@ -1,0 +1,171 @@
+"""Artifacts as files of a folder."""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Container, Iterator, Sequence
+from pathlib import Path
+
+from facepriv.errors import StorageFullError, StoreError
+from facepriv.store.artifacts import IMAGE, ArtifactStore, artifact_name, is_artifact, place
+
+_TEMPORARY = ".tmp-"
+
+
+class FolderArtifacts(ArtifactStore):
+    """Files of a folder, on a local disk or on one that several machines share.
+
+    Beyond the contract of every kind: what was put is on the disk, a power cut included; a file put while another
+    process removes it for its age is there afterwards; files have mode 0600 and folders 0700.
+
+    Parameters
+    ----------
+    folder
+        Root of the files; made when first needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    @property
+    def location(self) -> str:
+        """The folder."""
+        return self.folder.as_posix()
+
+    def path(self, sha256: str, suffix: str = IMAGE) -> Path:
+        """Give where the file is or would be; raises StoreError if that is no hash or suffix."""
+        return self._path(artifact_name(sha256, suffix))
+
+    def sweep(self, wanted: Callable[[Sequence[str]], Container[str]], *, older_than: float) -> int:
+        """Remove unwanted files and what interrupted writes left behind; see `ArtifactStore.sweep`."""
+        limit = time.time() - older_than
+        try:
+            left_behind = sum(_take_away(file, limit) for file in self.folder.glob(f"[0-9a-f][0-9a-f]/{_TEMPORARY}*"))
+        except OSError as error:
+            raise self._cannot_write(error) from error
+        return left_behind + super().sweep(wanted, older_than=older_than)
+
+    def _path(self, name: str) -> Path:
+        return self.folder / place(name)
+
+    def _write(self, name: str, data: bytes) -> None:
+        target = self._path(name)
+        try:
+            if not _renew(target, data):
+                self._make_shard(target.parent)
+                _write_new(target, data)
+        except OSError as error:
+            raise self._cannot_write(error) from error
+
+    def _read(self, name: str) -> bytes | None:
+        try:
+            return self._path(name).read_bytes()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise StoreError(
+                f"The artifact {self._path(name)} cannot be read ({error.strerror}); check its permissions."
+            ) from error
+
+    def _remove(self, name: str, put_before: float) -> bool:
+        try:
+            return _take_away(self._path(name), put_before)
+        except OSError as error:
+            raise self._cannot_write(error) from error
+
+    def _entries(self) -> Iterator[tuple[str, float]]:
+        try:
+            for shard in sorted(self.folder.glob("[0-9a-f][0-9a-f]")):
+                for file in sorted(shard.iterdir()):
+                    put_at = _put_at(file)
+                    if is_artifact(file.name) and put_at is not None:
+                        yield file.name, put_at
+        except OSError as error:
+            raise StoreError(
+                f"The artifact folder {self.folder} cannot be listed ({error.strerror}); "
+                "check its permissions and its disk."
+            ) from error
+
+    def _make_shard(self, shard: Path) -> None:
+        if not shard.is_dir():
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            shard.mkdir(mode=0o700, exist_ok=True)
+            _sync_folder(self.folder)
+
+    def _cannot_write(self, error: OSError) -> StoreError:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return StorageFullError(
+                f"There is no space left for the artifact folder {self.folder}; free some and try again."
+            )
+        return StoreError(
+            f"The artifact folder {self.folder} cannot be written to ({error.strerror}); "
+            "check its permissions and its disk."
+        )
+
+
+def _renew(target: Path, data: bytes) -> bool:
+    """Tell whether the file is there already and whole; if so, mark it as just used, so no sweep takes it."""
+    try:
+        if target.read_bytes() != data:
+            return False
+        os.utime(target)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _write_new(target: Path, data: bytes) -> None:
+    handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(target.parent)
+
+
+def _put_at(file: Path) -> float | None:
+    try:
+        return file.stat().st_mtime
+    except FileNotFoundError:
+        return None
+
+
+def _is_older(file: Path, limit: float) -> bool:
+    put_at = _put_at(file)
+    return put_at is not None and put_at < limit
+
+
+def _take_away(file: Path, put_before: float) -> bool:
+    """Remove a file unless it was put since; gives whether it went."""
+    if not _is_older(file, put_before):
+        return False
+    # Aside first: who puts the bytes from now on writes them anew, and who had just renewed them gets them back.
+    aside = file.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+    try:
+        file.rename(aside)
+    except FileNotFoundError:
+        return False
+    if not _is_older(aside, put_before):
+        aside.replace(file)
+        return False
+    aside.unlink(missing_ok=True)
+    return True
+
+
+def _sync_folder(folder: Path) -> None:
+    # Without this the rename itself may be lost in a power cut, after the database has come to rely on it.
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,70 @@
+"""Whether a database is sound, and how much it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, func, select
+
+from facepriv.errors import StoreError
+from facepriv.store import migrate, sqlite
+from facepriv.store.engine import Database
+from facepriv.store.models import AuditRow, DatasetRow, ImageRow, RunRow
+
+
+@dataclass(frozen=True)
+class Contents:
+    """How much a database of this facepriv's revision holds; data sets are counted once their import has finished."""
+
+    datasets: int
+    images: int
+    runs: int
+    audits: int
+
+
+def inspect_database(database: Database) -> Contents:
+    """Look through the whole database, and count what it holds.
+
+    SQLite's pages, indexes and foreign keys are checked; PostgreSQL's server looks after its own.
+
+    Raises
+    ------
+    StoreError
+        If the database is empty, damaged, or not of the revision that this facepriv needs.
+    """
+    with database.reading() as session:
+        connection = session.connection()
+        migrate.check(connection, database.where)
+        damage = _damage(connection)
+        if damage:
+            raise StoreError(f"The database {database.where} is damaged ({damage}); restore a backup.")
+        datasets = select(func.count()).select_from(DatasetRow).where(DatasetRow.ready)
+        images = select(func.count(ImageRow.id)).join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
+        return Contents(
+            datasets=session.execute(datasets).scalar_one(),
+            images=session.execute(images.where(DatasetRow.ready)).scalar_one(),
+            runs=session.execute(select(func.count(RunRow.id))).scalar_one(),
+            audits=session.execute(select(func.count(AuditRow.id))).scalar_one(),
+        )
+
+
+def find_damage(database: Database) -> str:
+    """Give the first thing that is wrong with a database, whatever its revision; empty if nothing is.
+
+    Raises
+    ------
+    StoreError
+        If it is so damaged that it cannot be read at all.
+    """
+    with database.reading() as session:
+        return _damage(session.connection())
+
+
+def _damage(connection: Connection) -> str:
+    if connection.dialect.name != "sqlite":
+        return ""
+    damage = sqlite.damage(connection)
+    if damage is not None:
+        return damage
+    orphans = sqlite.orphans(connection)
+    return f"{orphans:,} rows lack the rows they refer to" if orphans else ""

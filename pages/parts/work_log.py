@@ -1,0 +1,57 @@
+"""What became of a run or an audit line by line, and going on with one that ended before it was complete."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from facepriv.config import get_settings
+from facepriv.errors import FaceprivError
+from facepriv.services.local_worker import ensure_worker
+from facepriv.store import AuditStore, RunStore, open_store
+from parts.figures import show_rows
+from parts.formats import NOTHING, plain
+from parts.shell import ACTOR
+
+
+def show(queue: RunStore | AuditStore, number: int, *, expanded: bool = False) -> None:
+    """Show the newest lines of the log."""
+    lines = queue.log(number)
+    if not lines:
+        return
+    with st.expander("What happened", expanded=expanded, icon=":material/history:"):
+        show_rows(
+            [
+                {"When": f"{line.at:%Y-%m-%d %H:%M:%S} UTC", "What": line.text, "Worker": line.owner or NOTHING}
+                for line in lines
+            ]
+        )
+        st.caption("Workers are named by machine, process and a random part; images by number only.")
+
+
+def offer_resume(noun: str, number: int) -> None:
+    """Show the button that puts it back into the queue, and why the last attempt was refused."""
+    key = f"resume-{noun}-{number}"
+    refused = st.session_state.pop(f"{key}-refused", None)
+    if refused is not None:
+        st.error(plain(refused), icon=":material/error:")
+    st.button(
+        "Go on where it stopped",
+        key=key,
+        icon=":material/play_arrow:",
+        type="primary",
+        on_click=resume,
+        args=(noun, number, key),
+        help="What was finished is kept and not done again; the result is the same as if it had never stopped.",
+    )
+
+
+def resume(noun: str, number: int, key: str) -> None:
+    """Put it back into the queue; as a callback, so that it comes before the page."""
+    try:
+        with open_store(get_settings()) as store:
+            queue = store.runs if noun == "run" else store.audits
+            queue.resume(number)
+            store.access.record(ACTOR, f"{noun}-resumed", f"{noun} {number}")
+        ensure_worker(get_settings())
+    except FaceprivError as error:
+        st.session_state[f"{key}-refused"] = str(error)

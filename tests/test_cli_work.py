@@ -1,0 +1,108 @@
+"""Queueing, following, resuming and doing work by the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from facepriv.config import Settings
+from facepriv.store import open_store
+from tests.services.test_local_worker import wait_until, workers_of
+from tests.test_cli import PAPER, Terminal, assert_one_sentence, assert_usage, write_faces
+
+pytestmark = pytest.mark.xdist_group("cli")
+QUICK = (*PAPER, "--set", "eps=0.3", "--set", "candidates=opposite", "--matcher", "sface")
+SLOW = (*PAPER, "--set", "eps=0.001", "--matcher", "sface")
+
+
+@pytest.fixture
+def few(tmp_path: Path) -> Terminal:
+    """A terminal on an installation with one data set, where no command starts a worker by itself."""
+    terminal = Terminal(tmp_path / "home")
+    terminal.environment["FACEPRIV_AUTO_WORKER"] = "false"
+    assert terminal("import", write_faces(tmp_path / "faces"), "--name", "few").code == 0
+    return terminal
+
+
+def settings(terminal: Terminal) -> Settings:
+    return Settings(home=terminal.home, workers=1)
+
+
+def test_what_is_queued_waits_for_a_worker_and_is_done_by_one(few: Terminal) -> None:
+    said = few("perturb", "few", *QUICK, "--no-wait")
+    assert (said.code, said.out) == (0, "Run 1 waits for a worker; see how far it is with: facepriv follow 1\n")
+    assert "Nothing has happened to run 1 yet" in few("log", "1").out
+    assert not workers_of(settings(few))
+    assert few("worker", "--until-idle").code == 0
+    followed = few("follow", "1")
+    assert (followed.code, followed.out) == (0, "Run 1 is complete.\n")
+    lines = few.json("log", "1")["lines"]
+    assert [line["text"] for line in lines] == ["Taken up, attempt 1.", "Complete."]
+    assert lines[0]["owner"] == lines[1]["owner"]
+
+
+def test_a_cancelled_run_is_resumed(few: Terminal) -> None:
+    few("perturb", "few", *QUICK, "--no-wait")
+    assert few("cancel", "1").out == "Run 1 is cancelled.\n"
+    assert_one_sentence(few("follow", "2"), "There is no run 2")
+    assert few("follow", "1").out == "Run 1 is cancelled.\n"
+    assert few("resume", "1", "--no-wait").code == 0
+    assert few("worker", "--run", "1").code == 0
+    assert few("resume", "1").err.splitlines()[-1].startswith("Error: Run 1 is complete; there is nothing")
+    with open_store(settings(few)) as store:
+        assert [line.action for line in store.access.list()][:2] == ["run-resumed", "run-cancelled"]
+
+
+def test_computing_from_here(few: Terminal) -> None:
+    """With an executor the command does the work itself."""
+    said = few("perturb", "few", *QUICK, "--executor", "processes")
+    assert said.code == 0, said.err
+    assert "Run 1" in said.out
+    assert not workers_of(settings(few))
+
+
+def test_wrong_usage(few: Terminal) -> None:
+    assert_usage(few("follow"), "Name either a run or, with --audit, an audit")
+    assert_usage(few("cancel", "1", "--audit", "1"), "Name either a run or, with --audit, an audit")
+    assert_usage(few("perturb", "few", "--executor", "magic"), "Expected processes or dask, got 'magic'")
+    assert_usage(few("worker", "--executor", "dask"), "address of a scheduler is needed")
+
+
+@pytest.mark.fault
+def test_a_command_that_is_killed_leaves_its_run_to_the_worker(tmp_path: Path) -> None:
+    terminal = Terminal(tmp_path / "home")
+    assert terminal("import", write_faces(tmp_path / "faces"), "--name", "few").code == 0
+    command = terminal.start("perturb", "few", *SLOW)
+    try:
+        with open_store(settings(terminal)) as store:
+            assert wait_until(lambda: store.runs.count(states=["running"]) == 1, 60)
+            owner = store.runs.get(1).owner
+            command.send_signal(signal.SIGKILL)
+            command.wait()
+            beaten = store.runs.get(1).lease_until
+            assert wait_until(lambda: store.runs.get(1).lease_until > beaten, 30), "the worker lives on"
+            assert store.runs.get(1).owner == owner
+            # And within two seconds it heeds another terminal's wish.
+            asked = time.monotonic()
+            assert terminal("cancel", "1").code == 0
+            assert wait_until(lambda: store.runs.get(1).state == "cancelled", 30)
+            assert store.runs.log(1)[-1].text == "Cancelled."
+            took = (store.runs.log(1)[-1].at - store.runs.log(1)[-2].at).total_seconds()
+            assert took < 2, asked
+    finally:
+        for process in workers_of(settings(terminal)):
+            os.kill(process, signal.SIGKILL)
+        command.kill()
+
+
+def test_the_log_is_json_on_demand(few: Terminal) -> None:
+    few("perturb", "few", *QUICK, "--no-wait")
+    few("cancel", "1")
+    found = json.loads(few("log", "1", "--json", "-").out)
+    assert found["schema"] == "facepriv.log/1"
+    assert (found["run_id"], found["lines"][0]["text"], found["lines"][0]["owner"]) == (1, "Cancelled.", None)
