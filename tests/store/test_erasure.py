@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from facepriv.errors import StoreError
 from facepriv.store import NewImage, Store, open_store
 from facepriv.store.engine import Database
 from facepriv.types import Problem
+from tests.postgresql import Server
 
 SUBJECT = "Ada-of-the-northern-studio"
 LANDMARKS = np.linspace(0.123, 301.7, 136, dtype=np.float32).reshape(68, 2)
@@ -74,6 +76,24 @@ def test_every_connection_overwrites_what_it_deletes(settings: Settings) -> None
     with open_store(settings) as store:
         assert store.datasets.list() == ()
     assert in_files(settings, SUBJECT.encode(), LANDMARKS.astype("<f4").tobytes()[:64]) == [False, False]
+
+
+def test_the_tables_of_a_server_are_written_anew(settings_for: Callable[..., Settings], postgresql: Server) -> None:
+    traces = (SUBJECT.encode(), LANDMARKS.astype("<f4").tobytes()[:64])
+    with open_store(settings_for("postgresql")) as store:
+        going = add_people(store, "the-set-that-goes", SUBJECT, LANDMARKS)
+        assert in_tables(postgresql, *traces) == [True, True]
+        store.datasets.delete(going)
+        assert any(in_tables(postgresql, *traces)), "deleting alone leaves the bytes"
+        assert "administrator's hands" in store.erase_deleted()
+        assert in_tables(postgresql, *traces) == [False, False]
+
+
+def in_tables(postgresql: Server, *wanted: bytes) -> list[bool]:
+    """Say for each run of bytes whether a file of the server's tables and indexes holds them."""
+    postgresql.execute("CHECKPOINT")
+    data = b"".join(file.read_bytes() for file in Path(postgresql.folder).glob("base/*/*") if file.is_file())
+    return [one in data for one in wanted]
 
 
 @pytest.mark.slow
