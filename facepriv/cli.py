@@ -660,8 +660,9 @@ def purge(
     with _store() as (store, settings):
         records = retention.expired(store) if dataset is None else (store.datasets.get(dataset),)
         plans = [plan_purge(store, record.id) for record in records]
-        for sentence in [sentence for plan in plans for sentence in plan.sentences]:
-            _say(sentence)
+        if dry_run or not yes:
+            for sentence in [sentence for plan in plans for sentence in plan.sentences]:
+                _say(sentence)
         if not plans:
             _say("No data set is past the day until which it may be kept.")
         if dry_run:
