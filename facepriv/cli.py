@@ -7,8 +7,9 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facepriv.errors import BadInputError, FaceprivError
-from facepriv.wording import count, duration, rate_of
+from facepriv.wording import count, duration, listed, rate_of
 
 if TYPE_CHECKING:
     from facepriv.audit_results import SelectBy
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from facepriv.results import RunResult, RunSpec
     from facepriv.services.importing import ImportReport
     from facepriv.services.methods import MethodInfo
-    from facepriv.store import AuditStore, RunRecord, RunStore, Store
+    from facepriv.store import AuditStore, DatasetRecord, RunRecord, RunStore, Store
     from facepriv.types import Problem
 
 app = typer.Typer(
@@ -115,12 +116,17 @@ def import_command(
     file_column: Annotated[str | None, typer.Option(help="Column of the file names.")] = None,
     subject_column: Annotated[str | None, typer.Option(help="Column of the subjects.")] = None,
     gender_column: Annotated[str | None, typer.Option(help="Column of the gender labels.")] = None,
+    retain_until: Annotated[
+        str | None, typer.Option(help="Last day on which the data set may be kept, like 2027-03-31.")
+    ] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Import a data set: the good part of it, with a sentence for everything left out."""
     from facepriv.datasets.labels import parse_mapping
     from facepriv.services.importing import import_dataset
+    from facepriv.services.retention import read_day
 
+    until = None if retain_until is None else read_day(retain_until)
     columns = {"file": file_column, "subject": subject_column, "gender": gender_column}
     with _store() as (store, settings), _progress("Importing") as report:
         imported = import_dataset(
@@ -132,6 +138,7 @@ def import_command(
             format=format,
             mapping=parse_mapping(mapping) if mapping else None,
             columns={key: value for key, value in columns.items() if value is not None},
+            retain_until=until,
             on_progress=report,
         )
     _show_import(imported)
@@ -141,8 +148,11 @@ def import_command(
 @app.command()
 def datasets(json_file: JsonFile = None) -> None:
     """List the data sets with their counts."""
+    from facepriv.services.retention import kept_until
+
     with _store() as (store, _):
-        found = [_dataset_json(store, record.id) for record in store.datasets.list()]
+        records = store.datasets.list()
+        found = [_dataset_json(store, record) for record in records]
     if not found:
         _say("There is no data set yet; import one with `facepriv import PATH --name NAME`, or `facepriv demo`.")
     else:
@@ -159,8 +169,9 @@ def datasets(json_file: JsonFile = None) -> None:
                     "No usable face": str(sum(row["failures"].values())),
                     "Left out or noted": str(sum(row["problems"].values())),
                     "Read as": str(row["reader"]),
+                    "Keep until": kept_until(record),
                 }
-                for row in found
+                for record, row in zip(records, found, strict=True)
             ],
         )
     _write_json(json_file, {"schema": "facepriv.datasets/1", "datasets": found})
@@ -612,39 +623,119 @@ def log(run: RunOrNone = None, audit: AuditOption = None, json_file: JsonFile = 
 
 @app.command()
 def delete(
-    dataset: Annotated[str | None, typer.Argument(help="Name of the data set, with its images and labels.")] = None,
-    run: Annotated[
-        int | None, typer.Option(help="Delete this run instead, with its perturbed images and its audits.")
-    ] = None,
-    audit: Annotated[int | None, typer.Option(help="Delete this audit instead.")] = None,
-    with_runs: Annotated[
-        bool, typer.Option("--with-runs", help="Delete the data set's runs and audits as well.")
-    ] = False,
+    run: Annotated[int | None, typer.Option(help="This run, with its perturbed images and its audits.")] = None,
+    audit: Annotated[int | None, typer.Option(help="This audit.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
-    """Delete a data set, a run or an audit for good: rows, and the files that nothing else needs."""
-    if sum(one is not None for one in (dataset, run, audit)) != 1:
-        raise typer.BadParameter("Name either a data set or, with --run, a run, or, with --audit, an audit.")
-    with _store() as (store, _):
-        if run is not None:
-            what = f"run {store.runs.get(run).id}"
-        elif audit is not None:
-            what = f"audit {store.audits.get(audit).id}"
-        else:
-            what = f"data set {store.datasets.get(dataset or '').name}"
+    """Delete a run or an audit for good: rows, and the files that nothing else needs. A data set goes by purge."""
+    with _one_of(run, audit) as (_, queue, store, noun, number):
+        queue.get(number)
         if not yes:
-            typer.confirm(f"Delete {what} for good?", abort=True)
-        if run is not None:
-            store.runs.delete(run)
-            store.access.record(ACTOR, "run-deleted", f"run {run}")
-        elif audit is not None:
-            store.audits.delete(audit)
-            store.access.record(ACTOR, "audit-deleted", f"audit {audit}")
-        else:
-            record = store.datasets.get(dataset or "")
-            store.datasets.delete(record.id, cascade=with_runs)
-            store.access.record(ACTOR, "dataset-deleted", f"dataset {record.id}")
-    typer.echo(f"Deleted: {what}.")
+            typer.confirm(f"Delete {noun} {number} for good?", abort=True)
+        queue.delete(number)
+        store.access.record(ACTOR, f"{noun}-deleted", f"{noun} {number}")
+    typer.echo(f"Deleted: {noun} {number}.")
+
+
+@app.command()
+def purge(
+    dataset: Annotated[str | None, typer.Argument(help="Name of the data set.")] = None,
+    expired: Annotated[
+        bool, typer.Option("--expired", help="All data sets that are past the day until which they may be kept.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and touch nothing.")] = False,
+    cancel: Annotated[
+        bool, typer.Option("--cancel", help="Cancel what is being worked on, and wait, instead of refusing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Remove a data set with its images, runs, audits and all that was derived from it, and prove that it is gone."""
+    if (dataset is None) != expired:
+        raise typer.BadParameter("Name either a data set or, with --expired, all that are past their day.")
+    from facepriv.services import retention
+    from facepriv.services.purging import plan_purge
+    from facepriv.services.purging import purge as remove
+
+    with _store() as (store, settings):
+        records = retention.expired(store) if dataset is None else (store.datasets.get(dataset),)
+        plans = [plan_purge(store, record.id) for record in records]
+        if dry_run or not yes:
+            for sentence in [sentence for plan in plans for sentence in plan.sentences]:
+                _say(sentence)
+        if not plans:
+            _say("No data set is past the day until which it may be kept.")
+        if dry_run:
+            _write_json(json_file, {"schema": "facepriv.purge/1", "would_go": [asdict(plan) for plan in plans]})
+            return
+        if plans and not yes:
+            typer.confirm(f"Purge {count(len(plans), 'data set')} for good?", abort=True, err=_json_on_stdout.get())
+        reports = []
+        for plan in plans:
+            reports.append(remove(store, settings, plan.dataset_id, actor=ACTOR, cancel=cancel))
+            for sentence in reports[-1].sentences:
+                _say(sentence)
+    purged = [{**asdict(report), "complete": report.complete} for report in reports]
+    _write_json(json_file, {"schema": "facepriv.purge/1", "purged": purged})
+    left = [report.dataset for report in reports if not report.complete]
+    if left:
+        raise FaceprivError(f"Of {listed(left)} something remains; what and why is told above.")
+
+
+@app.command()
+def retain(
+    dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
+    day: Annotated[str, typer.Argument(help="Last day on which it may be kept, like 2027-03-31, or none.")],
+) -> None:
+    """Set until when a data set may be kept; it is shown, and nothing is removed without your word."""
+    from facepriv.services import retention
+
+    until = retention.read_day(day)
+    with _store() as (store, _):
+        record = retention.retain(store, store.datasets.get(dataset).id, until, actor=ACTOR)
+    if until is None:
+        typer.echo(f"{record.name} may be kept without a last day.")
+    else:
+        past = " That is past: facepriv purge --expired removes it." if retention.is_past(record) else ""
+        typer.echo(f"{record.name} may be kept until {until}.{past}")
+
+
+@app.command()
+def collect(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would go, and touch nothing.")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Remove files that belong to no data set, no run and nothing under way, and what the database still holds of them.
+
+    A worker does the first by itself, hours later.
+    """
+    from facepriv.services.collecting import collect_orphans, find_orphans
+
+    with _store() as (store, _):
+        found = find_orphans(store) if dry_run else collect_orphans(store)
+        for sentence in found.sentences:
+            _say(sentence)
+        _write_json(json_file, {"schema": "facepriv.collect/1", **asdict(found)})
+        if not dry_run:
+            _say(store.erase_deleted())
+
+
+@app.command()
+def doctor(
+    quick: Annotated[bool, typer.Option("--quick", help="Do not read and hash all artifact files.")] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Look whether everything is in order, and say what to do where it is not; exit code 1 on any problem."""
+    from facepriv.config import get_settings
+    from facepriv.services.doctor import examine
+
+    with nullcontext() if quick else _progress("Hashing files") as report:
+        checks = examine(get_settings(), quick=quick, on_progress=report)
+    _table("Checks", [{"Check": one.name, "Is": one.status, "What": one.sentence} for one in checks])
+    _write_json(json_file, {"schema": "facepriv.doctor/1", "checks": [asdict(one) for one in checks]})
+    problems = [one.name for one in checks if one.status == "problem"]
+    if problems:
+        raise FaceprivError(f"{count(len(problems), 'problem')} found: {listed(problems)}.")
 
 
 @app.command()
@@ -1210,8 +1301,7 @@ def _problems_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:
     return [{"names": names(p), "code": p.code, "sentence": p.sentence} for p in problems]
 
 
-def _dataset_json(store: Store, dataset_id: int) -> dict[str, Any]:
-    record, counts = store.datasets.get(dataset_id), store.datasets.counts(dataset_id)
+def _dataset_json(store: Store, record: DatasetRecord) -> dict[str, Any]:
     return {
         "name": record.name,
         "reader": record.reader,
@@ -1219,7 +1309,8 @@ def _dataset_json(store: Store, dataset_id: int) -> dict[str, Any]:
         "licence": record.licence,
         "content_sha256": record.content_sha256,
         "created_at": record.created_at.isoformat(),
-        **_counts_json(counts),
+        "retain_until": None if record.retain_until is None else record.retain_until.isoformat(),
+        **_counts_json(store.datasets.counts(record.id)),
     }
 
 

@@ -22,6 +22,12 @@ def listed(names: Sequence[str], last: str = "and") -> str:
     return f"{', '.join(names[:-1])} {last} {names[-1]}"
 
 
+def some(values: Sequence[object], most: int = 20) -> str:
+    """Write ``a, b, c``, of many only the first and how many more there are."""
+    shown = ", ".join(map(str, values[:most]))
+    return shown if len(values) <= most else f"{shown} and {len(values) - most:,} more"
+
+
 def duration(seconds: float) -> str:
     """Write a time span in at most two units, rounded up to whole seconds."""
     whole = max(0, int(seconds + 0.999))

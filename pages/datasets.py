@@ -9,15 +9,19 @@ from facepriv.config import get_settings
 from facepriv.datasets.registry import READERS
 from facepriv.errors import FaceprivError
 from facepriv.services.import_jobs import start_demo_import, start_import
+from facepriv.services.purging import plan_purge, purge
+from facepriv.services.retention import is_past, kept_until
 from facepriv.store import DatasetCounts, DatasetRecord, Store
 from parts import faces, imports
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
-from parts.formats import moment, plain
+from parts.formats import NOTHING, moment, plain
 from parts.shell import ACTOR, saw, with_store
 from parts.words import HELP
 
 PER_PAGE = 24
+PURGED = "_purged"
+"""Report of this session's last purge, until it was shown."""
 IMAGE_TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "ppm", "pgm", "zip"]
 LICENCE_NOTE = "Import only images whose owners agreed to such an audit; they stay on this machine."
 
@@ -25,6 +29,7 @@ LICENCE_NOTE = "Import only images whose owners agreed to such an audit; they st
 def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Datasets")
+    purged()
     imports.show(store)
     records = store.datasets.list()
     if records:
@@ -56,6 +61,7 @@ def overview(store: Store, records: tuple[DatasetRecord, ...]) -> None:
                 "No usable face": f"{failed:,}",
                 "Left out or noted": f"{sum(counts.problems.values()):,}",
                 "Imported": moment(record.created_at),
+                "Keep until": kept_until(record) or NOTHING,
             }
         )
     show_rows(rows)
@@ -109,6 +115,15 @@ def upload(store: Store) -> None:
             key=f"upload_labels-{turn}",
             help="One row an image, with columns for the file, the gender label and, if you have it, the subject.",
         )
+        until = st.date_input(
+            "May be kept until (optional)",
+            None,
+            min_value="today",
+            key=f"upload_until-{turn}",
+            format="YYYY-MM-DD",
+            help="The last day on which you may keep these images. Once it is past, this page says so; nothing is "
+            "removed without your word.",
+        )
         with st.expander("Options for labels and file names"):
             convention = st.selectbox(
                 "Convention",
@@ -146,6 +161,7 @@ def upload(store: Store) -> None:
                 format=convention,
                 columns={role: column.strip() for role, column in columns.items() if column.strip()},
                 mapping={value: gender for value, gender in mapping.items() if value},
+                retain_until=until,
                 actor=ACTOR,
             )
         except FaceprivError as error:
@@ -175,11 +191,16 @@ def one(store: Store, records: tuple[DatasetRecord, ...]) -> None:
     elif part == "Left out and noted":
         problems(store, record, counts)
     else:
-        deletion(record)
+        deletion(store, record)
 
 
 def facts(record: DatasetRecord, counts: DatasetCounts) -> None:
-    """Show where it came from and how it is made up."""
+    """Show where it came from, how it is made up, and whether it should be gone."""
+    if is_past(record):
+        st.warning(
+            f"This data set might be kept until {record.retain_until}, which is past; delete it below.",
+            icon=":material/event_busy:",
+        )
     left, right = st.columns([1, 1], gap="large")
     with left:
         boxes = st.columns(3)
@@ -232,21 +253,29 @@ def problems(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None
     )
 
 
-def deletion(record: DatasetRecord) -> None:
-    """Offer to delete the data set."""
+def deletion(store: Store, record: DatasetRecord) -> None:
+    """Offer to purge the data set, and say what goes with it."""
     st.write(
-        "Removes the data set with its labels and landmarks, and its images from this machine, except those that "
-        "another data set holds too. A data set with runs or audits is kept until those are deleted, each at its end "
-        "on the Runs and Audit pages."
+        "Removes the data set with its images, labels and landmarks, the runs and audits on it, and all that was "
+        "computed from it; then looks whether anything is left. Images that another data set holds too stay there."
     )
+    planned = " ".join(plan_purge(store, record.id).sentences)
 
     def delete(store: Store) -> None:
-        store.datasets.delete(record.id)
+        st.session_state[PURGED] = purge(store, get_settings(), record.id, actor=ACTOR)
 
-    warning = (
-        f"“{plain(record.name)}” will be gone and its images are removed from this machine. This cannot be undone."
-    )
-    offer("data set", warning, f"dataset {record.id}", delete)
+    offer("data set", f"{plain(planned)} This cannot be undone.", f"dataset {record.id}", delete)
+
+
+def purged() -> None:
+    """Tell what the last purge of this session removed and whether anything is left."""
+    report = st.session_state.pop(PURGED, None)
+    if report is not None:
+        told = plain(" ".join(report.sentences))
+        if report.complete:
+            st.success(told, icon=":material/check_circle:")
+        else:
+            st.error(told, icon=":material/error:")
 
 
 with_store(show)

@@ -355,16 +355,13 @@ def test_deleting_and_cancelling(empty, tmp_path):
     with open_store(Settings(home=empty.home)) as store:
         run = store.runs.create(prepare_run(store, "two"))
     assert empty("cancel", run).out == f"Run {run} is cancelled.\n"
-    assert_one_sentence(empty("delete", "two", "--yes"), "is used by 1 run")
     assert_one_sentence(empty("delete", "--run", "99", "--yes"), "There is no run")
     assert_usage(empty("delete", "--yes"))
     assert_usage(empty("delete", "two", "--run", run))
     assert empty("delete", "--run", run, "--yes").out == f"Deleted: run {run}.\n"
     assert any((empty.home / "artifacts").rglob("*.png"))
-    assert empty("delete", "two", "--yes").out == "Deleted: data set two.\n"
-    assert not any((empty.home / "artifacts").rglob("*.png"))
     with open_store(Settings(home=empty.home)) as store:
-        assert {line.action for line in store.access.list()} >= {"run-cancelled", "run-deleted", "dataset-deleted"}
+        assert {line.action for line in store.access.list()} >= {"run-cancelled", "run-deleted"}
 
 
 # Models and schema

@@ -19,6 +19,7 @@ import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
+from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import IO, Any, Literal
 
@@ -27,6 +28,7 @@ import filelock
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, CancelledError, FaceprivError, StoreError, UnknownNameError
 from facepriv.services.importing import DEMO, ImportReport, import_dataset, import_demo
+from facepriv.services.retention import refuse_past
 from facepriv.store import Store, open_store
 from facepriv.types import Gender, Problem
 
@@ -85,6 +87,8 @@ class _Order:
     """Names as they came; file i is stored as the number i."""
     labels: str | None = None
     """Name of the label table, which is stored as ``labels``."""
+    retain_until: str | None = None
+    """Last day on which the data set may be kept, like 2027-03-31."""
     created_at: float = field(default_factory=time.time)
 
 
@@ -100,6 +104,7 @@ def start_import(
     format: str = "auto",
     mapping: Mapping[str, Gender] | None = None,
     columns: Mapping[str, str] | None = None,
+    retain_until: date | None = None,
     actor: str,
 ) -> str:
     """Put uploaded files aside and start a process that imports them; gives the job's id.
@@ -110,7 +115,7 @@ def start_import(
         Name and content of each image, or of one zip archive.
     labels
         Name and content of a label table.
-    format, mapping, columns
+    format, mapping, columns, retain_until
         As for `import_dataset`.
     actor
         Who imports, for the access log.
@@ -118,10 +123,12 @@ def start_import(
     Raises
     ------
     BadInputError
-        If archives and other files are mixed (code ``mixed-upload``) or nothing came (``no-images``).
+        If archives and other files are mixed (code ``mixed-upload``), nothing came (``no-images``), or the day is past
+        (``past-day``).
     StoreError
         If the files cannot be written, as when the disk is full; nothing is left of them then.
     """
+    refuse_past(retain_until)
     archives = sum(_is_archive(one) for one, _ in files)
     if archives and len(files) > 1:
         raise BadInputError(
@@ -139,6 +146,7 @@ def start_import(
         columns=dict(columns or {}),
         files=[one for one, _ in files],
         labels=None if labels is None else labels[0],
+        retain_until=None if retain_until is None else retain_until.isoformat(),
     )
     contents = {str(number): content for number, (_, content) in enumerate(files)}
     if labels is not None:
@@ -153,7 +161,7 @@ def start_demo_import(settings: Settings, *, actor: str) -> str:
 
 def list_jobs(settings: Settings) -> tuple[ImportJob, ...]:
     """Give all imports that run, or ended and were not forgotten, oldest first; clears away what nobody needs."""
-    base = _base(settings)
+    base = imports_folder(settings)
     if not base.is_dir():
         return ()
     found = []
@@ -295,6 +303,7 @@ def _import(store: Store, settings: Settings, folder: Path, order: _Order) -> Im
         format=order.format,
         mapping=order.mapping,
         columns=order.columns,
+        retain_until=None if order.retain_until is None else date.fromisoformat(order.retain_until),
         on_progress=tell,
         source_name=_shown(order.files[0]) if source.is_file() else "uploaded images",
         earlier=problems,
@@ -424,14 +433,15 @@ def _cleared_on_error(folder: Path) -> Iterator[None]:
         raise
 
 
-def _base(settings: Settings) -> Path:
+def imports_folder(settings: Settings) -> Path:
+    """Give the folder with a folder for each import."""
     return settings.home / "imports"
 
 
 def _folder(settings: Settings, job_id: str) -> Path:
     if not _ID.fullmatch(job_id):
         raise UnknownNameError(f"There is no import {job_id}.")
-    return _base(settings) / job_id
+    return imports_folder(settings) / job_id
 
 
 def _lock(folder: Path) -> filelock.FileLock:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from facepriv.config import Settings
@@ -20,9 +21,12 @@ from facepriv.datasets.unpack import unpack
 from facepriv.errors import BadInputError, FailureToAcquireError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode, encode_png
+from facepriv.services.models import detector_reference
+from facepriv.services.provenance import maker
+from facepriv.services.retention import refuse_past
 from facepriv.store import Store
-from facepriv.store.records import DatasetCounts, DatasetRecord, NewImage
-from facepriv.types import Gender, LabelledImage, Problem
+from facepriv.store.records import DatasetCounts, DatasetRecord, FoundFace, NewImage
+from facepriv.types import Gender, Image, LabelledImage, Problem
 
 Progress = Callable[[int, int], None]
 """Called with images done and images in all."""
@@ -63,6 +67,7 @@ def import_dataset(
     format: str = "auto",
     mapping: Mapping[str, Gender] | None = None,
     columns: Mapping[str, str] | None = None,
+    retain_until: date | None = None,
     on_progress: Progress | None = None,
     source_name: str | None = None,
     earlier: Sequence[Problem] = (),
@@ -80,6 +85,8 @@ def import_dataset(
         What label values mean, for values like 0 and 1 that say nothing themselves.
     columns
         Names of the columns ``file``, ``subject`` and ``gender``, where they are not recognised.
+    retain_until
+        Last day on which the data set may be kept, None for no such day.
     source_name
         What to call the source to a person; by default its file name.
     earlier
@@ -92,6 +99,7 @@ def import_dataset(
     BadInputError
         If nothing can be imported; then nothing is kept.
     """
+    refuse_past(retain_until)
     called = source.name if source_name is None else source_name
     if not source.exists():
         raise BadInputError(
@@ -99,7 +107,16 @@ def import_dataset(
         )
     if source.is_dir():
         read = read_folder(source, format=format, labels=labels, mapping=mapping, columns=columns)
-        return _import(store, settings, read, name=name, source=called, earlier=earlier, on_progress=on_progress)
+        return _import(
+            store,
+            settings,
+            read,
+            name=name,
+            source=called,
+            retain_until=retain_until,
+            earlier=earlier,
+            on_progress=on_progress,
+        )
     with temporary_folder(settings) if workspace is None else nullcontext(workspace) as folder:
         unpacked = unpack(
             source,
@@ -115,6 +132,7 @@ def import_dataset(
             read,
             name=name,
             source=called,
+            retain_until=retain_until,
             earlier=(*earlier, *unpacked.problems),
             on_progress=on_progress,
         )
@@ -162,6 +180,7 @@ def _import(
     *,
     name: str,
     source: str,
+    retain_until: date | None = None,
     earlier: Iterable[Problem] = (),
     on_progress: Progress | None,
 ) -> ImportReport:
@@ -170,10 +189,17 @@ def _import(
     problems = [*earlier, *(problem for problem in read.problems if problem not in limits_of_named)]
     failures: list[Problem] = []
     store.datasets.collect_abandoned()
+    found_by = maker(detector_reference())
     with store.datasets.importing(
-        name, source=source, reader=read.reader, reader_reason=read.why, licence=read.licence
+        name,
+        source=source,
+        reader=read.reader,
+        reader_reason=read.why,
+        licence=read.licence,
+        found_by=found_by,
+        retain_until=retain_until,
     ) as session:
-        keep = _Keeper(store, settings)
+        keep = _Keeper(store, settings, found_by)
         imported = 0
         usable: list[LabelledImage] = []
         for number, item in enumerate(read.images, start=1):
@@ -206,10 +232,11 @@ def _nothing(source: str, problems: list[Problem]) -> str:
 
 
 class _Keeper:
-    """Decodes images, finds their faces, and stores them, one by one."""
+    """Decodes images, stores them and finds their faces, one by one; a face found before is not looked for again."""
 
-    def __init__(self, store: Store, settings: Settings) -> None:
-        self._artifacts = store.artifacts
+    def __init__(self, store: Store, settings: Settings, found_by: str) -> None:
+        self._store = store
+        self._found_by = found_by
         self._max_pixels = settings.max_pixels
         self._seen: dict[str, LabelledImage] = {}
         self._notes: dict[str, list[str]] = {}
@@ -223,12 +250,8 @@ class _Keeper:
         if decoded.notes:
             self._notes.setdefault(" ".join(decoded.notes), []).append(item.name)
         height, width = decoded.pixels.shape[:2]
-        box, landmarks, failure, sentence = None, None, None, None
-        try:
-            face = acquire(decoded.pixels)
-            box, landmarks = face.box, face.landmarks
-        except FailureToAcquireError as error:
-            failure, sentence = error.code, str(error)
+        artifact_sha256 = self._store.artifacts.put(encode_png(decoded.pixels))
+        found = self._store.datasets.found_before(artifact_sha256, self._found_by) or _look_for_face(decoded.pixels)
         return NewImage(
             name=item.name,
             subject=item.subject,
@@ -236,11 +259,11 @@ class _Keeper:
             width=width,
             height=height,
             source_sha256=source_sha256,
-            artifact_sha256=self._artifacts.put(encode_png(decoded.pixels)),
-            failure=failure,
-            failure_sentence=sentence,
-            box=box,
-            landmarks=landmarks,
+            artifact_sha256=artifact_sha256,
+            failure=found.failure,
+            failure_sentence=found.failure_sentence,
+            box=found.box,
+            landmarks=found.landmarks,
         )
 
     def _read(self, path: Path) -> bytes:
@@ -269,3 +292,11 @@ class _Keeper:
             one = f"{{name}} was imported after a conversion: {note}"
             many = f"{{n}} images ({{first}}) were imported after a conversion: {note}"
             yield from tell("converted", names, one=one, many=many)
+
+
+def _look_for_face(pixels: Image) -> FoundFace:
+    try:
+        face = acquire(pixels)
+    except FailureToAcquireError as error:
+        return FoundFace(box=None, landmarks=None, failure=error.code, failure_sentence=str(error))
+    return FoundFace(box=face.box, landmarks=face.landmarks, failure=None, failure_sentence=None)

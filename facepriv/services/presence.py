@@ -19,6 +19,11 @@ GRACE_SECONDS = 60.0
 """How long a worker that starts may take from making its lock to holding it."""
 
 
+def count_alive(settings: Settings) -> int:
+    """Count the workers of this machine that serve this data folder."""
+    return sum(_is_held(path) for path in _folder(settings).glob("*.lock"))
+
+
 class Presence:
     """A worker's name and its sign of life, for the length of a block.
 
@@ -27,7 +32,7 @@ class Presence:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._folder = settings.home / "workers"
+        self._folder = _folder(settings)
         self._host = socket.gethostname()
         self.owner = f"{self._host}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         self._lock = self._lock_of(self.owner)
@@ -50,17 +55,10 @@ class Presence:
     def _is_gone(self, owner: str) -> bool:
         if owner == self.owner:
             return False
-        lock = self._lock_of(owner)
-        if not Path(lock.lock_file).exists():
-            # Of another data folder's worker on the same database nothing is known; one of ours that ended in good
-            # order has given back what it held.
-            return False
-        try:
-            lock.acquire(timeout=0)
-        except filelock.Timeout:
-            return False
-        lock.release()
-        return True
+        sign = Path(self._lock_of(owner).lock_file)
+        # Of another data folder's worker on the same database nothing is known; one of ours that ended in good order
+        # has given back what it held.
+        return sign.exists() and not _is_held(sign)
 
     def tidy(self, held: Iterable[str]) -> None:
         """Remove the signs of workers that have ended and hold nothing any more."""
@@ -68,13 +66,22 @@ class Presence:
         for path in self._folder.glob("*.lock"):
             if str(path) in kept or path.stat().st_mtime > time.time() - GRACE_SECONDS:
                 continue
-            lock = filelock.FileLock(path, mode=0o600)
-            try:
-                lock.acquire(timeout=0)
-            except filelock.Timeout:
-                continue
-            lock.release()
-            path.unlink(missing_ok=True)
+            if not _is_held(path):
+                path.unlink(missing_ok=True)
 
     def _lock_of(self, owner: str) -> filelock.FileLock:
         return filelock.FileLock(self._folder / f"{owner.rpartition(':')[2]}.lock", mode=0o600)
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.home / "workers"
+
+
+def _is_held(path: Path) -> bool:
+    lock = filelock.FileLock(path, mode=0o600)
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return True
+    lock.release()
+    return False

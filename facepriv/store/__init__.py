@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from facepriv.store.artifacts import ArtifactStore
 from facepriv.store.audits import AuditStore
 from facepriv.store.datasets import DatasetStore, ImportSession
 from facepriv.store.engine import Database
+from facepriv.store.erasure import erase_deleted
 from facepriv.store.folder_artifacts import FolderArtifacts
 from facepriv.store.leftovers import Leftovers, referred_to
 from facepriv.store.measures import MeasureStore
@@ -30,6 +32,7 @@ from facepriv.store.records import (
     FailureStage,
     FoundFace,
     GenderScore,
+    Holdings,
     ImageRecord,
     Learning,
     LogLine,
@@ -42,6 +45,7 @@ from facepriv.store.records import (
 )
 from facepriv.store.remote_artifacts import RemoteArtifacts
 from facepriv.store.runs import RunStore
+from facepriv.store.stock import Stock, take_stock
 
 __all__ = [
     "LEASE_SECONDS",
@@ -59,6 +63,7 @@ __all__ = [
     "FailureStage",
     "FoundFace",
     "GenderScore",
+    "Holdings",
     "ImageRecord",
     "ImportSession",
     "Learning",
@@ -72,6 +77,7 @@ __all__ = [
     "RunState",
     "RunStore",
     "RunSummary",
+    "Stock",
     "Store",
     "open_artifacts",
     "open_store",
@@ -108,11 +114,25 @@ class Store:
             so this must be longer than a batch of an import or an image of a run takes.
         """
         self.datasets.collect_abandoned(imports_older_than)
+        return self._collect(files_older_than.total_seconds())
+
+    def collect_settled(self) -> int:
+        """Clear away what `collect` does, but files of any age that belong to no work under way, see `Leftovers`."""
+        self.datasets.collect_abandoned()
+        return self._collect(time.time() - self._leftovers.settled_until())
+
+    def take_stock(self) -> Stock:
+        """Compare what rows refer to with the files that are there."""
+        return take_stock(self._database, self.artifacts)
+
+    def erase_deleted(self) -> str:
+        """Make what was deleted from the database unreadable, as `facepriv.store.erasure.erase_deleted` does."""
+        return erase_deleted(self._database)
+
+    def _collect(self, files_older_than: float) -> int:
         self._leftovers.forget_measures()
         with self._database.reading() as session:
-            return self.artifacts.sweep(
-                lambda hashes: referred_to(session, hashes), older_than=files_older_than.total_seconds()
-            )
+            return self.artifacts.sweep(lambda hashes: referred_to(session, hashes), older_than=files_older_than)
 
     def close(self) -> None:
         """Close the connections to the database."""

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store.engine import Database
-from facepriv.store.leftovers import Leftovers
+from facepriv.store.leftovers import Leftovers, references
 from facepriv.store.models import (
     AuditRow,
     DatasetRow,
@@ -26,9 +26,9 @@ from facepriv.store.models import (
     RunRow,
     RunSourceRow,
 )
-from facepriv.store.records import Box, DatasetCounts, DatasetRecord, FoundFace, ImageRecord, NewImage
+from facepriv.store.records import Box, DatasetCounts, DatasetRecord, FoundFace, Holdings, ImageRecord, NewImage
 from facepriv.types import Problem
-from facepriv.wording import count
+from facepriv.wording import some
 
 _BATCH = 200
 """Rows written, or ids asked for, by one statement."""
@@ -133,9 +133,9 @@ class DatasetStore:
 
     Contract: a data set is listed, found and counted only once its import has finished; an import that was
     interrupted at any moment, by a kill too, leaves nothing that any method here shows. A finished data set never
-    changes. Records are detached values. Methods that take ``dataset_id`` raise UnknownNameError if there is no such
-    finished data set, and every method raises StoreError if the database cannot be used. Artifact files that only
-    removed rows referred to go with them, see `Leftovers`.
+    changes but for how long it may be kept. Records are detached values. Methods that take ``dataset_id`` raise
+    UnknownNameError if there is no such finished data set, and every method raises StoreError if the database cannot
+    be used. Artifact files that only removed rows referred to go with them, see `Leftovers`.
     """
 
     def __init__(self, database: Database, leftovers: Leftovers) -> None:
@@ -316,52 +316,51 @@ class DatasetStore:
             box=image.box, landmarks=image.landmarks, failure=image.failure, failure_sentence=image.failure_sentence
         )
 
-    def delete(self, dataset_id: int, *, cascade: bool = False) -> None:
-        """Remove a data set with its images, their artifact files and templates, and its problems.
+    def retain(self, dataset_id: int, until: date | None) -> None:
+        """Set the last day on which a data set may be kept, None for no such day; nothing is removed by it."""
+        with self._database.writing() as session:
+            _find(session, dataset_id).retain_until = until
 
-        Parameters
-        ----------
-        cascade
-            Also remove the runs on it, and runs that took candidates from it or learnt from it, with their results.
+    def holdings(self, dataset_id: int) -> Holdings:
+        """Say what would go if the data set were deleted."""
+        with self._database.reading() as session:
+            return _holdings(session, dataset_id)
+
+    def shared(self, holdings: Holdings) -> dict[str, frozenset[str]]:
+        """Give those of the artifacts that stay, because others refer to them, by the names of data sets.
+
+        A run's artifacts count as its data set's; an import under way counts by the name that it was given.
+        """
+        found: dict[str, set[str]] = {}
+        hashes = sorted(holdings.artifacts)
+        with self._database.reading() as session:
+            for start in range(0, len(hashes), _BATCH):
+                for name, sha256 in session.execute(_others(holdings, hashes[start : start + _BATCH])):
+                    found.setdefault(name, set()).add(sha256)
+        return {name: frozenset(found[name]) for name in sorted(found)}
+
+    def delete(self, dataset_id: int) -> Holdings:
+        """Remove a data set with all that `holdings` names, the problems of its import, and measures of its images.
 
         Raises
         ------
         StoreError
-            If runs use the data set and ``cascade`` is false, or if one of them is being worked on. Also if a file
-            cannot be removed, when the data set is gone already; `Store.collect` takes the file later.
+            If a run or an audit on it is being worked on. Also if a file cannot be removed, when the data set is gone
+            already; `Store.collect` takes the file later.
         """
-        now = datetime.now(UTC)
         # Alone: no run or audit of it is created, and none is claimed, between looking and deleting.
         with self._database.writing(alone=True) as session:
-            name = _find(session, dataset_id).name
-            using = _runs_using(dataset_id)
-            runs = list(session.scalars(select(RunRow.id).where(using).order_by(RunRow.id)))
-            audited = or_(AuditRow.dataset_id == dataset_id, AuditRow.run_id.in_(runs))
-            audits = list(session.scalars(select(AuditRow.id).where(audited).order_by(AuditRow.id)))
-            uses = {"run": runs, "audit": audits}
-            used = " and ".join(f"{count(len(ids), noun)} ({_some(ids)})" for noun, ids in uses.items() if ids)
-            if used and not cascade:
+            gone = _holdings(session, dataset_id)
+            if gone.busy:
                 raise StoreError(
-                    f"The data set {name!r} is used by {used}; delete them first, or delete the data set together with "
-                    "its runs and audits."
+                    f"The data set {gone.dataset.name!r} cannot be deleted while {some(gone.busy)} on it is being "
+                    "worked on; cancel and try again."
                 )
-            for noun, row, mine in (("run", RunRow, using), ("audit", AuditRow, audited)):
-                held = (row.state == "running", row.lease_until >= now)
-                busy = list(session.scalars(select(row.id).where(mine, *held).order_by(row.id)))
-                if busy:
-                    raise StoreError(
-                        f"The data set {name!r} cannot be deleted while {count(len(busy), noun)} on it "
-                        f"({_some(busy)}) is being worked on; cancel and try again."
-                    )
-            files = [
-                *session.scalars(select(ImageRow.artifact_sha256).where(ImageRow.dataset_id == dataset_id)),
-                *session.scalars(select(RunImageRow.artifact_sha256).where(RunImageRow.run_id.in_(runs))),
-                *session.scalars(select(LearningRow.artifact_sha256).where(LearningRow.run_id.in_(runs))),
-            ]
-            session.execute(delete(AuditRow).where(audited))
-            session.execute(delete(RunRow).where(using))
+            session.execute(delete(AuditRow).where(_audits_of(dataset_id)))
+            session.execute(delete(RunRow).where(_runs_using(dataset_id)))
             session.execute(delete(DatasetRow).where(DatasetRow.id == dataset_id))
-        self._leftovers.remove(files)
+        self._leftovers.remove(gone.artifacts)
+        return gone
 
     def collect_abandoned(self, older_than: timedelta = timedelta(hours=1)) -> int:
         """Clear away imports that were interrupted, with their artifact files; gives how many there were.
@@ -410,7 +409,7 @@ def _find(session: Session, key: int | str) -> DatasetRow:
         row = session.scalar(query.where(DatasetRow.name == key))
     if row is None:
         names = sorted(session.scalars(select(DatasetRow.name).where(DatasetRow.ready)))
-        exist = f"there are: {_some(names)}." if names else "there is none yet; import one first."
+        exist = f"there are: {some(names)}." if names else "there is none yet; import one first."
         raise UnknownNameError(f"There is no data set {key!r}; {exist}")
     return row
 
@@ -423,7 +422,7 @@ def _images_by_id(session: Session, dataset_id: int, ids: Sequence[int]) -> tupl
         found.update((row.id, _image_record(row)) for row in rows)
     missing = [one for one in ids if one not in found]
     if missing:
-        raise UnknownNameError(f"The data set {dataset_id} has no image with id {_some(missing)}; ask for its list.")
+        raise UnknownNameError(f"The data set {dataset_id} has no image with id {some(missing)}; ask for its list.")
     return tuple(found[one] for one in ids)
 
 
@@ -432,6 +431,47 @@ def _runs_using(dataset_id: int) -> ColumnElement[bool]:
     lent = select(RunImageRow.run_id).where(RunImageRow.candidate_image_id.in_(images))
     taught = select(RunSourceRow.run_id).where(RunSourceRow.dataset_id == dataset_id)
     return or_(RunRow.dataset_id == dataset_id, RunRow.id.in_(lent), RunRow.id.in_(taught))
+
+
+def _audits_of(dataset_id: int) -> ColumnElement[bool]:
+    runs = select(RunRow.id).where(_runs_using(dataset_id))
+    return or_(AuditRow.dataset_id == dataset_id, AuditRow.run_id.in_(runs))
+
+
+def _holdings(session: Session, dataset_id: int) -> Holdings:
+    record = _dataset_record(_find(session, dataset_id))
+    runs = select(RunRow.id).where(_runs_using(dataset_id))
+    mine = select(ImageRow.artifact_sha256, ImageRow.source_sha256).where(ImageRow.dataset_id == dataset_id)
+    made = select(RunImageRow.artifact_sha256).where(RunImageRow.run_id.in_(runs))
+    learnt = select(LearningRow.artifact_sha256).where(LearningRow.run_id.in_(runs))
+    images = session.execute(mine).all()
+    hashes = {*(image.artifact_sha256 for image in images), *session.scalars(made), *session.scalars(learnt)}
+    using, audited = _runs_using(dataset_id), _audits_of(dataset_id)
+    return Holdings(
+        dataset=record,
+        images=len(images),
+        runs=tuple(session.scalars(select(RunRow.id).where(using).order_by(RunRow.id))),
+        audits=tuple(session.scalars(select(AuditRow.id).where(audited).order_by(AuditRow.id))),
+        artifacts=frozenset(sha256 for sha256 in hashes if sha256 is not None),
+        sources=frozenset(image.source_sha256 for image in images),
+        busy=(*_held(session, "run", RunRow, using), *_held(session, "audit", AuditRow, audited)),
+    )
+
+
+def _held(session: Session, noun: str, row: Any, these: ColumnElement[bool]) -> Iterator[str]:
+    now = datetime.now(UTC)
+    held = select(row.id).where(these, row.state == "running", row.lease_until >= now).order_by(row.id)
+    return (f"{noun} {number}" for number in session.scalars(held))
+
+
+def _others(holdings: Holdings, hashes: Sequence[str]) -> Select[str, str]:
+    """Select data sets' names and those of some hashes that their images, or runs on them, refer to."""
+    every = references()
+    return select(every.c.name, every.c.artifact_sha256).where(
+        every.c.artifact_sha256.in_(hashes),
+        every.c.dataset_id != holdings.dataset.id,
+        or_(every.c.run_id.is_(None), every.c.run_id.not_in(holdings.runs)),
+    )
 
 
 def _content(session: Session, dataset_id: int) -> str:
@@ -507,8 +547,3 @@ def _dataset_record(row: DatasetRow) -> DatasetRecord:
         found_by=row.found_by,
         retain_until=row.retain_until,
     )
-
-
-def _some(values: Sequence[object], most: int = 20) -> str:
-    shown = ", ".join(str(value) for value in itertools.islice(values, most))
-    return shown if len(values) <= most else f"{shown} and {len(values) - most} more"

@@ -117,6 +117,22 @@ class Database:
                     "nothing was changed. Restore a backup or report this."
                 )
 
+    @contextmanager
+    def outside_transactions(self) -> Iterator[Any]:
+        """Open one of the driver's own connections, for statements that no transaction may hold, such as VACUUM.
+
+        Raises
+        ------
+        StoreError
+            If the database is locked for too long, full, read-only or damaged.
+        """
+        with self._explaining():
+            connection = self.engine.raw_connection()
+            try:
+                yield connection.driver_connection
+            finally:
+                connection.invalidate()  # nobody else gets it with what was set on it
+
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()

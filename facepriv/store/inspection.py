@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from facepriv.errors import StoreError
 from facepriv.store import migrate, sqlite
@@ -35,16 +35,9 @@ def inspect_database(database: Database) -> Contents:
     with database.reading() as session:
         connection = session.connection()
         migrate.check(connection, database.where)
-        if database.kind == "sqlite":
-            damage = sqlite.damage(connection)
-            if damage is not None:
-                raise StoreError(f"The database {database.where} is damaged ({damage}); restore a backup.")
-            orphans = sqlite.orphans(connection)
-            if orphans:
-                raise StoreError(
-                    f"The database {database.where} is damaged: {orphans} rows lack the rows they refer to; "
-                    "restore a backup."
-                )
+        damage = _damage(connection)
+        if damage:
+            raise StoreError(f"The database {database.where} is damaged ({damage}); restore a backup.")
         datasets = select(func.count()).select_from(DatasetRow).where(DatasetRow.ready)
         images = select(func.count(ImageRow.id)).join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
         return Contents(
@@ -53,3 +46,25 @@ def inspect_database(database: Database) -> Contents:
             runs=session.execute(select(func.count(RunRow.id))).scalar_one(),
             audits=session.execute(select(func.count(AuditRow.id))).scalar_one(),
         )
+
+
+def find_damage(database: Database) -> str:
+    """Give the first thing that is wrong with a database, whatever its revision; empty if nothing is.
+
+    Raises
+    ------
+    StoreError
+        If it is so damaged that it cannot be read at all.
+    """
+    with database.reading() as session:
+        return _damage(session.connection())
+
+
+def _damage(connection: Connection) -> str:
+    if connection.dialect.name != "sqlite":
+        return ""
+    damage = sqlite.damage(connection)
+    if damage is not None:
+        return damage
+    orphans = sqlite.orphans(connection)
+    return f"{orphans:,} rows lack the rows they refer to" if orphans else ""

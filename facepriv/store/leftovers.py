@@ -6,15 +6,18 @@ import math
 import time
 from collections.abc import Iterable, Sequence
 
-from sqlalchemy import delete, exists, func, or_, select, union
+from sqlalchemy import Integer, Subquery, cast, delete, exists, func, null, or_, select, union, union_all
 from sqlalchemy.orm import Session
 
+from facepriv.errors import StoreError
 from facepriv.store.artifacts import SUFFIXES, ArtifactStore
 from facepriv.store.engine import Database
 from facepriv.store.models import DatasetRow, ImageRow, LearningRow, MeasureRow, RunImageRow, RunRow
 
 UNCOMMITTED_SECONDS = 600.0
 """How long a file may be there before the row that refers to it is committed: far more than an image takes."""
+_CLOCK_SECONDS = 0.1
+"""How far the time of a file may lag behind the clock: more than any system's tick."""
 _BATCH = 50
 """Files removed in one writing transaction, during which others wait: each costs an object store two requests."""
 
@@ -40,10 +43,11 @@ class Leftovers:
         Raises
         ------
         StoreError
-            If a file cannot be removed; those left are taken by `Store.collect`.
+            If a file cannot be removed, once all others are gone; those left are taken by `Store.collect`.
         """
         names = sorted({sha256 for sha256 in hashes if sha256 is not None})
         removed = 0
+        refused: StoreError | None = None
         for start in range(0, len(names), _BATCH):
             batch = names[start : start + _BATCH]
             with self._database.writing(alone=True) as session:
@@ -52,8 +56,18 @@ class Leftovers:
                 gone = [sha256 for sha256 in batch if sha256 not in kept]
                 session.execute(delete(MeasureRow).where(MeasureRow.artifact_sha256.in_(gone)))
                 for sha256 in gone:
-                    removed += any(self._artifacts.delete(sha256, end, put_before=until) for end in SUFFIXES)
+                    try:
+                        removed += any(self._artifacts.delete(sha256, end, put_before=until) for end in SUFFIXES)
+                    except StoreError as error:
+                        refused = refused or error
+        if refused is not None:
+            raise refused
         return removed
+
+    def settled_until(self) -> float:
+        """Give the time, in seconds since 1970, such that files put before it and without a row belong to nobody."""
+        with self._database.writing(alone=True) as session:
+            return min(_settled_until(session), time.time() - _CLOCK_SECONDS)
 
     def forget_measures(self) -> int:
         """Remove all measures of content that no image of a data set or a run has any more; gives how many."""
@@ -61,6 +75,24 @@ class Leftovers:
         used = or_(*(exists().where(row.artifact_sha256 == sha256) for row in (ImageRow, RunImageRow)))
         with self._database.writing(alone=True) as session:
             return len(session.scalars(delete(MeasureRow).where(~used).returning(sha256)).all())
+
+
+def references() -> Subquery:
+    """Give all references to artifacts, as ``dataset_id``, ``name``, ``run_id`` and ``artifact_sha256``.
+
+    ``name`` is the data set's or import's; ``run_id`` is NULL for an untouched image.
+    """
+    untouched = cast(null(), Integer).label("run_id")
+    kept = select(DatasetRow.id.label("dataset_id"), DatasetRow.name, untouched, ImageRow.artifact_sha256).join(
+        ImageRow, ImageRow.dataset_id == DatasetRow.id
+    )
+    made, learnt = (
+        select(DatasetRow.id, DatasetRow.name, RunRow.id, table.artifact_sha256)
+        .join(RunRow, RunRow.dataset_id == DatasetRow.id)
+        .join(table, table.run_id == RunRow.id)
+        for table in (RunImageRow, LearningRow)
+    )
+    return union_all(kept, made, learnt).subquery()
 
 
 def referred_to(session: Session, hashes: Sequence[str]) -> frozenset[str]:

@@ -80,6 +80,24 @@ class DatasetCounts:
     """Files and rows left out, and notices, by code."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Holdings:
+    """All that is kept because of a data set, and goes with it."""
+
+    dataset: DatasetRecord
+    images: int
+    runs: tuple[int, ...]
+    """Numbers of the runs on it, and of those that took candidates from it or learnt from it."""
+    audits: tuple[int, ...]
+    """Numbers of the audits of it or of these runs."""
+    artifacts: frozenset[str]
+    """Hashes of the artifacts that it or these runs refer to; others may have the same."""
+    sources: frozenset[str]
+    """Hashes of its images' files as they came."""
+    busy: tuple[str, ...]
+    """Those of the runs and audits that a worker holds now, such as ``run 7``."""
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class FoundFace:
     """The one face found in an image's content, or the reason why none can be used."""
@@ -325,7 +343,7 @@ class AccessRecord:
     actor: str
     """Who: a login name, or ``cli``."""
     action: str
-    """What, in kebab-case, e.g. ``dataset-deleted``."""
+    """What, in kebab-case, e.g. ``dataset-purged``."""
     subject: str
     """To what, by kind and id, e.g. ``run 7``; never a person's name."""
     detail: str

@@ -43,6 +43,7 @@ def make_engine(url: URL, *, foreign_keys: bool) -> Engine:
         _use_wal(connection)
         connection.execute(f"PRAGMA foreign_keys={'ON' if foreign_keys else 'OFF'}")
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA secure_delete=ON")  # what is deleted is overwritten, not only marked as free
 
     return engine
 

@@ -209,6 +209,7 @@ def deletion(audit: AuditRecord, forget: Callable[[], None]) -> None:
 
     def delete(store: Store) -> None:
         store.audits.delete(audit.id)
+        store.access.record(ACTOR, "audit-deleted", f"audit {audit.id}")
         forget()
 
     warning = (

@@ -282,6 +282,7 @@ def deletion(run: RunRecord) -> None:
 
     def delete(store: Store) -> None:
         store.runs.delete(run.id)
+        store.access.record(ACTOR, "run-deleted", f"run {run.id}")
         run_choice.clear()
 
     warning = (

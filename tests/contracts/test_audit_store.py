@@ -137,17 +137,18 @@ def test_cancelling_and_deleting_an_audit(store: Store) -> None:
     assert store.audits.count() == 0
 
 
-def test_a_data_set_goes_with_its_audits_only_if_told(store: Store) -> None:
+def test_a_data_set_goes_with_its_audits(store: Store) -> None:
     dataset = add_dataset(store)
     run_id = complete_run(store, dataset)
     number = store.audits.create(audit_spec(store, dataset))
-    with pytest.raises(StoreError, match=rf"used by 1 run \({run_id}\) and 1 audit \({number}\)"):
-        store.datasets.delete(dataset.id)
+    of_run = store.audits.create(audit_spec(store, dataset, run_id=run_id))
+    held = store.datasets.holdings(dataset.id)
+    assert (held.runs, held.audits) == ((run_id,), (number, of_run))
     assert store.audits.claim("w1") is not None
-    with pytest.raises(StoreError, match=r"1 audit .* being worked on"):
-        store.datasets.delete(dataset.id, cascade=True)
+    with pytest.raises(StoreError, match=rf"while audit {number} on it is being worked on"):
+        store.datasets.delete(dataset.id)
     store.audits.fail(number, "w1", "It broke.")
-    store.datasets.delete(dataset.id, cascade=True)
+    store.datasets.delete(dataset.id)
     assert store.audits.count() == store.runs.count() == 0
 
 

@@ -466,8 +466,7 @@ def test_deleting_a_dataset(store: Store, settings: Settings) -> None:
     images = store.datasets.images(dataset.id)
     run_id = store.runs.create(spec_for(store, dataset))
     borrowing = store.runs.create(spec_for(store, spared))
-    with pytest.raises(StoreError, match=rf"used by 1 run \({run_id}\)"):
-        store.datasets.delete(dataset.id)
+    assert store.datasets.holdings(dataset.id).runs == (run_id,)
     assert store.runs.claim("w1") is not None
     claimed = store.runs.claim("w2")
     assert claimed is not None
@@ -475,13 +474,14 @@ def test_deleting_a_dataset(store: Store, settings: Settings) -> None:
     store.runs.save_image(run_id, "w1", run_image(images[0].id, 0), scores_of(images[0].id))
     lent = run_image(claimed.spec.image_ids[0], 0, candidate_image_id=images[1].id)
     store.runs.save_image(borrowing, "w2", lent)
-    with pytest.raises(StoreError, match=rf"used by 2 runs \({run_id}, {borrowing}\)"):
+    with pytest.raises(StoreError, match=rf"while run {run_id}, run {borrowing} on it is being worked on"):
         store.datasets.delete(dataset.id)
-    with pytest.raises(StoreError, match="being worked on"):
-        store.datasets.delete(dataset.id, cascade=True)
     store.runs.fail(run_id, "w1", "It broke.")
     store.runs.fail(borrowing, "w2", "It broke.")
-    store.datasets.delete(dataset.id, cascade=True)
+    held = store.datasets.holdings(dataset.id)
+    assert (held.dataset, held.images, held.runs, held.audits, held.busy) == (dataset, 6, (run_id, borrowing), (), ())
+    assert held.sources == {image.source_sha256 for image in images}
+    assert store.datasets.delete(dataset.id) == held
     assert store.datasets.list() == (spared,)
     assert store.runs.list() == ()
     assert rows(settings, "images") == 6
@@ -966,7 +966,7 @@ def test_deleting_takes_the_files_that_nobody_else_needs(store: Store) -> None:
     assert contents_of(store) == data | {b"of both runs", b"only first"}
     store.runs.delete(run_ids[0])
     assert contents_of(store) == data | {b"of both runs"}
-    store.datasets.delete(mine.id, cascade=True)
+    store.datasets.delete(mine.id)
     assert contents_of(store) == {b"of both", b"only theirs"}
 
 
@@ -1195,14 +1195,13 @@ def test_what_was_learnt_is_kept_by_part_and_goes_with_the_run(store: Store) -> 
     assert not list(store.artifacts.list())
 
 
-def test_a_data_set_that_was_learnt_from_is_held(store: Store) -> None:
+def test_what_was_learnt_from_a_data_set_goes_with_it(store: Store) -> None:
     dataset, teacher = add_dataset(store), add_dataset(store, "school", 8)
     source = LearnFrom(source="dataset", dataset=teacher.ref)
     run_id = store.runs.create(spec_for(store, dataset, learn_from=source))
     assert store.runs.get(run_id).spec.learn_from == source
-    with pytest.raises(StoreError, match=rf"used by 1 run \({run_id}\)"):
-        store.datasets.delete(teacher.id)
-    store.datasets.delete(teacher.id, cascade=True)
+    assert store.datasets.holdings(teacher.id).runs == (run_id,)
+    store.datasets.delete(teacher.id)
     assert store.runs.count() == 0
     assert [one.name for one in store.datasets.list()] == ["studio"]
     with pytest.raises(UnknownNameError, match="import it first"):
@@ -1281,3 +1280,81 @@ def test_how_long_a_data_set_may_be_kept(store: Store) -> None:
     record = create(store, "studio", [new_image(0)], retain_until=date(2027, 3, 31), found_by=sha("v1"))
     assert (record.retain_until, record.found_by) == (date(2027, 3, 31), sha("v1"))
     assert store.datasets.list() == (record,)
+
+
+# Purging, and what rows and files lack of each other
+
+
+def test_retention_can_be_changed(store: Store) -> None:
+    dataset = create(store, "studio", [new_image(0)])
+    store.datasets.retain(dataset.id, date(2031, 3, 31))
+    assert store.datasets.get(dataset.id) == dataclasses.replace(dataset, retain_until=date(2031, 3, 31))
+    store.datasets.retain(dataset.id, None)
+    assert store.datasets.get(dataset.id) == dataset
+    with pytest.raises(UnknownNameError, match="no data set 99"):
+        store.datasets.retain(99, None)
+
+
+def test_what_others_have_too_is_named(store: Store) -> None:
+    """Images, and what runs made: of other data sets and imports, never of what goes itself."""
+    images = put_images(store, b"only mine", b"of both", b"of the import")
+    mine = create(store, "mine", images)
+    theirs = create(store, "theirs", [*put_images(store, b"theirs"), dataclasses.replace(images[1], name="b")])
+    of_mine, of_theirs, lent = (store.runs.create(spec_for(store, one)) for one in (mine, theirs, theirs))
+    both, from_mine = store.artifacts.put(b"made by both"), store.artifacts.put(b"made of mine")
+    for run_id, sha256, changes in (
+        (of_mine, both, {}),
+        (of_theirs, both, {}),
+        (lent, from_mine, {"candidate_image_id": store.datasets.images(mine.id)[0].id}),
+    ):
+        assert store.runs.claim("w1", run_id=run_id) is not None
+        image_id = store.runs.get(run_id).spec.image_ids[0]
+        store.runs.save_image(run_id, "w1", run_image(image_id, 0, artifact_sha256=sha256, **changes))
+        store.runs.fail(run_id, "w1", "It broke.")
+    with store.datasets.importing("coming", source="", reader="") as importing:
+        importing.add(dataclasses.replace(images[2], name="c"))
+        importing.flush()
+        held = store.datasets.holdings(mine.id)
+        assert held.runs == (of_mine, lent)
+        assert held.artifacts == {*(image.artifact_sha256 for image in images), both, from_mine}
+        shared = {"coming": {images[2].artifact_sha256}, "theirs": {images[1].artifact_sha256, both}}
+        assert store.datasets.shared(held) == shared
+        store.datasets.delete(mine.id)
+        assert store.datasets.shared(held) == shared, "the same once it is gone"
+    time.sleep(0.2)  # files' times may lag behind the clock
+    store.collect_settled()
+    assert contents_of(store) == {b"of both", b"of the import", b"theirs", b"made by both"}
+
+
+def test_rows_and_files_are_compared(store: Store) -> None:
+    there, lost = put_images(store, b"there", b"lost")
+    create(store, "studio", [there, lost])
+    create(store, "again", [dataclasses.replace(lost, name="again")])
+    orphan = store.artifacts.put(b"nobody's", ".npz")
+    assert lost.artifact_sha256 is not None
+    store.artifacts.delete(lost.artifact_sha256)
+    stock = store.take_stock()
+    assert sorted(stock.files) == sorted([(there.artifact_sha256, ".png"), (orphan, ".npz")])
+    assert stock.orphans == ((orphan, ".npz"),)
+    assert stock.missing == {"again": {lost.artifact_sha256}, "studio": {lost.artifact_sha256}}
+
+
+def test_orphans_are_collected_at_once_but_not_those_of_work_under_way(store: Store) -> None:
+    create(store, "studio", put_images(store, b"kept"))
+    store.artifacts.put(b"old")
+    time.sleep(0.2)  # files' times may lag behind the clock
+    with store.datasets.importing("coming", source="", reader="") as importing:
+        for image in put_images(store, b"coming"):
+            assert store.collect_settled() == 0
+            importing.add(image)
+    time.sleep(0.2)
+    assert store.collect_settled() == 1
+    assert contents_of(store) == {b"kept", b"coming"}
+
+
+def test_erasing_keeps_what_is_there(store: Store) -> None:
+    dataset, gone = add_dataset(store), add_dataset(store, "gone")
+    store.datasets.delete(gone.id)
+    assert "written anew" in store.erase_deleted()
+    assert store.datasets.list() == (dataset,)
+    assert store.datasets.counts(dataset.id).images == 6

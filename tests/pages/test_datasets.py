@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import time
 import zipfile
+from datetime import date, timedelta
 
 import pytest
 
@@ -159,19 +160,43 @@ def test_taken_name_is_refused(filled, visit, archive):
     assert "already a data set called 'few'" in app.error[0].value
 
 
-def test_deletion_is_refused_while_runs_exist_and_works_without(filled, visit):
+def test_deletion_names_what_goes_refuses_while_it_is_worked_on_and_proves_itself(filled, visit, said):
+    with open_store(filled) as store:
+        store.runs.resume(2)
+        assert store.runs.claim("test", run_id=2) is not None
     app = visit("datasets")
     app.segmented_control("dataset_part").set_value("Delete").run()
     app.button("delete-dataset-1").click().run()
+    assert "8 images, 2 runs (1, 2), 0 audits" in said(app)
     app.button("delete-dataset-1-confirmed").click().run()
-    assert "used by 2 runs" in app.error[0].value
+    assert "while run 2 on it is being worked on" in app.error[0].value
     with open_store(filled) as store:
         assert len(store.datasets.list()) == 1
-        for run in store.runs.list():
-            store.runs.delete(run.id)
+        store.runs.fail(2, "test", "It broke.")
     app.button("delete-dataset-1").click().run()
     app.button("delete-dataset-1-confirmed").click().run()
     assert not app.exception
+    assert "Purged the data set" in app.success[0].value
+    assert "0 of 16 remain" in app.success[0].value
+    assert not list(filled.artifacts.rglob("*.png"))
     with open_store(filled) as store:
         assert store.datasets.list() == ()
-        assert store.access.list(action="dataset-deleted")[0].subject == "dataset 1"
+        (line,) = store.access.list(action="dataset-purged")
+        assert (line.actor, line.subject) == ("local", "dataset 1")
+    assert "Purged" not in said(app.run()), "it is told once"
+
+
+def test_a_day_is_kept_and_told_once_it_is_past(filled, visit, said, archive):
+    app = visit("datasets")
+    app.date_input("upload_until-0").set_value(date.today())
+    send(app, "today", [("faces.zip", archive, "application/zip")])
+    see_it_end(app, filled)
+    assert str(date.today()) in said(app)
+    assert "is past" not in said(app)
+    with open_store(filled) as store:
+        record = store.datasets.get("today")
+        assert record.retain_until == date.today()
+        store.datasets.retain(record.id, date.today() - timedelta(days=1))
+    app.run()
+    assert "which is past; delete it below" in app.warning[0].value
+    assert f"{date.today() - timedelta(days=1)}, PAST" in said(app)

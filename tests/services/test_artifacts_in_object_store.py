@@ -52,5 +52,5 @@ def test_the_same_comes_out(tmp_path: Path, bucket_url: str, object_store: Objec
     assert len(manifests) == 1
     with open_store(here) as one, open_store(there) as other:
         assert [*one.artifacts.list()] == [*other.artifacts.list()]
-        other.datasets.delete(other.datasets.get("few").id, cascade=True)
+        other.datasets.delete(other.datasets.get("few").id)
         assert [*other.artifacts.list()] == []

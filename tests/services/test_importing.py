@@ -13,7 +13,7 @@ import struct
 import time
 import zipfile
 import zlib
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,8 @@ import pytest
 from facepriv.config import Settings
 from facepriv.datasets.problems import names
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.imaging.acquire import acquire
+from facepriv.services import importing
 from facepriv.services.importing import (
     LEFT_BEHIND_SECONDS,
     ImportReport,
@@ -30,7 +32,9 @@ from facepriv.services.importing import (
     import_demo,
     temporary_folder,
 )
+from facepriv.services.models import detector_reference
 from facepriv.services.pictures import image_pixels
+from facepriv.services.provenance import maker
 from facepriv.store import Store, open_store
 from tests.services.conftest import copy_demo, labelled_demo, write_labels
 
@@ -436,3 +440,45 @@ def test_the_rows_of_a_killed_import_go_with_the_next_one(store, settings, tmp_p
         import_dataset(store, settings, labelled_demo(tmp_path / "faces", ["s001_1"]), name="next")
         assert_nothing_half_written(store, settings)
     assert [record.name for record in store.datasets.list()] == ["next"]
+
+
+def test_faces_found_before_are_not_looked_for_again(store: Store, settings: Settings, tmp_path: Path, monkeypatch):
+    folder = copy_demo(tmp_path / "faces", THREE)
+    face, other = (PIL.Image.open(folder / f"{name}.jpg") for name in ("s001_1", "s003_1"))
+    pair = PIL.Image.new("RGB", (face.width + other.width, max(face.height, other.height)), "white")
+    pair.paste(face, (0, 0))
+    pair.paste(other, (face.width, 0))
+    pair.save(folder / "pair.png")
+    looked: list[int] = []
+
+    def counting(pixels: np.ndarray):
+        looked.append(1)
+        return acquire(pixels)
+
+    monkeypatch.setattr(importing, "acquire", counting)
+    first = import_dataset(store, settings, folder, name="first").dataset
+    assert len(looked) == 4
+    again = import_dataset(store, settings, folder, name="again").dataset
+    assert len(looked) == 4
+    assert again.found_by == first.found_by == maker(detector_reference())
+    for one, two in zip(store.datasets.images(first.id), store.datasets.images(again.id), strict=True):
+        assert (one.name, one.box, one.failure, one.failure_sentence) == (
+            two.name,
+            two.box,
+            two.failure,
+            two.failure_sentence,
+        )
+        np.testing.assert_array_equal(one.landmarks, two.landmarks)
+    assert [image.failure for image in store.datasets.images(again.id, failed=True)] == ["several-faces"]
+    monkeypatch.setattr(importing, "maker", lambda ref: "0" * 64)
+    import_dataset(store, settings, folder, name="otherwise")
+    assert len(looked) == 8, "what another detector found does not count"
+
+
+def test_a_day_until_which_it_may_be_kept(store: Store, settings: Settings, tmp_path: Path):
+    folder = copy_demo(tmp_path / "faces", THREE[:1])
+    day = date.today() + timedelta(days=1)
+    assert import_dataset(store, settings, folder, name="kept", retain_until=day).dataset.retain_until == day
+    with pytest.raises(BadInputError, match="is past; name a day from today on"):
+        import_dataset(store, settings, folder, name="late", retain_until=day - timedelta(days=2))
+    assert [record.name for record in store.datasets.list()] == ["kept"]

@@ -60,7 +60,7 @@ def test_rows_without_the_rows_they_refer_to(stored: Settings) -> None:
     with closing(sqlite3.connect(stored.home / "facepriv.sqlite")) as connection:
         connection.execute("UPDATE problems SET dataset_id = 99")
         connection.commit()
-    with pytest.raises(StoreError, match="3 rows lack the rows they refer to; restore a backup"):
+    with pytest.raises(StoreError, match=r"3 rows lack the rows they refer to\); restore a backup"):
         inspected(stored)
 
 

@@ -139,5 +139,5 @@ def test_an_upgraded_database_can_be_worked_with(
         store.runs.release(claimed.id, "w1")
         assert store.runs.create(store.runs.get(1).spec) == next_run
         for dataset in store.datasets.list():
-            store.datasets.delete(dataset.id, cascade=True)
+            store.datasets.delete(dataset.id)
         assert store.runs.count() == store.audits.count() == 0

@@ -1,0 +1,199 @@
+"""A purge takes everything, keeps what others have too, and finds what is left."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import sqlite3
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from facepriv.config import Settings
+from facepriv.errors import StoreError, UnknownNameError
+from facepriv.results import LearnFrom
+from facepriv.services.collecting import collect_orphans
+from facepriv.services.import_jobs import list_jobs, read_job, start_demo_import
+from facepriv.services.purging import plan_purge, purge
+from facepriv.store import DatasetRecord, Store, open_store
+from tests.contracts.test_audit_store import audit_spec
+from tests.contracts.test_stores import (
+    contents_of,
+    create,
+    learning,
+    put_images,
+    result_for,
+    run_image,
+    scores_of,
+    spec_for,
+)
+
+EMPTIED = (
+    "images",
+    "problems",
+    "runs",
+    "audits",
+    "run_images",
+    "gender_scores",
+    "log_lines",
+    "learnings",
+    "run_sources",
+    "measures",
+)
+
+
+def rows_of(settings: Settings) -> dict[str, int]:
+    with sqlite3.connect(settings.home / "facepriv.sqlite") as database:
+        return {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in EMPTIED}
+
+
+def claim(store: Store, run: int) -> None:
+    assert store.runs.claim("w1", run_id=run) is not None
+
+
+def work_on(store: Store, run: int, content: bytes, **changes) -> None:
+    """Do a run that leaves the first image perturbed and of the others nothing."""
+    claim(store, run)
+    ids = store.runs.get(run).spec.image_ids
+    for position, image_id in enumerate(ids):
+        sha256 = store.artifacts.put(content) if position == 0 else None
+        image = run_image(image_id, position, artifact_sha256=sha256, **changes)
+        store.runs.save_image(run, "w1", image, scores_of(image_id))
+    store.runs.finish(run, "w1", result_for(len(ids)))
+
+
+def derive_from(store: Store, mine: DatasetRecord, theirs: DatasetRecord) -> tuple[list[int], list[int]]:
+    """Everything that a data set can be used for; gives the numbers of runs and audits."""
+    lender = store.datasets.images(mine.id)[0].id
+    own, lent = store.runs.create(spec_for(store, mine)), store.runs.create(spec_for(store, theirs))
+    work_on(store, own, b"perturbed")
+    work_on(store, lent, b"perturbed with its candidate", candidate_image_id=lender)
+    source = LearnFrom(source="dataset", dataset=mine.ref)
+    taught = store.runs.create(spec_for(store, theirs, learn_from=source))
+    claim(store, taught)
+    store.runs.save_learning(taught, "w1", learning(0, store.artifacts.put(b"learnt", ".npz"), source="dataset"))
+    store.runs.fail(taught, "w1", "It broke.")
+    audits = [store.audits.create(audit_spec(store, mine)), store.audits.create(audit_spec(store, theirs, run_id=lent))]
+    vectors = {image.id: np.ones(3, np.float32) for image in store.datasets.images(mine.id)}
+    store.measures.keep_of_images("template:sface", "0" * 64, vectors)
+    store.measures.keep_of_run(own, "template:sface", "0" * 64, {store.runs.get(own).spec.image_ids[0]: np.ones(3)})
+    return [own, lent, taught], audits
+
+
+def test_everything_goes_but_what_another_data_set_has_too(store: Store, settings: Settings):
+    mine = create(store, "mine", put_images(store, b"one", b"two", b"of both"))
+    theirs = create(store, "theirs", put_images(store, b"of both", b"theirs"))
+    runs, audits = derive_from(store, mine, theirs)
+    plan = plan_purge(store, mine.id)
+    assert (plan.images, list(plan.runs), list(plan.audits), plan.files) == (3, runs, audits, 5)
+    assert plan.sentences == (
+        f"The data set 'mine' would go: 3 images, 3 runs ({', '.join(map(str, runs))}), 2 audits "
+        f"({', '.join(map(str, audits))}), 5 files.",
+        "1 file stays because the data set 'theirs' has the very same too.",
+    )
+    assert store.runs.count() == 3, "a plan touches nothing"
+    report = purge(store, settings, mine.id, actor="ada")
+    assert report.complete
+    assert report.sentences[:3] == (
+        "Purged the data set 'mine': 3 images, 3 runs, 2 audits.",
+        "5 files removed; a scan of the files found that 0 of 5 remain.",
+        "1 file stays because the data set 'theirs' has the very same too.",
+    )
+    assert contents_of(store) == {b"of both", b"theirs"}
+    left = rows_of(settings)
+    assert (left.pop("images"), left.pop("measures")) == (2, 1), "what is measured of the image of both stays"
+    assert set(left.values()) == {0}
+    (line,) = store.access.list()
+    assert (line.actor, line.action, line.subject) == ("ada", "dataset-purged", f"dataset {mine.id}")
+    assert line.detail == "3 images, 3 runs, 2 audits; 0 files of 5 left"
+    with pytest.raises(UnknownNameError, match="no data set"):
+        purge(store, settings, mine.id, actor="ada")
+
+
+def test_work_under_way_is_named_and_refused(store: Store, settings: Settings):
+    mine = create(store, "mine", put_images(store, b"one"))
+    run = store.runs.create(spec_for(store, mine))
+    claim(store, run)
+    assert plan_purge(store, mine.id).sentences[-1] == f"In the way: run {run} is being worked on."
+    with pytest.raises(StoreError, match=f"while run {run} on it is being worked on; cancel and try again"):
+        purge(store, settings, mine.id, actor="ada")
+    assert contents_of(store) == {b"one"}
+    assert store.access.list() == ()
+
+
+def heed(settings: Settings, run: int) -> None:
+    """Work on a run as a worker that asks now and then whether it is to stop."""
+    with open_store(settings) as store:
+        while not store.runs.heartbeat(run, "w1", "perturbing", 0, 1):
+            time.sleep(0.1)
+        store.runs.mark_cancelled(run, "w1")
+
+
+def test_work_under_way_is_cancelled_and_waited_for(store: Store, settings: Settings):
+    mine = create(store, "mine", put_images(store, b"one"))
+    held, waiting = (store.runs.create(spec_for(store, mine)) for _ in range(2))
+    claim(store, held)
+    worker = threading.Thread(target=heed, args=(settings, held))
+    worker.start()
+    report = purge(store, settings, mine.id, actor="ada", cancel=True)
+    worker.join()
+    assert report.complete
+    assert report.runs == 2
+    assert store.runs.count() == 0, f"nor is run {waiting} there"
+
+
+def test_what_work_under_way_may_need_remains_and_is_told(store: Store, settings: Settings):
+    mine = create(store, "mine", put_images(store, b"one", b"two"))
+    with store.datasets.importing("coming", source="", reader="") as importing:
+        (image,) = put_images(store, b"one")  # put, and its row not written yet
+        report = purge(store, settings, mine.id, actor="ada")
+        assert not report.complete
+        assert (report.removed, len(report.remaining)) == (0, 2)
+        assert "0 files removed; a scan of the files found that 2 of 2 remain." in report.sentences
+        assert any("Run `facepriv collect` once nothing is under way." in sentence for sentence in report.sentences)
+        importing.add(image)
+    time.sleep(0.2)  # files' times may lag behind the clock
+    assert collect_orphans(store).removed == 1
+    assert contents_of(store) == {b"one"}
+
+
+def test_copies_that_a_killed_import_left_are_found(store: Store, settings: Settings):
+    upload = b"a photo as it came"
+    image = dataclasses.replace(*put_images(store, b"one"), source_sha256=hashlib.sha256(upload).hexdigest())
+    mine = create(store, "mine", [image])
+    left = settings.temporary / "tmpabc" / "unpacked"
+    left.mkdir(parents=True)
+    (left / "photo.jpg").write_bytes(upload)
+    (left / "other.jpg").write_bytes(b"another's photo")
+    report = purge(store, settings, mine.id, actor="ada")
+    assert report.remaining == (str(left / "photo.jpg"),)
+    assert not report.complete
+
+
+def test_a_file_that_cannot_be_removed_keeps_no_other(store: Store, settings: Settings):
+    images = put_images(store, b"one", b"two", b"three")
+    mine = create(store, "mine", images)
+    stuck = store.artifacts.path(min(str(image.artifact_sha256) for image in images))
+    stuck.unlink()
+    (stuck / "inside").mkdir(parents=True)  # what cannot be unlinked
+    report = purge(store, settings, mine.id, actor="ada")
+    assert report.refused is not None
+    assert "cannot be written to" in report.refused
+    assert not report.complete
+    assert len(contents_of(store)) == 0
+    assert store.datasets.list() == ()
+
+
+def test_an_ended_import_is_forgotten_with_its_data_set(settings: Settings, store: Store):
+    job = start_demo_import(settings, actor="ada")
+    end = time.monotonic() + 120
+    while read_job(settings, job).state == "running":
+        assert time.monotonic() < end, "the import did not end"
+        time.sleep(0.2)
+    (record,) = store.datasets.list()
+    assert [one.dataset_id for one in list_jobs(settings)] == [record.id]
+    assert purge(store, settings, record.id, actor="ada").complete
+    assert list_jobs(settings) == ()
+    assert not any((settings.home / "imports").iterdir())

@@ -1,0 +1,165 @@
+"""`facepriv purge`, `retain`, `collect` and `doctor` as a user meets them."""
+
+from __future__ import annotations
+
+import io
+import json
+import sqlite3
+import sys
+import time
+from datetime import date, timedelta
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from facepriv.config import Settings
+from facepriv.services.runs import prepare_run
+from facepriv.store import Store, open_store
+from tests.test_cli import Said, Terminal, assert_one_sentence, assert_usage, write_faces
+
+pytestmark = pytest.mark.xdist_group("cli-housekeeping")
+
+TODAY = date.today()
+YESTERDAY = TODAY - timedelta(days=1)
+
+
+@pytest.fixture
+def terminal(tmp_path: Path) -> Terminal:
+    """Two data sets: four faces, and one of them again."""
+    terminal = Terminal(tmp_path / "home")
+    assert terminal("import", write_faces(tmp_path / "a"), "--name", "four", "--retain-until", TODAY).code == 0
+    assert terminal("import", write_faces(tmp_path / "b", ("s001_1",)), "--name", "one").code == 0
+    return terminal
+
+
+def opened(terminal: Terminal) -> Store:
+    return open_store(Settings(home=terminal.home))
+
+
+def answer(terminal: Terminal, text: str, *words: object) -> Said:
+    with mock.patch.object(sys, "stdin", io.StringIO(text)):
+        return terminal(*words)
+
+
+def files(terminal: Terminal) -> int:
+    return len(list((terminal.home / "artifacts").rglob("*.png")))
+
+
+def test_purging_asks_and_proves(terminal: Terminal):
+    with opened(terminal) as store:
+        run = store.runs.create(prepare_run(store, "four"))
+    would = terminal("purge", "four", "--dry-run")
+    assert would.code == 0
+    assert f"The data set 'four' would go: 4 images, 1 run ({run}), 0 audits, 3 files." in would.out
+    assert "1 file stays because the data set 'one' has the very same too." in would.out
+    refused = answer(terminal, "n\n", "purge", "four")
+    assert refused.code == 1
+    assert "Purge 1 data set for good?" in refused.out
+    assert files(terminal) == 4
+    purged = answer(terminal, "y\n", "purge", "four")
+    assert purged.code == 0
+    assert "3 files removed; a scan of the files found that 0 of 3 remain." in purged.out
+    assert "The database file was written anew" in purged.out
+    assert files(terminal) == 1
+    with opened(terminal) as store:
+        assert [record.name for record in store.datasets.list()] == ["one"]
+        assert store.runs.count() == 0
+        (line,) = store.access.list(action="dataset-purged")
+        assert (line.actor, line.detail) == ("cli", "4 images, 1 run, 0 audits; 0 files of 3 left")
+    assert b"s003" not in b"".join(path.read_bytes() for path in terminal.home.glob("facepriv.sqlite*"))
+
+
+def test_what_remains_is_an_error(terminal: Terminal):
+    with opened(terminal) as store, store.datasets.importing("coming", source="", reader=""):
+        said = terminal("purge", "four", "--yes", "--json", "-")
+    assert said.code == 1
+    assert said.err.splitlines()[-1] == "Error: Of four something remains; what and why is told above."
+    (report,) = json.loads(said.out)["purged"]
+    assert (report["complete"], report["removed"], len(report["remaining"])) == (False, 0, 3)
+    assert report["shared"] == {"one": 1}
+
+
+def test_work_under_way_stands_in_the_way(terminal: Terminal):
+    with opened(terminal) as store:
+        run = store.runs.create(prepare_run(store, "four"))
+        assert store.runs.claim("w1") is not None
+        assert f"In the way: run {run} is being worked on." in terminal("purge", "four", "--dry-run").out
+        said = terminal("purge", "four", "--yes")
+        assert said.code == 1
+        assert f"cannot be deleted while run {run} on it is being worked on" in said.err
+        store.runs.fail(run, "w1", "It broke.")
+    assert terminal("purge", "four", "--yes", "--cancel").code == 0
+
+
+def test_retention_is_shown_and_purged_on_demand_only(terminal: Terminal):
+    assert str(TODAY) in terminal("datasets").out
+    assert terminal.json("purge", "--expired", "--dry-run") == {"schema": "facepriv.purge/1", "would_go": []}
+    assert terminal("purge", "--expired", "--yes").out == "No data set is past the day until which it may be kept.\n"
+    said = terminal("retain", "four", YESTERDAY)
+    assert said.out == f"four may be kept until {YESTERDAY}. That is past: facepriv purge --expired removes it.\n"
+    assert f"{YESTERDAY}, PAST" in terminal("datasets").out
+    assert [row["retain_until"] for row in terminal.json("datasets")["datasets"]] == [str(YESTERDAY), None]
+    (plan,) = terminal.json("purge", "--expired", "--dry-run")["would_go"]
+    assert (plan["dataset"], plan["images"], plan["files"]) == ("four", 4, 3)
+    assert files(terminal) == 4
+    (report,) = terminal.json("purge", "--expired", "--yes")["purged"]
+    assert (report["dataset"], report["complete"]) == ("four", True)
+    assert terminal("retain", "one", "none").out == "one may be kept without a last day.\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("purge",), ("purge", "four", "--expired"), ("delete",), ("delete", "four"), ("retain", "four")],
+)
+def test_wrong_usage(terminal: Terminal, words: tuple):
+    assert_usage(terminal(*words))
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("purge", "nobody", "--yes"), "There is no data set 'nobody'"),
+        (("retain", "nobody", "none"), "There is no data set 'nobody'"),
+        (("retain", "four", "soon"), "A day like 2027-03-31, or none, was expected"),
+        (("import", ".", "--name", "x", "--retain-until", "soon"), "A day like 2027-03-31, or none, was expected"),
+        (("import", ".", "--name", "x", "--retain-until", "2020-01-01"), "2020-01-01 is past"),
+    ],
+)
+def test_bad_input_gets_one_sentence(terminal: Terminal, words: tuple, part: str):
+    assert_one_sentence(terminal(*words), part)
+
+
+def test_orphans_are_shown_and_collected(terminal: Terminal):
+    with opened(terminal) as store:
+        store.artifacts.put(b"nobody's")
+    time.sleep(0.2)  # files' times may lag behind the clock
+    shown = terminal("collect", "--dry-run")
+    assert shown.out == "1 file of no data set, run or import found; 0 removed.\n"
+    found = terminal.json("collect")
+    assert (found["removed"], found["left"], found["missing"]) == (1, 0, {})
+    assert files(terminal) == 4
+
+
+def test_the_doctor(terminal: Terminal):
+    checks = terminal.json("doctor")["checks"]
+    assert {check["name"]: check["status"] for check in checks if check["name"] not in ("models", "disk")} == {
+        "database": "ok",
+        "database content": "ok",
+        "artifact files": "ok",
+        "orphans": "ok",
+        "artifact contents": "ok",
+        "workers": "ok",
+        "retention": "ok",
+        "permissions": "ok",
+    }
+    assert "Not read with --quick" in terminal("doctor", "--quick").out
+    next((terminal.home / "artifacts").rglob("*.png")).write_bytes(b"other bytes")
+    with sqlite3.connect(terminal.home / "facepriv.sqlite") as database:
+        database.execute("UPDATE alembic_version SET version_num = '0001'")
+    ill = terminal("doctor")
+    assert ill.code == 1
+    assert "The bytes of 1 file cannot be read or no longer have their hash" in " ".join(
+        ill.out.replace("│", " ").split()
+    )
+    assert ill.err.splitlines()[-1] == "Error: 2 problems found: database and artifact contents."
