@@ -55,8 +55,10 @@ class DaskCrew(Crew):
     def job(self, job: JobRef) -> Any:
         """Send everything that a job is about to the cluster, once, in such a way that a lost copy is made anew."""
         if job not in self._jobs:
+            # Without the database's URL, which they have no use for and which may hold a password.
+            settings = self._settings.model_copy(update={"database": None})
             with open_store(self._settings) as store:
-                brought = Brought(job, self._settings, job.load(store, job.number), settle_on_cluster)
+                brought = Brought(job, settings, job.load(store, job.number), settle_on_cluster)
             self._jobs = {job: self._connected().submit(_take_in, brought, pure=False)}
         return self._jobs[job]
 

@@ -329,26 +329,33 @@ class _Execution(LeasedWork):
                 self._save(*outcome)
             finished += 1
             self.beat(PERTURBING, finished, len(images))
-        self._keep_first_scores(kept)
+        self._keep_scores(kept)
         self._refuse_faults_throughout()
 
     def _first_scores(self) -> dict[str, dict[int, Vector]]:
         """Give what is known of the untouched images, by classifier and image."""
-        finder = found_by(self.store, self.run.dataset_id)
         return {
-            ref.name: self.store.measures.of_images(self.run.dataset_id, f"{SCORE}:{ref.name}", maker(ref, finder))
+            ref.name: self.store.measures.of_images(
+                self.run.dataset_id, f"{SCORE}:{ref.name}", self._maker(ref, "before")
+            )
             for ref in self.run.spec.classifiers
         }
 
-    def _keep_first_scores(self, kept: Mapping[str, Mapping[int, Vector]]) -> None:
-        """Keep the untouched images' scores for other runs: all that this run has, from whichever attempt."""
-        finder = found_by(self.store, self.run.dataset_id)
-        fresh: dict[str, dict[int, Vector]] = {name: {} for name in kept}
+    def _keep_scores(self, kept: Mapping[str, Mapping[int, Vector]]) -> None:
+        """Keep the scores of images, untouched and as stored, for other runs and audits: all that this run has.
+
+        Parameters
+        ----------
+        kept
+            What was known of the untouched images before, by classifier and image.
+        """
+        fresh: dict[tuple[str, Phase], dict[int, Vector]] = {}
         for one in self.store.runs.gender_scores(self.run.id):
-            if one.phase == "before" and one.score is not None and one.image_id not in kept[one.classifier]:
-                fresh[one.classifier][one.image_id] = np.array([one.score])
+            if one.score is not None and (one.phase == "after" or one.image_id not in kept[one.classifier]):
+                fresh.setdefault((one.classifier, one.phase), {})[one.image_id] = np.array([one.score])
         for ref in self.run.spec.classifiers:
-            self._keep(f"{SCORE}:{ref.name}", maker(ref, finder), "before", fresh[ref.name])
+            for phase in PHASES:
+                self._keep(f"{SCORE}:{ref.name}", self._maker(ref, phase), phase, fresh.get((ref.name, phase), {}))
 
     def _keep(self, name: str, made_by: str, phase: Phase, vectors: Mapping[int, Vector]) -> None:
         measures = self.store.measures

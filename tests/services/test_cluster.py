@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import EMBEDDING, LEARNING, PERTURBING, run_worker
 from facepriv.store import Store, open_store
 from tests.services import plugins
-from tests.services.conftest import Finished
+from tests.services.conftest import SIX, Finished, labelled_demo
 from tests.services.test_learning import copy_people
 from tests.services.test_worker import result_of, rows_of, wait_until
 
@@ -57,9 +58,9 @@ class Cluster:
 WORKER = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--host", "127.0.0.1", "--memory-limit", "0"]
 
 
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    folder = tmp_path_factory.mktemp("cluster")
+@contextmanager
+def running_cluster(folder: Path) -> Iterator[Cluster]:
+    """Start a scheduler and two workers, which see the environment of this moment."""
     plugins.install(folder / "plugins")
     found = folder / "scheduler.json"
     command = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(found)]
@@ -67,9 +68,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         scheduler = subprocess.Popen(
             [sys.executable, "-m", "distributed.cli.dask_scheduler", *command], cwd=folder, stdout=log, stderr=log
         )
+    made = Cluster(scheduler, "", folder)
     try:
         assert wait_until(found.exists, 60), (folder / "scheduler.log").read_text()
-        made = Cluster(scheduler, json.loads(found.read_text())["address"], folder)
+        made.address = json.loads(found.read_text())["address"]
         made.add_worker()
         made.add_worker()
         yield made
@@ -77,6 +79,12 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
         for process in (*made.workers, scheduler):
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with running_cluster(tmp_path_factory.mktemp("cluster")) as made:
+        yield made
 
 
 def on(cluster: Cluster, settings: Settings) -> Settings:
@@ -96,6 +104,43 @@ def test_a_cluster_gives_the_same_bytes_as_a_pool(finished: Finished, cluster: C
     assert (PERTURBING, 6, 6) in seen
     assert {stage for stage, *_ in seen} >= {PERTURBING, EMBEDDING}
     store.runs.delete(run.id)
+
+
+@pytest.mark.slow
+def test_database_artifacts_and_processes_elsewhere(
+    finished: Finished, tmp_path: Path, new_postgresql, bucket_url: str
+):
+    """PostgreSQL, an object store, and a cluster that does not know the database: the same bytes as in one folder."""
+    faces = labelled_demo(tmp_path / "faces", SIX)
+    with running_cluster(tmp_path) as cluster:
+        settings = on(cluster, Settings(home=tmp_path / "home", database=new_postgresql(), artifacts_url=bucket_url))
+        with open_store(settings) as store:
+            dataset = import_dataset(store, settings, faces, name="six").dataset
+            given = {name: getattr(finished.run.spec, name) for name in ("image_sha256", "method", "parameters")}
+            spec = prepare_run(
+                store,
+                "six",
+                method=given["method"],
+                parameters=given["parameters"],
+                classifiers=["levi-hassner"],
+                matchers=["dlib-resnet", "sface"],
+            )
+            assert {name: getattr(spec, name) for name in given} == given
+            run = start_run(store, spec)
+            run_worker(settings, run_id=run.id)
+            record = store.runs.get(run.id)
+            assert record.result is not None, record.error
+            names = {image.id: image.name for image in store.datasets.images(dataset.id)}
+            before = {image.id: image.name for image in finished.store.datasets.images(finished.run.dataset_id)}
+            assert files(store, run.id, names) == files(finished.store, finished.run.id, before)
+            figures = {"matching", "gender_error", "gender_scores", "updates", "evaluations", "psnr_db", "ssim"}
+            assert record.result.model_dump(include=figures) == finished.run.result.model_dump(include=figures)
+    assert not (tmp_path / "home" / "artifacts").exists()
+    assert not (tmp_path / "home" / "facepriv.sqlite").exists()
+
+
+def files(store: Store, run_id: int, names: dict[int, str]) -> dict[str, str | None]:
+    return {names[row.image_id]: row.artifact_sha256 for row in store.runs.run_images(run_id)}
 
 
 @pytest.mark.fault

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -389,6 +390,43 @@ def test_images_are_handed_out_in_chunks_and_never_all_at_once(store, settings, 
     assert [done for stage, done, _ in told if stage == PERTURBING] == [0, 1, 2, 3, 4, 5]
     assert [done for stage, done, _ in told if stage == EMBEDDING] == list(range(11))
     assert crew.chunks == [1, 3, 1, 1, 3, 3, 3]
+
+
+class Listener(LocalCrew):
+    """A crew that notes which images it is handed."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.items: list[object] = []
+
+    def submit(self, function, /, *given):
+        self.items += given[-1]
+        return super().submit(function, *given)
+
+    def asked_for(self) -> tuple[Counter[str], Counter[str]]:
+        """Templates by phase, and scores of untouched images that were known, by classifier."""
+        templates = Counter(item.phase for item in self.items if isinstance(item, judging.ToEmbed))
+        known = Counter(name for item in self.items if isinstance(item, judging.ToPerturb) for name in item.known)
+        return templates, known
+
+
+def test_a_second_run_computes_no_template_or_score_of_an_untouched_image_again(store, settings, small_spec, tmp_path):
+    """By content: another method, another data set with the same images, or the same run once more."""
+    spec = small_spec(matchers=["sface"])
+    images = len(spec.image_ids)
+    import_dataset(store, settings, labelled_demo(tmp_path / "again", ("s001_1", "s003_1", "s003_2")), name="again")
+    same = prepare_run(store, "again", method=METHOD, parameters=FAST, classifiers=[], matchers=["sface"])
+    other = changed(same, parameters={**same.parameters, "eps": 0.2})
+    for wanted, templates, known in (
+        (spec, {"before": images, "after": images}, {}),
+        (other, {"after": images}, {"dlib-gender": images}),
+        (same, {}, {"dlib-gender": images}),
+    ):
+        run = start_run(store, wanted)
+        with Listener(settings) as crew:
+            run_worker(settings, run_id=run.id, crew=crew)
+        assert store.runs.get(run.id).state == "complete", store.runs.get(run.id).error
+        assert crew.asked_for() == (Counter(templates), Counter(known))
 
 
 def test_a_worker_clears_away_leftovers_at_its_start_and_while_idle(store, settings, monkeypatch):
