@@ -967,6 +967,12 @@ def _computing(settings: Settings, executor: str | None, scheduler: str | None) 
             "With --executor dask the address of a scheduler is needed, such as tcp://10.0.0.1:8786.",
             param_hint="--scheduler",
         )
+    if executor is not None:
+        from facepriv.services.crew import make_crew
+
+        # A cluster that is not there is told before anything is queued.
+        with make_crew(settings) as crew:
+            _ = crew.width
     return settings
 
 
@@ -1097,11 +1103,13 @@ def _do_here(settings: Settings, noun: str, number: int, report: Any) -> None:
     from facepriv.services.worker import run_worker
 
     only = {f"{noun}_id": number}
-    run_worker(
+    taken = run_worker(
         settings,
         **only,  # type: ignore[arg-type]
         on_progress=lambda _, stage, done, total: report(done, total, stage),
     )
+    if not taken:
+        _say(f"Another worker was first to take {noun} {number} up, and computes where it is set to.")
 
 
 def _execute(store: Store, settings: Settings, run_id: int, executor: str | None = None) -> RunResult:

@@ -51,5 +51,5 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("made_by", sa.String(64), nullable=False),
         sa.Column("vector", sa.LargeBinary(), nullable=False),
-        sa.PrimaryKeyConstraint("artifact_sha256", "name", name=op.f("pk_measures")),
+        sa.PrimaryKeyConstraint("artifact_sha256", "name", "made_by", name=op.f("pk_measures")),
     )

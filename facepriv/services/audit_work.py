@@ -41,7 +41,7 @@ from facepriv.services.audits import left_out
 from facepriv.services.computing import Job, JobRef, content_of
 from facepriv.services.crew import Crew
 from facepriv.services.leased_work import Crashed, LeasedWork, Report, carry_out, insist
-from facepriv.services.measuring import Vector, evidence, keep, known_measures, measure_in_process
+from facepriv.services.measuring import Vector, evidence, keep, known_measures, makers_of, measure_in_process
 from facepriv.services.models import check_versions, classifier, detector_reference, matcher, reference
 from facepriv.store import AuditRecord, Store
 from facepriv.types import FEMALE, MALE
@@ -108,36 +108,37 @@ class _AuditExecution(LeasedWork):
         return found.model_copy(update={"seconds": self.store.audits.summary(self.number).spent})
 
     def _measure(self) -> None:
-        measured = known_measures(self.store, self.spec)
+        measured = self.aside(lambda check: known_measures(self.store, self.spec))
         left = measured.left()
         total = len(measured.files) + len(measured.after)
         done = total - len(left)
         self.beat(MEASURING, done, total)
         fresh: dict[Phase, dict[int, dict[str, Vector]]] = {"before": {}, "after": {}}
-        job = JobRef(load_nothing, self.number, self.owner)
+        makers = {phase: makers_of(self.store, self.spec, phase) for phase in fresh}
+        job = JobRef(load_nothing, self.number, self.owner, self.audit.attempts)
         for item, vectors in self.in_processes(measure_in_process, job, left):
             if isinstance(vectors, Crashed):
                 self.note(f"Image {item.image_id} took its process down each time, so it was not measured.")
             else:
                 fresh[item.phase][item.image_id] = vectors
             if len(fresh[item.phase]) >= KEEP_EVERY:
-                self._keep(item.phase, fresh[item.phase])
+                self._keep(item.phase, makers[item.phase], fresh[item.phase])
                 fresh[item.phase] = {}
             done += 1
             self.beat(MEASURING, done, total)
         for phase, some in fresh.items():
-            self._keep(phase, some)
+            self._keep(phase, makers[phase], some)
 
-    def _keep(self, phase: Phase, found: Mapping[int, Mapping[str, Vector]]) -> None:
+    def _keep(self, phase: Phase, makers: Mapping[str, str], found: Mapping[int, Mapping[str, Vector]]) -> None:
         if found:
-            insist(lambda: keep(self.store, self.spec, phase, found))
+            insist(lambda: keep(self.store, self.spec, phase, makers, found))
             insist(lambda: self.store.audits.progressed(self.number, self.owner))
 
     def _attack(self, tasks: Sequence[Task], done: int, total: int) -> dict[Task, Attack]:
         """Let attackers loose in processes; ``done`` and ``total`` count the steps of the whole stage."""
         found: dict[Task, Attack] = {}
         self.beat(ATTACKING, done, total)
-        job = JobRef(load_evidence, self.number, self.owner)
+        job = JobRef(load_evidence, self.number, self.owner, self.audit.attempts)
         for task, result in self.in_processes(attack_in_process, job, tasks, one_by_one=True):
             if isinstance(result, Crashed):
                 raise FaceprivError(
@@ -345,7 +346,7 @@ class _AuditExecution(LeasedWork):
         taken = set(self.spec.image_ids)
         tried = [
             one
-            for one in self.store.runs.run_images(run.id)
+            for one in self.store.runs.outcomes(run.id)
             if one.failure_stage != "acquire-before" and one.image_id in taken
         ]
         changed = [one.psnr_db for one in tried if one.psnr_db is not None and np.isfinite(one.psnr_db)]

@@ -14,7 +14,6 @@ from facepriv.services.crew import Crew
 from facepriv.store import open_store
 
 CONNECT_SECONDS = 10.0
-STEPS_TOPIC = "facepriv-steps"
 
 
 class DaskCrew(Crew):
@@ -44,7 +43,10 @@ class DaskCrew(Crew):
     @property
     def width(self) -> int:
         """Threads of all processes of the cluster, as many as there are at the moment."""
-        threads: int = sum(self._connected().nthreads().values())
+        try:
+            threads: int = sum(self._connected().nthreads().values())
+        except OSError as error:
+            raise self._unreachable(error) from error
         return max(1, threads)
 
     def submit(self, function: Callable[..., Any], /, *given: Any) -> Future[Any]:
@@ -55,17 +57,26 @@ class DaskCrew(Crew):
     def job(self, job: JobRef) -> Any:
         """Send everything that a job is about to the cluster, once, in such a way that a lost copy is made anew."""
         if job not in self._jobs:
-            # Without the database's URL, which they have no use for and which may hold a password.
-            settings = self._settings.model_copy(update={"database": None})
-            with open_store(self._settings) as store:
+            given = self._settings
+            # Made anew from what they need: the database's URL, which may hold a password, is not among it.
+            settings = Settings(
+                home=given.home, artifacts_url=given.artifacts_url, max_pixels=given.max_pixels, database=None
+            )
+            with open_store(given) as store:
                 brought = Brought(job, settings, job.load(store, job.number), settle_on_cluster)
-            self._jobs = {job: self._connected().submit(_take_in, brought, pure=False)}
+            client = self._connected()
+            self._jobs = {job: client.submit(_take_in, brought, pure=False)}
+            client.subscribe_topic(_topic(job), self._hear)
         return self._jobs[job]
 
     def steps(self) -> tuple[int, int]:
         """Give steps done and steps in all of the lessons under way, as the cluster's processes tell."""
         told = list(self._steps.values())
         return sum(done for done, _ in told), sum(total for _, total in told)
+
+    def forget_steps(self) -> None:
+        """Forget the steps of lessons that are over."""
+        self._steps.clear()
 
     def end(self, *, at_once: bool = False) -> None:
         """Leave the cluster; what it still computes is not wanted any more."""
@@ -85,12 +96,14 @@ class DaskCrew(Crew):
                     self._settings.scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="facepriv"
                 )
             except (OSError, ValueError, TimeoutError) as error:
-                raise StoreBusyError(
-                    f"A Dask scheduler was expected at {self._settings.scheduler or 'an address that was not given'}, "
-                    f"but it cannot be reached ({type(error).__name__}); start it, or correct --scheduler."
-                ) from error
-            self._client.subscribe_topic(STEPS_TOPIC, self._hear)
+                raise self._unreachable(error) from error
         return self._client
+
+    def _unreachable(self, error: Exception) -> StoreBusyError:
+        return StoreBusyError(
+            f"A Dask scheduler was expected at {self._settings.scheduler or 'an address that was not given'}, "
+            f"but it cannot be reached ({type(error).__name__}); start it, or correct --scheduler."
+        )
 
     def _hear(self, event: tuple[Any, tuple[int, int, int]]) -> None:
         _, (part, done, total) = event
@@ -102,13 +115,16 @@ def _take_in(brought: Brought) -> Brought:
     return brought
 
 
-def tell_by_topic(part: int, done: int, total: int) -> None:
-    """Tell the worker how far a lesson is, through the scheduler."""
-    from distributed import get_worker
-
-    get_worker().log_event(STEPS_TOPIC, (part, done, total))
+def _topic(job: JobRef) -> str:
+    return f"facepriv-steps {job.owner} {job.number} {job.attempt}"
 
 
-def settle_on_cluster(settings: Settings) -> None:
-    """Set up a process of the cluster for a job's settings."""
-    settle(settings, tell_by_topic)
+def settle_on_cluster(brought: Brought) -> None:
+    """Set up a process of the cluster for a job: it tells how far its lessons are through the scheduler."""
+
+    def tell(part: int, done: int, total: int) -> None:
+        from distributed import get_worker
+
+        get_worker().log_event(_topic(brought.ref), (part, done, total))
+
+    settle(brought.settings, tell)

@@ -6,11 +6,13 @@ results back. It may work for one run or audit after another.
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -32,25 +34,26 @@ TellSteps = Callable[[int, int, int], None]
 
 @dataclass(frozen=True)
 class JobRef:
-    """What a worker has its processes work for: how to read it, which one, and the worker's own name.
-
-    The name makes another attempt at the same run another job.
-    """
+    """What a worker has its processes work for: how to read it, which one, and whose attempt at it."""
 
     load: Callable[[Store, int], Any]
     number: int
     owner: str
+    attempt: int
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Brought:
-    """A job with all that its processes need to know, for those that do not reach the database."""
+    """A job with all that its processes need to know, for those that do not reach the database.
+
+    Libraries that carry it write down how it looks, so it shows nothing of what it holds.
+    """
 
     ref: JobRef
     settings: Settings
     content: Any
-    settle: Callable[[Settings], None]
-    """Sets a process up for the settings, as `start_process` does in a pool."""
+    settle: Callable[[Brought], None]
+    """Sets a process up for the job, as `start_process` does in a pool."""
 
 
 Job = JobRef | Brought
@@ -99,6 +102,12 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
+def log_fault(log: logging.Logger, what: str, error: BaseException) -> None:
+    """Log where an error came from, without its own text, which a plug-in may have put a name into."""
+    where = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+    log.error("%s: %s at\n%s", what, type(error).__name__, where)
+
+
 def load_detector() -> None:
     """Load what takes longest to load and every run needs: libraries and the detector with its landmarks."""
     find_faces(np.zeros((80, 80, 3), dtype=np.uint8))
@@ -136,8 +145,8 @@ def content_of(job: Job) -> Any:
 def work_through(function: Callable[[Job, Sequence[Any]], list[Any]], job: Job, items: Sequence[Any]) -> Any:
     """Call a function for some items of a job; gives its results and the seconds that it took."""
     start = time.perf_counter()
-    if isinstance(job, Brought) and _settings != [job.settings]:
+    if isinstance(job, Brought):
         with _lock:
-            job.settle(job.settings)
+            job.settle(job)
     results = function(job, items)
     return results, time.perf_counter() - start

@@ -51,6 +51,10 @@ class Crew(ABC):
         """Give steps done and steps in all of the lessons under way, as far as known."""
 
     @abstractmethod
+    def forget_steps(self) -> None:
+        """Forget the steps of lessons that are over."""
+
+    @abstractmethod
     def end(self, *, at_once: bool = False) -> None:
         """End the processes: once they are done with what they are at, or at once. The next call starts new ones."""
 
@@ -88,7 +92,6 @@ class LocalCrew(Crew):
     def submit(self, function: Callable[..., Any], /, *given: Any) -> Future[Any]:
         """Have a function called in one of the processes; they are added as they are needed."""
         if self._pool is None:
-            self._steps[:] = [0] * (2 * MOST_LESSONS)
             self._pool = ProcessPoolExecutor(
                 max_workers=self.width,
                 mp_context=self._context,
@@ -105,6 +108,10 @@ class LocalCrew(Crew):
     def steps(self) -> tuple[int, int]:
         """Give steps done and steps in all of the lessons under way."""
         return sum(self._steps[::2]), sum(self._steps[1::2])
+
+    def forget_steps(self) -> None:
+        """Forget the steps of lessons that are over."""
+        self._steps[:] = [0] * (2 * MOST_LESSONS)
 
     def end(self, *, at_once: bool = False) -> None:
         """End the processes."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import threading
 import time
-import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -20,7 +19,16 @@ from facepriv.imaging.quality import psnr_db, ssim
 from facepriv.perturb.base import CountingClassifier, Learned, score_face
 from facepriv.perturb.candidates import Gallery
 from facepriv.results import STOP_TITLES, Phase, RunSpec
-from facepriv.services.computing import Brought, Job, JobRef, artifacts, content_of, process_settings, tell_steps
+from facepriv.services.computing import (
+    Brought,
+    Job,
+    JobRef,
+    artifacts,
+    content_of,
+    log_fault,
+    process_settings,
+    tell_steps,
+)
 from facepriv.services.learning import (
     DEMO,
     DEMO_IMAGES_PER_SUBJECT,
@@ -188,7 +196,7 @@ class Judge:
             raise
         except Exception as error:
             code, sentence = _fault(error)
-            _tell(f"Image {image_id} could not be perturbed", error)
+            log_fault(_log, f"Image {image_id} could not be perturbed", error)
             done, png = _failed(image_id, position, code, sentence), None
         sha256 = None if png is None else self._artifacts.put(png)
         return replace(done, artifact_sha256=sha256, seconds=time.perf_counter() - start), scores
@@ -290,12 +298,6 @@ def _fault(error: Exception) -> tuple[str, str]:
     )
 
 
-def _tell(what: str, error: Exception) -> None:
-    # Without the error's own text, which a plug-in may have put a name into.
-    where = "".join(traceback.format_tb(error.__traceback__))
-    _log.error("%s: %s at\n%s", what, type(error).__name__, where.rstrip())
-
-
 def _failure_after(
     stop: str, found: Face | None, success: bool, *, drawn: bool
 ) -> tuple[str, FailureStage, str] | None:
@@ -368,7 +370,7 @@ def _learn(job: Job, lesson: Lesson) -> Learning | str:
     except FaceprivError as error:
         return str(error)
     except Exception as error:
-        _tell("Learning stopped", error)
+        log_fault(_log, "Learning stopped", error)
         return (
             f"The method stopped learning at an unexpected {type(error).__name__}, a fault of facepriv or of a "
             "plug-in; report it with what the worker logged."
@@ -424,6 +426,6 @@ def embed(kept: ArtifactStore, matcher_name: str, stored: Stored) -> NDArray[np.
     except StoreBusyError:
         raise
     except Exception as error:
-        _tell(f"{matcher_name} could not embed an image", error)
+        log_fault(_log, f"{matcher_name} could not embed an image", error)
         return None
     return vector

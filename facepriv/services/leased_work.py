@@ -7,14 +7,14 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import suppress
 from itertools import islice
 from typing import Any, Generic, TypeVar
 
 from facepriv.config import Settings
-from facepriv.errors import CancelledError, FaceprivError, StoreBusyError
-from facepriv.services.computing import JobRef, work_through
+from facepriv.errors import CancelledError, FaceprivError, StorageFullError, StoreBusyError, StoreError
+from facepriv.services.computing import JobRef, log_fault, work_through
 from facepriv.services.crew import Crew
 from facepriv.store import LeaseLostError, Store
 from facepriv.store.queue import QueueStore
@@ -108,17 +108,12 @@ class LeasedWork:
         given_up = 0
         away: float | None = None
         while True:
-            while len(waiting) < (1 if chunks.suspects else AHEAD * self.crew.width):
-                chunk = chunks.next(alone=not waiting)
-                if not chunk:
-                    break
-                waiting[self.crew.submit(work_through, function, job, chunk)] = chunk
-            if not waiting:
+            lost, busy = self._hand_out((work_through, function, job), chunks, waiting), None
+            if not waiting and not lost:
                 return
-            done, _ = wait(waiting, timeout=HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
-            if not done:
+            done, _ = wait(waiting, timeout=0 if lost else HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
+            if not done and not lost:
                 self.beat(*(self._last if progress is None else progress()))
-            lost: list[list[_I]] = []
             for future in done:
                 if future.cancelled():
                     raise FaceprivError(
@@ -132,25 +127,28 @@ class LeasedWork:
                 chunk = waiting.pop(future)
                 if isinstance(error, StoreBusyError):
                     chunks.again([chunk])
-                    away = self._wait_for_artifacts(error, away)
+                    busy = error
                     continue
-                away = None
                 results, seconds = future.result()
                 chunks.took(len(chunk), seconds)
-                given_up = 0
+                given_up, away = 0, None
                 yield from zip(chunk, results, strict=True)
+            if busy is not None:
+                away = self._wait_for_artifacts(busy, away)
             if not lost:
                 continue
+            alone = chunks.alone
             if self.crew.breaks:
                 # All calls are lost with one process; those handed out first were under way.
-                lost = list(waiting.values())
+                under_way = [*waiting.values(), *(chunk for chunk in lost if chunk not in waiting.values())]
                 self.crew.end(at_once=True)
                 waiting.clear()
-                chunks.again(lost[self.crew.width :])
-                lost = lost[: self.crew.width]
+                chunks.again(under_way[self.crew.width :])
+                lost = under_way[: self.crew.width]
             else:
-                waiting = {future: chunk for future, chunk in waiting.items() if chunk not in lost}
-            if len(lost) > 1 or len(lost[0]) > 1:
+                for future in [future for future, chunk in waiting.items() if chunk in lost]:
+                    del waiting[future]
+            if not alone:
                 self.note("A process that computes was lost; what it was at is computed again, one by one.")
                 chunks.suspect(item for chunk in lost for item in chunk)
                 continue
@@ -168,6 +166,29 @@ class LeasedWork:
                     "worker logged, allow fewer processes (FACEPRIV_WORKERS=1), and resume."
                 )
             yield item, CRASHED
+
+    def _hand_out(
+        self, call: tuple[Any, ...], chunks: _Chunks[_I], waiting: dict[Future[Any], list[_I]]
+    ) -> list[list[_I]]:
+        """Hand out chunks until each process has enough; gives those that could not be, since a process was lost."""
+        ahead = AHEAD * self.crew.width
+        while len(waiting) < ahead:
+            chunk = chunks.next(nothing_else=not waiting)
+            if not chunk:
+                break
+            try:
+                waiting[self.crew.submit(*call, chunk)] = chunk
+            except self.crew.lost:
+                if not waiting:
+                    # It was lost while nothing was under way, and so over nothing.
+                    self.crew.end(at_once=True)
+                    if chunks.alone:
+                        chunks.suspect(chunk)
+                    else:
+                        chunks.again([chunk])
+                    continue
+                return [chunk]
+        return []
 
     def _wait_for_artifacts(self, error: StoreBusyError, since: float | None) -> float:
         """Wait a while for an artifact store that is away since a time, None for now; gives since when it is.
@@ -200,20 +221,26 @@ class LeasedWork:
             As soon as the user wants it cancelled, even if the thread goes on until its next check.
         """
         unwanted = threading.Event()
+        future: Future[_T] = Future()
 
         def check() -> None:
             if unwanted.is_set():
                 raise CancelledError("It was cancelled.")
 
-        thread = ThreadPoolExecutor(max_workers=1)
+        def compute() -> None:
+            try:
+                future.set_result(work(check))
+            except BaseException as error:
+                future.set_exception(error)
+
+        # A daemon, so that no worker that is told to end waits for it.
+        threading.Thread(target=compute, daemon=True).start()
         try:
-            future = thread.submit(work, check)
             while not wait([future], timeout=HEARTBEAT_SECONDS).done:
                 self.beat(*self._last)
             return future.result()
         finally:
             unwanted.set()
-            thread.shutdown(wait=False)
 
     def beat(self, stage: str, done: int, total: int) -> None:
         """Say that the worker is alive and how far it is; raise if the user wants it cancelled."""
@@ -240,14 +267,26 @@ class _Chunks(Generic[_I]):
     def __init__(self, items: Iterable[_I], largest: int) -> None:
         self._left = iter(items)
         self._again: deque[list[_I]] = deque()
-        self.suspects: deque[_I] = deque()
+        self._suspects: deque[_I] = deque()
         self._largest = largest
         self._size = 1
+        self.alone = False
+        """Whether what was handed out last is a suspect with nothing beside it."""
 
-    def next(self, *, alone: bool) -> list[_I]:
-        """Give the next chunk; none where there is none, or where a suspect has to wait until it is alone."""
-        if self.suspects:
-            return [self.suspects.popleft()] if alone else []
+    def next(self, *, nothing_else: bool) -> list[_I]:
+        """Give the next chunk; none where there is none, or where it or what is under way has to be alone.
+
+        Parameters
+        ----------
+        nothing_else
+            Whether nothing is under way.
+        """
+        if nothing_else:
+            self.alone = bool(self._suspects)
+            if self.alone:
+                return [self._suspects.popleft()]
+        if self.alone or self._suspects:
+            return []
         if self._again:
             return self._again.popleft()
         return list(islice(self._left, self._size))
@@ -257,28 +296,37 @@ class _Chunks(Generic[_I]):
         self._size = max(1, min(self._largest, int(CHUNK_SECONDS * items / max(seconds, 1e-9))))
 
     def again(self, chunks: Iterable[list[_I]]) -> None:
+        """Put chunks back, to be handed out before what is left."""
         self._again.extendleft(reversed(list(chunks)))
 
     def suspect(self, items: Iterable[_I]) -> None:
-        self.suspects.extendleft(reversed(list(items)))
+        """Put items back, to be handed out one by one with nothing beside them."""
+        self._suspects.extendleft(reversed(list(items)))
 
 
-def insist(act: Callable[[], _T], patience: float = PATIENCE_SECONDS) -> _T:
-    """Write to the database, waiting while it is locked or away.
+def insist(
+    act: Callable[[], _T],
+    patience: float = PATIENCE_SECONDS,
+    *,
+    over: tuple[type[StoreError], ...] = (StoreBusyError,),
+) -> _T:
+    """Write to the database, waiting while it is locked or away, or over other trouble that is named.
 
     Raises
     ------
-    StoreBusyError
+    StoreError
         If it is so for longer than ``patience`` seconds.
     """
-    until, pause = time.monotonic() + patience, 0.5
+    until, pause, told = time.monotonic() + patience, 0.5, False
     while True:
         try:
             return act()
-        except StoreBusyError as error:
+        except over as error:
             if time.monotonic() > until:
                 raise
-            _log.warning("%s Trying again.", error)
+            if not told:
+                _log.warning("%s Trying again.", error)
+                told = True
             time.sleep(pause)
             pause = min(2 * pause, 10.0)
 
@@ -293,25 +341,30 @@ def carry_out(queue: QueueStore, number: int, owner: str, noun: str, work: Calla
     work
         Computes and writes down the result.
     """
-    # Whatever the end was, what another worker has taken over is that worker's to end.
-    with suppress(LeaseLostError):
-        try:
-            work()
-        except LeaseLostError:
-            return
-        except CancelledError:
-            insist(lambda: queue.mark_cancelled(number, owner))
-        except FaceprivError as error:
-            sentence = str(error)
-            insist(lambda: queue.fail(number, owner, sentence))
-        except (KeyboardInterrupt, SystemExit):
-            with suppress(LeaseLostError):
-                queue.release(number, owner)
-            raise
-        except Exception as error:
-            _log.exception("%s %d stopped unexpectedly.", noun.capitalize(), number)
-            sentence = (
-                f"The {noun} stopped at an unexpected {type(error).__name__}, a fault of facepriv or of a plug-in; "
-                "report it with what the worker logged."
-            )
-            insist(lambda: queue.fail(number, owner, sentence))
+
+    def fail(sentence: str) -> None:
+        # A disk that is full has no room for this line either.
+        insist(lambda: queue.fail(number, owner, sentence), over=(StoreBusyError, StorageFullError))
+
+    try:
+        # Whatever the end was, what another worker has taken over is that worker's to end.
+        with suppress(LeaseLostError):
+            try:
+                work()
+            except LeaseLostError:
+                raise
+            except CancelledError:
+                insist(lambda: queue.mark_cancelled(number, owner))
+            except FaceprivError as error:
+                fail(str(error))
+            except Exception as error:
+                log_fault(_log, f"{noun.capitalize()} {number} stopped unexpectedly", error)
+                fail(
+                    f"The {noun} stopped at an unexpected {type(error).__name__}, a fault of facepriv or of a plug-in; "
+                    "report it with what the worker logged."
+                )
+    except (KeyboardInterrupt, SystemExit):
+        # Where even this fails, the lock that the worker lets go tells others that it is gone.
+        with suppress(FaceprivError):
+            queue.release(number, owner)
+        raise

@@ -7,7 +7,6 @@ and is a vector of numbers; NaN where no face was found any more.
 from __future__ import annotations
 
 import logging
-import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +22,7 @@ from facepriv.imaging.residuals import residual_features
 from facepriv.imaging.restoring import restored_faces
 from facepriv.perturb.base import score_face
 from facepriv.results import ModelRef, Phase
-from facepriv.services.computing import Job, artifacts
+from facepriv.services.computing import Job, artifacts, log_fault
 from facepriv.services.judging import Stored, found_in, left_by
 from facepriv.services.models import classifier, matcher
 from facepriv.services.pictures import stored_pixels
@@ -102,12 +101,12 @@ def known_measures(store: Store, spec: AuditSpec) -> Measured:
     )
     untouched: dict[str, dict[int, Vector]] = {}
     perturbed: dict[str, dict[int, Vector]] = {}
-    for name, made_by in measures(spec, found_by(store, spec.dataset.id)).items():
+    for name, made_by in makers_of(store, spec, "before").items():
         untouched[name] = _wide(store.measures.of_images(spec.dataset.id, name, made_by))
     if spec.run_id is not None:
-        for name, made_by in measures(spec, maker(spec.detector)).items():
+        for name, made_by in makers_of(store, spec, "after").items():
             perturbed[name] = _wide(store.measures.of_run(spec.run_id, name, made_by))
-    records = () if spec.run_id is None else store.runs.run_images(spec.run_id)
+    records = () if spec.run_id is None else store.runs.outcomes(spec.run_id)
     audited = {image.id for image in images}
     return Measured(
         images=images,
@@ -122,10 +121,26 @@ def known_measures(store: Store, spec: AuditSpec) -> Measured:
     )
 
 
-def keep(store: Store, spec: AuditSpec, phase: Phase, found: Mapping[int, Mapping[str, Vector]]) -> None:
-    """Keep measures of some images, by image and name, for this audit's processes, for runs and for later audits."""
-    finder = maker(spec.detector) if phase == "after" else found_by(store, spec.dataset.id)
-    for name, made_by in measures(spec, finder).items():
+def makers_of(store: Store, spec: AuditSpec, phase: Phase) -> dict[str, str]:
+    """Name the measures of a phase with what makes them; looking up every library's version takes its time."""
+    return measures(spec, maker(spec.detector) if phase == "after" else found_by(store, spec.dataset.id))
+
+
+def keep(
+    store: Store,
+    spec: AuditSpec,
+    phase: Phase,
+    makers: Mapping[str, str],
+    found: Mapping[int, Mapping[str, Vector]],
+) -> None:
+    """Keep measures of some images, by image and name, for this audit's processes, for runs and for later audits.
+
+    Parameters
+    ----------
+    makers
+        Of the phase, see `makers_of`.
+    """
+    for name, made_by in makers.items():
         vectors = {image_id: _as_kept(name, one[name]) for image_id, one in found.items() if name in one}
         if phase == "after":
             assert spec.run_id is not None
@@ -200,9 +215,7 @@ def _measure(kept: ArtifactStore, stored: Stored, names: Sequence[str]) -> dict[
     except Exception as error:
         if len(names) > 1:  # one measure's fault must not cost the image the others
             return {key: value for name in names for key, value in _measure(kept, stored, [name]).items()}
-        # Without the error's own text, which a plug-in may have put a name into.
-        where = "".join(traceback.format_tb(error.__traceback__)).rstrip()
-        _log.error("%s could not be measured: %s at\n%s", names[0], type(error).__name__, where)
+        log_fault(_log, f"{names[0]} could not be measured", error)
         return {}
 
 

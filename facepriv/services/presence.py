@@ -45,8 +45,9 @@ class Presence:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # The file stays until the next `tidy`: whoever finds it free knows that this worker is gone, even if it could
+        # not give back what it held.
         self._lock.release()
-        Path(self._lock.lock_file).unlink(missing_ok=True)
 
     def gone(self, owners: Iterable[str]) -> list[str]:
         """Give those workers of this machine and data folder that have ended."""

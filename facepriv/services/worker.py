@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 
 import numpy as np
@@ -100,17 +100,20 @@ def run_worker(
         working = crew if crew is not None else stack.enter_context(make_crew(settings))
         worker = _Worker(store, settings, presence, working, on_progress)
         if ready:
-            working.get_ready()
+            worker.get_ready()
         taken = 0
-        collected = worker.collect()
+        only_one = run_id is not None or audit_id is not None
+        # Who asks for a certain one wants it taken up before anybody else does.
+        collected = time.monotonic() if only_one else worker.collect()
         busy = time.monotonic()
         while True:
-            if worker.take_up(run_id, audit_id):
+            found = worker.take_up(run_id, audit_id)
+            if found:
                 taken += 1
                 busy = time.monotonic()
                 continue
             idle = time.monotonic() - busy
-            if until_idle or run_id is not None or audit_id is not None or should_stop(idle):
+            if should_stop(idle) or (found is not None and (until_idle or only_one)):
                 return taken
             if idle >= KEEP_CREW_SECONDS and crew is None:
                 working.end()
@@ -131,10 +134,17 @@ class _Worker:
         self._crew = crew
         self._on_progress = on_progress
 
-    def take_up(self, run_id: int | None, audit_id: int | None) -> bool:
-        """Do the oldest run or audit that waits; gives whether there was one.
+    def get_ready(self) -> None:
+        """Start the processes; where that does not work, whoever needs them will be told."""
+        try:
+            self._crew.get_ready()
+        except FaceprivError as error:
+            _log.warning("%s", error)
 
-        A database that is locked, away or full is no end: nothing is taken up, and the caller tries again.
+    def take_up(self, run_id: int | None, audit_id: int | None) -> bool | None:
+        """Do the oldest run or audit that waits; gives whether there was one, None where that cannot be told.
+
+        A database that is locked, away or full is no end: the caller tries again.
         """
         owner, store = self._presence.owner, self._store
         try:
@@ -150,8 +160,9 @@ class _Worker:
                 if audit is not None:
                     execute_audit(store, self._settings, audit, owner, on_progress=self._on_progress, crew=self._crew)
                     return True
-        except (StoreBusyError, StorageFullError) as error:
+        except (StoreBusyError, StorageFullError, OSError) as error:
             _log.warning("%s", error)
+            return None
         return False
 
     def collect(self) -> float:
@@ -189,7 +200,7 @@ class _Execution(LeasedWork):
     ) -> None:
         super().__init__(store, settings, store.runs, run.id, owner, crew, on_progress)
         self.run = run
-        self.job = JobRef(load_run, run.id, owner)
+        self.job = JobRef(load_run, run.id, owner, run.attempts)
 
     def result(self) -> RunResult:
         """Do what is left of the run and sum it up."""
@@ -204,7 +215,7 @@ class _Execution(LeasedWork):
             self.crew.end(at_once=True)
             raise
         self.beat(SUMMING_UP, 0, 1)
-        judged, learned_items = self._judged(images), self._learned_items()
+        judged, learned_items = self.aside(lambda check: self._judged(images)), self._learned_items()
 
         def sum_up(check: Callable[[], None]) -> RunResult:
             return run_result(
@@ -239,6 +250,7 @@ class _Execution(LeasedWork):
         done = self.store.runs.images_done(self.run.id)
         for position, image in enumerate(images):
             if image.failure is not None and image.id not in done:
+                self.beat(PERTURBING, 0, len(images))
                 self._save(
                     RunImage(
                         image_id=image.id,
@@ -271,6 +283,7 @@ class _Execution(LeasedWork):
         known = {one.part: one for one in self.store.runs.learnings(self.run.id)}
         wanted = learning.lessons(spec.learn_from, images, gallery, teachers, spec.seed)
         left = [lesson for lesson in wanted if lesson.part not in known]
+        self.crew.forget_steps()
         if left:
             self.beat(LEARNING, 0, 0)
         lessons = self.in_processes(
@@ -329,7 +342,7 @@ class _Execution(LeasedWork):
                 self._save(*outcome)
             finished += 1
             self.beat(PERTURBING, finished, len(images))
-        self._keep_scores(kept)
+        self.aside(lambda check: self._keep_scores(kept))
         self._refuse_faults_throughout()
 
     def _first_scores(self) -> dict[str, dict[int, Vector]]:
@@ -366,7 +379,7 @@ class _Execution(LeasedWork):
 
     def _refuse_faults_throughout(self) -> None:
         """Fail the run if every image that was tried met a fault: no result could be told from a broken set-up."""
-        tried = [one for one in self.store.runs.run_images(self.run.id) if one.failure_stage != "acquire-before"]
+        tried = [one for one in self.store.runs.outcomes(self.run.id) if one.failure_stage != "acquire-before"]
         if tried and all(one.failure in FAULTS for one in tried):
             raise FaceprivError(
                 f"None of {len(tried)} images could be perturbed. The first: {tried[0].failure_sentence}"
@@ -380,8 +393,8 @@ class _Execution(LeasedWork):
         FaceprivError
             If a matcher could embed none.
         """
-        known = {ref.name: self._templates(ref) for ref in self.run.spec.matchers}
-        wanted = [item for ref in self.run.spec.matchers for item in self._to_embed(ref.name, images, known[ref.name])]
+        known = self.aside(lambda check: {ref.name: self._templates(ref) for ref in self.run.spec.matchers})
+        wanted = self.aside(lambda check: self._to_embed(images, known))
         fresh: dict[tuple[str, Phase], dict[int, Vector]] = {}
         self.beat(EMBEDDING, 0, len(wanted))
         embedded = self.in_processes(embed_in_process, self.job, wanted)
@@ -425,6 +438,7 @@ class _Execution(LeasedWork):
     def _keep_templates(self, matcher_name: str, phase: Phase, vectors: Mapping[int, Vector]) -> None:
         (ref,) = (one for one in self.run.spec.matchers if one.name == matcher_name)
         self._keep(f"{TEMPLATE}:{matcher_name}", self._maker(ref, phase), phase, vectors)
+        insist(lambda: self.store.runs.progressed(self.run.id, self.owner))
 
     def _maker(self, ref: ModelRef, phase: Phase) -> str:
         if phase == "before":
@@ -432,17 +446,20 @@ class _Execution(LeasedWork):
         return maker(ref, maker(self.run.spec.detector))
 
     def _to_embed(
-        self, name: str, images: Sequence[ImageRecord], known: Mapping[Phase, Mapping[int, Vector]]
-    ) -> Iterator[ToEmbed]:
-        outcome = {record.image_id: record for record in self.store.runs.run_images(self.run.id)}
-        for phase in PHASES:
-            for image in images:
-                stored = found_in(image) if phase == "before" else left_by(outcome[image.id])
-                if stored is not None and image.id not in known[phase]:
-                    yield ToEmbed(name, phase, image.id, stored)
+        self, images: Sequence[ImageRecord], known: Mapping[str, Mapping[Phase, Mapping[int, Vector]]]
+    ) -> list[ToEmbed]:
+        outcome = {record.image_id: record for record in self.store.runs.outcomes(self.run.id)}
+        wanted = []
+        for name, templates in known.items():
+            for phase in PHASES:
+                for image in images:
+                    stored = found_in(image) if phase == "before" else left_by(outcome[image.id])
+                    if stored is not None and image.id not in templates[phase]:
+                        wanted.append(ToEmbed(name, phase, image.id, stored))
+        return wanted
 
     def _judged(self, images: Sequence[ImageRecord]) -> list[JudgedImage]:
-        outcome = {record.image_id: record for record in self.store.runs.run_images(self.run.id)}
+        outcome = {record.image_id: record for record in self.store.runs.outcomes(self.run.id)}
         scores: dict[int, dict[tuple[str, Phase], float]] = {image.id: {} for image in images}
         for item in self.store.runs.gender_scores(self.run.id):
             if item.score is not None:

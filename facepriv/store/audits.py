@@ -143,11 +143,6 @@ class AuditStore(QueueStore):
             self._end(session, number, owner, "complete", result=text, done=AuditRow.total)
             self._write(session, number, "Complete.", owner)
 
-    def progressed(self, number: int, owner: str) -> None:
-        """Note that something was measured for good, so that losses are counted anew; raises LeaseLostError."""
-        with self._database.writing() as session:
-            self._progressed(session, number, owner)
-
     def delete(self, number: int) -> None:
         """Remove an audit; what was measured for it stays, for others, and goes with the data set or the run.
 

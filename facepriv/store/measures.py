@@ -19,9 +19,9 @@ Vector = NDArray[Any]
 class MeasureStore:
     """Measures of the images of data sets and runs: templates, scores, what attackers take.
 
-    Contract. There is at most one vector for an image's content and a name, whichever data sets and runs have that
-    image; what anything else has made (``made_by``: SHA-256 over everything that it depends on besides the content) is
-    as if not there, and is replaced. Vectors of images that are gone are left out, and go with the last image of their
+    Contract. There is at most one vector for an image's content, a name and what made it (``made_by``: SHA-256 over
+    everything that it depends on besides the content), whichever data sets and runs have that image; what anything else
+    has made is as if not there. Vectors of images that are gone are left out, and go with the last image of their
     content.
     """
 

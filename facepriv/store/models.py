@@ -282,15 +282,15 @@ class MeasureRow(Base):
     """Numbers computed from a stored image, by the image's content: a template, a score, an attacker's features.
 
     A cache: every row could be computed again. ``name`` says what it is and by which model; ``made_by`` stands for
-    everything that it depends on besides the image, and there is at most one row for an image and a name. Rows go as
-    soon as no image of a data set or a run has that content any more, see `Leftovers`.
+    everything that it depends on besides the image. Rows go as soon as no image of a data set or a run has that content
+    any more, see `Leftovers`.
     """
 
     __tablename__ = "measures"
 
     artifact_sha256: Mapped[str] = mapped_column(_SHA256, primary_key=True)
     name: Mapped[str] = mapped_column(Text, primary_key=True)
-    made_by: Mapped[str] = mapped_column(_SHA256)
+    made_by: Mapped[str] = mapped_column(_SHA256, primary_key=True)
     vector: Mapped[NDArray[Any]] = mapped_column(PackedFloats)
 
 

@@ -117,6 +117,11 @@ class QueueStore:
             self._hold(session, number, owner)
             self._write(session, number, text, owner)
 
+    def progressed(self, number: int, owner: str) -> None:
+        """Note that something was finished for good, so that losses are counted anew; raises LeaseLostError."""
+        with self._database.writing() as session:
+            self._progressed(session, number, owner)
+
     def log(self, number: int, *, limit: int = 200) -> tuple[LogLine, ...]:
         """Give the newest lines of what became of it, oldest first."""
         row = LogLineRow
@@ -259,7 +264,6 @@ class QueueStore:
             )
 
     def _progressed(self, session: Session, number: int, owner: str) -> None:
-        """Note that something was finished for good: losses are counted anew. Raises LeaseLostError."""
         self._set(session, number, owner, losses=0)
 
     @property

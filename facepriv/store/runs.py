@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, delete, func, insert, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.results import DatasetRef, RunResult, RunSpec
@@ -179,6 +179,14 @@ class RunStore(QueueStore):
             self._require(session, run_id)
             return tuple(map(_run_image_record, session.scalars(query.limit(limit).offset(offset))))
 
+    def outcomes(self, run_id: int) -> tuple[RunImageRecord, ...]:
+        """Give all images done so far as `run_images` does, but without trajectories, which may be long."""
+        query = select(RunImageRow).where(RunImageRow.run_id == run_id).order_by(RunImageRow.position)
+        with self._database.reading() as session:
+            self._require(session, run_id)
+            rows = session.scalars(query.options(defer(RunImageRow.trajectory)))
+            return tuple(_run_image_record(row, trajectory=False) for row in rows)
+
     def run_image(self, run_id: int, image_id: int) -> RunImageRecord:
         """Give one image of a run; raises UnknownNameError if it is not done or not of the run."""
         with self._database.reading() as session:
@@ -235,6 +243,8 @@ class RunStore(QueueStore):
     def save_image(self, run_id: int, owner: str, image: RunImage, scores: Iterable[GenderScore] = ()) -> None:
         """Keep one image's outcome and scores in one short transaction; its artifact must have been put before.
 
+        May be called again with the same, as after a connection that was lost before it answered.
+
         Raises
         ------
         LeaseLostError
@@ -251,10 +261,22 @@ class RunStore(QueueStore):
                 session.execute(insert(RunImageRow).values(run_id=run_id, **_run_image_values(image)))
                 _put_scores(session, run_id, scores)
         except IntegrityError as error:
+            if self._is_saved(run_id, image):
+                return
             raise StoreError(
                 f"Image {image.image_id} of run {run_id} cannot be saved: it or its position {image.position} is "
                 "there already, or an image it names does not exist."
             ) from error
+
+    def _is_saved(self, run_id: int, image: RunImage) -> bool:
+        with self._database.reading() as session:
+            row = session.get(RunImageRow, (run_id, image.image_id))
+            return row is not None and (row.position, row.artifact_sha256, row.seconds, row.failure) == (
+                image.position,
+                image.artifact_sha256,
+                image.seconds,
+                image.failure,
+            )
 
     def save_learning(self, run_id: int, owner: str, learning: Learning) -> None:
         """Keep what the run's method has learnt; its artifact must have been put before.
@@ -428,7 +450,7 @@ def _run_image_values(image: RunImage) -> dict[str, object]:
     }
 
 
-def _run_image_record(row: RunImageRow) -> RunImageRecord:
+def _run_image_record(row: RunImageRow, *, trajectory: bool = True) -> RunImageRecord:
     return RunImageRecord(
         run_id=row.run_id,
         image_id=row.image_id,
@@ -441,7 +463,7 @@ def _run_image_record(row: RunImageRow) -> RunImageRecord:
         success=row.success,
         file_score=row.file_score,
         anchors=tuple(row.anchors),
-        trajectory=row.trajectory,
+        trajectory=row.trajectory if trajectory else None,
         psnr_db=row.psnr_db,
         ssim=row.ssim,
         seconds=row.seconds,

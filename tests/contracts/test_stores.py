@@ -823,8 +823,12 @@ def test_an_image_is_saved_once(store: Store) -> None:
             store.runs.save_image(run_id, "w1", wrong, scores_of(wrong.image_id))
     with pytest.raises(StoreError, match="of that image"):
         store.runs.save_image(run_id, "w1", run_image(second, 1), scores_of(first))
+    store.runs.save_image(run_id, "w1", run_image(first, 0), scores_of(first))  # an answer that never came
     assert len(store.runs.run_images(run_id)) == 1
     assert len(store.runs.gender_scores(run_id)) == 3
+    (whole,), (short,) = store.runs.run_images(run_id), store.runs.outcomes(run_id)
+    assert (whole.trajectory is None, short.trajectory) == (False, None)
+    assert short.artifact_sha256 == whole.artifact_sha256
 
 
 def test_run_is_complete_only_with_every_image(store: Store) -> None:
@@ -1224,13 +1228,15 @@ def test_measures_are_kept_by_content(store: Store) -> None:
     # The other data set has the same two images, so theirs are known.
     same = measures.of_images(other.id, name, sha("v1"))
     assert [v.tobytes() for v in same.values()] == [vectors[one].tobytes() for one in ids[:2]]
-    # Another maker's take their place, so there is never more than one of an image and a matcher.
+    # Another maker's stand beside them; the same maker's take their place.
     measures.keep_of_images(name, sha("v2"), {ids[0]: vectors[ids[1]], 9999: vectors[ids[0]]})
-    assert set(measures.of_images(dataset.id, name, sha("v1"))) == set(ids[1:])
+    assert set(measures.of_images(dataset.id, name, sha("v1"))) == set(ids)
     assert set(measures.of_images(dataset.id, name, sha("v2"))) == {ids[0]}
+    measures.keep_of_images(name, sha("v2"), {ids[0]: vectors[ids[2]]})
+    assert measures.of_images(dataset.id, name, sha("v2"))[ids[0]].tobytes() == vectors[ids[2]].tobytes()
     measures.keep_of_images(name, sha("v2"), {})
     store.datasets.delete(dataset.id)
-    assert len(measures.of_images(other.id, name, sha("v1"))) == 1
+    assert len(measures.of_images(other.id, name, sha("v1"))) == 2
     store.datasets.delete(other.id)
     with store._database.reading() as session:
         assert session.execute(text("SELECT count(*) FROM measures")).scalar_one() == 0

@@ -180,7 +180,7 @@ def test_an_image_that_cannot_be_measured_costs_nobody_else(audited: Audited, ca
     missing = type(stored)("0" * 64, stored.landmarks, stored.box)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(measuring, "artifacts", lambda: audited.store.artifacts)
-        job = JobRef(load_nothing, audited.of_run.id, "test")
+        job = JobRef(load_nothing, audited.of_run.id, "test", 1)
 
         def measured(stored, *names: str) -> set[str]:
             (found,) = measuring.measure_in_process(job, [measuring.ToMeasure("before", 1, stored, names)])
