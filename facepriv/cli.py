@@ -610,11 +610,9 @@ def log(run: RunOrNone = None, audit: AuditOption = None, json_file: JsonFile = 
     with _one_of(run, audit) as (_, queue, _, noun, number):
         lines = queue.log(number)
     if lines:
-        rows = [
-            {"When": f"{line.at:%Y-%m-%d %H:%M:%S} UTC", "What": line.text, "Worker": line.owner or ""}
-            for line in lines
-        ]
-        _table(f"Log of {noun} {number}", rows)
+        from facepriv.services.tables import log_rows
+
+        _table(f"Log of {noun} {number}", log_rows(lines))
     else:
         _say(f"Nothing has happened to {noun} {number} yet; it waits for a worker.")
     told = [{"at": line.at.isoformat(), "owner": line.owner, "text": line.text} for line in lines]
