@@ -472,7 +472,7 @@ def test_datasets(job: Job):
     assert "few" in job.run("datasets").out
     (dataset,) = job.run.json("datasets")["datasets"]
     assert {*dataset} == {
-        *("name", "reader", "reader_reason", "licence", "content_sha256", "created_at"),
+        *("name", "reader", "reader_reason", "licence", "content_sha256", "created_at", "retain_until"),
         *("images", "subjects", "labels", "failures", "problems"),
     }
     assert (dataset["name"], dataset["images"], dataset["subjects"]) == ("few", 4, 2)
