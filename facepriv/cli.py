@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from facepriv.results import RunResult, RunSpec
     from facepriv.services.importing import ImportReport
     from facepriv.services.methods import MethodInfo
-    from facepriv.store import AuditStore, DatasetRecord, RunRecord, RunStore, Store
+    from facepriv.store import AuditStore, DatasetRecord, RunRecord, RunState, RunStore, Store
     from facepriv.types import Problem
 
 app = typer.Typer(
@@ -329,7 +329,7 @@ def perturb(
         )
         run = start_run(store, spec)
         if no_wait:
-            _queued("run", run.id)
+            _queued("run", run.id, json_file)
             return
         result = _execute(store, settings, run.id, executor)
         _show_result(run.id, spec, result)
@@ -400,7 +400,7 @@ def audit(
         )
         record = start_audit(store, spec)
         if no_wait:
-            _queued("audit", record.id)
+            _queued("audit", record.id, json_file)
             return
         _see_through(store.audits, settings, "audit", record.id, executor)
         _show_audit(store, record.id, variants=variants)
@@ -579,16 +579,22 @@ def cancel(run: RunOrNone = None, audit: AuditOption = None) -> None:
 
 @app.command()
 def resume(run: RunOrNone = None, audit: AuditOption = None, no_wait: NoWait = False) -> None:
-    """Go on with a run or an audit that failed or was cancelled: what was finished of it is not done again."""
+    """Go on with a run or an audit that failed or was cancelled: what was finished of it is not done again.
+
+    One that waits or is under way already is only followed, and Ctrl+C leaves it alone.
+    """
     with _one_of(run, audit) as (settings, queue, store, noun, number):
-        state = queue.resume(number)
+        state = queue.summary(number).state
         if state == "complete":
             raise FaceprivError(f"{noun.capitalize()} {number} is complete; there is nothing to go on with.")
-        store.access.record(ACTOR, f"{noun}-resumed", f"{noun} {number}")
+        ended = state in ("failed", "cancelled")
+        if ended:
+            state = queue.resume(number)
+            store.access.record(ACTOR, f"{noun}-resumed", f"{noun} {number}")
         if no_wait:
-            _queued(noun, number)
+            _say_under_way(noun, number, state)
             return
-        _see_through(queue, settings, noun, number)
+        _see_through(queue, settings, noun, number, cancels=ended)
     typer.echo(f"{noun.capitalize()} {number} is complete.")
 
 
@@ -610,11 +616,9 @@ def log(run: RunOrNone = None, audit: AuditOption = None, json_file: JsonFile = 
     with _one_of(run, audit) as (_, queue, _, noun, number):
         lines = queue.log(number)
     if lines:
-        rows = [
-            {"When": f"{line.at:%Y-%m-%d %H:%M:%S} UTC", "What": line.text, "Worker": line.owner or ""}
-            for line in lines
-        ]
-        _table(f"Log of {noun} {number}", rows)
+        from facepriv.services.tables import log_rows
+
+        _table(f"Log of {noun} {number}", log_rows(lines))
     else:
         _say(f"Nothing has happened to {noun} {number} yet; it waits for a worker.")
     told = [{"at": line.at.isoformat(), "owner": line.owner, "text": line.text} for line in lines]
@@ -976,9 +980,15 @@ def _computing(settings: Settings, executor: str | None, scheduler: str | None) 
     return settings
 
 
-def _queued(noun: str, number: int) -> None:
+def _queued(noun: str, number: int, json_file: Path | None) -> None:
+    _say_under_way(noun, number, "waiting")
+    _write_json(json_file, {"schema": "facepriv.queued/1", f"{noun}_id": number})
+
+
+def _say_under_way(noun: str, number: int, state: RunState) -> None:
+    what = "waits for a worker" if state == "waiting" else f"is {state}"
     option = f"--audit {number}" if noun == "audit" else str(number)
-    _say(f"{noun.capitalize()} {number} waits for a worker; see how far it is with: facepriv follow {option}")
+    _say(f"{noun.capitalize()} {number} {what}; see how far it is with: facepriv follow {option}")
 
 
 @contextmanager
@@ -1075,9 +1085,18 @@ def _progress(what: str) -> Iterator[Any]:
 
 
 def _see_through(
-    queue: RunStore | AuditStore, settings: Settings, noun: str, number: int, executor: str | None = None
+    queue: RunStore | AuditStore,
+    settings: Settings,
+    noun: str,
+    number: int,
+    executor: str | None = None,
+    *,
+    cancels: bool = True,
 ) -> None:
-    """Follow a run or an audit to its end; with an executor of its own, do it from here."""
+    """Follow a run or an audit to its end; with an executor of its own, do it from here.
+
+    Ctrl+C cancels it if this command put it into the queue (``cancels``), else it ends the following only.
+    """
     from facepriv.services.following import follow
 
     with _progress(f"{noun.capitalize()} {number}") as report:
@@ -1087,6 +1106,8 @@ def _see_through(
             for now in follow(queue, settings, number):
                 report(now.done, now.total, now.stage or now.state, now.pace(datetime.now(UTC)))
         except KeyboardInterrupt:
+            if not cancels:
+                raise
             queue.cancel(number)
             _error_console().print(
                 f"{noun.capitalize()} {number} is cancelled, since it was interrupted; what was finished is kept: "

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import streamlit as st
 
-from facepriv.config import get_settings
-from facepriv.services.local_worker import ensure_worker
 from facepriv.store import AuditSummary, Store
 from facepriv.wording import duration
 from parts import audit_form, faces, one_audit, progress
@@ -37,7 +35,7 @@ def show(store: Store) -> None:
         return
     active = progress.active_audits(store)
     if active:
-        ensure_worker(get_settings())
+        progress.keep_worker()
     others = tuple(audit.id for audit in active if audit.id != opened)
     if others:
         st.subheader("Under way")

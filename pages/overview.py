@@ -35,9 +35,11 @@ def show(store: Store) -> None:
         "still see is measured on the stored files and shown."
     )
     progressing = progress.active_runs(store)
+    auditing = progress.active_audits(store)
+    if progressing or auditing:
+        progress.keep_worker()
     if progressing:
         progress.follow(tuple(run.id for run in progressing))
-    auditing = progress.active_audits(store)
     if auditing:
         progress.follow_audits(tuple(audit.id for audit in auditing))
     latest(store)

@@ -53,6 +53,7 @@ def watch(store: Store) -> None:
     if active:
         st.subheader("Under way")
         st.caption("You may close this page; the work goes on and is shown here again.")
+        progress.keep_worker()
         progress.follow(tuple(run.id for run in active))
 
 

@@ -6,10 +6,8 @@ import streamlit as st
 
 from facepriv.audit_results import AuditResult
 from facepriv.charts.policy import attacker_curves, utility_curve
-from facepriv.config import get_settings
 from facepriv.results import RunResult
 from facepriv.services import audit_tables as rows
-from facepriv.services.local_worker import ensure_worker
 from facepriv.store import AuditRecord, AuditSummary, RunRecord, RunSummary, Store
 from facepriv.wording import percent
 from parts import audit_form, guide_mixes, one_audit, progress, sign_attacker
@@ -93,7 +91,7 @@ def audit_of(store: Store, run: RunRecord) -> AuditRecord | None:
     stored = store.audits.list(run_id=run.id, limit=LIST_MOST)
     active = tuple(audit.id for audit in stored if audit.state in progress.ACTIVE)
     if active:
-        ensure_worker(get_settings())
+        progress.keep_worker()
         st.caption("The attackers are being measured. You may close this page; the work goes on and is shown again.")
         progress.follow_audits(tuple(reversed(active)))
     newest = stored[0] if stored else None

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from facepriv.config import get_settings
 from facepriv.perturb import perturbers
-from facepriv.services.local_worker import ensure_worker
 from facepriv.store import RunSummary, Store
 from facepriv.store.records import RUN_STATES
 from facepriv.wording import duration
@@ -28,9 +26,8 @@ def show(store: Store) -> None:
         st.info("There is no run yet; start one on the Perturb page.", icon=":material/info:")
         st.page_link("perturb.py", label="Go to Perturb", icon=":material/blur_on:")
         return
-    active = progress.active_runs(store)
-    if active:
-        ensure_worker(get_settings())
+    if progress.active_runs(store):
+        progress.keep_worker()
     from_address(store)
     everything = {run.id: run for run in store.runs.list(limit=LIST_MOST)}
     older = [store.runs.get(run_id) for run_id in st.session_state[KEY] if run_id not in everything]

@@ -30,6 +30,7 @@ from facepriv.perturb import perturbers
 from facepriv.services.runs import DEFAULT_METHOD, prepare_run, start_run
 from facepriv.store import migrate, open_store
 from tests.old_databases import write_old_database
+from tests.services.test_local_worker import wait_until
 
 pytestmark = pytest.mark.xdist_group("cli")
 
@@ -472,7 +473,7 @@ def test_datasets(job: Job):
     assert "few" in job.run("datasets").out
     (dataset,) = job.run.json("datasets")["datasets"]
     assert {*dataset} == {
-        *("name", "reader", "reader_reason", "licence", "content_sha256", "created_at"),
+        *("name", "reader", "reader_reason", "licence", "content_sha256", "created_at", "retain_until"),
         *("images", "subjects", "labels", "failures", "problems"),
     }
     assert (dataset["name"], dataset["images"], dataset["subjects"]) == ("few", 4, 2)
@@ -638,4 +639,5 @@ def test_interrupting_a_run_cancels_it(tmp_path):
         _, err = process.communicate(timeout=60)
         assert process.returncode != 0
         assert "Traceback" not in err
-        assert [run.state for run in store.runs.list()] == ["cancelled"]
+        # The command does not wait for its worker, which hears of it at its next heartbeat.
+        assert wait_until(lambda: [run.state for run in store.runs.list()] == ["cancelled"], 10)

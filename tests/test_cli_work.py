@@ -12,6 +12,8 @@ import pytest
 
 from facepriv.config import Settings
 from facepriv.store import open_store
+from facepriv.store.runs import RunStore
+from tests.services.test_learning import copy_people
 from tests.services.test_local_worker import wait_until, workers_of
 from tests.test_cli import PAPER, Terminal, assert_one_sentence, assert_usage, write_faces
 
@@ -44,6 +46,53 @@ def test_what_is_queued_waits_for_a_worker_and_is_done_by_one(few: Terminal) -> 
     lines = few.json("log", "1")["lines"]
     assert [line["text"] for line in lines] == ["Taken up, attempt 1.", "Complete."]
     assert lines[0]["owner"] == lines[1]["owner"]
+
+
+def test_the_number_of_what_is_queued_is_json_on_demand(few: Terminal, tmp_path: Path) -> None:
+    assert few.json("perturb", "few", *QUICK, "--no-wait") == {"schema": "facepriv.queued/1", "run_id": 1}
+    crowd = copy_people(tmp_path / "crowd", slice(0, 5), slice(0, 5))
+    assert few("import", crowd, "--name", "crowd").code == 0
+    file = tmp_path / "audit.json"
+    said = few("audit", "crowd", "--no-wait", "--json", file)
+    assert said.out == "Audit 1 waits for a worker; see how far it is with: facepriv follow --audit 1\n", said.err
+    assert json.loads(file.read_text()) == {"schema": "facepriv.queued/1", "audit_id": 1}
+
+
+@pytest.mark.parametrize("state", ["waiting", "running", "cancelled"])
+def test_an_interrupt_cancels_only_what_the_command_itself_resumed(few: Terminal, monkeypatch, state: str) -> None:
+    few("perturb", "few", *QUICK, "--no-wait")
+    with open_store(settings(few)) as store:
+        if state == "running":
+            assert store.runs.claim("somewhere:1:ab", run_id=1) is not None
+        elif state == "cancelled":
+            store.runs.cancel(1)
+        looks = []
+        look = RunStore.summary
+
+        def look_thrice(self: RunStore, number: int):
+            looks.append(number)
+            if len(looks) == 3:  # the command's own, the first of following, and the next
+                signal.raise_signal(signal.SIGINT)
+            return look(self, number)
+
+        monkeypatch.setattr(RunStore, "summary", look_thrice)
+        said = few("resume", "1")
+        monkeypatch.undo()
+        assert said.code != 0
+        assert len(looks) == 3
+        run = store.runs.get(1)
+        assert (run.state, run.cancel_requested) == (state, state == "cancelled")
+        resumed = [line.subject for line in store.access.list(action="run-resumed")]
+        assert resumed == (["run 1"] if state == "cancelled" else [])
+        assert ("Run 1 is cancelled, since it was interrupted" in said.err) == (state == "cancelled")
+
+
+def test_resuming_what_is_under_way_tells_its_state(few: Terminal) -> None:
+    few("perturb", "few", *QUICK, "--no-wait")
+    assert few("resume", "1", "--no-wait").out.startswith("Run 1 waits for a worker; ")
+    with open_store(settings(few)) as store:
+        store.runs.claim("somewhere:1:ab", run_id=1)
+    assert few("resume", "1", "--no-wait").out.startswith("Run 1 is running; ")
 
 
 def test_a_cancelled_run_is_resumed(few: Terminal) -> None:

@@ -6,15 +6,75 @@ import math
 import os
 import subprocess
 import sys
+import threading
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
 
 from facepriv.config import Settings
-from facepriv.services.worker import run_worker
+from facepriv.wording import count
 
 START_SECONDS = 2.0
 """How long a starting worker asks for its place, which a mere look at it (`worker_is_alive`) takes for a moment."""
+SOON_SECONDS = 60.0
+"""A worker that ends with a fault within so many seconds of its start is taken to be unable to start."""
+BACK_OFF_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)
+"""How long none is started after the first, second ... such fault in a row; the last of them from then on."""
+
+
+@dataclass(frozen=True)
+class WorkerFaults:
+    """Workers of one data folder that ended with a fault soon after this process had started them."""
+
+    in_a_row: int
+    log: Path
+    """Where they told why."""
+    trying: bool
+    """Whether the next one is on its way."""
+
+    @property
+    def sentence(self) -> str:
+        """Say so in one sentence."""
+        which = "it" if self.in_a_row == 1 else f"{count(self.in_a_row, 'worker')} in a row"
+        return (
+            "A worker was expected to start on this machine, but "
+            f"{which} ended with a fault; correct what the end of {self.log} tells."
+        )
+
+
+class _Starts:
+    """The workers that this process has started for one data folder, one at a time."""
+
+    def __init__(self) -> None:
+        self.faults = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = self._not_before = -math.inf
+
+    @property
+    def trying(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def allowed(self) -> bool:
+        """Say whether another may be started now: none is on its way or at work, nor did any fail just now."""
+        if self.trying:
+            return False
+        now = time.monotonic()
+        if self._process is not None:
+            failed = self._process.returncode != 0 and now - self._started < SOON_SECONDS
+            self._process = None
+            self.faults = self.faults + 1 if failed else 0
+            if failed:
+                self._not_before = now + BACK_OFF_SECONDS[min(self.faults, len(BACK_OFF_SECONDS)) - 1]
+        return now >= self._not_before
+
+    def note(self, process: subprocess.Popen[bytes]) -> None:
+        self._process, self._started = process, time.monotonic()
+
+
+_starts: dict[Path, _Starts] = {}
+_starting = threading.Lock()  # every session of a server asks, from a thread of its own
 
 
 def _lock(settings: Settings) -> filelock.FileLock:
@@ -44,12 +104,12 @@ def _for_owner(path: str, flags: int) -> int:
     return handle
 
 
-def ensure_worker(
-    settings: Settings, *, linger: float | None = None, ready: bool = False
-) -> subprocess.Popen[bytes] | None:
+def ensure_worker(settings: Settings, *, linger: float | None = None, ready: bool = False) -> None:
     """Start a local worker for this data folder unless one is alive or the settings want none started.
 
-    It ends once this process is gone and nothing waits any more. Where several are started at once, one stays.
+    It ends once this process is gone and nothing waits any more. Where several processes start one at once, one stays.
+    However often it is asked, a process has only one on its way, and after one that failed at its start
+    (`worker_faults`) it waits before it starts the next.
 
     Parameters
     ----------
@@ -57,14 +117,25 @@ def ensure_worker(
         It also ends when nothing was under way for so many seconds.
     ready
         Let it start its processes at once instead of when something waits.
-
-    Returns
-    -------
-    subprocess.Popen or None
-        What was started; None where nothing was.
     """
-    if not settings.auto_worker or worker_is_alive(settings):
-        return None
+    if not settings.auto_worker:
+        return
+    with _starting:
+        starts = _starts.setdefault(settings.home.absolute(), _Starts())
+        if starts.allowed() and not worker_is_alive(settings):
+            starts.note(_start(settings, linger=linger, ready=ready))
+
+
+def worker_faults(settings: Settings) -> WorkerFaults | None:
+    """Tell that the workers which this process started last failed at their start; None where one serves."""
+    with _starting:
+        starts = _starts.get(settings.home.absolute())
+        if starts is None or not starts.faults or worker_is_alive(settings):
+            return None
+        return WorkerFaults(starts.faults, log_path(settings), starts.trying)
+
+
+def _start(settings: Settings, *, linger: float | None, ready: bool) -> subprocess.Popen[bytes]:
     options = ["--local", "--parent", str(os.getpid())]
     options += [] if linger is None else ["--linger", str(linger)]
     options += ["--ready"] if ready else []
@@ -101,6 +172,7 @@ def serve_local(
     bool
         False if another local worker was there already.
     """
+    from facepriv.services.worker import run_worker  # takes seconds, which those who only start one need not wait
 
     def should_stop(idle: float) -> bool:
         return idle >= linger or (parent is not None and os.getppid() != parent)

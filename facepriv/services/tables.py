@@ -8,6 +8,7 @@ from facepriv.errors import FaceprivError
 from facepriv.results import FIXED, FLIP_TITLES, MATCH_PHASES, PHASES, Matching, RunResult, RunSpec
 from facepriv.services.methods import KIND_TITLES
 from facepriv.services.runs import make_method
+from facepriv.store import LogLine
 from facepriv.wording import percent
 
 Row = dict[str, str]
@@ -277,6 +278,13 @@ def failure_rows(result: RunResult) -> list[Row]:
     return [
         {"Image": item.name, "Stage": item.stage, "Reason": item.reason, "What to do": item.sentence}
         for item in result.failures.items
+    ]
+
+
+def log_rows(lines: Sequence[LogLine]) -> list[Row]:
+    """What became of a run or an audit, line by line; a dash where no worker wrote it."""
+    return [
+        {"When": f"{line.at:%Y-%m-%d %H:%M:%S} UTC", "What": line.text, "Worker": line.owner or "–"} for line in lines
     ]
 
 

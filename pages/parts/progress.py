@@ -9,7 +9,7 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.services.audit_work import ATTACKING, SUMMING_UP
-from facepriv.services.local_worker import ensure_worker
+from facepriv.services.local_worker import ensure_worker, worker_faults
 from facepriv.services.worker import LEARNING
 from facepriv.store import AuditSummary, RunSummary, Store
 from facepriv.wording import count, duration, rate_of
@@ -33,6 +33,19 @@ def active_audits(store: Store) -> tuple[AuditSummary, ...]:
 
 
 @st.fragment(run_every=EVERY)
+def keep_worker() -> None:
+    """See every second that a worker serves what waits; warn where those that were started failed at once.
+
+    A worker may have died since the server started; the next one takes its work up where it was.
+    """
+    settings = get_settings()
+    ensure_worker(settings)
+    faults = worker_faults(settings)
+    if faults is not None:
+        st.warning(plain(faults.sentence), icon=":material/warning:")
+
+
+@st.fragment(run_every=EVERY)
 def follow(run_ids: tuple[int, ...]) -> None:
     """Show the progress of these runs every second; the whole page is shown anew once one has ended."""
     with_store(lambda store: _look(store, [store.runs.summary(run_id) for run_id in run_ids]))
@@ -45,8 +58,6 @@ def follow_audits(audit_ids: tuple[int, ...]) -> None:
 
 
 def _look(store: Store, work: Sequence[RunSummary | AuditSummary]) -> None:
-    # The worker may have died since the server started; the next one takes the work up where it was.
-    ensure_worker(get_settings())
     for one in work:
         show(store, one)
     if any(one.state not in ACTIVE for one in work):

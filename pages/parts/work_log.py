@@ -7,9 +7,10 @@ import streamlit as st
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
 from facepriv.services.local_worker import ensure_worker
+from facepriv.services.tables import log_rows
 from facepriv.store import AuditStore, RunStore, open_store
 from parts.figures import show_rows
-from parts.formats import NOTHING, plain
+from parts.formats import plain
 from parts.shell import ACTOR
 
 
@@ -19,12 +20,7 @@ def show(queue: RunStore | AuditStore, number: int, *, expanded: bool = False) -
     if not lines:
         return
     with st.expander("What happened", expanded=expanded, icon=":material/history:"):
-        show_rows(
-            [
-                {"When": f"{line.at:%Y-%m-%d %H:%M:%S} UTC", "What": line.text, "Worker": line.owner or NOTHING}
-                for line in lines
-            ]
-        )
+        show_rows(log_rows(lines))
         st.caption("Workers are named by machine, process and a random part; images by number only.")
 
 

@@ -12,6 +12,7 @@ from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.services.runs import DEFAULT_METHOD, prepare_run, start_run
 from facepriv.store import open_store
 from tests.services import plugins
+from tests.services.test_local_worker import wait_until
 
 
 @pytest.fixture
@@ -89,6 +90,18 @@ def test_a_page_that_shows_a_waiting_run_starts_a_worker(filled, visit, monkeypa
         asked.clear()
         visit(page)
         assert asked, page
+
+
+def test_a_worker_that_cannot_start_is_told(filled, visit, monkeypatch):
+    with open_store(filled) as store:
+        start_run(store, prepare_run(store, "few", seed=9))
+    monkeypatch.setenv("FACEPRIV_EXECUTOR", "dask")  # which cluster is not said
+    for page in ("overview", "perturb", "runs"):
+        app = visit(page)
+        assert wait_until(lambda app=app: app.run().warning), page
+        (warning,) = app.warning
+        assert "A worker was expected to start on this machine, but it ended with a fault" in warning.value
+        assert "worker.log" in warning.value
 
 
 def test_cancel(no_worker, visit, said):

@@ -193,6 +193,7 @@ def learners(store: Store, settings: Settings, folder: Path) -> list[int]:
     return [image.id for image in store.datasets.images(dataset.dataset.id)]
 
 
+@pytest.mark.slow
 def test_steps_of_learning_are_told_through_the_scheduler(tmp_path: Path, cluster: Cluster, monkeypatch):
     monkeypatch.syspath_prepend(str(cluster.folder / "plugins"))
     monkeypatch.setattr("facepriv.services.leased_work.HEARTBEAT_SECONDS", 0.1)
@@ -208,6 +209,7 @@ def test_steps_of_learning_are_told_through_the_scheduler(tmp_path: Path, cluste
     assert any(0 < done < total for stage, done, total in seen if stage == LEARNING), seen
 
 
+@pytest.mark.slow
 def test_cancelling_is_heard_while_the_cluster_computes(tmp_path: Path, cluster: Cluster, monkeypatch):
     monkeypatch.syspath_prepend(str(cluster.folder / "plugins"))
     settings = on(cluster, Settings(home=tmp_path / "home"))

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import filelock
 import pytest
 
 from facepriv.config import Settings
-from facepriv.services.local_worker import ensure_worker, log_path, serve_local, worker_is_alive
+from facepriv.services.local_worker import ensure_worker, log_path, serve_local, worker_faults, worker_is_alive
 from facepriv.services.runs import start_run
 from facepriv.store import open_store
 from tests.contracts.test_stores import add_dataset, spec_for
@@ -128,6 +129,70 @@ def test_a_look_does_not_keep_a_worker_from_starting(settings):
     finally:
         ensure_by_hand.kill()
         ensure_by_hand.wait()
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_process_has_only_one_worker_on_its_way(settings):
+    """A worker takes seconds until it holds its place; whoever asks meanwhile, in whatever thread, starts no other."""
+    with ThreadPoolExecutor(8) as sessions:
+        list(sessions.map(lambda _: ensure_worker(settings), range(16)))
+    assert len(workers_of(settings)) == 1
+    assert worker_faults(settings) is None
+
+
+@pytest.fixture
+def broken(settings: Settings) -> Settings:
+    """Settings under which a worker ends at its start: a cluster is asked for, but not which."""
+    return settings.model_copy(update={"executor": "dask"})
+
+
+@pytest.mark.usefixtures("clean")
+def test_a_worker_that_fails_at_its_start_is_not_started_again_at_once(broken, monkeypatch):
+    monkeypatch.setattr("facepriv.services.local_worker.BACK_OFF_SECONDS", (0.0, 3600.0))
+
+    def failed(times: int) -> bool:
+        ensure_worker(broken)
+        faults = worker_faults(broken)
+        return faults is not None and faults.in_a_row == times and not faults.trying
+
+    ensure_worker(broken)
+    assert worker_faults(broken) is None
+    assert wait_until(lambda: failed(2))
+    for _ in range(3):
+        ensure_worker(broken)
+        assert not workers_of(broken)
+    assert log_path(broken).read_text().count("Usage:") == 2
+    assert worker_faults(broken).sentence == (
+        "A worker was expected to start on this machine, but 2 workers in a row ended with a fault; correct what the "
+        f"end of {log_path(broken)} tells."
+    )
+    # Another process's worker serves, so nothing is wrong any more.
+    with filelock.FileLock(broken.home / "worker.lock"):
+        assert worker_faults(broken) is None
+
+
+@pytest.mark.fault
+@pytest.mark.usefixtures("clean")
+def test_a_worker_that_served_for_long_and_died_is_replaced_at_once(settings, monkeypatch):
+    monkeypatch.setattr("facepriv.services.local_worker.SOON_SECONDS", 0.0)
+    monkeypatch.setattr("facepriv.services.local_worker.BACK_OFF_SECONDS", (3600.0,))
+    ensure_worker(settings)
+    assert wait_until(lambda: worker_is_alive(settings))
+    (first,) = workers_of(settings)
+    os.kill(first, signal.SIGKILL)
+
+    def replaced() -> bool:
+        ensure_worker(settings)  # what was killed takes a moment to be gone
+        return workers_of(settings) not in ([], [first])
+
+    assert wait_until(replaced)
+    assert worker_faults(settings) is None
+
+
+def test_starting_a_worker_needs_none_of_what_it_works_with():
+    """The dashboard and commands only start it; to import what computes takes seconds."""
+    program = "import sys, facepriv.services.following; sys.exit('facepriv.services.worker' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def test_no_worker(settings):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 
 from facepriv.results import LearnedItem, Rates
 from facepriv.services import tables
+from facepriv.store import LogLine
 from tests.services.conftest import Finished
 
 pytestmark = pytest.mark.xdist_group("finished-run")
@@ -203,3 +206,12 @@ def test_runs_side_by_side(finished: Finished):
 def test_parameters_of_a_plug_in_that_is_gone_are_all_shown(finished: Finished):
     spec = finished.run.spec.model_copy(update={"method": "gone", "parameters": {"a": True, "b": None, "c": (1, 2)}})
     assert tables.changed_parameters(spec) == "a yes, b none, c 1,2"
+
+
+def test_log():
+    at = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+    lines = (LogLine(at=at, owner="here:1:ab", text="Taken up."), LogLine(at=at, owner=None, text="Asked to cancel."))
+    assert tables.log_rows(lines) == [
+        {"When": "2026-03-04 05:06:07 UTC", "What": "Taken up.", "Worker": "here:1:ab"},
+        {"When": "2026-03-04 05:06:07 UTC", "What": "Asked to cancel.", "Worker": "–"},
+    ]
