@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import islice
@@ -96,28 +95,28 @@ class ArtifactStore(ABC):
         for name, _ in self._entries():
             yield _parts(name)
 
-    def sweep(self, wanted: Callable[[Sequence[str]], Container[str]], *, older_than: float) -> int:
+    def sweep(self, wanted: Callable[[Sequence[str]], Container[str]], *, put_before: float) -> int:
         """Remove unwanted artifacts and what interrupted writes left behind.
 
         Parameters
         ----------
         wanted
             Gives those of some hundred hashes that anything still refers to.
-        older_than
-            Seconds since an artifact was last put. Writers put an artifact before they commit the row that refers to
-            it, so this must be longer than any import or image of a run takes.
+        put_before
+            Only what was last put before this time, in seconds since 1970. Writers put an artifact before they commit
+            the row that refers to it, so all rows of what was put before it must have been committed. A time and no
+            age, so that it does not move on while the caller or a sweep takes its time.
 
         Returns
         -------
         int
             How many were removed.
         """
-        limit = time.time() - older_than
         removed = 0
-        old = (name for name, put_at in self._entries() if put_at < limit)
+        old = (name for name, put_at in self._entries() if put_at < put_before)
         while batch := [*islice(old, _BATCH)]:
             kept = wanted([_parts(name)[0] for name in batch])
-            removed += sum(self._remove(name, limit) for name in batch if _parts(name)[0] not in kept)
+            removed += sum(self._remove(name, put_before) for name in batch if _parts(name)[0] not in kept)
         return removed
 
     @abstractmethod

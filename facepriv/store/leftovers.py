@@ -67,7 +67,10 @@ class Leftovers:
     def settled_until(self) -> float:
         """Give the time, in seconds since 1970, such that files put before it and without a row belong to nobody."""
         with self._database.writing(alone=True) as session:
-            return min(_settled_until(session), time.time() - _CLOCK_SECONDS)
+            until = min(_settled_until(session), time.time())
+            # None can begin before this is over, so no file of later work bears an earlier time.
+            time.sleep(_CLOCK_SECONDS)
+        return until
 
     def forget_measures(self) -> int:
         """Remove all measures of content that no image of a data set or a run has any more; gives how many."""

@@ -154,7 +154,6 @@ def test_what_work_under_way_may_need_remains_and_is_told(store: Store, settings
         assert "0 files removed; a scan of the files found that 2 of 2 remain." in report.sentences
         assert any("Run `facepriv collect` once nothing is under way." in sentence for sentence in report.sentences)
         importing.add(image)
-    time.sleep(0.2)  # files' times may lag behind the clock
     assert collect_orphans(store).removed == 1
     assert contents_of(store) == {b"one"}
 

@@ -31,7 +31,7 @@ EVERY_USE = [
     pytest.param(lambda artifacts: artifacts.get(SHA256), id="get"),
     pytest.param(lambda artifacts: artifacts.delete(SHA256), id="delete"),
     pytest.param(lambda artifacts: [*artifacts.list()], id="list"),
-    pytest.param(lambda artifacts: artifacts.sweep(lambda hashes: (), older_than=-60), id="sweep"),
+    pytest.param(lambda artifacts: artifacts.sweep(lambda hashes: (), put_before=time.time() + 60), id="sweep"),
 ]
 Use = Callable[[RemoteArtifacts], Any]
 
@@ -131,7 +131,7 @@ def test_transient_answers_are_tried_again(
     assert met_by_faults().get(sha256) == b"a face"
     assert [*met_by_faults().list()] == [(sha256, ".png")]
     assert met_by_faults().delete(sha256, put_before=0) is False
-    assert met_by_faults().sweep(lambda hashes: (), older_than=-60) == 1
+    assert met_by_faults().sweep(lambda hashes: (), put_before=time.time() + 60) == 1
     assert object_store.faults == []
 
 
