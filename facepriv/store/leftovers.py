@@ -14,8 +14,10 @@ from facepriv.store.artifacts import SUFFIXES, ArtifactStore
 from facepriv.store.engine import Database
 from facepriv.store.models import DatasetRow, ImageRow, LearningRow, MeasureRow, RunImageRow, RunRow
 
-UNCOMMITTED_SECONDS = 600.0
-"""How long a file may be there before the row that refers to it is committed: far more than an image takes."""
+UNCOMMITTED_SECONDS = 1800.0
+"""How long a file may be there before the row that refers to it is committed. A worker with results in hand waits ten
+minutes for an artifact store that is away and then ten for a database that is; the rest is for computing, and for
+clocks that disagree."""
 _CLOCK_SECONDS = 0.1
 """How far the time of a file may lag behind the clock: more than any system's tick."""
 _BATCH = 50
