@@ -95,6 +95,10 @@ class ArtifactStore(ABC):
         for name, _ in self._entries():
             yield _parts(name)
 
+    def half_written(self) -> Sequence[str]:
+        """Give the names of what writes under way, or interrupted ones, have put aside; in order."""
+        return ()
+
     def sweep(self, wanted: Callable[[Sequence[str]], Container[str]], *, put_before: float) -> int:
         """Remove unwanted artifacts and what interrupted writes left behind.
 

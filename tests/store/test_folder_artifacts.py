@@ -91,5 +91,7 @@ def test_sweep_takes_what_interrupted_writes_left(artifacts: FolderArtifacts) ->
         path.write_bytes(b"half a fa")
     for path in (artifacts.path(wanted), artifacts.path(unwanted), left_behind):
         os.utime(path, (1, 1))
+    assert artifacts.half_written() == sorted([left_behind.name, being_written.name])
     assert artifacts.sweep(lambda hashes: {wanted} & {*hashes}, put_before=time.time() - 3600) == 2
+    assert artifacts.half_written() == [being_written.name]
     assert sorted(files(artifacts)) == sorted([artifacts.path(wanted), artifacts.path(young), being_written])
