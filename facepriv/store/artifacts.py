@@ -8,7 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import islice
-from typing import final
+from typing import ClassVar, final
 
 from facepriv.errors import StoreError
 
@@ -28,6 +28,9 @@ class ArtifactStore(ABC):
     processes may put, get and delete at once. A store costs nothing to make and can be pickled: it holds no more than
     its location.
     """
+
+    LAG_SECONDS: ClassVar[float] = 0.1
+    """How far the time of an artifact may lag behind the clock of who puts it: more than any system's tick."""
 
     @property
     @abstractmethod

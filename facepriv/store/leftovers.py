@@ -18,8 +18,6 @@ UNCOMMITTED_SECONDS = 1800.0
 """How long a file may be there before the row that refers to it is committed. A worker with results in hand waits ten
 minutes for an artifact store that is away and then ten for a database that is; the rest is for computing, and for
 clocks that disagree."""
-_CLOCK_SECONDS = 0.1
-"""How far the time of a file may lag behind the clock: more than any system's tick."""
 _BATCH = 50
 """Files removed in one writing transaction, during which others wait: each costs an object store two requests."""
 
@@ -71,7 +69,7 @@ class Leftovers:
         with self._database.writing(alone=True) as session:
             until = min(_settled_until(session), time.time())
             # None can begin before this is over, so no file of later work bears an earlier time.
-            time.sleep(_CLOCK_SECONDS)
+            time.sleep(self._artifacts.LAG_SECONDS)
         return until
 
     def forget_measures(self) -> int:

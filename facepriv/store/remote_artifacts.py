@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from facepriv.errors import BadInputError, StoreError
 from facepriv.store.artifacts import ArtifactStore, is_artifact, place
@@ -56,6 +56,9 @@ class RemoteArtifacts(ArtifactStore):
     BadInputError
         With code ``bad-setting`` if the URL is none, or names more than a place.
     """
+
+    LAG_SECONDS: ClassVar[float] = 2.0
+    """Times are in whole seconds, and by the clock of the store."""
 
     def __init__(self, url: str) -> None:
         if not _PLACE.fullmatch(url):
