@@ -6,7 +6,6 @@ import io
 import json
 import sqlite3
 import sys
-import time
 from datetime import date, timedelta
 from pathlib import Path
 from unittest import mock
@@ -133,7 +132,6 @@ def test_bad_input_gets_one_sentence(terminal: Terminal, words: tuple, part: str
 def test_orphans_are_shown_and_collected(terminal: Terminal):
     with opened(terminal) as store:
         store.artifacts.put(b"nobody's")
-    time.sleep(0.2)  # files' times may lag behind the clock
     shown = terminal("collect", "--dry-run")
     assert shown.out == "1 file of no data set, run or import found; 0 removed.\n"
     found = terminal.json("collect")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from facepriv.store import Store
+from facepriv.store import Stock, Store
 from facepriv.wording import count
 
 
@@ -14,7 +14,7 @@ class Collected:
     """What was found in the artifact folder and what became of it."""
 
     orphans: tuple[str, ...]
-    """Files that no row referred to when they were looked for."""
+    """Files that no row referred to when they were looked for, half-written ones too."""
     removed: int
     left: int
     """Orphans that are still there, since work under way may be about to refer to them."""
@@ -39,7 +39,7 @@ def find_orphans(store: Store) -> Collected:
     """Look, and remove nothing."""
     stock = store.take_stock()
     return Collected(
-        orphans=tuple(sha256 + suffix for sha256, suffix in stock.orphans),
+        orphans=without_row(stock),
         removed=0,
         left=0,
         missing={name: len(hashes) for name, hashes in stock.missing.items()},
@@ -59,8 +59,13 @@ def collect_orphans(store: Store) -> Collected:
     removed = store.collect_settled()
     left = store.take_stock()
     return Collected(
-        orphans=tuple(sha256 + suffix for sha256, suffix in found.orphans),
+        orphans=without_row(found),
         removed=removed,
-        left=len(left.orphans),
+        left=len(without_row(left)),
         missing={name: len(hashes) for name, hashes in left.missing.items()},
     )
+
+
+def without_row(stock: Stock) -> tuple[str, ...]:
+    """Give the names of files that no row refers to, half-written ones last."""
+    return (*(sha256 + suffix for sha256, suffix in stock.orphans), *stock.half_written)

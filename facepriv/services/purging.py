@@ -11,6 +11,7 @@ from pathlib import Path
 
 from facepriv.config import Settings
 from facepriv.errors import StoreError
+from facepriv.services.collecting import without_row
 from facepriv.services.import_jobs import forget_job, imports_folder, list_jobs
 from facepriv.store import Holdings, Store
 from facepriv.wording import count, listed, some
@@ -65,6 +66,12 @@ class PurgeReport:
     """Those of them whose files were there before and are not any more."""
     remaining: tuple[str, ...]
     """Files with its images that are still there and should not be."""
+    collected: int
+    """Files that no row referred to and that went, too: nothing tells whether they were of its unfinished images."""
+    unclaimed: tuple[str, ...]
+    """Files that no row refers to and that are still there: nothing tells whether they are of its images."""
+    elsewhere: bool
+    """Whether processes on other machines may still be at its images, although their run was cancelled."""
     shared: Mapping[str, int]
     """As in `PurgePlan`."""
     refused: str | None
@@ -76,8 +83,8 @@ class PurgeReport:
 
     @property
     def complete(self) -> bool:
-        """Whether nothing is left of it."""
-        return not self.remaining and self.erased and self.refused is None
+        """Whether nothing is left of it, nor any file that may be of it."""
+        return not (self.remaining or self.unclaimed) and self.erased and self.refused is None
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -91,7 +98,24 @@ class PurgeReport:
         if self.remaining:
             told.append(
                 f"{'These remain' if len(self.remaining) > 1 else 'This remains'}, held by work under way or by the "
-                f"disk: {some(self.remaining, 10)}. Run `facepriv collect` once nothing is under way."
+                f"disk: {some(self.remaining, 10)}."
+            )
+        if self.collected:
+            told.append(
+                f"{count(self.collected, 'file')} that no row referred to went as well, such as images that runs had "
+                "perturbed and not saved."
+            )
+        if self.unclaimed:
+            told.append(
+                f"{count(len(self.unclaimed), 'file')} that no row refers to may be of this data set and "
+                f"{'remain' if len(self.unclaimed) > 1 else 'remains'}, held by work under way or by the disk."
+            )
+        if self.remaining or self.unclaimed:
+            told.append("Run `facepriv collect` once nothing is under way.")
+        if self.elsewhere:
+            told.append(
+                "Processes of the cluster may go on for a moment after their run was cancelled, and leave a file after "
+                "this scan; run `facepriv collect` once they have stopped."
             )
         if self.refused is not None:
             told.append(self.refused)
@@ -120,7 +144,9 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
     """Remove a data set with its images, runs, audits, measures and files, and prove it.
 
     Runs that took candidates from it or learnt from it go as well. Before it, the set of hashes is taken; after it,
-    the artifacts and what imports have put aside are searched for them. The database is then written anew, so that
+    the artifacts and what imports have put aside are searched for them. Runs that were cancelled or killed have left
+    perturbed images that no row refers to, so all such files go as well that no work under way may need, and those that
+    stay are counted: nothing tells whose they are. The database is then written anew, so that
     deleted rows cannot be read from its files. The access log keeps one line, with counts and no names.
 
     Parameters
@@ -143,9 +169,12 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
     before = _files_of(store, holdings.artifacts)
     holdings, refused = _delete(store, holdings)
     _forget_imports(settings, holdings)
+    collected, also_refused = _collect(store)
     shared = store.datasets.shared(holdings)
     mine = holdings.artifacts.difference(*shared.values())
-    after = _files_of(store, mine)
+    stock = store.take_stock()
+    after = frozenset(sha256 + suffix for sha256, suffix in stock.files if sha256 in mine)
+    unclaimed = tuple(file for file in without_row(stock) if file not in after)
     remaining = (*sorted(after), *_put_aside(settings, holdings.sources | mine))
     report = {"images": holdings.images, "runs": len(holdings.runs), "audits": len(holdings.audits)}
     counts = [count(number, noun.removesuffix("s")) for noun, number in report.items()]
@@ -153,7 +182,8 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
         actor,
         "dataset-purged",
         f"dataset {dataset_id}",
-        f"{', '.join(counts)}; {count(len(remaining), 'file')} of {len(mine):,} left",
+        f"{', '.join(counts)}; {count(len(remaining), 'file')} of {len(mine):,} left"
+        + (f", and {len(unclaimed):,} without a row" if unclaimed else ""),
     )
     try:
         database, erased = store.erase_deleted(), True
@@ -166,8 +196,11 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
         files=len(mine),
         removed=len({file for file in before if _hash_of(file) in mine} - after),
         remaining=remaining,
+        collected=collected,
+        unclaimed=unclaimed,
+        elsewhere=settings.executor == "dask" and bool(holdings.runs),
         shared={name: len(hashes) for name, hashes in shared.items()},
-        refused=refused,
+        refused=refused or also_refused,
         erased=erased,
         database=database,
     )
@@ -198,6 +231,14 @@ def _delete(store: Store, holdings: Holdings) -> tuple[Holdings, str | None]:
         if any(record.id == holdings.dataset.id for record in store.datasets.list()):
             raise
         return holdings, str(error)
+
+
+def _collect(store: Store) -> tuple[int, str | None]:
+    """Remove files that no row refers to; gives how many went, and why a file was left if one was."""
+    try:
+        return store.collect_settled(), None
+    except StoreError as error:
+        return 0, str(error)
 
 
 def _forget_imports(settings: Settings, holdings: Holdings) -> None:

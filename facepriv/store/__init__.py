@@ -113,13 +113,14 @@ class Store:
             How long ago a file must have been put. A writer puts a file before it commits the row that refers to it,
             so this must be longer than a batch of an import or an image of a run takes.
         """
+        put_before = time.time() - files_older_than.total_seconds()
         self.datasets.collect_abandoned(imports_older_than)
-        return self._collect(files_older_than.total_seconds())
+        return self._collect(put_before)
 
     def collect_settled(self) -> int:
         """Clear away what `collect` does, but files of any age that belong to no work under way, see `Leftovers`."""
         self.datasets.collect_abandoned()
-        return self._collect(time.time() - self._leftovers.settled_until())
+        return self._collect(self._leftovers.settled_until())
 
     def take_stock(self) -> Stock:
         """Compare what rows refer to with the files that are there."""
@@ -129,10 +130,10 @@ class Store:
         """Make what was deleted from the database unreadable, as `facepriv.store.erasure.erase_deleted` does."""
         return erase_deleted(self._database)
 
-    def _collect(self, files_older_than: float) -> int:
+    def _collect(self, put_before: float) -> int:
         self._leftovers.forget_measures()
         with self._database.reading() as session:
-            return self.artifacts.sweep(lambda hashes: referred_to(session, hashes), older_than=files_older_than)
+            return self.artifacts.sweep(lambda hashes: referred_to(session, hashes), put_before=put_before)
 
     def close(self) -> None:
         """Close the connections to the database."""

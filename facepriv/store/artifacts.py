@@ -5,11 +5,10 @@ from __future__ import annotations
 import hashlib
 import math
 import re
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Container, Iterator, Sequence
 from itertools import islice
-from typing import final
+from typing import ClassVar, final
 
 from facepriv.errors import StoreError
 
@@ -29,6 +28,9 @@ class ArtifactStore(ABC):
     processes may put, get and delete at once. A store costs nothing to make and can be pickled: it holds no more than
     its location.
     """
+
+    LAG_SECONDS: ClassVar[float] = 0.1
+    """How far the time of an artifact may lag behind the clock of who puts it: more than any system's tick."""
 
     @property
     @abstractmethod
@@ -96,28 +98,32 @@ class ArtifactStore(ABC):
         for name, _ in self._entries():
             yield _parts(name)
 
-    def sweep(self, wanted: Callable[[Sequence[str]], Container[str]], *, older_than: float) -> int:
+    def half_written(self) -> Sequence[str]:
+        """Give the names of what writes under way, or interrupted ones, have put aside; in order."""
+        return ()
+
+    def sweep(self, wanted: Callable[[Sequence[str]], Container[str]], *, put_before: float) -> int:
         """Remove unwanted artifacts and what interrupted writes left behind.
 
         Parameters
         ----------
         wanted
             Gives those of some hundred hashes that anything still refers to.
-        older_than
-            Seconds since an artifact was last put. Writers put an artifact before they commit the row that refers to
-            it, so this must be longer than any import or image of a run takes.
+        put_before
+            Only what was last put before this time, in seconds since 1970. Writers put an artifact before they commit
+            the row that refers to it, so all rows of what was put before it must have been committed. A time and no
+            age, so that it does not move on while the caller or a sweep takes its time.
 
         Returns
         -------
         int
             How many were removed.
         """
-        limit = time.time() - older_than
         removed = 0
-        old = (name for name, put_at in self._entries() if put_at < limit)
+        old = (name for name, put_at in self._entries() if put_at < put_before)
         while batch := [*islice(old, _BATCH)]:
             kept = wanted([_parts(name)[0] for name in batch])
-            removed += sum(self._remove(name, limit) for name in batch if _parts(name)[0] not in kept)
+            removed += sum(self._remove(name, put_before) for name in batch if _parts(name)[0] not in kept)
         return removed
 
     @abstractmethod

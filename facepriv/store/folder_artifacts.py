@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-import time
 import uuid
 from collections.abc import Callable, Container, Iterator, Sequence
 from pathlib import Path
@@ -40,14 +39,20 @@ class FolderArtifacts(ArtifactStore):
         """Give where the file is or would be; raises StoreError if that is no hash or suffix."""
         return self._path(artifact_name(sha256, suffix))
 
-    def sweep(self, wanted: Callable[[Sequence[str]], Container[str]], *, older_than: float) -> int:
+    def half_written(self) -> Sequence[str]:
+        """Give the names of temporary files; see `ArtifactStore.half_written`."""
+        return [file.name for file in self._temporary()]
+
+    def sweep(self, wanted: Callable[[Sequence[str]], Container[str]], *, put_before: float) -> int:
         """Remove unwanted files and what interrupted writes left behind; see `ArtifactStore.sweep`."""
-        limit = time.time() - older_than
         try:
-            left_behind = sum(_take_away(file, limit) for file in self.folder.glob(f"[0-9a-f][0-9a-f]/{_TEMPORARY}*"))
+            left_behind = sum(_take_away(file, put_before) for file in self._temporary())
         except OSError as error:
             raise self._cannot_write(error) from error
-        return left_behind + super().sweep(wanted, older_than=older_than)
+        return left_behind + super().sweep(wanted, put_before=put_before)
+
+    def _temporary(self) -> list[Path]:
+        return sorted(self.folder.glob(f"[0-9a-f][0-9a-f]/{_TEMPORARY}*"))
 
     def _path(self, name: str) -> Path:
         return self.folder / place(name)

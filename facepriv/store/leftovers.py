@@ -14,10 +14,10 @@ from facepriv.store.artifacts import SUFFIXES, ArtifactStore
 from facepriv.store.engine import Database
 from facepriv.store.models import DatasetRow, ImageRow, LearningRow, MeasureRow, RunImageRow, RunRow
 
-UNCOMMITTED_SECONDS = 600.0
-"""How long a file may be there before the row that refers to it is committed: far more than an image takes."""
-_CLOCK_SECONDS = 0.1
-"""How far the time of a file may lag behind the clock: more than any system's tick."""
+UNCOMMITTED_SECONDS = 1800.0
+"""How long a file may be there before the row that refers to it is committed. A worker with results in hand waits ten
+minutes for an artifact store that is away and then ten for a database that is; the rest is for computing, and for
+clocks that disagree."""
 _BATCH = 50
 """Files removed in one writing transaction, during which others wait: each costs an object store two requests."""
 
@@ -67,7 +67,10 @@ class Leftovers:
     def settled_until(self) -> float:
         """Give the time, in seconds since 1970, such that files put before it and without a row belong to nobody."""
         with self._database.writing(alone=True) as session:
-            return min(_settled_until(session), time.time() - _CLOCK_SECONDS)
+            until = min(_settled_until(session), time.time())
+            # None can begin before this is over, so no file of later work bears an earlier time.
+            time.sleep(self._artifacts.LAG_SECONDS)
+        return until
 
     def forget_measures(self) -> int:
         """Remove all measures of content that no image of a data set or a run has any more; gives how many."""

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from facepriv.errors import BadInputError, StoreError
 from facepriv.store.artifacts import ArtifactStore, is_artifact, place
@@ -38,9 +38,9 @@ class RemoteArtifacts(ArtifactStore):
     - Putting is one request whatever is there already: it renews the time, and nearly all bytes that are put are new.
     - Removing is two, a look at the time and the removal. Whoever puts the same bytes between the two loses them. A
       folder prevents that; S3 cannot, since what a removal may depend on is the content, which is the same. It takes an
-      import or a run that makes, within these milliseconds, the very bytes that nobody has referred to for ten minutes
-      (`Leftovers`) or for hours (`Store.collect`). The image is then missing, as `get` says, and putting it again mends
-      that; nothing wrong is ever read.
+      import or a run that makes, within these milliseconds, the very bytes that nobody has referred to for half an
+      hour (`Leftovers`) or for hours (`Store.collect`). The image is then missing, as `get` says, and putting it again
+      mends that; nothing wrong is ever read.
     - Times are the store's, in whole seconds on S3, so all machines' clocks must agree to well within ten minutes.
 
     Access is what the URL's scheme takes from the environment (``AWS_*`` for S3). Neither an access list nor an
@@ -56,6 +56,9 @@ class RemoteArtifacts(ArtifactStore):
     BadInputError
         With code ``bad-setting`` if the URL is none, or names more than a place.
     """
+
+    LAG_SECONDS: ClassVar[float] = 2.0
+    """Times are in whole seconds, and by the clock of the store."""
 
     def __init__(self, url: str) -> None:
         if not _PLACE.fullmatch(url):

@@ -20,6 +20,8 @@ class Stock:
     """Hash and suffix of every file."""
     orphans: tuple[tuple[str, str], ...]
     """Those that no row refers to: left behind, or put by work under way that has not written its row yet."""
+    half_written: tuple[str, ...]
+    """Names of what writes under way, or interrupted ones, have put aside."""
     missing: Mapping[str, frozenset[str]]
     """Hashes that rows refer to without a file, by the name of the data set."""
 
@@ -44,5 +46,6 @@ def take_stock(database: Database, artifacts: ArtifactStore) -> Stock:
     return Stock(
         files=files,
         orphans=tuple(file for file in files if file[0] not in wanted),
+        half_written=tuple(artifacts.half_written()),
         missing={name: frozenset(missing[name]) for name in sorted(missing)},
     )

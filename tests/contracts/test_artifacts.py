@@ -99,7 +99,7 @@ def test_what_was_never_put_says_what_to_do(artifacts: ArtifactStore) -> None:
         artifacts.get(sha256)
     assert artifacts.delete(sha256) is False
     assert [*artifacts.list()] == []
-    assert artifacts.sweep(lambda hashes: (), older_than=-60) == 0
+    assert artifacts.sweep(lambda hashes: (), put_before=time.time() + 60) == 0
 
 
 @every_kind
@@ -132,7 +132,7 @@ def test_putting_again_renews_the_time(artifacts: ArtifactStore) -> None:
     time.sleep(2.1)
     artifacts.put(b"a face")
     assert artifacts.delete(sha256, put_before=after_the_first) is False
-    assert artifacts.sweep(lambda hashes: (), older_than=time.time() - after_the_first) == 0
+    assert artifacts.sweep(lambda hashes: (), put_before=after_the_first) == 0
     assert artifacts.get(sha256) == b"a face"
 
 
@@ -157,8 +157,8 @@ def test_names_cannot_leave_the_store(artifacts: ArtifactStore, sha256: str, suf
 @every_kind
 def test_sweep_takes_what_is_old_and_unwanted(artifacts: ArtifactStore) -> None:
     wanted, unwanted = artifacts.put(b"wanted"), artifacts.put(b"unwanted")
-    assert artifacts.sweep(lambda hashes: {wanted} & {*hashes}, older_than=3600) == 0
-    assert artifacts.sweep(lambda hashes: {wanted} & {*hashes}, older_than=-60) == 1
+    assert artifacts.sweep(lambda hashes: {wanted} & {*hashes}, put_before=time.time() - 3600) == 0
+    assert artifacts.sweep(lambda hashes: {wanted} & {*hashes}, put_before=time.time() + 60) == 1
     assert [*artifacts.list()] == [(wanted, ".png")]
     with pytest.raises(StoreError, match="missing"):
         artifacts.get(unwanted)
@@ -173,7 +173,7 @@ def test_sweep_asks_for_some_hundred_at_a_time(artifacts: ArtifactStore) -> None
         asked.append([*hashes])
         return {sha256 for sha256 in hashes if sha256 > "8"}
 
-    removed = artifacts.sweep(wanted, older_than=-60)
+    removed = artifacts.sweep(wanted, put_before=time.time() + 60)
     assert sorted(sha256 for batch in asked for sha256 in batch) == sorted(put)
     assert [len(batch) for batch in asked] == [200, 30]
     assert {sha256 for sha256, _ in artifacts.list()} == {sha256 for sha256 in put if sha256 > "8"}

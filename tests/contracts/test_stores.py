@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from operator import itemgetter
 from typing import Any
@@ -59,6 +60,7 @@ from facepriv.store import (
 )
 from facepriv.store.engine import Database
 from facepriv.store.inspection import inspect_database
+from facepriv.store.leftovers import Leftovers
 from facepriv.store.models import Base
 from facepriv.types import Problem
 
@@ -1327,7 +1329,6 @@ def test_what_others_have_too_is_named(store: Store) -> None:
         assert store.datasets.shared(held) == shared
         store.datasets.delete(mine.id)
         assert store.datasets.shared(held) == shared, "the same once it is gone"
-    time.sleep(0.2)  # files' times may lag behind the clock
     store.collect_settled()
     assert contents_of(store) == {b"of both", b"of the import", b"theirs", b"made by both"}
 
@@ -1348,14 +1349,32 @@ def test_rows_and_files_are_compared(store: Store) -> None:
 def test_orphans_are_collected_at_once_but_not_those_of_work_under_way(store: Store) -> None:
     create(store, "studio", put_images(store, b"kept"))
     store.artifacts.put(b"old")
-    time.sleep(0.2)  # files' times may lag behind the clock
     with store.datasets.importing("coming", source="", reader="") as importing:
         for image in put_images(store, b"coming"):
             assert store.collect_settled() == 0
             importing.add(image)
-    time.sleep(0.2)
     assert store.collect_settled() == 1
     assert contents_of(store) == {b"kept", b"coming"}
+
+
+def test_work_that_begins_while_orphans_are_collected_keeps_its_files(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Collecting may wait long for the database between its look at the work under way and its look at the files."""
+    forget = Leftovers.forget_measures
+    with ExitStack() as under_way:
+
+        def wait_while_an_import_begins(leftovers: Leftovers) -> int:
+            importing = under_way.enter_context(store.datasets.importing("coming", source="", reader=""))
+            for image in put_images(store, b"coming"):
+                importing.add(image)  # its row is written with its batch, when the import ends
+            time.sleep(0.3)
+            return forget(leftovers)
+
+        monkeypatch.setattr(Leftovers, "forget_measures", wait_while_an_import_begins)
+        store.artifacts.put(b"nobody's")
+        assert store.collect_settled() == 1
+    assert contents_of(store) == {b"coming"}
 
 
 def test_erasing_keeps_what_is_there(store: Store) -> None:

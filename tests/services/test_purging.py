@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import os
 import sqlite3
 import threading
 import time
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -144,6 +146,65 @@ def test_work_under_way_is_cancelled_and_waited_for(store: Store, settings: Sett
     assert store.runs.count() == 0, f"nor is run {waiting} there"
 
 
+def leave_unsaved(store: Store, settings: Settings) -> tuple[str, str]:
+    """What a process leaves that is stopped before its image's row is written, and one that is killed as it writes."""
+    sha256 = store.artifacts.put(b"perturbed, and never saved")
+    half_written = settings.artifacts / sha256[:2] / ".tmp-killed"
+    half_written.write_bytes(b"half of a perturbed face")
+    return f"{sha256}.png", half_written.name
+
+
+def test_images_that_a_cancelled_run_had_not_saved_go_too(store: Store, settings: Settings):
+    mine = create(store, "mine", put_images(store, b"one"))
+    run = store.runs.create(spec_for(store, mine))
+    claim(store, run)
+    leave_unsaved(store, settings)
+    worker = threading.Thread(target=heed, args=(settings, run))
+    worker.start()
+    report = purge(store, settings, mine.id, actor="ada", cancel=True)
+    worker.join()
+    assert report.complete
+    assert (report.removed, report.collected, report.unclaimed) == (1, 2, ())
+    assert any(sentence.startswith("2 files that no row referred to went as well") for sentence in report.sentences)
+    assert [path for path in settings.artifacts.rglob("*") if path.is_file()] == []
+
+
+def test_unsaved_images_may_remain_while_another_run_is_under_way(store: Store, settings: Settings):
+    (image,) = put_images(store, b"one")
+    assert image.artifact_sha256 is not None
+    os.utime(store.artifacts.path(image.artifact_sha256), (1, 1))  # imported long ago: no run can have just put it
+    mine, theirs = create(store, "mine", [image]), create(store, "theirs", put_images(store, b"theirs"))
+    cancelled, held = (store.runs.create(spec_for(store, one)) for one in (mine, theirs))
+    claim(store, cancelled)
+    claim(store, held)
+    left = leave_unsaved(store, settings)
+    store.runs.mark_cancelled(cancelled, "w1")
+    report = purge(store, settings, mine.id, actor="ada")
+    assert not report.complete
+    assert (report.remaining, report.collected, report.unclaimed) == ((), 0, left)
+    assert (
+        "2 files that no row refers to may be of this data set and remain, held by work under way or by the disk."
+        in report.sentences
+    )
+    assert "Run `facepriv collect` once nothing is under way." in report.sentences
+    assert store.access.list()[0].detail == "1 image, 1 run, 0 audits; 0 files of 1 left, and 2 without a row"
+    store.runs.fail(held, "w1", "It broke.")
+    collected = collect_orphans(store)
+    assert (collected.removed, collected.left) == (2, 0)
+    assert contents_of(store) == {b"theirs"}
+
+
+@pytest.mark.parametrize(("executor", "told"), [("processes", False), ("dask", True)])
+def test_processes_elsewhere_may_leave_files_after_the_scan(
+    store: Store, settings: Settings, executor: Literal["processes", "dask"], told: bool
+):
+    mine = create(store, "mine", put_images(store, b"one"))
+    store.runs.create(spec_for(store, mine))
+    report = purge(store, settings.model_copy(update={"executor": executor}), mine.id, actor="ada")
+    assert report.complete
+    assert any("Processes of the cluster may go on" in sentence for sentence in report.sentences) is told
+
+
 def test_what_work_under_way_may_need_remains_and_is_told(store: Store, settings: Settings):
     mine = create(store, "mine", put_images(store, b"one", b"two"))
     with store.datasets.importing("coming", source="", reader="") as importing:
@@ -154,7 +215,6 @@ def test_what_work_under_way_may_need_remains_and_is_told(store: Store, settings
         assert "0 files removed; a scan of the files found that 2 of 2 remain." in report.sentences
         assert any("Run `facepriv collect` once nothing is under way." in sentence for sentence in report.sentences)
         importing.add(image)
-    time.sleep(0.2)  # files' times may lag behind the clock
     assert collect_orphans(store).removed == 1
     assert contents_of(store) == {b"one"}
 

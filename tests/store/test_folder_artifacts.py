@@ -60,7 +60,7 @@ def test_a_file_put_meanwhile_is_not_removed_for_its_age(
 
     monkeypatch.setattr(Path, "rename", late)
     assert artifacts.delete(sha256, put_before=time.time() - 60) is False
-    assert artifacts.sweep(lambda hashes: (), older_than=60) == 0
+    assert artifacts.sweep(lambda hashes: (), put_before=time.time() - 60) == 0
     assert artifacts.get(sha256) == b"a face"
     assert files(artifacts) == [artifacts.path(sha256)]
     assert artifacts.delete(sha256, put_before=time.time() + 60) is True
@@ -91,5 +91,7 @@ def test_sweep_takes_what_interrupted_writes_left(artifacts: FolderArtifacts) ->
         path.write_bytes(b"half a fa")
     for path in (artifacts.path(wanted), artifacts.path(unwanted), left_behind):
         os.utime(path, (1, 1))
-    assert artifacts.sweep(lambda hashes: {wanted} & {*hashes}, older_than=3600) == 2
+    assert artifacts.half_written() == sorted([left_behind.name, being_written.name])
+    assert artifacts.sweep(lambda hashes: {wanted} & {*hashes}, put_before=time.time() - 3600) == 2
+    assert artifacts.half_written() == [being_written.name]
     assert sorted(files(artifacts)) == sorted([artifacts.path(wanted), artifacts.path(young), being_written])
