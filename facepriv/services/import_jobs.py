@@ -28,6 +28,7 @@ import filelock
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, CancelledError, FaceprivError, StoreError, UnknownNameError
 from facepriv.services.importing import DEMO, ImportReport, import_dataset, import_demo
+from facepriv.services.presence import is_held
 from facepriv.services.retention import refuse_past
 from facepriv.store import Store, open_store
 from facepriv.types import Gender, Problem
@@ -454,13 +455,7 @@ def _is_alive(folder: Path, created_at: float) -> bool:
         return False
     if not (folder / _LOCK).exists():
         return time.time() < created_at + START_SECONDS
-    lock = _lock(folder)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        return True
-    lock.release()
-    return False
+    return is_held(folder / _LOCK)
 
 
 def _clear(folder: Path) -> None:

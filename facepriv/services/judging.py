@@ -62,11 +62,22 @@ class RunJob:
 
 @dataclass(frozen=True, eq=False)
 class Stored:
-    """One stored image with its face, to be embedded."""
+    """One stored image with its face, to be embedded or measured."""
 
     sha256: str
     landmarks: NDArray[np.float32]
     box: tuple[int, int, int, int]
+
+    def face(self, kept: ArtifactStore) -> Face:
+        """Read its face, of nobody in particular; raises StoreError if the file is missing or damaged."""
+        return Face(
+            image_id=self.sha256,
+            subject="",
+            label=None,
+            pixels=stored_pixels(kept, self.sha256),
+            landmarks=self.landmarks,
+            box=self.box,
+        )
 
 
 def found_in(image: ImageRecord) -> Stored | None:
@@ -414,15 +425,7 @@ def embed_in_process(job: Job, images: Sequence[ToEmbed]) -> list[NDArray[np.flo
 def embed(kept: ArtifactStore, matcher_name: str, stored: Stored) -> NDArray[np.float32] | None:
     """Embed one stored image with one matcher: a ``(d,)`` unit vector, None where a fault left none."""
     try:
-        face = Face(
-            image_id=stored.sha256,
-            subject="",
-            label=None,
-            pixels=stored_pixels(kept, stored.sha256),
-            landmarks=stored.landmarks,
-            box=stored.box,
-        )
-        vector: NDArray[np.float32] = matcher(matcher_name).embed([face])[0]
+        vector: NDArray[np.float32] = matcher(matcher_name).embed([stored.face(kept)])[0]
     except StoreBusyError:
         raise
     except Exception as error:

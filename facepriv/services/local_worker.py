@@ -14,6 +14,7 @@ from pathlib import Path
 import filelock
 
 from facepriv.config import Settings
+from facepriv.services.presence import is_held
 from facepriv.wording import count
 
 START_SECONDS = 2.0
@@ -77,9 +78,9 @@ _starts: dict[Path, _Starts] = {}
 _starting = threading.Lock()  # every session of a server asks, from a thread of its own
 
 
-def _lock(settings: Settings) -> filelock.FileLock:
+def _lock_path(settings: Settings) -> Path:
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return filelock.FileLock(settings.home / "worker.lock", mode=0o600)
+    return settings.home / "worker.lock"
 
 
 def log_path(settings: Settings) -> Path:
@@ -89,13 +90,7 @@ def log_path(settings: Settings) -> Path:
 
 def worker_is_alive(settings: Settings) -> bool:
     """Say whether a local worker serves this data folder."""
-    lock = _lock(settings)
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        return True
-    lock.release()
-    return False
+    return is_held(_lock_path(settings))
 
 
 def _for_owner(path: str, flags: int) -> int:
@@ -178,7 +173,7 @@ def serve_local(
         return idle >= linger or (parent is not None and os.getppid() != parent)
 
     try:
-        with _lock(settings).acquire(timeout=START_SECONDS):
+        with filelock.FileLock(_lock_path(settings), mode=0o600).acquire(timeout=START_SECONDS):
             run_worker(settings, until_idle=until_idle, should_stop=should_stop, ready=ready)
     except filelock.Timeout:
         return False

@@ -25,7 +25,6 @@ from facepriv.results import ModelRef, Phase
 from facepriv.services.computing import Job, artifacts, log_fault
 from facepriv.services.judging import Stored, found_in, left_by
 from facepriv.services.models import classifier, matcher
-from facepriv.services.pictures import stored_pixels
 from facepriv.services.provenance import found_by, maker
 from facepriv.store import ArtifactStore, ImageRecord, Store
 from facepriv.types import Face
@@ -166,14 +165,7 @@ def measure(artifacts: ArtifactStore, stored: Stored, names: Sequence[str]) -> d
     StoreError
         If its file is missing or damaged.
     """
-    face = Face(
-        image_id=stored.sha256,
-        subject="",
-        label=None,
-        pixels=stored_pixels(artifacts, stored.sha256),
-        landmarks=stored.landmarks,
-        box=stored.box,
-    )
+    face = stored.face(artifacts)
     found: dict[str, Vector] = {}
     restored: list[Face | None] | None = None
     for name in names:

@@ -21,7 +21,7 @@ GRACE_SECONDS = 60.0
 
 def count_alive(settings: Settings) -> int:
     """Count the workers of this machine that serve this data folder."""
-    return sum(_is_held(path) for path in _folder(settings).glob("*.lock"))
+    return sum(is_held(path) for path in _folder(settings).glob("*.lock"))
 
 
 class Presence:
@@ -59,7 +59,7 @@ class Presence:
         sign = Path(self._lock_of(owner).lock_file)
         # Of another data folder's worker on the same database nothing is known; one of ours that ended in good order
         # has given back what it held.
-        return sign.exists() and not _is_held(sign)
+        return sign.exists() and not is_held(sign)
 
     def tidy(self, held: Iterable[str]) -> None:
         """Remove the signs of workers that have ended and hold nothing any more."""
@@ -67,7 +67,7 @@ class Presence:
         for path in self._folder.glob("*.lock"):
             if str(path) in kept or path.stat().st_mtime > time.time() - GRACE_SECONDS:
                 continue
-            if not _is_held(path):
+            if not is_held(path):
                 path.unlink(missing_ok=True)
 
     def _lock_of(self, owner: str) -> filelock.FileLock:
@@ -78,7 +78,8 @@ def _folder(settings: Settings) -> Path:
     return settings.home / "workers"
 
 
-def _is_held(path: Path) -> bool:
+def is_held(path: Path) -> bool:
+    """Say whether a process that lives holds a lock file, which takes it for a moment."""
     lock = filelock.FileLock(path, mode=0o600)
     try:
         lock.acquire(timeout=0)
