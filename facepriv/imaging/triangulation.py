@@ -139,8 +139,10 @@ def warp_onto(
     # Affine map of triangle t: candidate = A_t source + b_t, solved from three pairs of corners.
     homogeneous = np.concatenate([corners, np.ones((*corners.shape[:2], 1))], axis=2)
     affine = np.linalg.solve(homogeneous, candidate_landmarks.astype(np.float64)[mesh.triangles])
-    here = np.column_stack([inside % width, inside // width, np.ones(len(inside))])
-    there = np.einsum("ni,nij->nj", here, affine[owner])
+    # Written out, since libraries that multiply matrices round differently from processor to processor.
+    x, y = (inside % width)[:, None], (inside // width)[:, None]
+    along_x, along_y, offset = affine[owner].swapaxes(0, 1)
+    there = x * along_x + y * along_y + offset
     warped = np.stack(
         [
             map_coordinates(candidate[..., c].astype(np.float64), there[:, ::-1].T, order=1, mode="nearest")

@@ -70,7 +70,7 @@ def algorithm1(
         A_t = np.linalg.solve(source, L_C[corners])
         warp = np.zeros_like(X0)
         for y, x in np.argwhere(mesh.owner == number):
-            xc, yc = np.array([x, y, 1.0]) @ A_t
+            xc, yc = x * A_t[0] + y * A_t[1] + A_t[2]
             warp[y, x] = bilinear(X_C, xc, yc)
         masks.append(mask)
         warps.append(warp)
