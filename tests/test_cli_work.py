@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from facepriv.config import Settings
+from facepriv.services.local_worker import ensure_worker
 from facepriv.store import Store, open_store
 from facepriv.store.runs import RunStore
 from tests.services.test_learning import copy_people
@@ -123,7 +124,12 @@ def test_wrong_usage(few: Terminal) -> None:
 
 def seconds_to_cancel(terminal: Terminal, store: Store) -> float:
     """Cancel run 1 from another terminal and put it back; gives the time from the wish to its end, by the log."""
-    assert wait_until(lambda: len(store.runs.log(1)) > 0 and store.runs.get(1).state == "running", 60)
+
+    def running() -> bool:
+        ensure_worker(settings(terminal))  # the command's own ends once nothing waits
+        return store.runs.get(1).state == "running"
+
+    assert wait_until(running, 60)
     assert terminal("cancel", "1").code == 0
     assert wait_until(lambda: store.runs.get(1).state == "cancelled", 30)
     asked, cancelled = store.runs.log(1)[-2:]
