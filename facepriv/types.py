@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -232,3 +232,32 @@ class LabelledImage:
     label: int | None
     path: Path
     """Where its bytes are now."""
+    attributes: Mapping[str, str | float] = field(default_factory=dict)
+    """What else the data set says of it: ``age`` in years as a number, ``race`` in the data set's own words."""
+
+
+Identities = Literal["people", "groups", "none"]
+"""What the subjects of a data set are: people, which comparisons need; groups that may hold several people (accounts,
+families), which only keep folds apart; or nothing, every image standing for itself. Only people are matched."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a data set's terms of use forbid, beyond its licence."""
+
+    sentence: str
+    """What is forbidden, as one sentence to a user."""
+    showable: frozenset[str]
+    """Subjects whose images may be shown to others or passed on; those of all others may not."""
+
+
+@dataclass(frozen=True)
+class ProtocolPair:
+    """One comparison that a data set's published protocol asks for."""
+
+    fold: int
+    """From 1."""
+    first: str
+    """Name of an image, as in `LabelledImage`."""
+    second: str
+    mated: bool

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from facepriv.datasets.files import Files
 from facepriv.datasets.labels import Role
 from facepriv.datasets.problems import tell
-from facepriv.types import GENDER_NAMES, Gender, LabelledImage, Problem
+from facepriv.types import GENDER_NAMES, Gender, Identities, LabelledImage, Problem, ProtocolPair, Terms
 
 NOT_STATED = "not stated; ask whoever gave you the images"
 """Licence of data whose convention does not imply one."""
@@ -37,6 +37,10 @@ class ReadResult:
     licence: str
     table: str = ""
     """Name of the label table used, empty if none."""
+    identities: Identities = "people"
+    terms: Terms | None = None
+    protocol: tuple[ProtocolPair, ...] = ()
+    """Comparisons that the data set's authors published, of images that are there."""
 
 
 @runtime_checkable

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Select, delete, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -27,7 +27,7 @@ from facepriv.store.models import (
     RunSourceRow,
 )
 from facepriv.store.records import Box, DatasetCounts, DatasetRecord, FoundFace, Holdings, ImageRecord, NewImage
-from facepriv.types import Problem
+from facepriv.types import Identities, Problem, Terms
 from facepriv.wording import some
 
 _BATCH = 200
@@ -154,12 +154,15 @@ class DatasetStore:
         notes: str = "",
         found_by: str | None = None,
         retain_until: date | None = None,
+        identities: Identities = "people",
+        terms: Terms | None = None,
+        datasheet: Mapping[str, Any] | None = None,
     ) -> Iterator[ImportSession]:
         """Import a data set: visible when the block ends, gone if the block raises.
 
         Parameters
         ----------
-        source, reader, reader_reason, licence, notes, found_by, retain_until
+        source, reader, reader_reason, licence, notes, found_by, retain_until, identities, terms, datasheet
             As in `DatasetRecord`.
 
         Raises
@@ -183,6 +186,9 @@ class DatasetStore:
                 notes=notes,
                 found_by=found_by,
                 retain_until=retain_until,
+                identities=identities,
+                terms=None if terms is None else {"sentence": terms.sentence, "showable": sorted(terms.showable)},
+                datasheet=None if datasheet is None else dict(datasheet),
             )
             session.add(row)
             session.flush()
@@ -504,6 +510,7 @@ def _image_values(dataset_id: int, image: NewImage) -> dict[str, object]:
         "box_right": right,
         "box_bottom": bottom,
         "landmarks": image.landmarks,
+        "attributes": dict(image.attributes) or None,
     }
 
 
@@ -522,6 +529,7 @@ def _image_record(row: ImageRow) -> ImageRecord:
         failure_sentence=row.failure_sentence,
         box=box_of(row.box_left, row.box_top, row.box_right, row.box_bottom),
         landmarks=row.landmarks,
+        attributes=row.attributes or {},
     )
 
 
@@ -546,4 +554,8 @@ def _dataset_record(row: DatasetRow) -> DatasetRecord:
         notes=row.notes,
         found_by=row.found_by,
         retain_until=row.retain_until,
+        identities=cast(Identities, row.identities),
+        terms=None if row.terms is None else Terms(row.terms["sentence"], frozenset(row.terms["showable"])),
+        datasheet=row.datasheet,
+        quality=row.quality,
     )

@@ -157,6 +157,11 @@ class DatasetRow(Base):
     # NULL in rows of before revision 0004.
     found_by: Mapped[str | None] = mapped_column(_SHA256)
     retain_until: Mapped[date | None] = mapped_column(Date)
+    identities: Mapped[str] = mapped_column(String(8), server_default=text("'people'"))
+    # The three below are NULL where nobody said anything: rows of before revision 0005, terms that forbid nothing.
+    terms: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    datasheet: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    quality: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
 
 class ImageRow(Base):
@@ -190,6 +195,21 @@ class ImageRow(Base):
     box_right: Mapped[int | None] = mapped_column(Integer)
     box_bottom: Mapped[int | None] = mapped_column(Integer)
     landmarks: Mapped[NDArray[np.float32] | None] = mapped_column(PackedArray("<f4", columns=2))
+    attributes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+
+
+class ProtocolPairRow(Base):
+    """One comparison that a data set's published protocol asks for, in the protocol's order."""
+
+    __tablename__ = "protocol_pairs"
+    __table_args__ = (Index(None, "first_image_id"), Index(None, "second_image_id"))
+
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    fold: Mapped[int] = mapped_column(Integer)
+    first_image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
+    second_image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
+    mated: Mapped[bool] = mapped_column(Boolean)
 
 
 class ProblemRow(Base):

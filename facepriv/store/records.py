@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facepriv.audit_results import AuditResult, AuditSpec
 from facepriv.errors import BadInputError
 from facepriv.results import DatasetRef, LearnSource, Phase, RunResult, RunSpec
-from facepriv.types import FEMALE, MALE
+from facepriv.types import FEMALE, MALE, Identities, Terms
 
 Box = tuple[int, int, int, int]
 """left, top, right, bottom in pixels; right and bottom are exclusive."""
@@ -59,6 +59,12 @@ class DatasetRecord:
     """Hash of what looked for faces in its images; None where an earlier facepriv did not note it."""
     retain_until: date | None = None
     """Last day on which it may be kept; None where none was set."""
+    identities: Identities = "people"
+    terms: Terms | None = None
+    datasheet: dict[str, Any] | None = None
+    """Source, licence, consent basis and the like, as entered."""
+    quality: dict[str, Any] | None = None
+    """The data-quality report of its import."""
 
     @property
     def ref(self) -> DatasetRef:
@@ -136,6 +142,8 @@ class NewImage:
     box: Box | None = None
     landmarks: NDArray[np.float32] | None = None
     """``(k, 2)`` x, y in pixels."""
+    attributes: Mapping[str, str | float] = field(default_factory=dict)
+    """As in `facepriv.types.LabelledImage`."""
 
     def __post_init__(self) -> None:
         _check_landmarks(self.landmarks)
