@@ -11,7 +11,8 @@ from pathlib import Path
 import dlib
 import numpy as np
 
-from facepriv.classify.dlib_gender import PADDING, SIZE, DlibGender
+from facepriv.classify.dlib_gender import SIZE, DlibGender
+from facepriv.classify.dlib_networks import PADDING
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder
 from facepriv.imaging.acquire import acquire

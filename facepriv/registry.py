@@ -7,9 +7,11 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
 
-from facepriv.errors import UnknownNameError
+from facepriv.errors import BadInputError, UnknownNameError
 
 T = TypeVar("T")
+VALUE = "@"
+"""Parts a name from the value of the plug-in's one option."""
 
 
 class Registry(Generic[T]):
@@ -17,6 +19,9 @@ class Registry(Generic[T]):
 
     Entry points of ``group`` are merged in; a built-in name cannot be replaced. An alias is a further name of a
     registered plug-in, such as ``recommended``; it is not listed.
+
+    A plug-in whose class names one of its options as ``option`` may be asked for with a value of it after an ``@``:
+    ``dlib-age@40``.
     """
 
     def __init__(self, what: str, group: str, builtin: dict[str, str], aliases: dict[str, str] | None = None) -> None:
@@ -34,12 +39,14 @@ class Registry(Generic[T]):
         return list(self._builtin) + sorted(set(self._targets()) - set(self._builtin))
 
     def resolve(self, name: str) -> str:
-        """Give the registered name that an alias stands for; any other name as it is."""
+        """Give the registered name that an alias, or a name with a value, stands for; any other name as it is."""
+        name = name.partition(VALUE)[0]
         return self.aliases.get(name, name)
 
     def release(self, name: str) -> str:
         """Name the distribution and version that a plug-in of another package comes from; empty for a built-in one."""
-        if self.resolve(name) in self._builtin:
+        name = self.resolve(name)
+        if name in self._builtin:
             return ""
         found = [point.dist for point in entry_points(group=self.group) if point.name == name]
         return " ".join(f"{dist.name} {dist.version}" for dist in found if dist is not None)
@@ -65,5 +72,26 @@ class Registry(Generic[T]):
         return target  # type: ignore[no-any-return]
 
     def create(self, name: str, **options: Any) -> T:
-        """Make the plug-in called ``name`` with the given options."""
-        return self.load(name)(**options)
+        """Make the plug-in called ``name`` with the given options and the one in its name.
+
+        Raises
+        ------
+        UnknownNameError
+            As `load`.
+        BadInputError
+            With code ``takes-no-value`` if the name holds a value and the plug-in takes none; what a plug-in raises of
+            a value that it cannot use.
+        """
+        made = self.load(name)
+        base, at, value = name.partition(VALUE)
+        if at:
+            option = getattr(made, "option", None)
+            if option is None or not value:
+                raise BadInputError(
+                    f"The {self.what} {base} takes no value after {VALUE}, but {name!r} was given; write {base}."
+                    if option is None
+                    else f"A value was expected after {VALUE}, but {name!r} was given; write {base}, or add the value.",
+                    code="takes-no-value",
+                )
+            options = {option: int(value) if value.isdecimal() else value, **options}
+        return made(**options)

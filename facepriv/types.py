@@ -24,6 +24,8 @@ Stop = Literal["flipped", "already-wrong", "sweeps", "rounds", "floor", "face-lo
 or of rounds was reached; going on would have passed the floor set for a matcher or for image quality; the face could
 no longer be found in the image; the file's score came near the one drawn for it."""
 
+GENDER = "gender"
+"""The attribute that labels, audits and policies are about; classifiers of others tell their own."""
 MALE, FEMALE = 1, -1
 GENDERS: dict[Gender, int] = {"male": MALE, "female": FEMALE}
 GENDER_NAMES: dict[int, Gender] = {MALE: "male", FEMALE: "female"}
@@ -123,10 +125,11 @@ class AttributeClassifier(Protocol):
 
     card: ModelCard
     attribute: str
+    """What it tells: ``gender``, or ``age`` or ``race`` in two classes."""
 
     @property
     def name(self) -> str:
-        """Name in the registry."""
+        """Name in the registry, followed by ``@`` and the value of its one option if it has one: ``dlib-age@40``."""
 
     @property
     def version(self) -> str:
@@ -136,7 +139,10 @@ class AttributeClassifier(Protocol):
         """Give the crop that this classifier wants for this face; a linear one where it can be written so."""
 
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Score crops ``(n, height, width, 3)`` RGB 0..255 as ``(n,)`` log-odds in nats, male positive."""
+        """Score crops ``(n, height, width, 3)`` RGB 0..255 as ``(n,)`` log-odds in nats of its positive class.
+
+        That is male, at least so many years, or one class against all others.
+        """
 
 
 @runtime_checkable

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from facepriv.classify import classifiers
-from facepriv.errors import UnknownNameError
+from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.registry import Registry
 
 
@@ -20,6 +20,42 @@ def test_unknown_name_lists_the_known():
 def test_creates_with_options():
     registry = Registry("counter", "facepriv.test", {"counter": "collections:Counter"})
     assert registry.create("counter", a=2) == {"a": 2}
+
+
+class Valued:
+    option = "size"
+
+    def __init__(self, size: object = 7) -> None:
+        self.size = size
+
+
+@pytest.fixture
+def valued() -> Registry:
+    return Registry("thing", "facepriv.test", {"valued": f"{__name__}:Valued", "plain": "collections:Counter"})
+
+
+@pytest.mark.parametrize(
+    ("name", "size"), [("valued", 7), ("valued@40", 40), ("valued@red", "red"), ("valued@-1", "-1")]
+)
+def test_a_name_may_hold_a_value(valued, name, size):
+    assert valued.create(name).size == size
+    assert valued.resolve(name) == "valued"
+    assert valued.load(name) is Valued
+    assert valued.release(name) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("plain@4", "The thing plain takes no value after @, but 'plain@4' was given; write plain."),
+        ("valued@", "A value was expected after @, but 'valued@' was given; write valued, or add the value."),
+    ],
+)
+def test_a_value_that_has_no_place(valued, name, sentence):
+    with pytest.raises(BadInputError) as caught:
+        valued.create(name)
+    assert str(caught.value) == sentence
+    assert caught.value.code == "takes-no-value"
 
 
 def test_entry_points_are_merged_behind_the_built_in(monkeypatch):

@@ -10,5 +10,7 @@ classifiers: Registry[AttributeClassifier] = Registry(
         "dlib-gender": "facepriv.classify.dlib_gender:DlibGender",
         "levi-hassner": "facepriv.classify.levi_hassner:LeviHassner",
         "deepface-gender": "facepriv.classify.deepface_gender:DeepFaceGender",
+        "dlib-age": "facepriv.classify.dlib_age:DlibAge",
+        "levi-hassner-age": "facepriv.classify.levi_hassner_age:LeviHassnerAge",
     },
 )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.classify.dlib_networks import PADDING, logits_of, make_session
 from facepriv.imaging.crop import aligned_chip
 from facepriv.shared import SharedModel
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
-from facepriv.weights import require_all
 
 CARD = ModelCard(
     name="dlib-gender",
@@ -31,27 +29,8 @@ CARD = ModelCard(
 )
 
 SIZE = 32
-PADDING = 0.2
-# The network's own normalisation: (RGB - mean) / 256.
-MEAN = np.array([122.782, 117.001, 104.298], dtype=np.float32)
 
-
-def _make_session() -> Any:
-    import onnx
-    import onnxruntime
-
-    (path,) = require_all(CARD)
-    model = onnx.load(str(path))
-    # The file ends in a softmax, which saturates in float32; the log-odds are the difference of the logits before it.
-    logits = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["N", 2])
-    model.graph.output.append(logits)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-
-
-_session = SharedModel(_make_session)
+_session = SharedModel(lambda: make_session(CARD, classes=2))
 
 
 class DlibGender:
@@ -70,10 +49,7 @@ class DlibGender:
         """Score crops ``(n, 32, 32, 3)`` RGB 0..255 as ``(n,)`` log-odds in nats, male positive."""
         if len(inputs) == 0:
             return np.empty(0)
-        # In as few passes as possible: this is called for every step of a perturbation.
-        batch = np.subtract(inputs.transpose(0, 3, 1, 2), MEAN[:, None, None], order="C", dtype=np.float32)
-        batch /= np.float32(256)
         with _session.use() as session:
-            (logits,) = session.run(["logits"], {"images": batch})
-        scores: NDArray[np.float64] = logits[:, 1].astype(np.float64) - logits[:, 0].astype(np.float64)
+            logits = logits_of(session, inputs)
+        scores: NDArray[np.float64] = logits[:, 1] - logits[:, 0]
         return scores

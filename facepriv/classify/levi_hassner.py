@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.imaging.crop import eye_square
+from facepriv.classify.levi_hassner_networks import crop_of, logits_of, make_net
 from facepriv.shared import SharedModel
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
-from facepriv.weights import require_all
 
 CARD = ModelCard(
     name="levi-hassner",
@@ -36,22 +33,7 @@ CARD = ModelCard(
     notes="Input 227 x 227. Errs more on women than on men; its crop was chosen by measurement (ADR 0002).",
 )
 
-SIZE = 227
-# The square: side and drop of its centre below the eyes, in inter-eye distances; see ADR 0002.
-SIDE = 3.75
-BELOW = 0.6
-# Mean of the training images, BGR.
-MEAN = np.array([78.4263377603, 87.7689143744, 114.895847746], dtype=np.float32)
-
-
-def _make_net() -> Any:
-    import cv2
-
-    prototxt, weights = require_all(CARD)
-    return cv2.dnn.readNetFromCaffe(str(prototxt), str(weights))
-
-
-_net = SharedModel(_make_net)
+_net = SharedModel(lambda: make_net(CARD))
 
 
 class LeviHassner:
@@ -64,15 +46,13 @@ class LeviHassner:
 
     def crop(self, face: Face) -> CropSpec:
         """Give the square of ADR 0002, chosen by measurement."""
-        return eye_square(face, size=SIZE, side=SIDE, below=BELOW)
+        return crop_of(face)
 
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score crops ``(n, 227, 227, 3)`` RGB 0..255 as ``(n,)`` log-odds in nats, male positive."""
         if len(inputs) == 0:
             return np.empty(0)
-        batch = np.ascontiguousarray((inputs[..., ::-1] - MEAN).transpose(0, 3, 1, 2), dtype=np.float32)
         with _net.use() as net:
-            net.setInput(batch, "data")
-            logits = net.forward("fc8").reshape(len(inputs), 2).astype(np.float64)
+            logits = logits_of(net, inputs)
         scores: NDArray[np.float64] = logits[:, 0] - logits[:, 1]
         return scores

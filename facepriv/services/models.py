@@ -11,7 +11,7 @@ from facepriv.imaging.acquire import CARD as DETECTOR
 from facepriv.match import matchers
 from facepriv.registry import Registry
 from facepriv.results import ModelRef
-from facepriv.types import AttributeClassifier, FaceMatcher, ModelCard
+from facepriv.types import GENDER, AttributeClassifier, FaceMatcher, ModelCard
 from facepriv.weights import how_to_get, require_all
 
 
@@ -23,6 +23,8 @@ class ModelStatus:
     usable: bool
     reason: str
     """Why it cannot be used; empty if it can."""
+    attribute: str = ""
+    """What a classifier tells, such as ``gender`` or ``age``; empty for other models."""
 
     @property
     def kind(self) -> str:
@@ -35,32 +37,33 @@ class ModelStatus:
         return "" if self.usable else how_to_get(self.card)
 
 
-def status_of(card: ModelCard) -> ModelStatus:
+def status_of(card: ModelCard, attribute: str = "") -> ModelStatus:
     """Check that all weight files of a model are here and unchanged."""
     try:
         require_all(card)
     except ModelUnavailableError as error:
-        return ModelStatus(card, usable=False, reason=str(error))
-    return ModelStatus(card, usable=True, reason="")
+        return ModelStatus(card, usable=False, reason=str(error), attribute=attribute)
+    return ModelStatus(card, usable=True, reason="", attribute=attribute)
 
 
-def _cards(registry: Registry[Any]) -> list[ModelCard]:
-    return [registry.create(name).card for name in registry.names()]
+def _statuses(registry: Registry[Any]) -> list[ModelStatus]:
+    made = [registry.create(name) for name in registry.names()]
+    return [status_of(model.card, getattr(model, "attribute", "")) for model in made]
 
 
 def list_models() -> list[ModelStatus]:
     """List the detector, all classifiers and all matchers."""
-    return [status_of(card) for card in (DETECTOR, *_cards(classifiers), *_cards(matchers))]
+    return [status_of(DETECTOR), *_statuses(classifiers), *_statuses(matchers)]
 
 
 def usable_classifiers() -> list[str]:
     """Name the gender classifiers whose weights are here."""
-    return [card.name for card in _cards(classifiers) if status_of(card).usable]
+    return [one.card.name for one in _statuses(classifiers) if one.usable and one.attribute == GENDER]
 
 
 def usable_matchers() -> list[str]:
     """Name the matchers whose weights are here."""
-    return [card.name for card in _cards(matchers) if status_of(card).usable]
+    return [one.card.name for one in _statuses(matchers) if one.usable]
 
 
 def classifier(name: str) -> AttributeClassifier:

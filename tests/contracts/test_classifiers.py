@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from facepriv.classify import classifiers
+from facepriv.errors import BadInputError
 from facepriv.imaging.crop import take_crop
+from facepriv.registry import VALUE
 from facepriv.services.models import ModelStatus, status_of
-from facepriv.types import AttributeClassifier, CropFunction, CropSpec
+from facepriv.types import GENDER, AttributeClassifier, CropFunction, CropSpec
 
 
 def status(name: str) -> ModelStatus:
@@ -33,11 +35,30 @@ def inputs(classifier, faces):
 
 def test_is_a_classifier(classifier):
     assert isinstance(classifier, AttributeClassifier)
-    assert classifier.name in classifiers.names()
-    assert classifier.name == classifier.card.name
+    assert classifier.name.partition(VALUE)[0] in classifiers.names()
+    assert classifier.name.partition(VALUE)[0] == classifier.card.name
     assert len(classifier.version) == 12
     assert classifier.card.licence
     assert classifier.card.source
+
+
+def test_its_name_makes_it_again(classifier, inputs):
+    again = classifiers.create(classifier.name)
+    assert (again.name, again.version, again.attribute) == (classifier.name, classifier.version, classifier.attribute)
+    assert again.score(inputs).tolist() == classifier.score(inputs).tolist()
+
+
+def test_option_is_told_by_its_name(classifier):
+    option = getattr(classifier, "option", None)
+    if option is None:
+        assert classifier.name == classifier.card.name
+        with pytest.raises(BadInputError, match="takes no value") as caught:
+            classifiers.create(f"{classifier.name}@40")
+        assert caught.value.code == "takes-no-value"
+    else:
+        assert classifier.name == f"{classifier.card.name}{VALUE}{getattr(classifier, option)}"
+        with pytest.raises(BadInputError, match=classifier.card.name):
+            classifiers.create(f"{classifier.card.name}{VALUE}-1")
 
 
 def test_crop_is_a_crop_of_fixed_size(classifier, faces):
@@ -78,6 +99,8 @@ def test_scores_do_not_tie_under_a_small_change(classifier, inputs):
 
 
 def test_male_is_positive(classifier, faces):
+    if classifier.attribute != GENDER:
+        pytest.skip(f"it tells {classifier.attribute}")
     scores = {-1: [], 1: []}
     for face in faces:
         crop = take_crop(classifier.crop(face), face.pixels)

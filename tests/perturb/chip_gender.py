@@ -7,7 +7,8 @@ from dataclasses import replace
 import dlib
 import numpy as np
 
-from facepriv.classify.dlib_gender import CARD, PADDING, SIZE, DlibGender
+from facepriv.classify.dlib_gender import CARD, SIZE, DlibGender
+from facepriv.classify.dlib_networks import PADDING
 from facepriv.imaging.crop import dlib_shape
 from facepriv.types import CropFunction, Face
 

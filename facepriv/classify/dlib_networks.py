@@ -1,0 +1,48 @@
+"""What dlib's age and gender networks (Cydral 2024) have in common: how they are opened and what they are given."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.types import ModelCard
+from facepriv.weights import require_all
+
+PADDING = 0.2
+"""Margin of the chip."""
+# The networks' own normalisation: (RGB - mean) / 256.
+MEAN = np.array([122.782, 117.001, 104.298], dtype=np.float32)
+
+
+def make_session(card: ModelCard, classes: int) -> Any:
+    """Open a network so that it also gives the logits of its classes.
+
+    Raises
+    ------
+    ModelUnavailableError
+        If the weights are not here or do not have the pinned hash.
+    """
+    import onnx
+    import onnxruntime
+
+    (path,) = require_all(card)
+    model = onnx.load(str(path))
+    # The file ends in a softmax, which saturates in float32; the log-odds are made from the logits before it.
+    logits = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["N", classes])
+    model.graph.output.append(logits)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+
+
+def logits_of(session: Any, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Give the logits ``(n, classes)`` of crops ``(n, size, size, 3)`` RGB 0..255."""
+    # In as few passes as possible: this is called for every step of a perturbation.
+    batch = np.subtract(inputs.transpose(0, 3, 1, 2), MEAN[:, None, None], order="C", dtype=np.float32)
+    batch /= np.float32(256)
+    (logits,) = session.run(["logits"], {"images": batch})
+    wide: NDArray[np.float64] = logits.astype(np.float64)
+    return wide

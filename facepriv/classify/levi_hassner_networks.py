@@ -1,0 +1,46 @@
+"""What Levi and Hassner's age and gender networks (CVPR workshops 2015) have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.imaging.crop import eye_square
+from facepriv.types import CropSpec, Face, ModelCard
+from facepriv.weights import require_all
+
+SIZE = 227
+# The square: side and drop of its centre below the eyes, in inter-eye distances; see ADR 0002.
+SIDE = 3.75
+BELOW = 0.6
+# Mean of the training images, BGR.
+MEAN = np.array([78.4263377603, 87.7689143744, 114.895847746], dtype=np.float32)
+
+
+def make_net(card: ModelCard) -> Any:
+    """Open a network of a card that lists its description first and its weights second.
+
+    Raises
+    ------
+    ModelUnavailableError
+        If the files are not here or do not have the pinned hashes.
+    """
+    import cv2
+
+    prototxt, weights = require_all(card)
+    return cv2.dnn.readNetFromCaffe(str(prototxt), str(weights))
+
+
+def crop_of(face: Face) -> CropSpec:
+    """Give the square of ADR 0002, chosen by measurement of the gender network."""
+    return eye_square(face, size=SIZE, side=SIDE, below=BELOW)
+
+
+def logits_of(net: Any, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Give the logits ``(n, classes)`` of crops ``(n, 227, 227, 3)`` RGB 0..255."""
+    batch = np.ascontiguousarray((inputs[..., ::-1] - MEAN).transpose(0, 3, 1, 2), dtype=np.float32)
+    net.setInput(batch, "data")
+    logits: NDArray[np.float64] = net.forward("fc8").reshape(len(inputs), -1).astype(np.float64)
+    return logits
