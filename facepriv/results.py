@@ -70,6 +70,15 @@ class LearnFrom(Frozen):
     """The other data set, for ``dataset``."""
 
 
+class AttributeClasses(Frozen):
+    """An attribute in two classes, as a classifier tells it."""
+
+    attribute: str
+    positive: str
+    """The class of positive scores, in words: ``male``, ``40 and over``."""
+    negative: str
+
+
 class RunSpec(Frozen):
     """Everything needed to repeat a run: same spec and same libraries on the same kind of processor, same bytes."""
 
@@ -84,6 +93,12 @@ class RunSpec(Frozen):
     guide: ModelRef
     more_guides: tuple[ModelRef, ...] = ()
     """Further guides; an image counts as turned once all of them are. All guides are among the classifiers."""
+    attribute: str = "gender"
+    """What all guides tell."""
+    keep: tuple[ModelRef, ...] = ()
+    """Classifiers whose scores the method is to leave as they are; all of them are among the classifiers."""
+    keep_weight: float = 1.0
+    """What a change of theirs counts for, see the method."""
     guards: tuple[ModelRef, ...] = ()
     """Matchers that the method heeds; all of them are among the matchers."""
     learn_from: LearnFrom | None = None
@@ -124,6 +139,41 @@ class GenderError(Frozen):
         """Give men's and women's error before, and after; None where one of the four is missing."""
         before, after = self.before.by_gender(), self.after.by_gender()
         return None if before is None or after is None else (before, after)
+
+
+class ClassRates(Frozen):
+    """A rate for all images and by class of an attribute; null where there is no image."""
+
+    all: float | None
+    positive: float | None
+    negative: float | None
+
+
+class ErrorOfAttribute(Frozen):
+    """Share of scored images whose ``sign(f)`` differs from the label of an attribute other than gender."""
+
+    classes: AttributeClasses
+    labelled: int
+    """Images with a label of the attribute."""
+    before: ClassRates
+    after: ClassRates
+
+
+class AttributeChange(Frozen):
+    """What became of the scores of a classifier that was not to be turned, on the stored files."""
+
+    classes: AttributeClasses
+    kept: bool
+    """Whether the method was to keep its scores."""
+    images: int
+    """Images scored before and after."""
+    stayed: float | None
+    """Share of them whose verdict stayed, whether or not it was right."""
+    mean_change: float | None
+    """Mean size of the change of the score, nats."""
+    positive_before: float | None
+    """Share of them that it takes for its positive class."""
+    positive_after: float | None
 
 
 class Interval(Frozen):
@@ -290,11 +340,19 @@ class RunResult(Frozen):
     """Images perturbed and scored."""
     subjects: int
     gender_error: dict[str, GenderError]
+    """Of every classifier that tells gender, whatever the guides tell."""
     gender_confusion: dict[str, Confusions]
     gender_scores: dict[str, GenderHistograms]
+    attribute: str = "gender"
+    """What the guides tell; flips, and successes, are of this."""
+    attribute_error: dict[str, ErrorOfAttribute] = Field(default_factory=dict)
+    """Of every classifier that tells another attribute than gender and has labels for it."""
+    attribute_changes: dict[str, AttributeChange] = Field(default_factory=dict)
+    """Of every classifier that was kept or tells another attribute than the guides."""
     matching: dict[str, MatchingPhases]
     flipped: Rates
-    """Share of judged images whose stored file every guide calls the other gender than labelled."""
+    """Share of judged images whose stored file every guide calls the other class than labelled: in a run on gender the
+    other gender. By gender label whatever the guides tell, as are all groups here."""
     flipped_fixed: Rates | None = None
     """The same share for the first guide under the *original's* crop: a diagnostic, never a success; null where it was
     not measured."""

@@ -17,7 +17,11 @@ from facepriv.metrics.gender import confusion, gender_error, predicted, score_hi
 from facepriv.metrics.summary import summarise, summarise_by_gender
 from facepriv.results import (
     PHASES,
+    AttributeChange,
+    AttributeClasses,
+    ClassRates,
     Confusions,
+    ErrorOfAttribute,
     FailureItem,
     Failures,
     GenderError,
@@ -27,6 +31,9 @@ from facepriv.results import (
     Rates,
     RunResult,
 )
+from facepriv.types import GENDER
+
+GENDER_CLASSES = AttributeClasses(attribute=GENDER, positive="male", negative="female")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,6 +61,8 @@ class JudgedImage:
     """Whether the flip is still there, by version of the stored file; empty where that was not tried."""
     stop: str | None = None
     notes: tuple[str, ...] = ()
+    labels: Mapping[str, int] = field(default_factory=dict)
+    """Labels +1, -1 by classifier, of those that tell another attribute than gender; without those that have none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,6 +84,9 @@ def run_result(
     guards: Sequence[str] = (),
     kind: MethodKind | None = None,
     learned: Sequence[LearnedItem] = (),
+    attribute: str = GENDER,
+    others: Mapping[str, AttributeClasses] | None = None,
+    keep: Sequence[str] = (),
     check: Callable[[], None] = nothing,
 ) -> RunResult:
     """Compute everything the paper reports of a run (Tables 3 and 4, Figures 5 to 8, section 3.2).
@@ -89,8 +101,12 @@ def run_result(
         Those that judged.
     seconds
         Wall time of the computation.
-    guides, guards, kind, learned
+    guides, guards, kind, learned, attribute
         As in `RunResult`.
+    others
+        What classifiers tell that do not tell gender.
+    keep
+        Classifiers whose scores were to be kept.
     check
         Called often while templates are compared; what it raises ends the work.
     """
@@ -100,11 +116,15 @@ def run_result(
     def scores(classifier: str, phase: Phase) -> NDArray[np.float64]:
         return np.array([image.scores.get((classifier, phase), np.nan) for image in images], dtype=np.float64)
 
+    others = others or {}
     by_phase = {c: {phase: scores(c, phase) for phase in PHASES} for c in classifiers}
+    of_gender = {c: found for c, found in by_phase.items() if c not in others}
+    # What the guides were to be wrong about; zero where there is no label.
+    own = labels if attribute == GENDER else np.array([image.labels.get(guides[0], 0) for image in images])
     done = np.array([image.perturbed for image in images], dtype=bool)
     success = np.array([image.success for image in images], dtype=bool)
     # Success may be to come near a score drawn, on whichever side that lies; flipped is what the guides say.
-    flipped = _flipped(by_phase, guides, labels) if guides else success
+    flipped = _flipped(by_phase, guides, own) if guides else success
     # Images that were wrong before the first update took no work and would only dilute its mean.
     successful = done & success & np.array([image.updates > 0 for image in images], dtype=bool)
 
@@ -122,22 +142,33 @@ def run_result(
         subjects=len(set(subjects)),
         gender_error={
             c: GenderError(before=gender_error(s["before"], labels), after=gender_error(s["after"], labels))
-            for c, s in by_phase.items()
+            for c, s in of_gender.items()
         },
         gender_confusion={
             c: Confusions(before=confusion(s["before"], labels), after=confusion(s["after"], labels))
-            for c, s in by_phase.items()
+            for c, s in of_gender.items()
         },
         gender_scores={c: score_histograms(s["before"], s["after"], labels) for c, s in by_phase.items()},
         matching={
             name: matching_phases(t.before, t.after, subjects, t.compare, check=check) for name, t in templates.items()
         },
         flipped=_share(flipped[done], labels[done]),
-        flipped_fixed=_fixed(images, by_phase[guides[0]]["before"], labels, done) if guides else None,
+        flipped_fixed=_fixed(images, by_phase[guides[0]]["before"], own, labels, done) if guides else None,
         survival=_survival(images, labels, done),
         stops=dict(sorted(Counter(image.stop for image in images if image.perturbed and image.stop).items())),
         notes=dict(sorted(Counter(note for image in images for note in dict.fromkeys(image.notes)).items())),
         learned=list(learned),
+        attribute=attribute,
+        attribute_error={
+            c: error
+            for c, classes in others.items()
+            if (error := _attribute_error(classes, by_phase[c], [image.labels.get(c, 0) for image in images]))
+        },
+        attribute_changes={
+            c: _attribute_change(others.get(c, GENDER_CLASSES), by_phase[c], kept=c in keep)
+            for c in classifiers
+            if c in keep or (c not in guides and others.get(c, GENDER_CLASSES).attribute != attribute)
+        },
         kind=kind,
         guides=list(guides),
         guards=list(guards),
@@ -148,6 +179,35 @@ def run_result(
         failures=_failures(images),
         seconds=seconds,
         evaluations_total=sum(image.evaluations for image in images),
+    )
+
+
+def _attribute_error(
+    classes: AttributeClasses, scores: Mapping[Phase, NDArray[np.float64]], labels: Sequence[int]
+) -> ErrorOfAttribute | None:
+    """Give how often a classifier of another attribute errs; None where no image is labelled."""
+    if not any(labels):
+        return None
+    rates = {phase: gender_error(scores[phase], labels) for phase in PHASES}
+    found = {phase: ClassRates(all=one.all, positive=one.male, negative=one.female) for phase, one in rates.items()}
+    return ErrorOfAttribute(classes=classes, labelled=sum(1 for label in labels if label), **found)
+
+
+def _attribute_change(
+    classes: AttributeClasses, scores: Mapping[Phase, NDArray[np.float64]], *, kept: bool
+) -> AttributeChange:
+    """Give what became of the scores of a classifier that was not to be turned."""
+    both = np.isfinite(scores["before"]) & np.isfinite(scores["after"])
+    before, after = scores["before"][both], scores["after"][both]
+    some = bool(both.any())
+    return AttributeChange(
+        classes=classes,
+        kept=kept,
+        images=int(both.sum()),
+        stayed=float((predicted(before) == predicted(after)).mean()) if some else None,
+        mean_change=float(np.abs(after - before).mean()) if some else None,
+        positive_before=float((before >= 0).mean()) if some else None,
+        positive_after=float((after >= 0).mean()) if some else None,
     )
 
 
@@ -172,6 +232,7 @@ def _flipped(
 def _fixed(
     images: Sequence[JudgedImage],
     before: NDArray[np.float64],
+    own: NDArray[np.int64],
     labels: NDArray[np.int64],
     done: NDArray[np.bool_],
 ) -> Rates | None:
@@ -181,7 +242,7 @@ def _fixed(
     if not measured.any():
         return None
     # Without a label, the side to leave is the guide's own verdict, as in perturbing.
-    sides = np.where(labels != 0, labels, predicted(np.nan_to_num(before)))
+    sides = np.where(own != 0, own, predicted(np.nan_to_num(before)))
     return _share((predicted(np.nan_to_num(fixed)) != sides)[measured], labels[measured])
 
 

@@ -7,6 +7,10 @@ goes on.
 
 With a score drawn for the image (`stopping`) the loop goes towards it from whichever side the image's own score lies
 on. Where an update leads past it, and so does the file, the loop goes back in the same way, until the file is near.
+
+Where other classifiers' scores are to be kept (the paper's future work), the cost that decides between the two
+directions has a second term, ``J(X) = f(X) g + w sum |k(X) - k(X0)|`` over the kept ``k``. Both are in nats, so with
+``w`` = 1 an update that strays by a nat must bring the guide as much. When to stop is still the guide's to say.
 """
 
 from __future__ import annotations
@@ -22,6 +26,7 @@ from facepriv.imaging.triangulation import triangulate, warp_onto
 from facepriv.perturb.anchored_crop import AnchoredCrop
 from facepriv.perturb.base import (
     CountingClassifier,
+    Keep,
     Learned,
     Parameters,
     Perturbation,
@@ -42,6 +47,7 @@ from facepriv.perturb.stopping import (
     draw_targets,
     untouched_scores,
 )
+from facepriv.perturb.straying import Straying
 from facepriv.perturb.targets import Targets
 from facepriv.perturb.triangle_image import TriangleImage
 from facepriv.perturb.triangle_inputs import RecroppedInputs, TriangleInputs, make_inputs
@@ -90,6 +96,7 @@ class Algorithm1(Perturber):
     name = "algorithm1"
     title = "Algorithm 1 (Mirjalili and Ross 2017)"
     kind = "unnoticeable"
+    keeps = True
     Parameters: ClassVar[type[Parameters]] = Algorithm1Parameters
     parameters: Algorithm1Parameters
 
@@ -142,6 +149,37 @@ class Algorithm1(Perturber):
             With code ``no-candidate``, ``degenerate-landmarks``, ``outside-image`` or ``guide-constant``;
             ``nothing-learnt`` or ``learnt-with-others`` if there are no scores of these guides to draw from.
         """
+        return self._run(face, classifiers, gallery, rng, learned, None)
+
+    def run_keeping(
+        self,
+        face: Face,
+        classifiers: Sequence[AttributeClassifier],
+        *,
+        keep: Keep,
+        gallery: Gallery,
+        rng: np.random.Generator,
+        guards: Sequence[FaceMatcher] = (),
+        learned: Learned | None = None,
+    ) -> Perturbation:
+        """Perturb one face as `run` does, and lean towards what brings kept scores back; a weight of 1 is a nat a nat.
+
+        Raises
+        ------
+        BadInputError
+            As `run`.
+        """
+        return self._run(face, classifiers, gallery, rng, learned, keep)
+
+    def _run(
+        self,
+        face: Face,
+        classifiers: Sequence[AttributeClassifier],
+        gallery: Gallery,
+        rng: np.random.Generator,
+        learned: Learned | None,
+        keep: Keep | None,
+    ) -> Perturbation:
         options = self.parameters
         guide = classifiers[0]
         targets = draw_targets(options, face, classifiers, None if learned is None else learned.arrays, rng)
@@ -155,6 +193,7 @@ class Algorithm1(Perturber):
         crop = AnchoredCrop(guide, face)
         looks = look_at_versions(face, face.pixels, options.versions, guide)
         inputs = make_inputs(image, make_views(guide, face, crop, jitters, looks))
+        straying = None if keep is None else Straying(keep, face, image)
         scores = guide.score(inputs.current)
         side, goal = side_of(face, float(scores[0])), options.eta
         if targets is not None:
@@ -175,8 +214,13 @@ class Algorithm1(Perturber):
             costs = side * guide.score(inputs.try_pair(triangle, options.eps)).reshape(2, -1)
             towards, away = costs.mean(axis=1) if costs.shape[1] > 1 else costs[:, 0]
             # Equation 5: towards the candidate if the numerical gradient of the cost is negative, else away from it.
+            if straying is not None:
+                strayed = straying.try_pair(triangle, options.eps)
+                towards, away = towards + strayed[0], away + strayed[1]
             which = 0 if towards < away else 1
             inputs.keep(triangle, which)
+            if straying is not None:
+                straying.keep(triangle, which)
             updates += 1
             trajectory.append(side * float(costs[which, 0]))
             unmoved = unmoved + 1 if towards == away and trajectory[-1] == trajectory[-2] else 0
@@ -202,6 +246,8 @@ class Algorithm1(Perturber):
                     if targets is not None and side * score < goal:
                         side, goal = -side, -goal
                     inputs = make_inputs(image, make_views(guide, found, crop, jitters, looks))
+                    if straying is not None:
+                        straying.anchor(found)
                     anchors.append(updates)
         return Perturbation(
             pixels=image.stored(),

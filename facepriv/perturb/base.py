@@ -21,6 +21,7 @@ from facepriv.metrics.gender import predicted
 from facepriv.perturb.candidates import Gallery
 from facepriv.perturb.targets import Targets
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image, PerturbFailure, PerturbResult, Stop
+from facepriv.wording import listed
 
 
 class Parameters(BaseModel):
@@ -57,6 +58,16 @@ class Learned:
     images: int
     subjects: frozenset[str]
     """Whom it was learnt from; none of their images may be perturbed with it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Keep:
+    """Classifiers whose scores are to stay as they are while the guides' are moved."""
+
+    classifiers: Sequence[AttributeClassifier]
+    """At least one."""
+    weight: float = 1.0
+    """What a nat of change of theirs counts for, in the method's own measure; see the method."""
 
 
 class CountingClassifier:
@@ -133,6 +144,8 @@ class Perturber(ABC):
     """Whether a person is meant to notice the change."""
     heeds_guards: ClassVar[bool] = False
     """Whether it asks the matchers it is given while it changes a face."""
+    keeps: ClassVar[bool] = False
+    """Whether it can keep the scores of other classifiers; it then has a `run_keeping` of its own."""
     Parameters: ClassVar[type[Parameters]]
 
     def __init__(self, **parameters: Any) -> None:
@@ -184,6 +197,30 @@ class Perturber(ABC):
             What `learn` gave, if `learns`.
         """
 
+    def run_keeping(
+        self,
+        face: Face,
+        classifiers: Sequence[AttributeClassifier],
+        *,
+        keep: Keep,
+        gallery: Gallery,
+        rng: np.random.Generator,
+        guards: Sequence[FaceMatcher] = (),
+        learned: Learned | None = None,
+    ) -> Perturbation:
+        """Perturb one face as `run` does, and let the scores of ``keep`` stay near those of the untouched face.
+
+        Raises
+        ------
+        BadInputError
+            With code ``keeps-nothing`` if the method cannot.
+        """
+        raise BadInputError(
+            f"The method {self.name} keeps no other classifier's score, but was to keep that of "
+            f"{listed([one.name for one in keep.classifiers])}; leave that out, or choose a method that does.",
+            code="keeps-nothing",
+        )
+
     @final
     def __call__(
         self,
@@ -195,6 +232,7 @@ class Perturber(ABC):
         positions: Sequence[int] | None = None,
         guards: Sequence[FaceMatcher] = (),
         learned: Learned | None = None,
+        keep: Keep | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> list[PerturbResult | PerturbFailure]:
         """Perturb faces and judge each on its stored file.
@@ -213,6 +251,8 @@ class Perturber(ABC):
             Matchers that must go on accepting the faces.
         learned
             What `learn` gave; a face of someone it was learnt from becomes a failure.
+        keep
+            Classifiers whose scores are to stay; what they are asked counts as evaluations. None keeps nothing.
         on_progress
             Called with the number of faces done, after each.
 
@@ -225,7 +265,7 @@ class Perturber(ABC):
         results: list[PerturbResult | PerturbFailure] = []
         for face, position in zip(faces, positions if positions is not None else range(len(faces)), strict=True):
             seeds = np.random.SeedSequence([seed, position])
-            results.append(self._one(face, classifiers, gallery, seeds, guards, learned))
+            results.append(self._one(face, classifiers, gallery, seeds, guards, learned, keep))
             if on_progress is not None:
                 on_progress(len(results))
         return results
@@ -238,13 +278,25 @@ class Perturber(ABC):
         seed: np.random.SeedSequence,
         guards: Sequence[FaceMatcher],
         learned: Learned | None,
+        keep: Keep | None,
     ) -> PerturbResult | PerturbFailure:
         counting = [CountingClassifier(classifier) for classifier in classifiers]
+        kept = [] if keep is None else [CountingClassifier(classifier) for classifier in keep.classifiers]
+        rng = np.random.default_rng(seed)
         try:
             self._check_learned(face, learned)
-            done = self.run(
-                face, counting, gallery=gallery, rng=np.random.default_rng(seed), guards=guards, learned=learned
-            )
+            if keep is None or not kept:
+                done = self.run(face, counting, gallery=gallery, rng=rng, guards=guards, learned=learned)
+            else:
+                done = self.run_keeping(
+                    face,
+                    counting,
+                    keep=replace(keep, classifiers=kept),
+                    gallery=gallery,
+                    rng=rng,
+                    guards=guards,
+                    learned=learned,
+                )
         except FaceprivError as error:
             return _failure(face, error)
         if done.pixels.shape != face.pixels.shape or done.pixels.dtype != np.uint8:
@@ -253,7 +305,7 @@ class Perturber(ABC):
                 f"{done.pixels.shape} {done.pixels.dtype}; this is a fault of the method.",
                 code="method-shape",
             )
-        evaluations = sum(one.evaluations for one in counting)
+        evaluations = sum(one.evaluations for one in (*counting, *kept))
         png = encode_png(done.pixels)
         try:
             stored = decode_stored(png)

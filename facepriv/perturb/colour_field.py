@@ -17,6 +17,7 @@ from pydantic import Field
 from facepriv.errors import BadInputError
 from facepriv.perturb.base import (
     CountingClassifier,
+    Keep,
     Learned,
     Parameters,
     Perturbation,
@@ -115,6 +116,7 @@ class ColourField(Perturber):
     name = "colour-field"
     title = "Smooth colour field"
     kind = "unnoticeable"
+    keeps = True
     Parameters: ClassVar[type[Parameters]] = ColourFieldParameters
     parameters: ColourFieldParameters
 
@@ -144,12 +146,44 @@ class ColourField(Perturber):
             ``guide-constant`` or ``crop-not-linear`` for a guide that cannot guide, ``nothing-learnt`` or
             ``learnt-with-others`` if what was learnt is of another basis or of other guides.
         """
+        return self._run(face, classifiers, rng, learned, None)
+
+    def run_keeping(
+        self,
+        face: Face,
+        classifiers: Sequence[AttributeClassifier],
+        *,
+        keep: Keep,
+        gallery: Gallery,
+        rng: np.random.Generator,
+        guards: Sequence[FaceMatcher] = (),
+        learned: Learned | None = None,
+    ) -> Perturbation:
+        """Perturb one face as `run` does, by a field that also leaves kept scores near where they were.
+
+        At a weight of 1 a square nat counts as much as `facepriv.perturb.kept_scores.STRAYED` square grey levels.
+
+        Raises
+        ------
+        BadInputError
+            As `run`; ``crop-not-linear`` for a kept classifier, too.
+        """
+        return self._run(face, classifiers, rng, learned, keep)
+
+    def _run(
+        self,
+        face: Face,
+        classifiers: Sequence[AttributeClassifier],
+        rng: np.random.Generator,
+        learned: Learned | None,
+        keep: Keep | None,
+    ) -> Perturbation:
         targets = draw_targets(self.parameters, face, classifiers, None if learned is None else learned.arrays, rng)
 
         def search(plan: Plan) -> Perturbation:
             if targets is None:
-                return FieldSearch(face, classifiers, plan).result()
-            return FieldLanding(face, classifiers, plan, targets, rng).result()
+                return FieldSearch(face, classifiers, plan, keep).result()
+            return FieldLanding(face, classifiers, plan, targets, rng, keep).result()
 
         if self.parameters.basis == "auto" and is_grey(face.pixels):
             found = search(self._plan(None, usual="brightness"))

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from facepriv.imaging.quality import psnr_db
 from facepriv.perturb.anchored_crop import AnchoredCrop
-from facepriv.perturb.base import Perturbation
+from facepriv.perturb.base import Keep, Perturbation
 from facepriv.perturb.field_search import (
     EFFICIENT,
     FIRST,
@@ -88,8 +88,9 @@ class FieldLanding(FieldSearch):
         plan: Plan,
         targets: Targets,
         rng: np.random.Generator,
+        keep: Keep | None = None,
     ) -> None:
-        super().__init__(face, guides, replace(plan, margin=0.0, versions=()))
+        super().__init__(face, guides, replace(plan, margin=0.0, versions=()), keep)
         self.targets, self._rng = targets, rng
         # What the search takes for margins are scores here: there is no side to leave.
         self.sides = [1] * len(guides)
@@ -120,6 +121,7 @@ class FieldLanding(FieldSearch):
             chosen = self._chosen(number, hard) if self._landed is None else self.patterns
             inputs = self._inputs(anchor, chosen)
             scores = self._take_slopes(inputs, chosen)
+            self._take_kept_slopes(anchor, chosen)
             kept = (0.0,) if not here.any() else KEPT if self._landed is None else KEPT_SMALLER
             step, left = self._leap(inputs, here, scores, kept if number >= 0 else kept[-1:])
             if self._landed is not None and (left > 0 or self._size(step) > WORTH * self._size(self._landed.field)):
@@ -163,7 +165,7 @@ class FieldLanding(FieldSearch):
         kept: tuple[float, ...],
     ) -> tuple[NDArray[np.float64], float]:
         """Give the smallest field tried that brings all guides to their targets, else the best, and what is left."""
-        known = self.slopes.any(axis=0)
+        known = np.asarray(self.slopes.any(axis=0))
         metric, slopes = self.metric[np.ix_(known, known)], self.slopes[:, known]
         lengths = np.array((0.0, *LENGTHS))
         fields = np.empty((len(kept), len(lengths), len(here)))
@@ -171,7 +173,7 @@ class FieldLanding(FieldSearch):
             centre = share * here
             way = np.zeros(len(here))
             lacking = self.targets.scores - scores - self.slopes @ (centre - here)
-            way[known] = exact_change(metric, slopes, lacking)
+            way[known] = self.kept.way(exact_change, metric, slopes, lacking, known, centre - here)
             fields[row] = centre + np.outer(lengths, way)
         seen = self._margins(inputs, fields.reshape(-1, len(here)) - here).T.reshape(*fields.shape[:2], -1)
         over = seen - self.targets.scores

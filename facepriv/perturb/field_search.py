@@ -11,6 +11,10 @@
    the image has still changed more than is wanted, further patterns are tried to make it smaller.
 
 Where directions were learnt from other people, they are tried first: some slopes instead of a hundred.
+
+Where other classifiers' scores are to be kept, their slopes are taken too, and the change that counts for little is one
+that also leaves them where they were: to the square of a field's size comes that of their predicted change, in nats
+from the untouched image. A flip that holds but strays is followed by further rounds.
 """
 
 from __future__ import annotations
@@ -25,10 +29,11 @@ from numpy.typing import NDArray
 from facepriv.errors import BadInputError
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.quality import psnr_db
-from facepriv.perturb.base import Perturbation
+from facepriv.perturb.base import Keep, Perturbation
 from facepriv.perturb.cosine_field import CosineField, Pattern
 from facepriv.perturb.face_frame import face_frame
 from facepriv.perturb.guides import Guides
+from facepriv.perturb.kept_scores import NEAR_ENOUGH, KeptScores
 from facepriv.perturb.least_change import least_change
 from facepriv.perturb.matcher_sensitivity import matcher_sensitivity
 from facepriv.types import AttributeClassifier, CropFunction, Face, Image, Stop
@@ -113,7 +118,7 @@ class FieldSearch:
     Coefficients are those of *units*: learnt directions, if any, then the core patterns, then the further ones.
     """
 
-    def __init__(self, face: Face, guides: Sequence[AttributeClassifier], plan: Plan) -> None:
+    def __init__(self, face: Face, guides: Sequence[AttributeClassifier], plan: Plan, keep: Keep | None = None) -> None:
         self.face, self.guides, self.plan = face, guides, plan
         self.field = CosineField(face_frame(face), [*plan.core, *plan.more])
         size = len(self.field.patterns)
@@ -137,6 +142,8 @@ class FieldSearch:
         self.judges = Guides(guides, face, -plan.margin)
         self.sides = self.judges.sides.tolist()
         self.slopes = np.zeros((len(guides) * len(self.greys), len(self.units)))
+        self.kept = KeptScores(keep, face, len(self.units))
+        self.best_cost = np.inf
         self.trajectory = [self.judges.first_score]
         self.anchors: list[int] = []
         self.best: tuple[NDArray[np.float64], _Look] | None = None
@@ -187,10 +194,11 @@ class FieldSearch:
             chosen = self._chosen(number, hard)
             inputs = self._inputs(anchor, chosen)
             margins = self._take_slopes(inputs, chosen)
+            others = self._take_kept_slopes(anchor, chosen)
             kept = (0.0,) if not here.any() else KEPT if self.best is None else KEPT_SMALLER
-            step, predicted = self._step(inputs, here, margins, goal, kept if number >= 0 else (kept[-1],))
+            step, predicted = self._step(inputs, others, here, margins, goal, kept if number >= 0 else (kept[-1],))
             reached = predicted <= goal
-            if self.best is not None and (not reached or self._size(step) > WORTH * self._size(self.best[0])):
+            if self.best is not None and (not reached or self._costs(others, [step], here)[0] > WORTH * self.best_cost):
                 return self.best[1]
             if number == 0:
                 # What it would take if the rest of the way were like the part gone.
@@ -210,10 +218,17 @@ class FieldSearch:
                 here, look = self._stretched(here, look)
             if self._holds(look):
                 here, look = self._weakest(here, look)
-                if self.best is not None and self._size(here) > WORTH * self._size(self.best[0]):
+                strayed = self.kept.strayed(look.found)
+                cost = (
+                    self._size(here)
+                    if not len(strayed)
+                    else float(np.hypot(self._size(here), np.sqrt(self.kept.worth(strayed))))
+                )
+                if self.best is not None and cost > WORTH * self.best_cost:
                     return self.best[1]
-                self.best = (here, look)
-                if psnr_db(self.face.pixels, look.pixels, self.face.box) >= plan.quality:
+                self.best, self.best_cost = (here, look), cost
+                near = bool((np.abs(strayed) <= NEAR_ENOUGH).all())
+                if near and psnr_db(self.face.pixels, look.pixels, self.face.box) >= plan.quality:
                     return look
             elif self.best is not None:
                 return self.best[1]
@@ -244,10 +259,16 @@ class FieldSearch:
     def _holds(self, look: _Look) -> bool:
         return look.worst <= -self.plan.margin
 
-    def _inputs(self, anchor: Face, chosen: NDArray[np.int64]) -> list[PatternInput]:
+    def _inputs(
+        self, anchor: Face, chosen: NDArray[np.int64], classifiers: Sequence[AttributeClassifier] | None = None
+    ) -> list[PatternInput]:
+        """Give the inputs at an anchor: the guides', or those of other classifiers."""
         used = np.concatenate([np.flatnonzero(self.slopes.any(axis=0)), chosen])
         needed = np.asarray(self.units[used].any(axis=0))
-        return [PatternInput(guide, anchor, self.field, needed) for guide in self.guides]
+        return [
+            PatternInput(one, anchor, self.field, needed)
+            for one in (self.guides if classifiers is None else classifiers)
+        ]
 
     def _take_slopes(self, inputs: list[PatternInput], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
         """Give the margins ``(views,)`` at the anchor, and keep their slopes along the chosen units."""
@@ -274,16 +295,38 @@ class FieldSearch:
             ]
         )
 
+    def _take_kept_slopes(self, anchor: Face, chosen: NDArray[np.int64]) -> list[PatternInput]:
+        """Note scores and slopes of what is kept at the anchor; gives its inputs there."""
+        inputs = self._inputs(anchor, chosen, self.kept.classifiers)
+        if inputs:
+            moves = np.zeros((len(chosen) + 1, len(self.units)))
+            moves[np.arange(1, len(chosen) + 1), chosen] = STEP
+            scores = np.stack([one.score(moves @ self.units, grey=False) for one in inputs])
+            self.kept.note(scores[:, 0], (scores[:, 1:] - scores[:, :1]) / STEP, chosen)
+        return inputs
+
+    def _costs(
+        self, others: list[PatternInput], fields: Sequence[NDArray[np.float64]], here: NDArray[np.float64]
+    ) -> list[float]:
+        """Give what fields count for: their size and, under the anchor's crop, what they do to kept scores."""
+        sizes = [self._size(field) for field in fields]
+        if not others:
+            return sizes
+        changes = (np.array(fields) - here) @ self.units
+        scores = np.stack([one.score(changes, grey=False) for one in others])
+        return [float(cost) for cost in np.sqrt(np.square(sizes) + self.kept.count(scores))]
+
     def _step(
         self,
         inputs: list[PatternInput],
+        others: list[PatternInput],
         here: NDArray[np.float64],
         margins: NDArray[np.float64],
         goal: float,
         kept: tuple[float, ...],
     ) -> tuple[NDArray[np.float64], float]:
         """Give the smallest field tried that brings all views to the goal, else the best, and its predicted margin."""
-        known = self.slopes.any(axis=0)
+        known = np.asarray(self.slopes.any(axis=0))
         metric, slopes = self.metric[np.ix_(known, known)], self.slopes[:, known]
         tried = []
         for share in kept:
@@ -291,7 +334,7 @@ class FieldSearch:
             lacking = goal - margins - self.slopes @ (centre - here)
             lacking -= max(0.0, float(lacking.min()) + LEAST_WAY)
             way = np.zeros(len(here))
-            way[known] = least_change(metric, slopes, lacking)
+            way[known] = self.kept.way(least_change, metric, slopes, lacking, known, centre - here)
             tried += [centre + length * way for length in LENGTHS]
         fields = np.array(tried).reshape(len(kept), len(LENGTHS), -1)
         worst = self._margins(inputs, np.array(tried) - here).max(axis=0).reshape(len(kept), len(LENGTHS))
@@ -299,7 +342,8 @@ class FieldSearch:
             field for line, row in zip(worst, fields, strict=True) if (field := crossing(line, row, goal)) is not None
         ]
         if reaching:
-            return min(reaching, key=self._size), goal
+            costs = self._costs(others, reaching, here)
+            return reaching[costs.index(min(costs))], goal
         if here.any():
             row, column = np.unravel_index(int(np.argmin(worst)), worst.shape)
             return fields[row, column], float(worst[row, column])

@@ -22,6 +22,8 @@ from facepriv.services.models import (
 from facepriv.services.provenance import COMPUTING
 from facepriv.services.runs import spread
 from facepriv.store import AuditRecord, ImageRecord, Store
+from facepriv.types import GENDER
+from facepriv.wording import listed
 
 LEARNING_LIBRARIES = ("scikit-learn",)
 """Libraries beside `COMPUTING` whose versions may move a bit of an attacker's guess."""
@@ -120,15 +122,19 @@ def prepare_audit(
                 "in, or choose against others.",
                 code="attacker-left-out",
             )
+    held = [classifier(name) for name in dict.fromkeys(usable_classifiers() if classifiers is None else classifiers)]
+    others = [f"{one.name} tells {one.attribute}" for one in held if one.attribute != GENDER]
+    if others:
+        raise BadInputError(
+            f"An audit measures what attackers learn about gender, but {listed(others)}; name gender classifiers only.",
+            code="not-gender",
+        )
     return AuditSpec(
         dataset=record.ref,
         run_id=None if run is None else run.id,
         image_ids=tuple(image.id for image in images),
         attackers=tuple(names),
-        classifiers=tuple(
-            reference(classifier(name))
-            for name in dict.fromkeys(usable_classifiers() if classifiers is None else classifiers)
-        ),
+        classifiers=tuple(reference(one) for one in held),
         matchers=tuple(reference(matcher(name)) for name in dict.fromkeys(judges)),
         detector=detector_reference(),
         p=None if p is None else round(p, P_DIGITS),

@@ -16,9 +16,10 @@ from facepriv.errors import FaceprivError, StoreBusyError, StoreError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.imaging.quality import psnr_db, ssim
-from facepriv.perturb.base import CountingClassifier, Learned, score_face
+from facepriv.perturb.base import CountingClassifier, Keep, Learned, score_face
 from facepriv.perturb.candidates import Gallery
 from facepriv.results import STOP_TITLES, Phase, RunSpec
+from facepriv.services.attributes import UNLABELLED_NOTE, labelled_by
 from facepriv.services.computing import (
     Brought,
     Job,
@@ -43,7 +44,7 @@ from facepriv.services.runs import make_method
 from facepriv.store import ArtifactStore, Store
 from facepriv.store.artifacts import LEARNED
 from facepriv.store.records import FailureStage, GenderScore, ImageRecord, Learning, RunImage
-from facepriv.types import Face, PerturbFailure
+from facepriv.types import GENDER, Face, PerturbFailure
 
 UNREADABLE, UNEXPECTED, PROCESS_LOST = "unreadable-artifact", "unexpected-error", "process-lost"
 FAULTS = frozenset([UNREADABLE, UNEXPECTED, PROCESS_LOST])
@@ -113,10 +114,14 @@ class Judge:
         self._method = make_method(job.spec.method, job.spec.parameters)
         self._classifiers = {ref.name: classifier(ref.name) for ref in job.spec.classifiers}
         self._guides = [self._classifiers[guide.name] for guide in job.spec.guides]
+        kept = [self._classifiers[one.name] for one in job.spec.keep]
+        self._keep = Keep(kept, job.spec.keep_weight) if kept else None
         self._guards = [matcher(guard.name) for guard in job.spec.guards]
         self._max_pixels = max_pixels
-        self._images = {str(image.id): image for image in job.images}
-        self._gallery = self._gallery_of(job.images)
+        # For the methods, a label is what the guides are to be wrong about.
+        images = job.images if job.spec.attribute == GENDER else labelled_by(self._guides[0], job.images)
+        self._images = {str(image.id): image for image in images}
+        self._gallery = self._gallery_of(images)
         self._read = self._gallery.read
         self._learned: dict[str, Learned] = {}
 
@@ -232,12 +237,14 @@ class Judge:
             positions=[position],
             guards=self._guards,
             learned=None if learned is None else self._what_was_learnt(learned),
+            keep=self._keep,
         )
         if isinstance(result, PerturbFailure):
             return _failed(image_id, position, result.code, result.sentence), None
         found = result.found
         if found is not None:
             scores += self._scores(image_id, "after", found)
+        unlabelled = self._spec.attribute != GENDER and face.label is None
         changed = bool((result.pixels != face.pixels).any())
         failure = _failure_after(result.stop, found, result.success, drawn=result.target is not None)
         done = RunImage(
@@ -260,7 +267,7 @@ class Judge:
             after_landmarks=None if found is None else found.landmarks,
             fixed_score=result.fixed_score,
             survived=dict(result.survived),
-            notes=result.notes,
+            notes=(*result.notes, UNLABELLED_NOTE) if unlabelled else result.notes,
         )
         return done, result.png
 

@@ -45,6 +45,8 @@ class MethodInfo:
     recommended: bool
     heeds_guards: bool
     """Whether it asks matchers while it changes a face, if there are any to heed."""
+    keeps: bool
+    """Whether it can keep the scores of classifiers that it is not to turn."""
     parameters: tuple[ParameterInfo, ...]
 
 
@@ -65,6 +67,7 @@ def describe(name: str) -> MethodInfo:
         kind=made.kind,
         recommended=name == perturbers.resolve(DEFAULT_METHOD),
         heeds_guards=made.heeds_guards,
+        keeps=made.keeps,
         parameters=tuple(
             ParameterInfo(
                 one, type_in_words(field), field.get_default(call_default_factory=True), field.description or ""

@@ -16,7 +16,9 @@ import facepriv
 from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.perturb import Perturber, perturbers
+from facepriv.registry import VALUE
 from facepriv.results import RunSpec
+from facepriv.services.attributes import check_guides
 from facepriv.services.learning import choose_source
 from facepriv.services.models import (
     classifier,
@@ -29,6 +31,8 @@ from facepriv.services.models import (
 from facepriv.services.provenance import COMPUTING
 from facepriv.store import Store
 from facepriv.store.records import ImageRecord, RunRecord
+from facepriv.types import GENDER, AttributeClassifier
+from facepriv.wording import listed
 
 DEFAULT_GUIDE = "dlib-gender"
 PAPER_METHOD = "algorithm1"
@@ -113,6 +117,8 @@ def prepare_run(
     parameters: Mapping[str, Any] | None = None,
     guide: str = DEFAULT_GUIDE,
     more_guides: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    keep_weight: float = 1.0,
     guards: Sequence[str] | None = None,
     learn_from: str | None = None,
     classifiers: Sequence[str] | None = None,
@@ -127,7 +133,9 @@ def prepare_run(
     method
         Name of a registered method, or ``recommended``.
     more_guides
-        Further classifiers that guide; an image counts as turned once all guides are.
+        Further classifiers that guide; an image counts as turned once all guides are. All guides tell one attribute.
+    keep, keep_weight
+        Classifiers whose scores the method is to leave as they are, and what a change of theirs counts for.
     guards
         Matchers that the method is to heed; by default all that judge for a visible method that heeds any, since it
         must not change a face beyond recognition, and none for others.
@@ -135,8 +143,8 @@ def prepare_run(
         For a method that learns: ``folds`` (each half of the people serves the other), ``demo``, or the name of another
         data set; by default halves where each has at least 10 subjects of either gender, else the demo set.
     classifiers, matchers
-        Those that judge; by default all that can be used here. Guides are always among the classifiers, guards among
-        the matchers.
+        Those that judge; by default all that can be used here and, of classifiers, tell gender. Guides and those kept
+        are always among the classifiers, guards among the matchers.
     limit
         Take at most this many images, spread evenly over the subjects' order, all images of a subject together.
 
@@ -179,9 +187,19 @@ def prepare_run(
             "that out, or choose a method that does.",
             code="heeds-no-matcher",
         )
+    # A name may stand for another, as dlib-age for dlib-age@40, so it is the models that are compared.
+    guides = _models([guide, *more_guides])
+    kept = _models(keep)
+    attribute = check_guides(list(guides.values())).attribute
+    _check_kept(made, guides, kept, keep_weight)
+    if made.learns and attribute != GENDER:
+        raise BadInputError(
+            f"The method {made.name} with these parameters learns from gender labels, but was to turn {attribute}; "
+            "choose a method or parameters that learn nothing.",
+            code="learns-gender-only",
+        )
     source = choose_source(store, record, learn_from, seed=seed, method=made.name) if made.learns else None
-    guides = tuple(dict.fromkeys([guide, *more_guides]))
-    judges = dict.fromkeys([*guides, *(usable_classifiers() if classifiers is None else classifiers)])
+    judges = {**guides, **kept, **_models(usable_classifiers() if classifiers is None else classifiers)}
     judging = usable_matchers() if matchers is None else matchers
     if guards is None:
         guards = judging if made.kind == "visible" and made.heeds_guards else ()
@@ -192,17 +210,52 @@ def prepare_run(
         image_sha256=tuple(image.source_sha256 for image in images),
         method=made.name,
         parameters=made.parameters.model_dump(mode="json"),
-        guide=reference(classifier(guide)),
-        more_guides=tuple(reference(classifier(name)) for name in guides[1:]),
+        guide=reference(next(iter(guides.values()))),
+        more_guides=tuple(reference(one) for one in list(guides.values())[1:]),
+        attribute=attribute,
+        keep=tuple(reference(one) for one in kept.values()),
+        keep_weight=keep_weight if kept else 1.0,
         guards=tuple(reference(matcher(name)) for name in dict.fromkeys(guards)),
         learn_from=source,
-        classifiers=tuple(reference(classifier(name)) for name in judges),
+        classifiers=tuple(reference(one) for one in judges.values()),
         matchers=tuple(reference(matcher(name)) for name in matching),
         detector=detector_reference(),
         seed=seed,
         facepriv_version=facepriv.__version__,
         libraries={name: version(name) for name in COMPUTING},
     )
+
+
+def _models(names: Iterable[str]) -> dict[str, AttributeClassifier]:
+    """Make classifiers, each once, by their own names."""
+    made = (classifier(name) for name in dict.fromkeys(names))
+    return {one.name: one for one in made}
+
+
+def _check_kept(
+    method: Perturber,
+    guides: Mapping[str, AttributeClassifier],
+    kept: Mapping[str, AttributeClassifier],
+    weight: float,
+) -> None:
+    if kept and not method.keeps:
+        can = [name for name in perturbers.names() if perturbers.load(name).keeps]  # type: ignore[attr-defined]
+        raise BadInputError(
+            f"The method {method.name} cannot keep a classifier's score, but was to keep that of "
+            f"{listed(list(kept))}; leave that out, or choose {listed(can, 'or')}.",
+            code="keeps-nothing",
+        )
+    both = [name for name in kept if name in guides]
+    if both:
+        raise BadInputError(
+            f"A classifier is either turned or kept, but {listed(both)} was to be both; take it out of one of the two.",
+            code="kept-guide",
+        )
+    if kept and not (math.isfinite(weight) and weight > 0):
+        raise BadInputError(
+            f"A weight above 0 was expected for what is kept, got {weight:g}; write 1, or leave out what is kept.",
+            code="bad-weight",
+        )
 
 
 def spread(images: Sequence[ImageRecord], limit: int) -> tuple[ImageRecord, ...]:
@@ -312,6 +365,7 @@ def estimate_seconds(
     parameters: Mapping[str, Any] | None = None,
     guide: str = DEFAULT_GUIDE,
     more_guides: Sequence[str] = (),
+    keep: Sequence[str] = (),
     guards: Sequence[str] = (),
 ) -> Estimate:
     """Estimate a run's wall time from an earlier run alike, else from a table of the guides' speeds.
@@ -351,10 +405,14 @@ def estimate_seconds(
             continue
         if {ref.name for ref in earlier.spec.guards} != set(guards):
             continue
+        if tuple(ref.name for ref in earlier.spec.keep) != tuple(dict.fromkeys(keep)):
+            continue
         each = earlier.result.seconds / earlier.result.images
         return Estimate(each * images, f"run {earlier.id} took {each:.2f} s an image")
-    each_evaluation = sum(EVALUATION_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in guides) / len(guides)
-    evaluations = PRIOR_EVALUATIONS.get(method, OTHER_PRIOR_EVALUATIONS) * len(guides)
+    # What is kept is asked about as often as a guide.
+    asked = [EVALUATION_SECONDS.get(name.partition(VALUE)[0], OTHER_EVALUATION_SECONDS) for name in (*guides, *keep)]
+    each_evaluation = sum(asked) / len(asked)
+    evaluations = PRIOR_EVALUATIONS.get(method, OTHER_PRIOR_EVALUATIONS) * len(asked)
     evaluations = round(evaluations * STOPPING_TIMES.get(complete.get("stopping", ""), 1.0))
     looks = sum(EMBEDDING_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in guards) * GUARD_LOOKS.get(method, 0)
     each_image = (evaluations * each_evaluation + looks) * OVERHEAD + JUDGING_SECONDS

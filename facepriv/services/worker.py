@@ -19,6 +19,7 @@ from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StorageFullError, StoreBusyError
 from facepriv.results import PHASES, FailureItem, LearnedItem, ModelRef, Phase, RunResult
 from facepriv.services import learning
+from facepriv.services.attributes import classes_of, side_labels
 from facepriv.services.audit_work import execute_audit
 from facepriv.services.computing import JobRef
 from facepriv.services.crew import Crew, make_crew
@@ -49,6 +50,7 @@ from facepriv.services.runs import make_method
 from facepriv.store import Store, open_store
 from facepriv.store.measures import Vector
 from facepriv.store.records import GenderScore, ImageRecord, RunImage, RunImageRecord, RunRecord
+from facepriv.types import GENDER
 
 LEARNING, PERTURBING, EMBEDDING, SUMMING_UP = "learning", "perturbing", "embedding", "comparing"
 POLL_SECONDS = 1.0
@@ -227,6 +229,9 @@ class _Execution(LeasedWork):
                 guards=[ref.name for ref in self.run.spec.guards],
                 kind=self._method.kind,
                 learned=learned_items,
+                attribute=self.run.spec.attribute,
+                others={name: classes_of(one) for name, one in self._others.items()},
+                keep=[ref.name for ref in self.run.spec.keep],
                 check=check,
             )
 
@@ -238,8 +243,10 @@ class _Execution(LeasedWork):
         spec = self.run.spec
         self._method = make_method(spec.method, spec.parameters)
         check_versions(spec.detector, detector_reference())
-        for ref in dict.fromkeys((*spec.guides, *spec.classifiers)):
-            check_versions(ref, reference(classifier(ref.name)))
+        judges = {ref: classifier(ref.name) for ref in (*spec.guides, *spec.keep, *spec.classifiers)}
+        for ref, made in judges.items():
+            check_versions(ref, reference(made))
+        self._others = {made.name: made for made in judges.values() if made.attribute != GENDER}
         for ref in dict.fromkeys((*spec.guards, *spec.matchers)):
             check_versions(ref, reference(matcher(ref.name)))
 
@@ -464,7 +471,10 @@ class _Execution(LeasedWork):
         for item in self.store.runs.gender_scores(self.run.id):
             if item.score is not None:
                 scores[item.image_id][item.classifier, item.phase] = item.score
-        return [_judged_image(image, outcome[image.id], scores[image.id]) for image in images]
+        return [
+            _judged_image(image, outcome[image.id], scores[image.id], side_labels(self._others, image))
+            for image in images
+        ]
 
 
 def _rows(vectors: Mapping[int, Vector], images: Sequence[ImageRecord]) -> NDArray[np.float32]:
@@ -477,7 +487,9 @@ def _rows(vectors: Mapping[int, Vector], images: Sequence[ImageRecord]) -> NDArr
     return rows
 
 
-def _judged_image(image: ImageRecord, record: RunImageRecord, scores: dict[tuple[str, Phase], float]) -> JudgedImage:
+def _judged_image(
+    image: ImageRecord, record: RunImageRecord, scores: dict[tuple[str, Phase], float], labels: dict[str, int]
+) -> JudgedImage:
     failure = None
     if record.failure is not None:
         assert record.failure_stage is not None
@@ -506,4 +518,5 @@ def _judged_image(image: ImageRecord, record: RunImageRecord, scores: dict[tuple
         survived=record.survived,
         stop=record.stop,
         notes=record.notes,
+        labels=labels,
     )
