@@ -188,7 +188,7 @@ def models(json_file: JsonFile = None) -> None:
         [
             {
                 "Name": status.card.name,
-                "Kind": status.kind,
+                "Kind": status.kind + (f" of {status.attribute}" if status.attribute else ""),
                 "Usable": "yes" if status.usable else "no",
                 "Version": status.card.version,
                 "Licence": status.card.licence,
@@ -201,6 +201,7 @@ def models(json_file: JsonFile = None) -> None:
         {
             "name": status.card.name,
             "kind": status.kind,
+            "attribute": status.attribute,
             "title": status.card.title,
             "usable": status.usable,
             "reason": status.reason,
@@ -274,8 +275,16 @@ def perturb(
     ] = None,
     guide: Annotated[
         list[str] | None,
-        typer.Option(help="Classifier that guides; repeatable, and all must be turned. Default: dlib-gender."),
+        typer.Option(
+            help="Classifier that guides; repeatable, and all must be turned. Default: dlib-gender. Of age: dlib-age@40, "
+            "with the boundary in years."
+        ),
     ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="Classifier whose answer is to stay, such as dlib-age@40; repeatable. Default: none."),
+    ] = None,
+    keep_weight: Annotated[float, typer.Option(help="What a change of the scores kept counts for.")] = 1.0,
     guard: Annotated[
         list[str] | None,
         typer.Option(
@@ -291,7 +300,8 @@ def perturb(
         ),
     ] = None,
     classifier: Annotated[
-        list[str] | None, typer.Option(help="Classifier that judges; repeatable. Default: all usable ones.")
+        list[str] | None,
+        typer.Option(help="Classifier that judges; repeatable. Default: all usable ones that tell gender."),
     ] = None,
     matcher: Annotated[
         list[str] | None, typer.Option(help="Matcher that judges; repeatable. Default: all usable ones.")
@@ -320,6 +330,8 @@ def perturb(
             parameters=parse_parameters(method, parameter or ()),
             guide=guides[0],
             more_guides=guides[1:],
+            keep=keep or (),
+            keep_weight=keep_weight,
             guards=() if guard == ["none"] else guard,
             learn_from=learn_from,
             classifiers=classifier,
@@ -346,7 +358,8 @@ def audit(
         list[str] | None, typer.Option(help="Attacker; repeatable. Default: all; --attackers lists them.")
     ] = None,
     classifier: Annotated[
-        list[str] | None, typer.Option(help="Classifier that attackers hold; repeatable. Default: all usable ones.")
+        list[str] | None,
+        typer.Option(help="Gender classifier that attackers hold; repeatable. Default: all usable ones."),
     ] = None,
     matcher: Annotated[
         list[str] | None, typer.Option(help="Matcher whose templates they see; repeatable. Default: all usable ones.")
@@ -1262,10 +1275,18 @@ def _show_result(run_id: int, spec: RunSpec, result: RunResult) -> None:
     guides = " and ".join(ref.name for ref in spec.guides)
     kind = f" ({KIND_TITLES[result.kind]})" if result.kind else ""
     _say(f"Run {run_id}: {spec.method}{kind}, guided by {guides}, on {count(result.images, 'image')}.")
-    _table(
-        f"Run {run_id}: gender error, the share of images that a classifier calls other than labelled",
-        tables.gender_error_rows(result),
-    )
+    if result.attribute_error:
+        _table(
+            "Error on other attributes, the share of images that a classifier calls other than labelled",
+            tables.attribute_error_rows(result),
+        )
+    if result.gender_error:
+        _table(
+            f"Run {run_id}: gender error, the share of images that a classifier calls other than labelled",
+            tables.gender_error_rows(result),
+        )
+    if result.attribute_changes:
+        _table("What became of verdicts that were not to be turned", tables.attribute_change_rows(result))
     for name in result.gender_confusion:
         _table(f"Confusion of {name}", tables.confusion_rows(result, name))
     if result.matching:
@@ -1299,6 +1320,7 @@ def _method_json(one: MethodInfo) -> dict[str, Any]:
         "kind": one.kind,
         "recommended": one.recommended,
         "heeds_guards": one.heeds_guards,
+        "keeps": one.keeps,
         "parameters": [{"name": p.name, "type": p.type, "default": p.default, "help": p.help} for p in one.parameters],
     }
 

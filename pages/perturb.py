@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from facepriv.config import get_settings
+from facepriv.errors import BadInputError
 from facepriv.perturb import perturbers
 from facepriv.services.learning import DEMO, FOLDS
 from facepriv.services.local_worker import ensure_worker
@@ -14,8 +15,9 @@ from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES, list_methods
 from facepriv.services.models import ModelStatus, list_models
 from facepriv.services.runs import DEFAULT_GUIDE, estimate_seconds, make_method, prepare_run, start_run
 from facepriv.store import Store
+from facepriv.types import GENDER
 from facepriv.wording import count, duration
-from parts import faces, parameters, progress
+from parts import faces, other_attributes, parameters, progress
 from parts.formats import plain
 from parts.shell import ACTOR, with_store
 from parts.words import HELP, NOT_PROTECTED
@@ -75,7 +77,7 @@ def form(store: Store) -> None:
     """Ask for everything a run needs, say what it will take, and start it."""
     st.subheader("New run")
     models = list_models()
-    classifiers, matchers = _usable(models, "classifier"), _usable(models, "matcher")
+    classifiers, matchers = _usable(models, "classifier", GENDER), _usable(models, "matcher")
     if not classifiers:
         st.error("No gender classifier can be used here, so nothing can be perturbed; see below how to get one.")
         missing(models)
@@ -123,6 +125,8 @@ def form(store: Store) -> None:
                 placeholder="none",
             )
     missing(models)
+    with st.expander("Another attribute, or one to keep", icon=":material/tune:"):
+        chosen = other_attributes.ask(models, keeps=methods[method].keeps, method=method)
     with st.expander("Parameters of the method", icon=":material/tune:"):
         values = parameters.ask(perturbers.load(method).Parameters, method)
     learn_from = None
@@ -142,6 +146,8 @@ def form(store: Store) -> None:
         f"Images (of {images:,}; 0 = all)", 0, images, 0, key=f"run_limit-{dataset}", help=HELP["limit"]
     )
     seed = boxes[1].number_input("Seed", 0, 2**31 - 1, 0, key="run_seed", help=HELP["seed"])
+    # A guide of another attribute takes the place of those of gender.
+    guides = [chosen.guide] if chosen.guide else guides
     if not guides:
         st.info("Choose at least one classifier that guides; then the run can be started.", icon=":material/info:")
         return
@@ -153,6 +159,8 @@ def form(store: Store) -> None:
             "parameters": values,
             "guide": guides[0],
             "more_guides": guides[1:],
+            "keep": chosen.keep,
+            "keep_weight": chosen.weight,
             "guards": guards,
             "learn_from": learn_from or None,
             "classifiers": judges,
@@ -177,6 +185,7 @@ def launch(store: Store, choices: dict[str, Any], images: int) -> None:
         parameters=choices["parameters"],
         guide=choices["guide"],
         more_guides=choices["more_guides"],
+        keep=choices["keep"],
         guards=choices["guards"],
     )
     st.write(
@@ -184,7 +193,12 @@ def launch(store: Store, choices: dict[str, Any], images: int) -> None:
         f"this machine ({estimate.basis})."
     )
     if st.button("Start the run", type="primary", key="start_run", icon=":material/play_arrow:"):
-        run = start_run(store, prepare_run(store, choices.pop("dataset"), **choices))
+        try:
+            spec = prepare_run(store, choices.pop("dataset"), **choices)
+        except BadInputError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+            return
+        run = start_run(store, spec)
         store.access.record(ACTOR, "run-started", f"run {run.id}")
         ensure_worker(settings)
         st.session_state["started_run"] = run.id
@@ -203,8 +217,8 @@ def missing(models: list[ModelStatus]) -> None:
                 st.code(model.how, language="bash", wrap_lines=True)
 
 
-def _usable(models: list[ModelStatus], kind: str) -> list[str]:
-    return [model.card.name for model in models if model.kind == kind and model.usable]
+def _usable(models: list[ModelStatus], kind: str, attribute: str = "") -> list[str]:
+    return [m.card.name for m in models if m.kind == kind and m.attribute == attribute and m.usable]
 
 
 with_store(show)

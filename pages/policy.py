@@ -47,6 +47,7 @@ def show(store: Store) -> None:
     stopping = STOPPING.get(str(run.spec.parameters.get("stopping")))
     if stopping is not None:
         st.caption(f":material/info: {stopping}")
+    about(run.result)
     audit = audit_of(store, run)
     if audit is None or audit.result is None:
         st.subheader("The sign attacker, reckoned", help=HELP["accuracy"])
@@ -58,6 +59,16 @@ def show(store: Store) -> None:
         p = measured(audit, audit.result, run, run.result)
     guide_mixes.show(store, run)
     release(run, p, audit)
+
+
+def about(result: RunResult) -> None:
+    """Say so where a run was not about gender: this page is."""
+    if result.attribute != GENDER:
+        st.info(
+            f"This run turned {result.attribute}. What attackers learn about {result.attribute} is not measured; all "
+            "figures here are about gender.",
+            icon=":material/info:",
+        )
 
 
 def choose_run(store: Store, runs: dict[int, RunSummary], choice: Choice) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike
@@ -17,9 +17,16 @@ FEW = 60
 
 
 def trajectory(
-    scores: ArrayLike, anchors: Sequence[int], label: int, eta: float | None, *, step: str = "updates"
+    scores: ArrayLike,
+    anchors: Sequence[int],
+    label: int,
+    eta: float | None,
+    *,
+    step: str = "updates",
+    classes: Mapping[int, str] = GENDER_NAMES,
+    axis: str = SCORE_AXIS,
 ) -> go.Figure:
-    """Draw the gender score after every update.
+    """Draw the guide's score after every update.
 
     Parameters
     ----------
@@ -28,6 +35,8 @@ def trajectory(
     label : +1 male, -1 female.
     eta : stopping value of the cost ``J = f g`` in nats; the stop line is where ``f = eta g``. None draws none.
     step : what an update is of this method, for the axis.
+    classes : what +1 and -1 are called.
+    axis : title of the axis of scores.
     """
     f = [float(s) for s in as_scores(scores, "gender scores")]
     figure = go.Figure()
@@ -37,7 +46,7 @@ def trajectory(
         mode="lines+markers" if len(f) <= FEW else "lines",
         line={"color": style.SKY, "width": 2.5},
         marker={"size": 7},
-        name=f"score (labelled {GENDER_NAMES[label]})",
+        name=f"score (labelled {classes[label]})",
         hovertemplate="after %{x} updates: %{y:.3f} nats<extra></extra>",
     )
     shown = [a for a in anchors if 0 <= a < len(f)]
@@ -61,5 +70,5 @@ def trajectory(
         )
     figure.update_layout(showlegend=True)  # a single curve is named too
     figure.update_xaxes(title_text=step, rangemode="tozero", **({"dtick": 1} if len(f) <= FEW / 4 else {}))
-    figure.update_yaxes(title_text=SCORE_AXIS.replace(", ", "<br>"))
+    figure.update_yaxes(title_text=axis.replace(", ", "<br>"))
     return style.finish(figure, height=400)

@@ -9,10 +9,12 @@ from facepriv.results import FIXED, FLIP_TITLES, MATCH_PHASES, PHASES, Matching,
 from facepriv.services.methods import KIND_TITLES
 from facepriv.services.runs import make_method
 from facepriv.store import LogLine
-from facepriv.wording import percent
+from facepriv.types import GENDER
+from facepriv.wording import listed, percent
 
 Row = dict[str, str]
 
+FIRST_CLASS = "the first class"
 OUTLASTING = 0.9
 """Share of a file's flips below which a version of the file is said to lose flips."""
 
@@ -50,6 +52,41 @@ def gender_error_rows(result: RunResult) -> list[Row]:
                 }
             )
     return rows
+
+
+def attribute_error_rows(result: RunResult) -> list[Row]:
+    """Error of every classifier of another attribute than gender, before and after, where there are labels."""
+    rows = []
+    for classifier, error in result.attribute_error.items():
+        for phase in PHASES:
+            rates = getattr(error, phase)
+            rows.append(
+                {
+                    "Classifier": classifier,
+                    "Images": phase,
+                    "Error": percent(rates.all),
+                    "Of the first class": f"{percent(rates.positive)} ({error.classes.positive})",
+                    "Of the second class": f"{percent(rates.negative)} ({error.classes.negative})",
+                    "Labelled": f"{error.labelled:,}",
+                }
+            )
+    return rows
+
+
+def attribute_change_rows(result: RunResult) -> list[Row]:
+    """What became of the verdicts that were to be kept, and of those on attributes that were not to be turned."""
+    return [
+        {
+            "Classifier": classifier,
+            "Tells": f"{change.classes.positive} or {change.classes.negative}",
+            "Was to be kept": "yes" if change.kept else "no",
+            "Verdict stayed": percent(change.stayed),
+            "Mean change of the score": "–" if change.mean_change is None else f"{change.mean_change:.2f} nats",
+            f"Said {FIRST_CLASS}": f"{percent(change.positive_before)} → {percent(change.positive_after)}",
+            "Images": f"{change.images:,}",
+        }
+        for classifier, change in result.attribute_changes.items()
+    ]
 
 
 def confusion_rows(result: RunResult, classifier: str) -> list[Row]:
@@ -152,12 +189,24 @@ def note_rows(result: RunResult) -> list[Row]:
 def limits(result: RunResult) -> list[str]:
     """Say in sentences what a run does not protect against, with its own figures."""
     guides = " and ".join(result.guides) or "the guide"
-    others = [name for name in result.gender_error if name not in result.guides] if result.guides else []
+    of_gender = result.attribute == GENDER
+    others = [name for name in result.gender_error if name not in result.guides] if result.guides and of_gender else []
     after = {name: rate for name in others if (rate := result.gender_error[name].after.all) is not None}
     sentences = [
         "Labels and classifiers know two genders only; classifiers that judged no image here, restored images, "
         "attackers who retrain, and people are not held off by anything measured here."
     ]
+    if not of_gender:
+        sentences.append(
+            f"The change was made against {guides} and is about {result.attribute}: audits and policies measure gender "
+            f"only, so nothing here says what attackers still learn about {result.attribute}."
+        )
+    kept = [name for name, change in result.attribute_changes.items() if change.kept]
+    if kept:
+        sentences.append(
+            f"What was kept is the answer of {listed(kept)}; other classifiers of the same attribute, and people, may "
+            "answer otherwise than before."
+        )
     if result.kind == "unnoticeable":
         sentence = f"The change is specific to {guides}: classifiers that did not guide mostly go on being right"
         if after:
@@ -232,6 +281,8 @@ def _figures(spec: RunSpec, result: RunResult) -> Row:
         "Method": spec.method,
         "Kind": KIND_TITLES[result.kind] if result.kind else "–",
         "Guides": ", ".join(guides),
+        "Turned": spec.attribute if spec.attribute != GENDER else "–",
+        "Kept": ", ".join(ref.name for ref in spec.keep) or "–",
         "Matchers heeded": ", ".join(ref.name for ref in spec.guards) or "–",
         "Learnt from": ", ".join(dict.fromkeys(item.dataset for item in result.learned)) or "–",
         "Parameters": changed_parameters(spec),
@@ -246,6 +297,12 @@ def _figures(spec: RunSpec, result: RunResult) -> Row:
         found[f"Gender error of {name}"] = f"{percent(error.before.all)} → {percent(error.after.all)}" + (
             " (guide)" if name in guides else ""
         )
+    for name, of_attribute in result.attribute_error.items():
+        found[f"Error of {name}"] = f"{percent(of_attribute.before.all)} → {percent(of_attribute.after.all)}" + (
+            " (guide)" if name in guides else ""
+        )
+    for name, change in result.attribute_changes.items():
+        found[f"Verdict of {name} stayed"] = percent(change.stayed) + (" (kept)" if change.kept else "")
     for name, phases in result.matching.items():
         found[f"AUC of {name}, before against after"] = number(phases.cross.auc, 4)
         for word, rate in (("1 %", "fmr100"), ("0.1 %", "fmr1000")):
@@ -290,7 +347,9 @@ def log_rows(lines: Sequence[LogLine]) -> list[Row]:
 
 def headline(result: RunResult, guide: str) -> str:
     """Say in one sentence what a run came to."""
-    if result.gender_error[guide].before.all is None:
+    if result.attribute != GENDER:
+        sentence = _headline_of_attribute(result, guide)
+    elif result.gender_error[guide].before.all is None:
         sentence = (
             f"The images have no labels, so each was moved away from what {guide} said of it, and {guide} now says the "
             f"other of {percent(result.flipped.all)}"
@@ -300,8 +359,32 @@ def headline(result: RunResult, guide: str) -> str:
             f"{name} errs on {percent(error.before.all)} of the labels before and {percent(error.after.all)} after"
             for name, error in sorted(result.gender_error.items(), key=lambda item: item[0] != guide)
         )
+    for name, change in result.attribute_changes.items():
+        if change.kept and change.mean_change is not None:
+            sentence += (
+                f"; {name}, which was to be kept, says the same of {percent(change.stayed)} as before, its score moved "
+                f"by {change.mean_change:.2f} nats on average"
+            )
     for name, phases in result.matching.items():
         sentence += f"; {name} matches before against after with AUC {number(phases.cross.auc, 4)}"
         if phases.cross.fmr1000 is not None:
             sentence += f" and misses {percent(phases.cross.fmr1000)} of the genuine pairs at FMR 0.1 %"
     return f"{sentence}; {result.failures.total} of {result.images} images failed."
+
+
+def _headline_of_attribute(result: RunResult, guide: str) -> str:
+    """Say what a run on another attribute than gender came to, and what it did to gender."""
+    error = result.attribute_error.get(guide)
+    if error is None:
+        sentence = (
+            f"The images have no labels of {result.attribute}, so each was moved away from what {guide} said of it, and "
+            f"the guides now say the other of {percent(result.flipped.all)}"
+        )
+    else:
+        sentence = (
+            f"{guide} errs on {percent(error.before.all)} of the labels of {result.attribute} before and "
+            f"{percent(error.after.all)} after"
+        )
+    for name, of_gender in result.gender_error.items():
+        sentence += f"; {name} errs on gender in {percent(of_gender.before.all)} before and {percent(of_gender.after.all)} after"
+    return sentence

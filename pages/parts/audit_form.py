@@ -13,6 +13,7 @@ from facepriv.services.audits import DEFAULT_DRAWS, prepare_audit, start_audit
 from facepriv.services.local_worker import ensure_worker
 from facepriv.services.models import list_models
 from facepriv.store import Store
+from facepriv.types import GENDER
 from parts.formats import plain
 from parts.shell import ACTOR
 from parts.words import HELP
@@ -26,8 +27,8 @@ def means(key: str) -> dict[str, Any]:
     """Ask for attackers and the models that they hold; all of them unless some are taken away."""
     models = list_models()
     usable = {
-        kind: [model.card.name for model in models if model.kind == kind and model.usable]
-        for kind in ("classifier", "matcher")
+        kind: [m.card.name for m in models if m.kind == kind and m.attribute == attribute and m.usable]
+        for kind, attribute in (("classifier", GENDER), ("matcher", ""))
     }
     names = attackers.names()
     chosen = st.multiselect("Attackers", names, default=names, key=f"{key}_attackers", help=HELP["attackers"])

@@ -14,6 +14,7 @@ from facepriv.services import tables
 from facepriv.services.export import result_json
 from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.store import RunRecord, Store
+from facepriv.types import GENDER
 from facepriv.wording import count, duration
 from parts import progress, run_choice, run_images, work_log
 from parts.deletion import offer
@@ -77,15 +78,18 @@ def show(store: Store, run: RunRecord) -> None:
 def headline(result: RunResult, guide: str) -> None:
     """Show what the run came to, in four figures: the guide, the other classifier least fooled, the worst matcher."""
     boxes = st.columns(4)
-    error = result.gender_error[guide]
-    boxes[0].metric(
-        f"Gender error of {guide}",
-        tables.percent(error.after.all),
-        f"{tables.percent(error.before.all)} before",
-        delta_color="off",
-        delta_arrow="off",
-        help=HELP["gender_error"],
-    )
+    error = result.gender_error.get(guide) or result.attribute_error.get(guide)
+    if error is None:
+        boxes[0].metric(f"Turned by {guide}", tables.percent(result.flipped.all), help=HELP["flipped"])
+    else:
+        boxes[0].metric(
+            f"{'Gender e' if result.attribute == GENDER else 'E'}rror of {guide}",
+            tables.percent(error.after.all),
+            f"{tables.percent(error.before.all)} before",
+            delta_color="off",
+            delta_arrow="off",
+            help=HELP["gender_error"],
+        )
     others = {
         name: found.after.all
         for name, found in result.gender_error.items()
@@ -127,8 +131,28 @@ def headline(result: RunResult, guide: str) -> None:
     )
 
 
+def attributes(result: RunResult) -> None:
+    """Show what became of other attributes than gender, and of what was to be kept, where any was judged."""
+    if result.attribute != GENDER:
+        st.info(
+            f"This run turned {result.attribute}. Figures of gender say what became of gender by the way; audits and "
+            "policies are about gender only.",
+            icon=":material/info:",
+        )
+    if result.attribute_error:
+        st.subheader("Error on other attributes", help=HELP["gender_error"])
+        show_rows(tables.attribute_error_rows(result))
+    if result.attribute_changes:
+        st.subheader("Verdicts that were not to be turned", help=HELP["attribute_changes"])
+        show_rows(tables.attribute_change_rows(result))
+
+
 def gender(run: RunRecord, result: RunResult) -> None:
     """Show how often each classifier errs, before and after."""
+    attributes(result)
+    if not result.gender_error:
+        st.caption("No classifier of gender judged this run, so what became of gender is not known.")
+        return
     st.subheader("Gender error", help=HELP["gender_error"])
     show_rows(tables.gender_error_rows(result))
     st.caption(

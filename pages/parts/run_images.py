@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from facepriv.charts.trajectory import trajectory
+from facepriv.classify import classifiers
 from facepriv.results import STOP_TITLES
+from facepriv.services.attributes import classes_of, label_by
 from facepriv.services.pictures import Pair, run_pair
 from facepriv.services.runs import PAPER_METHOD
 from facepriv.services.tables import number
 from facepriv.store import ImageRecord, RunImageRecord, RunRecord, Store
+from facepriv.types import GENDER
 from facepriv.wording import duration
 from parts import faces
 from parts.figures import page_of, show_figure, show_rows
@@ -83,10 +88,10 @@ def pair(store: Store, run: RunRecord, image_id: int) -> None:
     if record.failure_sentence:
         st.warning(plain(record.failure_sentence), icon=":material/warning:")
     if record.trajectory is not None and len(record.trajectory):
-        label = views.image.label or (1 if record.trajectory[0] >= 0 else -1)
+        label, words = side(run, views.image, float(record.trajectory[0]))
         st.markdown(f"**Score of {run.guide} over the updates**")
         step = "updates (triangle steps)" if run.method == PAPER_METHOD else "updates (accepted steps)"
-        figure = trajectory(record.trajectory, record.anchors, label, stops_at(run), step=step)
+        figure = trajectory(record.trajectory, record.anchors, label, stops_at(run), step=step, **words)
         after = "no face found" if record.file_score is None else f"{record.file_score:+.2f} nats"
         show_figure(
             figure,
@@ -106,6 +111,17 @@ def pair(store: Store, run: RunRecord, image_id: int) -> None:
             st.caption(f"The flip holds in: {holds(record)}.{fixed}")
     for note in record.notes:
         st.caption(f":material/info: {plain(note)}")
+
+
+def side(run: RunRecord, image: ImageRecord, score: float) -> tuple[int, dict[str, Any]]:
+    """Give the side that an image was to leave, and what the chart of its score calls either side."""
+    verdict = 1 if score >= 0 else -1
+    if run.spec.attribute == GENDER:
+        return image.label or verdict, {}
+    guide = classifiers.create(run.guide)
+    told = classes_of(guide)
+    axis = f"score of {told.attribute}, log-odds in nats ({told.positive} above 0)"
+    return label_by(guide, image) or verdict, {"classes": {1: told.positive, -1: told.negative}, "axis": axis}
 
 
 def stops_at(run: RunRecord) -> float | None:

@@ -18,7 +18,8 @@ POINTS = 201
 
 def optimum(result: RunResult, classifier: str) -> OptimalProportion | None:
     """Give the proportion that is best against one classifier's sign; None where a gender was not judged."""
-    errors = result.gender_error[classifier].by_gender()
+    found = result.gender_error.get(classifier)
+    errors = None if found is None else found.by_gender()
     return None if errors is None else optimal_proportion(*errors)
 
 
@@ -42,10 +43,13 @@ def table(result: RunResult, p: float) -> None:
 def show(run: RunRecord, result: RunResult, p: float) -> None:
     """Show the whole curve of one classifier's sign attacker, and the gender error of the mix."""
     names = list(result.gender_error)
+    if not names:
+        st.info("No classifier of gender judged this run, so there is no sign to attack by.", icon=":material/info:")
+        return
     classifier = st.selectbox(
         "The attacker's classifier",
         names,
-        index=names.index(run.guide),
+        index=names.index(run.guide) if run.guide in names else 0,
         key=f"policy_classifier-{run.id}",
         help="The guide of the run, or another one that judged it.",
     )

@@ -16,7 +16,8 @@ NOT_PROTECTED = """
 - **Adaptive attackers.** Who knows the method can retrain a classifier on perturbed images, read the size of the score
   instead of its sign, or detect which images were changed. An audit of the run, on the Policy page, measures how much
   such attackers learn.
-- **Everything else in the image.** Age, ethnicity, hair and clothes are untouched.
+- **Everything else in the image.** Hair and clothes are untouched. Age and ethnicity are neither hidden nor kept unless
+  a run was told to; a classifier's answer about them may change by the way.
 """
 
 HELP = {
@@ -26,6 +27,15 @@ HELP = {
     "from 0, the surer it is.",
     "guide": "The classifiers that the perturbation tries to turn. They are asked again and again; with several, an "
     "image counts as flipped once all of them are turned, and the first one's score is the one drawn.",
+    "boundary": "Faces of at least so many years are one group, younger ones the other.",
+    "other_guide": "By default gender is turned. Another attribute is told in two classes, and a classifier of it then "
+    "guides alone; its labels are those that the data set gives, or its own verdict where there are none.",
+    "keep": "While the guide is turned, the method also tries to leave the scores of these as they are. What is kept is "
+    "their answer, not what a person sees. Each makes the run slower.",
+    "keep_weight": "What a change of the scores kept counts for beside the rest of the cost; more keeps them closer and "
+    "may change the image more.",
+    "attribute_changes": "Of classifiers that were not to be turned: how many verdicts stayed, whether right or wrong, "
+    "and how far their scores moved, on the stored file with the face found anew.",
     "classifiers": "Gender classifiers that judge the images before and after. Guides are always among them.",
     "matchers": "Face matchers that judge whether the images can still be recognised.",
     "guards": "Matchers that this method asks while it changes a face, so that they go on accepting it. Each makes the "

@@ -1,0 +1,65 @@
+"""Ask what is to be turned instead of gender, and what is to stay as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from facepriv.registry import VALUE
+from facepriv.services.models import ModelStatus
+from facepriv.types import GENDER
+from parts.words import HELP
+
+AGE = "age"
+BOUNDARY, LEAST, MOST = 40, 1, 80
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is turned and what is kept; nothing of either by default."""
+
+    guide: str | None
+    """Classifier of another attribute than gender; None to turn gender."""
+    keep: tuple[str, ...]
+    weight: float
+
+
+def ask(models: list[ModelStatus], *, keeps: bool, method: str) -> Chosen:
+    """Ask for a guide of another attribute, and for classifiers whose answers are to stay."""
+    others = {m.card.name: m.attribute for m in models if m.usable and m.attribute not in ("", GENDER)}
+    if not others:
+        st.caption("No classifier of another attribute can be used here.")
+        return Chosen(None, (), 1.0)
+    boundary = st.number_input(
+        "Boundary between the two age groups, years", LEAST, MOST, BOUNDARY, key="run_boundary", help=HELP["boundary"]
+    )
+    names = {name: f"{name}{VALUE}{boundary}" if attribute == AGE else name for name, attribute in others.items()}
+    left, right = st.columns(2, gap="large")
+    guide = left.selectbox(
+        "Turn another attribute than gender",
+        [None, *names],
+        format_func=lambda name: "no, turn gender" if name is None else f"{others[name]}, by {names[name]}",
+        key="run_other_guide",
+        help=HELP["other_guide"],
+    )
+    if guide is not None:
+        left.caption(
+            "This classifier guides alone, in place of those chosen above. Results tell what became of gender, too; "
+            "audits and policies stay about gender."
+        )
+    if not keeps:
+        right.caption("This method cannot keep a classifier's answer.")
+        return Chosen(names.get(guide or ""), (), 1.0)
+    kept = right.multiselect(
+        "Classifiers whose answer is to stay",
+        [name for name in names if name != guide],
+        format_func=names.__getitem__,
+        key=f"run_keep-{method}",
+        help=HELP["keep"],
+        placeholder="none",
+    )
+    weight = right.number_input(
+        "Weight of what is kept", 0.01, 100.0, 1.0, key=f"run_keep_weight-{method}", help=HELP["keep_weight"]
+    )
+    return Chosen(names.get(guide or ""), tuple(names[name] for name in kept), float(weight))
