@@ -276,8 +276,8 @@ def perturb(
     guide: Annotated[
         list[str] | None,
         typer.Option(
-            help="Classifier that guides; repeatable, and all must be turned. Default: dlib-gender. Of age: dlib-age@40, "
-            "with the boundary in years."
+            help="Classifier that guides; repeatable, and all must be turned. Default: dlib-gender. Of age: "
+            "dlib-age@40, with the boundary in years."
         ),
     ] = None,
     keep: Annotated[

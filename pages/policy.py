@@ -9,6 +9,7 @@ from facepriv.charts.policy import attacker_curves, utility_curve
 from facepriv.results import RunResult
 from facepriv.services import audit_tables as rows
 from facepriv.store import AuditRecord, AuditSummary, RunRecord, RunSummary, Store
+from facepriv.types import GENDER
 from facepriv.wording import percent
 from parts import audit_form, guide_mixes, one_audit, progress, sign_attacker
 from parts.choice import Choice

@@ -377,8 +377,8 @@ def _headline_of_attribute(result: RunResult, guide: str) -> str:
     error = result.attribute_error.get(guide)
     if error is None:
         sentence = (
-            f"The images have no labels of {result.attribute}, so each was moved away from what {guide} said of it, and "
-            f"the guides now say the other of {percent(result.flipped.all)}"
+            f"The images have no labels of {result.attribute}, so each was moved away from what {guide} said of it, "
+            f"and the guides now say the other of {percent(result.flipped.all)}"
         )
     else:
         sentence = (
@@ -386,5 +386,6 @@ def _headline_of_attribute(result: RunResult, guide: str) -> str:
             f"{percent(error.after.all)} after"
         )
     for name, of_gender in result.gender_error.items():
-        sentence += f"; {name} errs on gender in {percent(of_gender.before.all)} before and {percent(of_gender.after.all)} after"
+        before, after = of_gender.before.all, of_gender.after.all
+        sentence += f"; {name} errs on gender in {percent(before)} before and {percent(after)} after"
     return sentence

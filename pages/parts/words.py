@@ -30,10 +30,10 @@ HELP = {
     "boundary": "Faces of at least so many years are one group, younger ones the other.",
     "other_guide": "By default gender is turned. Another attribute is told in two classes, and a classifier of it then "
     "guides alone; its labels are those that the data set gives, or its own verdict where there are none.",
-    "keep": "While the guide is turned, the method also tries to leave the scores of these as they are. What is kept is "
-    "their answer, not what a person sees. Each makes the run slower.",
-    "keep_weight": "What a change of the scores kept counts for beside the rest of the cost; more keeps them closer and "
-    "may change the image more.",
+    "keep": "While the guide is turned, the method also tries to leave the scores of these as they are. What is kept "
+    "is their answer, not what a person sees. Each makes the run slower.",
+    "keep_weight": "What a change of the scores kept counts for beside the rest of the cost; more keeps them closer "
+    "and may change the image more.",
     "attribute_changes": "Of classifiers that were not to be turned: how many verdicts stayed, whether right or wrong, "
     "and how far their scores moved, on the stored file with the face found anew.",
     "classifiers": "Gender classifiers that judge the images before and after. Guides are always among them.",
