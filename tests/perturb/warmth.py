@@ -1,0 +1,23 @@
+"""A cheap classifier of something that is not gender: whether the skin is warmer than most."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from facepriv.classify.dlib_gender import CARD, DlibGender
+
+
+class Warmth(DlibGender):
+    """Log-odds that grow with red minus blue, in the chip of dlib's gender network."""
+
+    card = replace(CARD, name="warmth", title="Warmth of the skin")
+    name = "warmth"
+    attribute = "warmth"
+
+    def score(self, inputs: np.ndarray) -> np.ndarray:
+        middle = inputs[:, 8:24, 8:24].astype(np.float64)
+        return 0.4 * (middle[..., 0] - middle[..., 2]).mean(axis=(1, 2)) - 20.0 * np.tanh(
+            middle[..., 1].std(axis=(1, 2)) / 40
+        )
