@@ -324,7 +324,7 @@ OTHER_PRIOR_EVALUATIONS = 500
 STOPPING_TIMES = {"matched": 3.5}
 """How many times as many a way of stopping takes that lies far out; ways not named take as many."""
 
-EVALUATION_SECONDS = {"dlib-gender": 0.0003, "levi-hassner": 0.028}
+EVALUATION_SECONDS = {"dlib-gender": 0.0003, "levi-hassner": 0.028, "dlib-age": 0.012, "levi-hassner-age": 0.028}
 """One evaluation: medians of 15 batches of two crops of a demo face, measured on a server with two x86-64 cores."""
 OTHER_EVALUATION_SECONDS = 0.1
 """For guides not measured: large networks take about so long."""

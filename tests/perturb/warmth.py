@@ -18,6 +18,6 @@ class Warmth(DlibGender):
 
     def score(self, inputs: np.ndarray) -> np.ndarray:
         middle = inputs[:, 8:24, 8:24].astype(np.float64)
-        return 0.4 * (middle[..., 0] - middle[..., 2]).mean(axis=(1, 2)) - 20.0 * np.tanh(
+        return 3.0 * (middle[..., 0] - middle[..., 2]).mean(axis=(1, 2)) - 20.0 * np.tanh(
             middle[..., 1].std(axis=(1, 2)) / 40
         )

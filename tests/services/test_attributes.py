@@ -39,7 +39,15 @@ class Bare:
 
 def image(**attributes: str | float) -> ImageRecord:
     return ImageRecord(
-        id=1, name="a", subject="a", label=-1, width=9, height=9, source_sha256="0" * 64, attributes=attributes
+        id=1,
+        dataset_id=1,
+        name="a",
+        subject="a",
+        label=-1,
+        width=9,
+        height=9,
+        source_sha256="0" * 64,
+        attributes=attributes,
     )
 
 
@@ -164,7 +172,7 @@ AGED = {"guide": "dlib-age@30"}
 
 
 def test_age_is_turned_and_told_apart_from_gender(store, settings, tmp_path):
-    """Two images that the network takes for under 30, one labelled older, so that it is wrong about it from the start."""
+    """Two images that the network takes for under 30, one labelled older, so wrong from the start."""
     run = run_on(store, settings, tmp_path, {"s001": 28, "s003": 35}, **AGED)
     result = run.result
     assert result.attribute == "age"
