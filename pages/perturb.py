@@ -7,7 +7,6 @@ from typing import Any
 import streamlit as st
 
 from facepriv.config import get_settings
-from facepriv.errors import BadInputError
 from facepriv.perturb import perturbers
 from facepriv.services.learning import DEMO, FOLDS
 from facepriv.services.local_worker import ensure_worker
@@ -193,12 +192,7 @@ def launch(store: Store, choices: dict[str, Any], images: int) -> None:
         f"this machine ({estimate.basis})."
     )
     if st.button("Start the run", type="primary", key="start_run", icon=":material/play_arrow:"):
-        try:
-            spec = prepare_run(store, choices.pop("dataset"), **choices)
-        except BadInputError as error:
-            st.error(plain(str(error)), icon=":material/error:")
-            return
-        run = start_run(store, spec)
+        run = start_run(store, prepare_run(store, choices.pop("dataset"), **choices))
         store.access.record(ACTOR, "run-started", f"run {run.id}")
         ensure_worker(settings)
         st.session_state["started_run"] = run.id

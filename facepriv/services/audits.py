@@ -98,6 +98,13 @@ def prepare_audit(
             "failures, or audit the data set as it is.",
             code="nothing-perturbed",
         )
+    held = [classifier(name) for name in dict.fromkeys(usable_classifiers() if classifiers is None else classifiers)]
+    others = [f"{one.name} tells {one.attribute}" for one in held if one.attribute != GENDER]
+    if others:
+        raise BadInputError(
+            f"An audit measures what attackers learn about gender, but {listed(others)}; name gender classifiers only.",
+            code="not-gender",
+        )
     images = store.datasets.images(record.id, ids=None if run is None else run.spec.image_ids)
     if limit is not None:
         images = spread(images, limit)
@@ -122,13 +129,6 @@ def prepare_audit(
                 "in, or choose against others.",
                 code="attacker-left-out",
             )
-    held = [classifier(name) for name in dict.fromkeys(usable_classifiers() if classifiers is None else classifiers)]
-    others = [f"{one.name} tells {one.attribute}" for one in held if one.attribute != GENDER]
-    if others:
-        raise BadInputError(
-            f"An audit measures what attackers learn about gender, but {listed(others)}; name gender classifiers only.",
-            code="not-gender",
-        )
     return AuditSpec(
         dataset=record.ref,
         run_id=None if run is None else run.id,

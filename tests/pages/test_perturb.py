@@ -104,6 +104,50 @@ def test_a_worker_that_cannot_start_is_told(filled, visit, monkeypatch):
         assert "worker.log" in warning.value
 
 
+def test_another_attribute_is_turned_and_one_kept(no_worker, visit, said, run_work):
+    settings, lock = no_worker
+    app = visit("perturb")
+    app.number_input("run_limit-1").set_value(2).run()
+    app.multiselect("run_matchers").set_value([]).run()
+    app.multiselect("run_classifiers").set_value(["dlib-gender"]).run()
+    app.selectbox("run_method").set_value("algorithm1").run()
+    app.number_input("parameter-algorithm1-eps").set_value(0.3).run()
+    assert app.selectbox("run_other_guide").value is None
+    app.number_input("run_boundary").set_value(30).run()
+    app.selectbox("run_other_guide").set_value("dlib-age").run()
+    app.button("start_run").click().run()
+    assert not app.exception
+    app.selectbox("run_other_guide").set_value(None).run()
+    app.multiselect("run_keep-algorithm1").set_value(["dlib-age"]).run()
+    app.button("start_run").click().run()
+    with open_store(settings) as store:
+        turned, kept = store.runs.get(3).spec, store.runs.get(4).spec
+    assert (turned.attribute, turned.guide.name, turned.keep) == ("age", "dlib-age@30", ())
+    assert (kept.attribute, kept.guide.name) == ("gender", "dlib-gender")
+    assert [ref.name for ref in kept.keep] == ["dlib-age@30"]
+    lock.release()
+    run_work(settings.home)
+    lock.acquire(timeout=10)
+    app = visit("runs", run="3")
+    assert not app.exception
+    assert "This run turned age." in said(app)
+    assert app.metric[0].label == "Turned by dlib-age@30"
+    app.segmented_control("run_part").set_value("Images").run()
+    assert not app.exception
+    app = visit("runs", run="4")
+    assert "Verdicts that were not to be turned" in [one.value for one in app.subheader]
+    app = visit("policy", run="3")
+    assert not app.exception
+    assert "What attackers learn about age is not measured" in said(app)
+
+
+def test_a_method_that_cannot_keep_says_so(filled, visit, said):
+    app = visit("perturb")
+    app.selectbox("run_method").set_value("descent").run()
+    assert "This method cannot keep a classifier's answer." in said(app)
+    assert not [one for one in app.multiselect if one.key == "run_keep-descent"]
+
+
 def test_cancel(no_worker, visit, said):
     settings, _ = no_worker
     app = visit("perturb")

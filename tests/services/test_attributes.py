@@ -138,7 +138,7 @@ class TestSpec:
     def test_an_audit_is_about_gender(self, finished: Finished):
         with pytest.raises(BadInputError, match="learn about gender, but dlib-age@40 tells age; name gender") as caught:
             prepare_audit(finished.store, run_id=finished.run.id, classifiers=["dlib-age"])
-        assert caught.value.code in ("not-gender", "too-few-subjects")
+        assert caught.value.code == "not-gender"
 
     def test_keeping_takes_longer(self, finished: Finished):
         plain, kept = (
@@ -168,7 +168,7 @@ def run_on(store, settings, tmp_path, ages, **options):
     return done
 
 
-AGED = {"guide": "dlib-age@30"}
+AGED = {"guide": "dlib-age@30", "parameters": {"eps": 0.3}}
 
 
 def test_age_is_turned_and_told_apart_from_gender(store, settings, tmp_path):
@@ -188,7 +188,7 @@ def test_age_is_turned_and_told_apart_from_gender(store, settings, tmp_path):
     for phase in ("before", "after"):
         wrong = [(scores[i, phase] >= 0) != (side > 0) for i, side in sides.items()]
         assert getattr(error, phase).all == sum(wrong) / 2
-        assert getattr(error, phase).positive == float((scores[[i for i in sides if sides[i] > 0][0], phase]) < 0)
+        assert getattr(error, phase).positive == float(scores[next(i for i in sides if sides[i] > 0), phase] < 0)
     assert error.labelled == 2
     assert error.after.all == 1.0 == result.flipped.all
     # Gender has its own figures, of the classifier that tells it.
