@@ -148,7 +148,7 @@ def run_result(
             c: Confusions(before=confusion(s["before"], labels), after=confusion(s["after"], labels))
             for c, s in of_gender.items()
         },
-        gender_scores={c: score_histograms(s["before"], s["after"], labels) for c, s in by_phase.items()},
+        gender_scores={c: score_histograms(s["before"], s["after"], labels) for c, s in of_gender.items()},
         matching={
             name: matching_phases(t.before, t.after, subjects, t.compare, check=check) for name, t in templates.items()
         },
