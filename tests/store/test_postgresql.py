@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import psycopg
 import numpy as np
+import psycopg
 import pytest
 from sqlalchemy import event, func, select, text, update
 
