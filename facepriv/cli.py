@@ -825,6 +825,44 @@ def export(
 
 
 @app.command()
+def report(
+    run: Annotated[int, typer.Argument(help="Number of a complete run.")],
+    html: Annotated[
+        Path | None,
+        typer.Option(callback=_file_target, help="Write one HTML file that needs no network and prints well."),
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write each table as CSV into this folder.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Write each figure into this folder.")] = None,
+    format: Annotated[str, typer.Option(help="Of the figures: svg or png.")] = "svg",
+    audit: Annotated[int | None, typer.Option(help="Audit of the run; by default the newest complete one.")] = None,
+    faces: Annotated[int, typer.Option(min=0, help="Pairs of faces to show, none unless asked.")] = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Write what a privacy officer needs to know of a run and its audit; the access log keeps a line of it."""
+    from facepriv.services.reporting import write_report
+
+    if format not in ("svg", "png"):
+        raise typer.BadParameter(f"svg or png was expected with --format, got {format}.")
+    if not any((html, csv, figures, json_file)):
+        raise typer.BadParameter("Say what to write: --html FILE, --csv FOLDER, --figures FOLDER or --json FILE.")
+    with _store() as (store, _):
+        made = write_report(
+            store,
+            run,
+            audit_id=audit,
+            faces=faces,
+            html=html,
+            csv=csv,
+            figures=figures,
+            format="svg" if format == "svg" else "png",
+            actor=ACTOR,
+        )
+    for line in made.sentences:
+        _say(line)
+    _write_json(json_file, made.json)
+
+
+@app.command()
 def serve(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
     address: Annotated[
