@@ -585,6 +585,17 @@ def test_json_on_standard_output_has_it_alone(job: Job):
     assert said.err == job.perturbed.out, "people still read the tables, on standard error"
 
 
+def test_report(job: Job, tmp_path):
+    number = job.perturb_json["run_id"]
+    said = job.run("report", number, "--html", tmp_path / "r.html", "--csv", tmp_path / "csv")
+    assert said.code == 0, said.err
+    assert "it opens without a network" in said.out
+    assert f"Run {number}: " in (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert job.run.json("report", number)["schema"] == "facepriv.report/1"
+    assert_usage(job.run("report", number), "Say what to write")
+    assert_usage(job.run("report", number, "--figures", tmp_path, "--format", "gif"), "svg or png")
+
+
 def test_export(job: Job, tmp_path):
     number = job.perturb_json["run_id"]
     document = job.run.json("export", number, "--out", tmp_path / "out")
