@@ -292,7 +292,7 @@ RACE = _classifier(
     "race_model_single_batch.onnx",
     title="deepface race network",
     outputs=6,
-    remark="Six words of its makers, which are no measure of anybody, told as one against the rest: deepface-race@black.",
+    remark="Six words of its makers, which measure nobody; told as one against the rest, as in deepface-race@black.",
 )
 
 MATCHERS = (

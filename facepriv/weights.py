@@ -110,7 +110,7 @@ def _require_own(weight: WeightFile, path: Path | None, how: str) -> Path:
     if path is None:
         raise ModelUnavailableError(
             f"The weights {weight.name} were expected in the data folder as {weight.inside}, but are not there. "
-            f"{how} {_facts(weight)}"
+            f"{how} {facts(weight)}"
         )
     if not weight.sha256:
         raise ModelUnavailableError(
@@ -128,7 +128,7 @@ def _require_own(weight: WeightFile, path: Path | None, how: str) -> Path:
     return path
 
 
-def _facts(weight: WeightFile) -> str:
+def facts(weight: WeightFile) -> str:
     """Say what is known of a file that somebody may want to fetch by other means."""
     size = "size not known" if weight.bytes is None else f"{weight.bytes:,} bytes"
     digest = f"SHA-256 {weight.sha256}" if weight.sha256 else "no SHA-256 published, so the first fetch records it"

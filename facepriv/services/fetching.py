@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from facepriv.classify import classifiers
+from facepriv.datasets.archives import ARCHIVES
 from facepriv.deepface_clients import opener
-from facepriv.deepface_models import MODELS, DeepFaceModel, known_sha256, record_path
+from facepriv.deepface_models import MODELS, DeepFaceModel, card_of, known_sha256, record_path
 from facepriv.errors import BadInputError, ModelUnavailableError, UnknownNameError
 from facepriv.match import matchers
-from facepriv.datasets.archives import ARCHIVES
 from facepriv.services.downloading import DownloadError, copy, download, make_folder, unfinished, unpack_bzip2
-from facepriv.weights import how_to_get, locate, own_path, sha256_of
+from facepriv.weights import facts, how_to_get, locate, own_path, sha256_of
 
 Came = Literal["already here", "found in the folder", "copied", "copied from a package", "downloaded"]
 
@@ -118,9 +118,11 @@ def _told(model: DeepFaceModel) -> Iterator[None]:
         yield
     except DownloadError as error:
         file = Path(model.file).name + (".bz2" if model.packed else "")
+        (weight,) = card_of(model).weights
         raise ModelUnavailableError(
-            f"The weights of {model.name} could not be downloaded from {model.url} ({error}); download that file on a "
-            f"machine that reaches it and run: facepriv fetch {model.name} --file {file}."
+            f"The weights of {model.name} could not be downloaded ({error}). {facts(weight)} Download it on a machine "
+            f"that reaches it and run: facepriv fetch {model.name} --file {file}. It then lies in the data folder as "
+            f"{model.inside}."
         ) from error
 
 

@@ -30,11 +30,8 @@ class FetchedArchive:
     """Files whose hash was recorded just now: nothing vouches for their bytes but where they came from."""
     without: tuple[str, ...]
     """Optional files that could not be had, each with the reason."""
-
-    @property
-    def command(self) -> str:
-        """The command that imports it."""
-        return f'facepriv import "{self.folder}" --name {self.name}'
+    command: str
+    """The command that imports it."""
 
 
 def folder_of(archive: Archive) -> Path:
@@ -64,7 +61,7 @@ def fetch_archive(archive: Archive, *, file: Path | None = None, progress: bool 
     target = folder_of(archive)
     recorded = _recorded(archive)
     if target.is_dir():
-        return FetchedArchive(archive.name, target, "already here", recorded, (), ())
+        return FetchedArchive(archive.name, target, "already here", recorded, (), (), _import_command(archive))
     make_folder(target.parent)
     found: dict[str, str] = {}
     without: list[str] = []
@@ -86,7 +83,13 @@ def fetch_archive(archive: Archive, *, file: Path | None = None, progress: bool 
     first = tuple(one.file for one in archive.files if one.file in found and not (one.sha256 or one.file in recorded))
     _record(archive, {**recorded, **found})
     return FetchedArchive(
-        archive.name, target, "downloaded" if file is None else "copied", found, first, tuple(without)
+        name=archive.name,
+        folder=target,
+        came="downloaded" if file is None else "copied",
+        sha256=found,
+        first=first,
+        without=tuple(without),
+        command=_import_command(archive),
     )
 
 
@@ -115,14 +118,21 @@ def _bring(archive: Archive, one: ArchiveFile, new: Path, file: Path | None, *, 
 
 def _by_hand(archive: Archive, one: ArchiveFile, why: str) -> str:
     """Say how to do without a network here."""
-    sums = [
-        f"{each.file} from {each.url}" + (f" (SHA-256 {each.sha256})" if each.sha256 else "") for each in archive.files
-    ]
+    files = listed([f"{each.file} from {each.url} ({_known(each)})" for each in archive.files])
     return (
-        f"The file {one.file} of {archive.name} could not be downloaded from {one.url} ({why}); on a machine that "
-        f"reaches it download {listed(sums)} into one folder, bring that here, and run: facepriv fetch {archive.name} "
-        "--file FOLDER."
+        f"The file {one.file} of {archive.name} could not be downloaded from {one.url} ({why}). On a machine that "
+        f"reaches it download {files} into one folder, bring that here, and run: facepriv fetch {archive.name} "
+        f"--file FOLDER. Then import it with: {_import_command(archive)}."
     )
+
+
+def _known(one: ArchiveFile) -> str:
+    size = "size not known" if one.bytes is None else f"{one.bytes:,} bytes"
+    return f"{size}, {f'SHA-256 {one.sha256}' if one.sha256 else 'no SHA-256 known'}"
+
+
+def _import_command(archive: Archive) -> str:
+    return f'facepriv import "{folder_of(archive)}" --name {archive.name}'
 
 
 def _check(archive: Archive, one: ArchiveFile, new: Path, known: str) -> None:
