@@ -177,6 +177,8 @@ def network_input(crop: NDArray[np.float32]) -> NDArray[np.float32]:
     """Turn a crop ``(h, w, 3)`` RGB 0..255 into what deepface feeds its networks: ``(1, h, w, 3)`` BGR 0..1.
 
     deepface's own preprocessing gives the same for a crop that has the network's size already, but takes an image
-    without a value above 1 for one in 0..1.
+    without a value above 1 for one in 0..1. Its Dlib client takes an image with any value above 1 for one in 0..255,
+    so what interpolation put a rounding error past 255 is cut off.
     """
-    return np.ascontiguousarray(crop[None, ..., ::-1], dtype=np.float32) / np.float32(255)
+    bgr = np.clip(crop[None, ..., ::-1], 0, 255).astype(np.float32)
+    return np.ascontiguousarray(bgr / np.float32(255))

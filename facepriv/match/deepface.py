@@ -12,13 +12,24 @@ from facepriv import deepface_models as models
 from facepriv.deepface_clients import network_input, shared_client
 from facepriv.deepface_models import DeepFaceModel, card_of
 from facepriv.errors import ModelUnavailableError
-from facepriv.imaging.crop import take_crop
+from facepriv.imaging.crop import aligned_chip, take_crop
 from facepriv.imaging.five_points import five_point_square
 from facepriv.match.templates import cosine_similarity, unit_rows
 from facepriv.types import CropSpec, Face
 
+DLIB_PADDING = 0.25
+"""Margin of the chip that dlib's recognition network was trained on."""
 
-def network_crop(face: Face, width: int, height: int) -> CropSpec:
+
+def network_crop(model: DeepFaceModel, face: Face) -> CropSpec:
+    """Give the part of the image that a network sees: five points in their places, for dlib's network its own chip."""
+    width, height = model.input_shape
+    if model.runtime == "dlib":
+        return aligned_chip(face, size=width, padding=DLIB_PADDING)
+    return five_point_oblong(face, width, height)
+
+
+def five_point_oblong(face: Face, width: int, height: int) -> CropSpec:
     """Give the five-point square as high or as wide as the input, and of an oblong input its middle.
 
     deepface would fill an oblong input with black bands; a face is oblong, too, so the middle holds it.
@@ -33,7 +44,7 @@ def network_crop(face: Face, width: int, height: int) -> CropSpec:
 class DeepFaceMatcher:
     """Templates of one of deepface's recognition models, compared by cosine.
 
-    The face is aligned by five of its landmarks (ADR 0005); colour order and scale of the input are deepface's. The
+    The face is aligned by its landmarks (ADR 0005); colour order and scale of the input are deepface's. The
     card carries the hash that is known when the matcher is made; no other weights are opened.
     """
 
@@ -60,11 +71,10 @@ class DeepFaceMatcher:
         ModelUnavailableError
             If the weights are not here, do not have the known hash, or give templates of another length.
         """
-        width, height = self._model.input_shape
         rows = np.empty((len(faces), self._model.outputs))
         with self._client.use() as client:
             for row, face in zip(rows, faces, strict=True):
-                crop = take_crop(network_crop(face, width, height), face.pixels)
+                crop = take_crop(network_crop(self._model, face), face.pixels)
                 # One face at a time: a batch costs as much on one thread, and some graphs take only one.
                 templates = np.atleast_2d(client.forward(network_input(crop)))
                 if templates.shape != (1, self._model.outputs):
@@ -121,7 +131,7 @@ def deepid() -> DeepFaceMatcher:
 
 
 def dlib() -> DeepFaceMatcher:
-    """Make dlib's recognition network behind deepface's alignment by five points."""
+    """Make dlib's recognition network."""
     return DeepFaceMatcher(models.DLIB)
 
 

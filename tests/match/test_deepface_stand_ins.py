@@ -12,7 +12,7 @@ from facepriv.deepface_models import BUFFALO_L, DEEPID, DLIB, FACENET, MATCHERS,
 from facepriv.errors import ModelUnavailableError
 from facepriv.imaging.crop import take_crop
 from facepriv.match import matchers
-from facepriv.match.deepface import DeepFaceMatcher, network_crop
+from facepriv.match.deepface import DeepFaceMatcher, five_point_oblong, network_crop
 from facepriv.services.models import status_of
 from facepriv.types import FaceMatcher
 from facepriv.weights import own_path
@@ -59,7 +59,7 @@ test_threads_may_compare_at_once_and_order_does_not_matter = (
 def test_template_is_that_of_the_aligned_face_in_the_colours_and_scale_of_the_network(matcher, model, faces):
     assert status_of(matcher.card).usable
     width, height = model.input_shape
-    crop = take_crop(network_crop(faces[0], width, height), faces[0].pixels)
+    crop = take_crop(network_crop(model, faces[0]), faces[0].pixels)
     assert crop.shape == (height, width, 3)
     # InsightFace takes red first, -1..1; deepface's own networks blue first, 0..1.
     fed = (crop - 127.5) / 127.5 if model is BUFFALO_L else crop[..., ::-1] / 255
@@ -69,10 +69,10 @@ def test_template_is_that_of_the_aligned_face_in_the_colours_and_scale_of_the_ne
 
 
 def test_an_oblong_input_is_the_middle_of_the_square(faces):
-    square = take_crop(network_crop(faces[0], 55, 55), faces[0].pixels)
-    oblong = take_crop(network_crop(faces[0], *DEEPID.input_shape), faces[0].pixels)
+    square = take_crop(five_point_oblong(faces[0], 55, 55), faces[0].pixels)
+    oblong = take_crop(five_point_oblong(faces[0], *DEEPID.input_shape), faces[0].pixels)
     np.testing.assert_allclose(oblong, square[:, 4:-4], atol=1e-3)
-    flat = take_crop(network_crop(faces[0], 55, 47), faces[0].pixels)
+    flat = take_crop(five_point_oblong(faces[0], 55, 47), faces[0].pixels)
     np.testing.assert_allclose(flat, square[4:-4], atol=1e-3)
 
 
