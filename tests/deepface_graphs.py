@@ -54,7 +54,7 @@ def cell_means(crop: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def write_classes(path: Path, weights: NDArray[np.float32], *, end: str, batch: str | int = "n") -> None:
-    """Write a graph of classes: means of the channels, a matrix ``(3, classes)``, and an end that gives probabilities."""
+    """Write a graph of classes: means of the channels, a matrix ``(3, classes)``, an end that gives probabilities."""
     nodes = [
         helper.make_node("ReduceMean", ["images"], ["means"], axes=[1, 2], keepdims=0),
         helper.make_node("MatMul", ["means", "weights"], ["logits"]),

@@ -97,6 +97,7 @@ def test_the_template_is_the_one_that_deepface_itself_computes(matcher, model, f
 @pytest.mark.parametrize(("of_deepface", "own", "correlation"), [(SFACE, "sface", 0.99), (DLIB, "dlib-resnet", 0.999)])
 def test_scores_are_those_of_our_own_adapter_of_the_network(of_deepface, own, correlation, faces):
     """The same weights, reached by another way, give nearly the same scores."""
+    faces = faces[:6]
     upper = np.triu_indices(len(faces), 1)
     mated = np.array([[a.subject == b.subject for b in faces] for a in faces])[upper]
     scores = {}
