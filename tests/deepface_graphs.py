@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
@@ -94,6 +95,19 @@ def _save(
     onnx.checker.check_model(made)
     path.parent.mkdir(parents=True, exist_ok=True)
     onnx.save(made, path)
+
+
+def let_deepface_find(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let deepface itself take its weights from a data folder, whatever models it has opened before."""
+    from deepface.modules import modeling
+
+    monkeypatch.setenv("DEEPFACE_HOME", str(home / "deepface"))
+    monkeypatch.delattr(modeling, "cached_models", raising=False)
+
+
+def grey_levels(crop: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Write a crop as the image that deepface would be given: whole grey levels, blue first."""
+    return np.ascontiguousarray(np.clip(crop.round(), 0, 255).astype(np.uint8)[..., ::-1])
 
 
 def trust(model: DeepFaceModel) -> None:

@@ -21,7 +21,7 @@ from facepriv.services.models import status_of
 from facepriv.types import AttributeClassifier
 from facepriv.weights import own_path
 from tests.contracts import test_classifiers as contract
-from tests.deepface_graphs import trust, write_classes
+from tests.deepface_graphs import grey_levels, let_deepface_find, trust, write_classes
 
 # Logits from the means of blue, green and red: rows are the channels as fed, columns the classes.
 GENDER_WEIGHTS = np.array([[3.0, -2.0], [0.5, 1.0], [-4.0, 6.0]], dtype=np.float32)
@@ -114,6 +114,23 @@ def test_race_is_the_log_odds_of_one_word_against_the_rest(make_classifier, face
     one = powers[:, RACES.index(word)]
     np.testing.assert_allclose(classifier.score(crops), np.log(one / (powers.sum(axis=1) - one)), rtol=1e-3, atol=1e-4)
     assert classifier.name == f"deepface-race@{word}"
+
+
+@pytest.mark.parametrize("attribute", MADE)
+def test_classes_are_those_that_deepface_itself_tells(attribute, make_classifier, faces, tmp_path, monkeypatch):
+    from deepface import DeepFace
+
+    classifier = make_classifier(attribute)
+    let_deepface_find(tmp_path, monkeypatch)
+    bgr = grey_levels(take_crop(classifier.crop(faces[0]), faces[0].pixels))
+    (found,) = DeepFace.analyze(bgr, actions=[attribute], detector_backend="skip", silent=True)
+    shares = np.exp(classifier.logits(bgr[None, ..., ::-1].astype(np.float32))[0])
+    shares /= shares.sum()
+    if attribute == "age":
+        assert found["age"] == pytest.approx(shares @ np.arange(101), abs=1)
+    else:
+        words = ["Woman", "Man"] if attribute == "gender" else [word.replace("-", " ") for word in RACES]
+        np.testing.assert_allclose(shares, [found[attribute][word] / 100 for word in words], atol=1e-4)
 
 
 def test_words_and_ages_are_deepface_own():

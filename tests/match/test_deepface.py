@@ -29,6 +29,7 @@ from facepriv.services.models import status_of
 from facepriv.types import FaceMatcher
 from facepriv.weights import own_path, require_all, sha256_of
 from tests.contracts import test_matchers as contract
+from tests.deepface_graphs import grey_levels, let_deepface_find
 
 # The carried weights have another hash than the published ones, so theirs is a recorded one.
 SFACE = replace(PUBLISHED, sha256="", bytes=None)
@@ -84,9 +85,8 @@ def test_is_a_matcher_and_its_version_is_its_weights(matcher):
 def test_the_template_is_the_one_that_deepface_itself_computes(matcher, model, faces, home, monkeypatch):
     from deepface import DeepFace
 
-    monkeypatch.setenv("DEEPFACE_HOME", str(home / "deepface"))
-    crop = take_crop(network_crop(model, faces[0]), faces[0].pixels)
-    bgr = np.ascontiguousarray(np.clip(crop.round(), 0, 255).astype(np.uint8)[..., ::-1])
+    let_deepface_find(home, monkeypatch)
+    bgr = grey_levels(take_crop(network_crop(model, faces[0]), faces[0].pixels))
     (found,) = DeepFace.represent(bgr, model_name=model.deepface_name, detector_backend="skip")
     theirs = np.array(found["embedding"])
     (ours,) = matcher.embed(faces[:1])

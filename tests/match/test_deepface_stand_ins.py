@@ -17,7 +17,14 @@ from facepriv.services.models import status_of
 from facepriv.types import FaceMatcher
 from facepriv.weights import own_path
 from tests.contracts import test_matchers as contract
-from tests.deepface_graphs import cell_means, stand_in_matrix, trust, write_stand_in
+from tests.deepface_graphs import (
+    cell_means,
+    grey_levels,
+    let_deepface_find,
+    stand_in_matrix,
+    trust,
+    write_stand_in,
+)
 
 # deepface's Dlib and SFace are run with real weights, in test_deepface.py.
 MODELS = {model.name: model for model in MATCHERS if model not in (DLIB, SFACE)}
@@ -66,6 +73,19 @@ def test_template_is_that_of_the_aligned_face_in_the_colours_and_scale_of_the_ne
     expected = cell_means(fed) @ stand_in_matrix(model.outputs).astype(np.float64)
     (template,) = matcher.embed(faces[:1])
     np.testing.assert_allclose(template, expected / np.linalg.norm(expected), atol=2e-5)
+
+
+def test_template_is_the_one_that_deepface_itself_computes(matcher, model, faces, home, monkeypatch):
+    from deepface import DeepFace
+
+    if model is BUFFALO_L:
+        pytest.importorskip("insightface", reason="deepface itself needs the package insightface for this model")
+    let_deepface_find(home, monkeypatch)
+    bgr = grey_levels(take_crop(network_crop(model, faces[0]), faces[0].pixels))
+    (found,) = DeepFace.represent(bgr, model_name=model.deepface_name, detector_backend="skip")
+    theirs = np.array(found["embedding"])
+    (ours,) = matcher.embed(faces[:1])
+    np.testing.assert_allclose(ours, theirs / np.linalg.norm(theirs), atol=2e-4)
 
 
 def test_an_oblong_input_is_the_middle_of_the_square(faces):
