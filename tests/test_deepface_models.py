@@ -37,6 +37,19 @@ def test_shapes_and_thresholds_are_deepface_own(model):
     assert f"cosine is {model.threshold:g}." in model.notes
 
 
+@pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
+def test_the_documents_tell_of_it_what_its_card_tells(model):
+    lines = (Path(__file__).parent.parent / "docs" / "models.md").read_text(encoding="utf-8").splitlines()
+    (row,) = [line for line in lines if line.startswith(f"| `{model.name}` | `")]
+    width, height = model.input_shape
+    size = "not known" if model.bytes is None else f"{model.bytes:,} bytes"
+    threshold = "" if model.threshold is None else f"{model.threshold:g}"
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    assert cells[1:4] == [f"`{model.file}`", size, f"{width} x {height}"]
+    assert cells[4].startswith(f"{model.outputs}")
+    assert cells[5] == threshold
+
+
 def test_every_matcher_that_runs_without_tensorflow_is_here():
     """All but Facebook's DeepFace, whose name would be that of the package."""
     from deepface.modules import modeling
