@@ -90,9 +90,9 @@ def require(weight: WeightFile, *, requirement: str = "", model: str = "") -> Pa
     how = f"Get it with: {command}." if command else "Install facepriv again."
     path = locate(weight)
     if not weight.package:
-        return _require_own(
-            weight, path, how if not command else f"{how[:-1]}, or by --file from a copy got elsewhere."
-        )
+        if command.startswith("facepriv fetch "):
+            how = f"{how[:-1]}, or by --file from a copy got elsewhere."
+        return _require_own(weight, path, how)
     if path is None:
         raise ModelUnavailableError(
             f"The weights {weight.name} were expected in the package {weight.package!r}, but are not there. {how}"
