@@ -376,9 +376,10 @@ def test_models(empty):
     assert document["schema"] == "facepriv.models/1"
     for model in document["models"]:
         assert {*model} == {
-            *("name", "kind", "title", "usable", "reason", "how"),
-            *("version", "licence", "source", "notes"),
+            *("name", "kind", "title", "usable", "state", "reason", "how"),
+            *("bytes", "version", "licence", "source", "notes"),
         }
+        assert model["bytes"] if model["usable"] else model["state"] == "not here"
     usable = {model["name"] for model in document["models"] if model["usable"]}
     assert usable >= {"dlib-hog-68", "dlib-gender", "levi-hassner", "dlib-resnet", "sface"}
 
