@@ -25,6 +25,7 @@ from facepriv.charts.policy import attacker_curves, leak_bars, utility_curve
 from facepriv.charts.rates import survival_bars
 from facepriv.errors import BadInputError
 from facepriv.imaging.decode import encode_png
+from facepriv.registry import VALUE
 from facepriv.report.document import Block, Bullets, Figure, Gallery, Picture, Report, Row, Section, Table, Text
 from facepriv.report.files import ImageFormat, write_figures, write_page, write_tables
 from facepriv.report.html import to_html
@@ -35,6 +36,7 @@ from facepriv.services.models import list_models
 from facepriv.services.pictures import stored_pixels
 from facepriv.services.retention import kept_until
 from facepriv.store import AuditRecord, DatasetRecord, RunRecord, Store
+from facepriv.types import GENDER
 from facepriv.wording import count, listed, percent
 
 NOT_STATED = "not stated"
@@ -125,9 +127,13 @@ def _figures(run: RunRecord, result: RunResult, audit: AuditResult | None) -> di
         titles = {one.name: audit_tables.condition_title(one) for one in audit.conditions}
         for one in audit.headlines:
             found[f"Worst attacker's upper bound, {titles[one.condition]}"] = percent(one.upper)
-    error = result.gender_error[run.guide]
-    found[f"Gender error of {run.guide}, before"] = percent(error.before.all)
-    found[f"Gender error of {run.guide}, after"] = percent(error.after.all)
+    error = result.gender_error.get(run.guide) or result.attribute_error.get(run.guide)
+    if error is None:
+        found[f"Turned by {run.guide}"] = percent(result.flipped.all)
+    else:
+        what = "Gender error" if result.attribute == GENDER else "Error"
+        found[f"{what} of {run.guide}, before"] = percent(error.before.all)
+        found[f"{what} of {run.guide}, after"] = percent(error.after.all)
     for name, phases in result.matching.items():
         found[f"FNMR of {name} at FMR 0.1 %, old against new images"] = percent(phases.cross.fmr1000, 2)
     found["Failures"] = f"{result.failures.total:,} of {count(result.images, 'image')}"
@@ -213,6 +219,7 @@ def _method(spec: RunSpec, result: RunResult) -> Iterator[Block]:
         [
             {"": "Method", "What": spec.method + ("" if result.kind is None else f"; {kind[result.kind]}")},
             {"": "Guides", "What": listed([guide.name for guide in spec.guides])},
+            *([{"": "Kept", "What": listed([kept.name for kept in spec.keep])}] if spec.keep else []),
             {"": "Heeded matchers", "What": listed([guard.name for guard in spec.guards]) or "none"},
             {"": "Parameters", "What": tables.changed_parameters(spec)},
         ],
@@ -272,9 +279,16 @@ def _leak(found: AuditResult) -> Iterator[Block]:
 
 
 def _classifiers(result: RunResult) -> Iterator[Block]:
-    yield Table("gender-error", "Gender error, on the stored files", tables.gender_error_rows(result))
-    alt = "Gender error of each classifier before and after, by label, as in the table"
-    yield Figure("gender-error", "Gender error before and after", alt, gender_error_bars(result.gender_error))
+    if result.attribute_error:
+        title = "Error on other attributes, on the stored files"
+        yield Table("attribute-error", title, tables.attribute_error_rows(result))
+    if result.attribute_changes:
+        title = "Verdicts that were not to be turned"
+        yield Table("attribute-changes", title, tables.attribute_change_rows(result))
+    if result.gender_error:
+        yield Table("gender-error", "Gender error, on the stored files", tables.gender_error_rows(result))
+        alt = "Gender error of each classifier before and after, by label, as in the table"
+        yield Figure("gender-error", "Gender error before and after", alt, gender_error_bars(result.gender_error))
     yield Table("flips", "Flips that last", tables.survival_rows(result))
     alt = "Share of images flipped in the file and in versions of it, as in the table"
     yield Figure("flips", "Flips that last", alt, survival_bars(result.flips()))
@@ -368,7 +382,7 @@ def _models(spec: RunSpec, audit: AuditRecord | None) -> Iterator[Block]:
     cards = {status.card.name: status.card for status in list_models()}
     rows: list[Row] = []
     for ref in used.values():
-        card = cards.get(ref.name)
+        card = cards.get(ref.name.partition(VALUE)[0])
         rows.append(
             {
                 "Model": ref.name,
