@@ -120,11 +120,13 @@ class ModelCard:
     notes: str = ""
     command: str = ""
     """What brings it where neither a plain installation nor fetching does."""
+    release: str = ""
+    """Release of the package where a part of the model is its code."""
 
     @property
     def version(self) -> str:
-        """First 12 digits of the weight file's SHA-256; of several files, of the SHA-256 of their hashes."""
-        digests = sorted(weight.sha256 for weight in self.weights)
+        """First 12 digits of the weight file's SHA-256; of several files, of the SHA-256 of their hashes and release."""
+        digests = sorted([weight.sha256 for weight in self.weights] + [self.release] * bool(self.release))
         whole = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
         return whole[:12]
 

@@ -8,7 +8,6 @@ the same face.
 from __future__ import annotations
 
 import ctypes
-import hashlib
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,12 +62,13 @@ class Stasm77:
         title="Stasm's 77 landmarks",
         licence="Stasm: 2-clause BSD, with a note that a SIFT patent may restrict its use; its cascades: OpenCV's "
         "3-clause BSD",
-        source="Stasm 4 (Milborrow and Nicolls 2014), trained on MUCT; package stasm 2.0.2",
+        source="Stasm 4 (Milborrow and Nicolls 2014), trained on MUCT; package stasm",
         weights=tuple(
             WeightFile(name=name, sha256=sha256, package="stasm", inside=f"data/{name}")
             for name, sha256 in _CASCADES.items()
         ),
         command="make stasm",
+        release=RELEASE,
         notes="The paper's landmarks, forehead included; for methods that lay triangles over a face. The detector's 68 "
         "go on placing all crops.",
     )
@@ -81,7 +81,7 @@ class Stasm77:
     @property
     def version(self) -> str:
         """First 12 digits of the SHA-256 of release and cascades; the shape model is part of the release."""
-        return hashlib.sha256(f"{RELEASE} {self.card.version}".encode()).hexdigest()[:12]
+        return self.card.version
 
     @property
     def build(self) -> str:
