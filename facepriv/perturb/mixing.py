@@ -105,13 +105,13 @@ def mix(face: Face, candidate: Face, coefficient: float) -> Image:
         With code ``landmark-count`` if either has not 68 landmarks or their meshes are not alike,
         ``degenerate-landmarks`` if they span no face.
     """
-    own, other = outlined(face), outlined(candidate)
-    if len(own) != len(other):
+    if len(face.points) != len(candidate.points):
         raise BadInputError(
-            f"A candidate with {len(own)} points was expected, as the face has them, but it has {len(other)}; find "
-            "both with the same landmarker.",
+            f"A candidate with {len(face.points)} points was expected, as the face has them, but it has "
+            f"{len(candidate.points)}; find both with the same landmarker.",
             code="landmark-count",
         )
+    own, other = outlined(face), outlined(candidate)
     turned = Similarity.between(other, own)
     placed = turned(other)
     mixed = (1 - coefficient) * own + coefficient * placed

@@ -72,7 +72,7 @@ def test_says_so_where_there_is_no_face(box):
 def test_another_face_than_the_boxs_is_none(faces):
     """A box beside the face, so near that Stasm is shown the face too."""
     face = faces[0]
-    left, top, right, bottom = face.box
+    left, top, right, _ = face.box
     with pytest.raises(FailureToAcquireError):
         Stasm77().locate(face.pixels, (left, top - 40, right, top), face.landmarks)
 
