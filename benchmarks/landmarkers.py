@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
+from facepriv.audit.reproduction import signed_rank_p
 from facepriv.classify import classifiers
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder
@@ -69,6 +70,8 @@ class Row:
     seconds: float
     """CPU seconds an image, mean."""
     failures: int
+    each: dict[str, dict[str, float]]
+    """PSNR and updates of every changed image, by its id."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -173,6 +176,10 @@ def _measured(
         ssim=median([ssim(face.pixels, one.pixels, face.box) for face, one in moved]),
         seconds=seconds,
         failures=sum(isinstance(one, PerturbFailure) for one in results),
+        each={
+            "PSNR": {face.image_id: value for (face, _), value in zip(moved, psnr, strict=True)},
+            "updates": {face.image_id: float(one.updates) for face, one in moved},
+        },
     )
 
 
@@ -206,7 +213,17 @@ def _print(rows: Sequence[Row], title: str) -> None:
     }
     for name, cells in lines.items():
         table.add_row(name, *cells)
+    for what in ("PSNR", "updates"):
+        table.add_row(f"more {what} than {rows[0].name}", "", *(_compared(rows[0], row, what) for row in rows[1:]))
     Console().print(table)
+
+
+def _compared(first: Row, other: Row, what: str) -> str:
+    """Say in how many images one value is higher than the other, and how likely that is by chance."""
+    pairs = [(value, other.each[what][name]) for name, value in first.each[what].items() if name in other.each[what]]
+    differences = np.array([there - here for here, there in pairs])
+    p = signed_rank_p(differences)
+    return f"{int((differences > 0).sum())} of {len(pairs)}" + ("" if p is None else f" (p = {p:.2g})")
 
 
 def _draw(folder: Path, name: str, faces: Sequence[Face]) -> None:

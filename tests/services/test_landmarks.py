@@ -27,6 +27,7 @@ from facepriv.services.tables import comparison_rows
 from facepriv.services.worker import LOCATING, run_worker
 from facepriv.store import Store, open_store
 from tests.services.conftest import FAST, METHOD, Finished, labelled_demo
+from tests.services.test_cluster import on, running_cluster
 from tests.services.test_worker import interrupt_after, result_of, rows_of
 from tests.stasm import needs_stasm
 
@@ -144,6 +145,26 @@ def test_where_no_points_are_found_the_image_fails_and_is_no_candidate(store, se
     assert done.result.judged == 3
     assert image.id not in {row.candidate_image_id for row in store.runs.run_images(run.id)}
     assert run_pair(store, run.id, image.id).mesh == []
+
+
+@needs_stasm
+@pytest.mark.slow
+def test_a_cluster_finds_the_same_points_and_gives_the_same_bytes(meshed: Finished, tmp_path):
+    """Its processes neither reach the database nor know any points when the run begins."""
+    pytest.importorskip("distributed", reason="the package distributed is not installed")
+    with running_cluster(tmp_path) as cluster:
+        settings = on(cluster, Settings(home=tmp_path / "home"))
+        with open_store(settings) as store:
+            import_dataset(store, settings, labelled_demo(tmp_path / "faces", FOUR), name="four")
+            run = start_run(store, spec_of(store))
+            run_worker(settings, run_id=run.id)
+            done = store.runs.get(run.id)
+            assert done.result is not None, done.error
+            both = ((store, done), (meshed.store, meshed.run))
+            ours, theirs = ([row.artifact_sha256 for row in s.runs.run_images(one.id)] for s, one in both)
+            assert ours == theirs
+            ours, theirs = (list(known_points(s, one.spec).values()) for s, one in both)
+            np.testing.assert_array_equal(ours, theirs)
 
 
 class TestPlanning:
