@@ -13,6 +13,7 @@ from facepriv.errors import BadInputError, ModelUnavailableError, UnknownNameErr
 from facepriv.imaging.landmarkers import landmarkers
 from facepriv.imaging.triangulation import triangulate
 from facepriv.results import RunSpec
+from facepriv.services.crew import LocalCrew
 from facepriv.services.importing import import_dataset
 from facepriv.services.landmarks import keep_points, known_points, locate, points_of
 from facepriv.services.pictures import face_of, image_pixels, run_pair
@@ -36,21 +37,31 @@ FOUR = ("s001_1", "s002_1", "s003_1", "s006_1")
 STASM = "stasm-77"
 
 
-def spec_of(store: Store, **options: object) -> RunSpec:
+def spec_of(store: Store, name: str = "four", **options: object) -> RunSpec:
     given = {"method": METHOD, "parameters": FAST, "classifiers": [], "matchers": [], "landmarker": STASM}
-    return prepare_run(store, "four", **{**given, **options})  # type: ignore[arg-type]
+    return prepare_run(store, name, **{**given, **options})  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
-def meshed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
+def settings_here(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    return Settings(home=tmp_path_factory.mktemp("meshed") / "home", workers=1)
+
+
+@pytest.fixture(scope="module")
+def process(settings_here: Settings) -> Iterator[LocalCrew]:
+    """One process for several runs: starting it costs more than they do."""
+    with LocalCrew(settings_here) as crew:
+        yield crew
+
+
+@pytest.fixture(scope="module")
+def meshed(settings_here: Settings, process: LocalCrew) -> Iterator[Finished]:
     """A run over Stasm's points, computed by one process."""
-    home = tmp_path_factory.mktemp("meshed")
-    folder = labelled_demo(home / "faces", FOUR)
-    settings = Settings(home=home / "home", workers=1)
+    settings, folder = settings_here, labelled_demo(settings_here.home / "faces", FOUR)
     with open_store(settings) as store:
         import_dataset(store, settings, folder, name="four")
         run = start_run(store, spec_of(store))
-        run_worker(settings, run_id=run.id)
+        run_worker(settings, run_id=run.id, crew=process)
         record = store.runs.get(run.id)
         assert record.state == "complete", record.error
         yield Finished(store, settings, record)
@@ -87,11 +98,32 @@ class TestMeshed:
         for row in meshed.store.runs.run_images(meshed.run.id):
             assert row.after_landmarks.shape == (68, 2)
 
-    def test_an_interrupted_run_ends_with_the_same_whatever_the_number_of_processes(self, meshed: Finished):
+    def test_where_no_points_are_found_the_image_fails_and_is_no_candidate(self, meshed: Finished, process, tmp_path):
+        """That nothing was found is kept, too, so that nobody looks again."""
+        store = meshed.store
+        more = ("s001_2", "s002_1", "s003_1")
+        import_dataset(store, meshed.settings, labelled_demo(tmp_path / "faces", more), name="more")
+        spec = spec_of(store, "more")
+        image = store.datasets.images(spec.dataset.id)[0]
+        face = face_of(image, image_pixels(store, image))
+        keep_points(store, spec, {image.id: locate(STASM, replace(face, pixels=np.full_like(face.pixels, 90)))})
+        assert known_points(store, spec)[image.id] is None
+        run = start_run(store, spec)
+        run_worker(meshed.settings, run_id=run.id, crew=process)
+        done = store.runs.get(run.id)
+        assert done.result.failures.by_reason == {"no-landmarks": 1}
+        (item,) = done.result.failures.items
+        assert (item.image_id, item.stage) == (image.id, "acquire-before")
+        assert item.sentence.startswith("The landmarks stasm-77 were expected")
+        assert done.result.judged == 2
+        assert image.id not in {row.candidate_image_id for row in store.runs.run_images(run.id)}
+        assert run_pair(store, run.id, image.id).mesh == []
+
+    def test_an_interrupted_run_ends_with_the_same_whatever_the_number_of_processes(self, meshed: Finished, process):
         store = meshed.store
         run = start_run(store, meshed.run.spec)
         with pytest.raises(KeyboardInterrupt):
-            run_worker(meshed.settings, run_id=run.id, on_progress=interrupt_after(2))
+            run_worker(meshed.settings, run_id=run.id, on_progress=interrupt_after(2), crew=process)
         seen = []
         two = meshed.settings.model_copy(update={"workers": 2})
         run_worker(two, run_id=run.id, on_progress=lambda _, stage, done, total: seen.append((stage, total)))
@@ -121,30 +153,6 @@ class TestMeshed:
             np.testing.assert_array_equal(points_of(meshed.store, meshed.run.spec, image, face), kept)
         monkeypatch.setattr("facepriv.imaging.landmarkers.stasm_77.version", lambda name: "2.0.1")
         assert points_of(meshed.store, meshed.run.spec, image, face) is None
-
-
-@needs_stasm
-def test_where_no_points_are_found_the_image_fails_and_is_no_candidate(store, settings, tmp_path):
-    """That nothing was found is kept, too, so that nobody looks again."""
-    import_dataset(store, settings, labelled_demo(tmp_path / "faces", FOUR), name="four")
-    spec = spec_of(store)
-    blank = replace(
-        face_of(image := store.datasets.images(spec.dataset.id)[0], image_pixels(store, image)),
-        pixels=np.full((image.height, image.width, 3), 90, dtype=np.uint8),
-    )
-    nothing = locate(STASM, blank)
-    keep_points(store, spec, {image.id: nothing})
-    assert known_points(store, spec) == {image.id: None}
-    run = start_run(store, spec)
-    run_worker(settings, run_id=run.id)
-    done = store.runs.get(run.id)
-    assert done.result.failures.by_reason == {"no-landmarks": 1}
-    (item,) = done.result.failures.items
-    assert (item.image_id, item.stage) == (image.id, "acquire-before")
-    assert item.sentence.startswith("The landmarks stasm-77 were expected")
-    assert done.result.judged == 3
-    assert image.id not in {row.candidate_image_id for row in store.runs.run_images(run.id)}
-    assert run_pair(store, run.id, image.id).mesh == []
 
 
 @needs_stasm
