@@ -125,7 +125,7 @@ class ModelCard:
 
     @property
     def version(self) -> str:
-        """First 12 digits of the weight file's SHA-256; of several files, of the SHA-256 of their hashes and release."""
+        """First 12 digits of the weight file's SHA-256; of several, of the SHA-256 of their hashes and release."""
         digests = sorted([weight.sha256 for weight in self.weights] + [self.release] * bool(self.release))
         whole = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
         return whole[:12]

@@ -312,6 +312,8 @@ GUARD_LOOKS = {"semantic": 35, "descent": 15}
 """Templates that an image takes from each matcher that the method heeds; methods not named heed none."""
 OVERHEAD = 1.25
 """Time that a method takes for that of its evaluations."""
+LOCATING_SECONDS = 0.15
+"""What other landmarks than the detector's take an image, where they are not kept yet; Stasm's, measured likewise."""
 JUDGING_SECONDS = 0.3
 """What every image takes besides its perturbing: finding its face anew in the file and its versions, two classifiers
 before and after, two matchers after; measured on the same server with demo faces."""
@@ -392,6 +394,8 @@ def estimate_seconds(
     evaluations = round(evaluations * STOPPING_TIMES.get(complete.get("stopping", ""), 1.0))
     looks = sum(EMBEDDING_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in guards) * GUARD_LOOKS.get(method, 0)
     each_image = (evaluations * each_evaluation + looks) * OVERHEAD + JUDGING_SECONDS
+    if landmarker != DEFAULT_LANDMARKER:
+        each_image += LOCATING_SECONDS
     return Estimate(
         STARTING_SECONDS + images * each_image / processes(settings),
         f"no run like it yet: about {1000 * each_evaluation:.1f} ms an evaluation, {evaluations:,} evaluations "
