@@ -24,7 +24,7 @@ LICENCE = (
 _FILE = re.compile(r"[Xx]?(\d{3})_\d{2}")
 
 
-class FaceResearchLabReader:
+class LondonReader:
     """Subject from the file name; gender, age and race from the table."""
 
     name = "london"
