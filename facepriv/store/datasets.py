@@ -175,7 +175,7 @@ class ImportSession:
         if not self._protocol:
             return
         query = select(ImageRow.name, ImageRow.id).where(ImageRow.dataset_id == self.dataset_id)
-        ids = {name: image_id for name, image_id in session.execute(query)}
+        ids = {row.name: row.id for row in session.execute(query)}
         session.execute(
             insert(ProtocolPairRow),
             [
