@@ -210,10 +210,14 @@ def import_demo(
     on_progress: Progress | None = None,
 ) -> ImportReport:
     """Import the synthetic demo faces, by default two images of each of the 60 subjects."""
-    read = read_demo(images_per_subject=images_per_subject)
-    key = _resume_key(settings, demo_folder(), {}, read)
-    source = Source(read, "demo faces of facepriv", key)
+    source = read_demo_source(settings, images_per_subject=images_per_subject)
     return import_source(store, settings, source, name=name, on_progress=on_progress)
+
+
+def read_demo_source(settings: Settings, *, images_per_subject: int | None = 2) -> Source:
+    """Read the synthetic demo faces."""
+    read = read_demo(images_per_subject=images_per_subject)
+    return Source(read, "demo faces of facepriv", _resume_key(settings, demo_folder(), {}, read))
 
 
 @contextmanager
