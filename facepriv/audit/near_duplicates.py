@@ -1,10 +1,10 @@
 """Images of different subjects that look like one person: possible errors of identity labels, found by a matcher.
 
-How alike different people are by chance differs between matchers and data sets, so the threshold is taken from the data
-set itself: distances of different subjects, ``sqrt(2 - 2 s)`` for a cosine similarity ``s``, lie about their median like
-a normal distribution for every matcher tried, which similarities near 1 do not; what is nearer than the median by
-`SPREADS` robust standard deviations is told. The figures of the matchers here are in docs/importing.md. Lookalikes and
-relatives pass too, so what is told is for people to look at and proves nothing.
+How alike different people are by chance differs between matchers and data sets, so the threshold is taken from the
+data set itself. Distances between different subjects, ``sqrt(2 - 2 s)`` for a cosine similarity ``s``, lie about their
+median like a normal distribution for every matcher tried, which similarities near 1 do not. What is nearer than the
+median by `SPREADS` robust standard deviations is told; docs/importing.md has the figures. Lookalikes and relatives pass
+too, so what is told is for people to look at and proves nothing.
 """
 
 from __future__ import annotations

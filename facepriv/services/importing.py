@@ -24,7 +24,7 @@ from facepriv.datasets.problems import tell
 from facepriv.datasets.reading import ReadResult, limits
 from facepriv.datasets.registry import read_folder
 from facepriv.datasets.unpack import unpack
-from facepriv.errors import BadInputError, FailureToAcquireError
+from facepriv.errors import BadInputError, FailureToAcquireError, UnknownNameError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode, encode_png
 from facepriv.services.models import detector_reference
@@ -329,6 +329,23 @@ def import_source(
     dataset = store.datasets.get(name)
     counts = store.datasets.counts(dataset.id)
     return ImportReport(dataset=dataset, counts=counts, problems=tuple(problems), failures=tuple(done.failures))
+
+
+def discard_import(store: Store, name: str) -> int:
+    """Remove what interrupted imports of a name have left, and give how many images that was.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none.
+    """
+    left = [one for one in store.datasets.unfinished() if one.name == name]
+    if not left:
+        raise UnknownNameError(f"There is no interrupted import called {name!r}; facepriv datasets lists them.")
+    for key in {one.resume_key for one in left}:
+        store.datasets.discard(key)
+    store.collect_settled()
+    return sum(one.images for one in left)
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,9 @@ from facepriv.types import GENDER_NAMES
 from facepriv.wording import listed
 
 STAGE = "checking quality"
+PREFERRED = "sface"
+"""Matcher that looks for one person under several names where it can be used: it finds more of them than the other and
+takes less time, as docs/importing.md shows."""
 KEEP_EVERY = 50
 """Images whose templates and scores are kept at once: what an interruption loses."""
 MOST_IMAGES = 20
@@ -74,7 +77,7 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
             "facepriv models says why."
         )
     else:
-        compared_by = reference(matcher(names[0]))
+        compared_by = reference(matcher(PREFERRED if PREFERRED in names else names[0]))
     if not judges:
         not_checked.append(
             "Labels were not compared with what classifiers say, since none can be used here; facepriv models says why."
@@ -106,6 +109,35 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
 def kept_quality(record: DatasetRecord) -> QualityReport | None:
     """Give the report that is kept with a data set; None where it was not checked."""
     return None if record.quality is None else QualityReport.model_validate(record.quality)
+
+
+def doubtful_images(store: Store, dataset_id: int, report: QualityReport) -> dict[str, list[dict[str, str]]]:
+    """Name the images that deserve a second look, as rows of tables by their titles; this is personal data."""
+    near = [] if report.near_duplicates is None else report.near_duplicates.pairs
+    labels = [] if report.contradictions is None else report.contradictions.images
+    wanted = dict.fromkeys([*(i for pair in near for i in (pair.first, pair.second)), *(one.image for one in labels)])
+    images = {image.id: image for image in store.datasets.images(dataset_id, ids=wanted)}
+    return {
+        "Different subjects that look like one person": [
+            {
+                "Image": images[pair.first].name,
+                "Subject": images[pair.first].subject,
+                "Other image": images[pair.second].name,
+                "Its subject": images[pair.second].subject,
+                "Score": f"{pair.score:.3f}",
+            }
+            for pair in near
+        ],
+        "Labels that every classifier contradicts": [
+            {
+                "Image": images[one.image].name,
+                "Subject": images[one.image].subject,
+                "Label": _label(images[one.image]),
+                "By at least": f"{one.least:.1f} nats",
+            }
+            for one in labels
+        ],
+    }
 
 
 # Measuring
@@ -288,11 +320,10 @@ def _doubt_sentences(report: QualityReport) -> list[str]:
             f"look like one person to {near.matcher.name} (score from {near.threshold:.3f})."
         )
     labels = report.contradictions
-    if labels is not None:
+    if labels is not None and labels.judged:
         wrong = listed([f"{number:,} {label}" for label, number in labels.found.items() if label != "unlabelled"])
         told.append(
-            f"Possible errors of gender labels: {listed([one.name for one in labels.classifiers])} "
-            f"{'contradicts' if len(labels.classifiers) == 1 else 'all contradict'} those of {wrong} of "
-            f"{labels.judged:,} labelled images. Classifiers err too; no label was changed."
+            f"Possible errors of gender labels: {wrong} of {labels.judged:,} labelled images are contradicted by "
+            f"{listed([one.name for one in labels.classifiers])}. Classifiers err too; no label was changed."
         )
     return told
