@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from facepriv.audit_results import SelectBy
     from facepriv.config import Settings
     from facepriv.policy.minimax import MinimaxPolicy
+    from facepriv.quality_results import QualityReport
     from facepriv.results import RunResult, RunSpec
-    from facepriv.services.importing import ImportReport
+    from facepriv.services.importing import ImportReport, Source
     from facepriv.services.methods import MethodInfo
     from facepriv.store import AuditStore, DatasetRecord, RunRecord, RunState, RunStore, Store
     from facepriv.types import Problem
@@ -119,40 +120,185 @@ def import_command(
     retain_until: Annotated[
         str | None, typer.Option(help="Last day on which the data set may be kept, like 2027-03-31.")
     ] = None,
+    source: Annotated[str | None, typer.Option(help="Data sheet: where the images come from.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Data sheet: licence, if not the one of the convention.")] = None,
+    consent: Annotated[str | None, typer.Option(help="Data sheet: on what basis the people agreed.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="Data sheet: what the images may be used for.")] = None,
+    contact: Annotated[str | None, typer.Option(help="Data sheet: whom to ask.")] = None,
+    datasheet: Annotated[Path | None, typer.Option(help="Data sheet as JSON or TOML; options go before it.")] = None,
+    quality: Annotated[bool, typer.Option("--quality/--no-quality", help="Check the quality afterwards.")] = True,
+    preview: Annotated[bool, typer.Option("--preview", help="Show what would be imported, and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for a confirmation.")] = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Import a data set: the good part of it, with a sentence for everything left out."""
+    """Import a data set: the good part of it, with a sentence for everything left out.
+
+    Shows first what was recognised. An import that was interrupted goes on when the same command is run again.
+    """
     from facepriv.datasets.labels import parse_mapping
-    from facepriv.services.importing import import_dataset
-    from facepriv.services.retention import read_day
+    from facepriv.services.datasheets import make_datasheet, read_datasheet
+    from facepriv.services.importing import import_source, read_source
+    from facepriv.services.retention import read_day, refuse_past
 
     until = None if retain_until is None else read_day(retain_until)
+    refuse_past(until)
     columns = {"file": file_column, "subject": subject_column, "gender": gender_column}
-    with _store() as (store, settings), _progress("Importing") as report:
-        imported = import_dataset(
-            store,
+    stated = {"source": source, "licence": licence, "consent": consent, "purpose": purpose, "contact": contact}
+    sheet = {**(read_datasheet(datasheet) if datasheet else {}), **make_datasheet(stated)}
+    with (
+        _store() as (store, settings),
+        read_source(
             settings,
             path,
-            name=name,
             labels=labels,
             format=format,
             mapping=parse_mapping(mapping) if mapping else None,
             columns={key: value for key, value in columns.items() if value is not None},
-            retain_until=until,
-            on_progress=report,
-        )
-    _show_import(imported)
-    _write_json(json_file, _import_json(imported))
+        ) as read,
+    ):
+        document = _show_preview(read)
+        if preview:
+            _write_json(json_file, document)
+            return
+        if not yes and _is_asked() and not typer.confirm("Import this?", default=True, err=_json_on_stdout.get()):
+            _say("Nothing was imported.")
+            return
+        with _interruptible(store, name), _progress("Importing") as report:
+            imported = import_source(
+                store, settings, read, name=name, retain_until=until, datasheet=sheet or None, on_progress=report
+            )
+        _show_import(imported)
+        checked = _check_quality(store, name) if quality else None
+    _write_json(json_file, _import_json(imported, checked))
+
+
+def _is_asked() -> bool:
+    """Say whether somebody is there to answer; a script goes on."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _show_preview(source: Source) -> dict[str, Any]:
+    from facepriv.datasets.preview import preview
+    from facepriv.services.previewing import preview_document, preview_rows, preview_sentences
+
+    document = preview_document(preview(source.read), source.problems)
+    for sentence in preview_sentences(document):
+        _say(sentence)
+    if document["rows"]:
+        _table("Some of the images", preview_rows(document))
+    _list_problems("Left out or noted", [*source.problems, *source.read.problems])
+    return document
+
+
+@contextmanager
+def _interruptible(store: Store, name: str) -> Iterator[None]:
+    """Tell what is left of an import that was stopped, and how it goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        left = [one for one in store.datasets.unfinished() if one.name == name]
+        if left:
+            _error_console().print(
+                f"{count(left[0].images, 'image')} of {_plain(name)} are done and kept out of sight for 7 days. Run "
+                "the same command again to go on, or remove them: facepriv datasets --discard NAME",
+                highlight=False,
+                soft_wrap=True,
+            )
+        raise
 
 
 @app.command()
-def datasets(json_file: JsonFile = None) -> None:
-    """List the data sets with their counts."""
+def quality(
+    dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
+    anew: Annotated[bool, typer.Option("--anew", help="Check again what was checked before.")] = False,
+    list_images: Annotated[
+        bool, typer.Option("--list", help="Also name the images to look at; these are personal data.")
+    ] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Show a data set's quality report, or make it: failures, sizes, and what in its labels deserves a second look."""
+    from facepriv.services.quality import doubtful_images, kept_quality
+
+    with _store() as (store, _):
+        record = store.datasets.get(dataset)
+        report = kept_quality(record)
+        if report is None or anew:
+            report = _check_quality(store, dataset)
+        else:
+            _show_quality(report)
+        if list_images:
+            store.access.record(ACTOR, "quality-listed", f"dataset {record.id}")
+            for title, rows in doubtful_images(store, record.id, report).items():
+                if rows:
+                    _table(title, rows)
+                else:
+                    _say(f"{title}: none.")
+    _write_json(json_file, report.model_dump(mode="json", by_alias=True))
+
+
+def _check_quality(store: Store, name: str) -> QualityReport:
+    from facepriv.services.quality import check_quality
+
+    with _progress("Checking quality") as bar:
+
+        def tell(done: int, total: int, _: str = "", /) -> None:
+            bar(done, total)
+
+        report = check_quality(store, name, on_progress=tell)
+    _show_quality(report)
+    return report
+
+
+def _show_quality(report: QualityReport) -> None:
+    from facepriv.services.quality import quality_sentences
+
+    for sentence in quality_sentences(report):
+        _say(sentence)
+
+
+@app.command()
+def datasheet(
+    dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
+    parts: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Part as part=text; repeatable, empty to take it back. See the list shown."),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Show where a data set comes from and on what basis it may be used, and change what is stated."""
+    from facepriv.services.datasheets import FIELDS, RETENTION, edit_datasheet, parse_parts, shown_datasheet
+
+    with _store() as (store, _):
+        record = store.datasets.get(dataset)
+        if parts:
+            record = edit_datasheet(store, record.id, parse_parts(parts), actor=ACTOR)
+    shown = shown_datasheet(record)
+    names = {title: part for part, title in FIELDS.items()} | {"May be kept until": RETENTION}
+    _table(
+        f"Data sheet of {record.name}",
+        [{"Part": names.get(title, ""), "What": title, "Stated": text} for title, text in shown.items()],
+    )
+    _write_json(json_file, {"schema": "facepriv.datasheet/1", "dataset": record.name, **shown})
+
+
+@app.command()
+def datasets(
+    discard: Annotated[
+        str | None, typer.Option(help="Remove what is left of an interrupted import of this name.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """List the data sets with their counts, and the imports that were interrupted."""
+    from facepriv.services.importing import discard_import
     from facepriv.services.retention import kept_until
 
     with _store() as (store, _):
+        if discard is not None:
+            gone = discard_import(store, discard)
+            _say(f"{count(gone, 'image')} of the interrupted import {discard} removed.")
         records = store.datasets.list()
         found = [_dataset_json(store, record) for record in records]
+        unfinished = store.datasets.unfinished()
     if not found:
         _say("There is no data set yet; import one with `facepriv import PATH --name NAME`, or `facepriv demo`.")
     else:
@@ -173,6 +319,11 @@ def datasets(json_file: JsonFile = None) -> None:
                 }
                 for record, row in zip(records, found, strict=True)
             ],
+        )
+    for one in unfinished:
+        _say(
+            f"An import of {one.name} is not complete: {count(one.images, 'image')} done, the last at "
+            f"{one.written_at:%Y-%m-%d %H:%M} UTC. Run its command again to go on, or --discard {one.name}."
         )
     _write_json(json_file, {"schema": "facepriv.datasets/1", "datasets": found})
 
@@ -327,6 +478,7 @@ def perturb(
             limit=limit,
             seed=seed,
         )
+        _say_if_not_matched(store, spec.dataset.id)
         run = start_run(store, spec)
         if no_wait:
             _queued("run", run.id, json_file)
@@ -398,6 +550,7 @@ def audit(
             limit=limit,
             seed=seed,
         )
+        _say_if_not_matched(store, spec.dataset.id)
         record = start_audit(store, spec)
         if no_wait:
             _queued("audit", record.id, json_file)
@@ -757,10 +910,10 @@ def export(
         f"{report.images} perturbed images, manifest.csv and run.json are in {report.folder}; "
         f"{report.without} images of the run have no perturbed version (the manifest says why)."
     )
-    _write_json(
-        json_file,
-        {"schema": "facepriv.export/1", "folder": str(out), "images": report.images, "without": report.without},
-    )
+    if report.note:
+        _say(report.note)
+    document = {"schema": "facepriv.export/1", "folder": str(out), "images": report.images, "without": report.without}
+    _write_json(json_file, {**document, "withheld": report.withheld})
 
 
 @app.command()
@@ -989,6 +1142,14 @@ def _say_under_way(noun: str, number: int, state: RunState) -> None:
     what = "waits for a worker" if state == "waiting" else f"is {state}"
     option = f"--audit {number}" if noun == "audit" else str(number)
     _say(f"{noun.capitalize()} {number} {what}; see how far it is with: facepriv follow {option}")
+
+
+def _say_if_not_matched(store: Store, dataset_id: int) -> None:
+    from facepriv.services.identities import why_not_matched
+
+    why = why_not_matched(store.datasets.get(dataset_id))
+    if why is not None:
+        _say(why)
 
 
 @contextmanager
@@ -1339,6 +1500,9 @@ def _dataset_json(store: Store, record: DatasetRecord) -> dict[str, Any]:
         "content_sha256": record.content_sha256,
         "created_at": record.created_at.isoformat(),
         "retain_until": None if record.retain_until is None else record.retain_until.isoformat(),
+        "identities": record.identities,
+        "terms": None if record.terms is None else record.terms.sentence,
+        "datasheet": record.datasheet,
         **_counts_json(store.datasets.counts(record.id)),
     }
 
@@ -1357,7 +1521,7 @@ def _counts_json(counts: Any) -> dict[str, Any]:
     }
 
 
-def _import_json(report: ImportReport) -> dict[str, Any]:
+def _import_json(report: ImportReport, quality: QualityReport | None) -> dict[str, Any]:
     return {
         "schema": "facepriv.import/1",
         "dataset": report.dataset.name,
@@ -1366,6 +1530,7 @@ def _import_json(report: ImportReport) -> dict[str, Any]:
         **_counts_json(report.counts),
         "left_out": _problems_json(report.problems),
         "no_usable_face": _problems_json(report.failures),
+        "quality": None if quality is None else quality.model_dump(mode="json", by_alias=True),
     }
 
 
