@@ -173,7 +173,6 @@ def _fold(
     compared: NDArray[np.bool_],
     wrong: NDArray[np.bool_],
 ) -> ProtocolFold:
-    error = _share(wrong[compared])
     return ProtocolFold(
         fold=number,
         threshold=threshold,
@@ -181,15 +180,15 @@ def _fold(
         non_mated=int((~same & compared).sum()),
         failed_mated=int((same & ~compared).sum()),
         failed_non_mated=int((~same & ~compared).sum()),
-        accuracy=None if error is None else 1 - error,
+        accuracy=_share(~wrong[compared]),
         accuracy_with_failures=float((compared & ~wrong).mean()),
         fmr=_share(wrong[compared & ~same]),
         fnmr=_share(wrong[compared & same]),
     )
 
 
-def _share(wrong: NDArray[np.bool_]) -> float | None:
-    return float(wrong.mean()) if wrong.size else None
+def _share(of: NDArray[np.bool_]) -> float | None:
+    return float(of.mean()) if of.size else None
 
 
 def _standard_error(values: Sequence[float]) -> float:
