@@ -25,6 +25,7 @@ from facepriv.services.worker import run_worker
 from facepriv.store import Store, open_store
 from tests.services.conftest import FAST, METHOD, labelled_demo
 from tests.stand_ins import make_stand_in
+from tests.test_cli import Terminal, assert_one_sentence
 
 MATCHER = "sface"
 pytestmark = pytest.mark.xdist_group("protocols")
@@ -67,6 +68,7 @@ def test_scores_are_the_matchers_own_and_templates_are_kept(lfw: tuple[Store, Se
 SIX = {"Ann_Lee_0001", "Ann_Lee_0002", "Ann_Lee_0003", "Carl_Poe_0003", "Dan_O'Fox_0002", "Dan_O'Fox_0003"}
 
 
+@pytest.mark.slow
 def test_a_run_is_compared_on_the_pairs_it_took(lfw: tuple[Store, Settings]) -> None:
     store, settings = lfw
     spec = prepare_run(store, "lfw", method=METHOD, parameters=FAST, classifiers=[], matchers=[MATCHER])
@@ -116,6 +118,19 @@ def test_what_cannot_be_compared(lfw: tuple[Store, Settings]) -> None:
     with pytest.raises(BadInputError, match="is not on lfw") as caught:
         protocol_scores(store, "lfw", MATCHER, run=elsewhere.id)
     assert caught.value.code == "other-dataset"
+
+
+def test_the_command_prints_the_table_and_writes_it(lfw: tuple[Store, Settings]) -> None:
+    _, settings = lfw
+    terminal = Terminal(settings.home)
+    said = terminal("protocol", "lfw", "--matcher", MATCHER)
+    assert said.code == 0, said.err
+    assert "Failures to acquire" in said.out
+    assert "before" in said.out
+    found = terminal.json("protocol", "lfw", "--matcher", MATCHER)
+    assert (found["schema"], found["dataset"], found["run_id"]) == ("facepriv.protocol/1", "lfw", None)
+    assert found["phases"]["before"]["pairs"] == 7
+    assert_one_sentence(terminal("protocol", "few", "--matcher", MATCHER), "few brings no comparison protocol")
 
 
 def test_unknown_names(lfw: tuple[Store, Settings]) -> None:
