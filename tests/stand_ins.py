@@ -1,7 +1,7 @@
 """Small folders that look like the data sets that readers know, with every quirk, made of the demo faces.
 
-``make_stand_in("muct", folder)`` fills a folder and gives it back; `FACTS` says what an import of it must find. No image
-occurs twice in one, so that nothing is refused as a copy, except where a data set holds copies itself.
+``make_stand_in("muct", folder)`` fills a folder and gives it back; `FACTS` says what an import of it must find. No
+image occurs twice in one, so that nothing is refused as a copy.
 """
 
 from __future__ import annotations
@@ -273,7 +273,8 @@ def _vggface2(make: _Maker) -> None:
     make.text("train_list.txt", *(f"{name}/0001_01.jpg" for name in classes[1:]))
 
 
-_ADIENCE = "user_id original_image face_id age gender x y dx dy tilt_ang fiducial_yaw_angle fiducial_score".split()
+_ADIENCE = ["user_id", "original_image", "face_id", "age", "gender", "x", "y", "dx", "dy"]
+_ADIENCE += ["tilt_ang", "fiducial_yaw_angle", "fiducial_score"]
 
 
 def _adience_folds(make: _Maker, pattern: str) -> None:

@@ -1,11 +1,11 @@
 """Adience: ``faces/<user_id>/coarse_tilt_aligned_face.<face_id>.<original_image>`` and five folds of labels.
 
 Source: Eidinger, E., Enbar, R. and Hassner, T. (2014). Age and Gender Estimation of Unfiltered Faces. TIFS.
-https://talhassner.github.io/home/projects/Adience/Adience-data.html and its readme.txt. The files ``fold_0_data.txt`` to
+https://talhassner.github.io/home/projects/Adience/Adience-data.html and its readme. The files ``fold_0_data.txt`` to
 ``fold_4_data.txt``, and ``fold_frontal_*`` for a part of them, are parted by tabs: ``user_id``, ``original_image``,
 ``face_id``, ``age``, ``gender``, then a box and a pose. The images of ``aligned`` are called
-``landmark_aligned_face.*``. The gender is ``f``, ``m``, ``u`` or blank; the age is a band such as ``(25, 32)``, a number
-or ``None``. A ``user_id`` is the account that uploaded the picture, which may show several people.
+``landmark_aligned_face.*``. The gender is ``f``, ``m``, ``u`` or blank; the age is a band such as ``(25, 32)``, a
+number or ``None``. A ``user_id`` is the account that uploaded the picture, which may show several people.
 """
 
 from __future__ import annotations

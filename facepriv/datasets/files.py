@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -43,7 +43,7 @@ def is_litter(parts: Sequence[str]) -> bool:
 
 def is_image_name(name: str) -> bool:
     """Say whether a file name ends like that of an image."""
-    return PurePosixPath(name).suffix.casefold() in _IMAGES
+    return _suffix(name) in _IMAGES
 
 
 def key(name: str) -> str:
@@ -70,12 +70,10 @@ def list_files(folder: Path) -> Files:
     unnameable: list[str] = []
     walk = _Walk(folder)
     for name in walk.files():
-        if is_litter(PurePosixPath(name).parts):
-            continue
         if not name.isprintable() or "\ufffd" in name:
-            unnameable.append("".join(c if c.isprintable() else "?" for c in name))
+            unnameable.append(_printable(name))
         else:
-            suffix = PurePosixPath(name).suffix.casefold()
+            suffix = _suffix(name)
             if suffix in _TABLES:
                 tables.append(name)
             elif suffix in _IMAGES or (suffix not in _TEXTS and _looks_like_image(folder / name)):
@@ -90,13 +88,13 @@ def list_files(folder: Path) -> Files:
     )
     problems += tell(
         "unreadable-folder",
-        walk.unreadable,
+        sorted(walk.unreadable),
         one="The folder {name} cannot be read, so all in it was left out; make it readable and import again.",
         many="{n} folders ({first}) cannot be read, so all in them was left out; make them readable and import again.",
     )
     problems += tell(
         "broken-link",
-        walk.broken,
+        sorted(walk.broken),
         one="{name} is a link to a file that is not there and was left out; put the file itself in its place.",
         many="{n} names ({first}) are links to files that are not there and were left out; "
         "put the files themselves in their places.",
@@ -114,23 +112,45 @@ class _Walk:
         self.broken: list[str] = []
 
     def files(self) -> Iterator[str]:
-        """Give the names of all files, links to files included; pipes and devices are no files."""
-        for here, folders, names in os.walk(self._folder, onerror=self._note):
-            folders.sort()
-            for name in sorted(names):
-                path = Path(here, name)
-                if path.is_file():
-                    yield path.relative_to(self._folder).as_posix()
-                elif path.is_symlink() and not path.exists():
-                    self._tell(self.broken, path)
+        """Give the names of all files, links to files included; pipes and devices are no files, leftovers not meant."""
+        left = [""]
+        while left:
+            above = left.pop()
+            try:
+                with os.scandir(self._folder / above) as entries:
+                    found = list(entries)
+            except OSError:
+                self.unreadable.append(_printable(above.rstrip("/")))
+                continue
+            for entry in found:
+                if is_litter([entry.name]):
+                    continue
+                name = f"{above}{entry.name}"
+                if _is(entry.is_file):
+                    yield name
+                elif entry.is_symlink():
+                    if not Path(entry.path).exists():
+                        self.broken.append(_printable(name))
+                elif _is(entry.is_dir):
+                    left.append(f"{name}/")
 
-    def _note(self, error: OSError) -> None:
-        self._tell(self.unreadable, Path(error.filename))
 
-    def _tell(self, told: list[str], path: Path) -> None:
-        relative = path.relative_to(self._folder)
-        if not is_litter(relative.parts):
-            told.append("".join(c if c.isprintable() else "?" for c in relative.as_posix()))
+def _is(kind: Callable[[], bool]) -> bool:
+    try:
+        return kind()
+    except OSError:
+        return False
+
+
+def _printable(name: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in name)
+
+
+def _suffix(name: str) -> str:
+    """Give the extension of a file name in lower case with its dot; empty if it has none."""
+    last = name[name.rfind("/") + 1 :]
+    dot = last.rfind(".")
+    return last[dot:].casefold() if 0 < dot < len(last) - 1 else ""
 
 
 def _looks_like_image(path: Path) -> bool:

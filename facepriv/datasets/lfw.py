@@ -1,13 +1,13 @@
 """Labeled Faces in the Wild: ``Name/Name_0001.jpg``, gender lists and comparison protocols beside or above the images.
 
 Source: Huang, G. B., Ramesh, M., Berg, T. and Learned-Miller, E. (2007). Labeled Faces in the Wild. Technical report
-07-49, University of Massachusetts, and http://vis-www.cs.umass.edu/lfw/README.txt. ``pairs.txt`` begins with the number
-of folds and of pairs; for each fold, so many mated pairs (``name i j``) and then as many non-mated ones
+07-49, University of Massachusetts, and http://vis-www.cs.umass.edu/lfw/README.txt. ``pairs.txt`` begins with the
+number of folds and of pairs; for each fold, so many mated pairs (``name i j``) and then as many non-mated ones
 (``name1 i name2 j``) follow. ``pairsDevTrain.txt`` and ``pairsDevTest.txt`` begin with the number of pairs only.
 
 Gender: ``female_names.txt`` and ``male_names.txt`` of Afifi, M. and Abdelhamed, A. (2019). AFIF4: Deep gender
-classification based on AdaBoost-based fusion of isolated facial features and foggy faces. JVCIR. As published, they have
-Windows line ends and blank lines, one name lacks ``.jpg``, five images stand in both and four in neither.
+classification based on AdaBoost-based fusion of isolated facial features and foggy faces. JVCIR. As published, they
+have Windows line ends and blank lines, one name lacks ``.jpg``, five images stand in both and four in neither.
 """
 
 from __future__ import annotations
@@ -116,7 +116,8 @@ def _read_lists(lists: Mapping[Path, int], stems: Mapping[str, str]) -> _Genders
     problems += tell(
         "in-both-lists",
         sorted(stems[name] for name in both if name in stems),
-        one=f"The image {{name}} stands in both {called}, so it was left out rather than guessed at; strike it from one.",
+        one=f"The image {{name}} stands in both {called}, so it was left out rather than guessed at; strike "
+        "it from one.",
         many=f"{{n}} images ({{first}}) stand in both {called}, so they were left out rather than guessed at; strike "
         "them from one.",
     )

@@ -19,7 +19,7 @@ READERS: Registry[DatasetReader] = Registry(
     {
         "lfw": "facepriv.datasets.lfw:LfwReader",
         "muct": "facepriv.datasets.muct:MuctReader",
-        "london": "facepriv.datasets.face_research_lab:FaceResearchLabReader",
+        "london": "facepriv.datasets.london:LondonReader",
         "utkface": "facepriv.datasets.utkface:UtkFaceReader",
         "fairface": "facepriv.datasets.fairface:FairFaceReader",
         "celeba": "facepriv.datasets.celeba:CelebAReader",

@@ -1,8 +1,8 @@
 """UTKFace: ``age_gender_race_time.jpg``, or ``.jpg.chip.jpg`` for the aligned and cropped faces.
 
 Source: Zhang, Z., Song, Y. and Qi, H. (2017). Age Progression/Regression by Conditional Adversarial Autoencoder. CVPR.
-https://susanqq.github.io/UTKFace: the age is 0 to 116, the gender 0 (male) or 1 (female), the race 0 to 4 (White, Black,
-Asian, Indian, Others), the time ``yyyymmddHHMMSSFFF``. Of the published names, four lack a field
+https://susanqq.github.io/UTKFace: the age is 0 to 116, the gender 0 (male) or 1 (female), the race 0 to 4 (White,
+Black, Asian, Indian, Others), the time ``yyyymmddHHMMSSFFF``. Of the published names, four lack a field
 (``39_1_20170116174525125``, ``61_1_20170109142408075``, ``61_1_20170109150557335``, ``53__0_20170116184028385``);
 elsewhere the third is ``61_3_...``, with a gender that does not exist. A few more lack a dot or have a space before it,
 which does no harm.

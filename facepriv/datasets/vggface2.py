@@ -9,7 +9,7 @@ that is not empty are beyond doubt, and nothing else is needed.
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from facepriv.datasets.conventions import companion, fitting, lines_of, sort_out, unused_mapping
 from facepriv.datasets.files import Files

@@ -13,8 +13,7 @@ from facepriv.datasets.preview import preview
 from facepriv.datasets.problems import NOTICES, count
 from facepriv.datasets.reading import ReadOptions
 from facepriv.datasets.registry import PARTICULAR, READERS, read_folder
-
-from ..stand_ins import FACTS, STAND_INS, make_stand_in
+from tests.stand_ins import FACTS, STAND_INS, make_stand_in
 
 kinds = pytest.mark.parametrize("kind", STAND_INS)
 

@@ -79,7 +79,7 @@ def test_the_result_lies_beside(finished: Finished, exported):
 def test_an_export_can_be_imported_with_the_same_labels(exported, store, settings):
     folder, _ = exported
     report = import_dataset(store, settings, folder, name="again")
-    assert (report.reader, report.problems, report.failures) == ("manifest", (), ())
+    assert (report.reader, report.problems, report.failures) == ("csv", (), ())
     rows = {row["file"]: row for row in manifest_of(folder)}
     images = store.datasets.images(report.dataset.id)
     assert {image.name for image in images} == rows.keys()

@@ -8,7 +8,7 @@ told no age.
 from __future__ import annotations
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from facepriv.datasets.conventions import fitting, sort_out
 from facepriv.datasets.files import Files
@@ -21,10 +21,10 @@ LICENCE = (
     "CC-BY 4.0: DeBruine, L. and Jones, B. (2017). Face Research Lab London Set (Version 5). figshare. "
     "https://doi.org/10.6084/m9.figshare.5047666.v5"
 )
-_FILE = re.compile(r"[Xx]?(\d{3})_\d{2}")
+_FILE = re.compile(r"(?:.*/)?[Xx]?(\d{3})_\d{2}(?:\.[^./]*)?")
 
 
-class FaceResearchLabReader:
+class LondonReader:
     """Subject from the file name; gender, age and race from the table."""
 
     name = "london"
@@ -74,7 +74,7 @@ class FaceResearchLabReader:
 
 
 def _subject(name: str) -> str | None:
-    found = _FILE.fullmatch(PurePosixPath(name).stem)
+    found = _FILE.fullmatch(name)
     return found[1] if found else None
 
 
