@@ -175,7 +175,7 @@ def import_command(
             imported = import_source(
                 store, settings, read, name=name, retain_until=until, datasheet=sheet or None, on_progress=report
             )
-        _show_import(imported)
+        _show_import(imported, told=[*read.problems, *read.read.problems])
         checked = _check_quality(store, name) if quality else None
     _write_json(json_file, _import_json(imported, checked))
 
@@ -1497,8 +1497,10 @@ def _method_json(one: MethodInfo) -> dict[str, Any]:
     }
 
 
-def _show_import(report: ImportReport) -> None:
-    _say(f"Read as {report.reader}: {report.why}")
+def _show_import(report: ImportReport, told: Sequence[Problem] = ()) -> None:
+    """Tell what an import brought; what was told before is not told again."""
+    if not told:
+        _say(f"Read as {report.reader}: {report.why}")
     counts = report.counts
     shown = {"female": -1, "male": 1, "unlabelled": None}
     balance = ", ".join(f"{counts.labels.get(value, 0)} {word}" for word, value in shown.items())
@@ -1507,7 +1509,8 @@ def _show_import(report: ImportReport) -> None:
         f"{len(report.failures)} without a usable face, {count(len(report.problems), 'note')} on what was left out "
         "or changed."
     )
-    for title, problems in (("No usable face", report.failures), ("Left out or noted", report.problems)):
+    noted = [problem for problem in report.problems if problem not in told]
+    for title, problems in (("No usable face", report.failures), ("Left out or noted", noted)):
         _list_problems(title, problems)
 
 

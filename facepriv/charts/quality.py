@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import pairwise
 
 import plotly.graph_objects as go
 
@@ -69,10 +70,10 @@ def inter_eye_distances(found: InterEyeDistance) -> go.Figure:
     edges, counts = found.histogram.edges, found.histogram.counts["images"]
     figure = go.Figure()
     figure.add_bar(
-        x=[(left + right) / 2 for left, right in zip(edges[:-1], edges[1:], strict=True)],
+        x=[(left + right) / 2 for left, right in pairwise(edges)],
         y=counts,
-        width=[right - left for left, right in zip(edges[:-1], edges[1:], strict=True)],
-        customdata=list(zip(edges[:-1], edges[1:], strict=True)),
+        width=[right - left for left, right in pairwise(edges)],
+        customdata=list(pairwise(edges)),
         marker=style.bars(style.Look(style.SKY)),
         hovertemplate="%{y:,} images with %{customdata[0]:.0f} to %{customdata[1]:.0f} pixels<extra></extra>",
     )

@@ -313,7 +313,7 @@ def import_source(
             if on_progress is not None:
                 on_progress(number, len(read.images))
         # What cannot be computed is told of the images that are left in the end, not of those that were named.
-        limits_of_named = limits(read.images)
+        limits_of_named = limits(read.images, read.identities)
         protocol, incomplete = _kept_of(read.protocol, done.names)
         problems = [
             *source.problems,
@@ -321,7 +321,7 @@ def import_source(
             *done.problems,
             *done.conversions(),
             *incomplete,
-            *limits(done.usable),
+            *limits(done.usable, read.identities),
         ]
         if not done.names:
             raise BadInputError(_nothing(source.called, problems), code="nothing-imported")
@@ -417,7 +417,7 @@ def _kept_of(protocol: Sequence[ProtocolPair], names: set[str]) -> tuple[list[Pr
         f"Of the {count(len(protocol), 'comparison')} of the published protocol, {lost:,} went with images that were "
         "left out; results by this protocol are not those of all of it."
     )
-    return kept, [Problem("protocol", "incomplete-protocol", sentence)]
+    return kept, [Problem("protocol", "protocol-incomplete", sentence)]
 
 
 def _nothing(source: str, problems: Sequence[Problem]) -> str:
