@@ -432,7 +432,7 @@ def test_an_interrupted_import_goes_on_and_ends_as_without(store, settings, tmp_
     gave = what_it_gave(store, "cut")
     assert gave == what_it_gave(store, "whole")
     assert {one.code for one in gave["problems"]} >= LOST
-    assert len(gave["protocol"]) == 5
+    assert len(gave["protocol"]) == 6
     assert store.datasets.unfinished() == ()
 
 
