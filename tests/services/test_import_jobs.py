@@ -200,7 +200,7 @@ def test_what_was_cancelled_is_resumed_or_discarded(settings):
     assert not folder(settings, job_id).exists()
 
 
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
 def test_a_process_that_ends_early_is_resumed_and_ends_as_without(settings, how):
     files = [(f"{i:02}.jpg", face("s001_1") + bytes([i])) for i in range(12)] + [("text.jpg", b"no image")]
     job_id = start(settings, files, name="few", labels=None)
@@ -215,7 +215,9 @@ def test_a_process_that_ends_early_is_resumed_and_ends_as_without(settings, how)
     with open_store(settings) as store:
         images = store.datasets.images(job.dataset_id)
         assert [image.name for image in images] == [name for name, _ in files[:-1]]
-        assert [one.name for one in store.datasets.problems(job.dataset_id) if one.code == "not-an-image"] == ["text.jpg"]
+        assert [one.name for one in store.datasets.problems(job.dataset_id) if one.code == "not-an-image"] == [
+            "text.jpg"
+        ]
         assert len(store.access.list(action="dataset-imported")) == 1
 
 
@@ -248,6 +250,7 @@ def test_files_that_nobody_confirms_go(settings):
     assert not folder(settings, job_id).exists()
 
 
+@pytest.mark.slow
 def test_a_killed_check_leaves_the_data_set(settings):
     job_id = start(settings, quality=True)
     wait(settings, job_id, lambda job: job.stage == "checking quality" or job.state != "running")
