@@ -24,7 +24,7 @@ SUBJECTS = 15
 
 @pytest.fixture
 def planted(store, settings, tmp_path):
-    """Fifteen people with an image each: one of them a second time under another name, one with the wrong gender label."""
+    """Fifteen people, an image each: one of them a second time under another name, one with the wrong gender label."""
     with (demo_folder() / "faces.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     chosen = list({row["subject"]: row for row in rows}.values())[:SUBJECTS]
