@@ -168,6 +168,7 @@ def import_command(
         if preview:
             _write_json(json_file, document)
             return
+        store.datasets.check_name(name)
         if not yes and _is_asked() and not typer.confirm("Import this?", default=True, err=_json_on_stdout.get()):
             _say("Nothing was imported.")
             return

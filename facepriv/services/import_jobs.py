@@ -397,6 +397,7 @@ def _work(store: Store, settings: Settings, folder: Path, order: _Order) -> dict
     if imported is None:
         with _source(settings, folder, order) as source:
             if order.preview and not (folder / _CONFIRMED).exists():
+                store.datasets.check_name(order.name)
                 _write(folder / _PREVIEW, preview_document(preview(source.read), source.problems))
                 return _ended("previewed")
             dataset = import_source(

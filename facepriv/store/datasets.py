@@ -278,8 +278,7 @@ class DatasetStore:
             "importer": importer,
         }
         with self._database.writing() as session:
-            if session.scalar(select(DatasetRow.id).where(DatasetRow.ready, DatasetRow.name == name)) is not None:
-                raise _name_taken(name)
+            _refuse_taken(session, name)
             row = None if resume_key is None else _interrupted(session, name, resume_key, found_by)
             if row is None:
                 row = DatasetRow(name=name, ready=False, resume_key=resume_key, found_by=found_by, **values)
@@ -305,6 +304,12 @@ class DatasetStore:
                     importing.flush()
                     self._let_go(importer)
             raise
+
+    def check_name(self, name: str) -> None:
+        """Make sure that a data set can have this name; raises BadInputError as `importing` does."""
+        _check_name(name)
+        with self._database.reading() as session:
+            _refuse_taken(session, name)
 
     def unfinished(self) -> tuple[UnfinishedImport, ...]:
         """Give the imports that were interrupted and can go on, and those under way, by name."""
@@ -567,6 +572,11 @@ def _check_name(name: str) -> None:
             f"only digits (those are ids), but {name[:_LONGEST_NAME]!r} was given; choose another name.",
             code="bad-name",
         )
+
+
+def _refuse_taken(session: Session, name: str) -> None:
+    if session.scalar(select(DatasetRow.id).where(DatasetRow.ready, DatasetRow.name == name)) is not None:
+        raise _name_taken(name)
 
 
 def _name_taken(name: str) -> BadInputError:

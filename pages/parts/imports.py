@@ -56,7 +56,7 @@ def _settle(store: Store, job: ImportJob) -> None:
         del st.session_state[STARTED]
         if job.state == "complete":
             st.session_state["dataset"] = job.dataset_id
-        if job.state in ("complete", "previewed"):
+        if job.state == "previewed" or (job.state == "complete" and job.preview is None):
             st.session_state["upload_round"] = st.session_state.get("upload_round", 0) + 1
 
 

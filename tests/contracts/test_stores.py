@@ -484,16 +484,18 @@ def test_collected_import_cannot_go_on(store: Store) -> None:
 
 def interrupted(store: Store, images: int, key: str = "key", *, error: type[BaseException] = KeyboardInterrupt) -> None:
     """Leave an import after so many images, with a note after each fourth."""
-    with (
-        pytest.raises(error),
-        store.datasets.importing("studio", source="", reader="", resume_key=key, found_by="f") as importing,
-    ):
-        earlier, _ = importing.earlier()
-        for index in range(len(earlier), images):
-            importing.add(new_image(index))
-            if index % 4 == 3:
-                importing.problem(Problem(new_image(index).name, "noted", "A note."))
-        raise error("enough")
+
+    def begin() -> None:
+        with store.datasets.importing("studio", source="", reader="", resume_key=key, found_by="f") as importing:
+            earlier, _ = importing.earlier()
+            for index in range(len(earlier), images):
+                importing.add(new_image(index))
+                if index % 4 == 3:
+                    importing.problem(Problem(new_image(index).name, "noted", "A note."))
+            raise error("enough")
+
+    with pytest.raises(error):
+        begin()
 
 
 def test_an_interrupted_import_goes_on_where_it_was(store: Store) -> None:
@@ -522,44 +524,49 @@ def test_an_interrupted_import_goes_on_where_it_was(store: Store) -> None:
 
 def test_only_the_same_import_goes_on(store: Store) -> None:
     interrupted(store, 3)
-    for name, key, found_by in [("other", "key", "f"), ("studio", "another", "f"), ("studio", "key", "g")]:
-        with (
-            pytest.raises(BadInputError),
-            store.datasets.importing(name, source="", reader="", resume_key=key, found_by=found_by) as importing,
-        ):
+
+    def refused(name: str, key: str, found_by: str) -> None:
+        with store.datasets.importing(name, source="", reader="", resume_key=key, found_by=found_by) as importing:
             assert importing.earlier() == ((), ())
             raise BadInputError("It was refused, so nothing of it stays.")
+
+    for name, key, found_by in [("other", "key", "f"), ("studio", "another", "f"), ("studio", "key", "g")]:
+        with pytest.raises(BadInputError):
+            refused(name, key, found_by)
     assert [(one.name, one.resume_key) for one in store.datasets.unfinished()] == [("studio", "key")]
 
 
 def test_of_two_sessions_of_one_import_the_later_one_writes(store: Store) -> None:
-    with (
-        pytest.raises(StoreError, match="goes on in another process"),
-        store.datasets.importing("studio", source="", reader="", resume_key="key") as first,
-    ):
-        first.add(new_image(0))
-        first.flush()
-        with store.datasets.importing("studio", source="", reader="", resume_key="key") as second:
-            assert [image.name for image in second.earlier()[0]] == [new_image(0).name]
-            first.add(new_image(1))
-            with pytest.raises(StoreError, match="goes on in another process"):
-                first.flush()
-            second.add(new_image(1))
-        first.flush()
+    def both() -> None:
+        with store.datasets.importing("studio", source="", reader="", resume_key="key") as first:
+            first.add(new_image(0))
+            first.flush()
+            with store.datasets.importing("studio", source="", reader="", resume_key="key") as second:
+                assert [image.name for image in second.earlier()[0]] == [new_image(0).name]
+                first.add(new_image(1))
+                with pytest.raises(StoreError, match="goes on in another process"):
+                    first.flush()
+                second.add(new_image(1))
+            first.flush()
+
+    with pytest.raises(StoreError, match="goes on in another process"):
+        both()
     assert store.datasets.counts(store.datasets.get("studio").id).images == 2
 
 
 def test_interrupted_imports_are_discarded_or_collected_in_the_end(store: Store, settings: Settings) -> None:
     images = put_images(store, *(str(number).encode() for number in range(3)))
     other = create(store, "other", images[:1])
-    for key in ("one", "two", "three"):
-        with (
-            pytest.raises(KeyboardInterrupt),
-            store.datasets.importing(f"studio {key}", source="", reader="", resume_key=key) as importing,
-        ):
+
+    def begin(key: str) -> None:
+        with store.datasets.importing(f"studio {key}", source="", reader="", resume_key=key) as importing:
             for image in images:
                 importing.add(image)
             raise KeyboardInterrupt
+
+    for key in ("one", "two", "three"):
+        with pytest.raises(KeyboardInterrupt):
+            begin(key)
     assert store.datasets.discard("none of them") == 0
     assert store.datasets.discard("one") == 1
     assert len(contents_of(store)) == 3

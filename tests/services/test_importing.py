@@ -376,7 +376,9 @@ def what_it_gave(store: Store, name: str) -> dict[str, object]:
         ids[image.id] = image.name
         told = {one.name: getattr(image, one.name) for one in dataclasses.fields(image)}
         landmarks = told.pop("landmarks")
-        images.append({**told, "id": 0, "dataset_id": 0, "landmarks": None if landmarks is None else landmarks.tolist()})
+        images.append(
+            {**told, "id": 0, "dataset_id": 0, "landmarks": None if landmarks is None else landmarks.tolist()}
+        )
     pairs = [(one.fold, ids[one.first], ids[one.second], one.mated) for one in store.datasets.protocol(record.id)]
     same = dataclasses.replace(record, id=0, name="", created_at=datetime.min, quality=None)
     return {"record": same, "images": images, "problems": store.datasets.problems(record.id), "protocol": pairs}
@@ -432,7 +434,7 @@ def test_an_interrupted_import_goes_on_and_ends_as_without(store, settings, tmp_
     gave = what_it_gave(store, "cut")
     assert gave == what_it_gave(store, "whole")
     assert {one.code for one in gave["problems"]} >= LOST
-    assert len(gave["protocol"]) == 5
+    assert len(gave["protocol"]) == 6
     assert store.datasets.unfinished() == ()
 
 
@@ -500,7 +502,9 @@ def wait_for_writing(settings: Settings, process: subprocess.Popen) -> None:
     end = time.monotonic() + 60
     while process.poll() is None and time.monotonic() < end:
         with sqlite3.connect(settings.home / "facepriv.sqlite") as database:
-            begun = database.execute("SELECT importer FROM datasets WHERE NOT ready AND importer IS NOT NULL").fetchall()
+            begun = database.execute(
+                "SELECT importer FROM datasets WHERE NOT ready AND importer IS NOT NULL"
+            ).fetchall()
         database.close()
         if begun:
             return
