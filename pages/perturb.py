@@ -9,6 +9,7 @@ import streamlit as st
 from facepriv.config import get_settings
 from facepriv.imaging.landmarkers import DEFAULT_LANDMARKER
 from facepriv.perturb import perturbers
+from facepriv.services.identities import why_not_matched
 from facepriv.services.learning import DEMO, FOLDS
 from facepriv.services.local_worker import ensure_worker
 from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES, list_methods
@@ -107,13 +108,19 @@ def form(store: Store) -> None:
         judges = st.multiselect(
             "Classifiers that judge", classifiers, default=classifiers, key="run_classifiers", help=HELP["classifiers"]
         )
-        matching = st.multiselect(
-            "Matchers that judge", matchers, default=matchers, key="run_matchers", help=HELP["matchers"]
-        )
-        if not matching:
-            st.warning("Without a matcher nobody will know whether the images can still be recognised.")
+        unmatched = why_not_matched(next(record for record in records if record.id == dataset))
+        if unmatched is not None:
+            st.info(plain(unmatched), icon=":material/info:")
+            matchers = []
+            matching = []
+        else:
+            matching = st.multiselect(
+                "Matchers that judge", matchers, default=matchers, key="run_matchers", help=HELP["matchers"]
+            )
+            if not matching:
+                st.warning("Without a matcher nobody will know whether the images can still be recognised.")
         guards = []
-        if methods[method].heeds_guards:
+        if methods[method].heeds_guards and unmatched is None:
             # Who changes what a person sees must see to it that matchers still know the face.
             guards = st.multiselect(
                 "Matchers that the method heeds",

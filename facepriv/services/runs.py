@@ -18,6 +18,7 @@ from facepriv.errors import BadInputError
 from facepriv.imaging.landmarkers import DEFAULT_LANDMARKER, landmarkers
 from facepriv.perturb import Perturber, perturbers
 from facepriv.results import ModelRef, RunSpec
+from facepriv.services.identities import refuse_matching, why_not_matched
 from facepriv.services.learning import choose_source
 from facepriv.services.models import (
     classifier,
@@ -141,8 +142,8 @@ def prepare_run(
     landmarker
         Whose points the method lays over a face: ``dlib-68``, the detector's own, or another registered one.
     classifiers, matchers
-        Those that judge; by default all that can be used here. Guides are always among the classifiers, guards among
-        the matchers.
+        Those that judge; by default all that can be used here, and no matcher where subjects are no people. Guides are
+        always among the classifiers, guards among the matchers.
     limit
         Take at most this many images, spread evenly over the subjects' order, all images of a subject together.
 
@@ -189,7 +190,10 @@ def prepare_run(
     source = choose_source(store, record, learn_from, seed=seed, method=made.name) if made.learns else None
     guides = tuple(dict.fromkeys([guide, *more_guides]))
     judges = dict.fromkeys([*guides, *(usable_classifiers() if classifiers is None else classifiers)])
-    judging = usable_matchers() if matchers is None else matchers
+    refuse_matching(record, [*(matchers or ()), *(guards or ())])
+    if matchers is None:
+        matchers = usable_matchers() if why_not_matched(record) is None else ()
+    judging = matchers
     if guards is None:
         guards = judging if made.kind == "visible" and made.heeds_guards else ()
     matching = dict.fromkeys([*judging, *guards])
