@@ -7,7 +7,9 @@ from typing import Any
 import streamlit as st
 
 from facepriv.config import get_settings
+from facepriv.imaging.landmarkers import DEFAULT_LANDMARKER
 from facepriv.perturb import perturbers
+from facepriv.services.identities import why_not_matched
 from facepriv.services.learning import DEMO, FOLDS
 from facepriv.services.local_worker import ensure_worker
 from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES, list_methods
@@ -107,13 +109,19 @@ def form(store: Store) -> None:
         judges = st.multiselect(
             "Classifiers that judge", classifiers, default=classifiers, key="run_classifiers", help=HELP["classifiers"]
         )
-        matching = st.multiselect(
-            "Matchers that judge", matchers, default=matchers, key="run_matchers", help=HELP["matchers"]
-        )
-        if not matching:
-            st.warning("Without a matcher nobody will know whether the images can still be recognised.")
+        unmatched = why_not_matched(next(record for record in records if record.id == dataset))
+        if unmatched is not None:
+            st.info(plain(unmatched), icon=":material/info:")
+            matchers = []
+            matching = []
+        else:
+            matching = st.multiselect(
+                "Matchers that judge", matchers, default=matchers, key="run_matchers", help=HELP["matchers"]
+            )
+            if not matching:
+                st.warning("Without a matcher nobody will know whether the images can still be recognised.")
         guards = []
-        if methods[method].heeds_guards:
+        if methods[method].heeds_guards and unmatched is None:
             # Who changes what a person sees must see to it that matchers still know the face.
             guards = st.multiselect(
                 "Matchers that the method heeds",
@@ -123,6 +131,10 @@ def form(store: Store) -> None:
                 help=HELP["guards"],
                 placeholder="none",
             )
+        landmarkers = [n for n in _usable(models, "landmarks") if methods[method].takes_landmarks_of(n)]
+        landmarker = landmarkers[0] if landmarkers else DEFAULT_LANDMARKER
+        if len(landmarkers) > 1:
+            landmarker = st.selectbox("Landmarks", landmarkers, key=f"run_landmarker-{method}", help=HELP["landmarker"])
     missing(models)
     with st.expander("Another attribute, or one to keep", icon=":material/tune:"):
         chosen = other_attributes.ask(models, keeps=methods[method].keeps, method=method)
@@ -162,6 +174,7 @@ def form(store: Store) -> None:
             "keep_weight": chosen.weight,
             "guards": guards,
             "learn_from": learn_from or None,
+            "landmarker": landmarker,
             "classifiers": judges,
             "matchers": matching,
             "limit": int(limit) or None,
@@ -186,6 +199,7 @@ def launch(store: Store, choices: dict[str, Any], images: int) -> None:
         more_guides=choices["more_guides"],
         keep=choices["keep"],
         guards=choices["guards"],
+        landmarker=choices["landmarker"],
     )
     st.write(
         f"{count(wanted, 'image')}{' at most' if choices['limit'] else ''}, about **{duration(estimate.seconds)}** on "

@@ -15,10 +15,12 @@ import pydantic
 import facepriv
 from facepriv.config import Settings
 from facepriv.errors import BadInputError
+from facepriv.imaging.landmarkers import DEFAULT_LANDMARKER, landmarkers
 from facepriv.perturb import Perturber, perturbers
 from facepriv.registry import VALUE
-from facepriv.results import RunSpec
+from facepriv.results import ModelRef, RunSpec
 from facepriv.services.attributes import check_guides
+from facepriv.services.identities import refuse_matching, why_not_matched
 from facepriv.services.learning import choose_source
 from facepriv.services.models import (
     classifier,
@@ -28,6 +30,7 @@ from facepriv.services.models import (
     usable_classifiers,
     usable_matchers,
 )
+from facepriv.services.models import landmarker as find_landmarker
 from facepriv.services.provenance import COMPUTING
 from facepriv.store import Store
 from facepriv.store.records import ImageRecord, RunRecord
@@ -121,6 +124,7 @@ def prepare_run(
     keep_weight: float = 1.0,
     guards: Sequence[str] | None = None,
     learn_from: str | None = None,
+    landmarker: str = DEFAULT_LANDMARKER,
     classifiers: Sequence[str] | None = None,
     matchers: Sequence[str] | None = None,
     limit: int | None = None,
@@ -142,9 +146,11 @@ def prepare_run(
     learn_from
         For a method that learns: ``folds`` (each half of the people serves the other), ``demo``, or the name of another
         data set; by default halves where each has at least 10 subjects of either gender, else the demo set.
+    landmarker
+        Whose points the method lays over a face: ``dlib-68``, the detector's own, or another registered one.
     classifiers, matchers
-        Those that judge; by default all that can be used here and, of classifiers, tell gender. Guides and those kept
-        are always among the classifiers, guards among the matchers.
+        Those that judge; by default all that can be used here and, of classifiers, tell gender, and no matcher where
+        subjects are no people. Guides and those kept are always among the classifiers, guards among the matchers.
     limit
         Take at most this many images, spread evenly over the subjects' order, all images of a subject together.
 
@@ -187,6 +193,7 @@ def prepare_run(
             "that out, or choose a method that does.",
             code="heeds-no-matcher",
         )
+    points = _landmarker_of(made, landmarker)
     # A name may stand for another, as dlib-age for dlib-age@40, so it is the models that are compared.
     guides = _models([guide, *more_guides])
     kept = _models(keep)
@@ -200,7 +207,10 @@ def prepare_run(
         )
     source = choose_source(store, record, learn_from, seed=seed, method=made.name) if made.learns else None
     judges = {**guides, **kept, **_models(usable_classifiers() if classifiers is None else classifiers)}
-    judging = usable_matchers() if matchers is None else matchers
+    refuse_matching(record, [*(matchers or ()), *(guards or ())])
+    if matchers is None:
+        matchers = usable_matchers() if why_not_matched(record) is None else ()
+    judging = matchers
     if guards is None:
         guards = judging if made.kind == "visible" and made.heeds_guards else ()
     matching = dict.fromkeys([*judging, *guards])
@@ -217,6 +227,7 @@ def prepare_run(
         keep_weight=keep_weight if kept else 1.0,
         guards=tuple(reference(matcher(name)) for name in dict.fromkeys(guards)),
         learn_from=source,
+        landmarker=points,
         classifiers=tuple(reference(one) for one in judges.values()),
         matchers=tuple(reference(matcher(name)) for name in matching),
         detector=detector_reference(),
@@ -256,6 +267,29 @@ def _check_kept(
             f"A weight above 0 was expected for what is kept, got {weight:g}; write 1, or leave out what is kept.",
             code="bad-weight",
         )
+
+
+def methods_for_any_landmarks() -> list[str]:
+    """Name the methods that take any landmarker's points."""
+    return [name for name in perturbers.names() if perturbers.load(name).landmarkers is None]  # type: ignore[attr-defined]
+
+
+def _landmarker_of(method: Perturber, name: str) -> ModelRef | None:
+    """Name the landmarker whose points a method is to take; None for the detector's own, which every face has.
+
+    Raises
+    ------
+    UnknownNameError, ModelUnavailableError
+    BadInputError
+        With code ``other-landmarks`` if the method cannot take them.
+    """
+    if method.landmarkers is not None and name not in method.landmarkers and name in landmarkers.names():
+        raise BadInputError(
+            f"The method {method.name} is made for the landmarks {listed(method.landmarkers)}, but was to take {name}; "
+            f"leave that out, or choose a method that takes any: {listed(methods_for_any_landmarks(), 'or')}.",
+            code="other-landmarks",
+        )
+    return None if name == DEFAULT_LANDMARKER else reference(find_landmarker(name))
 
 
 def spread(images: Sequence[ImageRecord], limit: int) -> tuple[ImageRecord, ...]:
@@ -334,6 +368,8 @@ GUARD_LOOKS = {"semantic": 35, "descent": 15}
 """Templates that an image takes from each matcher that the method heeds; methods not named heed none."""
 OVERHEAD = 1.25
 """Time that a method takes for that of its evaluations."""
+LOCATING_SECONDS = 0.15
+"""What other landmarks than the detector's take an image, where they are not kept yet; Stasm's, measured likewise."""
 JUDGING_SECONDS = 0.3
 """What every image takes besides its perturbing: finding its face anew in the file and its versions, two classifiers
 before and after, two matchers after; measured on the same server with demo faces."""
@@ -367,6 +403,7 @@ def estimate_seconds(
     more_guides: Sequence[str] = (),
     keep: Sequence[str] = (),
     guards: Sequence[str] = (),
+    landmarker: str = DEFAULT_LANDMARKER,
 ) -> Estimate:
     """Estimate a run's wall time from an earlier run alike, else from a table of the guides' speeds.
 
@@ -407,6 +444,8 @@ def estimate_seconds(
             continue
         if tuple(ref.name for ref in earlier.spec.keep) != tuple(dict.fromkeys(keep)):
             continue
+        if landmarker_name(earlier.spec) != landmarker:
+            continue
         each = earlier.result.seconds / earlier.result.images
         return Estimate(each * images, f"run {earlier.id} took {each:.2f} s an image")
     # What is kept is asked about as often as a guide.
@@ -416,12 +455,19 @@ def estimate_seconds(
     evaluations = round(evaluations * STOPPING_TIMES.get(complete.get("stopping", ""), 1.0))
     looks = sum(EMBEDDING_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in guards) * GUARD_LOOKS.get(method, 0)
     each_image = (evaluations * each_evaluation + looks) * OVERHEAD + JUDGING_SECONDS
+    if landmarker != DEFAULT_LANDMARKER:
+        each_image += LOCATING_SECONDS
     return Estimate(
         STARTING_SECONDS + images * each_image / processes(settings),
         f"no run like it yet: about {1000 * each_evaluation:.1f} ms an evaluation, {evaluations:,} evaluations "
         f"an image, {'asking matchers, ' if looks else ''}and judging it"
         + ("; learning comes on top" if made.learns else ""),
     )
+
+
+def landmarker_name(spec: RunSpec) -> str:
+    """Name the landmarker whose points a run takes."""
+    return DEFAULT_LANDMARKER if spec.landmarker is None else spec.landmarker.name
 
 
 def _is_whole(run: RunRecord) -> bool:

@@ -283,6 +283,8 @@ def _figures(spec: RunSpec, result: RunResult) -> Row:
         "Guides": ", ".join(guides),
         "Turned": spec.attribute if spec.attribute != GENDER else "–",
         "Kept": ", ".join(ref.name for ref in spec.keep) or "–",
+        # The detector's own are no news.
+        "Landmarks": "–" if spec.landmarker is None else spec.landmarker.name,
         "Matchers heeded": ", ".join(ref.name for ref in spec.guards) or "–",
         "Learnt from": ", ".join(dict.fromkeys(item.dataset for item in result.learned)) or "–",
         "Parameters": changed_parameters(spec),
