@@ -108,6 +108,8 @@ class ModelCard:
     requirement: str = ""
     """The pip requirement that brings the weights, for "how to get it"; empty for weights that are fetched."""
     notes: str = ""
+    how: str = ""
+    """The command that brings the weights, where neither pip nor a fetch does."""
 
     @property
     def version(self) -> str:
@@ -161,6 +163,17 @@ class FaceMatcher(Protocol):
 
         The score of two templates depends on nothing else and not on their order. Several threads may compare at once.
         """
+
+
+@runtime_checkable
+class CropMatcher(FaceMatcher, Protocol):
+    """A matcher that can also be given crops, as classifiers are: what a probe on its templates needs."""
+
+    def crop(self, face: Face) -> Crop:
+        """Give the crop that this matcher wants for this face; a linear one where it can be written so."""
+
+    def embed_crops(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embed crops ``(n, height, width, 3)`` RGB 0..255 as ``(n, d)`` unit rows."""
 
 
 @dataclass(frozen=True, eq=False)

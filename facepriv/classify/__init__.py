@@ -1,5 +1,6 @@
 """Attribute classifiers, one adapter a file."""
 
+from facepriv.own_models.stored import classifier_targets
 from facepriv.registry import Registry
 from facepriv.types import AttributeClassifier
 
@@ -11,4 +12,5 @@ classifiers: Registry[AttributeClassifier] = Registry(
         "levi-hassner": "facepriv.classify.levi_hassner:LeviHassner",
         "deepface-gender": "facepriv.classify.deepface_gender:DeepFaceGender",
     },
+    more=classifier_targets,
 )

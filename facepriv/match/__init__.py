@@ -1,6 +1,7 @@
 """Face matchers, one adapter a file."""
 
 from facepriv.match.templates import cosine_similarity, unit_rows
+from facepriv.own_models.stored import matcher_targets
 from facepriv.registry import Registry
 from facepriv.types import FaceMatcher
 
@@ -14,6 +15,7 @@ matchers: Registry[FaceMatcher] = Registry(
         "deepface-facenet512": "facepriv.match.deepface:facenet512",
         "deepface-arcface": "facepriv.match.deepface:arcface",
     },
+    more=matcher_targets,
 )
 
 __all__ = ["cosine_similarity", "matchers", "unit_rows"]
