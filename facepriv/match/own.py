@@ -77,7 +77,7 @@ class OwnNetworkMatcher(OwnMatcher):
     def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
         """Embed faces as ``(n, d)`` unit rows; raises as `embed_crops` does."""
         rows = [self.embed_crops(take_crop(self.crop(face), face.pixels)[None]) for face in faces]
-        return np.concatenate([self._none(), *rows]) if rows else self._none()
+        return np.concatenate(rows) if rows else self._none()
 
 
 class OwnCommandMatcher(OwnMatcher):

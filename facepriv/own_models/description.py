@@ -12,6 +12,8 @@ from facepriv.errors import BadInputError
 from facepriv.wording import listed
 
 MOST_YAML_BYTES = 65_536
+FOUND_OUT = frozenset(["found", "width"])
+"""Fields that are no user's to write."""
 NAME = r"^[a-z0-9][a-z0-9-]{1,39}$"
 GENDER_LABELS = ("female", "male")
 
@@ -123,6 +125,8 @@ class Model(Described):
     source: str = Field(min_length=1, max_length=400)
     """Who made it, and where it comes from."""
     notes: str = Field(default="", max_length=1000)
+    found: tuple[str, ...] = ()
+    """Sentences on what a trial told when the model was added."""
 
 
 class _OfClassifier(Described):
@@ -195,6 +199,15 @@ class CommandMatcher(_Command, _OfMatcher):
     """A program that embeds."""
 
 
+class Weight(Described):
+    """A weight file of a matcher, as `facepriv.types.WeightFile` names it."""
+
+    name: str
+    sha256: str
+    package: str
+    inside: str
+
+
 class TrainedOn(Described):
     """What a probe was trained on and how well it did on people left out."""
 
@@ -222,6 +235,8 @@ class ProbeModel(Model, _OfClassifier):
     form = "probe"
     matcher: str
     matcher_version: str
+    matcher_weights: tuple[Weight, ...]
+    """Files that the matcher must still have."""
     trained_on: TrainedOn
 
 
@@ -256,6 +271,8 @@ def read_yaml(text: bytes) -> AnyModel:
         )
     if content.get("kind") not in ("classifier", "matcher"):
         raise _bad(f"`kind` must be classifier or matcher, not {_short(content.get('kind'))}.")
+    for key in FOUND_OUT & content.keys():
+        raise _bad(f"`{key}` is found out when the model is added; leave it out.")
     return check(forms[0], content)
 
 

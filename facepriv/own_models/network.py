@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ from facepriv.weights import require
 from facepriv.wording import some
 
 MOST_BYTES = 1_000_000_000
+MOST_OPEN = 16
+"""Own models that a process keeps open."""
 DOMAINS = frozenset(["", "ai.onnx", "ai.onnx.ml", "com.microsoft"])
 """Of operators that ONNX Runtime brings; those of others would need a library of theirs."""
 
@@ -97,7 +99,7 @@ def shared_network(own: OwnModel) -> SharedModel[Network]:
     return _shared(own.folder, own.card.version, weight, description)
 
 
-@cache
+@lru_cache(MOST_OPEN)
 def _shared(
     folder: Path, version: str, weight: WeightFile, description: NetworkClassifier | NetworkMatcher
 ) -> SharedModel[Network]:
@@ -123,7 +125,7 @@ def open_network(path: Path, description: NetworkClassifier | NetworkMatcher) ->
     try:
         model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # whatever the parser stumbles over
-        raise _bad("An ONNX graph was expected, but the file cannot be read as one; export the network again.") from error
+        raise _bad("An ONNX graph was expected, but the file cannot be read as one; export it again.") from error
     graph = model.graph
     if not graph.node:
         raise _bad("An ONNX graph was expected, but the file holds no operator; export the network again.")

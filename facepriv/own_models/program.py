@@ -8,6 +8,7 @@ writes to standard error goes nowhere: it might name files or faces.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import json
 import math
@@ -18,13 +19,14 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
 from facepriv.config import get_settings
 from facepriv.errors import ModelUnavailableError
 from facepriv.own_models.description import CommandClassifier, CommandMatcher
+from facepriv.own_models.network import MOST_OPEN
 from facepriv.own_models.stored import DESCRIPTION, OwnModel
 from facepriv.shared import SharedModel
 from facepriv.types import WeightFile
@@ -129,6 +131,7 @@ class Program:
 
     def _start(self, given: int | IO[bytes]) -> subprocess.Popen[bytes]:
         self._started_by = os.getpid()
+        atexit.register(self.close)
         try:
             return subprocess.Popen(
                 self._command,
@@ -204,7 +207,7 @@ def shared_program(own: OwnModel) -> SharedModel[Program]:
     return _shared(own.folder, own.card.version, files, description)
 
 
-@cache
+@lru_cache(MOST_OPEN)
 def _shared(
     folder: Path, version: str, files: tuple[WeightFile, ...], description: CommandClassifier | CommandMatcher
 ) -> SharedModel[Program]:

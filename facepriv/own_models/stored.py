@@ -162,6 +162,8 @@ def _card(folder: Path, description: AnyModel, sums: dict[str, str]) -> ModelCar
         )
         for name, digest in sums.items()
     )
+    if isinstance(description, ProbeModel):
+        weights += tuple(WeightFile(**weight.model_dump()) for weight in description.matcher_weights)
     again = (
         f"facepriv probe train {description.name} --replace"
         if description.form == "probe"
@@ -174,6 +176,6 @@ def _card(folder: Path, description: AnyModel, sums: dict[str, str]) -> ModelCar
         licence=description.licence,
         source=description.source,
         weights=weights,
-        notes=" ".join(part for part in (f"Own {description.form}.", description.notes) if part),
+        notes=" ".join(part for part in (f"Own {description.form}.", description.notes, *description.found) if part),
         how=again,
     )
