@@ -46,9 +46,9 @@ def models_folder() -> Path:
     return get_settings().home / FOLDER
 
 
-def own_names() -> list[str]:
-    """Name everything that lies there, readable or not."""
-    folder = models_folder()
+def own_names(folder: Path | None = None) -> list[str]:
+    """Name everything that lies there, or in another folder like it, readable or not."""
+    folder = models_folder() if folder is None else folder
     if not folder.is_dir():
         return []
     return sorted(one.name for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
@@ -118,12 +118,12 @@ def matcher_targets() -> dict[str, str]:
     return targets("matcher")
 
 
-def readable() -> list[OwnModel]:
-    """Give all own models that can be read."""
+def readable(folder: Path | None = None) -> list[OwnModel]:
+    """Give all own models that can be read, or those in another folder."""
     found = []
-    for name in own_names():
+    for name in own_names(folder):
         try:
-            found.append(read(name))
+            found.append(read_folder((models_folder() if folder is None else folder) / name))
         except ModelUnavailableError:
             continue  # `damaged` names it
     return found
@@ -134,9 +134,9 @@ def damaged() -> list[str]:
     return sorted(set(own_names()) - {one.name for one in readable()})
 
 
-def probes() -> list[tuple[OwnModel, ProbeModel]]:
-    """Give all probes."""
-    return [(one, one.description) for one in readable() if isinstance(one.description, ProbeModel)]
+def probes(folder: Path | None = None) -> list[tuple[OwnModel, ProbeModel]]:
+    """Give all probes, or those in another folder."""
+    return [(one, one.description) for one in readable(folder) if isinstance(one.description, ProbeModel)]
 
 
 def _read_sums(folder: Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -22,9 +23,9 @@ from facepriv.imaging.residuals import residual_features
 from facepriv.imaging.restoring import restored_faces
 from facepriv.perturb.base import score_face
 from facepriv.results import ModelRef, Phase
-from facepriv.services.computing import Job, artifacts, log_fault
+from facepriv.services.computing import Job, artifacts, content_of, log_fault
 from facepriv.services.judging import Stored, found_in, left_by
-from facepriv.services.models import classifier, matcher
+from facepriv.services.models import check_versions, classifier, matcher, reference
 from facepriv.services.provenance import found_by, maker
 from facepriv.store import ArtifactStore, ImageRecord, Store
 from facepriv.types import Face
@@ -193,9 +194,21 @@ def measure_in_process(job: Job, images: Sequence[ToMeasure]) -> list[dict[str, 
     ------
     StoreError
         If a file is missing or damaged.
+    FaceprivError
+        If a model of this process has another version than the audit's.
     """
+    _check_models(content_of(job))
     kept = artifacts()
     return [_measure(kept, one.stored, one.names) for one in images]
+
+
+@lru_cache(1)
+def _check_models(spec: AuditSpec) -> None:
+    """Look once whether this process, which may be on another machine than the worker, has the audit's models."""
+    for ref in spec.classifiers:
+        check_versions(ref, reference(classifier(ref.name)))
+    for ref in spec.matchers:
+        check_versions(ref, reference(matcher(ref.name)))
 
 
 def _measure(kept: ArtifactStore, stored: Stored, names: Sequence[str]) -> dict[str, Vector]:

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -266,6 +267,7 @@ def _described_anew(own: OwnModel) -> AnyModel:
     return description.model_copy(update={"found": told, "width": width})
 
 
+@cache
 def trial_faces() -> list[Face]:
     """Find the faces of some demo subjects, two images of each, as many women as men."""
     images = read_demo(images_per_subject=2).images

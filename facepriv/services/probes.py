@@ -1,35 +1,32 @@
-"""Train probes, and tell where one would judge people whom it was trained on."""
+"""Train probes: classifiers out of matchers, on a labelled data set that is here."""
 
 from __future__ import annotations
 
-import hashlib
-import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import facepriv
-from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.imaging.crop import take_crop
 from facepriv.own_models.description import ProbeModel, TrainedOn, Weight
-from facepriv.own_models.stored import PROBE, OwnModel, models_folder, probes, write
-from facepriv.probe_classifier import IMAGES, SUBJECTS, WEIGHTS, arrays_of, crop_matcher
+from facepriv.own_models.stored import PROBE, OwnModel, write
+from facepriv.probe_classifier import IMAGES, SUBJECTS, WEIGHTS, crop_matcher
 from facepriv.services.judging import found_in
 from facepriv.services.models import reference
 from facepriv.services.own_models import check_name, new_folder, put_in_place
+from facepriv.services.probe_people import hashed
 from facepriv.services.provenance import found_by, maker
 from facepriv.store import Store
 from facepriv.store.records import DatasetRecord, ImageRecord
 from facepriv.types import FEMALE, GENDER_NAMES, MALE, CropMatcher
 from facepriv.weights import require_all
-from facepriv.wording import count, listed
+from facepriv.wording import count
 
 CROPPED = "cropped"
 """Measure of templates of a matcher's crops: ``cropped:MATCHER``."""
@@ -41,25 +38,6 @@ PENALTY = 0.01
 data set has people, so a weak one would be sure of everybody whom it was trained on."""
 KEEP_EVERY = 64
 Report = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Overlap:
-    """What a probe's training set shares with some images."""
-
-    probe: str
-    images: int
-    subjects: int
-
-    @property
-    def sentence(self) -> str:
-        """What that means for a run or an audit."""
-        shared = [count(self.images, "image")] if self.images else []
-        shared += [f"the names of {count(self.subjects, 'subject')}"] if self.subjects else []
-        return (
-            f"The probe {self.probe} was trained on {listed(shared)} of these: its errors on them are lower than on "
-            "people it has not seen."
-        )
 
 
 def train_probe(
@@ -139,7 +117,7 @@ def train_probe(
         arrays: dict[str, Any] = {
             WEIGHTS: fitted.weights,
             IMAGES: np.array(sorted(image.source_sha256 for image in kept)),
-            SUBJECTS: np.array(sorted({_hashed(image.subject) for image in kept})),
+            SUBJECTS: np.array(sorted({hashed(image.subject) for image in kept})),
         }
         np.savez(folder / PROBE, **arrays)
         write(folder, description)
@@ -243,46 +221,3 @@ def _fit(templates: NDArray[np.float64], labels: NDArray[np.int64], subjects: ND
         accuracy=float(balanced_accuracy_score(labels, predicted)),
         auc=float(roc_auc_score(labels, held_out)),
     )
-
-
-def _hashed(subject: str) -> str:
-    return hashlib.sha256(f"facepriv subject\0{subject}".encode()).hexdigest()
-
-
-def overlaps(names: Iterable[str], images: Sequence[ImageRecord]) -> list[Overlap]:
-    """Say which of some classifiers are probes that were trained on any of these images or their people."""
-    wanted = set(names)
-    found = []
-    for own, _ in probes():
-        if own.name not in wanted:
-            continue
-        arrays = arrays_of(own)
-        shared_images = len({image.source_sha256 for image in images} & set(arrays[IMAGES].tolist()))
-        shared_people = len({_hashed(image.subject) for image in images} & set(arrays[SUBJECTS].tolist()))
-        if shared_images or shared_people:
-            found.append(Overlap(own.name, shared_images, shared_people))
-    return found
-
-
-def fair(names: Sequence[str], images: Sequence[ImageRecord]) -> list[str]:
-    """Leave probes out that were trained on any of these images or their people."""
-    unfair = {one.probe for one in overlaps(names, images)}
-    return [name for name in names if name not in unfair]
-
-
-def trained_on(dataset_id: int, name: str) -> list[OwnModel]:
-    """Give the probes that were trained on a data set."""
-    return [
-        own for own, probe in probes() if (probe.trained_on.dataset_id, probe.trained_on.dataset) == (dataset_id, name)
-    ]
-
-
-def remove_probes(names: Iterable[str]) -> None:
-    """Remove probes with all their files."""
-    for name in names:
-        shutil.rmtree(models_folder() / name, ignore_errors=True)
-
-
-def files_left(settings: Settings, names: Iterable[str]) -> list[Path]:
-    """Give the files of probes that are still there."""
-    return [file for name in names for file in sorted((settings.home / "models" / name).rglob("*")) if file.is_file()]

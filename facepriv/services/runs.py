@@ -26,6 +26,7 @@ from facepriv.services.models import (
     usable_classifiers,
     usable_matchers,
 )
+from facepriv.services.probe_people import fair
 from facepriv.services.provenance import COMPUTING
 from facepriv.store import Store
 from facepriv.store.records import ImageRecord, RunRecord
@@ -135,7 +136,8 @@ def prepare_run(
         For a method that learns: ``folds`` (each half of the people serves the other), ``demo``, or the name of another
         data set; by default halves where each has at least 10 subjects of either gender, else the demo set.
     classifiers, matchers
-        Those that judge; by default all that can be used here. Guides are always among the classifiers, guards among
+        Those that judge; by default all that can be used here, but for probes that were trained on any of these people.
+        Guides are always among the classifiers, guards among
         the matchers.
     limit
         Take at most this many images, spread evenly over the subjects' order, all images of a subject together.
@@ -181,7 +183,7 @@ def prepare_run(
         )
     source = choose_source(store, record, learn_from, seed=seed, method=made.name) if made.learns else None
     guides = tuple(dict.fromkeys([guide, *more_guides]))
-    judges = dict.fromkeys([*guides, *(usable_classifiers() if classifiers is None else classifiers)])
+    judges = dict.fromkeys([*guides, *(fair(usable_classifiers(), images) if classifiers is None else classifiers)])
     judging = usable_matchers() if matchers is None else matchers
     if guards is None:
         guards = judging if made.kind == "visible" and made.heeds_guards else ()
