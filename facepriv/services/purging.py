@@ -154,10 +154,10 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
     """Remove a data set with its images, runs, audits, measures and files, and prove it.
 
     Runs that took candidates from it or learnt from it go as well, and probes that were trained on it. Before it, the
-    set of hashes is taken; after it, the artifacts and what imports have put aside are searched for them. Runs that were cancelled or killed have left
-    perturbed images that no row refers to, so all such files go as well that no work under way may need, and those that
-    stay are counted: nothing tells whose they are. The database is then written anew, so that
-    deleted rows cannot be read from its files. The access log keeps one line, with counts and no names.
+    set of hashes is taken; after it, the artifacts and what imports have put aside are searched for them. Runs that
+    were cancelled or killed have left perturbed images that no row refers to, so all such files go as well that no work
+    under way may need, and those that stay are counted: nothing tells whose they are. The database is then written
+    anew, so that deleted rows cannot be read from its files. The access log keeps one line, with counts and no names.
 
     Parameters
     ----------
@@ -187,11 +187,8 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
     stock = store.take_stock()
     after = frozenset(sha256 + suffix for sha256, suffix in stock.files if sha256 in mine)
     unclaimed = tuple(file for file in without_row(stock) if file not in after)
-    remaining = (
-        *sorted(after),
-        *_put_aside(settings, holdings.sources | mine),
-        *map(str, files_left(settings, trained)),
-    )
+    aside = [*_put_aside(settings, holdings.sources | mine), *map(str, files_left(settings, trained))]
+    remaining = (*sorted(after), *aside)
     report = {"images": holdings.images, "runs": len(holdings.runs), "audits": len(holdings.audits)}
     counts = [count(number, noun.removesuffix("s")) for noun, number in report.items()]
     store.access.record(
