@@ -114,6 +114,11 @@ def _require_own(weight: WeightFile, path: Path | None, how: str) -> Path:
     return path
 
 
+def bytes_here(card: ModelCard) -> int:
+    """Give the size of those weight files of a model that are here."""
+    return sum(path.stat().st_size for path in map(locate, card.weights) if path is not None)
+
+
 def require_all(card: ModelCard) -> list[Path]:
     """Give the checked paths of all weight files of a model, in the card's order."""
     return [require(weight, requirement=card.requirement, model=card.name, how=card.how) for weight in card.weights]
