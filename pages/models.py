@@ -98,8 +98,8 @@ def bring() -> None:
         st.caption("What the YAML looks like")
         st.code(EXAMPLE, language="yaml")
         st.caption(
-            "Commands, such as commercial software, can be added by the command line only: whoever adds one can run any "
-            "program on this machine."
+            "Commands, such as commercial software, can be added by the command line only: whoever adds one can run "
+            "any program on this machine."
         )
 
 
