@@ -292,26 +292,27 @@ def trial_faces() -> list[Face]:
 
 def _try_classifier(made: AttributeClassifier) -> tuple[str, ...]:
     faces = trial_faces()
-    single = np.array([score_face(made, face) for face in faces])
-    again = np.array([score_face(made, face) for face in faces[:AGAIN]])
-    endless = int((~np.isfinite(single)).sum())
-    if endless:
-        raise _failed(made.name, "finite scores of demo faces", f"{endless} of {len(faces)} are not")
-    if not np.array_equal(single[:AGAIN], again):
-        raise _failed(made.name, "the same score for the same face", "they differ from one call to the next")
     crops = [take_crop(made.crop(face), face.pixels) for face in faces]
     if len({crop.shape for crop in crops}) == 1:
-        together = made.score(np.stack(crops))
-        if not np.allclose(together, single, rtol=_SAME, atol=_SAME):
-            raise _failed(made.name, "the same scores for faces together as one by one", "they differ")
+        scores = made.score(np.stack(crops))
+    else:
+        scores = np.concatenate([made.score(crop[None]) for crop in crops])
+    endless = int((~np.isfinite(scores)).sum())
+    if endless:
+        raise _failed(made.name, "finite scores of demo faces", f"{endless} of {len(faces)} are not")
+    single, again = (np.array([score_face(made, face) for face in faces[:AGAIN]]) for _ in range(2))
+    if not np.array_equal(single, again):
+        raise _failed(made.name, "the same score for the same face", "they differ from one call to the next")
+    if not np.allclose(scores[:AGAIN], single, rtol=_SAME, atol=_SAME):
+        raise _failed(made.name, "the same scores for faces together as one by one", "they differ")
     notes = []
-    right = int(sum((score >= 0) == (face.label == 1) for score, face in zip(single, faces, strict=True)))
+    right = int(sum((score >= 0) == (face.label == 1) for score, face in zip(scores, faces, strict=True)))
     if right <= len(faces) // 2:
         notes.append(
             f"On {len(faces)} demo faces it says the label of {right}; if its labels are in the other order, or the "
             "crop or colours are others, correct the YAML."
         )
-    if len(np.unique(single)) < len(single):
+    if len(np.unique(scores)) < len(scores):
         notes.append("Some demo faces have the very same score, so it saturates: a method that asks it sees no change.")
     return tuple(notes)
 
@@ -319,15 +320,16 @@ def _try_classifier(made: AttributeClassifier) -> tuple[str, ...]:
 def _try_matcher(made: FaceMatcher) -> tuple[int, tuple[str, ...]]:
     faces = trial_faces()
     rows = made.embed(faces)
-    if rows.ndim != 2 or len(rows) != len(faces) or rows.shape[1] < 2:
-        raise _failed(made.name, "a template of at least two numbers for each face", f"the shape {rows.shape} came")
     lost = ~np.isfinite(rows).all(axis=1)
     if lost.all():
         raise _failed(made.name, "templates of demo faces", "none of them has one")
-    single, again = (np.concatenate([made.embed([face]) for face in faces[:AGAIN]]) for _ in range(2))
+    if rows.shape[1] < 2:
+        raise _failed(made.name, "templates of at least two numbers", f"the shape {rows.shape} came")
+    shown = np.flatnonzero(~lost)[:AGAIN]
+    single, again = (np.concatenate([made.embed([faces[place]]) for place in shown]) for _ in range(2))
     if not np.array_equal(single, again, equal_nan=True):
         raise _failed(made.name, "the same template for the same face", "they differ from one call to the next")
-    if not np.allclose(rows[:AGAIN], single, atol=_SAME, equal_nan=True):
+    if not np.allclose(rows[shown], single, atol=_SAME, equal_nan=True):
         raise _failed(made.name, "the same templates for faces together as one by one", "they differ")
     notes = []
     if lost.any():
