@@ -345,6 +345,8 @@ def _try_matcher(made: FaceMatcher) -> tuple[int, tuple[str, ...]]:
 def _tells_apart(scores: NDArray[np.float32], faces: Sequence[Face]) -> bool:
     same = np.array([[a.subject == b.subject for b in faces] for a in faces])
     mated = scores[same & ~np.eye(len(faces), dtype=bool)]
+    if not (np.isfinite(mated).any() and np.isfinite(scores[~same]).any()):
+        return True  # too few templates to tell, which is noted
     return bool(np.nanmean(mated) > np.nanquantile(scores[~same], 0.9))
 
 
