@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -145,15 +143,6 @@ def write_scoring_command(folder: Path, **changes: object) -> Path:
         "stays_open": True,
     }
     return write_program(folder, SCORING, **{**description, **changes})
-
-
-def make_examples(folder: Path) -> Path:
-    """Copy the documents' examples and make their networks."""
-    shutil.copytree(EXAMPLES, folder, dirs_exist_ok=True)
-    code = "train_tiny_models.py"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, code, "."], cwd=folder, env=environment, check=True)
-    return folder
 
 
 def write_people(folder: Path, *, subjects_each: int, first: int = 0, images_each: int = 1) -> Path:
