@@ -9,7 +9,6 @@ from facepriv.errors import FaceprivError
 from facepriv.services.models import ModelStatus, list_models
 from facepriv.services.own_models import add_uploaded, check_model, list_own, remove_model
 from facepriv.store import Store, open_store
-from facepriv.weights import bytes_here
 from parts.deletion import offer
 from parts.figures import show_rows
 from parts.formats import NOTHING, plain
@@ -57,9 +56,9 @@ def overview(found: list[ModelStatus]) -> None:
             {
                 "Model": one.card.name,
                 "Kind": one.kind,
-                "State": "ready" if one.usable else "not usable",
+                "State": one.state,
                 "Licence": one.card.licence,
-                "Size": size(bytes_here(one.card)),
+                "Size": size(one.bytes),
                 "Version": one.card.version if one.usable else NOTHING,
             }
             for one in found
@@ -155,9 +154,9 @@ def told() -> None:
         st.warning(plain(note), icon=":material/warning:")
 
 
-def size(number: int) -> str:
-    """Write bytes in megabytes; a dash for none."""
-    return NOTHING if number == 0 else f"{number / 1e6:,.1f} MB"
+def size(number: int | None) -> str:
+    """Write bytes in megabytes; a dash where they are not known."""
+    return NOTHING if number is None else f"{number / 1e6:,.1f} MB"
 
 
 with_store(show)

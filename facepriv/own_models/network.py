@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.deepface_models import make_session
+from facepriv.deepface_clients import make_session
 from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.own_models.description import NetworkClassifier, NetworkInput, NetworkMatcher
 from facepriv.own_models.stored import NETWORK, OwnModel
