@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from facepriv.audit_results import SelectBy
     from facepriv.config import Settings
     from facepriv.policy.minimax import MinimaxPolicy
+    from facepriv.quality_results import QualityReport
     from facepriv.results import RunResult, RunSpec
-    from facepriv.services.importing import ImportReport
+    from facepriv.services.importing import ImportReport, Source
     from facepriv.services.methods import MethodInfo
     from facepriv.store import AccessRecord, AuditStore, DatasetRecord, RunRecord, RunState, RunStore, Store
     from facepriv.types import Problem
@@ -68,6 +69,12 @@ Executor = Annotated[
 ]
 Scheduler = Annotated[
     str | None, typer.Option(help="With --executor dask: address of its scheduler, such as tcp://10.0.0.1:8786.")
+]
+LandmarkerOption = Annotated[
+    str,
+    typer.Option(
+        "--landmarker", help="Whose points make the triangles that a method moves; see facepriv models, kind landmarks."
+    ),
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Only put it into the queue; facepriv follow shows it.")]
 ACTOR = "cli"
@@ -116,43 +123,222 @@ def import_command(
     file_column: Annotated[str | None, typer.Option(help="Column of the file names.")] = None,
     subject_column: Annotated[str | None, typer.Option(help="Column of the subjects.")] = None,
     gender_column: Annotated[str | None, typer.Option(help="Column of the gender labels.")] = None,
+    age_column: Annotated[str | None, typer.Option(help="Column of the ages, in years or bands.")] = None,
+    race_column: Annotated[str | None, typer.Option(help="Column of the race, in the data set's words.")] = None,
     retain_until: Annotated[
         str | None, typer.Option(help="Last day on which the data set may be kept, like 2027-03-31.")
     ] = None,
+    source: Annotated[str | None, typer.Option(help="Data sheet: where the images come from.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Data sheet: licence, if not the one of the convention.")] = None,
+    consent: Annotated[str | None, typer.Option(help="Data sheet: on what basis the people agreed.")] = None,
+    purpose: Annotated[str | None, typer.Option(help="Data sheet: what the images may be used for.")] = None,
+    contact: Annotated[str | None, typer.Option(help="Data sheet: whom to ask.")] = None,
+    datasheet: Annotated[Path | None, typer.Option(help="Data sheet as JSON or TOML; options go before it.")] = None,
+    quality: Annotated[bool, typer.Option("--quality/--no-quality", help="Check the quality afterwards.")] = True,
+    preview: Annotated[bool, typer.Option("--preview", help="Show what would be imported, and stop.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for a confirmation.")] = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Import a data set: the good part of it, with a sentence for everything left out."""
+    """Import a data set: the good part of it, with a sentence for everything left out.
+
+    Shows first what was recognised. An import that was interrupted goes on when the same command is run again.
+    """
     from facepriv.datasets.labels import parse_mapping
-    from facepriv.services.importing import import_dataset
-    from facepriv.services.retention import read_day
+    from facepriv.services.datasheets import make_datasheet, read_datasheet
+    from facepriv.services.importing import import_source, read_source
+    from facepriv.services.retention import read_day, refuse_past
 
     until = None if retain_until is None else read_day(retain_until)
-    columns = {"file": file_column, "subject": subject_column, "gender": gender_column}
-    with _store() as (store, settings), _progress("Importing") as report:
-        imported = import_dataset(
-            store,
+    refuse_past(until)
+    columns = {
+        "file": file_column,
+        "subject": subject_column,
+        "gender": gender_column,
+        "age": age_column,
+        "race": race_column,
+    }
+    stated = {"source": source, "licence": licence, "consent": consent, "purpose": purpose, "contact": contact}
+    sheet = {**(read_datasheet(datasheet) if datasheet else {}), **make_datasheet(stated)}
+    with (
+        _store() as (store, settings),
+        read_source(
             settings,
             path,
-            name=name,
             labels=labels,
             format=format,
             mapping=parse_mapping(mapping) if mapping else None,
             columns={key: value for key, value in columns.items() if value is not None},
-            retain_until=until,
-            on_progress=report,
-        )
-    _show_import(imported)
-    _write_json(json_file, _import_json(imported))
+        ) as read,
+    ):
+        document = _show_preview(read)
+        if preview:
+            _write_json(json_file, document)
+            return
+        store.datasets.check_name(name)
+        if not yes and _is_asked() and not typer.confirm("Import this?", default=True, err=_json_on_stdout.get()):
+            _say("Nothing was imported.")
+            return
+        with _interruptible(store, name), _progress("Importing") as report:
+            imported = import_source(
+                store, settings, read, name=name, retain_until=until, datasheet=sheet or None, on_progress=report
+            )
+        _show_import(imported, told=[*read.problems, *read.read.problems])
+        checked = _check_quality(store, name) if quality else None
+    _write_json(json_file, _import_json(imported, checked))
+
+
+def _is_asked() -> bool:
+    """Say whether somebody is there to answer; a script goes on."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _show_preview(source: Source) -> dict[str, Any]:
+    from facepriv.datasets.preview import preview
+    from facepriv.services.previewing import preview_document, preview_rows, preview_sentences
+
+    document = preview_document(preview(source.read), source.problems)
+    for sentence in preview_sentences(document):
+        _say(sentence)
+    if document["rows"]:
+        _table("Some of the images", preview_rows(document))
+    _list_problems("Left out or noted", [*source.problems, *source.read.problems])
+    return document
+
+
+@contextmanager
+def _interruptible(store: Store, name: str) -> Iterator[None]:
+    """Tell what is left of an import that was stopped, and how it goes on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        left = [one for one in store.datasets.unfinished() if one.name == name]
+        if left:
+            _error_console().print(
+                f"{count(left[0].images, 'image')} of {_plain(name)} are done and kept out of sight for 7 days. Run "
+                "the same command again to go on, or remove them: facepriv datasets --discard NAME",
+                highlight=False,
+                soft_wrap=True,
+            )
+        raise
 
 
 @app.command()
-def datasets(json_file: JsonFile = None) -> None:
-    """List the data sets with their counts."""
+def quality(
+    dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
+    anew: Annotated[bool, typer.Option("--anew", help="Check again what was checked before.")] = False,
+    list_images: Annotated[
+        bool, typer.Option("--list", help="Also name the images to look at; these are personal data.")
+    ] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Show a data set's quality report, or make it: failures, sizes, and what in its labels deserves a second look."""
+    from facepriv.services.quality import doubtful_images, kept_quality
+
+    with _store() as (store, _):
+        record = store.datasets.get(dataset)
+        report = kept_quality(record)
+        if report is None or anew:
+            report = _check_quality(store, dataset)
+        else:
+            _show_quality(report)
+        if list_images:
+            store.access.record(ACTOR, "quality-listed", f"dataset {record.id}")
+            for title, rows in doubtful_images(store, record.id, report).items():
+                if rows:
+                    _table(title, rows)
+                else:
+                    _say(f"{title}: none.")
+    _write_json(json_file, report.model_dump(mode="json", by_alias=True))
+
+
+def _check_quality(store: Store, name: str) -> QualityReport:
+    from facepriv.services.quality import check_quality
+
+    with _progress("Checking quality") as bar:
+
+        def tell(done: int, total: int, _: str = "", /) -> None:
+            bar(done, total)
+
+        report = check_quality(store, name, on_progress=tell)
+    _show_quality(report)
+    return report
+
+
+def _show_quality(report: QualityReport) -> None:
+    from facepriv.services.quality import quality_sentences
+
+    for sentence in quality_sentences(report):
+        _say(sentence)
+
+
+@app.command()
+def protocol(
+    dataset: Annotated[str, typer.Argument(help="Name of a data set that brings pairs to compare, such as LFW.")],
+    matcher: Annotated[str, typer.Option(help="Face matcher; facepriv models lists them.")],
+    run: Annotated[int | None, typer.Option(help="Compare the images as this run left them, too.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Show a matcher's accuracy under the data set's own comparison protocol, before and after a run."""
+    from facepriv.services.protocols import (
+        evaluate,
+        protocol_document,
+        protocol_rows,
+        protocol_scores,
+        protocol_sentences,
+    )
+
+    with _store() as (store, _), _progress("Embedding") as report:
+        scored = protocol_scores(store, dataset, matcher, run=run, on_progress=report)
+    results = evaluate(scored)
+    _table(f"{dataset} by {matcher}, under its own protocol", protocol_rows(results))
+    for sentence in protocol_sentences(scored, results):
+        _say(sentence)
+    _write_json(json_file, protocol_document(scored, results))
+
+
+@app.command()
+def datasheet(
+    dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
+    parts: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Part as part=text; repeatable, empty to take it back. See the list shown."),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Show where a data set comes from and on what basis it may be used, and change what is stated."""
+    from facepriv.services.datasheets import FIELDS, RETENTION, edit_datasheet, parse_parts, shown_datasheet
+
+    with _store() as (store, _):
+        record = store.datasets.get(dataset)
+        if parts:
+            record = edit_datasheet(store, record.id, parse_parts(parts), actor=ACTOR)
+    shown = shown_datasheet(record)
+    names = {title: part for part, title in FIELDS.items()} | {"May be kept until": RETENTION}
+    _table(
+        f"Data sheet of {record.name}",
+        [{"Part": names.get(title, ""), "What": title, "Stated": text} for title, text in shown.items()],
+    )
+    _write_json(json_file, {"schema": "facepriv.datasheet/1", "dataset": record.name, **shown})
+
+
+@app.command()
+def datasets(
+    discard: Annotated[
+        str | None, typer.Option(help="Remove what is left of an interrupted import of this name.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """List the data sets with their counts, and the imports that were interrupted."""
+    from facepriv.services.importing import discard_import
     from facepriv.services.retention import kept_until
 
     with _store() as (store, _):
+        if discard is not None:
+            gone = discard_import(store, discard)
+            _say(f"{count(gone, 'image')} of the interrupted import {discard} removed.")
         records = store.datasets.list()
         found = [_dataset_json(store, record) for record in records]
+        unfinished = store.datasets.unfinished()
     if not found:
         _say("There is no data set yet; import one with `facepriv import PATH --name NAME`, or `facepriv demo`.")
     else:
@@ -173,6 +359,11 @@ def datasets(json_file: JsonFile = None) -> None:
                 }
                 for record, row in zip(records, found, strict=True)
             ],
+        )
+    for one in unfinished:
+        _say(
+            f"An import of {one.name} is not complete: {count(one.images, 'image')} done, the last at "
+            f"{one.written_at:%Y-%m-%d %H:%M} UTC. Run its command again to go on, or --discard {one.name}."
         )
     _write_json(json_file, {"schema": "facepriv.datasets/1", "datasets": found})
 
@@ -280,6 +471,7 @@ def methods(json_file: JsonFile = None) -> None:
             "Method": one.name + (" (recommended)" if one.recommended else ""),
             "Title": one.title,
             "Kind": KIND_TITLES[one.kind],
+            "Landmarks": "any" if one.landmarkers is None else ", ".join(one.landmarkers),
         }
         for one in found
     ]
@@ -322,6 +514,7 @@ def perturb(
             "another data set. Default: folds if the data set is large enough, else demo."
         ),
     ] = None,
+    landmarker: LandmarkerOption = "dlib-68",
     classifier: Annotated[
         list[str] | None, typer.Option(help="Classifier that judges; repeatable. Default: all usable ones.")
     ] = None,
@@ -354,11 +547,13 @@ def perturb(
             more_guides=guides[1:],
             guards=() if guard == ["none"] else guard,
             learn_from=learn_from,
+            landmarker=landmarker,
             classifiers=classifier,
             matchers=matcher,
             limit=limit,
             seed=seed,
         )
+        _say_if_not_matched(store, spec.dataset.id)
         run = start_run(store, spec)
         if no_wait:
             _queued("run", run.id, json_file)
@@ -430,6 +625,7 @@ def audit(
             limit=limit,
             seed=seed,
         )
+        _say_if_not_matched(store, spec.dataset.id)
         record = start_audit(store, spec)
         if no_wait:
             _queued("audit", record.id, json_file)
@@ -850,10 +1046,10 @@ def export(
         f"{report.images} perturbed images, manifest.csv and run.json are in {report.folder}; "
         f"{report.without} images of the run have no perturbed version (the manifest says why)."
     )
-    _write_json(
-        json_file,
-        {"schema": "facepriv.export/1", "folder": str(out), "images": report.images, "without": report.without},
-    )
+    if report.note:
+        _say(report.note)
+    document = {"schema": "facepriv.export/1", "folder": str(out), "images": report.images, "without": report.without}
+    _write_json(json_file, {**document, "withheld": report.withheld})
 
 
 @app.command()
@@ -963,6 +1159,7 @@ def reproduce(
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Take at most this many images.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
+    landmarker: LandmarkerOption = "dlib-68",
     html_file: Annotated[
         Path | None,
         typer.Option("--html", callback=_file_target, help="Also write tables and figures to this file, as one page."),
@@ -976,7 +1173,14 @@ def reproduce(
 
     with _store() as (store, settings):
         planned = service.plan(
-            store, dataset, guide_a=guide_a, guide_b=guide_b, matchers=matcher, limit=limit, seed=seed
+            store,
+            dataset,
+            guide_a=guide_a,
+            guide_b=guide_b,
+            matchers=matcher,
+            limit=limit,
+            seed=seed,
+            landmarker=landmarker,
         )
         expected = service.estimate(store, settings, planned)
         _say(f"{expected.basis}; expected to take about {expected.seconds / 60:,.1f} minutes.")
@@ -1240,6 +1444,14 @@ def _say_under_way(noun: str, number: int, state: RunState) -> None:
     what = "waits for a worker" if state == "waiting" else f"is {state}"
     option = f"--audit {number}" if noun == "audit" else str(number)
     _say(f"{noun.capitalize()} {number} {what}; see how far it is with: facepriv follow {option}")
+
+
+def _say_if_not_matched(store: Store, dataset_id: int) -> None:
+    from facepriv.services.identities import why_not_matched
+
+    why = why_not_matched(store.datasets.get(dataset_id))
+    if why is not None:
+        _say(why)
 
 
 @contextmanager
@@ -1511,8 +1723,9 @@ def _show_result(run_id: int, spec: RunSpec, result: RunResult) -> None:
     from facepriv.services.methods import KIND_TITLES
 
     guides = " and ".join(ref.name for ref in spec.guides)
+    mesh = "" if spec.landmarker is None else f" on the landmarks {spec.landmarker.name}"
     kind = f" ({KIND_TITLES[result.kind]})" if result.kind else ""
-    _say(f"Run {run_id}: {spec.method}{kind}, guided by {guides}, on {count(result.images, 'image')}.")
+    _say(f"Run {run_id}: {spec.method}{kind}, guided by {guides}{mesh}, on {count(result.images, 'image')}.")
     _table(
         f"Run {run_id}: gender error, the share of images that a classifier calls other than labelled",
         tables.gender_error_rows(result),
@@ -1550,12 +1763,15 @@ def _method_json(one: MethodInfo) -> dict[str, Any]:
         "kind": one.kind,
         "recommended": one.recommended,
         "heeds_guards": one.heeds_guards,
+        "landmarkers": one.landmarkers,
         "parameters": [{"name": p.name, "type": p.type, "default": p.default, "help": p.help} for p in one.parameters],
     }
 
 
-def _show_import(report: ImportReport) -> None:
-    _say(f"Read as {report.reader}: {report.why}")
+def _show_import(report: ImportReport, told: Sequence[Problem] = ()) -> None:
+    """Tell what an import brought; what was told before is not told again."""
+    if not told:
+        _say(f"Read as {report.reader}: {report.why}")
     counts = report.counts
     shown = {"female": -1, "male": 1, "unlabelled": None}
     balance = ", ".join(f"{counts.labels.get(value, 0)} {word}" for word, value in shown.items())
@@ -1564,7 +1780,8 @@ def _show_import(report: ImportReport) -> None:
         f"{len(report.failures)} without a usable face, {count(len(report.problems), 'note')} on what was left out "
         "or changed."
     )
-    for title, problems in (("No usable face", report.failures), ("Left out or noted", report.problems)):
+    noted = [problem for problem in report.problems if problem not in told]
+    for title, problems in (("No usable face", report.failures), ("Left out or noted", noted)):
         _list_problems(title, problems)
 
 
@@ -1590,6 +1807,9 @@ def _dataset_json(store: Store, record: DatasetRecord) -> dict[str, Any]:
         "content_sha256": record.content_sha256,
         "created_at": record.created_at.isoformat(),
         "retain_until": None if record.retain_until is None else record.retain_until.isoformat(),
+        "identities": record.identities,
+        "terms": None if record.terms is None else record.terms.sentence,
+        "datasheet": record.datasheet,
         **_counts_json(store.datasets.counts(record.id)),
     }
 
@@ -1608,7 +1828,7 @@ def _counts_json(counts: Any) -> dict[str, Any]:
     }
 
 
-def _import_json(report: ImportReport) -> dict[str, Any]:
+def _import_json(report: ImportReport, quality: QualityReport | None) -> dict[str, Any]:
     return {
         "schema": "facepriv.import/1",
         "dataset": report.dataset.name,
@@ -1617,6 +1837,7 @@ def _import_json(report: ImportReport) -> dict[str, Any]:
         **_counts_json(report.counts),
         "left_out": _problems_json(report.problems),
         "no_usable_face": _problems_json(report.failures),
+        "quality": None if quality is None else quality.model_dump(mode="json", by_alias=True),
     }
 
 

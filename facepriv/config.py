@@ -38,6 +38,8 @@ class Settings(BaseSettings):
     max_upload_bytes: int = Field(default=2_000_000_000, gt=0)
     """Most bytes an archive may unpack to."""
     max_archive_entries: int = Field(default=100_000, gt=0)
+    import_folders: str = ""
+    """Folders of this machine that pages may import from, with all below them, parted as in PATH; empty for none."""
     workers: int = Field(default=0, ge=0)
     """Processes that perturb images in a run; 0 = one for each core."""
     executor: Literal["processes", "dask"] = "processes"

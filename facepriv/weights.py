@@ -25,8 +25,9 @@ def own_path(inside: str) -> Path:
 
 def how_to_get(card: ModelCard) -> str:
     """Give the command that brings a model's weights; empty where facepriv's own installation brings them."""
-    fetched = any(not weight.package for weight in card.weights)
-    return card.how or _command(card.requirement, card.name if fetched else "")
+    if card.command:
+        return card.command
+    return _command(card.requirement, card.name if any(not weight.package for weight in card.weights) else "")
 
 
 def _command(requirement: str, model: str) -> str:
@@ -141,4 +142,4 @@ def facts(weight: WeightFile) -> str:
 
 def require_all(card: ModelCard) -> list[Path]:
     """Give the checked paths of all weight files of a model, in the card's order."""
-    return [require(weight, requirement=card.requirement, model=card.name, how=card.how) for weight in card.weights]
+    return [require(weight, requirement=card.requirement, model=card.name, how=card.command) for weight in card.weights]

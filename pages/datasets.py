@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from facepriv.charts.dataset import class_balance
 from facepriv.config import get_settings
 from facepriv.datasets.registry import READERS
 from facepriv.errors import FaceprivError
-from facepriv.services.import_jobs import start_demo_import, start_import
+from facepriv.services.datasheets import FIELDS, edit_datasheet, shown_datasheet
+from facepriv.services.identities import why_not_matched
+from facepriv.services.import_folders import allowed_roots, subfolders
+from facepriv.services.import_jobs import start_demo_import, start_folder_import, start_import
 from facepriv.services.purging import plan_purge, purge
 from facepriv.services.retention import is_past, kept_until
 from facepriv.store import DatasetCounts, DatasetRecord, Store
-from parts import faces, imports
+from parts import faces, imports, quality
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
 from parts.formats import NOTHING, moment, plain
@@ -95,26 +100,20 @@ def bring(store: Store, *, expanded: bool) -> None:
 
 
 def upload(store: Store) -> None:
-    """Show the form for images or an archive, with an optional label table."""
-    st.subheader("Upload")
+    """Show the form for images, an archive or a folder of this machine, with an optional label table."""
     # A new key after an import makes new fields, and the session lets go of what the old ones hold.
     turn = st.session_state.get("upload_round", 0)
+    roots = allowed_roots(get_settings())
+    places = ["Upload", "Folder on this machine"]
+    place = places[0]
+    if roots:
+        place = st.segmented_control("From", places, default=places[0], required=True, key=f"upload_place-{turn}")
+    else:
+        st.subheader("Upload")
+    folder = browse([str(root) for root in roots], turn) if place != places[0] else None
     with st.form("upload", border=False):
         name = st.text_input("Name of the data set", key=f"upload_name-{turn}", placeholder="e.g. staff-2024")
-        images = st.file_uploader(
-            "Images, or one zip archive",
-            type=IMAGE_TYPES,
-            accept_multiple_files=True,
-            key=f"upload_images-{turn}",
-            help="In an archive, folders may stand for subjects; file names and a CSV inside are recognised where "
-            "they follow a known convention.",
-        )
-        labels = st.file_uploader(
-            "Label table (CSV, optional)",
-            type=["csv", "tsv", "txt"],
-            key=f"upload_labels-{turn}",
-            help="One row an image, with columns for the file, the gender label and, if you have it, the subject.",
-        )
+        images, labels = ([], None) if folder is not None else files(turn)
         until = st.date_input(
             "May be kept until (optional)",
             None,
@@ -124,50 +123,121 @@ def upload(store: Store) -> None:
             help="The last day on which you may keep these images. Once it is past, this page says so; nothing is "
             "removed without your word.",
         )
-        with st.expander("Options for labels and file names"):
-            convention = st.selectbox(
-                "Convention",
-                ["auto", *READERS.names()],
-                key="upload_format",
-                help="How file names and folders tell the subject and the label. “auto” looks and says what it found.",
-            )
-            st.caption("Columns of the label table, where their names are not recognised")
-            boxes = st.columns(3)
-            columns = {
-                "file": boxes[0].text_input("File column", key="column_file"),
-                "subject": boxes[1].text_input("Subject column", key="column_subject"),
-                "gender": boxes[2].text_input("Gender column", key="column_gender"),
-            }
-            st.caption("What label values mean; bare numbers like 0 and 1 are refused without this")
-            boxes = st.columns(2)
-            mapping = {
-                boxes[0].text_input("Value for male", key="value_male").strip(): "male",
-                boxes[1].text_input("Value for female", key="value_female").strip(): "female",
-            }
-        sent = st.form_submit_button("Import", type="primary", icon=":material/upload:")
+        sheet = sheet_fields(turn)
+        told = label_options()
+        checked = st.checkbox(
+            "Check the quality afterwards",
+            True,
+            key=f"upload_quality-{turn}",
+            help="Looks for images of one person under several names, and for labels that every classifier "
+            "contradicts. It takes about as long as finding the faces; a later run computes none of it again.",
+        )
+        sent = st.form_submit_button("Preview", type="primary", icon=":material/visibility:")
     if not sent:
         return
+    options: dict[str, Any] = {
+        **told,
+        "name": name.strip(),
+        "retain_until": until,
+        "datasheet": sheet or None,
+        "preview": True,
+        "quality": checked,
+        "actor": ACTOR,
+    }
     if not name.strip():
-        st.error("A name for the data set is missing; enter one and press Import again.")
-    elif not images:
-        st.error("Nothing was chosen to import; choose images or one zip archive and press Import again.")
+        st.error("A name for the data set is missing; enter one and press Preview again.")
+    elif folder is None and not images:
+        st.error("Nothing was chosen to import; choose images or one zip archive and press Preview again.")
     else:
         try:
-            job_id = start_import(
-                get_settings(),
-                [(file.name, file) for file in images],
-                name=name.strip(),
-                labels=None if labels is None else (labels.name, labels),
-                format=convention,
-                columns={role: column.strip() for role, column in columns.items() if column.strip()},
-                mapping={value: gender for value, gender in mapping.items() if value},
-                retain_until=until,
-                actor=ACTOR,
-            )
+            if folder is not None:
+                job_id = start_folder_import(get_settings(), folder, **options)
+            else:
+                table = None if labels is None else (labels.name, labels)
+                job_id = start_import(get_settings(), [(file.name, file) for file in images], labels=table, **options)
         except FaceprivError as error:
             st.error(plain(str(error)), icon=":material/error:")
         else:
             imports.began(job_id)
+
+
+def browse(roots: list[str], turn: int) -> str:
+    """Let one choose a folder inside those that are allowed, level by level."""
+    here = st.selectbox("Folder", roots, key=f"folder-{turn}", format_func=plain)
+    for level in range(20):
+        try:
+            inside = subfolders(get_settings(), here)
+        except FaceprivError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+            return here
+        if not inside:
+            break
+        deeper = st.selectbox(
+            f"Inside {plain(here.rpartition('/')[2] or here)}",
+            ["", *inside],
+            key=f"folder-{turn}-{level}-{here}",
+            format_func=lambda name: plain(name) or "all of it",
+        )
+        if not deeper:
+            break
+        here = f"{here.rstrip('/')}/{deeper}"
+    return here
+
+
+def files(turn: int) -> tuple[Any, Any]:
+    """Ask for images or an archive, and for a label table."""
+    images = st.file_uploader(
+        "Images, or one zip archive",
+        type=IMAGE_TYPES,
+        accept_multiple_files=True,
+        key=f"upload_images-{turn}",
+        help="In an archive, folders may stand for subjects; file names and a CSV inside are recognised where "
+        "they follow a known convention.",
+    )
+    labels = st.file_uploader(
+        "Label table (CSV, optional)",
+        type=["csv", "tsv", "txt"],
+        key=f"upload_labels-{turn}",
+        help="One row an image, with columns for the file, the gender label and, if you have it, the subject.",
+    )
+    return images, labels
+
+
+def sheet_fields(turn: int) -> dict[str, str]:
+    """Ask where the images come from and on what basis they may be used."""
+    with st.expander("Data sheet: source, licence, consent, purpose (optional)"):
+        st.caption("What you leave empty is shown as not stated; the licence is then the one of the convention.")
+        stated = {part: st.text_input(title, key=f"sheet_{part}-{turn}") for part, title in FIELDS.items()}
+    return {part: text for part, text in stated.items() if text.strip()}
+
+
+def label_options() -> dict[str, Any]:
+    """Ask how file names and labels are to be read."""
+    with st.expander("Options for labels and file names"):
+        convention = st.selectbox(
+            "Convention",
+            ["auto", *READERS.names()],
+            key="upload_format",
+            help="How file names and folders tell the subject and the label. “auto” looks and says what it found.",
+        )
+        st.caption("Columns of the label table, where their names are not recognised")
+        boxes = st.columns(3)
+        columns = {
+            "file": boxes[0].text_input("File column", key="column_file"),
+            "subject": boxes[1].text_input("Subject column", key="column_subject"),
+            "gender": boxes[2].text_input("Gender column", key="column_gender"),
+        }
+        st.caption("What label values mean; bare numbers like 0 and 1 are refused without this")
+        boxes = st.columns(2)
+        mapping = {
+            boxes[0].text_input("Value for male", key="value_male").strip(): "male",
+            boxes[1].text_input("Value for female", key="value_female").strip(): "female",
+        }
+    return {
+        "format": convention,
+        "columns": {role: column.strip() for role, column in columns.items() if column.strip()},
+        "mapping": {value: gender for value, gender in mapping.items() if value},
+    }
 
 
 # One data set
@@ -184,10 +254,14 @@ def one(store: Store, records: tuple[DatasetRecord, ...]) -> None:
     record = store.datasets.get(chosen)
     counts = faces.dataset_counts(record)
     facts(record, counts)
-    parts = ["Faces", "Left out and noted", "Delete"]
+    parts = ["Faces", "Quality", "Data sheet", "Left out and noted", "Delete"]
     part = st.segmented_control("Show", parts, default=parts[0], required=True, key="dataset_part")
     if part == "Faces":
         gallery(store, record, counts)
+    elif part == "Quality":
+        quality.show(store, record)
+    elif part == "Data sheet":
+        sheet(store, record)
     elif part == "Left out and noted":
         problems(store, record, counts)
     else:
@@ -213,6 +287,9 @@ def facts(record: DatasetRecord, counts: DatasetCounts) -> None:
                 f"Licence: {record.licence.rstrip('.')}."
             )
         )
+        for sentence in (why_not_matched(record), None if record.terms is None else record.terms.sentence):
+            if sentence is not None:
+                st.caption(plain(sentence))
     with right:
         balance = {"female": counts.labels.get(-1, 0), "male": counts.labels.get(1, 0)}
         if counts.labels.get(None):
@@ -240,6 +317,28 @@ def gallery(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None:
                 output_format="PNG",
                 width=faces.THUMBNAIL,
             )
+
+
+def sheet(store: Store, record: DatasetRecord) -> None:
+    """Show the data sheet, and let one change it; each change goes to the access log."""
+    show_rows([{"What": title, "Stated": text} for title, text in shown_datasheet(record).items()])
+    stated = record.datasheet or {}
+    with st.expander("Change it"), st.form(f"sheet-{record.id}", border=False):
+        texts = {
+            part: st.text_area(title, stated.get(part, ""), key=f"edit_{part}-{record.id}", height=68)
+            for part, title in FIELDS.items()
+        }
+        until = st.date_input(
+            "May be kept until", record.retain_until, key=f"edit_until-{record.id}", format="YYYY-MM-DD"
+        )
+        if st.form_submit_button("Save", type="primary"):
+            changes = {**texts, "retention": "" if until is None else until.isoformat()}
+            try:
+                edit_datasheet(store, record.id, changes, actor=ACTOR)
+            except FaceprivError as error:
+                st.error(plain(str(error)), icon=":material/error:")
+            else:
+                st.rerun()
 
 
 def problems(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None:

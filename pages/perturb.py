@@ -7,7 +7,9 @@ from typing import Any
 import streamlit as st
 
 from facepriv.config import get_settings
+from facepriv.imaging.landmarkers import DEFAULT_LANDMARKER
 from facepriv.perturb import perturbers
+from facepriv.services.identities import why_not_matched
 from facepriv.services.learning import DEMO, FOLDS
 from facepriv.services.local_worker import ensure_worker
 from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES, list_methods
@@ -106,13 +108,19 @@ def form(store: Store) -> None:
         judges = st.multiselect(
             "Classifiers that judge", classifiers, default=classifiers, key="run_classifiers", help=HELP["classifiers"]
         )
-        matching = st.multiselect(
-            "Matchers that judge", matchers, default=matchers, key="run_matchers", help=HELP["matchers"]
-        )
-        if not matching:
-            st.warning("Without a matcher nobody will know whether the images can still be recognised.")
+        unmatched = why_not_matched(next(record for record in records if record.id == dataset))
+        if unmatched is not None:
+            st.info(plain(unmatched), icon=":material/info:")
+            matchers = []
+            matching = []
+        else:
+            matching = st.multiselect(
+                "Matchers that judge", matchers, default=matchers, key="run_matchers", help=HELP["matchers"]
+            )
+            if not matching:
+                st.warning("Without a matcher nobody will know whether the images can still be recognised.")
         guards = []
-        if methods[method].heeds_guards:
+        if methods[method].heeds_guards and unmatched is None:
             # Who changes what a person sees must see to it that matchers still know the face.
             guards = st.multiselect(
                 "Matchers that the method heeds",
@@ -122,6 +130,10 @@ def form(store: Store) -> None:
                 help=HELP["guards"],
                 placeholder="none",
             )
+        landmarkers = [n for n in _usable(models, "landmarks") if methods[method].takes_landmarks_of(n)]
+        landmarker = landmarkers[0] if landmarkers else DEFAULT_LANDMARKER
+        if len(landmarkers) > 1:
+            landmarker = st.selectbox("Landmarks", landmarkers, key=f"run_landmarker-{method}", help=HELP["landmarker"])
     missing(models)
     with st.expander("Parameters of the method", icon=":material/tune:"):
         values = parameters.ask(perturbers.load(method).Parameters, method)
@@ -155,6 +167,7 @@ def form(store: Store) -> None:
             "more_guides": guides[1:],
             "guards": guards,
             "learn_from": learn_from or None,
+            "landmarker": landmarker,
             "classifiers": judges,
             "matchers": matching,
             "limit": int(limit) or None,
@@ -178,6 +191,7 @@ def launch(store: Store, choices: dict[str, Any], images: int) -> None:
         guide=choices["guide"],
         more_guides=choices["more_guides"],
         guards=choices["guards"],
+        landmarker=choices["landmarker"],
     )
     st.write(
         f"{count(wanted, 'image')}{' at most' if choices['limit'] else ''}, about **{duration(estimate.seconds)}** on "

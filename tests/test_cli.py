@@ -429,7 +429,7 @@ def test_import_tells_what_it_did(job: Job):
 
 def test_import_json(job: Job):
     document = job.import_json
-    assert (document["schema"], document["dataset"], document["reader"]) == ("facepriv.import/1", "few", "manifest")
+    assert (document["schema"], document["dataset"], document["reader"]) == ("facepriv.import/1", "few", "csv")
     assert (document["images"], document["subjects"]) == (4, 2)
     assert document["labels"] == {"female": 2, "male": 2, "unlabelled": 0}
     (left_out,) = document["left_out"]

@@ -19,7 +19,7 @@ FEW = ("--limit", 40, "--classifier", "dlib-gender", "--matcher", "sface")
 def terminal(tmp_path_factory: pytest.TempPathFactory) -> Terminal:
     """Demo faces, an audit of some as they are, a run on them, and an audit of it by two attackers."""
     terminal = Terminal(tmp_path_factory.mktemp("cli-audit") / "home")
-    assert terminal("import", demo_folder(), "--name", "faces", "--format", "manifest").code == 0
+    assert terminal("import", demo_folder(), "--name", "faces", "--format", "csv").code == 0
     assert terminal("perturb", "faces", *FEW).code == 0
     return terminal
 

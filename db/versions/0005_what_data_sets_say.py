@@ -1,4 +1,7 @@
-"""What data sets say beyond gender: other attributes, terms, data sheets, quality reports and published protocols."""
+"""What data sets say beyond gender: other attributes, terms, data sheets, quality reports and published protocols.
+
+Also what an interrupted import needs to go on.
+"""
 
 # There is no way down: to go back, restore the backup taken before the upgrade.
 
@@ -17,6 +20,8 @@ def upgrade() -> None:
     op.add_column("datasets", sa.Column("identities", sa.String(8), nullable=False, server_default=sa.text("'people'")))
     for said in ("terms", "datasheet", "quality"):
         op.add_column("datasets", sa.Column(said, sa.JSON(none_as_null=True), nullable=True))
+    op.add_column("datasets", sa.Column("resume_key", sa.String(64), nullable=True))
+    op.add_column("datasets", sa.Column("importer", sa.String(16), nullable=True))
     op.add_column("images", sa.Column("attributes", sa.JSON(none_as_null=True), nullable=True))
     op.create_table(
         "protocol_pairs",

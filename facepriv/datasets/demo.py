@@ -37,7 +37,7 @@ def read_demo(images_per_subject: int | None = None) -> ReadResult:
     """
     if images_per_subject is not None and images_per_subject < 1:
         raise BadInputError(f"At least one image a subject is needed, but {images_per_subject} came.", code="bad-count")
-    result = replace(read_folder(demo_folder(), format="manifest"), licence=LICENCE)
+    result = replace(read_folder(demo_folder(), format="csv"), licence=LICENCE)
     if images_per_subject is None:
         return result
     taken: Counter[str] = Counter()

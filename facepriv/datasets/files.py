@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,6 +21,8 @@ _IMAGES = frozenset([*_READABLE.split(), *_FOREIGN.split()])
 _TABLES = frozenset([".csv", ".tsv"])
 _NOT_IMAGES = ".txt .md .rst .html .htm .json .yaml .yml .xml .pdf .doc .docx .xls .xlsx .py .r .tem"
 _TEXTS = frozenset(_NOT_IMAGES.split())
+_IDLE_PART = re.compile(r"(?:^|/)\.?(?:/|$)")
+"""An empty or a single-dot part of a path."""
 _LITTER = frozenset(["__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin"])
 
 
@@ -43,13 +46,21 @@ def is_litter(parts: Sequence[str]) -> bool:
 
 def is_image_name(name: str) -> bool:
     """Say whether a file name ends like that of an image."""
-    return PurePosixPath(name).suffix.casefold() in _IMAGES
+    return _suffix(name) in _IMAGES
 
 
 def key(name: str) -> str:
     """Fold a file name so that spellings of one name are equal: separators, case, composed letters, ``./``."""
     folded = unicodedata.normalize("NFC", name.strip().replace("\\", "/")).casefold()
-    return PurePosixPath(folded).as_posix()
+    # Few names hold an empty or a single-dot part, and a path object takes far longer to make than the rest.
+    return folded if folded and _IDLE_PART.search(folded) is None else PurePosixPath(folded).as_posix()
+
+
+def stem(name: str) -> str:
+    """Give the last part of a name without its extension, as `pathlib` does."""
+    last = name[name.rfind("/") + 1 :]
+    dot = last.rfind(".")
+    return last[:dot] if 0 < dot < len(last) - 1 else last
 
 
 def list_files(folder: Path) -> Files:
@@ -70,12 +81,10 @@ def list_files(folder: Path) -> Files:
     unnameable: list[str] = []
     walk = _Walk(folder)
     for name in walk.files():
-        if is_litter(PurePosixPath(name).parts):
-            continue
         if not name.isprintable() or "\ufffd" in name:
-            unnameable.append("".join(c if c.isprintable() else "?" for c in name))
+            unnameable.append(_printable(name))
         else:
-            suffix = PurePosixPath(name).suffix.casefold()
+            suffix = _suffix(name)
             if suffix in _TABLES:
                 tables.append(name)
             elif suffix in _IMAGES or (suffix not in _TEXTS and _looks_like_image(folder / name)):
@@ -90,13 +99,13 @@ def list_files(folder: Path) -> Files:
     )
     problems += tell(
         "unreadable-folder",
-        walk.unreadable,
+        sorted(walk.unreadable),
         one="The folder {name} cannot be read, so all in it was left out; make it readable and import again.",
         many="{n} folders ({first}) cannot be read, so all in them was left out; make them readable and import again.",
     )
     problems += tell(
         "broken-link",
-        walk.broken,
+        sorted(walk.broken),
         one="{name} is a link to a file that is not there and was left out; put the file itself in its place.",
         many="{n} names ({first}) are links to files that are not there and were left out; "
         "put the files themselves in their places.",
@@ -114,23 +123,45 @@ class _Walk:
         self.broken: list[str] = []
 
     def files(self) -> Iterator[str]:
-        """Give the names of all files, links to files included; pipes and devices are no files."""
-        for here, folders, names in os.walk(self._folder, onerror=self._note):
-            folders.sort()
-            for name in sorted(names):
-                path = Path(here, name)
-                if path.is_file():
-                    yield path.relative_to(self._folder).as_posix()
-                elif path.is_symlink() and not path.exists():
-                    self._tell(self.broken, path)
+        """Give the names of all files, links to files included; pipes and devices are no files, leftovers not meant."""
+        left = [""]
+        while left:
+            above = left.pop()
+            try:
+                with os.scandir(self._folder / above) as entries:
+                    found = list(entries)
+            except OSError:
+                self.unreadable.append(_printable(above.rstrip("/")))
+                continue
+            for entry in found:
+                if is_litter([entry.name]):
+                    continue
+                name = f"{above}{entry.name}"
+                if _is(entry.is_file):
+                    yield name
+                elif entry.is_symlink():
+                    if not Path(entry.path).exists():
+                        self.broken.append(_printable(name))
+                elif _is(entry.is_dir):
+                    left.append(f"{name}/")
 
-    def _note(self, error: OSError) -> None:
-        self._tell(self.unreadable, Path(error.filename))
 
-    def _tell(self, told: list[str], path: Path) -> None:
-        relative = path.relative_to(self._folder)
-        if not is_litter(relative.parts):
-            told.append("".join(c if c.isprintable() else "?" for c in relative.as_posix()))
+def _is(kind: Callable[[], bool]) -> bool:
+    try:
+        return kind()
+    except OSError:
+        return False
+
+
+def _printable(name: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in name)
+
+
+def _suffix(name: str) -> str:
+    """Give the extension of a file name in lower case with its dot; empty if it has none."""
+    last = name[name.rfind("/") + 1 :]
+    dot = last.rfind(".")
+    return last[dot:].casefold() if 0 < dot < len(last) - 1 else ""
 
 
 def _looks_like_image(path: Path) -> bool:
@@ -157,7 +188,7 @@ class Finder:
             path = key(file)
             self._paths.setdefault(path, []).append(file)
             self._names.setdefault(path.rpartition("/")[2], []).append(file)
-            self._stems.setdefault(PurePosixPath(path).stem, []).append(file)
+            self._stems.setdefault(stem(path), []).append(file)
 
     def find(self, name: str) -> list[str]:
         """Give the files that ``name`` may mean: one if found, none, or several if that cannot be told."""

@@ -9,13 +9,14 @@ from facepriv.datasets.labelling import read_by_subject
 from facepriv.datasets.labels import peek, read_labels
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.datasets.subjects import gender_of_path, subjects_of_paths
+from facepriv.errors import BadInputError
 from facepriv.types import LabelledImage
 
 
 class FoldersReader:
     """Folders say who is on the images, and folders called male or female of which gender they are.
 
-    A table with columns for subject and gender may give the genders instead.
+    A table with columns for subject and gender may give the genders instead, one given or the only one that is there.
     """
 
     name = "folders"
@@ -39,6 +40,8 @@ class FoldersReader:
 def read_paths(reader: str, folder: Path, files: Files, labels: Path | None, options: ReadOptions) -> ReadResult:
     """Read a data set whose paths say who is on the images; a table about subjects may add their genders."""
     subjects = subjects_of_paths(files.images)
+    if labels is None:
+        labels = _about_subjects(folder, files, set(subjects.of.values()), options)
     if labels is not None:
         table = read_labels(
             labels,
@@ -52,6 +55,27 @@ def read_paths(reader: str, folder: Path, files: Files, labels: Path | None, opt
         return finish(images, [*table.problems, *problems], reader=reader, why=why, table=labels.name)
     images = [LabelledImage(n, subjects.of[n], gender_of_path(n), folder / n) for n in files.images]
     return finish(images, [], reader=reader, why=f"Subjects: {subjects.rule}.")
+
+
+def _about_subjects(folder: Path, files: Files, subjects: set[str], options: ReadOptions) -> Path | None:
+    """Give the only table in the folder that is about these subjects; several are not chosen from."""
+    known = {subject.casefold() for subject in subjects}
+    found = [
+        folder / name
+        for name in files.tables
+        if _usable(folder / name, options) and known & _subjects_of(folder / name, options)
+    ]
+    return found[0] if len(found) == 1 else None
+
+
+def _subjects_of(path: Path, options: ReadOptions) -> set[str]:
+    try:
+        table = read_labels(
+            path, name=path.name, required=("subject", "gender"), mapping=options.mapping, columns=options.columns
+        )
+    except BadInputError:
+        return set()
+    return {row.subject.casefold() for row in table.rows}
 
 
 def _usable(labels: Path | None, options: ReadOptions) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from facepriv.datasets.files import Finder
@@ -11,6 +11,9 @@ from facepriv.datasets.labels import LabelTable, Row
 from facepriv.datasets.problems import tell
 from facepriv.datasets.subjects import gender_of_path, subjects_of_paths
 from facepriv.types import LabelledImage, Problem
+
+ALONE = "nothing tells who is on an image, so each stands for itself"
+"""Clause on the subjects of data sets without identities."""
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,10 @@ class _Merged:
     contradiction: str = ""
     """``gender``, ``subject`` or empty."""
     repeated: bool = False
+    attributes: Mapping[str, str | float] = field(default_factory=dict)
+    """What the rows agree on."""
+    disputed: bool = False
+    """Whether the rows give one attribute several values."""
 
 
 def read_by_file(
@@ -68,18 +75,13 @@ def read_by_file(
         if not of[name]:
             lost.append(name)
             continue
-        images.append(LabelledImage(name, of[name], row_of.label if row_of else None, folder / name))
+        label, attributes = (row_of.label, row_of.attributes) if row_of else (None, {})
+        images.append(LabelledImage(name, of[name], label, folder / name, attributes))
     kept = {image.name for image in images}
     problems = [
         *_about_rows(table.name, unknown, ambiguous, nameless),
         *_about_merging(table.name, merged, "image"),
-        *tell(
-            "no-row",
-            [name for name in names if name not in merged and name in kept],
-            one=f"The image {{name}} has no row in {table.name} and was taken without a gender label; add a row.",
-            many=f"{{n}} images ({{first}}) have no row in {table.name} and were taken without a gender label; "
-            "add rows.",
-        ),
+        *_about_images(table.name, [name for name in names if name not in merged and name in kept]),
         *tell(
             "no-subject",
             lost,
@@ -89,6 +91,42 @@ def read_by_file(
         ),
     ]
     return images, problems, rule
+
+
+def read_by_key(
+    folder: Path, keys: Mapping[str, str], subjects: Mapping[str, str], table: LabelTable
+) -> tuple[list[LabelledImage], list[Problem]]:
+    """Label images by the rows that name their keys, where a data set fixes how a row means an image.
+
+    Parameters
+    ----------
+    keys
+        Key by file name, each once.
+    subjects
+        Subject by file name.
+    table
+        Rows whose ``file`` is a key; nothing is guessed where one fits no image.
+    """
+    known = set(keys.values())
+    found: dict[str, list[Row]] = {}
+    unknown: list[str] = []
+    for row in table.rows:
+        if row.file in known:
+            found.setdefault(row.file, []).append(row)
+        else:
+            unknown.append(row.file or f"line {row.line}")
+    merged = {key: _merge(rows, subjects_matter=False) for key, rows in found.items()}
+    images: list[LabelledImage] = []
+    for name, key in keys.items():
+        said = merged.get(key)
+        label, attributes = (said.label, said.attributes) if said else (None, {})
+        images.append(LabelledImage(name, subjects[name], label, folder / name, attributes))
+    problems = [
+        *_about_rows(table.name, unknown, [], []),
+        *_about_merging(table.name, merged, "image"),
+        *_about_images(table.name, [name for name, key in keys.items() if key not in merged]),
+    ]
+    return images, problems
 
 
 def read_by_subject(
@@ -122,7 +160,8 @@ def read_by_subject(
         said = merged.get(fold(subject))
         if said is None:
             without[subject] = None
-        images.append(LabelledImage(name, subject, said.label if said else gender_of_path(name), folder / name))
+        label, attributes = (said.label, said.attributes) if said else (gender_of_path(name), {})
+        images.append(LabelledImage(name, subject, label, folder / name, attributes))
     problems = [
         *tell(
             "unknown-subject",
@@ -143,8 +182,14 @@ def read_by_subject(
 
 
 def _merge(rows: Sequence[Row], *, subjects_matter: bool = True) -> _Merged:
+    if len(rows) == 1:
+        return _Merged(rows[0].subject, rows[0].label, attributes=rows[0].attributes)
     subjects = {row.subject for row in rows if row.subject}
     labels = {row.label for row in rows}
+    said: dict[str, set[str | float]] = {}
+    for row in rows:
+        for name, value in row.attributes.items():
+            said.setdefault(name, set()).add(value)
     contradiction = ""
     if subjects_matter and len(subjects) > 1:
         contradiction = "subject"
@@ -155,6 +200,8 @@ def _merge(rows: Sequence[Row], *, subjects_matter: bool = True) -> _Merged:
         label=None if contradiction else rows[0].label,
         contradiction=contradiction,
         repeated=len(rows) > 1,
+        attributes={name: next(iter(values)) for name, values in said.items() if len(values) == 1},
+        disputed=any(len(values) > 1 for values in said.values()),
     )
 
 
@@ -205,12 +252,29 @@ def _about_rows(
     )
 
 
+def _about_images(table: str, without: Sequence[str]) -> Iterable[Problem]:
+    yield from tell(
+        "no-row",
+        without,
+        one=f"The image {{name}} has no row in {table} and was taken without a gender label; add a row.",
+        many=f"{{n}} images ({{first}}) have no row in {table} and were taken without a gender label; add rows.",
+    )
+
+
 def _about_merging(table: str, merged: Mapping[str, _Merged], what: str) -> Iterable[Problem]:
     yield from tell(
         "duplicate-row",
-        [name for name, rows in merged.items() if rows.repeated and not rows.contradiction],
+        [name for name, rows in merged.items() if rows.repeated and not (rows.contradiction or rows.disputed)],
         one=f"The {what} {{name}} has several rows in {table} that say the same; one would do.",
         many=f"{{n}} {what}s ({{first}}) have several rows in {table} that say the same; one each would do.",
+    )
+    yield from tell(
+        "contradicting-attributes",
+        [name for name, rows in merged.items() if rows.disputed],
+        one=f"The rows of {table} about the {what} {{name}} contradict each other about its age or race, which was "
+        "left out; keep the right one.",
+        many=f"The rows of {table} about {{n}} {what}s ({{first}}) contradict each other about their age or race, "
+        "which was left out; keep the right ones.",
     )
     yield from tell(
         "contradicting-genders",

@@ -1,4 +1,4 @@
-"""Label tables: who is on which image, and of which gender.
+"""Label tables: who is on which image, of which gender, and of which age and race if they say so.
 
 Words are understood in any case (m, f, male, female, man, woman); bare numbers are not, since data sets contradict
 each other there: 1 is male in CelebA and female in UTKFace. A mapping says which is which.
@@ -8,21 +8,24 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from facepriv.datasets.attributes import UNKNOWN, parse_age, parse_race
 from facepriv.datasets.files import is_image_name
 from facepriv.datasets.problems import tell
 from facepriv.errors import BadInputError
 from facepriv.types import GENDERS, Gender, Problem
 
-Role = Literal["file", "subject", "gender"]
+Role = Literal["file", "subject", "gender", "age", "race"]
 NAMES: dict[Role, tuple[str, ...]] = {
     "file": ("file", "filename", "file_name", "image", "image_file", "image_id", "path"),
     "subject": ("subject", "subject_id", "identity", "person", "person_id", "id", "name"),
     "gender": ("gender", "sex", "label"),
+    "age": ("age", "age_years", "age_group"),
+    "race": ("race", "ethnicity", "ethnic_group"),
 }
 """Names by which a column is recognised, best first; case, spaces and hyphens do not matter."""
 WORDS: dict[str, Gender] = {
@@ -33,7 +36,6 @@ WORDS: dict[str, Gender] = {
     "female": "female",
     "woman": "female",
 }
-UNKNOWN = frozenset(["", "u", "unknown", "unlabelled", "unlabeled", "na", "n/a", "nan", "none", "null", "-", "?"])
 MAX_BYTES = 32 << 20
 """Largest table that is read: some hundred thousand rows, which take thirty times the memory meanwhile."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -50,6 +52,8 @@ class Row:
     subject: str
     label: int | None
     """+1 male, -1 female, None where the table says nothing usable."""
+    attributes: Mapping[str, str | float] = field(default_factory=dict)
+    """As in `facepriv.types.LabelledImage`."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,7 @@ def parse_columns(pairs: Mapping[str, str] | None) -> dict[Role, str]:
         known = next((r for r in NAMES if r == role), None)
         if known is None or not column.strip():
             raise BadInputError(
-                f"Columns are named by role, file, subject or gender, as in gender=Sex, but {role}={column} came.",
+                f"Columns are named by role, {', '.join(NAMES)}, as in gender=Sex, but {role}={column} came.",
                 code="bad-columns",
             )
         columns[known] = column
@@ -184,8 +188,10 @@ def read_labels(
         problems.append(
             Problem(name, "encoding", f"{name} is not UTF-8 and was read as {encoding}; check names with accents.")
         )
-    rows = tuple(_row(line, row, found, mapping) for line, row in cells)
+    genders = _Meanings(lambda cell: parse_gender(cell, mapping))
+    rows = tuple(_row(line, row, found, genders) for line, row in cells)
     problems += _judge_genders(name, cells, found, mapping)
+    problems += _judge_ages(name, cells, found)
     return LabelTable(name, found, rows, tuple(problems))
 
 
@@ -362,13 +368,28 @@ def _lists_images(field: str, cells: Sequence[tuple[int, Mapping[str, str]]]) ->
     return bool(filled) and all(map(is_image_name, filled))
 
 
-def _row(line: int, cells: Mapping[str, str], found: Mapping[Role, str], mapping: Mapping[str, Gender] | None) -> Row:
-    gender = parse_gender(cells[found["gender"]], mapping) if "gender" in found else None
+class _Meanings(dict[str, int | Literal["number", "word"] | None]):
+    """What each gender cell means, told once for each spelling."""
+
+    def __init__(self, parse: Callable[[str], int | Literal["number", "word"] | None]) -> None:
+        self._parse = parse
+
+    def __missing__(self, cell: str) -> int | Literal["number", "word"] | None:
+        self[cell] = self._parse(cell)
+        return self[cell]
+
+
+def _row(line: int, cells: Mapping[str, str], found: Mapping[Role, str], genders: _Meanings) -> Row:
+    gender = genders[cells[found["gender"]]] if "gender" in found else None
     return Row(
         line=line,
         file=cells[found["file"]] if "file" in found else "",
         subject=cells[found["subject"]] if "subject" in found else "",
         label=gender if isinstance(gender, int) else None,
+        attributes={
+            **((parse_age(cells[found["age"]]) or {}) if "age" in found else {}),
+            **(parse_race(cells[found["race"]]) if "race" in found else {}),
+        },
     )
 
 
@@ -398,6 +419,20 @@ def _judge_genders(
         "declare a meaning if it has one.",
         many=f"{{n}} genders of {name} ({{first}}) have no binary label here, so their images stay without one; "
         "declare a meaning if they have one.",
+    )
+
+
+def _judge_ages(name: str, cells: Sequence[tuple[int, Mapping[str, str]]], found: Mapping[Role, str]) -> list[Problem]:
+    if "age" not in found:
+        return []
+    column = found["age"]
+    odd = {value for value in {row[column] for _, row in cells} if parse_age(value) is None}
+    return tell(
+        "unknown-age",
+        [f"{row[column][:40]!r} at line {line}" for line, row in cells if row[column] in odd],
+        one=f"The age {{name}} of {name} is neither a number of years nor a band such as 20-29 and was left out.",
+        many=f"{{n}} ages of {name} ({{first}}) are neither numbers of years nor bands such as 20-29 and were left "
+        "out.",
     )
 
 

@@ -12,14 +12,22 @@ FEW = 3
 
 NOTICES: frozenset[str] = frozenset(
     {
+        "contradicting-attributes",
+        "count-differs",
         "duplicate-row",
         "encoding",
+        "mapping-not-used",
+        "mirrored-image",
+        "no-identities",
         "no-labels",
         "no-mated",
         "one-gender",
         "one-subject",
+        "protocol-incomplete",
+        "protocol-unreadable",
         "subject-with-both-genders",
         "table-not-used",
+        "unknown-age",
         "unknown-file",
         "unknown-subject",
     }
@@ -44,7 +52,7 @@ def count(problem: Problem) -> int:
     return len(names(problem))
 
 
-def tell(code: str, names: Sequence[str], *, one: str, many: str) -> list[Problem]:
+def tell(code: str, names: Sequence[str], *, one: str, many: str, few: int = FEW) -> list[Problem]:
     """Tell of equal problems: one sentence each if they are few, else one for all.
 
     Parameters
@@ -57,9 +65,11 @@ def tell(code: str, names: Sequence[str], *, one: str, many: str) -> list[Proble
         Sentence for a single one; ``{name}`` stands for it.
     many
         Sentence for all; ``{n}`` stands for their number, ``{first}`` for the first three names.
+    few
+        Up to so many are told one by one.
     """
-    if len(names) <= FEW:
+    if len(names) <= few:
         return [Problem(name, code, one.replace("{name}", name)) for name in names]
-    first = ", ".join(names[:FEW])
-    sentence = many.replace("{n}", f"{len(names):,}").replace("{first}", f"{first}, ...")
+    first = ", ".join(names[:FEW]) + (", ..." if len(names) > FEW else "")
+    sentence = many.replace("{n}", f"{len(names):,}").replace("{first}", first)
     return [ProblemGroup(f"{len(names):,} in all", code, sentence, tuple(names))]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -73,20 +73,52 @@ def finish(
     why: str,
     licence: str = NOT_STATED,
     table: str = "",
+    identities: Identities = "people",
+    terms: Terms | None = None,
+    protocol: Sequence[ProtocolPair] = (),
 ) -> ReadResult:
     """Sort the images and add what cannot be computed on them."""
     ordered = sorted(images, key=lambda image: image.name)
-    return ReadResult(ordered, [*problems, *limits(ordered)], reader, why, licence, table)
+    said = [*problems, *limits(ordered, identities)]
+    return ReadResult(ordered, said, reader, why, licence, table, identities, terms, tuple(protocol))
 
 
-def limits(images: Sequence[LabelledImage]) -> list[Problem]:
+def limits(images: Sequence[LabelledImage], identities: Identities = "people") -> list[Problem]:
     """Say what cannot be computed on these images: matching needs several subjects, gender error both genders."""
     if not images:
         return []
-    found: list[Problem] = []
     subjects: dict[str, list[int | None]] = {}
     for image in images:
         subjects.setdefault(image.subject, []).append(image.label)
+    if identities == "people":
+        found = _limits_of_matching(subjects)
+    else:
+        found = [Problem("all subjects", "no-identities", _NO_IDENTITIES[identities])]
+    found += _limits_of_labels({image.label for image in images} - {None})
+    if identities != "people":
+        return found
+    both = sorted(subject for subject, all_labels in subjects.items() if len({*all_labels} - {None}) > 1)
+    return found + tell(
+        "subject-with-both-genders",
+        both,
+        one="The subject {name} is labelled male on some images and female on others, which was kept as it is; "
+        "check the labels.",
+        many="{n} subjects ({first}) are labelled male on some images and female on others, which was kept as it is; "
+        "check the labels.",
+    )
+
+
+_NO_IDENTITIES: dict[Identities, str] = {
+    "none": "This convention does not tell who is on an image, so every image stands for itself and nothing is "
+    "matched: there are no mated and no non-mated comparisons; import a data set that names its people for these.",
+    "groups": "This convention tells groups that may hold several people, such as accounts, and not who is on an "
+    "image, so nothing is matched: there are no mated and no non-mated comparisons; groups only keep images together "
+    "when something is learned from some and tried on others.",
+}
+
+
+def _limits_of_matching(subjects: Mapping[str, Sequence[int | None]]) -> list[Problem]:
+    found: list[Problem] = []
     if len(subjects) == 1:
         found.append(
             Problem(
@@ -105,32 +137,27 @@ def limits(images: Sequence[LabelledImage]) -> list[Problem]:
                 "false non-match rate; add images of the same people.",
             )
         )
-    labels = {image.label for image in images} - {None}
+    return found
+
+
+def _limits_of_labels(labels: Set[int | None]) -> list[Problem]:
     if not labels:
-        found.append(
+        return [
             Problem(
                 "all images",
                 "no-labels",
                 "No image has a gender label, so no gender error can be computed; add a table with the columns "
                 "file and gender.",
             )
-        )
-    elif len(labels) == 1:
+        ]
+    if len(labels) == 1:
         gender = GENDER_NAMES[next(label for label in labels if label is not None)]
-        found.append(
+        return [
             Problem(
                 "all labels",
                 "one-gender",
                 f"All labelled images are {gender}, so only that gender's error can be computed and no leak; "
                 "add images of the other gender.",
             )
-        )
-    both = sorted(subject for subject, all_labels in subjects.items() if len({*all_labels} - {None}) > 1)
-    return found + tell(
-        "subject-with-both-genders",
-        both,
-        one="The subject {name} is labelled male on some images and female on others, which was kept as it is; "
-        "check the labels.",
-        many="{n} subjects ({first}) are labelled male on some images and female on others, which was kept as it is; "
-        "check the labels.",
-    )
+        ]
+    return []

@@ -17,11 +17,19 @@ READERS: Registry[DatasetReader] = Registry(
     "data set format",
     "facepriv.readers",
     {
-        "face-research-lab-london": "facepriv.datasets.face_research_lab:FaceResearchLabReader",
-        "manifest": "facepriv.datasets.manifest:ManifestReader",
+        "lfw": "facepriv.datasets.lfw:LfwReader",
+        "muct": "facepriv.datasets.muct:MuctReader",
+        "london": "facepriv.datasets.london:LondonReader",
+        "utkface": "facepriv.datasets.utkface:UtkFaceReader",
+        "fairface": "facepriv.datasets.fairface:FairFaceReader",
+        "celeba": "facepriv.datasets.celeba:CelebAReader",
+        "vggface2": "facepriv.datasets.vggface2:VggFace2Reader",
+        "adience": "facepriv.datasets.adience:AdienceReader",
+        "csv": "facepriv.datasets.csv_list:CsvReader",
         "folders": "facepriv.datasets.folders:FoldersReader",
         "flat": "facepriv.datasets.flat:FlatReader",
     },
+    aliases={"face-research-lab-london": "london", "manifest": "csv"},
 )
 
 PARTICULAR = 50
@@ -47,7 +55,7 @@ def read_folder(
     mapping
         Meaning of gender values, such as ``{"0": "male", "1": "female"}``.
     columns
-        Names of columns by role (``file``, ``subject``, ``gender``) where they are not recognised.
+        Names of columns by role (``file``, ``subject``, ``gender``, ``age``, ``race``) where they are not recognised.
 
     Raises
     ------
@@ -79,10 +87,12 @@ def read_folder(
         )
     used = {labels.name if labels else result.table}
     unused = [name for name in files.tables if Path(name).name not in used]
+    # Readers of particular data sets know which tables hold labels, and which landmarks or lists of other things.
+    told = [] if result.table or reader.rank >= PARTICULAR else _unused(folder, unused, options)
     return replace(
         result,
         why=f"Format {reader.name}, because {reason}. {result.why}",
-        problems=[*files.problems, *result.problems, *(_unused(folder, unused, options) if not result.table else [])],
+        problems=[*files.problems, *result.problems, *told],
     )
 
 

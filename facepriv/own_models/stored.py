@@ -177,5 +177,5 @@ def _card(folder: Path, description: AnyModel, sums: dict[str, str]) -> ModelCar
         source=description.source,
         weights=weights,
         notes=" ".join(part for part in (f"Own {description.form}.", description.notes, *description.found) if part),
-        how=again,
+        command=again,
     )

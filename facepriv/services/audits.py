@@ -11,6 +11,7 @@ from facepriv.audit.attackers import attackers
 from facepriv.audit.evidence import check_enough
 from facepriv.audit_results import AuditDocument, AuditSpec, SelectBy
 from facepriv.errors import BadInputError
+from facepriv.services.identities import refuse_matching, why_not_matched
 from facepriv.services.models import (
     classifier,
     detector_reference,
@@ -61,7 +62,7 @@ def prepare_audit(
         Attackers; by default all that are registered.
     classifiers, matchers
         Whose scores and templates the attackers have; by default all that can be used here, but for probes that were
-        trained on any of these people.
+        trained on any of these people, and no matcher where subjects are no people.
     p, against, select_by, draws, most_fnmr_loss
         As in `AuditSpec`; they count for a run only.
     limit
@@ -108,7 +109,10 @@ def prepare_audit(
         attackers.load(name)
     if not names:
         raise BadInputError("At least one attacker was expected, but none was named; leave them out to take all.")
-    judges = usable_matchers() if matchers is None else matchers
+    refuse_matching(record, matchers or ())
+    if matchers is None:
+        matchers = usable_matchers() if why_not_matched(record) is None else ()
+    judges = matchers
     if most_fnmr_loss is not None and not judges:
         raise BadInputError(
             "A floor of matching was set, but no matcher was named to measure it; name one, or leave the floor out.",

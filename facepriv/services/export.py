@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from facepriv.errors import BadInputError
 from facepriv.results import RunDocument
+from facepriv.services.terms import count_withheld, may_be_passed_on, withheld_sentence
 from facepriv.store import Store
 from facepriv.types import GENDER_NAMES
 
@@ -31,6 +32,10 @@ class ExportReport:
     images: int
     without: int
     """Images of the run that have no perturbed version; the manifest says why."""
+    withheld: int = 0
+    """Images that the data set's terms of use keep back; the manifest has no row of them."""
+    note: str = ""
+    """Sentence on these; empty for none."""
 
 
 def run_document(store: Store, run_id: int) -> RunDocument:
@@ -76,7 +81,8 @@ def export_run(store: Store, run_id: int, folder: Path, *, actor: str) -> Export
     Raises
     ------
     BadInputError
-        If the run is not complete, the folder holds something or cannot be written to.
+        If the run is not complete, the folder holds something or cannot be written to, or the data set's terms of use
+        let none of its images out (code ``terms-of-use``).
     StoreError
         If a stored image is missing or damaged; as after any error, nothing is left in the folder.
     """
@@ -116,13 +122,17 @@ def empty_folder(folder: Path) -> Iterator[None]:
 
 def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportReport:
     run = store.runs.get(run_id)
-    images = {image.id: image for image in store.datasets.images(run.dataset_id, ids=run.spec.image_ids)}
+    dataset = store.datasets.get(run.dataset_id)
+    images = {image.id: image for image in store.datasets.images(dataset.id, ids=run.spec.image_ids)}
+    withheld = count_withheld(dataset, list(images.values()))
     written = without = 0
     with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as stream:
         manifest = csv.DictWriter(stream, COLUMNS)
         manifest.writeheader()
         for record in store.runs.run_images(run_id):
             image = images[record.image_id]
+            if not may_be_passed_on(dataset, image):
+                continue
             row = {
                 "subject": image.subject,
                 "gender": "" if image.label is None else GENDER_NAMES[image.label],
@@ -149,7 +159,13 @@ def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportRepo
                 written += 1
             manifest.writerow(row)
     (folder / RESULT).write_text(document, encoding="utf-8")
-    return ExportReport(folder=folder, images=written, without=without)
+    return ExportReport(
+        folder=folder,
+        images=written,
+        without=without,
+        withheld=withheld,
+        note=withheld_sentence(dataset, withheld),
+    )
 
 
 def _safe(name: str, image_id: int) -> str:

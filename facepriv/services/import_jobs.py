@@ -1,7 +1,10 @@
 """Imports in processes of their own: they go on whether or not anybody looks, and leave no upload behind.
 
 Every import has a private folder ``<home>/imports/<id>/``: ``job.json`` (what to do), the files under neutral names,
-``progress.json`` while it goes, ``report.json`` once it has ended, and a lock that its process holds while it lives.
+``preview.json`` once they were read, ``confirmed`` once somebody has seen that, ``progress.json`` while it goes,
+``imported.json`` once the data set is there, ``report.json`` once the process has ended, and a lock that the process
+holds while it lives. An import that was cancelled or interrupted can be resumed: its files stay, and what was written
+of it stays out of sight in the database.
 """
 
 from __future__ import annotations
@@ -26,21 +29,29 @@ from typing import IO, Any, Literal
 import filelock
 
 from facepriv.config import Settings
+from facepriv.datasets.preview import preview
 from facepriv.errors import BadInputError, CancelledError, FaceprivError, StoreError, UnknownNameError
-from facepriv.services.importing import DEMO, ImportReport, import_dataset, import_demo
+from facepriv.services.import_folders import allowed_folder
+from facepriv.services.importing import DEMO, Source, import_source, read_demo_source, read_source
 from facepriv.services.presence import is_held
+from facepriv.services.previewing import preview_document
+from facepriv.services.quality import check_quality
 from facepriv.services.retention import refuse_past
 from facepriv.store import Store, open_store
 from facepriv.types import Gender, Problem
 
-JobState = Literal["running", "complete", "failed", "cancelled", "interrupted"]
+JobState = Literal["running", "previewed", "complete", "failed", "cancelled", "interrupted"]
+RESUMABLE: frozenset[JobState] = frozenset(["cancelled", "interrupted"])
+"""States in which the files are still there, and what was written of them."""
 
 START_SECONDS = 60.0
 """How long a new process may take until it holds its lock; one that does not by then never came up."""
 TELL_SECONDS = 0.25
 """Least time between two writings of the progress."""
 KEEP_SECONDS = 7 * 24 * 3600.0
-"""How long the end of an import is told unless it is forgotten before."""
+"""How long the end of an import is told, and one that can be resumed is kept, unless it is forgotten before."""
+PREVIEW_SECONDS = 24 * 3600.0
+"""How long files wait for somebody to confirm what was recognised."""
 STAGING_SECONDS = 3600.0
 """Age from which a folder without a job was left by a server that ended while files came in."""
 MAX_NAME_BYTES = 255
@@ -48,8 +59,11 @@ MAX_NAME_BYTES = 255
 
 _ID = re.compile(r"[0-9a-f]{16}")
 _JOB, _PROGRESS, _REPORT, _CANCEL, _LOCK = "job.json", "progress.json", "report.json", "cancel", "lock"
+_STARTED, _PREVIEW, _CONFIRMED, _IMPORTED = "started.json", "preview.json", "confirmed", "imported.json"
 _FILES, _LAID_OUT, _WORK = "files", "upload", "work"
-INTERRUPTED = "The import was interrupted before it was complete, so nothing was kept; import again."
+INTERRUPTED = "The import was interrupted before it was complete. Resume it, or discard what is there of it."
+CANCELLED = "The import was cancelled. Resume it, or discard what is there of it."
+UNCHECKED = "The quality was not checked to the end; facepriv quality makes up for it."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,11 +81,15 @@ class ImportJob:
     total: int = 0
     """Images in all; 0 while the files are being read."""
     seconds_left: float | None = None
+    stage: str = ""
+    """What is done to the images; empty while they are decoded and faces looked for."""
     cancel_requested: bool = False
     dataset_id: int | None = None
     """Once complete. What was left out is told by the data set's own problems and failures."""
     error: str | None = None
-    """Why there is no data set, in one sentence."""
+    """Why there is no data set, or what is missing of it, in one sentence."""
+    preview: dict[str, Any] | None = None
+    """What was recognised, once it is known, as `facepriv.services.previewing.preview_document` writes it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +108,12 @@ class _Order:
     """Name of the label table, which is stored as ``labels``."""
     retain_until: str | None = None
     """Last day on which the data set may be kept, like 2027-03-31."""
+    datasheet: dict[str, Any] | None = None
+    folder: str | None = None
+    """A folder on this machine to import from instead of files."""
+    preview: bool = False
+    """Whether to show what was recognised and wait for somebody to confirm it."""
+    quality: bool = False
     created_at: float = field(default_factory=time.time)
 
 
@@ -106,6 +130,9 @@ def start_import(
     mapping: Mapping[str, Gender] | None = None,
     columns: Mapping[str, str] | None = None,
     retain_until: date | None = None,
+    datasheet: Mapping[str, Any] | None = None,
+    preview: bool = False,
+    quality: bool = False,
     actor: str,
 ) -> str:
     """Put uploaded files aside and start a process that imports them; gives the job's id.
@@ -116,8 +143,12 @@ def start_import(
         Name and content of each image, or of one zip archive.
     labels
         Name and content of a label table.
-    format, mapping, columns, retain_until
+    format, mapping, columns, retain_until, datasheet
         As for `import_dataset`.
+    preview
+        Whether to stop once the files were read, until `confirm_job` is called.
+    quality
+        Whether to check the quality of the data set once it is there.
     actor
         Who imports, for the access log.
 
@@ -148,6 +179,9 @@ def start_import(
         files=[one for one, _ in files],
         labels=None if labels is None else labels[0],
         retain_until=None if retain_until is None else retain_until.isoformat(),
+        datasheet=None if datasheet is None else dict(datasheet),
+        preview=preview,
+        quality=quality,
     )
     contents = {str(number): content for number, (_, content) in enumerate(files)}
     if labels is not None:
@@ -155,9 +189,65 @@ def start_import(
     return _start(settings, order, contents)
 
 
-def start_demo_import(settings: Settings, *, actor: str) -> str:
+def start_folder_import(
+    settings: Settings,
+    folder: str,
+    *,
+    name: str,
+    format: str = "auto",
+    mapping: Mapping[str, Gender] | None = None,
+    columns: Mapping[str, str] | None = None,
+    retain_until: date | None = None,
+    datasheet: Mapping[str, Any] | None = None,
+    preview: bool = False,
+    quality: bool = False,
+    actor: str,
+) -> str:
+    """Start a process that imports a folder of this machine, which must be an allowed one; gives the job's id.
+
+    Parameters and errors as of `start_import` and `allowed_folder`.
+    """
+    refuse_past(retain_until)
+    order = _Order(
+        name=name,
+        actor=actor,
+        format=format,
+        mapping=dict(mapping or {}),
+        columns=dict(columns or {}),
+        retain_until=None if retain_until is None else retain_until.isoformat(),
+        datasheet=None if datasheet is None else dict(datasheet),
+        folder=str(allowed_folder(settings, folder)),
+        preview=preview,
+        quality=quality,
+    )
+    return _start(settings, order, {})
+
+
+def start_demo_import(settings: Settings, *, quality: bool = False, actor: str) -> str:
     """Start a process that imports the demo faces; gives the job's id. Raises StoreError as `start_import` does."""
-    return _start(settings, _Order(name=DEMO, actor=actor, demo=True), {})
+    return _start(settings, _Order(name=DEMO, actor=actor, demo=True, quality=quality), {})
+
+
+def confirm_job(settings: Settings, job_id: str) -> None:
+    """Import what was recognised; nothing is uploaded again."""
+    folder = _known(settings, job_id)
+    (folder / _CONFIRMED).touch(mode=0o600)
+    _launch_again(settings, folder)
+
+
+def resume_job(settings: Settings, job_id: str) -> None:
+    """Go on with an import that was cancelled or interrupted; what is done is not done again."""
+    _launch_again(settings, _known(settings, job_id))
+
+
+def discard_job(store: Store, settings: Settings, job_id: str) -> None:
+    """Remove an import that has not become a data set, with its files and all that was written of it."""
+    folder = _known(settings, job_id)
+    if read_job(settings, job_id).state == "running":
+        raise BadInputError("The import is still under way; cancel it first.", code="import-under-way")
+    store.datasets.discard(job_id)
+    store.collect_settled()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def list_jobs(settings: Settings) -> tuple[ImportJob, ...]:
@@ -174,7 +264,8 @@ def list_jobs(settings: Settings) -> tuple[ImportJob, ...]:
             continue
         with suppress(UnknownNameError):
             job = read_job(settings, folder.name)
-            if job.state != "running" and job.created_at < time.time() - KEEP_SECONDS:
+            kept_for = PREVIEW_SECONDS if job.state == "previewed" else KEEP_SECONDS
+            if job.state != "running" and job.created_at < time.time() - kept_for:
                 forget_job(settings, job.id)
             else:
                 found.append(job)
@@ -182,49 +273,51 @@ def list_jobs(settings: Settings) -> tuple[ImportJob, ...]:
 
 
 def read_job(settings: Settings, job_id: str) -> ImportJob:
-    """Give the present state of an import.
-
-    One whose process is gone without a report counts as interrupted, and its uploads are removed.
+    """Give the present state of an import; one whose process is gone without a report counts as interrupted.
 
     Raises
     ------
     UnknownNameError
         If there is none of this id.
     """
-    folder = _folder(settings, job_id)
+    folder = _known(settings, job_id)
     order = _read(folder / _JOB)
     if order is None:
-        raise UnknownNameError(f"There is no import {job_id}; it may have been closed in another window.")
+        raise _unknown(job_id)
     job = ImportJob(
         id=job_id,
         name=str(order["name"]),
         created_at=float(order["created_at"]),
         state="interrupted",
         error=INTERRUPTED,
+        preview=_read(folder / _PREVIEW),
     )
     # Life first, report second: a process that ends in between has written its report before it let go.
-    alive = _is_alive(folder, job.created_at)
+    alive = _is_alive(folder)
     report = _read(folder / _REPORT)
     if report is not None:
         return replace(job, state=report["state"], dataset_id=report["dataset_id"], error=report["error"])
     if not alive:
-        _clear(folder)
-        return job
-    progress = _read(folder / _PROGRESS) or {"done": 0, "total": 0, "seconds": 0.0}
-    done, total = int(progress["done"]), int(progress["total"])
+        imported = _read(folder / _IMPORTED)
+        if imported is None:
+            return job
+        return replace(job, state="complete", dataset_id=imported["dataset_id"], error=UNCHECKED)
+    progress = {"done": 0, "total": 0, "begun": 0, "seconds": 0.0, "stage": "", **(_read(folder / _PROGRESS) or {})}
+    done, total, lately = int(progress["done"]), int(progress["total"]), int(progress["done"]) - int(progress["begun"])
     return replace(
         job,
         state="running",
         error=None,
         done=done,
         total=total,
-        seconds_left=float(progress["seconds"]) / done * (total - done) if done else None,
+        stage=str(progress["stage"]),
+        seconds_left=float(progress["seconds"]) / lately * (total - done) if lately > 0 else None,
         cancel_requested=(folder / _CANCEL).exists(),
     )
 
 
 def cancel_job(settings: Settings, job_id: str) -> None:
-    """Ask an import to stop before its next image; nothing of it is kept. One that has ended stays as it is."""
+    """Ask an import to stop before its next image; it can be resumed. One that has ended stays as it is."""
     folder = _folder(settings, job_id)
     if folder.is_dir():
         (folder / _CANCEL).touch(mode=0o600)
@@ -233,7 +326,7 @@ def cancel_job(settings: Settings, job_id: str) -> None:
 def forget_job(settings: Settings, job_id: str) -> None:
     """Remove all that is left of an ended import; the data set stays. One that still runs stays too."""
     folder = _folder(settings, job_id)
-    if (folder / _REPORT).exists() or not _is_alive(folder, 0.0):
+    if (folder / _REPORT).exists() or not _is_alive(folder):
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -241,7 +334,7 @@ def forget_job(settings: Settings, job_id: str) -> None:
 
 
 def run_job(settings: Settings, folder: Path) -> None:
-    """Do the import that stands in a folder, write its report, and remove its files whatever happens.
+    """Do what is next of the import that stands in a folder, and write a report, whatever happens.
 
     The process that calls this prints nothing that names a file or a subject.
     """
@@ -251,65 +344,121 @@ def run_job(settings: Settings, folder: Path) -> None:
     order = _Order(**raw)
     try:
         with _lock(folder).acquire(timeout=START_SECONDS):
-            report: dict[str, Any] = {"state": "interrupted", "dataset_id": None, "error": INTERRUPTED}
+            report = _ended("interrupted", error=INTERRUPTED)
             try:
                 report = _report(settings, folder, order)
             finally:
-                _clear(folder)
+                if report["state"] in ("complete", "failed"):
+                    _clear(folder)
                 # Even a full disk has room for this once the files are gone.
                 _write(folder / _REPORT, report)
     except filelock.Timeout as error:
         raise StoreError("This import is being done by another process; wait for its end.") from error
 
 
+def _ended(state: JobState, dataset_id: int | None = None, error: str | None = None) -> dict[str, Any]:
+    return {"state": state, "dataset_id": dataset_id, "error": error}
+
+
 def _report(settings: Settings, folder: Path, order: _Order) -> dict[str, Any]:
-    state, sentence = "failed", ""
-    try:
-        with open_store(settings) as store:
-            dataset = _import(store, settings, folder, order).dataset
-            store.access.record(order.actor, "dataset-imported", f"dataset {dataset.id}")
-        return {"state": "complete", "dataset_id": dataset.id, "error": None}
-    except CancelledError as error:
-        state, sentence = "cancelled", str(error)
-    except FaceprivError as error:
-        sentence = str(error)
-    except OSError as error:
-        sentence = (
-            f"The files could not be worked on ({error.strerror or type(error).__name__}); make sure that the data "
-            "folder can be written to and has room, and import again."
-        )
-    except Exception as error:
-        # The frames say where it was, and unlike the error's own text they name no file.
-        sys.stderr.write(f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}")
-        sentence = (
-            f"The import failed for a reason that was not foreseen ({type(error).__name__}); import fewer files at a "
-            "time to find the one that causes it."
-        )
-    return {"state": state, "dataset_id": None, "error": sentence}
+    with open_store(settings) as store:
+        try:
+            return _work(store, settings, folder, order)
+        except CancelledError:
+            return _ended("cancelled", error=CANCELLED)
+        except FaceprivError as error:
+            sentence = str(error)
+        except OSError as error:
+            sentence = (
+                f"The files could not be worked on ({error.strerror or type(error).__name__}); make sure that the data "
+                "folder can be written to and has room, and import again."
+            )
+        except Exception as error:
+            _tell_trace(error)
+            sentence = (
+                f"The import failed for a reason that was not foreseen ({type(error).__name__}); import fewer files at "
+                "a time to find the one that causes it."
+            )
+        # Without its files it cannot go on.
+        with suppress(StoreError):
+            store.datasets.discard(folder.name)
+    return _ended("failed", error=sentence)
 
 
-def _import(store: Store, settings: Settings, folder: Path, order: _Order) -> ImportReport:
+def _tell_trace(error: Exception) -> None:
+    # The frames say where it was, and unlike the error's own text they name no file.
+    sys.stderr.write(f"{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}")
+
+
+def _work(store: Store, settings: Settings, folder: Path, order: _Order) -> dict[str, Any]:
     tell = _Teller(folder)
     tell.stop_if_cancelled()
+    imported = _read(folder / _IMPORTED)
+    if imported is None:
+        with _source(settings, folder, order) as source:
+            if order.preview and not (folder / _CONFIRMED).exists():
+                store.datasets.check_name(order.name)
+                _write(folder / _PREVIEW, preview_document(preview(source.read), source.problems))
+                return _ended("previewed")
+            dataset = import_source(
+                store,
+                settings,
+                source,
+                name=order.name,
+                retain_until=None if order.retain_until is None else date.fromisoformat(order.retain_until),
+                datasheet=order.datasheet,
+                resume_key=folder.name,
+                on_progress=tell,
+            ).dataset
+        imported = {"dataset_id": dataset.id}
+        _write(folder / _IMPORTED, imported)
+        store.access.record(order.actor, "dataset-imported", f"dataset {dataset.id}")
+    return _ended("complete", imported["dataset_id"], _checked(store, settings, order, imported["dataset_id"], tell))
+
+
+def _checked(store: Store, settings: Settings, order: _Order, dataset_id: int, tell: _Teller) -> str | None:
+    """Check the quality of what was imported; whatever goes wrong, the data set is there."""
+    if not order.quality:
+        return None
+    try:
+        check_quality(store, dataset_id, on_progress=tell)
+    except FaceprivError:
+        return UNCHECKED
+    except Exception as error:
+        _tell_trace(error)
+        return UNCHECKED
+    return None
+
+
+@contextmanager
+def _source(settings: Settings, folder: Path, order: _Order) -> Iterator[Source]:
     if order.demo:
-        return import_demo(store, settings, on_progress=tell)
-    source, table, problems = _lay_out(folder, order)
-    (folder / _WORK).mkdir(mode=0o700)
-    return import_dataset(
-        store,
+        yield read_demo_source(settings)
+        return
+    problems: list[Problem] = []
+    table = None
+    if order.folder is not None:
+        # Looked at again: what is allowed, or what lies there, may have changed meanwhile.
+        path = allowed_folder(settings, order.folder)
+        called = path.name
+    else:
+        path, table, problems = _lay_out(folder, order)
+        called = _shown(order.files[0]) if path.is_file() else "uploaded images"
+    work = folder / _WORK
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(mode=0o700)
+    with read_source(
         settings,
-        source,
-        name=order.name,
+        path,
         labels=table,
         format=order.format,
         mapping=order.mapping,
         columns=order.columns,
-        retain_until=None if order.retain_until is None else date.fromisoformat(order.retain_until),
-        on_progress=tell,
-        source_name=_shown(order.files[0]) if source.is_file() else "uploaded images",
+        source_name=called,
         earlier=problems,
-        workspace=folder / _WORK,
-    )
+        workspace=work,
+    ) as source:
+        yield source
 
 
 class _Teller:
@@ -317,23 +466,32 @@ class _Teller:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._stage = ""
+        self._begun = 0
         self._began = time.monotonic()
         self._told = -TELL_SECONDS
 
-    def __call__(self, done: int, total: int) -> None:
+    def __call__(self, done: int, total: int, stage: str = "", /) -> None:
         now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._begun, self._began = stage, done, now
         if now - self._told >= TELL_SECONDS or done == total:
-            _write(self._folder / _PROGRESS, {"done": done, "total": total, "seconds": now - self._began})
+            seconds = now - self._began
+            progress = {"done": done, "total": total, "begun": self._begun, "seconds": seconds, "stage": stage}
+            _write(self._folder / _PROGRESS, progress)
             self._told = now
         self.stop_if_cancelled()
 
     def stop_if_cancelled(self) -> None:
         if (self._folder / _CANCEL).exists():
-            raise CancelledError("The import was cancelled, so nothing was kept.")
+            raise CancelledError("The import was cancelled.")
 
 
 def _lay_out(folder: Path, order: _Order) -> tuple[Path, Path | None, list[Problem]]:
-    """Give the files their own names again, since names may tell subject and label; what cannot be is told."""
+    """Give the files their own names again, since names may tell subject and label; what cannot be is told.
+
+    Done again after an interruption, it gives the same.
+    """
     stored = folder / _FILES
     table = None
     if order.labels is not None:
@@ -343,7 +501,7 @@ def _lay_out(folder: Path, order: _Order) -> tuple[Path, Path | None, list[Probl
     problems = []
     taken: set[str] = set()
     target = folder / _LAID_OUT
-    target.mkdir(mode=0o700)
+    target.mkdir(mode=0o700, exist_ok=True)
     for number, name in enumerate(order.files):
         shown = _shown(name)
         if _bare(name).casefold() in taken:
@@ -374,7 +532,8 @@ def _place(file: Path, folder: Path, name: str) -> Path | None:
         return None
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        return file.rename(folder / bare)
+        placed = folder / bare
+        return file.rename(placed) if file.exists() or not placed.exists() else placed
     except (OSError, ValueError):
         return None
 
@@ -406,16 +565,30 @@ def _start(settings: Settings, order: _Order, contents: Mapping[str, IO[bytes]])
             with (folder / _FILES / stored).open("wb") as out:
                 shutil.copyfileobj(content, out)
         _write(folder / _JOB, asdict(order))
-        with (folder / "log").open("ab") as log:
-            subprocess.Popen(
-                [sys.executable, "-m", "facepriv", "import-job", str(folder.absolute())],
-                env={**os.environ, **settings.environment()},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        _launch(settings, folder)
     return job_id
+
+
+def _launch_again(settings: Settings, folder: Path) -> None:
+    if _is_alive(folder):
+        return
+    # The lock too: it says that the process came up.
+    for name in (_REPORT, _CANCEL, _PROGRESS, _LOCK):
+        (folder / name).unlink(missing_ok=True)
+    _launch(settings, folder)
+
+
+def _launch(settings: Settings, folder: Path) -> None:
+    _write(folder / _STARTED, {"at": time.time()})
+    with (folder / "log").open("ab") as log:
+        subprocess.Popen(
+            [sys.executable, "-m", "facepriv", "import-job", str(folder.absolute())],
+            env={**os.environ, **settings.environment()},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
 
 
 @contextmanager
@@ -445,16 +618,28 @@ def _folder(settings: Settings, job_id: str) -> Path:
     return imports_folder(settings) / job_id
 
 
+def _known(settings: Settings, job_id: str) -> Path:
+    folder = _folder(settings, job_id)
+    if not (folder / _JOB).exists():
+        raise _unknown(job_id)
+    return folder
+
+
+def _unknown(job_id: str) -> UnknownNameError:
+    return UnknownNameError(f"There is no import {job_id}; it may have been closed in another window.")
+
+
 def _lock(folder: Path) -> filelock.FileLock:
     return filelock.FileLock(folder / _LOCK, mode=0o600)
 
 
-def _is_alive(folder: Path, created_at: float) -> bool:
+def _is_alive(folder: Path) -> bool:
     """Say whether the import's process lives, or may still be coming up."""
     if not folder.is_dir():
         return False
     if not (folder / _LOCK).exists():
-        return time.time() < created_at + START_SECONDS
+        started = _read(folder / _STARTED) or {"at": 0.0}
+        return time.time() < float(started["at"]) + START_SECONDS
     return is_held(folder / _LOCK)
 
 

@@ -141,13 +141,22 @@ def keep(
     makers
         Of the phase, see `makers_of`.
     """
+    if phase == "before":
+        keep_of_images(store, makers, found)
+        return
+    assert spec.run_id is not None
     for name, made_by in makers.items():
-        vectors = {image_id: _as_kept(name, one[name]) for image_id, one in found.items() if name in one}
-        if phase == "after":
-            assert spec.run_id is not None
-            store.measures.keep_of_run(spec.run_id, name, made_by, vectors)
-        else:
-            store.measures.keep_of_images(name, made_by, vectors)
+        store.measures.keep_of_run(spec.run_id, name, made_by, _kept(name, found))
+
+
+def keep_of_images(store: Store, makers: Mapping[str, str], found: Mapping[int, Mapping[str, Vector]]) -> None:
+    """Keep measures of some untouched images, by image and name."""
+    for name, made_by in makers.items():
+        store.measures.keep_of_images(name, made_by, _kept(name, found))
+
+
+def _kept(name: str, found: Mapping[int, Mapping[str, Vector]]) -> dict[int, NDArray[Any]]:
+    return {image_id: _as_kept(name, one[name]) for image_id, one in found.items() if name in one}
 
 
 def _wide(vectors: Mapping[int, NDArray[Any]]) -> dict[int, Vector]:
@@ -200,7 +209,7 @@ def measure_in_process(job: Job, images: Sequence[ToMeasure]) -> list[dict[str, 
     """
     _check_models(job)
     kept = artifacts()
-    return [_measure(kept, one.stored, one.names) for one in images]
+    return [measure_what_can_be(kept, one.stored, one.names) for one in images]
 
 
 def _check_models(job: Job) -> None:
@@ -216,7 +225,14 @@ def _check_models(job: Job) -> None:
     _checked[:] = [ref_of_job]
 
 
-def _measure(kept: ArtifactStore, stored: Stored, names: Sequence[str]) -> dict[str, Vector]:
+def measure_what_can_be(kept: ArtifactStore, stored: Stored, names: Sequence[str]) -> dict[str, Vector]:
+    """Call `measure`; a model's fault leaves out what could not be measured.
+
+    Raises
+    ------
+    StoreError
+        If the file is missing or damaged.
+    """
     try:
         return measure(kept, stored, names)
     except StoreError:
@@ -224,7 +240,7 @@ def _measure(kept: ArtifactStore, stored: Stored, names: Sequence[str]) -> dict[
         raise
     except Exception as error:
         if len(names) > 1:  # one measure's fault must not cost the image the others
-            return {key: value for name in names for key, value in _measure(kept, stored, [name]).items()}
+            return {key: value for name in names for key, value in measure_what_can_be(kept, stored, [name]).items()}
         log_fault(_log, f"{names[0]} could not be measured", error)
         return {}
 

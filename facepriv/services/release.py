@@ -24,6 +24,7 @@ from facepriv.services.export import IMAGES, LONGEST_STEM, MANIFEST, empty_folde
 from facepriv.services.judging import left_by
 from facepriv.services.pictures import stored_pixels
 from facepriv.services.runs import runs_on_same_images
+from facepriv.services.terms import count_withheld, may_be_passed_on, withheld_sentence
 from facepriv.store import ImageRecord, Store
 
 COLUMNS = ("file", "subject", "sha256")
@@ -48,6 +49,8 @@ class Released:
     """Images that the policy can only release as they were: no face was found, or perturbing them failed."""
     left_out: int
     """Images of which the data set keeps no file."""
+    withheld: int
+    """Images that the data set's terms of use keep back."""
     warnings: tuple[str, ...]
 
 
@@ -82,7 +85,7 @@ def write_release(
     ------
     BadInputError
         If the runs are not complete or not on the same images, the shares are out of range, the folder holds something
-        or the key file exists.
+        or the key file exists; or if the data set's terms of use let none of its images out (code ``terms-of-use``).
     """
     if not shares:
         raise BadInputError("At least one run was expected to release images of, but none was named.", code="no-run")
@@ -101,7 +104,9 @@ def write_release(
             f"The key must not lie in the folder that is released, but {target} would; name a file outside.",
             code="key-in-release",
         )
-    images = store.datasets.images(runs[0].dataset_id, ids=runs[0].spec.image_ids)
+    dataset = store.datasets.get(runs[0].dataset_id)
+    images = store.datasets.images(dataset.id, ids=runs[0].spec.image_ids)
+    withheld = count_withheld(dataset, images)
     actions = choose_actions(
         select_by,
         [image.source_sha256 for image in images],
@@ -115,7 +120,7 @@ def write_release(
     kept = [
         (image, None if action == UNTOUCHED else versions[action - 1].get(image.id))
         for image, action in zip(images, actions.tolist(), strict=True)
-        if image.artifact_sha256 is not None
+        if image.artifact_sha256 is not None and may_be_passed_on(dataset, image)
     ]
     with empty_folder(folder):
         store.access.record(actor, "policy-exported", f"run {', '.join(str(run.id) for run in runs)}")
@@ -128,8 +133,9 @@ def write_release(
         images=len(kept),
         perturbed=sum(version is not None for _, version in kept),
         not_perturbable=sum(image.id not in able for image, _ in kept),
-        left_out=len(images) - len(kept),
-        warnings=_warnings(kept),
+        left_out=len(images) - len(kept) - withheld,
+        withheld=withheld,
+        warnings=tuple(filter(None, [withheld_sentence(dataset, withheld), *_warnings(kept)])),
     )
 
 

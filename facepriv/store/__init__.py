@@ -33,6 +33,7 @@ from facepriv.store.records import (
     FoundFace,
     GenderScore,
     Holdings,
+    ImagePair,
     ImageRecord,
     Learning,
     LogLine,
@@ -42,6 +43,7 @@ from facepriv.store.records import (
     RunRecord,
     RunState,
     RunSummary,
+    UnfinishedImport,
 )
 from facepriv.store.remote_artifacts import RemoteArtifacts
 from facepriv.store.runs import RunStore
@@ -65,6 +67,7 @@ __all__ = [
     "FoundFace",
     "GenderScore",
     "Holdings",
+    "ImagePair",
     "ImageRecord",
     "ImportSession",
     "Learning",
@@ -80,6 +83,7 @@ __all__ = [
     "RunSummary",
     "Stock",
     "Store",
+    "UnfinishedImport",
     "open_artifacts",
     "open_store",
 ]

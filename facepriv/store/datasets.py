@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
+import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Select, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store.engine import Database
@@ -22,17 +24,32 @@ from facepriv.store.models import (
     ImageRow,
     LearningRow,
     ProblemRow,
+    ProtocolPairRow,
     RunImageRow,
     RunRow,
     RunSourceRow,
 )
-from facepriv.store.records import Box, DatasetCounts, DatasetRecord, FoundFace, Holdings, ImageRecord, NewImage
-from facepriv.types import Identities, Problem, Terms
+from facepriv.store.records import (
+    Box,
+    DatasetCounts,
+    DatasetRecord,
+    FoundFace,
+    Holdings,
+    ImagePair,
+    ImageRecord,
+    NewImage,
+    UnfinishedImport,
+)
+from facepriv.types import Identities, Problem, ProtocolPair, Terms
 from facepriv.wording import some
 
 _BATCH = 200
 """Rows written, or ids asked for, by one statement."""
+_BATCH_SECONDS = 5.0
+"""Longest time between two batches: what a kill costs an import that can go on."""
 _LONGEST_NAME = 200
+RESUMABLE_FOR = timedelta(days=7)
+"""How long an interrupted import can go on, counted from the last that it wrote."""
 
 
 class ImportSession:
@@ -42,13 +59,28 @@ class ImportSession:
     `Leftovers` relies on that.
     """
 
-    def __init__(self, database: Database, dataset_id: int, name: str) -> None:
+    def __init__(self, database: Database, dataset_id: int, name: str, importer: str) -> None:
         self._database = database
         self.dataset_id = dataset_id
         self.name = name
+        self._importer = importer
         self._images: list[NewImage] = []
         self._problems: list[Problem] = []
-        self._artifacts: set[str | None] = set()
+        self._settled: list[Problem] | None = None
+        self._protocol: Sequence[ProtocolPair] = ()
+        self._unwritten: set[str | None] = set()
+        self._written_at = time.monotonic()
+
+    def earlier(self) -> tuple[tuple[ImageRecord, ...], tuple[Problem, ...]]:
+        """Give the images and the problems that the import which this goes on with had written, each in their order."""
+        with self._database.reading() as session:
+            images = session.scalars(
+                select(ImageRow).where(ImageRow.dataset_id == self.dataset_id).order_by(ImageRow.id)
+            )
+            problems = session.scalars(
+                select(ProblemRow).where(ProblemRow.dataset_id == self.dataset_id).order_by(ProblemRow.id)
+            )
+            return tuple(map(_image_record, images)), tuple(Problem(p.name, p.code, p.sentence) for p in problems)
 
     def add(self, image: NewImage) -> None:
         """Add an image; written with the next batch.
@@ -58,50 +90,71 @@ class ImportSession:
         BadInputError
             If a batch holds a name that the data set already has (code ``duplicate-name``).
         StoreError
-            If the import is finished, or was collected as abandoned meanwhile.
+            If the import is finished, goes on elsewhere, or was collected as abandoned meanwhile.
         """
         self._images.append(image)
-        self._artifacts.add(image.artifact_sha256)
-        if len(self._images) >= _BATCH:
-            self.flush()
+        self._unwritten.add(image.artifact_sha256)
+        self._flush_when_due()
 
     def problem(self, problem: Problem) -> None:
         """Add something that was left out, or a notice; written with the next batch."""
         self._problems.append(problem)
-        if len(self._problems) >= _BATCH:
-            self.flush()
+        self._flush_when_due()
+
+    def settle(self, problems: Iterable[Problem], protocol: Sequence[ProtocolPair] = ()) -> None:
+        """Say what stands in the end: these problems instead of all that were added, and the published comparisons.
+
+        Written together with the data set's becoming visible. Every comparison is of images that were added.
+        """
+        self._settled = list(problems)
+        self._protocol = protocol
+
+    @property
+    def unwritten(self) -> frozenset[str | None]:
+        """Hashes of the artifacts of images that no batch held yet, or that could not be written."""
+        return frozenset(self._unwritten)
 
     def flush(self) -> None:
         """Write what was added so far, in one transaction."""
         with self._database.writing() as session:
             self._write(session)
+        self._unwritten.clear()
+
+    def _flush_when_due(self) -> None:
+        late = time.monotonic() - self._written_at >= _BATCH_SECONDS
+        if late or len(self._images) >= _BATCH or len(self._problems) >= _BATCH:
+            self.flush()
 
     def _write(self, session: Session) -> None:
         # The time of the last batch tells a slow import from an abandoned one.
         touched = session.scalar(
             update(DatasetRow)
-            .where(DatasetRow.id == self.dataset_id, ~DatasetRow.ready)
+            .where(DatasetRow.id == self.dataset_id, ~DatasetRow.ready, DatasetRow.importer == self._importer)
             .values(created_at=datetime.now(UTC))
             .returning(DatasetRow.id)
         )
         if touched is None:
             raise StoreError(
-                f"The import of {self.name!r} is over: it was finished, or idle for so long that it was cleared away; "
-                "start it again."
+                f"The import of {self.name!r} is over: it was finished, goes on in another process, or was idle for so "
+                "long that it was cleared away; start it again."
             )
         if self._images:
             self._refuse_duplicates(session)
             session.execute(insert(ImageRow), [_image_values(self.dataset_id, image) for image in self._images])
-        if self._problems:
+        self._write_problems(session, self._problems)
+        self._images.clear()
+        self._problems.clear()
+        self._written_at = time.monotonic()
+
+    def _write_problems(self, session: Session, problems: Sequence[Problem]) -> None:
+        if problems:
             session.execute(
                 insert(ProblemRow),
                 [
                     {"dataset_id": self.dataset_id, "name": one.name, "code": one.code, "sentence": one.sentence}
-                    for one in self._problems
+                    for one in problems
                 ],
             )
-        self._images.clear()
-        self._problems.clear()
 
     def _refuse_duplicates(self, session: Session) -> None:
         names = [image.name for image in self._images]
@@ -118,13 +171,43 @@ class ImportSession:
                 )
             seen.add(name)
 
+    def _write_protocol(self, session: Session) -> None:
+        if not self._protocol:
+            return
+        query = select(ImageRow.name, ImageRow.id).where(ImageRow.dataset_id == self.dataset_id)
+        ids = {row.name: row.id for row in session.execute(query)}
+        session.execute(
+            insert(ProtocolPairRow),
+            [
+                {
+                    "dataset_id": self.dataset_id,
+                    "position": position,
+                    "fold": pair.fold,
+                    "first_image_id": ids[pair.first],
+                    "second_image_id": ids[pair.second],
+                    "mated": pair.mated,
+                }
+                for position, pair in enumerate(self._protocol)
+            ],
+        )
+
     def _finish(self) -> None:
         with self._database.writing() as session:
             self._write(session)  # also makes sure that the rows are still there
+            if self._settled is not None:
+                session.execute(delete(ProblemRow).where(ProblemRow.dataset_id == self.dataset_id))
+                self._write_problems(session, self._settled)
+            self._write_protocol(session)
             session.execute(
                 update(DatasetRow)
                 .where(DatasetRow.id == self.dataset_id)
-                .values(ready=True, created_at=datetime.now(UTC), content_sha256=_content(session, self.dataset_id))
+                .values(
+                    ready=True,
+                    created_at=datetime.now(UTC),
+                    content_sha256=_content(session, self.dataset_id),
+                    resume_key=None,
+                    importer=None,
+                )
             )
 
 
@@ -132,8 +215,9 @@ class DatasetStore:
     """Data sets of one database.
 
     Contract: a data set is listed, found and counted only once its import has finished; an import that was
-    interrupted at any moment, by a kill too, leaves nothing that any method here shows. A finished data set never
-    changes but for how long it may be kept. Records are detached values. Methods that take ``dataset_id`` raise
+    interrupted at any moment, by a kill too, leaves nothing that any method here shows but `unfinished`. A finished
+    data set never changes but for how long it may be kept, its data sheet and its quality report. Records are detached
+    values. Methods that take ``dataset_id`` raise
     UnknownNameError if there is no such finished data set, and every method raises StoreError if the database cannot
     be used. Artifact files that only removed rows referred to go with them, see `Leftovers`.
     """
@@ -157,13 +241,20 @@ class DatasetStore:
         identities: Identities = "people",
         terms: Terms | None = None,
         datasheet: Mapping[str, Any] | None = None,
+        resume_key: str | None = None,
     ) -> Iterator[ImportSession]:
         """Import a data set: visible when the block ends, gone if the block raises.
+
+        With a ``resume_key`` it is gone only if the block raises BadInputError; after anything else, and after a kill,
+        what was written stays out of sight for `RESUMABLE_FOR`, and the next import of the same name and key goes on
+        with it (`ImportSession.earlier`). A session that may still be writing it then fails at its next batch.
 
         Parameters
         ----------
         source, reader, reader_reason, licence, notes, found_by, retain_until, identities, terms, datasheet
             As in `DatasetRecord`.
+        resume_key
+            Hash of what is imported; imports of one key and ``found_by`` must add the same images in the same order.
 
         Raises
         ------
@@ -172,27 +263,31 @@ class DatasetStore:
             another import of the same name finished first, at the end.
         """
         _check_name(name)
+        importer = secrets.token_hex(8)
+        values = {
+            "created_at": datetime.now(UTC),
+            "source": source,
+            "reader": reader,
+            "reader_reason": reader_reason,
+            "licence": licence,
+            "notes": notes,
+            "retain_until": retain_until,
+            "identities": identities,
+            "terms": None if terms is None else {"sentence": terms.sentence, "showable": sorted(terms.showable)},
+            "datasheet": None if datasheet is None else dict(datasheet),
+            "importer": importer,
+        }
         with self._database.writing() as session:
-            if session.scalar(select(DatasetRow.id).where(DatasetRow.ready, DatasetRow.name == name)) is not None:
-                raise _name_taken(name)
-            row = DatasetRow(
-                name=name,
-                ready=False,
-                created_at=datetime.now(UTC),
-                source=source,
-                reader=reader,
-                reader_reason=reader_reason,
-                licence=licence,
-                notes=notes,
-                found_by=found_by,
-                retain_until=retain_until,
-                identities=identities,
-                terms=None if terms is None else {"sentence": terms.sentence, "showable": sorted(terms.showable)},
-                datasheet=None if datasheet is None else dict(datasheet),
-            )
-            session.add(row)
+            _refuse_taken(session, name)
+            row = None if resume_key is None else _interrupted(session, name, resume_key, found_by)
+            if row is None:
+                row = DatasetRow(name=name, ready=False, resume_key=resume_key, found_by=found_by, **values)
+                session.add(row)
+            else:
+                for column, value in values.items():
+                    setattr(row, column, value)
             session.flush()
-            importing = ImportSession(self._database, row.id, name)
+            importing = ImportSession(self._database, row.id, name, importer)
         try:
             yield importing
             importing.flush()
@@ -200,12 +295,45 @@ class DatasetStore:
                 importing._finish()
             except IntegrityError as error:
                 raise _name_taken(name) from error
-        except BaseException:
+        except BaseException as error:
             # Where even this fails the rows stay invisible, and `collect_abandoned` takes them later.
             with suppress(StoreError):
-                self._discard(importing.dataset_id)
-                self._leftovers.remove(importing._artifacts)
+                if resume_key is None or isinstance(error, BadInputError):
+                    self._discard(DatasetRow.id == importing.dataset_id, importing.unwritten)
+                else:
+                    importing.flush()
+                    self._let_go(importer)
             raise
+
+    def check_name(self, name: str) -> None:
+        """Make sure that a data set can have this name; raises BadInputError as `importing` does."""
+        _check_name(name)
+        with self._database.reading() as session:
+            _refuse_taken(session, name)
+
+    def unfinished(self) -> tuple[UnfinishedImport, ...]:
+        """Give the imports that were interrupted and can go on, and those under way, by name."""
+        images = select(func.count()).where(ImageRow.dataset_id == DatasetRow.id).scalar_subquery()
+        query = select(DatasetRow, images).where(~DatasetRow.ready, DatasetRow.resume_key.is_not(None))
+        with self._database.reading() as session:
+            found = [
+                UnfinishedImport(
+                    name=row.name,
+                    resume_key=row.resume_key or "",
+                    images=number,
+                    written_at=row.created_at,
+                    written_by=row.importer is not None,
+                )
+                for row, number in session.execute(query)
+            ]
+        return tuple(sorted(found, key=lambda one: one.name))
+
+    def discard(self, resume_key: str) -> int:
+        """Remove what interrupted imports of this key have written, and give how many there were.
+
+        A session that may still be writing one fails at its next batch.
+        """
+        return self._discard(DatasetRow.resume_key == resume_key)
 
     def list(self) -> tuple[DatasetRecord, ...]:
         """Give all data sets by name."""
@@ -322,6 +450,26 @@ class DatasetStore:
             box=image.box, landmarks=image.landmarks, failure=image.failure, failure_sentence=image.failure_sentence
         )
 
+    def protocol(self, dataset_id: int) -> tuple[ImagePair, ...]:
+        """Give the comparisons of the data set's published protocol, in its order; empty where it has none."""
+        query = select(ProtocolPairRow).where(ProtocolPairRow.dataset_id == dataset_id)
+        with self._database.reading() as session:
+            _find(session, dataset_id)
+            return tuple(
+                ImagePair(fold=row.fold, first=row.first_image_id, second=row.second_image_id, mated=row.mated)
+                for row in session.scalars(query.order_by(ProtocolPairRow.position))
+            )
+
+    def describe(self, dataset_id: int, datasheet: Mapping[str, Any]) -> None:
+        """Replace a data set's data sheet."""
+        with self._database.writing() as session:
+            _find(session, dataset_id).datasheet = dict(datasheet)
+
+    def keep_quality(self, dataset_id: int, quality: Mapping[str, Any]) -> None:
+        """Replace a data set's quality report."""
+        with self._database.writing() as session:
+            _find(session, dataset_id).quality = dict(quality)
+
     def retain(self, dataset_id: int, until: date | None) -> None:
         """Set the last day on which a data set may be kept, None for no such day; nothing is removed by it."""
         with self._database.writing() as session:
@@ -368,25 +516,53 @@ class DatasetStore:
         self._leftovers.remove(gone.artifacts)
         return gone
 
-    def collect_abandoned(self, older_than: timedelta = timedelta(hours=1)) -> int:
+    def collect_abandoned(
+        self, older_than: timedelta = timedelta(hours=1), *, resumable_for: timedelta = RESUMABLE_FOR
+    ) -> int:
         """Clear away imports that were interrupted, with their artifact files; gives how many there were.
+
+        One that can go on stays for longer, unless a data set has its name by now.
 
         Parameters
         ----------
         older_than
             How long an import must not have written anything to count as interrupted.
+        resumable_for
+            How long one that can go on must not have.
         """
-        abandoned = (~DatasetRow.ready, DatasetRow.created_at < datetime.now(UTC) - older_than)
+        now = datetime.now(UTC)
+        idle = DatasetRow.created_at < now - older_than
+        can_go_on = DatasetRow.resume_key.is_not(None)
+        finished = aliased(DatasetRow)
+        overtaken = and_(
+            DatasetRow.importer.is_(None), exists().where(finished.ready, finished.name == DatasetRow.name)
+        )
         with self._database.writing(alone=True) as session:
-            ids = select(DatasetRow.id).where(*abandoned)
+            session.execute(update(DatasetRow).where(~DatasetRow.ready, can_go_on, idle).values(importer=None))
+            given_up = or_(and_(~can_go_on, idle), DatasetRow.created_at < now - resumable_for, overtaken)
+            gone = session.scalars(select(DatasetRow.id).where(~DatasetRow.ready, given_up)).all()
+        return self._discard(DatasetRow.id.in_(gone))
+
+    def _discard(self, these: ColumnElement[bool], unwritten: Iterable[str | None] = ()) -> int:
+        """Remove unfinished imports with their artifact files, those of no row yet too; gives how many there were."""
+        unfinished = (~DatasetRow.ready, these)
+        with self._database.writing(alone=True) as session:
+            ids = select(DatasetRow.id).where(*unfinished)
             files = session.scalars(select(ImageRow.artifact_sha256).where(ImageRow.dataset_id.in_(ids))).all()
-            gone = session.scalars(delete(DatasetRow).where(*abandoned).returning(DatasetRow.id)).all()
-        self._leftovers.remove(files)
+            gone = session.scalars(delete(DatasetRow).where(*unfinished).returning(DatasetRow.id)).all()
+        self._leftovers.remove({*files, *unwritten})
         return len(gone)
 
-    def _discard(self, dataset_id: int) -> None:
+    def _let_go(self, importer: str) -> None:
         with self._database.writing() as session:
-            session.execute(delete(DatasetRow).where(DatasetRow.id == dataset_id, ~DatasetRow.ready))
+            session.execute(update(DatasetRow).where(DatasetRow.importer == importer).values(importer=None))
+
+
+def _interrupted(session: Session, name: str, resume_key: str, found_by: str | None) -> DatasetRow | None:
+    """Find the import to go on with."""
+    same = (DatasetRow.name == name, DatasetRow.resume_key == resume_key, DatasetRow.found_by == found_by)
+    query = select(DatasetRow).where(~DatasetRow.ready, *same).order_by(DatasetRow.id).limit(1)
+    return session.scalar(query.with_for_update())
 
 
 def _check_name(name: str) -> None:
@@ -396,6 +572,11 @@ def _check_name(name: str) -> None:
             f"only digits (those are ids), but {name[:_LONGEST_NAME]!r} was given; choose another name.",
             code="bad-name",
         )
+
+
+def _refuse_taken(session: Session, name: str) -> None:
+    if session.scalar(select(DatasetRow.id).where(DatasetRow.ready, DatasetRow.name == name)) is not None:
+        raise _name_taken(name)
 
 
 def _name_taken(name: str) -> BadInputError:
@@ -481,11 +662,17 @@ def _others(holdings: Holdings, hashes: Sequence[str]) -> Select[str, str]:
 
 
 def _content(session: Session, dataset_id: int) -> str:
-    # Sorted by all three, so that neither the order of import nor the files' names matter.
+    # Sorted by all that counts, so that neither the order of import nor the files' names matter.
     rows = session.execute(
-        select(ImageRow.source_sha256, ImageRow.subject, ImageRow.label).where(ImageRow.dataset_id == dataset_id)
+        select(ImageRow.source_sha256, ImageRow.subject, ImageRow.label, ImageRow.attributes).where(
+            ImageRow.dataset_id == dataset_id
+        )
     )
-    lines = sorted(json.dumps([source, subject, label]) for source, subject, label in rows)
+    # Without attributes a line is what it was before there were any, so that specs of earlier runs still fit.
+    lines = sorted(
+        json.dumps([source, subject, label, *([attributes] if attributes else [])], sort_keys=True)
+        for source, subject, label, attributes in rows
+    )
     digest = hashlib.sha256()
     for line in lines:
         digest.update(line.encode() + b"\n")

@@ -27,7 +27,7 @@ class Leftovers:
 
     Contract. A file that any row refers to stays. Measures of its content go with the last row that refers to it. A
     file that no row refers to yet, because an import or a run has put it and has not committed its row, stays as well:
-    imports and runs enter the database (as a data set that is not ready, as a running run) before their first file,
+    imports and runs enter the database (as a data set that a session writes, as a running run) before their first file,
     and putting a file renews its time. So while one of them is under way, files put since `UNCOMMITTED_SECONDS` before
     its last sign of life stay, and `Store.collect` takes them later; while none is, all others go at once. Removing
     happens inside a writing transaction that is alone: none of them can begin meanwhile.
@@ -109,7 +109,8 @@ def referred_to(session: Session, hashes: Sequence[str]) -> frozenset[str]:
 def _settled_until(session: Session) -> float:
     """Give the time, in seconds since 1970, such that all rows of files put before it have been committed."""
     signs: list[float] = []
-    batch = session.scalar(select(func.min(DatasetRow.created_at)).where(~DatasetRow.ready))
+    under_way = (~DatasetRow.ready, DatasetRow.importer.is_not(None))
+    batch = session.scalar(select(func.min(DatasetRow.created_at)).where(*under_way))
     if batch is not None:
         signs.append(batch.timestamp())
     if session.scalar(select(exists().where(RunRow.state == "running"))):

@@ -64,7 +64,7 @@ class DatasetRecord:
     datasheet: dict[str, Any] | None = None
     """Source, licence, consent basis and the like, as entered."""
     quality: dict[str, Any] | None = None
-    """The data-quality report of its import."""
+    """Its data-quality report, of the schema ``facepriv.quality/1``; None where none was made."""
 
     @property
     def ref(self) -> DatasetRef:
@@ -161,6 +161,34 @@ class ImageRecord(NewImage):
 
     id: int
     dataset_id: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnfinishedImport:
+    """An import that is under way or was interrupted and can go on."""
+
+    name: str
+    """Of the data set to be."""
+    resume_key: str
+    """What it imports from, by which it goes on."""
+    images: int
+    """Images written so far; nobody sees them."""
+    written_at: datetime
+    """When it last wrote anything, UTC."""
+    written_by: bool
+    """Whether a session may be writing it; one that was killed counts for another hour."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagePair:
+    """One comparison that a data set's published protocol asks for."""
+
+    fold: int
+    """From 1."""
+    first: int
+    """Id of an image."""
+    second: int
+    mated: bool
 
 
 @dataclass(frozen=True, kw_only=True)

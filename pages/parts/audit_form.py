@@ -10,9 +10,10 @@ from facepriv.audit.attackers import attackers
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
 from facepriv.services.audits import DEFAULT_DRAWS, prepare_audit, start_audit
+from facepriv.services.identities import why_not_matched
 from facepriv.services.local_worker import ensure_worker
 from facepriv.services.models import list_models
-from facepriv.store import Store
+from facepriv.store import DatasetRecord, Store
 from parts.formats import plain
 from parts.shell import ACTOR
 from parts.words import HELP
@@ -22,7 +23,7 @@ MOST_DRAWS = 20
 DEFAULT_LOSS_POINTS = 1.0
 
 
-def means(key: str) -> dict[str, Any]:
+def means(key: str, record: DatasetRecord) -> dict[str, Any]:
     """Ask for attackers and the models that they hold; all of them unless some are taken away."""
     models = list_models()
     usable = {
@@ -39,6 +40,10 @@ def means(key: str) -> dict[str, Any]:
         key=f"{key}_classifiers",
         help=HELP["held_classifiers"],
     )
+    unmatched = why_not_matched(record)
+    if unmatched is not None:
+        right.info(plain(unmatched), icon=":material/info:")
+        return {"chosen": chosen, "classifiers": holding, "matchers": []}
     seeing = right.multiselect(
         "Matchers whose templates they see",
         usable["matcher"],

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from facepriv.config import get_settings
-from facepriv.services.import_jobs import ImportJob, cancel_job, forget_job, list_jobs
+from facepriv.config import Settings, get_settings
+from facepriv.errors import FaceprivError
+from facepriv.services.import_jobs import (
+    RESUMABLE,
+    ImportJob,
+    cancel_job,
+    confirm_job,
+    discard_job,
+    forget_job,
+    list_jobs,
+    resume_job,
+)
+from facepriv.services.previewing import preview_rows, preview_sentences
 from facepriv.store import Store
 from facepriv.wording import count, duration
 from parts import faces
@@ -43,6 +56,7 @@ def _settle(store: Store, job: ImportJob) -> None:
         del st.session_state[STARTED]
         if job.state == "complete":
             st.session_state["dataset"] = job.dataset_id
+        if job.state == "previewed" or (job.state == "complete" and job.preview is None):
             st.session_state["upload_round"] = st.session_state.get("upload_round", 0) + 1
 
 
@@ -75,20 +89,65 @@ def progress(job: ImportJob) -> None:
             st.progress(0.0, "Reading the files …")
         else:
             left = "" if job.seconds_left is None else f" · {duration(job.seconds_left)} left"
-            st.progress(job.done / job.total, f"Looking for faces: {job.done:,} of {count(job.total, 'image')}{left}")
+            stage = job.stage.capitalize() or "Looking for faces"
+            st.progress(job.done / job.total, f"{stage}: {job.done:,} of {count(job.total, 'image')}{left}")
         st.caption("You may close this page; the import goes on and is shown here again.")
 
 
 def ended(store: Store, job: ImportJob) -> None:
-    """Show how an import ended, with everything that was left out."""
+    """Show how an import ended, with everything that was left out, and what can be done with one that did not."""
     with st.container(border=True):
-        if job.state == "complete":
-            complete(store, job)
-        elif job.state == "failed":
-            st.error(f"“{plain(job.name)}” was not imported. {plain(job.error or '')}", icon=":material/error:")
+        if job.state == "previewed":
+            previewed(store, job)
+        elif job.state in RESUMABLE:
+            st.warning(f"“{plain(job.name)}”: {plain(job.error or '')}", icon=":material/pause_circle:")
+            st.caption("What is done of it is kept for 7 days, where nobody sees it.")
+            choose(store, job, "Resume", resume_job)
         else:
-            st.warning(f"“{plain(job.name)}”: {plain(job.error or '')}", icon=":material/cancel:")
-        st.button("Close", key=f"close-import-{job.id}", on_click=lambda: forget_job(get_settings(), job.id))
+            if job.state == "complete":
+                complete(store, job)
+            else:
+                st.error(f"“{plain(job.name)}” was not imported. {plain(job.error or '')}", icon=":material/error:")
+            st.button("Close", key=f"close-import-{job.id}", on_click=lambda: forget_job(get_settings(), job.id))
+
+
+def previewed(store: Store, job: ImportJob) -> None:
+    """Show what was recognised in the files, before any image is decoded."""
+    document = job.preview or {}
+    st.markdown(f"**This would become “{plain(job.name)}”**")
+    for sentence in preview_sentences(document):
+        st.write(plain(sentence))
+    with st.expander(f"{count(len(document['rows']), 'sample image')}", icon=":material/table_rows:"):
+        show_rows(preview_rows(document))
+    if document["problems"]:
+        noted = count(len(document["problems"]), "note")
+        with st.expander(f"{noted} on what is left out or unclear", expanded=True, icon=":material/info:"):
+            rows = [{"What": one["sentence"], "Code": one["code"]} for one in document["problems"]]
+            offset = page_of(len(rows), LISTED, f"preview-{job.id}")
+            show_rows(rows[offset : offset + LISTED])
+    st.caption("Nothing is stored yet but the files as they came; without an answer they go after a day.")
+    choose(store, job, "Import", confirm_job, icon=":material/check:")
+
+
+def choose(
+    store: Store,
+    job: ImportJob,
+    label: str,
+    go_on: Callable[[Settings, str], None],
+    icon: str = ":material/play_arrow:",
+) -> None:
+    """Offer to go on with an import, or to remove it with all that is there of it."""
+    with st.container(horizontal=True):
+        if st.button(label, key=f"go-on-{job.id}", type="primary", icon=icon):
+            go_on(get_settings(), job.id)
+            began(job.id)
+        if st.button("Discard", key=f"discard-{job.id}", icon=":material/delete:"):
+            try:
+                discard_job(store, get_settings(), job.id)
+            except FaceprivError as error:
+                st.error(plain(str(error)), icon=":material/error:")
+            else:
+                st.rerun()
 
 
 def complete(store: Store, job: ImportJob) -> None:
@@ -105,6 +164,8 @@ def complete(store: Store, job: ImportJob) -> None:
         icon=":material/check_circle:",
     )
     st.write(plain(f"{record.reader_reason} Licence: {record.licence.rstrip('.')}."))
+    if job.error is not None:
+        st.info(plain(job.error), icon=":material/info:")
     listed = sum(counts.problems.values())
     if listed + failed:
         st.write(f"**{count(listed + failed, 'thing')} to know:**")

@@ -64,7 +64,7 @@ from facepriv.store.engine import Database
 from facepriv.store.inspection import inspect_database
 from facepriv.store.leftovers import Leftovers
 from facepriv.store.models import Base
-from facepriv.types import Problem
+from facepriv.types import Problem, ProtocolPair, Terms
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -277,6 +277,52 @@ def test_dataset_comes_back_as_it_was(store: Store) -> None:
     assert store.datasets.problems(made.id) == tuple(problems)
 
 
+def test_what_a_data_set_says_comes_back_as_it_was(store: Store) -> None:
+    told = [{"age": 31.5, "race": "White"}, {}, {"age": 4}]
+    images = [new_image(index, attributes=said) for index, said in enumerate(told)]
+    terms = Terms("Only two people may be shown.", frozenset(["s1", "s0"]))
+    pairs = [
+        ProtocolPair(2, images[1].name, images[0].name, mated=True),
+        ProtocolPair(1, images[0].name, images[2].name, mated=False),
+        ProtocolPair(1, images[0].name, images[2].name, mated=False),
+    ]
+    with store.datasets.importing(
+        "said", source="", reader="", identities="groups", terms=terms, datasheet={"consent": "signed forms"}
+    ) as importing:
+        for image in images:
+            importing.add(image)
+        importing.problem(Problem("a", "noted", "A note to go on from."))
+        importing.settle([Problem("b", "left-out", "What stands in the end.")], pairs)
+    made = store.datasets.get("said")
+    assert (made.identities, made.terms, made.datasheet) == ("groups", terms, {"consent": "signed forms"})
+    assert made.quality is None
+    read = store.datasets.images(made.id)
+    assert [dict(image.attributes) for image in read] == told
+    ids = [image.id for image in read]
+    assert [(one.fold, one.first, one.second, one.mated) for one in store.datasets.protocol(made.id)] == [
+        (2, ids[1], ids[0], True),
+        (1, ids[0], ids[2], False),
+        (1, ids[0], ids[2], False),
+    ]
+    assert [one.name for one in store.datasets.problems(made.id)] == ["b"]
+    plain = add_dataset(store)
+    assert (plain.identities, plain.terms, plain.datasheet) == ("people", None, None)
+    assert store.datasets.protocol(plain.id) == ()
+    store.datasets.delete(made.id)
+    with pytest.raises(UnknownNameError):
+        store.datasets.protocol(made.id)
+
+
+def test_data_sheet_and_quality_can_be_replaced(store: Store) -> None:
+    dataset = add_dataset(store)
+    store.datasets.describe(dataset.id, {"source": "a studio", "retain": None})
+    store.datasets.keep_quality(dataset.id, {"schema": "facepriv.quality/1", "images": 6})
+    found = store.datasets.get(dataset.id)
+    assert found.datasheet == {"source": "a studio", "retain": None}
+    assert found.quality == {"schema": "facepriv.quality/1", "images": 6}
+    assert found.content_sha256 == dataset.content_sha256
+
+
 def test_records_cannot_be_changed(store: Store) -> None:
     image = store.datasets.images(add_dataset(store).id)[0]
     with pytest.raises(dataclasses.FrozenInstanceError):
@@ -330,6 +376,14 @@ def test_content_hash_depends_on_content_only(store: Store) -> None:
         changed = [dataclasses.replace(images[0], **change), *images[1:]]
         made = create(store, f"changed {index}", changed)
         assert made.content_sha256 != first.content_sha256
+    # What specs of runs have named since before images had attributes.
+    lines = sorted(json.dumps([image.source_sha256, image.subject, image.label]) + "\n" for image in images)
+    assert first.content_sha256 == sha("".join(lines))
+    older = [dataclasses.replace(images[0], attributes={"race": "White", "age": 30.0}), *images[1:]]
+    turned = [dataclasses.replace(images[0], attributes={"age": 30.0, "race": "White"}), *images[1:]]
+    told = create(store, "told", older).content_sha256
+    assert told != first.content_sha256
+    assert create(store, "told alike", turned).content_sha256 == told
 
 
 def test_unknown_names_list_what_exists(store: Store) -> None:
@@ -339,7 +393,7 @@ def test_unknown_names_list_what_exists(store: Store) -> None:
     add_dataset(store, "london")
     with pytest.raises(UnknownNameError, match="london, studio"):
         store.datasets.get("stduio")
-    for method in ("images", "problems", "counts", "delete"):
+    for method in ("images", "problems", "counts", "protocol", "delete"):
         with pytest.raises(UnknownNameError, match="london, studio"):
             getattr(store.datasets, method)(99)
     with pytest.raises(UnknownNameError, match="no run 99"):
@@ -426,6 +480,112 @@ def test_collected_import_cannot_go_on(store: Store) -> None:
     with pytest.raises(StoreError, match="start it again"):
         create(store, "studio", idle())
     assert store.datasets.list() == ()
+
+
+def interrupted(store: Store, images: int, key: str = "key", *, error: type[BaseException] = KeyboardInterrupt) -> None:
+    """Leave an import after so many images, with a note after each fourth."""
+
+    def begin() -> None:
+        with store.datasets.importing("studio", source="", reader="", resume_key=key, found_by="f") as importing:
+            earlier, _ = importing.earlier()
+            for index in range(len(earlier), images):
+                importing.add(new_image(index))
+                if index % 4 == 3:
+                    importing.problem(Problem(new_image(index).name, "noted", "A note."))
+            raise error("enough")
+
+    with pytest.raises(error):
+        begin()
+
+
+def test_an_interrupted_import_goes_on_where_it_was(store: Store) -> None:
+    whole = create(store, "whole", [new_image(index) for index in range(10)])
+    interrupted(store, 5)
+    interrupted(store, 7, error=StoreError)
+    assert [one.name for one in store.datasets.list()] == ["whole"]
+    (left,) = store.datasets.unfinished()
+    assert (left.name, left.resume_key, left.images, left.written_by) == ("studio", "key", 7, False)
+    told: dict[str, Any] = {"source": "b", "reader": "r", "licence": "l", "terms": Terms("t", frozenset())}
+    with store.datasets.importing("studio", resume_key="key", found_by="f", **told) as importing:
+        images, problems = importing.earlier()
+        assert [image.name for image in images] == [new_image(index).name for index in range(7)]
+        assert [one.name for one in problems] == [new_image(3).name]
+        for index in range(7, 10):
+            importing.add(new_image(index))
+        importing.settle([])
+    made = store.datasets.get("studio")
+    assert (made.source, made.reader, made.licence) == ("b", "r", "l")
+    assert made.terms == told["terms"]
+    assert made.content_sha256 == whole.content_sha256
+    assert [image.name for image in store.datasets.images(made.id)] == [new_image(index).name for index in range(10)]
+    assert store.datasets.problems(made.id) == ()
+    assert store.datasets.unfinished() == ()
+
+
+def test_only_the_same_import_goes_on(store: Store) -> None:
+    interrupted(store, 3)
+
+    def refused(name: str, key: str, found_by: str) -> None:
+        with store.datasets.importing(name, source="", reader="", resume_key=key, found_by=found_by) as importing:
+            assert importing.earlier() == ((), ())
+            raise BadInputError("It was refused, so nothing of it stays.")
+
+    for name, key, found_by in [("other", "key", "f"), ("studio", "another", "f"), ("studio", "key", "g")]:
+        with pytest.raises(BadInputError):
+            refused(name, key, found_by)
+    assert [(one.name, one.resume_key) for one in store.datasets.unfinished()] == [("studio", "key")]
+
+
+def test_of_two_sessions_of_one_import_the_later_one_writes(store: Store) -> None:
+    def both() -> None:
+        with store.datasets.importing("studio", source="", reader="", resume_key="key") as first:
+            first.add(new_image(0))
+            first.flush()
+            with store.datasets.importing("studio", source="", reader="", resume_key="key") as second:
+                assert [image.name for image in second.earlier()[0]] == [new_image(0).name]
+                first.add(new_image(1))
+                with pytest.raises(StoreError, match="goes on in another process"):
+                    first.flush()
+                second.add(new_image(1))
+            first.flush()
+
+    with pytest.raises(StoreError, match="goes on in another process"):
+        both()
+    assert store.datasets.counts(store.datasets.get("studio").id).images == 2
+
+
+def test_interrupted_imports_are_discarded_or_collected_in_the_end(store: Store, settings: Settings) -> None:
+    images = put_images(store, *(str(number).encode() for number in range(3)))
+    other = create(store, "other", images[:1])
+
+    def begin(key: str) -> None:
+        with store.datasets.importing(f"studio {key}", source="", reader="", resume_key=key) as importing:
+            for image in images:
+                importing.add(image)
+            raise KeyboardInterrupt
+
+    for key in ("one", "two", "three"):
+        with pytest.raises(KeyboardInterrupt):
+            begin(key)
+    assert store.datasets.discard("none of them") == 0
+    assert store.datasets.discard("one") == 1
+    assert len(contents_of(store)) == 3
+    assert store.datasets.collect_abandoned(timedelta(0)) == 0
+    create(store, "studio two", images[:1])
+    assert store.datasets.collect_abandoned() == 1, "a data set has its name"
+    assert [one.resume_key for one in store.datasets.unfinished()] == ["three"]
+    store.datasets.delete(other.id)
+    assert store.datasets.collect_abandoned(resumable_for=timedelta(0)) == 1
+    assert contents_of(store) == {b"0"}
+    assert rows(settings, "images") == 1
+
+
+def test_an_interrupted_import_does_not_hold_up_what_goes(store: Store) -> None:
+    (image,) = put_images(store, b"0")
+    dataset = create(store, "gone", [image])
+    interrupted(store, 3)
+    store.datasets.delete(dataset.id)
+    assert contents_of(store) == set()
 
 
 def test_finished_dataset_takes_no_more_images(store: Store) -> None:
@@ -1288,6 +1448,8 @@ def test_measures_are_kept_by_content(store: Store) -> None:
     }
     assert measures.of_images(dataset.id, name, sha("v2")) == {}
     assert measures.of_images(dataset.id, "template:dlib-resnet", sha("v1")) == {}
+    assert measures.of_image(ids[1], name, sha("v1")).tobytes() == vectors[ids[1]].tobytes()
+    assert measures.of_image(ids[1], name, sha("v2")) is None
     # The other data set has the same two images, so theirs are known.
     same = measures.of_images(other.id, name, sha("v1"))
     assert [v.tobytes() for v in same.values()] == [vectors[one].tobytes() for one in ids[:2]]

@@ -162,8 +162,8 @@ def test_a_column_named_for_one_role_serves_no_other() -> None:
 
 
 def test_roles_are_checked() -> None:
-    assert parse_columns({"file": "Bild"}) == {"file": "Bild"}
-    for pairs in ({"age": "Alter"}, {"file": " "}):
+    assert parse_columns({"file": "Bild", "age": "Alter"}) == {"file": "Bild", "age": "Alter"}
+    for pairs in ({"shoe_size": "Alter"}, {"file": " "}):
         with pytest.raises(BadInputError) as caught:
             parse_columns(pairs)
         assert caught.value.code == "bad-columns"
@@ -210,9 +210,43 @@ def test_rows_with_too_many_cells_are_left_out_and_told_of() -> None:
 
 
 def test_further_columns_are_left_alone() -> None:
-    got = table("file,gender,Age,e-mail,race\na.png,f,31,a@example.org,white\n")
+    got = table("file,gender,e-mail,town\na.png,f,a@example.org,York\n")
     assert plain(got) == [("a.png", "", FEMALE)]
-    assert not any(told in repr(got) for told in ("31", "example", "white"))
+    assert got.rows[0].attributes == {}
+    assert not any(told in repr(got) for told in ("example", "York"))
+
+
+def test_age_and_race_are_taken_as_they_are_written() -> None:
+    ages = ["31", "0.5", "20-29", "(25, 32)", "more than 70", "60+", "", "NA", "None"]
+    text = "file;gender;Age;Ethnicity\n" + "".join(f"{i}.png;f;{age};East Asian\n" for i, age in enumerate(ages))
+    got = table(text)
+    assert got.problems == ()
+    assert [{**row.attributes} for row in got.rows] == [
+        {**age, "race": "East Asian"}
+        for age in [
+            {"age": 31.0},
+            {"age": 0.5},
+            {"age_group": "20-29"},
+            {"age_group": "(25, 32)"},
+            {"age_group": "more than 70"},
+            {"age_group": "60+"},
+            {},
+            {},
+            {},
+        ]
+    ]
+    named = table("file,gender,Alter,Herkunft\na.png,f,40,x\n", columns={"age": "Alter", "race": "Herkunft"})
+    assert named.rows[0].attributes == {"age": 40.0, "race": "x"}
+
+
+@pytest.mark.parametrize("age", ["old", "-1", "131", "inf", "19 May 1970", "1e9"])
+def test_what_is_no_age_is_told_of(age: str) -> None:
+    got = table(f"file,gender,age\na.png,f,{age}\n")
+    assert got.rows[0].attributes == {}
+    (problem,) = got.problems
+    assert problem.code == "unknown-age"
+    assert age in problem.sentence
+    assert "line 2" in problem.sentence
 
 
 def test_a_path_and_its_peek(tmp_path: Path) -> None:

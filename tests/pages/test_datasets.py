@@ -25,14 +25,28 @@ def archive(face_folder):
     return data.getvalue()
 
 
-def send(app, name, files, labels=None, turn=0, **fields):
+def send(app, settings, name, files, labels=None, turn=0, *, quality=False, **fields):
+    """Upload files and, unless they are refused, import what was recognised in them."""
+    preview(app, name, files, labels, turn, quality=quality, **fields)
+    if list_jobs(settings) and not app.error:
+        see_it_end(app, settings)
+        confirm(app)
+
+
+def confirm(app):
+    next((b for b in app.button if b.label == "Import"), None).click().run()
+    assert not app.exception, app.exception
+
+
+def preview(app, name, files, labels=None, turn=0, *, quality=False, **fields):
+    app.checkbox(f"upload_quality-{turn}").set_value(quality)
     app.text_input(f"upload_name-{turn}").input(name)
     app.file_uploader(f"upload_images-{turn}").set_value(files)
     if labels is not None:
         app.file_uploader(f"upload_labels-{turn}").set_value(labels)
     for key, value in fields.items():
         app.text_input(key).input(value)
-    next(b for b in app.button if b.label == "Import").click()
+    next(b for b in app.button if b.label == "Preview").click()
     app.run()
     assert not app.exception, app.exception
 
@@ -50,7 +64,7 @@ def see_it_end(app, settings):
 
 def test_zip_is_imported_and_every_problem_told(empty, visit, said, archive):
     app = visit("datasets")
-    send(app, "upload", [("faces.zip", archive, "application/zip")])
+    send(app, empty, "upload", [("faces.zip", archive, "application/zip")])
     see_it_end(app, empty)
     assert "8 images of 4 subjects imported as “upload”" in said(app)
     assert "fake.jpg" in said(app)
@@ -69,18 +83,88 @@ def test_zip_is_imported_and_every_problem_told(empty, visit, said, archive):
     assert list_jobs(empty) == ()
 
 
+def test_what_was_recognised_is_shown_before_anything_is_stored(empty, visit, said, archive):
+    app = visit("datasets")
+    app.text_input("sheet_consent-0").input("signed forms")
+    preview(app, "upload", [("faces.zip", archive, "application/zip")])
+    see_it_end(app, empty)
+    assert "**This would become “upload”**" in said(app)
+    assert "9 images of 5 subjects: 4 labelled female, 4 male, 1 unlabelled." in said(app)
+    assert "s001_1.jpg" in str(app.table[0].value)
+    with open_store(empty) as store:
+        assert store.datasets.list() == store.datasets.unfinished() == ()
+    other = visit("datasets")
+    next(b for b in other.button if b.label == "Discard").click().run()
+    assert list_jobs(empty) == ()
+    assert "This would become" not in said(other)
+
+
+def test_a_folder_of_this_machine_is_browsed(empty, visit, said, face_folder, monkeypatch):
+    monkeypatch.setenv("FACEPRIV_IMPORT_FOLDERS", str(face_folder.parent))
+    app = visit("datasets")
+    app.segmented_control("upload_place-0").set_value("Folder on this machine").run()
+    assert not [u for u in app.file_uploader if u.label.startswith("Images")]
+    (inside,) = [box for box in app.selectbox if box.label.startswith("Inside")]
+    inside.set_value(face_folder.name).run()
+    app.text_input("upload_name-0").input("here")
+    app.checkbox("upload_quality-0").set_value(False)
+    next(b for b in app.button if b.label == "Preview").click().run()
+    see_it_end(app, empty)
+    confirm(app)
+    see_it_end(app, empty)
+    assert "8 images of 4 subjects imported as “here”" in said(app)
+
+
+def test_quality_is_checked_shown_and_names_only_on_demand(filled, visit, said):
+    app = visit("datasets")
+    app.segmented_control("dataset_part").set_value("Quality").run()
+    assert "was not checked" in app.info[0].value
+    app.button("quality-1").click().run()
+    assert not app.exception, app.exception
+    assert "Failures to acquire, female: 0 of 4 images" in said(app)
+    assert len(app.get("plotly_chart")) == 3
+    with open_store(filled) as store:
+        assert store.datasets.get("few").quality["images"] == 8
+
+
+def test_the_data_sheet_says_what_is_not_stated_and_is_changed(filled, visit, said):
+    app = visit("datasets")
+    app.segmented_control("dataset_part").set_value("Data sheet").run()
+    assert "not stated" in str(app.table[-1].value)
+    app.text_area("edit_consent-1").input("signed forms")
+    next(b for b in app.button if b.label == "Save").click().run()
+    assert not app.exception, app.exception
+    assert "signed forms" in str(app.table[-1].value)
+    with open_store(filled) as store:
+        (line,) = store.access.list(action="datasheet-edited")
+        assert (line.actor, line.subject, line.detail) == ("local", "dataset 1", "consent")
+
+
 def test_an_import_is_followed_from_any_session_and_cancelled(empty, visit, said, face_folder, archive):
     data = next(face_folder.glob("*.jpg")).read_bytes()
     files = [(f"{i:03}.jpg", data + bytes([i]), "image/jpeg") for i in range(200)]
-    send(visit("datasets"), "many :red[hi]", files)
+    send(visit("datasets"), empty, "many :red[hi]", files)
     app = visit("datasets")
     assert "**Importing “many :\u2060red&#91;hi&#93;”**" in said(app)
     (button,) = [b for b in app.button if b.label == "Cancel"]
     button.click().run()
     see_it_end(app, empty)
-    assert "The import was cancelled, so nothing was kept." in app.warning[0].value
+    assert "The import was cancelled. Resume it, or discard" in app.warning[0].value
     with open_store(empty) as store:
         assert store.datasets.list() == ()
+        (left,) = store.datasets.unfinished()
+    next(b for b in app.button if b.label == "Resume").click().run()
+    assert "**Importing “many" in said(app)
+    next(b for b in app.button if b.label == "Cancel").click().run()
+    see_it_end(app, empty)
+    with open_store(empty) as store:
+        (more,) = store.datasets.unfinished()
+        assert more.images >= left.images
+    next(b for b in app.button if b.label == "Discard").click().run()
+    assert list_jobs(empty) == ()
+    with open_store(empty) as store:
+        assert store.datasets.unfinished() == ()
+    assert not [p for p in empty.artifacts.rglob("*") if p.is_file()]
 
 
 def test_problems_are_paged_through_and_written_as_they_are(empty, visit, archive):
@@ -89,7 +173,7 @@ def test_problems_are_paged_through_and_written_as_they_are(empty, visit, archiv
         for i, name in enumerate(odd):
             out.writestr(name.replace("/", "_"), f"no image {i}")
     app = visit("datasets")
-    send(app, "odd", [("faces.zip", data.getvalue(), "application/zip")])
+    send(app, empty, "odd", [("faces.zip", data.getvalue(), "application/zip")])
     see_it_end(app, empty)
     app.segmented_control("dataset_part").set_value("Left out and noted").run()
     (page,) = [n for n in app.number_input if n.key.startswith("problems-")]
@@ -108,7 +192,7 @@ def test_a_full_disk_is_one_sentence(empty, visit, archive, monkeypatch):
 
     app = visit("datasets")
     monkeypatch.setattr(import_jobs.shutil, "copyfileobj", full)
-    send(app, "full", [("faces.zip", archive, "application/zip")])
+    preview(app, "full", [("faces.zip", archive, "application/zip")])
     assert "No space left on device" in app.error[0].value
 
 
@@ -118,28 +202,29 @@ def test_images_with_bare_numbers_need_a_mapping(empty, visit, said, face_folder
     bare = "\n".join([lines[0], *(x.replace("female", "0").replace("male", "1") for x in lines[1:])])
     labels = ("labels.csv", bare.encode(), "text/csv")
     app = visit("datasets")
-    send(app, "numbers", files, labels)
+    preview(app, "numbers", files, labels)
     see_it_end(app, empty)
     (error,) = app.error
     assert "0" in error.value
     with open_store(empty) as store:
         assert store.datasets.list() == ()
-    send(app, "numbers", files, labels, value_male="1", value_female="0")
+    next(b for b in app.button if b.label == "Close").click().run()
+    send(app, empty, "numbers", files, labels, value_male="1", value_female="0")
     see_it_end(app, empty)
     assert "8 images of 4 subjects imported as “numbers”" in said(app)
 
 
 def test_form_says_what_is_missing(empty, visit, archive):
     app = visit("datasets")
-    send(app, " ", [("faces.zip", archive, "application/zip")])
+    preview(app, " ", [("faces.zip", archive, "application/zip")])
     assert "A name for the data set is missing" in app.error[0].value
-    send(app, "nothing", [])
+    preview(app, "nothing", [])
     assert "Nothing was chosen" in app.error[0].value
 
 
 def test_archives_and_images_are_not_mixed(empty, visit, archive):
     app = visit("datasets")
-    send(app, "mixed", [("a.zip", archive, "application/zip"), ("b.jpg", b"x", "image/jpeg")])
+    preview(app, "mixed", [("a.zip", archive, "application/zip"), ("b.jpg", b"x", "image/jpeg")])
     assert "One zip archive or any number of images was expected" in app.error[0].value
 
 
@@ -155,7 +240,7 @@ def test_gallery_shows_a_page_and_is_logged_once(filled, visit, said):
 
 def test_taken_name_is_refused(filled, visit, archive):
     app = visit("datasets")
-    send(app, "few", [("faces.zip", archive, "application/zip")])
+    preview(app, "few", [("faces.zip", archive, "application/zip")])
     see_it_end(app, filled)
     assert "already a data set called 'few'" in app.error[0].value
 
@@ -189,7 +274,7 @@ def test_deletion_names_what_goes_refuses_while_it_is_worked_on_and_proves_itsel
 def test_a_day_is_kept_and_told_once_it_is_past(filled, visit, said, archive):
     app = visit("datasets")
     app.date_input("upload_until-0").set_value(date.today())
-    send(app, "today", [("faces.zip", archive, "application/zip")])
+    send(app, filled, "today", [("faces.zip", archive, "application/zip")])
     see_it_end(app, filled)
     assert str(date.today()) in said(app)
     assert "is past" not in said(app)

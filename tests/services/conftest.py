@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,7 @@ from facepriv.services.importing import import_dataset
 from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import run_worker
 from facepriv.store import RunRecord, Store, open_store
+from facepriv.types import Terms
 
 GENDERS = {"s001": "female", "s002": "female", "s003": "male", "s006": "male"}
 METHOD = "algorithm1"
@@ -101,3 +104,21 @@ def small_spec(store: Store, settings: Settings, tmp_path: Path) -> Callable[...
         return prepare_run(store, "few", **{**given, **options})  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def with_terms(finished: Finished) -> Iterator[Callable[[frozenset[str]], Terms]]:
+    """Give the finished run's data set terms of use that let some subjects out, until the test ends."""
+
+    def write(terms: dict[str, object] | None) -> None:
+        with sqlite3.connect(finished.settings.home / "facepriv.sqlite") as database:
+            database.execute("UPDATE datasets SET terms = ?", [None if terms is None else json.dumps(terms)])
+        database.close()
+
+    def give(showable: frozenset[str]) -> Terms:
+        terms = Terms("Only some people may be shown.", showable)
+        write({"sentence": terms.sentence, "showable": sorted(showable)})
+        return terms
+
+    yield give
+    write(None)

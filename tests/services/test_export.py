@@ -79,7 +79,7 @@ def test_the_result_lies_beside(finished: Finished, exported):
 def test_an_export_can_be_imported_with_the_same_labels(exported, store, settings):
     folder, _ = exported
     report = import_dataset(store, settings, folder, name="again")
-    assert (report.reader, report.problems, report.failures) == ("manifest", (), ())
+    assert (report.reader, report.problems, report.failures) == ("csv", (), ())
     rows = {row["file"]: row for row in manifest_of(folder)}
     images = store.datasets.images(report.dataset.id)
     assert {image.name for image in images} == rows.keys()
@@ -177,3 +177,17 @@ def test_long_names_are_cut(tmp_path):
     (tmp_path / name).write_bytes(encode_png(np.zeros((4, 4, 3), np.uint8)))
     assert name.startswith("ü" * 100)
     assert name.endswith("-12345678.png")
+
+
+def test_terms_of_use_keep_images_back(finished: Finished, tmp_path, with_terms):
+    with_terms(frozenset(["s001", "s003"]))
+    report = export_run(finished.store, finished.run.id, tmp_path / "out", actor="tester")
+    assert (report.images, report.without, report.withheld) == (4, 0, 2)
+    assert report.note == "2 images left out, as the terms of use ask: Only some people may be shown."
+    assert {row["subject"] for row in manifest_of(tmp_path / "out")} == {"s001", "s003"}
+    assert len(list((tmp_path / "out" / "images").iterdir())) == 4
+    with_terms(frozenset())
+    with pytest.raises(BadInputError, match="let none of these images out") as caught:
+        export_run(finished.store, finished.run.id, tmp_path / "none", actor="tester")
+    assert caught.value.code == "terms-of-use"
+    assert not (tmp_path / "none").exists()

@@ -20,7 +20,18 @@ from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.services import import_jobs
-from facepriv.services.import_jobs import cancel_job, forget_job, list_jobs, read_job, start_demo_import, start_import
+from facepriv.services.import_jobs import (
+    cancel_job,
+    confirm_job,
+    discard_job,
+    forget_job,
+    list_jobs,
+    read_job,
+    resume_job,
+    start_demo_import,
+    start_folder_import,
+    start_import,
+)
 from facepriv.store import open_store
 
 PATIENCE = 60.0
@@ -59,7 +70,10 @@ def folder(settings: Settings, job_id: str) -> Path:
 
 def uploads(settings: Settings, job_id: str) -> list[str]:
     """Whatever is left of the uploads in an import's folder."""
-    kept = {"job.json", "progress.json", "report.json", "cancel", "lock", "log"}
+    kept = {
+        *("job.json", "started.json", "progress.json", "preview.json", "imported.json", "report.json"),
+        *("cancel", "confirmed", "lock", "log"),
+    }
     return [p.name for p in folder(settings, job_id).iterdir() if p.name not in kept]
 
 
@@ -147,7 +161,6 @@ def under_way(settings):
     assert 0 < job.done < job.total == 200
     assert job.seconds_left > 0
     yield job_id
-    assert uploads(settings, job_id) == []
     with open_store(settings) as store:
         assert store.datasets.list() == ()
 
@@ -157,24 +170,113 @@ def pid_of(folder: Path) -> int:
     return int(found.stdout.split()[0])
 
 
-def test_cancel_keeps_nothing(settings):
+def written(settings: Settings) -> int:
+    """Images of unfinished imports that are in the database."""
+    with open_store(settings) as store:
+        return sum(one.images for one in store.datasets.unfinished())
+
+
+def test_what_was_cancelled_is_resumed_or_discarded(settings):
     with under_way(settings) as job_id:
         cancel_job(settings, job_id)
         assert read_job(settings, job_id).cancel_requested
         job = wait(settings, job_id)
-        assert (job.state, job.error) == ("cancelled", "The import was cancelled, so nothing was kept.")
-    assert not [p for p in settings.artifacts.rglob("*") if p.is_file()]
-
-
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_process_that_ends_early_reads_as_interrupted(settings, how):
-    with under_way(settings) as job_id:
-        os.kill(pid_of(folder(settings, job_id)), how)
-        job = wait(settings, job_id)
-        assert job.state == "interrupted"
-        assert job.error.endswith("import again.")
-    forget_job(settings, job_id)
+        assert (job.state, job.error) == ("cancelled", import_jobs.CANCELLED)
+    first = written(settings)
+    assert 0 < first < 200
+    resume_job(settings, job_id)
+    job = wait(settings, job_id, lambda job: job.done > first or job.state != "running")
+    assert job.state == "running"
+    with open_store(settings) as store:
+        with pytest.raises(BadInputError, match="still under way"):
+            discard_job(store, settings, job_id)
+        cancel_job(settings, job_id)
+        assert wait(settings, job_id).state == "cancelled"
+        assert written(settings) > first
+        discard_job(store, settings, job_id)
+        assert store.datasets.unfinished() == ()
     assert list_jobs(settings) == ()
+    assert not [p for p in settings.artifacts.rglob("*") if p.is_file()]
+    assert not folder(settings, job_id).exists()
+
+
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
+def test_a_process_that_ends_early_is_resumed_and_ends_as_without(settings, how):
+    files = [(f"{i:02}.jpg", face("s001_1") + bytes([i])) for i in range(12)] + [("text.jpg", b"no image")]
+    job_id = start(settings, files, name="few", labels=None)
+    wait(settings, job_id, lambda job: job.done > 1 or job.state != "running")
+    os.kill(pid_of(folder(settings, job_id)), how)
+    job = wait(settings, job_id)
+    assert (job.state, job.error) == ("interrupted", import_jobs.INTERRUPTED)
+    resume_job(settings, job_id)
+    job = wait(settings, job_id)
+    assert job.state == "complete", job.error
+    assert uploads(settings, job_id) == []
+    with open_store(settings) as store:
+        images = store.datasets.images(job.dataset_id)
+        assert [image.name for image in images] == [name for name, _ in files[:-1]]
+        assert [one.name for one in store.datasets.problems(job.dataset_id) if one.code == "not-an-image"] == [
+            "text.jpg"
+        ]
+        assert len(store.access.list(action="dataset-imported")) == 1
+
+
+def test_files_wait_for_a_word_and_are_not_sent_again(settings):
+    job_id = start(settings, [*TWO, ("text.jpg", b"no image")], preview=True, quality=True)
+    job = wait(settings, job_id)
+    assert (job.state, job.error, job.dataset_id) == ("previewed", None, None)
+    assert job.preview["reader"] == "csv"
+    assert job.preview["labels"] == {"female": 1, "male": 1, "unlabelled": 1}
+    assert [row["name"] for row in job.preview["rows"]] == ["s001_1.jpg", "s003_1.jpg", "text.jpg"]
+    assert written(settings) == 0
+    assert not settings.artifacts.exists() or not any(settings.artifacts.iterdir())
+    confirm_job(settings, job_id)
+    job = wait(settings, job_id)
+    assert job.state == "complete", job.error
+    assert uploads(settings, job_id) == []
+    with open_store(settings) as store:
+        record = store.datasets.get(job.dataset_id)
+        assert record.quality["images"] == 2
+        assert [one.code for one in store.datasets.problems(record.id)].count("not-an-image") == 1
+
+
+def test_files_that_nobody_confirms_go(settings):
+    job_id = start(settings, preview=True)
+    wait(settings, job_id)
+    order = folder(settings, job_id) / "job.json"
+    day_old = json.loads(order.read_text())["created_at"] - import_jobs.PREVIEW_SECONDS
+    order.write_text(json.dumps({**json.loads(order.read_text()), "created_at": day_old}))
+    assert list_jobs(settings) == ()
+    assert not folder(settings, job_id).exists()
+
+
+@pytest.mark.slow
+def test_a_killed_check_leaves_the_data_set(settings):
+    job_id = start(settings, quality=True)
+    wait(settings, job_id, lambda job: job.stage == "checking quality" or job.state != "running")
+    with contextlib.suppress(subprocess.CalledProcessError):
+        os.kill(pid_of(folder(settings, job_id)), signal.SIGKILL)
+    job = wait(settings, job_id)
+    assert job.state == "complete"
+    assert job.error in (None, import_jobs.UNCHECKED)
+    with open_store(settings) as store:
+        assert store.datasets.counts(job.dataset_id).images == 2
+
+
+def test_a_folder_of_this_machine(settings, tmp_path):
+    allowed = tmp_path / "allowed"
+    faces = allowed / "faces"
+    faces.mkdir(parents=True)
+    for name, data in TWO:
+        (faces / name).write_bytes(data)
+    settings = settings.model_copy(update={"import_folders": str(allowed)})
+    job = wait(settings, start_folder_import(settings, str(faces), name="here", actor="local"))
+    assert job.state == "complete", job.error
+    with open_store(settings) as store:
+        assert store.datasets.get(job.dataset_id).source == "faces"
+    assert sorted(p.name for p in faces.iterdir()) == [name for name, _ in TWO]
+    with pytest.raises(BadInputError, match="none of those"):
+        start_folder_import(settings, str(tmp_path), name="there", actor="local")
 
 
 def test_one_that_never_came_up_is_interrupted(settings, monkeypatch):
@@ -183,7 +285,6 @@ def test_one_that_never_came_up_is_interrupted(settings, monkeypatch):
     assert read_job(settings, job_id).state == "running"
     monkeypatch.setattr(import_jobs, "START_SECONDS", 0.0)
     assert read_job(settings, job_id).state == "interrupted"
-    assert uploads(settings, job_id) == []
 
 
 def test_old_ends_and_half_staged_folders_go(settings):

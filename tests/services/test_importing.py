@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import io
 import os
@@ -10,10 +11,12 @@ import shutil
 import sqlite3
 import stat
 import struct
+import subprocess
+import sys
 import time
 import zipfile
 import zlib
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -22,21 +25,26 @@ import pytest
 
 from facepriv.config import Settings
 from facepriv.datasets.problems import names
-from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.datasets.registry import read_folder
+from facepriv.errors import BadInputError, CancelledError, StoreError, UnknownNameError
 from facepriv.imaging.acquire import acquire
 from facepriv.services import importing
 from facepriv.services.importing import (
     LEFT_BEHIND_SECONDS,
     ImportReport,
+    discard_import,
     import_dataset,
     import_demo,
     temporary_folder,
 )
-from facepriv.services.models import detector_reference
+from facepriv.services.models import detector_reference, usable_matchers
 from facepriv.services.pictures import image_pixels
 from facepriv.services.provenance import maker
+from facepriv.services.runs import prepare_run, start_run
+from facepriv.services.worker import run_worker
 from facepriv.store import Store, open_store
 from tests.services.conftest import copy_demo, labelled_demo, write_labels
+from tests.stand_ins import FACTS, STAND_INS, make_stand_in
 
 THREE = ("s001_1", "s001_2", "s003_1")
 ROWS = [("s001_1.jpg", "s001", "female"), ("s001_2.jpg", "s001", "female"), ("s003_1.jpg", "s003", "male")]
@@ -351,29 +359,156 @@ def test_a_source_that_is_none(store, settings, tmp_path, make, code, remedy):
 
 
 def test_an_unknown_format_lists_the_known_ones(store, settings, tmp_path):
-    with pytest.raises(UnknownNameError, match="face-research-lab-london, manifest, folders, flat"):
-        import_dataset(store, settings, labelled_demo(tmp_path / "f", ["s001_1"]), name="x", format="celeba")
+    with pytest.raises(UnknownNameError, match=r"lfw, muct, london, .*, csv, folders, flat"):
+        import_dataset(store, settings, labelled_demo(tmp_path / "f", ["s001_1"]), name="x", format="feret")
 
 
 class StopError(Exception):
     pass
 
 
-@pytest.mark.parametrize("how", [KeyboardInterrupt, StopError])
-def test_an_interrupted_import_leaves_nothing(store, settings, tmp_path, how):
-    packed = shutil.make_archive(str(tmp_path / "faces"), "zip", labelled_demo(tmp_path / "faces", THREE))
+def what_it_gave(store: Store, name: str) -> dict[str, object]:
+    """All of a data set but ids and times."""
+    record = store.datasets.get(name)
+    ids = {}
+    images = []
+    for image in store.datasets.images(record.id):
+        ids[image.id] = image.name
+        told = {one.name: getattr(image, one.name) for one in dataclasses.fields(image)}
+        landmarks = told.pop("landmarks")
+        images.append(
+            {**told, "id": 0, "dataset_id": 0, "landmarks": None if landmarks is None else landmarks.tolist()}
+        )
+    pairs = [(one.fold, ids[one.first], ids[one.second], one.mated) for one in store.datasets.protocol(record.id)]
+    same = dataclasses.replace(record, id=0, name="", created_at=datetime.min, quality=None)
+    return {"record": same, "images": images, "problems": store.datasets.problems(record.id), "protocol": pairs}
 
-    def interrupt(done: int, total: int) -> None:
+
+def odd_folder(folder: Path) -> Path:
+    """A stand-in with a protocol, and with everything that an import refuses or notes of an image."""
+    make_stand_in("lfw", folder)
+    ann = folder / "lfw-deepfunneled" / "Ann_Lee"
+    PIL.Image.open(ann / "Ann_Lee_0002.jpg").convert("RGBA").save(ann / "Ann_Lee_0004.png")
+    PIL.Image.open(ann / "Ann_Lee_0003.jpg").convert("L").save(ann / "Ann_Lee_0005.png")
+    shutil.copy(ann / "Ann_Lee_0001.jpg", ann / "Ann_Lee_0006.jpg")
+    (ann / "Ann_Lee_0003.jpg").write_bytes(b"no image")  # and two comparisons go with it
+    return folder
+
+
+LOST = {"not-an-image", "contradicting-copies", "converted", "protocol-incomplete"}
+
+
+def count_decoded(monkeypatch) -> list[str]:
+    decoded: list[str] = []
+    decode = importing.decode
+
+    def counting(source, *, name, max_pixels):
+        decoded.append(name)
+        return decode(source, name=name, max_pixels=max_pixels)
+
+    monkeypatch.setattr(importing, "decode", counting)
+    return decoded
+
+
+@pytest.mark.parametrize("how", [KeyboardInterrupt, StopError, CancelledError])
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_interrupted_import_goes_on_and_ends_as_without(store, settings, tmp_path, monkeypatch, how, packed):
+    source = odd_folder(tmp_path / "faces")
+    if packed:
+        source = Path(shutil.make_archive(str(tmp_path / "packed"), "zip", source))
+    import_dataset(store, settings, source, name="whole")
+    decoded = count_decoded(monkeypatch)
+    for stop_at in (2, 7, 13):
+
+        def interrupt(done: int, total: int, stage: str = "", /, *, at: int = stop_at) -> None:
+            if done == at:
+                raise how
+
+        with pytest.raises(how):
+            import_dataset(store, settings, source, name="cut", on_progress=interrupt)
+        assert [one.name for one in store.datasets.list()] == ["whole"]
+        assert [one.written_by for one in store.datasets.unfinished()] == [False]
+    assert not settings.temporary.exists() or list(settings.temporary.iterdir()) == []
+    import_dataset(store, settings, source, name="cut")
+    assert len(decoded) == len(set(decoded)) == 15
+    gave = what_it_gave(store, "cut")
+    assert gave == what_it_gave(store, "whole")
+    assert {one.code for one in gave["problems"]} >= LOST
+    assert len(gave["protocol"]) == 6
+    assert store.datasets.unfinished() == ()
+
+
+def test_only_the_same_source_goes_on(store, settings, tmp_path, monkeypatch):
+    folder = labelled_demo(tmp_path / "faces", THREE)
+
+    def interrupt(done: int, total: int, stage: str = "", /) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        import_dataset(store, settings, folder, name="cut", on_progress=interrupt)
+    os.utime(folder / "s003_1.jpg", (1, 1))
+    decoded = count_decoded(monkeypatch)
+    import_dataset(store, settings, folder, name="cut")
+    assert len(decoded) == 3, "a file was touched since"
+    store.datasets.collect_abandoned()
+    assert store.datasets.unfinished() == (), "what was left of the other has no name to go by any more"
+
+
+def test_what_is_discarded_leaves_nothing(store, settings, tmp_path):
+    def interrupt(done: int, total: int, stage: str = "", /) -> None:
         if done == 2:
-            raise how
+            raise KeyboardInterrupt
 
-    with pytest.raises(how):
-        import_dataset(store, settings, Path(packed), name="cut", on_progress=interrupt)
-    assert store.datasets.list() == ()
+    with pytest.raises(KeyboardInterrupt):
+        import_dataset(store, settings, labelled_demo(tmp_path / "f", THREE), name="cut", on_progress=interrupt)
+    assert len(kept_files(store)) == 2, "what can go on is no leftover"
+    assert discard_import(store, "cut") == 2
     assert kept_files(store) == set()
     assert_nothing_half_written(store, settings)
-    again = import_dataset(store, settings, Path(packed), name="cut")
-    assert again.counts.images == 3
+    with pytest.raises(UnknownNameError, match="no interrupted import"):
+        discard_import(store, "cut")
+
+
+@pytest.mark.fault
+def test_killed_at_any_moment_it_goes_on_and_ends_as_without(store, settings, tmp_path):
+    source = odd_folder(tmp_path / "faces")
+    import_dataset(store, settings, source, name="whole")
+    command = [sys.executable, "-m", "facepriv", "import", str(source), "--name", "cut", "--no-quality"]
+    random = np.random.default_rng(20)
+    kills = 0
+    for _ in range(12):
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **settings.environment()},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        wait_for_writing(settings, process)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(random.uniform(0, 1.5))
+        if process.poll() is not None:
+            break
+        process.kill()
+        process.wait()
+        kills += 1
+    assert kills >= 2, "nothing was interrupted"
+    subprocess.run(command, env={**os.environ, **settings.environment()}, check=True, capture_output=True)
+    assert what_it_gave(store, "cut") == what_it_gave(store, "whole")
+
+
+def wait_for_writing(settings: Settings, process: subprocess.Popen) -> None:
+    """Wait until an import has entered the database, by which it has read its source."""
+    end = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < end:
+        with sqlite3.connect(settings.home / "facepriv.sqlite") as database:
+            begun = database.execute(
+                "SELECT importer FROM datasets WHERE NOT ready AND importer IS NOT NULL"
+            ).fetchall()
+        database.close()
+        if begun:
+            return
+        time.sleep(0.05)
 
 
 def test_a_file_that_cannot_be_read_any_more(store, settings, tmp_path):
@@ -482,3 +617,58 @@ def test_a_day_until_which_it_may_be_kept(store: Store, settings: Settings, tmp_
     with pytest.raises(BadInputError, match="is past; name a day from today on"):
         import_dataset(store, settings, folder, name="late", retain_until=day - timedelta(days=2))
     assert [record.name for record in store.datasets.list()] == ["kept"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", STAND_INS)
+def test_every_convention_is_imported_without_metadata_and_without_copies(store, settings, tmp_path, kind):
+    folder = make_stand_in(kind, tmp_path / "unpacked")
+    exif = PIL.Image.Exif()
+    exif[0x013B], exif[0x0112] = "Photographer Name", 6
+    found = sorted(read_folder(folder).images, key=lambda image: image.name)
+    turned, copied = found[0].path, found[-1].path
+    face = PIL.Image.open(turned)
+    size = face.size
+    face.transpose(PIL.Image.Transpose.ROTATE_90).save(turned, exif=exif, quality=95)
+    shutil.copy(found[1].path, copied)
+    report = import_dataset(store, settings, folder, name=kind)
+    facts = FACTS[kind]
+    assert report.reader == facts.reader
+    assert report.dataset.identities == facts.identities
+    assert report.counts.images == facts.images - 1
+    assert report.counts.problems.keys() & {"duplicate-image", "contradicting-copies"}
+    images = store.datasets.images(report.dataset.id)
+    first = next(image for image in images if image.name == found[0].name)
+    assert (first.width, first.height) == size, "the photo was not turned upright"
+    assert {name for image in images for name in image.attributes} == facts.attributes
+    for image in images:
+        data = store.artifacts.get(image.artifact_sha256)
+        assert b"Photographer" not in data
+        assert dict(PIL.Image.open(io.BytesIO(data)).getexif()) == {}
+    lost = report.counts.problems.get("protocol-incomplete", 0)
+    assert len(store.datasets.protocol(report.dataset.id)) <= facts.pairs
+    assert lost >= (len(store.datasets.protocol(report.dataset.id)) < facts.pairs)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", STAND_INS)
+def test_every_convention_can_be_run_on(store, settings, tmp_path, kind):
+    report = import_dataset(store, settings, make_stand_in(kind, tmp_path / "unpacked"), name=kind)
+    spec = prepare_run(store, kind, method="colour-field", classifiers=["dlib-gender"], limit=3)
+    if FACTS[kind].identities == "people":
+        assert [one.name for one in spec.matchers] == usable_matchers()
+    else:
+        assert spec.matchers == ()
+        with pytest.raises(BadInputError, match="matched") as caught:
+            prepare_run(store, kind, method="colour-field", matchers=["sface"])
+        assert caught.value.code == "not-people"
+    run = start_run(store, spec)
+    assert report.counts.failures == {}
+    run_worker(settings, run_id=run.id)
+    result = store.runs.get(run.id).result
+    assert result is not None
+    assert result.judged == len(spec.image_ids)
+    if not report.counts.labels.keys() - {None}:
+        assert "no gender error can be computed" in " ".join(problem.sentence for problem in report.problems)
+    assert bool(result.matching) == (FACTS[kind].identities == "people")
+    assert result.failures.total == 0

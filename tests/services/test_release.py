@@ -167,3 +167,19 @@ def test_runs_on_other_images_are_refused(finished: Finished, tmp_path: Path) ->
     with pytest.raises(BadInputError, match="on other images"):
         write_release(finished.store, shares, tmp_path / "a", select_by="image", actor="tester")
     finished.store.runs.delete(other.id)
+
+
+def test_terms_of_use_keep_images_back(finished: Finished, tmp_path: Path, with_terms) -> None:
+    with_terms(frozenset(["s001", "s003"]))
+    done = release(finished, tmp_path / "release", key=KEY)
+    assert (done.images, done.left_out, done.withheld) == (4, 0, 2)
+    assert done.warnings == ("2 images left out, as the terms of use ask: Only some people may be shown.",)
+    assert {name.partition("/")[2][:4] for name in files(tmp_path / "release") if name.startswith("images/")} == {
+        "s001",
+        "s003",
+    }
+    with_terms(frozenset())
+    with pytest.raises(BadInputError) as caught:
+        release(finished, tmp_path / "none")
+    assert caught.value.code == "terms-of-use"
+    assert not (tmp_path / "none").exists()

@@ -20,6 +20,8 @@ from facepriv.store import backup, migrate, open_store
 from facepriv.store.backup import back_up, describe_tables, restore
 from facepriv.store.engine import Database
 from facepriv.store.models import AccessRow
+from facepriv.types import ProtocolPair, Terms
+from tests.contracts.test_stores import new_image
 from tests.old_databases import write_old_database
 
 KINDS = ["sqlite", "postgresql"]
@@ -64,10 +66,20 @@ def is_empty(settings: Settings) -> bool:
 
 @pytest.fixture
 def stored(tmp_path: Path) -> Settings:
-    """A SQLite database of this revision with rows in every table but those that later revisions have added."""
+    """A SQLite database of this revision with rows in every table, and all that a data set can say."""
     settings = Settings(home=tmp_path / "stored")
-    write_old_database(settings.home / "facepriv.sqlite", "0003")
+    write_old_database(settings.home / "facepriv.sqlite", "0004")
     migrate.upgrade(settings.database_url)
+    images = [new_image(index, attributes={"age": 30.5, "race": "White"}) for index in range(2)]
+    terms = Terms("Only one of them may be shown.", frozenset(["s0"]))
+    with open_store(settings) as store:
+        with store.datasets.importing(
+            "told", source="", reader="", identities="groups", terms=terms, datasheet={"consent": "signed forms"}
+        ) as importing:
+            for image in images:
+                importing.add(image)
+            importing.settle([], [ProtocolPair(1, images[0].name, images[1].name, mated=True)])
+        store.datasets.keep_quality(importing.dataset_id, {"schema": "facepriv.quality/1"})
     return settings
 
 
@@ -93,7 +105,7 @@ def test_nothing_is_lost_between_any_two_databases(
     first, second = settings_for(source), settings_for(target)
     assert restored(saved, first) == migrate.head()
     again = saved.with_name("again.backup")
-    assert backed_up(first, again) == 9 + 5 + 1, "files of images, of images as runs left them, and learnt, once each"
+    assert backed_up(first, again) == 10 + 5 + 1, "files of images, of images as runs left them, and learnt, once each"
     restored(again, second)
     assert everything(second) == everything(first) == everything(stored)
     assert everything(second)["last ids"]["runs"] == 6, "run 6 was deleted, and its number is not given again"

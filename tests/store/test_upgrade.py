@@ -103,7 +103,7 @@ def test_what_revision_0001_did_not_measure_is_not_made_up(make_old: Callable[[s
 
 
 def test_an_upgraded_database_can_be_read(make_old: Callable[[str], Settings]) -> None:
-    settings = make_old("0003")
+    settings = make_old("0004")
     migrate.upgrade(settings.database_url)
     with open_store(settings) as store:
         assert [one.name for one in store.datasets.list()] == ["school", "studio"]
@@ -125,7 +125,7 @@ def test_an_upgraded_database_can_be_read(make_old: Callable[[str], Settings]) -
         assert [line.action for line in store.access.list()] == ["face-seen", "run-exported"]
 
 
-@pytest.mark.parametrize(("revision", "next_run"), [("0001", 3), ("0002", 7), ("0003", 7)])
+@pytest.mark.parametrize(("revision", "next_run"), [("0001", 3), ("0002", 7), ("0003", 7), ("0004", 7)])
 def test_an_upgraded_database_can_be_worked_with(
     make_old: Callable[[str], Settings], revision: str, next_run: int
 ) -> None:

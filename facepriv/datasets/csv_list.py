@@ -1,4 +1,4 @@
-"""Images listed in a table: ``file`` and ``gender``, perhaps ``subject``."""
+"""Images listed in a table: ``file`` and ``gender``, perhaps ``subject``, ``age`` and ``race``."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.errors import BadInputError
 
 
-class ManifestReader:
+class CsvReader:
     """A CSV or TSV with a row for each image; the subject comes from its column, else from the path."""
 
-    name = "manifest"
+    name = "csv"
     rank = 40
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:

@@ -1,0 +1,89 @@
+"""Figures of a data set's quality: failures, sizes of subjects, pixels between the eyes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import plotly.graph_objects as go
+
+from facepriv.charts import style
+from facepriv.quality_results import Acquisition, InterEyeDistance, Label
+from facepriv.results import Histogram
+
+LOOKS: dict[Label, style.Look] = {
+    "female": style.FEMALE_LOOK,
+    "male": style.MALE_LOOK,
+    "unlabelled": style.Look(style.PURPLE, hatch="."),
+}
+
+
+def failures_by_reason(acquisition: Mapping[Label, Acquisition]) -> go.Figure:
+    """Draw the share of each label's images in which no usable face was found, by reason.
+
+    Parameters
+    ----------
+    acquisition : as in ``QualityReport.acquisition``; labels without images are left out.
+    """
+    reasons = sorted({reason for found in acquisition.values() for reason in found.by_reason})
+    figure = go.Figure()
+    for label, found in acquisition.items():
+        if not found.images:
+            continue
+        numbers = [found.by_reason.get(reason, 0) for reason in reasons]
+        figure.add_bar(
+            x=reasons,
+            y=[number / found.images for number in numbers],
+            name=label,
+            customdata=numbers,
+            marker=style.bars(LOOKS[label]),
+            text=[f"{number:,}" for number in numbers],
+            textposition="outside",
+            cliponaxis=False,
+            hovertemplate=f"{label}, %{{x}}: %{{customdata}} images (%{{y:.2%}})<extra></extra>",
+        )
+    figure.update_layout(barmode="group")
+    figure.update_yaxes(title_text="share of the label's images", tickformat=".1%", rangemode="tozero")
+    return style.finish(figure, height=320)
+
+
+def images_per_subject(histogram: Histogram) -> go.Figure:
+    """Draw how many subjects have how many images; the last bar may stand for all that have more."""
+    counts = histogram.counts["subjects"]
+    names = [str(size) for size in range(1, len(counts) + 1)]
+    if counts and histogram.edges[-1] > len(counts) + 0.5:
+        names[-1] += " or more"
+    figure = go.Figure()
+    figure.add_bar(
+        x=names,
+        y=counts,
+        marker=style.bars(style.Look(style.GREEN)),
+        hovertemplate="%{y:,} subjects with %{x} images<extra></extra>",
+    )
+    figure.update_xaxes(title_text="images of a subject", type="category")
+    figure.update_yaxes(title_text="subjects", rangemode="tozero")
+    return style.finish(figure, height=280).update_layout(showlegend=False, margin={"t": 20})
+
+
+def inter_eye_distances(found: InterEyeDistance) -> go.Figure:
+    """Draw the pixels between the eyes, with the limits below which images are counted."""
+    edges, counts = found.histogram.edges, found.histogram.counts["images"]
+    figure = go.Figure()
+    figure.add_bar(
+        x=[(left + right) / 2 for left, right in pairwise(edges)],
+        y=counts,
+        width=[right - left for left, right in pairwise(edges)],
+        customdata=list(pairwise(edges)),
+        marker=style.bars(style.Look(style.SKY)),
+        hovertemplate="%{y:,} images with %{customdata[0]:.0f} to %{customdata[1]:.0f} pixels<extra></extra>",
+    )
+    for one in found.shortfalls:
+        figure.add_vline(
+            x=one.below,
+            line={"color": style.VERMILLION, "dash": "dash"},
+            annotation_text=f"{one.below:.0f}",
+            annotation_position="top",
+        )
+    figure.update_xaxes(title_text="inter-eye distance in pixels", rangemode="tozero")
+    figure.update_yaxes(title_text="images", rangemode="tozero")
+    return style.finish(figure, height=300).update_layout(showlegend=False, margin={"t": 30})

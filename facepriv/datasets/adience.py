@@ -1,0 +1,113 @@
+"""Adience: ``faces/<user_id>/coarse_tilt_aligned_face.<face_id>.<original_image>`` and five folds of labels.
+
+Source: Eidinger, E., Enbar, R. and Hassner, T. (2014). Age and Gender Estimation of Unfiltered Faces. TIFS.
+https://talhassner.github.io/home/projects/Adience/Adience-data.html and its readme. The files ``fold_0_data.txt`` to
+``fold_4_data.txt``, and ``fold_frontal_*`` for a part of them, are parted by tabs: ``user_id``, ``original_image``,
+``face_id``, ``age``, ``gender``, then a box and a pose. The images of ``aligned`` are called
+``landmark_aligned_face.*``. The gender is ``f``, ``m``, ``u`` or blank; the age is a band such as ``(25, 32)``, a
+number or ``None``. A ``user_id`` is the account that uploaded the picture, which may show several people.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from facepriv.datasets.attributes import parse_age
+from facepriv.datasets.conventions import companions, fitting, lines_of, refuse_copies, sort_out, unused_mapping
+from facepriv.datasets.files import Files
+from facepriv.datasets.labelling import read_by_key
+from facepriv.datasets.labels import LabelTable, Row, parse_gender
+from facepriv.datasets.problems import tell
+from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.errors import BadInputError
+
+LICENCE = (
+    "No licence could be verified; said to be for research, from pictures that their owners released under Creative "
+    "Commons licences: Eidinger, E., Enbar, R. and Hassner, T. (2014), Adience. "
+    "https://talhassner.github.io/home/projects/Adience/Adience-data.html"
+)
+_FILE = re.compile(r"(?:.*/)?([^/]+)/(?:coarse_tilt|landmark)_aligned_face\.(\d+)\.([^/]+)")
+_FOLD = re.compile(r"fold_(?:frontal_)?\d+_data\.txt")
+_COLUMNS = ("user_id", "original_image", "face_id", "age", "gender")
+
+
+class AdienceReader:
+    """Labels from the folds; accounts keep images together but are no people."""
+
+    name = "adience"
+    rank = 100
+
+    def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
+        """Ask for the file names, which no other data set has."""
+        n = fitting(files.images, _FILE.fullmatch)
+        if not n or (labels is not None and not _FOLD.fullmatch(labels.name.casefold())):
+            return None
+        return f"{n:,} images are named like coarse_tilt_aligned_face.1.10424815813_o.jpg in folders of accounts"
+
+    def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
+        """Read the images and every fold that is there."""
+        parsed, problems = sort_out(files.images, _FILE.fullmatch, "30601258@N03/coarse_tilt_aligned_face.1.104_o.jpg")
+        accounts = {name: found[1] for name, found in parsed.items()}
+        keys = {name: _key(*found.groups()) for name, found in parsed.items()}
+        refuse_copies(keys, lambda name: keys[name], "Adience")
+        folds = [labels] if labels is not None else companions(folder, files, lambda n: bool(_FOLD.fullmatch(n)))
+        read = [_read_fold(fold) for fold in folds]
+        # The frontal folds repeat rows of the others.
+        rows = {(row.file, row.label, *row.attributes.items()): row for table in read for row in table.rows}
+        called = _called(folds)
+        table = LabelTable(called or "the folds, which are missing,", {}, tuple(rows.values()))
+        images, said = read_by_key(folder, keys, accounts, table)
+        return finish(
+            images,
+            [
+                *problems,
+                *(problem for one in read for problem in one.problems),
+                *said,
+                *unused_mapping(options, "Adience"),
+            ],
+            reader=self.name,
+            why="Subjects: the folder of each image, an account that may show several people.",
+            licence=LICENCE,
+            table=called,
+            identities="groups",
+        )
+
+
+def _key(account: str, face: str, original: str) -> str:
+    return f"{account}/{face}.{original}"
+
+
+def _called(folds: list[Path]) -> str:
+    names = list(dict.fromkeys(fold.name for fold in folds))
+    return " and ".join(names) if len(names) < 3 else f"{names[0]} to {names[-1]}"
+
+
+def _read_fold(path: Path) -> LabelTable:
+    lines = lines_of(path)
+    header = [field.strip().casefold() for field in lines[0].split("\t")] if lines else []
+    if not set(_COLUMNS) <= set(header):
+        raise BadInputError(
+            f"{path.name} has no header with the columns {', '.join(_COLUMNS)}, parted by tabs; fetch the fold anew.",
+            code="missing-columns",
+        )
+    account, original, face, age, gender = map(header.index, _COLUMNS)
+    rows: list[Row] = []
+    odd: list[str] = []
+    for number, line in enumerate(lines[1:], start=2):
+        if not line:
+            continue
+        cells = [cell.strip() for cell in line.split("\t")]
+        attributes = parse_age(cells[age]) if len(cells) > max(age, gender) else None
+        label = parse_gender(cells[gender]) if len(cells) > gender else "word"
+        if attributes is None or isinstance(label, str):
+            odd.append(f"line {number}")
+        else:
+            rows.append(Row(number, _key(cells[account], cells[face], cells[original]), "", label, attributes))
+    problems = tell(
+        "bad-row",
+        odd,
+        one=f"The row at {{name}} of {path.name} has no age and gender as Adience writes them and was not used.",
+        many=f"{{n}} rows of {path.name} ({{first}}) have no age and gender as Adience writes them and were not used.",
+    )
+    return LabelTable(path.name, {}, tuple(rows), tuple(problems))

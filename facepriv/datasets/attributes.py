@@ -1,0 +1,43 @@
+"""What a data set says of an image besides subject and gender: age and race.
+
+An age is a number of years only where the data set gives one. A band such as ``20-29``, ``(25, 32)`` or
+``more than 70`` is no number and is kept as it is written, under ``age_group``. Race is kept in the data set's words.
+"""
+
+from __future__ import annotations
+
+import re
+
+UNKNOWN = frozenset(["", "u", "unknown", "unlabelled", "unlabeled", "na", "n/a", "nan", "none", "null", "-", "?"])
+"""Cells that say nothing, in lower case."""
+OLDEST = 130.0
+"""Years; more is no age."""
+_BAND = re.compile(
+    r"\(?\s*\d{1,3}\s*(?:[-\u2013,]|to)\s*\d{1,3}\s*\)?|(?:more than|over|under)\s+\d{1,3}|\d{1,3}\s*\+", re.IGNORECASE
+)
+
+
+def parse_age(cell: str) -> dict[str, str | float] | None:
+    """Understand an age.
+
+    Returns
+    -------
+    dict or None
+        ``{"age": years}``, ``{"age_group": band}``, empty if the cell says nothing, None if it is not understood.
+    """
+    plain = cell.strip()
+    if plain.casefold() in UNKNOWN:
+        return {}
+    if _BAND.fullmatch(plain):
+        return {"age_group": plain}
+    try:
+        years = float(plain)
+    except ValueError:
+        return None
+    return {"age": years} if 0 <= years <= OLDEST else None
+
+
+def parse_race(cell: str) -> dict[str, str | float]:
+    """Give ``{"race": words}``; empty if the cell says nothing."""
+    plain = cell.strip()
+    return {} if plain.casefold() in UNKNOWN else {"race": plain}

@@ -1,0 +1,183 @@
+"""CelebA: ``000001.jpg``, ``list_attr_celeba.txt`` and, if it was obtained, ``identity_CelebA.txt``.
+
+Source: Liu, Z., Luo, P., Wang, X. and Tang, X. (2015). Deep Learning Face Attributes in the Wild. ICCV.
+http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html. The attribute list begins with the number of images, then the names of
+40 attributes without one for the file; in the rows, values of 1 and -1 are parted by one space or more. The column is
+found by its name, ``Male``: 1 is male. A copy of the list as CSV, with the column ``image_id``, is common too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from facepriv.datasets.conventions import companion, fitting, refuse_copies, sort_out, unused_mapping
+from facepriv.datasets.files import Files
+from facepriv.datasets.labelling import ALONE
+from facepriv.datasets.problems import tell
+from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.errors import BadInputError
+from facepriv.types import FEMALE, MALE, LabelledImage, Problem
+
+LICENCE = (
+    "Said to be for non-commercial research only and not to be passed on: Liu, Z., Luo, P., Wang, X. and Tang, X. "
+    "(2015), CelebA. http://mmlab.ie.cuhk.edu.hk/projects/CelebA.html"
+)
+_ATTRIBUTES = ("list_attr_celeba.txt", "list_attr_celeba.csv")
+_IDENTITIES = ("identity_celeba.txt",)
+_FILE = re.compile(r"(?:.*/)?(\d{6})\.[^./]+")
+_VALUES = {"1": MALE, "+1": MALE, "-1": FEMALE}
+
+
+class CelebAReader:
+    """Gender from the attribute list; who is on an image only from the identity list."""
+
+    name = "celeba"
+    rank = 100
+
+    def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
+        """Ask for names of six digits and one of the lists by its published name."""
+        n = fitting(files.images, _FILE.fullmatch)
+        lists = (_attributes(folder, files, labels), companion(folder, files, *_IDENTITIES) if labels is None else None)
+        found = next((path for path in lists if path is not None), None)
+        return f"{n:,} images are named like 000001.jpg and {found.name} is there" if n and found else None
+
+    def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
+        """Read the lists line by line; a row is only a number and a label by then."""
+        parsed, problems = sort_out(files.images, _FILE.fullmatch, "000001.jpg")
+        numbers = {name: found[1] for name, found in parsed.items()}
+        refuse_copies(numbers, lambda name: numbers[name], "CelebA")
+        attributes = _attributes(folder, files, labels) if labels is None else labels
+        genders = _List("") if attributes is None else _read_attributes(attributes)
+        identities = companion(folder, files, *_IDENTITIES)
+        people = None if identities is None else _read_identities(identities)
+        present = set(numbers.values())
+        problems += [*genders.problems, *(people.problems if people else [])]
+        problems += _about_rows(genders, present)
+        images: list[LabelledImage] = []
+        unnamed: list[str] = []
+        for name, number in numbers.items():
+            subject = name if people is None else people.rows.get(number)
+            if subject is None:
+                unnamed.append(name)
+            else:
+                images.append(LabelledImage(name, str(subject), genders.rows.get(number), folder / name))
+        problems += _about_images(genders, [image.name for image in images], numbers)
+        problems += tell(
+            "no-subject",
+            unnamed,
+            one="The image {name} is not in the identity list, so it was left out; fetch the whole list.",
+            many="{n} images ({first}) are not in the identity list, so they were left out; fetch the whole list.",
+        )
+        rule = ALONE if identities is None else f"{identities.name} numbers them"
+        return finish(
+            images,
+            [*problems, *unused_mapping(options, "CelebA")],
+            reader=self.name,
+            why=f"Subjects: {rule}.",
+            licence=LICENCE,
+            table="" if attributes is None else attributes.name,
+            identities="none" if people is None else "people",
+        )
+
+
+@dataclass
+class _List:
+    """One list, read: a value for every image number, and what was wrong."""
+
+    name: str
+    rows: dict[str, int | None] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+
+def _attributes(folder: Path, files: Files, labels: Path | None) -> Path | None:
+    if labels is None:
+        return companion(folder, files, *_ATTRIBUTES)
+    return labels if labels.name.casefold() in _ATTRIBUTES else None
+
+
+def _read_attributes(path: Path) -> _List:
+    read = _List(path.name)
+    lines = _split_lines(path)
+    _, first = next(lines, (0, []))
+    claimed = int(first[0]) if len(first) == 1 and first[0].isdecimal() else None
+    _, header = (0, first) if claimed is None else next(lines, (0, []))
+    if "Male" not in header:
+        raise BadInputError(
+            f"{path.name} has no column Male, by which CelebA tells the gender, in its header; fetch the list anew.",
+            code="missing-columns",
+        )
+    # The published list names no column for the file, its copies as CSV do.
+    named = header[0].casefold() in ("image_id", "image", "file", "filename")
+    column = header.index("Male") + (not named)
+    cells = len(header) + (not named)
+    odd: list[str] = []
+    for line, row in lines:
+        if len(row) != cells or row[column] not in _VALUES:
+            odd.append(f"line {line}")
+        else:
+            read.rows[row[0].rpartition(".")[0] or row[0]] = _VALUES[row[column]]
+    read.problems += tell(
+        "bad-row",
+        odd,
+        one=f"The row at {{name}} of {path.name} lacks values or says neither 1 nor -1 of Male and was not used.",
+        many=f"{{n}} rows of {path.name} ({{first}}) lack values or say neither 1 nor -1 of Male and were not used.",
+    )
+    rows = len(read.rows) + len(odd)
+    if claimed is not None and claimed != rows:
+        sentence = f"{path.name} begins by announcing {claimed:,} rows but has {rows:,}; it may be cut off."
+        read.problems.append(Problem(path.name, "count-differs", sentence))
+    return read
+
+
+def _read_identities(path: Path) -> _List:
+    read = _List(path.name)
+    odd: list[str] = []
+    for line, row in _split_lines(path):
+        if len(row) == 2 and row[1].isdecimal():
+            read.rows[row[0].rpartition(".")[0]] = int(row[1])
+        else:
+            odd.append(f"line {line}")
+    read.problems += tell(
+        "bad-row",
+        odd,
+        one=f"The row at {{name}} of {path.name} is not like 000001.jpg 2880 and was not used.",
+        many=f"{{n}} rows of {path.name} ({{first}}) are not like 000001.jpg 2880 and were not used.",
+    )
+    return read
+
+
+def _split_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Give every line that is not blank with its number, cut at spaces or commas."""
+    try:
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
+            for number, line in enumerate(file, start=1):
+                cells = [cell.strip() for cell in line.split(",")] if "," in line else line.split()
+                if cells and any(cells):
+                    yield number, cells
+    except OSError as error:
+        raise BadInputError(
+            f"{path.name} cannot be read ({error.strerror or error}); check that it may be read.", code="unreadable"
+        ) from error
+
+
+def _about_rows(genders: _List, present: set[str]) -> list[Problem]:
+    return tell(
+        "unknown-file",
+        [number for number in genders.rows if number not in present],
+        one=f"The row of {genders.name} about the image {{name}} fits no image here and was not used.",
+        many=f"{{n}} rows of {genders.name} ({{first}}) fit no image here and were not used.",
+    )
+
+
+def _about_images(genders: _List, kept: list[str], numbers: dict[str, str]) -> list[Problem]:
+    if not genders.name:
+        return []
+    return tell(
+        "no-row",
+        [name for name in kept if numbers[name] not in genders.rows],
+        one=f"The image {{name}} has no usable row in {genders.name} and was taken without a gender label.",
+        many=f"{{n}} images ({{first}}) have no usable row in {genders.name} and were taken without a gender label.",
+    )

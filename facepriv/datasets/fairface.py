@@ -1,0 +1,74 @@
+"""FairFace: ``train/1.jpg``, ``val/1.jpg`` and tables with the columns ``file,age,gender,race,service_test``.
+
+Source: Karkkainen, K. and Joo, J. (2021). FairFace: Face Attribute Dataset for Balanced Race, Gender, and Age for Bias
+Measurement and Mitigation. WACV. https://github.com/joojs/fairface. The age is a band, ``0-2`` to ``60-69`` and
+``more than 70``, not a number.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+from facepriv.datasets.conventions import companions, fitting, refuse_copies, sort_out
+from facepriv.datasets.files import Files, key
+from facepriv.datasets.labelling import ALONE, read_by_key
+from facepriv.datasets.labels import LabelTable, peek, read_labels
+from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+
+LICENCE = (
+    "CC BY 4.0: Karkkainen, K. and Joo, J. (2021). FairFace: Face Attribute Dataset for Balanced Race, Gender, and "
+    "Age for Bias Measurement and Mitigation. https://github.com/joojs/fairface"
+)
+_COLUMNS = {"file", "age", "gender", "race", "service_test"}
+_FILE = re.compile(r"(?:.*/)?((?:train|val)/\d+\.[^./]+)")
+
+
+class FairFaceReader:
+    """Labels from one or both tables; nothing says who is on an image."""
+
+    name = "fairface"
+    rank = 100
+
+    def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
+        """Ask for a table with all the columns, which no other data set has."""
+        if not fitting(files.images, _FILE.fullmatch):
+            return None
+        tables = _tables(folder, files, labels)
+        if not tables:
+            return None
+        return f"images lie in train or val and {tables[0].name} has the columns file, age, gender, race, service_test"
+
+    def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
+        """Read the tables that are there, train and val; images of a table that is missing stay unlabelled."""
+        parsed, problems = sort_out(files.images, _FILE.fullmatch, "train/1.jpg")
+        keys = {name: found[1] for name, found in parsed.items()}
+        refuse_copies(keys, lambda name: keys[name], "FairFace")
+        paths = _tables(folder, files, labels)
+        tables = [
+            read_labels(path, name=path.name, mapping=options.mapping, columns={"file": "file"}) for path in paths
+        ]
+        called = " and ".join(dict.fromkeys(path.name for path in paths))
+        rows = tuple(replace(row, file=key(row.file)) for table in tables for row in table.rows)
+        joined = LabelTable(called or "the label tables, which are missing,", {}, rows)
+        images, said = read_by_key(folder, keys, {name: name for name in keys}, joined)
+        return finish(
+            images,
+            [*problems, *(problem for table in tables for problem in table.problems), *said],
+            reader=self.name,
+            why=f"Subjects: {ALONE}; ages are bands.",
+            licence=LICENCE,
+            table=called,
+            identities="none",
+        )
+
+
+def _tables(folder: Path, files: Files, labels: Path | None) -> list[Path]:
+    found = [labels] if labels is not None else companions(folder, files, lambda name: name.endswith(".csv"))
+    return [path for path in found if _is_label_table(path)]
+
+
+def _is_label_table(path: Path) -> bool:
+    header = peek(path)
+    return header is not None and {field.casefold() for field in header.fields} >= _COLUMNS

@@ -1,0 +1,192 @@
+"""Labeled Faces in the Wild: ``Name/Name_0001.jpg``, gender lists and comparison protocols beside or above the images.
+
+Source: Huang, G. B., Ramesh, M., Berg, T. and Learned-Miller, E. (2007). Labeled Faces in the Wild. Technical report
+07-49, University of Massachusetts, and http://vis-www.cs.umass.edu/lfw/README.txt. ``pairs.txt`` begins with the
+number of folds and of pairs; for each fold, so many mated pairs (``name i j``) and then as many non-mated ones
+(``name1 i name2 j``) follow. ``pairsDevTrain.txt`` and ``pairsDevTest.txt`` begin with the number of pairs only.
+
+Gender: ``female_names.txt`` and ``male_names.txt`` of Afifi, M. and Abdelhamed, A. (2019). AFIF4: Deep gender
+classification based on AdaBoost-based fusion of isolated facial features and foggy faces. JVCIR. As published, they
+have Windows line ends and blank lines, one name lacks ``.jpg``, five images stand in both and four in neither.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from facepriv.datasets.conventions import (
+    companion,
+    fitting,
+    lines_of,
+    refuse_copies,
+    refuse_table,
+    sort_out,
+    unused_mapping,
+)
+from facepriv.datasets.files import Files
+from facepriv.datasets.problems import tell
+from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.types import FEMALE, MALE, LabelledImage, Problem, ProtocolPair
+
+LICENCE = (
+    "None stated; the images are news photographs whose owners keep their rights, and the set was made for research: "
+    "Huang, G. B. et al. (2007), Labeled Faces in the Wild. http://vis-www.cs.umass.edu/lfw"
+)
+_FILE = re.compile(r"(?:.*/)?([^/]+)/(\1_\d{4})\.[^./]+")
+_LISTS = {"female_names.txt": FEMALE, "male_names.txt": MALE}
+_PAIRS = "pairs.txt"
+_DEVELOPMENT = ("pairsdevtrain.txt", "pairsdevtest.txt")
+
+
+class LfwReader:
+    """Subject from the folder, gender from the two lists, protocol from the lists of pairs."""
+
+    name = "lfw"
+    rank = 100
+
+    def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
+        """Ask for file names that repeat their folder's, and for one of the lists or a folder called like the set."""
+        n = 0 if labels is not None else fitting(files.images, _FILE.fullmatch)
+        if not n:
+            return None
+        known = companion(folder, files, *_LISTS, _PAIRS, *_DEVELOPMENT)
+        sign = known.name if known is not None else _telling_folder(folder, files)
+        return f"{n:,} images are named like Name/Name_0001.jpg and {sign} is there" if sign else None
+
+    def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
+        """Read images, lists and pairs; an image in both gender lists is left out, since one of them is wrong."""
+        refuse_table(labels, self.name, "female_names.txt and male_names.txt")
+        parsed, problems = sort_out(files.images, _FILE.fullmatch, "Name/Name_0001.jpg")
+        stems = {found[2]: name for name, found in parsed.items()}
+        refuse_copies(parsed, lambda name: parsed[name][2], "LFW")
+        lists = {path: label for called, label in _LISTS.items() if (path := companion(folder, files, called))}
+        genders = _read_lists(lists, stems)
+        images = [
+            LabelledImage(name, found[1], genders.labels.get(found[2]), folder / name)
+            for name, found in parsed.items()
+            if found[2] not in genders.both
+        ]
+        kept = {stem: name for stem, name in stems.items() if stem not in genders.both}
+        protocol, said = _protocol(folder, files, kept)
+        table = " and ".join(path.name for path in lists)
+        return finish(
+            images,
+            [*problems, *genders.problems, *said, *unused_mapping(options, "LFW")],
+            reader=self.name,
+            why="Subjects: the folder of each image.",
+            licence=LICENCE,
+            table=table,
+            protocol=protocol,
+        )
+
+
+@dataclass(frozen=True)
+class _Genders:
+    labels: dict[str, int]
+    """By the image's name without extension."""
+    both: frozenset[str]
+    """Images in both lists."""
+    problems: list[Problem]
+
+
+def _telling_folder(folder: Path, files: Files) -> str | None:
+    """Give the folder that is called like the set: ``lfw``, ``lfw-deepfunneled``, ``lfw_home``."""
+    above = [folder.resolve().name, *files.images[0].split("/")[:-2]]
+    return next((f"the folder {name}" for name in above if re.match(r"lfw(?![a-z])", name.casefold())), None)
+
+
+def _read_lists(lists: Mapping[Path, int], stems: Mapping[str, str]) -> _Genders:
+    listed = {path: list(dict.fromkeys(_stem(line) for line in lines_of(path) if line)) for path in lists}
+    labels: dict[str, int] = {}
+    both: set[str] = set()
+    for path, names in listed.items():
+        for name in names:
+            if labels.setdefault(name, lists[path]) != lists[path]:
+                both.add(name)
+    called = " and ".join(path.name for path in lists)
+    problems = tell(
+        "unknown-file",
+        [name for name in labels if name not in stems],
+        one=f"The image {{name}} of {called} is not here.",
+        many=f"{{n}} images of {called} ({{first}}) are not here.",
+    )
+    problems += tell(
+        "in-both-lists",
+        sorted(stems[name] for name in both if name in stems),
+        one=f"The image {{name}} stands in both {called}, so it was left out rather than guessed at; strike "
+        "it from one.",
+        many=f"{{n}} images ({{first}}) stand in both {called}, so they were left out rather than guessed at; strike "
+        "them from one.",
+    )
+    if lists:
+        problems += tell(
+            "no-row",
+            [name for stem, name in stems.items() if stem not in labels],
+            one=f"The image {{name}} is not in {called} and was taken without a gender label.",
+            many=f"{{n}} images ({{first}}) are not in {called} and were taken without a gender label.",
+        )
+    return _Genders(labels, frozenset(both), problems)
+
+
+def _stem(line: str) -> str:
+    return re.sub(r"\.jpe?g$", "", line, flags=re.IGNORECASE)
+
+
+def _protocol(folder: Path, files: Files, stems: Mapping[str, str]) -> tuple[list[ProtocolPair], list[Problem]]:
+    """Read the ten folds of the performance protocol or, without them, training and test of the development one."""
+    pairs = companion(folder, files, _PAIRS)
+    paths = [pairs] if pairs else [path for name in _DEVELOPMENT if (path := companion(folder, files, name))]
+    found: list[ProtocolPair] = []
+    problems: list[Problem] = []
+    for path in paths:
+        first = found[-1].fold + 1 if found else 1
+        read, said = _read_pairs(path, stems, first)
+        found += read
+        problems += said
+    return found, problems
+
+
+def _read_pairs(path: Path, stems: Mapping[str, str], first: int) -> tuple[list[ProtocolPair], list[Problem]]:
+    lines = [(number, line.split()) for number, line in enumerate(lines_of(path), start=1) if line]
+    size = [int(field) for field in lines[0][1] if field.isdecimal()] if lines else []
+    rows = lines[1:]
+    folds, each = (size[0], size[1]) if len(size) == 2 else (1, size[0] if size else 0)
+    if len(size) not in (1, 2) or len(rows) != folds * 2 * each:
+        return [], [_unreadable(path, "it does not hold as many pairs as its first line announces")]
+    found: list[ProtocolPair] = []
+    missing: list[str] = []
+    for place, (number, fields) in enumerate(rows):
+        named = _images_of(fields)
+        mated = len(fields) == 3
+        if named is None or mated != (place % (2 * each) < each):
+            return [], [_unreadable(path, f"line {number} is not the pair that was expected there")]
+        one, other = (stems.get(stem) for stem in named)
+        if one is None or other is None:
+            missing.append(" and ".join(named))
+        else:
+            found.append(ProtocolPair(first + place // (2 * each), one, other, mated))
+    problems = tell(
+        "protocol-incomplete",
+        missing,
+        one=f"The pair {{name}} of {path.name} has an image that is not here and was left out of the protocol.",
+        many=f"{{n}} of {len(rows):,} pairs of {path.name} ({{first}}) have an image that is not here and were left "
+        "out of the protocol.",
+        few=1,
+    )
+    return found, problems
+
+
+def _images_of(fields: list[str]) -> tuple[str, str] | None:
+    if len(fields) == 3:
+        fields = [fields[0], fields[1], fields[0], fields[2]]
+    if len(fields) != 4 or not (fields[1].isdecimal() and fields[3].isdecimal()):
+        return None
+    return f"{fields[0]}_{int(fields[1]):04}", f"{fields[2]}_{int(fields[3]):04}"
+
+
+def _unreadable(path: Path, why: str) -> Problem:
+    sentence = f"{path.name} was not read as a protocol, since {why}; fetch the list anew."
+    return Problem(path.name, "protocol-unreadable", sentence)

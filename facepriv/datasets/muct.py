@@ -1,0 +1,68 @@
+"""The MUCT Face Database: ``i000qa-fn.jpg``.
+
+Source: Milborrow, S., Morkel, J. and Nicolls, F. (2010). The MUCT Landmarked Face Database. PRASA. A name is ``i``,
+three digits for the subject, a letter for the lighting, one for the camera, a dash, ``f`` or ``m`` for the gender and
+``g`` or ``n`` for glasses or none; mirrored copies begin with ``ir``. Naming: http://www.milbo.org/muct/muct-details.html.
+Terms: the README of the database, which asks not to reproduce its images and names the subjects who agreed to it.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from facepriv.datasets.conventions import fitting, refuse_table, sort_out, unused_mapping
+from facepriv.datasets.files import Files
+from facepriv.datasets.problems import tell
+from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.types import FEMALE, MALE, LabelledImage, Terms
+
+LICENCE = (
+    "Freely available for academic use, say its authors: Milborrow, S., Morkel, J. and Nicolls, F. (2010). The MUCT "
+    "Landmarked Face Database. http://www.milbo.org/muct"
+)
+SHOWABLE = frozenset(["000", "001", "002", "200", "201", "400", "401", "402"])
+"""Subjects who agreed to be shown in academic papers."""
+TERMS = Terms(
+    "The authors of MUCT ask not to reproduce its images in anything public; only the subjects "
+    f"{', '.join(sorted(SHOWABLE))} agreed to be shown, in academic papers.",
+    SHOWABLE,
+)
+_FILE = re.compile(r"(?:.*/)?i(r?)(\d{3})[a-z][a-e]-([fm])[gn]\.[^./]+")
+
+
+class MuctReader:
+    """Subject and gender from the file name; the tables beside the images hold landmarks and are not read."""
+
+    name = "muct"
+    rank = 100
+
+    def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
+        """Ask for the file names, which no other data set has."""
+        n = 0 if labels is not None else fitting(files.images, _FILE.fullmatch)
+        return f"{n:,} images are named like i000qa-fn.jpg" if n else None
+
+    def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
+        """Read the images; mirrored copies are left out, since they show nothing new."""
+        refuse_table(labels, self.name, "the file names")
+        parsed, problems = sort_out(files.images, _FILE.fullmatch, "i000qa-fn.jpg")
+        images = [
+            LabelledImage(name, said[2], MALE if said[3] == "m" else FEMALE, folder / name)
+            for name, said in parsed.items()
+            if not said[1]
+        ]
+        problems += tell(
+            "mirrored-image",
+            [name for name, said in parsed.items() if said[1]],
+            one="The image {name} is a mirrored copy and was left out.",
+            many="{n} images ({first}) are mirrored copies and were left out.",
+            few=1,
+        )
+        return finish(
+            images,
+            [*problems, *unused_mapping(options, "MUCT")],
+            reader=self.name,
+            why="Subjects: the three digits in the file name, which tells the gender too.",
+            licence=LICENCE,
+            terms=TERMS,
+        )

@@ -1,0 +1,95 @@
+"""UTKFace: ``age_gender_race_time.jpg``, or ``.jpg.chip.jpg`` for the aligned and cropped faces.
+
+Source: Zhang, Z., Song, Y. and Qi, H. (2017). Age Progression/Regression by Conditional Adversarial Autoencoder. CVPR.
+https://susanqq.github.io/UTKFace: the age is 0 to 116, the gender 0 (male) or 1 (female), the race 0 to 4 (White,
+Black, Asian, Indian, Others), the time ``yyyymmddHHMMSSFFF``. Of the published names, four lack a field
+(``39_1_20170116174525125``, ``61_1_20170109142408075``, ``61_1_20170109150557335``, ``53__0_20170116184028385``);
+elsewhere the third is ``61_3_...``, with a gender that does not exist. A few more lack a dot or have a space before it,
+which does no harm.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from facepriv.datasets.conventions import fitting, refuse_table, sort_out, unused_mapping
+from facepriv.datasets.files import Files
+from facepriv.datasets.labelling import ALONE
+from facepriv.datasets.problems import tell
+from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.types import FEMALE, MALE, LabelledImage
+
+LICENCE = (
+    "Said to be for non-commercial research only, the copyright staying with the images' owners: Zhang, Z., Song, Y. "
+    "and Qi, H. (2017), UTKFace. https://susanqq.github.io/UTKFace"
+)
+RACES = ("White", "Black", "Asian", "Indian", "Others")
+OLDEST = 116
+_FILE = re.compile(r"(?:.*/)?(\d[\d_]*)_(20\d{12,16})(?!\d)[^/]*")
+
+
+@dataclass(frozen=True)
+class _Name:
+    age: int
+    label: int
+    race: str
+
+
+_MALFORMED = _Name(-1, 0, "")
+
+
+class UtkFaceReader:
+    """All labels are in the file name; nothing says who is on an image."""
+
+    name = "utkface"
+    rank = 100
+
+    def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
+        """Ask for the file names: numbers joined by underscores, the last a time of fourteen digits or more."""
+        if labels is not None or not fitting(files.images, _parse):
+            return None
+        n = sum(_parse(name) not in (None, _MALFORMED) for name in files.images)
+        return f"{n:,} images are named like 25_0_1_20170116174525125.jpg" if n else None
+
+    def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
+        """Read the images; a name that lacks a field is not guessed at."""
+        refuse_table(labels, self.name, "the file names")
+        parsed, problems = sort_out(files.images, _parse, "25_0_1_20170116174525125.jpg")
+        images = [
+            LabelledImage(name, name, said.label, folder / name, {"age": float(said.age), "race": said.race})
+            for name, said in parsed.items()
+            if said != _MALFORMED
+        ]
+        problems += tell(
+            "malformed-name",
+            [name for name, said in parsed.items() if said == _MALFORMED],
+            one="The name of {name} should tell age, gender, race and time, as 25_0_1_20170116174525125.jpg does, but "
+            "lacks one or has one that does not exist, so it was left out rather than guessed at.",
+            many="The names of {n} images ({first}) should tell age, gender, race and time, as "
+            "25_0_1_20170116174525125.jpg does, but lack one or have one that does not exist, so they were left out "
+            "rather than guessed at.",
+        )
+        return finish(
+            images,
+            [*problems, *unused_mapping(options, "UTKFace")],
+            reader=self.name,
+            why=f"Subjects: {ALONE}; the file name tells age, gender and race.",
+            licence=LICENCE,
+            identities="none",
+        )
+
+
+def _parse(name: str) -> _Name | None:
+    """Give what a name says, `_MALFORMED` if it is meant as one of this set but wrong, None if it is none."""
+    found = _FILE.fullmatch(name)
+    if found is None:
+        return None
+    fields = found[1].split("_")
+    if len(fields) != 3 or not all(fields):
+        return _MALFORMED
+    age, gender, race = map(int, fields)
+    if age > OLDEST or gender > 1 or race >= len(RACES):
+        return _MALFORMED
+    return _Name(age, FEMALE if gender else MALE, RACES[race])

@@ -1,0 +1,96 @@
+"""VGGFace2: ``n000001/0019_01.jpg``, perhaps below ``train`` or ``test``, and ``identity_meta.csv``.
+
+Source: Cao, Q., Shen, L., Xie, W., Parkhi, O. M. and Zisserman, A. (2018). VGGFace2: A dataset for recognising faces
+across pose and age. FG. The header of the table is ``Class_ID, Name, Sample_Num, Flag, Gender``; names are quoted after
+a space, and some hold commas or quotes themselves, so no CSV reader takes all its rows. The first cell and the last one
+that is not empty are beyond doubt, and nothing else is needed.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from facepriv.datasets.conventions import companion, fitting, lines_of, sort_out, unused_mapping
+from facepriv.datasets.files import Files
+from facepriv.datasets.labelling import read_by_subject
+from facepriv.datasets.labels import LabelTable, Row, parse_gender
+from facepriv.datasets.problems import tell
+from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.errors import BadInputError
+from facepriv.types import LabelledImage
+
+LICENCE = (
+    "Said to have been CC BY-SA 4.0 for the list of images, which no longer is offered, the images' copyright staying "
+    "with their owners: Cao, Q. et al. (2018), VGGFace2. https://www.robots.ox.ac.uk/~vgg/data/vgg_face2"
+)
+_FILE = re.compile(r"(?:.*/)?(n\d{6})/\d{3,6}_\d{2}\.[^./]+")
+_TABLE = "identity_meta.csv"
+
+
+class VggFace2Reader:
+    """Subject from the folder, gender from the table by subject; the people's names are not kept."""
+
+    name = "vggface2"
+    rank = 100
+
+    def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
+        """Ask for the names of folders and files, which no other data set has."""
+        n = fitting(files.images, _FILE.fullmatch)
+        if not n or (labels is not None and labels.name.casefold() != _TABLE):
+            return None
+        return f"{n:,} images are named like n000001/0019_01.jpg"
+
+    def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
+        """Read images and table; without a table the images stay unlabelled."""
+        parsed, problems = sort_out(files.images, _FILE.fullmatch, "n000001/0019_01.jpg")
+        subjects = {name: found[1] for name, found in parsed.items()}
+        path = companion(folder, files, _TABLE) if labels is None else labels
+        images: list[LabelledImage]
+        if path is None:
+            images = [LabelledImage(name, subject, None, folder / name) for name, subject in subjects.items()]
+        else:
+            table = _read_table(path)
+            images, said = read_by_subject(folder, subjects, table)
+            problems += [*table.problems, *said]
+        return finish(
+            images,
+            [*problems, *unused_mapping(options, "VGGFace2")],
+            reader=self.name,
+            why="Subjects: the folder of each image.",
+            licence=LICENCE,
+            table="" if path is None else path.name,
+        )
+
+
+def _read_table(path: Path) -> LabelTable:
+    rows: list[Row] = []
+    odd: list[str] = []
+    for number, line in enumerate(lines_of(path), start=1):
+        cells = [cell.strip(' "') for cell in line.rstrip(", ").split(",")]
+        if not cells[0] or cells[0].casefold() == "class_id":
+            continue
+        gender = parse_gender(cells[-1])
+        if not re.fullmatch(r"n\d{6}", cells[0]) or len(cells) < 5 or not isinstance(gender, int):
+            odd.append(f"line {number}")
+            continue
+        rows.append(Row(number, "", cells[0], gender))
+    if not rows:
+        raise BadInputError(
+            f'{path.name} has no row like n000001, "A_Name", 424, 0, m; fetch the table anew.', code="empty-labels"
+        )
+    return LabelTable(
+        path.name,
+        {"subject": "Class_ID", "gender": "Gender"},
+        tuple(rows),
+        tuple(
+            tell(
+                "bad-row",
+                odd,
+                one=f"The row at {{name}} of {path.name} does not begin with a class and end with m or f and was not "
+                "used.",
+                many=f"{{n}} rows of {path.name} ({{first}}) do not begin with a class and end with m or f and were "
+                "not used.",
+            )
+        ),
+    )

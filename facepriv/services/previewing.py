@@ -1,0 +1,111 @@
+"""What a data set would bring, as JSON and as rows of a table, for the terminal and the pages alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from facepriv.datasets.preview import AttributeCount, Preview
+from facepriv.datasets.problems import count
+from facepriv.types import GENDER_NAMES, Identities, Problem
+from facepriv.wording import count as counted
+
+SCHEMA = "facepriv.preview/1"
+IDENTITIES: dict[Identities, str] = {
+    "people": "Subjects are people, so images of one can be compared.",
+    "groups": "Subjects are groups that may hold several people: they keep folds apart, and nothing is matched.",
+    "none": "Nothing says who is on the images: each stands for itself, and nothing is matched.",
+}
+"""What to tell of each kind of subjects."""
+
+
+def preview_document(found: Preview, earlier: Sequence[Problem] = ()) -> dict[str, Any]:
+    """Write a preview as JSON of schema ``facepriv.preview/1``.
+
+    Parameters
+    ----------
+    earlier
+        What was left out before the files were read.
+    """
+    return {
+        "schema": SCHEMA,
+        "reader": found.reader,
+        "reader_reason": found.why,
+        "licence": found.licence,
+        "terms": None if found.terms is None else found.terms.sentence,
+        "table": found.table,
+        "identities": found.identities,
+        "images": found.images,
+        "subjects": found.subjects,
+        "labels": {"female": found.female, "male": found.male, "unlabelled": found.unlabelled},
+        "attributes": [_attribute(one) for one in found.attributes],
+        "protocol": None
+        if found.protocol is None
+        else {"folds": found.protocol.folds, "mated": found.protocol.mated, "non_mated": found.protocol.non_mated},
+        "rows": [
+            {
+                "name": row.name,
+                "subject": row.subject,
+                "label": None if row.label is None else GENDER_NAMES[row.label],
+                "attributes": dict(row.attributes),
+            }
+            for row in found.rows
+        ],
+        "problems": [
+            {"name": one.name, "code": one.code, "count": count(one), "sentence": one.sentence}
+            for one in (*earlier, *found.problems)
+        ],
+    }
+
+
+def _attribute(one: AttributeCount) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "images": one.images,
+        "lowest": one.lowest,
+        "highest": one.highest,
+        "words": dict(one.words),
+    }
+
+
+def preview_sentences(document: Mapping[str, Any]) -> list[str]:
+    """Say what was recognised, why, and what it amounts to."""
+    labels = document["labels"]
+    told = [
+        document["reader_reason"],
+        f"{counted(document['images'], 'image')} of {counted(document['subjects'], 'subject')}: "
+        f"{labels['female']:,} labelled female, {labels['male']:,} male, {labels['unlabelled']:,} unlabelled.",
+        IDENTITIES[document["identities"]],
+        *(_attribute_sentence(one) for one in document["attributes"]),
+    ]
+    protocol = document["protocol"]
+    if protocol is not None:
+        told.append(
+            f"Published protocol: {counted(protocol['folds'], 'fold')}, {protocol['mated']:,} mated and "
+            f"{protocol['non_mated']:,} non-mated comparisons."
+        )
+    told.append(f"Licence: {document['licence'].rstrip('.')}.")
+    if document["terms"] is not None:
+        told.append(f"Terms of use: {document['terms']}")
+    return told
+
+
+def _attribute_sentence(one: Mapping[str, Any]) -> str:
+    told = f"Attribute {one['name']}: told of {counted(one['images'], 'image')}"
+    if one["words"]:
+        return f"{told} ({', '.join(f'{word} {number:,}' for word, number in one['words'].items())})."
+    return f"{told}, from {one['lowest']:g} to {one['highest']:g}."
+
+
+def preview_rows(document: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Give the sample images as rows of a table."""
+    names = [one["name"] for one in document["attributes"]]
+    return [
+        {
+            "Image": row["name"],
+            "Subject": row["subject"],
+            "Label": row["label"] or "unlabelled",
+            **{name: f"{row['attributes'].get(name, '')}" for name in names},
+        }
+        for row in document["rows"]
+    ]

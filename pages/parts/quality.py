@@ -1,0 +1,91 @@
+"""A data set's quality report: figures where people look, and what in its labels deserves a second look."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from facepriv.charts.quality import failures_by_reason, images_per_subject, inter_eye_distances
+from facepriv.errors import FaceprivError
+from facepriv.quality_results import QualityReport
+from facepriv.services.quality import check_quality, doubtful_images, kept_quality, quality_sentences
+from facepriv.store import DatasetRecord, Store
+from parts.figures import page_of, show_figure, show_rows
+from parts.formats import plain
+from parts.shell import saw
+
+LISTED = 20
+
+
+def show(store: Store, record: DatasetRecord) -> None:
+    """Show the report, or offer to make it."""
+    report = kept_quality(record)
+    if report is None:
+        st.info("The quality of this data set was not checked.", icon=":material/info:")
+        offer(store, record, "Check it")
+        return
+    for sentence in quality_sentences(report):
+        st.markdown(f"- {plain(sentence)}")
+    figures(record, report)
+    doubts(store, record, report)
+    offer(store, record, "Check again")
+
+
+def offer(store: Store, record: DatasetRecord, label: str) -> None:
+    """Offer to check the data set now; what was computed before is not computed again."""
+    st.caption(f"Large data sets are checked without a browser: `facepriv quality {plain(record.name)} --anew`")
+    if not st.button(label, key=f"quality-{record.id}", icon=":material/fact_check:"):
+        return
+    bar = st.progress(0.0, "Checking quality …")
+
+    def tell(done: int, total: int, _: str = "", /) -> None:
+        bar.progress(done / total, f"Checking quality: {done:,} of {total:,} images")
+
+    try:
+        check_quality(store, record.id, on_progress=tell)
+    except FaceprivError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+    else:
+        st.rerun()
+
+
+def figures(record: DatasetRecord, report: QualityReport) -> None:
+    """Show failures, images a subject and pixels between the eyes."""
+    left, right = st.columns(2, gap="large")
+    with left:
+        st.subheader("Images per subject")
+        counts = report.images_per_subject.counts["subjects"]
+        alt = "Subjects by their number of images: " + ", ".join(f"{size}: {n}" for size, n in enumerate(counts, 1))
+        show_figure(images_per_subject(report.images_per_subject), f"sizes-{record.id}", alt)
+    with right:
+        eyes = report.inter_eye_distance
+        if eyes is not None:
+            st.subheader(
+                "Inter-eye distance", help="Pixels between the centres of the eyes, as ISO/IEC 29794-5 has it."
+            )
+            alt = "Images by inter-eye distance: " + ", ".join(
+                f"{one.images} of {eyes.summary.n} below {one.below:.0f} pixels" for one in eyes.shortfalls
+            )
+            show_figure(inter_eye_distances(eyes), f"eyes-{record.id}", alt)
+    if any(found.failed for found in report.acquisition.values()):
+        st.subheader("Failures to acquire, by label")
+        alt = "Images without a usable face: " + ", ".join(
+            f"{label} {found.failed} of {found.images}" for label, found in report.acquisition.items()
+        )
+        show_figure(failures_by_reason(report.acquisition), f"acquisition-{record.id}", alt)
+
+
+def doubts(store: Store, record: DatasetRecord, report: QualityReport) -> None:
+    """List images whose labels may be wrong; whoever looks is noted."""
+    near, labels = report.near_duplicates, report.contradictions
+    if not (near is not None and near.pairs) and not (labels is not None and labels.images):
+        return
+    st.subheader("To look at")
+    st.write("A matcher or classifier may be wrong, and so may a label. Nothing was changed.")
+    if not st.toggle("Name the images", key=f"doubts-{record.id}"):
+        return
+    saw(store, "quality-listed", f"dataset {record.id}", "doubtful images")
+    for title, rows in doubtful_images(store, record.id, report).items():
+        if rows:
+            st.markdown(f"**{title}**")
+            offset = page_of(len(rows), LISTED, f"{title}-{record.id}")
+            show_rows(rows[offset : offset + LISTED])
