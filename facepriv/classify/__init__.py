@@ -1,5 +1,6 @@
 """Attribute classifiers, one adapter a file."""
 
+from facepriv.own_models.stored import classifier_targets
 from facepriv.registry import Registry
 from facepriv.types import AttributeClassifier
 
@@ -15,4 +16,5 @@ classifiers: Registry[AttributeClassifier] = Registry(
         "dlib-age": "facepriv.classify.dlib_age:DlibAge",
         "levi-hassner-age": "facepriv.classify.levi_hassner_age:LeviHassnerAge",
     },
+    more=classifier_targets,
 )

@@ -20,6 +20,7 @@ from facepriv.services.models import (
     usable_classifiers,
     usable_matchers,
 )
+from facepriv.services.probe_people import fair
 from facepriv.services.provenance import COMPUTING
 from facepriv.services.runs import spread
 from facepriv.store import AuditRecord, ImageRecord, Store
@@ -62,8 +63,8 @@ def prepare_audit(
     chosen
         Attackers; by default all that are registered.
     classifiers, matchers
-        Whose scores and templates the attackers have; by default all that can be used here, and no matcher where
-        subjects are no people.
+        Whose scores and templates the attackers have; by default all that can be used here, but for probes that were
+        trained on any of these people, and no matcher where subjects are no people.
     p, against, select_by, draws, most_fnmr_loss
         As in `AuditSpec`; they count for a run only.
     limit
@@ -100,16 +101,17 @@ def prepare_audit(
             "failures, or audit the data set as it is.",
             code="nothing-perturbed",
         )
-    held = [classifier(name) for name in dict.fromkeys(usable_classifiers() if classifiers is None else classifiers)]
+    images = store.datasets.images(record.id, ids=None if run is None else run.spec.image_ids)
+    if limit is not None:
+        images = spread(images, limit)
+    given = fair(usable_classifiers(), images) if classifiers is None else classifiers
+    held = [classifier(name) for name in dict.fromkeys(given)]
     others = [f"{one.name} tells {one.attribute}" for one in held if one.attribute != GENDER]
     if others:
         raise BadInputError(
             f"An audit measures what attackers learn about gender, but {listed(others)}; name gender classifiers only.",
             code="not-gender",
         )
-    images = store.datasets.images(record.id, ids=None if run is None else run.spec.image_ids)
-    if limit is not None:
-        images = spread(images, limit)
     usable = [image for image in images if image.failure is None and image.label is not None]
     check_enough([image.subject for image in usable], [image.label or 0 for image in usable])
     names = list(dict.fromkeys(attackers.names() if chosen is None else chosen))

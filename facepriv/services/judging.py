@@ -39,7 +39,7 @@ from facepriv.services.learning import (
     pack,
     unpack,
 )
-from facepriv.services.models import classifier, matcher
+from facepriv.services.models import check_versions, classifier, matcher, reference
 from facepriv.services.pictures import face_of, stored_pixels
 from facepriv.services.runs import make_method
 from facepriv.store import ArtifactStore, Store
@@ -121,6 +121,11 @@ class Judge:
         kept = [self._classifiers[one.name] for one in job.spec.keep]
         self._keep = Keep(kept, job.spec.keep_weight) if kept else None
         self._guards = [matcher(guard.name) for guard in job.spec.guards]
+        # This process may be on another machine than the worker, which has looked at its own models only.
+        for ref in job.spec.classifiers:
+            check_versions(ref, reference(self._classifiers[ref.name]))
+        for ref in dict.fromkeys((*job.spec.guards, *job.spec.matchers)):
+            check_versions(ref, reference(matcher(ref.name)))
         self._max_pixels = max_pixels
         # For the methods, a label is what the guides are to be wrong about.
         images = job.images if job.spec.attribute == GENDER else labelled_by(self._guides[0], job.images)
@@ -486,7 +491,14 @@ class ToEmbed:
 
 
 def embed_in_process(job: Job, images: Sequence[ToEmbed]) -> list[NDArray[np.float32] | None]:
-    """Embed stored images: ``(d,)`` unit vectors, None where a fault left none."""
+    """Embed stored images: ``(d,)`` unit vectors, None where a fault left none.
+
+    Raises
+    ------
+    FaceprivError
+        If a model of this process has another version than the run's.
+    """
+    _judge_of(job)
     kept = artifacts()
     return [embed(kept, one.matcher, one.stored) for one in images]
 
