@@ -151,8 +151,8 @@ def prepare_run(
         Whose points the method lays over a face: ``dlib-68``, the detector's own, or another registered one.
     classifiers, matchers
         Those that judge; by default all that can be used here and, of classifiers, tell gender, but for probes that
-        were trained on any of these people, and no matcher where subjects are no people. Guides and those kept are always
-        among the classifiers, guards among the matchers.
+        were trained on any of these people, and no matcher where subjects are no people. Guides and those kept are
+        always among the classifiers, guards among the matchers.
     limit
         Take at most this many images, spread evenly over the subjects' order, all images of a subject together.
 
