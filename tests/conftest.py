@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import signal
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -20,6 +21,12 @@ from tests.object_store import ObjectStore
 from tests.postgresql import Server, running_server
 
 MAX_PIXELS = 1_000_000
+
+
+def pytest_configure() -> None:
+    """Let interrupts interrupt: what a shell starts in the background inherits that they are ignored."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -376,9 +376,10 @@ def test_models(empty):
     assert document["schema"] == "facepriv.models/1"
     for model in document["models"]:
         assert {*model} == {
-            *("name", "kind", "title", "usable", "reason", "how"),
-            *("version", "licence", "source", "notes"),
+            *("name", "kind", "title", "usable", "state", "reason", "how"),
+            *("bytes", "version", "licence", "source", "notes"),
         }
+        assert model["bytes"] if model["usable"] else model["state"] == "not here"
     usable = {model["name"] for model in document["models"] if model["usable"]}
     assert usable >= {"dlib-hog-68", "dlib-gender", "levi-hassner", "dlib-resnet", "sface"}
 
@@ -583,6 +584,17 @@ def test_json_on_standard_output_has_it_alone(job: Job):
     said = job.run("show", job.perturb_json["run_id"], "--json", "-")
     assert json.loads(said.out) == job.perturb_json
     assert said.err == job.perturbed.out, "people still read the tables, on standard error"
+
+
+def test_report(job: Job, tmp_path):
+    number = job.perturb_json["run_id"]
+    said = job.run("report", number, "--html", tmp_path / "r.html", "--csv", tmp_path / "csv")
+    assert said.code == 0, said.err
+    assert "it opens without a network" in said.out
+    assert f"Run {number}: " in (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert job.run.json("report", number)["schema"] == "facepriv.report/1"
+    assert_usage(job.run("report", number), "Say what to write")
+    assert_usage(job.run("report", number, "--figures", tmp_path, "--format", "gif"), "svg or png")
 
 
 def test_export(job: Job, tmp_path):

@@ -161,3 +161,29 @@ def test_the_doctor(terminal: Terminal):
         ill.out.replace("│", " ").split()
     )
     assert ill.err.splitlines()[-1] == "Error: 2 problems found: database and artifact contents."
+
+
+def test_the_access_log_is_shown_and_checked(terminal: Terminal):
+    assert "0 lines; none was changed" in terminal("access").out
+    terminal("purge", "four", "--yes")
+    terminal("purge", "one", "--yes")
+    with opened(terminal) as store:
+        noted = store.access.list()[-1].chain_sha256
+    said = terminal("access", "--limit", "1", "--expect", noted[:12])
+    assert said.code == 0
+    assert said.out.count("dataset-purged") == 1
+    assert "2 lines; none was changed; the last has the hash " in said.out
+    assert f"The hash {noted[:12]} is that of line 1." in said.out
+    assert [line["action"] for line in terminal.json("access", "--actor", "cli")["lines"]] == ["dataset-purged"] * 2
+    assert terminal.json("access", "--actor", "ada")["lines"] == []
+    assert_usage(terminal("access", "--expect", "xyz"), "8 to 64 hexadecimal digits")
+    lost = terminal("access", "--expect", "f" * 16)
+    assert lost.code == 1
+    assert lost.err.startswith(f"Error: No line of the access log has the hash {'f' * 16}: its end was cut off")
+    with sqlite3.connect(terminal.home / "facepriv.sqlite") as connection:
+        connection.execute("DROP TRIGGER access_log_no_update")
+        connection.execute("UPDATE access_log SET actor = 'bob' WHERE id = 1")
+    connection.close()
+    broken = terminal("access")
+    assert broken.code == 1
+    assert broken.err.startswith("Error: Line 1 of the access log does not follow from the one before")

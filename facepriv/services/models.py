@@ -12,7 +12,7 @@ from facepriv.match import matchers
 from facepriv.registry import Registry
 from facepriv.results import ModelRef
 from facepriv.types import AttributeClassifier, FaceMatcher, ModelCard
-from facepriv.weights import how_to_get, require_all
+from facepriv.weights import bytes_of, how_to_get, locate, require_all
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,18 @@ class ModelStatus:
     def kind(self) -> str:
         """Classifier, matcher or detector."""
         return self.card.kind
+
+    @property
+    def state(self) -> str:
+        """Whether its weights are here, in a word or three."""
+        if self.usable:
+            return "usable"
+        return "not trusted" if all(map(locate, self.card.weights)) else "not here"
+
+    @property
+    def bytes(self) -> int | None:
+        """Size of its weights, measured where they are here; None where it is not known."""
+        return bytes_of(self.card)
 
     @property
     def how(self) -> str:

@@ -12,7 +12,7 @@ from urllib.request import url2pathname
 from facepriv.config import Settings
 from facepriv.errors import StoreError
 from facepriv.store import migrate
-from facepriv.store.access import AccessLog
+from facepriv.store.access import AccessLog, ChainState
 from facepriv.store.artifacts import ArtifactStore
 from facepriv.store.audits import AuditStore
 from facepriv.store.datasets import DatasetStore, ImportSession
@@ -59,6 +59,7 @@ __all__ = [
     "AuditStore",
     "AuditSummary",
     "Box",
+    "ChainState",
     "DatasetCounts",
     "DatasetRecord",
     "DatasetStore",

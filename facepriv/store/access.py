@@ -1,20 +1,40 @@
-"""The access log: who saw or exported what, and when."""
+"""The access log: who saw or exported what, and when, as a chain of hashes."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import func, select, text
 
+from facepriv.store.chain import START, link
 from facepriv.store.engine import Database
 from facepriv.store.models import AccessRow
 from facepriv.store.records import AccessRecord
+
+_CHAIN_LOCK = int.from_bytes(b"fp-chain", "big")
+"""Number of PostgreSQL's advisory lock on the chain's end; SQLite has one writer at a time anyway."""
+_BATCH = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChainState:
+    """What a walk along the access log's chain of hashes found."""
+
+    lines: int
+    last: str
+    """Hash of the last line, in hexadecimal; zeros where there is no line."""
+    broken_at: int | None
+    """Number of the first line that does not follow from the one before; None if all do."""
+    expected_at: int | None
+    """Number of the line whose hash was expected to be among them; None if none was, or it was not found."""
 
 
 class AccessLog:
     """Lines that are added and never changed or removed; this class has no way to do either.
 
-    Lines name data sets, runs and images by id only, so that the log itself holds no personal data of subjects.
+    Lines name data sets, runs and images by id only, so that the log itself holds no personal data of subjects. Each
+    carries a hash over itself and the line before, see `facepriv.store.chain`.
     """
 
     def __init__(self, database: Database) -> None:
@@ -22,8 +42,14 @@ class AccessLog:
 
     def record(self, actor: str, action: str, subject: str = "", detail: str = "") -> AccessRecord:
         """Add a line with the present time; once this returns, the line survives a power cut."""
-        row = AccessRow(at=datetime.now(UTC), actor=actor, action=action, subject=subject, detail=detail)
         with self._database.writing() as session:
+            if self._database.kind == "postgresql":
+                # Taken before the last line is read: whoever waits here then sees the line that was added meanwhile.
+                session.execute(text(f"SELECT pg_advisory_xact_lock({_CHAIN_LOCK})"))
+            last = session.execute(select(AccessRow.chain_sha256).order_by(AccessRow.id.desc()).limit(1)).scalar()
+            now = datetime.now(UTC)
+            row = AccessRow(at=now, actor=actor, action=action, subject=subject, detail=detail)
+            row.chain_sha256 = link(last or START, now, actor, action, subject, detail)
             session.add(row)
             session.flush()
             return _record(row)
@@ -40,8 +66,40 @@ class AccessLog:
         with self._database.reading() as session:
             return tuple(map(_record, session.scalars(query)))
 
+    def count(self) -> int:
+        """Count the lines."""
+        with self._database.reading() as session:
+            return session.scalar(select(func.count()).select_from(AccessRow)) or 0
+
+    def verify(self, expected: str | None = None) -> ChainState:
+        """Walk along all lines and see whether each follows from the one before.
+
+        Parameters
+        ----------
+        expected
+            Hash of a line, or at least its first eight digits, noted earlier and elsewhere: is it still there?
+        """
+        previous, lines, broken_at, expected_at = START, 0, None, None
+        with self._database.reading() as session:
+            for row in session.scalars(select(AccessRow).order_by(AccessRow.id).execution_options(yield_per=_BATCH)):
+                lines += 1
+                found = link(previous, row.at, row.actor, row.action, row.subject, row.detail)
+                if row.chain_sha256 != found and broken_at is None:
+                    broken_at = row.id
+                # Going on from what stands there finds the first break, not all that follow from it.
+                previous = row.chain_sha256 or found
+                if expected and previous.startswith(expected.lower()):
+                    expected_at = row.id
+        return ChainState(lines=lines, last=previous, broken_at=broken_at, expected_at=expected_at)
+
 
 def _record(row: AccessRow) -> AccessRecord:
     return AccessRecord(
-        id=row.id, at=row.at, actor=row.actor, action=row.action, subject=row.subject, detail=row.detail
+        id=row.id,
+        at=row.at,
+        actor=row.actor,
+        action=row.action,
+        subject=row.subject,
+        detail=row.detail,
+        chain_sha256=row.chain_sha256 or "",
     )

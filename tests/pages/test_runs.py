@@ -127,9 +127,11 @@ def test_pair_is_shown_as_png_and_logged(filled, visit, said):
 
 def test_download_is_the_result_under_a_name_of_its_own(filled, visit):
     first, second = (part(visit("runs", run="1"), "Spec and files") for _ in range(2))
-    (button,) = first.get("download_button")
-    (other,) = second.get("download_button")
+    button, report = first.get("download_button")
+    other, _ = second.get("download_button")
     assert button.proto.url != other.proto.url
+    assert report.proto.label == "Download the report"
+    assert first.number_input("report-faces-1-newest").value == 0, "nobody is shown unasked"
     spec = json.loads(first.json[0].value)
     assert spec["seed"] == 0
     assert len(spec["image_ids"]) == 8

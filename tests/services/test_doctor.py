@@ -50,6 +50,7 @@ def test_all_is_well(settings: Settings) -> None:
         "artifact contents",
         "workers",
         "retention",
+        "access log",
         "disk",
         "permissions",
     ]
@@ -272,3 +273,17 @@ def test_data_sets_past_their_day(settings: Settings, store: Store, studio: Data
         "retention": f"Past the day until which they may be kept: studio ({yesterday}); remove with: "
         "facepriv purge --expired"
     }
+
+
+def test_a_tampered_access_log_is_a_problem(settings: Settings, store: Store) -> None:
+    assert found(settings)["access log"].sentence == "No line yet."
+    for number in range(3):
+        store.access.record("ada", "run-exported", f"run {number}")
+    whole = found(settings)["access log"]
+    assert (whole.status, whole.sentence.split(";")[0]) == ("ok", "3 lines, each following from the one before")
+    assert store.access.list()[0].chain_sha256[:16] in whole.sentence
+    with sqlite3.connect(settings.home / "facepriv.sqlite") as connection:
+        connection.execute("DROP TRIGGER access_log_no_update")
+        connection.execute("UPDATE access_log SET actor = 'bob' WHERE id = 2")
+    connection.close()
+    assert troubles(settings)["access log"].startswith("Line 2 does not follow from the one before: ")

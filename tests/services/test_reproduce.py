@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from html import escape
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from facepriv.audit.reproduction import Reproduction
 from facepriv.config import Settings
@@ -175,7 +175,7 @@ def test_page_needs_no_network(found, tmp_path):
     assert "Plotly.newPlot" in text
     assert "default-src 'none'" in text, "nor may it"
     for sentence in sentences(found):
-        assert escape(sentence) in text
+        assert str(escape(sentence)) in text
 
 
 def test_page_is_the_same_every_time(found):

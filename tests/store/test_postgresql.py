@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import numpy as np
 import psycopg
 import pytest
 from sqlalchemy import event, func, select, text, update
@@ -20,7 +21,7 @@ from facepriv.errors import StorageFullError, StoreBusyError, StoreError
 from facepriv.store import open_store, postgresql
 from facepriv.store.engine import Database
 from facepriv.store.leftovers import Leftovers
-from facepriv.store.models import AccessRow, ImageRow
+from facepriv.store.models import AccessRow, ImageRow, MeasureRow
 from tests.contracts.test_stores import add_dataset, spec_for
 from tests.postgresql import Server
 
@@ -183,7 +184,8 @@ def test_a_lost_connection_may_come_back(database: Database, postgresql: Server)
 def test_a_deadlock_may_be_tried_again(database: Database) -> None:
     for actor in ("ada", "bob"):
         with database.writing() as session:
-            session.add(line(actor))
+            vector = np.zeros(1)
+            session.add(MeasureRow(artifact_sha256="0" * 64, name=actor, made_by="0" * 64, vector=vector))
     both = threading.Barrier(2, timeout=30)
     caught: list[StoreError] = []
 
@@ -191,7 +193,7 @@ def test_a_deadlock_may_be_tried_again(database: Database) -> None:
         try:
             with database.writing() as session:
                 for actor, place in ((first, 1), (second, 2)):
-                    session.execute(text("UPDATE access_log SET detail = 'x' WHERE actor = :actor"), {"actor": actor})
+                    session.execute(text("UPDATE measures SET made_by = 'x' WHERE name = :actor"), {"actor": actor})
                     if place == 1:
                         both.wait()
         except StoreError as error:

@@ -1,0 +1,118 @@
+"""Write a report as a page, and its tables and figures as files of their own."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Literal
+
+from facepriv.errors import BadInputError, ModelUnavailableError
+from facepriv.report.document import Report, Table
+from facepriv.report.html import WIDTH, for_paper, to_html
+
+ImageFormat = Literal["svg", "png"]
+
+
+def write_page(report: Report, file: Path, *, private: bool = False) -> None:
+    """Write a report as one HTML file; ``private`` for its owner alone.
+
+    Raises
+    ------
+    BadInputError
+        With code ``cannot-write``.
+    """
+    page = to_html(report)
+    try:
+        if private:
+            file.touch(mode=0o600)
+            file.chmod(0o600)
+        file.write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise _cannot_write(file, error) from error
+
+
+def to_csv(table: Table) -> str:
+    """Give a table as CSV, as Excel and others read it; a cell that would be taken for a formula is quoted as text."""
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, list(table.rows[0]))
+    writer.writeheader()
+    for row in table.rows:
+        writer.writerow({name: f"'{cell}" if cell[:1] in ("=", "+", "@") else cell for name, cell in row.items()})
+    return out.getvalue()
+
+
+def write_tables(report: Report, folder: Path) -> list[Path]:
+    """Write each table as ``NAME.csv`` into a folder, which is made if need be.
+
+    Raises
+    ------
+    BadInputError
+        With code ``cannot-write``.
+    """
+    files = []
+    with _writing(folder):
+        for table in report.all_tables():
+            file = folder / f"{table.name}.csv"
+            file.write_text(to_csv(table), encoding="utf-8", newline="")
+            files.append(file)
+    return files
+
+
+def write_figures(report: Report, folder: Path, format: ImageFormat) -> list[Path]:
+    """Write each figure as ``NAME.svg`` or ``NAME.png`` into a folder, drawn by a Chromium or Chrome of this machine.
+
+    Raises
+    ------
+    BadInputError
+        With code ``cannot-write``.
+    ModelUnavailableError
+        If kaleido or a browser is missing.
+    """
+    figures = report.all_figures()
+    files = [folder / f"{one.name}.{format}" for one in figures]
+    with _writing(folder):
+        try:
+            import kaleido
+        except ImportError as error:
+            raise ModelUnavailableError(
+                "Figures are drawn by the package kaleido, which is not installed; get it with: pip install kaleido."
+            ) from error
+        drawn = [
+            {"fig": for_paper(one), "path": file, "opts": {"format": format, "width": WIDTH, "scale": 2}}
+            for one, file in zip(figures, files, strict=True)
+        ]
+        try:
+            kaleido.write_fig_from_object_sync(drawn)
+        except Exception as error:  # kaleido's and the browser's errors share no base class
+            raise ModelUnavailableError(
+                "Figures are drawn by Chromium or Chrome, which could not be started "
+                f"({type(error).__name__}); install one, or name it in the variable BROWSER_PATH."
+            ) from error
+    return files
+
+
+class _writing:  # noqa: N801 (reads as a statement)
+    """Make the folder, and say in one sentence what cannot be written."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __enter__(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise _cannot_write(self._folder, error) from error
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise _cannot_write(self._folder, error) from error
+
+
+def _cannot_write(place: Path, error: OSError) -> BadInputError:
+    """Say that a file or folder cannot be written to."""
+    return BadInputError(
+        f"A place that can be written to was expected at {place}, but it cannot ({error.strerror or error}); name "
+        "another.",
+        code="cannot-write",
+    )

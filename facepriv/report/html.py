@@ -1,0 +1,79 @@
+"""Write a report as one HTML file: style, figures and the code that draws them are inside, and nothing is loaded."""
+
+from __future__ import annotations
+
+import base64
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from markupsafe import Markup
+
+from facepriv.report.document import Block, Figure, Report
+
+POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
+"""What a browser may load for a report: nothing that is not in it."""
+INK, LINES = "#1d1d1b", "#e0e0dc"
+WIDTH = 1000
+"""Of figures written as files, in pixels."""
+SHORT = 24
+"""Letters from which on a cell may be broken into lines."""
+_HERE = Path(__file__).parent
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+def to_html(report: Report) -> str:
+    """Give the whole page; equal reports give equal pages."""
+    from plotly.offline import get_plotlyjs
+
+    numbers = {id(figure): number for number, figure in enumerate(report.all_figures(), start=1)}
+
+    def draw(one: Figure) -> Markup:
+        return Markup(  # noqa: S704 (plotly's own markup, whose texts are JSON inside a script)
+            for_paper(one).to_html(
+                full_html=False,
+                include_plotlyjs=False,
+                config={"displaylogo": False, "responsive": True},
+                div_id=f"figure-{numbers[id(one)]}",
+            )
+        )
+
+    page: str = (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            report=report,
+            policy=Markup(POLICY),  # noqa: S704 (our own words)
+            style=Markup((_HERE / "style.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
+            script=Markup(get_plotlyjs()) if numbers else "",  # noqa: S704 (plotly's own file)
+            SHORT=SHORT,
+            kind_of=_kind_of,
+            draw=draw,
+            data_url=_data_url,
+        )
+    )
+    return page
+
+
+def for_paper(one: Figure) -> Any:
+    """Give a copy of a figure for a white page; texts are made safe for the script that they are put into."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure(one.figure)
+    return figure.update_layout(font={"color": INK, "size": 13}, paper_bgcolor="#fff", plot_bgcolor="#fff")
+
+
+def _kind_of(block: Block) -> str:
+    return type(block).__name__
+
+
+def _data_url(png: bytes) -> str:
+    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")

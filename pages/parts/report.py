@@ -1,0 +1,45 @@
+"""The report of a run as a file to be handed on."""
+
+from __future__ import annotations
+
+import secrets
+
+import streamlit as st
+
+from facepriv.config import get_settings
+from facepriv.services.reporting import MOST_FACES, hand_out
+from facepriv.store import open_store
+from parts.shell import ACTOR
+
+
+def offer(run_id: int, audit_id: int | None = None) -> None:
+    """Show the button that makes the report once it is pressed, with no face in it unless asked."""
+    key = f"{run_id}-{audit_id or 'newest'}"
+    st.subheader("Report", help="One HTML file for a privacy officer. It opens without a network and prints well.")
+    faces = int(
+        st.number_input(
+            "Pairs of faces to show in it",
+            0,
+            MOST_FACES,
+            0,
+            key=f"report-faces-{key}",
+            width=240,
+            help="With 0 nobody can be seen in the report; images whose terms forbid it are left out in any case.",
+        )
+    )
+    # Streamlit addresses large downloads by parts of their bytes and by name: the nonce keeps two users' apart.
+    nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
+
+    def make() -> str:
+        with open_store(get_settings()) as store:
+            return hand_out(store, run_id, audit_id=audit_id, faces=faces, actor=ACTOR)
+
+    st.download_button(
+        "Download the report",
+        make,
+        file_name=f"facepriv-report-{run_id}-{nonce}.html",
+        mime="text/html",
+        icon=":material/summarize:",
+        key=f"report-{key}",
+        on_click="ignore",
+    )
