@@ -117,6 +117,8 @@ def import_command(
     file_column: Annotated[str | None, typer.Option(help="Column of the file names.")] = None,
     subject_column: Annotated[str | None, typer.Option(help="Column of the subjects.")] = None,
     gender_column: Annotated[str | None, typer.Option(help="Column of the gender labels.")] = None,
+    age_column: Annotated[str | None, typer.Option(help="Column of the ages, in years or bands.")] = None,
+    race_column: Annotated[str | None, typer.Option(help="Column of the race, in the data set's words.")] = None,
     retain_until: Annotated[
         str | None, typer.Option(help="Last day on which the data set may be kept, like 2027-03-31.")
     ] = None,
@@ -142,7 +144,13 @@ def import_command(
 
     until = None if retain_until is None else read_day(retain_until)
     refuse_past(until)
-    columns = {"file": file_column, "subject": subject_column, "gender": gender_column}
+    columns = {
+        "file": file_column,
+        "subject": subject_column,
+        "gender": gender_column,
+        "age": age_column,
+        "race": race_column,
+    }
     stated = {"source": source, "licence": licence, "consent": consent, "purpose": purpose, "contact": contact}
     sheet = {**(read_datasheet(datasheet) if datasheet else {}), **make_datasheet(stated)}
     with (
@@ -255,6 +263,31 @@ def _show_quality(report: QualityReport) -> None:
 
     for sentence in quality_sentences(report):
         _say(sentence)
+
+
+@app.command()
+def protocol(
+    dataset: Annotated[str, typer.Argument(help="Name of a data set that brings pairs to compare, such as LFW.")],
+    matcher: Annotated[str, typer.Option(help="Face matcher; facepriv models lists them.")],
+    run: Annotated[int | None, typer.Option(help="Compare the images as this run left them, too.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Show a matcher's accuracy under the data set's own comparison protocol, before and after a run."""
+    from facepriv.services.protocols import (
+        evaluate,
+        protocol_document,
+        protocol_rows,
+        protocol_scores,
+        protocol_sentences,
+    )
+
+    with _store() as (store, _), _progress("Embedding") as report:
+        scored = protocol_scores(store, dataset, matcher, run=run, on_progress=report)
+    results = evaluate(scored)
+    _table(f"{dataset} by {matcher}, under its own protocol", protocol_rows(results))
+    for sentence in protocol_sentences(scored, results):
+        _say(sentence)
+    _write_json(json_file, protocol_document(scored, results))
 
 
 @app.command()

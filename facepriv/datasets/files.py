@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ _IMAGES = frozenset([*_READABLE.split(), *_FOREIGN.split()])
 _TABLES = frozenset([".csv", ".tsv"])
 _NOT_IMAGES = ".txt .md .rst .html .htm .json .yaml .yml .xml .pdf .doc .docx .xls .xlsx .py .r .tem"
 _TEXTS = frozenset(_NOT_IMAGES.split())
+_IDLE_PART = re.compile(r"(?:^|/)\.?(?:/|$)")
+"""An empty or a single-dot part of a path."""
 _LITTER = frozenset(["__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin"])
 
 
@@ -49,7 +52,15 @@ def is_image_name(name: str) -> bool:
 def key(name: str) -> str:
     """Fold a file name so that spellings of one name are equal: separators, case, composed letters, ``./``."""
     folded = unicodedata.normalize("NFC", name.strip().replace("\\", "/")).casefold()
-    return PurePosixPath(folded).as_posix()
+    # Few names hold an empty or a single-dot part, and a path object takes far longer to make than the rest.
+    return folded if folded and _IDLE_PART.search(folded) is None else PurePosixPath(folded).as_posix()
+
+
+def stem(name: str) -> str:
+    """Give the last part of a name without its extension, as `pathlib` does."""
+    last = name[name.rfind("/") + 1 :]
+    dot = last.rfind(".")
+    return last[:dot] if 0 < dot < len(last) - 1 else last
 
 
 def list_files(folder: Path) -> Files:
@@ -177,7 +188,7 @@ class Finder:
             path = key(file)
             self._paths.setdefault(path, []).append(file)
             self._names.setdefault(path.rpartition("/")[2], []).append(file)
-            self._stems.setdefault(PurePosixPath(path).stem, []).append(file)
+            self._stems.setdefault(stem(path), []).append(file)
 
     def find(self, name: str) -> list[str]:
         """Give the files that ``name`` may mean: one if found, none, or several if that cannot be told."""

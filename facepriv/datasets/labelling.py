@@ -182,6 +182,8 @@ def read_by_subject(
 
 
 def _merge(rows: Sequence[Row], *, subjects_matter: bool = True) -> _Merged:
+    if len(rows) == 1:
+        return _Merged(rows[0].subject, rows[0].label, attributes=rows[0].attributes)
     subjects = {row.subject for row in rows if row.subject}
     labels = {row.label for row in rows}
     said: dict[str, set[str | float]] = {}

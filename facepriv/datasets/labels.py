@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -188,7 +188,8 @@ def read_labels(
         problems.append(
             Problem(name, "encoding", f"{name} is not UTF-8 and was read as {encoding}; check names with accents.")
         )
-    rows = tuple(_row(line, row, found, mapping) for line, row in cells)
+    genders = _Meanings(lambda cell: parse_gender(cell, mapping))
+    rows = tuple(_row(line, row, found, genders) for line, row in cells)
     problems += _judge_genders(name, cells, found, mapping)
     problems += _judge_ages(name, cells, found)
     return LabelTable(name, found, rows, tuple(problems))
@@ -367,8 +368,19 @@ def _lists_images(field: str, cells: Sequence[tuple[int, Mapping[str, str]]]) ->
     return bool(filled) and all(map(is_image_name, filled))
 
 
-def _row(line: int, cells: Mapping[str, str], found: Mapping[Role, str], mapping: Mapping[str, Gender] | None) -> Row:
-    gender = parse_gender(cells[found["gender"]], mapping) if "gender" in found else None
+class _Meanings(dict[str, int | Literal["number", "word"] | None]):
+    """What each gender cell means, told once for each spelling."""
+
+    def __init__(self, parse: Callable[[str], int | Literal["number", "word"] | None]) -> None:
+        self._parse = parse
+
+    def __missing__(self, cell: str) -> int | Literal["number", "word"] | None:
+        self[cell] = self._parse(cell)
+        return self[cell]
+
+
+def _row(line: int, cells: Mapping[str, str], found: Mapping[Role, str], genders: _Meanings) -> Row:
+    gender = genders[cells[found["gender"]]] if "gender" in found else None
     return Row(
         line=line,
         file=cells[found["file"]] if "file" in found else "",

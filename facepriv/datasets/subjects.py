@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
+from facepriv.datasets.files import stem
 from facepriv.types import FEMALE, MALE
 
 GENDER_FOLDERS: dict[str, int] = {
@@ -42,17 +42,17 @@ class Subjects:
 
 def gender_of_path(name: str) -> int | None:
     """Tell the gender label from folders called ``male``, ``women`` and the like; None if none or both occur."""
-    found = {GENDER_FOLDERS[p.casefold()] for p in PurePosixPath(name).parts[:-1] if p.casefold() in GENDER_FOLDERS}
+    found = {GENDER_FOLDERS[part] for part in name.casefold().split("/")[:-1] if part in GENDER_FOLDERS}
     return found.pop() if len(found) == 1 else None
 
 
 def subject_of_stem(name: str) -> str:
     """Give the file's name without extension and without a last number after ``_`` or ``-``."""
-    stem = PurePosixPath(name).stem.strip()
-    numbered = _NUMBERED.fullmatch(stem)
+    whole = stem(name).strip()
+    numbered = _NUMBERED.fullmatch(whole)
     if numbered and numbered[1].strip("_- ").casefold() not in _CAMERA | {""}:
         return numbered[1].strip("_- ")
-    return stem or PurePosixPath(name).name
+    return whole or name[name.rfind("/") + 1 :]
 
 
 def subjects_of_paths(names: Sequence[str]) -> Subjects:
@@ -78,17 +78,18 @@ def subjects_of_paths(names: Sequence[str]) -> Subjects:
 
 def _naming_folders(name: str) -> tuple[str, ...]:
     return tuple(
-        p for p in PurePosixPath(name).parts[:-1] if p.casefold() not in _SORTING and p.casefold() not in GENDER_FOLDERS
+        part
+        for part in name.split("/")[:-1]
+        if part.casefold() not in _SORTING and part.casefold() not in GENDER_FOLDERS
     )
 
 
 def _is_subject(names: Sequence[str], stems: dict[str, str]) -> bool:
     """Say whether a lone folder is one person (its files are only numbered) or a wrapper around many."""
-    if all(re.fullmatch(r"[\W_]*\d+[\W_]*", PurePosixPath(name).stem) for name in names):
+    if all(re.fullmatch(r"[\W_]*\d+[\W_]*", stem(name)) for name in names):
         return True
     camera = all(
-        (m := _NUMBERED.fullmatch(PurePosixPath(name).stem)) is not None and m[1].strip("_- ").casefold() in _CAMERA
-        for name in names
+        (m := _NUMBERED.fullmatch(stem(name))) is not None and m[1].strip("_- ").casefold() in _CAMERA for name in names
     )
     return camera or (len(names) > 1 and len(set(stems.values())) == 1)
 
