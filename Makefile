@@ -9,11 +9,15 @@ PORT ?= 8501
 # Tests use as many processes as there are cores; libraries that start threads of their own only get in their way.
 PYTEST := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadgroup
 
-.PHONY: help demo serve test test-slow lint bench bench-scale clean
+# Where the system's OpenCV keeps its headers.
+OPENCV ?= /usr/include/opencv4
+
+.PHONY: help demo serve stasm test test-slow lint bench bench-scale clean
 help:
 	@echo "make demo         run the whole job on the demo faces and serve it at http://127.0.0.1:$(PORT)"
 	@echo "make demo SERVE=0 the same without the dashboard"
 	@echo "make serve        serve the dashboard on the data there is"
+	@echo "make stasm        build Stasm's 77 landmarks, the paper's, to choose beside dlib's 68"
 	@echo "make test         run the tests, those in a browser too if Chromium is installed"
 	@echo "make test-slow    run the slow tests and those that kill processes"
 	@echo "make lint         run ruff, mypy and import-linter"
@@ -30,6 +34,8 @@ endif
 
 serve: $(VENV)/.installed
 	$(BIN)/facepriv serve --port $(PORT)
+
+stasm: $(VENV)/.installed-stasm
 
 test: $(VENV)/.installed-dev
 	$(PYTEST) -m "browser or not (slow or fault)"
@@ -74,4 +80,15 @@ $(VENV)/.installed: requirements.lock requirements-weights.lock pyproject.toml |
 
 $(VENV)/.installed-dev: requirements-dev.lock $(VENV)/.installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	touch $@
+
+$(VENV)/.installed-stasm: requirements-stasm-build.lock requirements-stasm.lock $(VENV)/.installed
+	@test -f $(OPENCV)/opencv2/core.hpp || \
+		{ echo "Stasm is built with OpenCV's headers, but there are none in $(OPENCV); on Debian:"; \
+		echo "  apt install g++ libopencv-dev (and python3-dev for Debian's own Python)"; \
+		echo "and elsewhere, where they lie in another folder: make stasm OPENCV=FOLDER"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-stasm-build.lock
+	CPATH=$(OPENCV) $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--no-binary stasm --require-hashes -r requirements-stasm.lock
+	$(BIN)/python -c 'from facepriv.imaging.landmarkers.stasm_77 import Stasm77; Stasm77().ready()'
 	touch $@

@@ -70,6 +70,12 @@ Executor = Annotated[
 Scheduler = Annotated[
     str | None, typer.Option(help="With --executor dask: address of its scheduler, such as tcp://10.0.0.1:8786.")
 ]
+LandmarkerOption = Annotated[
+    str,
+    typer.Option(
+        "--landmarker", help="Whose points make the triangles that a method moves; see facepriv models, kind landmarks."
+    ),
+]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Only put it into the queue; facepriv follow shows it.")]
 ACTOR = "cli"
 WIDTH = 140
@@ -463,6 +469,7 @@ def methods(json_file: JsonFile = None) -> None:
             "Method": one.name + (" (recommended)" if one.recommended else ""),
             "Title": one.title,
             "Kind": KIND_TITLES[one.kind],
+            "Landmarks": "any" if one.landmarkers is None else ", ".join(one.landmarkers),
         }
         for one in found
     ]
@@ -505,6 +512,7 @@ def perturb(
             "another data set. Default: folds if the data set is large enough, else demo."
         ),
     ] = None,
+    landmarker: LandmarkerOption = "dlib-68",
     classifier: Annotated[
         list[str] | None, typer.Option(help="Classifier that judges; repeatable. Default: all usable ones.")
     ] = None,
@@ -537,6 +545,7 @@ def perturb(
             more_guides=guides[1:],
             guards=() if guard == ["none"] else guard,
             learn_from=learn_from,
+            landmarker=landmarker,
             classifiers=classifier,
             matchers=matcher,
             limit=limit,
@@ -1148,6 +1157,7 @@ def reproduce(
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Take at most this many images.")] = None,
     seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
+    landmarker: LandmarkerOption = "dlib-68",
     html_file: Annotated[
         Path | None,
         typer.Option("--html", callback=_file_target, help="Also write tables and figures to this file, as one page."),
@@ -1161,7 +1171,14 @@ def reproduce(
 
     with _store() as (store, settings):
         planned = service.plan(
-            store, dataset, guide_a=guide_a, guide_b=guide_b, matchers=matcher, limit=limit, seed=seed
+            store,
+            dataset,
+            guide_a=guide_a,
+            guide_b=guide_b,
+            matchers=matcher,
+            limit=limit,
+            seed=seed,
+            landmarker=landmarker,
         )
         expected = service.estimate(store, settings, planned)
         _say(f"{expected.basis}; expected to take about {expected.seconds / 60:,.1f} minutes.")
@@ -1584,8 +1601,9 @@ def _show_result(run_id: int, spec: RunSpec, result: RunResult) -> None:
     from facepriv.services.methods import KIND_TITLES
 
     guides = " and ".join(ref.name for ref in spec.guides)
+    mesh = "" if spec.landmarker is None else f" on the landmarks {spec.landmarker.name}"
     kind = f" ({KIND_TITLES[result.kind]})" if result.kind else ""
-    _say(f"Run {run_id}: {spec.method}{kind}, guided by {guides}, on {count(result.images, 'image')}.")
+    _say(f"Run {run_id}: {spec.method}{kind}, guided by {guides}{mesh}, on {count(result.images, 'image')}.")
     _table(
         f"Run {run_id}: gender error, the share of images that a classifier calls other than labelled",
         tables.gender_error_rows(result),
@@ -1623,6 +1641,7 @@ def _method_json(one: MethodInfo) -> dict[str, Any]:
         "kind": one.kind,
         "recommended": one.recommended,
         "heeds_guards": one.heeds_guards,
+        "landmarkers": one.landmarkers,
         "parameters": [{"name": p.name, "type": p.type, "default": p.default, "help": p.help} for p in one.parameters],
     }
 

@@ -28,7 +28,7 @@ class ModelUnavailableError(FaceprivError, RuntimeError):
 
 
 class FailureToAcquireError(FaceprivError, ValueError):
-    """No usable face in an image (ISO/IEC 19795-1); `code` is ``no-face`` or ``several-faces``."""
+    """No usable face in an image (ISO/IEC 19795-1); `code` is ``no-face``, ``several-faces`` or ``no-landmarks``."""
 
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)

@@ -88,6 +88,8 @@ class RunSpec(Frozen):
     """Matchers that the method heeds; all of them are among the matchers."""
     learn_from: LearnFrom | None = None
     """Set where the method learns first."""
+    landmarker: ModelRef | None = Field(default=None, exclude_if=lambda ref: ref is None)
+    """Whose points the method lays over a face; null for the detector's own 68. Crops are made from those always."""
     classifiers: tuple[ModelRef, ...]
     matchers: tuple[ModelRef, ...]
     detector: ModelRef

@@ -42,6 +42,16 @@ class Face:
     """``(k, 2)`` x, y in pixels; k = 68 (dlib)."""
     box: tuple[int, int, int, int]
     """left, top, right, bottom in pixels; right and bottom are exclusive."""
+    mesh: NDArray[np.float32] | None = None
+    """``(k, 2)`` x, y in pixels: points of another landmarker, as of Stasm's 77; None where there are no others."""
+
+    @property
+    def points(self) -> NDArray[np.float32]:
+        """Corners ``(k, 2)`` of the triangles that a perturbation moves: the mesh, else the landmarks.
+
+        Crops are always made from the landmarks: whoever attacks the file knows nothing of the mesh.
+        """
+        return self.landmarks if self.mesh is None else self.mesh
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,11 +122,15 @@ class ModelCard:
     requirement: str = ""
     """The pip requirement that brings the weights, for "how to get it"; empty for weights that are fetched."""
     notes: str = ""
+    command: str = ""
+    """What brings it where neither a plain installation nor fetching does."""
+    release: str = ""
+    """Release of the package where a part of the model is its code."""
 
     @property
     def version(self) -> str:
-        """First 12 digits of the weight file's SHA-256; of several files, of the SHA-256 of their hashes."""
-        digests = sorted(weight.sha256 for weight in self.weights)
+        """First 12 digits of the weight file's SHA-256; of several, of the SHA-256 of their hashes and release."""
+        digests = sorted([weight.sha256 for weight in self.weights] + [self.release] * bool(self.release))
         whole = digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest()
         return whole[:12]
 
@@ -164,6 +178,37 @@ class FaceMatcher(Protocol):
         """Compare ``(g, d)`` with ``(p, d)`` as ``(g, p)`` similarity, higher = more similar.
 
         The score of two templates depends on nothing else and not on their order. Several threads may compare at once.
+        """
+
+
+@runtime_checkable
+class Landmarker(Protocol):
+    """Gives the points of a face that perturbations are laid over."""
+
+    card: ModelCard
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+
+    @property
+    def version(self) -> str:
+        """Hash of what it was trained to, and of its release."""
+
+    @property
+    def build(self) -> str:
+        """Hash of a library that was built on this machine; empty where there is none."""
+
+    def ready(self) -> None:
+        """Raise `ModelUnavailableError` if it cannot be used here; the text says how to get it."""
+
+    def locate(
+        self, pixels: Image, box: tuple[int, int, int, int], landmarks: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Find the points ``(k, 2)``, x, y in pixels, of the face that the detector has found.
+
+        They depend on nothing but what is given. Raises `FailureToAcquireError` with code ``no-landmarks`` if there are
+        none to be found in the box.
         """
 
 

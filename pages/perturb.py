@@ -7,6 +7,7 @@ from typing import Any
 import streamlit as st
 
 from facepriv.config import get_settings
+from facepriv.imaging.landmarkers import DEFAULT_LANDMARKER
 from facepriv.perturb import perturbers
 from facepriv.services.identities import why_not_matched
 from facepriv.services.learning import DEMO, FOLDS
@@ -129,6 +130,10 @@ def form(store: Store) -> None:
                 help=HELP["guards"],
                 placeholder="none",
             )
+        landmarkers = [n for n in _usable(models, "landmarks") if methods[method].takes_landmarks_of(n)]
+        landmarker = landmarkers[0] if landmarkers else DEFAULT_LANDMARKER
+        if len(landmarkers) > 1:
+            landmarker = st.selectbox("Landmarks", landmarkers, key=f"run_landmarker-{method}", help=HELP["landmarker"])
     missing(models)
     with st.expander("Parameters of the method", icon=":material/tune:"):
         values = parameters.ask(perturbers.load(method).Parameters, method)
@@ -162,6 +167,7 @@ def form(store: Store) -> None:
             "more_guides": guides[1:],
             "guards": guards,
             "learn_from": learn_from or None,
+            "landmarker": landmarker,
             "classifiers": judges,
             "matchers": matching,
             "limit": int(limit) or None,
@@ -185,6 +191,7 @@ def launch(store: Store, choices: dict[str, Any], images: int) -> None:
         guide=choices["guide"],
         more_guides=choices["more_guides"],
         guards=choices["guards"],
+        landmarker=choices["landmarker"],
     )
     st.write(
         f"{count(wanted, 'image')}{' at most' if choices['limit'] else ''}, about **{duration(estimate.seconds)}** on "

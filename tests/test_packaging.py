@@ -36,7 +36,7 @@ def test_what_a_cluster_needs_is_an_extra():
     assert {name(requirement) for requirement in extra} == names("requirements-cluster.txt")
 
 
-@pytest.mark.parametrize("which", ["requirements", "requirements-cluster", "requirements-dev", "requirements-weights"])
+@pytest.mark.parametrize("which", sorted(path.stem for path in ROOT.glob("requirements*.lock")))
 def test_the_lock_pins_all_of_them_with_hashes(which):
     lock = (ROOT / f"{which}.lock").read_text(encoding="utf-8")
     assert names(f"{which}.txt") <= names(f"{which}.lock")

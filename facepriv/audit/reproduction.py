@@ -191,7 +191,12 @@ class ExperimentRun:
 
 
 def reproduction(
-    dataset: DatasetRef, runs: Sequence[ExperimentRun], *, classifiers: Mapping[Slot, str], seed: int
+    dataset: DatasetRef,
+    runs: Sequence[ExperimentRun],
+    *,
+    classifiers: Mapping[Slot, str],
+    seed: int,
+    landmarker: str | None = None,
 ) -> Reproduction:
     """Compare runs with the paper.
 
@@ -201,6 +206,8 @@ def reproduction(
         One for each of ``by-a``, ``by-b`` and ``mixing`` with either kind of candidate, all on the same images.
     classifiers
         Names of the two that guide and judge.
+    landmarker
+        Name of the one whose points made the triangles; None for the detector's own 68.
     """
     by = {(run.experiment, run.candidates): run for run in runs}
     first = by["by-a", "opposite"]
@@ -226,7 +233,7 @@ def reproduction(
             compare_candidates(by[experiment, "opposite"], by[experiment, "same"]) for experiment in _GUIDED
         ],
         figures=dict(paper.FIGURES),
-        remarks=_remarks(first, of_label, classifiers, matchers),
+        remarks=_remarks(first, of_label, classifiers, matchers, landmarker),
     )
 
 
@@ -589,7 +596,11 @@ def _candidates_remark(pairs: int, p: float | None, opposite: NDArray[np.float64
 
 
 def _remarks(
-    run: ExperimentRun, of_label: Mapping[Gender, int], classifiers: Mapping[Slot, str], matchers: Sequence[str]
+    run: ExperimentRun,
+    of_label: Mapping[Gender, int],
+    classifiers: Mapping[Slot, str],
+    matchers: Sequence[str],
+    landmarker: str | None,
 ) -> list[str]:
     result = run.result
     theirs = " and ".join(f"{d.images:,} of {d.subjects:,} ({d.name})" for d in paper.DATA_SETS.values())
@@ -607,9 +618,16 @@ def _remarks(
         f"{paper.CLASSIFIERS['b']}, which cannot be had.",
         f"Scores are log-odds in nats here; the paper's threshold of {paper.ETA:g} was in its classifiers' own units.",
         "Errors are of the stored files, in which the face was looked for anew, as whoever has the files would do.",
-        "Faces have 68 landmarks here; the paper's landmarks were found by Stasm, whose 77 make more and smaller "
-        "triangles, so an update is not the same size.",
     ]
+    if landmarker is None:
+        remarks.append(
+            "Faces have 68 landmarks here; the paper's landmarks were found by Stasm, whose 77 make more triangles and "
+            "cover the forehead too, so an update is not the same size (--landmarker stasm-77 takes them)."
+        )
+    else:
+        remarks.append(
+            f"Triangles are made of the landmarks {landmarker}, crops of the detector's 68; the paper took Stasm's."
+        )
     if matchers:
         remarks.append(f"Matchers: {' and '.join(matchers)} stand in for {' and '.join(paper.MATCHERS)}.")
     return remarks

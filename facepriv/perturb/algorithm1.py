@@ -90,6 +90,7 @@ class Algorithm1(Perturber):
     name = "algorithm1"
     title = "Algorithm 1 (Mirjalili and Ross 2017)"
     kind = "unnoticeable"
+    landmarkers = None
     Parameters: ClassVar[type[Parameters]] = Algorithm1Parameters
     parameters: Algorithm1Parameters
 
@@ -147,8 +148,8 @@ class Algorithm1(Perturber):
         targets = draw_targets(options, face, classifiers, None if learned is None else learned.arrays, rng)
         height, width = face.pixels.shape[:2]
         candidate_id = choose_candidate(face, gallery, options.candidates)
-        mesh = triangulate(face.landmarks, height, width)
-        warped = warp_onto(mesh, gallery.read(candidate_id), gallery.face_landmarks(candidate_id))
+        mesh = triangulate(face.points, height, width)
+        warped = warp_onto(mesh, gallery.read(candidate_id), gallery.face_points(candidate_id))
         image = TriangleImage(face.pixels, mesh, warped)
 
         jitters = draw_jitters(options.jitter, rng)

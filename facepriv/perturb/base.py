@@ -15,6 +15,7 @@ from facepriv.errors import BadInputError, FaceprivError, FailureToAcquireError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.decode import encode_png
+from facepriv.imaging.landmarkers import DEFAULT_LANDMARKER
 from facepriv.imaging.stored import decode_stored
 from facepriv.imaging.versions import VERSIONS, make_version
 from facepriv.metrics.gender import predicted
@@ -101,7 +102,7 @@ def find_again(face: Face, stored: Image) -> Face | None:
         found = acquire(stored, several="largest")
     except FailureToAcquireError:
         return None
-    return replace(face, pixels=stored, landmarks=found.landmarks, box=found.box)
+    return replace(face, pixels=stored, landmarks=found.landmarks, box=found.box, mesh=None)
 
 
 def file_scores(classifiers: Sequence[AttributeClassifier], found: Face | None) -> list[float]:
@@ -133,6 +134,8 @@ class Perturber(ABC):
     """Whether a person is meant to notice the change."""
     heeds_guards: ClassVar[bool] = False
     """Whether it asks the matchers it is given while it changes a face."""
+    landmarkers: ClassVar[tuple[str, ...] | None] = (DEFAULT_LANDMARKER,)
+    """Whose points it can lay over a face; None for anybody's, which it then takes from `Face.points`."""
     Parameters: ClassVar[type[Parameters]]
 
     def __init__(self, **parameters: Any) -> None:

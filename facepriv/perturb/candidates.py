@@ -28,14 +28,22 @@ class Gallery:
     """left, top, right, bottom of every face."""
     read: Callable[[str], Image]
     """Gives the pixels of an image id."""
+    meshes: NDArray[np.float32] | None = None
+    """``(n, k, 2)`` points of another landmarker, as `Face.mesh`."""
     _by_id: dict[str, int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_by_id", {name: i for i, name in enumerate(self.image_ids)})
 
+    @property
+    def points(self) -> NDArray[np.float32]:
+        """Give the corners ``(n, k, 2)`` of everybody's triangles: the meshes, else the landmarks."""
+        return self.landmarks if self.meshes is None else self.meshes
+
     @classmethod
     def of(cls, faces: Sequence[Face]) -> Gallery:
-        """Make a gallery of faces held in memory."""
+        """Make a gallery of faces held in memory; it has meshes if all of them have."""
+        meshes = [face.mesh for face in faces if face.mesh is not None]
         pixels = {face.image_id: face.pixels for face in faces}
         return cls(
             image_ids=[face.image_id for face in faces],
@@ -44,6 +52,7 @@ class Gallery:
             landmarks=np.stack([face.landmarks for face in faces]),
             boxes=[face.box for face in faces],
             read=pixels.__getitem__,
+            meshes=np.stack(meshes) if len(meshes) == len(faces) else None,
         )
 
     def face(self, image_id: str) -> Face:
@@ -56,11 +65,17 @@ class Gallery:
             pixels=self.read(image_id),
             landmarks=self.landmarks[row],
             box=self.boxes[row],
+            mesh=None if self.meshes is None else self.meshes[row],
         )
 
     def face_landmarks(self, image_id: str) -> NDArray[np.float32]:
         """Give the landmarks ``(k, 2)`` of an image."""
         found: NDArray[np.float32] = self.landmarks[self._by_id[image_id]]
+        return found
+
+    def face_points(self, image_id: str) -> NDArray[np.float32]:
+        """Give the corners ``(k, 2)`` of an image's triangles."""
+        found: NDArray[np.float32] = self.points[self._by_id[image_id]]
         return found
 
 
@@ -98,8 +113,14 @@ def choose_candidate(face: Face, gallery: Gallery, gender: CandidateGender = "an
     Raises
     ------
     BadInputError
-        With code ``no-candidate`` if no image qualifies.
+        With code ``no-candidate`` if no image qualifies, ``landmark-count`` if the gallery has other points.
     """
+    if len(gallery.image_ids) and gallery.points.shape[1:] != face.points.shape:
+        raise BadInputError(
+            f"A gallery with {len(face.points)} points a face was expected, as the face has them, but it has "
+            f"{gallery.points.shape[1]}; find all with the same landmarker.",
+            code="landmark-count",
+        )
     other = np.array([subject != face.subject for subject in gallery.subjects], dtype=bool)
     if gender != "any":
         wanted = None if face.label is None else (face.label if gender == "same" else -face.label)
@@ -110,5 +131,5 @@ def choose_candidate(face: Face, gallery: Gallery, gender: CandidateGender = "an
             "add images of other subjects or choose candidates of any gender.",
             code="no-candidate",
         )
-    correlation = np.where(other, landmark_correlation(face.landmarks, gallery.landmarks), -np.inf)
+    correlation = np.where(other, landmark_correlation(face.points, gallery.points), -np.inf)
     return gallery.image_ids[int(np.argmax(correlation))]

@@ -102,6 +102,7 @@ class Descent(Perturber):
     title = "Descent on the blend with a candidate"
     kind = "unnoticeable"
     heeds_guards = True
+    landmarkers = None
     Parameters: ClassVar[type[Parameters]] = DescentParameters
     parameters: DescentParameters
 
@@ -126,10 +127,10 @@ class Descent(Perturber):
         """
         options = self.parameters
         guides = Guides(classifiers, face, options.eta)
-        mesh = triangulate(face.landmarks, *face.pixels.shape[:2])
+        mesh = triangulate(face.points, *face.pixels.shape[:2])
         searches: dict[str, _Search] = {}
         for candidate_id in _candidates(guides.labelled(face), gallery, options.candidates, options.pool):
-            warped = warp_onto(mesh, gallery.read(candidate_id), gallery.face_landmarks(candidate_id))
+            warped = warp_onto(mesh, gallery.read(candidate_id), gallery.face_points(candidate_id))
             field = MeshField(mesh, warped, face.pixels, options.seams)
             quality = QualityFloor(face, field, psnr=options.psnr, ssim=options.ssim)
             similarity = SimilarityFloor(face, field, guards, options.similarity)
@@ -164,6 +165,7 @@ def _candidates(face: Face, gallery: Gallery, gender: CandidateGender, most: int
             landmarks=gallery.landmarks[rest],
             boxes=[gallery.boxes[row] for row in rest],
             read=gallery.read,
+            meshes=None if gallery.meshes is None else gallery.meshes[rest],
         )
         try:
             chosen.append(choose_candidate(face, others, gender))

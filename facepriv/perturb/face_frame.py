@@ -102,13 +102,27 @@ def face_frame(face: Face) -> FaceFrame:
 def hull_mask(face: Face) -> NDArray[np.float32]:
     """Draw the hull of jaw and raised brows, its edge softened inwards, ``(h, w)`` 0..1."""
     points = face.landmarks.astype(np.float64)
-    height, width = face.pixels.shape[:2]
     up = points[NOSE_ROOT] - points[CHIN]
     tall = float(np.hypot(*(points[BROWS].mean(axis=0) - points[CHIN])))
     raised = points[BROWS] + up / max(float(np.hypot(*up)), 1e-9) * RAISE_BROWS * tall
-    hull = cv2.convexHull(np.concatenate([points[JAW], raised]).astype(np.float32))
+    wide = float(np.hypot(*(points[16] - points[0])))
+    return soft_hull(np.concatenate([points[JAW], raised]), wide, face.pixels.shape[:2])
+
+
+def soft_hull(points: NDArray[np.float64], wide: float, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    """Draw the hull of points ``(k, 2)``, its edge softened inwards, ``(h, w)`` 0..1.
+
+    Parameters
+    ----------
+    wide
+        Width of the face, pixels.
+    shape
+        Height and width of the image.
+    """
+    height, width = shape
+    hull = cv2.convexHull(points.astype(np.float32))
     # Drawn in a window around the hull: an image may be many times larger than its face.
-    edge = max(1, round(FEATHER * float(np.hypot(*(points[16] - points[0])))))
+    edge = max(1, round(FEATHER * wide))
     margin = 4 * edge
     low = np.floor(hull.min(axis=(0, 1))).astype(int) - margin
     high = np.ceil(hull.max(axis=(0, 1))).astype(int) + margin + 1

@@ -75,13 +75,25 @@ def bounded(landmarks: NDArray[np.floating]) -> Points:
     points = landmarks.astype(np.float64)
     raised = points[BROWS] + FOREHEAD * (points[BROWS].mean(axis=0) - points[CHIN])
     both = np.concatenate([points, raised])
-    if not np.isfinite(both).all() or face_width(landmarks) < 1 or np.linalg.matrix_rank(both - both[0], tol=1.0) < 2:
+    check_span(both, landmarks)
+    return both
+
+
+def check_span(points: NDArray[np.floating], landmarks: NDArray[np.floating]) -> None:
+    """Refuse points that span no face; raises BadInputError with code ``degenerate-landmarks``.
+
+    Parameters
+    ----------
+    landmarks
+        The 68 of the same face.
+    """
+    finite = np.isfinite(points).all() and np.isfinite(landmarks).all()
+    if not finite or face_width(landmarks) < 1 or np.linalg.matrix_rank(points - points[0], tol=1.0) < 2:
         raise BadInputError(
             "Landmarks that span a face were expected, but these lie on one line or are not numbers; leave the image "
             "out.",
             code="degenerate-landmarks",
         )
-    return both
 
 
 def mean_shape(shapes: Sequence[NDArray[np.floating]]) -> Points:

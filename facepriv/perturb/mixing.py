@@ -19,8 +19,8 @@ from facepriv.errors import BadInputError
 from facepriv.imaging.triangulation import triangulate, warp_onto
 from facepriv.perturb.base import Learned, Parameters, Perturbation, Perturber, score_face, side_of
 from facepriv.perturb.candidates import CandidateGender, Gallery, choose_candidate
-from facepriv.perturb.face_frame import hull_mask
-from facepriv.perturb.mean_faces import Points, bounded, face_width
+from facepriv.perturb.face_frame import hull_mask, soft_hull
+from facepriv.perturb.mean_faces import Points, bounded, check_span, face_width
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image
 
 SURROUNDINGS = 0.5
@@ -44,6 +44,7 @@ class Mixing(Perturber):
     name = "mixing"
     title = "Mixing with a candidate (Othman and Ross 2014)"
     kind = "visible"
+    landmarkers = None
     Parameters: ClassVar[type[Parameters]] = MixingParameters
     parameters: MixingParameters
 
@@ -101,9 +102,16 @@ def mix(face: Face, candidate: Face, coefficient: float) -> Image:
     Raises
     ------
     BadInputError
-        With code ``landmark-count`` if either has not 68 landmarks, ``degenerate-landmarks`` if they span no face.
+        With code ``landmark-count`` if either has not 68 landmarks or their meshes are not alike,
+        ``degenerate-landmarks`` if they span no face.
     """
-    own, other = bounded(face.landmarks), bounded(candidate.landmarks)
+    if len(face.points) != len(candidate.points):
+        raise BadInputError(
+            f"A candidate with {len(face.points)} points was expected, as the face has them, but it has "
+            f"{len(candidate.points)}; find both with the same landmarker.",
+            code="landmark-count",
+        )
+    own, other = outlined(face), outlined(candidate)
     turned = Similarity.between(other, own)
     placed = turned(other)
     mixed = (1 - coefficient) * own + coefficient * placed
@@ -120,14 +128,34 @@ def mix(face: Face, candidate: Face, coefficient: float) -> Image:
     source = warp_onto(mesh, window, np.concatenate([own, ring]) - corner).reshape(size)
     texture = warp_onto(mesh, candidate.pixels, np.concatenate([other, turned.back(ring)])).reshape(size)
 
-    there = replace(face, pixels=window, landmarks=(mixed[:68] - corner).astype(np.float32))
-    share = np.float32(coefficient) * hull_mask(there)[..., None]
+    share = np.float32(coefficient) * _mask(face, window, mixed - corner)[..., None]
     blended = source + share * (texture - source)
     # Where four points lie on one circle, rounding may leave a pixel between two triangles.
     blended = np.where(mesh.owner[..., None] >= 0, blended, window)
     pixels = face.pixels.copy()
     pixels[top:bottom, left:right] = np.clip(np.rint(blended), 0, 255).astype(np.uint8)
     return pixels
+
+
+def outlined(face: Face) -> Points:
+    """Give points of a face that reach round it ``(k, 2)``: its mesh, or 68 landmarks with a forehead added.
+
+    Raises
+    ------
+    BadInputError
+        With code ``landmark-count`` or ``degenerate-landmarks``.
+    """
+    if face.mesh is None:
+        return bounded(face.landmarks)
+    check_span(face.mesh, face.landmarks)
+    return face.mesh.astype(np.float64)
+
+
+def _mask(face: Face, window: Image, mixed: Points) -> NDArray[np.float32]:
+    """Draw the soft mask of what is blended ``(h, w)``, 0..1, over the outline of the mixed points."""
+    if face.mesh is not None:
+        return soft_hull(mixed, face_width(face.landmarks), window.shape[:2])
+    return hull_mask(replace(face, pixels=window, landmarks=mixed[:68].astype(np.float32)))
 
 
 @dataclass(frozen=True)

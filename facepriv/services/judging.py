@@ -29,6 +29,7 @@ from facepriv.services.computing import (
     process_settings,
     tell_steps,
 )
+from facepriv.services.landmarks import Points, known_points, locate
 from facepriv.services.learning import (
     DEMO,
     DEMO_IMAGES_PER_SUBJECT,
@@ -42,6 +43,7 @@ from facepriv.services.pictures import face_of, stored_pixels
 from facepriv.services.runs import make_method
 from facepriv.store import ArtifactStore, Store
 from facepriv.store.artifacts import LEARNED
+from facepriv.store.measures import Vector
 from facepriv.store.records import FailureStage, GenderScore, ImageRecord, Learning, RunImage
 from facepriv.types import Face, PerturbFailure
 
@@ -58,6 +60,8 @@ class RunJob:
     spec: RunSpec
     images: tuple[ImageRecord, ...]
     """All images of the data set that show a face: the gallery that candidates are chosen from."""
+    points: Mapping[int, Points | None] = field(default_factory=dict)
+    """Where the run has a landmarker, what it finds in them, by image; candidates are only those with points."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,26 +120,37 @@ class Judge:
         self._guards = [matcher(guard.name) for guard in job.spec.guards]
         self._max_pixels = max_pixels
         self._images = {str(image.id): image for image in job.images}
-        self._gallery = self._gallery_of(job.images)
-        self._read = self._gallery.read
+        self._points = job.points
+        self._gallery = self._gallery_of(
+            [i for i in job.images if job.spec.landmarker is None or self._points.get(i.id) is not None],
+            meshes=job.spec.landmarker is not None,
+        )
         self._learned: dict[str, Learned] = {}
 
-    def _gallery_of(self, images: Sequence[ImageRecord], elsewhere: str | None = None) -> Gallery:
-        """Make a gallery of stored images; subjects of ``elsewhere`` are nobody of the data set."""
+    def _read(self, image: ImageRecord) -> NDArray[np.uint8]:
+        assert image.artifact_sha256 is not None
+        return stored_pixels(self._artifacts, image.artifact_sha256)
+
+    def _gallery_of(
+        self, images: Sequence[ImageRecord], elsewhere: str | None = None, *, meshes: bool = False
+    ) -> Gallery:
+        """Make a gallery of stored images; subjects of ``elsewhere`` are nobody of the data set.
+
+        Parameters
+        ----------
+        meshes
+            Take the landmarker's points along.
+        """
         by_id = {str(image.id): image for image in images}
-
-        def read(image_id: str) -> NDArray[np.uint8]:
-            sha256 = by_id[image_id].artifact_sha256
-            assert sha256 is not None
-            return stored_pixels(self._artifacts, sha256)
-
+        points = [self._points.get(image.id) for image in images] if meshes else []
         return Gallery(
             image_ids=list(by_id),
             subjects=[i.subject if elsewhere is None else other_people(elsewhere, i.subject) for i in images],
             labels=[image.label for image in images],
-            landmarks=np.stack([image.landmarks for image in images if image.landmarks is not None]),
+            landmarks=np.array([image.landmarks for image in images if image.landmarks is not None]),
             boxes=[image.box for image in images if image.box is not None],
-            read=read,
+            read=lambda image_id: self._read(by_id[image_id]),
+            meshes=np.array([one for one in points if one is not None]) if meshes else None,
         )
 
     def learn(self, lesson: Lesson, on_progress: Callable[[int, int], None] | None = None) -> Learning:
@@ -222,7 +237,7 @@ class Judge:
     ) -> tuple[RunImage, bytes | None]:
         """Give what became of an image and the file to be stored, and add to its scores."""
         record = self._images[str(image_id)]
-        face = face_of(record, self._read(str(image_id)))
+        face = replace(face_of(record, self._read(record)), mesh=self._mesh_of(image_id))
         scores += self._scores(image_id, "before", face, known)
         (result,) = self._method(
             [face],
@@ -263,6 +278,24 @@ class Judge:
             notes=result.notes,
         )
         return done, result.png
+
+    def _mesh_of(self, image_id: int) -> Points | None:
+        """Give the points that the run's landmarker found in an image; None for a run without one.
+
+        Raises
+        ------
+        FaceprivError
+            If a fault has left none.
+        """
+        if self._spec.landmarker is None:
+            return None
+        points = self._points.get(image_id)
+        if points is None:
+            raise FaceprivError(
+                f"The landmarks {self._spec.landmarker.name} of this image were expected, but a fault has left none; "
+                "look at what the worker logged, or start a run with the landmarks dlib-68."
+            )
+        return points
 
     def _scores(
         self, image_id: int, phase: Phase, face: Face, known: Mapping[str, float] | None = None
@@ -356,7 +389,11 @@ _judging = threading.Lock()
 def load_run(store: Store, run_id: int) -> RunJob:
     """Read what every process of a run needs to know."""
     spec = store.runs.get(run_id).spec
-    return RunJob(spec, store.datasets.images(spec.dataset.id, failed=False))
+    return RunJob(spec, store.datasets.images(spec.dataset.id, failed=False), known_points(store, spec))
+
+
+def load_nothing(store: Store, run_id: int) -> None:
+    """Read nothing, for work that needs to know nothing of its run."""
 
 
 def _judge_of(job: Job) -> Judge:
@@ -404,6 +441,31 @@ def perturb_in_process(job: Job, images: Sequence[ToPerturb]) -> list[tuple[RunI
     """Call `Judge.perturb` of this process."""
     judge = _judge_of(job)
     return [judge.perturb(one.image_id, one.position, one.learned, one.known) for one in images]
+
+
+@dataclass(frozen=True, eq=False)
+class ToLocate:
+    """One stored image in which a landmarker has not looked for points yet."""
+
+    landmarker: str
+    image_id: int
+    stored: Stored
+
+
+def locate_in_process(job: Job, images: Sequence[ToLocate]) -> list[Vector | None]:
+    """Call `facepriv.services.landmarks.locate` for stored images; None where a fault left no points."""
+    kept = artifacts()
+    return [_locate(kept, one) for one in images]
+
+
+def _locate(kept: ArtifactStore, wanted: ToLocate) -> Vector | None:
+    try:
+        return locate(wanted.landmarker, wanted.stored.face(kept))
+    except StoreBusyError:
+        raise
+    except Exception as error:
+        log_fault(_log, f"{wanted.landmarker} could not look for points in an image", error)
+        return None
 
 
 @dataclass(frozen=True, eq=False)

@@ -45,7 +45,13 @@ class MethodInfo:
     recommended: bool
     heeds_guards: bool
     """Whether it asks matchers while it changes a face, if there are any to heed."""
+    landmarkers: tuple[str, ...] | None
+    """Whose points it can take; None for anybody's."""
     parameters: tuple[ParameterInfo, ...]
+
+    def takes_landmarks_of(self, landmarker: str) -> bool:
+        """Say whether it can lay a landmarker's points over a face."""
+        return self.landmarkers is None or landmarker in self.landmarkers
 
 
 def list_methods() -> list[MethodInfo]:
@@ -65,6 +71,7 @@ def describe(name: str) -> MethodInfo:
         kind=made.kind,
         recommended=name == perturbers.resolve(DEFAULT_METHOD),
         heeds_guards=made.heeds_guards,
+        landmarkers=made.landmarkers,
         parameters=tuple(
             ParameterInfo(
                 one, type_in_words(field), field.get_default(call_default_factory=True), field.description or ""

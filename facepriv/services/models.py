@@ -8,10 +8,11 @@ from typing import Any
 from facepriv.classify import classifiers
 from facepriv.errors import FaceprivError, ModelUnavailableError
 from facepriv.imaging.acquire import CARD as DETECTOR
+from facepriv.imaging.landmarkers import landmarkers
 from facepriv.match import matchers
 from facepriv.registry import Registry
 from facepriv.results import ModelRef
-from facepriv.types import AttributeClassifier, FaceMatcher, ModelCard
+from facepriv.types import AttributeClassifier, FaceMatcher, Landmarker, ModelCard
 from facepriv.weights import bytes_of, how_to_get, locate, require_all
 
 
@@ -26,7 +27,7 @@ class ModelStatus:
 
     @property
     def kind(self) -> str:
-        """Classifier, matcher or detector."""
+        """Classifier, matcher, detector or landmarks."""
         return self.card.kind
 
     @property
@@ -61,8 +62,18 @@ def _cards(registry: Registry[Any]) -> list[ModelCard]:
 
 
 def list_models() -> list[ModelStatus]:
-    """List the detector, all classifiers and all matchers."""
-    return [status_of(card) for card in (DETECTOR, *_cards(classifiers), *_cards(matchers))]
+    """List the detector, all classifiers, all matchers and all landmarkers."""
+    judged = [status_of(card) for card in (DETECTOR, *_cards(classifiers), *_cards(matchers))]
+    return [*judged, *(_landmarker_status(name) for name in landmarkers.names())]
+
+
+def _landmarker_status(name: str) -> ModelStatus:
+    made = landmarkers.create(name)
+    try:
+        made.ready()
+    except ModelUnavailableError as error:
+        return ModelStatus(made.card, usable=False, reason=str(error))
+    return ModelStatus(made.card, usable=True, reason="")
 
 
 def usable_classifiers() -> list[str]:
@@ -99,7 +110,19 @@ def matcher(name: str) -> FaceMatcher:
     return made
 
 
-def reference(model: AttributeClassifier | FaceMatcher) -> ModelRef:
+def landmarker(name: str) -> Landmarker:
+    """Make a landmarker that can be used here.
+
+    Raises
+    ------
+    UnknownNameError, ModelUnavailableError
+    """
+    made = landmarkers.create(name)
+    made.ready()
+    return made
+
+
+def reference(model: AttributeClassifier | FaceMatcher | Landmarker) -> ModelRef:
     """Name a model and its weights for a spec."""
     return ModelRef(name=model.name, version=model.version)
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from facepriv.errors import BadInputError
 from facepriv.imaging.quality import difference
 from facepriv.imaging.stored import decode_stored
 from facepriv.imaging.triangulation import triangle_edges
+from facepriv.services.landmarks import points_of
 from facepriv.store import ArtifactStore, Store
 from facepriv.store.records import ImageRecord, RunImageRecord
 from facepriv.types import Face, Image
@@ -76,6 +80,7 @@ def run_pair(store: Store, run_id: int, image_id: int) -> Pair:
     record = store.runs.run_image(run_id, image_id)
     (image,) = store.datasets.images(run.dataset_id, ids=[image_id])
     before = image_pixels(store, image)
+    face = None if image.landmarks is None or image.box is None else face_of(image, before)
     after = None if record.artifact_sha256 is None else stored_pixels(store.artifacts, record.artifact_sha256)
     candidate, candidate_name = None, ""
     if record.candidate_image_id is not None:
@@ -89,13 +94,13 @@ def run_pair(store: Store, run_id: int, image_id: int) -> Pair:
         difference=None if after is None else difference(before, after),
         candidate=candidate,
         candidate_name=candidate_name,
-        mesh=mesh_edges(image),
+        mesh=mesh_edges(points_of(store, run.spec, image, face)),
     )
 
 
-def mesh_edges(image: ImageRecord) -> list[Segment]:
-    """Give the edges of an image's triangles, each once; none where no face was found."""
-    if image.landmarks is None:
+def mesh_edges(points: NDArray[np.float32] | None) -> list[Segment]:
+    """Give the edges of the triangles of points ``(k, 2)``, each once; none where there are no points."""
+    if points is None:
         return []
-    points = image.landmarks.astype(float).tolist()
-    return [(tuple(points[a]), tuple(points[b])) for a, b in triangle_edges(image.landmarks).tolist()]
+    corners = points.astype(float).tolist()
+    return [(tuple(corners[a]), tuple(corners[b])) for a, b in triangle_edges(points).tolist()]

@@ -7,9 +7,11 @@ from importlib.metadata import version
 
 import facepriv
 from facepriv.classify import classifiers
+from facepriv.imaging.landmarkers import landmarkers
 from facepriv.match import matchers
 from facepriv.results import ModelRef
 from facepriv.store import Store
+from facepriv.types import Landmarker
 
 COMPUTING = (
     "deepface",
@@ -35,6 +37,12 @@ def maker(ref: ModelRef, found_by: str = "") -> str:
     code = [facepriv.__version__, classifiers.release(ref.name), matchers.release(ref.name)]
     parts = [ref.name, ref.version, *code, *(f"{name} {version(name)}" for name in COMPUTING), found_by]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def points_maker(landmarker: Landmarker, found_by: str = "") -> str:
+    """Give a hash of all that a face's points depend on besides the image; of a library, which build of it too."""
+    ref = ModelRef(name=landmarker.name, version=landmarker.version)
+    return maker(ref, "\n".join([found_by, landmarkers.release(ref.name), landmarker.build]))
 
 
 def found_by(store: Store, dataset_id: int) -> str:

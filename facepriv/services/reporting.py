@@ -213,6 +213,8 @@ def _method(spec: RunSpec, result: RunResult) -> Iterator[Block]:
         [
             {"": "Method", "What": spec.method + ("" if result.kind is None else f"; {kind[result.kind]}")},
             {"": "Guides", "What": listed([guide.name for guide in spec.guides])},
+            # The detector's own are no news.
+            *([] if spec.landmarker is None else [{"": "Landmarks", "What": spec.landmarker.name}]),
             {"": "Heeded matchers", "What": listed([guard.name for guard in spec.guards]) or "none"},
             {"": "Parameters", "What": tables.changed_parameters(spec)},
         ],

@@ -17,8 +17,9 @@ from facepriv.audit.reproduction import (
 )
 from facepriv.config import Settings
 from facepriv.errors import BadInputError
+from facepriv.imaging.landmarkers import DEFAULT_LANDMARKER
 from facepriv.results import Phase, RunSpec
-from facepriv.services.runs import Estimate, estimate_seconds, prepare_run, start_run
+from facepriv.services.runs import Estimate, estimate_seconds, landmarker_name, prepare_run, start_run
 from facepriv.store import RunRecord, Store
 from facepriv.store.records import ImageRecord
 from facepriv.types import GENDERS
@@ -57,6 +58,7 @@ def plan(
     limit: int | None = None,
     seed: int = 0,
     parameters: Mapping[str, Any] | None = None,
+    landmarker: str = DEFAULT_LANDMARKER,
 ) -> list[Planned]:
     """Write the specs of all runs: guided by A, guided by B, mixing; each with candidates of either kind.
 
@@ -68,6 +70,8 @@ def plan(
         Take at most this many images, in the data set's balance of labels.
     parameters
         Parameters of Algorithm 1 other than the paper's.
+    landmarker
+        Whose points make the triangles; the paper's were Stasm's.
 
     Raises
     ------
@@ -97,6 +101,7 @@ def plan(
                 method=method,
                 parameters={**(parameters or {} if method != MIXING else {}), "candidates": candidates},
                 guide=guide,
+                landmarker=landmarker,
                 classifiers=[guide_a, guide_b],
                 matchers=matchers,
                 limit=limit,
@@ -148,6 +153,7 @@ def estimate(store: Store, settings: Settings, planned: Sequence[Planned]) -> Es
             method=one.spec.method,
             parameters=one.spec.parameters,
             guide=one.spec.guide.name,
+            landmarker=landmarker_name(one.spec),
         )
         for one in left
     ]
@@ -189,7 +195,13 @@ def reproduce(
             run = store.runs.get(run.id)
         runs.append(_experiment(store, replace(one, known=run)))
     spec = planned[0].spec
-    return reproduction(spec.dataset, runs, classifiers=classifiers, seed=spec.seed)
+    return reproduction(
+        spec.dataset,
+        runs,
+        classifiers=classifiers,
+        seed=spec.seed,
+        landmarker=None if spec.landmarker is None else spec.landmarker.name,
+    )
 
 
 def _experiment(store: Store, planned: Planned) -> ExperimentRun:

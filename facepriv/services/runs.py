@@ -15,8 +15,9 @@ import pydantic
 import facepriv
 from facepriv.config import Settings
 from facepriv.errors import BadInputError
+from facepriv.imaging.landmarkers import DEFAULT_LANDMARKER, landmarkers
 from facepriv.perturb import Perturber, perturbers
-from facepriv.results import RunSpec
+from facepriv.results import ModelRef, RunSpec
 from facepriv.services.identities import refuse_matching, why_not_matched
 from facepriv.services.learning import choose_source
 from facepriv.services.models import (
@@ -27,9 +28,11 @@ from facepriv.services.models import (
     usable_classifiers,
     usable_matchers,
 )
+from facepriv.services.models import landmarker as find_landmarker
 from facepriv.services.provenance import COMPUTING
 from facepriv.store import Store
 from facepriv.store.records import ImageRecord, RunRecord
+from facepriv.wording import listed
 
 DEFAULT_GUIDE = "dlib-gender"
 PAPER_METHOD = "algorithm1"
@@ -116,6 +119,7 @@ def prepare_run(
     more_guides: Sequence[str] = (),
     guards: Sequence[str] | None = None,
     learn_from: str | None = None,
+    landmarker: str = DEFAULT_LANDMARKER,
     classifiers: Sequence[str] | None = None,
     matchers: Sequence[str] | None = None,
     limit: int | None = None,
@@ -135,6 +139,8 @@ def prepare_run(
     learn_from
         For a method that learns: ``folds`` (each half of the people serves the other), ``demo``, or the name of another
         data set; by default halves where each has at least 10 subjects of either gender, else the demo set.
+    landmarker
+        Whose points the method lays over a face: ``dlib-68``, the detector's own, or another registered one.
     classifiers, matchers
         Those that judge; by default all that can be used here, and no matcher where subjects are no people. Guides are
         always among the classifiers, guards among the matchers.
@@ -180,6 +186,7 @@ def prepare_run(
             "that out, or choose a method that does.",
             code="heeds-no-matcher",
         )
+    points = _landmarker_of(made, landmarker)
     source = choose_source(store, record, learn_from, seed=seed, method=made.name) if made.learns else None
     guides = tuple(dict.fromkeys([guide, *more_guides]))
     judges = dict.fromkeys([*guides, *(usable_classifiers() if classifiers is None else classifiers)])
@@ -200,6 +207,7 @@ def prepare_run(
         more_guides=tuple(reference(classifier(name)) for name in guides[1:]),
         guards=tuple(reference(matcher(name)) for name in dict.fromkeys(guards)),
         learn_from=source,
+        landmarker=points,
         classifiers=tuple(reference(classifier(name)) for name in judges),
         matchers=tuple(reference(matcher(name)) for name in matching),
         detector=detector_reference(),
@@ -207,6 +215,29 @@ def prepare_run(
         facepriv_version=facepriv.__version__,
         libraries={name: version(name) for name in COMPUTING},
     )
+
+
+def methods_for_any_landmarks() -> list[str]:
+    """Name the methods that take any landmarker's points."""
+    return [name for name in perturbers.names() if perturbers.load(name).landmarkers is None]  # type: ignore[attr-defined]
+
+
+def _landmarker_of(method: Perturber, name: str) -> ModelRef | None:
+    """Name the landmarker whose points a method is to take; None for the detector's own, which every face has.
+
+    Raises
+    ------
+    UnknownNameError, ModelUnavailableError
+    BadInputError
+        With code ``other-landmarks`` if the method cannot take them.
+    """
+    if method.landmarkers is not None and name not in method.landmarkers and name in landmarkers.names():
+        raise BadInputError(
+            f"The method {method.name} is made for the landmarks {listed(method.landmarkers)}, but was to take {name}; "
+            f"leave that out, or choose a method that takes any: {listed(methods_for_any_landmarks(), 'or')}.",
+            code="other-landmarks",
+        )
+    return None if name == DEFAULT_LANDMARKER else reference(find_landmarker(name))
 
 
 def spread(images: Sequence[ImageRecord], limit: int) -> tuple[ImageRecord, ...]:
@@ -285,6 +316,8 @@ GUARD_LOOKS = {"semantic": 35, "descent": 15}
 """Templates that an image takes from each matcher that the method heeds; methods not named heed none."""
 OVERHEAD = 1.25
 """Time that a method takes for that of its evaluations."""
+LOCATING_SECONDS = 0.15
+"""What other landmarks than the detector's take an image, where they are not kept yet; Stasm's, measured likewise."""
 JUDGING_SECONDS = 0.3
 """What every image takes besides its perturbing: finding its face anew in the file and its versions, two classifiers
 before and after, two matchers after; measured on the same server with demo faces."""
@@ -317,6 +350,7 @@ def estimate_seconds(
     guide: str = DEFAULT_GUIDE,
     more_guides: Sequence[str] = (),
     guards: Sequence[str] = (),
+    landmarker: str = DEFAULT_LANDMARKER,
 ) -> Estimate:
     """Estimate a run's wall time from an earlier run alike, else from a table of the guides' speeds.
 
@@ -355,6 +389,8 @@ def estimate_seconds(
             continue
         if {ref.name for ref in earlier.spec.guards} != set(guards):
             continue
+        if landmarker_name(earlier.spec) != landmarker:
+            continue
         each = earlier.result.seconds / earlier.result.images
         return Estimate(each * images, f"run {earlier.id} took {each:.2f} s an image")
     each_evaluation = sum(EVALUATION_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in guides) / len(guides)
@@ -362,12 +398,19 @@ def estimate_seconds(
     evaluations = round(evaluations * STOPPING_TIMES.get(complete.get("stopping", ""), 1.0))
     looks = sum(EMBEDDING_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in guards) * GUARD_LOOKS.get(method, 0)
     each_image = (evaluations * each_evaluation + looks) * OVERHEAD + JUDGING_SECONDS
+    if landmarker != DEFAULT_LANDMARKER:
+        each_image += LOCATING_SECONDS
     return Estimate(
         STARTING_SECONDS + images * each_image / processes(settings),
         f"no run like it yet: about {1000 * each_evaluation:.1f} ms an evaluation, {evaluations:,} evaluations "
         f"an image, {'asking matchers, ' if looks else ''}and judging it"
         + ("; learning comes on top" if made.learns else ""),
     )
+
+
+def landmarker_name(spec: RunSpec) -> str:
+    """Name the landmarker whose points a run takes."""
+    return DEFAULT_LANDMARKER if spec.landmarker is None else spec.landmarker.name
 
 
 def _is_whole(run: RunRecord) -> bool:

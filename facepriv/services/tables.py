@@ -232,6 +232,8 @@ def _figures(spec: RunSpec, result: RunResult) -> Row:
         "Method": spec.method,
         "Kind": KIND_TITLES[result.kind] if result.kind else "–",
         "Guides": ", ".join(guides),
+        # The detector's own are no news.
+        "Landmarks": "–" if spec.landmarker is None else spec.landmarker.name,
         "Matchers heeded": ", ".join(ref.name for ref in spec.guards) or "–",
         "Learnt from": ", ".join(dict.fromkeys(item.dataset for item in result.learned)) or "–",
         "Parameters": changed_parameters(spec),

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from facepriv.audit.run_result import JudgedImage, Templates, run_result
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StorageFullError, StoreBusyError
+from facepriv.imaging.landmarkers import DEFAULT_LANDMARKER, no_landmarks
 from facepriv.results import PHASES, FailureItem, LearnedItem, ModelRef, Phase, RunResult
 from facepriv.services import learning
 from facepriv.services.audit_work import execute_audit
@@ -25,21 +26,26 @@ from facepriv.services.crew import Crew, make_crew
 from facepriv.services.judging import (
     FAULTS,
     ToEmbed,
+    ToLocate,
     ToPerturb,
     embed_in_process,
     found_in,
     learn_in_process,
     left_by,
+    load_nothing,
     load_run,
+    locate_in_process,
     lost_with_its_process,
     perturb_in_process,
 )
+from facepriv.services.landmarks import keep_points, known_points
 from facepriv.services.leased_work import Crashed, LeasedWork, Report, carry_out, insist
 from facepriv.services.measuring import SCORE, TEMPLATE
 from facepriv.services.models import (
     check_versions,
     classifier,
     detector_reference,
+    landmarker,
     matcher,
     reference,
 )
@@ -50,10 +56,11 @@ from facepriv.store import Store, open_store
 from facepriv.store.measures import Vector
 from facepriv.store.records import GenderScore, ImageRecord, RunImage, RunImageRecord, RunRecord
 
-LEARNING, PERTURBING, EMBEDDING, SUMMING_UP = "learning", "perturbing", "embedding", "comparing"
+LOCATING, LEARNING, PERTURBING = "finding landmarks", "learning", "perturbing"
+EMBEDDING, SUMMING_UP = "embedding", "comparing"
 POLL_SECONDS = 1.0
 KEEP_EVERY = 64
-"""Templates of one matcher that are kept at a time."""
+"""Templates of one matcher, or points of one landmarker, that are kept at a time."""
 KEEP_CREW_SECONDS = 60.0
 """How long idle processes are kept for what may come next: they hold memory, and take seconds to start."""
 COLLECT_SECONDS = 3600.0
@@ -208,6 +215,7 @@ class _Execution(LeasedWork):
         images = self.store.datasets.images(self.run.dataset_id, ids=self.run.spec.image_ids)
         self._note_unusable(images)
         try:
+            self._locate(images)
             learned = self._learn(images)
             self._perturb(images, learned)
             templates = self._embed(images)
@@ -238,6 +246,8 @@ class _Execution(LeasedWork):
         spec = self.run.spec
         self._method = make_method(spec.method, spec.parameters)
         check_versions(spec.detector, detector_reference())
+        if spec.landmarker is not None:
+            check_versions(spec.landmarker, reference(landmarker(spec.landmarker.name)))
         for ref in dict.fromkeys((*spec.guides, *spec.classifiers)):
             check_versions(ref, reference(classifier(ref.name)))
         for ref in dict.fromkeys((*spec.guards, *spec.matchers)):
@@ -258,6 +268,71 @@ class _Execution(LeasedWork):
                         failure=image.failure,
                         failure_stage="acquire-before",
                         failure_sentence=image.failure_sentence,
+                    )
+                )
+
+    def _locate(self, images: Sequence[ImageRecord]) -> None:
+        """Have the run's landmarker, if it has one, look at every image that may be perturbed or be a candidate.
+
+        Raises
+        ------
+        FaceprivError
+            If faults left nothing at all.
+        """
+        spec = self.run.spec
+        if spec.landmarker is None:
+            return
+        name = spec.landmarker.name
+        known = self.aside(lambda check: known_points(self.store, spec))
+        gallery = self.store.datasets.images(self.run.dataset_id, failed=False)
+        wanted = [
+            ToLocate(name, image.id, stored)
+            for image in gallery
+            if image.id not in known and (stored := found_in(image)) is not None
+        ]
+        self.beat(LOCATING, 0, len(wanted))
+        fresh: dict[int, Vector] = {}
+        found = 0
+        # These processes need to know nothing of the run, which they read once all points are kept.
+        job = JobRef(load_nothing, self.run.id, self.owner, self.run.attempts)
+        for finished, (item, vector) in enumerate(self.in_processes(locate_in_process, job, wanted), start=1):
+            if isinstance(vector, Crashed):
+                self.note(f"{name} took its process down at image {item.image_id}, which has no points now.")
+            elif vector is not None:
+                fresh[item.image_id] = vector
+                found += 1
+                if len(fresh) >= KEEP_EVERY:
+                    self._keep_points(fresh)
+                    fresh.clear()
+            self.beat(LOCATING, finished, len(wanted))
+        self._keep_points(fresh)
+        if wanted and not found and not known:
+            raise FaceprivError(
+                f"The landmarker {name} could look at none of {len(wanted)} images; look at what the worker logged, or "
+                f"start the run with {DEFAULT_LANDMARKER}."
+            )
+        self._note_without_points(images)
+
+    def _keep_points(self, vectors: Mapping[int, Vector]) -> None:
+        insist(lambda: keep_points(self.store, self.run.spec, vectors))
+        insist(lambda: self.store.runs.progressed(self.run.id, self.owner))
+
+    def _note_without_points(self, images: Sequence[ImageRecord]) -> None:
+        """Write down the failure of every image in which the landmarker finds nothing."""
+        spec = self.run.spec
+        assert spec.landmarker is not None
+        known, done = known_points(self.store, spec), self.store.runs.images_done(self.run.id)
+        missing = no_landmarks(spec.landmarker.name)
+        for position, image in enumerate(images):
+            if image.id in known and known[image.id] is None and image.id not in done:
+                self.beat(PERTURBING, 0, len(images))
+                self._save(
+                    RunImage(
+                        image_id=image.id,
+                        position=position,
+                        failure=missing.code,
+                        failure_stage="acquire-before",
+                        failure_sentence=str(missing),
                     )
                 )
 

@@ -13,6 +13,7 @@ from facepriv.results import STOP_TITLES, RunResult
 from facepriv.services import tables
 from facepriv.services.export import result_json
 from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES
+from facepriv.services.runs import landmarker_name
 from facepriv.store import RunRecord, Store
 from facepriv.wording import count, duration
 from parts import progress, report, run_choice, run_images, work_log
@@ -31,7 +32,8 @@ def show(store: Store, run: RunRecord) -> None:
     """Show a run in whatever state it is."""
     st.header(f"Run {run.id}", divider="gray")
     st.caption(
-        f"{plain(run.dataset_name)} · {run.method} guided by {guides(run)} · {count(run.images, 'image')} · "
+        f"{plain(run.dataset_name)} · {run.method} guided by {guides(run)} · landmarks {landmarker_name(run.spec)} · "
+        f"{count(run.images, 'image')} · "
         f"seed {run.spec.seed} · started {moment(run.started_at)} · finished {moment(run.finished_at)}"
     )
     if run.state in progress.ACTIVE:

@@ -33,6 +33,8 @@ HELP = {
     "learn_from": "With these parameters the method first learns from people other than those it changes. Halves: what "
     "was learnt from one half of the people is used on the other, and the reverse. Or it learns from the demo faces, "
     "or from another data set that shares nobody with this one.",
+    "landmarker": "Points of a face whose triangles the method moves, and by which candidates are chosen. Crops are "
+    "always made from the detector's 68, so what an attacker sees does not depend on this.",
     "method": "How images are changed. Unnoticeable methods are specific to their guides; visible ones turn a part "
     "of the other classifiers, too.",
     "fixed": "Diagnostic: the share that looks flipped as long as the face is not found anew, which no attacker would "

@@ -1448,6 +1448,8 @@ def test_measures_are_kept_by_content(store: Store) -> None:
     }
     assert measures.of_images(dataset.id, name, sha("v2")) == {}
     assert measures.of_images(dataset.id, "template:dlib-resnet", sha("v1")) == {}
+    assert measures.of_image(ids[1], name, sha("v1")).tobytes() == vectors[ids[1]].tobytes()
+    assert measures.of_image(ids[1], name, sha("v2")) is None
     # The other data set has the same two images, so theirs are known.
     same = measures.of_images(other.id, name, sha("v1"))
     assert [v.tobytes() for v in same.values()] == [vectors[one].tobytes() for one in ids[:2]]

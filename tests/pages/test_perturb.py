@@ -13,6 +13,7 @@ from facepriv.services.runs import DEFAULT_METHOD, prepare_run, start_run
 from facepriv.store import open_store
 from tests.services import plugins
 from tests.services.test_local_worker import wait_until
+from tests.stasm import needs_stasm
 
 
 @pytest.fixture
@@ -131,6 +132,22 @@ def test_methods_say_of_which_kind_they_are(filled, visit, said):
         app.selectbox("run_method").set_value(name).run()
         kind = perturbers.load(name).kind
         assert f"**{KIND_TITLES[kind].capitalize()}.** {KIND_SENTENCES[kind]}" in said(app)
+
+
+@needs_stasm
+def test_landmarks_are_chosen_where_the_method_takes_any(no_worker, visit, said):
+    settings, _ = no_worker
+    app = visit("perturb")
+    for name in perturbers.names():
+        app.selectbox("run_method").set_value(name).run()
+        offered = [box.options for box in app.selectbox if box.key == f"run_landmarker-{name}"]
+        assert offered == ([["dlib-68", "stasm-77"]] if perturbers.load(name).landmarkers is None else [])
+    app.selectbox("run_method").set_value("algorithm1").run()
+    app.selectbox("run_landmarker-algorithm1").set_value("stasm-77").run()
+    app.button("start_run").click().run()
+    assert not app.exception
+    with open_store(settings) as store:
+        assert store.runs.get(3).spec.landmarker.name == "stasm-77"
 
 
 @pytest.fixture

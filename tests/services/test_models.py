@@ -8,6 +8,7 @@ import pytest
 
 from facepriv.classify import classifiers
 from facepriv.errors import FaceprivError, UnknownNameError
+from facepriv.imaging.landmarkers import landmarkers
 from facepriv.match import matchers
 from facepriv.results import ModelRef
 from facepriv.services.models import (
@@ -26,13 +27,15 @@ from facepriv.weights import locate, own_path
 
 def test_every_registered_model_is_listed_once():
     names = [status.card.name for status in list_models()]
-    assert names == ["dlib-hog-68", *classifiers.names(), *matchers.names()]
+    assert names == ["dlib-hog-68", *classifiers.names(), *matchers.names(), *landmarkers.names()]
 
 
 def test_the_models_that_the_demo_needs_are_usable():
     usable = {status.card.name for status in list_models() if status.usable}
     assert usable >= {"dlib-hog-68", "dlib-gender", "levi-hassner", "dlib-resnet", "sface"}
-    assert set(usable_classifiers()) | set(usable_matchers()) | {"dlib-hog-68"} == usable
+    points = {status.card.name for status in list_models() if status.usable and status.kind == "landmarks"}
+    assert "dlib-68" in points
+    assert set(usable_classifiers()) | set(usable_matchers()) | points | {"dlib-hog-68"} == usable
 
 
 @pytest.mark.parametrize("status", list_models(), ids=lambda status: status.card.name)
@@ -42,7 +45,7 @@ def test_each_says_what_a_user_must_know(status):
     assert card.source
     assert card.title
     assert not status.usable or len(card.version) == 12
-    assert status.kind in ("classifier", "matcher", "detector")
+    assert status.kind in ("classifier", "matcher", "detector", "landmarks")
     assert status.usable == (status.reason == "")
     assert status.usable or status.reason.endswith(".")
 

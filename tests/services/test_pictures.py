@@ -78,7 +78,7 @@ def test_an_image_without_a_face(store, settings, tmp_path):
     face, blank = store.datasets.images(report.dataset.id)
     assert face_of(face, image_pixels(store, face)).landmarks.shape == (68, 2)
     assert image_pixels(store, blank).shape == (100, 120, 3)
-    assert mesh_edges(blank) == []
+    assert mesh_edges(blank.landmarks) == []
     with pytest.raises(BadInputError, match="shows no usable face: No frontal face") as caught:
         face_of(blank, image_pixels(store, blank))
     assert caught.value.code == "no-face"

@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from importlib.metadata import version
 
+from facepriv.imaging.landmarkers import landmarkers
 from facepriv.results import ModelRef
-from facepriv.services.provenance import COMPUTING, maker
+from facepriv.services.provenance import COMPUTING, maker, points_maker
 
 
 def test_what_is_kept_is_another_makers_once_anything_but_the_image_has_changed(monkeypatch):
@@ -26,3 +27,16 @@ def test_what_is_kept_is_another_makers_once_anything_but_the_image_has_changed(
     makers.append(maker(ref, makers[1]))
     assert len(set(makers)) == len(makers) == 6 + len(COMPUTING)
     assert maker(ref) == makers[0]
+
+
+def test_points_are_another_makers_once_their_library_was_built_anew(monkeypatch):
+    dlib, stasm = (landmarkers.create(name) for name in ("dlib-68", "stasm-77"))
+    makers = [points_maker(stasm), points_maker(dlib), points_maker(stasm, "another detector")]
+    with monkeypatch.context() as patched:
+        patched.setattr(type(stasm), "build", "another build")
+        makers.append(points_maker(stasm))
+    with monkeypatch.context() as patched:
+        patched.setattr("facepriv.services.provenance.landmarkers.release", lambda name: f"plug-in of {name} 2")
+        makers.append(points_maker(stasm))
+    assert len(set(makers)) == len(makers)
+    assert points_maker(stasm) == makers[0]

@@ -1,0 +1,50 @@
+"""The 68 landmarks that the detector itself gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.imaging.acquire import CARD as DETECTOR
+from facepriv.types import Image
+from facepriv.weights import require_all
+
+
+class Dlib68:
+    """The points that every face has once it is found; nothing more is computed."""
+
+    card = replace(
+        DETECTOR,
+        name="dlib-68",
+        kind="landmarks",
+        title="dlib's 68 landmarks",
+        licence="trained on iBUG 300-W, whose terms are said to be non-commercial",
+        notes="Jaw, brows, eyes, nose and mouth; no forehead. Every method takes them.",
+    )
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+        return self.card.name
+
+    @property
+    def version(self) -> str:
+        """First 12 digits of the SHA-256 of the weight file."""
+        return self.card.version
+
+    @property
+    def build(self) -> str:
+        """Nothing was built here."""
+        return ""
+
+    def ready(self) -> None:
+        """Check the weight file; raises `ModelUnavailableError`."""
+        require_all(self.card)
+
+    def locate(
+        self, pixels: Image, box: tuple[int, int, int, int], landmarks: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        """Give the landmarks ``(68, 2)`` that the detector found."""
+        return landmarks.copy()
