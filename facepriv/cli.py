@@ -1237,6 +1237,126 @@ def restore(
     typer.echo(restore_database(get_settings(), file, actor=ACTOR))
 
 
+model = typer.Typer(help="Bring your own models; see docs/your-own-models.md.", no_args_is_help=True)
+app.add_typer(model, name="model")
+Replace = Annotated[bool, typer.Option("--replace", help="In place of the one of that name.")]
+
+
+@model.command("add")
+def model_add(
+    file: Annotated[Path, typer.Argument(help="YAML of a network, whose ONNX file lies beside it, or of a command.")],
+    replace: Replace = False,
+) -> None:
+    """Add a classifier or matcher of your own, after a trial on demo faces. A command can run anything you can."""
+    from facepriv.services.own_models import add_model
+
+    with _store() as (store, _):
+        added = add_model(store, file, actor=ACTOR, replace=replace)
+    typer.echo(f"Added the {added.own.card.kind} {added.own.name}, version {added.own.card.version}.")
+    for note in added.notes:
+        typer.echo(note)
+
+
+@model.command("list")
+def model_list(json_file: JsonFile = None) -> None:
+    """List your own models; facepriv models lists all."""
+    from facepriv.services.models import status_of
+    from facepriv.services.own_models import list_own
+
+    found, damaged = list_own()
+    states = {one.name: status_of(one.card) for one in found}
+    if found:
+        _table(
+            "Your own models",
+            [
+                {
+                    "Name": one.name,
+                    "Kind": f"{one.card.kind}, {one.description.form}",
+                    "Usable": "yes" if states[one.name].usable else "no",
+                    "Version": one.card.version,
+                    "Licence": one.card.licence,
+                    "Notes": one.card.notes if states[one.name].usable else states[one.name].reason,
+                }
+                for one in found
+            ],
+        )
+    elif not damaged:
+        _say("There is no model of your own; add one with: facepriv model add FILE.yaml")
+    for name in damaged:
+        _say(f"{name} cannot be read any more; remove it with: facepriv model remove {name}")
+    rows = [
+        {
+            "name": one.name,
+            "form": one.description.form,
+            "usable": states[one.name].usable,
+            "reason": states[one.name].reason,
+            "version": one.card.version,
+            "description": one.description.model_dump(mode="json"),
+        }
+        for one in found
+    ]
+    _write_json(json_file, {"schema": "facepriv.own-models/1", "models": rows, "damaged": damaged})
+
+
+@model.command("check")
+def model_check(name: Annotated[str, typer.Argument(help="One of your own models.")]) -> None:
+    """Look whether a model's files are unchanged, and try it on demo faces again."""
+    from facepriv.services.own_models import check_model
+
+    notes = check_model(name)
+    typer.echo(f"{name} is unchanged, and its trial on demo faces went well.")
+    for note in notes:
+        typer.echo(note)
+
+
+@model.command("remove")
+def model_remove(
+    name: Annotated[str, typer.Argument(help="One of your own models.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Remove a model of your own; results that were made with it stay, but cannot be made again."""
+    from facepriv.services.own_models import remove_model
+
+    with _store() as (store, _):
+        if not yes:
+            typer.confirm(f"Remove the model {name}?", abort=True)
+        remove_model(store, name, actor=ACTOR)
+    typer.echo(f"Removed: {name}.")
+
+
+probe = typer.Typer(help="Make gender classifiers out of matchers.", no_args_is_help=True)
+app.add_typer(probe, name="probe")
+
+
+@probe.command("train")
+def probe_train(
+    name: Annotated[str, typer.Argument(help="What to call the classifier.")],
+    dataset: Annotated[str, typer.Option(help="Labelled data set to train on.")],
+    matcher: Annotated[str, typer.Option(help="Matcher whose templates it reads.")] = "sface",
+    exclude: Annotated[
+        list[str] | None, typer.Option(help="Data set whose people and images are left out; repeatable.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the folds.")] = 0,
+    replace: Replace = False,
+) -> None:
+    """Train a linear classifier on a matcher's templates; it can judge and guide like any other."""
+    from facepriv.services.probes import train_probe
+
+    with _store() as (store, _), _progress("Embedding") as report:
+        own = train_probe(
+            store,
+            name,
+            matcher=matcher,
+            dataset=dataset,
+            exclude=exclude or (),
+            seed=seed,
+            replace=replace,
+            actor=ACTOR,
+            on_progress=report,
+        )
+    typer.echo(f"Trained the probe {own.name}, version {own.card.version}. {own.card.notes}")
+
+
 @app.command()
 def worker(
     until_idle: Annotated[bool, typer.Option("--until-idle", help="End once nothing waits.")] = False,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
@@ -16,21 +17,35 @@ class Registry(Generic[T]):
     """Names to factories, written as lazy ``"module:attribute"`` strings so that listing imports nothing.
 
     Entry points of ``group`` are merged in; a built-in name cannot be replaced. An alias is a further name of a
-    registered plug-in, such as ``recommended``; it is not listed.
+    registered plug-in, such as ``recommended``; it is not listed. ``more`` gives further names that may come and go
+    while the process runs, each with the ``"module:function"`` that makes what is called so; it cannot replace others.
     """
 
-    def __init__(self, what: str, group: str, builtin: dict[str, str], aliases: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        what: str,
+        group: str,
+        builtin: dict[str, str],
+        aliases: dict[str, str] | None = None,
+        more: Callable[[], Mapping[str, str]] = dict,
+    ) -> None:
         self.what = what
         self.group = group
         self._builtin = dict(builtin)
         self.aliases = dict(aliases or {})
+        self._more = more
 
     def _targets(self) -> dict[str, str]:
         found = {point.name: point.value for point in entry_points(group=self.group)}
         return {**found, **self._builtin}
 
     def names(self) -> list[str]:
-        """List the known names, built-in ones first, in the order they were written."""
+        """List the known names, built-in ones first, in the order they were written; those of ``more`` last."""
+        fixed = self.fixed_names()
+        return fixed + sorted(set(self._more()) - set(fixed))
+
+    def fixed_names(self) -> list[str]:
+        """List the names without those of ``more``."""
         return list(self._builtin) + sorted(set(self._targets()) - set(self._builtin))
 
     def resolve(self, name: str) -> str:
@@ -54,16 +69,23 @@ class Registry(Generic[T]):
         """
         targets = self._targets()
         name = self.resolve(name)
+        more = {} if name in targets else self._more()
+        if name in more:
+            return partial(_import(more[name]), name)
         if name not in targets:
             raise UnknownNameError(
                 f"There is no {self.what} called {name!r}; choose one of: {', '.join(self.names())}."
             )
-        module, _, attribute = targets[name].partition(":")
-        target: Any = import_module(module)
-        for part in attribute.split("."):
-            target = getattr(target, part)
-        return target  # type: ignore[no-any-return]
+        return _import(targets[name])
 
     def create(self, name: str, **options: Any) -> T:
         """Make the plug-in called ``name`` with the given options."""
         return self.load(name)(**options)
+
+
+def _import(target: str) -> Callable[..., Any]:
+    module, _, attribute = target.partition(":")
+    found: Any = import_module(module)
+    for part in attribute.split("."):
+        found = getattr(found, part)
+    return found  # type: ignore[no-any-return]

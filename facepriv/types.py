@@ -182,6 +182,17 @@ class FaceMatcher(Protocol):
 
 
 @runtime_checkable
+class CropMatcher(FaceMatcher, Protocol):
+    """A matcher that can also be given crops, as classifiers are: what a probe on its templates needs."""
+
+    def crop(self, face: Face) -> Crop:
+        """Give the crop that this matcher wants for this face; a linear one where it can be written so."""
+
+    def embed_crops(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embed crops ``(n, height, width, 3)`` RGB 0..255 as ``(n, d)`` unit rows."""
+
+
+@runtime_checkable
 class Landmarker(Protocol):
     """Gives the points of a face that perturbations are laid over."""
 

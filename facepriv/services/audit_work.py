@@ -43,6 +43,7 @@ from facepriv.services.crew import Crew
 from facepriv.services.leased_work import Crashed, LeasedWork, Report, carry_out, insist
 from facepriv.services.measuring import Vector, evidence, keep, known_measures, makers_of, measure_in_process
 from facepriv.services.models import check_versions, classifier, detector_reference, matcher, reference
+from facepriv.services.probe_people import overlaps
 from facepriv.store import AuditRecord, Store
 from facepriv.types import FEMALE, MALE
 
@@ -97,6 +98,9 @@ class _AuditExecution(LeasedWork):
             check_versions(ref, reference(classifier(ref.name)))
         for ref in spec.matchers:
             check_versions(ref, reference(matcher(ref.name)))
+        images = self.store.datasets.images(spec.dataset.id, ids=spec.image_ids)
+        for one in overlaps([ref.name for ref in spec.classifiers], images):
+            self.note(one.sentence)
         try:
             self._measure()
             seen = self._sum_up(lambda: evidence(known_measures(self.store, spec)))
@@ -115,7 +119,7 @@ class _AuditExecution(LeasedWork):
         self.beat(MEASURING, done, total)
         fresh: dict[Phase, dict[int, dict[str, Vector]]] = {"before": {}, "after": {}}
         makers = {phase: makers_of(self.store, self.spec, phase) for phase in fresh}
-        job = JobRef(load_nothing, self.number, self.owner, self.audit.attempts)
+        job = JobRef(load_spec, self.number, self.owner, self.audit.attempts)
         for item, vectors in self.in_processes(measure_in_process, job, left):
             if isinstance(vectors, Crashed):
                 self.note(f"Image {item.image_id} took its process down each time, so it was not measured.")
@@ -358,8 +362,9 @@ class _AuditExecution(LeasedWork):
         )
 
 
-def load_nothing(store: Store, audit_id: int) -> None:
-    """Read what processes need to know that only measure images: nothing."""
+def load_spec(store: Store, audit_id: int) -> AuditSpec:
+    """Read what processes need to know that only measure images: which models to measure with."""
+    return store.audits.get(audit_id).spec
 
 
 def load_evidence(store: Store, audit_id: int) -> tuple[AuditSpec, Evidence]:

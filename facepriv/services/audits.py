@@ -20,6 +20,7 @@ from facepriv.services.models import (
     usable_classifiers,
     usable_matchers,
 )
+from facepriv.services.probe_people import fair
 from facepriv.services.provenance import COMPUTING
 from facepriv.services.runs import spread
 from facepriv.store import AuditRecord, ImageRecord, Store
@@ -60,8 +61,8 @@ def prepare_audit(
     chosen
         Attackers; by default all that are registered.
     classifiers, matchers
-        Whose scores and templates the attackers have; by default all that can be used here, and no matcher where
-        subjects are no people.
+        Whose scores and templates the attackers have; by default all that can be used here, but for probes that were
+        trained on any of these people, and no matcher where subjects are no people.
     p, against, select_by, draws, most_fnmr_loss
         As in `AuditSpec`; they count for a run only.
     limit
@@ -132,7 +133,7 @@ def prepare_audit(
         attackers=tuple(names),
         classifiers=tuple(
             reference(classifier(name))
-            for name in dict.fromkeys(usable_classifiers() if classifiers is None else classifiers)
+            for name in dict.fromkeys(fair(usable_classifiers(), images) if classifiers is None else classifiers)
         ),
         matchers=tuple(reference(matcher(name)) for name in dict.fromkeys(judges)),
         detector=detector_reference(),

@@ -18,6 +18,7 @@ from typing import Literal
 
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StoreBusyError, StoreError
+from facepriv.own_models.stored import damaged
 from facepriv.services.models import ModelStatus, list_models
 from facepriv.services.presence import Presence, count_alive
 from facepriv.services.retention import expired
@@ -203,6 +204,12 @@ def _skipped() -> Check:
 
 def check_models(models: Sequence[ModelStatus]) -> Check:
     """Look whether weights are here and have the pinned hash, and whether enough models can be used."""
+    unreadable = damaged()
+    if unreadable:
+        return _problem(
+            MODELS,
+            f"Of your own models cannot be read any more: {some(unreadable)}; remove with: facepriv model remove NAME",
+        )
     changed = [one for one in models if not one.usable and any(map(locate, one.card.weights))]
     if changed:
         return _problem(MODELS, changed[0].reason)

@@ -38,7 +38,7 @@ from facepriv.services.learning import (
     pack,
     unpack,
 )
-from facepriv.services.models import classifier, matcher
+from facepriv.services.models import check_versions, classifier, matcher, reference
 from facepriv.services.pictures import face_of, stored_pixels
 from facepriv.services.runs import make_method
 from facepriv.store import ArtifactStore, Store
@@ -118,6 +118,11 @@ class Judge:
         self._classifiers = {ref.name: classifier(ref.name) for ref in job.spec.classifiers}
         self._guides = [self._classifiers[guide.name] for guide in job.spec.guides]
         self._guards = [matcher(guard.name) for guard in job.spec.guards]
+        # This process may be on another machine than the worker, which has looked at its own models only.
+        for ref in job.spec.classifiers:
+            check_versions(ref, reference(self._classifiers[ref.name]))
+        for ref in dict.fromkeys((*job.spec.guards, *job.spec.matchers)):
+            check_versions(ref, reference(matcher(ref.name)))
         self._max_pixels = max_pixels
         self._images = {str(image.id): image for image in job.images}
         self._points = job.points
@@ -479,7 +484,14 @@ class ToEmbed:
 
 
 def embed_in_process(job: Job, images: Sequence[ToEmbed]) -> list[NDArray[np.float32] | None]:
-    """Embed stored images: ``(d,)`` unit vectors, None where a fault left none."""
+    """Embed stored images: ``(d,)`` unit vectors, None where a fault left none.
+
+    Raises
+    ------
+    FaceprivError
+        If a model of this process has another version than the run's.
+    """
+    _judge_of(job)
     kept = artifacts()
     return [embed(kept, one.matcher, one.stored) for one in images]
 

@@ -22,9 +22,9 @@ from facepriv.imaging.residuals import residual_features
 from facepriv.imaging.restoring import restored_faces
 from facepriv.perturb.base import score_face
 from facepriv.results import ModelRef, Phase
-from facepriv.services.computing import Job, artifacts, log_fault
+from facepriv.services.computing import Brought, Job, JobRef, artifacts, content_of, log_fault
 from facepriv.services.judging import Stored, found_in, left_by
-from facepriv.services.models import classifier, matcher
+from facepriv.services.models import check_versions, classifier, matcher, reference
 from facepriv.services.provenance import found_by, maker
 from facepriv.store import ArtifactStore, ImageRecord, Store
 from facepriv.types import Face
@@ -33,6 +33,8 @@ SCORE, RESTORED, TEMPLATE = "score", "restored", "template"
 RESIDUALS, APPEARANCE = "residuals", "appearance"
 Vector = NDArray[np.float64]
 _log = logging.getLogger(__name__)
+_checked: list[JobRef] = []
+"""The audit for which this process's models were checked."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,9 +204,25 @@ def measure_in_process(job: Job, images: Sequence[ToMeasure]) -> list[dict[str, 
     ------
     StoreError
         If a file is missing or damaged.
+    FaceprivError
+        If a model of this process has another version than the audit's.
     """
+    _check_models(job)
     kept = artifacts()
     return [measure_what_can_be(kept, one.stored, one.names) for one in images]
+
+
+def _check_models(job: Job) -> None:
+    """Look once whether this process, which may be on another machine than the worker, has the audit's models."""
+    ref_of_job = job.ref if isinstance(job, Brought) else job
+    if _checked == [ref_of_job]:
+        return
+    spec: AuditSpec = content_of(job)
+    for ref in spec.classifiers:
+        check_versions(ref, reference(classifier(ref.name)))
+    for ref in spec.matchers:
+        check_versions(ref, reference(matcher(ref.name)))
+    _checked[:] = [ref_of_job]
 
 
 def measure_what_can_be(kept: ArtifactStore, stored: Stored, names: Sequence[str]) -> dict[str, Vector]:

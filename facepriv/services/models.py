@@ -143,5 +143,6 @@ def check_versions(wanted: ModelRef, found: ModelRef) -> None:
     if wanted != found:
         raise FaceprivError(
             f"The run was made with {wanted.name} of version {wanted.version}, but {found.version} is installed; "
-            "install the requirements of the facepriv release that made the run, or start a new run."
+            "install the requirements of the facepriv release that made the run, or start a new run. A model of your "
+            "own must be the same on every machine: copy the folder models."
         )

@@ -9,10 +9,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from facepriv.config import Settings
+from facepriv.config import Settings, get_settings
 from facepriv.errors import StoreError
 from facepriv.services.collecting import without_row
 from facepriv.services.import_jobs import forget_job, imports_folder, list_jobs
+from facepriv.services.probe_people import files_left, remove_probes, trained_on
 from facepriv.store import Holdings, Store
 from facepriv.wording import count, listed, some
 
@@ -35,6 +36,8 @@ class PurgePlan:
     """Artifact files that go."""
     shared: Mapping[str, int]
     """Artifact files that stay because others have these very images too, by the name of the data set."""
+    probes: tuple[str, ...] = ()
+    """Classifiers that were trained on it, which go too."""
     busy: tuple[str, ...]
     """What is being worked on and stands in the way, such as ``run 7``."""
 
@@ -45,6 +48,8 @@ class PurgePlan:
             f"The data set {self.dataset!r} would go: {count(self.images, 'image')}, "
             f"{_numbered('run', self.runs)}, {_numbered('audit', self.audits)}, {count(self.files, 'file')}."
         ]
+        if self.probes:
+            told.append(f"{_trained(self.probes)} would go, too.")
         told += [_stays(name, files) for name, files in self.shared.items()]
         if self.busy:
             told.append(f"In the way: {listed(self.busy)} {'is' if len(self.busy) == 1 else 'are'} being worked on.")
@@ -74,6 +79,8 @@ class PurgeReport:
     """Whether processes on other machines may still be at its images, although their run was cancelled."""
     shared: Mapping[str, int]
     """As in `PurgePlan`."""
+    probes: tuple[str, ...] = ()
+    """Classifiers that were trained on it and went, too."""
     refused: str | None
     """Why files could not be removed, if the disk said so."""
     erased: bool
@@ -95,6 +102,8 @@ class PurgeReport:
             f"{count(self.removed, 'file')} removed; a scan of the files found that {len(self.remaining):,} of "
             f"{self.files:,} remain.",
         ]
+        if self.probes:
+            told.append(f"{_trained(self.probes)} removed.")
         if self.remaining:
             told.append(
                 f"{'These remain' if len(self.remaining) > 1 else 'This remains'}, held by work under way or by the "
@@ -136,6 +145,7 @@ def plan_purge(store: Store, dataset_id: int) -> PurgePlan:
         audits=holdings.audits,
         files=len(going),
         shared={name: len(hashes) for name, hashes in shared.items()},
+        probes=trained_on(get_settings(), holdings.dataset.id, holdings.dataset.name),
         busy=holdings.busy,
     )
 
@@ -143,11 +153,11 @@ def plan_purge(store: Store, dataset_id: int) -> PurgePlan:
 def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, cancel: bool = False) -> PurgeReport:
     """Remove a data set with its images, runs, audits, measures and files, and prove it.
 
-    Runs that took candidates from it or learnt from it go as well. Before it, the set of hashes is taken; after it,
-    the artifacts and what imports have put aside are searched for them. Runs that were cancelled or killed have left
-    perturbed images that no row refers to, so all such files go as well that no work under way may need, and those that
-    stay are counted: nothing tells whose they are. The database is then written anew, so that
-    deleted rows cannot be read from its files. The access log keeps one line, with counts and no names.
+    Runs that took candidates from it or learnt from it go as well, and probes that were trained on it. Before it, the
+    set of hashes is taken; after it, the artifacts and what imports have put aside are searched for them. Runs that
+    were cancelled or killed have left perturbed images that no row refers to, so all such files go as well that no work
+    under way may need, and those that stay are counted: nothing tells whose they are. The database is then written
+    anew, so that deleted rows cannot be read from its files. The access log keeps one line, with counts and no names.
 
     Parameters
     ----------
@@ -169,13 +179,16 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
     before = _files_of(store, holdings.artifacts)
     holdings, refused = _delete(store, holdings)
     _forget_imports(settings, holdings)
+    trained = trained_on(settings, holdings.dataset.id, holdings.dataset.name)
+    remove_probes(settings, trained)
     collected, also_refused = _collect(store)
     shared = store.datasets.shared(holdings)
     mine = holdings.artifacts.difference(*shared.values())
     stock = store.take_stock()
     after = frozenset(sha256 + suffix for sha256, suffix in stock.files if sha256 in mine)
     unclaimed = tuple(file for file in without_row(stock) if file not in after)
-    remaining = (*sorted(after), *_put_aside(settings, holdings.sources | mine))
+    aside = [*_put_aside(settings, holdings.sources | mine), *map(str, files_left(settings, trained))]
+    remaining = (*sorted(after), *aside)
     report = {"images": holdings.images, "runs": len(holdings.runs), "audits": len(holdings.audits)}
     counts = [count(number, noun.removesuffix("s")) for noun, number in report.items()]
     store.access.record(
@@ -200,6 +213,7 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
         unclaimed=unclaimed,
         elsewhere=settings.executor == "dask" and bool(holdings.runs),
         shared={name: len(hashes) for name, hashes in shared.items()},
+        probes=trained,
         refused=refused or also_refused,
         erased=erased,
         database=database,
@@ -270,6 +284,10 @@ def _put_aside(settings: Settings, hashes: frozenset[str]) -> Iterator[str]:
 def _digest(file: Path) -> str:
     with file.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _trained(names: tuple[str, ...]) -> str:
+    return f"{count(len(names), 'probe')} trained on it ({some(names, 10)})"
 
 
 def _numbered(noun: str, numbers: tuple[int, ...]) -> str:

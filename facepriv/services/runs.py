@@ -29,6 +29,7 @@ from facepriv.services.models import (
     usable_matchers,
 )
 from facepriv.services.models import landmarker as find_landmarker
+from facepriv.services.probe_people import fair
 from facepriv.services.provenance import COMPUTING
 from facepriv.store import Store
 from facepriv.store.records import ImageRecord, RunRecord
@@ -142,8 +143,8 @@ def prepare_run(
     landmarker
         Whose points the method lays over a face: ``dlib-68``, the detector's own, or another registered one.
     classifiers, matchers
-        Those that judge; by default all that can be used here, and no matcher where subjects are no people. Guides are
-        always among the classifiers, guards among the matchers.
+        Those that judge; by default all that can be used here, but for probes that were trained on any of these people,
+        and no matcher where subjects are no people. Guides are always among the classifiers, guards among the matchers.
     limit
         Take at most this many images, spread evenly over the subjects' order, all images of a subject together.
 
@@ -189,7 +190,7 @@ def prepare_run(
     points = _landmarker_of(made, landmarker)
     source = choose_source(store, record, learn_from, seed=seed, method=made.name) if made.learns else None
     guides = tuple(dict.fromkeys([guide, *more_guides]))
-    judges = dict.fromkeys([*guides, *(usable_classifiers() if classifiers is None else classifiers)])
+    judges = dict.fromkeys([*guides, *(fair(usable_classifiers(), images) if classifiers is None else classifiers)])
     refuse_matching(record, [*(matchers or ()), *(guards or ())])
     if matchers is None:
         matchers = usable_matchers() if why_not_matched(record) is None else ()

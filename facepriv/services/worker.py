@@ -50,6 +50,7 @@ from facepriv.services.models import (
     reference,
 )
 from facepriv.services.presence import Presence
+from facepriv.services.probe_people import overlaps
 from facepriv.services.provenance import found_by, maker
 from facepriv.services.runs import make_method
 from facepriv.store import Store, open_store
@@ -240,7 +241,9 @@ class _Execution(LeasedWork):
 
         found = self.aside(sum_up)
         self.beat(SUMMING_UP, 1, 1)
-        return found.model_copy(update={"seconds": self.store.runs.summary(self.run.id).spent})
+        known = overlaps([ref.name for ref in self.run.spec.classifiers], images)
+        notes = {**found.notes, **{one.sentence: one.images or len(images) for one in known}}
+        return found.model_copy(update={"seconds": self.store.runs.summary(self.run.id).spent, "notes": notes})
 
     def _check_models(self) -> None:
         spec = self.run.spec

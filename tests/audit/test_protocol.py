@@ -82,7 +82,7 @@ def test_of_equally_good_gaps_the_widest_is_halved() -> None:
     assert best_threshold([high], [low]) == high
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(case=protocols(), factor=st.sampled_from([0.25, 2.0, 8.0]))
 def test_scale_order_and_names_of_folds_do_not_matter(
     case: tuple[list[float], list[bool], list[int]], factor: float
@@ -98,7 +98,7 @@ def test_scale_order_and_names_of_folds_do_not_matter(
     assert (renamed.accuracy, renamed.fmr, renamed.fnmr) == (got.accuracy, got.fmr, got.fnmr)
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(case=protocols())
 def test_every_pair_is_counted_once_and_rates_agree(case: tuple[list[float], list[bool], list[int]]) -> None:
     scores, mated, folds = case
@@ -116,7 +116,7 @@ def test_every_pair_is_counted_once_and_rates_agree(case: tuple[list[float], lis
     assert got.accuracy_with_failures <= got.accuracy + 1e-12
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(case=protocols(), wild=st.lists(SCORE, min_size=1, max_size=5))
 def test_a_folds_own_scores_do_not_choose_its_threshold(
     case: tuple[list[float], list[bool], list[int]], wild: list[float]

@@ -1,4 +1,4 @@
-"""Every registered classifier keeps the contract of `AttributeClassifier`."""
+"""Every registered classifier, and every form of own ones, keeps the contract of `AttributeClassifier`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from facepriv.classify import classifiers
 from facepriv.imaging.crop import take_crop
 from facepriv.services.models import ModelStatus, status_of
 from facepriv.types import AttributeClassifier, CropFunction, CropSpec
+from tests.own_models import CLASSIFIERS
 
 
 def status(name: str) -> ModelStatus:
     return status_of(classifiers.create(name).card)
 
 
-@pytest.fixture(params=[name for name in classifiers.names() if status(name).usable])
+@pytest.fixture(params=[*(name for name in classifiers.names() if status(name).usable), *CLASSIFIERS])
 def classifier(request) -> AttributeClassifier:
+    if request.param in CLASSIFIERS:
+        request.getfixturevalue("own_home")
     return classifiers.create(request.param)
 
 

@@ -1,4 +1,4 @@
-"""Every registered matcher keeps the contract of `FaceMatcher`."""
+"""Every registered matcher, and every form of own ones, keeps the contract of `FaceMatcher`."""
 
 from __future__ import annotations
 
@@ -7,17 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from facepriv.imaging.crop import take_crop
 from facepriv.match import matchers
 from facepriv.services.models import ModelStatus, status_of
-from facepriv.types import FaceMatcher
+from facepriv.types import CropMatcher, FaceMatcher
+from tests.own_models import MATCHERS
 
 
 def status(name: str) -> ModelStatus:
     return status_of(matchers.create(name).card)
 
 
-@pytest.fixture(params=[name for name in matchers.names() if status(name).usable])
+@pytest.fixture(params=[*(name for name in matchers.names() if status(name).usable), *MATCHERS])
 def matcher(request) -> FaceMatcher:
+    if request.param in MATCHERS:
+        request.getfixturevalue("own_home")
     return matchers.create(request.param)
 
 
@@ -82,6 +86,18 @@ def test_same_subjects_are_more_similar(matcher, faces):
     same = np.array([[a.subject == b.subject for b in faces] for a in faces])
     mated = scores[same & ~np.eye(len(faces), dtype=bool)]
     assert mated.min() > np.quantile(scores[~same], 0.9)
+
+
+def test_crops_give_nearly_the_templates_of_faces(matcher, faces):
+    if not isinstance(matcher, CropMatcher):
+        pytest.skip(f"{matcher.name} takes whole images only")
+    crops = np.stack([take_crop(matcher.crop(face), face.pixels) for face in faces[:3]])
+    before = crops.copy()
+    templates = matcher.embed_crops(crops)
+    np.testing.assert_array_equal(crops, before)
+    np.testing.assert_allclose(templates, np.concatenate([matcher.embed_crops(one[None]) for one in crops]), atol=1e-5)
+    assert (np.sum(templates * matcher.embed(faces[:3]), axis=1) > 0.98).all()
+    assert matcher.embed_crops(crops[:0]).shape == (0, templates.shape[1])
 
 
 def test_threads_may_compare_at_once_and_order_does_not_matter(matcher):

@@ -16,7 +16,7 @@ from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.imaging import appearance, residuals
 from facepriv.imaging.restoring import RESTORERS
 from facepriv.services import audit_tables, measuring
-from facepriv.services.audit_work import load_nothing
+from facepriv.services.audit_work import load_spec
 from facepriv.services.audits import audit_document, prepare_audit, same_audit, start_audit
 from facepriv.services.computing import JobRef
 from facepriv.services.importing import DEMO, import_demo
@@ -180,7 +180,7 @@ def test_an_image_that_cannot_be_measured_costs_nobody_else(audited: Audited, ca
     missing = type(stored)("0" * 64, stored.landmarks, stored.box)
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(measuring, "artifacts", lambda: audited.store.artifacts)
-        job = JobRef(load_nothing, audited.of_run.id, "test", 1)
+        job = JobRef(load_spec, audited.of_run.id, "test", 1)
 
         def measured(stored, *names: str) -> set[str]:
             (found,) = measuring.measure_in_process(job, [measuring.ToMeasure("before", 1, stored, names)])

@@ -1,0 +1,168 @@
+"""Classifiers that a user brings: an ONNX graph, or a program."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.errors import BadInputError, ModelUnavailableError
+from facepriv.imaging.crop_files import as_pngs
+from facepriv.imaging.described_crops import described_crop, whole_image
+from facepriv.own_models.description import ClassifierOutput, CommandClassifier, NetworkClassifier
+from facepriv.own_models.network import prepared, shared_network
+from facepriv.own_models.program import Answer, number_of, shared_program
+from facepriv.own_models.stored import OwnModel, read
+from facepriv.types import AttributeClassifier, Crop, CropSpec, Face
+from facepriv.wording import some
+
+LEAST_PROBABILITY = float(np.finfo(np.float32).eps)
+"""Probabilities nearer to 0 or 1 cannot be told from them in float32: scores stay within 15.9 nats of 0."""
+
+
+class OwnNetworkClassifier:
+    """An ONNX graph described by YAML."""
+
+    def __init__(self, own: OwnModel) -> None:
+        assert isinstance(own.description, NetworkClassifier)
+        self._description = own.description
+        self._network = shared_network(own)
+        self.card = own.card
+        self.attribute: str = own.description.attribute
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+        return self.card.name
+
+    @property
+    def version(self) -> str:
+        """Prefix of the hash over graph and description."""
+        return self.card.version
+
+    def crop(self, face: Face) -> CropSpec:
+        """Give the crop of the description."""
+        return described_crop(face, self._description.crop, self._description.input.size)
+
+    def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Score crops ``(n, size, size, 3)`` RGB 0..255 as ``(n,)`` log-odds in nats, male positive.
+
+        Raises
+        ------
+        ModelUnavailableError
+            If the graph is not here, was changed, or gives something else than described.
+        """
+        if len(inputs) == 0:
+            return np.empty(0)
+        batch = prepared(inputs, self._description.input)
+        with self._network.use() as network:
+            return log_odds(network(batch), self._description.output)
+
+
+def log_odds(outputs: NDArray[np.float64], described: ClassifierOutput) -> NDArray[np.float64]:
+    """Turn a network's outputs ``(n, k)`` into ``(n,)`` log-odds in nats, male positive.
+
+    Raises
+    ------
+    ModelUnavailableError
+        If there are more or fewer numbers than described, or probabilities outside 0..1.
+    """
+    wanted = 2 if described.meaning in ("logits", "probabilities") else 1
+    if outputs.shape[1] != wanted:
+        raise ModelUnavailableError(
+            f"{wanted} number{'s' if wanted > 1 else ''} for each image {'were' if wanted > 1 else 'was'} expected of "
+            f"an output of {described.meaning}, but {outputs.shape[1]} came; correct output in the YAML."
+        )
+    male = described.labels.index("male")
+    if described.meaning == "logits":
+        scores = outputs[:, male] - outputs[:, 1 - male]
+    elif described.meaning == "logit":
+        scores = outputs[:, 0] if male == 1 else -outputs[:, 0]
+    else:
+        if (outputs < 0).any() or (outputs > 1).any():
+            raise ModelUnavailableError(
+                "Probabilities from 0 to 1 were expected, but others came; if they are logits, say so in the YAML."
+            )
+        last = outputs[:, -1]
+        other = outputs[:, 0] if wanted == 2 else 1 - last
+        scores = (1 if male == 1 else -1) * (_log(last) - _log(other))
+    return np.asarray(scores, dtype=np.float64)
+
+
+def _log(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(np.log(np.clip(probabilities, LEAST_PROBABILITY, 1.0)))
+
+
+class CommandGender:
+    """A program described by YAML."""
+
+    def __init__(self, own: OwnModel) -> None:
+        assert isinstance(own.description, CommandClassifier)
+        self._description = own.description
+        self._program = shared_program(own)
+        self.card = own.card
+        self.attribute: str = own.description.attribute
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+        return self.card.name
+
+    @property
+    def version(self) -> str:
+        """Prefix of the hash over description and program."""
+        return self.card.version
+
+    def crop(self, face: Face) -> Crop:
+        """Give the whole image, or the crop of the description."""
+        described = self._description
+        if described.crop is None or described.size is None:
+            return whole_image(face)
+        return described_crop(face, described.crop, described.size)
+
+    def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Score images ``(n, h, w, 3)`` RGB 0..255, rounded to whole grey levels, as ``(n,)`` log-odds in nats.
+
+        Raises
+        ------
+        ModelUnavailableError
+            If the program fails, or answers something else than a score.
+        BadInputError
+            With code ``command-error`` if it says of an image that it cannot score it.
+        """
+        if len(inputs) == 0:
+            return np.empty(0)
+        with self._program.use() as program:
+            answers = program.ask(as_pngs(inputs))
+        refused = sum("error" in answer for answer in answers)
+        if refused:
+            raise BadInputError(
+                f"A score was expected of {self.name}, but it says of {refused} of {len(answers)} images that it "
+                "cannot give one; leave the image out, or the classifier.",
+                code="command-error",
+            )
+        return np.array([self._score(answer) for answer in answers])
+
+    def _score(self, answer: Answer) -> float:
+        score = number_of(answer, "score")
+        if score is not None:
+            return score
+        male = number_of(answer, "probability_male")
+        if male is not None and 0 <= male <= 1:
+            pair = _log(np.array([male, 1 - male]))
+            return float(pair[0] - pair[1])
+        raise ModelUnavailableError(
+            f"A finite score, or a probability_male from 0 to 1, was expected of the command of {self.name}, but its "
+            f"answer has the fields {some(sorted(answer))}; correct the program."
+        )
+
+
+def build(own: OwnModel) -> AttributeClassifier:
+    """Make the classifier that a folder describes."""
+    if isinstance(own.description, NetworkClassifier):
+        return OwnNetworkClassifier(own)
+    return CommandGender(own)
+
+
+def make(name: str) -> AttributeClassifier:
+    """Make an own classifier by its name."""
+    return build(read(name))

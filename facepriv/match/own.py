@@ -1,0 +1,150 @@
+"""Matchers that a user brings: an ONNX graph, or a program that gives templates."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.errors import ModelUnavailableError
+from facepriv.imaging.crop import take_crop
+from facepriv.imaging.crop_files import as_pngs
+from facepriv.imaging.described_crops import described_crop
+from facepriv.match.templates import cosine_similarity, unit_rows
+from facepriv.own_models.description import CommandMatcher, NetworkMatcher
+from facepriv.own_models.network import prepared, shared_network
+from facepriv.own_models.program import Answer, shared_program
+from facepriv.own_models.stored import OwnModel, read
+from facepriv.types import CropSpec, Face, FaceMatcher
+from facepriv.wording import some
+
+
+class OwnMatcher:
+    """What both kinds share: a card, and templates compared by cosine."""
+
+    def __init__(self, own: OwnModel) -> None:
+        assert isinstance(own.description, NetworkMatcher | CommandMatcher)
+        self.card = own.card
+        self._width = own.description.width
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+        return self.card.name
+
+    @property
+    def version(self) -> str:
+        """Prefix of the hash over description and graph or program."""
+        return self.card.version
+
+    def compare(self, gallery: NDArray[np.float32], probes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Compare ``(g, d)`` with ``(p, d)`` as ``(g, p)`` cosine similarity."""
+        return cosine_similarity(gallery, probes)
+
+    def _none(self) -> NDArray[np.float32]:
+        return np.empty((0, self._width or 1), dtype=np.float32)
+
+
+class OwnNetworkMatcher(OwnMatcher):
+    """An ONNX graph described by YAML."""
+
+    def __init__(self, own: OwnModel) -> None:
+        super().__init__(own)
+        assert isinstance(own.description, NetworkMatcher)
+        self._description = own.description
+        self._network = shared_network(own)
+
+    def crop(self, face: Face) -> CropSpec:
+        """Give the crop of the description."""
+        return described_crop(face, self._description.crop, self._description.input.size)
+
+    def embed_crops(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Embed crops ``(n, size, size, 3)`` RGB 0..255 as ``(n, d)`` unit rows.
+
+        Raises
+        ------
+        ModelUnavailableError
+            If the graph is not here or was changed.
+        """
+        if len(inputs) == 0:
+            return self._none()
+        with self._network.use() as network:
+            return unit_rows(network(prepared(inputs, self._description.input)))
+
+    def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
+        """Embed faces as ``(n, d)`` unit rows; raises as `embed_crops` does."""
+        rows = [self.embed_crops(take_crop(self.crop(face), face.pixels)[None]) for face in faces]
+        return np.concatenate(rows) if rows else self._none()
+
+
+class OwnCommandMatcher(OwnMatcher):
+    """A program described by YAML."""
+
+    def __init__(self, own: OwnModel) -> None:
+        super().__init__(own)
+        assert isinstance(own.description, CommandMatcher)
+        self._description = own.description
+        self._program = shared_program(own)
+
+    def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
+        """Embed faces as ``(n, d)`` unit rows; a row of NaN where the program says that it cannot.
+
+        Raises
+        ------
+        ModelUnavailableError
+            If the program fails, or answers something else than a template.
+        """
+        if len(faces) == 0:
+            return self._none()
+        with self._program.use() as program:
+            answers = program.ask([self._png(face) for face in faces])
+        found = [self._template(answer) for answer in answers]
+        widths = {len(row) for row in found if row is not None} | ({self._width} if self._width else set())
+        if len(widths) > 1:
+            raise ModelUnavailableError(
+                f"Templates of one length were expected of the command of {self.name}, but lengths of "
+                f"{some(sorted(widths))} came; correct the program, or add it again."
+            )
+        nothing = np.full(next(iter(widths), 1), np.nan)
+        return unit_rows(np.stack([nothing if row is None else row for row in found]))
+
+    def _png(self, face: Face) -> bytes:
+        described = self._description
+        if described.crop is None or described.size is None:
+            (png,) = as_pngs(face.pixels[None].astype(np.float32))
+            return png
+        (png,) = as_pngs(take_crop(described_crop(face, described.crop, described.size), face.pixels)[None])
+        return png
+
+    def _template(self, answer: Answer) -> NDArray[np.float64] | None:
+        if "error" in answer:
+            return None
+        given = answer.get("template")
+        try:
+            if isinstance(given, str):
+                row = np.frombuffer(base64.b64decode(given, validate=True), dtype="<f4").astype(np.float64)
+            else:
+                row = np.asarray(given, dtype=np.float64)
+        except (TypeError, ValueError, binascii.Error):
+            row = np.empty(0)
+        if row.ndim != 1 or len(row) == 0 or not np.isfinite(row).all():
+            raise ModelUnavailableError(
+                f"A template of finite numbers, or of base64 of float32, was expected of the command of {self.name}, "
+                f"but its answer has the fields {some(sorted(answer))}; correct the program."
+            )
+        return row
+
+
+def build(own: OwnModel) -> FaceMatcher:
+    """Make the matcher that a folder describes."""
+    if isinstance(own.description, NetworkMatcher):
+        return OwnNetworkMatcher(own)
+    return OwnCommandMatcher(own)
+
+
+def make(name: str) -> FaceMatcher:
+    """Make an own matcher by its name."""
+    return build(read(name))

@@ -1,0 +1,231 @@
+"""A user's program that reads images and answers in JSON, one line each.
+
+For every image it gets a line ``{"id": 1, "image": "FOLDER/1.png"}`` and must answer, in the same order, with a line
+that repeats the id. The images lie in a folder of their own that only the user may read and that is removed after
+the call, whatever happens. No shell takes part, the program sees three variables of the environment, and what it
+writes to standard error goes nowhere: it might name files or faces.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import json
+import math
+import os
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import IO, Any
+
+from facepriv.config import get_settings
+from facepriv.errors import ModelUnavailableError
+from facepriv.own_models.description import CommandClassifier, CommandMatcher
+from facepriv.own_models.network import MOST_OPEN
+from facepriv.own_models.stored import DESCRIPTION, OwnModel
+from facepriv.shared import SharedModel
+from facepriv.types import WeightFile
+from facepriv.weights import require
+
+MOST_LINE_BYTES = 4_000_000
+MOST_IMAGES = 256
+"""Images that lie in the folder at once."""
+ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
+CLOSE_SECONDS = 2.0
+
+Answer = dict[str, Any]
+
+
+class Program:
+    """One process's way to a program: started at each call, or once if it stays open."""
+
+    def __init__(self, name: str, command: Sequence[str], *, stays_open: bool, timeout_seconds: float) -> None:
+        self._name = name
+        self._command = list(command)
+        self._stays_open = stays_open
+        self._timeout = timeout_seconds
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started_by = 0
+        self._rest = b""
+
+    def ask(self, pngs: Sequence[bytes]) -> list[Answer]:
+        """Give the answers for images, in order.
+
+        Raises
+        ------
+        ModelUnavailableError
+            If the program cannot be started, fails, takes too long, or does not answer as it should.
+        """
+        answers: list[Answer] = []
+        for start in range(0, len(pngs), MOST_IMAGES):
+            answers += self._ask(pngs[start : start + MOST_IMAGES])
+        return answers
+
+    def close(self) -> None:
+        """End the program, if it is open: its input ends, and after a moment it is killed."""
+        process, self._process, self._rest = self._process, None, b""
+        if process is None or self._started_by != os.getpid():
+            return
+        assert process.stdin is not None
+        with contextlib.suppress(OSError):
+            process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(CLOSE_SECONDS)
+        _kill(process)
+
+    def _ask(self, pngs: Sequence[bytes]) -> list[Answer]:
+        scratch = get_settings().temporary
+        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=scratch, prefix="command-") as folder:
+            lines = []
+            for number, png in enumerate(pngs, start=1):
+                path = Path(folder, f"{number}.png").absolute()
+                path.write_bytes(png)
+                lines.append(json.dumps({"id": number, "image": str(path)}).encode() + b"\n")
+            try:
+                return self._talk(lines) if self._stays_open else self._run_once(lines, Path(folder))
+            except BaseException:
+                self._abandon()
+                raise
+
+    def _talk(self, lines: Sequence[bytes]) -> list[Answer]:
+        if self._started_by != os.getpid():
+            # A process that was forked off must leave its parent's program alone.
+            self._process, self._rest = None, b""
+        if self._process is None or self._process.poll() is not None:
+            self._process, self._rest = self._start(subprocess.PIPE), b""
+        process = self._process
+        assert process.stdin is not None
+        answers = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                process.stdin.write(line)
+                process.stdin.flush()
+            except OSError as error:
+                raise self._fault("it ended before it had answered") from error
+            answers.append(self._answer(self._line(process), number))
+        return answers
+
+    def _run_once(self, lines: Sequence[bytes], folder: Path) -> list[Answer]:
+        given = folder / "requests.jsonl"
+        given.write_bytes(b"".join(lines))
+        with given.open("rb") as stream:
+            process = self._process = self._start(stream)
+        self._rest = b""
+        answers = [self._answer(self._line(process), number) for number in range(1, len(lines) + 1)]
+        if self._read(process, time.monotonic() + self._timeout) or self._rest.strip():
+            raise self._fault("it wrote more than one line for each image")
+        try:
+            status = process.wait(self._timeout)
+        except subprocess.TimeoutExpired as error:
+            raise self._fault(f"it did not end within {self._timeout:g} s of its last answer") from error
+        if status != 0:
+            raise self._fault(f"it ended with exit status {status}")
+        self._abandon()
+        return answers
+
+    def _start(self, given: int | IO[bytes]) -> subprocess.Popen[bytes]:
+        self._started_by = os.getpid()
+        atexit.register(self.close)
+        try:
+            return subprocess.Popen(
+                self._command,
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env=ENVIRONMENT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise self._fault(f"it cannot be started: {error.strerror}") from error
+
+    def _line(self, process: subprocess.Popen[bytes]) -> bytes:
+        """Wait for the next line."""
+        end = time.monotonic() + self._timeout
+        while b"\n" not in self._rest:
+            if len(self._rest) > MOST_LINE_BYTES:
+                raise self._fault(f"it wrote a line of more than {MOST_LINE_BYTES:,} bytes")
+            if not self._read(process, end):
+                raise self._fault("it ended before it had answered")
+        line, _, self._rest = self._rest.partition(b"\n")
+        return line
+
+    def _read(self, process: subprocess.Popen[bytes], end: float) -> bool:
+        """Read what there is, waiting for some until ``end``; false at the end of what it writes."""
+        assert process.stdout is not None
+        with selectors.DefaultSelector() as selector:
+            selector.register(process.stdout, selectors.EVENT_READ)
+            if not selector.select(max(0.0, end - time.monotonic())):
+                raise self._fault(f"it gave no answer within {self._timeout:g} s")
+        part = os.read(process.stdout.fileno(), 65_536)
+        self._rest += part
+        return bool(part)
+
+    def _answer(self, line: bytes, number: int) -> Answer:
+        try:
+            answer = json.loads(line)
+        except ValueError as error:
+            raise self._fault("it wrote a line that is no JSON") from error
+        if not isinstance(answer, dict) or answer.get("id") != number:
+            raise self._fault(f"an answer with the id {number} was expected and another came")
+        return answer
+
+    def _abandon(self) -> None:
+        process, self._process, self._rest = self._process, None, b""
+        if process is not None:
+            _kill(process)
+
+    def _fault(self, what: str) -> ModelUnavailableError:
+        return ModelUnavailableError(
+            f"The command of {self._name} was expected to answer one line of JSON for each image, but {what}; try it "
+            f"with: facepriv model check {self._name}"
+        )
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End a program and all that it has started, and close what leads to it."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for stream in (process.stdin, process.stdout):
+        if stream is not None:
+            with contextlib.suppress(OSError):
+                stream.close()
+
+
+def shared_program(own: OwnModel) -> SharedModel[Program]:
+    """Give the process's one way to an own command, whose files are checked at first use."""
+    description = own.description
+    assert isinstance(description, CommandClassifier | CommandMatcher)
+    files = tuple(one for one in own.card.weights if one.name != DESCRIPTION)
+    return _shared(own.folder, own.card.version, files, description)
+
+
+@lru_cache(MOST_OPEN)
+def _shared(
+    folder: Path, version: str, files: tuple[WeightFile, ...], description: CommandClassifier | CommandMatcher
+) -> SharedModel[Program]:
+    def make() -> Program:
+        for file in files:
+            require(file, how="facepriv model add FILE.yaml --replace")
+        return Program(
+            description.name,
+            description.command,
+            stays_open=description.stays_open,
+            timeout_seconds=description.timeout_seconds,
+        )
+
+    return SharedModel(make)
+
+
+def number_of(answer: Answer, key: str) -> float | None:
+    """Give a finite number of an answer; None where it has none under that key."""
+    value = answer.get(key)
+    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if good else None  # type: ignore[arg-type]

@@ -1,0 +1,131 @@
+"""Graphs are looked through before they are opened, and run as described."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from facepriv.classify.own import log_odds
+from facepriv.errors import BadInputError, ModelUnavailableError
+from facepriv.own_models.description import ClassifierOutput, NetworkInput, check
+from facepriv.own_models.network import open_network, prepared
+from tests.own_models import GENDER
+
+SIZE = 8
+NEAR = np.log(float(np.finfo(np.float32).eps))
+INPUT = {"size": SIZE, "layout": "NCHW", "colours": "RGB"}
+
+
+def described(**changes):
+    return check("network", {**GENDER, "input": INPUT, "output": {**GENDER["output"], "name": None}, **changes})
+
+
+def write(path, *, batch="n", op="Softmax", domain="", elem=TensorProto.FLOAT, external=False, edge=SIZE):
+    weights = np.random.default_rng(0).normal(size=(3 * edge * edge, 2)).astype(np.float32) / 1000
+    graph = helper.make_graph(
+        [
+            helper.make_node("Flatten", ["image"], ["flat"]),
+            helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+            helper.make_node(op, ["logits"], ["out"], domain=domain),
+        ],
+        "g",
+        [helper.make_tensor_value_info("image", elem, [batch, 3, edge, edge])],
+        [helper.make_tensor_value_info("out", TensorProto.FLOAT, [batch, 2])],
+        [numpy_helper.from_array(weights, "weights")],
+    )
+    opsets = [helper.make_opsetid("", 17), *([helper.make_opsetid(domain, 1)] if domain else [])]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    onnx.save_model(model, str(path), save_as_external_data=external, location="beside.bin", size_threshold=0)
+    return path
+
+
+def crops(number):
+    return np.random.default_rng(1).uniform(0, 255, (number, SIZE, SIZE, 3)).astype(np.float32)
+
+
+@pytest.mark.parametrize("batch", [1, 3])
+def test_a_fixed_number_of_images_is_filled_up(tmp_path, batch):
+    batches = prepared(crops(4), NetworkInput(**INPUT))
+    free = open_network(write(tmp_path / "free.onnx"), described())
+    fixed = open_network(write(tmp_path / "fixed.onnx", batch=batch), described())
+    assert (free.batch, fixed.batch) == (None, batch)
+    np.testing.assert_allclose(fixed(batches), free(batches), rtol=1e-6)
+    assert free.before_softmax == "logits"
+
+
+def test_a_value_inside_the_graph_can_be_taken(tmp_path):
+    path = write(tmp_path / "g.onnx")
+    inside = open_network(path, described(output={**GENDER["output"], "name": "logits"}))
+    end = open_network(path, described())
+    batch = prepared(crops(3), NetworkInput(**INPUT))
+    scores = log_odds(inside(batch), described().output)
+    odds = log_odds(end(batch), ClassifierOutput(meaning="probabilities", labels=("female", "male")))
+    np.testing.assert_allclose(scores, odds, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "sentence"),
+    [
+        ({"external": True}, {}, "some are in a file beside it"),
+        ({"op": "Mystery", "domain": "evil.ops"}, {}, "some are of evil.ops"),
+        ({"op": "Mystery"}, {}, "cannot open this one"),
+        ({"elem": TensorProto.UINT8}, {}, "An input of float32 was expected, but image is of UINT8."),
+        ({"edge": 9}, {}, "that of image is ('any', 3, 9, 9)"),
+        ({}, {"input": {**INPUT, "layout": "NHWC"}}, "An input of shape ('N', 8, 8, 3) was expected"),
+        ({}, {"input": {**INPUT, "name": "picture"}}, "An input called 'picture' was expected"),
+        ({}, {"output": {**GENDER["output"], "name": "embedding"}}, "A value called 'embedding' was expected"),
+    ],
+)
+def test_what_cannot_be_taken_is_refused(tmp_path, options, changes, sentence):
+    with pytest.raises(BadInputError) as caught:
+        open_network(write(tmp_path / "g.onnx", **options), described(**changes))
+    assert sentence in str(caught.value)
+    assert caught.value.code == "model-network"
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>Not Found</html>", b"\x00" * 100])
+def test_what_is_no_graph_is_refused(tmp_path, content):
+    (tmp_path / "g.onnx").write_bytes(content)
+    with pytest.raises(BadInputError, match="An ONNX graph was expected"):
+        open_network(tmp_path / "g.onnx", described())
+
+
+def test_prepares_colours_scale_and_layout():
+    wanted = NetworkInput(size=SIZE, layout="NCHW", colours="BGR", mean=(1, 2, 3), std=(2, 4, 5))
+    pixels = crops(2)
+    before = pixels.copy()
+    found = prepared(pixels, wanted)
+    np.testing.assert_allclose(found[1, 0], (pixels[1, ..., 2] - 1) / 2, rtol=1e-6)
+    np.testing.assert_allclose(found[1, 2], (pixels[1, ..., 0] - 3) / 5, rtol=1e-6)
+    np.testing.assert_array_equal(pixels, before)
+    same = NetworkInput(size=SIZE, layout="NHWC", colours="RGB")
+    np.testing.assert_array_equal(prepared(pixels, same), pixels)
+
+
+@pytest.mark.parametrize(
+    ("meaning", "labels", "outputs", "expected"),
+    [
+        ("logits", ("female", "male"), [[1.0, 3.0]], 2.0),
+        ("logits", ("male", "female"), [[1.0, 3.0]], -2.0),
+        ("logit", ("female", "male"), [[0.7]], 0.7),
+        ("logit", ("male", "female"), [[0.7]], -0.7),
+        ("probabilities", ("female", "male"), [[0.2, 0.8]], np.log(4)),
+        ("probability", ("female", "male"), [[0.8]], np.log(4)),
+        ("probability", ("male", "female"), [[0.8]], -np.log(4)),
+        ("probability", ("female", "male"), [[1.0]], -NEAR),
+        ("probabilities", ("female", "male"), [[1.0, 0.0]], NEAR),
+    ],
+)
+def test_log_odds_of_every_meaning(meaning, labels, outputs, expected):
+    output = ClassifierOutput(meaning=meaning, labels=labels)
+    np.testing.assert_allclose(log_odds(np.array(outputs), output), [expected], rtol=1e-9)
+
+
+def test_outputs_that_are_not_as_described_are_refused():
+    output = ClassifierOutput(meaning="probability", labels=("female", "male"))
+    with pytest.raises(ModelUnavailableError, match="Probabilities from 0 to 1"):
+        log_odds(np.array([[3.0]]), output)
+    with pytest.raises(ModelUnavailableError, match="1 number for each image was expected"):
+        log_odds(np.array([[0.5, 0.5]]), output)
