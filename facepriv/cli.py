@@ -159,29 +159,27 @@ def import_command(
     }
     stated = {"source": source, "licence": licence, "consent": consent, "purpose": purpose, "contact": contact}
     sheet = {**(read_datasheet(datasheet) if datasheet else {}), **make_datasheet(stated)}
-    with (
-        _store() as (store, settings),
-        read_source(
-            settings,
-            path,
-            labels=labels,
-            format=format,
-            mapping=parse_mapping(mapping) if mapping else None,
-            columns={key: value for key, value in columns.items() if value is not None},
-        ) as read,
-    ):
-        document = _show_preview(read)
-        if preview:
-            _write_json(json_file, document)
-            return
-        store.datasets.check_name(name)
-        if not yes and _is_asked() and not typer.confirm("Import this?", default=True, err=_json_on_stdout.get()):
-            _say("Nothing was imported.")
-            return
-        with _interruptible(store, name), _progress("Importing") as report:
-            imported = import_source(
-                store, settings, read, name=name, retain_until=until, datasheet=sheet or None, on_progress=report
-            )
+    options: dict[str, Any] = {
+        "labels": labels,
+        "format": format,
+        "mapping": parse_mapping(mapping) if mapping else None,
+        "columns": {key: value for key, value in columns.items() if value is not None},
+    }
+    with _store() as (store, settings):
+        if not preview:
+            store.datasets.check_name(name)
+        with read_source(settings, path, **options) as read:
+            document = _show_preview(read)
+            if preview:
+                _write_json(json_file, document)
+                return
+            if not yes and _is_asked() and not typer.confirm("Import this?", default=True, err=_json_on_stdout.get()):
+                _say("Nothing was imported.")
+                return
+            with _interruptible(store, name), _progress("Importing") as report:
+                imported = import_source(
+                    store, settings, read, name=name, retain_until=until, datasheet=sheet or None, on_progress=report
+                )
         _show_import(imported, told=[*read.problems, *read.read.problems])
         checked = _check_quality(store, name) if quality else None
     _write_json(json_file, _import_json(imported, checked))

@@ -94,7 +94,7 @@ def bring(store: Store, *, expanded: bool) -> None:
                 type="secondary" if store.datasets.list() else "primary",
             ):
                 imports.began(start_demo_import(get_settings(), actor=ACTOR))
-            st.subheader("A folder on this machine")
+            st.subheader("From a terminal")
             st.write("Large sets are imported without a browser:")
             st.code("facepriv import FOLDER --name NAME", language="bash", wrap_lines=True)
 

@@ -444,7 +444,7 @@ def test_import_json(job: Job):
     [
         (("--name", "few"), ("already a data set called 'few'", "choose another name")),
         (("--name", "12"), ("choose another name",)),
-        (("--name", "x", "--format", "celeba"), ("no data set format called 'celeba'", "choose one of: face-research")),
+        (("--name", "x", "--format", "feret"), ("no data set format called 'feret'", "choose one of: lfw")),
         (("--name", "x", "--labels", "no.csv"), ("There is no label table no.csv", "check its name")),
         (("--name", "x", "--mapping", "0:male"), ("A mapping reads like 0=male,1=female",)),
         (
@@ -470,12 +470,63 @@ def test_import_of_columns_and_numbers(tmp_path):
     assert document["labels"] == {"female": 1, "male": 0, "unlabelled": 0}
 
 
+def test_a_preview_writes_nothing(empty: Terminal, tmp_path):
+    faces = write_faces(tmp_path / "faces")
+    document = empty.json("import", faces, "--name", "few", "--preview")
+    assert (document["schema"], document["reader"], document["images"]) == ("facepriv.preview/1", "csv", 4)
+    assert [row["name"] for row in document["rows"]] == [f"{name}.jpg" for name in NAMES]
+    said = empty("import", faces, "--name", "few", "--preview")
+    assert "4 images of 2 subjects: 2 labelled female, 2 male, 0 unlabelled." in said.out
+    assert empty.json("datasets")["datasets"] == []
+    with open_store(Settings(home=empty.home)) as store:
+        assert store.datasets.unfinished() == ()
+
+
+def test_quality_and_data_sheet(empty: Terminal, tmp_path):
+    faces = write_faces(tmp_path / "faces")
+    words = ("--no-quality", "--consent", "signed forms", "--yes")
+    assert empty.json("import", faces, "--name", "few", *words)["quality"] is None
+    report = empty.json("quality", "few")
+    assert (report["schema"], report["images"]) == ("facepriv.quality/1", 4)
+    assert report["contradictions"]["judged"] == 4
+    listed = empty("quality", "few", "--list")
+    assert "Labels that every classifier contradicts: none." in listed.out
+    assert "s001_1" not in empty("quality", "few").out
+    sheet = empty.json("datasheet", "few", "--set", "purpose=an audit")
+    assert (sheet["Consent basis"], sheet["Purpose"], sheet["Contact"]) == ("signed forms", "an audit", "not stated")
+    assert_one_sentence(empty("datasheet", "few", "--set", "colour=red"), "part=text")
+    with open_store(Settings(home=empty.home)) as store:
+        assert [line.action for line in store.access.list()] == ["datasheet-edited", "quality-listed"]
+
+
+@pytest.mark.fault
+def test_interrupting_an_import_says_how_it_goes_on(empty: Terminal, tmp_path):
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    data = (demo_folder() / "images" / "s001" / "s001_1.jpg").read_bytes()
+    for number in range(60):
+        (faces / f"{number:02}.jpg").write_bytes(data + bytes([number]))
+    process = empty.start("import", faces, "--name", "many", "--no-quality")
+    with open_store(Settings(home=empty.home)) as store:
+        wait_until(lambda: store.datasets.unfinished())
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert "Run the same command again to go on" in " ".join(err.split())
+        (left,) = store.datasets.unfinished()
+        assert not left.written_by
+    assert "An import of many is not complete" in empty("datasets").out
+    assert "of the interrupted import many removed" in empty("datasets", "--discard", "many").out
+    assert_one_sentence(empty("datasets", "--discard", "many"), "no interrupted import")
+
+
 def test_datasets(job: Job):
     assert "few" in job.run("datasets").out
     (dataset,) = job.run.json("datasets")["datasets"]
     assert {*dataset} == {
         *("name", "reader", "reader_reason", "licence", "content_sha256", "created_at", "retain_until"),
-        *("images", "subjects", "labels", "failures", "problems"),
+        *("images", "subjects", "labels", "failures", "problems", "identities", "terms", "datasheet"),
     }
     assert (dataset["name"], dataset["images"], dataset["subjects"]) == ("few", 4, 2)
 

@@ -125,7 +125,7 @@ def previewed(store: Store, job: ImportJob) -> None:
             rows = [{"What": one["sentence"], "Code": one["code"]} for one in document["problems"]]
             offset = page_of(len(rows), LISTED, f"preview-{job.id}")
             show_rows(rows[offset : offset + LISTED])
-    st.caption("Nothing is stored yet but the files as they came; without an answer they go after a day.")
+    st.caption("Nothing is imported yet. Without an answer the files that were uploaded go after a day.")
     choose(store, job, "Import", confirm_job, icon=":material/check:")
 
 

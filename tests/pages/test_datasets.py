@@ -51,6 +51,14 @@ def preview(app, name, files, labels=None, turn=0, *, quality=False, **fields):
     assert not app.exception, app.exception
 
 
+def see_it_begin(settings):
+    """Wait until an image is done."""
+    end = time.monotonic() + 60
+    while not any(job.done for job in list_jobs(settings)):
+        assert time.monotonic() < end, "the import did not begin"
+        time.sleep(0.1)
+
+
 def see_it_end(app, settings):
     """Look at the page until no import is under way; AppTest has no clock of its own."""
     end = time.monotonic() + 60
@@ -146,6 +154,7 @@ def test_an_import_is_followed_from_any_session_and_cancelled(empty, visit, said
     send(visit("datasets"), empty, "many :red[hi]", files)
     app = visit("datasets")
     assert "**Importing “many :\u2060red&#91;hi&#93;”**" in said(app)
+    see_it_begin(empty)
     (button,) = [b for b in app.button if b.label == "Cancel"]
     button.click().run()
     see_it_end(app, empty)
@@ -155,6 +164,7 @@ def test_an_import_is_followed_from_any_session_and_cancelled(empty, visit, said
         (left,) = store.datasets.unfinished()
     next(b for b in app.button if b.label == "Resume").click().run()
     assert "**Importing “many" in said(app)
+    see_it_begin(empty)
     next(b for b in app.button if b.label == "Cancel").click().run()
     see_it_end(app, empty)
     with open_store(empty) as store:
