@@ -244,8 +244,8 @@ def _policy(found: AuditResult) -> Iterator[Block]:
 DRAWN = {
     "people": "take people, not images, as drawn at random",
     "groups": "take the data set's groups, which may hold several people, as drawn at random",
-    "none": "take images as drawn at random, since the data set does not say who is on them; one person's images may be "
-    "learnt from and judged alike, so that attackers look better than they are",
+    "none": "take images as drawn at random, since the data set does not say who is on them; images of one person may "
+    "be learnt from and judged alike, so that attackers look better than they are",
 }
 """What intervals rest on, by what a data set's subjects are."""
 
