@@ -376,7 +376,7 @@ def test_models(empty):
     assert document["schema"] == "facepriv.models/1"
     for model in document["models"]:
         assert {*model} == {
-            *("name", "kind", "title", "usable", "state", "reason", "how"),
+            *("name", "kind", "attribute", "title", "usable", "state", "reason", "how"),
             *("bytes", "version", "licence", "source", "notes"),
         }
         assert model["bytes"] if model["usable"] else model["state"] == "not here"
@@ -420,7 +420,7 @@ def test_schema(empty, tmp_path):
 
 def test_import_tells_what_it_did(job: Job):
     out = job.imported.out
-    assert "Read as manifest: Format manifest, because labels.csv has columns for file and gender." in out
+    assert "Format csv, because labels.csv has columns for file and gender." in out
     assert "few: 4 images of 2 subjects (2 female, 2 male, 0 unlabelled); 0 without a usable face" in out
     assert "Left out or noted: s003_3.jpg is not an image, whatever its name says" in out
     assert "[not-an-image: s003_3.jpg]" in out
@@ -651,7 +651,8 @@ def test_report(job: Job, tmp_path):
 def test_export(job: Job, tmp_path):
     number = job.perturb_json["run_id"]
     document = job.run.json("export", number, "--out", tmp_path / "out")
-    assert document == {"schema": "facepriv.export/1", "folder": str(tmp_path / "out"), "images": 4, "without": 0}
+    counted = {"images": 4, "without": 0, "withheld": 0}
+    assert document == {"schema": "facepriv.export/1", "folder": str(tmp_path / "out"), **counted}
     assert json.loads((tmp_path / "out" / "run.json").read_text()) == job.perturb_json
     assert len(list((tmp_path / "out" / "images").iterdir())) == 4
     refused = job.run("export", number, "--out", tmp_path / "out")

@@ -149,6 +149,7 @@ def test_the_doctor(terminal: Terminal):
         "artifact contents": "ok",
         "workers": "ok",
         "retention": "ok",
+        "access log": "ok",
         "permissions": "ok",
     }
     assert "Not read with --quick" in terminal("doctor", "--quick").out

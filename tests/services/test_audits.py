@@ -15,7 +15,7 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.imaging import appearance, residuals
 from facepriv.imaging.restoring import RESTORERS
-from facepriv.services import audit_tables, measuring
+from facepriv.services import audit_tables, computing, measuring
 from facepriv.services.audit_work import load_spec
 from facepriv.services.audits import audit_document, prepare_audit, same_audit, start_audit
 from facepriv.services.computing import JobRef
@@ -179,7 +179,7 @@ def test_an_image_that_cannot_be_measured_costs_nobody_else(audited: Audited, ca
         measuring.measure(audited.store.artifacts, stored, ["score:nobody"])
     missing = type(stored)("0" * 64, stored.landmarks, stored.box)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(measuring, "artifacts", lambda: audited.store.artifacts)
+        patched.setattr(computing, "_settings", [audited.settings])
         job = JobRef(load_spec, audited.of_run.id, "test", 1)
 
         def measured(stored, *names: str) -> set[str]:
