@@ -1,10 +1,10 @@
 """Imports in processes of their own: they go on whether or not anybody looks, and leave no upload behind.
 
 Every import has a private folder ``<home>/imports/<id>/``: ``job.json`` (what to do), the files under neutral names,
-``preview.json`` once they were read, ``confirmed`` once somebody has seen that, ``progress.json`` while it goes,
-``imported.json`` once the data set is there, ``report.json`` once the process has ended, and a lock that the process
-holds while it lives. An import that was cancelled or interrupted can be resumed: its files stay, and what was written
-of it stays out of sight in the database.
+``preview.json`` once they were read, ``confirmed`` once somebody has seen that, ``source.json`` to tell whether what is
+imported has changed, ``progress.json`` while it goes, ``imported.json`` once the data set is there, ``report.json`` once
+the process has ended, and a lock that the process holds while it lives. An import that was cancelled or interrupted can
+be resumed: its files stay, and what was written of it stays out of sight in the database.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ MAX_NAME_BYTES = 255
 _ID = re.compile(r"[0-9a-f]{16}")
 _JOB, _PROGRESS, _REPORT, _CANCEL, _LOCK = "job.json", "progress.json", "report.json", "cancel", "lock"
 _STARTED, _PREVIEW, _CONFIRMED, _IMPORTED = "started.json", "preview.json", "confirmed", "imported.json"
+_SOURCE = "source.json"
 _FILES, _LAID_OUT, _WORK = "files", "upload", "work"
 INTERRUPTED = "The import was interrupted before it was complete. Resume it, or discard what is there of it."
 CANCELLED = "The import was cancelled. Resume it, or discard what is there of it."
@@ -400,6 +401,7 @@ def _work(store: Store, settings: Settings, folder: Path, order: _Order) -> dict
                 store.datasets.check_name(order.name)
                 _write(folder / _PREVIEW, preview_document(preview(source.read), source.problems))
                 return _ended("previewed")
+            _begin_anew_if_changed(store, folder, source)
             dataset = import_source(
                 store,
                 settings,
@@ -414,6 +416,14 @@ def _work(store: Store, settings: Settings, folder: Path, order: _Order) -> dict
         _write(folder / _IMPORTED, imported)
         store.access.record(order.actor, "dataset-imported", f"dataset {dataset.id}")
     return _ended("complete", imported["dataset_id"], _checked(store, settings, order, imported["dataset_id"], tell))
+
+
+def _begin_anew_if_changed(store: Store, folder: Path, source: Source) -> None:
+    """Remove what was written from files, labels or settings that have changed since, or that nothing is known of."""
+    now = {"resume_key": source.resume_key}
+    if _read(folder / _SOURCE) != now:
+        store.datasets.discard(folder.name)
+        _write(folder / _SOURCE, now)
 
 
 def _checked(store: Store, settings: Settings, order: _Order, dataset_id: int, tell: _Teller) -> str | None:

@@ -71,8 +71,8 @@ def folder(settings: Settings, job_id: str) -> Path:
 def uploads(settings: Settings, job_id: str) -> list[str]:
     """Whatever is left of the uploads in an import's folder."""
     kept = {
-        *("job.json", "started.json", "progress.json", "preview.json", "imported.json", "report.json"),
-        *("cancel", "confirmed", "lock", "log"),
+        *("job.json", "started.json", "progress.json", "preview.json", "source.json", "imported.json"),
+        *("report.json", "cancel", "confirmed", "lock", "log"),
     }
     return [p.name for p in folder(settings, job_id).iterdir() if p.name not in kept]
 
@@ -184,6 +184,7 @@ def test_what_was_cancelled_is_resumed_or_discarded(settings):
         assert (job.state, job.error) == ("cancelled", import_jobs.CANCELLED)
     first = written(settings)
     assert 0 < first < 200
+    source = (folder(settings, job_id) / "source.json").read_bytes()
     resume_job(settings, job_id)
     job = wait(settings, job_id, lambda job: job.done > first or job.state != "running")
     assert job.state == "running"
@@ -193,6 +194,7 @@ def test_what_was_cancelled_is_resumed_or_discarded(settings):
         cancel_job(settings, job_id)
         assert wait(settings, job_id).state == "cancelled"
         assert written(settings) > first
+        assert (folder(settings, job_id) / "source.json").read_bytes() == source, "it went on"
         discard_job(store, settings, job_id)
         assert store.datasets.unfinished() == ()
     assert list_jobs(settings) == ()
@@ -277,6 +279,33 @@ def test_a_folder_of_this_machine(settings, tmp_path):
     assert sorted(p.name for p in faces.iterdir()) == [name for name, _ in TWO]
     with pytest.raises(BadInputError, match="none of those"):
         start_folder_import(settings, str(tmp_path), name="there", actor="local")
+
+
+def test_files_that_were_changed_meanwhile_are_imported_anew(settings, tmp_path):
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    for name, data in many(30):
+        (faces / name).write_bytes(data)
+
+    def label(gender: str) -> None:
+        rows = "".join(f"{name},one,{gender}\n" for name, _ in many(30))
+        (faces / "list.csv").write_text(f"file,subject,gender\n{rows}")
+
+    label("male")
+    settings = settings.model_copy(update={"import_folders": str(faces)})
+    job_id = start_folder_import(settings, str(faces), name="here", actor="local")
+    wait(settings, job_id, lambda job: job.done > 1 or job.state != "running")
+    cancel_job(settings, job_id)
+    assert wait(settings, job_id).state == "cancelled"
+    assert written(settings) > 1
+    label("female")
+    (faces / "000.jpg").unlink()
+    resume_job(settings, job_id)
+    job = wait(settings, job_id)
+    assert job.state == "complete", job.error
+    with open_store(settings) as store:
+        images = store.datasets.images(job.dataset_id)
+    assert [(image.name, image.label) for image in images] == [(name, -1) for name, _ in many(30)[1:]]
 
 
 def test_one_that_never_came_up_is_interrupted(settings, monkeypatch):
