@@ -328,12 +328,18 @@ class DatasetStore:
             ]
         return tuple(sorted(found, key=lambda one: one.name))
 
-    def discard(self, resume_key: str) -> int:
+    def discard(self, resume_key: str, name: str | None = None) -> int:
         """Remove what interrupted imports of this key have written, and give how many there were.
 
         A session that may still be writing one fails at its next batch.
+
+        Parameters
+        ----------
+        name
+            Only imports under this name; one source imported under several names has one key.
         """
-        return self._discard(DatasetRow.resume_key == resume_key)
+        these = DatasetRow.resume_key == resume_key
+        return self._discard(these if name is None else and_(these, DatasetRow.name == name))
 
     def list(self) -> tuple[DatasetRecord, ...]:
         """Give all data sets by name."""

@@ -568,6 +568,7 @@ def test_interrupted_imports_are_discarded_or_collected_in_the_end(store: Store,
         with pytest.raises(KeyboardInterrupt):
             begin(key)
     assert store.datasets.discard("none of them") == 0
+    assert store.datasets.discard("one", "studio two") == 0
     assert store.datasets.discard("one") == 1
     assert len(contents_of(store)) == 3
     assert store.datasets.collect_abandoned(timedelta(0)) == 0
