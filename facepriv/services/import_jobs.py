@@ -20,7 +20,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -351,8 +351,10 @@ def run_job(settings: Settings, folder: Path) -> None:
             finally:
                 if report["state"] in ("complete", "failed"):
                     _clear(folder)
-                # Even a full disk has room for this once the files are gone.
-                _write(folder / _REPORT, report)
+                # Even a full disk has room for this once the files are gone. While they stay it may have none, and
+                # what has no report counts as interrupted.
+                with suppress(OSError) if report["state"] in RESUMABLE else nullcontext():
+                    _write(folder / _REPORT, report)
     except filelock.Timeout as error:
         raise StoreError("This import is being done by another process; wait for its end.") from error
 
@@ -367,12 +369,16 @@ def _report(settings: Settings, folder: Path, order: _Order) -> dict[str, Any]:
             return _work(store, settings, folder, order)
         except CancelledError:
             return _ended("cancelled", error=CANCELLED)
-        except FaceprivError as error:
+        except (BadInputError, UnknownNameError) as error:
             sentence = str(error)
+        except FaceprivError as error:
+            # Nothing is wrong with the files: they stay, and so does what was written of them.
+            return _ended("interrupted", error=str(error))
         except OSError as error:
-            sentence = (
-                f"The files could not be worked on ({error.strerror or type(error).__name__}); make sure that the data "
-                "folder can be written to and has room, and import again."
+            return _ended(
+                "interrupted",
+                error=f"The files could not be worked on ({error.strerror or type(error).__name__}); make sure that "
+                "the data folder can be written to and has room, and resume the import.",
             )
         except Exception as error:
             _tell_trace(error)

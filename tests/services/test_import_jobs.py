@@ -12,6 +12,7 @@ import stat
 import subprocess
 import time
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from facepriv.services.import_jobs import (
     list_jobs,
     read_job,
     resume_job,
+    run_job,
     start_demo_import,
     start_folder_import,
     start_import,
@@ -221,6 +223,41 @@ def test_a_process_that_ends_early_is_resumed_and_ends_as_without(settings, how)
             "text.jpg"
         ]
         assert len(store.access.list(action="dataset-imported")) == 1
+
+
+def test_a_fault_of_the_database_loses_no_uploads(settings):
+    job_id = start(settings, many(25), name="many", labels=None)
+    wait(settings, job_id, lambda job: job.done > 0 or job.state != "running")
+    with open_store(settings) as store:
+        store.datasets.collect_abandoned(timedelta(0))  # as when it could not write for an hour
+    job = wait(settings, job_id)
+    assert job.state == "interrupted"
+    assert "start it again" in job.error
+    assert "upload" in uploads(settings, job_id)
+    resume_job(settings, job_id)
+    job = wait(settings, job_id)
+    assert job.state == "complete", job.error
+    with open_store(settings) as store:
+        assert store.datasets.counts(job.dataset_id).images == 25
+
+
+@pytest.fixture
+def staged(settings, monkeypatch):
+    """An import whose files are there and which no process does, to be done by `run_job`."""
+    monkeypatch.setattr(import_jobs.sys, "executable", "/bin/true")
+    return start(settings)
+
+
+def test_a_fault_of_the_disk_loses_no_uploads(settings, staged):
+    in_the_way = folder(settings, staged) / "upload"
+    in_the_way.touch()
+    run_job(settings, folder(settings, staged))
+    job = read_job(settings, staged)
+    assert job.state == "interrupted"
+    assert "resume the import" in job.error
+    in_the_way.unlink()
+    run_job(settings, folder(settings, staged))
+    assert read_job(settings, staged).state == "complete"
 
 
 def test_files_wait_for_a_word_and_are_not_sent_again(settings):
