@@ -49,7 +49,8 @@ START_SECONDS = 60.0
 TELL_SECONDS = 0.25
 """Least time between two writings of the progress."""
 KEEP_SECONDS = 7 * 24 * 3600.0
-"""How long the end of an import is told, and one that can be resumed is kept, unless it is forgotten before."""
+"""How long the end of an import is told, and one that can be resumed is kept, unless it is forgotten before.
+Counted from the last work on it, as the store counts for what was written of it."""
 PREVIEW_SECONDS = 24 * 3600.0
 """How long files wait for somebody to confirm what was recognised."""
 STAGING_SECONDS = 3600.0
@@ -266,11 +267,20 @@ def list_jobs(settings: Settings) -> tuple[ImportJob, ...]:
         with suppress(UnknownNameError):
             job = read_job(settings, folder.name)
             kept_for = PREVIEW_SECONDS if job.state == "previewed" else KEEP_SECONDS
-            if job.state != "running" and job.created_at < time.time() - kept_for:
+            if job.state != "running" and _last_work(folder, job) < time.time() - kept_for:
                 forget_job(settings, job.id)
             else:
                 found.append(job)
     return tuple(sorted(found, key=lambda job: job.created_at))
+
+
+def _last_work(folder: Path, job: ImportJob) -> float:
+    """Give when an import was begun, resumed or worked on for the last time, in seconds since 1970."""
+    times = [job.created_at]
+    for name in (_STARTED, _PROGRESS, _REPORT):
+        with suppress(FileNotFoundError):
+            times.append((folder / name).stat().st_mtime)
+    return max(times)
 
 
 def read_job(settings: Settings, job_id: str) -> ImportJob:

@@ -260,6 +260,17 @@ def test_a_fault_of_the_disk_loses_no_uploads(settings, staged):
     assert read_job(settings, staged).state == "complete"
 
 
+def test_days_count_from_the_last_work(settings, staged):
+    (folder(settings, staged) / "cancel").touch()
+    age(settings, staged, import_jobs.KEEP_SECONDS)
+    run_job(settings, folder(settings, staged))
+    assert [job.state for job in list_jobs(settings)] == ["cancelled"]
+    assert "files" in uploads(settings, staged)
+    age(settings, staged, import_jobs.KEEP_SECONDS)
+    assert list_jobs(settings) == ()
+    assert not folder(settings, staged).exists()
+
+
 def test_files_wait_for_a_word_and_are_not_sent_again(settings):
     job_id = start(settings, [*TWO, ("text.jpg", b"no image")], preview=True, quality=True)
     job = wait(settings, job_id)
@@ -279,12 +290,19 @@ def test_files_wait_for_a_word_and_are_not_sent_again(settings):
         assert [one.code for one in store.datasets.problems(record.id)].count("not-an-image") == 1
 
 
+def age(settings: Settings, job_id: str, seconds: float) -> None:
+    """Let an import have begun, and been worked on, so much earlier."""
+    order = folder(settings, job_id) / "job.json"
+    said = json.loads(order.read_text())
+    order.write_text(json.dumps({**said, "created_at": said["created_at"] - seconds}))
+    for file in folder(settings, job_id).iterdir():
+        os.utime(file, (file.stat().st_mtime - seconds,) * 2)
+
+
 def test_files_that_nobody_confirms_go(settings):
     job_id = start(settings, preview=True)
     wait(settings, job_id)
-    order = folder(settings, job_id) / "job.json"
-    day_old = json.loads(order.read_text())["created_at"] - import_jobs.PREVIEW_SECONDS
-    order.write_text(json.dumps({**json.loads(order.read_text()), "created_at": day_old}))
+    age(settings, job_id, import_jobs.PREVIEW_SECONDS)
     assert list_jobs(settings) == ()
     assert not folder(settings, job_id).exists()
 
@@ -356,8 +374,7 @@ def test_one_that_never_came_up_is_interrupted(settings, monkeypatch):
 def test_old_ends_and_half_staged_folders_go(settings):
     job_id = start(settings, labels=b"nothing")
     wait(settings, job_id)
-    order = folder(settings, job_id) / "job.json"
-    order.write_text(json.dumps({**json.loads(order.read_text()), "created_at": 0.0}))
+    age(settings, job_id, import_jobs.KEEP_SECONDS)
     half = settings.home / "imports" / ("0" * 16)
     half.mkdir()
     assert list_jobs(settings) == ()
