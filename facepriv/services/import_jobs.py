@@ -480,6 +480,7 @@ def _source(settings: Settings, folder: Path, order: _Order) -> Iterator[Source]
         format=order.format,
         mapping=order.mapping,
         columns=order.columns,
+        closed=True,
         source_name=called,
         earlier=problems,
         workspace=work,

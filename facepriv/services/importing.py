@@ -123,6 +123,7 @@ def read_source(
     format: str = "auto",
     mapping: Mapping[str, Gender] | None = None,
     columns: Mapping[str, str] | None = None,
+    closed: bool = False,
     source_name: str | None = None,
     earlier: Sequence[Problem] = (),
     workspace: Path | None = None,
@@ -139,6 +140,9 @@ def read_source(
         What label values mean, for values like 0 and 1 that say nothing themselves.
     columns
         Names of the columns ``file``, ``subject`` and ``gender``, where they are not recognised.
+    closed
+        Whether nothing outside the folder may be read but ``labels``; by default its data set's own lists just above it
+        are found too.
     source_name
         What to call the source to a person; by default its file name.
     earlier
@@ -159,7 +163,7 @@ def read_source(
     options = {"format": format, "mapping": dict(mapping or {}), "columns": dict(columns or {})}
 
     def read(folder: Path, problems: Sequence[Problem]) -> Source:
-        found = read_folder(folder, format=format, labels=labels, mapping=mapping, columns=columns)
+        found = read_folder(folder, format=format, labels=labels, mapping=mapping, columns=columns, closed=closed)
         key = _resume_key(settings, source, options, found)
         return Source(found, called, key, tuple(problems))
 

@@ -336,6 +336,20 @@ def test_a_folder_of_this_machine(settings, tmp_path):
         start_folder_import(settings, str(tmp_path), name="there", actor="local")
 
 
+def test_nothing_beside_an_allowed_folder_is_read(settings, tmp_path):
+    allowed = tmp_path / "lfw"
+    (allowed / "Ann_Lee").mkdir(parents=True)
+    (allowed / "Ann_Lee" / "Ann_Lee_0001.jpg").write_bytes(face("s001_1"))
+    (tmp_path / "secret.txt").write_text("Ann_Lee_0001.jpg\nBob_Roe_0001.jpg\n")
+    (tmp_path / "female_names.txt").symlink_to(tmp_path / "secret.txt")
+    settings = settings.model_copy(update={"import_folders": str(allowed)})
+    job = wait(settings, start_folder_import(settings, str(allowed), name="here", preview=True, actor="local"))
+    assert job.state == "previewed", job.error
+    assert job.preview["reader"] == "lfw"
+    assert job.preview["labels"] == {"female": 0, "male": 0, "unlabelled": 1}
+    assert "Bob_Roe" not in json.dumps(job.preview)
+
+
 def test_files_that_were_changed_meanwhile_are_imported_anew(settings, tmp_path):
     faces = tmp_path / "faces"
     faces.mkdir()
