@@ -38,6 +38,7 @@ from facepriv.services.previewing import preview_document
 from facepriv.services.quality import check_quality
 from facepriv.services.retention import refuse_past
 from facepriv.store import Store, open_store
+from facepriv.store.records import DatasetRecord
 from facepriv.types import Gender, Problem
 
 JobState = Literal["running", "previewed", "complete", "failed", "cancelled", "interrupted"]
@@ -412,26 +413,37 @@ def _work(store: Store, settings: Settings, folder: Path, order: _Order) -> dict
     tell.stop_if_cancelled()
     imported = _read(folder / _IMPORTED)
     if imported is None:
-        with _source(settings, folder, order) as source:
-            if order.preview and not (folder / _CONFIRMED).exists():
-                store.datasets.check_name(order.name)
-                _write(folder / _PREVIEW, preview_document(preview(source.read), source.problems))
-                return _ended("previewed")
-            _begin_anew_if_changed(store, folder, source)
-            dataset = import_source(
-                store,
-                settings,
-                source,
-                name=order.name,
-                retain_until=None if order.retain_until is None else date.fromisoformat(order.retain_until),
-                datasheet=order.datasheet,
-                resume_key=folder.name,
-                on_progress=tell,
-            ).dataset
+        # There already, if the process before was killed right after finishing it.
+        dataset = store.datasets.finished(order.name, folder.name)
+        if dataset is None:
+            with _source(settings, folder, order) as source:
+                if order.preview and not (folder / _CONFIRMED).exists():
+                    store.datasets.check_name(order.name)
+                    _write(folder / _PREVIEW, preview_document(preview(source.read), source.problems))
+                    return _ended("previewed")
+                _begin_anew_if_changed(store, folder, source)
+                dataset = import_source(
+                    store,
+                    settings,
+                    source,
+                    name=order.name,
+                    retain_until=None if order.retain_until is None else date.fromisoformat(order.retain_until),
+                    datasheet=order.datasheet,
+                    resume_key=folder.name,
+                    on_progress=tell,
+                ).dataset
+        _log_once(store, order.actor, dataset)
         imported = {"dataset_id": dataset.id}
         _write(folder / _IMPORTED, imported)
-        store.access.record(order.actor, "dataset-imported", f"dataset {dataset.id}")
     return _ended("complete", imported["dataset_id"], _checked(store, settings, order, imported["dataset_id"], tell))
+
+
+def _log_once(store: Store, actor: str, dataset: DatasetRecord) -> None:
+    """Log an import; one of an earlier data set may bear the same id, one of this data set is not logged again."""
+    action, subject = "dataset-imported", f"dataset {dataset.id}"
+    lines = store.access.list(actor=actor, action=action)
+    if not any(line.subject == subject and line.at >= dataset.created_at for line in lines):
+        store.access.record(actor, action, subject)
 
 
 def _begin_anew_if_changed(store: Store, folder: Path, source: Source) -> None:

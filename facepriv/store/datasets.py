@@ -205,7 +205,6 @@ class ImportSession:
                     ready=True,
                     created_at=datetime.now(UTC),
                     content_sha256=_content(session, self.dataset_id),
-                    resume_key=None,
                     importer=None,
                 )
             )
@@ -327,6 +326,14 @@ class DatasetStore:
                 for row, number in session.execute(query)
             ]
         return tuple(sorted(found, key=lambda one: one.name))
+
+    def finished(self, name: str, resume_key: str) -> DatasetRecord | None:
+        """Give the data set that an import of this name and key became, None if it did not; it may be deleted since."""
+        with self._database.reading() as session:
+            row = session.scalar(
+                select(DatasetRow).where(DatasetRow.ready, DatasetRow.name == name, DatasetRow.resume_key == resume_key)
+            )
+            return None if row is None else _dataset_record(row)
 
     def discard(self, resume_key: str, name: str | None = None) -> int:
         """Remove what interrupted imports of this key have written, and give how many there were.

@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
@@ -34,7 +35,9 @@ from facepriv.services.import_jobs import (
     start_folder_import,
     start_import,
 )
+from facepriv.services.importing import import_source, read_source
 from facepriv.store import open_store
+from tests.services.conftest import labelled_demo
 
 PATIENCE = 60.0
 
@@ -258,6 +261,20 @@ def test_a_fault_of_the_disk_loses_no_uploads(settings, staged):
     in_the_way.unlink()
     run_job(settings, folder(settings, staged))
     assert read_job(settings, staged).state == "complete"
+
+
+def test_what_was_killed_right_after_finishing_is_complete(settings, store, staged, tmp_path):
+    with read_source(settings, labelled_demo(tmp_path / "f", ["s001_1", "s003_1"])) as source:
+        made = import_source(store, settings, source, name="two", resume_key=staged).dataset
+    shutil.rmtree(folder(settings, staged) / "files")
+    for _ in range(2):
+        run_job(settings, folder(settings, staged))
+        job = read_job(settings, staged)
+        assert (job.state, job.dataset_id, job.error) == ("complete", made.id, None)
+        (line,) = store.access.list()
+        assert (line.action, line.subject) == ("dataset-imported", f"dataset {made.id}")
+        (folder(settings, staged) / "imported.json").unlink()
+        (folder(settings, staged) / "report.json").unlink()
 
 
 def test_days_count_from_the_last_work(settings, staged):
