@@ -2,9 +2,9 @@
 
 Every import has a private folder ``<home>/imports/<id>/``: ``job.json`` (what to do), the files under neutral names,
 ``preview.json`` once they were read, ``confirmed`` once somebody has seen that, ``source.json`` to tell whether what is
-imported has changed, ``progress.json`` while it goes, ``imported.json`` once the data set is there, ``report.json`` once
-the process has ended, and a lock that the process holds while it lives. An import that was cancelled or interrupted can
-be resumed: its files stay, and what was written of it stays out of sight in the database.
+imported has changed, ``progress.json`` while it goes, ``imported.json`` once the data set is there, ``report.json``
+once the process has ended, and a lock that the process holds while it lives. An import that was cancelled or
+interrupted can be resumed: its files stay, and what was written of it stays out of sight in the database.
 """
 
 from __future__ import annotations
