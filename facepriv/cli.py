@@ -327,7 +327,7 @@ def datasets(
     json_file: JsonFile = None,
 ) -> None:
     """List the data sets with their counts, and the imports that were interrupted."""
-    from facepriv.services.importing import discard_import
+    from facepriv.services.importing import discard_import, is_under_way
     from facepriv.services.retention import kept_until
 
     with _store() as (store, _):
@@ -359,6 +359,9 @@ def datasets(
             ],
         )
     for one in unfinished:
+        if is_under_way(one):
+            _say(f"An import of {one.name} is under way: {count(one.images, 'image')} done.")
+            continue
         _say(
             f"An import of {one.name} is not complete: {count(one.images, 'image')} done, the last at "
             f"{one.written_at:%Y-%m-%d %H:%M} UTC. Run its command again to go on, or --discard {one.name}."

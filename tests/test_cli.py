@@ -510,6 +510,8 @@ def test_interrupting_an_import_says_how_it_goes_on(empty: Terminal, tmp_path):
     with open_store(Settings(home=empty.home)) as store:
         wait_until(lambda: store.datasets.unfinished())
         time.sleep(1)
+        assert "An import of many is under way" in empty("datasets").out
+        assert_one_sentence(empty("datasets", "--discard", "many"), "is under way")
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
         assert process.returncode == 130

@@ -50,8 +50,8 @@ def sort_out(names: Iterable[str], parse: Callable[[str], T | None], like: str) 
     )
 
 
-def companions(folder: Path, files: Files, wanted: Callable[[str], bool], *, above: bool = True) -> list[Path]:
-    """Find files that belong to a data set, in its folder or, if there are none, just above it.
+def companions(folder: Path, files: Files, wanted: Callable[[str], bool]) -> list[Path]:
+    """Find files that belong to a data set, in its folder or, if there are none and it is not closed, just above it.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def companions(folder: Path, files: Files, wanted: Callable[[str], bool], *, abo
         Those nearest the top first.
     """
     names = [name for name in (*files.tables, *files.others) if wanted(name.rpartition("/")[2].casefold())]
-    if names or not above:
+    if names or files.closed:
         return [folder / name for name in sorted(names, key=lambda name: (name.count("/"), name))]
     try:
         return sorted(p for p in folder.resolve().parent.iterdir() if wanted(p.name.casefold()) and p.is_file())

@@ -37,6 +37,8 @@ class Files:
     others: tuple[str, ...]
     """Neither; hidden files and leftovers of operating systems are left out everywhere."""
     problems: tuple[Problem, ...] = ()
+    closed: bool = False
+    """Whether nothing outside the folder may be read, not even the data set's own lists beside it."""
 
 
 def is_litter(parts: Sequence[str]) -> bool:
@@ -63,8 +65,13 @@ def stem(name: str) -> str:
     return last[:dot] if 0 < dot < len(last) - 1 else last
 
 
-def list_files(folder: Path) -> Files:
+def list_files(folder: Path, *, closed: bool = False) -> Files:
     """List a folder and all below it, links to folders not followed; what cannot be read is told among the problems.
+
+    Parameters
+    ----------
+    closed
+        As in `Files`.
 
     Raises
     ------
@@ -111,7 +118,7 @@ def list_files(folder: Path) -> Files:
         "put the files themselves in their places.",
     )
     tables.sort(key=lambda n: (n.count("/"), n))
-    return Files(tuple(sorted(images)), tuple(tables), tuple(sorted(others)), tuple(problems))
+    return Files(tuple(sorted(images)), tuple(tables), tuple(sorted(others)), tuple(problems), closed)
 
 
 class _Walk:

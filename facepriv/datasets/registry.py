@@ -43,6 +43,7 @@ def read_folder(
     labels: Path | None = None,
     mapping: Mapping[str, Gender] | None = None,
     columns: Mapping[str, str] | None = None,
+    closed: bool = False,
 ) -> ReadResult:
     """Read a folder of face images; nothing is decoded yet, and nothing is written.
 
@@ -56,6 +57,8 @@ def read_folder(
         Meaning of gender values, such as ``{"0": "male", "1": "female"}``.
     columns
         Names of columns by role (``file``, ``subject``, ``gender``, ``age``, ``race``) where they are not recognised.
+    closed
+        Whether nothing outside the folder may be read but ``labels``.
 
     Raises
     ------
@@ -66,7 +69,7 @@ def read_folder(
     """
     options = ReadOptions(mapping or {}, parse_columns(columns))
     given = None if format == "auto" else READERS.create(format)
-    files = list_files(folder)
+    files = list_files(folder, closed=closed)
     if not files.images:
         other = len(files.tables) + len(files.others)
         raise BadInputError(

@@ -1,10 +1,10 @@
 """Imports in processes of their own: they go on whether or not anybody looks, and leave no upload behind.
 
 Every import has a private folder ``<home>/imports/<id>/``: ``job.json`` (what to do), the files under neutral names,
-``preview.json`` once they were read, ``confirmed`` once somebody has seen that, ``progress.json`` while it goes,
-``imported.json`` once the data set is there, ``report.json`` once the process has ended, and a lock that the process
-holds while it lives. An import that was cancelled or interrupted can be resumed: its files stay, and what was written
-of it stays out of sight in the database.
+``preview.json`` once they were read, ``confirmed`` once somebody has seen that, ``source.json`` to tell whether what is
+imported has changed, ``progress.json`` while it goes, ``imported.json`` once the data set is there, ``report.json``
+once the process has ended, and a lock that the process holds while it lives. An import that was cancelled or
+interrupted can be resumed: its files stay, and what was written of it stays out of sight in the database.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import tempfile
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path, PurePosixPath
@@ -38,6 +38,7 @@ from facepriv.services.previewing import preview_document
 from facepriv.services.quality import check_quality
 from facepriv.services.retention import refuse_past
 from facepriv.store import Store, open_store
+from facepriv.store.records import DatasetRecord
 from facepriv.types import Gender, Problem
 
 JobState = Literal["running", "previewed", "complete", "failed", "cancelled", "interrupted"]
@@ -49,7 +50,8 @@ START_SECONDS = 60.0
 TELL_SECONDS = 0.25
 """Least time between two writings of the progress."""
 KEEP_SECONDS = 7 * 24 * 3600.0
-"""How long the end of an import is told, and one that can be resumed is kept, unless it is forgotten before."""
+"""How long the end of an import is told, and one that can be resumed is kept, unless it is forgotten before.
+Counted from the last work on it, as the store counts for what was written of it."""
 PREVIEW_SECONDS = 24 * 3600.0
 """How long files wait for somebody to confirm what was recognised."""
 STAGING_SECONDS = 3600.0
@@ -60,6 +62,7 @@ MAX_NAME_BYTES = 255
 _ID = re.compile(r"[0-9a-f]{16}")
 _JOB, _PROGRESS, _REPORT, _CANCEL, _LOCK = "job.json", "progress.json", "report.json", "cancel", "lock"
 _STARTED, _PREVIEW, _CONFIRMED, _IMPORTED = "started.json", "preview.json", "confirmed", "imported.json"
+_SOURCE = "source.json"
 _FILES, _LAID_OUT, _WORK = "files", "upload", "work"
 INTERRUPTED = "The import was interrupted before it was complete. Resume it, or discard what is there of it."
 CANCELLED = "The import was cancelled. Resume it, or discard what is there of it."
@@ -265,11 +268,20 @@ def list_jobs(settings: Settings) -> tuple[ImportJob, ...]:
         with suppress(UnknownNameError):
             job = read_job(settings, folder.name)
             kept_for = PREVIEW_SECONDS if job.state == "previewed" else KEEP_SECONDS
-            if job.state != "running" and job.created_at < time.time() - kept_for:
+            if job.state != "running" and _last_work(folder, job) < time.time() - kept_for:
                 forget_job(settings, job.id)
             else:
                 found.append(job)
     return tuple(sorted(found, key=lambda job: job.created_at))
+
+
+def _last_work(folder: Path, job: ImportJob) -> float:
+    """Give when an import was begun, resumed or worked on for the last time, in seconds since 1970."""
+    times = [job.created_at]
+    for name in (_STARTED, _PROGRESS, _REPORT):
+        with suppress(FileNotFoundError):
+            times.append((folder / name).stat().st_mtime)
+    return max(times)
 
 
 def read_job(settings: Settings, job_id: str) -> ImportJob:
@@ -350,8 +362,10 @@ def run_job(settings: Settings, folder: Path) -> None:
             finally:
                 if report["state"] in ("complete", "failed"):
                     _clear(folder)
-                # Even a full disk has room for this once the files are gone.
-                _write(folder / _REPORT, report)
+                # Even a full disk has room for this once the files are gone. While they stay it may have none, and
+                # what has no report counts as interrupted.
+                with suppress(OSError) if report["state"] in RESUMABLE else nullcontext():
+                    _write(folder / _REPORT, report)
     except filelock.Timeout as error:
         raise StoreError("This import is being done by another process; wait for its end.") from error
 
@@ -366,12 +380,16 @@ def _report(settings: Settings, folder: Path, order: _Order) -> dict[str, Any]:
             return _work(store, settings, folder, order)
         except CancelledError:
             return _ended("cancelled", error=CANCELLED)
-        except FaceprivError as error:
+        except (BadInputError, UnknownNameError) as error:
             sentence = str(error)
+        except FaceprivError as error:
+            # Nothing is wrong with the files: they stay, and so does what was written of them.
+            return _ended("interrupted", error=str(error))
         except OSError as error:
-            sentence = (
-                f"The files could not be worked on ({error.strerror or type(error).__name__}); make sure that the data "
-                "folder can be written to and has room, and import again."
+            return _ended(
+                "interrupted",
+                error=f"The files could not be worked on ({error.strerror or type(error).__name__}); make sure that "
+                "the data folder can be written to and has room, and resume the import.",
             )
         except Exception as error:
             _tell_trace(error)
@@ -395,25 +413,45 @@ def _work(store: Store, settings: Settings, folder: Path, order: _Order) -> dict
     tell.stop_if_cancelled()
     imported = _read(folder / _IMPORTED)
     if imported is None:
-        with _source(settings, folder, order) as source:
-            if order.preview and not (folder / _CONFIRMED).exists():
-                store.datasets.check_name(order.name)
-                _write(folder / _PREVIEW, preview_document(preview(source.read), source.problems))
-                return _ended("previewed")
-            dataset = import_source(
-                store,
-                settings,
-                source,
-                name=order.name,
-                retain_until=None if order.retain_until is None else date.fromisoformat(order.retain_until),
-                datasheet=order.datasheet,
-                resume_key=folder.name,
-                on_progress=tell,
-            ).dataset
+        # There already, if the process before was killed right after finishing it.
+        dataset = store.datasets.finished(order.name, folder.name)
+        if dataset is None:
+            with _source(settings, folder, order) as source:
+                if order.preview and not (folder / _CONFIRMED).exists():
+                    store.datasets.check_name(order.name)
+                    _write(folder / _PREVIEW, preview_document(preview(source.read), source.problems))
+                    return _ended("previewed")
+                _begin_anew_if_changed(store, folder, source)
+                dataset = import_source(
+                    store,
+                    settings,
+                    source,
+                    name=order.name,
+                    retain_until=None if order.retain_until is None else date.fromisoformat(order.retain_until),
+                    datasheet=order.datasheet,
+                    resume_key=folder.name,
+                    on_progress=tell,
+                ).dataset
+        _log_once(store, order.actor, dataset)
         imported = {"dataset_id": dataset.id}
         _write(folder / _IMPORTED, imported)
-        store.access.record(order.actor, "dataset-imported", f"dataset {dataset.id}")
     return _ended("complete", imported["dataset_id"], _checked(store, settings, order, imported["dataset_id"], tell))
+
+
+def _log_once(store: Store, actor: str, dataset: DatasetRecord) -> None:
+    """Log an import; one of an earlier data set may bear the same id, one of this data set is not logged again."""
+    action, subject = "dataset-imported", f"dataset {dataset.id}"
+    lines = store.access.list(actor=actor, action=action)
+    if not any(line.subject == subject and line.at >= dataset.created_at for line in lines):
+        store.access.record(actor, action, subject)
+
+
+def _begin_anew_if_changed(store: Store, folder: Path, source: Source) -> None:
+    """Remove what was written from files, labels or settings that have changed since, or that nothing is known of."""
+    now = {"resume_key": source.resume_key}
+    if _read(folder / _SOURCE) != now:
+        store.datasets.discard(folder.name)
+        _write(folder / _SOURCE, now)
 
 
 def _checked(store: Store, settings: Settings, order: _Order, dataset_id: int, tell: _Teller) -> str | None:
@@ -454,6 +492,7 @@ def _source(settings: Settings, folder: Path, order: _Order) -> Iterator[Source]
         format=order.format,
         mapping=order.mapping,
         columns=order.columns,
+        closed=True,
         source_name=called,
         earlier=problems,
         workspace=work,

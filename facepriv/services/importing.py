@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -31,7 +31,7 @@ from facepriv.services.models import detector_reference
 from facepriv.services.provenance import maker
 from facepriv.services.retention import refuse_past
 from facepriv.store import Store
-from facepriv.store.records import DatasetCounts, DatasetRecord, FoundFace, NewImage
+from facepriv.store.records import DatasetCounts, DatasetRecord, FoundFace, NewImage, UnfinishedImport
 from facepriv.types import Gender, Image, LabelledImage, Problem, ProtocolPair
 from facepriv.wording import count
 
@@ -46,6 +46,8 @@ class Progress(Protocol):
 DEMO = "demo"
 LEFT_BEHIND_SECONDS = 24 * 3600.0
 """Age from which a temporary folder belongs to an import that was killed; no import takes that long."""
+SILENT_FOR = timedelta(minutes=10)
+"""How long an import that goes on may not write anything; it writes every few seconds, and after a long image."""
 CONVERTED = "converted"
 """Code of what is noted of an image that had to be converted."""
 
@@ -121,6 +123,7 @@ def read_source(
     format: str = "auto",
     mapping: Mapping[str, Gender] | None = None,
     columns: Mapping[str, str] | None = None,
+    closed: bool = False,
     source_name: str | None = None,
     earlier: Sequence[Problem] = (),
     workspace: Path | None = None,
@@ -137,6 +140,9 @@ def read_source(
         What label values mean, for values like 0 and 1 that say nothing themselves.
     columns
         Names of the columns ``file``, ``subject`` and ``gender``, where they are not recognised.
+    closed
+        Whether nothing outside the folder may be read but ``labels``; by default its data set's own lists just above it
+        are found too.
     source_name
         What to call the source to a person; by default its file name.
     earlier
@@ -157,7 +163,7 @@ def read_source(
     options = {"format": format, "mapping": dict(mapping or {}), "columns": dict(columns or {})}
 
     def read(folder: Path, problems: Sequence[Problem]) -> Source:
-        found = read_folder(folder, format=format, labels=labels, mapping=mapping, columns=columns)
+        found = read_folder(folder, format=format, labels=labels, mapping=mapping, columns=columns, closed=closed)
         key = _resume_key(settings, source, options, found)
         return Source(found, called, key, tuple(problems))
 
@@ -331,19 +337,36 @@ def import_source(
     return ImportReport(dataset=dataset, counts=counts, problems=tuple(problems), failures=tuple(done.failures))
 
 
+def is_under_way(one: UnfinishedImport) -> bool:
+    """Say whether a process is likely to be doing an import; one that was killed counts for `SILENT_FOR`."""
+    return one.written_by and one.written_at > datetime.now(UTC) - SILENT_FOR
+
+
 def discard_import(store: Store, name: str) -> int:
     """Remove what interrupted imports of a name have left, and give how many images that was.
+
+    Imports under way, and those of the same source under other names, stay.
 
     Raises
     ------
     UnknownNameError
         If there is none.
+    BadInputError
+        If there are only such as are under way (code ``import-under-way``).
     """
-    left = [one for one in store.datasets.unfinished() if one.name == name]
-    if not left:
+    found = [one for one in store.datasets.unfinished() if one.name == name]
+    if not found:
         raise UnknownNameError(f"There is no interrupted import called {name!r}; facepriv datasets lists them.")
+    busy = {one.resume_key for one in found if is_under_way(one)}
+    left = [one for one in found if one.resume_key not in busy]
+    if not left:
+        raise BadInputError(
+            f"The import called {name!r} is under way; stop it first, or, if it was killed, try again "
+            f"{count(SILENT_FOR // timedelta(minutes=1), 'minute')} after it.",
+            code="import-under-way",
+        )
     for key in {one.resume_key for one in left}:
-        store.datasets.discard(key)
+        store.datasets.discard(key, name)
     store.collect_settled()
     return sum(one.images for one in left)
 

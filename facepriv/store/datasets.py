@@ -205,7 +205,6 @@ class ImportSession:
                     ready=True,
                     created_at=datetime.now(UTC),
                     content_sha256=_content(session, self.dataset_id),
-                    resume_key=None,
                     importer=None,
                 )
             )
@@ -328,12 +327,26 @@ class DatasetStore:
             ]
         return tuple(sorted(found, key=lambda one: one.name))
 
-    def discard(self, resume_key: str) -> int:
+    def finished(self, name: str, resume_key: str) -> DatasetRecord | None:
+        """Give the data set that an import of this name and key became, None if it did not; it may be deleted since."""
+        with self._database.reading() as session:
+            row = session.scalar(
+                select(DatasetRow).where(DatasetRow.ready, DatasetRow.name == name, DatasetRow.resume_key == resume_key)
+            )
+            return None if row is None else _dataset_record(row)
+
+    def discard(self, resume_key: str, name: str | None = None) -> int:
         """Remove what interrupted imports of this key have written, and give how many there were.
 
         A session that may still be writing one fails at its next batch.
+
+        Parameters
+        ----------
+        name
+            Only imports under this name; one source imported under several names has one key.
         """
-        return self._discard(DatasetRow.resume_key == resume_key)
+        these = DatasetRow.resume_key == resume_key
+        return self._discard(these if name is None else and_(these, DatasetRow.name == name))
 
     def list(self) -> tuple[DatasetRecord, ...]:
         """Give all data sets by name."""

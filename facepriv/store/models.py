@@ -162,8 +162,9 @@ class DatasetRow(Base):
     terms: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     datasheet: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     quality: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    # Of an import that has not finished: what it imports from, by which it goes on, NULL where it cannot; and which
-    # session writes it, NULL where none does. Problems written meanwhile are notes to go on from.
+    # What an import imports from, by which it goes on until it has finished, NULL where it cannot and in data sets of
+    # earlier versions; and which session writes it, NULL where none does. Problems written meanwhile are notes to go on
+    # from.
     resume_key: Mapped[str | None] = mapped_column(_SHA256)
     importer: Mapped[str | None] = mapped_column(String(16))
 

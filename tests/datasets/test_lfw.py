@@ -96,6 +96,9 @@ def test_lists_may_lie_above_the_images(stand_in: Path, inside: str) -> None:
     got = read_folder(folder)
     assert (got.reader, len(got.images), len(got.protocol)) == ("lfw", 12, 7)
     assert {i.label for i in got.images} == {MALE, FEMALE, None}
+    alone = read_folder(folder, closed=True)
+    assert (alone.reader, alone.protocol, alone.table) == ("lfw", (), "")
+    assert {i.label for i in alone.images} == {None}
 
 
 def test_the_layout_alone_is_no_evidence(stand_in: Path) -> None:

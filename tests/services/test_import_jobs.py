@@ -7,11 +7,13 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import stat
 import subprocess
 import time
 import zipfile
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -28,11 +30,14 @@ from facepriv.services.import_jobs import (
     list_jobs,
     read_job,
     resume_job,
+    run_job,
     start_demo_import,
     start_folder_import,
     start_import,
 )
+from facepriv.services.importing import import_source, read_source
 from facepriv.store import open_store
+from tests.services.conftest import labelled_demo
 
 PATIENCE = 60.0
 
@@ -71,8 +76,8 @@ def folder(settings: Settings, job_id: str) -> Path:
 def uploads(settings: Settings, job_id: str) -> list[str]:
     """Whatever is left of the uploads in an import's folder."""
     kept = {
-        *("job.json", "started.json", "progress.json", "preview.json", "imported.json", "report.json"),
-        *("cancel", "confirmed", "lock", "log"),
+        *("job.json", "started.json", "progress.json", "preview.json", "source.json", "imported.json"),
+        *("report.json", "cancel", "confirmed", "lock", "log"),
     }
     return [p.name for p in folder(settings, job_id).iterdir() if p.name not in kept]
 
@@ -184,6 +189,7 @@ def test_what_was_cancelled_is_resumed_or_discarded(settings):
         assert (job.state, job.error) == ("cancelled", import_jobs.CANCELLED)
     first = written(settings)
     assert 0 < first < 200
+    source = (folder(settings, job_id) / "source.json").read_bytes()
     resume_job(settings, job_id)
     job = wait(settings, job_id, lambda job: job.done > first or job.state != "running")
     assert job.state == "running"
@@ -193,6 +199,7 @@ def test_what_was_cancelled_is_resumed_or_discarded(settings):
         cancel_job(settings, job_id)
         assert wait(settings, job_id).state == "cancelled"
         assert written(settings) > first
+        assert (folder(settings, job_id) / "source.json").read_bytes() == source, "it went on"
         discard_job(store, settings, job_id)
         assert store.datasets.unfinished() == ()
     assert list_jobs(settings) == ()
@@ -221,6 +228,66 @@ def test_a_process_that_ends_early_is_resumed_and_ends_as_without(settings, how)
         assert len(store.access.list(action="dataset-imported")) == 1
 
 
+def test_a_fault_of_the_database_loses_no_uploads(settings):
+    job_id = start(settings, many(25), name="many", labels=None)
+    wait(settings, job_id, lambda job: job.done > 0 or job.state != "running")
+    with open_store(settings) as store:
+        store.datasets.collect_abandoned(timedelta(0))  # as when it could not write for an hour
+    job = wait(settings, job_id)
+    assert job.state == "interrupted"
+    assert "start it again" in job.error
+    assert "upload" in uploads(settings, job_id)
+    resume_job(settings, job_id)
+    job = wait(settings, job_id)
+    assert job.state == "complete", job.error
+    with open_store(settings) as store:
+        assert store.datasets.counts(job.dataset_id).images == 25
+
+
+@pytest.fixture
+def staged(settings, monkeypatch):
+    """An import whose files are there and which no process does, to be done by `run_job`."""
+    monkeypatch.setattr(import_jobs.sys, "executable", "/bin/true")
+    return start(settings)
+
+
+def test_a_fault_of_the_disk_loses_no_uploads(settings, staged):
+    in_the_way = folder(settings, staged) / "upload"
+    in_the_way.touch()
+    run_job(settings, folder(settings, staged))
+    job = read_job(settings, staged)
+    assert job.state == "interrupted"
+    assert "resume the import" in job.error
+    in_the_way.unlink()
+    run_job(settings, folder(settings, staged))
+    assert read_job(settings, staged).state == "complete"
+
+
+def test_what_was_killed_right_after_finishing_is_complete(settings, store, staged, tmp_path):
+    with read_source(settings, labelled_demo(tmp_path / "f", ["s001_1", "s003_1"])) as source:
+        made = import_source(store, settings, source, name="two", resume_key=staged).dataset
+    shutil.rmtree(folder(settings, staged) / "files")
+    for _ in range(2):
+        run_job(settings, folder(settings, staged))
+        job = read_job(settings, staged)
+        assert (job.state, job.dataset_id, job.error) == ("complete", made.id, None)
+        (line,) = store.access.list()
+        assert (line.action, line.subject) == ("dataset-imported", f"dataset {made.id}")
+        (folder(settings, staged) / "imported.json").unlink()
+        (folder(settings, staged) / "report.json").unlink()
+
+
+def test_days_count_from_the_last_work(settings, staged):
+    (folder(settings, staged) / "cancel").touch()
+    age(settings, staged, import_jobs.KEEP_SECONDS)
+    run_job(settings, folder(settings, staged))
+    assert [job.state for job in list_jobs(settings)] == ["cancelled"]
+    assert "files" in uploads(settings, staged)
+    age(settings, staged, import_jobs.KEEP_SECONDS)
+    assert list_jobs(settings) == ()
+    assert not folder(settings, staged).exists()
+
+
 def test_files_wait_for_a_word_and_are_not_sent_again(settings):
     job_id = start(settings, [*TWO, ("text.jpg", b"no image")], preview=True, quality=True)
     job = wait(settings, job_id)
@@ -240,12 +307,19 @@ def test_files_wait_for_a_word_and_are_not_sent_again(settings):
         assert [one.code for one in store.datasets.problems(record.id)].count("not-an-image") == 1
 
 
+def age(settings: Settings, job_id: str, seconds: float) -> None:
+    """Let an import have begun, and been worked on, so much earlier."""
+    order = folder(settings, job_id) / "job.json"
+    said = json.loads(order.read_text())
+    order.write_text(json.dumps({**said, "created_at": said["created_at"] - seconds}))
+    for file in folder(settings, job_id).iterdir():
+        os.utime(file, (file.stat().st_mtime - seconds,) * 2)
+
+
 def test_files_that_nobody_confirms_go(settings):
     job_id = start(settings, preview=True)
     wait(settings, job_id)
-    order = folder(settings, job_id) / "job.json"
-    day_old = json.loads(order.read_text())["created_at"] - import_jobs.PREVIEW_SECONDS
-    order.write_text(json.dumps({**json.loads(order.read_text()), "created_at": day_old}))
+    age(settings, job_id, import_jobs.PREVIEW_SECONDS)
     assert list_jobs(settings) == ()
     assert not folder(settings, job_id).exists()
 
@@ -279,6 +353,47 @@ def test_a_folder_of_this_machine(settings, tmp_path):
         start_folder_import(settings, str(tmp_path), name="there", actor="local")
 
 
+def test_nothing_beside_an_allowed_folder_is_read(settings, tmp_path):
+    allowed = tmp_path / "lfw"
+    (allowed / "Ann_Lee").mkdir(parents=True)
+    (allowed / "Ann_Lee" / "Ann_Lee_0001.jpg").write_bytes(face("s001_1"))
+    (tmp_path / "secret.txt").write_text("Ann_Lee_0001.jpg\nBob_Roe_0001.jpg\n")
+    (tmp_path / "female_names.txt").symlink_to(tmp_path / "secret.txt")
+    settings = settings.model_copy(update={"import_folders": str(allowed)})
+    job = wait(settings, start_folder_import(settings, str(allowed), name="here", preview=True, actor="local"))
+    assert job.state == "previewed", job.error
+    assert job.preview["reader"] == "lfw"
+    assert job.preview["labels"] == {"female": 0, "male": 0, "unlabelled": 1}
+    assert "Bob_Roe" not in json.dumps(job.preview)
+
+
+def test_files_that_were_changed_meanwhile_are_imported_anew(settings, tmp_path):
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    for name, data in many(30):
+        (faces / name).write_bytes(data)
+
+    def label(gender: str) -> None:
+        rows = "".join(f"{name},one,{gender}\n" for name, _ in many(30))
+        (faces / "list.csv").write_text(f"file,subject,gender\n{rows}")
+
+    label("male")
+    settings = settings.model_copy(update={"import_folders": str(faces)})
+    job_id = start_folder_import(settings, str(faces), name="here", actor="local")
+    wait(settings, job_id, lambda job: job.done > 1 or job.state != "running")
+    cancel_job(settings, job_id)
+    assert wait(settings, job_id).state == "cancelled"
+    assert written(settings) > 1
+    label("female")
+    (faces / "000.jpg").unlink()
+    resume_job(settings, job_id)
+    job = wait(settings, job_id)
+    assert job.state == "complete", job.error
+    with open_store(settings) as store:
+        images = store.datasets.images(job.dataset_id)
+    assert [(image.name, image.label) for image in images] == [(name, -1) for name, _ in many(30)[1:]]
+
+
 def test_one_that_never_came_up_is_interrupted(settings, monkeypatch):
     monkeypatch.setattr(import_jobs.sys, "executable", "/bin/true")
     job_id = start(settings)
@@ -290,8 +405,7 @@ def test_one_that_never_came_up_is_interrupted(settings, monkeypatch):
 def test_old_ends_and_half_staged_folders_go(settings):
     job_id = start(settings, labels=b"nothing")
     wait(settings, job_id)
-    order = folder(settings, job_id) / "job.json"
-    order.write_text(json.dumps({**json.loads(order.read_text()), "created_at": 0.0}))
+    age(settings, job_id, import_jobs.KEEP_SECONDS)
     half = settings.home / "imports" / ("0" * 16)
     half.mkdir()
     assert list_jobs(settings) == ()

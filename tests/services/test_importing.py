@@ -469,6 +469,44 @@ def test_what_is_discarded_leaves_nothing(store, settings, tmp_path):
         discard_import(store, "cut")
 
 
+def interrupt_at_once(done: int, total: int, stage: str = "", /) -> None:
+    raise KeyboardInterrupt
+
+
+def test_what_another_name_has_left_is_not_discarded(store, settings, tmp_path):
+    faces = labelled_demo(tmp_path / "f", THREE)
+    for name in ("one", "other"):
+        with pytest.raises(KeyboardInterrupt):
+            import_dataset(store, settings, faces, name=name, on_progress=interrupt_at_once)
+    assert discard_import(store, "one") == 1
+    assert [(left.name, left.images) for left in store.datasets.unfinished()] == [("other", 1)]
+    import_dataset(store, settings, faces, name="other")
+    assert store.datasets.counts(store.datasets.get("other").id).images == 3
+
+
+def test_an_import_under_way_is_not_discarded(store, settings, tmp_path, monkeypatch):
+    told: list[str] = []
+
+    def discard(done: int, total: int, stage: str = "", /) -> None:
+        with pytest.raises(BadInputError, match="is under way") as caught:
+            discard_import(store, "busy")
+        told.append(caught.value.code)
+
+    faces = labelled_demo(tmp_path / "f", THREE)
+    import_dataset(store, settings, faces, name="busy", on_progress=discard)
+    assert told == ["import-under-way"] * 3
+    assert store.datasets.counts(store.datasets.get("busy").id).images == 3
+
+    def discard_silent(done: int, total: int, stage: str = "", /) -> None:
+        assert discard_import(store, "silent") == 0
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importing, "SILENT_FOR", timedelta(0))
+    with pytest.raises(KeyboardInterrupt):
+        import_dataset(store, settings, faces, name="silent", on_progress=discard_silent)
+    assert store.datasets.unfinished() == ()
+
+
 @pytest.mark.fault
 def test_killed_at_any_moment_it_goes_on_and_ends_as_without(store, settings, tmp_path):
     source = odd_folder(tmp_path / "faces")
