@@ -19,6 +19,7 @@ from facepriv.services.own_models import add_model
 from facepriv.services.probe_people import fair, overlaps
 from facepriv.services.probes import train_probe
 from facepriv.services.purging import plan_purge, purge
+from facepriv.services.quality import check_quality
 from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import run_worker
 from facepriv.store import open_store
@@ -95,6 +96,13 @@ def test_it_is_left_out_of_judging_its_own_people_unless_asked(store):
 
 
 @pytest.mark.slow
+def test_a_quality_report_asks_it_about_other_people_only(store):
+    train(store, exclude=["two"])
+    judges = {name: check_quality(store, name).contradictions.classifiers for name in ("many", "two")}
+    assert "own-probe" not in {ref.name for ref in judges["many"]}
+    assert "own-probe" in {ref.name for ref in judges["two"]}
+
+
 def test_a_run_says_that_it_judged_its_own_people(store, settings):
     train(store)
     asked = prepare_run(store, "two", matchers=[], classifiers=["own-probe"], method="mixing", limit=2)
