@@ -11,6 +11,7 @@ from pathlib import Path
 
 from facepriv.config import Settings, get_settings
 from facepriv.errors import StoreError
+from facepriv.own_models.program import files_of_calls, remove_killed_calls
 from facepriv.services.collecting import without_row
 from facepriv.services.import_jobs import forget_job, imports_folder, list_jobs
 from facepriv.services.probe_people import files_left, remove_probes, trained_on, unreadable_probes
@@ -191,11 +192,14 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
     # One whose training has ended meanwhile; any later one finds the data set gone and removes itself.
     trained = tuple(dict.fromkeys([*trained, *_remove_probes(settings, holdings)]))
     collected, also_refused = _collect(store)
+    collected += remove_killed_calls(settings.temporary)
     shared = store.datasets.shared(holdings)
     mine = holdings.artifacts.difference(*shared.values())
     stock = store.take_stock()
     after = frozenset(sha256 + suffix for sha256, suffix in stock.files if sha256 in mine)
     unclaimed = tuple(file for file in without_row(stock) if file not in after)
+    # Crops and images that were encoded anew have hashes of their own.
+    unclaimed += tuple(map(str, files_of_calls(settings.temporary)))
     aside = [*_put_aside(settings, holdings.sources | mine), *map(str, files_left(settings, trained))]
     remaining = (*sorted(after), *aside)
     unreadable = tuple(map(str, unreadable_probes(settings)))
