@@ -351,7 +351,7 @@ def datasets(
                     "Male": str(row["labels"]["male"]),
                     "Unlabelled": str(row["labels"]["unlabelled"]),
                     "No usable face": str(sum(row["failures"].values())),
-                    "Left out or noted": str(sum(row["problems"].values())),
+                    "Notes": str(sum(row["problems"].values())),
                     "Read as": str(row["reader"]),
                     "Keep until": kept_until(record),
                 }

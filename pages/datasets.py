@@ -64,7 +64,7 @@ def overview(store: Store, records: tuple[DatasetRecord, ...]) -> None:
                 "Men": f"{counts.labels.get(1, 0):,}",
                 "Unlabelled": f"{counts.labels.get(None, 0):,}",
                 "No usable face": f"{failed:,}",
-                "Left out or noted": f"{sum(counts.problems.values()):,}",
+                "Notes": f"{sum(counts.problems.values()):,}",
                 "Imported": moment(record.created_at),
                 "Keep until": kept_until(record) or NOTHING,
             }

@@ -17,7 +17,7 @@ from facepriv.services.models import ModelStatus, list_models
 from facepriv.services.runs import DEFAULT_GUIDE, estimate_seconds, make_method, prepare_run, start_run
 from facepriv.store import Store
 from facepriv.types import GENDER
-from facepriv.wording import count, duration, size_of
+from facepriv.wording import count, duration
 from parts import faces, other_attributes, parameters, progress
 from parts.formats import plain
 from parts.shell import ACTOR, with_store
@@ -214,16 +214,10 @@ def launch(store: Store, choices: dict[str, Any], images: int) -> None:
 
 
 def missing(models: list[ModelStatus]) -> None:
-    """Name the models that cannot be used here, why, and how to get them."""
-    absent = [model for model in models if not model.usable]
-    if not absent:
-        return
-    with st.expander(f"{count(len(absent), 'more model')} could be used here", icon=":material/download:"):
-        for model in absent:
-            facts = f"{model.kind}, size {size_of(model.bytes)}, licence: {model.card.licence}"
-            st.markdown(f"**{model.card.title}** ({facts}). {model.reason}")
-            if model.how:
-                st.code(model.how, language="bash", wrap_lines=True)
+    """Lead to the models that cannot be used here."""
+    absent = sum(not model.usable for model in models)
+    if absent:
+        st.page_link("models.py", label=f"{count(absent, 'more model')} could be used here", icon=":material/download:")
 
 
 def _usable(models: list[ModelStatus], kind: str, attribute: str = "") -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +14,26 @@ from facepriv.errors import BadInputError
 
 RACES = ("asian", "indian", "black", "white", "middle-eastern", "latino-hispanic")
 """The network's words in its order, with hyphens for spaces."""
+
+
+ALSO_CALLED = {
+    "east-asian": "asian",
+    "southeast-asian": "asian",
+    "hispanic": "latino-hispanic",
+    "latino": "latino-hispanic",
+    "middle-east": "middle-eastern",
+}
+"""Words of data sets, such as FairFace's, that mean one of the network's; folded as `class_of` does."""
+
+
+def class_of(said: str) -> str | None:
+    """Give the network's word for what a data set says; None where it has none.
+
+    Case, spaces, underscores and hyphens do not matter.
+    """
+    folded = "-".join(re.split(r"[\s_/-]+", said.strip().casefold()))
+    word = ALSO_CALLED.get(folded, folded)
+    return word if word in RACES else None
 
 
 class DeepFaceRace(DeepFaceAttribute):
@@ -41,6 +62,10 @@ class DeepFaceRace(DeepFaceAttribute):
             )
         super().__init__(RACE)
         self.positive = positive
+
+    def class_of(self, said: str) -> str | None:
+        """Give the network's word for what a data set says; None where it has none."""
+        return class_of(said)
 
     @property
     def name(self) -> str:

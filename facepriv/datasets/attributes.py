@@ -17,8 +17,13 @@ _BAND = re.compile(
 )
 
 
-def parse_age(cell: str) -> dict[str, str | float] | None:
+def parse_age(cell: str, *, grouped: bool = False) -> dict[str, str | float] | None:
     """Understand an age.
+
+    Parameters
+    ----------
+    grouped
+        Whether the cell stands for a group in any case: a bare number is then a group's code, not years.
 
     Returns
     -------
@@ -34,6 +39,8 @@ def parse_age(cell: str) -> dict[str, str | float] | None:
         years = float(plain)
     except ValueError:
         return None
+    if grouped:
+        return {"age_group": plain}
     return {"age": years} if 0 <= years <= OLDEST else None
 
 

@@ -379,6 +379,11 @@ class _Meanings(dict[str, int | Literal["number", "word"] | None]):
         return self[cell]
 
 
+def _age(cell: str, column: str) -> dict[str, str | float] | None:
+    """Understand an age; in a column called age_group, a number is a code whose years nobody tells."""
+    return parse_age(cell, grouped=_plain(column) == "age_group")
+
+
 def _row(line: int, cells: Mapping[str, str], found: Mapping[Role, str], genders: _Meanings) -> Row:
     gender = genders[cells[found["gender"]]] if "gender" in found else None
     return Row(
@@ -387,7 +392,7 @@ def _row(line: int, cells: Mapping[str, str], found: Mapping[Role, str], genders
         subject=cells[found["subject"]] if "subject" in found else "",
         label=gender if isinstance(gender, int) else None,
         attributes={
-            **((parse_age(cells[found["age"]]) or {}) if "age" in found else {}),
+            **((_age(cells[found["age"]], found["age"]) or {}) if "age" in found else {}),
             **(parse_race(cells[found["race"]]) if "race" in found else {}),
         },
     )
@@ -426,7 +431,7 @@ def _judge_ages(name: str, cells: Sequence[tuple[int, Mapping[str, str]]], found
     if "age" not in found:
         return []
     column = found["age"]
-    odd = {value for value in {row[column] for _, row in cells} if parse_age(value) is None}
+    odd = {value for value in {row[column] for _, row in cells} if _age(value, column) is None}
     return tell(
         "unknown-age",
         [f"{row[column][:40]!r} at line {line}" for line, row in cells if row[column] in odd],

@@ -64,7 +64,7 @@ def subjects_of_paths(names: Sequence[str]) -> Subjects:
         only = next(iter(distinct))
         if not only or not _is_subject(names, stems):
             return Subjects(stems, False, "the file name up to its last number is the subject")
-        return Subjects(dict.fromkeys(names, only[-1]), True, f"the one folder {only[-1]} is the one subject")
+        return Subjects(dict.fromkeys(names, only[-1]), True, "the one folder is the one subject")
     # Folders that all images share, such as the archive's own, tell nobody apart.
     shared = next(i for i in range(min(map(len, distinct)) + 1) if len({parts[: i + 1] for parts in distinct}) > 1)
     folders = {name: "/".join(parts[shared:]) for name, parts in naming.items()}

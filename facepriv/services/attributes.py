@@ -40,7 +40,8 @@ def label_by(model: AttributeClassifier, image: ImageRecord) -> int | None:
     """Give an image's label for what a classifier tells: +1 for its positive class, -1, or None without one.
 
     Gender is the data set's label. Age is that in years, at least the classifier's boundary or below it; any other
-    attribute is the data set's own word, the classifier's class or another one, whatever the case of its letters.
+    attribute is the data set's own word, the classifier's class or another one. A classifier with ``class_of`` says
+    itself which of its classes a word means; one that means none of them is no label.
     """
     if model.attribute == GENDER:
         return image.label
@@ -50,7 +51,11 @@ def label_by(model: AttributeClassifier, image: ImageRecord) -> int | None:
     if model.attribute == AGE:
         years = _number(said)
         return None if years is None else (POSITIVE if years >= float(str(positive)) else NEGATIVE)
-    return POSITIVE if str(said).strip().casefold() == str(positive).strip().casefold() else NEGATIVE
+    class_of = getattr(model, "class_of", None)
+    word = str(said).strip().casefold() if class_of is None else class_of(str(said))
+    if word is None:
+        return None
+    return POSITIVE if word == str(positive).strip().casefold() else NEGATIVE
 
 
 def _number(said: str | float) -> float | None:

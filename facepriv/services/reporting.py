@@ -31,24 +31,16 @@ from facepriv.report.files import ImageFormat, write_figures, write_page, write_
 from facepriv.report.html import to_html
 from facepriv.results import STOP_TITLES, ModelRef, RunResult, RunSpec
 from facepriv.services import audit_tables, tables
+from facepriv.services.datasheets import NOT_STATED, shown_datasheet
 from facepriv.services.export import run_document
+from facepriv.services.identities import why_not_matched
 from facepriv.services.models import list_models
 from facepriv.services.pictures import stored_pixels
-from facepriv.services.retention import kept_until
 from facepriv.services.terms import find_withheld
 from facepriv.store import AuditRecord, DatasetRecord, RunRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import count, listed, percent
 
-NOT_STATED = "not stated"
-DATASHEET_TITLES = {
-    "source": "Source",
-    "purpose": "Purpose",
-    "consent": "Legal basis or consent",
-    "licence": "Licence",
-    "contact": "Contact",
-}
-"""Entries of a data sheet that a reader of a report looks for; others follow as they are called."""
 FACE_HEIGHT = 200
 """Pixels of a face shown, at most."""
 MOST_FACES = 24
@@ -155,7 +147,7 @@ def _sections(
     yield Section("What was done to them", tuple(_method(run.spec, result)))
     if found is not None:
         yield Section("Policy", tuple(_policy(found)))
-        yield Section("What attackers learn", tuple(_leak(found)))
+        yield Section("What attackers learn", tuple(_leak(found, dataset)))
     yield Section("Gender classifiers", tuple(_classifiers(result)))
     yield Section("Recognition", tuple(_recognition(result, audit)))
     yield Section("Failures", tuple(_failures(result, found)))
@@ -168,16 +160,9 @@ def _sections(
 
 
 def _purpose(dataset: DatasetRecord) -> Iterator[Block]:
-    known = {"source": dataset.source, "licence": dataset.licence}
-    entered = {key: str(value) for key, value in (dataset.datasheet or {}).items() if value}
-    said = {**{key: value for key, value in known.items() if value}, **entered}
-    missing = [title for key, title in DATASHEET_TITLES.items() if key not in said]
-    rows: list[Row] = [{"": title, "As entered": said.pop(key, NOT_STATED)} for key, title in DATASHEET_TITLES.items()]
-    rows += [{"": key.replace("_", " ").capitalize(), "As entered": value} for key, value in said.items()]
-    rows.append({"": "May be kept until", "As entered": kept_until(dataset) or NOT_STATED})
-    yield Table("purpose", "", rows)
-    if dataset.terms is not None:
-        yield Text(dataset.terms.sentence, "warning")
+    said = shown_datasheet(dataset)
+    yield Table("purpose", "", [{"": title, "As entered": text} for title, text in said.items()])
+    missing = [title for title, text in said.items() if text == NOT_STATED]
     if missing:
         yield Text(f"Whoever is responsible has not stated: {listed(missing).lower()}.", "note")
 
@@ -196,9 +181,12 @@ def _images(store: Store, dataset: DatasetRecord, run: RunRecord) -> Iterator[Bl
                 "": "Images",
                 "What": f"{counts.images:,} of {count(counts.subjects, 'subject')}; {run.images:,} in this run",
             },
-            {"": "Left out or noted at import", "What": f"{sum(counts.problems.values()):,}"},
+            {"": "Notes on what was left out at import", "What": f"{sum(counts.problems.values()):,}"},
         ],
     )
+    why = why_not_matched(dataset)
+    if why is not None:
+        yield Text(why, "warning")
     balance = {"female": counts.labels.get(-1, 0), "male": counts.labels.get(1, 0)}
     if counts.labels.get(None):
         balance["unlabelled"] = counts.labels[None]
@@ -254,7 +242,16 @@ def _policy(found: AuditResult) -> Iterator[Block]:
     )
 
 
-def _leak(found: AuditResult) -> Iterator[Block]:
+DRAWN = {
+    "people": "take people, not images, as drawn at random",
+    "groups": "take the data set's groups, which may hold several people, as drawn at random",
+    "none": "take images as drawn at random, since the data set does not say who is on them; images of one person may "
+    "be learnt from and judged alike, so that attackers look better than they are",
+}
+"""What intervals rest on, by what a data set's subjects are."""
+
+
+def _leak(found: AuditResult, dataset: DatasetRecord) -> Iterator[Block]:
     worst = "; ".join(
         f"{one.condition}: {one.attacker} is right in {percent(one.accuracy)}, at most {percent(one.upper)}"
         for one in found.headlines
@@ -262,8 +259,8 @@ def _leak(found: AuditResult) -> Iterator[Block]:
     yield Text(
         f"Audited: {count(found.images, 'image')} of {count(found.subjects, 'subject')} "
         f"({count(found.female_subjects, 'subject')} labelled female, {count(found.male_subjects, 'subject')} labelled "
-        f"male). {percent(GUESSING)} is guessing; there is 1 bit to learn. Intervals are of 95 % and take people, not "
-        "images, as drawn at random."
+        f"male). {percent(GUESSING)} is guessing; there is 1 bit to learn. Intervals are of 95 % and "
+        f"{DRAWN[dataset.identities]}."
     )
     if found.conditions:
         alt = f"Accuracy of every attacker with its 95 % interval. The worst: {worst}"

@@ -83,7 +83,7 @@ class DatasetCounts:
     failures: dict[str, int]
     """Images without a usable face, by code."""
     problems: dict[str, int]
-    """Files and rows left out, and notices, by code."""
+    """Notes on what was left out or changed, by code; one note may tell of many files or rows."""
 
 
 @dataclass(frozen=True, kw_only=True)

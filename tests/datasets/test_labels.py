@@ -239,6 +239,12 @@ def test_age_and_race_are_taken_as_they_are_written() -> None:
     assert named.rows[0].attributes == {"age": 40.0, "race": "x"}
 
 
+def test_a_number_in_a_column_of_groups_is_no_age() -> None:
+    got = table("file,gender,age_group\na.png,f,3\nb.png,f,20-29\n")
+    assert [{**row.attributes} for row in got.rows] == [{"age_group": "3"}, {"age_group": "20-29"}]
+    assert got.problems == ()
+
+
 @pytest.mark.parametrize("age", ["old", "-1", "131", "inf", "19 May 1970", "1e9"])
 def test_what_is_no_age_is_told_of(age: str) -> None:
     got = table(f"file,gender,age\na.png,f,{age}\n")

@@ -52,6 +52,25 @@ def image(**attributes: str | float) -> ImageRecord:
 
 
 @pytest.mark.parametrize(
+    ("positive", "said", "label"),
+    [
+        ("latino-hispanic", "Latino_Hispanic", 1),
+        ("latino-hispanic", "Latino Hispanic", 1),
+        ("latino-hispanic", "White", -1),
+        ("middle-eastern", "Middle Eastern", 1),
+        ("asian", "East Asian", 1),
+        ("asian", "Southeast Asian", 1),
+        ("white", "Southeast Asian", -1),
+        ("asian", "Others", None),
+        ("asian", "west_asian", None),
+    ],
+)
+def test_data_sets_words_for_race_are_understood(positive, said, label):
+    model = classifiers.create(f"deepface-race@{positive}")
+    assert label_by(model, image(race=said)) == label
+
+
+@pytest.mark.parametrize(
     ("said", "label"),
     [(40, 1), (39.9, -1), ("41", 1), (0, -1), ("old", None), ("", None), (float("nan"), None), (float("inf"), None)],
 )

@@ -106,7 +106,9 @@ def test_nothing_is_left_of_a_model_that_was_refused(home, store, tmp_path):
     assert list((home / "models").iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["a\0b.onnx", "ü" * 190 + ".onnx", "model.yaml"])
+@pytest.mark.parametrize(
+    "name", ["a\0b.onnx", "ü" * 190 + ".onnx", "model.yaml"], ids=["null byte", "too long", "as the yaml"]
+)
 def test_an_uploaded_graph_may_be_called_anything(home, store, tmp_path, name):
     yaml = write_gender(tmp_path, network=name)
     added = add_uploaded(store, yaml.read_bytes(), (tmp_path / "gender.onnx").read_bytes(), actor="test")

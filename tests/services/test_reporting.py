@@ -11,10 +11,9 @@ from facepriv.audit_results import AuditResult
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.report.document import Bullets, Gallery, Report, Table, Text
 from facepriv.report.html import to_html
+from facepriv.services.datasheets import NOT_STATED, edit_datasheet
 from facepriv.services.reporting import (
-    DATASHEET_TITLES,
     MOST_FACES,
-    NOT_STATED,
     WITHHELD,
     report_json,
     report_of,
@@ -72,8 +71,18 @@ def test_a_run_without_an_audit_says_so(finished: Finished, report: Report) -> N
     for sentence in limits(finished.run.result):
         assert sentence in words(report)
     said = {row[""]: row["As entered"] for row in table(report, "purpose")}
-    assert said[DATASHEET_TITLES["purpose"]] == NOT_STATED
+    assert {*said.values()} == {NOT_STATED}, "nobody stated anything, the licence neither"
+    assert finished.run.dataset_name in report.title
     assert {figure.name for figure in report.all_figures()} >= {"labels", "gender-error", "det-sface", "scores-sface"}
+
+
+def test_what_was_stated_is_told(finished: Finished) -> None:
+    edit_datasheet(finished.store, finished.run.dataset_id, {"consent": "signed forms"}, actor="tester")
+    report = report_of(finished.store, finished.run.id)
+    said = {row[""]: row["As entered"] for row in table(report, "purpose")}
+    assert said["Consent basis"] == "signed forms"
+    assert "has not stated: source, licence, purpose, contact and may be kept until" in words(report)
+    edit_datasheet(finished.store, finished.run.dataset_id, {"consent": ""}, actor="tester")
 
 
 def test_nobody_is_named_or_shown_unasked(finished: Finished, report: Report) -> None:
