@@ -957,8 +957,8 @@ def collect(
     """
     from facepriv.services.collecting import collect_orphans, find_orphans
 
-    with _store() as (store, _):
-        found = find_orphans(store) if dry_run else collect_orphans(store)
+    with _store() as (store, settings):
+        found = find_orphans(store, settings) if dry_run else collect_orphans(store, settings)
         for sentence in found.sentences:
             _say(sentence)
         _write_json(json_file, {"schema": "facepriv.collect/1", **asdict(found)})

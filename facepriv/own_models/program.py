@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import fcntl
 import json
 import math
 import os
 import selectors
+import shutil
 import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
@@ -32,6 +34,7 @@ from facepriv.shared import SharedModel
 from facepriv.types import WeightFile
 from facepriv.weights import require
 
+PREFIX = "command-"
 MOST_LINE_BYTES = 4_000_000
 MOST_IMAGES = 256
 """Images that lie in the folder at once."""
@@ -81,7 +84,7 @@ class Program:
     def _ask(self, pngs: Sequence[bytes]) -> list[Answer]:
         scratch = get_settings().temporary
         scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=scratch, prefix="command-") as folder:
+        with tempfile.TemporaryDirectory(dir=scratch, prefix=PREFIX) as folder, _held(folder):
             lines = []
             for number, png in enumerate(pngs, start=1):
                 path = Path(folder, f"{number}.png").absolute()
@@ -186,6 +189,50 @@ class Program:
             f"The command of {self._name} was expected to answer one line of JSON for each image, but {what}; try it "
             f"with: facepriv model check {self._name}"
         )
+
+
+@contextlib.contextmanager
+def _held(folder: str) -> Iterator[None]:
+    """Hold a folder's lock, which goes with this process however it ends."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks: such a folder never counts as left behind
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _is_held(folder: Path) -> bool:
+    try:
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError:
+        return True  # not there any more
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
+def files_of_calls(scratch: Path) -> list[Path]:
+    """Give the files that calls under way, or killed ones, have in the folder for temporary files."""
+    return sorted(file for file in scratch.glob(f"{PREFIX}*/*") if file.is_file())
+
+
+def files_of_killed_calls(scratch: Path) -> list[Path]:
+    """Give those of the files whose process is gone."""
+    return [file for file in files_of_calls(scratch) if not _is_held(file.parent)]
+
+
+def remove_killed_calls(scratch: Path) -> int:
+    """Remove what calls have left whose process is gone; gives how many files went."""
+    files = files_of_killed_calls(scratch)
+    for folder in {file.parent for file in files}:
+        shutil.rmtree(folder, ignore_errors=True)
+    return sum(not file.exists() for file in files)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

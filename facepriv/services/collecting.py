@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from facepriv.config import Settings
+from facepriv.own_models.program import files_of_killed_calls, remove_killed_calls
 from facepriv.store import Stock, Store
 from facepriv.wording import count
 
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """What was found in the artifact folder and what became of it."""
+    """What was found in the artifact folder, and of calls of commands, and what became of it."""
 
     orphans: tuple[str, ...]
-    """Files that no row referred to when they were looked for, half-written ones too."""
+    """Files that no row referred to when they were looked for, half-written ones and those of killed calls too."""
     removed: int
     left: int
     """Orphans that are still there, since work under way may be about to refer to them."""
@@ -35,18 +37,18 @@ class Collected:
         return tuple(told)
 
 
-def find_orphans(store: Store) -> Collected:
+def find_orphans(store: Store, settings: Settings) -> Collected:
     """Look, and remove nothing."""
     stock = store.take_stock()
     return Collected(
-        orphans=without_row(stock),
+        orphans=(*without_row(stock), *_left_by_calls(settings)),
         removed=0,
         left=0,
         missing={name: len(hashes) for name, hashes in stock.missing.items()},
     )
 
 
-def collect_orphans(store: Store) -> Collected:
+def collect_orphans(store: Store, settings: Settings) -> Collected:
     """Remove what `find_orphans` finds but for what work under way may need, and what interrupted imports left.
 
     Raises
@@ -55,15 +57,20 @@ def collect_orphans(store: Store) -> Collected:
         If a file cannot be removed.
     """
     store.datasets.collect_abandoned()
-    found = store.take_stock()
-    removed = store.collect_settled()
+    found, of_calls = store.take_stock(), _left_by_calls(settings)
+    removed = store.collect_settled() + remove_killed_calls(settings.temporary)
     left = store.take_stock()
     return Collected(
-        orphans=without_row(found),
+        orphans=(*without_row(found), *of_calls),
         removed=removed,
-        left=len(without_row(left)),
+        left=len(without_row(left)) + len(_left_by_calls(settings)),
         missing={name: len(hashes) for name, hashes in left.missing.items()},
     )
+
+
+def _left_by_calls(settings: Settings) -> tuple[str, ...]:
+    """Give the images that killed calls of a user's commands have left."""
+    return tuple(map(str, files_of_killed_calls(settings.temporary)))
 
 
 def without_row(stock: Stock) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from facepriv.errors import BadInputError
 from facepriv.results import RunDocument
-from facepriv.services.terms import count_withheld, may_be_passed_on, withheld_sentence
+from facepriv.services.terms import find_withheld, refuse_nothing_left, withheld_sentence
 from facepriv.store import Store
 from facepriv.types import GENDER_NAMES
 
@@ -124,14 +124,16 @@ def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportRepo
     run = store.runs.get(run_id)
     dataset = store.datasets.get(run.dataset_id)
     images = {image.id: image for image in store.datasets.images(dataset.id, ids=run.spec.image_ids)}
-    withheld = count_withheld(dataset, list(images.values()))
+    records = store.runs.run_images(run_id)
+    withheld = find_withheld(store, dataset, list(images.values()), records)
+    refuse_nothing_left(dataset, withheld, images.values())
     written = without = 0
     with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as stream:
         manifest = csv.DictWriter(stream, COLUMNS)
         manifest.writeheader()
-        for record in store.runs.run_images(run_id):
+        for record in records:
             image = images[record.image_id]
-            if not may_be_passed_on(dataset, image):
+            if image.id in withheld:
                 continue
             row = {
                 "subject": image.subject,
@@ -163,8 +165,8 @@ def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportRepo
         folder=folder,
         images=written,
         without=without,
-        withheld=withheld,
-        note=withheld_sentence(dataset, withheld),
+        withheld=len(withheld),
+        note=withheld_sentence(dataset, len(withheld)),
     )
 
 

@@ -43,7 +43,8 @@ def fetch_archive(archive: Archive, *, file: Path | None = None, progress: bool 
     """Bring a published data set into the data folder, unpacked.
 
     Files must have the hash that is published, or that was recorded when they were first fetched. All of it arrives,
-    or nothing; the archives themselves are not kept.
+    or nothing, but for optional files; those that are missing are tried again where the rest is here already. The
+    archives themselves are not kept.
 
     Parameters
     ----------
@@ -60,14 +61,15 @@ def fetch_archive(archive: Archive, *, file: Path | None = None, progress: bool 
     """
     target = folder_of(archive)
     recorded = _recorded(archive)
-    if target.is_dir():
-        return FetchedArchive(archive.name, target, "already here", recorded, (), (), _import_command(archive))
+    here = target.is_dir()
+    missing = [one for one in archive.files if not here or (one.optional and not _place(one.file, target).exists())]
+    had = {one.file: recorded[one.file] for one in archive.files if one not in missing and one.file in recorded}
     make_folder(target.parent)
     found: dict[str, str] = {}
     without: list[str] = []
     with unfinished(archive.name) as whole:
         whole.mkdir(mode=0o700)
-        for one in archive.files:
+        for one in missing:
             new = whole.with_name(one.file)
             try:
                 _bring(archive, one, new, file, progress=progress)
@@ -79,14 +81,18 @@ def fetch_archive(archive: Archive, *, file: Path | None = None, progress: bool 
                 continue
             found[one.file] = sha256_of(new)
             _take(new, whole)
-        whole.replace(target)
+        if here:
+            for each in whole.iterdir():
+                each.replace(target / each.name)
+        else:
+            whole.replace(target)
     first = tuple(one.file for one in archive.files if one.file in found and not (one.sha256 or one.file in recorded))
     _record(archive, {**recorded, **found})
     return FetchedArchive(
         name=archive.name,
         folder=target,
-        came="downloaded" if file is None else "copied",
-        sha256=found,
+        came="already here" if here and not found else "downloaded" if file is None else "copied",
+        sha256={**had, **found},
         first=first,
         without=tuple(without),
         command=_import_command(archive),
@@ -158,11 +164,17 @@ def _check(archive: Archive, one: ArchiveFile, new: Path, known: str) -> None:
         )
 
 
+def _place(file: str, whole: Path) -> Path:
+    """Say where a file of the data set ends: an archive as a folder of its name."""
+    packed = file.endswith((*ENDINGS, ".zip"))
+    return whole / (file.partition(".")[0] if packed else file)
+
+
 def _take(new: Path, whole: Path) -> None:
     """Unpack an archive into a folder of its own, put any other file beside it."""
     settings = get_settings()
     limits = {"max_entries": settings.max_archive_entries, "max_bytes": settings.max_upload_bytes}
-    folder = whole / new.name.partition(".")[0]
+    folder = _place(new.name, whole)
     if new.name.endswith(ENDINGS):
         unpack_tar(new, folder, **limits)
     elif new.suffix == ".zip":
@@ -170,7 +182,7 @@ def _take(new: Path, whole: Path) -> None:
         if unpacked.problems:
             raise BadInputError(unpacked.problems[0].sentence, code=unpacked.problems[0].code)
     else:
-        new.replace(whole / new.name)
+        new.replace(folder)
         return
     new.unlink()
     if [each.name for each in folder.iterdir()] == [folder.name]:  # packed with a folder of the archive's name

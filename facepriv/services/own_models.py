@@ -59,7 +59,15 @@ class Added:
     notes: tuple[str, ...]
 
 
-def add_model(store: Store, file: Path, *, actor: str, replace: bool = False, commands: bool = True) -> Added:
+def add_model(
+    store: Store,
+    file: Path,
+    *,
+    actor: str,
+    replace: bool = False,
+    commands: bool = True,
+    network: Path | None = None,
+) -> Added:
     """Add the model that a YAML describes: an ONNX graph beside it, or a command.
 
     Parameters
@@ -68,6 +76,8 @@ def add_model(store: Store, file: Path, *, actor: str, replace: bool = False, co
         Whether a model of the user's of that name may go.
     commands
         Whether a command may be added: whoever can add one can run any program as this user.
+    network
+        The graph; by default the file that the YAML names, beside it.
 
     Raises
     ------
@@ -89,7 +99,7 @@ def add_model(store: Store, file: Path, *, actor: str, replace: bool = False, co
     outside: tuple[Path, ...] = ()
     with new_folder() as folder:
         if isinstance(description, NetworkClassifier | NetworkMatcher):
-            description = _with_network(description, file.parent, folder)
+            description = _with_network(description, network or file.parent / description.network, folder)
         else:
             assert isinstance(description, CommandClassifier | CommandMatcher)
             description, outside = _with_program(description, file.parent)
@@ -104,14 +114,13 @@ def add_uploaded(store: Store, yaml: bytes, network: bytes, *, actor: str, repla
     """Add a network whose YAML and graph were sent; raises as `add_model` does."""
     scratch = get_settings().temporary
     scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    description = read_yaml(yaml)
     with tempfile.TemporaryDirectory(dir=scratch, prefix="model-") as name:
         folder = Path(name)
         (folder / "model.yaml").write_bytes(yaml)
-        if isinstance(description, NetworkClassifier | NetworkMatcher):
-            # Whatever the file was called where it came from: the one that was sent is meant.
-            (folder / description.network).write_bytes(network)
-        return add_model(store, folder / "model.yaml", actor=actor, replace=replace, commands=False)
+        # Whatever the YAML calls it, and whether or not a file can be called so: the one that was sent is meant.
+        graph = folder / NETWORK
+        graph.write_bytes(network)
+        return add_model(store, folder / "model.yaml", actor=actor, replace=replace, commands=False, network=graph)
 
 
 def remove_model(store: Store, name: str, *, actor: str) -> None:
@@ -199,11 +208,14 @@ def put_in_place(folder: Path, name: str) -> OwnModel:
 
 
 def _with_network(
-    description: NetworkClassifier | NetworkMatcher, beside: Path, folder: Path
+    description: NetworkClassifier | NetworkMatcher, source: Path, folder: Path
 ) -> NetworkClassifier | NetworkMatcher:
     """Copy the graph into the folder, look through it, and open it."""
-    source = beside / description.network
-    if not source.is_file():
+    try:
+        there = source.is_file()
+    except OSError:  # such as a name that is longer than any file's
+        there = False
+    if not there:
         raise BadInputError(
             f"The ONNX file {description.network} was expected beside the YAML, but there is none; put it there.",
             code="model-network",

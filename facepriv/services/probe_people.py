@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facepriv.config import Settings
-from facepriv.own_models.stored import FOLDER, probes
+from facepriv.own_models.stored import FOLDER, PROBE, probes
 from facepriv.probe_classifier import IMAGES, SUBJECTS, arrays_of
 from facepriv.store.records import ImageRecord
 from facepriv.wording import count, listed
@@ -65,6 +65,16 @@ def trained_on(settings: Settings, dataset_id: int, name: str) -> tuple[str, ...
         for own, probe in probes(settings.home / FOLDER)
         if (probe.trained_on.dataset_id, probe.trained_on.dataset) == (dataset_id, name)
     )
+
+
+def unreadable_probes(settings: Settings) -> list[Path]:
+    """Give what is left of probes that cannot be read, or that were never finished: the files with their numbers.
+
+    Only the description tells on which data set a probe was trained.
+    """
+    folder = settings.home / FOLDER
+    known = {own.folder for own, _ in probes(folder)}
+    return [file for file in sorted(folder.glob(f"*/{PROBE}")) if file.parent not in known]
 
 
 def remove_probes(settings: Settings, names: Iterable[str]) -> None:

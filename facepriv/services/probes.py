@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import facepriv
-from facepriv.errors import BadInputError
+from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.imaging.crop import take_crop
 from facepriv.own_models.description import ProbeModel, TrainedOn, Weight
 from facepriv.own_models.stored import PROBE, OwnModel, write
@@ -66,7 +67,8 @@ def train_probe(
     UnknownNameError, ModelUnavailableError
         If a data set or the matcher does not exist or cannot be used.
     BadInputError
-        If the name is taken, the matcher takes no crops, or too few labelled people are left.
+        If the name is taken, the matcher takes no crops, too few labelled people are left, or the data set was removed
+        meanwhile.
     """
     check_name(name, replace=replace, form="probe")
     if seed < 0:
@@ -122,8 +124,22 @@ def train_probe(
         np.savez(folder / PROBE, **arrays)
         write(folder, description)
         own = put_in_place(folder, name)
+    _refuse_outliving(store, record, own)
     store.access.record(actor, "probe-trained", f"model {name}", f"on dataset {record.id}, {count(len(kept), 'image')}")
     return own
+
+
+def _refuse_outliving(store: Store, record: DatasetRecord, own: OwnModel) -> None:
+    """Remove a probe whose data set has gone meanwhile; a purge after this look finds the probe in its place."""
+    try:
+        store.datasets.get(record.id)
+    except UnknownNameError as error:
+        shutil.rmtree(own.folder)
+        raise BadInputError(
+            f"The data set {record.name} was removed while a probe was trained on it, so the probe was not kept; train "
+            "on another.",
+            code="dataset-gone",
+        ) from error
 
 
 def _told(trained: TrainedOn) -> str:

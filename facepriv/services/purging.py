@@ -11,9 +11,10 @@ from pathlib import Path
 
 from facepriv.config import Settings, get_settings
 from facepriv.errors import StoreError
+from facepriv.own_models.program import files_of_calls, remove_killed_calls
 from facepriv.services.collecting import without_row
 from facepriv.services.import_jobs import forget_job, imports_folder, list_jobs
-from facepriv.services.probe_people import files_left, remove_probes, trained_on
+from facepriv.services.probe_people import files_left, remove_probes, trained_on, unreadable_probes
 from facepriv.store import Holdings, Store
 from facepriv.wording import count, listed, some
 
@@ -81,6 +82,8 @@ class PurgeReport:
     """As in `PurgePlan`."""
     probes: tuple[str, ...] = ()
     """Classifiers that were trained on it and went, too."""
+    unreadable: tuple[str, ...] = ()
+    """Files of probes that cannot be read any more: nothing tells whether they were trained on it."""
     refused: str | None
     """Why files could not be removed, if the disk said so."""
     erased: bool
@@ -91,7 +94,7 @@ class PurgeReport:
     @property
     def complete(self) -> bool:
         """Whether nothing is left of it, nor any file that may be of it."""
-        return not (self.remaining or self.unclaimed) and self.erased and self.refused is None
+        return not (self.remaining or self.unclaimed or self.unreadable) and self.erased and self.refused is None
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -118,6 +121,11 @@ class PurgeReport:
             told.append(
                 f"{count(len(self.unclaimed), 'file')} that no row refers to may be of this data set and "
                 f"{'remain' if len(self.unclaimed) > 1 else 'remains'}, held by work under way or by the disk."
+            )
+        if self.unreadable:
+            told.append(
+                f"{count(len(self.unreadable), 'probe')} that cannot be read any more may have been trained on it; "
+                f"remove the {'folders' if len(self.unreadable) > 1 else 'folder'} of {some(self.unreadable, 10)}."
             )
         if self.remaining or self.unclaimed:
             told.append("Run `facepriv collect` once nothing is under way.")
@@ -177,18 +185,24 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
         _stop_work(store, dataset_id)
     holdings = store.datasets.holdings(dataset_id)
     before = _files_of(store, holdings.artifacts)
+    # Probes go first: were this killed once the rows are gone, nobody could ask for a purge again.
+    trained = () if holdings.busy else _remove_probes(settings, holdings)
     holdings, refused = _delete(store, holdings)
     _forget_imports(settings, holdings)
-    trained = trained_on(settings, holdings.dataset.id, holdings.dataset.name)
-    remove_probes(settings, trained)
+    # One whose training has ended meanwhile; any later one finds the data set gone and removes itself.
+    trained = tuple(dict.fromkeys([*trained, *_remove_probes(settings, holdings)]))
     collected, also_refused = _collect(store)
+    collected += remove_killed_calls(settings.temporary)
     shared = store.datasets.shared(holdings)
     mine = holdings.artifacts.difference(*shared.values())
     stock = store.take_stock()
     after = frozenset(sha256 + suffix for sha256, suffix in stock.files if sha256 in mine)
     unclaimed = tuple(file for file in without_row(stock) if file not in after)
+    # Crops and images that were encoded anew have hashes of their own.
+    unclaimed += tuple(map(str, files_of_calls(settings.temporary)))
     aside = [*_put_aside(settings, holdings.sources | mine), *map(str, files_left(settings, trained))]
     remaining = (*sorted(after), *aside)
+    unreadable = tuple(map(str, unreadable_probes(settings)))
     report = {"images": holdings.images, "runs": len(holdings.runs), "audits": len(holdings.audits)}
     counts = [count(number, noun.removesuffix("s")) for noun, number in report.items()]
     store.access.record(
@@ -196,7 +210,8 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
         "dataset-purged",
         f"dataset {dataset_id}",
         f"{', '.join(counts)}; {count(len(remaining), 'file')} of {len(mine):,} left"
-        + (f", and {len(unclaimed):,} without a row" if unclaimed else ""),
+        + (f", and {len(unclaimed):,} without a row" if unclaimed else "")
+        + (f", and {count(len(unreadable), 'unreadable probe')}" if unreadable else ""),
     )
     try:
         database, erased = store.erase_deleted(), True
@@ -214,6 +229,7 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
         elsewhere=settings.executor == "dask" and bool(holdings.runs),
         shared={name: len(hashes) for name, hashes in shared.items()},
         probes=trained,
+        unreadable=unreadable,
         refused=refused or also_refused,
         erased=erased,
         database=database,
@@ -235,6 +251,13 @@ def _stop_work(store: Store, dataset_id: int) -> None:
                 "nothing was purged; end the worker and try again."
             )
         time.sleep(POLL_SECONDS)
+
+
+def _remove_probes(settings: Settings, holdings: Holdings) -> tuple[str, ...]:
+    """Remove the probes that were trained on the data set, and name them."""
+    names = trained_on(settings, holdings.dataset.id, holdings.dataset.name)
+    remove_probes(settings, names)
+    return names
 
 
 def _delete(store: Store, holdings: Holdings) -> tuple[Holdings, str | None]:

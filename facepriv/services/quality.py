@@ -36,6 +36,7 @@ from facepriv.services.importing import Progress
 from facepriv.services.judging import found_in
 from facepriv.services.measuring import SCORE, TEMPLATE, Vector, keep_of_images, measure_what_can_be
 from facepriv.services.models import classifier, matcher, reference, usable_classifiers, usable_matchers
+from facepriv.services.probe_people import fair
 from facepriv.services.provenance import maker
 from facepriv.store import DatasetRecord, ImageRecord, Store
 from facepriv.types import GENDER_NAMES
@@ -66,7 +67,8 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
     record = store.datasets.get(dataset)
     images = store.datasets.images(record.id)
     usable = [image for image in images if image.failure is None]
-    judges = [reference(made) for name in usable_classifiers() if (made := classifier(name)).attribute == "gender"]
+    judging = fair(usable_classifiers(), images)  # a probe would find the labels right that it was trained on
+    judges = [reference(made) for name in judging if (made := classifier(name)).attribute == "gender"]
     not_checked = []
     compared_by = None
     if (why := why_not_matched(record)) is not None:

@@ -24,7 +24,7 @@ from facepriv.services.export import IMAGES, LONGEST_STEM, MANIFEST, empty_folde
 from facepriv.services.judging import left_by
 from facepriv.services.pictures import stored_pixels
 from facepriv.services.runs import runs_on_same_images
-from facepriv.services.terms import count_withheld, may_be_passed_on, withheld_sentence
+from facepriv.services.terms import find_withheld, refuse_nothing_left, withheld_sentence
 from facepriv.store import ImageRecord, Store
 
 COLUMNS = ("file", "subject", "sha256")
@@ -106,7 +106,6 @@ def write_release(
         )
     dataset = store.datasets.get(runs[0].dataset_id)
     images = store.datasets.images(dataset.id, ids=runs[0].spec.image_ids)
-    withheld = count_withheld(dataset, images)
     actions = choose_actions(
         select_by,
         [image.source_sha256 for image in images],
@@ -114,13 +113,16 @@ def write_release(
         secret,
         list(shares.values()),
     )
-    versions = [
-        {one.image_id: one.artifact_sha256 for one in store.runs.run_images(run.id) if left_by(one)} for run in runs
-    ]
+    made = [[one for one in store.runs.run_images(run.id) if left_by(one)] for run in runs]
+    # Whatever the key chose: were only chosen images kept back, fewer than the policy's share would be perturbed.
+    in_use = [one for share, each in zip(shares.values(), made, strict=True) if share > 0 for one in each]
+    withheld = find_withheld(store, dataset, images, in_use)
+    refuse_nothing_left(dataset, withheld, images)
+    versions = [{one.image_id: one.artifact_sha256 for one in each} for each in made]
     kept = [
         (image, None if action == UNTOUCHED else versions[action - 1].get(image.id))
         for image, action in zip(images, actions.tolist(), strict=True)
-        if image.artifact_sha256 is not None and may_be_passed_on(dataset, image)
+        if image.artifact_sha256 is not None and image.id not in withheld
     ]
     with empty_folder(folder):
         store.access.record(actor, "policy-exported", f"run {', '.join(str(run.id) for run in runs)}")
@@ -133,9 +135,9 @@ def write_release(
         images=len(kept),
         perturbed=sum(version is not None for _, version in kept),
         not_perturbable=sum(image.id not in able for image, _ in kept),
-        left_out=len(images) - len(kept) - withheld,
-        withheld=withheld,
-        warnings=tuple(filter(None, [withheld_sentence(dataset, withheld), *_warnings(kept)])),
+        left_out=len(images) - len(kept) - len(withheld),
+        withheld=len(withheld),
+        warnings=tuple(filter(None, [withheld_sentence(dataset, len(withheld)), *_warnings(kept)])),
     )
 
 

@@ -36,6 +36,7 @@ from facepriv.services.export import run_document
 from facepriv.services.identities import why_not_matched
 from facepriv.services.models import list_models
 from facepriv.services.pictures import stored_pixels
+from facepriv.services.terms import find_withheld
 from facepriv.store import AuditRecord, DatasetRecord, RunRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import count, listed, percent
@@ -424,13 +425,13 @@ def run_sha256(store: Store, run_id: int) -> str:
 
 def _faces(store: Store, run: RunRecord, dataset: DatasetRecord, most: int) -> Iterator[Block]:
     images = {image.id: image for image in store.datasets.images(dataset.id, ids=run.spec.image_ids)}
-    showable = None if dataset.terms is None else dataset.terms.showable
     pairs = [
         (images[one.image_id], one)
         for one in store.runs.run_images(run.id)
         if one.artifact_sha256 is not None and images[one.image_id].artifact_sha256 is not None
     ]
-    allowed = [pair for pair in pairs if showable is None or pair[0].subject in showable]
+    withheld = find_withheld(store, dataset, [image for image, _ in pairs], [done for _, done in pairs])
+    allowed = [pair for pair in pairs if pair[0].id not in withheld]
     if len(allowed) < len(pairs):
         yield Text(
             f"The terms of the data set forbid showing {count(len(pairs) - len(allowed), 'image')}; they are left out.",

@@ -1,35 +1,52 @@
-"""What a data set's terms of use let out of the house: images of some subjects only, where its authors said so."""
+"""What a data set's terms of use let out of the house: images of some subjects only, where its authors said so.
+
+A perturbed image may hold part of a candidate's face. Then it shows two people, and both must be among those subjects.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from facepriv.errors import BadInputError
-from facepriv.store import DatasetRecord, ImageRecord
+from facepriv.store import DatasetRecord, ImageRecord, RunImage, Store
 from facepriv.wording import count
 
 
-def may_be_passed_on(record: DatasetRecord, image: ImageRecord) -> bool:
-    """Say whether an image, perturbed or not, may be shown to others or passed on."""
-    return record.terms is None or image.subject in record.terms.showable
+def find_withheld(
+    store: Store, record: DatasetRecord, images: Sequence[ImageRecord], versions: Sequence[RunImage] = ()
+) -> frozenset[int]:
+    """Find the images that the terms keep back; gives their ids.
 
-
-def count_withheld(record: DatasetRecord, images: Sequence[ImageRecord]) -> int:
-    """Count the images that the terms keep back.
-
-    Raises
-    ------
-    BadInputError
-        With code ``terms-of-use`` if that is all of them.
+    Parameters
+    ----------
+    versions
+        What runs made of these images and what would be shown or passed on. An image goes with its version: one whose
+        candidate may not be shown is kept back altogether.
     """
-    withheld = sum(not may_be_passed_on(record, image) for image in images)
-    if withheld and withheld == len(images):
+    if record.terms is None:
+        return frozenset()
+    showable = record.terms.showable
+    blended = [
+        (one.image_id, one.candidate_image_id)
+        for one in versions
+        if one.candidate_image_id is not None and one.artifact_sha256 is not None
+    ]
+    lenders = store.datasets.images(record.id, ids=sorted({candidate for _, candidate in blended}))
+    forbidden = {lender.id for lender in lenders if lender.subject not in showable}
+    return frozenset(
+        [image.id for image in images if image.subject not in showable]
+        + [image_id for image_id, candidate in blended if candidate in forbidden]
+    )
+
+
+def refuse_nothing_left(record: DatasetRecord, withheld: Collection[int], images: Collection[ImageRecord]) -> None:
+    """Raise BadInputError with code ``terms-of-use`` if the terms keep all of the images back."""
+    if withheld and len(withheld) == len(images):
         assert record.terms is not None
         raise BadInputError(
             f"The terms of use of {record.name} let none of these images out: {record.terms.sentence}",
             code="terms-of-use",
         )
-    return withheld
 
 
 def withheld_sentence(record: DatasetRecord, withheld: int) -> str:

@@ -68,6 +68,16 @@ class Finished:
     run: RunRecord
 
 
+def candidates_of(finished: Finished) -> dict[str, set[str]]:
+    """Say whose faces went into the perturbed images of whom."""
+    subjects = {image.id: image.subject for image in finished.store.datasets.images(finished.run.dataset_id)}
+    found: dict[str, set[str]] = {subject: set() for subject in subjects.values()}
+    for row in finished.store.runs.run_images(finished.run.id):
+        if row.candidate_image_id is not None:
+            found[subjects[row.image_id]].add(subjects[row.candidate_image_id])
+    return found
+
+
 SIX = ("s001_1", "s001_2", "s002_1", "s003_1", "s003_2", "s006_1")
 
 

@@ -19,7 +19,7 @@ from facepriv.services.importing import import_dataset
 from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import run_worker
 from facepriv.store import Store
-from tests.services.conftest import FAST, METHOD, Finished, labelled_demo
+from tests.services.conftest import FAST, METHOD, Finished, candidates_of, labelled_demo
 
 pytestmark = pytest.mark.xdist_group("finished-run")
 
@@ -180,12 +180,14 @@ def test_long_names_are_cut(tmp_path):
 
 
 def test_terms_of_use_keep_images_back(finished: Finished, tmp_path, with_terms):
-    with_terms(frozenset(["s001", "s003"]))
+    """Those of s003 too, who agreed: they hold part of the face of s002, who did not."""
+    assert candidates_of(finished) == {"s001": {"s006"}, "s002": {"s006"}, "s003": {"s002"}, "s006": {"s001"}}
+    with_terms(frozenset(["s001", "s003", "s006"]))
     report = export_run(finished.store, finished.run.id, tmp_path / "out", actor="tester")
-    assert (report.images, report.without, report.withheld) == (4, 0, 2)
-    assert report.note == "2 images left out, as the terms of use ask: Only some people may be shown."
-    assert {row["subject"] for row in manifest_of(tmp_path / "out")} == {"s001", "s003"}
-    assert len(list((tmp_path / "out" / "images").iterdir())) == 4
+    assert (report.images, report.without, report.withheld) == (3, 0, 3)
+    assert report.note == "3 images left out, as the terms of use ask: Only some people may be shown."
+    assert {row["subject"] for row in manifest_of(tmp_path / "out")} == {"s001", "s006"}
+    assert len(list((tmp_path / "out" / "images").iterdir())) == 3
     with_terms(frozenset())
     with pytest.raises(BadInputError, match="let none of these images out") as caught:
         export_run(finished.store, finished.run.id, tmp_path / "none", actor="tester")

@@ -190,6 +190,21 @@ def test_an_optional_file_that_cannot_be_had_is_told_and_left_out(archives, orig
     assert "pairs.txt" not in files_of(fetched.folder)
 
 
+def test_an_optional_file_that_was_missing_comes_later(archives, origin, tmp_path):
+    lfw = archives["lfw"]
+    fetch_archive(changed(lfw, which=1, url=origin + "nothing"))
+    still = fetch_archive(changed(lfw, which=1, url=origin + "nothing"))
+    assert (still.came, list(still.sha256), len(still.without)) == ("already here", ["lfw.tgz"], 1)
+    only = tmp_path / "only"
+    only.mkdir()
+    (only / "pairs.txt").write_bytes((tmp_path / "origin" / "pairs.txt").read_bytes())
+    fetched = fetch_archive(changed(lfw, which=0, url=NOWHERE), file=only)
+    assert (fetched.came, list(fetched.sha256), fetched.without) == ("copied", ["lfw.tgz", "pairs.txt"], ())
+    assert len(files_of(fetched.folder)) == 7
+    again = fetch_archive(lfw)
+    assert (again.came, again.sha256) == ("already here", fetched.sha256)
+
+
 def test_copies_got_elsewhere_need_no_network(archives, tmp_path):
     origin = tmp_path / "origin"
     for name, file in (("london", origin), ("lfw", origin / "lfw.tgz")):

@@ -18,7 +18,7 @@ from facepriv.registry import Registry
 from facepriv.services.doctor import check_models
 from facepriv.services.judging import Judge, RunJob
 from facepriv.services.models import check_versions, classifier, list_models, reference
-from facepriv.services.own_models import add_model, remove_model
+from facepriv.services.own_models import add_model, add_uploaded, remove_model
 from facepriv.services.runs import prepare_run
 from facepriv.store import open_store
 from tests.own_models import GENDER, change_description, write_gender
@@ -104,6 +104,19 @@ def test_nothing_is_left_of_a_model_that_was_refused(home, store, tmp_path):
         add_model(store, yaml, actor="test")
     assert own_names() == []
     assert list((home / "models").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "name", ["a\0b.onnx", "ü" * 190 + ".onnx", "model.yaml"], ids=["null byte", "too long", "as the yaml"]
+)
+def test_an_uploaded_graph_may_be_called_anything(home, store, tmp_path, name):
+    yaml = write_gender(tmp_path, network=name)
+    added = add_uploaded(store, yaml.read_bytes(), (tmp_path / "gender.onnx").read_bytes(), actor="test")
+    assert (added.own.description.network, added.notes) == (name, ())
+    assert list((home / "tmp").iterdir()) == []
+    if name != "model.yaml":
+        with pytest.raises(BadInputError, match="was expected beside the YAML, but there is none"):
+            add_model(store, yaml, actor="test", replace=True)
 
 
 def test_doctor_tells_of_changed_and_unreadable_models(home, store, tmp_path):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+
 import numpy as np
 import pytest
 
 from facepriv.classify import classifiers
 from facepriv.config import Settings
-from facepriv.errors import BadInputError
+from facepriv.errors import BadInputError, StoreError
 from facepriv.own_models.stored import own_names, read
 from facepriv.perturb import perturbers
 from facepriv.perturb.base import score_face
@@ -19,6 +21,7 @@ from facepriv.services.own_models import add_model
 from facepriv.services.probe_people import fair, overlaps
 from facepriv.services.probes import train_probe
 from facepriv.services.purging import plan_purge, purge
+from facepriv.services.quality import check_quality
 from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import run_worker
 from facepriv.store import open_store
@@ -95,6 +98,13 @@ def test_it_is_left_out_of_judging_its_own_people_unless_asked(store):
 
 
 @pytest.mark.slow
+def test_a_quality_report_asks_it_about_other_people_only(store):
+    train(store, exclude=["two"])
+    judges = {name: check_quality(store, name).contradictions.classifiers for name in ("many", "two")}
+    assert "own-probe" not in {ref.name for ref in judges["many"]}
+    assert "own-probe" in {ref.name for ref in judges["two"]}
+
+
 def test_a_run_says_that_it_judged_its_own_people(store, settings):
     train(store)
     asked = prepare_run(store, "two", matchers=[], classifiers=["own-probe"], method="mixing", limit=2)
@@ -129,6 +139,52 @@ def test_a_purge_that_leaves_a_probe_is_not_complete(store, settings, monkeypatc
     report = purge(store, settings, store.datasets.get("many").id, actor="test")
     assert not report.complete
     assert any(file.endswith("probe.npz") for file in report.remaining)
+
+
+def test_a_purge_that_is_killed_leaves_no_probe_without_its_data_set(store, settings, monkeypatch):
+    own = train(store)
+    many = store.datasets.get("many").id
+    run = start_run(store, prepare_run(store, "many", matchers=[], classifiers=[], method="mixing", limit=2))
+    store.runs.claim("w1", run_id=run.id)
+    with pytest.raises(StoreError, match="is being worked on"):
+        purge(store, settings, many, actor="test")
+    assert own.folder.exists(), "a refused purge touches nothing"
+    store.runs.fail(run.id, "w1", "It broke.")
+
+    def delete_and_die(dataset_id):
+        delete(dataset_id)
+        raise KeyboardInterrupt
+
+    delete = store.datasets.delete
+    monkeypatch.setattr(store.datasets, "delete", delete_and_die)
+    with pytest.raises(KeyboardInterrupt):
+        purge(store, settings, many, actor="test")
+    assert not own.folder.exists()
+
+
+def test_a_probe_whose_data_set_is_purged_meanwhile_is_not_kept(store, settings):
+    many = store.datasets.get("many").id
+
+    def purge_at_the_end(done, total):
+        if done == total:
+            assert purge(store, settings, many, actor="test").complete
+
+    with pytest.raises(BadInputError, match="was removed while a probe was trained on it") as caught:
+        train(store, on_progress=purge_at_the_end)
+    assert caught.value.code == "dataset-gone"
+    assert own_names() == []
+
+
+@pytest.mark.parametrize("damaged", ["description.json", "SHA256SUMS"])
+def test_a_probe_that_cannot_be_read_is_told_by_a_purge(own_home, store, settings, damaged):
+    shutil.copytree(own_home / "models" / "own-probe", settings.home / "models" / "own-probe")
+    (settings.home / "models" / "own-probe" / damaged).write_text("{")
+    report = purge(store, settings, store.datasets.get("two").id, actor="test")
+    assert not report.complete
+    assert report.unreadable == (str(settings.home / "models" / "own-probe" / "probe.npz"),)
+    (told,) = (sentence for sentence in report.sentences if "cannot be read" in sentence)
+    assert told.startswith("1 probe that cannot be read any more may have been trained on it; remove the folder of ")
+    assert store.access.list(limit=1)[0].detail.endswith(", and 1 unreadable probe")
 
 
 @pytest.mark.slow

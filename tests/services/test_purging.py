@@ -6,8 +6,11 @@ import dataclasses
 import hashlib
 import os
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -189,7 +192,7 @@ def test_unsaved_images_may_remain_while_another_run_is_under_way(store: Store, 
     assert "Run `facepriv collect` once nothing is under way." in report.sentences
     assert store.access.list()[0].detail == "1 image, 1 run, 0 audits; 0 files of 1 left, and 2 without a row"
     store.runs.fail(held, "w1", "It broke.")
-    collected = collect_orphans(store)
+    collected = collect_orphans(store, settings)
     assert (collected.removed, collected.left) == (2, 0)
     assert contents_of(store) == {b"theirs"}
 
@@ -215,7 +218,7 @@ def test_what_work_under_way_may_need_remains_and_is_told(store: Store, settings
         assert "0 files removed; a scan of the files found that 2 of 2 remain." in report.sentences
         assert any("Run `facepriv collect` once nothing is under way." in sentence for sentence in report.sentences)
         importing.add(image)
-    assert collect_orphans(store).removed == 1
+    assert collect_orphans(store, settings).removed == 1
     assert contents_of(store) == {b"one"}
 
 
@@ -230,6 +233,32 @@ def test_copies_that_a_killed_import_left_are_found(store: Store, settings: Sett
     report = purge(store, settings, mine.id, actor="ada")
     assert report.remaining == (str(left / "photo.jpg"),)
     assert not report.complete
+
+
+SCORE_ONE = """
+from facepriv.own_models.program import Program
+Program("slow", ["/bin/sh", "-c", "cat > /dev/null"], stays_open=True, timeout_seconds=60).ask([b"a crop of a face"])
+"""
+"""Waits for an answer that never comes; the program ends with it."""
+
+
+def test_images_that_a_killed_call_of_a_command_left_go_too(store: Store, settings: Settings):
+    mine, theirs = (create(store, name, put_images(store, name.encode())) for name in ("mine", "theirs"))
+    environment = {**os.environ, "FACEPRIV_HOME": str(settings.home)}
+    with subprocess.Popen([sys.executable, "-c", SCORE_ONE], env=environment) as scoring:
+        end = time.monotonic() + 60
+        while not list(settings.temporary.glob("command-*/1.png")):
+            assert scoring.poll() is None
+            assert time.monotonic() < end, "the call did not begin"
+            time.sleep(0.05)
+        report = purge(store, settings, mine.id, actor="ada")
+        assert not report.complete
+        assert [Path(file).name for file in report.unclaimed] == ["1.png"]
+        scoring.kill()
+    report = purge(store, settings, theirs.id, actor="ada")
+    assert report.complete
+    assert (report.collected, report.unclaimed) == (1, ())
+    assert list(settings.temporary.iterdir()) == []
 
 
 def test_a_file_that_cannot_be_removed_keeps_no_other(store: Store, settings: Settings):

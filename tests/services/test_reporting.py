@@ -24,7 +24,7 @@ from facepriv.services.runs import prepare_run
 from facepriv.services.tables import gender_error_rows, limits, matching_rows
 from facepriv.wording import percent
 from tests.pages.conftest import AUDITS, store_audit
-from tests.services.conftest import Finished
+from tests.services.conftest import Finished, candidates_of
 
 OF_RUN = AuditResult.model_validate_json((AUDITS / "of-run.json").read_text(encoding="utf-8"))
 
@@ -102,6 +102,17 @@ def test_faces_are_shown_when_asked_for(finished: Finished) -> None:
     assert to_html(report).count("<img") == 4
     with pytest.raises(BadInputError, match="at most 24 pairs"):
         report_of(finished.store, finished.run.id, faces=MOST_FACES + 1)
+
+
+def test_faces_that_hold_part_of_another_are_shown_if_both_may_be(finished: Finished, with_terms) -> None:
+    assert candidates_of(finished)["s003"] == {"s002"}
+    with_terms(frozenset(["s001", "s003", "s006"]))
+    blocks = report_of(finished.store, finished.run.id, faces=6).sections[-1].blocks
+    note, gallery = blocks
+    assert isinstance(note, Text)
+    assert "forbid showing 3 images; they are left out" in note.text
+    assert isinstance(gallery, Gallery)
+    assert len(gallery.pictures) == 6
 
 
 def test_an_audit_gives_the_verdict(finished: Finished, audit) -> None:
