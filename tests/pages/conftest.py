@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import filelock
@@ -28,6 +29,14 @@ from facepriv.types import GENDER_NAMES
 ROUTER = Path(__file__).parents[2] / "pages" / "router.py"
 AUDITS = Path(__file__).parent / "audits"
 SUBJECTS_EACH = 2
+
+
+@pytest.fixture(autouse=True)
+def own_main() -> Iterator[None]:
+    """Put the main module back, which a page's script takes the place of: new processes import it anew."""
+    main = sys.modules["__main__"]
+    yield
+    sys.modules["__main__"] = main
 
 
 def write_faces(folder: Path, *, subjects_each: int = SUBJECTS_EACH, images_each: int = 2) -> Path:

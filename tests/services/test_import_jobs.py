@@ -228,6 +228,7 @@ def test_a_process_that_ends_early_is_resumed_and_ends_as_without(settings, how)
         assert len(store.access.list(action="dataset-imported")) == 1
 
 
+@pytest.mark.slow
 def test_a_fault_of_the_database_loses_no_uploads(settings):
     job_id = start(settings, many(25), name="many", labels=None)
     wait(settings, job_id, lambda job: job.done > 0 or job.state != "running")

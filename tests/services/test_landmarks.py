@@ -119,6 +119,7 @@ class TestMeshed:
         assert image.id not in {row.candidate_image_id for row in store.runs.run_images(run.id)}
         assert run_pair(store, run.id, image.id).mesh == []
 
+    @pytest.mark.slow
     def test_an_interrupted_run_ends_with_the_same_whatever_the_number_of_processes(self, meshed: Finished, process):
         store = meshed.store
         run = start_run(store, meshed.run.spec)

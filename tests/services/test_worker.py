@@ -410,6 +410,7 @@ class Listener(LocalCrew):
         return templates, known
 
 
+@pytest.mark.slow
 def test_a_second_run_computes_no_template_or_score_of_an_untouched_image_again(store, settings, small_spec, tmp_path):
     """By content: another method, another data set with the same images, or the same run once more."""
     spec = small_spec(matchers=["sface"])
