@@ -19,7 +19,7 @@ help:
 	@echo "make serve        serve the dashboard on the data there is"
 	@echo "make stasm        build Stasm's 77 landmarks, the paper's, to choose beside dlib's 68"
 	@echo "make test         run the tests, those in a browser too if Chromium is installed"
-	@echo "make test-slow    run the slow tests and those that kill processes"
+	@echo "make test-slow    run the slow tests: whole journeys in a browser, and those that kill processes"
 	@echo "make lint         run ruff, mypy and import-linter"
 	@echo "make bench        print the figures of benchmarks/"
 	@echo "make bench-scale  print what large runs and databases cost"
@@ -38,10 +38,10 @@ serve: $(VENV)/.installed
 stasm: $(VENV)/.installed-stasm
 
 test: $(VENV)/.installed-dev
-	$(PYTEST) -m "browser or not (slow or fault)"
+	$(PYTEST) -m "not (slow or fault)"
 
 test-slow: $(VENV)/.installed-dev
-	$(PYTEST) -m "(slow or fault) and not browser"
+	$(PYTEST) -m "slow or fault"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import func, insert, inspect, select, text
+from sqlalchemy.orm import Session
 
 from facepriv.store.chain import START, link
 from facepriv.store.engine import Database
@@ -39,20 +41,31 @@ class AccessLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._chained: bool | None = None
 
     def record(self, actor: str, action: str, subject: str = "", detail: str = "") -> AccessRecord:
         """Add a line with the present time; once this returns, the line survives a power cut."""
+        now = datetime.now(UTC)
+        said: dict[str, Any] = {"at": now, "actor": actor, "action": action, "subject": subject, "detail": detail}
         with self._database.writing() as session:
+            if not self._is_chained(session):
+                number = session.execute(insert(AccessRow).values(**said).returning(AccessRow.id)).scalar_one()
+                return AccessRecord(id=number, **said)
             if self._database.kind == "postgresql":
                 # Taken before the last line is read: whoever waits here then sees the line that was added meanwhile.
                 session.execute(text(f"SELECT pg_advisory_xact_lock({_CHAIN_LOCK})"))
             last = session.execute(select(AccessRow.chain_sha256).order_by(AccessRow.id.desc()).limit(1)).scalar()
-            now = datetime.now(UTC)
-            row = AccessRow(at=now, actor=actor, action=action, subject=subject, detail=detail)
-            row.chain_sha256 = link(last or START, now, actor, action, subject, detail)
+            row = AccessRow(**said, chain_sha256=link(last or START, now, actor, action, subject, detail))
             session.add(row)
             session.flush()
             return _record(row)
+
+    def _is_chained(self, session: Session) -> bool:
+        """Say whether the log has hashes; one of a database of before has none until that is upgraded."""
+        if self._chained is None:
+            columns = inspect(session.connection()).get_columns(AccessRow.__tablename__)
+            self._chained = any(column["name"] == "chain_sha256" for column in columns)
+        return self._chained
 
     def list(
         self, *, actor: str | None = None, action: str | None = None, limit: int = 100, offset: int = 0

@@ -15,7 +15,7 @@ from facepriv.store import RunRecord, open_store
 from tests.browser.conftest import ROOT, serving
 from tests.pages.conftest import write_faces
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 PATIENCE = 60_000
 RUN_PATIENCE = 300_000
@@ -62,6 +62,7 @@ def state(tmp_path) -> RunRecord:
         return store.runs.get(1)
 
 
+@pytest.mark.slow
 def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
     faces = write_faces(tmp_path / "faces")
     archive = tmp_path / "faces.zip"

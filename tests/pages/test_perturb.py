@@ -105,6 +105,7 @@ def test_a_worker_that_cannot_start_is_told(filled, visit, monkeypatch):
         assert "worker.log" in warning.value
 
 
+@pytest.mark.slow
 def test_another_attribute_is_turned_and_one_kept(no_worker, visit, said, run_work):
     settings, lock = no_worker
     app = visit("perturb")

@@ -234,6 +234,7 @@ def test_without_labels_the_guides_verdict_stands_in(store, settings, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_age_is_kept_while_gender_is_turned(store, settings, tmp_path):
     plain = run_on(store, settings, tmp_path, {}, classifiers=["dlib-age@30"]).result
     spec = prepare_run(store, "few", method=METHOD, parameters=FAST, keep=["dlib-age@30"], classifiers=[], matchers=[])

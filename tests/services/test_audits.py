@@ -25,7 +25,7 @@ from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import run_worker
 from facepriv.store import AuditRecord, RunRecord, Store, open_store
 
-pytestmark = pytest.mark.xdist_group("audits")
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("audits")]
 
 MODELS = {"classifiers": ["dlib-gender"], "matchers": ["sface"]}
 IMAGES = 24
