@@ -7,9 +7,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.classify.age_groups import BOUNDARY, check_boundary
 from facepriv.classify.deepface_attribute import DeepFaceAttribute, log_odds
 from facepriv.deepface_models import AGE
-from facepriv.errors import BadInputError
 
 AGES = np.arange(101)
 """Whole years that the network tells apart."""
@@ -32,15 +32,9 @@ class DeepFaceAge(DeepFaceAttribute):
     attribute = "age"
     option: ClassVar[str] = "boundary"
 
-    def __init__(self, boundary: int = 40) -> None:
-        if not isinstance(boundary, int) or not 1 <= boundary <= AGES[-1]:
-            raise BadInputError(
-                f"The boundary of {AGE.name} must be a whole number of years from 1 to {AGES[-1]}, but {boundary!r} "
-                f"came; write for instance {AGE.name}@40.",
-                code="bad-boundary",
-            )
+    def __init__(self, boundary: int = BOUNDARY) -> None:
         super().__init__(AGE)
-        self.boundary = boundary
+        self.boundary = check_boundary(boundary, 1, int(AGES[-1]), AGE.name)
 
     @property
     def name(self) -> str:
