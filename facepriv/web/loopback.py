@@ -14,6 +14,8 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from facepriv.web.identity import LOCAL, prove
+
 REFUSED = 4403
 """Close code of a refused WebSocket."""
 SENTENCE = "This dashboard answers only to its own pages at a loopback address such as http://127.0.0.1."
@@ -56,6 +58,7 @@ class LoopbackOnly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on what comes from this server's own pages."""
         if scope["type"] not in ("http", "websocket") or is_own(Headers(scope=scope)):
+            prove(scope, LOCAL)
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
             await PlainTextResponse(SENTENCE, status_code=403)(scope, receive, send)

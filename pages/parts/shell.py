@@ -9,10 +9,16 @@ import streamlit as st
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
 from facepriv.store import Store, open_store
+from facepriv.web.identity import LOCAL, Identity
 from parts.formats import plain
 
 ACTOR = "local"
 """Who acts while the dashboard has no login."""
+
+
+def me() -> Identity:
+    """Give who looks at this page."""
+    return LOCAL
 
 
 def with_store(body: Callable[[Store], None]) -> None:

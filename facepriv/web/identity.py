@@ -1,0 +1,42 @@
+"""Who a request comes from, as the access middleware has proven it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from starlette.types import Scope
+
+Role = Literal["auditor", "officer"]
+
+_KEY = "facepriv.identity"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """A user in one session of theirs."""
+
+    user: str
+    role: Role
+    session: int | None = None
+    """Number of the session; None where there is no login and everybody is the same local auditor."""
+
+    @property
+    def holder(self) -> str:
+        """What is made for this session only is kept under this name."""
+        return "local" if self.session is None else f"session {self.session}"
+
+
+LOCAL = Identity("local", "auditor")
+"""Whoever uses a dashboard without login."""
+
+
+def prove(scope: Scope, identity: Identity) -> None:
+    """Note in a request's scope who it comes from; nothing that a client sends can get there."""
+    scope[_KEY] = identity
+
+
+def identity_of(scope: Scope) -> Identity | None:
+    """Give who a request was proven to come from, or None."""
+    found = scope.get(_KEY)
+    return found if isinstance(found, Identity) else None
