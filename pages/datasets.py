@@ -295,7 +295,7 @@ def facts(record: DatasetRecord, counts: DatasetCounts) -> None:
         if counts.labels.get(None):
             balance["unlabelled"] = counts.labels[None]
         alt = "Images by label: " + ", ".join(f"{name} {number}" for name, number in balance.items())
-        show_figure(class_balance(balance), f"balance-{record.id}", alt)
+        show_figure(class_balance(balance), f"balance-{record.id}", alt, of=f"dataset {record.id}")
 
 
 def gallery(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None:

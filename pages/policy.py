@@ -166,7 +166,7 @@ def measured(audit: AuditRecord, found: AuditResult, run: RunRecord, result: Run
         "" if worst is None else f", where the worst, {worst.attacker}, is right in {percent(worst.accuracy)}"
     )
     figure = attacker_curves(found.curve, chosen, sign_p=None if choice is None else choice.sign_p)
-    show_figure(figure, f"curves-{audit.id}", alt)
+    show_figure(figure, f"curves-{audit.id}", alt, of=f"audit {audit.id}")
     p = slider(run, f"policy_p-{run.id}-{audit.id}", chosen)
     at = rows.nearest(found, p)
     left, right = st.columns([3, 2], gap="large")
@@ -242,7 +242,7 @@ def utility(audit: AuditRecord, found: AuditResult, p: float) -> None:
         return
     figure = utility_curve(found.utility, audit.spec.most_fnmr_loss, p=p)
     alt = "FNMR at FMR 0.1 % of every matcher against p, with the floor; the figures are in the table below"
-    show_figure(figure, f"utility-{audit.id}", alt)
+    show_figure(figure, f"utility-{audit.id}", alt, of=f"audit {audit.id}")
     st.caption(
         "Pairs of two old, an old and a new, and two new images, as a mix of that share has them. Open markers: too "
         "few impostor comparisons to say anything firm at FMR 0.1 %; at least 1,000 are needed."

@@ -37,7 +37,7 @@ def gender_error_bars(gender_error: Mapping[str, GenderError]) -> go.Figure:
         )
     figure.update_layout(barmode="group")
     figure.update_yaxes(title_text="gender error (share of images)", tickformat=".0%", range=[0, 1.05], dtick=0.25)
-    figure.update_xaxes(dividercolor=style.NEUTRAL)
+    figure.update_xaxes(title_text="classifier, images by label", dividercolor=style.NEUTRAL)
     return style.finish(figure, height=380)
 
 
@@ -85,6 +85,7 @@ def _heat(matrix: Confusion, *, with_failed: bool) -> go.Heatmap:
         y=["male", "female"],
         z=shares,
         customdata=counts,
+        meta=["images"],
         zmin=0,
         zmax=1,
         # See-through, so that text in the page's own colour stays readable on it.

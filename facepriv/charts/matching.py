@@ -6,7 +6,7 @@ In words for readers of the paper, mated comparisons are called genuine and non-
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import plotly.graph_objects as go
@@ -18,6 +18,7 @@ from facepriv.results import MATCH_PHASES, Matching, MatchingPhases, MatchPhase
 FMR_AXIS = "FMR: impostors accepted"
 FNMR_AXIS = "FNMR: genuine rejected"
 TMR_AXIS = "TMR: genuine accepted (1 - FNMR)"
+THRESHOLD = "threshold"
 
 
 def match_score_histograms(phases: MatchingPhases, matcher: str) -> go.Figure:
@@ -50,8 +51,10 @@ def roc(phases: MatchingPhases, matcher: str) -> go.Figure:
     A FMR of 0 has no place on such an axis and stands at its left end, half a comparison wide; the hover text has the
     true value.
     """
-    figure = _curves(phases, _tmr, "TMR %{customdata[2]:.2%}", notes="bottom")
-    figure.update_yaxes(title_text=f"{TMR_AXIS}, {matcher}", tickformat=".0%", range=[-0.02, 1.02])
+    title = f"{TMR_AXIS}, {matcher}"
+    columns = (FMR_AXIS, FNMR_AXIS, title, THRESHOLD)
+    figure = _curves(phases, _tmr, "TMR %{customdata[2]:.2%}", columns, notes="bottom")
+    figure.update_yaxes(title_text=title, tickformat=".0%", range=[-0.02, 1.02])
     return style.finish(figure, height=460)
 
 
@@ -61,12 +64,18 @@ def det(phases: MatchingPhases, matcher: str) -> go.Figure:
     A rate of 0 stands at the low end of its axis, as in `roc`; there all phases meet on one line, named "0".
     """
     least = min(_floor(_of(phases, phase).mated) for phase in MATCH_PHASES)
-    figure = _curves(phases, lambda _, fnmr: [max(y, least) for y in fnmr], "FNMR %{customdata[1]:.3%}", notes="top")
+    title = f"{FNMR_AXIS}, {matcher}"
+    columns = (FMR_AXIS, title, TMR_AXIS, THRESHOLD)
+
+    def height(_: Matching, fnmr: list[float]) -> list[float]:
+        return [max(y, least) for y in fnmr]
+
+    figure = _curves(phases, height, "FNMR %{customdata[1]:.3%}", columns, notes="top")
     figure.add_hline(y=least, line={"color": style.NEUTRAL, "dash": "dot", "width": 1})
     figure.add_annotation(
         x=0, xref="paper", y=math.log10(least), text="0 stands here", showarrow=False, xanchor="left", yanchor="bottom"
     )
-    figure.update_yaxes(title_text=f"{FNMR_AXIS}, {matcher}", range=_log_range(least), **_LOG)
+    figure.update_yaxes(title_text=title, range=_log_range(least), **_LOG)
     return style.finish(figure, height=460)
 
 
@@ -99,6 +108,7 @@ def _curves(
     phases: MatchingPhases,
     height: Callable[[Matching, list[float]], list[float]],
     hover: str,
+    columns: Sequence[str],
     *,
     notes: Literal["bottom", "top"],
 ) -> go.Figure:
@@ -114,6 +124,7 @@ def _curves(
                 [x, y, 1 - y, t]
                 for x, y, t in zip(found.curve.fmr, found.curve.fnmr, found.curve.threshold, strict=True)
             ],
+            meta=columns,
             mode="lines",
             line={"color": look.colour, "dash": look.dash, "width": 2.5},
             name=f"{name} (AUC {area}, EER {_percent(found.eer)})",
@@ -126,6 +137,7 @@ def _curves(
             x=[max(p.fmr or 0.0, floor) for p in points],
             y=height(found, [p.fnmr or 0.0 for p in points]),
             customdata=[[p.fmr, p.fnmr, 1 - (p.fnmr or 0.0), p.threshold, _title(p.target_fmr)] for p in points],
+            meta=[*columns, "operating point"],
             mode="markers",
             marker={
                 "color": look.colour,

@@ -120,6 +120,7 @@ def attacker_curves(points: Sequence[CurvePoint], p: float | None = None, *, sig
             x=[one.p for one in ordered],
             y=[one.accuracy for one in ordered],
             customdata=[[one.auc, one.bits] for one in ordered],
+            meta=["AUC", "leak, bits"],
             mode="lines+markers",
             line={"color": look.colour, "dash": look.dash, "width": 4 if name == foremost else 2},
             marker={"symbol": look.symbol, "size": 10 if name == foremost else 7},
@@ -176,6 +177,7 @@ def leak_bars(conditions: Sequence[Condition]) -> go.Figure:
             y=[value - GUESSING for _, _, value in bars],
             base=GUESSING,
             customdata=[[value, _range(interval), one.bits.value] for one, interval, value in bars],
+            meta=["", "", "leak, bits"],
             error_y={
                 "type": "data",
                 "symmetric": False,
@@ -192,7 +194,7 @@ def leak_bars(conditions: Sequence[Condition]) -> go.Figure:
         )
     _guessing(figure)
     figure.update_layout(barmode="group")
-    figure.update_xaxes(type="category", categoryorder="array", categoryarray=attackers)
+    figure.update_xaxes(title_text="attacker", type="category", categoryorder="array", categoryarray=attackers)
     figure.update_yaxes(
         title_text=ACCURACY_AXIS, tickformat=".0%", tick0=0.5, dtick=0.1, range=[min(0.45, lowest - 0.03), 1.02]
     )

@@ -36,6 +36,7 @@ def failures_by_reason(acquisition: Mapping[Label, Acquisition]) -> go.Figure:
             y=[number / found.images for number in numbers],
             name=label,
             customdata=numbers,
+            meta=["images"],
             marker=style.bars(LOOKS[label]),
             text=[f"{number:,}" for number in numbers],
             textposition="outside",
@@ -43,6 +44,7 @@ def failures_by_reason(acquisition: Mapping[Label, Acquisition]) -> go.Figure:
             hovertemplate=f"{label}, %{{x}}: %{{customdata}} images (%{{y:.2%}})<extra></extra>",
         )
     figure.update_layout(barmode="group")
+    figure.update_xaxes(title_text="why no usable face was found", type="category")
     figure.update_yaxes(title_text="share of the label's images", tickformat=".1%", rangemode="tozero")
     return style.finish(figure, height=320)
 
@@ -74,6 +76,7 @@ def inter_eye_distances(found: InterEyeDistance) -> go.Figure:
         y=counts,
         width=[right - left for left, right in pairwise(edges)],
         customdata=list(pairwise(edges)),
+        meta=["from", "to"],
         marker=style.bars(style.Look(style.SKY)),
         hovertemplate="%{y:,} images with %{customdata[0]:.0f} to %{customdata[1]:.0f} pixels<extra></extra>",
     )

@@ -14,6 +14,7 @@ MOST_TEXTS = 10
 """Bars that can carry their figure above them and still be read; with more, the axis and the table beside must do."""
 LINE = 12
 """Characters in a line under a bar, so that no text must be turned."""
+VERSION_AXIS = "flipped in"
 LOOKS = (
     style.Look(style.VERMILLION, hatch=""),
     style.Look(style.GREEN, hatch="x"),
@@ -34,6 +35,7 @@ def survival_bars(flips: Mapping[str, Rates]) -> go.Figure:
     """
     places = [_title(name) for name in flips]
     return _bars(
+        VERSION_AXIS,
         places,
         {style.GROUP_NAMES[g]: ([getattr(rates, g) for rates in flips.values()], GROUP_LOOKS[g]) for g in GROUPS},
         "share of images flipped",
@@ -52,7 +54,7 @@ def survival_of_runs(runs: Mapping[str, Mapping[str, Rates]]) -> go.Figure:
         title: ([flips[name].all if name in flips else None for name in names], look)
         for (title, flips), look in zip(runs.items(), _looks(len(runs)), strict=True)
     }
-    return _bars([_title(name) for name in names], series, "share of images flipped")
+    return _bars(VERSION_AXIS, [_title(name) for name in names], series, "share of images flipped")
 
 
 def gender_error_of_runs(runs: Mapping[str, Mapping[str, GenderError]]) -> go.Figure:
@@ -67,7 +69,7 @@ def gender_error_of_runs(runs: Mapping[str, Mapping[str, GenderError]]) -> go.Fi
     series = {"before": (before, style.PHASE_LOOKS["before"])}
     for (title, errors), look in zip(runs.items(), _looks(len(runs)), strict=True):
         series[title] = ([errors[name].after.all if name in errors else None for name in names], look)
-    return _bars(names, series, "gender error (share of images)")
+    return _bars("classifier", names, series, "gender error (share of images)")
 
 
 def _title(name: str) -> str:
@@ -80,7 +82,7 @@ def _looks(number: int) -> list[style.Look]:
 
 
 def _bars(
-    places: Sequence[str], series: Mapping[str, tuple[Sequence[float | None], style.Look]], title: str
+    across: str, places: Sequence[str], series: Mapping[str, tuple[Sequence[float | None], style.Look]], title: str
 ) -> go.Figure:
     figure = go.Figure()
     texts = len(places) * len(series) <= MOST_TEXTS
@@ -96,6 +98,6 @@ def _bars(
             hovertemplate=f"%{{x}}, {name}: %{{y:.2%}}<extra></extra>",
         )
     figure.update_layout(barmode="group")
-    figure.update_xaxes(type="category", tickangle=0)
+    figure.update_xaxes(title_text=across, type="category", tickangle=0)
     figure.update_yaxes(title_text=title, tickformat=".0%", range=[0, 1.08], dtick=0.25)
     return style.finish(figure, height=380)

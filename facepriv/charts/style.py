@@ -84,6 +84,7 @@ def histogram_bars(
         y=heights,
         width=[b - a for a, b in zip(left, right, strict=True)],
         customdata=list(zip(left, right, counts, strict=True)),
+        meta=["from", "to", "count"],
         name=name,
         legendgroup=name,
         showlegend=legend,

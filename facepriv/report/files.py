@@ -33,7 +33,12 @@ def write_page(report: Report, file: Path, *, private: bool = False) -> None:
 
 
 def to_csv(table: Table) -> str:
-    """Give a table as CSV, as Excel and others read it; a cell that would be taken for a formula is quoted as text."""
+    """Give a table as CSV, as Excel and others read it; a cell that would be taken for a formula is quoted as text.
+
+    A table without rows gives an empty text.
+    """
+    if not table.rows:
+        return ""
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, list(table.rows[0]))
     writer.writeheader()

@@ -9,14 +9,42 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
+from facepriv.charts.data import figure_rows
+from facepriv.config import get_settings
+from facepriv.report.document import Table
+from facepriv.report.files import to_csv
+from facepriv.store import open_store
+from parts.downloads import file_name
 from parts.formats import plain
+from parts.shell import me
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"], "responsive": True}
 
 
-def show_figure(figure: go.Figure, key: str, alt: str) -> None:
-    """Show a figure at the page's width; ``alt`` is read to those who cannot see it."""
+def show_figure(figure: go.Figure, key: str, alt: str, *, of: str = "") -> None:
+    """Show a figure at the page's width, and offer its numbers; ``alt`` is read to those who cannot see it.
+
+    ``of`` says for the access log whose figures these are, e.g. ``run 3``; without it the key does.
+    """
     st.plotly_chart(figure, width="stretch", key=key, config=CONFIG, alt=alt)
+    actor = me().user
+
+    def numbers() -> str:
+        with open_store(get_settings()) as store:
+            store.access.record(actor, "figure-downloaded", of or key, key if of else "")
+        return to_csv(Table(key, alt, figure_rows(figure)))
+
+    st.download_button(
+        "Data (CSV)",
+        numbers,
+        file_name=file_name(key, "csv"),
+        mime="text/csv",
+        icon=":material/download:",
+        key=f"data-{key}",
+        on_click="ignore",
+        type="tertiary",
+        help="The numbers of this figure as a table, one row a point.",
+    )
 
 
 def show_rows(rows: Sequence[dict[str, Any]], empty: str = "", *, markdown: Collection[str] = ()) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 
 import streamlit as st
@@ -15,6 +14,7 @@ from facepriv.store import AuditRecord, Store
 from facepriv.wording import count, duration, percent
 from parts import progress, report, work_log
 from parts.deletion import offer
+from parts.downloads import file_name
 from parts.figures import show_figure, show_rows
 from parts.formats import moment, plain
 from parts.shell import ACTOR, with_store
@@ -126,7 +126,7 @@ def show_bars(audit: AuditRecord, found: AuditResult) -> None:
         for one in found.headlines
     )
     alt = f"Accuracy of every attacker with its 95 % interval, as in the table below. The worst {worst}"
-    show_figure(leak_bars(found.conditions), f"leak-{audit.id}", alt)
+    show_figure(leak_bars(found.conditions), f"leak-{audit.id}", alt, of=f"audit {audit.id}")
 
 
 def attacks(one: Condition, names: Collection[str]) -> None:
@@ -180,8 +180,6 @@ def bullets(sentences: Sequence[str]) -> str:
 def files(store: Store, audit: AuditRecord, found: AuditResult) -> None:
     """Offer the result as JSON."""
     st.subheader("Files and spec")
-    # Streamlit addresses large downloads by parts of their bytes and by name: the nonce keeps two users' apart.
-    nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
 
     def took() -> None:
         with_store(lambda store: store.access.record(ACTOR, "result-downloaded", f"audit {audit.id}"))
@@ -189,7 +187,7 @@ def files(store: Store, audit: AuditRecord, found: AuditResult) -> None:
     st.download_button(
         "Download the result as JSON",
         audit_document(store, audit.id).model_dump_json(by_alias=True, indent=2),
-        file_name=f"facepriv-audit-{audit.id}-{nonce}.json",
+        file_name=file_name(f"audit-{audit.id}", "json"),
         mime="application/json",
         icon=":material/download:",
         key=f"download-audit-{audit.id}",

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 import streamlit as st
 
 from facepriv.charts.gender import confusion_tables, gender_error_bars, gender_score_histograms
@@ -19,6 +17,7 @@ from facepriv.types import GENDER
 from facepriv.wording import count, duration
 from parts import progress, report, run_choice, run_images, work_log
 from parts.deletion import offer
+from parts.downloads import file_name
 from parts.figures import page_of, show_figure, show_rows
 from parts.formats import guides, moment, plain
 from parts.shell import ACTOR, with_store
@@ -161,19 +160,34 @@ def gender(run: RunRecord, result: RunResult) -> None:
         "Measured on the stored files, with the face found anew as an attacker would. Failures to acquire are not "
         "counted as errors; they are listed under Failures."
     )
-    show_figure(gender_error_bars(result.gender_error), f"error-{run.id}", "Gender error before and after, as above")
+    show_figure(
+        gender_error_bars(result.gender_error),
+        f"error-{run.id}",
+        "Gender error before and after, as above",
+        of=f"run {run.id}",
+    )
     for name in result.gender_error:
         st.subheader(name, divider="gray")
         left, right = st.columns(2, gap="large")
         with left:
             st.markdown("**Confusion matrices**", help="Labels against predictions, in images.")
             figure = confusion_tables(result.gender_confusion[name])
-            show_figure(figure, f"confusion-{run.id}-{name}", f"Confusion matrices of {name}, as in the table below")
+            show_figure(
+                figure,
+                f"confusion-{run.id}-{name}",
+                f"Confusion matrices of {name}, as in the table below",
+                of=f"run {run.id}",
+            )
             show_rows(tables.confusion_rows(result, name))
         with right:
             st.markdown("**Gender scores**", help=HELP["score"])
             figure = gender_score_histograms(result.gender_scores[name], name)
-            show_figure(figure, f"scores-{run.id}-{name}", f"Histograms of {name}'s scores by label, before and after")
+            show_figure(
+                figure,
+                f"scores-{run.id}-{name}",
+                f"Histograms of {name}'s scores by label, before and after",
+                of=f"run {run.id}",
+            )
 
 
 def matching(run: RunRecord, result: RunResult) -> None:
@@ -202,14 +216,26 @@ def matching(run: RunRecord, result: RunResult) -> None:
     for name, phases in result.matching.items():
         st.subheader(name, divider="gray")
         figure = match_score_histograms(phases, name)
-        show_figure(figure, f"match-{run.id}-{name}", f"Genuine and impostor scores of {name}, before, after, across")
+        show_figure(
+            figure,
+            f"match-{run.id}-{name}",
+            f"Genuine and impostor scores of {name}, before, after, across",
+            of=f"run {run.id}",
+        )
         left, right = st.columns(2, gap="large")
         with left:
             st.markdown("**ROC**", help="True match rate against false match rate, FMR on a logarithmic scale.")
-            show_figure(roc(phases, name), f"roc-{run.id}-{name}", f"ROC curves of {name}; AUC and EER as above")
+            show_figure(
+                roc(phases, name),
+                f"roc-{run.id}-{name}",
+                f"ROC curves of {name}; AUC and EER as above",
+                of=f"run {run.id}",
+            )
         with right:
             st.markdown("**DET**", help=HELP["det"])
-            show_figure(det(phases, name), f"det-{run.id}-{name}", f"DET curves of {name}; EER as above")
+            show_figure(
+                det(phases, name), f"det-{run.id}-{name}", f"DET curves of {name}; EER as above", of=f"run {run.id}"
+            )
 
 
 def effort(result: RunResult) -> None:
@@ -239,7 +265,12 @@ def flips(run: RunRecord, result: RunResult) -> None:
         if result.flipped_fixed is not None:
             st.caption(HELP["fixed"])
     with right:
-        show_figure(survival_bars(result.flips()), f"flips-{run.id}", "Share of images flipped, as in the table")
+        show_figure(
+            survival_bars(result.flips()),
+            f"flips-{run.id}",
+            "Share of images flipped, as in the table",
+            of=f"run {run.id}",
+        )
     for sentence in tables.limits(result):
         st.caption(f":material/warning: {plain(sentence)}")
     if result.stops:
@@ -272,8 +303,6 @@ def failures(run_id: int, result: RunResult) -> None:
 def files(store: Store, run: RunRecord) -> None:
     """Offer the result as JSON, and say how to get the images."""
     st.subheader("Files")
-    # Streamlit addresses large downloads by parts of their bytes and by name: the nonce keeps two users' apart.
-    nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
 
     def took() -> None:
         with_store(lambda store: store.access.record(ACTOR, "result-downloaded", f"run {run.id}"))
@@ -281,7 +310,7 @@ def files(store: Store, run: RunRecord) -> None:
     st.download_button(
         "Download the result as JSON",
         result_json(store, run.id),
-        file_name=f"facepriv-run-{run.id}-{nonce}.json",
+        file_name=file_name(f"run-{run.id}", "json"),
         mime="application/json",
         icon=":material/download:",
         key=f"download-{run.id}",

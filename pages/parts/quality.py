@@ -55,7 +55,7 @@ def figures(record: DatasetRecord, report: QualityReport) -> None:
         st.subheader("Images per subject")
         counts = report.images_per_subject.counts["subjects"]
         alt = "Subjects by their number of images: " + ", ".join(f"{size}: {n}" for size, n in enumerate(counts, 1))
-        show_figure(images_per_subject(report.images_per_subject), f"sizes-{record.id}", alt)
+        show_figure(images_per_subject(report.images_per_subject), f"sizes-{record.id}", alt, of=f"dataset {record.id}")
     with right:
         eyes = report.inter_eye_distance
         if eyes is not None:
@@ -65,13 +65,13 @@ def figures(record: DatasetRecord, report: QualityReport) -> None:
             alt = "Images by inter-eye distance: " + ", ".join(
                 f"{one.images} of {eyes.summary.n} below {one.below:.0f} pixels" for one in eyes.shortfalls
             )
-            show_figure(inter_eye_distances(eyes), f"eyes-{record.id}", alt)
+            show_figure(inter_eye_distances(eyes), f"eyes-{record.id}", alt, of=f"dataset {record.id}")
     if any(found.failed for found in report.acquisition.values()):
         st.subheader("Failures to acquire, by label")
         alt = "Images without a usable face: " + ", ".join(
             f"{label} {found.failed} of {found.images}" for label, found in report.acquisition.items()
         )
-        show_figure(failures_by_reason(report.acquisition), f"acquisition-{record.id}", alt)
+        show_figure(failures_by_reason(report.acquisition), f"acquisition-{record.id}", alt, of=f"dataset {record.id}")
 
 
 def doubts(store: Store, record: DatasetRecord, report: QualityReport) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-
 import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.services.reporting import MOST_FACES, hand_out
 from facepriv.store import open_store
+from parts.downloads import file_name
 from parts.shell import ACTOR
 
 
@@ -27,8 +26,6 @@ def offer(run_id: int, audit_id: int | None = None) -> None:
             help="With 0 nobody can be seen in the report; images whose terms forbid it are left out in any case.",
         )
     )
-    # Streamlit addresses large downloads by parts of their bytes and by name: the nonce keeps two users' apart.
-    nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
 
     def make() -> str:
         with open_store(get_settings()) as store:
@@ -37,7 +34,7 @@ def offer(run_id: int, audit_id: int | None = None) -> None:
     st.download_button(
         "Download the report",
         make,
-        file_name=f"facepriv-report-{run_id}-{nonce}.html",
+        file_name=file_name(f"report-{run_id}", "html"),
         mime="text/html",
         icon=":material/summarize:",
         key=f"report-{key}",

@@ -37,15 +37,18 @@ def show(runs: Sequence[RunRecord]) -> None:
     titles = {run.id: f"run {run.id} · {run.method}" for run in complete}
     show_rows(comparison_rows([(f"Run {run.id}", run.spec, _result(run)) for run in complete]))
     key = "-".join(str(run.id) for run in complete)
+    of = f"runs {', '.join(str(run.id) for run in complete)}"
     left, right = st.columns(2, gap="large")
     with left:
         st.subheader("Gender error", help=HELP["gender_error"])
         figure = gender_error_of_runs({titles[run.id]: _result(run).gender_error for run in complete})
-        show_figure(figure, f"errors-{key}", "Gender error of every classifier before and in every run, as above")
+        show_figure(
+            figure, f"errors-{key}", "Gender error of every classifier before and in every run, as above", of=of
+        )
     with right:
         st.subheader("Flips that others find", help=HELP["survival"])
         figure = survival_of_runs({titles[run.id]: _result(run).flips() for run in complete})
-        show_figure(figure, f"flips-{key}", "Share of images flipped in the file and its versions, as above")
+        show_figure(figure, f"flips-{key}", "Share of images flipped in the file and its versions, as above", of=of)
     for matcher in sorted({name for run in complete for name in _result(run).matching}):
         st.subheader(
             f"DET of {matcher}", help="Both error rates on logarithmic scales; lower and further left is better."
@@ -56,7 +59,9 @@ def show(runs: Sequence[RunRecord]) -> None:
                 with column:
                     st.markdown(f"**Run {run.id} · {run.method}**")
                     figure = det(_result(run).matching[matcher], matcher)
-                    show_figure(figure, f"det-{key}-{run.id}-{matcher}", f"DET curves of {matcher} in run {run.id}")
+                    show_figure(
+                        figure, f"det-{key}-{run.id}-{matcher}", f"DET curves of {matcher} in run {run.id}", of=of
+                    )
 
 
 def _result(run: RunRecord) -> RunResult:

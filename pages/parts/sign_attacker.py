@@ -65,7 +65,7 @@ def show(run: RunRecord, result: RunResult, p: float) -> None:
     st.write(best.sentence)
     curve = sign_attacker_curve(*errors, np.linspace(0, 1, POINTS))
     alt = f"Accuracy and bits against the proportion; {best.sentence}"
-    show_figure(proportion(curve, best, p), f"policy-{run.id}-{classifier}", alt)
+    show_figure(proportion(curve, best, p), f"policy-{run.id}-{classifier}", alt, of=f"run {run.id}")
     here = sign_attacker_curve(*errors, p)
     st.markdown("**Gender error of the released mix**", help=HELP["gender_error"])
     show_rows(
