@@ -1,28 +1,68 @@
-"""Overview: what this is, what the latest run came to, and where to go."""
+"""Overview: what this is, how far the four steps are, and what the latest run came to."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import streamlit as st
 
+from facepriv.services.journey import Step, StepName, StepState, steps
 from facepriv.store import Store
 from facepriv.wording import count
-from parts import one_run, progress
+from parts import comparing, faces, one_run, progress
 from parts.formats import plain
 from parts.shell import with_store
 from parts.words import NOT_PROTECTED
 
-STEPS = [
-    ("datasets.py", "1 · Datasets", ":material/photo_library:", "Bring in images and labels, and see what they hold."),
-    (
+
+@dataclass(frozen=True)
+class Leg:
+    """How a step is shown."""
+
+    page: str
+    title: str
+    icon: str
+    text: str
+    call: str
+    """On the button, when the step is next."""
+
+
+LEGS: dict[StepName, Leg] = {
+    "data": Leg(
+        "datasets.py",
+        "1 · Data",
+        ":material/photo_library:",
+        "Bring in images and labels, and see what they hold.",
+        "Start with step 1: bring in images",
+    ),
+    "audit": Leg(
         "audit.py",
         "2 · Audit",
         ":material/search_insights:",
         "Measure what attackers learn from the images as they are.",
+        "Go on to step 2: audit the images as they are",
     ),
-    ("perturb.py", "3 · Perturb", ":material/blur_on:", "Change the images so that a gender classifier fails."),
-    ("runs.py", "4 · Runs", ":material/list_alt:", "See what each run came to, image by image, and compare."),
-    ("policy.py", "5 · Policy", ":material/balance:", "Choose which share to perturb, against the worst attacker."),
-]
+    "perturb": Leg(
+        "perturb.py",
+        "3 · Perturb",
+        ":material/blur_on:",
+        "Change the images so that gender classifiers fail.",
+        "Go on to step 3: perturb the images",
+    ),
+    "policy": Leg(
+        "policy.py",
+        "4 · Policy",
+        ":material/balance:",
+        "Choose which share to perturb, against the worst attacker.",
+        "Go on to step 4: choose what to release",
+    ),
+}
+STATES: dict[StepState, str] = {
+    "done": ":material/check_circle: **done**",
+    "under way": ":material/play_circle: **under way**",
+    "next": ":material/arrow_circle_right: **next**",
+    "not yet": ":material/radio_button_unchecked: not yet",
+}
 
 
 def show(store: Store) -> None:
@@ -31,8 +71,8 @@ def show(store: Store) -> None:
     st.write(
         "A face database that is kept for recognition also tells gender to anyone who runs a classifier on it. "
         "facepriv measures how much it tells, and perturbs the images so that gender classifiers fail while face "
-        "matchers keep working. What the classifiers that guided the perturbation and others "
-        "still see is measured on the stored files and shown."
+        "matchers keep working. What attackers still learn is measured on the stored files and shown, so that you can "
+        "decide what to release."
     )
     progressing = progress.active_runs(store)
     auditing = progress.active_audits(store)
@@ -42,14 +82,31 @@ def show(store: Store) -> None:
         progress.follow(tuple(run.id for run in progressing))
     if auditing:
         progress.follow_audits(tuple(audit.id for audit in auditing))
+    path(store)
     latest(store)
-    st.subheader("The five steps")
-    for column, (page, title, icon, text) in zip(st.columns(len(STEPS)), STEPS, strict=True):
-        with column, st.container(border=True, height="stretch"):
-            st.page_link(page, label=f"**{title}**", icon=icon)
-            st.write(text)
     with st.expander("What is not protected", icon=":material/warning:"):
         st.markdown(NOT_PROTECTED)
+
+
+def path(store: Store) -> None:
+    """Show the four steps with what is done of each, and lead to the next."""
+    st.subheader("The four steps")
+    images = sum(faces.dataset_counts(record).images for record in store.datasets.list())
+    found = steps(store, images)
+    for column, step in zip(st.columns(len(found)), found, strict=True):
+        with column, st.container(border=True, height="stretch"):
+            card(step)
+    coming = next((LEGS[step.name] for step in found if step.state == "next"), None)
+    if coming is not None and st.button(coming.call, type="primary", key="next_step", icon=":material/arrow_forward:"):
+        st.switch_page(coming.page)
+
+
+def card(step: Step) -> None:
+    """Show one step."""
+    leg = LEGS[step.name]
+    st.page_link(leg.page, label=f"**{leg.title}**", icon=leg.icon)
+    st.markdown(STATES[step.state] + (f": {step.facts}" if step.facts else ""))
+    st.write(leg.text)
 
 
 def latest(store: Store) -> None:
@@ -62,12 +119,15 @@ def latest(store: Store) -> None:
             how = f"{run.method} guided by {one_run.guides(run)}"
             st.caption(f"{plain(run.dataset_name)} · {how} · {count(run.images, 'image')}")
             one_run.headline(run.result, run.guide)
-            st.page_link(
-                "runs.py",
-                label=f"Open run {run.id}",
-                icon=":material/arrow_forward:",
-                query_params={"run": str(run.id)},
-            )
+            with st.container(horizontal=True):
+                st.page_link(
+                    "runs.py",
+                    label=f"Open run {run.id}",
+                    icon=":material/arrow_forward:",
+                    query_params=comparing.query(run.id),
+                )
+                for other in comparing.rivals(store, run, most=1):
+                    comparing.link(f"Compare the two newest: runs {other.id} and {run.id}", (other.id, run.id))
     elif store.datasets.list():
         st.info(
             "No run is complete yet. Step 2 shows what the images tell as they are; step 3 starts a run.",
@@ -75,7 +135,8 @@ def latest(store: Store) -> None:
         )
     else:
         st.info(
-            "There is no data yet. Go to step 1: import the demo faces with one click, or upload your own.",
+            "There is no data yet. Step 1 imports the demo faces, people who do not exist, with one click, or images "
+            "of your own.",
             icon=":material/info:",
         )
 

@@ -8,15 +8,19 @@ from parts.words import LABEL_NOTE
 st.set_page_config(page_title="facepriv", page_icon=mark(), layout="wide")
 
 page = st.navigation(
-    [
-        st.Page("overview.py", title="Overview", icon=":material/home:", default=True),
-        st.Page("datasets.py", title="Datasets", icon=":material/photo_library:", url_path="datasets"),
-        st.Page("audit.py", title="Audit", icon=":material/search_insights:", url_path="audit"),
-        st.Page("perturb.py", title="Perturb", icon=":material/blur_on:", url_path="perturb"),
-        st.Page("runs.py", title="Runs", icon=":material/list_alt:", url_path="runs"),
-        st.Page("policy.py", title="Policy", icon=":material/balance:", url_path="policy"),
-        st.Page("models.py", title="Models", icon=":material/model_training:", url_path="models"),
-    ]
+    {
+        "": [st.Page("overview.py", title="Overview", icon=":material/home:", default=True)],
+        "The four steps": [
+            st.Page("datasets.py", title="Datasets", icon=":material/photo_library:", url_path="datasets"),
+            st.Page("audit.py", title="Audit", icon=":material/search_insights:", url_path="audit"),
+            st.Page("perturb.py", title="Perturb", icon=":material/blur_on:", url_path="perturb"),
+            st.Page("policy.py", title="Policy", icon=":material/balance:", url_path="policy"),
+        ],
+        "Results and models": [
+            st.Page("runs.py", title="Runs", icon=":material/list_alt:", url_path="runs"),
+            st.Page("models.py", title="Models", icon=":material/model_training:", url_path="models"),
+        ],
+    }
 )
 page.run()
 st.divider()

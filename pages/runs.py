@@ -8,7 +8,7 @@ from facepriv.perturb import perturbers
 from facepriv.store import RunSummary, Store
 from facepriv.store.records import RUN_STATES
 from facepriv.wording import duration
-from parts import one_run, progress, several_runs
+from parts import comparing, one_run, progress, several_runs
 from parts.figures import page_of, show_rows
 from parts.formats import NOTHING, moment
 from parts.run_choice import KEY, from_address, to_address
@@ -63,10 +63,12 @@ def listing(store: Store) -> None:
     chosen = {"dataset_id": dataset, "states": states, "method": method}
     offset = page_of(store.runs.count(**chosen), PER_PAGE, "runs")
     runs = store.runs.list(**chosen, limit=PER_PAGE, offset=offset)
-    show_rows([_row(run) for run in runs], "No run fits these filters.", markdown=("Run", "State"))
+    newest = {run.id: other for run in runs for other in comparing.rivals(store, run, most=1)}
+    rows = [_row(run, newest.get(run.id)) for run in runs]
+    show_rows(rows, "No run fits these filters.", markdown=("Run", "State", "Compare"))
 
 
-def _row(run: RunSummary) -> dict[str, str]:
+def _row(run: RunSummary, rival: RunSummary | None) -> dict[str, str]:
     took = NOTHING
     if run.started_at is not None and run.finished_at is not None:
         took = duration((run.finished_at - run.started_at).total_seconds())
@@ -79,6 +81,7 @@ def _row(run: RunSummary) -> dict[str, str]:
         "State": STATES[run.state] + (f" {run.done:,}/{run.total:,}" if run.state in progress.ACTIVE else ""),
         "Started": moment(run.started_at),
         "Took": took,
+        "Compare": NOTHING if rival is None else f"[with run {rival.id}](?run={run.id}&run={rival.id})",
     }
 
 

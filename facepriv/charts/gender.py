@@ -98,23 +98,31 @@ def _heat(matrix: Confusion, *, with_failed: bool) -> go.Heatmap:
 
 
 def gender_score_histograms(histograms: GenderHistograms, classifier: str) -> go.Figure:
-    """Draw the gender scores by label, before above after on one axis, the threshold 0 marked (Figure 5)."""
+    """Draw the gender scores before and after over each other, men above women, the threshold 0 marked (Figure 5)."""
+    labels = ("male", "female")
     figure = make_subplots(
         rows=2,
         cols=1,
         shared_xaxes=True,
-        vertical_spacing=0.1,
-        subplot_titles=[f"{classifier}, {phase}" for phase in PHASES],
+        vertical_spacing=0.12,
+        subplot_titles=[f"{classifier}, labelled {label}" for label in labels],
     )
-    for row, phase in enumerate(PHASES, start=1):
-        for key, look in (("male", style.MALE_LOOK), ("female", style.FEMALE_LOOK)):
-            name = f"labelled {key}"
-            trace = style.histogram_bars(
-                getattr(histograms, phase), key, name, look, shares=False, unit=" nats", legend=row == 1
+    for row, label in enumerate(labels, start=1):
+        for phase in PHASES:
+            trace = style.histogram_steps(
+                getattr(histograms, phase),
+                label,
+                style.PHASE_NAMES[phase],
+                style.PHASE_LOOKS[phase],
+                shares=False,
+                unit=" nats",
+                legend=row == 1,
             )
             figure.add_trace(trace, row=row, col=1)
         figure.add_vline(x=0, line={"color": style.NEUTRAL, "dash": "dot", "width": 2}, row=row, col=1)
-    figure.update_layout(barmode="overlay", bargap=0)
+    figure.add_annotation(
+        x=0, y=1, xref="x", yref="y domain", text="0: the verdict turns", showarrow=False, xanchor="right", xshift=-4
+    )
     figure.update_xaxes(title_text=SCORE_AXIS, row=2, col=1)
-    figure.update_yaxes(title_text="images")
+    figure.update_yaxes(title_text="images", rangemode="tozero")
     return style.finish(figure, height=480)

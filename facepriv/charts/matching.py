@@ -22,27 +22,46 @@ THRESHOLD = "threshold"
 
 
 def match_score_histograms(phases: MatchingPhases, matcher: str) -> go.Figure:
-    """Draw genuine and impostor scores as shares, one row for each of before, after and across (Figure 6)."""
+    """Draw the scores of before, after and across over each other as shares, genuine above impostor (Figure 6).
+
+    Thresholds are those of the untouched images, as a matcher in use has them.
+    """
+    kinds = {"mated": "genuine", "non_mated": "impostor"}
     figure = make_subplots(
-        rows=3,
+        rows=2,
         cols=1,
         shared_xaxes=True,
-        vertical_spacing=0.08,
-        subplot_titles=[f"{matcher}, {style.PHASE_NAMES[phase]}" for phase in MATCH_PHASES],
+        vertical_spacing=0.12,
+        subplot_titles=[f"{matcher}, {name} comparisons" for name in kinds.values()],
     )
-    for row, phase in enumerate(MATCH_PHASES, start=1):
-        histogram = _of(phases, phase).histogram
-        for key, name, look in (
-            ("non_mated", "impostor", style.IMPOSTOR_LOOK),
-            ("mated", "genuine", style.GENUINE_LOOK),
-        ):
-            trace = style.histogram_bars(histogram, key, name, look, shares=True, unit="", legend=row == 1)
+    thresholds = {
+        _title(point.target_fmr): point.threshold
+        for point in phases.before.operating_points
+        if point.supported and point.threshold is not None
+    }
+    for row, kind in enumerate(kinds, start=1):
+        for phase in MATCH_PHASES:
+            histogram, look = _of(phases, phase).histogram, style.PHASE_LOOKS[phase]
+            name = style.PHASE_NAMES[phase]
+            trace = style.histogram_steps(histogram, kind, name, look, shares=True, unit="", legend=row == 1)
             figure.add_trace(trace, row=row, col=1)
-    figure.update_layout(barmode="overlay", bargap=0)
-    figure.update_xaxes(title_text="similarity score (higher = more similar)", row=3, col=1)
-    figure.update_yaxes(title_text="share of comparisons", row=2, col=1)
-    figure.update_yaxes(tickformat=".0%", rangemode="tozero")
-    return style.finish(figure, height=600)
+        for title, threshold in thresholds.items():
+            figure.add_vline(x=threshold, line={"color": style.NEUTRAL, "dash": "dot", "width": 2}, row=row, col=1)
+            figure.add_annotation(
+                x=threshold,
+                y=1,
+                yref="y domain" if row == 1 else "y2 domain",
+                xref="x" if row == 1 else "x2",
+                text=title,
+                textangle=-90,
+                showarrow=False,
+                xanchor="right",
+                yanchor="top",
+                font={"size": 11},
+            )
+    figure.update_xaxes(title_text="similarity score (higher = more similar)", row=2, col=1)
+    figure.update_yaxes(title_text="share of comparisons", tickformat=".0%", rangemode="tozero")
+    return style.finish(figure, height=520)
 
 
 def roc(phases: MatchingPhases, matcher: str) -> go.Figure:
@@ -73,9 +92,9 @@ def det(phases: MatchingPhases, matcher: str) -> go.Figure:
     figure = _curves(phases, height, "FNMR %{customdata[1]:.3%}", columns, notes="top")
     figure.add_hline(y=least, line={"color": style.NEUTRAL, "dash": "dot", "width": 1})
     figure.add_annotation(
-        x=0, xref="paper", y=math.log10(least), text="0 stands here", showarrow=False, xanchor="left", yanchor="bottom"
+        x=0, xref="paper", y=math.log10(least), text="0 stands here", showarrow=False, xanchor="left", yanchor="top"
     )
-    figure.update_yaxes(title_text=title, range=_log_range(least), **_LOG)
+    figure.update_yaxes(title_text=title, range=_log_range(least, below=0.3), **_LOG)
     return style.finish(figure, height=460)
 
 
@@ -92,8 +111,8 @@ def _floor(comparisons: int) -> float:
     return 0.5 / max(comparisons, 1)
 
 
-def _log_range(least: float) -> list[float]:
-    return [math.log10(least) - 0.1, 0.05]
+def _log_range(least: float, *, below: float = 0.1) -> list[float]:
+    return [math.log10(least) - below, 0.05]
 
 
 def _percent(rate: float | None) -> str:

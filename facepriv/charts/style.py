@@ -21,6 +21,8 @@ NEUTRAL = "#808080"
 GRID = "rgba(128, 128, 128, 0.25)"
 HATCH = "rgba(255, 255, 255, 0.8)"
 CLEAR = "rgba(0, 0, 0, 0)"
+SMALLEST = 10
+"""Size of text below which it is left out."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,8 @@ def finish(figure: go.Figure, *, height: int) -> go.Figure:
     """Give a figure the common look: clear backgrounds, faint grid, legend above the plot."""
     figure.update_layout(
         height=height,
+        # Figures on bars that are too narrow for them are in the table beside.
+        uniformtext={"minsize": SMALLEST, "mode": "hide"},
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
         margin={"l": 70, "r": 20, "t": 60, "b": 60},
@@ -93,3 +97,32 @@ def histogram_bars(
         hovertemplate=f"{name}: {figures}<br>score %{{customdata[0]:.3f}} to %{{customdata[1]:.3f}}{unit}"
         "<extra></extra>",
     )
+
+
+def histogram_steps(
+    histogram: Histogram, key: str, name: str, look: Look, *, shares: bool, unit: str, legend: bool
+) -> go.Scatter:
+    """Draw one series of a histogram as an outline over its bins, so that several in the same bins can be told apart.
+
+    Counts and shares as in `histogram_bars`.
+    """
+    bars_of = histogram_bars(histogram, key, name, look, shares=shares, unit=unit, legend=legend)
+    return go.Scatter(
+        x=bars_of.x,
+        y=bars_of.y,
+        customdata=bars_of.customdata,
+        meta=bars_of.meta,
+        name=name,
+        legendgroup=name,
+        showlegend=legend,
+        mode="lines",
+        line={"color": look.colour, "dash": look.dash, "width": 2.5, "shape": "hvh"},
+        fill="tozeroy",
+        fillcolor=_faint(look.colour),
+        hovertemplate=bars_of.hovertemplate,
+    )
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, 0.15)"

@@ -101,10 +101,16 @@ class AuditStore(QueueStore):
         with self._database.reading() as session:
             return tuple(AuditSummary(**_summary(row)) for row in session.execute(query))
 
-    def count(self) -> int:
-        """Count all audits."""
+    def count(self, *, of_run: bool | None = None, states: Iterable[RunState] = ()) -> int:
+        """Count audits: of images as a run left them or as they are, if asked for, and in one of these states."""
+        query = select(func.count(AuditRow.id))
+        wanted = tuple(states)
+        if of_run is not None:
+            query = query.where(AuditRow.run_id.is_not(None) if of_run else AuditRow.run_id.is_(None))
+        if wanted:
+            query = query.where(AuditRow.state.in_(wanted))
         with self._database.reading() as session:
-            return session.execute(select(func.count(AuditRow.id))).scalar_one()
+            return session.execute(query).scalar_one()
 
     def summary(self, number: int) -> AuditSummary:
         """Give an audit without its spec and result, for whoever asks again and again."""

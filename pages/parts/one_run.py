@@ -15,7 +15,7 @@ from facepriv.services.runs import landmarker_name
 from facepriv.store import RunRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import count, duration
-from parts import progress, report, run_choice, run_images, work_log
+from parts import comparing, progress, report, run_choice, run_images, work_log
 from parts.deletion import offer
 from parts.downloads import file_name
 from parts.figures import page_of, show_figure, show_rows
@@ -56,6 +56,7 @@ def show(store: Store, run: RunRecord) -> None:
     if run.result.kind is not None:
         st.caption(f"**{KIND_TITLES[run.result.kind].capitalize()}.** {KIND_SENTENCES[run.result.kind]}")
     headline(run.result, run.guide)
+    comparing.offer(store, run)
     part = st.segmented_control("Part of the result", PARTS, default=PARTS[0], required=True, key="run_part")
     if part == "Gender":
         gender(run, run.result)
@@ -221,6 +222,9 @@ def matching(run: RunRecord, result: RunResult) -> None:
             f"match-{run.id}-{name}",
             f"Genuine and impostor scores of {name}, before, after, across",
             of=f"run {run.id}",
+        )
+        st.caption(
+            "Dotted: thresholds at which at most 1 % (FMR100) and 0.1 % (FMR1000) of the impostors are accepted before."
         )
         left, right = st.columns(2, gap="large")
         with left:

@@ -38,11 +38,10 @@ def test_curves_give_the_measured_rates_and_not_where_zero_stands_on_a_logarithm
 def test_histograms_give_bins_and_counts_of_every_panel(phases):
     rows = figure_rows(match_score_histograms(phases, "sface"))
     assert list(dict.fromkeys(row["panel"] for row in rows)) == [
-        "sface, before",
-        "sface, after",
-        "sface, before vs after",
+        "sface, genuine comparisons",
+        "sface, impostor comparisons",
     ]
-    genuine = [row for row in rows if row["series"] == "genuine" and row["panel"] == "sface, after"]
+    genuine = [row for row in rows if row["series"] == "after" and row["panel"] == "sface, genuine comparisons"]
     assert [int(row["count"]) for row in genuine] == phases.after.histogram.counts["mated"]
     edges = phases.after.histogram.edges
     assert [float(row["from"]) for row in genuine] == pytest.approx(edges[:-1])
@@ -54,8 +53,8 @@ def test_gender_scores_have_their_unit_in_the_column():
     rows = figure_rows(gender_score_histograms(GenderHistograms(before=histogram, after=histogram), "g"))
     assert len(rows) == 8
     assert rows[1] == {
-        "panel": "g, before",
-        "series": "labelled male",
+        "panel": "g, labelled male",
+        "series": "before",
         "gender score, log-odds in nats (male above 0)": "0.5",
         "images": "3",
         "from": "0",

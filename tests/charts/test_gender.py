@@ -64,8 +64,9 @@ def test_a_label_without_images_makes_no_trouble():
 def test_histograms_carry_the_counts_and_mark_the_threshold(scored):
     before, after, labels = scored
     figure = gender_score_histograms(score_histograms(before, after, labels), "dlib-gender")
-    assert [sum(trace.y) for trace in figure.data] == [60, 60, 59, 59]
-    assert {trace.name for trace in figure.data} == {"labelled male", "labelled female"}
+    assert [(trace.name, sum(trace.y)) for trace in figure.data] == [("before", 60), ("after", 59)] * 2
+    assert list(figure.data[0].x) == list(figure.data[1].x), "before and after must be in the same bins"
+    assert figure.data[0].line.dash != figure.data[1].line.dash
     # One line at 0 in either row.
     assert [(shape.x0, shape.x1, shape.xref) for shape in figure.layout.shapes] == [(0, 0, "x"), (0, 0, "x2")]
     assert figure.layout.xaxis2.title.text == SCORE_AXIS

@@ -17,11 +17,20 @@ def marks(figure):
 
 def test_histograms_are_shares_of_their_own_kind(phases):
     figure = match_score_histograms(phases, "sface")
-    assert [trace.name for trace in figure.data] == ["impostor", "genuine"] * 3
+    assert [trace.name for trace in figure.data] == ["before", "after", "before vs after"] * 2
     assert [sum(trace.y) for trace in figure.data] == pytest.approx([1] * 6)
     counted = [sum(row[2] for row in trace.customdata) for trace in figure.data]
-    assert counted == [7080, 60] * 3
-    assert sum(bool(trace.showlegend) for trace in figure.data) == 2
+    assert counted == [60] * 3 + [7080] * 3
+    assert len({tuple(trace.x) for trace in figure.data}) == 1, "all must be in the same bins"
+    assert sum(bool(trace.showlegend) for trace in figure.data) == 3
+    thresholds = [point.threshold for point in phases.before.operating_points if point.supported]
+    assert [shape.x0 for shape in figure.layout.shapes] == thresholds * 2
+    json.loads(figure.to_json())
+
+
+def test_thresholds_that_nothing_supports_are_not_drawn(nothing):
+    figure = match_score_histograms(nothing, "sface")
+    assert not figure.layout.shapes
     json.loads(figure.to_json())
 
 

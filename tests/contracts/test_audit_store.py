@@ -87,6 +87,10 @@ def test_audits_are_listed_newest_first_by_data_set_and_run(store: Store) -> Non
     assert [one.id for one in store.audits.list(states=("complete",))] == []
     assert [one.id for one in store.audits.list(limit=1, offset=1)] == [second]
     assert store.audits.count() == 3
+    assert store.audits.count(of_run=True) == 1
+    assert store.audits.count(of_run=False) == 2
+    assert store.audits.cancel(third) == "cancelled"
+    assert store.audits.count(of_run=False, states=("waiting", "running")) == 1
 
 
 def test_impossible_audits_are_refused(store: Store) -> None:
