@@ -38,11 +38,11 @@ def show(store: Store) -> None:
         progress.keep_worker()
     others = tuple(audit.id for audit in active if audit.id != opened)
     if others:
-        st.subheader("Under way")
+        st.header("Under way")
         st.caption("You may close this page; the work goes on and is shown here again.")
         progress.follow_audits(others)
     if opened is None:
-        st.subheader("New audit")
+        st.header("New audit")
         form(store, choice)
     else:
         with st.expander("New audit", icon=":material/add:"):

@@ -83,7 +83,7 @@ def bring(store: Store, *, expanded: bool) -> None:
         with left:
             upload(store)
         with right:
-            st.subheader("Demo faces")
+            st.header("Demo faces")
             st.write("60 synthetic people, half labelled female and half male, two images each. CC BY 4.0.")
             taken = any(record.name == "demo" for record in store.datasets.list())
             if st.button(
@@ -94,9 +94,9 @@ def bring(store: Store, *, expanded: bool) -> None:
                 type="secondary" if store.datasets.list() else "primary",
             ):
                 imports.began(start_demo_import(get_settings(), actor=ACTOR))
-            st.subheader("From a terminal")
+            st.header("From a terminal")
             st.write("Large sets are imported without a browser:")
-            st.code("facepriv import FOLDER --name NAME", language="bash", wrap_lines=True)
+            st.code("facepriv import FOLDER --name NAME", language=None, wrap_lines=True)
 
 
 def upload(store: Store) -> None:
@@ -109,7 +109,7 @@ def upload(store: Store) -> None:
     if roots:
         place = st.segmented_control("From", places, default=places[0], required=True, key=f"upload_place-{turn}")
     else:
-        st.subheader("Upload")
+        st.header("Upload")
     folder = browse([str(root) for root in roots], turn) if place != places[0] else None
     with st.form("upload", border=False):
         name = st.text_input("Name of the data set", key=f"upload_name-{turn}", placeholder="e.g. staff-2024")
@@ -343,10 +343,10 @@ def sheet(store: Store, record: DatasetRecord) -> None:
 
 def problems(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None:
     """List images without a usable face, and everything that was left out or noted."""
-    st.subheader("Images without a usable face", help=HELP["failure"])
+    st.header("Images without a usable face", help=HELP["failure"])
     total = sum(counts.failures.values())
     imports.failure_rows(store, record.id, total, f"failures-{record.id}", "None: a face was found in every image.")
-    st.subheader("Left out and noted at import")
+    st.header("Left out and noted at import")
     imports.problem_rows(
         store, record.id, sum(counts.problems.values()), f"problems-{record.id}", "Nothing was left out."
     )

@@ -70,7 +70,7 @@ def overview(found: list[ModelStatus]) -> None:
             for one in lacking:
                 st.markdown(f"**{plain(one.card.name)}**: {plain(one.reason)}")
                 if one.how:
-                    st.code(one.how, language="bash", wrap_lines=True)
+                    st.code(one.how, language=None, wrap_lines=True)
     with st.expander("Notes on each", icon=":material/info:"):
         for one in found:
             st.markdown(f"**{plain(one.card.name)}** ({plain(one.card.source)}): {plain(one.card.notes)}")
@@ -122,7 +122,7 @@ def own(store: Store) -> None:
     names = [one.name for one in found] + damaged
     if not names:
         return
-    st.subheader("Your own models")
+    st.header("Your own models")
     chosen = st.selectbox("Model", names, key="own_model")
     if chosen in damaged:
         st.error(f"{plain(chosen)} cannot be read any more; remove it and add it again.", icon=":material/error:")

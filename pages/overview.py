@@ -90,7 +90,7 @@ def show(store: Store) -> None:
 
 def path(store: Store) -> None:
     """Show the four steps with what is done of each, and lead to the next."""
-    st.subheader("The four steps")
+    st.header("The four steps")
     images = sum(faces.dataset_counts(record).images for record in store.datasets.list())
     found = steps(store, images)
     for column, step in zip(st.columns(len(found)), found, strict=True):
@@ -115,7 +115,7 @@ def latest(store: Store) -> None:
     if runs:
         run = store.runs.get(runs[0].id)
         if run.result is not None:
-            st.subheader(f"Latest result: run {run.id}")
+            st.header(f"Latest result: run {run.id}")
             how = f"{run.method} guided by {one_run.guides(run)}"
             st.caption(f"{plain(run.dataset_name)} · {how} · {count(run.images, 'image')}")
             one_run.headline(run.result, run.guide)

@@ -54,7 +54,7 @@ def watch(store: Store) -> None:
     if started is not None and started not in [run.id for run in active]:
         ended(store, started)
     if active:
-        st.subheader("Under way")
+        st.header("Under way")
         st.caption("You may close this page; the work goes on and is shown here again.")
         progress.keep_worker()
         progress.follow(tuple(run.id for run in active))
@@ -76,7 +76,7 @@ def ended(store: Store, run_id: int) -> None:
 
 def form(store: Store) -> None:
     """Ask for everything a run needs, say what it will take, and start it."""
-    st.subheader("New run")
+    st.header("New run")
     models = list_models()
     classifiers, matchers = _usable(models, "classifier", GENDER), _usable(models, "matcher")
     if not classifiers:

@@ -51,7 +51,7 @@ def show(store: Store) -> None:
     about(run.result)
     audit = audit_of(store, run)
     if audit is None or audit.result is None:
-        st.subheader("The sign attacker, reckoned", help=HELP["accuracy"])
+        st.header("The sign attacker, reckoned", help=HELP["accuracy"])
         st.warning(SIGN_ONLY, icon=":material/warning:")
         p = slider(run, f"policy_p-{run.id}", sign_p(run, run.result))
         sign_attacker.table(run.result, p)
@@ -116,7 +116,7 @@ def audit_of(store: Store, run: RunRecord) -> AuditRecord | None:
             form(store, run)
         return store.audits.get(choose_audit(complete))
     if not active:
-        st.subheader("Measure the attackers")
+        st.header("Measure the attackers")
         st.write(
             "No attacker has been measured on this run yet. An audit lets every attacker loose on the images as they "
             "were, as the run left them, and on random mixes of both, and finds the best share."
@@ -160,7 +160,7 @@ def measured(audit: AuditRecord, found: AuditResult, run: RunRecord, result: Run
     if choice is not None:
         st.info(plain(choice.sentence), icon=":material/star:")
         headline(audit, found, chosen)
-    st.subheader("Every attacker against the proportion", help=HELP["attacked"])
+    st.header("Every attacker against the proportion", help=HELP["attacked"])
     worst = next((one for one in found.headlines if one.condition == "mix"), None)
     alt = f"How often each attacker is right against p; p = {percent(chosen)} is chosen" + (
         "" if worst is None else f", where the worst, {worst.attacker}, is right in {percent(worst.accuracy)}"
@@ -183,7 +183,7 @@ def measured(audit: AuditRecord, found: AuditResult, run: RunRecord, result: Run
     with st.expander("The sign attacker in full", icon=":material/show_chart:"):
         sign_attacker.show(run, result, p)
     utility(audit, found, p)
-    st.subheader("The three releases", help=f"{HELP['attacked']} {HELP['leak_bits']}")
+    st.header("The three releases", help=f"{HELP['attacked']} {HELP['leak_bits']}")
     one_audit.show_bars(audit, found)
     st.page_link(
         "audit.py",
@@ -236,7 +236,7 @@ def headline(audit: AuditRecord, found: AuditResult, p: float) -> None:
 
 def utility(audit: AuditRecord, found: AuditResult, p: float) -> None:
     """Show what matching pays on the mixed database, against its floor."""
-    st.subheader("Matching on the mixed database", help=f"{HELP['floor']} {HELP['fmr1000']}")
+    st.header("Matching on the mixed database", help=f"{HELP['floor']} {HELP['fmr1000']}")
     if not found.utility:
         st.info("This audit had no matcher, so nothing is known about recognition.", icon=":material/info:")
         return
@@ -273,7 +273,7 @@ def slider(run: RunRecord, key: str, start: float) -> float:
 
 def release(run: RunRecord, p: float, audit: AuditRecord | None) -> None:
     """Say how the mixed database is written."""
-    st.subheader("Release")
+    st.header("Release")
     if p == 0:
         st.write("At p = 0 nothing is perturbed, so there is nothing to write; choose another proportion above.")
         return
@@ -286,7 +286,7 @@ def release(run: RunRecord, p: float, audit: AuditRecord | None) -> None:
         f"This writes the images of run {run.id} under their own names, a random {percent(p)} of them perturbed and "
         "none marked; without an audit of just this policy it makes one first."
     )
-    st.code(f"facepriv policy {run.id} --out FOLDER {' '.join(options)}", language="bash", wrap_lines=True)
+    st.code(f"facepriv policy {run.id} --out FOLDER {' '.join(options)}", language=None, wrap_lines=True)
     st.caption(f":material/key: {KEY_NOTE}")
 
 

@@ -72,5 +72,5 @@ def mixed(mix: MinimaxPolicy, run: RunRecord, others: list[int], sees: Sees) -> 
         "who learns from several, or from templates, may get more."
     )
     more = " ".join(f"--with {other}" for other in others)
-    st.code(f"facepriv policy {run.id} {more} --sees {sees} --out FOLDER", language="bash", wrap_lines=True)
+    st.code(f"facepriv policy {run.id} {more} --sees {sees} --out FOLDER", language=None, wrap_lines=True)
     st.caption(KEY_NOTE)

@@ -323,7 +323,7 @@ def files(store: Store, run: RunRecord) -> None:
     report.offer(run.id)
     st.subheader("Images")
     st.write("The perturbed images, with a manifest:")
-    st.code(f"facepriv export {run.id} --out FOLDER", language="bash", wrap_lines=True)
+    st.code(f"facepriv export {run.id} --out FOLDER", language=None, wrap_lines=True)
 
 
 def spec(run: RunRecord) -> None:

@@ -52,14 +52,14 @@ def figures(record: DatasetRecord, report: QualityReport) -> None:
     """Show failures, images a subject and pixels between the eyes."""
     left, right = st.columns(2, gap="large")
     with left:
-        st.subheader("Images per subject")
+        st.header("Images per subject")
         counts = report.images_per_subject.counts["subjects"]
         alt = "Subjects by their number of images: " + ", ".join(f"{size}: {n}" for size, n in enumerate(counts, 1))
         show_figure(images_per_subject(report.images_per_subject), f"sizes-{record.id}", alt, of=f"dataset {record.id}")
     with right:
         eyes = report.inter_eye_distance
         if eyes is not None:
-            st.subheader(
+            st.header(
                 "Inter-eye distance", help="Pixels between the centres of the eyes, as ISO/IEC 29794-5 has it."
             )
             alt = "Images by inter-eye distance: " + ", ".join(
@@ -67,7 +67,7 @@ def figures(record: DatasetRecord, report: QualityReport) -> None:
             )
             show_figure(inter_eye_distances(eyes), f"eyes-{record.id}", alt, of=f"dataset {record.id}")
     if any(found.failed for found in report.acquisition.values()):
-        st.subheader("Failures to acquire, by label")
+        st.header("Failures to acquire, by label")
         alt = "Images without a usable face: " + ", ".join(
             f"{label} {found.failed} of {found.images}" for label, found in report.acquisition.items()
         )
@@ -79,7 +79,7 @@ def doubts(store: Store, record: DatasetRecord, report: QualityReport) -> None:
     near, labels = report.near_duplicates, report.contradictions
     if not (near is not None and near.pairs) and not (labels is not None and labels.images):
         return
-    st.subheader("To look at")
+    st.header("To look at")
     st.write("A matcher or classifier may be wrong, and so may a label. Nothing was changed.")
     if not st.toggle("Name the images", key=f"doubts-{record.id}"):
         return
