@@ -15,6 +15,11 @@ def percent(rate: float | None, digits: int = 1) -> str:
     return "–" if rate is None else f"{100 * rate:.{digits}f} %"
 
 
+def match_rate(rate: float | None) -> str:
+    """Write an error rate of matching, which is looked at down to thresholds of 0.1 %; a dash where there is none."""
+    return percent(rate, 2)
+
+
 def listed(names: Sequence[str], last: str = "and") -> str:
     """Write ``a``, ``a and b``, ``a, b and c``; empty for no names."""
     if len(names) < 2:

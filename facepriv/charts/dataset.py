@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 
 from facepriv.charts import style
+from facepriv.wording import percent
 
 
 def class_balance(counts: Mapping[str, int]) -> go.Figure:
@@ -26,7 +27,7 @@ def class_balance(counts: Mapping[str, int]) -> go.Figure:
     total = sum(counts.values())
     figure = go.Figure()
     for name, count in counts.items():
-        share = f" ({count / total:.1%})" if total else ""
+        share = f" ({percent(count / total)})" if total else ""
         figure.add_bar(
             x=[count],
             y=[name],

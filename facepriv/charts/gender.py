@@ -9,6 +9,7 @@ from plotly.subplots import make_subplots
 
 from facepriv.charts import style
 from facepriv.results import GROUPS, PHASES, Confusion, Confusions, GenderError, GenderHistograms
+from facepriv.wording import percent
 
 SCORE_AXIS = "gender score, log-odds in nats (male above 0)"
 
@@ -30,7 +31,7 @@ def gender_error_bars(gender_error: Mapping[str, GenderError]) -> go.Figure:
             y=rates,
             name=style.PHASE_NAMES[phase],
             marker=style.bars(style.PHASE_LOOKS[phase]),
-            text=["" if rate is None else f"{rate:.1%}" for rate in rates],
+            text=["" if rate is None else percent(rate) for rate in rates],
             textposition="outside",
             cliponaxis=False,
             hovertemplate=f"%{{x}}, {phase}: %{{y:.2%}} wrong<extra></extra>",
@@ -61,7 +62,7 @@ def confusion_tables(confusions: Confusions) -> go.Figure:
         # Notes rather than the trace's own text, whose colour is reckoned for a white page.
         for label, counts, shares in zip(heat.y, heat.customdata, heat.z, strict=True):
             for guess, count, share in zip(heat.x, counts, shares, strict=True):
-                text = f"{count}<br>{share:.1%}"
+                text = f"{count}<br>{percent(share)}"
                 figure.add_annotation(
                     x=guess, y=label, text=text, font={"size": 14, "weight": 700}, showarrow=False, row=1, col=column
                 )

@@ -14,6 +14,7 @@ from plotly.subplots import make_subplots
 
 from facepriv.charts import style
 from facepriv.results import MATCH_PHASES, Matching, MatchingPhases, MatchPhase
+from facepriv.wording import match_rate
 
 FMR_AXIS = "FMR: impostors accepted"
 FNMR_AXIS = "FNMR: genuine rejected"
@@ -115,10 +116,6 @@ def _log_range(least: float, *, below: float = 0.1) -> list[float]:
     return [math.log10(least) - below, 0.05]
 
 
-def _percent(rate: float | None) -> str:
-    return "n/a" if rate is None else f"{rate:.2%}"
-
-
 def _tmr(_: Matching, fnmr: list[float]) -> list[float]:
     return [1 - y for y in fnmr]
 
@@ -135,7 +132,7 @@ def _curves(
     for phase in MATCH_PHASES:
         found, look, name = _of(phases, phase), style.PHASE_LOOKS[phase], style.PHASE_NAMES[phase]
         floor = _floor(found.non_mated)
-        area = "n/a" if found.auc is None else f"{found.auc:.4f}"
+        area = "–" if found.auc is None else f"{found.auc:.4f}"
         figure.add_scatter(
             x=[max(x, floor) for x in found.curve.fmr],
             y=height(found, found.curve.fnmr),
@@ -146,7 +143,7 @@ def _curves(
             meta=columns,
             mode="lines",
             line={"color": look.colour, "dash": look.dash, "width": 2.5},
-            name=f"{name} (AUC {area}, EER {_percent(found.eer)})",
+            name=f"{name} (AUC {area}, EER {match_rate(found.eer)})",
             legendgroup=phase,
             hovertemplate=f"{name}<br>FMR %{{customdata[0]:.4%}}, {hover}"
             "<br>threshold %{customdata[3]:.4f}<extra></extra>",

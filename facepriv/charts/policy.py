@@ -13,6 +13,7 @@ from facepriv.audit_results import CONDITION_TITLES, Condition, ConditionName, C
 from facepriv.charts import style
 from facepriv.policy.proportion import OptimalProportion, SignAttackerCurve
 from facepriv.results import Interval
+from facepriv.wording import match_rate, percent
 
 ACCURACY_AXIS = "attacker is right"
 PROPORTION_AXIS = "proportion p of images perturbed"
@@ -64,7 +65,7 @@ def proportion(curve: SignAttackerCurve, optimum: OptimalProportion, p: float) -
                 y=[y],
                 mode="markers",
                 marker={"symbol": symbol, "size": size, "color": mark_colour, "line": {"width": 2}},
-                name=f"{title} ({x:.1%})",
+                name=f"{title} ({percent(x)})",
                 legendgroup=title,
                 showlegend=row == 1,
                 legendrank=2000,  # after the curves
@@ -188,7 +189,7 @@ def leak_bars(conditions: Sequence[Condition]) -> go.Figure:
                 "width": 5,
             },
             marker=style.bars(CONDITION_LOOKS[name]),
-            name=f"{title} (p = {by_name[name].p:.1%})" if name == "mix" else title,
+            name=f"{title} (p = {percent(by_name[name].p)})" if name == "mix" else title,
             hovertemplate=f"%{{x}}, {title}<br>right in %{{customdata[0]:.2%}} (95 %: %{{customdata[1]}}), "
             "%{customdata[2]:.3f} bits<extra></extra>",
         )
@@ -253,7 +254,7 @@ def utility_curve(
                 y=[limit, limit],
                 mode="lines",
                 line={"color": look.colour, "dash": "dot", "width": 1.5},
-                name=f"floor of {name}: FNMR at most {limit:.2%}",
+                name=f"floor of {name}: FNMR at most {match_rate(limit)}",
                 hovertemplate=f"floor of {name}: %{{y:.2%}}<extra></extra>",
             )
     high = top * 1.08
@@ -270,7 +271,11 @@ def _read_off(curve: Sequence[CurvePoint], ps: Sequence[float]) -> NDArray[np.fl
 
 
 def _range(interval: Interval) -> str:
-    return "unknown" if interval.low is None or interval.high is None else f"{interval.low:.1%} to {interval.high:.1%}"
+    return (
+        "unknown"
+        if interval.low is None or interval.high is None
+        else f"{100 * interval.low:.1f} to {percent(interval.high)}"
+    )
 
 
 def _looks(count: int) -> list[style.Look]:
@@ -338,7 +343,7 @@ def _mark(figure: go.Figure, p: float | None, title: str, dash: str, *, low: flo
         y=[low, high],
         mode="lines",
         line={"color": style.NEUTRAL, "dash": dash, "width": 1.5},
-        name=f"{title}: p = {p:.1%}",
+        name=f"{title}: p = {percent(p)}",
         hoverinfo="skip",
     )
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 
 from facepriv.charts import style
 from facepriv.results import FIXED, FLIP_TITLES, GROUPS, GenderError, Rates
+from facepriv.wording import percent
 
 MOST_TEXTS = 10
 """Bars that can carry their figure above them and still be read; with more, the axis and the table beside must do."""
@@ -92,7 +93,7 @@ def _bars(
             y=list(rates),
             name=name,
             marker=style.bars(look),
-            text=["" if rate is None else f"{rate:.0%}" for rate in rates] if texts else None,
+            text=["" if rate is None else percent(rate, 0) for rate in rates] if texts else None,
             textposition="outside",
             cliponaxis=False,
             hovertemplate=f"%{{x}}, {name}: %{{y:.2%}}<extra></extra>",

@@ -9,6 +9,7 @@ from plotly.subplots import make_subplots
 
 from facepriv.audit_results import AttackResult, AuditResult
 from facepriv.charts import style
+from facepriv.wording import match_rate, percent
 
 LOOKS = (
     style.Look(style.VERMILLION, symbol="circle"),
@@ -53,7 +54,7 @@ def stopping_scores(audits: Mapping[str, AuditResult]) -> go.Figure:
     for number, ((title, audit), look) in enumerate(zip(audits.items(), LOOKS, strict=False)):
         attacks = [one for one in _mix(audit) if one.accuracy.value is not None]
         values = [one.accuracy.value or 0.0 for one in attacks]
-        name = title if audit.policy is None else f"{title}, p = {audit.policy.p:.0%}"
+        name = title if audit.policy is None else f"{title}, p = {percent(audit.policy.p, 0)}"
         figure.add_scatter(
             x=values,
             y=[rows[one.attacker] + OFFSET * (middle - number) for one in attacks],
@@ -78,7 +79,7 @@ def stopping_scores(audits: Mapping[str, AuditResult]) -> go.Figure:
             x=list(points),
             y=list(points.values()),
             marker=style.bars(look),
-            text=[f"{one:.1%}" for one in points.values()],
+            text=[match_rate(one) for one in points.values()],
             showlegend=False,
             legendgroup=title,
             row=2,

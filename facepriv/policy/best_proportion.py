@@ -10,7 +10,7 @@ from facepriv.audit_results import CurvePoint, Utility
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_probabilities
 from facepriv.results import OperatingPoint
-from facepriv.wording import listed
+from facepriv.wording import listed, percent
 
 TOLERANCE = 0.01
 """By how much the worst attacker may do better at a smaller proportion that is preferred all the same."""
@@ -102,7 +102,7 @@ def best_proportion(
     weak = _unsupported(utility, most_fnmr_loss)
     if not allowed:
         sentence = (
-            f"Perturb no image: no measured proportion keeps the floor, since at p = {min(worst):.1%} "
+            f"Perturb no image: no measured proportion keeps the floor, since at p = {percent(min(worst))} "
             f"{lost[min(worst)]}."
         )
         accuracy, attacker = worst.get(0.0, (None, None))
@@ -137,18 +137,22 @@ def judged_proportion(
     worst = _worst(curve)
     if share not in worst:
         raise BadInputError(
-            f"Expected a proportion at which attackers were measured, got {share:.1%}; measure it, or take one of "
-            f"{listed([f'{one:.1%}' for one in worst], 'or')}.",
+            f"Expected a proportion at which attackers were measured, got {percent(share)}; measure it, or take one of "
+            f"{listed([f'{percent(one)}' for one in worst], 'or')}.",
             code="not-measured",
         )
     accuracy, attacker = worst[share]
     lost = _losses(utility, [share], most_fnmr_loss).get(share)
-    parts = [f"The proportion was set to {share:.1%}, where the worst attacker, {attacker}, is right in {accuracy:.1%}"]
+    parts = [
+        f"The proportion was set to {percent(share)}, where the worst attacker, {attacker}, is right in "
+        f"{percent(accuracy)}"
+    ]
     if lost is not None:
         parts.append(f"; this breaks the floor, since there {lost}")
     if _key(best.p) != share and best.accuracy is not None:
         parts.append(
-            f"; of the measured ones {best.p:.1%} would be chosen, where the worst is right in {best.accuracy:.1%}"
+            f"; of the measured ones {percent(best.p)} would be chosen, where the worst is right in "
+            f"{percent(best.accuracy)}"
         )
     sentence = "".join(parts) + "." + _caveat(best.unsupported)
     return replace(best, p=p, accuracy=accuracy, attacker=attacker, sentence=sentence)
@@ -174,7 +178,7 @@ def _worst(curve: Sequence[CurvePoint]) -> dict[float, tuple[float, str]]:
         found = table.setdefault(_key(point.p), {})
         if point.attacker in found:
             raise BadInputError(
-                f"Expected each attacker once at each proportion, got {point.attacker} twice at {point.p:.1%}.",
+                f"Expected each attacker once at each proportion, got {point.attacker} twice at {percent(point.p)}.",
                 code="repeated-point",
             )
         found[point.attacker] = point.accuracy
@@ -183,7 +187,8 @@ def _worst(curve: Sequence[CurvePoint]) -> dict[float, tuple[float, str]]:
         if len(found) < len(attackers):
             missing = listed(sorted(attackers - found.keys()))
             raise BadInputError(
-                f"Expected every attacker at every proportion, got none of {missing} at {p:.1%}; measure it there too.",
+                f"Expected every attacker at every proportion, got none of {missing} at {percent(p)}; measure it "
+                "there too.",
                 code="uneven-curve",
             )
     return {p: max(((a, name) for name, a in found.items()), key=lambda pair: pair[0]) for p, found in table.items()}
@@ -201,7 +206,7 @@ def _losses(utility: Sequence[Utility], ps: Sequence[float], most: float | None)
     limit = float(as_probabilities(most, "the greatest loss of FNMR"))
     table = {(one.matcher, _key(one.p)): one.fmr1000 for one in utility}
     matchers = list(dict.fromkeys(one.matcher for one in utility))
-    missing = [f"{m} at {p:.1%}" for m in matchers for p in (0.0, *ps) if (m, p) not in table]
+    missing = [f"{m} at {percent(p)}" for m in matchers for p in (0.0, *ps) if (m, p) not in table]
     if missing or not matchers:
         raise BadInputError(
             "A floor of utility needs every matcher at 0 and at every measured proportion, but there is nothing of "
@@ -241,9 +246,9 @@ def _sentence(
     slack: float,
 ) -> str:
     accuracy, attacker = worst[p]
-    how = "Perturb no image" if p == 0 else f"Perturb {p:.1%} of the images"
+    how = "Perturb no image" if p == 0 else f"Perturb {percent(p)} of the images"
     reason = _reason(p, worst, allowed, free, lost, slack)
-    return f"{how}: the worst attacker there, {attacker}, is right in {accuracy:.1%} of cases; {reason}."
+    return f"{how}: the worst attacker there, {attacker}, is right in {percent(accuracy)} of cases; {reason}."
 
 
 def _reason(
@@ -255,14 +260,13 @@ def _reason(
     slack: float,
 ) -> str:
     if list(allowed) == [0.0] and lost:
-        return f"no measured proportion above 0 keeps the floor, for at p = {min(lost):.1%} {lost[min(lost)]}"
+        return f"no measured proportion above 0 keeps the floor, for at p = {percent(min(lost))} {lost[min(lost)]}"
     if free in lost:
-        return (
-            f"the floor binds: without it {free:.1%} would be chosen, with {worst[free][0]:.1%}, but there {lost[free]}"
-        )
+        instead = f"{percent(free)} would be chosen, with {percent(worst[free][0])}"
+        return f"the floor binds: without it {instead}, but there {lost[free]}"
     least, where = min((worst[one][0], one) for one in allowed)
     if where != p:
-        gain = f"gains no more than {100 * slack:.1f} points, the least being {least:.1%} at p = {where:.1%}"
+        gain = f"gains no more than {100 * slack:.1f} points, the least being {percent(least)} at p = {percent(where)}"
         return f"a greater proportion {gain}"
     if p == 0:
         return "no other measured proportion lowers that"

@@ -27,7 +27,7 @@ from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_labels, as_probabilities, as_scores
 from facepriv.policy.proportion import Errors
 from facepriv.types import FEMALE, MALE
-from facepriv.wording import listed
+from facepriv.wording import listed, percent
 
 TOLERANCE = 1e-9
 """Accuracies that differ by less are equal."""
@@ -338,7 +338,7 @@ def _clean(shares: Matrix) -> Matrix:
 
 def _recipe(shares: Mapping[str, float]) -> str:
     shown = {name: share for name, share in shares.items() if share >= 0.0005}
-    parts = [f"{share:.1%} {name if name == 'untouched' else f'from {name}'}" for name, share in shown.items()]
+    parts = [f"{percent(share)} {name if name == 'untouched' else f'from {name}'}" for name, share in shown.items()]
     return f"Release {listed(parts)}"
 
 
@@ -356,9 +356,12 @@ def _sentence(
     sees: str,
 ) -> str:
     held = listed(list(alone), "or")
-    best = f"{_recipe(shares)}: an attacker who holds {held} and sees {sees} is right in at most {value:.1%} of cases"
+    most = f"is right in at most {percent(value)} of cases"
+    best = f"{_recipe(shares)}: an attacker who holds {held} and sees {sees} {most}"
     if unlimited < value - _ROUNDING:
-        return f"{best}. The budget keeps it there; the best policy without it would bring this to {unlimited:.1%}."
+        return (
+            f"{best}. The budget keeps it there; the best policy without it would bring this to {percent(unlimited)}."
+        )
     stubborn = [name for name in binding if alone[name] > value - _ROUNDING]
     if stubborn:
         why = f"no mix of untouched images and these runs brings {listed(stubborn)} lower"

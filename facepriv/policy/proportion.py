@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from facepriv.metrics.checks import as_probabilities
 from facepriv.metrics.leak import sign_accuracy, sign_bits
+from facepriv.wording import percent
 
 Errors = tuple[float, float]
 """Men's and women's error, fractions 0..1."""
@@ -106,11 +107,12 @@ def _crossing(s0: float, s1: float) -> float:
 
 
 def _sentence(p: float, accuracy: float, bits: float, zero_leak: bool, s0: float, s1: float) -> str:
-    leaves = f"an attacker who sees only the sign of the score is right in {accuracy:.1%} of cases ({bits:.3f} bits)"
+    right = f"is right in {percent(accuracy)} of cases ({bits:.2f} bits)"
+    leaves = f"an attacker who sees only the sign of the score {right}"
     if zero_leak:
-        how = "With no image perturbed" if p == 0 else f"With {p:.1%} of the images perturbed"
+        how = "With no image perturbed" if p == 0 else f"With {percent(p)} of the images perturbed"
         return f"{how}, {leaves}: the sign tells nothing."
     best = "perturb every image" if p == 1 else "perturb none"
-    errors = f"men's and women's error add up to {s0:.1%} before and {s1:.1%} after"
+    errors = f"men's and women's error add up to {percent(s0)} before and {percent(s1)} after"
     side = "less" if s0 < 1 else "more"
-    return f"No proportion reaches zero leak, for {errors}, both {side} than 100%; it is best to {best}, and {leaves}."
+    return f"No proportion reaches zero leak, for {errors}, both {side} than 100 %; it is best to {best}, and {leaves}."

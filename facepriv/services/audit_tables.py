@@ -10,11 +10,11 @@ from facepriv.policy.minimax import MinimaxPolicy
 from facepriv.results import Interval
 from facepriv.services.tables import Row, number
 from facepriv.store import AuditRecord
-from facepriv.wording import percent
+from facepriv.wording import match_rate, percent
 
 
 def between(interval: Interval, *, digits: int = 1) -> str:
-    """Write a rate with its 95 % interval in percent."""
+    """Write a rate with its 95 % interval: ``12.3 % (9.1 to 15.0 %)``."""
     return _with_ends(interval, lambda rate: f"{100 * rate:.{digits}f}", " %")
 
 
@@ -35,7 +35,7 @@ def _with_ends(interval: Interval, write: Callable[[float], str], unit: str = ""
     value = write(interval.value) + unit
     if interval.low is None or interval.high is None:
         return value
-    return f"{value} ({write(interval.low)}–{write(interval.high)})"
+    return f"{value} ({write(interval.low)} to {write(interval.high)}{unit})"
 
 
 def baseline_rows(result: AuditResult) -> list[Row]:
@@ -134,10 +134,10 @@ def utility_rows(result: AuditResult) -> list[Row]:
         {
             "p": percent(one.p),
             "Matcher": one.matcher,
-            "FNMR at FMR 1 %": percent(one.fmr100.fnmr, 2),
-            "FNMR at FMR 0.1 %": percent(one.fmr1000.fnmr, 2)
+            "FNMR at FMR 1 %": match_rate(one.fmr100.fnmr),
+            "FNMR at FMR 0.1 %": match_rate(one.fmr1000.fnmr)
             + ("" if one.fmr1000.supported else " (too few comparisons)"),
-            "EER": percent(one.eer, 2),
+            "EER": match_rate(one.eer),
             "AUC": number(one.auc, 4),
         }
         for one in result.utility
@@ -150,7 +150,7 @@ def change_rows(result: AuditResult) -> list[Row]:
         {
             "Matcher": one.matcher,
             "FNMR at FMR 0.1 %, all perturbed minus untouched": between(one.fnmr_at_fmr1000, digits=2),
-            "": "" if one.supported else "too few comparisons for FMR 0.1 %",
+            "Note": "" if one.supported else "too few comparisons for FMR 0.1 %",
         }
         for one in result.utility_change
     ]

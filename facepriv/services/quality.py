@@ -40,7 +40,7 @@ from facepriv.services.probe_people import fair
 from facepriv.services.provenance import maker
 from facepriv.store import DatasetRecord, ImageRecord, Store
 from facepriv.types import GENDER_NAMES
-from facepriv.wording import listed
+from facepriv.wording import listed, percent
 
 STAGE = "checking quality"
 PREFERRED = "sface"
@@ -296,7 +296,7 @@ def _acquisition_sentences(report: QualityReport) -> list[str]:
     for label, found in report.acquisition.items():
         if found.images:
             why = "".join(f", {number:,} {reason}" for reason, number in found.by_reason.items())
-            share = f"{found.failed / found.images:.1%}"
+            share = f"{percent(found.failed / found.images)}"
             told.append(f"Failures to acquire, {label}: {found.failed:,} of {found.images:,} images ({share}{why}).")
     return told
 
@@ -308,7 +308,7 @@ def _size_sentences(report: QualityReport) -> list[str]:
     ]
     eyes = report.inter_eye_distance
     if eyes is not None:
-        short = listed([f"{one.images / eyes.summary.n:.1%} below {one.below:.0f}" for one in eyes.shortfalls])
+        short = listed([f"{percent(one.images / eyes.summary.n)} below {one.below:.0f}" for one in eyes.shortfalls])
         told.append(f"Inter-eye distance: median {eyes.summary.median:.0f} pixels; {short}.")
     return told
 

@@ -39,7 +39,7 @@ from facepriv.services.pictures import stored_pixels
 from facepriv.services.terms import find_withheld
 from facepriv.store import AuditRecord, DatasetRecord, RunRecord, Store
 from facepriv.types import GENDER
-from facepriv.wording import count, listed, percent
+from facepriv.wording import count, listed, match_rate, percent
 
 FACE_HEIGHT = 200
 """Pixels of a face shown, at most."""
@@ -128,7 +128,7 @@ def _figures(run: RunRecord, result: RunResult, audit: AuditResult | None) -> di
         found[f"{what} of {run.guide}, before"] = percent(error.before.all)
         found[f"{what} of {run.guide}, after"] = percent(error.after.all)
     for name, phases in result.matching.items():
-        found[f"FNMR of {name} at FMR 0.1 %, old against new images"] = percent(phases.cross.fmr1000, 2)
+        found[f"FNMR of {name} at FMR 0.1 %, old against new images"] = match_rate(phases.cross.fmr1000)
     found["Failures"] = f"{result.failures.total:,} of {count(result.images, 'image')}"
     return found
 

@@ -7,7 +7,7 @@ from facepriv.audit.paper import Experiment
 from facepriv.audit.reproduction import Candidates, Reproduction
 from facepriv.results import MATCH_PHASES, Confusion
 from facepriv.services.tables import Row, number
-from facepriv.wording import percent
+from facepriv.wording import match_rate, percent
 
 TITLES: dict[Experiment, str] = {
     "original": "Original",
@@ -149,9 +149,9 @@ def matching_rows(found: Reproduction) -> list[Row]:
                 "Candidates": CANDIDATES[None if before else row.candidates],
                 "Compared with": "originals" if phase == "cross" else "each other",
                 "AUC": number(measured.auc, 4),
-                "EER": percent(measured.eer, 2),
-                "FNMR at FMR 1 %": percent(measured.fmr100, 2),
-                "FNMR at FMR 0.1 %": percent(measured.fmr1000, 2),
+                "EER": match_rate(measured.eer),
+                "FNMR at FMR 1 %": match_rate(measured.fmr100),
+                "FNMR at FMR 0.1 %": match_rate(measured.fmr1000),
             }
             if not before or line not in rows:
                 rows.append(line)

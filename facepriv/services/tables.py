@@ -10,10 +10,12 @@ from facepriv.services.methods import KIND_TITLES
 from facepriv.services.runs import make_method
 from facepriv.store import LogLine
 from facepriv.types import GENDER
-from facepriv.wording import listed, percent
+from facepriv.wording import listed, match_rate, percent
 
 Row = dict[str, str]
 
+FIGURE = "Figure"
+"""Column of what a row of a comparison is about."""
 FIRST_CLASS = "the first class"
 OUTLASTING = 0.9
 """Share of a file's flips below which a version of the file is said to lose flips."""
@@ -119,9 +121,9 @@ def matching_rows(result: RunResult) -> list[Row]:
                     "Matcher": matcher,
                     "Comparison": phase,
                     "AUC": number(m.auc, 4),
-                    "EER": percent(m.eer, 2),
-                    "FNMR at FMR 1 %": percent(m.fmr100, 2),
-                    "FNMR at FMR 0.1 %": percent(m.fmr1000, 2),
+                    "EER": match_rate(m.eer),
+                    "FNMR at FMR 1 %": match_rate(m.fmr100),
+                    "FNMR at FMR 0.1 %": match_rate(m.fmr1000),
                     "Genuine": f"{m.mated:,}",
                     "Impostor": impostors(m),
                     "No template": str(m.failed),
@@ -269,9 +271,9 @@ def comparison_rows(runs: Sequence[tuple[str, RunSpec, RunResult]]) -> list[Row]
     columns = [(title, _figures(spec, result)) for title, spec, result in runs]
     # In the order of the run that has most to say, what only others have after that.
     names = list(dict.fromkeys(name for _, found in sorted(columns, key=lambda one: -len(one[1])) for name in found))
-    rows = [{"": name, **{title: found.get(name, "–") for title, found in columns}} for name in names]
+    rows = [{FIGURE: name, **{title: found.get(name, "–") for title, found in columns}} for name in names]
     # What was not used by any run is no news.
-    return [row for row in rows if any(text != "–" for key, text in row.items() if key)]
+    return [row for row in rows if any(text != "–" for key, text in row.items() if key != FIGURE)]
 
 
 def _figures(spec: RunSpec, result: RunResult) -> Row:
@@ -309,7 +311,7 @@ def _figures(spec: RunSpec, result: RunResult) -> Row:
         found[f"AUC of {name}, before against after"] = number(phases.cross.auc, 4)
         for word, rate in (("1 %", "fmr100"), ("0.1 %", "fmr1000")):
             before, cross = getattr(phases.before, rate), getattr(phases.cross, rate)
-            text = "–" if before is None and cross is None else f"{percent(before, 2)} → {percent(cross, 2)}"
+            text = "–" if before is None and cross is None else f"{match_rate(before)} → {match_rate(cross)}"
             found[f"FNMR of {name} at FMR {word}, untouched → before against after"] = text
     for what, digits, unit, summary in (("PSNR", 1, " dB", result.psnr_db), ("SSIM", 3, "", result.ssim)):
         text = f"{number(summary.median, digits)}{unit} (worst {number(summary.minimum, digits)}{unit})"
@@ -370,7 +372,7 @@ def headline(result: RunResult, guide: str) -> str:
     for name, phases in result.matching.items():
         sentence += f"; {name} matches before against after with AUC {number(phases.cross.auc, 4)}"
         if phases.cross.fmr1000 is not None:
-            sentence += f" and misses {percent(phases.cross.fmr1000)} of the genuine pairs at FMR 0.1 %"
+            sentence += f" and misses {match_rate(phases.cross.fmr1000)} of the genuine pairs at FMR 0.1 %"
     return f"{sentence}; {result.failures.total} of {result.images} images failed."
 
 

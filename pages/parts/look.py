@@ -6,6 +6,9 @@ from __future__ import annotations
 # colour alone, and on a dark page its contrast would be too low.
 STYLE = """
 <style>
-[data-testid="stButtonGroup"] [role="radio"][aria-checked="true"] p { color: light-dark(#111111, #fafafa); font-weight: 700; }
+[data-testid="stButtonGroup"] [role="radio"][aria-checked="true"] p {
+    color: light-dark(#111111, #fafafa);
+    font-weight: 700;
+}
 </style>
 """

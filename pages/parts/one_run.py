@@ -14,7 +14,7 @@ from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.services.runs import landmarker_name
 from facepriv.store import RunRecord, Store
 from facepriv.types import GENDER
-from facepriv.wording import count, duration
+from facepriv.wording import count, duration, match_rate
 from parts import comparing, progress, report, run_choice, run_images, work_log
 from parts.deletion import offer
 from parts.downloads import file_name
@@ -116,7 +116,7 @@ def headline(result: RunResult, guide: str) -> None:
         boxes[2].metric(
             f"AUC of {worst}",
             tables.number(crosses[worst], 4),
-            f"FNMR {tables.percent(strict)} at 0.1 %",
+            f"FNMR {match_rate(strict)} at FMR 0.1 %",
             delta_color="off",
             delta_arrow="off",
             help=f"{HELP['auc']} {HELP['cross']} Of several matchers the worst. {HELP['fmr1000']}",

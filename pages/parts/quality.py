@@ -59,9 +59,7 @@ def figures(record: DatasetRecord, report: QualityReport) -> None:
     with right:
         eyes = report.inter_eye_distance
         if eyes is not None:
-            st.header(
-                "Inter-eye distance", help="Pixels between the centres of the eyes, as ISO/IEC 29794-5 has it."
-            )
+            st.header("Inter-eye distance", help="Pixels between the centres of the eyes, as ISO/IEC 29794-5 has it.")
             alt = "Images by inter-eye distance: " + ", ".join(
                 f"{one.images} of {eyes.summary.n} below {one.below:.0f} pixels" for one in eyes.shortfalls
             )

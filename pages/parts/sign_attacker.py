@@ -33,7 +33,7 @@ def table(result: RunResult, p: float) -> None:
             found.append((-float(here.bits), name, float(here.accuracy)))
     show_rows(
         [
-            {"Classifier": name, "Is right": percent(accuracy), "Learns, bits": f"{-less:.3f}"}
+            {"Classifier": name, "Is right": percent(accuracy), "Learns, bits": f"{-less:.2f}"}
             for less, name, accuracy in sorted(found)
         ],
         "Both men and women must have been judged, before and after; this run lacks one of them.",

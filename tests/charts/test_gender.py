@@ -6,6 +6,7 @@ import pytest
 from facepriv.charts.gender import SCORE_AXIS, confusion_tables, gender_error_bars, gender_score_histograms
 from facepriv.metrics.gender import confusion, gender_error, score_histograms
 from facepriv.results import Confusions, GenderError
+from facepriv.wording import percent
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def test_error_bars_carry_the_rates(scored):
     assert list(bars_before.y[:3]) == [error.before.all, error.before.male, error.before.female]
     assert list(bars_after.y) == [error.after.all, error.after.male, error.after.female, 1.0, 1.0, None]
     assert [list(level) for level in bars_before.x] == [["first"] * 3 + ["second"] * 3, ["all", "men", "women"] * 2]
-    assert bars_after.text[0] == f"{error.after.all:.1%}"
+    assert bars_after.text[0] == percent(error.after.all)
     assert bars_after.text[5] == ""
     assert bars_before.marker.pattern.shape != bars_after.marker.pattern.shape
     json.loads(figure.to_json())
@@ -45,7 +46,7 @@ def test_confusion_tables_carry_the_counts(scored):
     assert [row[2] for row in second.customdata] == [1, 1]
     assert [sum(row) for row in second.z] == pytest.approx([1, 1])
     texts = [note.text for note in figure.layout.annotations]
-    assert f"{found.after.male['female']}<br>{found.after.male['female'] / 60:.1%}" in texts
+    assert f"{found.after.male['female']}<br>{percent(found.after.male['female'] / 60)}" in texts
     json.loads(figure.to_json())
 
 

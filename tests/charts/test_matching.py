@@ -5,6 +5,7 @@ import pytest
 
 from facepriv.charts.matching import det, match_score_histograms, roc
 from facepriv.results import MATCH_PHASES
+from facepriv.wording import match_rate
 
 
 def lines(figure):
@@ -42,7 +43,7 @@ def test_roc_carries_the_curves(phases):
         assert [row[0] for row in trace.customdata] == found.curve.fmr
         assert min(trace.x) == 0.5 / 7080
         assert f"AUC {found.auc:.4f}" in trace.name
-        assert f"EER {found.eer:.2%}" in trace.name
+        assert f"EER {match_rate(found.eer)}" in trace.name
     assert figure.layout.xaxis.type == "log"
     json.loads(figure.to_json())
 

@@ -27,7 +27,7 @@ def test_survival_of_runs_leaves_the_diagnostic_out_and_gaps_where_a_run_has_no_
 
 def test_bars_carry_their_figures_while_these_can_be_read():
     few, many = survival_bars({"file": ALL}), survival_bars(dict.fromkeys(("file", "jpeg90", "grey", "fixed"), ALL))
-    assert [list(bar.text) for bar in few.data] == [["50%"], ["25%"], ["75%"]]
+    assert [list(bar.text) for bar in few.data] == [["50 %"], ["25 %"], ["75 %"]]
     assert [bar.text for bar in many.data] == [None] * 3
 
 

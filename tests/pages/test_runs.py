@@ -161,7 +161,7 @@ def test_comparison(filled, visit):
     assert not app.exception
     assert "Run 2 is cancelled" in app.info[0].value
     assert app.header[0].value == "Comparison"
-    rows = {row[""]: row["Run 1"] for row in tables(app)[-1]}
+    rows = {row["Figure"]: row["Run 1"] for row in tables(app)[-1]}
     assert rows["Images judged"] == "8 of 8"
     assert rows["Method"] == "algorithm1"
     assert rows["Parameters"] == "all defaults"

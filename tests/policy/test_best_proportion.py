@@ -37,7 +37,7 @@ def test_the_worst_attacker_decides_not_the_sign():
     assert (found.p, found.accuracy, found.attacker) == (0.75, 0.75, "sign")
     assert found.allowed == tuple(PS)
     assert found.without_floor == 0.75
-    assert "75.0% of the images" in found.sentence
+    assert "75.0 % of the images" in found.sentence
     assert best_proportion(CURVE[:5]).p == 0.5
     assert "better than guess" in best_proportion(CURVE[:5]).sentence
 
@@ -45,7 +45,7 @@ def test_the_worst_attacker_decides_not_the_sign():
 def test_of_near_equals_the_smallest():
     curve = points(score=[1, 0.606, 0.6, 0.61, 0.62])
     assert best_proportion(curve).p == 0.25
-    assert "gains no more than 1.0 points, the least being 60.0% at p = 50.0%" in best_proportion(curve).sentence
+    assert "gains no more than 1.0 points, the least being 60.0 % at p = 50.0 %" in best_proportion(curve).sentence
     assert best_proportion(curve, tolerance=0.0).p == 0.5
     assert best_proportion(points(score=[0.9] * 5)).p == 0
     assert "Perturb no image" in best_proportion(points(score=[0.9] * 5)).sentence
@@ -123,7 +123,7 @@ def test_a_set_proportion_is_judged_beside_the_best():
     found = judged_proportion(1.0, CURVE, loss, most_fnmr_loss=0.01)
     assert (found.p, found.accuracy) == (1.0, 1.0)
     assert "breaks the floor, since there m loses 30.0 points" in found.sentence
-    assert "50.0% would be chosen" in found.sentence
+    assert "50.0 % would be chosen" in found.sentence
     good = judged_proportion(0.75, CURVE)
     assert "would be chosen" not in good.sentence
     assert "floor" not in good.sentence

@@ -94,7 +94,7 @@ def test_two_guides_are_needed_for_two_classifiers():
     assert found.binding == ()
     assert found.weights == {"a": 0, "b": 0}
     assert "can do no better than guess" in found.sentence
-    assert "50.0% from against a and 50.0% from against b" in found.sentence
+    assert "50.0 % from against a and 50.0 % from against b" in found.sentence
 
 
 def test_of_equals_the_least_perturbed_then_the_cheapest_then_the_first():

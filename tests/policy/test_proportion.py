@@ -64,10 +64,10 @@ def test_swapping_the_genders_changes_nothing(before, after):
         ((0.0, 0.1), (0.3, 0.4), 1.0, False, "perturb every image"),
         ((0.2, 0.2), (0.1, 0.1), 0.0, False, "perturb none"),
         ((0.2, 0.2), (0.2, 0.2), 0.0, False, "perturb none"),
-        ((0.9, 0.8), (0.6, 0.6), 1.0, False, "more than 100%"),
+        ((0.9, 0.8), (0.6, 0.6), 1.0, False, "more than 100 %"),
         ((0.25, 0.75), (0.9, 0.9), 0.0, True, "no image perturbed"),
-        ((0.0, 0.0), (1.0, 1.0), 0.5, True, "50.0%"),
-        ((0.0, 0.0), (0.5, 0.5), 1.0, True, "100.0%"),
+        ((0.0, 0.0), (1.0, 1.0), 0.5, True, "50.0 %"),
+        ((0.0, 0.0), (0.5, 0.5), 1.0, True, "100.0 %"),
     ],
 )
 def test_cases(before, after, p, zero_leak, words):

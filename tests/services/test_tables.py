@@ -191,7 +191,7 @@ def test_runs_side_by_side(finished: Finished):
     spec, result = finished.run.spec, finished.run.result
     other = spec.model_copy(update={"method": "descent", "parameters": {"stages": 3}, "guards": spec.matchers[:1]})
     learnt = result.model_copy(update={**SOME, "kind": None, "matching": {}})
-    rows = {row[""]: row for row in tables.comparison_rows([("A", spec, result), ("B", other, learnt)])}
+    rows = {row["Figure"]: row for row in tables.comparison_rows([("A", spec, result), ("B", other, learnt)])}
     assert [rows["Method"][title] for title in "AB"] == ["algorithm1", "descent"]
     assert [rows["Kind"][title] for title in "AB"] == ["unnoticeable, specific to its guides", "–"]
     assert rows["Parameters"] == {"": "Parameters", "A": "eps 0.3, candidates opposite", "B": "stages 3"}
