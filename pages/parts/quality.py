@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import streamlit as st
 
 from facepriv.charts.quality import failures_by_reason, images_per_subject, inter_eye_distances
@@ -32,8 +34,10 @@ def show(store: Store, record: DatasetRecord) -> None:
 
 def offer(store: Store, record: DatasetRecord, label: str) -> None:
     """Offer to check the data set now; what was computed before is not computed again."""
-    st.caption(f"Large data sets are checked without a browser: `facepriv quality {plain(record.name)} --anew`")
-    if not st.button(label, key=f"quality-{record.id}", icon=":material/fact_check:"):
+    pressed = st.button(label, key=f"quality-{record.id}", icon=":material/fact_check:")
+    st.caption("Large data sets are checked without a browser:")
+    st.code(f"facepriv quality {shlex.quote(record.name)} --anew", language=None, wrap_lines=True)
+    if not pressed:
         return
     bar = st.progress(0.0, "Checking quality …")
 

@@ -8,7 +8,7 @@ def test_carries_the_counts_in_order():
     figure = class_balance(counts)
     assert {trace.y[0]: trace.x[0] for trace in figure.data} == counts
     assert [trace.y[0] for trace in figure.data] == list(counts)
-    assert figure.data[0].text[0] == "60 (48.8%)"
+    assert figure.data[0].text[0] == "60 (48.8 %)"
     assert len({trace.marker.pattern.shape for trace in figure.data}) == 4
     json.loads(figure.to_json())
 

@@ -87,7 +87,7 @@ def test_phases_differ_in_more_than_colour(phases, draw):
 def test_nothing_compared_draws_empty_curves(nothing, draw):
     figure = draw(nothing, "sface")
     assert all(len(trace.x) == 0 for trace in figure.data)
-    assert all("AUC n/a, EER n/a" in trace.name for trace in lines(figure))
+    assert all("AUC –, EER –" in trace.name for trace in lines(figure))
     json.loads(figure.to_json())
 
 

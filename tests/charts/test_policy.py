@@ -58,8 +58,8 @@ def test_curves_show_every_attacker_and_the_worst():
     assert by_name["score"].line.width > by_name["sign"].line.width
     texts = notes(figure)
     assert {"<b>score</b>", "sign", "template", "guessing"} <= texts.keys()
-    assert list(by_name["chosen: p = 50.0%"].x) == [0.5, 0.5]
-    assert list(by_name["best against the sign alone: p = 45.0%"].x) == [0.45, 0.45]
+    assert list(by_name["chosen: p = 50.0 %"].x) == [0.5, 0.5]
+    assert list(by_name["best against the sign alone: p = 45.0 %"].x) == [0.45, 0.45]
     assert [shape.y0 for shape in figure.layout.shapes] == [0.5]
     assert figure.layout.yaxis.title.text == "attacker is right"
     json.loads(figure.to_json())
@@ -145,7 +145,7 @@ def test_bars_show_each_release_with_intervals():
     untouched, mix, perturbed = figure.data
     assert [trace.name for trace in figure.data] == [
         "untouched",
-        "the policy's mix (p = 40.0%)",
+        "the policy's mix (p = 40.0 %)",
         "every image perturbed",
     ]
     assert list(untouched.x) == ["sign", "score"]
@@ -154,7 +154,7 @@ def test_bars_show_each_release_with_intervals():
     assert (list(mix.x), list(mix.y)) == (["sign"], pytest.approx([-0.03]))
     assert list(perturbed.error_y.array) == pytest.approx([0.05, 0.05])
     assert list(perturbed.error_y.arrayminus) == pytest.approx([0.05, 0.05])
-    assert perturbed.customdata[0][1] == "85.0% to 95.0%"
+    assert perturbed.customdata[0][1] == "85.0 to 95.0 %"
     assert figure.layout.yaxis.range[0] < 0.42
     assert len({trace.marker.pattern.shape for trace in figure.data}) == 3
     assert [shape.y0 for shape in figure.layout.shapes] == [0.5]
@@ -184,12 +184,12 @@ def test_utility_has_a_floor_for_each_matcher():
     assert list(by_name["sface"].x) == PS
     assert list(by_name["sface"].y) == [0.01, 0.02, 0.03, 0.05, None]
     assert not by_name["sface"].connectgaps
-    assert list(by_name["floor of sface: FNMR at most 2.00%"].y) == [0.02, 0.02]
-    assert list(by_name["floor of dlib: FNMR at most 1.00%"].y) == [0.01, 0.01]
+    assert list(by_name["floor of sface: FNMR at most 2.00 %"].y) == [0.02, 0.02]
+    assert list(by_name["floor of dlib: FNMR at most 1.00 %"].y) == [0.01, 0.01]
     assert all(symbol.endswith("-open") for symbol in by_name["dlib"].marker.symbol)
     assert not any(symbol.endswith("-open") for symbol in by_name["sface"].marker.symbol)
     assert by_name["sface"].line.dash != by_name["dlib"].line.dash
-    assert list(by_name["chosen: p = 25.0%"].x) == [0.25, 0.25]
+    assert list(by_name["chosen: p = 25.0 %"].x) == [0.25, 0.25]
     json.loads(figure.to_json())
 
 

@@ -44,7 +44,7 @@ def test_what_attackers_learn_stands_beside_what_it_costs():
     figure = stopping_scores({"fixed": audit(0.9, 0.5, 0.04), "neutral": audit(0.5, 1.0, 0.02)})
     marks = [trace for trace in figure.data if trace.type == "scatter"]
     assert [trace.x[0] for trace in marks] == [0.9, 0.5]
-    assert [trace.name for trace in marks] == ["fixed, p = 50%", "neutral, p = 100%"]
+    assert [trace.name for trace in marks] == ["fixed, p = 50 %", "neutral, p = 100 %"]
     assert marks[0].error_x.arrayminus[0] == pytest.approx(0.1)
     assert len({trace.marker.symbol for trace in marks}) == len({trace.marker.color for trace in marks}) == 2
     bars = [list(trace.y) for trace in figure.data if trace.type == "bar"]

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from facepriv.errors import BadInputError
 from facepriv.policy.proportion import optimal_proportion, sign_attacker_curve
+from facepriv.wording import percent
 
 RATE = st.floats(0, 1)
 ERRORS = st.tuples(RATE, RATE)
@@ -20,7 +21,7 @@ def test_the_papers_intraface_on_muct():
     assert best.zero_leak
     assert best.accuracy == pytest.approx(0.5)
     assert best.bits == pytest.approx(0, abs=1e-12)
-    assert f"{expected:.1%}" in best.sentence
+    assert percent(expected) in best.sentence
 
 
 @given(ERRORS, ERRORS)

@@ -194,13 +194,17 @@ def test_runs_side_by_side(finished: Finished):
     rows = {row["Figure"]: row for row in tables.comparison_rows([("A", spec, result), ("B", other, learnt)])}
     assert [rows["Method"][title] for title in "AB"] == ["algorithm1", "descent"]
     assert [rows["Kind"][title] for title in "AB"] == ["unnoticeable, specific to its guides", "–"]
-    assert rows["Parameters"] == {"": "Parameters", "A": "eps 0.3, candidates opposite", "B": "stages 3"}
+    assert rows["Parameters"] == {"Figure": "Parameters", "A": "eps 0.3, candidates opposite", "B": "stages 3"}
     assert [rows["Matchers heeded"][title] for title in "AB"] == ["–", "dlib-resnet"]
     assert [rows["Learnt from"][title] for title in "AB"] == ["–", "six"]
     assert rows["Flipped: greyscale"]["B"] == "10.0 %"
     assert rows["Gender error of dlib-gender"]["A"] == "0.0 % → 100.0 % (guide)"
     assert rows["AUC of sface, before against after"]["B"] == "–"
-    assert rows["Evaluations for learning, once"] == {"": "Evaluations for learning, once", "A": "–", "B": "1,200"}
+    assert rows["Evaluations for learning, once"] == {
+        "Figure": "Evaluations for learning, once",
+        "A": "–",
+        "B": "1,200",
+    }
 
 
 def test_parameters_of_a_plug_in_that_is_gone_are_all_shown(finished: Finished):

@@ -1,0 +1,129 @@
+"""Every page under axe-core, light and dark, with data and without: nothing serious that is ours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from facepriv.config import Settings
+from facepriv.services.importing import import_dataset
+from facepriv.services.runs import prepare_run, start_run
+from facepriv.store import open_store
+from tests.browser.conftest import ROOT, serving
+from tests.browser.test_journey import settle
+from tests.pages.conftest import audit_result, repeat_run, store_audit, work, write_faces
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+SERIOUS = ("serious", "critical")
+PAGES = ["/", "/datasets", "/audit", "/perturb", "/policy", "/runs", "/models"]
+DATASET_PARTS = ["Quality", "Data sheet", "Left out and noted", "Delete"]
+RUN_PARTS = ["Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
+THEIRS: set[tuple[str, str]] = set()
+"""Rules that Streamlit's own markup breaks where a page cannot mend it, each with the selector of the element."""
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    package = pytest.importorskip("axe_playwright_python", reason="the package axe-playwright-python is not installed")
+    return (Path(package.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def empty_site(tmp_path_factory):
+    home = tmp_path_factory.mktemp("empty") / "home"
+    with serving(ROOT / "app.py", home, FACEPRIV_AUTO_WORKER="false") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def filled_site(tmp_path_factory):
+    """A small data set with two complete runs, and an audit of either kind."""
+    folder = tmp_path_factory.mktemp("filled")
+    settings = Settings(home=folder / "home", workers=1)
+    with open_store(settings) as store:
+        import_dataset(store, settings, write_faces(folder / "few"), name="few")
+        start_run(store, prepare_run(store, "few"))
+        work(settings.home)
+        run = store.runs.get(1)
+        assert run.state == "complete", run.error
+        repeat_run(store, run, run.spec)
+        store_audit(store, audit_result("as-it-is"))
+        store_audit(store, audit_result("of-run"), run_id=1)
+    with serving(ROOT / "app.py", settings.home, FACEPRIV_AUTO_WORKER="false") as address:
+        yield address
+
+
+def faults(page, axe: str) -> list[str]:
+    """Give what is serious on a page as it stands and not Streamlit's own: rule, element, and what is wrong with it."""
+    page.mouse.move(0, 0)
+    page.evaluate(axe)  # as the developer's tools do: the page's own policy lets no script in
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    assert found["passes"], "axe-core must have looked at something"
+    return [
+        f"{page.url} {violation['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for violation in found["violations"]
+        if violation["impact"] in SERIOUS
+        for node in violation["nodes"]
+        if not any(
+            violation["id"] == rule and page.locator(node["target"][0]).and_(page.locator(selector)).count()
+            for rule, selector in THEIRS
+        )
+    ]
+
+
+def open_all(page) -> None:
+    """Open every expander, those inside others too."""
+    closed = page.locator("[data-testid=stMain] details:not([open]) > summary")
+    while closed.count():
+        closed.first.click()
+        page.wait_for_timeout(200)
+    settle(page)
+
+
+@pytest.fixture(params=["light", "dark"])
+def page(request, chromium):
+    context = chromium.new_context(color_scheme=request.param, viewport={"width": 1280, "height": 900})
+    yield context.new_page()
+    context.close()
+
+
+def test_empty_pages(page, axe, empty_site):
+    found = []
+    for path in PAGES:
+        page.goto(empty_site + path)
+        settle(page)
+        found += faults(page, axe)
+    assert not found, "\n".join(found)
+
+
+def test_pages_with_data(page, axe, filled_site):
+    found = []
+    for path in [*PAGES, "/runs?run=1&run=2", "/audit?audit=1", "/audit?audit=2", "/policy?run=1"]:
+        page.goto(filled_site + path)
+        settle(page)
+        open_all(page)
+        found += faults(page, axe)
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize(("path", "parts"), [("/datasets", DATASET_PARTS), ("/runs?run=1", RUN_PARTS)])
+def test_every_part_of_a_data_set_and_of_a_run(page, axe, filled_site, path, parts):
+    found = []
+    page.goto(filled_site + path)
+    for part in parts:
+        page.get_by_role("radio", name=part, exact=True).click()
+        settle(page)
+        found += faults(page, axe)
+    assert not found, "\n".join(found)
+
+
+def test_something_serious_is_found(page, axe, empty_site):
+    """That the checks above can fail."""
+    page.goto(empty_site)
+    settle(page)
+    page.evaluate("document.querySelector('[data-testid=stMain] h1').style.color = '#ccc'")
+    page.evaluate("document.querySelector('[data-testid=stMain] h1').style.background = '#ddd'")
+    page.evaluate("document.querySelector('[data-testid=stMain]').append(document.createElement('button'))")
+    assert any("button-name" in one for one in faults(page, axe))
