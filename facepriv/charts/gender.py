@@ -121,9 +121,6 @@ def gender_score_histograms(histograms: GenderHistograms, classifier: str) -> go
             )
             figure.add_trace(trace, row=row, col=1)
         figure.add_vline(x=0, line={"color": style.NEUTRAL, "dash": "dot", "width": 2}, row=row, col=1)
-    figure.add_annotation(
-        x=0, y=1, xref="x", yref="y domain", text="0: the verdict turns", showarrow=False, xanchor="right", xshift=-4
-    )
     figure.update_xaxes(title_text=SCORE_AXIS, row=2, col=1)
     figure.update_yaxes(title_text="images", rangemode="tozero")
     return style.finish(figure, height=480)

@@ -24,7 +24,7 @@ LOOKS = (
     style.Look(style.BLUE, hatch="\\"),
 )
 """For series that have no look of their own; a sixth one looks like the first and is told by its place and name."""
-GROUP_LOOKS = {"all": style.Look(style.SKY), "male": style.MALE_LOOK, "female": style.FEMALE_LOOK}
+GROUP_LOOKS = {"all": style.Look(style.SKY, hatch="."), "male": style.MALE_LOOK, "female": style.FEMALE_LOOK}
 
 
 def survival_bars(flips: Mapping[str, Rates]) -> go.Figure:

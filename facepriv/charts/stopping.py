@@ -13,9 +13,9 @@ from facepriv.wording import match_rate, percent
 
 LOOKS = (
     style.Look(style.VERMILLION, symbol="circle"),
-    style.Look(style.BLUE, symbol="square"),
-    style.Look(style.GREEN, symbol="diamond"),
-    style.Look(style.PURPLE, symbol="triangle-up"),
+    style.Look(style.BLUE, symbol="square", hatch="/"),
+    style.Look(style.GREEN, symbol="diamond", hatch="x"),
+    style.Look(style.PURPLE, symbol="triangle-up", hatch="."),
 )
 OFFSET = 0.18
 """Distance of the marks of one attacker, in units of the axis on which attackers lie 1 apart."""

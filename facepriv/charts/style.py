@@ -104,9 +104,12 @@ def histogram_steps(
 ) -> go.Scatter:
     """Draw one series of a histogram as an outline over its bins, so that several in the same bins can be told apart.
 
-    Counts and shares as in `histogram_bars`.
+    Counts and shares as in `histogram_bars`. An empty bin on either side closes the outline.
     """
-    bars_of = histogram_bars(histogram, key, name, look, shares=shares, unit=unit, legend=legend)
+    edges, counts = histogram.edges, histogram.counts[key]
+    first, last = 2 * edges[0] - edges[1], 2 * edges[-1] - edges[-2]
+    wider = Histogram(edges=[first, *edges, last], counts={key: [0, *counts, 0]})
+    bars_of = histogram_bars(wider, key, name, look, shares=shares, unit=unit, legend=legend)
     return go.Scatter(
         x=bars_of.x,
         y=bars_of.y,

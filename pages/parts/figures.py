@@ -21,11 +21,18 @@ from parts.shell import me
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"], "responsive": True}
 
 
+INK = {"light": "#111111", "dark": "#fafafa"}
+"""Colour of a figure's text on a page of that kind: Streamlit's own is a grey with too little contrast."""
+
+
 def show_figure(figure: go.Figure, key: str, alt: str, *, of: str = "") -> None:
     """Show a figure at the page's width, and offer its numbers; ``alt`` is read to those who cannot see it.
 
     ``of`` says for the access log whose figures these are, e.g. ``run 3``; without it the key does.
     """
+    ink = INK.get(st.context.theme.type or "")
+    if ink is not None:
+        figure.update_layout(font_color=ink)
     st.plotly_chart(figure, width="stretch", key=key, config=CONFIG, alt=alt)
     actor = me().user
 

@@ -189,6 +189,7 @@ def gender(run: RunRecord, result: RunResult) -> None:
                 f"Histograms of {name}'s scores by label, before and after",
                 of=f"run {run.id}",
             )
+            st.caption("In nats, before and after in the same bins. Dotted: 0, where the verdict turns.")
 
 
 def matching(run: RunRecord, result: RunResult) -> None:
@@ -224,7 +225,8 @@ def matching(run: RunRecord, result: RunResult) -> None:
             of=f"run {run.id}",
         )
         st.caption(
-            "Dotted: thresholds at which at most 1 % (FMR100) and 0.1 % (FMR1000) of the impostors are accepted before."
+            "Before and after in the same bins. Dotted: thresholds at which at most 1 % (FMR100) and 0.1 % (FMR1000) of "
+            "the impostors are accepted before."
         )
         left, right = st.columns(2, gap="large")
         with left:

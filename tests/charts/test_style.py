@@ -3,10 +3,15 @@ import pytest
 
 from facepriv.charts import style
 from facepriv.charts.dataset import class_balance
+from facepriv.charts.gender import gender_error_bars, gender_score_histograms
 from facepriv.charts.matching import det, match_score_histograms, roc
-from facepriv.charts.policy import proportion
+from facepriv.charts.policy import attacker_curves, leak_bars, proportion, utility_curve
+from facepriv.charts.rates import gender_error_of_runs, survival_bars, survival_of_runs
+from facepriv.charts.stopping import stopping_scores
 from facepriv.charts.trajectory import trajectory
 from facepriv.policy.proportion import optimal_proportion, sign_attacker_curve
+from facepriv.results import GenderError, GenderHistograms, Histogram, Rates
+from tests.pages.conftest import audit_result
 
 OKABE_ITO = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000"}
 
@@ -18,6 +23,44 @@ def figures(phases):
     yield trajectory([1.0, 0.4, -0.2], (1,), 1, -0.1)
     yield proportion(curve, optimal_proportion(*errors), 0.2)
     yield class_balance({"male": 3, "female": 4})
+
+
+def of_audits_and_rates():
+    result = audit_result("of-run")
+    rates = Rates(all=0.5, male=0.25, female=0.75)
+    error = {"g": GenderError(before=rates, after=rates)}
+    histogram = Histogram(edges=[-1.0, 0.0, 1.0], counts={"male": [1, 3], "female": [2, 0]})
+    yield gender_error_bars(error)
+    yield gender_score_histograms(GenderHistograms(before=histogram, after=histogram), "g")
+    yield leak_bars(result.conditions)
+    yield attacker_curves(result.curve, 0.5)
+    yield utility_curve(result.utility)
+    yield survival_bars({"file": rates})
+    yield survival_of_runs({f"run {number}": {"file": rates} for number in range(5)})
+    yield gender_error_of_runs({f"run {number}": error for number in range(4)})
+    yield stopping_scores(dict.fromkeys(("fixed", "matched", "neutral"), result))
+
+
+def unlike(trace):
+    """What tells a series from others for those who see no colour."""
+    marker = trace.marker
+    dash = trace.line.dash if trace.type == "scatter" else None
+    symbol = marker.symbol[0] if isinstance(marker.symbol, tuple) else marker.symbol
+    return trace.type, dash, symbol if "markers" in (trace.mode or "") else None, bool(marker.line.width), shape(trace)
+
+
+def shape(trace):
+    return trace.marker.pattern.shape if trace.type == "bar" else None
+
+
+def test_series_of_a_figure_differ_in_more_than_colour(phases):
+    for figure in [*figures(phases), *of_audits_and_rates()]:
+        series = {}
+        for trace in figure.data:
+            # Marks on a curve belong to it; what is named where it is drawn needs no legend.
+            if trace.hoverinfo != "skip" and not (trace.name or "").startswith("floor of"):
+                series.setdefault(trace.legendgroup or trace.name, unlike(trace))
+        assert len(set(series.values())) == len(series), [figure.layout.yaxis.title.text, series]
 
 
 def test_figures_bring_no_background(phases):

@@ -27,6 +27,10 @@ def audited(filled):
     return filled
 
 
+def opened(app):
+    return [header.value for header in app.header if header.value.startswith("Audit ")]
+
+
 def test_start_follow_cancel(crowd, visit, said):
     app = visit("audit")
     assert app.multiselect("audit_attackers").value == list(attackers.names())
@@ -77,7 +81,7 @@ def test_no_attacker_is_one_sentence(crowd, visit):
 def test_an_audit_of_a_data_set(audited, visit, said):
     found = audit_result("as-it-is")
     app = visit("audit", audit="1")
-    assert app.header[0].value == "Audit 1"
+    assert opened(app) == ["Audit 1"]
     assert app.info[0].value == found.verdict
     (worst,) = found.headlines
     assert app.metric[0].value == f"{100 * worst.upper:.1f} %"
@@ -127,12 +131,12 @@ def test_what_was_left_out_or_guessed_is_shown(filled, visit, said):
 
 def test_list_and_address(audited, visit):
     app = visit("audit")
-    assert not app.header
+    assert not opened(app)
     rows = tables(app)[0]
     assert [row["Audit"] for row in rows] == ["[2](?audit=2)", "[1](?audit=1)"]
     assert [row["Images as"] for row in rows] == ["run 1 left them", "they are"]
     app.selectbox("open_audit").set_value(1).run()
-    assert app.header[0].value == "Audit 1"
+    assert opened(app) == ["Audit 1"]
     assert app.query_params["audit"] == "1"
 
 
@@ -140,7 +144,7 @@ def test_list_and_address(audited, visit):
 def test_unknown_audit_in_the_address(audited, visit, address):
     app = visit("audit", audit=address)
     assert f"There is no audit {address}" in app.warning[0].value
-    assert not app.header
+    assert not opened(app)
 
 
 def test_a_failed_audit_says_why(filled, visit):
@@ -155,7 +159,10 @@ def test_a_failed_audit_says_why(filled, visit):
 
 
 def test_download_has_a_name_of_its_own(audited, visit):
-    (first,), (second,) = (visit("audit", audit="1").get("download_button") for _ in range(2))
+    first, second = (
+        next(one for one in visit("audit", audit="1").get("download_button") if "JSON" in one.proto.label)
+        for _ in range(2)
+    )
     assert first.proto.url != second.proto.url
 
 
@@ -164,7 +171,7 @@ def test_audit_is_deleted_after_asking(audited, visit):
     app.button("delete-audit-1").click().run()
     app.button("delete-audit-1-confirmed").click().run()
     assert not app.exception
-    assert not app.header
+    assert not opened(app)
     with open_store(audited) as store:
         assert [audit.id for audit in store.audits.list()] == [2]
         assert store.access.list(action="audit-deleted")[0].subject == "audit 1"

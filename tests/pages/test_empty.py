@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.old_databases import write_old_database
@@ -22,6 +24,24 @@ def test_empty_state_says_what_to_do(empty, visit, said, page, advice):
     assert any(advice in info.value for info in app.info)
     assert "Gender is binary here only because" in said(app)
     assert not app.error
+
+
+def test_the_overview_is_three_sentences_and_leads_to_the_first_step(empty, visit, said):
+    app = visit("overview")
+    (lead,) = [one.value for one in app.markdown if one.value.startswith("A face database")]
+    assert len(re.findall(r"[.!?](?= |$)", lead)) == 3
+    links = [link.proto.label for link in app.get("page_link")]
+    assert links == ["**1 · Data**", "**2 · Audit**", "**3 · Perturb**", "**4 · Policy**"]
+    assert said(app).count("not yet") == 3
+    assert app.button("next_step").label == "Start with step 1: bring in images"
+    app.button("next_step").click().run()
+    assert app.title[0].value == "Datasets"
+
+
+@pytest.mark.parametrize("page", ["audit", "perturb", "runs", "policy"])
+def test_empty_states_lead_on(empty, visit, page):
+    (link,) = [one for one in visit(page).get("page_link") if one.proto.label.startswith("Go to")]
+    assert link.proto.page in ("datasets", "perturb")
 
 
 @pytest.mark.parametrize("page", PAGES)

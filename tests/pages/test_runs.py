@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import re
 import sqlite3
 
 import pytest
+import streamlit as st
 
 from facepriv.services.tables import gender_error_rows, limits, matching_rows, survival_rows
 from facepriv.store import open_store
+from tests.pages.conftest import repeat_run
 
 
 @pytest.fixture
@@ -169,6 +174,46 @@ def test_comparison(filled, visit):
     assert "Flipped: greyscale" in rows
     assert "Learnt from" not in rows, "what no run did is no news"
     assert app.query_params["run"] == ["1", "2"]
+
+
+def test_runs_are_compared_in_one_click(filled, visit):
+    """From the list, from a run and from the overview, with the newest other run of the same data set."""
+    with open_store(filled) as store:
+        other = repeat_run(store, store.runs.get(1), store.runs.get(1).spec)
+    rows = {row["Run"]: row["Compare"] for row in tables(visit("runs"))[0]}
+    assert rows["[1](?run=1)"] == f"[with run {other}](?run=1&run={other})"
+    assert rows["[2](?run=2)"] == "–", "a cancelled run has nothing to compare"
+    (link,) = [one for one in visit("runs", run="1").get("page_link") if one.proto.label.startswith("Compare")]
+    assert link.proto.label == f"Compare with run {other} · algorithm1"
+    assert link.proto.query_string == f"run=1&run={other}"
+    (link,) = [one for one in visit("overview").get("page_link") if one.proto.label.startswith("Compare")]
+    assert link.proto.query_string == f"run=1&run={other}"
+    app = visit("runs", run=["1", str(other)])
+    assert app.header[0].value == "Comparison"
+    assert not app.warning
+
+
+def test_a_single_run_has_nothing_to_compare_with(filled, visit):
+    for page, query in (("overview", {}), ("runs", {"run": "1"})):
+        assert not [one for one in visit(page, **query).get("page_link") if one.proto.label.startswith("Compare")]
+
+
+def test_a_figure_hands_out_its_numbers_and_says_so(filled, visit, monkeypatch):
+    taken = []
+    real = st.download_button
+    monkeypatch.setattr(st, "download_button", lambda label, data, **more: taken.append((label, data, more)))
+    visit("runs", run="1")
+    monkeypatch.setattr(st, "download_button", real)
+    label, numbers, more = taken[0]
+    assert label == "Data (CSV)"
+    assert re.fullmatch(r"facepriv-error-1-[0-9a-f]{16}\.csv", more["file_name"])
+    with open_store(filled) as store:
+        assert store.access.list(action="figure-downloaded") == ()
+        first, *_ = csv.DictReader(io.StringIO(numbers()))
+        error = next(iter(store.runs.get(1).result.gender_error.values())).before.all
+        (line,) = store.access.list(action="figure-downloaded")
+    assert float(first["gender error (share of images)"]) == pytest.approx(error)
+    assert (line.actor, line.subject, line.detail) == ("local", "run 1", "error-1")
 
 
 def test_runs_on_different_images_are_told(filled, visit):
