@@ -17,7 +17,7 @@ LINE = 12
 """Characters in a line under a bar, so that no text must be turned."""
 VERSION_AXIS = "flipped in"
 LOOKS = (
-    style.Look(style.VERMILLION, hatch=""),
+    style.Look(style.VERMILLION, hatch="|"),
     style.Look(style.GREEN, hatch="x"),
     style.Look(style.PURPLE, hatch="/"),
     style.Look(style.ORANGE, hatch="."),

@@ -225,8 +225,8 @@ def matching(run: RunRecord, result: RunResult) -> None:
             of=f"run {run.id}",
         )
         st.caption(
-            "Before and after in the same bins. Dotted: thresholds at which at most 1 % (FMR100) and 0.1 % (FMR1000) of "
-            "the impostors are accepted before."
+            "Before and after in the same bins. Dotted: thresholds at which at most 1 % (FMR100) and 0.1 % (FMR1000) "
+            "of the impostors are accepted before."
         )
         left, right = st.columns(2, gap="large")
         with left:

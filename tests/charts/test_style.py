@@ -43,14 +43,11 @@ def of_audits_and_rates():
 
 def unlike(trace):
     """What tells a series from others for those who see no colour."""
-    marker = trace.marker
-    dash = trace.line.dash if trace.type == "scatter" else None
-    symbol = marker.symbol[0] if isinstance(marker.symbol, tuple) else marker.symbol
-    return trace.type, dash, symbol if "markers" in (trace.mode or "") else None, bool(marker.line.width), shape(trace)
-
-
-def shape(trace):
-    return trace.marker.pattern.shape if trace.type == "bar" else None
+    if trace.type == "bar":
+        return "bar", trace.marker.pattern.shape
+    symbol = trace.marker.symbol
+    symbol = symbol[0].removesuffix("-open") if isinstance(symbol, tuple) else symbol
+    return "line" if "lines" in trace.mode else "mark", trace.line.dash, symbol
 
 
 def test_series_of_a_figure_differ_in_more_than_colour(phases):
