@@ -62,7 +62,8 @@ def match_score_histograms(phases: MatchingPhases, matcher: str) -> go.Figure:
             )
     figure.update_xaxes(title_text="similarity score (higher = more similar)", row=2, col=1)
     figure.update_yaxes(title_text="share of comparisons", tickformat=".0%", rangemode="tozero")
-    return style.finish(figure, height=520)
+    # Room for a legend of two lines above the first title.
+    return style.finish(figure, height=550).update_layout(margin_t=90)
 
 
 def roc(phases: MatchingPhases, matcher: str) -> go.Figure:

@@ -150,7 +150,7 @@ def attacker_curves(points: Sequence[CurvePoint], p: float | None = None, *, sig
     _guessing(figure)
     _proportions(figure)
     figure.update_yaxes(title_text=ACCURACY_AXIS, tickformat=".0%", tick0=0.5, dtick=0.1, range=[low, 1.02])
-    return style.finish(figure, height=480)
+    return style.finish(figure, height=480).update_layout(margin_r=50)
 
 
 def leak_bars(conditions: Sequence[Condition]) -> go.Figure:

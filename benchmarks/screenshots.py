@@ -1,6 +1,6 @@
 """Take pictures of every page of the dashboard: light and dark, wide and narrow, every part of a run and an audit.
 
-Usage: python docs/screenshots.py HOME FOLDER [--only NAME ...] [--readme]
+Usage: python benchmarks/screenshots.py HOME FOLDER [--only NAME ...] [--readme]
 
 HOME is a data folder with at least one complete run and an audit of it, as `facepriv demo --no-serve` makes it with
 FACEPRIV_HOME set; it is copied to a temporary folder and not written to. With --readme the three pictures of README.md
@@ -28,7 +28,7 @@ from typing import Any
 from PIL import Image
 
 ROOT = Path(__file__).resolve().parents[1]
-IMAGES = Path(__file__).parent / "images"
+IMAGES = ROOT / "docs" / "images"
 CHROMIUM = "/usr/bin/chromium"
 SCHEMES = ("light", "dark")
 WIDTHS = (1280, 390)
