@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
@@ -39,10 +40,14 @@ class Registry(Generic[T]):
         self._builtin = dict(builtin)
         self.aliases = dict(aliases or {})
         self._more = more
+        self._installed: tuple[tuple[str, ...], dict[str, str]] | None = None
 
     def _targets(self) -> dict[str, str]:
-        found = {point.name: point.value for point in entry_points(group=self.group)}
-        return {**found, **self._builtin}
+        # Every package's metadata is read for this, so once for each search path; a page asks some twenty times.
+        path = tuple(sys.path)
+        if self._installed is None or self._installed[0] != path:
+            self._installed = path, {point.name: point.value for point in entry_points(group=self.group)}
+        return {**self._installed[1], **self._builtin}
 
     def names(self) -> list[str]:
         """List the known names, built-in ones first, in the order they were written; those of ``more`` last."""
