@@ -109,7 +109,7 @@ def settle(page: Any) -> None:
     """Wait until the script has run and figures are drawn."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=PATIENCE)
     page.wait_for_selector("[data-testid=stMain] h1", timeout=PATIENCE)
-    page.wait_for_timeout(800)
+    page.wait_for_timeout(600)
 
 
 def open_view(page: Any, address: str, view: View) -> None:
@@ -132,7 +132,7 @@ def photograph(page: Any, file: Path, width: int) -> int:
     page.wait_for_timeout(300)
     height = page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
     page.set_viewport_size({"width": width, "height": min(TALLEST, max(900, height + 20))})
-    page.wait_for_timeout(800)
+    page.wait_for_timeout(600)
     page.screenshot(path=file)
     main = "document.querySelector('[data-testid=stMain]')"
     return int(page.evaluate(f"(m => m.scrollWidth - m.clientWidth)({main})"))

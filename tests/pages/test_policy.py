@@ -50,7 +50,7 @@ def test_without_an_audit_only_the_sign_attacker_is_known(filled, visit, result)
     sign = app.table[0].value
     assert sorted(sign["Classifier"]) == sorted(result.gender_error)
     assert sign["Classifier"].iloc[0] == "dlib-gender", "the one who learns most comes first"
-    assert (sign["Is right"].iloc[0], sign["Learns, bits"].iloc[0]) == ("100.0 %", "1.000")
+    assert (sign["Is right"].iloc[0], sign["Learns, bits"].iloc[0]) == ("100.0 %", "1.00")
     for attacker in ("size of the score", "restores", "templates", "several images"):
         assert attacker in " ".join(app.warning[-1].value.split())
     assert command(app) == "facepriv policy 1 --out FOLDER --p 1"
