@@ -14,6 +14,7 @@ from facepriv.errors import StoreError
 from facepriv.store import migrate
 from facepriv.store.access import AccessLog, ChainState
 from facepriv.store.artifacts import ArtifactStore
+from facepriv.store.attempts import AttemptStore
 from facepriv.store.audits import AuditStore
 from facepriv.store.datasets import DatasetStore, ImportSession
 from facepriv.store.engine import Database
@@ -38,16 +39,24 @@ from facepriv.store.records import (
     Learning,
     LogLine,
     NewImage,
+    RemarkRecord,
+    Role,
     RunImage,
     RunImageRecord,
     RunRecord,
     RunState,
     RunSummary,
+    SessionRecord,
+    ShareRecord,
     UnfinishedImport,
+    UserRecord,
 )
 from facepriv.store.remote_artifacts import RemoteArtifacts
 from facepriv.store.runs import RunStore
+from facepriv.store.sessions import SessionStore
+from facepriv.store.shares import RemarkStore, ShareStore
 from facepriv.store.stock import Stock, take_stock
+from facepriv.store.users import UserStore
 
 __all__ = [
     "LEASE_SECONDS",
@@ -55,6 +64,7 @@ __all__ = [
     "AccessLog",
     "AccessRecord",
     "ArtifactStore",
+    "AttemptStore",
     "AuditRecord",
     "AuditStore",
     "AuditSummary",
@@ -75,15 +85,24 @@ __all__ = [
     "LogLine",
     "MeasureStore",
     "NewImage",
+    "RemarkRecord",
+    "RemarkStore",
+    "Role",
     "RunImage",
     "RunImageRecord",
     "RunRecord",
     "RunState",
     "RunStore",
     "RunSummary",
+    "SessionRecord",
+    "SessionStore",
+    "ShareRecord",
+    "ShareStore",
     "Stock",
     "Store",
     "UnfinishedImport",
+    "UserRecord",
+    "UserStore",
     "open_artifacts",
     "open_store",
 ]
@@ -104,6 +123,11 @@ class Store:
         self.audits = AuditStore(database)
         self.measures = MeasureStore(database)
         self.access = AccessLog(database)
+        self.users = UserStore(database)
+        self.sessions = SessionStore(database)
+        self.attempts = AttemptStore(database)
+        self.shares = ShareStore(database)
+        self.remarks = RemarkStore(database)
 
     def collect(
         self, *, imports_older_than: timedelta = timedelta(hours=1), files_older_than: timedelta = timedelta(hours=2)
