@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from facepriv.results import RunResult, RunSpec
     from facepriv.services.importing import ImportReport, Source
     from facepriv.services.methods import MethodInfo
-    from facepriv.store import AccessRecord, AuditStore, DatasetRecord, RunRecord, RunState, RunStore, Store
+    from facepriv.store import AccessRecord, AuditStore, DatasetRecord, Role, RunRecord, RunState, RunStore, Store
     from facepriv.types import Problem
 
 app = typer.Typer(
@@ -1108,15 +1108,19 @@ def report(
 def serve(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
     address: Annotated[
-        str, typer.Option(help="Address; there is no login yet, so keep to this machine.")
+        str, typer.Option(help="Address to listen at; any but a loopback one needs FACEPRIV_PUBLIC_URL.")
     ] = "127.0.0.1",
+    auth: Annotated[
+        bool, typer.Option("--auth/--no-auth", help="Whether to ask who comes; without, on a loopback address only.")
+    ] = True,
 ) -> None:
-    """Serve the dashboard on this machine."""
+    """Serve the dashboard on this machine, to the users that `facepriv user add` made."""
     import os
 
     from facepriv.resources import root
 
     command = [sys.executable, str(root() / "app.py"), "--port", str(port), "--address", address]
+    command += [] if auth else ["--no-auth"]
     sys.stdout.flush()
     sys.stderr.flush()
     # The server takes this process's place, so that whatever ends this command ends the server.
@@ -1127,6 +1131,7 @@ def serve(
 def demo(
     serve_after: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the dashboard afterwards.")] = True,
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
+    auth: Annotated[bool, typer.Option("--auth/--no-auth", help="Whether the dashboard asks who comes.")] = True,
     json_file: JsonFile = None,
 ) -> None:
     """Run the whole job on 60 synthetic subjects: import, perturb by the recommended method and the paper's, attack."""
@@ -1159,8 +1164,25 @@ def demo(
         _show_audit(store, audit.id)
         # The recommended method's run comes last: it is the one that is handed on, and the newest on every page.
         _write_run(json_file, store, done[-1][0])
+        if auth:
+            _add_demo_user(store)
     if serve_after:
-        serve(port=port)
+        serve(port=port, auth=auth)
+
+
+DEMO_USER = "demo"
+
+
+def _add_demo_user(store: Store) -> None:
+    """Make a user to look around with, unless somebody can sign in already; the password is shown this once."""
+    from facepriv.services.users import add_user
+
+    if store.users.list():
+        _say("Sign in to the dashboard as one of the users there are: facepriv user list")
+        return
+    added = add_user(store, DEMO_USER, "auditor", actor=ACTOR)
+    _say(f"Sign in to the dashboard as {DEMO_USER} with the password {added.password}")
+    _say(f"It is shown this once. Another one: facepriv user password {DEMO_USER}")
 
 
 @app.command()
@@ -1251,6 +1273,141 @@ def restore(
     from facepriv.services.upkeep import restore_database
 
     typer.echo(restore_database(get_settings(), file, actor=ACTOR))
+
+
+user = typer.Typer(help="Who may sign in to the dashboard, as auditor or privacy officer.", no_args_is_help=True)
+app.add_typer(user, name="user")
+UserName = Annotated[str, typer.Argument(help="Name of the user.")]
+RoleOption = Annotated[
+    str, typer.Option(help="auditor, who sees and does everything, or officer, who sees what was shared.")
+]
+PasswordIn = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from standard input instead of making one.")
+]
+
+
+@user.command("add")
+def user_add(
+    name: UserName,
+    role: RoleOption,
+    password_stdin: PasswordIn = False,
+    oidc: Annotated[
+        str | None,
+        typer.Option(help="E-mail address or subject that the identity provider vouches for, instead of a password."),
+    ] = None,
+) -> None:
+    """Add somebody; the password made for them is shown this once."""
+    from facepriv.services.users import add_user
+
+    with _store() as (store, _):
+        given = _read_password() if password_stdin else None
+        added = add_user(store, name, _role(role), password=given, oidc=oidc, actor=ACTOR)
+    _say(f"{added.user.name} may sign in as {added.user.role}.")
+    _show_password(added.password)
+
+
+@user.command("list")
+def user_list(json_file: JsonFile = None) -> None:
+    """List the users, with the sessions they have open."""
+    from facepriv.store.users import name_key
+
+    with _store() as (store, _):
+        found = [(one, len(store.sessions.of_user(name_key(one.name)))) for one in store.users.list()]
+    if not found:
+        _say("There is no user yet; make one: facepriv user add NAME --role auditor")
+    rows = [
+        {
+            "Name": one.name,
+            "Role": one.role,
+            "Signs in": " or ".join(
+                [
+                    *(["by password"] if one.password_hash else []),
+                    *([f"through the provider as {one.oidc}"] if one.oidc else []),
+                ]
+            ),
+            "Since": f"{one.created_at:%Y-%m-%d}",
+            "Sessions": str(sessions),
+            "State": "active" if one.disabled_at is None else f"disabled since {one.disabled_at:%Y-%m-%d}",
+        }
+        for one, sessions in found
+    ]
+    if rows:
+        _table("Users", rows)
+    users = [
+        {"name": one.name, "role": one.role, "oidc": one.oidc, "disabled": one.disabled_at is not None, "sessions": n}
+        for one, n in found
+    ]
+    _write_json(json_file, {"schema": "facepriv.users/1", "users": users})
+
+
+@user.command("role")
+def user_role(name: UserName, role: Annotated[str, typer.Argument(help="auditor or officer.")]) -> None:
+    """Make somebody an auditor or a privacy officer, from their next click on."""
+    from facepriv.services.users import set_role
+
+    with _store() as (store, _):
+        changed = set_role(store, name, _role(role), actor=ACTOR)
+    _say(f"{changed.name} is {'an auditor' if changed.role == 'auditor' else 'a privacy officer'} now.")
+
+
+@user.command("disable")
+def user_disable(name: UserName) -> None:
+    """Shut somebody out at once: all their sessions end."""
+    _set_disabled(name, True)
+
+
+@user.command("enable")
+def user_enable(name: UserName) -> None:
+    """Let somebody in again who was disabled."""
+    _set_disabled(name, False)
+
+
+def _set_disabled(name: str, disabled: bool) -> None:
+    from facepriv.services.users import set_disabled
+
+    with _store() as (store, _):
+        changed = set_disabled(store, name, disabled, actor=ACTOR)
+    _say(f"{changed.name} may {'not sign in any more, and is signed out' if disabled else 'sign in again'}.")
+
+
+@user.command("password")
+def user_password(name: UserName, password_stdin: PasswordIn = False) -> None:
+    """Give somebody a new password, shown this once; whoever is signed in under the old one is signed out."""
+    from facepriv.services.users import change_password
+
+    with _store() as (store, _):
+        made = change_password(store, name, _read_password() if password_stdin else None, actor=ACTOR)
+    _say("The password is changed.")
+    _show_password(made)
+
+
+@user.command("sign-out")
+def user_sign_out(name: UserName) -> None:
+    """End all sessions of somebody."""
+    from facepriv.services.users import sign_out_everywhere
+
+    with _store() as (store, _):
+        ended = sign_out_everywhere(store, name, actor=ACTOR)
+    _say(f"{count(ended, 'session')} ended.")
+
+
+def _role(text: str) -> Role:
+    from facepriv.store import ROLES
+
+    for role in ROLES:
+        if role == text:
+            return role
+    raise BadInputError(f"A role was expected, {' or '.join(ROLES)}, but {text!r} came.", code="bad-role")
+
+
+def _read_password() -> str:
+    return sys.stdin.readline().rstrip("\n")
+
+
+def _show_password(password: str | None) -> None:
+    if password is not None:
+        _say(f"Password: {password}")
+        _say("It is shown this once and kept as a hash only.")
 
 
 model = typer.Typer(help="Bring your own models; see docs/your-own-models.md.", no_args_is_help=True)

@@ -24,6 +24,7 @@ from facepriv.store.leftovers import Leftovers, referred_to
 from facepriv.store.measures import MeasureStore
 from facepriv.store.queue import LEASE_SECONDS, MAX_LOSSES, LeaseLostError
 from facepriv.store.records import (
+    ROLES,
     AccessRecord,
     AuditRecord,
     AuditSummary,
@@ -61,6 +62,7 @@ from facepriv.store.users import UserStore
 __all__ = [
     "LEASE_SECONDS",
     "MAX_LOSSES",
+    "ROLES",
     "AccessLog",
     "AccessRecord",
     "ArtifactStore",

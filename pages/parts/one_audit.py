@@ -17,7 +17,7 @@ from parts import progress, report, work_log
 from parts.deletion import offer
 from parts.figures import show_figure, show_rows
 from parts.formats import moment, plain
-from parts.shell import ACTOR, with_store
+from parts.shell import me, with_store
 from parts.words import HELP
 
 MEANS = "By"
@@ -184,7 +184,7 @@ def files(store: Store, audit: AuditRecord, found: AuditResult) -> None:
     nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
 
     def took() -> None:
-        with_store(lambda store: store.access.record(ACTOR, "result-downloaded", f"audit {audit.id}"))
+        with_store(lambda store: store.access.record(me().user, "result-downloaded", f"audit {audit.id}"))
 
     st.download_button(
         "Download the result as JSON",
@@ -211,7 +211,7 @@ def deletion(audit: AuditRecord, forget: Callable[[], None]) -> None:
 
     def delete(store: Store) -> None:
         store.audits.delete(audit.id)
-        store.access.record(ACTOR, "audit-deleted", f"audit {audit.id}")
+        store.access.record(me().user, "audit-deleted", f"audit {audit.id}")
         forget()
 
     warning = (

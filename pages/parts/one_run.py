@@ -21,7 +21,7 @@ from parts import progress, report, run_choice, run_images, work_log
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
 from parts.formats import guides, moment, plain
-from parts.shell import ACTOR, with_store
+from parts.shell import me, with_store
 from parts.words import HELP
 
 PARTS = ["Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
@@ -276,7 +276,7 @@ def files(store: Store, run: RunRecord) -> None:
     nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
 
     def took() -> None:
-        with_store(lambda store: store.access.record(ACTOR, "result-downloaded", f"run {run.id}"))
+        with_store(lambda store: store.access.record(me().user, "result-downloaded", f"run {run.id}"))
 
     st.download_button(
         "Download the result as JSON",
@@ -310,7 +310,7 @@ def deletion(run: RunRecord) -> None:
 
     def delete(store: Store) -> None:
         store.runs.delete(run.id)
-        store.access.record(ACTOR, "run-deleted", f"run {run.id}")
+        store.access.record(me().user, "run-deleted", f"run {run.id}")
         run_choice.clear()
 
     warning = (

@@ -9,7 +9,7 @@ import streamlit as st
 from facepriv.config import get_settings
 from facepriv.services.reporting import MOST_FACES, hand_out
 from facepriv.store import open_store
-from parts.shell import ACTOR
+from parts.shell import is_still, me
 
 
 def offer(run_id: int, audit_id: int | None = None) -> None:
@@ -30,9 +30,12 @@ def offer(run_id: int, audit_id: int | None = None) -> None:
     # Streamlit addresses large downloads by parts of their bytes and by name: the nonce keeps two users' apart.
     nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
 
+    who = me()
+
     def make() -> str:
         with open_store(get_settings()) as store:
-            return hand_out(store, run_id, audit_id=audit_id, faces=faces, actor=ACTOR)
+            is_still(store, who)
+            return hand_out(store, run_id, audit_id=audit_id, faces=faces, actor=who.user)
 
     st.download_button(
         "Download the report",

@@ -9,9 +9,8 @@ import time
 from pathlib import Path
 
 import pytest
-from starlette.datastructures import Headers
-
 from facepriv.web.loopback import is_loopback, is_own
+from starlette.datastructures import Headers
 
 ROOT = Path(__file__).parents[2]
 
