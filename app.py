@@ -31,6 +31,7 @@ from facepriv.web.headers import SecurityHeaders
 from facepriv.web.login import NOBODY_YET, login_routes
 from facepriv.web.own_pages import OwnPagesOnly, is_loopback
 from facepriv.web.pages import assets
+from facepriv.web.share import share_routes
 
 ROOT = Path(__file__).resolve().parent
 PORT_VARIABLE = "FACEPRIV_PORT"
@@ -68,7 +69,7 @@ def _is_secure() -> bool:
 # Settings are read when the server starts, not when this module is imported.
 app = st.App(
     ROOT / "pages" / "router.py",
-    routes=[assets, *login_routes(store, secure=_is_secure)],
+    routes=[assets, *login_routes(store, secure=_is_secure), *share_routes(store)],
     middleware=[Middleware(_own_pages_only), Middleware(SecurityHeaders), Middleware(_access)],
     lifespan=lifespan,
 )

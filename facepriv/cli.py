@@ -1068,7 +1068,9 @@ def export(
 
 @app.command()
 def report(
-    run: Annotated[int, typer.Argument(help="Number of a complete run.")],
+    run: Annotated[
+        int | None, typer.Argument(help="Number of a complete run; leave it out with --audit of a data set as it is.")
+    ] = None,
     html: Annotated[
         Path | None,
         typer.Option(callback=_file_target, help="Write one HTML file that needs no network and prints well."),
@@ -1087,10 +1089,13 @@ def report(
         raise typer.BadParameter(f"svg or png was expected with --format, got {format}.")
     if not any((html, csv, figures, json_file)):
         raise typer.BadParameter("Say what to write: --html FILE, --csv FOLDER, --figures FOLDER or --json FILE.")
+    if run is None and audit is None:
+        raise typer.BadParameter("Say of what: the number of a run, or --audit NUMBER.")
     with _store() as (store, _):
+        of_run = store.audits.get(audit).run_id if run is None and audit is not None else run
         made = write_report(
             store,
-            run,
+            of_run,
             audit_id=audit,
             faces=faces,
             html=html,
@@ -1102,6 +1107,139 @@ def report(
     for line in made.sentences:
         _say(line)
     _write_json(json_file, made.json)
+
+
+@app.command()
+def share(
+    run: Annotated[
+        int | None, typer.Argument(help="Number of a complete run; leave it out with --audit of a data set as it is.")
+    ] = None,
+    audit: Annotated[int | None, typer.Option(help="Audit to share; by default the run's newest complete one.")] = None,
+    days: Annotated[int, typer.Option(help="How long it stays open.")] = 30,
+    link: Annotated[bool, typer.Option("--link/--no-link", help="Whether to make a link.")] = True,
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase/--no-passphrase", help="Whether the link asks for a passphrase.")
+    ] = True,
+    officer: Annotated[str | None, typer.Option(help="Officer with an account who finds it there.")] = None,
+    faces: Annotated[int, typer.Option(min=0, help="Pairs of faces to show, none unless asked.")] = 0,
+    server: Annotated[
+        str | None, typer.Option(help="Address of the dashboard, for the link; by default FACEPRIV_PUBLIC_URL.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Share the results of a run or an audit with a privacy officer, by a link or with their account."""
+    from facepriv.services.passwords import make_password
+    from facepriv.services.sharing import share as share_results
+
+    if run is None and audit is None:
+        raise typer.BadParameter("Say what to share: the number of a run, or --audit NUMBER.")
+    secret = make_password() if link and passphrase else ""
+    with _store() as (store, settings):
+        made = share_results(
+            store,
+            run_id=run,
+            audit_id=audit,
+            days=days,
+            link=link,
+            passphrase=secret,
+            officer=officer,
+            faces=faces,
+            actor=ACTOR,
+        )
+    _say(f"Share {made.share.id} is open until {made.share.expires_at:%Y-%m-%d %H:%M} UTC.")
+    url = None
+    if made.path is not None:
+        url = (server or settings.public_url or "http://127.0.0.1:8501").rstrip("/") + made.path
+        _say(f"Link, shown this once: {url}")
+        if secret:
+            _say(f"Its passphrase, to be told another way: {secret}")
+    row = {"share": made.share.id, "expires": made.share.expires_at.isoformat(), "link": url, "passphrase": secret}
+    _write_json(json_file, {"schema": "facepriv.share/1", **row})
+
+
+@app.command()
+def shares(
+    revoke: Annotated[int | None, typer.Option(help="End the share of this number.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """List what was shared and what officers said about it, and end a share."""
+    from facepriv.services.sharing import about
+    from facepriv.services.sharing import revoke as revoke_share
+
+    with _store() as (store, _):
+        if revoke is not None:
+            revoke_share(store, revoke, actor=ACTOR)
+            _say(f"Share {revoke} is revoked.")
+        found, said = store.shares.list(), store.remarks.list()
+    now = datetime.now(UTC)
+    if not found:
+        _say("Nothing is shared; share a run with: facepriv share RUN")
+    else:
+        _table(
+            "Shares, newest first",
+            [
+                {
+                    "Share": str(one.id),
+                    "Of": about(one),
+                    "By": one.made_by,
+                    "How": listed(
+                        [
+                            *(["link with a passphrase" if one.passphrase_hash else "link"] if one.has_link else []),
+                            *([] if one.officer is None else [f"officer {one.officer}"]),
+                        ]
+                    ),
+                    "Faces": str(one.faces),
+                    "Views": str(one.views),
+                    "State": "revoked"
+                    if one.revoked_at
+                    else f"{'open until' if one.is_open(now) else 'expired'} {one.expires_at:%Y-%m-%d}",
+                }
+                for one in found
+            ],
+        )
+    if said:
+        _table(
+            "What officers said",
+            [
+                {
+                    "Of": one.about,
+                    "By": one.author,
+                    "When": f"{one.at:%Y-%m-%d %H:%M} UTC",
+                    "Said": one.decision or "comment",
+                    "Text": one.text,
+                    "SHA-256": one.sha256 or "–",
+                }
+                for one in said
+            ],
+        )
+    document = {
+        "shares": [
+            {
+                "share": one.id,
+                "of": about(one),
+                "by": one.made_by,
+                "link": one.has_link,
+                "officer": one.officer,
+                "faces": one.faces,
+                "views": one.views,
+                "expires": one.expires_at.isoformat(),
+                "open": one.is_open(now),
+            }
+            for one in found
+        ],
+        "remarks": [
+            {
+                "of": one.about,
+                "by": one.author,
+                "at": one.at.isoformat(),
+                "decision": one.decision,
+                "text": one.text,
+                "sha256": one.sha256,
+            }
+            for one in said
+        ],
+    }
+    _write_json(json_file, {"schema": "facepriv.shares/1", **document})
 
 
 @app.command()

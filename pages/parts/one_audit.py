@@ -13,7 +13,7 @@ from facepriv.services import audit_tables as rows
 from facepriv.services.audits import audit_document
 from facepriv.store import AuditRecord, Store
 from facepriv.wording import count, duration, percent
-from parts import progress, report, work_log
+from parts import progress, report, share, work_log
 from parts.deletion import offer
 from parts.figures import show_figure, show_rows
 from parts.formats import moment, plain
@@ -196,8 +196,9 @@ def files(store: Store, audit: AuditRecord, found: AuditResult) -> None:
         on_click=took,
     )
     st.caption(f"{duration(found.seconds)} of work.")
-    if audit.run_id is not None:
-        report.offer(audit.run_id, audit.id)
+    report.offer(audit.run_id, audit.id)
+    dataset = store.datasets.get(audit.dataset_id)
+    share.offer(store, dataset, run_id=audit.run_id, audit_id=audit.id)
 
 
 def spec(audit: AuditRecord) -> None:

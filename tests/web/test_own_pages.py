@@ -9,8 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from facepriv.web.loopback import is_loopback, is_own
 from starlette.datastructures import Headers
+
+from facepriv.web.own_pages import is_loopback, is_own
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,7 +62,7 @@ def port(tmp_path_factory):
         "net._make_blocking_http_get = fatal\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
         "import app\n"
-        f"sys.exit(app.main(['--port', '{number}']))"
+        f"sys.exit(app.main(['--no-auth', '--port', '{number}']))"
     )
     log = (home / "log").open("w+")
     environment = {"FACEPRIV_HOME": str(home / "data"), "PATH": "/usr/bin:/bin"}
