@@ -158,7 +158,6 @@ def check_passphrase(store: Store, record: ShareRecord, passphrase: str, *, addr
     except NotAllowedError:
         store.access.record("link", "share-refused", f"share {record.id}", "too many tries")
         raise
-    store.attempts.failed([*limits])
     if not is_password(record.passphrase_hash, passphrase):
         store.access.record("link", "share-refused", f"share {record.id}", "wrong passphrase")
         raise NotAllowedError("This is not the passphrase; try again.")

@@ -138,16 +138,16 @@ def test_nobody_stays_signed_in(
     with open_store(first) as store:
         user = store.users.add("ada", "auditor", password_hash="a hash")
         token = store.sessions.open(user.id)
-        store.attempts.failed(["sign-in ada", "sign-in bob"])
+        long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+        store.attempts.failed({"sign-in ada": 5, "sign-in bob": 5}, long_ago)
         backed_up(first, file)
         assert store.sessions.holder(token) is not None, "a backup ends nothing"
     restored(file, second)
     with open_store(second) as store:
         assert store.users.list() == (user,)
         assert store.sessions.holder(token) is None
-        long_ago = datetime(2000, 1, 1, tzinfo=UTC)
         assert store.attempts.since("sign-in ada", long_ago) == (0, None)
-        store.attempts.failed(["sign-in ada"])
+        store.attempts.failed({"sign-in ada": 5}, long_ago)
         assert store.attempts.since("sign-in ada", long_ago)[0] == 1
         assert store.sessions.holder(store.sessions.open(user.id)) is not None
 
