@@ -29,9 +29,10 @@ def make_password() -> str:
 def check_password(password: str, name: str = "") -> None:
     """Raise BadInputError with code ``weak-password`` for one that is too short, too long or the name itself."""
     if not SHORTEST <= len(password) <= LONGEST:
+        take = "a longer one, such as four words" if len(password) < SHORTEST else "a shorter one"
         raise BadInputError(
             f"A password of {SHORTEST} to {LONGEST} characters was expected, but this one has {len(password)}; "
-            "take a longer one, such as four words.",
+            f"take {take}.",
             code="weak-password",
         )
     if (name and password.strip().casefold() == name.strip().casefold()) or len(set(password)) < 4:

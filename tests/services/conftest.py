@@ -8,13 +8,16 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder
 from facepriv.results import RunSpec
+from facepriv.services import passwords
 from facepriv.services.importing import import_dataset
 from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import run_worker
@@ -132,3 +135,37 @@ def with_terms(finished: Finished) -> Iterator[Callable[[frozenset[str]], Terms]
 
     yield give
     write(None)
+
+
+@pytest.fixture
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Hash passwords at a thousandth of the cost; gives the hashes that were verified against, in order."""
+    verified: list[str] = []
+
+    class Counting(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> bool:
+            verified.append(str(hash))
+            return super().verify(hash, password)
+
+    cheap = Counting(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", lambda: cheap)
+    passwords._nobody.cache_clear()
+    yield verified
+    passwords._nobody.cache_clear()
+
+
+class Clock:
+    """Moves the time by which tries of passwords are counted."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self, zone: tzinfo) -> datetime:
+        return datetime.now(zone) + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(passwords, "datetime", made)
+    return made
