@@ -82,7 +82,8 @@ def back_up(database: Database, file: Path) -> int:
 def restore(file: Path, database: Database) -> str:
     """Fill an empty database with what a backup holds, and give the revision that the backup had.
 
-    It then has this facepriv's revision; all sessions have ended and failed sign-ins are forgotten. All or nothing: if it fails, the database is as empty as before.
+    It then has this facepriv's revision, all sessions have ended, and failed sign-ins are forgotten. All or nothing: if
+    it fails, the database is as empty as before.
 
     Parameters
     ----------

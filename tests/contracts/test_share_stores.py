@@ -53,7 +53,7 @@ def test_shares_come_back_as_they_were(store: Store, results: tuple[int, int, in
         audit_id=audit_id,
         expires_at=UNTIL,
         made_by="eve",
-        passphrase_hash="a hash",  # noqa: S106
+        passphrase_hash="a hash",
         officer_id=officer.id,
         faces=3,
     )

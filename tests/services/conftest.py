@@ -7,6 +7,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -20,6 +21,7 @@ from facepriv.results import RunSpec
 from facepriv.services import passwords
 from facepriv.services.importing import import_dataset
 from facepriv.services.runs import prepare_run, start_run
+from facepriv.services.users import add_user
 from facepriv.services.worker import run_worker
 from facepriv.store import RunRecord, Store, open_store
 from facepriv.types import Terms
@@ -169,3 +171,27 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     monkeypatch.setattr(passwords, "datetime", made)
     return made
+
+
+@pytest.fixture
+def shop(finished: Finished) -> Iterator[Store]:
+    """The store of the finished run, with users: officers Ada and bob, and the auditor eve.
+
+    What a test audits, shares and says goes after it.
+    """
+    store = finished.store
+    for name, role in (("Ada", "officer"), ("bob", "officer"), ("eve", "auditor")):
+        if store.users.find(name) is None:
+            add_user(store, name, role, password="correct horse battery", actor="cli")
+    yield store
+    for audit in store.audits.list():
+        store.audits.delete(audit.id)
+    with closing(sqlite3.connect(finished.settings.home / "facepriv.sqlite")) as database:
+        for table in ("shares", "attempts", "remarks"):
+            database.execute(f"DELETE FROM {table}")
+        database.commit()
+
+
+@pytest.fixture
+def run_id(finished: Finished) -> int:
+    return finished.run.id

@@ -43,7 +43,9 @@ def test_a_password_has_a_length(password: str) -> None:
     )
 
 
-@pytest.mark.parametrize("password", ["ada.lovelace@example", " Ada.Lovelace@Example ", "aaaaaaaaaaaaaaa", "abcabcabcabcabc"])
+@pytest.mark.parametrize(
+    "password", ["ada.lovelace@example", " Ada.Lovelace@Example ", "aaaaaaaaaaaaaaa", "abcabcabcabcabc"]
+)
 def test_what_would_be_guessed_at_once_is_no_password(password: str) -> None:
     with pytest.raises(BadInputError, match="guessed at once") as caught:
         check_password(password, "ada.lovelace@example")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,7 +34,7 @@ from facepriv.services.sharing import (
     view_as_officer,
     view_link,
 )
-from facepriv.services.users import add_user, set_disabled, set_role
+from facepriv.services.users import set_disabled, set_role
 from facepriv.store import ShareRecord, Store
 from facepriv.wording import percent
 from tests.pages.conftest import AUDITS, store_audit
@@ -49,27 +48,6 @@ PHRASE = "seven green bottles"
 HERE, THERE = "192.0.2.1", "192.0.2.2"
 
 pytestmark = [pytest.mark.xdist_group("finished-run"), pytest.mark.usefixtures("cheap_passwords")]
-
-
-@pytest.fixture
-def shop(finished: Finished) -> Iterator[Store]:
-    """The store of the finished run, an officer Ada, an auditor eve; what a test shares and stores goes after it."""
-    store = finished.store
-    for name, role in (("Ada", "officer"), ("bob", "officer"), ("eve", "auditor")):
-        if store.users.find(name) is None:
-            add_user(store, name, role, password="correct horse battery", actor="cli")  # noqa: S106
-    yield store
-    for audit in store.audits.list():
-        store.audits.delete(audit.id)
-    with closing(sqlite3.connect(finished.settings.home / "facepriv.sqlite")) as database:
-        for table in ("shares", "attempts", "remarks"):
-            database.execute(f"DELETE FROM {table}")
-        database.commit()
-
-
-@pytest.fixture
-def run_id(finished: Finished) -> int:
-    return finished.run.id
 
 
 def put(store: Store, **given: Any) -> Shared:
@@ -119,19 +97,18 @@ def test_a_link_finds_what_was_shared(shop: Store, run_id: int) -> None:
 
 def test_every_view_is_counted_and_recorded(shop: Store, run_id: int) -> None:
     shared = put(shop, run_id=run_id, officer="ada", faces=1)
-    for _ in range(2):
-        page_of(shop, shared)
+    page_of(shop, shared)
     view_as_officer(shop, shared.share.id, "Ada")
     seen = shop.shares.get(shared.share.id)
-    assert seen.views == 3
+    assert seen.views == 2
     assert seen.viewed_at is not None
     ada = shop.users.get("ada").id
     assert log(shop, seen.id) == [
         ("eve", "shared", f"by link, with user {ada}, for 30 days, with 1 pair of faces"),
-        *[("link", "share-viewed", "with 1 pair of faces")] * 2,
+        ("link", "share-viewed", "with 1 pair of faces"),
         ("Ada", "share-viewed", "with 1 pair of faces"),
     ]
-    assert {line.subject for line in shop.access.list(action="share-viewed", limit=3)} == {
+    assert {line.subject for line in shop.access.list(action="share-viewed", limit=2)} == {
         f"share {seen.id} of run {run_id}"
     }
 
@@ -192,7 +169,7 @@ def test_a_passphrase_is_asked_for(finished: Finished, shop: Store, run_id: int)
     assert PHRASE.encode() not in content
     assert (shared.token or "").encode() not in content
     with pytest.raises(BadInputError, match="12 to 512"):
-        put(shop, run_id=run_id, passphrase="short")  # noqa: S106
+        put(shop, run_id=run_id, passphrase="short")
     open_to_all = put(shop, run_id=run_id).share
     try_phrase(shop, open_to_all, "anything")
 
@@ -224,36 +201,32 @@ def test_one_place_guesses_at_only_so_many_links(shop: Store, run_id: int) -> No
 
 def test_the_newest_audit_is_pinned(shop: Store, run_id: int) -> None:
     before = put(shop, run_id=run_id)
-    first = store_audit(shop, OF_RUN, run_id=run_id)
+    first = store_audit(shop, OF_RUN, run_id=run_id, seed=987654321)
     shared = put(shop, run_id=run_id)
     later = OF_RUN.model_copy(update={"verdict": "Another audit says something else."})
     second = store_audit(shop, later, run_id=run_id)
     assert (before.share.audit_id, shared.share.audit_id) == (None, first)
     assert about(shared.share) == f"run {run_id}, audit {first}"
-    assert OF_RUN.verdict in page_of(shop, shared).html
-    assert later.verdict not in page_of(shop, shared).html
+    page = page_of(shop, shared).html
+    assert OF_RUN.verdict in page
+    assert later.verdict not in page
+    assert result_sha256(shop, run_id, first) in page, "what a sign-off of it names"
+    _check_seeds_are_withheld(page)
     assert "no audit was made of this run" in page_of(shop, before).html, "as when it was shared"
     for newer in (put(shop, run_id=run_id), put(shop, audit_id=second), put(shop, run_id=run_id, audit_id=second)):
         assert (newer.share.run_id, newer.share.audit_id) == (run_id, second)
-        assert later.verdict in page_of(shop, newer).html
     assert put(shop, run_id=run_id, audit_id=first).share.audit_id == first
     shop.audits.delete(first)
     with pytest.raises(UnknownNameError):
         find_link(shop, shared.token or "")
 
 
-def test_no_seed_is_shown_that_would_betray_a_policy(finished: Finished, shop: Store, run_id: int) -> None:
-    audit_id = store_audit(shop, OF_RUN, run_id=run_id)
+def _check_seeds_are_withheld(page: str) -> None:
+    """With them one could tell which images the policy perturbed."""
     assert OF_RUN.policy is not None
     assert 0 < OF_RUN.policy.p < 1
-    page = page_of(shop, put(shop, run_id=run_id)).html
-    assert page.count(WITHHELD) == 2
-    for seed in (finished.run.spec.seed, shop.audits.get(audit_id).spec.seed):
-        assert f">{seed}<" not in page
-    whole = OF_RUN.model_copy(update={"policy": OF_RUN.policy.model_copy(update={"p": 1.0})})
-    open_page = page_of(shop, put(shop, audit_id=store_audit(shop, whole, run_id=run_id))).html
-    assert WITHHELD not in open_page
-    assert f">{finished.run.spec.seed}<" in open_page, "this would have been seen"
+    assert re.findall(r"Seed of the (\w+)</th><td>([^<]*)</td>", page) == [("run", WITHHELD), ("audit", WITHHELD)]
+    assert "987654321" not in page
 
 
 def test_an_audit_of_a_data_set_as_it_is(shop: Store) -> None:
@@ -278,8 +251,6 @@ def test_an_audit_of_a_data_set_as_it_is(shop: Store) -> None:
 def test_faces_are_shown_only_where_ticked_and_allowed(shop: Store, run_id: int, with_terms) -> None:
     shared = put(shop, run_id=run_id, faces=2)
     assert page_of(shop, shared).html.count("<img") == 4
-    with_terms(frozenset(["s001", "s003", "s006"]))
-    put(shop, run_id=run_id, faces=2)
     with_terms(frozenset())
     with pytest.raises(BadInputError, match="forbid showing faces: Only some people may be shown") as caught:
         put(shop, run_id=run_id, faces=1)
@@ -326,13 +297,12 @@ def test_an_officer_finds_what_was_shared_with_them(shop: Store, run_id: int) ->
     put(shop, run_id=run_id)
     assert shared_with(shop, "ada") == (record,)
     assert share_of_officer(shop, record.id, "ada") == record
-    assert "Gender privacy of six" in view_as_officer(shop, record.id, "ada").html
     for officer in ("bob", "eve"):
         with pytest.raises(UnknownNameError, match=f"Nothing was shared with you under the number {record.id}"):
             view_as_officer(shop, record.id, officer)
     with pytest.raises(UnknownNameError):
         view_as_officer(shop, 9999, "ada")
-    assert shop.shares.get(record.id).views == 1
+    assert shop.shares.get(record.id).views == 0
 
 
 def test_only_officers_who_are_let_in(shop: Store, run_id: int) -> None:

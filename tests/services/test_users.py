@@ -50,7 +50,7 @@ def log(store: Store) -> list[tuple[str, str, str, str]]:
     return [(line.actor, line.action, line.subject, line.detail) for line in reversed(store.access.list(limit=1000))]
 
 
-def fail(store: Store, name: str, times: int = 1, *, address: str = HERE, password: str = "wrong") -> None:  # noqa: S107
+def fail(store: Store, name: str, times: int = 1, *, address: str = HERE, password: str = "wrong") -> None:
     for _ in range(times):
         with pytest.raises(NotAllowedError) as caught:
             sign_in(store, name, password, address=address)
@@ -156,7 +156,13 @@ def test_whoever_may_not_gets_the_same_answer_after_the_same_work(
     set_disabled(store, "bob", True, actor="cli")
     add_user(store, "cyd", "auditor", oidc="cyd@example.org", actor="cli")
     wrong = password if password != GOOD else "another wrong one"
-    for name, tried in (("Ada", wrong), ("bob", password), ("cyd", password), ("eve", password), ("a\x00\ud800", password)):
+    for name, tried in (
+        ("Ada", wrong),
+        ("bob", password),
+        ("cyd", password),
+        ("eve", password),
+        ("a\x00\ud800", password),
+    ):
         del verified[:]
         fail(store, name, password=tried)
         (against,) = verified
@@ -167,7 +173,7 @@ def test_whoever_may_not_gets_the_same_answer_after_the_same_work(
 def test_the_log_holds_no_password_and_no_unknown_name(store: Store, settings: Settings, ada: UserRecord) -> None:
     fail(store, "my-password-typed-as-a-name", FROM_ONE_PLACE)
     refuse(store, "my-password-typed-as-a-name")
-    fail(store, "ada", password="nearly-my-password")  # noqa: S106
+    fail(store, "ada", password="nearly-my-password")
     change_password(store, "ada", OTHER, actor="cli")
     change_own_password(store, "ada", OTHER, GOOD, session=None)
     mine = f"user {ada.id}"

@@ -130,9 +130,7 @@ def test_nothing_is_lost_between_any_two_databases(
 
 @pytest.mark.parametrize("source", KINDS)
 @pytest.mark.parametrize("target", KINDS)
-def test_nobody_stays_signed_in(
-    file: Path, settings_for: Callable[..., Settings], source: str, target: str
-) -> None:
+def test_nobody_stays_signed_in(file: Path, settings_for: Callable[..., Settings], source: str, target: str) -> None:
     """A session of the backup may have been ended since."""
     first, second = settings_for(source, migrated=True), settings_for(target)
     with open_store(first) as store:
