@@ -135,3 +135,14 @@ def test_changing_the_password_ends_other_sessions(visit_as, store):
 
 def test_sharing_without_a_share_says_what_to_do(visit_as):
     assert "Nothing is shared yet" in texts(visit_as("ada", "sharing"))
+
+
+def test_the_access_log_is_filtered_and_checked(visit_as, store):
+    app = visit_as("ada", "access")
+    assert "signed-in" in texts(app)
+    app.selectbox[1].set_value("user-added").run()
+    (table,) = app.table
+    assert set(table.value["Did"]) == {"user-added"}
+    (check,) = [one for one in app.button if one.label.startswith("Check")]
+    check.click().run()
+    assert "none was changed" in texts(app)
