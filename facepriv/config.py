@@ -116,8 +116,8 @@ class Settings(BaseSettings):
         if missing:
             raise BadInputError(
                 f"To sign in through an identity provider {', '.join(variables)} are all needed, but "
-                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set; set what is missing, or unset "
-                f"the rest and {_PREFIX}PASSWORDS.",
+                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set; set what is missing, or "
+                f"unset the rest and {_PREFIX}PASSWORDS.",
                 code="bad-setting",
             )
         host = _issuer_host(self.oidc_issuer)

@@ -77,7 +77,8 @@ def provider_routes(
             return _nothing_here()
         claims = await claims_brought(request)
         to = own_path(str(request.session.pop(_NEXT, "")))
-        if claims is None:
+        # A token for somebody else's program is no proof here (OpenID Connect Core 1.0, section 3.1.3.7).
+        if claims is None or known.client_id not in _audience(claims):
             count = strangers.count(time.monotonic())
             if count:
                 told = "through the provider, without proof" + (f", {count} times" if count > 1 else "")
@@ -91,6 +92,11 @@ def provider_routes(
         return await asyncio.to_thread(signed_in, store(), token, to, secure=secure())
 
     return [Route(BEGIN, begin, methods=["GET"]), Route(DONE, done, methods=["GET"])]
+
+
+def _audience(claims: Mapping[str, Any]) -> list[Any]:
+    found = claims.get("aud")
+    return found if isinstance(found, list) else [found]
 
 
 def _nothing_here() -> Response:
