@@ -72,6 +72,21 @@ def set_role(store: Store, name: str, role: Role, *, actor: str) -> UserRecord:
     return store.users.get(name)
 
 
+def set_claim(store: Store, name: str, claim: str | None, *, actor: str) -> UserRecord:
+    """Say by what the identity provider knows somebody, or None for nothing; whoever is signed in is signed out.
+
+    Raises
+    ------
+    BadInputError
+        If it can be nothing of the kind (code ``bad-oidc``), or belongs to somebody else (``oidc-taken``).
+    """
+    user = store.users.get(name)
+    store.users.set_oidc(user.id, None if claim is None else read_claim(claim))
+    store.sessions.revoke_all(user.id)
+    store.access.record(actor, "oidc-changed", f"user {user.id}")
+    return store.users.get(name)
+
+
 def set_disabled(store: Store, name: str, disabled: bool, *, actor: str) -> UserRecord:
     """Shut somebody out at once, or let them in again."""
     user = store.users.get(name)
