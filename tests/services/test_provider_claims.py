@@ -10,6 +10,7 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError, NotAllowedError
 from facepriv.services.users import add_user, claims_of, read_claim, set_claim, sign_in_through_provider
 from facepriv.store import Store, open_store
+from tests.test_cli import Terminal
 
 ISSUER = "https://login.example.org"
 SUBJECT = f"{ISSUER}#1234"
@@ -86,3 +87,16 @@ def test_who_is_known_by_another_claim_is_signed_out(store: Store) -> None:
     assert set_claim(store, "otto", None, actor="test").oidc is None
     with pytest.raises(NotAllowedError, match="Nobody is known here by that"):
         sign_in_through_provider(store, told())
+
+
+def test_the_commands(tmp_path) -> None:
+    terminal = Terminal(tmp_path / "home")
+    said = terminal("user", "add", "erika", "--role", "officer", "--oidc", "Erika@Example.org")
+    assert said.code == 0, said.err
+    assert "password" not in said.out
+    said = terminal("user", "oidc", "erika", "1234")
+    assert (said.code, "issuer and the subject" in said.err) == (1, True)
+    assert terminal("user", "oidc", "erika").out == "erika comes through the provider no more.\n"
+    assert terminal("user", "oidc", "erika", SUBJECT).out == f"erika comes through the provider as {SUBJECT}.\n"
+    (user,) = terminal.json("user", "list")["users"]
+    assert (user["name"], user["oidc"]) == ("erika", SUBJECT)
