@@ -16,7 +16,8 @@ from facepriv.store.users import name_key
 RESERVED = ("cli", "local", "nobody", "link")
 """Names by which the access log speaks of somebody else."""
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
-_EMAIL, _SUBJECT = re.compile(r"[^\s@]+@[^\s@]+"), re.compile(r"https?://[^\s#]+#.+")
+_EMAIL, _SUBJECT = re.compile(r"[^\s@:]+@[^\s@:]+"), re.compile(r"https?://[^\s#]+#.+")
+"""No text is both, so that nobody's address can be somebody else's subject."""
 FROM_ONE_PLACE, ON_ONE_NAME, OF_ONE_PLACE = 5, 50, 30
 """Failures in a while on one name from one address, on one name, and from one address. The first keeps guessing down;
 the second is high, since with it whoever knows a name could shut its owner out."""

@@ -57,7 +57,7 @@ def test_what_no_provider_would_vouch_for_is_refused(store: Store, typed: str) -
         ({"email": "e@x.org", "email_verified": "true"}, (SUBJECT,)),
         ({"email": "e@x.org", "email_verified": 1}, (SUBJECT,)),
         ({"email": ["e@x.org"], "email_verified": True}, (SUBJECT,)),
-        ({"email": f"{ISSUER}#5", "email_verified": True}, (SUBJECT,)),
+        ({"email": f"{ISSUER}#5@x.org", "email_verified": True}, (SUBJECT,)),
         ({"email_verified": True}, (SUBJECT,)),
     ],
 )
