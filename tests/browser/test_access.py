@@ -231,6 +231,7 @@ def test_an_officer_signs_off(browse, site, screenshots):
     for scheme, width in LOOKS:
         page = browse(color_scheme=scheme, viewport={"width": width, "height": 900})
         sign_in(page, site, "otto")
+        page.frame_locator("iframe").get_by_role("heading", name="Gender privacy of few").wait_for(timeout=PATIENCE)
         photograph(page, screenshots / f"officer-{scheme}-{width}.png", width)
         beyond = page.evaluate("(m => m.scrollWidth - m.clientWidth)(document.querySelector('[data-testid=stMain]'))")
         assert beyond <= 0
