@@ -126,9 +126,7 @@ def _taken(name: str) -> BadInputError:
 
 
 def _oidc_taken(claim: str | None) -> BadInputError:
-    return BadInputError(
-        f"There is a user already whom the provider knows as {claim}; see facepriv user list.", code="oidc-taken"
-    )
+    return BadInputError(f"There is a user who signs in as {claim} already.", code="oidc-taken")
 
 
 def _record(row: UserRow) -> UserRecord:

@@ -78,7 +78,7 @@ def test_who_is_known_by_another_claim_is_signed_out(store: Store) -> None:
     add_user(store, "erika", "officer", oidc="e@x.org", actor="test")
     add_user(store, "otto", "officer", oidc=SUBJECT, actor="test")
     token = sign_in_through_provider(store, told(sub="5", email="e@x.org", email_verified=True))
-    with pytest.raises(BadInputError, match=f"knows as {SUBJECT}") as caught:
+    with pytest.raises(BadInputError, match=f"signs in as {SUBJECT} already") as caught:
         set_claim(store, "erika", SUBJECT, actor="test")
     assert caught.value.code == "oidc-taken"
     assert store.sessions.holder(token) is not None
