@@ -14,16 +14,23 @@ from facepriv.errors import NotAllowedError
 from facepriv.services.users import sign_in, sign_out
 from facepriv.store import Store
 from facepriv.store.sessions import LIFETIME
-from facepriv.web.access import COOKIE, SECURE_COOKIE, may_have, token_of
-from facepriv.web.pages import page, read_form
+from facepriv.web.access import COOKIE, SECURE_COOKIE, SESSION, may_have, token_of
+from facepriv.web.identity import identity_of
+from facepriv.web.pages import NO_STORE, page, read_form
 
 AT_ONCE = 2
 """Passwords that are checked at the same time: each takes 64 MiB and a core."""
 NOBODY_YET = "There is no user yet. Whoever runs this server makes one with: facepriv user add NAME --role auditor"
 
 
-def login_routes(store: Callable[[], Store], *, secure: Callable[[], bool], provider: str = "") -> list[Route]:
-    """Make the routes ``/login`` and ``/logout``.
+def login_routes(
+    store: Callable[[], Store],
+    *,
+    secure: Callable[[], bool],
+    provider: Callable[[], str] = lambda: "",
+    passwords: Callable[[], bool] = lambda: True,
+) -> list[Route]:
+    """Make the routes ``/login``, ``/logout`` and ``/session``, which tells a page whether its session still lives.
 
     Parameters
     ----------
@@ -32,7 +39,9 @@ def login_routes(store: Callable[[], Store], *, secure: Callable[[], bool], prov
     secure
         Says whether browsers reach the server over TLS, so that the cookie may go over nothing else.
     provider
-        What an identity provider is called, if people may sign in through one at ``/login/provider``.
+        Gives what an identity provider is called, if people may sign in through one at ``/login/provider``; else "".
+    passwords
+        Says whether anybody may sign in by a password.
     """
     places = asyncio.Semaphore(AT_ONCE)
 
@@ -46,7 +55,8 @@ def login_routes(store: Callable[[], Store], *, secure: Callable[[], bool], prov
             name=name,
             problem=problem,
             nobody="" if users else NOBODY_YET,
-            provider=provider,
+            provider=provider(),
+            passwords=passwords(),
         )
 
     async def login(request: Request) -> Response:
@@ -54,6 +64,8 @@ def login_routes(store: Callable[[], Store], *, secure: Callable[[], bool], prov
             return await asyncio.to_thread(shown, request, own_path(request.query_params.get("next", "")))
         form = await read_form(request)
         to, name = own_path(form.get("next", "")), form.get("name", "").strip()
+        if not passwords():
+            return await asyncio.to_thread(shown, request, to, problem="Nobody signs in by a password here.")
         address = request.client.host if request.client else ""
         try:
             async with places:
@@ -75,7 +87,11 @@ def login_routes(store: Callable[[], Store], *, secure: Callable[[], bool], prov
         answer.headers["Clear-Site-Data"] = '"cache", "storage"'
         return answer
 
+    async def session(request: Request) -> Response:
+        return Response(status_code=401 if identity_of(request.scope) is None else 204, headers=NO_STORE)
+
     return [
+        Route(SESSION, session, methods=["GET"]),
         Route("/login", login, methods=["GET", "POST"]),
         Route("/logout", logout, methods=["GET", "POST"]),
     ]

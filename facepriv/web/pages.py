@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from facepriv.web.identity import Identity
 
 _HERE = Path(__file__).parent
+NO_STORE = {"Cache-Control": "no-store"}
 FORM_BYTES = 8192
 """Most bytes of a form that is read."""
 
@@ -37,7 +38,7 @@ def _environment() -> Any:
 def page(template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any) -> HTMLResponse:
     """Answer with one of the templates; no cache keeps it."""
     text = _environment().get_template(template).render(**values)
-    return HTMLResponse(text, status_code=status, headers={"Cache-Control": "no-store", **(headers or {})})
+    return HTMLResponse(text, status_code=status, headers={**NO_STORE, **(headers or {})})
 
 
 def message(title: str, sentence: str, *, status: int, headers: dict[str, str] | None = None) -> HTMLResponse:
