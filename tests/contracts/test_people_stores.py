@@ -98,6 +98,19 @@ def test_nobody_is_vouched_for_twice(store: Store) -> None:
         assert store.users.add(name, "officer").oidc is None
 
 
+def test_who_is_vouched_for_changes(store: Store) -> None:
+    ada, bob = (store.users.add(name, "auditor", oidc=f"{name}@example.org") for name in ("ada", "bob"))
+    with pytest.raises(BadInputError, match=r"who signs in as bob@example\.org already") as caught:
+        store.users.set_oidc(ada.id, "bob@example.org")
+    assert caught.value.code == "oidc-taken"
+    assert store.users.list() == (ada, bob)
+    store.users.set_oidc(bob.id, None)
+    store.users.set_oidc(ada.id, "bob@example.org")
+    assert store.users.find_oidc("bob@example.org") == store.users.get("ada")
+    assert store.users.find_oidc("ada@example.org") is None
+    assert store.users.get("bob").oidc is None
+
+
 def test_of_two_at_once_one_gets_the_name(store: Store) -> None:
     found = at_once(*(lambda name=name: store.users.add(name, "auditor") for name in ("ada", "ADA", "Ada")))
     refused = [one for one in found if isinstance(one, BadInputError)]
