@@ -16,7 +16,7 @@ from facepriv.report.files import to_csv
 from facepriv.store import open_store
 from parts.downloads import file_name
 from parts.formats import plain
-from parts.shell import me
+from parts.shell import is_still, me
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"], "responsive": True}
 
@@ -34,11 +34,12 @@ def show_figure(figure: go.Figure, key: str, alt: str, *, of: str = "") -> None:
     if ink is not None:
         figure.update_layout(font_color=ink)
     st.plotly_chart(figure, width="stretch", key=key, config=CONFIG, alt=alt)
-    actor = me().user
+    who = me()
 
     def numbers() -> str:
         with open_store(get_settings()) as store:
-            store.access.record(actor, "figure-downloaded", of or key, key if of else "")
+            is_still(store, who)
+            store.access.record(who.user, "figure-downloaded", of or key, key if of else "")
         return to_csv(Table(key, alt, figure_rows(figure)))
 
     st.download_button(

@@ -8,33 +8,42 @@ from facepriv.config import get_settings
 from facepriv.services.reporting import MOST_FACES, hand_out
 from facepriv.store import open_store
 from parts.downloads import file_name
-from parts.shell import ACTOR
+from parts.shell import is_still, me
 
 
-def offer(run_id: int, audit_id: int | None = None) -> None:
-    """Show the button that makes the report once it is pressed, with no face in it unless asked."""
+def offer(run_id: int | None, audit_id: int | None = None) -> None:
+    """Show the button that makes the report once it is pressed, with no face in it unless asked.
+
+    Without a run it is the report of an audit of a data set as it is, which has no faces before and after.
+    """
+    number = audit_id if run_id is None else run_id
     key = f"{run_id}-{audit_id or 'newest'}"
     st.subheader("Report", help="One HTML file for a privacy officer. It opens without a network and prints well.")
-    faces = int(
-        st.number_input(
-            "Pairs of faces to show in it",
-            0,
-            MOST_FACES,
-            0,
-            key=f"report-faces-{key}",
-            width=240,
-            help="With 0 nobody can be seen in the report; images whose terms forbid it are left out in any case.",
+    faces = 0
+    if run_id is not None:
+        faces = int(
+            st.number_input(
+                "Pairs of faces to show in it",
+                0,
+                MOST_FACES,
+                0,
+                key=f"report-faces-{key}",
+                width=240,
+                help="With 0 nobody can be seen in the report; images whose terms forbid it are left out in any case.",
+            )
         )
-    )
+
+    who = me()
 
     def make() -> str:
         with open_store(get_settings()) as store:
-            return hand_out(store, run_id, audit_id=audit_id, faces=faces, actor=ACTOR)
+            is_still(store, who)
+            return hand_out(store, run_id, audit_id=audit_id, faces=faces, actor=who.user)
 
     st.download_button(
         "Download the report",
         make,
-        file_name=file_name(f"report-{run_id}", "html"),
+        file_name=file_name(f"report-{number}", "html"),
         mime="text/html",
         icon=":material/summarize:",
         key=f"report-{key}",
