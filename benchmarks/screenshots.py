@@ -64,6 +64,8 @@ def views(runs: list[int], audits: dict[str, int]) -> dict[str, View]:
         "runs": View("/runs"),
         **{f"run-{part.split()[0].lower()}": View(f"/runs?run={run}", part) for part in RUN_PARTS},
         "policy": View("/policy"),
+        "sharing": View("/sharing"),
+        "access": View("/access"),
         "models": View("/models", opened=("Notes on each", "Add a network", "Not usable")),
     }
     if len(runs) > 1:
@@ -86,7 +88,7 @@ def serving(home: Path) -> Iterator[str]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     server = subprocess.Popen(
-        [sys.executable, str(ROOT / "app.py"), "--port", str(port)],
+        [sys.executable, str(ROOT / "app.py"), "--port", str(port), "--no-auth"],
         env={**os.environ, "FACEPRIV_HOME": str(home), "FACEPRIV_AUTO_WORKER": "false"},
     )
     address = f"http://127.0.0.1:{port}"

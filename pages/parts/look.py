@@ -4,6 +4,7 @@ from __future__ import annotations
 
 # A choice that is taken is bold and in the text's own colour: in the theme's, as Streamlit has it, it would be told by
 # colour alone, and on a dark page its contrast would be too low.
+# Commands in captions, too, have the colour of the caption.
 #
 # On a phone a table is scrolled sideways rather than squeezed until each word has a line of its own.
 STYLE = """
@@ -12,6 +13,7 @@ STYLE = """
     color: light-dark(#111111, #fafafa);
     font-weight: 700;
 }
+[data-testid="stCaptionContainer"] code { color: inherit; }
 @media (max-width: 640px) {
     [data-testid="stTable"] :is(td, th) [data-testid="stMarkdownContainer"] { width: max-content; max-width: 15rem; }
 }

@@ -17,7 +17,7 @@ from tests.pages.conftest import audit_result, repeat_run, store_audit, work, wr
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SERIOUS = ("serious", "critical")
-PAGES = ["/", "/datasets", "/audit", "/perturb", "/policy", "/runs", "/models"]
+PAGES = ["/", "/datasets", "/audit", "/perturb", "/policy", "/runs", "/sharing", "/models", "/access"]
 DATASET_PARTS = ["Quality", "Data sheet", "Left out and noted", "Delete"]
 RUN_PARTS = ["Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
 THEIRS: set[tuple[str, str]] = set()
