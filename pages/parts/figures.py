@@ -33,6 +33,8 @@ def show_figure(figure: go.Figure, key: str, alt: str, *, of: str = "") -> None:
     ink = INK.get(st.context.theme.type or "")
     if ink is not None:
         figure.update_layout(font_color=ink)
+        for update in (figure.update_xaxes, figure.update_yaxes):
+            update(tickfont_color=ink, title_font_color=ink)
     st.plotly_chart(figure, width="stretch", key=key, config=CONFIG, alt=alt)
     who = me()
 
