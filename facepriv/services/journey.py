@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from facepriv.store import Store
+from facepriv.store.records import RunState
 from facepriv.wording import count
 
 StepName = Literal["data", "audit", "perturb", "policy"]
 StepState = Literal["done", "under way", "next", "not yet"]
 
-UNFINISHED = ("waiting", "running")
+UNFINISHED: tuple[RunState, ...] = ("waiting", "running")
 
 
 @dataclass(frozen=True)
