@@ -75,13 +75,13 @@ def _row(run: RunSummary, rival: RunSummary | None) -> dict[str, str]:
     return {
         "Run": f"[{run.id}](?run={run.id})",
         "Data set": run.dataset_name,
+        "Compare": NOTHING if rival is None else f"[with run {rival.id}](?run={run.id}&run={rival.id})",
         "Method": run.method,
         "Main guide": run.guide,
         "Images": f"{run.images:,}",
         "State": STATES[run.state] + (f" {run.done:,}/{run.total:,}" if run.state in progress.ACTIVE else ""),
         "Started": moment(run.started_at),
         "Took": took,
-        "Compare": NOTHING if rival is None else f"[with run {rival.id}](?run={run.id}&run={rival.id})",
     }
 
 
