@@ -24,7 +24,10 @@ CONTENT_SECURITY_POLICY = "; ".join(
 """Everything from this server, nothing from elsewhere; tables, Plotly figures and images work under it."""
 
 MEDIA = "/media/"
-"""Where Streamlit serves images and downloads: faces, so no cache may keep them."""
+"""Where Streamlit serves downloads: results, so no cache may keep them."""
+VIEWERS = "/viewers/"
+"""Pages that the dashboard shows in a frame of its own."""
+FRAMED_POLICY = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
 
 
 class SecurityHeaders:
@@ -48,7 +51,8 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+                framed = scope["path"].startswith(VIEWERS)
+                headers["Content-Security-Policy"] = FRAMED_POLICY if framed else CONTENT_SECURITY_POLICY
                 headers["X-Content-Type-Options"] = "nosniff"
                 headers["Referrer-Policy"] = "same-origin"
                 if scope["path"].startswith(MEDIA):
