@@ -25,6 +25,8 @@ from facepriv.services.local_worker import ensure_worker
 from facepriv.store import open_store
 from facepriv.web.headers import SecurityHeaders
 from facepriv.web.loopback import LoopbackOnly, is_loopback
+from facepriv.web.pictures import shelf_routes
+from facepriv.web.viewer import asset_routes
 
 ROOT = Path(__file__).resolve().parent
 PORT_VARIABLE = "FACEPRIV_PORT"
@@ -38,7 +40,10 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 
 app = st.App(
-    ROOT / "pages" / "router.py", middleware=[Middleware(LoopbackOnly), Middleware(SecurityHeaders)], lifespan=lifespan
+    ROOT / "pages" / "router.py",
+    routes=[*shelf_routes(), *asset_routes()],
+    middleware=[Middleware(LoopbackOnly), Middleware(SecurityHeaders)],
+    lifespan=lifespan,
 )
 
 
