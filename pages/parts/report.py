@@ -7,8 +7,12 @@ import secrets
 import streamlit as st
 
 from facepriv.config import get_settings
+from facepriv.errors import FaceprivError
 from facepriv.services.reporting import MOST_FACES, hand_out
 from facepriv.store import open_store
+from facepriv.wording import count
+from parts.faces import address
+from parts.formats import plain
 from parts.shell import ACTOR
 
 
@@ -27,12 +31,15 @@ def offer(run_id: int, audit_id: int | None = None) -> None:
             help="With 0 nobody can be seen in the report; images whose terms forbid it are left out in any case.",
         )
     )
+    if faces:
+        offer_with_faces(run_id, audit_id, faces, key)
+        return
     # Streamlit addresses large downloads by parts of their bytes and by name: the nonce keeps two users' apart.
     nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
 
     def make() -> str:
         with open_store(get_settings()) as store:
-            return hand_out(store, run_id, audit_id=audit_id, faces=faces, actor=ACTOR)
+            return hand_out(store, run_id, audit_id=audit_id, actor=ACTOR)
 
     st.download_button(
         "Download the report",
@@ -43,3 +50,21 @@ def offer(run_id: int, audit_id: int | None = None) -> None:
         key=f"report-{key}",
         on_click="ignore",
     )
+
+
+def offer_with_faces(run_id: int, audit_id: int | None, pairs: int, key: str) -> None:
+    """Make the report once the button is pressed, and show the link by which only this person gets it.
+
+    Streamlit's downloads are for everybody who knows their address.
+    """
+    if not st.button("Make the report", key=f"make-report-{key}", icon=":material/summarize:"):
+        return
+    try:
+        with st.spinner("Making the report …"), open_store(get_settings()) as store:
+            page = hand_out(store, run_id, audit_id=audit_id, faces=pairs, actor=ACTOR)
+    except FaceprivError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    path = address(page.encode(), "downloads", f"facepriv-report-{run_id}.html")
+    st.html(f'<a href="{path}" download>Save the report with {count(pairs, "pair")} of faces</a>')
+    st.caption("The link works for an hour at most, and for you alone.")
