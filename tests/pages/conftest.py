@@ -4,6 +4,7 @@ with as many people as an audit needs. Stored audits are of 32 demo faces, as th
 from __future__ import annotations
 
 import csv
+import io
 import os
 import shutil
 import subprocess
@@ -13,7 +14,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import filelock
+import PIL.Image
 import pytest
+from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.testing.v1 import AppTest
 
 import facepriv
@@ -162,6 +165,22 @@ def crowd(tmp_path, monkeypatch, prepared_crowd):
     shutil.copytree(prepared_crowd, tmp_path / "home")
     with filelock.FileLock(tmp_path / "home" / "worker.lock"):
         yield _use(tmp_path / "home", monkeypatch)
+
+
+@pytest.fixture
+def media(monkeypatch):
+    """Sizes of the images that Streamlit's own store was given, which anybody with the address gets."""
+    sizes = []
+    add = MediaFileManager.add
+
+    def noted(self, data, mimetype, *arguments, **options):
+        if mimetype.startswith("image/"):
+            with PIL.Image.open(io.BytesIO(data)) as picture:
+                sizes.append(picture.size)
+        return add(self, data, mimetype, *arguments, **options)
+
+    monkeypatch.setattr(MediaFileManager, "add", noted)
+    return sizes
 
 
 @pytest.fixture

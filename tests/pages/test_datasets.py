@@ -255,12 +255,12 @@ def test_gallery_shows_a_page_and_is_logged_once(filled, visit, said):
     assert [(line.actor, line.subject) for line in lines] == [("local", "dataset 1")]
 
 
-def test_faces_are_lossless_and_not_in_streamlits_media_store(filled, visit):
+def test_faces_are_lossless_and_not_in_streamlits_media_store(filled, visit, media):
     app = visit("datasets")
     for image in gallery_of(app).images:
         with PIL.Image.open(io.BytesIO(on_the_shelf(image["src"]))) as picture:
             assert (picture.format, picture.size) == ("PNG", (140, 140))
-    assert not app.get("image")
+    assert set(media) == {(64, 64)}, "only the sign in the browser's tab"
 
 
 def test_what_a_data_set_calls_its_images_is_text_and_nothing_else(filled, visit):

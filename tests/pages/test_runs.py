@@ -115,7 +115,7 @@ def test_effort_and_failures(filled, visit, said):
     assert app.success or app.table
 
 
-def test_the_pair_is_shown_as_stored_and_logged(filled, visit, said):
+def test_the_pair_is_shown_as_stored_and_logged(filled, visit, media):
     app = part(visit("runs", run="1"), "Images")
     shown = viewer_of(app)
     with open_store(filled) as store:
@@ -133,7 +133,7 @@ def test_the_pair_is_shown_as_stored_and_logged(filled, visit, said):
     assert shown.captions == [f"Candidate blended in: {views.candidate_name}"]
     (lines,) = [attributes["d"] for tag, attributes in shown.tags if tag == "path"]
     assert lines.count("M") == len(views.mesh)
-    assert not app.get("image"), "no face in the media store of Streamlit"
+    assert set(media) == {(64, 64)}, "in the media store of Streamlit is only the sign in the browser's tab"
     assert len(app.get("plotly_chart")) == 1
     assert len(tables(app)[-1]) == 8
     with open_store(filled) as store:
