@@ -13,23 +13,31 @@ import sys
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
-from facepriv.config import get_settings
-from facepriv.errors import FaceprivError
+from facepriv.config import Settings, get_settings
+from facepriv.errors import BadInputError, FaceprivError
 from facepriv.services.local_worker import ensure_worker
-from facepriv.store import open_store
+from facepriv.store import Store, open_store
+from facepriv.web.access import Access
 from facepriv.web.headers import SecurityHeaders
-from facepriv.web.loopback import LoopbackOnly, is_loopback
+from facepriv.web.login import NOBODY_YET, login_routes
+from facepriv.web.own_pages import OwnPagesOnly, is_loopback
+from facepriv.web.pages import assets
 from facepriv.web.pictures import shelf_routes
-from facepriv.web.viewer import asset_routes
+from facepriv.web.share import share_routes
 
 ROOT = Path(__file__).resolve().parent
 PORT_VARIABLE = "FACEPRIV_PORT"
+TABLES = ("server.trustedUserHeaders",)
+"""Options whose value is itself a table."""
 
 
 @asynccontextmanager
@@ -39,28 +47,57 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     yield {}
 
 
+@cache
+def store() -> Store:
+    """Give the stores that the server's own routes share."""
+    return open_store(get_settings())
+
+
+def _own_pages_only(wrapped: ASGIApp) -> OwnPagesOnly:
+    settings = get_settings()
+    # Without a login nobody else may reach it, whatever the settings say.
+    return OwnPagesOnly(wrapped, settings.public_url if settings.login else "")
+
+
+def _access(wrapped: ASGIApp) -> Access:
+    return Access(wrapped, store, login=get_settings().login)
+
+
+def _is_secure() -> bool:
+    return get_settings().public_url.startswith("https://")
+
+
+# Settings are read when the server starts, not when this module is imported.
 app = st.App(
     ROOT / "pages" / "router.py",
-    routes=[*shelf_routes(), *asset_routes()],
-    middleware=[Middleware(LoopbackOnly), Middleware(SecurityHeaders)],
+    routes=[assets, *login_routes(store, secure=_is_secure), *share_routes(store), *shelf_routes()],
+    middleware=[Middleware(_own_pages_only), Middleware(SecurityHeaders), Middleware(_access)],
     lifespan=lifespan,
 )
 
 
-def server_options(port: int | None = None, address: str | None = None) -> dict[str, Any]:
-    """Give the options of ``.streamlit/config.toml`` as Streamlit names them, with another port or address if given."""
+def server_options(port: int | None = None, address: str | None = None, public_url: str = "") -> dict[str, Any]:
+    """Give the options of ``.streamlit/config.toml`` as Streamlit names them, with another port or address if given.
+
+    With an address for others, their browsers' pages may speak to the server, too.
+    """
     options = dict(_flat(tomllib.loads((ROOT / ".streamlit" / "config.toml").read_text(encoding="utf-8"))))
     if port is not None:
         options["server.port"] = port
     if address is not None:
         options["server.address"] = address
+    if public_url:
+        options["browser.serverAddress"] = urlsplit(public_url).hostname
+        options["server.corsAllowedOrigins"] = [public_url]
+        options["client.allowedOrigins"] = [*options["client.allowedOrigins"], public_url]
     return options
 
 
 def _flat(table: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
     pairs: list[tuple[str, Any]] = []
     for key, value in table.items():
-        pairs += _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else [(prefix + key, value)]
+        nested = isinstance(value, dict) and prefix + key not in TABLES
+        pairs += _flat(value, f"{prefix}{key}.") if nested else [(prefix + key, value)]
     return pairs
 
 
@@ -72,41 +109,57 @@ def port_number(text: str) -> int:
     return port
 
 
-def loopback_address(text: str) -> str:
-    """Check an address; raises ValueError for one that other machines reach, since there is no login yet."""
-    if not is_loopback(text):
-        raise ValueError(text)
-    return text
+def check_reach(settings: Settings, address: str | None) -> None:
+    """Raise BadInputError, with code ``unsafe-address``, for a server that others would reach in the open."""
+    public = urlsplit(settings.public_url)
+    if settings.public_url and (public.scheme != "https" or not public.netloc or public.path.strip("/")):
+        raise BadInputError(
+            "FACEPRIV_PUBLIC_URL must be an address like https://faces.example.org, without a path, "
+            f"but it is {settings.public_url!r}: passwords and faces go over TLS only.",
+            code="unsafe-address",
+        )
+    if not settings.login and (settings.public_url or not is_loopback(address or "127.0.0.1")):
+        raise BadInputError(
+            "Without a login the dashboard is served on a loopback address only, such as 127.0.0.1; leave out "
+            "--no-auth, or --address and FACEPRIV_PUBLIC_URL.",
+            code="unsafe-address",
+        )
+    if not is_loopback(address or "127.0.0.1") and not settings.public_url:
+        raise BadInputError(
+            f"To be reached at {address} the dashboard needs TLS before it: set FACEPRIV_PUBLIC_URL to the https "
+            "address of the proxy that forwards to it, or keep to a loopback address such as 127.0.0.1.",
+            code="unsafe-address",
+        )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until stopped; gives the exit status."""
     parser = argparse.ArgumentParser(description="Serve the facepriv dashboard on this machine.")
     parser.add_argument("--port", default=os.environ.get(PORT_VARIABLE), help=f"port, or {PORT_VARIABLE}; default 8501")
-    parser.add_argument("--address", help="loopback address; default 127.0.0.1")
+    parser.add_argument("--address", help="address to listen at; default 127.0.0.1")
+    parser.add_argument("--no-auth", action="store_true", help="ask nobody to sign in; on a loopback address only")
     given = parser.parse_args(arguments)
     try:
         port = None if given.port is None else port_number(given.port)
     except ValueError:
         parser.error(f"Expected a port from 1 to 65535, got {given.port!r}; give one with --port or {PORT_VARIABLE}.")
+    if given.no_auth:
+        os.environ["FACEPRIV_LOGIN"] = "false"
     try:
-        address = None if given.address is None else loopback_address(given.address)
-    except ValueError:
-        parser.error(
-            f"Expected a loopback address such as 127.0.0.1, got {given.address!r}; the dashboard shows faces and has "
-            "no login yet, so it is not served to a network."
-        )
-    try:
-        with open_store(get_settings()):
-            pass
+        settings = get_settings()
+        check_reach(settings, given.address)
+        with open_store(settings) as opened:
+            nobody = settings.login and not opened.users.list()
     except FaceprivError as error:
         sys.stderr.write(f"{error}\n")
         return 1
+    if nobody:
+        sys.stderr.write(f"{NOBODY_YET}\n")
     # Starlette hands an interrupt on after its own shutdown; a person who pressed Ctrl+C knows why it ended.
     with suppress(KeyboardInterrupt):
-        app.run(config=server_options(port, address))
-    with open_store(get_settings()) as store:
-        unfinished = store.runs.count(states=("waiting", "running"))
+        app.run(config=server_options(port, given.address, settings.public_url))
+    with open_store(settings) as opened:
+        unfinished = opened.runs.count(states=("waiting", "running"))
     if unfinished:
         sys.stderr.write("Runs that wait or are under way are finished by their worker; `facepriv runs` shows them.\n")
     return 0

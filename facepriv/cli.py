@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from facepriv.results import RunResult, RunSpec
     from facepriv.services.importing import ImportReport, Source
     from facepriv.services.methods import MethodInfo
-    from facepriv.store import AccessRecord, AuditStore, DatasetRecord, RunRecord, RunState, RunStore, Store
+    from facepriv.store import AccessRecord, AuditStore, DatasetRecord, Role, RunRecord, RunState, RunStore, Store
     from facepriv.types import Problem
 
 app = typer.Typer(
@@ -1068,7 +1068,9 @@ def export(
 
 @app.command()
 def report(
-    run: Annotated[int, typer.Argument(help="Number of a complete run.")],
+    run: Annotated[
+        int | None, typer.Argument(help="Number of a complete run; leave it out with --audit of a data set as it is.")
+    ] = None,
     html: Annotated[
         Path | None,
         typer.Option(callback=_file_target, help="Write one HTML file that needs no network and prints well."),
@@ -1087,10 +1089,13 @@ def report(
         raise typer.BadParameter(f"svg or png was expected with --format, got {format}.")
     if not any((html, csv, figures, json_file)):
         raise typer.BadParameter("Say what to write: --html FILE, --csv FOLDER, --figures FOLDER or --json FILE.")
+    if run is None and audit is None:
+        raise typer.BadParameter("Say of what: the number of a run, or --audit NUMBER.")
     with _store() as (store, _):
+        of_run = store.audits.get(audit).run_id if run is None and audit is not None else run
         made = write_report(
             store,
-            run,
+            of_run,
             audit_id=audit,
             faces=faces,
             html=html,
@@ -1105,18 +1110,155 @@ def report(
 
 
 @app.command()
+def share(
+    run: Annotated[
+        int | None, typer.Argument(help="Number of a complete run; leave it out with --audit of a data set as it is.")
+    ] = None,
+    audit: Annotated[int | None, typer.Option(help="Audit to share; by default the run's newest complete one.")] = None,
+    days: Annotated[int, typer.Option(help="How long it stays open.")] = 30,
+    link: Annotated[bool, typer.Option("--link/--no-link", help="Whether to make a link.")] = True,
+    passphrase: Annotated[
+        bool, typer.Option("--passphrase/--no-passphrase", help="Whether the link asks for a passphrase.")
+    ] = True,
+    officer: Annotated[str | None, typer.Option(help="Officer with an account who finds it there.")] = None,
+    faces: Annotated[int, typer.Option(min=0, help="Pairs of faces to show, none unless asked.")] = 0,
+    server: Annotated[
+        str | None, typer.Option(help="Address of the dashboard, for the link; by default FACEPRIV_PUBLIC_URL.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Share the results of a run or an audit with a privacy officer, by a link or with their account."""
+    from facepriv.services.passwords import make_password
+    from facepriv.services.sharing import share as share_results
+
+    if run is None and audit is None:
+        raise typer.BadParameter("Say what to share: the number of a run, or --audit NUMBER.")
+    secret = make_password() if link and passphrase else ""
+    with _store() as (store, settings):
+        made = share_results(
+            store,
+            run_id=run,
+            audit_id=audit,
+            days=days,
+            link=link,
+            passphrase=secret,
+            officer=officer,
+            faces=faces,
+            actor=ACTOR,
+        )
+    _say(f"Share {made.share.id} is open until {made.share.expires_at:%Y-%m-%d %H:%M} UTC.")
+    url = None
+    if made.path is not None:
+        url = (server or settings.public_url or "http://127.0.0.1:8501").rstrip("/") + made.path
+        _say(f"Link, shown this once: {url}")
+        if secret:
+            _say(f"Its passphrase, to be told another way: {secret}")
+    row = {"share": made.share.id, "expires": made.share.expires_at.isoformat(), "link": url, "passphrase": secret}
+    _write_json(json_file, {"schema": "facepriv.share/1", **row})
+
+
+@app.command()
+def shares(
+    revoke: Annotated[int | None, typer.Option(help="End the share of this number.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """List what was shared and what officers said about it, and end a share."""
+    from facepriv.services.sharing import about
+    from facepriv.services.sharing import revoke as revoke_share
+
+    with _store() as (store, _):
+        if revoke is not None:
+            revoke_share(store, revoke, actor=ACTOR)
+            _say(f"Share {revoke} is revoked.")
+        found, said = store.shares.list(), store.remarks.list()
+    now = datetime.now(UTC)
+    if not found:
+        _say("Nothing is shared; share a run with: facepriv share RUN")
+    else:
+        _table(
+            "Shares, newest first",
+            [
+                {
+                    "Share": str(one.id),
+                    "Of": about(one),
+                    "By": one.made_by,
+                    "How": listed(
+                        [
+                            *(["link with a passphrase" if one.passphrase_hash else "link"] if one.has_link else []),
+                            *([] if one.officer is None else [f"officer {one.officer}"]),
+                        ]
+                    ),
+                    "Faces": str(one.faces),
+                    "Views": str(one.views),
+                    "State": "revoked"
+                    if one.revoked_at
+                    else f"{'open until' if one.is_open(now) else 'expired'} {one.expires_at:%Y-%m-%d}",
+                }
+                for one in found
+            ],
+        )
+    if said:
+        _table(
+            "What officers said",
+            [
+                {
+                    "Of": one.about,
+                    "By": one.author,
+                    "When": f"{one.at:%Y-%m-%d %H:%M} UTC",
+                    "Said": one.decision or "comment",
+                    "Text": one.text,
+                    "SHA-256": one.sha256 or "–",
+                }
+                for one in said
+            ],
+        )
+    document = {
+        "shares": [
+            {
+                "share": one.id,
+                "of": about(one),
+                "by": one.made_by,
+                "link": one.has_link,
+                "officer": one.officer,
+                "faces": one.faces,
+                "views": one.views,
+                "expires": one.expires_at.isoformat(),
+                "open": one.is_open(now),
+            }
+            for one in found
+        ],
+        "remarks": [
+            {
+                "of": one.about,
+                "by": one.author,
+                "at": one.at.isoformat(),
+                "decision": one.decision,
+                "text": one.text,
+                "sha256": one.sha256,
+            }
+            for one in said
+        ],
+    }
+    _write_json(json_file, {"schema": "facepriv.shares/1", **document})
+
+
+@app.command()
 def serve(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
     address: Annotated[
-        str, typer.Option(help="Address; there is no login yet, so keep to this machine.")
+        str, typer.Option(help="Address to listen at; any but a loopback one needs FACEPRIV_PUBLIC_URL.")
     ] = "127.0.0.1",
+    auth: Annotated[
+        bool, typer.Option("--auth/--no-auth", help="Whether to ask who comes; without, on a loopback address only.")
+    ] = True,
 ) -> None:
-    """Serve the dashboard on this machine."""
+    """Serve the dashboard on this machine, to the users that `facepriv user add` made."""
     import os
 
     from facepriv.resources import root
 
     command = [sys.executable, str(root() / "app.py"), "--port", str(port), "--address", address]
+    command += [] if auth else ["--no-auth"]
     sys.stdout.flush()
     sys.stderr.flush()
     # The server takes this process's place, so that whatever ends this command ends the server.
@@ -1127,6 +1269,7 @@ def serve(
 def demo(
     serve_after: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the dashboard afterwards.")] = True,
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
+    auth: Annotated[bool, typer.Option("--auth/--no-auth", help="Whether the dashboard asks who comes.")] = True,
     json_file: JsonFile = None,
 ) -> None:
     """Run the whole job on 60 synthetic subjects: import, perturb by the recommended method and the paper's, attack."""
@@ -1159,8 +1302,25 @@ def demo(
         _show_audit(store, audit.id)
         # The recommended method's run comes last: it is the one that is handed on, and the newest on every page.
         _write_run(json_file, store, done[-1][0])
+        if auth:
+            _add_demo_user(store)
     if serve_after:
-        serve(port=port)
+        serve(port=port, auth=auth)
+
+
+DEMO_USER = "demo"
+
+
+def _add_demo_user(store: Store) -> None:
+    """Make a user to look around with, unless somebody can sign in already; the password is shown this once."""
+    from facepriv.services.users import add_user
+
+    if store.users.list():
+        _say("Sign in to the dashboard as one of the users there are: facepriv user list")
+        return
+    added = add_user(store, DEMO_USER, "auditor", actor=ACTOR)
+    _say(f"Sign in to the dashboard as {DEMO_USER} with the password {added.password}")
+    _say(f"It is shown this once. Another one: facepriv user password {DEMO_USER}")
 
 
 @app.command()
@@ -1251,6 +1411,141 @@ def restore(
     from facepriv.services.upkeep import restore_database
 
     typer.echo(restore_database(get_settings(), file, actor=ACTOR))
+
+
+user = typer.Typer(help="Who may sign in to the dashboard, as auditor or privacy officer.", no_args_is_help=True)
+app.add_typer(user, name="user")
+UserName = Annotated[str, typer.Argument(help="Name of the user.")]
+RoleOption = Annotated[
+    str, typer.Option(help="auditor, who sees and does everything, or officer, who sees what was shared.")
+]
+PasswordIn = Annotated[
+    bool, typer.Option("--password-stdin", help="Read the password from standard input instead of making one.")
+]
+
+
+@user.command("add")
+def user_add(
+    name: UserName,
+    role: RoleOption,
+    password_stdin: PasswordIn = False,
+    oidc: Annotated[
+        str | None,
+        typer.Option(help="E-mail address or subject that the identity provider vouches for, instead of a password."),
+    ] = None,
+) -> None:
+    """Add somebody; the password made for them is shown this once."""
+    from facepriv.services.users import add_user
+
+    with _store() as (store, _):
+        given = _read_password() if password_stdin else None
+        added = add_user(store, name, _role(role), password=given, oidc=oidc, actor=ACTOR)
+    _say(f"{added.user.name} may sign in as {added.user.role}.")
+    _show_password(added.password)
+
+
+@user.command("list")
+def user_list(json_file: JsonFile = None) -> None:
+    """List the users, with the sessions they have open."""
+    from facepriv.store.users import name_key
+
+    with _store() as (store, _):
+        found = [(one, len(store.sessions.of_user(name_key(one.name)))) for one in store.users.list()]
+    if not found:
+        _say("There is no user yet; make one: facepriv user add NAME --role auditor")
+    rows = [
+        {
+            "Name": one.name,
+            "Role": one.role,
+            "Signs in": " or ".join(
+                [
+                    *(["by password"] if one.password_hash else []),
+                    *([f"through the provider as {one.oidc}"] if one.oidc else []),
+                ]
+            ),
+            "Since": f"{one.created_at:%Y-%m-%d}",
+            "Sessions": str(sessions),
+            "State": "active" if one.disabled_at is None else f"disabled since {one.disabled_at:%Y-%m-%d}",
+        }
+        for one, sessions in found
+    ]
+    if rows:
+        _table("Users", rows)
+    users = [
+        {"name": one.name, "role": one.role, "oidc": one.oidc, "disabled": one.disabled_at is not None, "sessions": n}
+        for one, n in found
+    ]
+    _write_json(json_file, {"schema": "facepriv.users/1", "users": users})
+
+
+@user.command("role")
+def user_role(name: UserName, role: Annotated[str, typer.Argument(help="auditor or officer.")]) -> None:
+    """Make somebody an auditor or a privacy officer, from their next click on."""
+    from facepriv.services.users import set_role
+
+    with _store() as (store, _):
+        changed = set_role(store, name, _role(role), actor=ACTOR)
+    _say(f"{changed.name} is {'an auditor' if changed.role == 'auditor' else 'a privacy officer'} now.")
+
+
+@user.command("disable")
+def user_disable(name: UserName) -> None:
+    """Shut somebody out at once: all their sessions end."""
+    _set_disabled(name, True)
+
+
+@user.command("enable")
+def user_enable(name: UserName) -> None:
+    """Let somebody in again who was disabled."""
+    _set_disabled(name, False)
+
+
+def _set_disabled(name: str, disabled: bool) -> None:
+    from facepriv.services.users import set_disabled
+
+    with _store() as (store, _):
+        changed = set_disabled(store, name, disabled, actor=ACTOR)
+    _say(f"{changed.name} may {'not sign in any more, and is signed out' if disabled else 'sign in again'}.")
+
+
+@user.command("password")
+def user_password(name: UserName, password_stdin: PasswordIn = False) -> None:
+    """Give somebody a new password, shown this once; whoever is signed in under the old one is signed out."""
+    from facepriv.services.users import change_password
+
+    with _store() as (store, _):
+        made = change_password(store, name, _read_password() if password_stdin else None, actor=ACTOR)
+    _say("The password is changed.")
+    _show_password(made)
+
+
+@user.command("sign-out")
+def user_sign_out(name: UserName) -> None:
+    """End all sessions of somebody."""
+    from facepriv.services.users import sign_out_everywhere
+
+    with _store() as (store, _):
+        ended = sign_out_everywhere(store, name, actor=ACTOR)
+    _say(f"{count(ended, 'session')} ended.")
+
+
+def _role(text: str) -> Role:
+    from facepriv.store import ROLES
+
+    for role in ROLES:
+        if role == text:
+            return role
+    raise BadInputError(f"A role was expected, {' or '.join(ROLES)}, but {text!r} came.", code="bad-role")
+
+
+def _read_password() -> str:
+    return sys.stdin.readline().rstrip("\n")
+
+
+def _show_password(password: str | None) -> None:
+    if password is not None:
+        _say(f"Password: {password}")
+        _say("It is shown this once and kept as a hash only.")
 
 
 model = typer.Typer(help="Bring your own models; see docs/your-own-models.md.", no_args_is_help=True)

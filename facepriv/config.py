@@ -40,6 +40,10 @@ class Settings(BaseSettings):
     max_archive_entries: int = Field(default=100_000, gt=0)
     import_folders: str = ""
     """Folders of this machine that pages may import from, with all below them, parted as in PATH; empty for none."""
+    login: bool = True
+    """Whether the dashboard asks who comes; without, it answers only on this machine."""
+    public_url: str = ""
+    """Address under which others reach the dashboard, such as https://faces.example.org; empty if nobody else does."""
     workers: int = Field(default=0, ge=0)
     """Processes that perturb images in a run; 0 = one for each core."""
     executor: Literal["processes", "dask"] = "processes"

@@ -49,3 +49,11 @@ class StorageFullError(StoreError):
 
 class CancelledError(FaceprivError, RuntimeError):
     """The user asked a run to stop."""
+
+
+class NotAllowedError(FaceprivError, PermissionError):
+    """Somebody is not who they must be for this; `retry_after` is how many seconds to wait, where waiting helps."""
+
+    def __init__(self, message: str, *, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after

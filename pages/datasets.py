@@ -21,7 +21,7 @@ from parts import faces, imports, quality
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
 from parts.formats import NOTHING, moment, plain
-from parts.shell import ACTOR, saw, with_store
+from parts.shell import me, saw, with_store
 from parts.words import HELP
 
 PER_PAGE = 24
@@ -93,7 +93,7 @@ def bring(store: Store, *, expanded: bool) -> None:
                 help="It is there already." if taken else None,
                 type="secondary" if store.datasets.list() else "primary",
             ):
-                imports.began(start_demo_import(get_settings(), actor=ACTOR))
+                imports.began(start_demo_import(get_settings(), actor=me().user))
             st.subheader("From a terminal")
             st.write("Large sets are imported without a browser:")
             st.code("facepriv import FOLDER --name NAME", language="bash", wrap_lines=True)
@@ -142,7 +142,7 @@ def upload(store: Store) -> None:
         "datasheet": sheet or None,
         "preview": True,
         "quality": checked,
-        "actor": ACTOR,
+        "actor": me().user,
     }
     if not name.strip():
         st.error("A name for the data set is missing; enter one and press Preview again.")
@@ -328,7 +328,7 @@ def sheet(store: Store, record: DatasetRecord) -> None:
         if st.form_submit_button("Save", type="primary"):
             changes = {**texts, "retention": "" if until is None else until.isoformat()}
             try:
-                edit_datasheet(store, record.id, changes, actor=ACTOR)
+                edit_datasheet(store, record.id, changes, actor=me().user)
             except FaceprivError as error:
                 st.error(plain(str(error)), icon=":material/error:")
             else:
@@ -355,7 +355,7 @@ def deletion(store: Store, record: DatasetRecord) -> None:
     planned = " ".join(plan_purge(store, record.id).sentences)
 
     def delete(store: Store) -> None:
-        st.session_state[PURGED] = purge(store, get_settings(), record.id, actor=ACTOR)
+        st.session_state[PURGED] = purge(store, get_settings(), record.id, actor=me().user)
 
     offer("data set", f"{plain(planned)} This cannot be undone.", f"dataset {record.id}", delete)
 

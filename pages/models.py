@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
 from facepriv.services.models import ModelStatus, list_models
 from facepriv.services.own_models import add_uploaded, check_model, list_own, remove_model
-from facepriv.store import Store, open_store
+from facepriv.store import Store
 from parts.deletion import offer
 from parts.figures import show_rows
 from parts.formats import NOTHING, plain
-from parts.shell import ACTOR, with_store
+from parts.shell import me, opened, with_store
 
 TOLD = "model_told"
 EXAMPLE = """\
@@ -105,8 +104,8 @@ def bring() -> None:
 def add(yaml: bytes, network: bytes, *, replace: bool) -> None:
     """Check and keep what was sent; a mistake is told below the form, which keeps its files."""
     try:
-        with st.spinner("Checking, and trying it on demo faces …"), open_store(get_settings()) as store:
-            added = add_uploaded(store, yaml, network, actor=ACTOR, replace=replace)
+        with st.spinner("Checking, and trying it on demo faces …"), opened() as store:
+            added = add_uploaded(store, yaml, network, actor=me().user, replace=replace)
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
@@ -138,7 +137,7 @@ def own(store: Store) -> None:
                 st.warning(plain(note), icon=":material/warning:")
 
     def delete(store: Store) -> None:
-        remove_model(store, chosen, actor=ACTOR)
+        remove_model(store, chosen, actor=me().user)
         st.session_state[TOLD] = [f"Removed “{chosen}”."]
 
     warning = f"Removes {plain(chosen)} and its files. Results made with it stay, but cannot be made again."

@@ -20,7 +20,7 @@ from facepriv.types import GENDER
 from facepriv.wording import count, duration
 from parts import faces, other_attributes, parameters, progress
 from parts.formats import plain
-from parts.shell import ACTOR, with_store
+from parts.shell import me, with_store
 from parts.words import HELP, NOT_PROTECTED
 
 KIND_ICONS = {"unnoticeable": ":material/visibility_off:", "visible": ":material/visibility:"}
@@ -207,7 +207,7 @@ def launch(store: Store, choices: dict[str, Any], images: int) -> None:
     )
     if st.button("Start the run", type="primary", key="start_run", icon=":material/play_arrow:"):
         run = start_run(store, prepare_run(store, choices.pop("dataset"), **choices))
-        store.access.record(ACTOR, "run-started", f"run {run.id}")
+        store.access.record(me().user, "run-started", f"run {run.id}")
         ensure_worker(settings)
         st.session_state["started_run"] = run.id
         st.rerun()

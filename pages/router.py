@@ -1,23 +1,52 @@
-"""Main script: names the pages and runs the one asked for."""
+"""Main script: finds out who looks, names the pages that their role has, and runs the one asked for."""
+
+from urllib.parse import urlsplit
 
 import streamlit as st
 
-from parts.mark import mark
+from parts import account
+from parts.shell import EVERYBODY, me, saw, with_store
 from parts.words import LABEL_NOTE
 
-st.set_page_config(page_title="facepriv", page_icon=mark(), layout="wide")
+AUDITORS = {
+    "overview": ("Overview", ":material/home:"),
+    "datasets": ("Datasets", ":material/photo_library:"),
+    "audit": ("Audit", ":material/search_insights:"),
+    "perturb": ("Perturb", ":material/blur_on:"),
+    "runs": ("Runs", ":material/list_alt:"),
+    "policy": ("Policy", ":material/balance:"),
+    "sharing": ("Sharing", ":material/share:"),
+    "models": ("Models", ":material/model_training:"),
+}
+OFFICERS = {"shared": ("Shared with you", ":material/inbox:")}
+EVERYBODYS = {"account": ("Account", ":material/account_circle:")}
 
-page = st.navigation(
-    [
-        st.Page("overview.py", title="Overview", icon=":material/home:", default=True),
-        st.Page("datasets.py", title="Datasets", icon=":material/photo_library:", url_path="datasets"),
-        st.Page("audit.py", title="Audit", icon=":material/search_insights:", url_path="audit"),
-        st.Page("perturb.py", title="Perturb", icon=":material/blur_on:", url_path="perturb"),
-        st.Page("runs.py", title="Runs", icon=":material/list_alt:", url_path="runs"),
-        st.Page("policy.py", title="Policy", icon=":material/balance:", url_path="policy"),
-        st.Page("models.py", title="Models", icon=":material/model_training:", url_path="models"),
-    ]
-)
-page.run()
-st.divider()
-st.caption(LABEL_NOTE)
+here = urlsplit(st.context.url or "")
+# By its own address: Streamlit would serve a picture from where faces of others may be, or fetch one from elsewhere.
+sign = f"{here.scheme}://{here.netloc}/assets/mark.svg" if here.netloc else None
+st.set_page_config(page_title="facepriv", page_icon=sign, layout="wide")
+
+
+def show(store) -> None:
+    """Show the page asked for, if whoever looks has it; what they do not have is counted."""
+    mine = {**(AUDITORS if me().role == "auditor" else OFFICERS), **(EVERYBODYS if me().session is not None else {})}
+    first = next(iter(mine))
+    page = st.navigation(
+        [
+            st.Page(
+                f"{name}.py", title=title, icon=icon, default=name == first, url_path=None if name == first else name
+            )
+            for name, (title, icon) in mine.items()
+        ]
+    )
+    asked = here.path.strip("/")
+    if asked in AUDITORS and asked not in mine:
+        saw(store, "access-refused", f"/{asked}")
+        st.warning("That page is for auditors.", icon=":material/block:")
+    account.sidebar()
+    page.run()
+    st.divider()
+    st.caption(LABEL_NOTE)
+
+
+with_store(show, roles=EVERYBODY)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import re
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,7 @@ WIDTH = 1000
 """Of figures written as files, in pixels."""
 SHORT = 24
 """Letters from which on a cell may be broken into lines."""
+_SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 _HERE = Path(__file__).parent
 
 
@@ -30,37 +34,65 @@ def _environment() -> Any:
     )
 
 
-def to_html(report: Report) -> str:
-    """Give the whole page; equal reports give equal pages."""
+@dataclass(frozen=True)
+class Page:
+    """A report as one HTML file, and what a server may say of it."""
+
+    html: str
+    scripts: tuple[str, ...]
+    """SHA-256 of each script that we put into it, as base64: a browser that is told these runs no other."""
+
+
+def to_html(report: Report, *, notice: str = "") -> str:
+    """Give the whole page; equal reports give equal pages.
+
+    Parameters
+    ----------
+    notice
+        What stands above it, such as who shared it and until when.
+    """
+    return to_page(report, notice=notice).html
+
+
+def to_page(report: Report, *, notice: str = "") -> Page:
+    """Give the whole page with the hashes of its scripts; parameters as for `to_html`."""
     from plotly.offline import get_plotlyjs
 
     numbers = {id(figure): number for number, figure in enumerate(report.all_figures(), start=1)}
 
+    library = get_plotlyjs() if numbers else ""
+    scripts = [library] if library else []
+
     def draw(one: Figure) -> Markup:
-        return Markup(  # noqa: S704 (plotly's own markup, whose texts are JSON inside a script)
-            for_paper(one).to_html(
-                full_html=False,
-                include_plotlyjs=False,
-                config={"displaylogo": False, "responsive": True},
-                div_id=f"figure-{numbers[id(one)]}",
-            )
+        drawn = for_paper(one).to_html(
+            full_html=False,
+            include_plotlyjs=False,
+            config={"displaylogo": False, "responsive": True},
+            div_id=f"figure-{numbers[id(one)]}",
         )
+        scripts.extend(_SCRIPT.findall(drawn))
+        return Markup(drawn)  # noqa: S704 (plotly's own markup, whose texts are JSON inside a script)
 
     page: str = (
         _environment()
         .get_template("report.html.j2")
         .render(
             report=report,
+            notice=notice,
             policy=Markup(POLICY),  # noqa: S704 (our own words)
             style=Markup((_HERE / "style.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
-            script=Markup(get_plotlyjs()) if numbers else "",  # noqa: S704 (plotly's own file)
+            script=Markup(library),  # noqa: S704 (plotly's own file)
             SHORT=SHORT,
             kind_of=_kind_of,
             draw=draw,
             data_url=_data_url,
         )
     )
-    return page
+    return Page(page, tuple(_sha256(script) for script in scripts))
+
+
+def _sha256(script: str) -> str:
+    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
 
 
 def for_paper(one: Figure) -> Any:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import BaseModel
 
 import facepriv
 from facepriv.audit.verdict import GUESSING
@@ -31,6 +32,7 @@ from facepriv.report.files import ImageFormat, write_figures, write_page, write_
 from facepriv.report.html import to_html
 from facepriv.results import STOP_TITLES, ModelRef, RunResult, RunSpec
 from facepriv.services import audit_tables, tables
+from facepriv.services.audits import audit_document
 from facepriv.services.datasheets import NOT_STATED, shown_datasheet
 from facepriv.services.export import run_document
 from facepriv.services.identities import why_not_matched
@@ -44,7 +46,15 @@ from facepriv.wording import count, listed, percent
 FACE_HEIGHT = 200
 """Pixels of a face shown, at most."""
 MOST_FACES = 24
+NO_AUDIT = 0
 WITHHELD = "withheld: with it one could tell which images were perturbed"
+
+
+_FOOTER = (
+    "Gender is binary here only because the labels and the classifiers are. A label is what the data set says, not who "
+    f"a person is. Written by facepriv {facepriv.__version__}."
+)
+_SAME_BYTES = "Same spec, same images and same libraries on the same kind of processor give the same bytes."
 
 
 def report_of(store: Store, run_id: int, *, audit_id: int | None = None, faces: int = 0) -> Report:
@@ -53,7 +63,7 @@ def report_of(store: Store, run_id: int, *, audit_id: int | None = None, faces: 
     Parameters
     ----------
     audit_id
-        The audit of this run to report; by default the newest complete one, if there is any.
+        The audit of this run to report; by default the newest complete one, if there is any. `NO_AUDIT` for none.
     faces
         Pairs of faces before and after to show, at most `MOST_FACES`.
 
@@ -85,12 +95,66 @@ def report_of(store: Store, run_id: int, *, audit_id: int | None = None, faces: 
         verdict=_verdict(run, result, found),
         figures=_figures(run, result, found),
         sections=tuple(_sections(store, run, result, audit, dataset, faces)),
-        footer="Gender is binary here only because the labels and the classifiers are. A label is what the data set "
-        f"says, not who a person is. Written by facepriv {facepriv.__version__}.",
+        footer=_FOOTER,
     )
 
 
+def report_of_audit(store: Store, audit_id: int) -> Report:
+    """Make the report of a complete audit of a data set as it is, which no run has changed.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such audit.
+    BadInputError
+        If it is not complete (code ``audit-not-complete``), or of a run (``wrong-audit``): `report_of` tells of both.
+    """
+    audit_document(store, audit_id)  # says why an audit that is not complete has no report
+    audit = store.audits.get(audit_id)
+    found = audit.result
+    assert found is not None
+    if audit.run_id is not None:
+        raise BadInputError(
+            f"An audit of a data set as it is was expected, but audit {audit_id} is of run {audit.run_id}; make the "
+            "report of that run.",
+            code="wrong-audit",
+        )
+    dataset = store.datasets.get(audit.dataset_id)
+    return Report(
+        title=f"Gender privacy of {dataset.name}",
+        subtitle=f"Audit {audit.id} of the images as they are, {count(found.images, 'image')}; finished "
+        f"{_day(audit.finished_at)}.",
+        verdict=found.verdict,
+        figures=_bounds(found),
+        sections=(
+            Section("Purpose and legal basis", tuple(_purpose(dataset))),
+            Section("The images", tuple(_images(store, dataset, f"{found.images:,} audited"))),
+            Section("What attackers learn", tuple(_leak(found, dataset))),
+            Section("Attacks that were not tested", tuple(_not_tested(found))),
+            Section("Residual risk", (Bullets(_audit_risks(found)),)),
+            Section("Models", tuple(_models((*audit.spec.classifiers, *audit.spec.matchers), audit))),
+            Section("How to repeat it", (Table("repeat", "", _audit_rows(store, audit)), Text(_SAME_BYTES, "note"))),
+        ),
+        footer=_FOOTER,
+    )
+
+
+def report_for(store: Store, run_id: int | None, audit_id: int | None, *, faces: int = 0) -> Report:
+    """Make the report of a run, of a run with an audit of it, or of an audit of a data set as it is.
+
+    Raises
+    ------
+    UnknownNameError, BadInputError
+        As `report_of` and `report_of_audit`.
+    """
+    if run_id is not None:
+        return report_of(store, run_id, audit_id=audit_id or NO_AUDIT, faces=faces)
+    return report_of_audit(store, audit_id or 0)
+
+
 def _audit_of(store: Store, run: RunRecord, audit_id: int | None) -> AuditRecord | None:
+    if audit_id == NO_AUDIT:
+        return None
     if audit_id is not None:
         audit = store.audits.get(audit_id)
         if audit.result is None or audit.run_id != run.id:
@@ -115,11 +179,7 @@ def _verdict(run: RunRecord, result: RunResult, audit: AuditResult | None) -> st
 
 
 def _figures(run: RunRecord, result: RunResult, audit: AuditResult | None) -> dict[str, str]:
-    found: dict[str, str] = {}
-    if audit is not None:
-        titles = {one.name: audit_tables.condition_title(one) for one in audit.conditions}
-        for one in audit.headlines:
-            found[f"Worst attacker's upper bound, {titles[one.condition]}"] = percent(one.upper)
+    found = {} if audit is None else _bounds(audit)
     error = result.gender_error.get(run.guide) or result.attribute_error.get(run.guide)
     if error is None:
         found[f"Turned by {run.guide}"] = percent(result.flipped.all)
@@ -133,6 +193,11 @@ def _figures(run: RunRecord, result: RunResult, audit: AuditResult | None) -> di
     return found
 
 
+def _bounds(audit: AuditResult) -> dict[str, str]:
+    titles = {one.name: audit_tables.condition_title(one) for one in audit.conditions}
+    return {f"Worst attacker's upper bound, {titles[one.condition]}": percent(one.upper) for one in audit.headlines}
+
+
 def _sections(
     store: Store,
     run: RunRecord,
@@ -143,7 +208,7 @@ def _sections(
 ) -> Iterator[Section]:
     found = None if audit is None else audit.result
     yield Section("Purpose and legal basis", tuple(_purpose(dataset)))
-    yield Section("The images", tuple(_images(store, dataset, run)))
+    yield Section("The images", tuple(_images(store, dataset, f"{run.images:,} in this run")))
     yield Section("What was done to them", tuple(_method(run.spec, result)))
     if found is not None:
         yield Section("Policy", tuple(_policy(found)))
@@ -153,7 +218,8 @@ def _sections(
     yield Section("Failures", tuple(_failures(result, found)))
     yield Section("Attacks that were not tested", tuple(_not_tested(found)))
     yield Section("Residual risk", (Bullets(_risks(result, found)),))
-    yield Section("Models", tuple(_models(run.spec, audit)))
+    spec = run.spec
+    yield Section("Models", tuple(_models((spec.detector, *spec.classifiers, *spec.matchers), audit)))
     yield Section("How to repeat it", tuple(_repeat(store, run, audit)))
     if faces:
         yield Section("Faces before and after", tuple(_faces(store, run, dataset, faces)))
@@ -167,7 +233,7 @@ def _purpose(dataset: DatasetRecord) -> Iterator[Block]:
         yield Text(f"Whoever is responsible has not stated: {listed(missing).lower()}.", "note")
 
 
-def _images(store: Store, dataset: DatasetRecord, run: RunRecord) -> Iterator[Block]:
+def _images(store: Store, dataset: DatasetRecord, judged: str) -> Iterator[Block]:
     counts = store.datasets.counts(dataset.id)
     failed = sum(counts.failures.values())
     yield Table(
@@ -179,7 +245,7 @@ def _images(store: Store, dataset: DatasetRecord, run: RunRecord) -> Iterator[Bl
             {"": "Read as", "What": f"{dataset.reader}. {dataset.reader_reason}"},
             {
                 "": "Images",
-                "What": f"{counts.images:,} of {count(counts.subjects, 'subject')}; {run.images:,} in this run",
+                "What": f"{counts.images:,} of {count(counts.subjects, 'subject')}; {judged}",
             },
             {"": "Notes on what was left out at import", "What": f"{sum(counts.problems.values()):,}"},
         ],
@@ -353,13 +419,7 @@ def _not_tested(audit: AuditResult | None) -> Iterator[Block]:
 def _risks(result: RunResult, audit: AuditResult | None) -> list[str]:
     risks = list(tables.limits(result))
     if audit is not None:
-        for one in audit.headlines:
-            if one.upper > GUESSING:
-                title = next(audit_tables.condition_title(c) for c in audit.conditions if c.name == one.condition)
-                risks.append(
-                    f"Images released: {title}. An attacker like “{one.attacker}” may be right in up to "
-                    f"{percent(one.upper)} of cases."
-                )
+        risks += _audit_risks(audit)
         templates = [
             attack
             for c in audit.conditions
@@ -375,8 +435,20 @@ def _risks(result: RunResult, audit: AuditResult | None) -> list[str]:
     return risks
 
 
-def _models(spec: RunSpec, audit: AuditRecord | None) -> Iterator[Block]:
-    used: dict[str, ModelRef] = {ref.name: ref for ref in (spec.detector, *spec.classifiers, *spec.matchers)}
+def _audit_risks(audit: AuditResult) -> list[str]:
+    risks = []
+    for one in audit.headlines:
+        if one.upper > GUESSING:
+            title = next(audit_tables.condition_title(c) for c in audit.conditions if c.name == one.condition)
+            risks.append(
+                f"Images released: {title}. An attacker like “{one.attacker}” may be right in up to "
+                f"{percent(one.upper)} of cases."
+            )
+    return risks
+
+
+def _models(refs: Sequence[ModelRef], audit: AuditRecord | None) -> Iterator[Block]:
+    used = {ref.name: ref for ref in refs}
     if audit is not None:
         used |= {ref.name: ref for ref in (*audit.spec.classifiers, *audit.spec.matchers)}
     cards = {status.card.name: status.card for status in list_models()}
@@ -411,16 +483,48 @@ def _repeat(store: Store, run: RunRecord, audit: AuditRecord | None) -> Iterator
         {"": "Libraries", "What": ", ".join(f"{name} {version}" for name, version in run.spec.libraries.items())},
     ]
     if audit is not None:
-        rows.append({"": "Audit", "What": f"{audit.id}, created {audit.created_at:%Y-%m-%d %H:%M} UTC"})
-        rows.append({"": "Seed of the audit", "What": WITHHELD if betrays else str(audit.spec.seed)})
+        rows += _audit_rows(store, audit)
+        signed = result_sha256(store, run.id, audit.id)
+        rows.append({"": "SHA-256 that a sign-off of both names", "What": signed})
     yield Table("repeat", "", rows)
-    yield Text("Same spec, same images and same libraries on the same kind of processor give the same bytes.", "note")
+    yield Text(_SAME_BYTES, "note")
+
+
+def _audit_rows(store: Store, audit: AuditRecord) -> list[Row]:
+    choice = None if audit.result is None else audit.result.policy
+    betrays = choice is not None and 0 < choice.p < 1
+    return [
+        {"": "Audit", "What": f"{audit.id}, created {audit.created_at:%Y-%m-%d %H:%M} UTC"},
+        {"": "SHA-256 of the audit (spec and result)", "What": audit_sha256(store, audit.id)},
+        {"": "Seed of the audit", "What": WITHHELD if betrays else str(audit.spec.seed)},
+        {"": "facepriv of the audit", "What": audit.spec.facepriv_version},
+    ]
 
 
 def run_sha256(store: Store, run_id: int) -> str:
-    """Give the hash of a complete run's spec and result, as JSON with sorted keys: what a sign-off refers to."""
-    document = json.loads(run_document(store, run_id).model_dump_json(by_alias=True))
-    return hashlib.sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    """Give the hash of a complete run's spec and result, as JSON with sorted keys."""
+    return _sha256(run_document(store, run_id))
+
+
+def audit_sha256(store: Store, audit_id: int) -> str:
+    """Give the hash of a complete audit's spec and result, as JSON with sorted keys."""
+    return _sha256(audit_document(store, audit_id))
+
+
+def result_sha256(store: Store, run_id: int | None, audit_id: int | None) -> str:
+    """Give the hash that a sign-off refers to: the run's or the audit's own, or of both in hexadecimal, one after the
+    other.
+    """
+    parts = [
+        *([] if run_id is None else [run_sha256(store, run_id)]),
+        *([] if audit_id is None else [audit_sha256(store, audit_id)]),
+    ]
+    return parts[0] if len(parts) == 1 else hashlib.sha256("".join(parts).encode("ascii")).hexdigest()
+
+
+def _sha256(document: BaseModel) -> str:
+    plain = json.loads(document.model_dump_json(by_alias=True))
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _faces(store: Store, run: RunRecord, dataset: DatasetRecord, most: int) -> Iterator[Block]:
@@ -467,15 +571,18 @@ def _day(moment: Any) -> str:
     return "–" if moment is None else f"{moment:%Y-%m-%d}"
 
 
-def hand_out(store: Store, run_id: int, *, audit_id: int | None = None, faces: int = 0, actor: str) -> str:
+def hand_out(store: Store, run_id: int | None, *, audit_id: int | None = None, faces: int = 0, actor: str) -> str:
     """Give the report's page, with a line in the access log; parameters and errors as for `write_report`."""
     report = _recorded(store, run_id, audit_id, faces, actor)
     return to_html(report)
 
 
-def _recorded(store: Store, run_id: int, audit_id: int | None, faces: int, actor: str) -> Report:
-    report = report_of(store, run_id, audit_id=audit_id, faces=faces)
-    store.access.record(actor, "report-made", f"run {run_id}", f"with {count(faces, 'pair')} of faces" if faces else "")
+def _recorded(store: Store, run_id: int | None, audit_id: int | None, faces: int, actor: str) -> Report:
+    if run_id is None:
+        report, about = report_of_audit(store, audit_id or 0), f"audit {audit_id}"
+    else:
+        report, about = report_of(store, run_id, audit_id=audit_id, faces=faces), f"run {run_id}"
+    store.access.record(actor, "report-made", about, f"with {count(faces, 'pair')} of faces" if faces else "")
     return report
 
 
@@ -491,7 +598,7 @@ class Written:
 
 def write_report(
     store: Store,
-    run_id: int,
+    run_id: int | None,
     *,
     audit_id: int | None = None,
     faces: int = 0,
@@ -501,10 +608,12 @@ def write_report(
     format: ImageFormat = "svg",
     actor: str,
 ) -> Written:
-    """Make the report of a complete run and write the parts that are asked for.
+    """Make the report of a complete run, or of an audit of a data set as it is, and write the parts asked for.
 
     Parameters
     ----------
+    run_id
+        None for the audit of a data set as it is; there are no faces to show then.
     audit_id, faces
         As for `report_of`.
     html

@@ -14,6 +14,7 @@ from facepriv.errors import StoreError
 from facepriv.store import migrate
 from facepriv.store.access import AccessLog, ChainState
 from facepriv.store.artifacts import ArtifactStore
+from facepriv.store.attempts import AttemptStore
 from facepriv.store.audits import AuditStore
 from facepriv.store.datasets import DatasetStore, ImportSession
 from facepriv.store.engine import Database
@@ -23,6 +24,7 @@ from facepriv.store.leftovers import Leftovers, referred_to
 from facepriv.store.measures import MeasureStore
 from facepriv.store.queue import LEASE_SECONDS, MAX_LOSSES, LeaseLostError
 from facepriv.store.records import (
+    ROLES,
     AccessRecord,
     AuditRecord,
     AuditSummary,
@@ -38,23 +40,33 @@ from facepriv.store.records import (
     Learning,
     LogLine,
     NewImage,
+    RemarkRecord,
+    Role,
     RunImage,
     RunImageRecord,
     RunRecord,
     RunState,
     RunSummary,
+    SessionRecord,
+    ShareRecord,
     UnfinishedImport,
+    UserRecord,
 )
 from facepriv.store.remote_artifacts import RemoteArtifacts
 from facepriv.store.runs import RunStore
+from facepriv.store.sessions import SessionStore
+from facepriv.store.shares import RemarkStore, ShareStore
 from facepriv.store.stock import Stock, take_stock
+from facepriv.store.users import UserStore
 
 __all__ = [
     "LEASE_SECONDS",
     "MAX_LOSSES",
+    "ROLES",
     "AccessLog",
     "AccessRecord",
     "ArtifactStore",
+    "AttemptStore",
     "AuditRecord",
     "AuditStore",
     "AuditSummary",
@@ -75,15 +87,24 @@ __all__ = [
     "LogLine",
     "MeasureStore",
     "NewImage",
+    "RemarkRecord",
+    "RemarkStore",
+    "Role",
     "RunImage",
     "RunImageRecord",
     "RunRecord",
     "RunState",
     "RunStore",
     "RunSummary",
+    "SessionRecord",
+    "SessionStore",
+    "ShareRecord",
+    "ShareStore",
     "Stock",
     "Store",
     "UnfinishedImport",
+    "UserRecord",
+    "UserStore",
     "open_artifacts",
     "open_store",
 ]
@@ -104,6 +125,11 @@ class Store:
         self.audits = AuditStore(database)
         self.measures = MeasureStore(database)
         self.access = AccessLog(database)
+        self.users = UserStore(database)
+        self.sessions = SessionStore(database)
+        self.attempts = AttemptStore(database)
+        self.shares = ShareStore(database)
+        self.remarks = RemarkStore(database)
 
     def collect(
         self, *, imports_older_than: timedelta = timedelta(hours=1), files_older_than: timedelta = timedelta(hours=2)

@@ -445,3 +445,113 @@ class AccessRow(Base):
     detail: Mapped[str] = mapped_column(Text)
     # NULL in lines that something else than facepriv wrote.
     chain_sha256: Mapped[str | None] = mapped_column(_SHA256)
+
+
+class UserRow(Base):
+    """Somebody who may sign in to the dashboard; never deleted, since the access log names them, but disabled."""
+
+    __tablename__ = "users"
+    __table_args__ = (
+        UniqueConstraint("key"),
+        UniqueConstraint("oidc"),
+        CheckConstraint("role IN ('auditor', 'officer')", name="role"),
+        _NEVER_REUSED,
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(Text)
+    # The name in one case, so that nobody can be mistaken for another.
+    key: Mapped[str] = mapped_column(Text)
+    role: Mapped[str] = mapped_column(String(8))
+    # NULL for who signs in through an identity provider only.
+    password_hash: Mapped[str | None] = mapped_column(Text)
+    # E-mail address or subject that the identity provider vouches for.
+    oidc: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SessionRow(Base):
+    """One sign-in of a user; the cookie holds a random token, and only its hash stands here."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (UniqueConstraint("token_sha256"), Index(None, "user_id"), _NEVER_REUSED)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
+    token_sha256: Mapped[str] = mapped_column(_SHA256)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class AttemptRow(Base):
+    """One failed try of a password or passphrase, kept for a day; the key is a hash of what it was tried on."""
+
+    __tablename__ = "attempts"
+    __table_args__ = (Index(None, "key_sha256", "at"), Index(None, "at"))
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    key_sha256: Mapped[str] = mapped_column(_SHA256)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class ShareRow(Base):
+    """Results of a run or an audit, shown to whoever has the link, or to one officer with an account.
+
+    It goes with its run or audit.
+    """
+
+    __tablename__ = "shares"
+    __table_args__ = (
+        UniqueConstraint("token_sha256"),
+        Index(None, "run_id"),
+        Index(None, "audit_id"),
+        Index(None, "officer_id"),
+        CheckConstraint("run_id IS NOT NULL OR audit_id IS NOT NULL", name="of_something"),
+        CheckConstraint("faces >= 0", name="faces"),
+        _NEVER_REUSED,
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    audit_id: Mapped[int | None] = mapped_column(ForeignKey("audits.id", ondelete="CASCADE"))
+    # NULL where there is no link, only an officer.
+    token_sha256: Mapped[str | None] = mapped_column(_SHA256)
+    passphrase_hash: Mapped[str | None] = mapped_column(Text)
+    officer_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
+    faces: Mapped[int] = mapped_column(Integer)
+    made_by: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    views: Mapped[int] = mapped_column(Integer)
+    viewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class RemarkRow(Base):
+    """What an officer said about results: a comment, or a sign-off with what exactly was signed.
+
+    A sign-off outlives its run, so that what was decided stays known; the hash says about what.
+    """
+
+    __tablename__ = "remarks"
+    __table_args__ = (
+        Index(None, "run_id"),
+        Index(None, "audit_id"),
+        CheckConstraint("decision IN ('accepted', 'conditions', 'rejected')", name="decision"),
+        CheckConstraint("(decision IS NULL) = (sha256 IS NULL)", name="signed"),
+        _NEVER_REUSED,
+    )
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"))
+    audit_id: Mapped[int | None] = mapped_column(ForeignKey("audits.id", ondelete="SET NULL"))
+    # What it is about in words, such as "run 3, audit 2"; stays when the run is gone.
+    about: Mapped[str] = mapped_column(Text)
+    author: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    decision: Mapped[str | None] = mapped_column(String(16))
+    text: Mapped[str] = mapped_column(Text)
+    sha256: Mapped[str | None] = mapped_column(_SHA256)

@@ -385,3 +385,80 @@ class AccessRecord:
     detail: str
     chain_sha256: str = ""
     """Hash of this line and the one before; empty where something else than facepriv wrote the line."""
+
+
+Role = Literal["auditor", "officer"]
+ROLES: tuple[Role, ...] = ("auditor", "officer")
+Decision = Literal["accepted", "conditions", "rejected"]
+DECISIONS: tuple[Decision, ...] = ("accepted", "conditions", "rejected")
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserRecord:
+    """Somebody who may sign in to the dashboard, unless disabled."""
+
+    id: int
+    name: str
+    role: Role
+    password_hash: str | None
+    """Argon2 hash with its parameters; None for who signs in through an identity provider only."""
+    oidc: str | None
+    """E-mail address or subject that the identity provider vouches for."""
+    created_at: datetime
+    disabled_at: datetime | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionRecord:
+    """One sign-in of a user."""
+
+    id: int
+    user: str
+    role: Role
+    """The user's role now, not when they signed in."""
+    created_at: datetime
+    seen_at: datetime
+    """When it was last used, to the minute."""
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class ShareRecord:
+    """Results of a run or an audit, shown to whoever has the link, or to one officer with an account."""
+
+    id: int
+    run_id: int | None
+    audit_id: int | None
+    has_link: bool
+    passphrase_hash: str | None
+    officer: str | None
+    """Name of the officer it is for, if it is for one."""
+    faces: int
+    """Pairs of faces before and after that it shows, at most."""
+    made_by: str
+    created_at: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+    views: int
+    viewed_at: datetime | None
+
+    def is_open(self, now: datetime) -> bool:
+        """Say whether it still shows anything."""
+        return self.revoked_at is None and now < self.expires_at
+
+
+@dataclass(frozen=True, kw_only=True)
+class RemarkRecord:
+    """What an officer said about results: a comment, or a sign-off."""
+
+    id: int
+    run_id: int | None
+    audit_id: int | None
+    about: str
+    author: str
+    at: datetime
+    decision: Decision | None
+    """None for a comment."""
+    text: str
+    sha256: str | None
+    """Of what was signed; None for a comment."""

@@ -22,12 +22,11 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 """Everything from this server, nothing from elsewhere; tables, Plotly figures and images work under it."""
+FRAMED_POLICY = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+"""The same for an own page that the dashboard shows inside itself."""
 
 MEDIA = "/media/"
 """Where Streamlit serves downloads: results, so no cache may keep them."""
-VIEWERS = "/viewers/"
-"""Pages that the dashboard shows in a frame of its own."""
-FRAMED_POLICY = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
 
 
 class SecurityHeaders:
@@ -51,9 +50,11 @@ class SecurityHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                framed = scope["path"].startswith(VIEWERS)
-                headers["Content-Security-Policy"] = FRAMED_POLICY if framed else CONTENT_SECURITY_POLICY
+                # A route may have a policy of its own, such as a report, whose scripts are inside it.
+                headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
                 headers["X-Content-Type-Options"] = "nosniff"
+                headers["Cross-Origin-Opener-Policy"] = "same-origin"
+                headers["Cross-Origin-Resource-Policy"] = "same-origin"
                 headers["Referrer-Policy"] = "same-origin"
                 if scope["path"].startswith(MEDIA):
                     headers["Cache-Control"] = "no-store"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from starlette.types import Scope
 
-Role = Literal["auditor", "officer"]
+from facepriv.store import Role
 
 _KEY = "facepriv.identity"
 

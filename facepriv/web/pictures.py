@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from facepriv.web.headers import FRAMED_POLICY
 from facepriv.web.identity import identity_of
 from facepriv.web.shelf import SHELF, Kind, Shelf
 
@@ -36,6 +37,8 @@ def shelf_routes(shelf: Shelf = SHELF) -> list[Route]:
             headers = dict(PRIVATE)
             if thing.kind == "downloads":
                 headers["Content-Disposition"] = f'attachment; filename="{thing.file_name}"'
+            if thing.kind == "viewers":
+                headers["Content-Security-Policy"] = FRAMED_POLICY
             return Response(thing.content, media_type=MEDIA_TYPES[thing.kind], headers=headers)
 
         return Route(f"/{kind}/{{token}}", give)

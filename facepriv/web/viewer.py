@@ -6,18 +6,12 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from starlette.routing import Mount
-from starlette.staticfiles import StaticFiles
+from facepriv.web.pages import ASSETS, render
 
 Point = tuple[float, float]
 Theme = Literal["light", "dark"]
-
-_HERE = Path(__file__).parent
-ASSETS = _HERE / "assets"
-"""Scripts and styles of own pages; they hold nothing of anybody."""
 
 
 @dataclass(frozen=True)
@@ -50,20 +44,12 @@ class PairView:
 
 def viewer_page(view: PairView, theme: Theme | None = None) -> bytes:
     """Give the page; equal views give equal pages. Without a theme the browser's preference counts."""
-    page: str = (
-        _environment().get_template("viewer.html.j2").render(view=view, theme=theme, asset=asset, lines=_lines(view))
-    )
-    return page.encode()
+    return render("viewer.html.j2", view=view, theme=theme, asset=asset, lines=_lines(view)).encode()
 
 
 def asset(name: str) -> str:
     """Give the address of an own file, another one whenever its content is another."""
     return f"/assets/{name}?v={_digest(name)}"
-
-
-def asset_routes() -> list[Mount]:
-    """Give the route of own scripts and styles."""
-    return [Mount("/assets", StaticFiles(directory=ASSETS))]
 
 
 @cache
@@ -74,12 +60,3 @@ def _digest(name: str) -> str:
 def _lines(view: PairView) -> str:
     # A pixel's centre is half a pixel from its edge, where a drawing begins to count.
     return "".join(f"M{a + 0.5:.1f} {b + 0.5:.1f}L{c + 0.5:.1f} {d + 0.5:.1f}" for (a, b), (c, d) in view.mesh)
-
-
-@cache
-def _environment() -> Any:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    return Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )

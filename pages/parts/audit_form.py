@@ -16,7 +16,7 @@ from facepriv.services.models import list_models
 from facepriv.store import DatasetRecord, Store
 from facepriv.types import GENDER
 from parts.formats import plain
-from parts.shell import ACTOR
+from parts.shell import me
 from parts.words import HELP
 
 SELECTIONS = {"image": "each image for itself", "subject": "all images of a subject together"}
@@ -115,6 +115,6 @@ def start(store: Store, **choices: Any) -> int | None:
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None
-    store.access.record(ACTOR, "audit-started", f"audit {audit.id}")
+    store.access.record(me().user, "audit-started", f"audit {audit.id}")
     ensure_worker(get_settings())
     return audit.id

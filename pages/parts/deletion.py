@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
-from facepriv.store import Store, open_store
+from facepriv.store import Store
 from parts import faces
 from parts.formats import plain
+from parts.shell import opened
 
 Delete = Callable[[Store], None]
 """Removes something and keeps a line of it in the access log."""
@@ -41,7 +41,7 @@ def confirm(warning: str, key: str, delete: Delete) -> None:
 def attempt(key: str, delete: Delete) -> None:
     """Delete, or keep the reason of the refusal for the page; as a callback, so that it comes before the page."""
     try:
-        with open_store(get_settings()) as store:
+        with opened() as store:
             delete(store)
         faces.forget()
     except FaceprivError as error:

@@ -13,11 +13,11 @@ from facepriv.services import audit_tables as rows
 from facepriv.services.audits import audit_document
 from facepriv.store import AuditRecord, Store
 from facepriv.wording import count, duration, percent
-from parts import progress, report, work_log
+from parts import progress, report, share, work_log
 from parts.deletion import offer
 from parts.figures import show_figure, show_rows
 from parts.formats import moment, plain
-from parts.shell import ACTOR, with_store
+from parts.shell import me, with_store
 from parts.words import HELP
 
 MEANS = "By"
@@ -184,7 +184,7 @@ def files(store: Store, audit: AuditRecord, found: AuditResult) -> None:
     nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
 
     def took() -> None:
-        with_store(lambda store: store.access.record(ACTOR, "result-downloaded", f"audit {audit.id}"))
+        with_store(lambda store: store.access.record(me().user, "result-downloaded", f"audit {audit.id}"))
 
     st.download_button(
         "Download the result as JSON",
@@ -196,8 +196,9 @@ def files(store: Store, audit: AuditRecord, found: AuditResult) -> None:
         on_click=took,
     )
     st.caption(f"{duration(found.seconds)} of work.")
-    if audit.run_id is not None:
-        report.offer(audit.run_id, audit.id)
+    report.offer(audit.run_id, audit.id)
+    dataset = store.datasets.get(audit.dataset_id)
+    share.offer(store, dataset, run_id=audit.run_id, audit_id=audit.id)
 
 
 def spec(audit: AuditRecord) -> None:
@@ -211,7 +212,7 @@ def deletion(audit: AuditRecord, forget: Callable[[], None]) -> None:
 
     def delete(store: Store) -> None:
         store.audits.delete(audit.id)
-        store.access.record(ACTOR, "audit-deleted", f"audit {audit.id}")
+        store.access.record(me().user, "audit-deleted", f"audit {audit.id}")
         forget()
 
     warning = (

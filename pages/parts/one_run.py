@@ -17,11 +17,11 @@ from facepriv.services.runs import landmarker_name
 from facepriv.store import RunRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import count, duration
-from parts import progress, report, run_choice, run_images, work_log
+from parts import progress, report, run_choice, run_images, share, work_log
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
 from parts.formats import guides, moment, plain
-from parts.shell import ACTOR, with_store
+from parts.shell import me, with_store
 from parts.words import HELP
 
 PARTS = ["Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
@@ -57,6 +57,7 @@ def show(store: Store, run: RunRecord) -> None:
     if run.result.kind is not None:
         st.caption(f"**{KIND_TITLES[run.result.kind].capitalize()}.** {KIND_SENTENCES[run.result.kind]}")
     headline(run.result, run.guide)
+    share.remarks(store, store.remarks.list(run_id=run.id))
     part = st.segmented_control("Part of the result", PARTS, default=PARTS[0], required=True, key="run_part")
     if part == "Gender":
         gender(run, run.result)
@@ -276,7 +277,7 @@ def files(store: Store, run: RunRecord) -> None:
     nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
 
     def took() -> None:
-        with_store(lambda store: store.access.record(ACTOR, "result-downloaded", f"run {run.id}"))
+        with_store(lambda store: store.access.record(me().user, "result-downloaded", f"run {run.id}"))
 
     st.download_button(
         "Download the result as JSON",
@@ -288,6 +289,7 @@ def files(store: Store, run: RunRecord) -> None:
         on_click=took,
     )
     report.offer(run.id)
+    share.offer(store, store.datasets.get(run.dataset_id), run_id=run.id)
     st.subheader("Images")
     st.write("The perturbed images, with a manifest:")
     st.code(f"facepriv export {run.id} --out FOLDER", language="bash", wrap_lines=True)
@@ -310,7 +312,7 @@ def deletion(run: RunRecord) -> None:
 
     def delete(store: Store) -> None:
         store.runs.delete(run.id)
-        store.access.record(ACTOR, "run-deleted", f"run {run.id}")
+        store.access.record(me().user, "run-deleted", f"run {run.id}")
         run_choice.clear()
 
     warning = (

@@ -14,7 +14,7 @@ from facepriv.services.worker import LEARNING
 from facepriv.store import AuditSummary, RunSummary, Store
 from facepriv.wording import count, duration, rate_of
 from parts.formats import guides, plain
-from parts.shell import ACTOR, with_store
+from parts.shell import me, with_store
 
 ACTIVE = ("waiting", "running")
 EVERY = "1s"
@@ -38,6 +38,10 @@ def keep_worker() -> None:
 
     A worker may have died since the server started; the next one takes its work up where it was.
     """
+    with_store(_keep_worker)
+
+
+def _keep_worker(_: Store) -> None:
     settings = get_settings()
     ensure_worker(settings)
     faults = worker_faults(settings)
@@ -87,7 +91,7 @@ def show(store: Store, work: RunSummary | AuditSummary) -> None:
             side.caption("Stopping …")
         elif side.button("Cancel", key=cancel, icon=":material/stop_circle:", width="stretch"):
             queue.cancel(work.id)
-            store.access.record(ACTOR, f"{kind}-cancelled", f"{kind} {work.id}")
+            store.access.record(me().user, f"{kind}-cancelled", f"{kind} {work.id}")
             st.rerun()
         if work.state == "waiting":
             st.progress(0.0, f"Waiting for a worker; {count(work.images, 'image')} to do.")

@@ -13,38 +13,47 @@ from facepriv.store import open_store
 from facepriv.wording import count
 from parts.faces import address
 from parts.formats import plain
-from parts.shell import ACTOR
+from parts.shell import is_still, me, opened
 
 
-def offer(run_id: int, audit_id: int | None = None) -> None:
-    """Show the button that makes the report once it is pressed, with no face in it unless asked."""
+def offer(run_id: int | None, audit_id: int | None = None) -> None:
+    """Show the button that makes the report once it is pressed, with no face in it unless asked.
+
+    Without a run it is the report of an audit of a data set as it is, which has no faces before and after.
+    """
+    number = audit_id if run_id is None else run_id
     key = f"{run_id}-{audit_id or 'newest'}"
     st.subheader("Report", help="One HTML file for a privacy officer. It opens without a network and prints well.")
-    faces = int(
-        st.number_input(
-            "Pairs of faces to show in it",
-            0,
-            MOST_FACES,
-            0,
-            key=f"report-faces-{key}",
-            width=240,
-            help="With 0 nobody can be seen in the report; images whose terms forbid it are left out in any case.",
+    faces = 0
+    if run_id is not None:
+        faces = int(
+            st.number_input(
+                "Pairs of faces to show in it",
+                0,
+                MOST_FACES,
+                0,
+                key=f"report-faces-{key}",
+                width=240,
+                help="With 0 nobody can be seen in the report; images whose terms forbid it are left out in any case.",
+            )
         )
-    )
-    if faces:
+    if run_id is not None and faces:
         offer_with_faces(run_id, audit_id, faces, key)
         return
     # Streamlit addresses large downloads by parts of their bytes and by name: the nonce keeps two users' apart.
     nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
 
+    who = me()
+
     def make() -> str:
         with open_store(get_settings()) as store:
-            return hand_out(store, run_id, audit_id=audit_id, actor=ACTOR)
+            is_still(store, who)
+            return hand_out(store, run_id, audit_id=audit_id, actor=who.user)
 
     st.download_button(
         "Download the report",
         make,
-        file_name=f"facepriv-report-{run_id}-{nonce}.html",
+        file_name=f"facepriv-report-{number}-{nonce}.html",
         mime="text/html",
         icon=":material/summarize:",
         key=f"report-{key}",
@@ -55,13 +64,13 @@ def offer(run_id: int, audit_id: int | None = None) -> None:
 def offer_with_faces(run_id: int, audit_id: int | None, pairs: int, key: str) -> None:
     """Make the report once the button is pressed, and show the link by which only this person gets it.
 
-    Streamlit's downloads are for everybody who knows their address.
+    Streamlit's downloads are for every auditor who knows their address.
     """
     if not st.button("Make the report", key=f"make-report-{key}", icon=":material/summarize:"):
         return
     try:
-        with st.spinner("Making the report …"), open_store(get_settings()) as store:
-            page = hand_out(store, run_id, audit_id=audit_id, faces=pairs, actor=ACTOR)
+        with st.spinner("Making the report …"), opened() as store:
+            page = hand_out(store, run_id, audit_id=audit_id, faces=pairs, actor=me().user)
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return

@@ -1,33 +1,97 @@
-"""What every page needs around its own content: the store, errors as sentences, and the access log."""
+"""What every page needs around its own content: who looks, the store, errors as sentences, and the access log."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 
 import streamlit as st
 
 from facepriv.config import get_settings
-from facepriv.errors import FaceprivError
-from facepriv.store import Store, open_store
+from facepriv.errors import FaceprivError, NotAllowedError
+from facepriv.store import ROLES, Role, Store, open_store
 from facepriv.web.identity import LOCAL, Identity
 from parts.formats import plain
 
-ACTOR = "local"
-"""Who acts while the dashboard has no login."""
+_ME = "_me"
+_OVER = "You are not signed in any more; load this page again to sign in."
+EVERYBODY: Collection[Role] = ROLES
+
+
+def identify(store: Store) -> Identity:
+    """Find out who looks at this page now: the server has proven it, and their session may have ended since.
+
+    Raises
+    ------
+    NotAllowedError
+        If nobody is signed in any more.
+    """
+    st.session_state.pop(_ME, None)
+    number = str(st.user.get("session") or "")
+    identity = LOCAL if not get_settings().login else _in_session(store, int(number) if number.isdecimal() else 0)
+    st.session_state[_ME] = identity
+    return identity
+
+
+def is_still(store: Store, identity: Identity) -> None:
+    """Check, outside a page's run, that somebody who looked at it is still who they were.
+
+    Raises
+    ------
+    NotAllowedError
+        If their session has ended, or their role is another.
+    """
+    if identity.session is not None and _in_session(store, identity.session) != identity:
+        raise NotAllowedError(_OVER)
+
+
+def _in_session(store: Store, number: int) -> Identity:
+    session = store.sessions.living(number)
+    if session is None:
+        raise NotAllowedError(_OVER)
+    return Identity(session.user, session.role, session.id)
 
 
 def me() -> Identity:
-    """Give who looks at this page."""
-    return LOCAL
+    """Give who looks at this page, as `with_store` has found out in this run of it.
 
-
-def with_store(body: Callable[[Store], None]) -> None:
-    """Call ``body`` with an open store; an expected error is shown as its one sentence.
-
-    Fragments and dialogs call this themselves: they run again without the page around them.
+    Raises
+    ------
+    NotAllowedError
+        If it has not.
     """
+    found = st.session_state.get(_ME)
+    if not isinstance(found, Identity):
+        raise NotAllowedError(_OVER)
+    return found
+
+
+@contextmanager
+def opened(*, roles: Collection[Role] = ("auditor",)) -> Iterator[Store]:
+    """Open the store for whoever looks, if they have one of these roles.
+
+    Fragments, dialogs and callbacks do this themselves: they run without the page around them, and a role or a session
+    may have ended since the page was shown.
+
+    Raises
+    ------
+    NotAllowedError
+        If nobody is signed in any more, or as something else.
+    """
+    with open_store(get_settings()) as store:
+        who = identify(store)
+        if who.role not in roles:
+            saw(store, "access-refused", "page")
+            raise NotAllowedError(
+                f"This is for {' and '.join(f'{role}s' for role in roles)}; {who.user} is signed in as {who.role}."
+            )
+        yield store
+
+
+def with_store(body: Callable[[Store], None], *, roles: Collection[Role] = ("auditor",)) -> None:
+    """Call ``body`` with the store as `opened` gives it; an expected error is shown as its one sentence."""
     try:
-        with open_store(get_settings()) as store:
+        with opened(roles=roles) as store:
             body(store)
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
@@ -38,5 +102,5 @@ def saw(store: Store, action: str, subject: str, detail: str = "") -> None:
     key = (action, subject, detail)
     seen = st.session_state.setdefault("_seen", set())
     if key not in seen:
-        store.access.record(ACTOR, action, subject, detail)
+        store.access.record(me().user, action, subject, detail)
         seen.add(key)

@@ -8,10 +8,10 @@ from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
 from facepriv.services.local_worker import ensure_worker
 from facepriv.services.tables import log_rows
-from facepriv.store import AuditStore, RunStore, open_store
+from facepriv.store import AuditStore, RunStore
 from parts.figures import show_rows
 from parts.formats import plain
-from parts.shell import ACTOR
+from parts.shell import me, opened
 
 
 def show(queue: RunStore | AuditStore, number: int, *, expanded: bool = False) -> None:
@@ -44,10 +44,10 @@ def offer_resume(noun: str, number: int) -> None:
 def resume(noun: str, number: int, key: str) -> None:
     """Put it back into the queue; as a callback, so that it comes before the page."""
     try:
-        with open_store(get_settings()) as store:
+        with opened() as store:
             queue = store.runs if noun == "run" else store.audits
             queue.resume(number)
-            store.access.record(ACTOR, f"{noun}-resumed", f"{noun} {number}")
+            store.access.record(me().user, f"{noun}-resumed", f"{noun} {number}")
         ensure_worker(get_settings())
     except FaceprivError as error:
         st.session_state[f"{key}-refused"] = str(error)

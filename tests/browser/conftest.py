@@ -22,8 +22,8 @@ START_SECONDS = 60
 
 
 @contextmanager
-def serving(app: Path, home: Path, **environment: str) -> Iterator[str]:
-    """Run ``app`` for a data folder; gives its address."""
+def serving(app: Path, home: Path, *, login: bool = False, **environment: str) -> Iterator[str]:
+    """Run ``app`` for a data folder; gives its address. Without ``login`` it asks nobody who they are."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -31,7 +31,7 @@ def serving(app: Path, home: Path, **environment: str) -> Iterator[str]:
     log = home.parent / f"server-{port}.log"
     with log.open("wb") as out:
         server = subprocess.Popen(
-            [sys.executable, str(app), "--port", str(port)],
+            [sys.executable, str(app), "--port", str(port), *([] if login else ["--no-auth"])],
             env={**os.environ, "FACEPRIV_HOME": str(home), **environment},
             cwd=home.parent,
             stdout=out,

@@ -14,12 +14,14 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from facepriv.imaging.decode import encode_png
+from facepriv.web.access import Access
 from facepriv.web.headers import SecurityHeaders
 from facepriv.web.identity import LOCAL
-from facepriv.web.loopback import LoopbackOnly
+from facepriv.web.own_pages import OwnPagesOnly
+from facepriv.web.pages import assets
 from facepriv.web.pictures import shelf_routes
 from facepriv.web.shelf import Shelf, Thing
-from facepriv.web.viewer import PairView, Shown, asset_routes, viewer_page
+from facepriv.web.viewer import PairView, Shown, viewer_page
 
 pytestmark = pytest.mark.browser
 
@@ -44,8 +46,12 @@ def site():
     """A server with nothing but the shelf and own files; gives its shelf and address."""
     shelf = Shelf()
     app = Starlette(
-        routes=[*shelf_routes(shelf), *asset_routes()],
-        middleware=[Middleware(LoopbackOnly), Middleware(SecurityHeaders)],
+        routes=[assets, *shelf_routes(shelf)],
+        middleware=[
+            Middleware(OwnPagesOnly, ""),
+            Middleware(SecurityHeaders),
+            Middleware(Access, lambda: None, login=False),
+        ],
     )
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
     thread = threading.Thread(target=server.run)

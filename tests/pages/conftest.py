@@ -45,6 +45,12 @@ def own_main() -> Iterator[None]:
     sys.modules["__main__"] = main
 
 
+@pytest.fixture(autouse=True)
+def no_login(monkeypatch) -> None:
+    """Pages are tried as on a dashboard without login; those that test roles turn it on again."""
+    monkeypatch.setenv("FACEPRIV_LOGIN", "false")
+
+
 def write_faces(folder: Path, *, subjects_each: int = SUBJECTS_EACH, images_each: int = 2) -> Path:
     """Write some images of as many women as men of the demo set, and ``labels.csv``."""
     images = read_demo(images_per_subject=images_each).images

@@ -34,7 +34,6 @@ def start(home, *arguments, **environment):
     [
         (["--port", "0"], {}, "Expected a port from 1 to 65535, got '0'"),
         ([], {"FACEPRIV_PORT": "http"}, "Expected a port from 1 to 65535, got 'http'"),
-        (["--address", "0.0.0.0"], {}, "Expected a loopback address such as 127.0.0.1, got '0.0.0.0'"),
     ],
 )
 def test_bad_options_are_one_sentence(tmp_path, arguments, environment, what):
@@ -42,6 +41,23 @@ def test_bad_options_are_one_sentence(tmp_path, arguments, environment, what):
     assert done.returncode == 2
     assert what in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "what"),
+    [
+        (["--address", "0.0.0.0"], {}, "needs TLS before it: set FACEPRIV_PUBLIC_URL"),
+        (["--address", "0.0.0.0", "--no-auth"], {}, "Without a login the dashboard is served on a loopback address"),
+        (["--no-auth"], {"FACEPRIV_PUBLIC_URL": "https://faces.example.org"}, "Without a login"),
+        ([], {"FACEPRIV_PUBLIC_URL": "http://faces.example.org"}, "must be an address like https://"),
+        ([], {"FACEPRIV_PUBLIC_URL": "https://faces.example.org/x"}, "without a path"),
+    ],
+)
+def test_nobody_reaches_it_in_the_open(tmp_path, arguments, environment, what):
+    done = start(tmp_path, *arguments, **{"FACEPRIV_LOGIN": "true", **environment})
+    assert done.returncode == 1
+    assert what in done.stderr
+    assert len(done.stderr.splitlines()) == 1
 
 
 def test_unusable_store_ends_the_start_with_one_sentence(tmp_path):

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import numpy as np
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
 from facepriv.imaging.decode import encode_png
+from facepriv.web.access import Access
 from facepriv.web.headers import SecurityHeaders
 from facepriv.web.identity import LOCAL, Identity, prove
 from facepriv.web.pictures import shelf_routes
 from facepriv.web.shelf import Shelf, Thing
+from tests.web.asgi import ask
 
 PNG = encode_png(np.full((2, 3, 3), 7, dtype=np.uint8))
 ANNA = Identity("anna", "auditor", 1)
@@ -29,44 +29,25 @@ def shelf():
 def get(shelf):
     app = Starlette(routes=shelf_routes(shelf), middleware=[Middleware(SecurityHeaders)])
 
-    def ask(path, identity, method="GET"):
-        """Give status, headers and body."""
-        sent = []
+    def known(identity):
+        async def proven(scope, receive, send):
+            if identity is not None:
+                prove(scope, identity)
+            await app(scope, receive, send)
 
-        async def receive():
-            return {"type": "http.request", "body": b"", "more_body": False}
+        return proven
 
-        async def send(message):
-            sent.append(message)
+    def go(path, identity, method="GET"):
+        return ask(known(identity), path, ("x-facepriv-user", "anna"), method=method)
 
-        scope = {
-            "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.4"},
-            "http_version": "1.1",
-            "method": method,
-            "scheme": "http",
-            "path": path,
-            "raw_path": path.encode(),
-            "root_path": "",
-            "query_string": b"",
-            "headers": [(b"host", b"localhost"), (b"x-facepriv-identity", b"auditor")],
-            "server": ("localhost", 80),
-            "client": ("localhost", 1),
-        }
-        if identity is not None:
-            prove(scope, identity)
-        asyncio.run(app(scope, receive, send))
-        start, *rest = sent
-        headers = {name.decode(): value.decode() for name, value in start["headers"]}
-        return start["status"], headers, b"".join(part.get("body", b"") for part in rest)
-
-    return ask
+    return go
 
 
 @pytest.mark.parametrize("holder", [ANNA, LOCAL])
 def test_the_holder_gets_the_very_bytes_and_nobody_keeps_them(shelf, get, holder):
-    status, headers, body = get(shelf.put(Thing(PNG), holder.holder), holder)
-    assert (status, body) == (200, PNG)
+    answer = get(shelf.put(Thing(PNG), holder.holder), holder)
+    headers = answer.headers
+    assert (answer.status, answer.body) == (200, PNG)
     assert headers["content-type"] == "image/png"
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"
@@ -88,10 +69,10 @@ def test_the_holder_gets_the_very_bytes_and_nobody_keeps_them(shelf, get, holder
 def test_everybody_else_learns_not_even_that_it_is_there(shelf, get, kind, who):
     path = shelf.put(Thing(PNG, kind, "x.html"), ANNA.holder)
     refused = get(path, who)
-    assert refused[0] == 404
-    assert refused[1]["cache-control"] == "no-store"
+    assert refused.status == 404
+    assert refused.headers["cache-control"] == "no-store"
     assert refused == get(f"/{kind}/{'A' * 43}", ANNA)
-    assert get(path, ANNA)[0] == 200
+    assert get(path, ANNA).status == 200
 
 
 def test_what_was_forgotten_is_as_if_it_had_never_been(shelf, get):
@@ -102,18 +83,18 @@ def test_what_was_forgotten_is_as_if_it_had_never_been(shelf, get):
 
 @pytest.mark.parametrize("path", ["/pictures/", "/pictures/../pictures/x", "/pictures/x/y", "/other/x"])
 def test_odd_paths(get, path):
-    assert get(path, ANNA)[0] == 404
+    assert get(path, ANNA).status == 404
 
 
 def test_pictures_are_only_read(shelf, get):
-    assert get(shelf.put(Thing(PNG), ANNA.holder), ANNA, "POST")[0] == 405
+    assert get(shelf.put(Thing(PNG), ANNA.holder), ANNA, "POST").status == 405
 
 
 def test_only_viewers_may_be_framed_and_only_by_own_pages(shelf, get):
     policies = {}
     for kind in KINDS:
-        _, headers, _ = get(shelf.put(Thing(b"<p>x", kind, "x.html"), ANNA.holder), ANNA)
-        policies[kind] = headers["content-security-policy"].split("; ")
+        answer = get(shelf.put(Thing(b"<p>x", kind, "x.html"), ANNA.holder), ANNA)
+        policies[kind] = answer.headers["content-security-policy"].split("; ")
     assert "frame-ancestors 'self'" in policies["viewers"]
     assert "frame-ancestors 'none'" in policies["pictures"]
     assert "frame-ancestors 'none'" in policies["downloads"]
@@ -121,7 +102,20 @@ def test_only_viewers_may_be_framed_and_only_by_own_pages(shelf, get):
 
 
 def test_a_download_is_saved_under_its_name(shelf, get):
-    _, headers, body = get(shelf.put(Thing(b"<p>x", "downloads", "report-1.html"), ANNA.holder), ANNA)
-    assert headers["content-disposition"] == 'attachment; filename="report-1.html"'
-    assert headers["content-type"] == "text/html; charset=utf-8"
-    assert body == b"<p>x"
+    answer = get(shelf.put(Thing(b"<p>x", "downloads", "report-1.html"), ANNA.holder), ANNA)
+    assert answer.headers["content-disposition"] == 'attachment; filename="report-1.html"'
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert answer.body == b"<p>x"
+
+
+def test_behind_the_login_a_face_is_for_the_session_that_it_was_put_for(store, sign_in, shelf):
+    ada, otto = sign_in("ada"), sign_in("otto")
+    access = Access(Starlette(routes=shelf_routes(shelf)), lambda: store, login=True)
+    first = store.sessions.holder(ada[1].partition("=")[2])
+    path = shelf.put(Thing(PNG), Identity(first.user, first.role, first.id).holder)
+    assert ask(access, path, ada).body == PNG
+    assert ask(access, path, sign_in("ada")).status == 404, "another session of hers"
+    assert ask(access, path, otto).status == 403
+    assert ask(access, path).status == 401
+    store.sessions.end(first.id)
+    assert ask(access, path, ada).status == 401

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import re
 
 import pytest
 from starlette.applications import Starlette
 
-from facepriv.web.viewer import ASSETS, PairView, Shown, asset, asset_routes, viewer_page
+from facepriv.web.pages import ASSETS, assets
+from facepriv.web.viewer import PairView, Shown, asset, viewer_page
 from tests.pages.conftest import Pictures
+from tests.web.asgi import ask
 
 HOSTILE = """"><script>alert(1)</script><svg onload='alert(1)'>{{ 7 * 7 }}&lt;"""
 
@@ -78,37 +79,15 @@ def test_what_there_is_not_has_no_control(lacking, gone):
 
 
 def fetch(path):
-    sent = []
-
-    async def receive():
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-    async def send(message):
-        sent.append(message)
-
-    scope = {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.4"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "root_path": "",
-        "query_string": b"",
-        "headers": [],
-        "server": ("localhost", 80),
-        "client": ("localhost", 1),
-    }
-    asyncio.run(Starlette(routes=asset_routes())(scope, receive, send))
-    return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])
+    return ask(Starlette(routes=[assets]), path)
 
 
 @pytest.mark.parametrize("name", ["viewer.js", "viewer.css"])
 def test_own_files_are_served(name):
-    assert fetch(asset(name).partition("?")[0]) == (200, (ASSETS / name).read_bytes())
+    answer = fetch(asset(name).partition("?")[0])
+    assert (answer.status, answer.body) == (200, (ASSETS / name).read_bytes())
 
 
 @pytest.mark.parametrize("path", ["/assets/../viewer.py", "/assets/%2e%2e/viewer.py", "/assets/", "/assets/other.js"])
 def test_no_other_file_is(path):
-    assert fetch(path)[0] == 404
+    assert fetch(path).status == 404

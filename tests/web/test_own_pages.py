@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from starlette.datastructures import Headers
 
-from facepriv.web.loopback import is_loopback, is_own
+from facepriv.web.own_pages import is_loopback, is_own
 
 ROOT = Path(__file__).parents[2]
 
@@ -49,6 +49,31 @@ def test_own(host, origin, own):
     assert is_own(Headers(given)) is own
 
 
+PUBLIC = "https://faces.example.org"
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "own"),
+    [
+        ("faces.example.org", "https://faces.example.org", True),
+        ("faces.example.org", "http://faces.example.org", False),
+        ("faces.example.org", None, True),
+        ("127.0.0.1:8501", "http://127.0.0.1:8501", True),
+        ("127.0.0.1:8501", "https://faces.example.org", False),
+        ("faces.example.org:8501", None, False),
+        ("evil.faces.example.org", None, False),
+    ],
+)
+def test_own_under_a_public_address(host, origin, own):
+    given = {name: value for name, value in (("host", host), ("origin", origin)) if value is not None}
+    assert is_own(Headers(given), PUBLIC) is own
+
+
+def test_what_changes_something_must_name_its_origin():
+    assert not is_own(Headers({"host": "127.0.0.1:8501"}), must_say=True)
+    assert is_own(Headers({"host": "127.0.0.1:8501", "origin": "http://127.0.0.1:8501"}), must_say=True)
+
+
 @pytest.fixture(scope="module")
 def port(tmp_path_factory):
     """The port of a dashboard with an empty data folder, on which any look for a host name is fatal."""
@@ -62,7 +87,7 @@ def port(tmp_path_factory):
         "net._make_blocking_http_get = fatal\n"
         f"sys.path.insert(0, {str(ROOT)!r})\n"
         "import app\n"
-        f"sys.exit(app.main(['--port', '{number}']))"
+        f"sys.exit(app.main(['--no-auth', '--port', '{number}']))"
     )
     log = (home / "log").open("w+")
     environment = {"FACEPRIV_HOME": str(home / "data"), "PATH": "/usr/bin:/bin"}
@@ -110,6 +135,10 @@ def test_own_pages_are_served(port):
 def test_foreign_names_and_origins_are_refused(port, path):
     assert status(port, path, Host=f"evil.example:{port}") == 403
     assert status(port, path, Origin="http://evil.example") == 403
+
+
+def test_websockets_without_an_origin_are_refused(port):
+    assert status(port, "/_stcore/stream", **UPGRADE) == 403
 
 
 def test_foreign_websockets_are_refused(port):

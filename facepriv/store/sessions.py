@@ -1,0 +1,116 @@
+"""Sign-ins that the server remembers, and can end."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from sqlalchemy import ColumnElement, Select, delete, select, update
+
+from facepriv.store.engine import Database
+from facepriv.store.models import SessionRow, UserRow
+from facepriv.store.records import Role, SessionRecord
+
+LIFETIME = timedelta(hours=12)
+"""How long a session lasts at most."""
+IDLE = timedelta(hours=2)
+"""How long it lasts unused; a page that is open and asks for progress uses it."""
+_NOTED = timedelta(minutes=1)
+"""How exactly its last use is kept: noting every request would write to the database at every one."""
+_KEPT = timedelta(days=30)
+TOKEN_BYTES = 32
+
+
+def token_sha256(token: str) -> str:
+    """Give what the database holds of a token: enough to find it, not to use it."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+class SessionStore:
+    """Sessions of users. A session is over once it is revoked, too old or too long unused, or its user is disabled."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def open(self, user_id: int, *, now: datetime | None = None) -> str:
+        """Begin a session; gives its token, which is not kept."""
+        now = now or datetime.now(UTC)
+        token = secrets.token_urlsafe(TOKEN_BYTES)
+        with self._database.writing() as session:
+            session.execute(delete(SessionRow).where(SessionRow.expires_at < now - _KEPT))
+            session.add(
+                SessionRow(
+                    user_id=user_id,
+                    token_sha256=token_sha256(token),
+                    created_at=now,
+                    seen_at=now,
+                    expires_at=now + LIFETIME,
+                )
+            )
+        return token
+
+    def holder(self, token: str, *, now: datetime | None = None) -> SessionRecord | None:
+        """Give the living session of a token, and note its use; None if there is none."""
+        return self._living(SessionRow.token_sha256 == token_sha256(token), now)
+
+    def living(self, session_id: int, *, now: datetime | None = None) -> SessionRecord | None:
+        """Give a session by its number as `holder` does by its token."""
+        return self._living(SessionRow.id == session_id, now)
+
+    def of_user(self, name_key: str, *, now: datetime | None = None) -> tuple[SessionRecord, ...]:
+        """Give the living sessions of a user, newest first."""
+        now = now or datetime.now(UTC)
+        query = _join().where(UserRow.key == name_key, *_alive(now)).order_by(SessionRow.id.desc())
+        with self._database.reading() as session:
+            return tuple(_record(row, user) for row, user in session.execute(query))
+
+    def revoke(self, session_id: int) -> None:
+        """End one session."""
+        self._revoke(SessionRow.id == session_id)
+
+    def revoke_all(self, user_id: int, *, but: int | None = None) -> int:
+        """End all sessions of a user, but one if asked; gives how many."""
+        return self._revoke(SessionRow.user_id == user_id, *([] if but is None else [SessionRow.id != but]))
+
+    def _living(self, condition: ColumnElement[bool], now: datetime | None) -> SessionRecord | None:
+        now = now or datetime.now(UTC)
+        with self._database.reading() as session:
+            found = session.execute(_join().where(condition, *_alive(now))).one_or_none()
+            record = None if found is None else _record(*found)
+        if record is not None and now - record.seen_at >= _NOTED:
+            with self._database.writing() as session:
+                session.execute(update(SessionRow).where(SessionRow.id == record.id).values(seen_at=now))
+        return record
+
+    def _revoke(self, *conditions: ColumnElement[bool]) -> int:
+        mine = [SessionRow.revoked_at.is_(None), *conditions]
+        with self._database.writing() as session:
+            now = datetime.now(UTC)
+            ended = update(SessionRow).where(*mine).values(revoked_at=now).returning(SessionRow.id)
+            return len(session.execute(ended).all())
+
+
+def _join() -> Select[SessionRow, UserRow]:
+    return select(SessionRow, UserRow).join(UserRow, UserRow.id == SessionRow.user_id)
+
+
+def _alive(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    return (
+        SessionRow.revoked_at.is_(None),
+        SessionRow.expires_at > now,
+        SessionRow.seen_at > now - IDLE,
+        UserRow.disabled_at.is_(None),
+    )
+
+
+def _record(row: SessionRow, user: UserRow) -> SessionRecord:
+    return SessionRecord(
+        id=row.id,
+        user=user.name,
+        role=cast(Role, user.role),
+        created_at=row.created_at,
+        seen_at=row.seen_at,
+        expires_at=row.expires_at,
+    )

@@ -1,0 +1,174 @@
+"""Results that were shared, by link or with an officer, and what officers said about them."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sqlalchemy import select, update
+
+from facepriv.errors import UnknownNameError
+from facepriv.store.engine import Database
+from facepriv.store.models import RemarkRow, ShareRow, UserRow
+from facepriv.store.records import Decision, RemarkRecord, ShareRecord
+from facepriv.store.sessions import TOKEN_BYTES, token_sha256
+
+
+class ShareStore:
+    """Shares of runs and audits; they go with these, and are else kept when they are over, to be looked up."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        *,
+        run_id: int | None,
+        audit_id: int | None,
+        expires_at: datetime,
+        made_by: str,
+        link: bool = True,
+        passphrase_hash: str | None = None,
+        officer_id: int | None = None,
+        faces: int = 0,
+    ) -> tuple[ShareRecord, str | None]:
+        """Keep a share; gives it, and the token of its link if it has one, which is not kept."""
+        token = secrets.token_urlsafe(TOKEN_BYTES) if link else None
+        row = ShareRow(
+            run_id=run_id,
+            audit_id=audit_id,
+            token_sha256=None if token is None else token_sha256(token),
+            passphrase_hash=passphrase_hash,
+            officer_id=officer_id,
+            faces=faces,
+            made_by=made_by,
+            created_at=datetime.now(UTC),
+            expires_at=expires_at,
+            views=0,
+        )
+        with self._database.writing() as session:
+            session.add(row)
+            session.flush()
+            officer = None if officer_id is None else session.get_one(UserRow, officer_id)
+            return _share(row, officer), token
+
+    def find(self, token: str) -> ShareRecord | None:
+        """Give the share of a link's token, over or not; None if there is none."""
+        found = self._several(ShareRow.token_sha256 == token_sha256(token))
+        return found[0] if found else None
+
+    def get(self, share_id: int) -> ShareRecord:
+        """Give a share by its number.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is none.
+        """
+        found = self._several(ShareRow.id == share_id)
+        if not found:
+            raise UnknownNameError(f"There is no share {share_id}; `facepriv shares` lists them.")
+        return found[0]
+
+    def list(
+        self, *, run_id: int | None = None, audit_id: int | None = None, officer_id: int | None = None
+    ) -> tuple[ShareRecord, ...]:
+        """Give shares, newest first, of one run or audit or for one officer if asked for."""
+        wanted = {ShareRow.run_id: run_id, ShareRow.audit_id: audit_id, ShareRow.officer_id: officer_id}
+        return self._several(*(column == value for column, value in wanted.items() if value is not None))
+
+    def viewed(self, share_id: int) -> None:
+        """Count a view."""
+        seen = {"views": ShareRow.views + 1, "viewed_at": datetime.now(UTC)}
+        self._change(share_id, seen)
+
+    def revoke(self, share_id: int) -> None:
+        """End a share; one that was ended before keeps its time."""
+        with self._database.writing() as session:
+            mine = ShareRow.id == share_id, ShareRow.revoked_at.is_(None)
+            session.execute(update(ShareRow).where(*mine).values(revoked_at=datetime.now(UTC)))
+
+    def _change(self, share_id: int, values: dict[str, Any]) -> None:
+        with self._database.writing() as session:
+            session.execute(update(ShareRow).where(ShareRow.id == share_id).values(**values))
+
+    def _several(self, *conditions: Any) -> tuple[ShareRecord, ...]:
+        query = select(ShareRow, UserRow).outerjoin(UserRow, UserRow.id == ShareRow.officer_id)
+        with self._database.reading() as session:
+            rows = session.execute(query.where(*conditions).order_by(ShareRow.id.desc()))
+            return tuple(_share(row, officer) for row, officer in rows)
+
+
+class RemarkStore:
+    """Comments and sign-offs; they are added and never changed, and stay when what they are about is gone."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(
+        self,
+        *,
+        run_id: int | None,
+        audit_id: int | None,
+        about: str,
+        author: str,
+        text: str,
+        decision: Decision | None = None,
+        sha256: str | None = None,
+    ) -> RemarkRecord:
+        """Keep what somebody said; a decision comes with the hash of what was decided about."""
+        row = RemarkRow(
+            run_id=run_id,
+            audit_id=audit_id,
+            about=about,
+            author=author,
+            at=datetime.now(UTC),
+            decision=decision,
+            text=text,
+            sha256=sha256,
+        )
+        with self._database.writing() as session:
+            session.add(row)
+            session.flush()
+            return _remark(row)
+
+    def list(self, *, run_id: int | None = None, audit_id: int | None = None) -> Sequence[RemarkRecord]:
+        """Give what was said, oldest first, about one run or one audit if asked for."""
+        wanted = {RemarkRow.run_id: run_id, RemarkRow.audit_id: audit_id}
+        query = select(RemarkRow).where(*(column == value for column, value in wanted.items() if value is not None))
+        with self._database.reading() as session:
+            return tuple(map(_remark, session.scalars(query.order_by(RemarkRow.id))))
+
+
+def _share(row: ShareRow, officer: UserRow | None) -> ShareRecord:
+    return ShareRecord(
+        id=row.id,
+        run_id=row.run_id,
+        audit_id=row.audit_id,
+        has_link=row.token_sha256 is not None,
+        passphrase_hash=row.passphrase_hash,
+        officer=None if officer is None else officer.name,
+        faces=row.faces,
+        made_by=row.made_by,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        revoked_at=row.revoked_at,
+        views=row.views,
+        viewed_at=row.viewed_at,
+    )
+
+
+def _remark(row: RemarkRow) -> RemarkRecord:
+    return RemarkRecord(
+        id=row.id,
+        run_id=row.run_id,
+        audit_id=row.audit_id,
+        about=row.about,
+        author=row.author,
+        at=row.at,
+        decision=cast(Decision | None, row.decision),
+        text=row.text,
+        sha256=row.sha256,
+    )

@@ -1,0 +1,124 @@
+"""Who may sign in to the dashboard."""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sqlalchemy import select, update
+from sqlalchemy.exc import IntegrityError
+
+from facepriv.errors import BadInputError, UnknownNameError
+from facepriv.store.engine import Database
+from facepriv.store.models import SessionRow, UserRow
+from facepriv.store.records import Role, UserRecord
+
+
+def name_key(name: str) -> str:
+    """Give the form in which names are told apart: compatible letters in one case."""
+    return unicodedata.normalize("NFKC", name).casefold().strip()
+
+
+class UserStore:
+    """Users by name, in any case. Nobody is ever deleted: the access log names them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, name: str, role: Role, *, password_hash: str | None = None, oidc: str | None = None) -> UserRecord:
+        """Add somebody.
+
+        Raises
+        ------
+        BadInputError
+            If the name (code ``name-taken``) or what the provider vouches for (``oidc-taken``) belongs to somebody.
+        """
+        row = UserRow(
+            name=name.strip(),
+            key=name_key(name),
+            role=role,
+            password_hash=password_hash,
+            oidc=oidc,
+            created_at=datetime.now(UTC),
+        )
+        if self.find(name) is not None:
+            raise _taken(name)
+        try:
+            with self._database.writing() as session:
+                session.add(row)
+                session.flush()
+                return _record(row)
+        except IntegrityError as error:
+            if self.find(name) is not None:
+                raise _taken(name) from error
+            raise BadInputError(f"There is a user who signs in as {oidc} already.", code="oidc-taken") from error
+
+    def find(self, name: str) -> UserRecord | None:
+        """Give the user of this name, or None."""
+        return self._one(UserRow.key == name_key(name))
+
+    def find_oidc(self, claim: str) -> UserRecord | None:
+        """Give the user for whom an identity provider vouches by this claim, or None."""
+        return self._one(UserRow.oidc == claim)
+
+    def get(self, name: str) -> UserRecord:
+        """Give the user of this name.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is none.
+        """
+        found = self.find(name)
+        if found is None:
+            known = ", ".join(user.name for user in self.list()) or "none"
+            raise UnknownNameError(f"There is no user {name}. Known: {known}.")
+        return found
+
+    def list(self) -> tuple[UserRecord, ...]:
+        """Give all users in the order of their names, the disabled ones too."""
+        with self._database.reading() as session:
+            return tuple(map(_record, session.scalars(select(UserRow).order_by(UserRow.key))))
+
+    def set_password(self, user_id: int, password_hash: str) -> None:
+        """Change the password; sessions go on unless they are revoked, too."""
+        self._change(user_id, password_hash=password_hash)
+
+    def set_role(self, user_id: int, role: Role) -> None:
+        """Change the role, from the next request on."""
+        self._change(user_id, role=role)
+
+    def set_disabled(self, user_id: int, disabled: bool) -> None:
+        """Shut somebody out, and end all sessions, or let them in again."""
+        now = datetime.now(UTC)
+        with self._database.writing() as session:
+            session.execute(update(UserRow).where(UserRow.id == user_id).values(disabled_at=now if disabled else None))
+            if disabled:
+                mine = SessionRow.user_id == user_id, SessionRow.revoked_at.is_(None)
+                session.execute(update(SessionRow).where(*mine).values(revoked_at=now))
+
+    def _one(self, condition: Any) -> UserRecord | None:
+        with self._database.reading() as session:
+            row = session.scalars(select(UserRow).where(condition)).one_or_none()
+            return None if row is None else _record(row)
+
+    def _change(self, user_id: int, **values: Any) -> None:
+        with self._database.writing() as session:
+            session.execute(update(UserRow).where(UserRow.id == user_id).values(**values))
+
+
+def _taken(name: str) -> BadInputError:
+    return BadInputError(f"There is a user {name} already; choose another name.", code="name-taken")
+
+
+def _record(row: UserRow) -> UserRecord:
+    return UserRecord(
+        id=row.id,
+        name=row.name,
+        role=cast(Role, row.role),
+        password_hash=row.password_hash,
+        oidc=row.oidc,
+        created_at=row.created_at,
+        disabled_at=row.disabled_at,
+    )

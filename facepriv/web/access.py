@@ -1,0 +1,174 @@
+"""Who may have what over HTTP and the WebSocket: one middleware before everything that the server answers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Callable
+from urllib.parse import quote
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import HTTPConnection
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from facepriv.errors import StoreError
+from facepriv.store import Role, Store
+from facepriv.web.identity import LOCAL, Identity, prove
+from facepriv.web.pages import not_for_you
+
+COOKIE, SECURE_COOKIE = "facepriv_session", "__Host-facepriv_session"
+"""Name of the cookie with a session's token; browsers take the second over TLS only, and from no other host."""
+USER_HEADER, SESSION_HEADER = "X-Facepriv-User", "X-Facepriv-Session"
+"""Headers by which Streamlit learns who comes (``server.trustedUserHeaders``); what a client sends there is dropped."""
+OPEN = re.compile(
+    r"/login(/.*)?|/logout|/share/.*|/assets/.*|/static/.*|/favicon\.(ico|png)|/_stcore/(health|host-config)"
+)
+"""What is answered without a session; `/share/` asks for a token of its own."""
+OFFICERS = re.compile(
+    # The pages of `pages/router.py` that officers have, what they are drawn by, and what was shared with them.
+    # Its browser side looks for the server below the page's address first.
+    r"/|/(shared|account)(/_stcore/(health|host-config))?|/shared/\d+|/_stcore/stream|/_stcore/bidi-components/.*"
+)
+REVOKED = 4401
+"""Close code of a WebSocket that nobody is signed in for, or not any more."""
+COUNTED_EVERY = 60.0
+"""Seconds for which refusals of strangers are summed up to one line of the access log."""
+_PREFIX = b"x-facepriv-"
+
+
+class Access:
+    """Pure ASGI middleware: nobody gets past it unknown, and officers get no further than officers may.
+
+    A WebSocket is looked at again with every message from its browser, so that ending a session also ends what a page
+    would still show.
+
+    Parameters
+    ----------
+    app
+        The application to wrap.
+    store
+        Gives the open stores; called at the first request.
+    login
+        Whether anybody has to sign in; without, everybody is `LOCAL`.
+    """
+
+    def __init__(self, app: ASGIApp, store: Callable[[], Store], *, login: bool) -> None:
+        self._app = app
+        self._store = store
+        self._login = login
+        self._strangers = _Strangers()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on what whoever comes may have, with their name; refuse the rest and count it."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        scope = {**scope, "headers": [pair for pair in scope["headers"] if not pair[0].lower().startswith(_PREFIX)]}
+        if not self._login:
+            await self._hand_on(scope, receive, send, LOCAL)
+            return
+        token = token_of(HTTPConnection(scope))
+        try:
+            identity = await asyncio.to_thread(self._identify, token)
+        except StoreError as error:
+            await _refuse(scope, receive, send, PlainTextResponse(str(error), status_code=503))
+            return
+        path = scope["path"]
+        if identity is None and not OPEN.fullmatch(path):
+            await self._refuse_stranger(scope, receive, send)
+        elif identity is not None and not may_have(identity.role, path):
+            await asyncio.to_thread(self._count, identity.user, path)
+            await _refuse(scope, receive, send, not_for_you(identity))
+        elif scope["type"] == "websocket":
+            await self._watch(scope, receive, send, identity, token)
+        else:
+            await self._hand_on(scope, receive, send, identity)
+
+    def _identify(self, token: str | None) -> Identity | None:
+        session = self._store().sessions.holder(token) if token else None
+        return None if session is None else Identity(session.user, session.role, session.id)
+
+    async def _hand_on(self, scope: Scope, receive: Receive, send: Send, identity: Identity | None) -> None:
+        if identity is not None:
+            prove(scope, identity)
+            headers = MutableHeaders(scope=scope)
+            headers[USER_HEADER] = quote(identity.user)
+            headers[SESSION_HEADER] = str(identity.session or "")
+        await self._app(scope, receive, send)
+
+    async def _watch(
+        self, scope: Scope, receive: Receive, send: Send, identity: Identity | None, token: str | None
+    ) -> None:
+        """Serve a WebSocket for as long as its session lives and its user stays what they were."""
+        over = False
+
+        async def receive_for_the_living() -> Message:
+            nonlocal over
+            message = await receive()
+            if message["type"] == "websocket.receive" and await asyncio.to_thread(self._identify, token) != identity:
+                over = True
+                await send({"type": "websocket.close", "code": REVOKED, "reason": "Sign in again."})
+                return {"type": "websocket.disconnect", "code": REVOKED}
+            return message
+
+        async def send_to_the_living(message: Message) -> None:
+            if not over:
+                await send(message)
+
+        await self._hand_on(scope, receive_for_the_living, send_to_the_living, identity)
+
+    async def _refuse_stranger(self, scope: Scope, receive: Receive, send: Send) -> None:
+        count = self._strangers.count(time.monotonic())
+        if count:
+            await asyncio.to_thread(self._count, "nobody", scope["path"], f"{count} times" if count > 1 else "")
+        if scope["type"] == "http" and scope["method"] == "GET" and _is_for_a_person(scope):
+            query = scope.get("query_string", b"").decode("latin-1")
+            wanted = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
+            answer: Response = RedirectResponse(f"/login?next={wanted}", status_code=303)
+        else:
+            answer = PlainTextResponse("Sign in first, at /login.", status_code=401)
+        await _refuse(scope, receive, send, answer)
+
+    def _count(self, actor: str, path: str, detail: str = "") -> None:
+        # The first part only: the rest may hold a token.
+        self._store().access.record(actor, "access-refused", "/" + path.strip("/").split("/")[0][:40], detail)
+
+
+class _Strangers:
+    """Sums refusals up, so that nobody can fill the access log: the first is told at once, the next a minute later."""
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        self._untold = 0
+
+    def count(self, now: float) -> int:
+        """Count one; gives how many are to be told now."""
+        self._untold += 1
+        if self._since is not None and now - self._since < COUNTED_EVERY:
+            return 0
+        self._since, told, self._untold = now, self._untold, 0
+        return told
+
+
+def token_of(connection: HTTPConnection) -> str | None:
+    """Give the session's token that a browser sent."""
+    return connection.cookies.get(SECURE_COOKIE) or connection.cookies.get(COOKIE)
+
+
+def may_have(role: Role, path: str) -> bool:
+    """Say whether somebody in this role may have what is at a path."""
+    return role == "auditor" or bool(OPEN.fullmatch(path) or OFFICERS.fullmatch(path))
+
+
+def _is_for_a_person(scope: Scope) -> bool:
+    return "text/html" in HTTPConnection(scope).headers.get("accept", "")
+
+
+async def _refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
+    if scope["type"] == "http":
+        await answer(scope, receive, send)
+    else:
+        await receive()
+        await send({"type": "websocket.close", "code": REVOKED, "reason": "Sign in again."})

@@ -1,0 +1,105 @@
+"""Signing in and out: a form, a cookie with a random token, and nothing else that a browser keeps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from facepriv.errors import NotAllowedError
+from facepriv.services.users import sign_in, sign_out
+from facepriv.store import Store
+from facepriv.store.sessions import LIFETIME
+from facepriv.web.access import COOKIE, SECURE_COOKIE, may_have, token_of
+from facepriv.web.pages import page, read_form
+
+AT_ONCE = 2
+"""Passwords that are checked at the same time: each takes 64 MiB and a core."""
+NOBODY_YET = "There is no user yet. Whoever runs this server makes one with: facepriv user add NAME --role auditor"
+
+
+def login_routes(store: Callable[[], Store], *, secure: Callable[[], bool], provider: str = "") -> list[Route]:
+    """Make the routes ``/login`` and ``/logout``.
+
+    Parameters
+    ----------
+    store
+        Gives the open stores.
+    secure
+        Says whether browsers reach the server over TLS, so that the cookie may go over nothing else.
+    provider
+        What an identity provider is called, if people may sign in through one at ``/login/provider``.
+    """
+    places = asyncio.Semaphore(AT_ONCE)
+
+    def shown(request: Request, to: str, *, name: str = "", problem: str = "", wait: int | None = None) -> Response:
+        users = store().users.list()
+        return page(
+            "login.html.j2",
+            status=200 if not problem else 401 if wait is None else 429,
+            headers={} if wait is None else {"Retry-After": str(wait)},
+            to=to,
+            name=name,
+            problem=problem,
+            nobody="" if users else NOBODY_YET,
+            provider=provider,
+        )
+
+    async def login(request: Request) -> Response:
+        if request.method == "GET":
+            return await asyncio.to_thread(shown, request, own_path(request.query_params.get("next", "")))
+        form = await read_form(request)
+        to, name = own_path(form.get("next", "")), form.get("name", "").strip()
+        address = request.client.host if request.client else ""
+        try:
+            async with places:
+                token = await asyncio.to_thread(sign_in, store(), name, form.get("password", ""), address=address)
+        except NotAllowedError as error:
+            return await asyncio.to_thread(shown, request, to, name=name, problem=str(error), wait=error.retry_after)
+        return await asyncio.to_thread(signed_in, store(), token, to, secure=secure())
+
+    async def logout(request: Request) -> Response:
+        if request.method == "GET":
+            return page("logout.html.j2")
+        token = token_of(request)
+        if token is not None:
+            await asyncio.to_thread(sign_out, store(), token)
+        answer = RedirectResponse("/login", status_code=303)
+        for name in (COOKIE, SECURE_COOKIE):
+            answer.delete_cookie(name, path="/", secure=name == SECURE_COOKIE, httponly=True, samesite="lax")
+        # Whatever the browser keeps of this server goes, back to the last picture.
+        answer.headers["Clear-Site-Data"] = '"cache", "storage"'
+        return answer
+
+    return [
+        Route("/login", login, methods=["GET", "POST"]),
+        Route("/logout", logout, methods=["GET", "POST"]),
+    ]
+
+
+def signed_in(store: Store, token: str, to: str, *, secure: bool) -> Response:
+    """Send somebody on with the cookie of their session, to what their role has."""
+    session = store.sessions.holder(token)
+    allowed = session is not None and may_have(session.role, urlsplit(to).path)
+    answer = RedirectResponse(to if allowed else "/", status_code=303)
+    answer.set_cookie(
+        SECURE_COOKIE if secure else COOKIE,
+        token,
+        max_age=int(LIFETIME.total_seconds()),
+        path="/",
+        secure=secure,
+        httponly=True,
+        # Not strict: who comes by a link from a mail is still signed in.
+        samesite="lax",
+    )
+    return answer
+
+
+def own_path(wanted: str) -> str:
+    """Give where to go after signing in: a path of this server, whatever was asked for."""
+    plain = wanted.startswith("/") and not wanted.startswith("//") and wanted.isprintable() and "\\" not in wanted
+    return wanted if plain and not wanted.startswith(("/login", "/logout")) else "/"

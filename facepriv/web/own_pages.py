@@ -1,0 +1,91 @@
+"""Refuse what does not come from a page of this very server: foreign host names and foreign origins.
+
+A web site that somebody visits could reach the dashboard through their browser, by a request across origins or by a
+name that resolves to this machine (DNS rebinding). Both show in the headers that browsers set and pages cannot. What
+changes something must name its origin, so that no form elsewhere can be sent here (CSRF).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+REFUSED = 4403
+"""Close code of a refused WebSocket."""
+SENTENCE = (
+    "This dashboard answers only to its own pages, at a loopback address such as http://127.0.0.1 or at the address "
+    "that FACEPRIV_PUBLIC_URL names."
+)
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether a host name or address without port means this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_own(headers: Headers, public_url: str = "", *, must_say: bool = False) -> bool:
+    """Say whether a request names this server as its host and, if it names an origin, the same one.
+
+    Parameters
+    ----------
+    public_url
+        Address under which others reach the dashboard; empty if nobody else does.
+    must_say
+        Whether it has to name an origin.
+    """
+    host = headers.get("host", "")
+    public = urlsplit(public_url)
+    try:
+        named = urlsplit(f"//{host}")
+        if not is_loopback(named.hostname or "") and not (public.netloc and named.netloc == public.netloc):
+            return False
+        origin = headers.get("origin")
+        if origin is None:
+            return not must_say
+        asked = urlsplit(origin)
+        if named.netloc == public.netloc:
+            return (asked.scheme, asked.netloc) == (public.scheme, public.netloc)
+        return asked.netloc == host
+    except ValueError:
+        return False
+
+
+class OwnPagesOnly:
+    """Pure ASGI middleware: 403, or a closed WebSocket, for what is not `is_own`.
+
+    Parameters
+    ----------
+    app
+        The application to wrap.
+    public_url
+        As for `is_own`.
+    """
+
+    def __init__(self, app: ASGIApp, public_url: str = "") -> None:
+        self._app = app
+        self._public_url = public_url
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on what comes from this server's own pages."""
+        kind = scope["type"]
+        if kind not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        must_say = kind == "websocket" or scope["method"] not in _SAFE
+        if is_own(Headers(scope=scope), self._public_url, must_say=must_say):
+            await self._app(scope, receive, send)
+        elif kind == "http":
+            await PlainTextResponse(SENTENCE, status_code=403)(scope, receive, send)
+        else:
+            await receive()
+            await send({"type": "websocket.close", "code": REFUSED, "reason": SENTENCE[:120]})

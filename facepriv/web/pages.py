@@ -1,0 +1,74 @@
+"""The few pages that the server itself writes: sign-in, sign-out, a link's passphrase, and refusals."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from facepriv.web.identity import Identity
+
+_HERE = Path(__file__).parent
+FORM_BYTES = 8192
+"""Most bytes of a form that is read."""
+
+ASSETS = _HERE / "assets"
+assets = Mount("/assets", StaticFiles(directory=ASSETS), name="assets")
+"""Style sheets and scripts of these pages, for everybody."""
+
+
+@cache
+def _environment() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    return Environment(
+        loader=FileSystemLoader(_HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """Write one of the templates, with every value as text."""
+    text: str = _environment().get_template(template).render(**values)
+    return text
+
+
+def page(template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any) -> HTMLResponse:
+    """Answer with one of the templates; no cache keeps it."""
+    return HTMLResponse(
+        render(template, **values), status_code=status, headers={"Cache-Control": "no-store", **(headers or {})}
+    )
+
+
+def message(title: str, sentence: str, *, status: int, headers: dict[str, str] | None = None) -> HTMLResponse:
+    """Answer with one sentence."""
+    return page("message.html.j2", status=status, headers=headers, title=title, sentence=sentence, home=False)
+
+
+def not_for_you(identity: Identity) -> HTMLResponse:
+    """Refuse what somebody's role does not allow."""
+    sentence = f"{identity.user} is signed in as privacy officer and sees what was shared; this is for auditors."
+    return page("message.html.j2", status=403, title="Not for this account", sentence=sentence, home=True)
+
+
+async def read_form(request: Request) -> dict[str, str]:
+    """Read a small form's fields; of a larger one or of something else, none."""
+    from urllib.parse import parse_qs
+
+    if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
+        return {}
+    body = b""
+    async for part in request.stream():
+        body += part
+        if len(body) > FORM_BYTES:
+            return {}
+    fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=10)
+    return {name: values[0] for name, values in fields.items()}

@@ -1,0 +1,100 @@
+"""What was shared: by a link that opens without an account, and for the officer it was shared with."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from facepriv.errors import FaceprivError, NotAllowedError, UnknownNameError
+from facepriv.report.html import Page
+from facepriv.services.sharing import check_passphrase, find_link, view_as_officer, view_link
+from facepriv.store import Store
+from facepriv.web.identity import identity_of
+from facepriv.web.pages import message, page, read_form
+
+AT_ONCE = 2
+"""Reports that are made at the same time: each takes a second of a core."""
+LONGEST_TOKEN = 100
+
+
+def share_routes(store: Callable[[], Store]) -> list[Route]:
+    """Make the routes ``/share/TOKEN`` for whoever has the link, and ``/shared/NUMBER`` for officers."""
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def link(request: Request) -> Response:
+        token = request.path_params["token"][:LONGEST_TOKEN]
+        form = await read_form(request) if request.method == "POST" else None
+        address = request.client.host if request.client else ""
+
+        def look() -> Response:
+            record = find_link(store(), token)
+            if record.passphrase_hash is not None:
+                if form is None:
+                    return page("passphrase.html.j2", problem="")
+                try:
+                    check_passphrase(store(), record, form.get("passphrase", ""), address=address)
+                except NotAllowedError as error:
+                    waits = error.retry_after
+                    return page(
+                        "passphrase.html.j2",
+                        status=401 if waits is None else 429,
+                        headers={} if waits is None else {"Retry-After": str(waits)},
+                        problem=str(error),
+                    )
+            return report_answer(view_link(store(), record), framed=False)
+
+        return await _answer(places, look)
+
+    async def shared(request: Request) -> Response:
+        identity = identity_of(request.scope)
+        if identity is None or identity.session is None:
+            return message("Not for this account", "Only the officer that this was shared with sees it.", status=403)
+        number = request.path_params["number"]
+        return await _answer(
+            places, lambda: report_answer(view_as_officer(store(), number, identity.user), framed=True)
+        )
+
+    return [
+        Route("/share/{token}", link, methods=["GET", "POST"]),
+        Route("/shared/{number:int}", shared, methods=["GET"]),
+    ]
+
+
+def report_answer(report: Page, *, framed: bool) -> Response:
+    """Answer with a report, whose own scripts and no others may run.
+
+    Parameters
+    ----------
+    framed
+        Whether a page of this server may show it inside itself.
+    """
+    scripts = " ".join(f"'sha256-{one}'" for one in report.scripts) or "'none'"
+    frames = "'self'" if framed else "'none'"
+    policy = "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src {scripts}",
+            "style-src 'unsafe-inline'",
+            "img-src data: blob:",
+            "base-uri 'none'",
+            "form-action 'none'",
+            f"frame-ancestors {frames}",
+        )
+    )
+    return HTMLResponse(report.html, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
+
+
+async def _answer(places: asyncio.Semaphore, make: Callable[[], Response]) -> Response:
+    try:
+        async with places:
+            return await asyncio.to_thread(make)
+    except UnknownNameError as error:
+        return message("Nothing here", str(error), status=404)
+    except NotAllowedError as error:
+        return message("Not any more", str(error), status=410)
+    except FaceprivError as error:
+        return message("This cannot be shown", str(error), status=503)

@@ -1,0 +1,27 @@
+"""Who is signed in, and the way out."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from parts.shell import me
+
+ROLE_TITLES = {"auditor": "auditor", "officer": "privacy officer"}
+
+
+def sidebar() -> None:
+    """Say below the navigation who is signed in, with a button that signs out."""
+    who = me()
+    with st.sidebar:
+        if who.session is None:
+            st.caption("No login: whoever uses this machine is an auditor here.")
+            return
+        st.caption(f"Signed in as {html.escape(who.user)}, {ROLE_TITLES[who.role]}")
+        st.html(
+            '<form method="post" action="/logout" target="_top"><button type="submit" class="facepriv-out">Sign out'
+            "</button></form>"
+            "<style>.facepriv-out{font:inherit;color:inherit;background:transparent;border:1px solid currentColor;"
+            "border-radius:.5rem;padding:.35rem .8rem;cursor:pointer}</style>"
+        )

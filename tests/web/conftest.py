@@ -1,0 +1,42 @@
+"""A store with an auditor and an officer, who are signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from facepriv.config import Settings
+from facepriv.services import passwords
+from facepriv.services.users import add_user, begin_session
+from facepriv.store import Store, open_store
+
+PASSWORD = "a password for tests"
+
+
+@pytest.fixture(autouse=True)
+def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash with as little work as Argon2 allows; `tests.services.test_passwords` tries the real parameters."""
+    from argon2 import PasswordHasher
+
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", lambda: cheap)
+    passwords._nobody.cache_clear()
+
+
+@pytest.fixture
+def store(tmp_path) -> Iterator[Store]:
+    with open_store(Settings(home=tmp_path / "home")) as opened:
+        add_user(opened, "ada", "auditor", password=PASSWORD, actor="test")
+        add_user(opened, "otto", "officer", password=PASSWORD, actor="test")
+        yield opened
+
+
+@pytest.fixture
+def sign_in(store: Store):
+    """Begin a session for somebody; gives the header with their cookie."""
+
+    def go(name: str) -> tuple[str, str]:
+        return "cookie", f"facepriv_session={begin_session(store, store.users.get(name))}"
+
+    return go

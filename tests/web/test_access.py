@@ -1,0 +1,147 @@
+"""Nobody gets past the middleware unknown, officers get no further than officers may, and refusals are counted."""
+
+from __future__ import annotations
+
+import pytest
+from starlette.datastructures import Headers
+
+from facepriv.store import Store
+from facepriv.web.access import REVOKED, Access, _Strangers, may_have
+from facepriv.web.identity import LOCAL, identity_of
+from tests.web.asgi import ask, converse
+
+SPOOFED = [("X-Facepriv-User", "ada"), ("x-facepriv-session", "1"), ("X-FACEPRIV-USER", "mallory")]
+
+
+class Behind:
+    """What the middleware guards: it notes who comes, and echoes what is said to it."""
+
+    def __init__(self) -> None:
+        self.came = []
+
+    async def __call__(self, scope, receive, send):
+        headers = Headers(scope=scope)
+        self.came.append((identity_of(scope), headers.getlist("x-facepriv-user"), headers.get("x-facepriv-session")))
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"secret"})
+            return
+        assert (await receive())["type"] == "websocket.connect"
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})
+
+
+@pytest.fixture
+def behind() -> Behind:
+    return Behind()
+
+
+@pytest.fixture
+def guarded(behind, store: Store) -> Access:
+    return Access(behind, lambda: store, login=True)
+
+
+def refusals(store: Store) -> list[tuple[str, str, str]]:
+    lines = store.access.list(action="access-refused")
+    return [(line.actor, line.subject, line.detail) for line in reversed(lines)]
+
+
+PRIVATE = ["/", "/runs", "/media/abc.png", "/pictures/x", "/_stcore/metrics", "/_stcore/upload_file/1/2", "/shared/1"]
+OPEN = ["/login", "/logout", "/share/abc", "/assets/site.css", "/static/js/index.js", "/_stcore/health"]
+ODD = ["/media/../login", "//login", "/LOGIN", "/_stcore/health/x", "/x/_stcore/health", "/share", "/login\n"]
+
+
+@pytest.mark.parametrize("cookie", [None, "facepriv_session=forged", "facepriv_session=", "_streamlit_user=x"])
+def test_strangers_get_nothing(guarded, behind, cookie):
+    headers = [*SPOOFED, *([] if cookie is None else [("cookie", cookie)])]
+    for path in PRIVATE + ODD:
+        answer = ask(guarded, path, *headers)
+        assert answer.status == 401, path
+        assert b"secret" not in answer.body
+        (closed,) = converse(guarded, path, *headers, steps=["hello"])
+        assert (closed["type"], closed["code"]) == ("websocket.close", REVOKED), path
+    assert behind.came == []
+
+
+def test_the_way_in_is_open_and_names_nobody(guarded, behind):
+    for path in OPEN:
+        assert ask(guarded, path, *SPOOFED).status == 200, path
+    assert behind.came == [(None, [], None)] * len(OPEN)
+
+
+def test_a_person_is_led_to_the_sign_in_and_back(guarded):
+    answer = ask(guarded, "/runs", ("accept", "text/html,*/*"), query="run=3&run=4")
+    assert answer.status == 303
+    assert answer.headers["location"] == "/login?next=/runs%3Frun%3D3%26run%3D4"
+
+
+def test_who_is_signed_in_comes_under_their_own_name(guarded, behind, sign_in, store):
+    assert ask(guarded, "/runs", sign_in("ada"), *SPOOFED).status == 200
+    ((identity, names, session),) = behind.came
+    assert (identity.user, identity.role) == ("ada", "auditor")
+    assert names == ["ada"]
+    assert session == str(identity.session) == str(store.sessions.of_user("ada")[0].id)
+
+
+@pytest.mark.parametrize("path", ["/", "/shared", "/account", "/shared/7", "/_stcore/stream", *OPEN])
+def test_what_officers_have(path):
+    assert may_have("officer", path)
+
+
+NOT_OFFICERS = [
+    *("/runs", "/datasets", "/media/abc.png", "/pictures/x", "/_stcore/upload_file/1/2", "/_stcore/metrics"),
+    *("/shared/7/x", "/shared/x", "/component/x", "/sharing", "/_stcore/agent/openapi.json", "/account/x"),
+]
+
+
+def test_what_officers_do_not_have(guarded, behind, sign_in, store):
+    cookie = sign_in("otto")
+    for path in NOT_OFFICERS:
+        assert not may_have("officer", path), path
+        answer = ask(guarded, path, cookie)
+        assert answer.status == 403, path
+        assert b"for auditors" in answer.body
+    assert behind.came == []
+    assert refusals(store) == [("otto", "/" + path.split("/")[1], "") for path in NOT_OFFICERS]
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda store, user: store.sessions.revoke_all(user.id),
+        lambda store, user: store.users.set_disabled(user.id, True),
+        lambda store, user: store.users.set_role(user.id, "officer"),
+    ],
+    ids=["revoked", "disabled", "another role"],
+)
+def test_a_websocket_ends_with_what_allowed_it(guarded, sign_in, store, end):
+    cookie = sign_in("ada")
+    came = converse(
+        guarded, "/_stcore/stream", cookie, steps=["one", lambda: end(store, store.users.get("ada")), "two", "three"]
+    )
+    assert [one.get("text") for one in came if one["type"] == "websocket.send"] == ["one"]
+    assert (came[-1]["type"], came[-1]["code"]) == ("websocket.close", REVOKED)
+
+
+def test_an_ended_session_gets_nothing(guarded, sign_in, store):
+    cookie = sign_in("ada")
+    assert ask(guarded, "/runs", cookie).status == 200
+    store.sessions.revoke_all(store.users.get("ada").id)
+    assert ask(guarded, "/runs", cookie).status == 401
+
+
+def test_strangers_are_summed_up():
+    strangers = _Strangers()
+    assert [strangers.count(now) for now in (0.0, 1.0, 59.0, 60.0, 61.0, 200.0)] == [1, 0, 0, 3, 0, 2]
+
+
+def test_a_stranger_leaves_one_line_without_the_address(guarded, store):
+    for _ in range(5):
+        ask(guarded, "/pictures/some-token")
+    assert refusals(store) == [("nobody", "/pictures", "")]
+
+
+def test_without_login_everybody_is_local_whatever_they_say(behind, store):
+    assert ask(Access(behind, lambda: store, login=False), "/runs", *SPOOFED).status == 200
+    assert behind.came == [(LOCAL, ["local"], "")]

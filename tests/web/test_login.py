@@ -1,0 +1,114 @@
+"""Signing in and out over HTTP."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import pytest
+from starlette.applications import Starlette
+
+from facepriv.services.users import FROM_ONE_PLACE, sign_in
+from facepriv.web.login import login_routes, own_path
+from facepriv.web.pages import FORM_BYTES
+from tests.web.asgi import ask
+from tests.web.conftest import PASSWORD
+
+FORM = ("content-type", "application/x-www-form-urlencoded")
+
+
+@pytest.fixture
+def site(store):
+    return Starlette(routes=login_routes(lambda: store, secure=lambda: False))
+
+
+def post(site, **fields: str):
+    return ask(site, "/login", FORM, method="POST", body=urlencode(fields).encode())
+
+
+def test_signing_in_sets_a_cookie_that_scripts_cannot_read(site, store):
+    answer = post(site, name="Ada", password=PASSWORD, next="/runs?run=3")
+    assert (answer.status, answer.headers["location"]) == (303, "/runs?run=3")
+    cookie, *rest = answer.headers["set-cookie"].split("; ")
+    assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(rest)
+    token = cookie.removeprefix("facepriv_session=")
+    assert store.sessions.holder(token).user == "ada"
+
+
+def test_behind_tls_the_cookie_goes_over_nothing_else(store):
+    site = Starlette(routes=login_routes(lambda: store, secure=lambda: True))
+    cookie = post(site, name="ada", password=PASSWORD).headers["set-cookie"]
+    assert cookie.startswith("__Host-facepriv_session=")
+    assert "; Secure" in cookie
+
+
+def test_an_officer_is_led_to_what_officers_have(site):
+    assert post(site, name="otto", password=PASSWORD, next="/runs").headers["location"] == "/"
+    assert post(site, name="otto", password=PASSWORD, next="/account").headers["location"] == "/account"
+
+
+@pytest.mark.parametrize(("name", "password"), [("ada", "wrong"), ("nobody-here", PASSWORD), ("", ""), ("ada", "")])
+def test_what_does_not_belong_together_is_refused_in_one_way(site, name, password):
+    answer = post(site, name=name, password=password)
+    assert answer.status == 401
+    assert b"Name and password do not belong together" in answer.body
+    assert "set-cookie" not in answer.headers
+    assert answer.headers["cache-control"] == "no-store"
+
+
+def test_guessing_is_slowed_down(site):
+    for _ in range(FROM_ONE_PLACE):
+        assert post(site, name="ada", password="wrong").status == 401
+    answer = post(site, name="ada", password=PASSWORD)
+    assert answer.status == 429
+    assert 0 < int(answer.headers["retry-after"]) <= 900
+    assert post(site, name="otto", password=PASSWORD).status == 303
+
+
+def test_what_was_typed_is_shown_as_text(site):
+    answer = post(site, name='"><script>alert(1)</script>', password="x", next='/"><b>')
+    assert b"<script>alert" not in answer.body
+    assert b"<b>" not in answer.body
+
+
+@pytest.mark.parametrize(
+    "headers", [(("content-type", "application/json"),), (), (("content-type", "multipart/form-data; boundary=x"),)]
+)
+def test_other_forms_are_not_read(site, headers):
+    body = urlencode({"name": "ada", "password": PASSWORD}).encode()
+    assert ask(site, "/login", *headers, method="POST", body=body).status == 401
+
+
+def test_a_huge_form_is_not_read(site):
+    assert post(site, name="ada", password=PASSWORD, padding="x" * FORM_BYTES).status == 401
+
+
+def test_signing_out_ends_the_session(site, store):
+    token = sign_in(store, "ada", PASSWORD, address="")
+    cookie = ("cookie", f"facepriv_session={token}")
+    assert ask(site, "/logout", cookie).status == 200
+    assert store.sessions.holder(token) is not None, "a link must not sign anybody out"
+    answer = ask(site, "/logout", cookie, method="POST")
+    assert (answer.status, answer.headers["location"]) == (303, "/login")
+    assert store.sessions.holder(token) is None
+
+
+@pytest.mark.parametrize("wanted", ["/", "/runs?run=3", "/shared"])
+def test_own_paths(wanted):
+    assert own_path(wanted) == wanted
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    ["", "runs", "//evil.example", "https://evil.example", "/\\evil.example", "/a\nb", "/login", "/logout", "\t//x"],
+)
+def test_other_paths_lead_home(wanted):
+    assert own_path(wanted) == "/"
+
+
+def test_an_empty_installation_says_how_to_make_a_user(tmp_path):
+    from facepriv.config import Settings
+    from facepriv.store import open_store
+
+    with open_store(Settings(home=tmp_path / "empty")) as store:
+        answer = ask(Starlette(routes=login_routes(lambda: store, secure=lambda: False)), "/login")
+    assert b"facepriv user add NAME --role auditor" in answer.body
