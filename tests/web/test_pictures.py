@@ -117,5 +117,5 @@ def test_behind_the_login_a_face_is_for_the_session_that_it_was_put_for(store, s
     assert ask(access, path, sign_in("ada")).status == 404, "another session of hers"
     assert ask(access, path, otto).status == 403
     assert ask(access, path).status == 401
-    store.sessions.end(first.id)
+    store.sessions.revoke(first.id)
     assert ask(access, path, ada).status == 401
