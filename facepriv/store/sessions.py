@@ -51,13 +51,13 @@ class SessionStore:
             )
         return token
 
-    def holder(self, token: str, *, now: datetime | None = None) -> SessionRecord | None:
-        """Give the living session of a token, and note its use; None if there is none."""
-        return self._living(SessionRow.token_sha256 == token_sha256(token), now)
+    def holder(self, token: str, *, note: bool = True, now: datetime | None = None) -> SessionRecord | None:
+        """Give the living session of a token, and note its use unless told not to; None if there is none."""
+        return self._living(SessionRow.token_sha256 == token_sha256(token), note, now)
 
     def living(self, session_id: int, *, now: datetime | None = None) -> SessionRecord | None:
         """Give a session by its number as `holder` does by its token."""
-        return self._living(SessionRow.id == session_id, now)
+        return self._living(SessionRow.id == session_id, True, now)
 
     def of_user(self, name_key: str, *, now: datetime | None = None) -> tuple[SessionRecord, ...]:
         """Give the living sessions of a user, newest first."""
@@ -74,12 +74,12 @@ class SessionStore:
         """End all sessions of a user, but one if asked; gives how many."""
         return self._revoke(SessionRow.user_id == user_id, *([] if but is None else [SessionRow.id != but]))
 
-    def _living(self, condition: ColumnElement[bool], now: datetime | None) -> SessionRecord | None:
+    def _living(self, condition: ColumnElement[bool], note: bool, now: datetime | None) -> SessionRecord | None:
         now = now or datetime.now(UTC)
         with self._database.reading() as session:
             found = session.execute(_join().where(condition, *_alive(now))).one_or_none()
             record = None if found is None else _record(*found)
-        if record is not None and now - record.seen_at >= _NOTED:
+        if record is not None and note and now - record.seen_at >= _NOTED:
             with self._database.writing() as session:
                 session.execute(update(SessionRow).where(SessionRow.id == record.id).values(seen_at=now))
         return record

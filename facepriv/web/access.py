@@ -23,7 +23,7 @@ COOKIE, SECURE_COOKIE = "facepriv_session", "__Host-facepriv_session"
 USER_HEADER, SESSION_HEADER = "X-Facepriv-User", "X-Facepriv-Session"
 """Headers by which Streamlit learns who comes (``server.trustedUserHeaders``); what a client sends there is dropped."""
 OPEN = re.compile(
-    r"/login(/.*)?|/logout|/share/.*|/assets/.*|/static/.*|/favicon\.(ico|png)|/_stcore/(health|host-config)"
+    r"/login(/.*)?|/logout|/session|/share/.*|/assets/.*|/static/.*|/favicon\.(ico|png)|/_stcore/(health|host-config)"
 )
 """What is answered without a session; `/share/` asks for a token of its own."""
 OFFICERS = re.compile(
@@ -31,6 +31,8 @@ OFFICERS = re.compile(
     # Its browser side looks for the server below the page's address first.
     r"/|/(shared|account)(/_stcore/(health|host-config))?|/shared/\d+|/_stcore/stream|/_stcore/bidi-components/.*"
 )
+SESSION = "/session"
+"""Where a page asks whether its session still lives."""
 REVOKED = 4401
 """Close code of a WebSocket that nobody is signed in for, or not any more."""
 COUNTED_EVERY = 60.0
@@ -71,7 +73,8 @@ class Access:
             return
         token = token_of(HTTPConnection(scope))
         try:
-            identity = await asyncio.to_thread(self._identify, token)
+            # Whether a session lives is asked by every open page: that is no use of it.
+            identity = await asyncio.to_thread(self._identify, token, note=scope["path"] != SESSION)
         except StoreError as error:
             await _refuse(scope, receive, send, PlainTextResponse(str(error), status_code=503))
             return
@@ -86,8 +89,8 @@ class Access:
         else:
             await self._hand_on(scope, receive, send, identity)
 
-    def _identify(self, token: str | None) -> Identity | None:
-        session = self._store().sessions.holder(token) if token else None
+    def _identify(self, token: str | None, *, note: bool = True) -> Identity | None:
+        session = self._store().sessions.holder(token, note=note) if token else None
         return None if session is None else Identity(session.user, session.role, session.id)
 
     async def _hand_on(self, scope: Scope, receive: Receive, send: Send, identity: Identity | None) -> None:

@@ -14,8 +14,9 @@ from facepriv.errors import NotAllowedError
 from facepriv.services.users import sign_in, sign_out
 from facepriv.store import Store
 from facepriv.store.sessions import LIFETIME
-from facepriv.web.access import COOKIE, SECURE_COOKIE, may_have, token_of
-from facepriv.web.pages import page, read_form
+from facepriv.web.access import COOKIE, SECURE_COOKIE, SESSION, may_have, token_of
+from facepriv.web.identity import identity_of
+from facepriv.web.pages import NO_STORE, page, read_form
 
 AT_ONCE = 2
 """Passwords that are checked at the same time: each takes 64 MiB and a core."""
@@ -23,7 +24,7 @@ NOBODY_YET = "There is no user yet. Whoever runs this server makes one with: fac
 
 
 def login_routes(store: Callable[[], Store], *, secure: Callable[[], bool], provider: str = "") -> list[Route]:
-    """Make the routes ``/login`` and ``/logout``.
+    """Make the routes ``/login``, ``/logout`` and ``/session``, which tells a page whether its session still lives.
 
     Parameters
     ----------
@@ -75,7 +76,11 @@ def login_routes(store: Callable[[], Store], *, secure: Callable[[], bool], prov
         answer.headers["Clear-Site-Data"] = '"cache", "storage"'
         return answer
 
+    async def session(request: Request) -> Response:
+        return Response(status_code=401 if identity_of(request.scope) is None else 204, headers=NO_STORE)
+
     return [
+        Route(SESSION, session, methods=["GET"]),
         Route("/login", login, methods=["GET", "POST"]),
         Route("/logout", logout, methods=["GET", "POST"]),
     ]

@@ -14,6 +14,7 @@ from starlette.staticfiles import StaticFiles
 from facepriv.web.identity import Identity
 
 _HERE = Path(__file__).parent
+NO_STORE = {"Cache-Control": "no-store"}
 FORM_BYTES = 8192
 """Most bytes of a form that is read."""
 
@@ -43,9 +44,7 @@ def render(template: str, **values: Any) -> str:
 
 def page(template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any) -> HTMLResponse:
     """Answer with one of the templates; no cache keeps it."""
-    return HTMLResponse(
-        render(template, **values), status_code=status, headers={"Cache-Control": "no-store", **(headers or {})}
-    )
+    return HTMLResponse(render(template, **values), status_code=status, headers={**NO_STORE, **(headers or {})})
 
 
 def message(title: str, sentence: str, *, status: int, headers: dict[str, str] | None = None) -> HTMLResponse:

@@ -18,6 +18,7 @@ def sidebar() -> None:
         if who.session is None:
             st.caption("No login: whoever uses this machine is an auditor here.")
             return
+        st.html('<script src="/assets/session.js"></script>', unsafe_allow_javascript=True)
         st.caption(f"Signed in as {html.escape(who.user)}, {ROLE_TITLES[who.role]}")
         st.html(
             '<form method="post" action="/logout" target="_top"><button type="submit" class="facepriv-out">Sign out'

@@ -108,7 +108,11 @@ def ended(store: Store, job: ImportJob) -> None:
                 complete(store, job)
             else:
                 st.error(f"“{plain(job.name)}” was not imported. {plain(job.error or '')}", icon=":material/error:")
-            st.button("Close", key=f"close-import-{job.id}", on_click=lambda: forget_job(get_settings(), job.id))
+            st.button("Close", key=f"close-import-{job.id}", on_click=_close, args=(job.id,))
+
+
+def _close(job_id: str) -> None:
+    with_store(lambda _: forget_job(get_settings(), job_id))
 
 
 def previewed(store: Store, job: ImportJob) -> None:

@@ -48,7 +48,7 @@ def refusals(store: Store) -> list[tuple[str, str, str]]:
 
 
 PRIVATE = ["/", "/runs", "/media/abc.png", "/pictures/x", "/_stcore/metrics", "/_stcore/upload_file/1/2", "/shared/1"]
-OPEN = ["/login", "/logout", "/share/abc", "/assets/site.css", "/static/js/index.js", "/_stcore/health"]
+OPEN = ["/login", "/logout", "/session", "/share/abc", "/assets/site.css", "/static/js/index.js", "/_stcore/health"]
 ODD = ["/media/../login", "//login", "/LOGIN", "/_stcore/health/x", "/x/_stcore/health", "/share", "/login\n"]
 
 
@@ -129,6 +129,14 @@ def test_an_ended_session_gets_nothing(guarded, sign_in, store):
     assert ask(guarded, "/runs", cookie).status == 200
     store.sessions.revoke_all(store.users.get("ada").id)
     assert ask(guarded, "/runs", cookie).status == 401
+
+
+def test_asking_whether_a_session_lives_is_no_use_of_it(guarded, sign_in, store, monkeypatch):
+    noted = []
+    monkeypatch.setattr(store.sessions, "holder", lambda token, note=True: noted.append(note))
+    for path in ("/session", "/runs"):
+        ask(guarded, path, sign_in("ada"))
+    assert noted == [False, True]
 
 
 def test_strangers_are_summed_up():

@@ -1,0 +1,392 @@
+"""Who may see what, in real browsers against a real server: sign-in, roles, links, sign-off, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import update
+
+from facepriv.config import Settings
+from facepriv.services.reporting import result_sha256, run_sha256
+from facepriv.services.sharing import share
+from facepriv.services.users import add_user
+from facepriv.store import Store, open_store
+from facepriv.store.models import ShareRow
+from tests.browser.conftest import ROOT, serving
+from tests.browser.test_journey import LOOKS, PATIENCE, photograph, settle
+from tests.pages.conftest import audit_result, face_folder, prepared, repeat_run, store_audit  # noqa: F401 (fixtures)
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+PASSWORD = "a password for tests"
+PASSPHRASE = "a phrase for tests"
+
+
+@dataclass
+class Site:
+    address: str
+    settings: Settings
+
+    @contextmanager
+    def store(self) -> Iterator[Store]:
+        with open_store(self.settings) as opened:
+            yield opened
+
+    def lines(self, action: str) -> list[tuple[str, str, str]]:
+        with self.store() as store:
+            return [(one.actor, one.subject, one.detail) for one in store.access.list(action=action)]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory, prepared) -> Iterator[Site]:  # noqa: F811
+    """A server with two auditors and two officers, a run (1) with an audit (1), and the same run again (3)."""
+    home = tmp_path_factory.mktemp("access") / "home"
+    shutil.copytree(prepared, home)
+    settings = Settings(home=home, workers=1)
+    with open_store(settings) as store:
+        for name, role in (("ada", "auditor"), ("eve", "auditor"), ("otto", "officer"), ("olga", "officer")):
+            add_user(store, name, role, password=PASSWORD, actor="test")
+        store_audit(store, audit_result("of-run"), run_id=1)
+        run = store.runs.get(1)
+        repeat_run(store, run, run.spec)
+    with serving(ROOT / "app.py", home, login=True, FACEPRIV_WORKERS="1", FACEPRIV_AUTO_WORKER="false") as address:
+        yield Site(address, settings)
+
+
+@pytest.fixture
+def browse(chromium):
+    """Open pages, each in a fresh browser that knows nothing."""
+    contexts = []
+
+    def go(**options):
+        contexts.append(chromium.new_context(**{"viewport": {"width": 1280, "height": 900}, **options}))
+        return contexts[-1].new_page()
+
+    yield go
+    for context in contexts:
+        context.close()
+
+
+def sign_in(page, site: Site, name: str, path: str = "/") -> None:
+    page.goto(site.address + path)
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    settle(page)
+
+
+def fetch(site: Site, path: str, *, cookie: str = "", method: str = "GET", body: bytes | None = None, **headers: str):
+    """Ask the server past any browser; gives status and body."""
+    given = {name.replace("_", "-"): value for name, value in headers.items()} | ({"Cookie": cookie} if cookie else {})
+    request = urllib.request.Request(site.address + path, data=body, method=method, headers=given)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read()
+
+
+def cookie_of(page) -> str:
+    (cookie,) = [one for one in page.context.cookies() if one["name"] == "facepriv_session"]
+    assert cookie["httpOnly"]
+    assert cookie["sameSite"] == "Lax"
+    return f"facepriv_session={cookie['value']}"
+
+
+def test_signing_in_and_out(browse, site, screenshots):
+    page = browse()
+    page.goto(site.address + "/runs?run=1")
+    page.get_by_role("heading", name="Sign in").wait_for(timeout=PATIENCE)
+    page.get_by_label("Name").fill("ada")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    page.get_by_text("Name and password do not belong together").wait_for(timeout=PATIENCE)
+    page.screenshot(path=screenshots / "sign-in-refused.png")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    # Back to what was asked for.
+    page.get_by_role("heading", name="Run 1").wait_for(timeout=PATIENCE)
+    page.get_by_text("Signed in as ada, auditor").wait_for(timeout=PATIENCE)
+    cookie = cookie_of(page)
+    assert fetch(site, "/runs", cookie=cookie)[0] == 200
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("heading", name="Sign in").wait_for(timeout=PATIENCE)
+    assert fetch(site, "/runs", cookie=cookie)[0] == 401
+    page.go_back()
+    assert page.get_by_role("heading", name="Run 1").count() == 0
+
+
+def test_a_link_opens_without_an_account(browse, site, screenshots):
+    with site.store() as store:
+        made = share(store, run_id=1, passphrase=PASSPHRASE, actor="ada")
+        views = len(site.lines("share-viewed"))
+    elsewhere = []
+    page = browse()
+    page.on(
+        "request", lambda r: None if r.url.startswith((site.address, "data:", "blob:")) else elsewhere.append(r.url)
+    )
+    page.goto(site.address + made.path)
+    page.get_by_label("Passphrase").fill("another phrase")
+    page.get_by_role("button", name="Show the results").click()
+    page.get_by_text("This is not the passphrase").wait_for(timeout=PATIENCE)
+    page.screenshot(path=screenshots / "link-wrong-passphrase.png")
+    page.get_by_label("Passphrase").fill(PASSPHRASE)
+    page.get_by_role("button", name="Show the results").click()
+    page.get_by_role("heading", name="Gender privacy of few").wait_for(timeout=PATIENCE)
+    page.get_by_text("Shared by ada").wait_for()
+    page.wait_for_selector(".main-svg", timeout=PATIENCE)
+    assert page.locator("img").count() == 0, "no face unless asked"
+    assert page.locator("form, button[type=submit], [data-testid]").count() == 0, "to be read only"
+    page.screenshot(path=screenshots / "link-light-1280.png")
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(500)
+    page.screenshot(path=screenshots / "link-light-390.png")
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    assert elsewhere == []
+    assert len(site.lines("share-viewed")) == views + 1
+    assert ("link", f"share {made.share.id}", "wrong passphrase") in site.lines("share-refused")
+    # The link opens nothing else.
+    for path in ("/", "/runs", "/media/x", f"/shared/{made.share.id}"):
+        page.goto(site.address + path)
+        assert page.get_by_role("heading", name="Sign in").count() == 1, path
+
+
+def test_links_that_are_over_or_never_were(browse, site, screenshots):
+    with site.store() as store:
+        expired, revoked = (share(store, run_id=1, actor="ada") for _ in range(2))
+        store.shares.revoke(revoked.share.id)
+        with store._database.writing() as session:
+            passed = datetime.now(UTC) - timedelta(seconds=1)
+            session.execute(update(ShareRow).where(ShareRow.id == expired.share.id).values(expires_at=passed))
+    page = browse()
+    for path, status, said in (
+        (expired.path, 410, "has expired or was revoked"),
+        (revoked.path, 410, "has expired or was revoked"),
+        ("/share/never-was", 404, "not valid"),
+    ):
+        answer = page.goto(site.address + path)
+        assert answer.status == status
+        page.get_by_text(said).wait_for(timeout=PATIENCE)
+    page.screenshot(path=screenshots / "link-unknown.png")
+
+
+def test_guessing_a_passphrase_is_slowed_down(browse, site):
+    with site.store() as store:
+        made = share(store, run_id=1, passphrase=PASSPHRASE, actor="ada")
+    form = {"Content_Type": "application/x-www-form-urlencoded", "Origin": site.address}
+    tries = [fetch(site, made.path, method="POST", body=b"passphrase=guess", **form)[0] for _ in range(11)]
+    assert tries == [401] * 10 + [429]
+    page = browse()
+    page.goto(site.address + made.path)
+    page.get_by_label("Passphrase").fill(PASSPHRASE)
+    page.get_by_role("button", name="Show the results").click()
+    page.get_by_text("too many wrong tries").wait_for(timeout=PATIENCE)
+
+
+def test_an_officer_signs_off(browse, site, screenshots):
+    with site.store() as store:
+        expected = result_sha256(store, 1, 1)
+    auditor = browse()
+    sign_in(auditor, site, "ada", "/runs?run=1")
+    auditor.get_by_role("radio", name="Spec and files", exact=True).click()
+    auditor.get_by_role("combobox", name="Officer with an account").click()
+    auditor.get_by_role("option", name="otto").click()
+    auditor.get_by_role("button", name="Share", exact=True).click()
+    auditor.get_by_text("The link, shown this once").wait_for(timeout=PATIENCE)
+    settle(auditor)
+    photograph(auditor, screenshots / "share-made.png", 1280)
+
+    officer = browse()
+    sign_in(officer, site, "otto")
+    frame = officer.frame_locator("iframe")
+    frame.get_by_role("heading", name="Gender privacy of few").wait_for(timeout=PATIENCE)
+    assert frame.locator("img").count() == 0
+    photograph(officer, screenshots / "officer-report.png", 1280)
+    officer.get_by_role("tab", name="Comments and sign-off").click()
+    officer.get_by_text("Accepted with conditions", exact=True).click()
+    officer.get_by_role("button", name="Send").click()
+    officer.get_by_text("The conditions must be written down").wait_for(timeout=PATIENCE)
+    officer.get_by_label("Comment, conditions or reasons").fill("Only with a policy of 50 %, <b>and</b> until May.")
+    officer.get_by_role("button", name="Send").click()
+    officer.get_by_text("Only with a policy of 50 %, <b>and</b> until May.").first.wait_for(timeout=PATIENCE)
+    photograph(officer, screenshots / "officer-signed.png", 1280)
+    with site.store() as store:
+        (kept,) = store.remarks.list(run_id=1)
+    assert (kept.author, kept.decision, kept.sha256) == ("otto", "conditions", expected)
+    assert any(expected in detail for _, _, detail in site.lines("signed-off"))
+
+    auditor.goto(site.address + "/runs?run=1")
+    auditor.get_by_text("Signed of these very results").wait_for(timeout=PATIENCE)
+    for scheme, width in LOOKS:
+        page = browse(color_scheme=scheme, viewport={"width": width, "height": 900})
+        sign_in(page, site, "otto")
+        photograph(page, screenshots / f"officer-{scheme}-{width}.png", width)
+        beyond = page.evaluate("(m => m.scrollWidth - m.clientWidth)(document.querySelector('[data-testid=stMain]'))")
+        assert beyond <= 0
+        page = browse(color_scheme=scheme, viewport={"width": width, "height": 900})
+        sign_in(page, site, "ada")
+        for path in ("sharing", "account"):
+            page.goto(f"{site.address}/{path}")
+            settle(page)
+            photograph(page, screenshots / f"{path}-{scheme}-{width}.png", width)
+
+
+def test_an_officer_reaches_nothing_of_an_auditors(browse, site):
+    auditor = browse()
+    seen = []
+    auditor.on("response", lambda r: seen.append(r.url))
+    sign_in(auditor, site, "ada", "/runs?run=1")
+    auditor.get_by_role("radio", name="Images", exact=True).click()
+    settle(auditor)
+    auditor.wait_for_timeout(1500)
+    auditor.get_by_role("radio", name="Spec and files", exact=True).click()
+    with auditor.expect_download() as download:
+        auditor.get_by_role("button", name="Download the result as JSON").click()
+    pictures = [url.removeprefix(site.address) for url in seen if "/pictures/" in url]
+    assert pictures, "the pair must have been shown"
+    downloaded = download.value.url.removeprefix(site.address)
+    with site.store() as store:
+        other = share(store, run_id=1, link=False, officer="olga", actor="ada")
+
+    officer = browse()
+    sign_in(officer, site, "otto")
+    cookie, before = cookie_of(officer), len(site.lines("access-refused"))
+    asked = ["/runs", "/datasets", "/sharing", downloaded, *pictures[:2], "/_stcore/metrics", "/media/x.png"]
+    for path in asked:
+        status, body = fetch(site, path, cookie=cookie)
+        assert (status, b"for auditors" in body) == (403, True), path
+    upload = fetch(site, "/_stcore/upload_file/a/b", cookie=cookie, method="PUT", body=b"x", Origin=site.address)
+    assert upload[0] == 403
+    assert len(site.lines("access-refused")) == before + len(asked) + 1, "every refusal is counted"
+    assert fetch(site, f"/shared/{other.share.id}", cookie=cookie)[0] == 404
+    # By the navigation inside an open page, too: the page's code does not run.
+    officer.evaluate("history.pushState({}, '', '/datasets')")
+    officer.evaluate("window.dispatchEvent(new PopStateEvent('popstate'))")
+    officer.get_by_text("That page is for auditors").wait_for(timeout=PATIENCE)
+    assert officer.get_by_text("Name of the data set").count() == 0
+    # Another auditor's browser gets the pictures of the first one's session neither.
+    other_auditor = browse()
+    sign_in(other_auditor, site, "eve")
+    assert fetch(site, pictures[0], cookie=cookie_of(other_auditor))[0] == 404
+    assert fetch(site, pictures[0])[0] == 401
+
+
+def test_forged_requests_are_refused(browse, site):
+    page = browse()
+    sign_in(page, site, "ada")
+    cookie = cookie_of(page)
+    form = {"Content_Type": "application/x-www-form-urlencoded"}
+    for origin in ({}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
+        assert fetch(site, "/logout", cookie=cookie, method="POST", body=b"", **form, **origin)[0] == 403
+        assert fetch(site, "/login", method="POST", body=b"name=ada&password=x", **form, **origin)[0] == 403
+    assert fetch(site, "/runs", cookie=cookie)[0] == 200, "nobody was signed out"
+    for name in ("X-Facepriv-User", "x-facepriv-user", "X_Facepriv_User"):
+        assert fetch(site, "/runs", **{name: "ada", "X-Facepriv-Session": "1"})[0] == 401
+    # A page elsewhere whose form is sent by itself signs nobody out either.
+    foreign = browse()
+    foreign.context.add_cookies([{**one} for one in page.context.cookies()])
+    foreign.set_content(f'<form id="f" method="post" action="{site.address}/logout"></form>')
+    foreign.evaluate("document.getElementById('f').submit()")
+    foreign.wait_for_timeout(1500)
+    assert fetch(site, "/runs", cookie=cookie)[0] == 200
+
+
+def websocket_of(site: Site, page) -> str:
+    """Open a WebSocket of a page's own origin; gives how it went."""
+    return page.evaluate(
+        """() => new Promise(done => {
+            const socket = new WebSocket(location.origin.replace('http', 'ws') + '/_stcore/stream', ['streamlit']);
+            socket.onopen = () => done('open');
+            socket.onclose = event => done('closed ' + event.code);
+        })"""
+    )
+
+
+def test_a_websocket_needs_a_session(browse, site):
+    stranger = browse()
+    stranger.goto(site.address + "/login")
+    assert websocket_of(site, stranger).startswith("closed")
+    auditor = browse()
+    sign_in(auditor, site, "ada")
+    assert websocket_of(site, auditor) == "open"
+
+
+def test_two_users_get_their_own_downloads(browse, site):
+    pages = {}
+    for name, number in (("ada", 1), ("eve", 3)):
+        page = browse()
+        sign_in(page, site, name, f"/runs?run={number}")
+        page.get_by_role("radio", name="Spec and files", exact=True).click()
+        page.get_by_role("button", name="Download the report").wait_for(timeout=PATIENCE)
+        settle(page)
+        pages[name] = (page, number)
+    lengths = set()
+    with site.store() as store:
+        for _ in range(2):
+            started = []
+            for page, number in pages.values():
+                with page.expect_download(timeout=PATIENCE) as download:
+                    page.get_by_role("button", name="Download the report").click()
+                started.append((download.value, number))
+            for download, number in started:
+                text = Path(download.path()).read_text(encoding="utf-8")
+                lengths.add(len(text))
+                assert f"Run {number}: " in text
+                assert run_sha256(store, number) in text
+                assert run_sha256(store, 4 - number) not in text
+    assert min(lengths) > 1 << 20, "long enough for Streamlit to tell files apart by samples only"
+    actors = {actor for actor, _, _ in site.lines("report-made")}
+    assert {"ada", "eve"} <= actors
+
+
+def test_a_session_that_ends_while_a_fragment_streams(browse, site):
+    with site.store() as store:
+        number = store.runs.create(store.runs.get(1).spec)
+        assert store.runs.claim("test", run_id=number) is not None
+        done, stop = [0], threading.Event()
+
+        def work() -> None:
+            with site.store() as mine:
+                while not stop.is_set():
+                    done[0] += 1
+                    mine.runs.heartbeat(number, "test", "perturbing", done[0], 100_000)
+                    stop.wait(0.3)
+
+        worker = threading.Thread(target=work)
+        worker.start()
+        try:
+            page = browse()
+            closed = []
+            page.on("websocket", lambda socket: socket.on("close", lambda _: closed.append(1)))
+            sign_in(page, site, "ada", f"/runs?run={number}")
+            page.get_by_text("perturbing: ").wait_for(timeout=PATIENCE)
+
+            def shown() -> str:
+                return page.get_by_text("perturbing: ").first.inner_text()
+
+            first = shown()
+            page.wait_for_timeout(3000)
+            assert shown() != first, "the fragment streams"
+            cookie = cookie_of(page)
+            store.sessions.revoke_all(store.users.get("ada").id)
+            ended = done[0]
+            page.wait_for_timeout(2500)
+            assert closed, "the WebSocket is closed"
+            for text in page.get_by_text("perturbing: ").all_inner_texts():
+                reached = int(text.split("perturbing: ")[1].split(" of ")[0].replace(",", ""))
+                assert reached <= ended + 1, "nothing is shown that came after"
+            assert fetch(site, "/runs", cookie=cookie)[0] == 401
+            # The page leads to the sign-in by itself.
+            page.get_by_role("heading", name="Sign in").wait_for(timeout=PATIENCE)
+        finally:
+            stop.set()
+            worker.join()
