@@ -8,27 +8,38 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import os
+import secrets
 import sys
 import tomllib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from functools import cache
+from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp
+from streamlit.auth_util import encode_provider_token, get_cookie_with_chunks
+from streamlit.web.server.server_util import get_cookie_secret
+from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
+from streamlit.web.server.starlette.starlette_auth_routes import create_auth_routes
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
-from facepriv.config import Settings, get_settings
+from facepriv.config import Provider, Settings, get_settings
 from facepriv.errors import BadInputError, FaceprivError
 from facepriv.services.local_worker import ensure_worker
 from facepriv.store import Store, open_store
 from facepriv.web.access import Access
 from facepriv.web.headers import SecurityHeaders
 from facepriv.web.login import NOBODY_YET, login_routes
+from facepriv.web.oidc import DONE, provider_routes
 from facepriv.web.own_pages import OwnPagesOnly, is_loopback
 from facepriv.web.pages import assets
 from facepriv.web.pictures import shelf_routes
@@ -43,6 +54,7 @@ TABLES = ("server.trustedUserHeaders",)
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
     """Start a worker beside the server, so that runs left from last time go on; it ends by itself after the server."""
+    introduce_provider()
     await asyncio.to_thread(ensure_worker, get_settings())
     yield {}
 
@@ -67,10 +79,89 @@ def _is_secure() -> bool:
     return get_settings().public_url.startswith("https://")
 
 
+def _provider() -> Provider | None:
+    settings = get_settings()
+    return settings.identity_provider() if settings.login else None
+
+
+def _provider_name() -> str:
+    known = _provider()
+    return "" if known is None else known.name
+
+
+def _takes_passwords() -> bool:
+    return get_settings().passwords
+
+
+def own_origin() -> str:
+    """Give the one address at which an identity provider sends people back."""
+    host = st.get_option("server.address") or "127.0.0.1"
+    here = f"http://{f'[{host}]' if ':' in host else host}:{st.get_option('server.port')}"
+    return get_settings().public_url.rstrip("/") or here
+
+
+def introduce_provider() -> None:
+    """Tell Streamlit of the identity provider, if there is one, as if it stood in a file of secrets."""
+    known = _provider()
+    if known is None:
+        return
+    section = {
+        "redirect_uri": own_origin() + DONE,
+        "cookie_secret": secrets.token_hex(),
+        "client_id": known.client_id,
+        "client_secret": known.client_secret.get_secret_value(),
+        "server_metadata_url": known.metadata_url,
+        "client_kwargs": {"scope": "openid email"},
+    }
+    st.secrets.merge_programmatic_secrets({"auth": section})
+
+
+async def send_to_provider(request: Request) -> Response:
+    """Do what `st.login` has a browser do, for somebody who has no session yet and so no page that could call it."""
+    query = urlencode({"provider": encode_provider_token("default")}).encode()
+    return await _streamlits("/auth/login")(Request({**request.scope, "query_string": query}))
+
+
+async def claims_from_provider(request: Request) -> dict[str, Any] | None:
+    """Let Streamlit check what a browser brought back; give the identity token's claims, or None.
+
+    Streamlit puts them into a signed cookie, which would be good for 30 days and which no server can end. It is taken
+    out of the answer here, and no browser ever gets one.
+    """
+    answer = await _streamlits("/oauth2callback")(request)
+    cookies = SimpleCookie()
+    for header in answer.headers.getlist("set-cookie"):
+        cookies.load(header)
+
+    def signed(name: str) -> bytes | None:
+        value = cookies[name].value if name in cookies else ""
+        return decode_signed_value(get_cookie_secret(), name, value.encode("latin-1"))
+
+    told = get_cookie_with_chunks(signed, USER_COOKIE_NAME)
+    return None if told is None else json.loads(told)
+
+
+def _streamlits(path: str) -> Any:
+    return next(route.endpoint for route in create_auth_routes("") if route.path == path)
+
+
 # Settings are read when the server starts, not when this module is imported.
 app = st.App(
     ROOT / "pages" / "router.py",
-    routes=[assets, *login_routes(store, secure=_is_secure), *share_routes(store), *shelf_routes()],
+    routes=[
+        assets,
+        *login_routes(store, secure=_is_secure, provider=_provider_name, passwords=_takes_passwords),
+        *provider_routes(
+            store,
+            provider=_provider,
+            origin=own_origin,
+            secure=_is_secure,
+            send_there=send_to_provider,
+            claims_brought=claims_from_provider,
+        ),
+        *share_routes(store),
+        *shelf_routes(),
+    ],
     middleware=[Middleware(_own_pages_only), Middleware(SecurityHeaders), Middleware(_access)],
     lifespan=lifespan,
 )
@@ -148,6 +239,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         settings = get_settings()
         check_reach(settings, given.address)
+        settings.identity_provider()
         with open_store(settings) as opened:
             nobody = settings.login and not opened.users.list()
     except FaceprivError as error:

@@ -1431,7 +1431,9 @@ def user_add(
     password_stdin: PasswordIn = False,
     oidc: Annotated[
         str | None,
-        typer.Option(help="E-mail address or subject that the identity provider vouches for, instead of a password."),
+        typer.Option(
+            help="By what the identity provider knows them, instead of a password: e-mail address or ISSUER#SUBJECT."
+        ),
     ] = None,
 ) -> None:
     """Add somebody; the password made for them is shown this once."""
@@ -1517,6 +1519,22 @@ def user_password(name: UserName, password_stdin: PasswordIn = False) -> None:
         made = change_password(store, name, _read_password() if password_stdin else None, actor=ACTOR)
     _say("The password is changed.")
     _show_password(made)
+
+
+@user.command("oidc")
+def user_oidc(
+    name: UserName,
+    claim: Annotated[
+        str | None, typer.Argument(help="E-mail address or ISSUER#SUBJECT; none to end coming through the provider.")
+    ] = None,
+) -> None:
+    """Say by what the identity provider knows somebody; whoever is signed in is signed out."""
+    from facepriv.services.users import set_claim
+
+    with _store() as (store, _):
+        one = set_claim(store, name, claim, actor=ACTOR)
+    known = "comes through the provider no more" if one.oidc is None else f"comes through the provider as {one.oidc}"
+    _say(f"{one.name} {known}.")
 
 
 @user.command("sign-out")

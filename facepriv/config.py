@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, SecretStr, ValidationError
@@ -22,6 +24,22 @@ _POSTGRESQL = "postgresql+psycopg"
 
 def _default_home() -> Path:
     return Path(platformdirs.user_data_dir("facepriv", appauthor=False))
+
+
+@dataclass(frozen=True)
+class Provider:
+    """An identity provider that speaks OpenID Connect, and who this dashboard is to it."""
+
+    issuer: str
+    client_id: str
+    client_secret: SecretStr
+    name: str
+    """What people call it."""
+
+    @property
+    def metadata_url(self) -> str:
+        """Where it describes itself (OpenID Connect Discovery 1.0, section 4)."""
+        return f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
 
 
 class Settings(BaseSettings):
@@ -44,6 +62,16 @@ class Settings(BaseSettings):
     """Whether the dashboard asks who comes; without, it answers only on this machine."""
     public_url: str = ""
     """Address under which others reach the dashboard, such as https://faces.example.org; empty if nobody else does."""
+    passwords: bool = True
+    """Whether people may sign in by a password; without, only through the identity provider."""
+    oidc_issuer: str = ""
+    """Issuer of the identity provider that people may sign in through, such as https://login.example.org."""
+    oidc_client_id: str = ""
+    """By what the provider knows this dashboard."""
+    oidc_client_secret: SecretStr | None = None
+    """By what the dashboard proves to the provider that it is the one."""
+    oidc_name: str = ""
+    """What the provider is called on the sign-in page; empty for the issuer's host."""
     workers: int = Field(default=0, ge=0)
     """Processes that perturb images in a run; 0 = one for each core."""
     executor: Literal["processes", "dask"] = "processes"
@@ -70,6 +98,37 @@ class Settings(BaseSettings):
             return URL.create("sqlite", database=(self.home / "facepriv.sqlite").as_posix())
         return _read_url(self.database.get_secret_value())
 
+    def identity_provider(self) -> Provider | None:
+        """Give the provider that people may sign in through, or None.
+
+        Raises
+        ------
+        BadInputError
+            With code ``bad-setting`` if only a part of it is set, the issuer is no address that can be trusted, or
+            there is neither a provider nor passwords.
+        """
+        secret = self.oidc_client_secret or SecretStr("")
+        given = {"ISSUER": self.oidc_issuer, "CLIENT_ID": self.oidc_client_id, "CLIENT_SECRET": secret}
+        variables = [f"{_PREFIX}OIDC_{name}" for name in given]
+        missing = [variable for variable, value in zip(variables, given.values(), strict=True) if not value]
+        if missing == variables and self.passwords:
+            return None
+        if missing:
+            raise BadInputError(
+                f"To sign in through an identity provider {', '.join(variables)} are all needed, but "
+                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set; set what is missing, or "
+                f"unset the rest and {_PREFIX}PASSWORDS.",
+                code="bad-setting",
+            )
+        host = _issuer_host(self.oidc_issuer)
+        if host is None:
+            raise BadInputError(
+                f"{_PREFIX}OIDC_ISSUER must be an https address like https://login.example.org, without a query and "
+                f"without /.well-known, but it is {self.oidc_issuer!r}; the provider's documentation names it.",
+                code="bad-setting",
+            )
+        return Provider(self.oidc_issuer, self.oidc_client_id, secret, self.oidc_name or host)
+
     @property
     def artifacts(self) -> Path:
         """Folder of images and arrays, addressed by content hash; unused where `artifacts_url` is set."""
@@ -82,10 +141,21 @@ class Settings(BaseSettings):
 
     def environment(self) -> dict[str, str]:
         """Give the variables that make these settings in another process."""
-        given = self.model_dump(mode="json", exclude={"database"}, exclude_none=True)
+        # Secrets come out of a dump as asterisks; who signs in is nothing to other processes.
+        given = self.model_dump(mode="json", exclude={"database", "oidc_client_secret"}, exclude_none=True)
         values = {**given, "home": str(self.home.absolute())}
         database = "" if self.database is None else self.database.get_secret_value()
         return {**{_PREFIX + name.upper(): str(value) for name, value in values.items()}, _DATABASE_VARIABLE: database}
+
+
+def _issuer_host(issuer: str) -> str | None:
+    """Give the host of an issuer; None for what no provider's identifier is, or one without TLS elsewhere than here."""
+    try:
+        url = urlsplit(issuer)
+    except ValueError:
+        return None
+    safe = url.scheme == "https" or (url.scheme == "http" and url.hostname in ("127.0.0.1", "::1", "localhost"))
+    return url.hostname if safe and not url.query and not url.fragment and "/.well-known" not in url.path else None
 
 
 def _read_url(text: str) -> URL:

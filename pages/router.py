@@ -17,6 +17,7 @@ AUDITORS = {
     "policy": ("Policy", ":material/balance:"),
     "sharing": ("Sharing", ":material/share:"),
     "models": ("Models", ":material/model_training:"),
+    "access": ("Access log", ":material/history_edu:"),
 }
 OFFICERS = {"shared": ("Shared with you", ":material/inbox:")}
 EVERYBODYS = {"account": ("Account", ":material/account_circle:")}

@@ -43,7 +43,7 @@ def show(store: Store) -> None:
         f"{'with' if one.faces else 'without'} faces"
     )
     said = store.remarks.list(run_id=one.run_id, audit_id=one.audit_id)
-    read, decide = st.tabs(["Report", f"Comments and sign-off ({len(said)})"])
+    read, decide = st.tabs(["Report", "Comments and sign-off"])
     with read:
         st.html(f'<p><a href="/shared/{one.id}" target="_blank" rel="noopener">Open the report on its own page</a></p>')
         st.iframe(f"/shared/{one.id}", height=REPORT_HEIGHT, alt="The report")

@@ -51,10 +51,10 @@ def test_variables_are_read_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
 def test_a_postgresql_database(monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
-    monkeypatch.setenv("FACEPRIV_DATABASE_URL", f"{scheme}://ada:secret@host/faces?sslmode=require")
+    monkeypatch.setenv("FACEPRIV_DATABASE_URL", f"{scheme}://ada:hush@host/faces?sslmode=require")
     settings = get_settings()
-    assert settings.database_url == make_url("postgresql+psycopg://ada:secret@host/faces?sslmode=require")
-    assert "secret" not in repr(settings)
+    assert settings.database_url == make_url("postgresql+psycopg://ada:hush@host/faces?sslmode=require")
+    assert "hush" not in repr(settings)
 
 
 def test_a_sqlite_database_elsewhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -93,3 +93,57 @@ def test_another_process_gets_the_same_settings(
         assert read.database_url == Settings(home=tmp_path / "home", database=None).database_url
     else:
         assert read.database_url == settings.database_url
+
+
+PROVIDER = {
+    "FACEPRIV_OIDC_ISSUER": "https://login.example.org/realms/faces/",
+    "FACEPRIV_OIDC_CLIENT_ID": "facepriv",
+    "FACEPRIV_OIDC_CLIENT_SECRET": "s3cret",
+}
+
+
+def test_an_identity_provider(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert get_settings().identity_provider() is None
+    for variable, value in PROVIDER.items():
+        monkeypatch.setenv(variable, value)
+    settings = get_settings()
+    known = settings.identity_provider()
+    assert known is not None
+    assert known.name == "login.example.org"
+    assert known.metadata_url == "https://login.example.org/realms/faces/.well-known/openid-configuration"
+    assert known.client_secret.get_secret_value() == "s3cret"
+    assert "s3cret" not in repr(known) + repr(settings)
+    # Other processes need no secret, and must not get asterisks for one.
+    assert "FACEPRIV_OIDC_CLIENT_SECRET" not in settings.environment()
+
+
+@pytest.mark.parametrize("left_out", [*PROVIDER, None])
+def test_half_a_provider_is_refused(monkeypatch: pytest.MonkeyPatch, left_out: str | None) -> None:
+    for variable, value in PROVIDER.items():
+        if variable != left_out and left_out is not None:
+            monkeypatch.setenv(variable, value)
+    monkeypatch.setenv("FACEPRIV_PASSWORDS", "false")
+    with pytest.raises(BadInputError, match=f"{left_out or 'FACEPRIV_OIDC_ISSUER'}.* not set") as caught:
+        get_settings().identity_provider()
+    assert caught.value.code == "bad-setting"
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "http://login.example.org",
+        "login.example.org",
+        "https://",
+        "https://[",
+        "https://login.example.org?realm=1",
+        "https://login.example.org#1",
+        "https://login.example.org/.well-known/openid-configuration",
+        "ftp://127.0.0.1",
+    ],
+)
+def test_issuers_that_cannot_be_trusted_are_refused(monkeypatch: pytest.MonkeyPatch, issuer: str) -> None:
+    for variable, value in {**PROVIDER, "FACEPRIV_OIDC_ISSUER": issuer}.items():
+        monkeypatch.setenv(variable, value)
+    with pytest.raises(BadInputError, match="FACEPRIV_OIDC_ISSUER must be an https address"):
+        get_settings().identity_provider()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from facepriv.errors import BadInputError, NotAllowedError
 from facepriv.services.passwords import check_password, hash_password, is_password, limit_guessing, make_password
@@ -13,6 +16,8 @@ from facepriv.store.users import name_key
 RESERVED = ("cli", "local", "nobody", "link")
 """Names by which the access log speaks of somebody else."""
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
+_EMAIL, _SUBJECT = re.compile(r"[^\s@:]+@[^\s@:]+"), re.compile(r"https?://[^\s#]+#.+")
+"""No text is both, so that nobody's address can be somebody else's subject."""
 FROM_ONE_PLACE, ON_ONE_NAME, OF_ONE_PLACE = 5, 50, 30
 """Failures in a while on one name from one address, on one name, and from one address. The first keeps guessing down;
 the second is high, since with it whoever knows a name could shut its owner out."""
@@ -36,12 +41,13 @@ def add_user(
     password
         None for one to be made, unless ``oidc`` is given: then there is none.
     oidc
-        E-mail address or subject by which the identity provider knows them.
+        By what the identity provider knows them: their e-mail address, or ``ISSUER#SUBJECT``.
 
     Raises
     ------
     BadInputError
-        If the name (code ``bad-name``) or the password (``weak-password``) cannot be used, or the name is taken.
+        If the name (code ``bad-name``), the password (``weak-password``) or what the provider knows them by
+        (``bad-oidc``) cannot be used, or is taken.
     """
     if not _NAME.fullmatch(name) or name_key(name) in RESERVED:
         raise BadInputError(
@@ -53,7 +59,8 @@ def add_user(
     given = password or made
     if password is not None:
         check_password(password, name)
-    user = store.users.add(name, role, password_hash=None if given is None else hash_password(given), oidc=oidc)
+    claim = None if oidc is None else read_claim(oidc)
+    user = store.users.add(name, role, password_hash=None if given is None else hash_password(given), oidc=claim)
     store.access.record(actor, "user-added", f"user {user.id}", role)
     return Added(user, made)
 
@@ -63,6 +70,21 @@ def set_role(store: Store, name: str, role: Role, *, actor: str) -> UserRecord:
     user = store.users.get(name)
     store.users.set_role(user.id, role)
     store.access.record(actor, "role-changed", f"user {user.id}", role)
+    return store.users.get(name)
+
+
+def set_claim(store: Store, name: str, claim: str | None, *, actor: str) -> UserRecord:
+    """Say by what the identity provider knows somebody, or None for nothing; whoever is signed in is signed out.
+
+    Raises
+    ------
+    BadInputError
+        If it can be nothing of the kind (code ``bad-oidc``), or belongs to somebody else (``oidc-taken``).
+    """
+    user = store.users.get(name)
+    store.users.set_oidc(user.id, None if claim is None else read_claim(claim))
+    store.sessions.revoke_all(user.id)
+    store.access.record(actor, "oidc-changed", f"user {user.id}")
     return store.users.get(name)
 
 
@@ -147,6 +169,70 @@ def sign_in(store: Store, name: str, password: str, *, address: str) -> str:
     for one in limits:
         store.attempts.forget(one)
     return begin_session(store, user)
+
+
+def read_claim(typed: str) -> str:
+    """Read by what an identity provider is said to know somebody: an e-mail address, or ``ISSUER#SUBJECT``.
+
+    Raises
+    ------
+    BadInputError
+        With code ``bad-oidc`` if it is neither: the provider would never vouch for it.
+    """
+    typed = typed.strip()
+    if _SUBJECT.fullmatch(typed):
+        return typed
+    if not _EMAIL.fullmatch(typed):
+        raise BadInputError(
+            "An e-mail address, or the provider's issuer and the subject like https://login.example.org#1234, was "
+            f"expected, but {typed!r} came; the page that refuses somebody tells what to give.",
+            code="bad-oidc",
+        )
+    return _one_case(typed)
+
+
+def claims_of(told: Mapping[str, Any]) -> tuple[str, ...]:
+    """Give by what somebody may be known here, of what an identity provider told about them.
+
+    The subject, which a provider never gives to anybody else, comes first; then the e-mail address, but only if the
+    provider says that it has verified it (OpenID Connect Core 1.0, section 5.7).
+    """
+    email = told.get("email")
+    verified = told.get("email_verified") is True and isinstance(email, str) and _EMAIL.fullmatch(email)
+    return f"{told['iss']}#{told['sub']}", *([_one_case(str(email))] if verified else [])
+
+
+def sign_in_through_provider(store: Store, told: Mapping[str, Any]) -> str:
+    """Begin a session of whom the identity provider vouches for; gives its token.
+
+    Parameters
+    ----------
+    told
+        Claims of an identity token that was checked, with ``iss`` and ``sub``.
+
+    Raises
+    ------
+    NotAllowedError
+        If nobody is known by them, or whoever is was shut out.
+    """
+    claims = claims_of(told)
+    user = next((found for claim in claims if (found := store.users.find_oidc(claim))), None)
+    if user is None:
+        store.access.record("nobody", "sign-in-refused", "", "through the provider")
+        unverified = ", and has not verified your e-mail address" if told.get("email") and len(claims) == 1 else ""
+        raise NotAllowedError(
+            f"The provider says that you are {claims[-1]}{unverified}. Nobody is known here by that; whoever runs this "
+            f"server lets you in with: facepriv user add NAME --role officer --oidc {shlex.quote(claims[-1])}"
+        )
+    if user.disabled_at is not None:
+        store.access.record("nobody", "sign-in-refused", f"user {user.id}", "through the provider")
+        raise NotAllowedError(f"{user.name} may not sign in any more; ask whoever runs this server.")
+    return begin_session(store, user)
+
+
+def _one_case(email: str) -> str:
+    # Only where each letter has one other case: some foreign letters become those of another address.
+    return email.lower() if email.isascii() else email
 
 
 def begin_session(store: Store, user: UserRecord) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import func, insert, inspect, select, text
-from sqlalchemy.orm import Session
+from sqlalchemy import Select, func, insert, inspect, select, text
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from facepriv.store.chain import START, link
 from facepriv.store.engine import Database
@@ -17,6 +18,7 @@ from facepriv.store.records import AccessRecord
 _CHAIN_LOCK = int.from_bytes(b"fp-chain", "big")
 """Number of PostgreSQL's advisory lock on the chain's end; SQLite has one writer at a time anyway."""
 _BATCH = 1000
+One = TypeVar("One")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,18 +73,27 @@ class AccessLog:
         self, *, actor: str | None = None, action: str | None = None, limit: int = 100, offset: int = 0
     ) -> tuple[AccessRecord, ...]:
         """Give lines, newest first, of one actor or action if asked for."""
-        query = select(AccessRow).order_by(AccessRow.id.desc()).limit(limit).offset(offset)
-        if actor is not None:
-            query = query.where(AccessRow.actor == actor)
-        if action is not None:
-            query = query.where(AccessRow.action == action)
+        query = _chosen(select(AccessRow).order_by(AccessRow.id.desc()), actor, action).limit(limit).offset(offset)
         with self._database.reading() as session:
             return tuple(map(_record, session.scalars(query)))
 
-    def count(self) -> int:
-        """Count the lines."""
+    def count(self, *, actor: str | None = None, action: str | None = None) -> int:
+        """Count the lines, of one actor or action if asked for."""
+        query = _chosen(select(func.count()).select_from(AccessRow), actor, action)
         with self._database.reading() as session:
-            return session.scalar(select(func.count()).select_from(AccessRow)) or 0
+            return session.scalar(query) or 0
+
+    def actors(self) -> Sequence[str]:
+        """Give all who ever did something, in the order of their names."""
+        return self._distinct(AccessRow.actor)
+
+    def actions(self) -> Sequence[str]:
+        """Give all that was ever done, in alphabetical order."""
+        return self._distinct(AccessRow.action)
+
+    def _distinct(self, column: InstrumentedAttribute[str]) -> Sequence[str]:
+        with self._database.reading() as session:
+            return session.scalars(select(column).distinct().order_by(column)).all()
 
     def verify(self, expected: str | None = None) -> ChainState:
         """Walk along all lines and see whether each follows from the one before.
@@ -104,6 +115,12 @@ class AccessLog:
                 if expected and previous.startswith(expected.lower()):
                     expected_at = row.id
         return ChainState(lines=lines, last=previous, broken_at=broken_at, expected_at=expected_at)
+
+
+def _chosen(query: Select[One], actor: str | None, action: str | None) -> Select[One]:
+    if actor is not None:
+        query = query.where(AccessRow.actor == actor)
+    return query if action is None else query.where(AccessRow.action == action)
 
 
 def _record(row: AccessRow) -> AccessRecord:

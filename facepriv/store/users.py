@@ -52,7 +52,7 @@ class UserStore:
         except IntegrityError as error:
             if self.find(name) is not None:
                 raise _taken(name) from error
-            raise BadInputError(f"There is a user who signs in as {oidc} already.", code="oidc-taken") from error
+            raise _oidc_taken(oidc) from error
 
     def find(self, name: str) -> UserRecord | None:
         """Give the user of this name, or None."""
@@ -85,6 +85,19 @@ class UserStore:
         """Change the password; sessions go on unless they are revoked, too."""
         self._change(user_id, password_hash=password_hash)
 
+    def set_oidc(self, user_id: int, claim: str | None) -> None:
+        """Change by what an identity provider vouches for them; None for nothing.
+
+        Raises
+        ------
+        BadInputError
+            With code ``oidc-taken`` if it belongs to somebody else.
+        """
+        try:
+            self._change(user_id, oidc=claim)
+        except IntegrityError as error:
+            raise _oidc_taken(claim) from error
+
     def set_role(self, user_id: int, role: Role) -> None:
         """Change the role, from the next request on."""
         self._change(user_id, role=role)
@@ -110,6 +123,10 @@ class UserStore:
 
 def _taken(name: str) -> BadInputError:
     return BadInputError(f"There is a user {name} already; choose another name.", code="name-taken")
+
+
+def _oidc_taken(claim: str | None) -> BadInputError:
+    return BadInputError(f"There is a user who signs in as {claim} already.", code="oidc-taken")
 
 
 def _record(row: UserRow) -> UserRecord:

@@ -60,7 +60,7 @@ class Access:
         self._app = app
         self._store = store
         self._login = login
-        self._strangers = _Strangers()
+        self._strangers = Strangers()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on what whoever comes may have, with their name; refuse the rest and count it."""
@@ -139,7 +139,7 @@ class Access:
         self._store().access.record(actor, "access-refused", "/" + path.strip("/").split("/")[0][:40], detail)
 
 
-class _Strangers:
+class Strangers:
     """Sums refusals up, so that nobody can fill the access log: the first is told at once, the next a minute later."""
 
     def __init__(self) -> None:

@@ -23,7 +23,13 @@ AT_ONCE = 2
 NOBODY_YET = "There is no user yet. Whoever runs this server makes one with: facepriv user add NAME --role auditor"
 
 
-def login_routes(store: Callable[[], Store], *, secure: Callable[[], bool], provider: str = "") -> list[Route]:
+def login_routes(
+    store: Callable[[], Store],
+    *,
+    secure: Callable[[], bool],
+    provider: Callable[[], str] = lambda: "",
+    passwords: Callable[[], bool] = lambda: True,
+) -> list[Route]:
     """Make the routes ``/login``, ``/logout`` and ``/session``, which tells a page whether its session still lives.
 
     Parameters
@@ -33,7 +39,9 @@ def login_routes(store: Callable[[], Store], *, secure: Callable[[], bool], prov
     secure
         Says whether browsers reach the server over TLS, so that the cookie may go over nothing else.
     provider
-        What an identity provider is called, if people may sign in through one at ``/login/provider``.
+        Gives what an identity provider is called, if people may sign in through one at ``/login/provider``; else "".
+    passwords
+        Says whether anybody may sign in by a password.
     """
     places = asyncio.Semaphore(AT_ONCE)
 
@@ -47,7 +55,8 @@ def login_routes(store: Callable[[], Store], *, secure: Callable[[], bool], prov
             name=name,
             problem=problem,
             nobody="" if users else NOBODY_YET,
-            provider=provider,
+            provider=provider(),
+            passwords=passwords(),
         )
 
     async def login(request: Request) -> Response:
@@ -55,6 +64,8 @@ def login_routes(store: Callable[[], Store], *, secure: Callable[[], bool], prov
             return await asyncio.to_thread(shown, request, own_path(request.query_params.get("next", "")))
         form = await read_form(request)
         to, name = own_path(form.get("next", "")), form.get("name", "").strip()
+        if not passwords():
+            return await asyncio.to_thread(shown, request, to, problem="Nobody signs in by a password here.")
         address = request.client.host if request.client else ""
         try:
             async with places:

@@ -6,7 +6,7 @@ import pytest
 from starlette.datastructures import Headers
 
 from facepriv.store import Store
-from facepriv.web.access import REVOKED, Access, _Strangers, may_have
+from facepriv.web.access import REVOKED, Access, Strangers, may_have
 from facepriv.web.identity import LOCAL, identity_of
 from tests.web.asgi import ask, converse
 
@@ -140,7 +140,7 @@ def test_asking_whether_a_session_lives_is_no_use_of_it(guarded, sign_in, store,
 
 
 def test_strangers_are_summed_up():
-    strangers = _Strangers()
+    strangers = Strangers()
     assert [strangers.count(now) for now in (0.0, 1.0, 59.0, 60.0, 61.0, 200.0)] == [1, 0, 0, 3, 0, 2]
 
 

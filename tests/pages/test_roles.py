@@ -1,0 +1,148 @@
+"""Pages under a login: who is nobody sees nothing, officers see what was shared, and everybody their account."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from facepriv.services import passwords
+from facepriv.services.sharing import share
+from facepriv.services.users import add_user, begin_session
+from facepriv.store import open_store
+from tests.pages.conftest import ROUTER, audit_result, store_audit, texts
+
+PASSWORD = "a password for tests"
+
+
+@pytest.fixture(autouse=True)
+def login(monkeypatch) -> None:
+    from argon2 import PasswordHasher
+
+    cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", lambda: cheap)
+    monkeypatch.setenv("FACEPRIV_LOGIN", "true")
+
+
+@pytest.fixture
+def store(filled):
+    with open_store(filled) as opened:
+        for name, role in (("ada", "auditor"), ("otto", "officer")):
+            add_user(opened, name, role, password=PASSWORD, actor="test")
+        store_audit(opened, audit_result("of-run"), run_id=1)
+        yield opened
+
+
+@pytest.fixture
+def visit_as(store):
+    """Open a page as the middleware lets somebody in."""
+
+    def go(name: str, page: str = "", **query: str) -> AppTest:
+        token = begin_session(store, store.users.get(name))
+        app = AppTest.from_file(ROUTER, default_timeout=60)
+        app.user = {"name": name, "session": str(store.sessions.holder(token).id)}
+        for key, value in query.items():
+            app.query_params[key] = value
+        app.run()
+        if page:
+            app.switch_page(f"{page}.py").run()
+        assert not app.exception, app.exception
+        return app
+
+    return go
+
+
+@pytest.mark.parametrize(
+    "user", [{}, {"name": "ada"}, {"name": "ada", "session": "77"}, {"name": "ada", "session": "x"}, {"session": ""}]
+)
+def test_nobody_sees_nothing(store, user):
+    app = AppTest.from_file(ROUTER, default_timeout=60)
+    app.user = user
+    app.run()
+    assert [error.value for error in app.error] == ["You are not signed in any more; load this page again to sign in."]
+    assert not app.title
+    assert not app.sidebar.caption
+
+
+def test_an_auditor_sees_runs_under_their_name(visit_as, store):
+    app = visit_as("ada", "runs", run="1")
+    assert "Run 1" in texts(app)
+    assert any("Signed in as ada, auditor" in caption.value for caption in app.sidebar.caption)
+
+
+def test_a_page_stops_once_the_session_is_over_or_the_role_another(visit_as, store):
+    app = visit_as("ada", "runs", run="1")
+    store.users.set_role(store.users.get("ada").id, "officer")
+    app.run()
+    assert "Run 1" not in texts(app)
+    store.sessions.revoke_all(store.users.get("ada").id)
+    app.run()
+    assert "You are not signed in any more" in texts(app)
+
+
+def test_an_officers_home_and_sign_off(visit_as, store):
+    app = visit_as("otto")
+    assert "Nothing is shared with you" in texts(app)
+    made = share(store, run_id=1, officer="otto", link=False, actor="ada")
+    app = visit_as("otto")
+    assert "not signed" in app.selectbox[0].options[0]
+    app.radio[0].set_value("conditions")
+    app.text_area[0].set_value("Until May, *not* longer.")
+    app.button[0].click().run()
+    (kept,) = store.remarks.list()
+    assert (kept.author, kept.decision, kept.text) == ("otto", "conditions", "Until May, *not* longer.")
+    assert "Accepted with conditions" in texts(app)
+    assert "&#42;not&#42;" in texts(app), "what somebody wrote is shown as they wrote it"
+    run = visit_as("ada", "runs", run="1")
+    assert "Signed of these very results" in texts(run)
+    store.shares.revoke(made.share.id)
+    assert "Nothing is shared with you" in texts(visit_as("otto"))
+
+
+def test_sharing_from_a_run_and_revoking_it(visit_as, store):
+    app = visit_as("ada", "runs", run="1")
+    app.segmented_control("run_part").set_value("Spec and files").run()
+    (form,) = [one for one in app.button if one.label == "Share"]
+    form.click().run()
+    (made,) = store.shares.list()
+    assert (made.run_id, made.audit_id, made.faces, made.made_by) == (1, 1, 0, "ada")
+    assert made.passphrase_hash is not None
+    link, passphrase = [code.value for code in app.code][:2]
+    assert store.shares.find(link.rsplit("/", 1)[1]).id == made.id
+    assert passwords.is_password(made.passphrase_hash, passphrase)
+    app.run()
+    assert link not in texts(app), "it is shown once"
+    sharing = visit_as("ada", "sharing")
+    assert "run 1, audit 1" in texts(sharing)
+    sharing.button(f"revoke-{made.id}").click().run()
+    assert store.shares.get(made.id).revoked_at is not None
+
+
+def test_changing_the_password_ends_other_sessions(visit_as, store):
+    other = begin_session(store, store.users.get("ada"))
+    app = visit_as("ada", "account")
+    fields = {field.label: field for field in app.text_input}
+    old, new, again = fields.values()
+    old.set_value("wrong"), new.set_value("another long password"), again.set_value("another long password")
+    (change,) = [one for one in app.button if one.label == "Change it"]
+    change.click().run()
+    assert "The present password is another" in texts(app)
+    old.set_value(PASSWORD), new.set_value("another long password"), again.set_value("another long password")
+    change.click().run()
+    assert "The password is changed" in texts(app)
+    assert store.sessions.holder(other) is None
+    assert passwords.is_password(store.users.get("ada").password_hash, "another long password")
+
+
+def test_sharing_without_a_share_says_what_to_do(visit_as):
+    assert "Nothing is shared yet" in texts(visit_as("ada", "sharing"))
+
+
+def test_the_access_log_is_filtered_and_checked(visit_as, store):
+    app = visit_as("ada", "access")
+    assert "signed-in" in texts(app)
+    app.selectbox[1].set_value("user-added").run()
+    (table,) = app.table
+    assert set(table.value["Did"]) == {"user-added"}
+    (check,) = [one for one in app.button if one.label.startswith("Check")]
+    check.click().run()
+    assert "none was changed" in texts(app)
