@@ -150,7 +150,7 @@ def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
     assert media == set(), "no image by way of Streamlit"
     page.context.close()
 
-    assert len(pictures) == 5, "the viewer, before, after, difference and candidate"
+    assert len(pictures) == 8 + 4, "the gallery; the viewer, before, after and difference"
     assert {headers.get("cache-control") for headers in pictures.values()} == {"no-store"}
     assert elsewhere == [], "the dashboard must ask nothing from other servers"
     with open_store(Settings(home=tmp_path / "home")) as store:
