@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "store" / "fixtures"
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
 
 
 def write_old_database(file: Path, revision: str) -> Path:

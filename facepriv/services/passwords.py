@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -28,9 +29,10 @@ def make_password() -> str:
 def check_password(password: str, name: str = "") -> None:
     """Raise BadInputError with code ``weak-password`` for one that is too short, too long or the name itself."""
     if not SHORTEST <= len(password) <= LONGEST:
+        take = "a longer one, such as four words" if len(password) < SHORTEST else "a shorter one"
         raise BadInputError(
             f"A password of {SHORTEST} to {LONGEST} characters was expected, but this one has {len(password)}; "
-            "take a longer one, such as four words.",
+            f"take {take}.",
             code="weak-password",
         )
     if (name and password.strip().casefold() == name.strip().casefold()) or len(set(password)) < 4:
@@ -42,7 +44,7 @@ def check_password(password: str, name: str = "") -> None:
 
 def hash_password(password: str) -> str:
     """Hash with Argon2id under the parameters of RFC 9106 for little memory, which stand in the hash."""
-    return str(_hasher().hash(password))
+    return str(_hasher().hash(_encoded(password)))
 
 
 def is_password(password_hash: str | None, password: str) -> bool:
@@ -50,10 +52,15 @@ def is_password(password_hash: str | None, password: str) -> bool:
     from argon2.exceptions import InvalidHashError, VerificationError
 
     try:
-        _hasher().verify(password_hash or _nobody(), password[:LONGEST])
+        _hasher().verify(password_hash or _nobody(), _encoded(password[:LONGEST]))
     except (VerificationError, InvalidHashError):
         return False
-    return password_hash is not None
+    return password_hash is not None and len(password) <= LONGEST
+
+
+def _encoded(password: str) -> bytes:
+    # Keyboards differ in how they put an accent on a letter; a terminal may hand in bytes that are no UTF-8.
+    return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
 
 
 @cache
@@ -69,15 +76,18 @@ def _nobody() -> str:
 
 
 def limit_guessing(store: Store, limits: Mapping[str, int], *, now: datetime | None = None) -> None:
-    """Raise NotAllowedError if there were as many failures in `WINDOW` as any of these keys allows.
+    """Count a try as failed under every key, before it is looked at, so that many at once do not slip through.
 
-    What is refused here is not counted again, so that waiting helps whatever others do meanwhile.
+    Raises
+    ------
+    NotAllowedError
+        With ``retry_after``, if there were as many failures in `WINDOW` as any of the keys allows. What is refused here
+        is not counted, so that waiting helps whatever others do meanwhile.
     """
     now = now or datetime.now(UTC)
-    for key, most in limits.items():
-        failures, first = store.attempts.since(key, now - WINDOW)
-        if failures >= most and first is not None:
-            wait = max(1, round((first + WINDOW - now).total_seconds()))
-            raise NotAllowedError(
-                f"There were too many wrong tries; wait {duration(wait)} and try again.", retry_after=wait
-            )
+    first = store.attempts.failed(limits, now - WINDOW, now=now)
+    if first is not None:
+        wait = max(1, round((first + WINDOW - now).total_seconds()))
+        raise NotAllowedError(
+            f"There were too many wrong tries; wait {duration(wait)} and try again.", retry_after=wait
+        )

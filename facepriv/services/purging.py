@@ -37,6 +37,8 @@ class PurgePlan:
     """Artifact files that go."""
     shared: Mapping[str, int]
     """Artifact files that stay because others have these very images too, by the name of the data set."""
+    shares: int
+    """Shares of these runs and audits, which end; what officers said about them stays."""
     probes: tuple[str, ...] = ()
     """Classifiers that were trained on it, which go too."""
     busy: tuple[str, ...]
@@ -49,6 +51,8 @@ class PurgePlan:
             f"The data set {self.dataset!r} would go: {count(self.images, 'image')}, "
             f"{_numbered('run', self.runs)}, {_numbered('audit', self.audits)}, {count(self.files, 'file')}."
         ]
+        if self.shares:
+            told.append(f"{count(self.shares, 'share')} of its results would go, too; what officers said would stay.")
         if self.probes:
             told.append(f"{_trained(self.probes)} would go, too.")
         told += [_stays(name, files) for name, files in self.shared.items()]
@@ -153,6 +157,7 @@ def plan_purge(store: Store, dataset_id: int) -> PurgePlan:
         audits=holdings.audits,
         files=len(going),
         shared={name: len(hashes) for name, hashes in shared.items()},
+        shares=holdings.shares,
         probes=trained_on(get_settings(), holdings.dataset.id, holdings.dataset.name),
         busy=holdings.busy,
     )
@@ -165,7 +170,8 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
     set of hashes is taken; after it, the artifacts and what imports have put aside are searched for them. Runs that
     were cancelled or killed have left perturbed images that no row refers to, so all such files go as well that no work
     under way may need, and those that stay are counted: nothing tells whose they are. The database is then written
-    anew, so that deleted rows cannot be read from its files. The access log keeps one line, with counts and no names.
+    anew, so that deleted rows cannot be read from its files. The access log keeps one line, with counts and no names;
+    what officers said about the results stays, with the hash of what they signed.
 
     Parameters
     ----------

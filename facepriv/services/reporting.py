@@ -109,16 +109,7 @@ def report_of_audit(store: Store, audit_id: int) -> Report:
     BadInputError
         If it is not complete (code ``audit-not-complete``), or of a run (``wrong-audit``): `report_of` tells of both.
     """
-    audit_document(store, audit_id)  # says why an audit that is not complete has no report
-    audit = store.audits.get(audit_id)
-    found = audit.result
-    assert found is not None
-    if audit.run_id is not None:
-        raise BadInputError(
-            f"An audit of a data set as it is was expected, but audit {audit_id} is of run {audit.run_id}; make the "
-            "report of that run.",
-            code="wrong-audit",
-        )
+    audit, found = _audit_as_it_is(store, audit_id)
     dataset = store.datasets.get(audit.dataset_id)
     return Report(
         title=f"Gender privacy of {dataset.name}",
@@ -150,6 +141,28 @@ def report_for(store: Store, run_id: int | None, audit_id: int | None, *, faces:
     if run_id is not None:
         return report_of(store, run_id, audit_id=audit_id or NO_AUDIT, faces=faces)
     return report_of_audit(store, audit_id or 0)
+
+
+def check_reportable(store: Store, run_id: int | None, audit_id: int | None) -> None:
+    """Raise what `report_for` would for want of something complete, without the work of making a report."""
+    if run_id is None:
+        _audit_as_it_is(store, audit_id or 0)
+        return
+    run_document(store, run_id)
+    _audit_of(store, store.runs.get(run_id), audit_id or NO_AUDIT)
+
+
+def _audit_as_it_is(store: Store, audit_id: int) -> tuple[AuditRecord, AuditResult]:
+    audit_document(store, audit_id)  # says why an audit that is not complete has no report
+    audit = store.audits.get(audit_id)
+    assert audit.result is not None
+    if audit.run_id is not None:
+        raise BadInputError(
+            f"An audit of a data set as it is was expected, but audit {audit_id} is of run {audit.run_id}; make the "
+            "report of that run.",
+            code="wrong-audit",
+        )
+    return audit, audit.result
 
 
 def _audit_of(store: Store, run: RunRecord, audit_id: int | None) -> AuditRecord | None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from facepriv.errors import BadInputError, NotAllowedError, UnknownNameError
 from facepriv.report.html import Page, to_page
 from facepriv.services.passwords import check_password, hash_password, is_password, limit_guessing
-from facepriv.services.reporting import MOST_FACES, report_for
+from facepriv.services.reporting import MOST_FACES, check_reportable, report_for
 from facepriv.store import DatasetRecord, ShareRecord, Store
 from facepriv.wording import count
 
@@ -88,7 +88,7 @@ def share(
         audit_id = newest[0].id if newest else None
     if faces:
         _check_faces(store, run_id, faces)
-    report_for(store, run_id, audit_id)  # says why what is not complete cannot be shared
+    check_reportable(store, run_id, audit_id)
     record, token = store.shares.add(
         run_id=run_id,
         audit_id=audit_id,
@@ -158,7 +158,6 @@ def check_passphrase(store: Store, record: ShareRecord, passphrase: str, *, addr
     except NotAllowedError:
         store.access.record("link", "share-refused", f"share {record.id}", "too many tries")
         raise
-    store.attempts.failed([*limits])
     if not is_password(record.passphrase_hash, passphrase):
         store.access.record("link", "share-refused", f"share {record.id}", "wrong passphrase")
         raise NotAllowedError("This is not the passphrase; try again.")

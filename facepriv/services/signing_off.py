@@ -48,7 +48,7 @@ def remark(
         or the results are others than were shown (``changed``).
     """
     record = share_of_officer(store, share_id, officer)
-    said = text.strip()
+    said = text.replace("\0", "").strip()  # PostgreSQL keeps all but this
     if decision is not None and decision not in DECISIONS:
         raise BadInputError(f"One of {', '.join(DECISIONS)} was expected, but {decision!r} came.", code="bad-decision")
     if not said and decision != "accepted":

@@ -121,7 +121,6 @@ def change_own_password(store: Store, name: str, old: str, new: str, *, session:
     user = store.users.get(name)
     limits = {f"password of {name_key(name)}": FROM_ONE_PLACE}
     limit_guessing(store, limits)
-    store.attempts.failed([*limits])
     if not is_password(user.password_hash, old):
         raise NotAllowedError("The present password is another; nothing was changed.")
     for one in limits:
@@ -160,8 +159,6 @@ def sign_in(store: Store, name: str, password: str, *, address: str) -> str:
     except NotAllowedError:
         store.access.record("nobody", "sign-in-refused", known, "too many tries")
         raise
-    # Counted before it is looked at, so that many tries at once do not slip through.
-    store.attempts.failed([*limits])
     right = is_password(None if user is None else user.password_hash, password)
     if user is None or not right or user.disabled_at is not None:
         store.access.record("nobody", "sign-in-refused", known)

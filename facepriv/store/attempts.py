@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
 
 from facepriv.store.engine import Database
 from facepriv.store.models import AttemptRow
@@ -20,26 +21,42 @@ class AttemptStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def failed(self, keys: Sequence[str], *, now: datetime | None = None) -> None:
-        """Note one failure under every key."""
+    def failed(self, limits: Mapping[str, int], since: datetime, *, now: datetime | None = None) -> datetime | None:
+        """Note one failure under every key, unless there are as many of any since a moment as its limit.
+
+        Of many at once, no more are noted than the limits allow.
+
+        Returns
+        -------
+        datetime or None
+            When the first of these many was, if nothing was noted because of them.
+        """
         now = now or datetime.now(UTC)
-        with self._database.writing() as session:
+        # Alone: no other is noted between counting and noting.
+        with self._database.writing(alone=True) as session:
+            for key, most in limits.items():
+                number, first = _since(session, key, since)
+                if number >= most:
+                    return first
             session.execute(delete(AttemptRow).where(AttemptRow.at < now - _KEPT))
-            session.add_all(AttemptRow(key_sha256=_hash(key), at=now) for key in keys)
+            session.add_all(AttemptRow(key_sha256=_hash(key), at=now) for key in limits)
+        return None
 
     def since(self, key: str, moment: datetime) -> tuple[int, datetime | None]:
         """Count the failures under a key since a moment, and give the time of the first of them."""
-        query = select(func.count(), func.min(AttemptRow.at)).where(
-            AttemptRow.key_sha256 == _hash(key), AttemptRow.at >= moment
-        )
         with self._database.reading() as session:
-            number, first = session.execute(query).one()
-            return number, first
+            return _since(session, key, moment)
 
     def forget(self, key: str) -> None:
         """Drop the failures under a key, as after a success."""
         with self._database.writing() as session:
             session.execute(delete(AttemptRow).where(AttemptRow.key_sha256 == _hash(key)))
+
+
+def _since(session: Session, key: str, moment: datetime) -> tuple[int, datetime | None]:
+    mine = AttemptRow.key_sha256 == _hash(key), AttemptRow.at >= moment
+    number, first = session.execute(select(func.count(), func.min(AttemptRow.at)).where(*mine)).one()
+    return number, first
 
 
 def _hash(key: str) -> str:

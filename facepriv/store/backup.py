@@ -2,6 +2,7 @@
 
 Rows are copied between databases of one revision, table by table, in one transaction on either side. What an older
 facepriv backed up is restored at its own revision and then upgraded, in the same transaction. Artifacts are not in it.
+Nobody stays signed in: a session that was ended after the backup must not come to life again.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,14 @@ from sqlalchemy import (
     MetaData,
     Table,
     create_engine,
+    delete,
     event,
     func,
     insert,
     select,
     text,
     union,
+    update,
 )
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.pool import NullPool
@@ -36,7 +40,7 @@ from sqlalchemy.pool import NullPool
 from facepriv.errors import BadInputError, StorageFullError, StoreError
 from facepriv.store import migrate, sqlite
 from facepriv.store.engine import Database
-from facepriv.store.models import UtcDateTime
+from facepriv.store.models import AttemptRow, SessionRow, UtcDateTime
 
 REFERRING = ("images", "run_images", "learnings")
 """Tables whose ``artifact_sha256`` names a file."""
@@ -78,7 +82,8 @@ def back_up(database: Database, file: Path) -> int:
 def restore(file: Path, database: Database) -> str:
     """Fill an empty database with what a backup holds, and give the revision that the backup had.
 
-    It then has this facepriv's revision. All or nothing: if it fails, the database is as empty as before.
+    It then has this facepriv's revision, all sessions have ended, and failed sign-ins are forgotten. All or nothing: if
+    it fails, the database is as empty as before.
 
     Parameters
     ----------
@@ -112,9 +117,15 @@ def restore(file: Path, database: Database) -> str:
                     raise _no_backup(file)
                 copy_rows(backup, connection)
                 migrate.run(connection, "head")
+                _sign_out_everybody(connection)
         except IntegrityError as error:
             raise _damaged(file) from error
     return revision
+
+
+def _sign_out_everybody(connection: Connection) -> None:
+    connection.execute(update(SessionRow).where(SessionRow.revoked_at.is_(None)).values(revoked_at=datetime.now(UTC)))
+    connection.execute(delete(AttemptRow))
 
 
 def copy_rows(source: Connection, target: Connection) -> None:

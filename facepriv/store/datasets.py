@@ -28,6 +28,7 @@ from facepriv.store.models import (
     RunImageRow,
     RunRow,
     RunSourceRow,
+    ShareRow,
 )
 from facepriv.store.records import (
     Box,
@@ -647,11 +648,14 @@ def _holdings(session: Session, dataset_id: int) -> Holdings:
     images = session.execute(mine).all()
     hashes = {*(image.artifact_sha256 for image in images), *session.scalars(made), *session.scalars(learnt)}
     using, audited = _runs_using(dataset_id), _audits_of(dataset_id)
+    audits = select(AuditRow.id).where(audited)
+    shared = select(func.count()).where(or_(ShareRow.run_id.in_(runs), ShareRow.audit_id.in_(audits)))
     return Holdings(
         dataset=record,
         images=len(images),
         runs=tuple(session.scalars(select(RunRow.id).where(using).order_by(RunRow.id))),
-        audits=tuple(session.scalars(select(AuditRow.id).where(audited).order_by(AuditRow.id))),
+        audits=tuple(session.scalars(audits.order_by(AuditRow.id))),
+        shares=session.scalar(shared) or 0,
         artifacts=frozenset(sha256 for sha256 in hashes if sha256 is not None),
         sources=frozenset(image.source_sha256 for image in images),
         busy=(*_held(session, "run", RunRow, using), *_held(session, "audit", AuditRow, audited)),

@@ -96,6 +96,8 @@ class Holdings:
     """Numbers of the runs on it, and of those that took candidates from it or learnt from it."""
     audits: tuple[int, ...]
     """Numbers of the audits of it or of these runs."""
+    shares: int
+    """Shares of the results of these runs and audits."""
     artifacts: frozenset[str]
     """Hashes of the artifacts that it or these runs refer to; others may have the same."""
     sources: frozenset[str]

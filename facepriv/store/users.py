@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import InstrumentedAttribute
 
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.store.engine import Database
@@ -56,11 +57,11 @@ class UserStore:
 
     def find(self, name: str) -> UserRecord | None:
         """Give the user of this name, or None."""
-        return self._one(UserRow.key == name_key(name))
+        return self._one(UserRow.key, name_key(name))
 
     def find_oidc(self, claim: str) -> UserRecord | None:
         """Give the user for whom an identity provider vouches by this claim, or None."""
-        return self._one(UserRow.oidc == claim)
+        return self._one(UserRow.oidc, claim)
 
     def get(self, name: str) -> UserRecord:
         """Give the user of this name.
@@ -111,9 +112,12 @@ class UserStore:
                 mine = SessionRow.user_id == user_id, SessionRow.revoked_at.is_(None)
                 session.execute(update(SessionRow).where(*mine).values(revoked_at=now))
 
-    def _one(self, condition: Any) -> UserRecord | None:
+    def _one(self, column: InstrumentedAttribute[Any], value: str) -> UserRecord | None:
+        # Whatever somebody types is looked up, also what PostgreSQL or UTF-8 cannot hold, which is nobody's.
+        if "\0" in value or any("\ud800" <= letter <= "\udfff" for letter in value):
+            return None
         with self._database.reading() as session:
-            row = session.scalars(select(UserRow).where(condition)).one_or_none()
+            row = session.scalars(select(UserRow).where(column == value)).one_or_none()
             return None if row is None else _record(row)
 
     def _change(self, user_id: int, **values: Any) -> None:

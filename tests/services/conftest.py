@@ -7,16 +7,21 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder
 from facepriv.results import RunSpec
+from facepriv.services import passwords
 from facepriv.services.importing import import_dataset
 from facepriv.services.runs import prepare_run, start_run
+from facepriv.services.users import add_user
 from facepriv.services.worker import run_worker
 from facepriv.store import RunRecord, Store, open_store
 from facepriv.types import Terms
@@ -132,3 +137,61 @@ def with_terms(finished: Finished) -> Iterator[Callable[[frozenset[str]], Terms]
 
     yield give
     write(None)
+
+
+@pytest.fixture
+def cheap_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Hash passwords at a thousandth of the cost; gives the hashes that were verified against, in order."""
+    verified: list[str] = []
+
+    class Counting(PasswordHasher):
+        def verify(self, hash: str | bytes, password: str | bytes) -> bool:
+            verified.append(str(hash))
+            return super().verify(hash, password)
+
+    cheap = Counting(time_cost=1, memory_cost=8, parallelism=1)
+    monkeypatch.setattr(passwords, "_hasher", lambda: cheap)
+    passwords._nobody.cache_clear()
+    yield verified
+    passwords._nobody.cache_clear()
+
+
+class Clock:
+    """Moves the time by which tries of passwords are counted."""
+
+    def __init__(self) -> None:
+        self.ahead = timedelta()
+
+    def now(self, zone: tzinfo) -> datetime:
+        return datetime.now(zone) + self.ahead
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(passwords, "datetime", made)
+    return made
+
+
+@pytest.fixture
+def shop(finished: Finished) -> Iterator[Store]:
+    """The store of the finished run, with users: officers Ada and bob, and the auditor eve.
+
+    What a test audits, shares and says goes after it.
+    """
+    store = finished.store
+    for name, role in (("Ada", "officer"), ("bob", "officer"), ("eve", "auditor")):
+        if store.users.find(name) is None:
+            add_user(store, name, role, password="correct horse battery", actor="cli")
+    yield store
+    for audit in store.audits.list():
+        store.audits.delete(audit.id)
+    with closing(sqlite3.connect(finished.settings.home / "facepriv.sqlite")) as database:
+        for table in ("shares", "attempts", "remarks"):
+            database.execute(f"DELETE FROM {table}")
+        database.commit()
+
+
+@pytest.fixture
+def run_id(finished: Finished) -> int:
+    return finished.run.id

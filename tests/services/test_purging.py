@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
@@ -46,6 +47,7 @@ EMPTIED = (
     "learnings",
     "run_sources",
     "measures",
+    "shares",
 )
 
 
@@ -115,6 +117,36 @@ def test_everything_goes_but_what_another_data_set_has_too(store: Store, setting
     assert line.detail == "3 images, 3 runs, 2 audits; 0 files of 5 left"
     with pytest.raises(UnknownNameError, match="no data set"):
         purge(store, settings, mine.id, actor="ada")
+
+
+def test_shares_go_and_what_officers_said_stays(store: Store, settings: Settings):
+    mine = create(store, "family album", put_images(store, b"one", b"two"))
+    theirs = create(store, "theirs", put_images(store, b"theirs"))
+    runs, audits = derive_from(store, mine, theirs)
+    kept = store.runs.create(spec_for(store, theirs))
+    officer = store.users.add("ada", "officer", password_hash="a hash")
+    token = store.sessions.open(officer.id)
+    until = datetime(2100, 1, 1, tzinfo=UTC)
+    for run_id, audit_id in ((runs[0], None), (None, audits[0]), (runs[1], audits[1]), (kept, None)):
+        store.shares.add(run_id=run_id, audit_id=audit_id, expires_at=until, made_by="eve", officer_id=officer.id)
+    about = f"run {runs[0]}, audit {audits[0]}"
+    for said in ({"text": "Why half?"}, {"text": "Fine by me.", "decision": "accepted", "sha256": "5e" * 32}):
+        store.remarks.add(run_id=runs[0], audit_id=audits[0], about=about, author="ada", **said)
+    assert plan_purge(store, mine.id).sentences[1] == (
+        "3 shares of its results would go, too; what officers said would stay."
+    )
+    assert purge(store, settings, mine.id, actor="eve").complete
+    assert [share.run_id for share in store.shares.list()] == [kept]
+    comment, signed = store.remarks.list()
+    for one in (comment, signed):
+        assert (one.run_id, one.audit_id, one.about, one.author) == (None, None, about, "ada")
+    assert (comment.text, comment.sha256) == ("Why half?", None)
+    assert (signed.text, signed.decision, signed.sha256) == ("Fine by me.", "accepted", "5e" * 32)
+    assert store.users.list() == (officer,)
+    assert store.sessions.holder(token) is not None
+    content = (settings.home / "facepriv.sqlite").read_bytes()
+    for trace in ("family album", *(hashlib.sha256(image).hexdigest() for image in (b"one", b"two"))):
+        assert trace.encode() not in content, trace
 
 
 def test_work_under_way_is_named_and_refused(store: Store, settings: Settings):

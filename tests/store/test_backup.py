@@ -66,7 +66,10 @@ def is_empty(settings: Settings) -> bool:
 
 @pytest.fixture
 def stored(tmp_path: Path) -> Settings:
-    """A SQLite database of this revision with rows in every table, and all that a data set can say."""
+    """A SQLite database of this revision with rows in every table, and all that a data set can say.
+
+    Sessions in it have ended already, as restoring ends them; see `test_nobody_stays_signed_in`.
+    """
     settings = Settings(home=tmp_path / "stored")
     write_old_database(settings.home / "facepriv.sqlite", "0004")
     migrate.upgrade(settings.database_url)
@@ -80,6 +83,18 @@ def stored(tmp_path: Path) -> Settings:
                 importing.add(image)
             importing.settle([], [ProtocolPair(1, images[0].name, images[1].name, mated=True)])
         store.datasets.keep_quality(importing.dataset_id, {"schema": "facepriv.quality/1"})
+        officer = store.users.add("Ada", "officer", password_hash="a hash", oidc="ada@example.org")
+        store.sessions.open(officer.id)
+        store.users.set_disabled(store.users.add("bob", "auditor").id, True)
+        store.users.set_disabled(officer.id, True)
+        about: dict[str, Any] = {"run_id": 1, "audit_id": 1}
+        expires_at = datetime(2100, 1, 1, tzinfo=UTC)
+        shared, _ = store.shares.add(**about, expires_at=expires_at, made_by="bob", officer_id=officer.id, faces=3)
+        store.shares.viewed(shared.id)
+        for decision, sha256 in ((None, None), ("accepted", "0" * 64)):
+            store.remarks.add(
+                **about, about="run 1, audit 1", author="Ada", text="Fine.", decision=decision, sha256=sha256
+            )
     return settings
 
 
@@ -111,6 +126,28 @@ def test_nothing_is_lost_between_any_two_databases(
     assert everything(second)["last ids"]["runs"] == 6, "run 6 was deleted, and its number is not given again"
     with open_store(second) as store:
         assert store.runs.create(store.runs.get(1).spec) == 7
+
+
+@pytest.mark.parametrize("source", KINDS)
+@pytest.mark.parametrize("target", KINDS)
+def test_nobody_stays_signed_in(file: Path, settings_for: Callable[..., Settings], source: str, target: str) -> None:
+    """A session of the backup may have been ended since."""
+    first, second = settings_for(source, migrated=True), settings_for(target)
+    with open_store(first) as store:
+        user = store.users.add("ada", "auditor", password_hash="a hash")
+        token = store.sessions.open(user.id)
+        long_ago = datetime(2000, 1, 1, tzinfo=UTC)
+        store.attempts.failed({"sign-in ada": 5, "sign-in bob": 5}, long_ago)
+        backed_up(first, file)
+        assert store.sessions.holder(token) is not None, "a backup ends nothing"
+    restored(file, second)
+    with open_store(second) as store:
+        assert store.users.list() == (user,)
+        assert store.sessions.holder(token) is None
+        assert store.attempts.since("sign-in ada", long_ago) == (0, None)
+        store.attempts.failed({"sign-in ada": 5}, long_ago)
+        assert store.attempts.since("sign-in ada", long_ago)[0] == 1
+        assert store.sessions.holder(store.sessions.open(user.id)) is not None
 
 
 @pytest.mark.parametrize("kind", KINDS)

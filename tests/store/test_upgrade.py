@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import URL, select
+from sqlalchemy import URL, delete, select
+from sqlalchemy.exc import DBAPIError
 
 from facepriv.config import Settings
 from facepriv.errors import StoreError
 from facepriv.store import migrate, open_store
 from facepriv.store.backup import copy_rows, describe_tables
 from facepriv.store.engine import Database
+from facepriv.store.models import AccessRow
+from facepriv.types import Terms
 from tests.old_databases import REVISIONS, write_old_database
 
 CACHES = {"embeddings", "first_scores", "image_measures", "run_measures"}
@@ -125,7 +129,55 @@ def test_an_upgraded_database_can_be_read(make_old: Callable[[str], Settings]) -
         assert [line.action for line in store.access.list()] == ["face-seen", "run-exported"]
 
 
-@pytest.mark.parametrize(("revision", "next_run"), [("0001", 3), ("0002", 7), ("0003", 7), ("0004", 7)])
+def test_what_data_sets_say_of_themselves_stays(make_old: Callable[[str], Settings]) -> None:
+    settings = make_old("0005")
+    migrate.upgrade(settings.database_url)
+    with open_store(settings) as store:
+        school, studio = store.datasets.list()
+        assert (school.identities, school.terms, school.datasheet, school.quality) == ("none", None, None, None)
+        assert studio.identities == "groups"
+        assert studio.terms == Terms("Only one of them may be shown.", frozenset(["s0"]))
+        assert studio.datasheet == {"consent": "signed forms", "keep_until": "2031-01-31"}
+        assert studio.quality == {"schema": "facepriv.quality/1"}
+        assert store.datasets.images(studio.id)[0].attributes == {"age": 30.5, "race": "White"}
+        assert [pair.mated for pair in store.datasets.protocol(studio.id)] == [True, False, True]
+        (interrupted,) = store.datasets.unfinished()
+        assert (interrupted.name, interrupted.written_by) == ("broken off", True)
+
+
+@pytest.mark.parametrize(("revision", "lines"), [("0005", 2), ("0006", 4)])
+def test_the_access_log_is_one_chain_that_goes_on(
+    make_old: Callable[[str], Settings], revision: str, lines: int
+) -> None:
+    settings = make_old(revision)
+    migrate.upgrade(settings.database_url)
+    with open_store(settings) as store:
+        before = store.access.verify()
+        assert (before.lines, before.broken_at) == (lines, None)
+        store.access.record("ada", "looked")
+        after = store.access.verify(expected=before.last)
+        assert (after.lines, after.broken_at, after.expected_at) == (lines + 1, None, lines)
+    database = Database(settings.database_url)
+    with pytest.raises((StoreError, DBAPIError), match="never changed or removed"), database.writing() as session:
+        session.execute(delete(AccessRow))
+    database.close()
+
+
+def test_nobody_may_sign_in_to_an_upgraded_database_yet(make_old: Callable[[str], Settings]) -> None:
+    settings = make_old("0006")
+    migrate.upgrade(settings.database_url)
+    with open_store(settings) as store:
+        assert store.users.list() == store.shares.list() == store.remarks.list() == ()
+        user = store.users.add("ada", "officer")
+        token = store.sessions.open(user.id)
+        assert store.sessions.holder(token) is not None
+        shared, _ = store.shares.add(
+            run_id=1, audit_id=1, expires_at=datetime(2100, 1, 1, tzinfo=UTC), made_by="cli", officer_id=user.id
+        )
+        assert store.shares.list(run_id=1) == (shared,)
+
+
+@pytest.mark.parametrize(("revision", "next_run"), [("0001", 3), *((one, 7) for one in REVISIONS[1:])])
 def test_an_upgraded_database_can_be_worked_with(
     make_old: Callable[[str], Settings], revision: str, next_run: int
 ) -> None:
