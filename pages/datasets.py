@@ -303,20 +303,14 @@ def gallery(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None:
     offset = page_of(counts.images, PER_PAGE, f"gallery-{record.id}")
     saw(store, "faces-viewed", f"dataset {record.id}", f"gallery page {offset // PER_PAGE + 1}")
     images = store.datasets.images(record.id, limit=PER_PAGE, offset=offset)
-    with st.container(horizontal=True):
-        for image in images:
-            label = faces.label_name(image.label)
-            face = faces.thumbnail(image)
-            if face is None:
-                continue
+    portraits = []
+    for image in images:
+        label = faces.label_name(image.label)
+        png = faces.thumbnail(image)
+        if png is not None:
             note = f"{image.subject} · {label}" + ("" if image.failure is None else f" · {image.failure}")
-            st.image(
-                face,
-                caption=plain(note),
-                alt=f"Image {image.name}, labelled {label}",
-                output_format="PNG",
-                width=faces.THUMBNAIL,
-            )
+            portraits.append(faces.Portrait(png, note, f"Image {image.name}, labelled {label}"))
+    faces.gallery(portraits)
 
 
 def sheet(store: Store, record: DatasetRecord) -> None:

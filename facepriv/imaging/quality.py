@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from facepriv.types import Image
 
+GAIN = 8.0
+"""How much a change is amplified for a person to look at."""
 WINDOW = 11
 """Side of scikit-image's Gaussian window for sigma 1.5, pixels."""
 
@@ -51,7 +53,7 @@ def ssim(before: Image, after: Image, box: tuple[int, int, int, int]) -> float:
     )
 
 
-def difference(before: Image, after: Image, gain: float = 8.0) -> NDArray[np.uint8]:
+def difference(before: Image, after: Image, gain: float = GAIN) -> NDArray[np.uint8]:
     """Show the change ``after - before``, multiplied by ``gain`` around mid-grey, for a person to look at."""
     change = after.astype(np.float32) - before.astype(np.float32)
     shown: NDArray[np.uint8] = np.clip(np.rint(128 + gain * change), 0, 255).astype(np.uint8)

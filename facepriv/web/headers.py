@@ -22,9 +22,11 @@ CONTENT_SECURITY_POLICY = "; ".join(
     )
 )
 """Everything from this server, nothing from elsewhere; tables, Plotly figures and images work under it."""
+FRAMED_POLICY = CONTENT_SECURITY_POLICY.replace("frame-ancestors 'none'", "frame-ancestors 'self'")
+"""The same for an own page that the dashboard shows inside itself."""
 
 MEDIA = "/media/"
-"""Where Streamlit serves images and downloads: faces, so no cache may keep them."""
+"""Where Streamlit serves downloads: results, so no cache may keep them."""
 
 
 class SecurityHeaders:

@@ -18,7 +18,8 @@ NO_STORE = {"Cache-Control": "no-store"}
 FORM_BYTES = 8192
 """Most bytes of a form that is read."""
 
-assets = Mount("/assets", StaticFiles(directory=_HERE / "assets"), name="assets")
+ASSETS = _HERE / "assets"
+assets = Mount("/assets", StaticFiles(directory=ASSETS), name="assets")
 """Style sheets and scripts of these pages, for everybody."""
 
 
@@ -35,10 +36,15 @@ def _environment() -> Any:
     )
 
 
+def render(template: str, **values: Any) -> str:
+    """Write one of the templates, with every value as text."""
+    text: str = _environment().get_template(template).render(**values)
+    return text
+
+
 def page(template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any) -> HTMLResponse:
     """Answer with one of the templates; no cache keeps it."""
-    text = _environment().get_template(template).render(**values)
-    return HTMLResponse(text, status_code=status, headers={**NO_STORE, **(headers or {})})
+    return HTMLResponse(render(template, **values), status_code=status, headers={**NO_STORE, **(headers or {})})
 
 
 def message(title: str, sentence: str, *, status: int, headers: dict[str, str] | None = None) -> HTMLResponse:

@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from html import escape
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 from PIL import Image as Pictures
-from PIL import ImageDraw
 
 from facepriv.config import get_settings
+from facepriv.imaging.decode import encode_png
 from facepriv.services.pictures import stored_pixels
 from facepriv.store import ArtifactStore, Box, DatasetCounts, DatasetRecord, ImageRecord, open_artifacts, open_store
 from facepriv.types import GENDER_NAMES
-from parts.formats import plain
-
-Image = NDArray[np.uint8]
-Point = tuple[float, float]
+from facepriv.web.shelf import SHELF, Kind, Thing
+from facepriv.web.viewer import PairView, viewer_page
+from parts.shell import me
 
 THUMBNAIL = 140
 """Side of a thumbnail, pixels."""
-MESH = (240, 228, 66)
-"""Yellow, which no skin tone comes near."""
 MARGIN = 0.25
 """Of the face box, around it."""
+HEIGHT = 720
+"""Of the viewer's frame until its script has measured it, pixels."""
+STYLE = f"""
+.stHtml ul.faces {{display: flex; flex-wrap: wrap; gap: 1rem; margin: 0; padding: 0; list-style: none}}
+.stHtml ul.faces li, .stHtml ul.faces figure {{width: {THUMBNAIL}px; margin: 0}}
+.stHtml ul.faces img {{display: block; width: {THUMBNAIL}px; height: {THUMBNAIL}px; border-radius: 0.5rem}}
+.stHtml ul.faces figcaption {{margin-top: 0.25rem; font-size: 0.875rem; overflow-wrap: anywhere}}
+"""
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A picture with its words, which may be any text."""
+
+    png: bytes
+    caption: str
+    alt: str
 
 
 def label_name(label: int | None) -> str:
@@ -32,8 +47,11 @@ def label_name(label: int | None) -> str:
     return "unlabelled" if label is None else GENDER_NAMES[label]
 
 
-def thumbnail(record: ImageRecord) -> Image | None:
-    """Give a small square of an image's face, or of the whole image if none was found; None if it was not kept."""
+def thumbnail(record: ImageRecord) -> bytes | None:
+    """Give a small square of an image's face, or of the whole image if none was found; None if it was not kept.
+
+    It is a PNG.
+    """
     if record.artifact_sha256 is None:
         return None
     artifacts = open_artifacts(get_settings())
@@ -43,7 +61,7 @@ def thumbnail(record: ImageRecord) -> Image | None:
 # In the server's memory only, so that nothing of a face is written to disk; same hash, same bytes for ever. An hour
 # after a data set was deleted nothing of it is left there either.
 @st.cache_data(max_entries=500, ttl=3600, show_spinner=False)
-def _thumbnail(_artifacts: ArtifactStore, location: str, sha256: str, box: Box | None) -> Image:
+def _thumbnail(_artifacts: ArtifactStore, location: str, sha256: str, box: Box | None) -> bytes:
     picture = Pictures.fromarray(stored_pixels(_artifacts, sha256))
     if box is not None:
         left, top, right, bottom = box
@@ -60,13 +78,14 @@ def _thumbnail(_artifacts: ArtifactStore, location: str, sha256: str, box: Box |
     # On a square of its own, so that all stand in one line.
     square = Pictures.new("RGB", (THUMBNAIL, THUMBNAIL), (128, 128, 128))
     square.paste(picture, ((THUMBNAIL - picture.width) // 2, (THUMBNAIL - picture.height) // 2))
-    return np.asarray(square)
+    return encode_png(np.asarray(square))
 
 
 def forget() -> None:
     """Drop all faces from memory, as after a deletion."""
     _thumbnail.clear()
     _counts.clear()
+    SHELF.forget()
 
 
 def dataset_counts(record: DatasetRecord) -> DatasetCounts:
@@ -80,18 +99,25 @@ def _counts(home: str, dataset_id: int, created_at: str) -> DatasetCounts:
         return store.datasets.counts(dataset_id)
 
 
-def with_mesh(pixels: Image, edges: Iterable[tuple[Point, Point]]) -> Image:
-    """Draw the triangles' edges over an image, which is enlarged so that the lines stay thin."""
-    height, width = pixels.shape[:2]
-    scale = max(1, round(800 / max(height, width)))
-    picture = Pictures.fromarray(pixels).resize((width * scale, height * scale), Pictures.Resampling.LANCZOS)
-    pen = ImageDraw.Draw(picture)
-    for (x0, y0), (x1, y1) in edges:
-        # Pixel centres stand at whole numbers in the mesh and at halves in the enlarged image.
-        pen.line([((v + 0.5) * scale) for v in (x0, y0, x1, y1)], fill=MESH, width=scale)
-    return np.asarray(picture)
+def address(content: bytes, kind: Kind = "pictures", file_name: str = "") -> str:
+    """Give the path under which only the person who looks at this page gets the bytes."""
+    return SHELF.put(Thing(content, kind, file_name), me().holder)
 
 
-def show(pixels: Image, caption: str, alt: str) -> None:
-    """Show an image at the column's width."""
-    st.image(pixels, caption=plain(caption), alt=alt, output_format="PNG", width="stretch")
+def gallery(portraits: Iterable[Portrait]) -> None:
+    """Show pictures side by side, as many as fit, each with its caption."""
+    shown = "".join(
+        f'<li><figure><img src="{address(one.png)}" alt="{escape(one.alt)}">'
+        f"<figcaption>{escape(one.caption)}</figcaption></figure></li>"
+        for one in portraits
+    )
+    if shown:
+        st.html(f'<style>{STYLE}</style><ul class="faces" role="list">{shown}</ul>')
+
+
+def viewer(view: PairView) -> None:
+    """Show one image before and after, in a frame that its script makes as high as what it holds."""
+    # What stands around the frame would keep the height given here.
+    st.html("<style>.st-key-viewer > * {height: auto !important; flex: none !important}</style>")
+    with st.container(key="viewer"):
+        st.iframe(address(viewer_page(view, st.context.theme.type), "viewers"), height=HEIGHT, alt=view.title)

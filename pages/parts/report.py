@@ -5,10 +5,14 @@ from __future__ import annotations
 import streamlit as st
 
 from facepriv.config import get_settings
+from facepriv.errors import FaceprivError
 from facepriv.services.reporting import MOST_FACES, hand_out
 from facepriv.store import open_store
+from facepriv.wording import count
 from parts.downloads import file_name
-from parts.shell import is_still, me
+from parts.faces import address
+from parts.formats import plain
+from parts.shell import is_still, me, opened
 
 
 def offer(run_id: int | None, audit_id: int | None = None) -> None:
@@ -32,13 +36,16 @@ def offer(run_id: int | None, audit_id: int | None = None) -> None:
                 help="With 0 nobody can be seen in the report; images whose terms forbid it are left out in any case.",
             )
         )
+    if run_id is not None and faces:
+        offer_with_faces(run_id, audit_id, faces, key)
+        return
 
     who = me()
 
     def make() -> str:
         with open_store(get_settings()) as store:
             is_still(store, who)
-            return hand_out(store, run_id, audit_id=audit_id, faces=faces, actor=who.user)
+            return hand_out(store, run_id, audit_id=audit_id, actor=who.user)
 
     st.download_button(
         "Download the report",
@@ -49,3 +56,21 @@ def offer(run_id: int | None, audit_id: int | None = None) -> None:
         key=f"report-{key}",
         on_click="ignore",
     )
+
+
+def offer_with_faces(run_id: int, audit_id: int | None, pairs: int, key: str) -> None:
+    """Make the report once the button is pressed, and show the link by which only this person gets it.
+
+    Streamlit's downloads are for every auditor who knows their address.
+    """
+    if not st.button("Make the report", key=f"make-report-{key}", icon=":material/summarize:"):
+        return
+    try:
+        with st.spinner("Making the report …"), opened() as store:
+            page = hand_out(store, run_id, audit_id=audit_id, faces=pairs, actor=me().user)
+    except FaceprivError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+        return
+    path = address(page.encode(), "downloads", f"facepriv-report-{run_id}.html")
+    st.html(f'<a href="{path}" download>Save the report with {count(pairs, "pair")} of faces</a>')
+    st.caption("The link works for an hour at most, and for you alone.")

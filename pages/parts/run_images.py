@@ -8,13 +8,16 @@ import streamlit as st
 
 from facepriv.charts.trajectory import trajectory
 from facepriv.classify import classifiers
+from facepriv.imaging.decode import encode_png
+from facepriv.imaging.quality import GAIN
 from facepriv.results import STOP_TITLES
 from facepriv.services.attributes import classes_of, label_by
 from facepriv.services.pictures import Pair, run_pair
 from facepriv.services.runs import PAPER_METHOD
 from facepriv.services.tables import number
 from facepriv.store import ImageRecord, RunImageRecord, RunRecord, Store
-from facepriv.types import GENDER
+from facepriv.types import GENDER, Image
+from facepriv.web.viewer import PairView, Shown
 from facepriv.wording import duration
 from parts import faces
 from parts.figures import page_of, show_figure, show_rows
@@ -80,11 +83,7 @@ def pair(store: Store, run: RunRecord, image_id: int) -> None:
     saw(store, "faces-viewed", f"run {run.id}", f"pair of image {image_id}")
     views = run_pair(store, run.id, image_id)
     record = views.record
-    # Only methods that blend a candidate in work on triangles.
-    mesh = views.candidate is not None and st.toggle(
-        "Show the triangle mesh", key="show_mesh", help="The candidate is warped onto the face triangle by triangle."
-    )
-    pictures(views, mesh=mesh)
+    faces.viewer(pair_view(store, views))
     if record.failure_sentence:
         st.warning(plain(record.failure_sentence), icon=":material/warning:")
     if record.trajectory is not None and len(record.trajectory):
@@ -132,17 +131,32 @@ def stops_at(run: RunRecord) -> float | None:
     return -float(margin) if isinstance(margin, int | float) else None
 
 
-def pictures(views: Pair, *, mesh: bool) -> None:
-    """Show up to four views side by side."""
+def pair_view(store: Store, views: Pair) -> PairView:
+    """Put the pictures on the shelf, those that are stored as the very files, and give them their words."""
     who = f"{views.image.name}, labelled {faces.label_name(views.image.label)}"
-    shown = [(views.before, "Before", f"Before: {who}")]
-    if views.after is not None:
-        shown.append((views.after, "After, as stored", f"After: {who}"))
-    if views.difference is not None:
-        shown.append((views.difference, "Difference, 8 times amplified", f"Difference: {who}; grey is no change"))
-    if views.candidate is not None:
-        shown.append((views.candidate, f"Candidate blended in: {views.candidate_name}", "The candidate face"))
-    for column, (pixels, caption, alt) in zip(st.columns(4), shown, strict=False):
-        with column:
-            overlay = mesh and pixels is not views.candidate
-            faces.show(faces.with_mesh(pixels, views.mesh) if overlay else pixels, caption, alt)
+    height, width = views.before.shape[:2]
+
+    def stored(sha256: str | None, caption: str, alt: str) -> Shown | None:
+        return None if sha256 is None else Shown(faces.address(store.artifacts.get(sha256)), caption, alt)
+
+    def drawn(pixels: Image | None, caption: str, alt: str) -> Shown | None:
+        return None if pixels is None else Shown(faces.address(encode_png(pixels)), caption, alt)
+
+    return PairView(
+        title=f"Before and after: {who}",
+        width=width,
+        height=height,
+        before=stored(views.image.artifact_sha256, "Before", f"Before: {who}"),
+        after=stored(views.record.artifact_sha256, "After, as stored", f"After: {who}"),
+        difference=drawn(
+            views.difference, f"Difference, {GAIN:g} times amplified", f"Difference: {who}; grey is no change"
+        ),
+        difference_note="Grey is no change. Lighter is more than before, darker is less, in each of the three colours.",
+        candidate=drawn(
+            views.candidate,
+            f"Candidate blended in: {views.candidate_name}",
+            f"The candidate face: {views.candidate_name}",
+        ),
+        # Only methods that blend a candidate in work on triangles.
+        mesh=[] if views.candidate is None else views.mesh,
+    )

@@ -71,12 +71,19 @@ def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
             out.write(image, image.name)
         out.writestr("fake.jpg", "this is text")
 
-    elsewhere, media = [], {}
+    elsewhere, pictures, media = [], {}, set()
+
+    def answered(response):
+        kind = response.url.removeprefix(site).split("/")[1]
+        if kind in ("pictures", "viewers"):
+            pictures[response.url] = response.headers
+        elif kind == "media" and "image" in response.headers["content-type"]:
+            media.add(response.url)
 
     def new_browser():
         page = chromium.new_context(viewport={"width": 1280, "height": 900}).new_page()
         page.on("request", lambda r: None if r.url.startswith((site, "data:", "blob:")) else elsewhere.append(r.url))
-        page.on("response", lambda r: media.update({r.url: r.headers}) if r.url.startswith(f"{site}/media/") else None)
+        page.on("response", answered)
         return page
 
     page = new_browser()
@@ -133,12 +140,18 @@ def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
     shown = [[cell.strip() for cell in row.split("\t")] for row in table.locator("tbody tr").all_inner_texts()]
     assert shown == [list(row.values()) for row in expected]
     page.get_by_role("radio", name="Images", exact=True).click()
-    page.get_by_text("Difference, 8 times amplified").wait_for(timeout=PATIENCE)
+    slide(page)
+    loaded = len(pictures)
+    page.get_by_role("radio", name="Gender", exact=True).click()
     settle(page)
+    page.get_by_role("radio", name="Images", exact=True).click()
+    slide(page)
+    assert len(pictures) == loaded, "what was loaded has the same address again"
+    assert media == set(), "no image by way of Streamlit"
     page.context.close()
 
-    assert media, "the pair view must have loaded its images"
-    assert {headers.get("cache-control") for headers in media.values()} == {"no-store"}
+    assert len(pictures) == 8 + 4, "the gallery; the viewer, before, after and difference"
+    assert {headers.get("cache-control") for headers in pictures.values()} == {"no-store"}
     assert elsewhere == [], "the dashboard must ask nothing from other servers"
     with open_store(Settings(home=tmp_path / "home")) as store:
         assert store.runs.get(1).state == "complete"
@@ -147,6 +160,22 @@ def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
 
     for scheme, width in LOOKS:
         look(chromium, site, screenshots, scheme, width)
+
+
+def slide(page):
+    """Move the line of the viewer, which stands in a frame as high as itself."""
+    viewer = page.frame_locator("[data-testid=stIFrame]")
+    line = viewer.get_by_label("Dividing line")
+    line.wait_for(timeout=PATIENCE)
+    settle(page)
+    at = int(line.input_value())
+    line.press("ArrowRight")
+    moved = "e => e.ownerDocument.getElementById('stage').style.getPropertyValue('--split')"
+    assert line.evaluate(moved) == f"{at + 1}%"
+    heights = """frame => [
+        frame.parentElement.clientHeight, frame.clientHeight, frame.contentDocument.documentElement.scrollHeight
+    ]"""
+    assert len(set(page.locator("[data-testid=stIFrame]").evaluate(heights))) == 1, "no gap, no scroll bar"
 
 
 def look(chromium, site, screenshots, scheme, width):

@@ -4,15 +4,19 @@ with as many people as an audit needs. Stored audits are of 32 demo faces, as th
 from __future__ import annotations
 
 import csv
+import io
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 
 import filelock
+import PIL.Image
 import pytest
+from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.testing.v1 import AppTest
 
 import facepriv
@@ -25,6 +29,8 @@ from facepriv.services.importing import import_dataset
 from facepriv.services.runs import prepare_run, start_run
 from facepriv.store import RunRecord, Store, open_store
 from facepriv.types import GENDER_NAMES
+from facepriv.web.identity import LOCAL
+from facepriv.web.shelf import SHELF
 
 ROUTER = Path(__file__).parents[2] / "pages" / "router.py"
 AUDITS = Path(__file__).parent / "audits"
@@ -168,6 +174,22 @@ def crowd(tmp_path, monkeypatch, prepared_crowd):
 
 
 @pytest.fixture
+def media(monkeypatch):
+    """Sizes of the images that Streamlit's own store was given, which anybody with the address gets."""
+    sizes = []
+    add = MediaFileManager.add
+
+    def noted(self, data, mimetype, *arguments, **options):
+        if mimetype.startswith("image/"):
+            with PIL.Image.open(io.BytesIO(data)) as picture:
+                sizes.append(picture.size)
+        return add(self, data, mimetype, *arguments, **options)
+
+    monkeypatch.setattr(MediaFileManager, "add", noted)
+    return sizes
+
+
+@pytest.fixture
 def visit():
     """Open a page in a new session; query parameters by keyword."""
 
@@ -194,6 +216,53 @@ def texts(app: AppTest) -> str:
         *(code.value for code in app.code),
     ]
     return "\n".join(str(part) for part in parts)
+
+
+class Pictures(HTMLParser):
+    """Reads the pictures of a page: path, alternative text and, in a gallery, caption."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.captions: list[str] = []
+        self._open = False
+        self.feed(html)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag == "figcaption":
+            self.captions.append("")
+            self._open = True
+
+    def handle_endtag(self, tag):
+        self._open = self._open and tag != "figcaption"
+
+    def handle_data(self, data):
+        if self._open:
+            self.captions[-1] += data
+
+    @property
+    def images(self) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.tags if tag == "img"]
+
+
+def on_the_shelf(path: str) -> bytes:
+    """Give what a page has put there, as the holder's browser would get it."""
+    _, kind, token = path.split("/")
+    thing = SHELF.get(kind, token, LOCAL.holder)
+    assert thing is not None, f"{path} is not there"
+    return thing.content
+
+
+def gallery_of(app: AppTest) -> Pictures:
+    """Read the pictures that stand on a page itself."""
+    return Pictures("".join(html.proto.body for html in app.get("html")))
+
+
+def viewer_of(app: AppTest) -> Pictures:
+    """Read the page in the frame."""
+    (frame,) = app.get("iframe")
+    return Pictures(on_the_shelf(frame.proto.src).decode())
 
 
 @pytest.fixture

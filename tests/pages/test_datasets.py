@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import sqlite3
 import time
 import zipfile
 from datetime import date, timedelta
 
+import PIL.Image
 import pytest
 
 from facepriv.services import import_jobs
 from facepriv.services.import_jobs import list_jobs
 from facepriv.store import open_store
+from facepriv.web.shelf import SHELF
+from tests.pages.conftest import gallery_of, on_the_shelf
 
 
 @pytest.fixture
@@ -240,12 +244,35 @@ def test_archives_and_images_are_not_mixed(empty, visit, archive):
 
 def test_gallery_shows_a_page_and_is_logged_once(filled, visit, said):
     app = visit("datasets")
-    assert len(app.get("image")) == 8
+    shown = gallery_of(app)
+    assert len(shown.images) == 8
+    assert shown.captions[0] == "s001 · female"
+    assert shown.images[0]["alt"] == "Image s001_1.jpg, labelled female"
     app.run()
+    assert gallery_of(app).images == shown.images, "a rerun loads no face anew"
     with open_store(filled) as store:
         lines = store.access.list(action="faces-viewed")
     assert [(line.actor, line.subject) for line in lines] == [("local", "dataset 1")]
-    assert "s001" in str(app.get("image")[0].proto)
+
+
+def test_faces_are_lossless_and_not_in_streamlits_media_store(filled, visit, media):
+    app = visit("datasets")
+    for image in gallery_of(app).images:
+        with PIL.Image.open(io.BytesIO(on_the_shelf(image["src"]))) as picture:
+            assert (picture.format, picture.size) == ("PNG", (140, 140))
+    assert media == []
+
+
+def test_what_a_data_set_calls_its_images_is_text_and_nothing_else(filled, visit):
+    hostile = """"><script src=//x></script><img src=x onerror='alert(1)'>&amp;"""
+    with sqlite3.connect(filled.home / "facepriv.sqlite") as database:
+        database.execute("UPDATE images SET name = ? || id, subject = ?", (hostile, hostile))
+    database.close()
+    shown = gallery_of(visit("datasets"))
+    assert {tag for tag, _ in shown.tags} == {"style", "ul", "li", "figure", "img", "figcaption"}
+    assert {name for image in shown.images for name in image} == {"src", "alt"}
+    assert shown.images[0]["alt"] == f"Image {hostile}1, labelled female"
+    assert shown.captions[0] == f"{hostile} · female"
 
 
 def test_taken_name_is_refused(filled, visit, archive):
@@ -260,6 +287,7 @@ def test_deletion_names_what_goes_refuses_while_it_is_worked_on_and_proves_itsel
         store.runs.resume(2)
         assert store.runs.claim("test", run_id=2) is not None
     app = visit("datasets")
+    assert SHELF.size > 0
     app.segmented_control("dataset_part").set_value("Delete").run()
     app.button("delete-dataset-1").click().run()
     assert "8 images, 2 runs (1, 2), 0 audits" in said(app)
@@ -273,6 +301,7 @@ def test_deletion_names_what_goes_refuses_while_it_is_worked_on_and_proves_itsel
     assert not app.exception
     assert "Purged the data set" in app.success[0].value
     assert "0 of 16 remain" in app.success[0].value
+    assert SHELF.size == 0
     assert not list(filled.artifacts.rglob("*.png"))
     with open_store(filled) as store:
         assert store.datasets.list() == ()

@@ -9,7 +9,8 @@ from facepriv.services import passwords
 from facepriv.services.sharing import share
 from facepriv.services.users import add_user, begin_session
 from facepriv.store import open_store
-from tests.pages.conftest import ROUTER, audit_result, store_audit, texts
+from facepriv.web.shelf import SHELF
+from tests.pages.conftest import ROUTER, audit_result, gallery_of, store_audit, texts
 
 PASSWORD = "a password for tests"
 
@@ -146,3 +147,13 @@ def test_the_access_log_is_filtered_and_checked(visit_as, store):
     (check,) = [one for one in app.button if one.label.startswith("Check")]
     check.click().run()
     assert "none was changed" in texts(app)
+
+
+def test_faces_are_put_on_the_shelf_for_the_session_that_looks(visit_as):
+    first, second = ({image["src"] for image in gallery_of(visit_as("ada", "datasets")).images} for _ in range(2))
+    assert len(first) == len(second) == 8
+    assert not first & second, "another session of hers has addresses of its own"
+    for path in first:
+        _, kind, token = path.split("/")
+        assert SHELF.get(kind, token, "session 1") is not None
+        assert SHELF.get(kind, token, "session 2") is SHELF.get(kind, token, "local") is None

@@ -8,12 +8,15 @@ import json
 import re
 import sqlite3
 
+import numpy as np
 import pytest
 import streamlit as st
 
+from facepriv.imaging.stored import decode_stored
+from facepriv.services.pictures import run_pair
 from facepriv.services.tables import gender_error_rows, limits, matching_rows, survival_rows
 from facepriv.store import open_store
-from tests.pages.conftest import repeat_run
+from tests.pages.conftest import gallery_of, on_the_shelf, repeat_run, viewer_of
 
 
 @pytest.fixture
@@ -91,8 +94,9 @@ def test_an_image_without_a_candidate_or_a_stopping_score(filled, visit, said):
         connection.execute("UPDATE runs SET spec = replace(spec, '\"eta\":-0.1', '\"strength\":2')")
     connection.close()
     app = part(visit("runs", run="1"), "Images")
-    assert len(app.get("image")) == 3
-    assert not [toggle for toggle in app.toggle if toggle.key == "show_mesh"]
+    shown = viewer_of(app)
+    assert [image["alt"].split(":")[0] for image in shown.images] == ["Before", "After", "Difference"]
+    assert not [tag for tag, _ in shown.tags if tag == "path"], "no triangles where nothing was blended"
     assert tables(app)[-1][0]["Holds in"] == "–"
     assert "Learnt from &#42;others&#42;." in said(app)
     assert len(app.get("plotly_chart")) == 1
@@ -115,19 +119,77 @@ def test_effort_and_failures(filled, visit, said):
     assert app.success or app.table
 
 
-def test_pair_is_shown_as_png_and_logged(filled, visit, said):
+def test_the_pair_is_shown_as_stored_and_logged(filled, visit, media):
     app = part(visit("runs", run="1"), "Images")
-    pictures = app.get("image")
-    assert len(pictures) == 4
-    assert all(".png" in picture.proto.imgs[0].url for picture in pictures)
+    shown = viewer_of(app)
+    with open_store(filled) as store:
+        views = run_pair(store, 1, store.runs.run_images(1)[0].image_id)
+        stored = [store.artifacts.get(one.artifact_sha256) for one in (views.image, views.record)]
+    assert [on_the_shelf(image["src"]) for image in shown.images[:2]] == stored, "the very files"
+    for image, pixels in zip(shown.images[2:], (views.difference, views.candidate), strict=True):
+        assert np.array_equal(decode_stored(on_the_shelf(image["src"])), pixels)
+    assert [image["alt"] for image in shown.images] == [
+        "Before: s001_1.jpg, labelled female",
+        "After: s001_1.jpg, labelled female",
+        "Difference: s001_1.jpg, labelled female; grey is no change",
+        f"The candidate face: {views.candidate_name}",
+    ]
+    assert shown.captions == [f"Candidate blended in: {views.candidate_name}"]
+    (lines,) = [attributes["d"] for tag, attributes in shown.tags if tag == "path"]
+    assert lines.count("M") == len(views.mesh)
+    assert media == [], "no face in the media store of Streamlit"
     assert len(app.get("plotly_chart")) == 1
     assert len(tables(app)[-1]) == 8
-    app.toggle("show_mesh").set_value(True).run()
-    assert not app.exception
-    assert app.get("image")[0].proto.imgs[0].url != pictures[0].proto.imgs[0].url
     with open_store(filled) as store:
-        lines = store.access.list(action="faces-viewed")
-    assert [line.subject for line in lines] == ["run 1"]
+        (line,) = store.access.list(action="faces-viewed")
+    assert line.subject == "run 1"
+
+
+def test_a_rerun_keeps_the_frame_and_another_image_changes_it(filled, visit):
+    app = part(visit("runs", run="1"), "Images")
+    (first,) = app.get("iframe")
+    (again,) = app.run().get("iframe")
+    assert again.proto.src == first.proto.src
+    (box,) = [box for box in app.selectbox if box.key.startswith("pair-1")]
+    (other,) = box.set_value(2).run().get("iframe")
+    assert other.proto.src != first.proto.src
+
+
+def test_an_image_of_which_nothing_was_stored_is_shown_alone(filled, visit):
+    with sqlite3.connect(filled.home / "facepriv.sqlite") as connection:
+        connection.execute("UPDATE run_images SET artifact_sha256 = NULL")
+    connection.close()
+    shown = viewer_of(part(visit("runs", run="1"), "Images"))
+    assert [image["alt"].split(":")[0] for image in shown.images] == ["Before", "The candidate face"]
+    assert not [attributes for tag, attributes in shown.tags if attributes.get("type") == "range"]
+
+
+def test_names_of_a_pair_are_text_and_nothing_else(filled, visit):
+    app = part(visit("runs", run="1"), "Images")
+    usual = [tag for tag, _ in viewer_of(app).tags]
+    hostile = """"><script>alert(1)</script><img src=x onerror='alert(1)'>"""
+    with sqlite3.connect(filled.home / "facepriv.sqlite") as connection:
+        connection.execute("UPDATE images SET name = ? || id", (hostile,))
+    connection.close()
+    shown = viewer_of(app.run())
+    assert [tag for tag, _ in shown.tags] == usual
+    assert shown.images[0]["alt"] == f"Before: {hostile}1, labelled female"
+    assert shown.captions[0].startswith(f"Candidate blended in: {hostile}")
+
+
+def test_a_report_with_faces_is_for_its_holder_only(filled, visit):
+    app = part(visit("runs", run="1"), "Spec and files")
+    assert len(app.get("download_button")) == 2
+    app.number_input("report-faces-1-newest").set_value(1).run()
+    assert len(app.get("download_button")) == 1, "Streamlit's downloads are for whoever knows their address"
+    app.button("make-report-1-newest").click().run()
+    assert not app.exception, app.exception
+    (link,) = [attributes for tag, attributes in gallery_of(app).tags if tag == "a"]
+    assert link["href"].startswith("/downloads/")
+    assert b"data:image/png" in on_the_shelf(link["href"])
+    with open_store(filled) as store:
+        (line,) = store.access.list(action="report-made")
+    assert (line.subject, line.detail) == ("run 1", "with 1 pair of faces")
 
 
 def test_download_is_the_result_under_a_name_of_its_own(filled, visit):

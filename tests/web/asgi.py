@@ -22,6 +22,8 @@ def scope_of(kind: str, path: str, headers: Sequence[Header], method: str = "GET
     raw = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in (("host", HOST), *headers)]
     return {
         "type": kind,
+        # As a server that lets an application send without waiting for the client to leave.
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
         "method": method,
         "path": path,
         "raw_path": path.encode(),

@@ -1,0 +1,62 @@
+"""The page that shows one image before and after: framed by the dashboard, its script and style from own files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Literal
+
+from facepriv.web.pages import ASSETS, render
+
+Point = tuple[float, float]
+Theme = Literal["light", "dark"]
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture on the shelf, with its words; these may be any text, such as a file's name."""
+
+    path: str
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class PairView:
+    """All that the viewer can show of one image."""
+
+    title: str
+    width: int
+    height: int
+    """Of the images before and after, in pixels."""
+    before: Shown
+    after: Shown | None = None
+    """None if nothing was stored; then there is nothing to slide to."""
+    difference: Shown | None = None
+    difference_note: str = ""
+    """How to read it."""
+    candidate: Shown | None = None
+    mesh: Sequence[tuple[Point, Point]] = ()
+    """Edges, x and y in pixels, pixel centres at whole numbers."""
+
+
+def viewer_page(view: PairView, theme: Theme | None = None) -> bytes:
+    """Give the page; equal views give equal pages. Without a theme the browser's preference counts."""
+    return render("viewer.html.j2", view=view, theme=theme, asset=asset, lines=_lines(view)).encode()
+
+
+def asset(name: str) -> str:
+    """Give the address of an own file, another one whenever its content is another."""
+    return f"/assets/{name}?v={_digest(name)}"
+
+
+@cache
+def _digest(name: str) -> str:
+    return hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:16]
+
+
+def _lines(view: PairView) -> str:
+    # A pixel's centre is half a pixel from its edge, where a drawing begins to count.
+    return "".join(f"M{a + 0.5:.1f} {b + 0.5:.1f}L{c + 0.5:.1f} {d + 0.5:.1f}" for (a, b), (c, d) in view.mesh)
