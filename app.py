@@ -203,21 +203,22 @@ def port_number(text: str) -> int:
 def check_reach(settings: Settings, address: str | None) -> None:
     """Raise BadInputError, with code ``unsafe-address``, for a server that others would reach in the open."""
     public = urlsplit(settings.public_url)
+    listens = "127.0.0.1" if address is None else address
     if settings.public_url and (public.scheme != "https" or not public.netloc or public.path.strip("/")):
         raise BadInputError(
             "FACEPRIV_PUBLIC_URL must be an address like https://faces.example.org, without a path, "
             f"but it is {settings.public_url!r}: passwords and faces go over TLS only.",
             code="unsafe-address",
         )
-    if not settings.login and (settings.public_url or not is_loopback(address or "127.0.0.1")):
+    if not settings.login and (settings.public_url or not is_loopback(listens)):
         raise BadInputError(
             "Without a login the dashboard is served on a loopback address only, such as 127.0.0.1; leave out "
             "--no-auth, or --address and FACEPRIV_PUBLIC_URL.",
             code="unsafe-address",
         )
-    if not is_loopback(address or "127.0.0.1") and not settings.public_url:
+    if not is_loopback(listens) and not settings.public_url:
         raise BadInputError(
-            f"To be reached at {address} the dashboard needs TLS before it: set FACEPRIV_PUBLIC_URL to the https "
+            f"To be reached at {address!r} the dashboard needs TLS before it: set FACEPRIV_PUBLIC_URL to the https "
             "address of the proxy that forwards to it, or keep to a loopback address such as 127.0.0.1.",
             code="unsafe-address",
         )

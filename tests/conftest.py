@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from facepriv.config import Settings
@@ -25,9 +26,12 @@ MAX_PIXELS = 1_000_000
 
 
 def pytest_configure() -> None:
-    """Let interrupts interrupt: what a shell starts in the background inherits that they are ignored."""
+    """Let examples take their time, and interrupts interrupt: what a shell starts in the background ignores them."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    # Time on a shared machine says nothing about the code.
+    hypothesis.settings.register_profile("patient", deadline=None)
+    hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
