@@ -10,7 +10,7 @@ import pytest
 from tests.services.test_learning import copy_people
 from tests.test_cli import Terminal
 
-pytestmark = pytest.mark.xdist_group("cli-audit")
+pytestmark = [pytest.mark.xdist_group("cli-audit"), pytest.mark.slow]
 
 FEW = ("--classifier", "dlib-gender", "--matcher", "sface")
 

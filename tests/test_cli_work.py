@@ -17,7 +17,7 @@ from tests.services.test_learning import copy_people
 from tests.services.test_local_worker import wait_until, workers_of
 from tests.test_cli import PAPER, Terminal, assert_one_sentence, assert_usage, write_faces
 
-pytestmark = pytest.mark.xdist_group("cli")
+pytestmark = [pytest.mark.xdist_group("cli"), pytest.mark.slow]
 QUICK = (*PAPER, "--set", "eps=0.3", "--set", "candidates=opposite", "--matcher", "sface")
 SLOW = (*PAPER, "--set", "eps=0.001", "--matcher", "sface")
 

@@ -21,6 +21,8 @@ from facepriv.store import open_store
 from facepriv.types import PerturbFailure, PerturbResult
 from tests.own_models import write_program
 
+pytestmark = pytest.mark.slow
+
 BRIGHTNESS = """
 import json, sys
 import numpy as np

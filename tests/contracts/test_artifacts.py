@@ -165,6 +165,7 @@ def test_sweep_takes_what_is_old_and_unwanted(artifacts: ArtifactStore) -> None:
 
 
 @every_kind
+@pytest.mark.slow
 def test_sweep_asks_for_some_hundred_at_a_time(artifacts: ArtifactStore) -> None:
     put = {artifacts.put(str(number).encode()) for number in range(230)}
     asked: list[list[str]] = []

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -24,7 +26,14 @@ def _named(method: Perturber) -> str:
     return f"{method.name}-{getattr(method.parameters, 'stopping', 'plain')}"
 
 
-@pytest.fixture(params=_made(), ids=_named)
+def _cases() -> list[Any]:
+    """Drawn stopping scores take Algorithm 1 many more steps, the same ones as its fixed score."""
+    drawn = [method.name == "algorithm1" and method.parameters.stopping != "fixed" for method in _made()]
+    marks = [[pytest.mark.slow] if one else [] for one in drawn]
+    return [pytest.param(one, marks=mark, id=_named(one)) for one, mark in zip(_made(), marks, strict=True)]
+
+
+@pytest.fixture(params=_cases())
 def method(request) -> Perturber:
     return request.param
 

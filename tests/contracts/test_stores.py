@@ -788,6 +788,7 @@ def claim_all(settings: Settings, owner: str) -> list[int]:
         return mine
 
 
+@pytest.mark.slow
 def test_four_processes_never_claim_one_run_twice(store: Store, settings: Settings, pool: ProcessPoolExecutor) -> None:
     dataset = add_dataset(store)
     spec = spec_for(store, dataset)

@@ -111,6 +111,7 @@ def test_what_was_recognised_is_shown_before_anything_is_stored(empty, visit, sa
     assert "This would become" not in said(other)
 
 
+@pytest.mark.slow
 def test_a_folder_of_this_machine_is_browsed(empty, visit, said, face_folder, monkeypatch):
     monkeypatch.setenv("FACEPRIV_IMPORT_FOLDERS", str(face_folder.parent))
     app = visit("datasets")
@@ -152,6 +153,7 @@ def test_the_data_sheet_says_what_is_not_stated_and_is_changed(filled, visit, sa
         assert (line.actor, line.subject, line.detail) == ("local", "dataset 1", "consent")
 
 
+@pytest.mark.slow
 def test_an_import_is_followed_from_any_session_and_cancelled(empty, visit, said, face_folder, archive):
     data = next(face_folder.glob("*.jpg")).read_bytes()
     files = [(f"{i:03}.jpg", data + bytes([i]), "image/jpeg") for i in range(200)]
@@ -210,6 +212,7 @@ def test_a_full_disk_is_one_sentence(empty, visit, archive, monkeypatch):
     assert "No space left on device" in app.error[0].value
 
 
+@pytest.mark.slow
 def test_images_with_bare_numbers_need_a_mapping(empty, visit, said, face_folder):
     files = [(f.name, f.read_bytes(), "image/jpeg") for f in sorted(face_folder.glob("*.jpg"))]
     lines = (face_folder / "labels.csv").read_text().splitlines()

@@ -29,7 +29,7 @@ from tests.services.test_learning import copy_people
 from tests.services.test_worker import result_of, rows_of, wait_until
 
 pytest.importorskip("distributed", reason="the package distributed is not installed")
-pytestmark = pytest.mark.xdist_group("finished-run")
+pytestmark = [pytest.mark.xdist_group("finished-run"), pytest.mark.slow]
 
 
 @dataclass

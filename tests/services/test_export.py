@@ -129,6 +129,7 @@ def test_unknown_and_unfinished_runs(finished: Finished, store: Store, small_spe
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_images_without_a_version_and_an_export_cut_short(store, settings, tmp_path):
     """Men have no other man here, so with candidates of the same gender the one man fails."""
     names = ["s001_1", "s002_1", "s003_1"]

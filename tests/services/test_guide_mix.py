@@ -13,7 +13,7 @@ from facepriv.services.worker import run_worker
 from facepriv.store import RunRecord
 from tests.services.conftest import Finished
 
-pytestmark = pytest.mark.xdist_group("finished-run")
+pytestmark = [pytest.mark.xdist_group("finished-run"), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ from facepriv.types import GENDER_NAMES
 from tests.services import plugins
 from tests.services.conftest import write_labels
 
-pytestmark = pytest.mark.xdist_group("learning")
+pytestmark = [pytest.mark.xdist_group("learning"), pytest.mark.slow]
 TWELVE, EIGHT = "twelve", "eight others"
 
 

@@ -72,6 +72,7 @@ def ensure_at_once(home: Path, barrier) -> None:
 
 
 @pytest.mark.usefixtures("clean")
+@pytest.mark.slow
 def test_one_worker_serves_however_many_are_asked_for(settings, store, small_spec):
     """Three servers start at once; one worker stays, takes up a run, and ends with the server that started it."""
     run = start_run(store, small_spec().model_copy(update={"method": "magic"}))
@@ -147,6 +148,7 @@ def broken(settings: Settings) -> Settings:
 
 
 @pytest.mark.usefixtures("clean")
+@pytest.mark.slow
 def test_a_worker_that_fails_at_its_start_is_not_started_again_at_once(broken, monkeypatch):
     monkeypatch.setattr("facepriv.services.local_worker.BACK_OFF_SECONDS", (0.0, 3600.0))
 

@@ -157,6 +157,7 @@ def test_no_two_images_get_one_name_and_none_is_far_too_long() -> None:
     assert max(len(Path(name).name.encode()) for name in names) <= 255
 
 
+@pytest.mark.slow
 def test_runs_on_other_images_are_refused(finished: Finished, tmp_path: Path) -> None:
     spec = prepare_run(finished.store, "six", method="mixing", limit=4, classifiers=["dlib-gender"], matchers=["sface"])
     other = start_run(finished.store, spec)

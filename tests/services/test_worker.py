@@ -125,6 +125,7 @@ class TestFinished:
             assert images[row.candidate_image_id].subject != images[row.image_id].subject
             assert images[row.candidate_image_id].label == -images[row.image_id].label
 
+    @pytest.mark.slow
     def test_two_processes_give_the_same_as_one(self, finished: Finished):
         again = start_run(finished.store, finished.run.spec)
         run_worker(finished.settings.model_copy(update={"workers": 2}), run_id=again.id)
@@ -371,6 +372,7 @@ class Recorder(LocalCrew):
         return future
 
 
+@pytest.mark.slow
 def test_images_are_handed_out_in_chunks_and_never_all_at_once(store, settings, small_spec, monkeypatch):
     """The first goes alone; from the time it took the next ones are more, here of the quick matchers."""
     monkeypatch.setattr(leased_work, "AHEAD", 1)
