@@ -9,6 +9,9 @@ import pytest
 from facepriv.config import Settings
 from facepriv.services.importing import import_dataset
 from facepriv.services.runs import prepare_run, start_run
+from facepriv.services.sharing import share
+from facepriv.services.signing_off import remark
+from facepriv.services.users import add_user
 from facepriv.store import open_store
 from tests.browser.conftest import ROOT, serving
 from tests.browser.test_journey import settle
@@ -16,6 +19,7 @@ from tests.pages.conftest import audit_result, repeat_run, store_audit, work, wr
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
+PASSWORD = "a password for tests"
 SERIOUS = ("serious", "critical")
 PAGES = ["/", "/datasets", "/audit", "/perturb", "/policy", "/runs", "/sharing", "/models", "/access"]
 DATASET_PARTS = ["Quality", "Data sheet", "Left out and noted", "Delete"]
@@ -41,7 +45,7 @@ def empty_site(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def filled_site(tmp_path_factory):
+def filled(tmp_path_factory) -> Settings:
     """A small data set with two complete runs, and an audit of either kind."""
     folder = tmp_path_factory.mktemp("filled")
     settings = Settings(home=folder / "home", workers=1)
@@ -54,14 +58,32 @@ def filled_site(tmp_path_factory):
         repeat_run(store, run, run.spec)
         store_audit(store, audit_result("as-it-is"))
         store_audit(store, audit_result("of-run"), run_id=1)
-    with serving(ROOT / "app.py", settings.home, FACEPRIV_AUTO_WORKER="false") as address:
+    return settings
+
+
+@pytest.fixture(scope="module")
+def filled_site(filled):
+    with serving(ROOT / "app.py", filled.home, FACEPRIV_AUTO_WORKER="false") as address:
         yield address
+
+
+@pytest.fixture(scope="module")
+def guarded_site(filled):
+    """The same behind a login, with an officer with whom a run is shared; gives the address and the path of a link."""
+    with open_store(filled) as store:
+        for name, role in (("ada", "auditor"), ("otto", "officer")):
+            add_user(store, name, role, password=PASSWORD, actor="test")
+        shared = share(store, run_id=1, officer="otto", passphrase=PASSWORD, faces=2, actor="ada")
+        remark(store, shared.share.id, "As it is.", decision="accepted", officer="otto")
+    with serving(ROOT / "app.py", filled.home, login=True, FACEPRIV_AUTO_WORKER="false") as address:
+        yield address, shared.path
 
 
 def faults(page, axe: str) -> list[str]:
     """Give what is serious on a page as it stands and not Streamlit's own: rule, element, and what is wrong with it."""
     page.mouse.move(0, 0)
-    page.evaluate(axe)  # as the developer's tools do: the page's own policy lets no script in
+    for frame in page.frames:  # what is framed is looked at, too
+        frame.evaluate(axe)  # as the developer's tools do: the page's own policy lets no script in
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     assert found["passes"], "axe-core must have looked at something"
     return [
@@ -117,6 +139,49 @@ def test_every_part_of_a_data_set_and_of_a_run(page, axe, filled_site, path, par
     page.goto(filled_site + path)
     for part in parts:
         page.get_by_role("radio", name=part, exact=True).click()
+        settle(page)
+        found += faults(page, axe)
+    assert not found, "\n".join(found)
+
+
+def sign_in(page, address: str, name: str) -> None:
+    page.goto(address + "/login")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    settle(page)
+
+
+def test_signing_in_and_what_was_shared(page, axe, guarded_site):
+    address, link = guarded_site
+    found = []
+    for path in ("/login", "/logout", "/share/none"):
+        page.goto(address + path)
+        found += faults(page, axe)
+    page.goto(address + link)
+    page.get_by_label("Passphrase").fill("wrong")
+    page.get_by_role("button", name="Show the results").click()
+    page.get_by_role("alert").wait_for()
+    found += faults(page, axe)
+    page.get_by_label("Passphrase").fill(PASSWORD)
+    page.get_by_role("button", name="Show the results").click()
+    page.wait_for_selector(".main-svg")
+    found += faults(page, axe)
+    sign_in(page, address, "otto")
+    page.frame_locator("iframe").locator(".main-svg").first.wait_for()
+    found += faults(page, axe)
+    page.get_by_role("tab", name="Comments and sign-off").click()
+    settle(page)
+    found += faults(page, axe)
+    page.goto(address + "/account")
+    settle(page)
+    found += faults(page, axe)
+    page.goto(address + "/runs")
+    found += faults(page, axe)
+    page.context.clear_cookies()
+    sign_in(page, address, "ada")
+    for path in ("/sharing", "/runs?run=1", "/account"):
+        page.goto(address + path)
         settle(page)
         found += faults(page, axe)
     assert not found, "\n".join(found)
