@@ -72,7 +72,7 @@ def _own_pages_only(wrapped: ASGIApp) -> OwnPagesOnly:
 
 
 def _access(wrapped: ASGIApp) -> Access:
-    return Access(wrapped, store, login=get_settings().login)
+    return Access(wrapped, store, login=get_settings().login, secure=_is_secure())
 
 
 def _is_secure() -> bool:
@@ -204,7 +204,14 @@ def check_reach(settings: Settings, address: str | None) -> None:
     """Raise BadInputError, with code ``unsafe-address``, for a server that others would reach in the open."""
     public = urlsplit(settings.public_url)
     listens = "127.0.0.1" if address is None else address
-    if settings.public_url and (public.scheme != "https" or not public.netloc or public.path.strip("/")):
+    if settings.public_url and (
+        public.scheme != "https"
+        or not public.hostname
+        or public.path.strip("/")
+        or public.query
+        or public.fragment
+        or "@" in public.netloc
+    ):
         raise BadInputError(
             "FACEPRIV_PUBLIC_URL must be an address like https://faces.example.org, without a path, "
             f"but it is {settings.public_url!r}: passwords and faces go over TLS only.",

@@ -107,7 +107,8 @@ def _options(
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
-    pass
+    # A command without the option must not find it taken by one before it in the same process.
+    _json_on_stdout.set(False)
 
 
 @app.command("import")
@@ -1826,7 +1827,8 @@ def _error_console() -> Any:
 def _plain(text: str) -> str:
     from rich.markup import escape
 
-    return escape(text)
+    # What others wrote must not command the terminal.
+    return escape("".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text))
 
 
 def _table(title: str, rows: Sequence[Mapping[str, str]]) -> None:

@@ -10,7 +10,7 @@ from facepriv.errors import FaceprivError
 from facepriv.services.reporting import result_sha256
 from facepriv.services.sharing import shared_with
 from facepriv.services.signing_off import DECISION_TITLES, remark
-from facepriv.store import ShareRecord, Store
+from facepriv.store import RemarkRecord, ShareRecord, Store
 from facepriv.store.records import DECISIONS
 from parts import share
 from parts.formats import moment, plain
@@ -36,13 +36,19 @@ def show(store: Store) -> None:
         )
         return
     named = {one.id: one for one in mine}
-    chosen = st.selectbox("Results", list(named), format_func=lambda number: _title(store, named[number]), key=CHOSEN)
+    # Labels that never change and are of one share only: by its label the browser says which one is chosen.
+    chosen = st.selectbox(
+        "Results",
+        list(named),
+        format_func=lambda number: f"{share.name_of(store, named[number])} (share {number})",
+        key=CHOSEN,
+    )
     one = named[chosen]
     st.caption(
         f"Shared by {plain(one.made_by)}, {moment(one.created_at)} · open until {moment(one.expires_at)} · "
-        f"{'with' if one.faces else 'without'} faces"
+        f"{'with' if one.faces else 'without'} faces · {_signed(store, one)}"
     )
-    said = store.remarks.list(run_id=one.run_id, audit_id=one.audit_id)
+    said = said_about(store, one)
     read, decide = st.tabs(["Report", "Comments and sign-off"])
     with read:
         st.html(f'<p><a href="/shared/{one.id}" target="_blank" rel="noopener">Open the report on its own page</a></p>')
@@ -54,15 +60,24 @@ def show(store: Store) -> None:
         form(store, one)
 
 
-def _title(store: Store, one: ShareRecord) -> str:
-    signed = [r for r in store.remarks.list(run_id=one.run_id, audit_id=one.audit_id) if r.decision is not None]
-    done = f" · {DECISION_TITLES[signed[-1].decision].lower()}" if signed and signed[-1].decision else " · not signed"
-    return f"{share.name_of(store, one)}{done}"
+def said_about(store: Store, one: ShareRecord) -> list[RemarkRecord]:
+    """Give what was said about these very results: of a run alone, not of the run with an audit that was not shared."""
+    said = store.remarks.list(run_id=one.run_id, audit_id=one.audit_id)
+    return [remark for remark in said if (remark.run_id, remark.audit_id) == (one.run_id, one.audit_id)]
+
+
+def _signed(store: Store, one: ShareRecord) -> str:
+    mine = [said for said in said_about(store, one) if said.decision is not None and said.author == me().user]
+    if not mine or mine[-1].decision is None:
+        return "not signed by you"
+    return f"you signed: {DECISION_TITLES[mine[-1].decision].lower()}"
 
 
 def form(store: Store, one: ShareRecord) -> None:
     """Take a comment or a sign-off."""
-    sha256 = result_sha256(store, one.run_id, one.audit_id)
+    # What was shown when the form was, so that nothing else can be signed with it.
+    shown = f"_shown-{one.id}"
+    sha256 = st.session_state.setdefault(shown, result_sha256(store, one.run_id, one.audit_id))
     with st.form(f"remark-{one.id}", clear_on_submit=False):
         decision = st.radio(
             "What do you want to say?",
@@ -79,6 +94,7 @@ def form(store: Store, one: ShareRecord) -> None:
         remark(store, one.id, text, decision=decision, expected_sha256=sha256, officer=me().user)
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
+        st.session_state.pop(shown)
         return
     st.toast("Kept, and written into the access log.", icon=":material/check_circle:")
     st.rerun()

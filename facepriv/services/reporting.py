@@ -255,7 +255,8 @@ def _images(store: Store, dataset: DatasetRecord, judged: str) -> Iterator[Block
         [
             {"": "Data set", "What": dataset.name},
             {"": "Imported", "What": _day(dataset.created_at)},
-            {"": "Read as", "What": f"{dataset.reader}. {dataset.reader_reason}"},
+            # Not why: that names files, and they may name people.
+            {"": "Read as", "What": dataset.reader},
             {
                 "": "Images",
                 "What": f"{counts.images:,} of {count(counts.subjects, 'subject')}; {judged}",
@@ -485,8 +486,7 @@ def _models(refs: Sequence[ModelRef], audit: AuditRecord | None) -> Iterator[Blo
 
 
 def _repeat(store: Store, run: RunRecord, audit: AuditRecord | None) -> Iterator[Block]:
-    choice = None if audit is None or audit.result is None else audit.result.policy
-    betrays = choice is not None and 0 < choice.p < 1
+    betrays = _has_policy(store, run.id)
     rows: list[Row] = [
         {"": "Run", "What": f"{run.id}, created {run.created_at:%Y-%m-%d %H:%M} UTC"},
         {"": "SHA-256 of the run (spec and result)", "What": run_sha256(store, run.id)},
@@ -501,6 +501,15 @@ def _repeat(store: Store, run: RunRecord, audit: AuditRecord | None) -> Iterator
         rows.append({"": "SHA-256 that a sign-off of both names", "What": signed})
     yield Table("repeat", "", rows)
     yield Text(_SAME_BYTES, "note")
+
+
+def _has_policy(store: Store, run_id: int) -> bool:
+    """Say whether any audit of a run chose to perturb a part of its images, be it the one that is reported or not."""
+    for one in store.audits.list(states=("complete",), run_id=run_id):
+        result = store.audits.get(one.id).result
+        if result is not None and result.policy is not None and 0 < result.policy.p < 1:
+            return True
+    return False
 
 
 def _audit_rows(store: Store, audit: AuditRecord) -> list[Row]:

@@ -135,9 +135,10 @@ def find_link(store: Store, token: str) -> ShareRecord:
     """
     record = store.shares.find(token)
     if record is None:
+        store.access.record_seldom("link", "share-refused", "", "unknown link")
         raise UnknownNameError(NO_LINK)
     if not record.is_open(datetime.now(UTC)):
-        store.access.record("link", "share-refused", f"share {record.id}", "over")
+        store.access.record_seldom("link", "share-refused", f"share {record.id}", "over")
         raise NotAllowedError(OVER)
     return record
 
@@ -152,17 +153,19 @@ def check_passphrase(store: Store, record: ShareRecord, passphrase: str, *, addr
     """
     if record.passphrase_hash is None:
         return
-    limits = {f"share {record.id}": TRIES, f"shares from {address}": TRIES_OF_ONE_PLACE}
+    on_link, of_place = f"share {record.id}", f"shares from {address}"
+    limits = {on_link: TRIES, of_place: TRIES_OF_ONE_PLACE}
     try:
         limit_guessing(store, limits)
     except NotAllowedError:
-        store.access.record("link", "share-refused", f"share {record.id}", "too many tries")
+        store.access.record_seldom("link", "share-refused", f"share {record.id}", "too many tries")
         raise
     if not is_password(record.passphrase_hash, passphrase):
         store.access.record("link", "share-refused", f"share {record.id}", "wrong passphrase")
         raise NotAllowedError("This is not the passphrase; try again.")
-    for one in limits:
-        store.attempts.forget(one)
+    store.attempts.forget(on_link)
+    # What was tried from there on other links stays counted.
+    store.attempts.take_back(of_place)
 
 
 def view_link(store: Store, record: ShareRecord) -> Page:
@@ -187,6 +190,7 @@ def share_of_officer(store: Store, share_id: int, officer: str) -> ShareRecord:
     """Give a share that is open for an officer; errors as for `view_as_officer`."""
     record = next((one for one in shared_with(store, officer) if one.id == share_id), None)
     if record is None:
+        store.access.record_seldom(officer, "share-refused", f"share {share_id}", "not shared with them")
         raise UnknownNameError(f"Nothing was shared with you under the number {share_id}.")
     if not record.is_open(datetime.now(UTC)):
         store.access.record(officer, "share-refused", f"share {record.id}", "over")

@@ -79,3 +79,15 @@ def is_about(store: Store, one: RemarkRecord) -> bool | None:
         return None
     # Of two, the one that is gone is missing from the hash, too.
     return result_sha256(store, one.run_id, one.audit_id) == one.sha256
+
+
+def datasheet_changed_since(store: Store, one: RemarkRecord) -> bool:
+    """Say whether what is stated of the data set was edited after a remark; a report shows it, no hash does."""
+    if one.run_id is not None:
+        dataset_id = store.runs.summary(one.run_id).dataset_id
+    elif one.audit_id is not None:
+        dataset_id = store.audits.summary(one.audit_id).dataset_id
+    else:
+        return False
+    newest = store.access.list(action="datasheet-edited", limit=1000)
+    return any(line.subject == f"dataset {dataset_id}" and line.at > one.at for line in newest)

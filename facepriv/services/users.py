@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from collections.abc import Mapping
@@ -122,6 +123,7 @@ def change_own_password(store: Store, name: str, old: str, new: str, *, session:
     limits = {f"password of {name_key(name)}": FROM_ONE_PLACE}
     limit_guessing(store, limits)
     if not is_password(user.password_hash, old):
+        store.access.record(user.name, "password-refused", f"user {user.id}")
         raise NotAllowedError("The present password is another; nothing was changed.")
     for one in limits:
         store.attempts.forget(one)
@@ -150,21 +152,25 @@ def sign_in(store: Store, name: str, password: str, *, address: str) -> str:
         If name and password do not belong together, or there were too many wrong tries; then with ``retry_after``.
     """
     key = name_key(name)
-    here = f"sign-in {key} from {address}"
-    limits = {here: FROM_ONE_PLACE, f"sign-in {key}": ON_ONE_NAME, f"sign-in from {address}": OF_ONE_PLACE}
+    # As JSON, so that no name can be typed that reads like another key.
+    here, on_name, of_place = (json.dumps(one) for one in (["here", key, address], ["name", key], ["place", address]))
+    limits = {here: FROM_ONE_PLACE, on_name: ON_ONE_NAME, of_place: OF_ONE_PLACE}
     user = store.users.find(name)
     known = "" if user is None else f"user {user.id}"
     try:
         limit_guessing(store, limits)
     except NotAllowedError:
-        store.access.record("nobody", "sign-in-refused", known, "too many tries")
+        store.access.record_seldom("nobody", "sign-in-refused", known, "too many tries")
         raise
     right = is_password(None if user is None else user.password_hash, password)
     if user is None or not right or user.disabled_at is not None:
-        store.access.record("nobody", "sign-in-refused", known)
+        # On a known name the limits bound how often; unknown names are summed up.
+        (store.access.record if known else store.access.record_seldom)("nobody", "sign-in-refused", known)
         raise NotAllowedError("Name and password do not belong together; try again.")
-    for one in limits:
-        store.attempts.forget(one)
+    store.attempts.forget(here)
+    # What others, or they themselves elsewhere, have tried stays counted: an account is no way past the limits.
+    for one in (on_name, of_place):
+        store.attempts.take_back(one)
     return begin_session(store, user)
 
 

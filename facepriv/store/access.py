@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,6 +20,9 @@ from facepriv.store.records import AccessRecord
 _CHAIN_LOCK = int.from_bytes(b"fp-chain", "big")
 """Number of PostgreSQL's advisory lock on the chain's end; SQLite has one writer at a time anyway."""
 _BATCH = 1000
+SELDOM_SECONDS = 60.0
+"""For how long equal refusals of strangers are summed up to one line."""
+_MOST_SELDOM = 1000
 One = TypeVar("One")
 
 
@@ -44,6 +49,8 @@ class AccessLog:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._chained: bool | None = None
+        self._seldom: dict[tuple[str, ...], tuple[float | None, int]] = {}
+        self._seldom_lock = threading.Lock()
 
     def record(self, actor: str, action: str, subject: str = "", detail: str = "") -> AccessRecord:
         """Add a line with the present time; once this returns, the line survives a power cut."""
@@ -61,6 +68,23 @@ class AccessLog:
             session.add(row)
             session.flush()
             return _record(row)
+
+    def record_seldom(self, actor: str, action: str, subject: str = "", detail: str = "") -> AccessRecord | None:
+        """Add a line unless the same was added less than `SELDOM_SECONDS` ago by this process.
+
+        What came meanwhile is counted and told with the next, so that a stranger cannot fill the log.
+        """
+        said, now = (actor, action, subject, detail), time.monotonic()
+        with self._seldom_lock:
+            if len(self._seldom) > _MOST_SELDOM:
+                self._seldom.clear()
+            last, untold = self._seldom.get(said, (None, 0))
+            told_now = last is None or now - last >= SELDOM_SECONDS
+            self._seldom[said] = (now, 0) if told_now else (last, untold + 1)
+        if not told_now:
+            return None
+        times = f"{untold + 1} times" if untold else ""
+        return self.record(actor, action, subject, ", ".join(filter(None, (detail, times))))
 
     def _is_chained(self, session: Session) -> bool:
         """Say whether the log has hashes; one of a database of before has none until that is upgraded."""

@@ -47,6 +47,14 @@ class AttemptStore:
         with self._database.reading() as session:
             return _since(session, key, moment)
 
+    def take_back(self, key: str) -> None:
+        """Drop the newest failure under a key: it was none."""
+        newest = (
+            select(AttemptRow.id).where(AttemptRow.key_sha256 == _hash(key)).order_by(AttemptRow.id.desc()).limit(1)
+        )
+        with self._database.writing() as session:
+            session.execute(delete(AttemptRow).where(AttemptRow.id.in_(newest)))
+
     def forget(self, key: str) -> None:
         """Drop the failures under a key, as after a success."""
         with self._database.writing() as session:

@@ -17,8 +17,6 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 
 from facepriv.errors import StorageFullError, StoreBusyError, StoreError
 
-IO_SECONDS = 2.0
-"""How long an I/O error while a connection is set up may be another process's last breath."""
 BUSY_SECONDS = 30
 
 
@@ -107,11 +105,8 @@ def _create_file(path: Path) -> None:
 
 def _use_wal(connection: sqlite3.Connection) -> None:
     # Leaving the rollback journal needs the whole file for a moment, and SQLite may then report "locked" without
-    # waiting for the busy timeout: 5 times in 900 when six processes opened new files at once. Where another process
-    # closes the last other connection at this very moment, and takes the journal away, it has also said "disk I/O
-    # error", once in some thousand runs on a machine under load; a disk that fails goes on saying so.
-    begun = time.monotonic()
-    patience = {"locked": BUSY_SECONDS, "disk I/O error": IO_SECONDS}
+    # waiting for the busy timeout: 5 times in 900 when six processes opened new files at once.
+    deadline = time.monotonic() + BUSY_SECONDS
     while True:
         try:
             if connection.execute("PRAGMA journal_mode").fetchone()[0] == "wal":
@@ -119,7 +114,6 @@ def _use_wal(connection: sqlite3.Connection) -> None:
             connection.execute("PRAGMA journal_mode=WAL").fetchone()
             return
         except sqlite3.OperationalError as error:
-            left = max((seconds for said, seconds in patience.items() if said in str(error)), default=0.0)
-            if time.monotonic() - begun > left:
+            if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.02)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
-import time
 from collections.abc import Callable
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from facepriv.errors import StoreError
 from facepriv.store import Role, Store
 from facepriv.web.identity import LOCAL, Identity, prove
+from facepriv.web.own_pages import is_loopback
 from facepriv.web.pages import not_for_you
 
 COOKIE, SECURE_COOKIE = "facepriv_session", "__Host-facepriv_session"
@@ -35,8 +36,7 @@ SESSION = "/session"
 """Where a page asks whether its session still lives."""
 REVOKED = 4401
 """Close code of a WebSocket that nobody is signed in for, or not any more."""
-COUNTED_EVERY = 60.0
-"""Seconds for which refusals of strangers are summed up to one line of the access log."""
+_LOG = logging.getLogger(__name__)
 _PREFIX = b"x-facepriv-"
 
 
@@ -53,14 +53,16 @@ class Access:
     store
         Gives the open stores; called at the first request.
     login
-        Whether anybody has to sign in; without, everybody is `LOCAL`.
+        Whether anybody has to sign in; without, everybody on this machine is `LOCAL`, and nobody else gets anything.
+    secure
+        Whether browsers reach the server over TLS: then only the cookie counts that comes over nothing else.
     """
 
-    def __init__(self, app: ASGIApp, store: Callable[[], Store], *, login: bool) -> None:
+    def __init__(self, app: ASGIApp, store: Callable[[], Store], *, login: bool, secure: bool = False) -> None:
         self._app = app
         self._store = store
         self._login = login
-        self._strangers = Strangers()
+        self._cookie = SECURE_COOKIE if secure else COOKIE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on what whoever comes may have, with their name; refuse the rest and count it."""
@@ -69,17 +71,23 @@ class Access:
             return
         scope = {**scope, "headers": [pair for pair in scope["headers"] if not pair[0].lower().startswith(_PREFIX)]}
         if not self._login:
+            client = scope.get("client")
+            if client is not None and not is_loopback(client[0]):
+                await _refuse(scope, receive, send, PlainTextResponse("Only this machine is answered.", 403))
+                return
             await self._hand_on(scope, receive, send, LOCAL)
             return
-        token = token_of(HTTPConnection(scope))
+        token = HTTPConnection(scope).cookies.get(self._cookie)
         try:
             # Whether a session lives is asked by every open page: that is no use of it.
             identity = await asyncio.to_thread(self._identify, token, note=scope["path"] != SESSION)
         except StoreError as error:
-            await _refuse(scope, receive, send, PlainTextResponse(str(error), status_code=503))
+            # Its words may name the database, which is for whoever runs the server.
+            _LOG.warning("nobody can be let in: %s", error)
+            await _refuse(scope, receive, send, PlainTextResponse("The database cannot be used at the moment.", 503))
             return
         path = scope["path"]
-        if identity is None and not OPEN.fullmatch(path):
+        if identity is None and (scope["type"] == "websocket" or not OPEN.fullmatch(path)):
             await self._refuse_stranger(scope, receive, send)
         elif identity is not None and not may_have(identity.role, path):
             await asyncio.to_thread(self._count, identity.user, path)
@@ -123,9 +131,7 @@ class Access:
         await self._hand_on(scope, receive_for_the_living, send_to_the_living, identity)
 
     async def _refuse_stranger(self, scope: Scope, receive: Receive, send: Send) -> None:
-        count = self._strangers.count(time.monotonic())
-        if count:
-            await asyncio.to_thread(self._count, "nobody", scope["path"], f"{count} times" if count > 1 else "")
+        await asyncio.to_thread(self._count, "nobody", "")
         if scope["type"] == "http" and scope["method"] == "GET" and _is_for_a_person(scope):
             query = scope.get("query_string", b"").decode("latin-1")
             wanted = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
@@ -134,30 +140,18 @@ class Access:
             answer = PlainTextResponse("Sign in first, at /login.", status_code=401)
         await _refuse(scope, receive, send, answer)
 
-    def _count(self, actor: str, path: str, detail: str = "") -> None:
-        # The first part only: the rest may hold a token.
-        self._store().access.record(actor, "access-refused", "/" + path.strip("/").split("/")[0][:40], detail)
-
-
-class Strangers:
-    """Sums refusals up, so that nobody can fill the access log: the first is told at once, the next a minute later."""
-
-    def __init__(self) -> None:
-        self._since: float | None = None
-        self._untold = 0
-
-    def count(self, now: float) -> int:
-        """Count one; gives how many are to be told now."""
-        self._untold += 1
-        if self._since is not None and now - self._since < COUNTED_EVERY:
-            return 0
-        self._since, told, self._untold = now, self._untold, 0
-        return told
-
-
-def token_of(connection: HTTPConnection) -> str | None:
-    """Give the session's token that a browser sent."""
-    return connection.cookies.get(SECURE_COOKIE) or connection.cookies.get(COOKIE)
+    def _count(self, actor: str, path: str) -> None:
+        """Keep a line of a refusal; what cannot be kept is refused all the same."""
+        log = self._store().access
+        # The first part only, in plain signs: the rest may hold a token, and others a terminal's commands.
+        asked = re.sub(r"[^\x21-\x7e]", "?", path.strip("/").split("/")[0][:40])
+        try:
+            if actor == "nobody":
+                log.record_seldom(actor, "access-refused")
+            else:
+                log.record(actor, "access-refused", f"/{asked}")
+        except StoreError as error:
+            _LOG.warning("a refusal could not be recorded: %s", error)
 
 
 def may_have(role: Role, path: str) -> bool:

@@ -10,13 +10,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from facepriv.errors import NotAllowedError
+from facepriv.errors import NotAllowedError, StoreError
 from facepriv.services.users import sign_in, sign_out
 from facepriv.store import Store
 from facepriv.store.sessions import LIFETIME
-from facepriv.web.access import COOKIE, SECURE_COOKIE, SESSION, may_have, token_of
+from facepriv.web.access import COOKIE, SECURE_COOKIE, SESSION, may_have
 from facepriv.web.identity import identity_of
-from facepriv.web.pages import NO_STORE, page, read_form
+from facepriv.web.pages import NO_STORE, message, page, read_form
 
 AT_ONCE = 2
 """Passwords that are checked at the same time: each takes 64 MiB and a core."""
@@ -72,12 +72,14 @@ def login_routes(
                 token = await asyncio.to_thread(sign_in, store(), name, form.get("password", ""), address=address)
         except NotAllowedError as error:
             return await asyncio.to_thread(shown, request, to, name=name, problem=str(error), wait=error.retry_after)
+        except StoreError:
+            return message("Not at the moment", "The database cannot be used at the moment; try again.", status=503)
         return await asyncio.to_thread(signed_in, store(), token, to, secure=secure())
 
     async def logout(request: Request) -> Response:
         if request.method == "GET":
             return page("logout.html.j2")
-        token = token_of(request)
+        token = request.cookies.get(SECURE_COOKIE if secure() else COOKIE)
         if token is not None:
             await asyncio.to_thread(sign_out, store(), token)
         answer = RedirectResponse("/login", status_code=303)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -16,7 +15,6 @@ from facepriv.config import Provider
 from facepriv.errors import NotAllowedError
 from facepriv.services.users import sign_in_through_provider
 from facepriv.store import Store
-from facepriv.web.access import Strangers
 from facepriv.web.login import own_path, signed_in
 from facepriv.web.pages import message, page
 
@@ -53,7 +51,6 @@ def provider_routes(
     claims_brought
         Checks what a browser brought back and gives the claims of the identity token; None if it proves nothing.
     """
-    strangers = Strangers()
 
     async def begin(request: Request) -> Response:
         known = provider()
@@ -64,6 +61,7 @@ def provider_routes(
         if request.headers.get("host", "").lower() != urlsplit(origin()).netloc.lower():
             # The cookie must be of the name that the provider sends people back to.
             return RedirectResponse(f"{origin()}{BEGIN}?{urlencode({'next': to})}", status_code=303)
+        _forget_begun(request)
         request.session[_NEXT] = to
         answer = await send_there(request)
         if answer.status_code < 400:
@@ -77,12 +75,11 @@ def provider_routes(
             return _nothing_here()
         claims = await claims_brought(request)
         to = own_path(str(request.session.pop(_NEXT, "")))
+        _forget_begun(request)
         # A token for somebody else's program is no proof here (OpenID Connect Core 1.0, section 3.1.3.7).
         if claims is None or known.client_id not in _audience(claims):
-            count = strangers.count(time.monotonic())
-            if count:
-                told = "through the provider, without proof" + (f", {count} times" if count > 1 else "")
-                await asyncio.to_thread(store().access.record, "nobody", "sign-in-refused", "", told)
+            told = ("nobody", "sign-in-refused", "", "through the provider, without proof")
+            await asyncio.to_thread(store().access.record_seldom, *told)
             sentence = f"{known.name} did not say who you are, or too late, or to somebody else. Nobody was signed in."
             return page("provider.html.j2", status=401, problem=sentence)
         try:
@@ -92,6 +89,12 @@ def provider_routes(
         return await asyncio.to_thread(signed_in, store(), token, to, secure=secure())
 
     return [Route(BEGIN, begin, methods=["GET"]), Route(DONE, done, methods=["GET"])]
+
+
+def _forget_begun(request: Request) -> None:
+    """Drop what earlier sign-ins left that were begun and not ended: a few fill the cookie, and the last one counts."""
+    for name in [name for name in request.session if name.startswith("_state_")]:
+        del request.session[name]
 
 
 def _audience(claims: Mapping[str, Any]) -> list[Any]:

@@ -44,20 +44,26 @@ def is_own(headers: Headers, public_url: str = "", *, must_say: bool = False) ->
         Whether it has to name an origin.
     """
     host = headers.get("host", "")
-    public = urlsplit(public_url)
     try:
         named = urlsplit(f"//{host}")
-        if not is_loopback(named.hostname or "") and not (public.netloc and named.netloc == public.netloc):
+        is_public = bool(public_url) and _place(f"https://{host}") == _place(public_url)
+        if not is_loopback(named.hostname or "") and not is_public:
             return False
         origin = headers.get("origin")
         if origin is None:
             return not must_say
         asked = urlsplit(origin)
-        if named.netloc == public.netloc:
-            return (asked.scheme, asked.netloc) == (public.scheme, public.netloc)
+        if is_public:
+            return _place(origin) == _place(public_url)
         return asked.netloc == host
     except ValueError:
         return False
+
+
+def _place(url: str) -> tuple[str, str | None, int | None]:
+    """Give an address in one spelling: its host in small letters, and the port where it is the usual one."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 class OwnPagesOnly:

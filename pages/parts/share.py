@@ -13,7 +13,7 @@ from facepriv.errors import FaceprivError
 from facepriv.services.passwords import make_password
 from facepriv.services.reporting import MOST_FACES
 from facepriv.services.sharing import DEFAULT_DAYS, MOST_DAYS, about, dataset_of, revoke, share
-from facepriv.services.signing_off import DECISION_TITLES, is_about
+from facepriv.services.signing_off import DECISION_TITLES, datasheet_changed_since, is_about
 from facepriv.store import DatasetRecord, RemarkRecord, ShareRecord, Store
 from facepriv.wording import count
 from parts.formats import moment, plain
@@ -36,7 +36,8 @@ def offer(store: Store, dataset: DatasetRecord, *, run_id: int | None = None, au
         "recorded, and you can end it at any time.",
     )
     key = f"{run_id}-{audit_id}"
-    made = st.session_state.pop(MADE, None)
+    # Kept until it was copied: a page runs again by itself, as when some work has ended.
+    made = st.session_state.get(f"{MADE}-{key}")
     if made is not None:
         with st.container(border=True):
             st.markdown("**The link, shown this once**")
@@ -44,6 +45,7 @@ def offer(store: Store, dataset: DatasetRecord, *, run_id: int | None = None, au
             if made["passphrase"]:
                 st.markdown("**Its passphrase**, to be told another way than the link")
                 st.code(made["passphrase"], language=None)
+            st.button("I have copied it", on_click=st.session_state.pop, args=(f"{MADE}-{key}",))
     officers = [user.name for user in store.users.list() if user.role == "officer" and user.disabled_at is None]
     with st.form(f"share-{key}", border=True):
         left, right = st.columns(2)
@@ -86,7 +88,7 @@ def offer(store: Store, dataset: DatasetRecord, *, run_id: int | None = None, au
             st.error(plain(str(error)), icon=":material/error:")
         else:
             if done.path is not None:
-                st.session_state[MADE] = {"link": address() + done.path, "passphrase": passphrase}
+                st.session_state[f"{MADE}-{key}"] = {"link": address() + done.path, "passphrase": passphrase}
             st.toast(f"Shared until {done.share.expires_at:%Y-%m-%d}.", icon=":material/share:")
             st.rerun()
     listing(store.shares.list(run_id=run_id, audit_id=None if run_id is not None else audit_id), named=False)
@@ -156,6 +158,8 @@ def remarks(store: Store, said: Sequence[RemarkRecord], *, named: bool = False) 
                     None: "of results that are gone",
                 }[still]
                 st.caption(f"Signed {told}: SHA-256 {one.sha256}")
+                if datasheet_changed_since(store, one):
+                    st.caption(":material/warning: The data sheet (purpose, consent, contact) was changed since.")
 
 
 def name_of(store: Store, one: ShareRecord) -> str:

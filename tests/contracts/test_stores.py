@@ -1094,9 +1094,8 @@ def test_access_log(store: Store) -> None:
     assert store.access.list(actor="ada") == (third, first)
     assert store.access.list(action="run-exported", actor="cli") == (second,)
     public = {name for name in dir(store.access) if not name.startswith("_")}
-    assert public == {"actions", "actors", "count", "list", "record", "verify"}, (
-        "the access log must offer no way to change lines"
-    )
+    adding, reading = {"record", "record_seldom"}, {"actions", "actors", "count", "list", "verify"}
+    assert public == adding | reading, "the access log must offer no way to change lines"
 
 
 def test_the_access_log_is_a_chain(store: Store) -> None:

@@ -85,7 +85,7 @@ def test_an_officers_home_and_sign_off(visit_as, store):
     assert "Nothing is shared with you" in texts(app)
     made = share(store, run_id=1, officer="otto", link=False, actor="ada")
     app = visit_as("otto")
-    assert "not signed" in app.selectbox[0].options[0]
+    assert "not signed by you" in texts(app)
     app.radio[0].set_value("conditions")
     app.text_area[0].set_value("Until May, *not* longer.")
     app.button[0].click().run()
@@ -97,6 +97,34 @@ def test_an_officers_home_and_sign_off(visit_as, store):
     assert "Signed of these very results" in texts(run)
     store.shares.revoke(made.share.id)
     assert "Nothing is shared with you" in texts(visit_as("otto"))
+
+
+def test_the_share_that_is_shown_is_the_one_that_is_signed(visit_as, store):
+    """Two shares of the same results, and one of the run without its audit, which has no remarks of its own."""
+    first, second = (share(store, run_id=1, officer="otto", link=False, actor="ada") for _ in range(2))
+    audit = first.share.audit_id
+    store.remarks.add(run_id=1, audit_id=None, about="run 1", author="olga", text="Of the run alone.")
+    app = visit_as("otto")
+    assert "Of the run alone" not in texts(app)
+    for made in (second, first):
+        chosen = app.selectbox[0].set_value(made.share.id).run()
+        assert chosen.selectbox[0].value == made.share.id
+        app.radio[0].set_value("accepted")
+        app.text_area[0].set_value(f"Share {made.share.id}")
+        app.button[0].click().run()
+        assert app.selectbox[0].value == made.share.id
+        kept = store.remarks.list()[-1]
+        assert (kept.text, kept.audit_id, kept.decision) == (f"Share {made.share.id}", audit, "accepted")
+
+
+def test_results_that_changed_since_they_were_shown_are_not_signed(visit_as, store):
+    made = share(store, run_id=1, officer="otto", link=False, actor="ada")
+    app = visit_as("otto")
+    app.session_state[f"_shown-{made.share.id}"] = "0" * 64
+    app.radio[0].set_value("accepted")
+    app.button[0].click().run()
+    assert "others than were shown" in texts(app)
+    assert store.remarks.list() == ()
 
 
 def test_sharing_from_a_run_and_revoking_it(visit_as, store):
@@ -111,6 +139,9 @@ def test_sharing_from_a_run_and_revoking_it(visit_as, store):
     assert store.shares.find(link.rsplit("/", 1)[1]).id == made.id
     assert passwords.is_password(made.passphrase_hash, passphrase)
     app.run()
+    assert link in texts(app), "a page that runs again keeps it until it was copied"
+    (copied,) = [one for one in app.button if one.label == "I have copied it"]
+    copied.click().run()
     assert link not in texts(app), "it is shown once"
     sharing = visit_as("ada", "sharing")
     assert "run 1, audit 1" in texts(sharing)

@@ -131,6 +131,12 @@ def test_seeds_are_withheld_where_they_would_betray_a_policy(finished: Finished,
     assert 0 < audit.result.policy.p < 1
     rows = {row[""]: row["What"] for row in table(report_of(finished.store, finished.run.id), "repeat")}
     assert rows["Seed of the run"] == rows["Seed of the audit"] == WITHHELD
+    # In the report with another audit, too: who has both would put them together.
+    other = {row[""]: row["What"] for row in table(_with_everything_perturbed(finished), "repeat")}
+    assert other["Seed of the run"] == WITHHELD
+
+
+def test_seeds_are_shown_where_there_is_no_policy(finished: Finished) -> None:
     shown = {row[""]: row["What"] for row in table(_with_everything_perturbed(finished), "repeat")}
     assert shown["Seed of the run"] == str(finished.run.spec.seed)
 

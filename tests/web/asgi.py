@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 HOST = "127.0.0.1:8501"
+CLIENT = ("127.0.0.1", 50000)
 Header = tuple[str, str]
 
 
@@ -29,7 +30,7 @@ def scope_of(kind: str, path: str, headers: Sequence[Header], method: str = "GET
         "raw_path": path.encode(),
         "query_string": query.encode(),
         "headers": raw,
-        "client": ("127.0.0.1", 50000),
+        "client": CLIENT,
         "server": ("127.0.0.1", 8501),
         "scheme": "http" if kind == "http" else "ws",
         "http_version": "1.1",

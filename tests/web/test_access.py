@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from starlette.datastructures import Headers
 
 from facepriv.store import Store
-from facepriv.web.access import REVOKED, Access, Strangers, may_have
+from facepriv.web.access import REVOKED, Access, may_have
 from facepriv.web.identity import LOCAL, identity_of
 from tests.web.asgi import ask, converse
 
@@ -139,15 +141,40 @@ def test_asking_whether_a_session_lives_is_no_use_of_it(guarded, sign_in, store,
     assert noted == [False, True]
 
 
-def test_strangers_are_summed_up():
-    strangers = Strangers()
-    assert [strangers.count(now) for now in (0.0, 1.0, 59.0, 60.0, 61.0, 200.0)] == [1, 0, 0, 3, 0, 2]
+def test_strangers_are_summed_up_without_what_they_asked_for(guarded, store, monkeypatch):
+    moments = iter([0.0, 1.0, 59.0, 60.0, 61.0, 200.0])
+    monkeypatch.setattr("facepriv.store.access.time", SimpleNamespace(monotonic=lambda: next(moments)))
+    for number in range(6):
+        ask(guarded, f"/pictures-{number}/some-token")
+    assert refusals(store) == [("nobody", "", ""), ("nobody", "", "3 times"), ("nobody", "", "2 times")]
 
 
-def test_a_stranger_leaves_one_line_without_the_address(guarded, store):
-    for _ in range(5):
-        ask(guarded, "/pictures/some-token")
-    assert refusals(store) == [("nobody", "/pictures", "")]
+def test_what_an_officer_asked_for_is_kept_in_plain_signs(guarded, sign_in, store):
+    ask(guarded, "/\x1b]0;x\x07\nline/token", sign_in("otto"))
+    assert refusals(store) == [("otto", "/?]0;x??line", "")]
+
+
+def test_behind_tls_only_the_cookie_of_tls_counts(behind, store, sign_in):
+    guarded = Access(behind, lambda: store, login=True, secure=True)
+    name, cookie = sign_in("ada")
+    assert ask(guarded, "/runs", (name, cookie)).status == 401
+    assert ask(guarded, "/runs", (name, f"__Host-{cookie}")).status == 200
+
+
+def test_without_login_other_machines_get_nothing(behind, store, monkeypatch):
+    guarded = Access(behind, lambda: store, login=False)
+    monkeypatch.setattr("tests.web.asgi.CLIENT", ("192.0.2.1", 50000))
+    assert ask(guarded, "/runs").status == 403
+    (closed,) = converse(guarded, "/_stcore/stream")
+    assert closed["type"] == "websocket.close"
+    assert behind.came == []
+
+
+def test_a_strangers_websocket_is_refused_where_pages_are_open(guarded, behind):
+    for path in OPEN:
+        (closed,) = converse(guarded, path, steps=["hello"])
+        assert (closed["type"], closed["code"]) == ("websocket.close", REVOKED), path
+    assert behind.came == []
 
 
 def test_without_login_everybody_is_local_whatever_they_say(behind, store):

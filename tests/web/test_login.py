@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 from starlette.applications import Starlette
 
-from facepriv.services.users import FROM_ONE_PLACE, sign_in
+from facepriv.services.users import FROM_ONE_PLACE, OF_ONE_PLACE, sign_in
 from facepriv.web.login import login_routes, own_path
 from facepriv.web.pages import FORM_BYTES
 from tests.web.asgi import ask
@@ -80,6 +80,22 @@ def test_other_forms_are_not_read(site, headers):
 
 def test_a_huge_form_is_not_read(site):
     assert post(site, name="ada", password=PASSWORD, padding="x" * FORM_BYTES).status == 401
+    many = {f"field{number}": "x" for number in range(20)}
+    assert post(site, name="ada", password=PASSWORD, **many).status == 401
+
+
+def test_no_name_reads_like_another_key(site):
+    for _ in range(FROM_ONE_PLACE):
+        post(site, name="ada from 127.0.0.1", password="wrong")
+    assert post(site, name="ada", password=PASSWORD).status == 303
+
+
+def test_an_account_is_no_way_past_the_limit_of_a_place(site):
+    for number in range(OF_ONE_PLACE):
+        if number % 10 == 9:
+            assert post(site, name="otto", password=PASSWORD).status == 303
+        assert post(site, name=f"guess-{number}", password="wrong").status == 401
+    assert post(site, name="one-more", password="wrong").status == 429
 
 
 def test_signing_out_ends_the_session(site, store):

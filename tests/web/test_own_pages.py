@@ -61,6 +61,8 @@ PUBLIC = "https://faces.example.org"
         ("127.0.0.1:8501", "http://127.0.0.1:8501", True),
         ("127.0.0.1:8501", "https://faces.example.org", False),
         ("faces.example.org:8501", None, False),
+        ("Faces.Example.ORG", "https://faces.example.org", True),
+        ("faces.example.org:443", "https://faces.example.org", True),
         ("evil.faces.example.org", None, False),
     ],
 )
