@@ -77,7 +77,7 @@ def views(runs: list[int], audits: dict[str, int]) -> dict[str, View]:
 
 DATASET_PARTS = ("Faces", "Quality", "Data sheet", "Left out and noted", "Delete")
 RUN_PARTS = ("Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files")
-README = {"home": ("overview", 1000), "run": ("run-images", 1400), "policy": ("policy", 1165)}
+README = {"home": ("overview", 1000), "run": ("run-images", 1600), "policy": ("policy", 1165)}
 """Pictures of README.md: the view, and how many pixels of its height are shown."""
 
 
