@@ -47,6 +47,8 @@ RESUMABLE: frozenset[JobState] = frozenset(["cancelled", "interrupted"])
 
 START_SECONDS = 60.0
 """How long a new process may take until it holds its lock; one that does not by then never came up."""
+LOCK_SECONDS = 0.3
+"""How long a new process may take from making its lock to holding it."""
 TELL_SECONDS = 0.25
 """Least time between two writings of the progress."""
 KEEP_SECONDS = 7 * 24 * 3600.0
@@ -676,10 +678,17 @@ def _is_alive(folder: Path) -> bool:
     """Say whether the import's process lives, or may still be coming up."""
     if not folder.is_dir():
         return False
+    started = _read(folder / _STARTED) or {"at": 0.0}
+    coming_up = time.time() < float(started["at"]) + START_SECONDS
     if not (folder / _LOCK).exists():
-        started = _read(folder / _STARTED) or {"at": 0.0}
-        return time.time() < float(started["at"]) + START_SECONDS
-    return is_held(folder / _LOCK)
+        return coming_up
+    if is_held(folder / _LOCK):
+        return True
+    if coming_up:
+        # The file is there a moment before it is locked.
+        time.sleep(LOCK_SECONDS)
+        return is_held(folder / _LOCK)
+    return False
 
 
 def _clear(folder: Path) -> None:

@@ -255,6 +255,6 @@ def test_age_is_kept_while_gender_is_turned(store, settings, tmp_path):
     row = tables.attribute_change_rows(kept)[0]
     assert (row["Classifier"], row["Was to be kept"]) == ("dlib-age@30", "yes")
     comparison = tables.comparison_rows([("a", run.spec, kept)])
-    assert {"": "Kept", "a": "dlib-age@30"} in comparison
+    assert {"Figure": "Kept", "a": "dlib-age@30"} in comparison
     # A model of the same name is asked for by the very name that the spec holds.
     assert classifier(run.spec.keep[0].name).boundary == 30
