@@ -77,7 +77,9 @@ def form(store: Store, one: ShareRecord) -> None:
     """Take a comment or a sign-off."""
     # What was shown when the form was, so that nothing else can be signed with it.
     shown = f"_shown-{one.id}"
-    sha256 = st.session_state.setdefault(shown, result_sha256(store, one.run_id, one.audit_id))
+    if shown not in st.session_state:
+        st.session_state[shown] = result_sha256(store, one.run_id, one.audit_id)
+    sha256 = st.session_state[shown]
     with st.form(f"remark-{one.id}", clear_on_submit=False):
         decision = st.radio(
             "What do you want to say?",

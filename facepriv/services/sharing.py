@@ -13,7 +13,7 @@ from facepriv.errors import BadInputError, NotAllowedError, UnknownNameError
 from facepriv.report.html import Page, to_page
 from facepriv.services.passwords import check_password, hash_password, is_password, limit_guessing
 from facepriv.services.reporting import MOST_FACES, check_reportable, report_for
-from facepriv.store import DatasetRecord, ShareRecord, Store
+from facepriv.store import DatasetRecord, RemarkRecord, ShareRecord, Store
 from facepriv.wording import count
 
 DEFAULT_DAYS, MOST_DAYS = 30, 366
@@ -205,10 +205,17 @@ def shared_with(store: Store, officer: str) -> tuple[ShareRecord, ...]:
 
 def dataset_of(store: Store, record: ShareRecord) -> DatasetRecord:
     """Give the data set that a share is about."""
-    if record.run_id is not None:
-        return store.datasets.get(store.runs.get(record.run_id).dataset_id)
-    assert record.audit_id is not None
-    return store.datasets.get(store.audits.get(record.audit_id).dataset_id)
+    dataset_id = dataset_id_of(store, record)
+    assert dataset_id is not None
+    return store.datasets.get(dataset_id)
+
+
+def dataset_id_of(store: Store, one: ShareRecord | RemarkRecord) -> int | None:
+    """Give the number of the data set that a share or a remark is about; None where its results are gone."""
+    # From the summaries: specs and results may be long.
+    if one.run_id is not None:
+        return store.runs.summary(one.run_id).dataset_id
+    return None if one.audit_id is None else store.audits.summary(one.audit_id).dataset_id
 
 
 def _view(store: Store, record: ShareRecord, viewer: str) -> Page:
@@ -237,6 +244,6 @@ def _check_faces(store: Store, run_id: int | None, faces: int) -> None:
         )
     if not 0 <= faces <= MOST_FACES:
         raise BadInputError(f"At most {MOST_FACES} pairs of faces are shown, but {faces} came.", code="too-many-faces")
-    terms = store.datasets.get(store.runs.get(run_id).dataset_id).terms
+    terms = store.datasets.get(store.runs.summary(run_id).dataset_id).terms
     if terms is not None and not terms.showable:
         raise BadInputError(f"The data set's terms forbid showing faces: {terms.sentence}", code="terms-of-use")

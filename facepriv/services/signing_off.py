@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facepriv.errors import BadInputError
 from facepriv.services.reporting import result_sha256
-from facepriv.services.sharing import about, share_of_officer
+from facepriv.services.sharing import about, dataset_id_of, share_of_officer
 from facepriv.store import RemarkRecord, Store
 from facepriv.store.records import DECISIONS, Decision
 
@@ -83,11 +83,8 @@ def is_about(store: Store, one: RemarkRecord) -> bool | None:
 
 def datasheet_changed_since(store: Store, one: RemarkRecord) -> bool:
     """Say whether what is stated of the data set was edited after a remark; a report shows it, no hash does."""
-    if one.run_id is not None:
-        dataset_id = store.runs.summary(one.run_id).dataset_id
-    elif one.audit_id is not None:
-        dataset_id = store.audits.summary(one.audit_id).dataset_id
-    else:
+    dataset_id = dataset_id_of(store, one)
+    if dataset_id is None:
         return False
     newest = store.access.list(action="datasheet-edited", limit=1000)
     return any(line.subject == f"dataset {dataset_id}" and line.at > one.at for line in newest)
