@@ -95,7 +95,7 @@ def cluster(workers: int) -> Iterator[tuple[str, list[int]]]:
 
         options = ("--host", "127.0.0.1", "--no-dashboard")
         start("distributed.cli.dask_scheduler", *options, "--port", "0", "--scheduler-file", str(file))
-        while not file.exists():
+        while not (file.exists() and file.read_text().endswith("}")):  # it is made first, written into afterwards
             time.sleep(0.1)
         address = json.loads(file.read_text())["address"]
         more = ("--nthreads", "1", "--no-nanny", "--memory-limit", "0")

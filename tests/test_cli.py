@@ -30,7 +30,7 @@ from facepriv.perturb import perturbers
 from facepriv.services.runs import DEFAULT_METHOD, prepare_run, start_run
 from facepriv.store import migrate, open_store
 from tests.old_databases import write_old_database
-from tests.services.test_local_worker import wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("cli")
 

@@ -12,8 +12,8 @@ from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.services.runs import DEFAULT_METHOD, prepare_run, start_run
 from facepriv.store import open_store
 from tests.services import plugins
-from tests.services.test_local_worker import wait_until
 from tests.stasm import needs_stasm
+from tests.waiting import wait_until
 
 
 @pytest.fixture

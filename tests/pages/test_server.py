@@ -14,7 +14,7 @@ import pytest
 from facepriv.services.local_worker import worker_is_alive
 from facepriv.store import open_store
 from tests.old_databases import write_old_database
-from tests.services.test_local_worker import wait_until
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 

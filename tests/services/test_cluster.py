@@ -26,7 +26,8 @@ from facepriv.store import Store, open_store
 from tests.services import plugins
 from tests.services.conftest import SIX, Finished, labelled_demo
 from tests.services.test_learning import copy_people
-from tests.services.test_worker import result_of, rows_of, wait_until
+from tests.services.test_worker import result_of, rows_of
+from tests.waiting import wait_until
 
 pytest.importorskip("distributed", reason="the package distributed is not installed")
 pytestmark = [pytest.mark.xdist_group("finished-run"), pytest.mark.slow]
@@ -71,7 +72,10 @@ def running_cluster(folder: Path, nanny: str = "--no-nanny") -> Iterator[Cluster
         )
     made = Cluster(scheduler, "", folder, nanny)
     try:
-        assert wait_until(found.exists, 60), (folder / "scheduler.log").read_text()
+        # The scheduler makes the file first and writes into it afterwards: there is a moment when it is empty.
+        assert wait_until(lambda: found.exists() and found.read_text().endswith("}"), 60), (
+            folder / "scheduler.log"
+        ).read_text()
         made.address = json.loads(found.read_text())["address"]
         made.add_worker()
         made.add_worker()

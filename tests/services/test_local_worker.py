@@ -20,6 +20,7 @@ from facepriv.services.local_worker import ensure_worker, log_path, serve_local,
 from facepriv.services.runs import start_run
 from facepriv.store import open_store
 from tests.contracts.test_stores import add_dataset, spec_for
+from tests.waiting import wait_until
 
 pytestmark = [
     pytest.mark.xdist_group("local-worker"),
@@ -43,15 +44,6 @@ def workers_of(settings: Settings) -> list[int]:
         if command[1:4] == [b"-m", b"facepriv", b"worker"] and wanted in environment:
             found.append(int(process.name))
     return found
-
-
-def wait_until(condition, seconds: float = 30.0) -> bool:
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(0.05)
-    return True
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ from facepriv.services.worker import run_worker
 from facepriv.store import MAX_LOSSES, RunRecord, Store, open_store, sqlite
 from tests.services import plugins
 from tests.services.conftest import METHOD, SIX, labelled_demo
-from tests.services.test_worker import pool_of, result_of, rows_of, wait_until, worker_process
+from tests.services.test_worker import pool_of, result_of, rows_of, worker_process
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks into /proc")]
 

@@ -33,6 +33,7 @@ from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import EMBEDDING, PERTURBING, run_worker
 from facepriv.store import ImageRecord, RunRecord, RunStore, Store
 from tests.services.conftest import FAST, METHOD, SIX, Finished, copy_demo, labelled_demo
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("finished-run")
 SPAWN = multiprocessing.get_context("spawn")
@@ -58,15 +59,6 @@ def result_of(run: RunRecord) -> dict:
 
 def children() -> set[int]:
     return {process.pid for process in multiprocessing.active_children() if process.pid is not None}
-
-
-def wait_until(condition, seconds: float = 20.0) -> bool:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if condition():
-            return True
-        time.sleep(0.05)
-    return condition()
 
 
 def interrupt_after(images: int, error: type[BaseException] = KeyboardInterrupt):

@@ -6,7 +6,7 @@ import pytest
 
 from facepriv.errors import BadInputError
 from facepriv.web.shelf import Shelf, Thing
-from tests.services.test_local_worker import wait_until
+from tests.waiting import wait_until
 
 FACE, OTHER = Thing(b"face"), Thing(b"other")
 
