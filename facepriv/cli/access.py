@@ -1,0 +1,77 @@
+"""`facepriv access`: the access log."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facepriv.cli.json_files import JsonFile, write_json
+from facepriv.cli.printing import say, show_table
+from facepriv.cli.store import opened_store
+from facepriv.errors import FaceprivError
+from facepriv.wording import count
+
+if TYPE_CHECKING:
+    from facepriv.store import AccessRecord
+
+
+def access(
+    limit: Annotated[int, typer.Option(min=1, help="Newest lines to show.")] = 20,
+    actor: Annotated[str | None, typer.Option(help="Only lines of this user; cli for commands.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only lines of this action, such as run-exported.")] = None,
+    expect: Annotated[
+        str | None, typer.Option(help="Hash of a line noted earlier, its first 8 digits at least: is it still there?")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Show who saw, exported or removed what and when, and check that no line was changed since."""
+    with opened_store() as (store, _):
+        lines = store.access.list(actor=actor, action=action, limit=limit)
+        chain = store.access.verify(_expected_hash(expect))
+    if lines:
+        show_table(
+            "Access log, newest first",
+            [
+                {
+                    "Line": f"{line.id:,}",
+                    "When": f"{line.at:%Y-%m-%d %H:%M:%S} UTC",
+                    "Who": line.actor,
+                    "Did": line.action,
+                    "To": " ".join(filter(None, (line.subject, line.detail))),
+                    "Hash": line.chain_sha256[:16],
+                }
+                for line in lines
+            ],
+        )
+    told = "none was changed" if chain.broken_at is None else f"line {chain.broken_at:,} does not follow from before"
+    say(f"{count(chain.lines, 'line')}; {told}; the last has the hash {chain.last[:16]}.")
+    if chain.expected_at is not None:
+        say(f"The hash {expect} is that of line {chain.expected_at:,}.")
+    write_json(
+        json_file,
+        {"schema": "facepriv.access/1", "chain": asdict(chain), "lines": [_access_json(line) for line in lines]},
+    )
+    if chain.broken_at is not None:
+        raise FaceprivError(
+            f"Line {chain.broken_at:,} of the access log does not follow from the one before: a line was changed, "
+            "removed or written by something else than facepriv; compare it with a backup."
+        )
+    if expect and chain.expected_at is None:
+        raise FaceprivError(
+            f"No line of the access log has the hash {expect}: its end was cut off, or it was written anew since that "
+            "hash was noted; compare it with a backup."
+        )
+
+
+def _expected_hash(text: str | None) -> str | None:
+    if text is not None and (not 8 <= len(text) <= 64 or set(text.lower()) - set("0123456789abcdef")):
+        raise typer.BadParameter(
+            f"8 to 64 hexadecimal digits of a line's hash were expected with --expect, got {text}."
+        )
+    return text
+
+
+def _access_json(line: AccessRecord) -> dict[str, Any]:
+    return {**asdict(line), "at": line.at.isoformat()}

@@ -1,0 +1,113 @@
+"""All commands, in the order of the help, and what every one of them goes through."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from facepriv.cli import (
+    access,
+    audits,
+    database,
+    datasets,
+    demo,
+    fetching,
+    housekeeping,
+    importing,
+    models,
+    own_models,
+    perturbing,
+    policy,
+    probes,
+    reporting,
+    reproducing,
+    runs,
+    serving,
+    sharing,
+    users,
+    worker,
+)
+from facepriv.cli.json_files import json_on_stdout
+from facepriv.cli.printing import error_console, plain
+from facepriv.errors import FaceprivError
+
+app = typer.Typer(
+    name="facepriv",
+    help="Audit how much gender a face database leaks, and perturb it so that gender classifiers fail while face "
+    "matchers keep working. Nothing leaves this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command line; turn errors meant for users into one sentence and exit code 1."""
+    try:
+        app()
+    except FaceprivError as error:
+        error_console().print(f"[bold red]Error:[/] {plain(str(error))}", highlight=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        error_console().print("Stopped.")
+        sys.exit(1)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        import facepriv
+
+        typer.echo(f"facepriv {facepriv.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
+    ] = False,
+) -> None:
+    # A command without the option must not find it taken by one before it in the same process.
+    json_on_stdout.set(False)
+
+
+app.command("import")(importing.import_command)
+app.command()(datasets.quality)
+app.command()(datasets.protocol)
+app.command()(datasets.datasheet)
+app.command()(datasets.datasets)
+app.command()(models.models)
+app.command()(fetching.fetch)
+app.command()(perturbing.methods)
+app.command()(perturbing.perturb)
+app.command()(audits.audit)
+app.command()(policy.policy)
+app.command()(runs.runs)
+app.command()(audits.audits)
+app.command()(runs.show)
+app.command()(runs.cancel)
+app.command()(runs.resume)
+app.command()(runs.follow)
+app.command()(runs.log)
+app.command()(runs.delete)
+app.command()(housekeeping.purge)
+app.command()(housekeeping.retain)
+app.command()(housekeeping.collect)
+app.command()(housekeeping.doctor)
+app.command()(access.access)
+app.command()(reporting.export)
+app.command()(reporting.report)
+app.command()(sharing.share)
+app.command()(sharing.shares)
+app.command()(serving.serve)
+app.command()(demo.demo)
+app.command()(reproducing.reproduce)
+app.command()(worker.worker)
+app.command("import-job", hidden=True)(worker.import_job)
+app.command()(runs.schema)
+app.add_typer(database.db, name="db")
+app.add_typer(users.user, name="user")
+app.add_typer(own_models.model, name="model")
+app.add_typer(probes.probe, name="probe")

@@ -1,0 +1,193 @@
+"""`facepriv quality`, `protocol`, `datasheet` and `datasets`: what is known of a data set."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from facepriv.cli.json_files import JsonFile, write_json
+from facepriv.cli.printing import progress, say, show_table
+from facepriv.cli.store import ACTOR, opened_store
+from facepriv.wording import count
+
+if TYPE_CHECKING:
+    from facepriv.quality_results import QualityReport
+    from facepriv.store import DatasetRecord, Store
+
+
+def quality(
+    dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
+    anew: Annotated[bool, typer.Option("--anew", help="Check again what was checked before.")] = False,
+    list_images: Annotated[
+        bool, typer.Option("--list", help="Also name the images to look at; these are personal data.")
+    ] = False,
+    json_file: JsonFile = None,
+) -> None:
+    """Show a data set's quality report, or make it: failures, sizes, and what in its labels deserves a second look."""
+    from facepriv.services.quality import doubtful_images, kept_quality
+
+    with opened_store() as (store, _):
+        record = store.datasets.get(dataset)
+        report = kept_quality(record)
+        if report is None or anew:
+            report = check_and_show_quality(store, dataset)
+        else:
+            _show_quality(report)
+        if list_images:
+            store.access.record(ACTOR, "quality-listed", f"dataset {record.id}")
+            for title, rows in doubtful_images(store, record.id, report).items():
+                if rows:
+                    show_table(title, rows)
+                else:
+                    say(f"{title}: none.")
+    write_json(json_file, report.model_dump(mode="json", by_alias=True))
+
+
+def check_and_show_quality(store: Store, name: str) -> QualityReport:
+    """Make a data set's quality report under a bar, and show it."""
+    from facepriv.services.quality import check_quality
+
+    with progress("Checking quality") as bar:
+
+        def tell(done: int, total: int, _: str = "", /) -> None:
+            bar(done, total)
+
+        report = check_quality(store, name, on_progress=tell)
+    _show_quality(report)
+    return report
+
+
+def _show_quality(report: QualityReport) -> None:
+    from facepriv.services.quality import quality_sentences
+
+    for sentence in quality_sentences(report):
+        say(sentence)
+
+
+def protocol(
+    dataset: Annotated[str, typer.Argument(help="Name of a data set that brings pairs to compare, such as LFW.")],
+    matcher: Annotated[str, typer.Option(help="Face matcher; facepriv models lists them.")],
+    run: Annotated[int | None, typer.Option(help="Compare the images as this run left them, too.")] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Show a matcher's accuracy under the data set's own comparison protocol, before and after a run."""
+    from facepriv.services.protocols import (
+        evaluate,
+        protocol_document,
+        protocol_rows,
+        protocol_scores,
+        protocol_sentences,
+    )
+
+    with opened_store() as (store, _), progress("Embedding") as report:
+        scored = protocol_scores(store, dataset, matcher, run=run, on_progress=report)
+    results = evaluate(scored)
+    show_table(f"{dataset} by {matcher}, under its own protocol", protocol_rows(results))
+    for sentence in protocol_sentences(scored, results):
+        say(sentence)
+    write_json(json_file, protocol_document(scored, results))
+
+
+def datasheet(
+    dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
+    parts: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Part as part=text; repeatable, empty to take it back. See the list shown."),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Show where a data set comes from and on what basis it may be used, and change what is stated."""
+    from facepriv.services.datasheets import FIELDS, RETENTION, edit_datasheet, parse_parts, shown_datasheet
+
+    with opened_store() as (store, _):
+        record = store.datasets.get(dataset)
+        if parts:
+            record = edit_datasheet(store, record.id, parse_parts(parts), actor=ACTOR)
+    shown = shown_datasheet(record)
+    names = {title: part for part, title in FIELDS.items()} | {"May be kept until": RETENTION}
+    show_table(
+        f"Data sheet of {record.name}",
+        [{"Part": names.get(title, ""), "What": title, "Stated": text} for title, text in shown.items()],
+    )
+    write_json(json_file, {"schema": "facepriv.datasheet/1", "dataset": record.name, **shown})
+
+
+def datasets(
+    discard: Annotated[
+        str | None, typer.Option(help="Remove what is left of an interrupted import of this name.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """List the data sets with their counts, and the imports that were interrupted."""
+    from facepriv.services.importing import discard_import, is_under_way
+    from facepriv.services.retention import kept_until
+
+    with opened_store() as (store, _):
+        if discard is not None:
+            gone = discard_import(store, discard)
+            say(f"{count(gone, 'image')} of the interrupted import {discard} removed.")
+        records = store.datasets.list()
+        found = [_dataset_json(store, record) for record in records]
+        unfinished = store.datasets.unfinished()
+    if not found:
+        say("There is no data set yet; import one with `facepriv import PATH --name NAME`, or `facepriv demo`.")
+    else:
+        show_table(
+            "Data sets",
+            [
+                {
+                    "Name": str(row["name"]),
+                    "Images": f"{row['images']:,}",
+                    "Subjects": f"{row['subjects']:,}",
+                    "Female": str(row["labels"]["female"]),
+                    "Male": str(row["labels"]["male"]),
+                    "Unlabelled": str(row["labels"]["unlabelled"]),
+                    "No usable face": str(sum(row["failures"].values())),
+                    "Notes": str(sum(row["problems"].values())),
+                    "Read as": str(row["reader"]),
+                    "Keep until": kept_until(record),
+                }
+                for record, row in zip(records, found, strict=True)
+            ],
+        )
+    for one in unfinished:
+        if is_under_way(one):
+            say(f"An import of {one.name} is under way: {count(one.images, 'image')} done.")
+            continue
+        say(
+            f"An import of {one.name} is not complete: {count(one.images, 'image')} done, the last at "
+            f"{one.written_at:%Y-%m-%d %H:%M} UTC. Run its command again to go on, or --discard {one.name}."
+        )
+    write_json(json_file, {"schema": "facepriv.datasets/1", "datasets": found})
+
+
+def _dataset_json(store: Store, record: DatasetRecord) -> dict[str, Any]:
+    return {
+        "name": record.name,
+        "reader": record.reader,
+        "reader_reason": record.reader_reason,
+        "licence": record.licence,
+        "content_sha256": record.content_sha256,
+        "created_at": record.created_at.isoformat(),
+        "retain_until": None if record.retain_until is None else record.retain_until.isoformat(),
+        "identities": record.identities,
+        "terms": None if record.terms is None else record.terms.sentence,
+        "datasheet": record.datasheet,
+        **counts_json(store.datasets.counts(record.id)),
+    }
+
+
+def counts_json(counts: Any) -> dict[str, Any]:
+    """Give a data set's counts as they stand in JSON."""
+    return {
+        "images": counts.images,
+        "subjects": counts.subjects,
+        "labels": {
+            "female": counts.labels.get(-1, 0),
+            "male": counts.labels.get(1, 0),
+            "unlabelled": counts.labels.get(None, 0),
+        },
+        "failures": counts.failures,
+        "problems": counts.problems,
+    }

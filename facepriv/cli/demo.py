@@ -1,0 +1,77 @@
+"""`facepriv demo`: the whole job on synthetic faces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facepriv.cli.audit_results import show_audit
+from facepriv.cli.execution import execute, see_through
+from facepriv.cli.importing import show_import
+from facepriv.cli.json_files import JsonFile
+from facepriv.cli.printing import progress, say
+from facepriv.cli.results import compare, show_result, write_run
+from facepriv.cli.serving import serve
+from facepriv.cli.store import ACTOR, opened_store
+
+if TYPE_CHECKING:
+    from facepriv.store import Store
+
+
+def demo(
+    serve_after: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the dashboard afterwards.")] = True,
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
+    auth: Annotated[bool, typer.Option("--auth/--no-auth", help="Whether the dashboard asks who comes.")] = True,
+    json_file: JsonFile = None,
+) -> None:
+    """Run the whole job on 60 synthetic subjects: import, perturb by the recommended method and the paper's, attack."""
+    from facepriv.services.audits import prepare_audit, same_audit, start_audit
+    from facepriv.services.following import LINGER_SECONDS
+    from facepriv.services.importing import DEMO, import_demo
+    from facepriv.services.local_worker import ensure_worker
+    from facepriv.services.reproduce import same_run
+    from facepriv.services.runs import DEFAULT_METHOD, PAPER_METHOD, prepare_run, start_run
+
+    with opened_store() as (store, settings):
+        ensure_worker(settings, linger=LINGER_SECONDS, ready=True)
+        if DEMO not in {record.name for record in store.datasets.list()}:
+            with progress("Importing the demo faces") as report:
+                show_import(import_demo(store, settings, on_progress=report))
+        done = []
+        for method in dict.fromkeys((PAPER_METHOD, DEFAULT_METHOD)):
+            spec = prepare_run(store, DEMO, method=method)
+            run = same_run(store, spec) or start_run(store, spec)
+            if run.result is not None:
+                say(f"Run {run.id} did this very job before; it is shown again.")
+            done.append((run.id, spec, run.result or execute(store, settings, run.id)))
+        for run_id, spec, result in done:
+            show_result(run_id, spec, result)
+        if len(done) > 1:
+            compare(done)
+        wanted = prepare_audit(store, run_id=done[-1][0])
+        audit = same_audit(store, wanted) or start_audit(store, wanted)
+        if audit.result is None:
+            see_through(store.audits, settings, "audit", audit.id)
+        show_audit(store, audit.id)
+        # The recommended method's run comes last: it is the one that is handed on, and the newest on every page.
+        write_run(json_file, store, done[-1][0])
+        if auth:
+            _add_demo_user(store)
+    if serve_after:
+        serve(port=port, auth=auth)
+
+
+DEMO_USER = "demo"
+
+
+def _add_demo_user(store: Store) -> None:
+    """Make a user to look around with, unless somebody can sign in already; the password is shown this once."""
+    from facepriv.services.users import add_user
+
+    if store.users.list():
+        say("Sign in to the dashboard as one of the users there are: facepriv user list")
+        return
+    added = add_user(store, DEMO_USER, "auditor", actor=ACTOR)
+    say(f"Sign in to the dashboard as {DEMO_USER} with the password {added.password}")
+    say(f"It is shown this once. Another one: facepriv user password {DEMO_USER}")

@@ -1,0 +1,117 @@
+"""Getting runs and audits done: put into the queue, or followed to their end."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from facepriv.cli.json_files import write_json
+from facepriv.cli.printing import error_console, progress, say
+from facepriv.errors import FaceprivError
+
+if TYPE_CHECKING:
+    from facepriv.config import Settings
+    from facepriv.results import RunResult
+    from facepriv.store import AuditStore, RunState, RunStore, Store
+
+
+def computing(settings: Settings, executor: str | None, scheduler: str | None) -> Settings:
+    """Give settings that compute where the options say."""
+    if executor not in (None, "processes", "dask"):
+        raise typer.BadParameter(f"Expected processes or dask, got {executor!r}.", param_hint="--executor")
+    update = {"executor": executor, "scheduler": scheduler}
+    settings = settings.model_copy(update={name: value for name, value in update.items() if value is not None})
+    if settings.executor == "dask" and not settings.scheduler:
+        raise typer.BadParameter(
+            "With --executor dask the address of a scheduler is needed, such as tcp://10.0.0.1:8786.",
+            param_hint="--scheduler",
+        )
+    if executor is not None:
+        from facepriv.services.crew import make_crew
+
+        # A cluster that is not there is told before anything is queued.
+        with make_crew(settings) as crew:
+            _ = crew.width
+    return settings
+
+
+def queued(noun: str, number: int, json_file: Path | None) -> None:
+    """Tell what was put into the queue, and write its number as JSON."""
+    say_under_way(noun, number, "waiting")
+    write_json(json_file, {"schema": "facepriv.queued/1", f"{noun}_id": number})
+
+
+def say_under_way(noun: str, number: int, state: RunState) -> None:
+    """Tell in what state a run or an audit is, and how to follow it."""
+    what = "waits for a worker" if state == "waiting" else f"is {state}"
+    option = f"--audit {number}" if noun == "audit" else str(number)
+    say(f"{noun.capitalize()} {number} {what}; see how far it is with: facepriv follow {option}")
+
+
+def say_if_not_matched(store: Store, dataset_id: int) -> None:
+    """Tell why no matcher will judge a data set's images, where that is so."""
+    from facepriv.services.identities import why_not_matched
+
+    why = why_not_matched(store.datasets.get(dataset_id))
+    if why is not None:
+        say(why)
+
+
+def see_through(
+    queue: RunStore | AuditStore,
+    settings: Settings,
+    noun: str,
+    number: int,
+    executor: str | None = None,
+    *,
+    cancels: bool = True,
+) -> None:
+    """Follow a run or an audit to its end; with an executor of its own, do it from here.
+
+    Ctrl+C cancels it if this command put it into the queue (``cancels``), else it ends the following only.
+    """
+    from facepriv.services.following import follow
+
+    with progress(f"{noun.capitalize()} {number}") as report:
+        try:
+            if executor is not None:
+                _do_here(settings, noun, number, report)
+            for now in follow(queue, settings, number):
+                report(now.done, now.total, now.stage or now.state, now.pace(datetime.now(UTC)))
+        except KeyboardInterrupt:
+            if not cancels:
+                raise
+            queue.cancel(number)
+            error_console().print(
+                f"{noun.capitalize()} {number} is cancelled, since it was interrupted; what was finished is kept: "
+                f"facepriv resume {number if noun == 'run' else f'--audit {number}'}"
+            )
+            raise
+    record = queue.get(number)
+    if record.result is None:
+        why = f": {record.error}" if record.error else "; resume it or start it again."
+        raise FaceprivError(f"{noun.capitalize()} {number} is {record.state}{why}")
+
+
+def _do_here(settings: Settings, noun: str, number: int, report: Any) -> None:
+    from facepriv.services.worker import run_worker
+
+    only = {f"{noun}_id": number}
+    taken = run_worker(
+        settings,
+        **only,  # type: ignore[arg-type]
+        on_progress=lambda _, stage, done, total: report(done, total, stage),
+    )
+    if not taken:
+        say(f"Another worker was first to take {noun} {number} up, and computes where it is set to.")
+
+
+def execute(store: Store, settings: Settings, run_id: int, executor: str | None = None) -> RunResult:
+    """Follow a run to its end and give its result."""
+    see_through(store.runs, settings, "run", run_id, executor)
+    result = store.runs.get(run_id).result
+    assert result is not None
+    return result

@@ -1,0 +1,60 @@
+"""`facepriv reproduce`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facepriv.cli.execution import execute
+from facepriv.cli.json_files import JsonFile, file_target, write_text
+from facepriv.cli.options import LandmarkerOption
+from facepriv.cli.printing import say, show_table
+from facepriv.cli.store import opened_store
+
+
+def reproduce(
+    dataset: Annotated[str, typer.Argument(help="Name of the data set; all its usable images need labels.")],
+    guide_a: Annotated[str, typer.Option(help="Classifier in place of the paper's IntraFace.")] = "dlib-gender",
+    guide_b: Annotated[str, typer.Option(help="Classifier in place of the paper's GCOTS.")] = "levi-hassner",
+    matcher: Annotated[
+        list[str] | None, typer.Option(help="Matcher that judges; repeatable. Default: all usable ones.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(help="Take at most this many images.")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
+    landmarker: LandmarkerOption = "dlib-68",
+    html_file: Annotated[
+        Path | None,
+        typer.Option("--html", callback=file_target, help="Also write tables and figures to this file, as one page."),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Repeat the paper's experiments as stored runs, and lay them beside what it published."""
+    from facepriv.services import reproduce as service
+    from facepriv.services.reproduction_page import write_page
+    from facepriv.services.reproduction_tables import headline, sentences, tables
+
+    with opened_store() as (store, settings):
+        planned = service.plan(
+            store,
+            dataset,
+            guide_a=guide_a,
+            guide_b=guide_b,
+            matchers=matcher,
+            limit=limit,
+            seed=seed,
+            landmarker=landmarker,
+        )
+        expected = service.estimate(store, settings, planned)
+        say(f"{expected.basis}; expected to take about {expected.seconds / 60:,.1f} minutes.")
+        found = service.reproduce(store, planned, execute=lambda run: execute(store, settings, run))
+    for title, rows in tables(found):
+        show_table(title, rows)
+    for sentence in sentences(found):
+        say(f"- {sentence}")
+    say(headline(found))
+    if html_file is not None:
+        write_page(found, html_file)
+    if json_file is not None:
+        write_text(json_file, found.model_dump_json(by_alias=True, indent=2))

@@ -1,0 +1,70 @@
+"""What a finished run is shown and written as."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from facepriv.cli.json_files import write_text
+from facepriv.cli.printing import say, show_table
+from facepriv.wording import count
+
+if TYPE_CHECKING:
+    from facepriv.results import RunResult, RunSpec
+    from facepriv.store import Store
+
+
+def show_result(run_id: int, spec: RunSpec, result: RunResult) -> None:
+    """Show all tables of a run, the note on its failures, and what it does not protect from."""
+    from facepriv.services import tables
+    from facepriv.services.methods import KIND_TITLES
+
+    guides = " and ".join(ref.name for ref in spec.guides)
+    mesh = "" if spec.landmarker is None else f" on the landmarks {spec.landmarker.name}"
+    kind = f" ({KIND_TITLES[result.kind]})" if result.kind else ""
+    say(f"Run {run_id}: {spec.method}{kind}, guided by {guides}{mesh}, on {count(result.images, 'image')}.")
+    if result.attribute_error:
+        show_table(
+            "Error on other attributes, the share of images that a classifier calls other than labelled",
+            tables.attribute_error_rows(result),
+        )
+    if result.gender_error:
+        show_table(
+            f"Run {run_id}: gender error, the share of images that a classifier calls other than labelled",
+            tables.gender_error_rows(result),
+        )
+    if result.attribute_changes:
+        show_table("What became of verdicts that were not to be turned", tables.attribute_change_rows(result))
+    for name in result.gender_confusion:
+        show_table(f"Confusion of {name}", tables.confusion_rows(result, name))
+    if result.matching:
+        show_table("Face matching", tables.matching_rows(result))
+    show_table("Flips found by those who have the file, of the images judged", tables.survival_rows(result))
+    show_table("Effort", tables.effort_rows(result))
+    if result.learned:
+        show_table("Learnt first, from other people", tables.learned_rows(result))
+    show_table("Change of the image", tables.quality_rows(result))
+    failures = tables.failure_rows(result)
+    if failures:
+        show_table(f"Failures ({result.failures.total} of {result.images})", failures)
+    for row in tables.note_rows(result):
+        say(f"Note on {row['Images']} of the images: {row['Note']}")
+    say(tables.headline(result, spec.guide.name))
+    for sentence in tables.limits(result):
+        say(sentence)
+
+
+def compare(runs: Sequence[tuple[int, RunSpec, RunResult]]) -> None:
+    """Show several runs side by side in the figures that matter most."""
+    from facepriv.services.tables import comparison_rows
+
+    show_table("Side by side", comparison_rows([(f"Run {run_id}", spec, result) for run_id, spec, result in runs]))
+
+
+def write_run(json_file: Path | None, store: Store, run_id: int) -> None:
+    """Write a run to the file that --json names, if it names one."""
+    if json_file is not None:
+        from facepriv.services.export import result_json
+
+        write_text(json_file, result_json(store, run_id))

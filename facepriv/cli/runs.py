@@ -1,0 +1,167 @@
+"""`facepriv runs`, `show`, `cancel`, `resume`, `follow`, `log`, `delete` and `schema`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from facepriv.cli.execution import say_under_way, see_through
+from facepriv.cli.json_files import JsonFile, write_json
+from facepriv.cli.options import NoWait
+from facepriv.cli.printing import progress, say, show_table
+from facepriv.cli.results import show_result, write_run
+from facepriv.cli.store import ACTOR, opened_store
+from facepriv.errors import FaceprivError
+
+if TYPE_CHECKING:
+    from facepriv.config import Settings
+    from facepriv.store import AuditStore, RunStore, Store
+
+
+def runs(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Newest runs to list.")] = 50) -> None:
+    """List the stored runs, newest first."""
+    with opened_store() as (store, _):
+        found = store.runs.list(limit=limit)
+    if not found:
+        say("There is no run yet; start one with `facepriv perturb DATASET`.")
+    else:
+        show_table(
+            "Runs",
+            [
+                {
+                    "Run": str(run.id),
+                    "Data set": run.dataset_name,
+                    "Method": run.method,
+                    "Guide": run.guide,
+                    "Images": str(run.images),
+                    "State": run.state,
+                    "Started": "" if run.started_at is None else f"{run.started_at:%Y-%m-%d %H:%M} UTC",
+                    "Why": run.error or "",
+                }
+                for run in found
+            ],
+        )
+    rows = [
+        {
+            "run_id": run.id,
+            "dataset": run.dataset_name,
+            "method": run.method,
+            "guide": run.guide,
+            "images": run.images,
+            "state": run.state,
+            "created_at": run.created_at.isoformat(),
+            "error": run.error,
+        }
+        for run in found
+    ]
+    write_json(json_file, {"schema": "facepriv.runs/1", "runs": rows})
+
+
+def show(run: Annotated[int, typer.Argument(help="Number of the run.")], json_file: JsonFile = None) -> None:
+    """Show a stored run: gender errors, matching, effort, quality, failures."""
+    from facepriv.services.export import run_document
+
+    with opened_store() as (store, _):
+        document = run_document(store, run)
+        show_result(run, document.spec, document)
+        write_run(json_file, store, run)
+
+
+def schema(json_file: JsonFile = None) -> None:
+    """Print the JSON Schema of what --json writes of a run."""
+    from facepriv.results import RunDocument
+
+    document = RunDocument.model_json_schema(by_alias=True, mode="serialization")
+    if json_file is None:
+        typer.echo(json.dumps(document, indent=2))
+    write_json(json_file, document)
+
+
+RunOrNone = Annotated[int | None, typer.Argument(help="Number of the run.")]
+AuditOption = Annotated[int | None, typer.Option("--audit", help="An audit of this number instead of a run.")]
+
+
+def cancel(run: RunOrNone = None, audit: AuditOption = None) -> None:
+    """Cancel a run or an audit that waits or is under way; what was finished of it is kept."""
+    with _one_of(run, audit) as (_, queue, store, noun, number):
+        state = queue.cancel(number)
+        store.access.record(ACTOR, f"{noun}-cancelled", f"{noun} {number}")
+    typer.echo(f"{noun.capitalize()} {number} is {'told to stop' if state == 'running' else state}.")
+
+
+def resume(run: RunOrNone = None, audit: AuditOption = None, no_wait: NoWait = False) -> None:
+    """Go on with a run or an audit that failed or was cancelled: what was finished of it is not done again.
+
+    One that waits or is under way already is only followed, and Ctrl+C leaves it alone.
+    """
+    with _one_of(run, audit) as (settings, queue, store, noun, number):
+        state = queue.summary(number).state
+        if state == "complete":
+            raise FaceprivError(f"{noun.capitalize()} {number} is complete; there is nothing to go on with.")
+        ended = state in ("failed", "cancelled")
+        if ended:
+            state = queue.resume(number)
+            store.access.record(ACTOR, f"{noun}-resumed", f"{noun} {number}")
+        if no_wait:
+            say_under_way(noun, number, state)
+            return
+        see_through(queue, settings, noun, number, cancels=ended)
+    typer.echo(f"{noun.capitalize()} {number} is complete.")
+
+
+def follow(run: RunOrNone = None, audit: AuditOption = None) -> None:
+    """Show how far a run or an audit is until it has ended; Ctrl+C ends the showing only."""
+    from facepriv.services.following import follow
+
+    with _one_of(run, audit) as (settings, queue, _, noun, number):
+        with progress(f"{noun.capitalize()} {number}") as report:
+            for now in follow(queue, settings, number):
+                report(now.done, now.total, now.stage or now.state, now.pace(datetime.now(UTC)))
+        typer.echo(f"{noun.capitalize()} {number} is {now.state}{f': {now.error}' if now.error else '.'}")
+
+
+def log(run: RunOrNone = None, audit: AuditOption = None, json_file: JsonFile = None) -> None:
+    """Show what became of a run or an audit, line by line: who took it up, what was lost, why it ended."""
+    with _one_of(run, audit) as (_, queue, _, noun, number):
+        lines = queue.log(number)
+    if lines:
+        from facepriv.services.tables import log_rows
+
+        show_table(f"Log of {noun} {number}", log_rows(lines))
+    else:
+        say(f"Nothing has happened to {noun} {number} yet; it waits for a worker.")
+    told = [{"at": line.at.isoformat(), "owner": line.owner, "text": line.text} for line in lines]
+    write_json(json_file, {"schema": "facepriv.log/1", f"{noun}_id": number, "lines": told})
+
+
+def delete(
+    run: Annotated[int | None, typer.Option(help="This run, with its perturbed images and its audits.")] = None,
+    audit: Annotated[int | None, typer.Option(help="This audit.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a run or an audit for good: rows, and the files that nothing else needs. A data set goes by purge."""
+    with _one_of(run, audit) as (_, queue, store, noun, number):
+        queue.get(number)
+        if not yes:
+            typer.confirm(f"Delete {noun} {number} for good?", abort=True)
+        queue.delete(number)
+        store.access.record(ACTOR, f"{noun}-deleted", f"{noun} {number}")
+    typer.echo(f"Deleted: {noun} {number}.")
+
+
+@contextmanager
+def _one_of(run: int | None, audit: int | None) -> Iterator[tuple[Settings, RunStore | AuditStore, Store, str, int]]:
+    """Open the store; gives the queue, what it is called and the number of the run or audit that was named."""
+    if (run is None) == (audit is None):
+        raise typer.BadParameter("Name either a run or, with --audit, an audit.")
+    with opened_store() as (store, settings):
+        if run is not None:
+            yield settings, store.runs, store, "run", run
+        else:
+            assert audit is not None
+            yield settings, store.audits, store, "audit", audit

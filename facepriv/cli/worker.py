@@ -1,0 +1,53 @@
+"""`facepriv worker`, and the job of an import that the dashboard starts."""
+
+from __future__ import annotations
+
+import math
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from facepriv.cli.execution import computing
+from facepriv.cli.options import Scheduler
+
+
+def worker(
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="End once nothing waits.")] = False,
+    run: Annotated[int | None, typer.Option(help="Do only this run, if it waits, and end.")] = None,
+    executor: Annotated[str | None, typer.Option(help="Where to compute: processes, or dask.")] = None,
+    scheduler: Scheduler = None,
+    local: Annotated[bool, typer.Option("--local", hidden=True)] = False,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+    linger: Annotated[float, typer.Option(hidden=True)] = math.inf,
+    ready: Annotated[bool, typer.Option("--ready", hidden=True)] = False,
+) -> None:
+    """Take up waiting runs and audits until stopped. Any number of workers, on any machines, may serve one database."""
+    import logging
+    import signal
+
+    from facepriv.config import get_settings
+    from facepriv.services.local_worker import serve_local
+    from facepriv.services.worker import run_worker
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = computing(get_settings(), executor, scheduler)
+    # Told to stop, give the run back, so that whoever is next goes on at once instead of waiting for the lease to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if not local:
+        run_worker(settings, run_id=run, until_idle=until_idle, ready=ready)
+    elif not serve_local(settings, parent=parent, until_idle=until_idle, linger=linger, ready=ready):
+        typer.echo("Another worker serves this data folder already.")
+
+
+def import_job(folder: Annotated[Path, typer.Argument(help="Folder of the import.")]) -> None:
+    """Do an import that the dashboard has put there."""
+    import signal
+
+    from facepriv.config import get_settings
+    from facepriv.services.import_jobs import run_job
+
+    # Told to stop, clear away what was begun.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    run_job(get_settings(), folder)
