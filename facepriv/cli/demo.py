@@ -18,6 +18,8 @@ from facepriv.cli.store import ACTOR, opened_store
 if TYPE_CHECKING:
     from facepriv.store import Store
 
+DEMO_USER = "demo"
+
 
 def demo(
     serve_after: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the dashboard afterwards.")] = True,
@@ -60,9 +62,6 @@ def demo(
             _add_demo_user(store)
     if serve_after:
         serve(port=port, auth=auth)
-
-
-DEMO_USER = "demo"
 
 
 def _add_demo_user(store: Store) -> None:

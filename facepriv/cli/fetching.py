@@ -11,6 +11,8 @@ import typer
 from facepriv.cli.json_files import JsonFile, write_json
 from facepriv.cli.printing import say
 
+_RECORDED = "That hash is recorded and checked from now on. If somebody you trust publishes it, compare the two."
+
 
 def fetch(
     name: Annotated[
@@ -35,9 +37,6 @@ def fetch(
         say(_RECORDED)
     row = {"name": fetched.name, "came": fetched.came, "bytes": fetched.bytes, "sha256": fetched.sha256}
     write_json(json_file, {"schema": "facepriv.fetch/1", **row, "first": fetched.first})
-
-
-_RECORDED = "That hash is recorded and checked from now on. If somebody you trust publishes it, compare the two."
 
 
 def _fetch_archive(name: str, file: Path | None, json_file: Path | None) -> None:

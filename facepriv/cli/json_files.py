@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from contextvars import ContextVar
 from pathlib import Path
@@ -41,6 +40,8 @@ JsonFile = Annotated[
 def write_json(json_file: Path | None, document: Mapping[str, Any]) -> None:
     """Write a document to the file that --json names, if it names one."""
     if json_file is not None:
+        import json  # not with the module: the help has no need of it
+
         write_text(json_file, json.dumps(document, indent=2))
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +21,9 @@ from facepriv.errors import FaceprivError
 if TYPE_CHECKING:
     from facepriv.config import Settings
     from facepriv.store import AuditStore, RunStore, Store
+
+RunOrNone = Annotated[int | None, typer.Argument(help="Number of the run.")]
+AuditOption = Annotated[int | None, typer.Option("--audit", help="An audit of this number instead of a run.")]
 
 
 def runs(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Newest runs to list.")] = 50) -> None:
@@ -77,13 +80,7 @@ def schema(json_file: JsonFile = None) -> None:
     from facepriv.results import RunDocument
 
     document = RunDocument.model_json_schema(by_alias=True, mode="serialization")
-    if json_file is None:
-        typer.echo(json.dumps(document, indent=2))
-    write_json(json_file, document)
-
-
-RunOrNone = Annotated[int | None, typer.Argument(help="Number of the run.")]
-AuditOption = Annotated[int | None, typer.Option("--audit", help="An audit of this number instead of a run.")]
+    write_json(json_file or Path("-"), document)
 
 
 def cancel(run: RunOrNone = None, audit: AuditOption = None) -> None:
