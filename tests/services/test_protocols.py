@@ -23,9 +23,9 @@ from facepriv.services.protocols import (
 from facepriv.services.runs import prepare_run, start_run
 from facepriv.services.worker import run_worker
 from facepriv.store import Store, open_store
+from tests.cli.terminal import Terminal, assert_one_sentence
 from tests.services.conftest import FAST, METHOD, labelled_demo
 from tests.stand_ins import make_stand_in
-from tests.test_cli import Terminal, assert_one_sentence
 
 MATCHER = "sface"
 pytestmark = pytest.mark.xdist_group("protocols")

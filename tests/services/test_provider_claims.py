@@ -10,7 +10,7 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError, NotAllowedError
 from facepriv.services.users import add_user, claims_of, read_claim, set_claim, sign_in_through_provider
 from facepriv.store import Store, open_store
-from tests.test_cli import Terminal
+from tests.cli.terminal import Terminal
 
 ISSUER = "https://login.example.org"
 SUBJECT = f"{ISSUER}#1234"

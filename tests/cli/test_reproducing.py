@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.test_cli import Terminal, assert_one_sentence, assert_usage, write_faces
+from tests.cli.terminal import Terminal, assert_one_sentence, assert_usage, write_faces
 
 pytestmark = pytest.mark.xdist_group("cli")
 

@@ -15,7 +15,7 @@ import pytest
 from facepriv.config import Settings
 from facepriv.services.runs import prepare_run
 from facepriv.store import Store, open_store
-from tests.test_cli import Said, Terminal, assert_one_sentence, assert_usage, write_faces
+from tests.cli.terminal import Said, Terminal, assert_one_sentence, assert_usage, write_faces
 
 pytestmark = pytest.mark.xdist_group("cli-housekeeping")
 

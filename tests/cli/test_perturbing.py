@@ -1,0 +1,141 @@
+"""`facepriv methods` and `perturb` as a user meets them, and JSON that others can rely on."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+
+import jsonschema
+import pytest
+
+import facepriv
+from facepriv.config import Settings
+from facepriv.perturb import perturbers
+from facepriv.services.runs import DEFAULT_METHOD
+from facepriv.store import open_store
+from tests.cli.conftest import Job
+from tests.cli.terminal import PAPER, Terminal, assert_one_sentence, write_faces
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.xdist_group("cli")
+
+
+def test_methods(empty):
+    said = empty("methods")
+    assert said.code == 0
+    for word in ("algorithm1", "unnoticeable, specific to its guides", "Parameters of algorithm1", "eps", "0.05"):
+        assert word in said.out
+    document = empty.json("methods")
+    assert document["schema"] == "facepriv.methods/1"
+    assert [one["name"] for one in document["methods"] if one["recommended"]] == [perturbers.resolve(DEFAULT_METHOD)]
+    assert {one["name"] for one in document["methods"]} == set(perturbers.names())
+    (paper,) = [one for one in document["methods"] if one["name"] == "algorithm1"]
+    assert paper["parameters"][0] == {
+        "name": "eps",
+        "type": "number",
+        "default": 0.05,
+        "help": "Share of the candidate blended in or out in one update",
+    }
+    assert not empty.home.exists(), "nothing is written"
+
+
+def test_perturb_shows_all_tables(job: Job):
+    out = job.perturbed.out
+    for title in ("gender error", "Confusion of dlib-gender", "Face matching", "Effort", "Change of the image"):
+        assert title in out
+    assert "Run 1: algorithm1 (unnoticeable, specific to its guides), guided by dlib-gender, on 4 images." in out
+    for version in ("the file as stored", "JPEG, quality 90", "resized to 75 %", "greyscale", "(diagnostic)"):
+        assert version in out
+    assert "The change is specific to dlib-gender: classifiers that did not guide" in out
+    assert "Not every flip outlasts what others may do to the file" in out
+    assert "dlib-gender errs on 0.0 % of the labels before and 100.0 % after" in out
+    assert "are not held off by anything measured here" in out
+    assert "Failures" not in out
+    assert "perturbing" in job.perturbed.err or "comparing" in job.perturbed.err
+
+
+def assert_rates(rates: dict, groups=("all", "male", "female")) -> None:
+    assert {*rates} == {*groups}
+    assert all(rate is None or 0 <= rate <= 1 for rate in rates.values())
+
+
+def test_perturb_json_holds_what_is_documented(job: Job):
+    document = job.perturb_json
+    assert document["schema"] == "facepriv.run/1"
+    assert {*document["gender_error"]} >= {"dlib-gender", "levi-hassner"}
+    for phases in document["gender_error"].values():
+        assert {*phases} == {"before", "after"}
+        for rates in phases.values():
+            assert_rates(rates)
+    assert {*document["matching"]} == {"sface", "dlib-resnet"}
+    for phases in document["matching"].values():
+        assert {*phases} == {"before", "after", "cross"}
+        for phase in phases.values():
+            assert {"auc", "eer", "fmr100", "fmr1000"} <= {*phase}
+            assert 0 <= phase["auc"] <= 1
+    for what in ("updates", "evaluations"):
+        assert {*document[what]} == {"all", "male", "female"}
+        assert document[what]["all"]["mean"] > 0
+    assert 20 < document["psnr_db"]["mean"] < 60
+    assert 0 < document["ssim"]["mean"] < 1
+    assert document["failures"] == {"total": 0, "by_reason": {}, "items": []}
+
+
+def test_perturb_json_says_how_to_repeat_the_run(job: Job):
+    spec = job.perturb_json["spec"]
+    assert (spec["dataset"]["name"], len(spec["image_ids"]), spec["seed"]) == ("few", 4, 5)
+    assert {"eps": 0.3, "eta": -0.1, "sweeps": 40, "candidates": "opposite"}.items() <= spec["parameters"].items()
+    assert [m["name"] for m in spec["matchers"]] == ["sface", "dlib-resnet"]
+    assert spec["facepriv_version"] == facepriv.__version__
+
+
+def test_perturb_json_follows_the_schema(job: Job):
+    schema = json.loads(job.run("schema").out)
+    validator = jsonschema.Draft202012Validator(schema)
+    validator.validate(job.perturb_json)
+    for broken in ({"gender_error": 1}, {"images": "four"}, {"seconds": None}):
+        assert not validator.is_valid({**job.perturb_json, **broken})
+
+
+@pytest.mark.parametrize(
+    ("options", "parts"),
+    [
+        (("--method", "magic"), ("There is no perturbation method called 'magic'", "algorithm1")),
+        (("--guide", "oracle"), ("called 'oracle'", "dlib-gender")),
+        (("--matcher", "oracle"), ("called 'oracle'", "sface")),
+        ((*PAPER, "--set", "eps=2"), ("The parameter eps of algorithm1 cannot be 2.0",)),
+        ((*PAPER, "--set", "eta=nan"), ("The parameter eta of algorithm1 cannot be nan",)),
+        ((*PAPER, "--set", "sweeps=many"), ("The parameter sweeps of algorithm1 cannot be 'many'",)),
+        ((*PAPER, "--set", "colour=1"), ("has no parameter 'colour'", "eps, eta, sweeps, candidates")),
+        ((*PAPER, "--set", "eps"), ("written once, as name=value, but 'eps' was given",)),
+        ((*PAPER, "--set", "eps=0.1", "--set", "eps=0.2"), ("written once",)),
+        ((*PAPER, "--guide", "dlib-gender", "--guide", "oracle"), ("called 'oracle'", "dlib-gender")),
+        ((*PAPER, "--guard", "oracle"), ("called 'oracle'", "sface")),
+        ((*PAPER, "--learn-from", "folds"), ("algorithm1 with these parameters learns nothing",)),
+        (("--limit", "0"), ("A limit of at least 1 image was expected, got 0",)),
+        (("--seed", "-1"), ("A seed of 0 or more was expected, got -1",)),
+    ],
+)
+def test_runs_that_are_refused(job: Job, options, parts):
+    before = job.run.json("runs")["runs"]
+    assert_one_sentence(job.run("perturb", "few", *options), *parts)
+    assert job.run.json("runs")["runs"] == before
+
+
+@pytest.mark.fault
+def test_interrupting_a_run_cancels_it(tmp_path):
+    terminal = Terminal(tmp_path / "home")
+    assert terminal("import", write_faces(tmp_path / "faces"), "--name", "few").code == 0
+    process = terminal.start("perturb", "few", *PAPER, "--set", "eps=0.001")
+    with open_store(Settings(home=terminal.home)) as store:
+        end = time.monotonic() + 60
+        while not any(run.stage == "perturbing" for run in store.runs.list()):
+            assert time.monotonic() < end
+            time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        assert process.returncode != 0
+        assert "Traceback" not in err
+        # The command does not wait for its worker, which hears of it at its next heartbeat.
+        assert wait_until(lambda: [run.state for run in store.runs.list()] == ["cancelled"], 10)

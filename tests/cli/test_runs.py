@@ -1,0 +1,72 @@
+"""`facepriv runs`, `show`, `schema`, `cancel` and `delete` as a user meets them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from facepriv.config import Settings
+from facepriv.datasets.demo import demo_folder
+from facepriv.services.runs import prepare_run
+from facepriv.store import open_store
+from tests.cli.conftest import Job
+from tests.cli.terminal import Said, assert_one_sentence, assert_usage
+
+pytestmark = pytest.mark.xdist_group("cli")
+
+
+def test_runs(job: Job):
+    said = job.run("runs")
+    assert "complete" in said.out
+    (run,) = job.run.json("runs")["runs"]
+    assert {*run} == {"run_id", "dataset", "method", "guide", "images", "state", "created_at", "error"}
+    assert (run["run_id"], run["dataset"], run["state"]) == (job.perturb_json["run_id"], "few", "complete")
+    assert job.run.json("runs", "--limit", "1")["runs"] == [run]
+
+
+def test_show_repeats_what_perturb_said(job: Job, tmp_path):
+    number = job.perturb_json["run_id"]
+    assert job.run("show", number) == Said(0, job.perturbed.out, "")
+    assert job.run.json("show", number) == job.perturb_json
+    assert job.run("show", number, "--json", tmp_path / "again.json").out == job.perturbed.out
+    assert json.loads((tmp_path / "again.json").read_text()) == job.perturb_json
+
+
+def test_json_on_standard_output_has_it_alone(job: Job):
+    said = job.run("show", job.perturb_json["run_id"], "--json", "-")
+    assert json.loads(said.out) == job.perturb_json
+    assert said.err == job.perturbed.out, "people still read the tables, on standard error"
+
+
+def test_deleting_and_cancelling(empty, tmp_path):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for subject in ("s001", "s031"):
+        shutil.copy(demo_folder() / "images" / subject / f"{subject}_1.jpg", photos)
+    assert empty("import", photos, "--name", "two").code == 0
+    with open_store(Settings(home=empty.home)) as store:
+        run = store.runs.create(prepare_run(store, "two"))
+    assert empty("cancel", run).out == f"Run {run} is cancelled.\n"
+    assert_one_sentence(empty("delete", "--run", "99", "--yes"), "There is no run")
+    assert_usage(empty("delete", "--yes"))
+    assert_usage(empty("delete", "two", "--run", run))
+    assert empty("delete", "--run", run, "--yes").out == f"Deleted: run {run}.\n"
+    assert any((empty.home / "artifacts").rglob("*.png"))
+    with open_store(Settings(home=empty.home)) as store:
+        assert {line.action for line in store.access.list()} >= {"run-cancelled", "run-deleted"}
+
+
+def test_schema(empty, tmp_path):
+    said = empty("schema")
+    assert said.code == 0
+    document = json.loads(said.out)
+    jsonschema.Draft202012Validator.check_schema(document)
+    assert empty.json("schema") == document
+    assert empty("schema", "--json", tmp_path / "schema.json") == Said(0, "", "")
+    assert json.loads((tmp_path / "schema.json").read_text()) == document
+    described = Path(__file__).parents[2] / "docs" / "run-schema.json"
+    assert json.loads(described.read_text()) == document, "write it anew with `facepriv schema --json`"
