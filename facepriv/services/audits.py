@@ -197,7 +197,7 @@ def audit_document(store: Store, audit_id: int) -> AuditDocument:
             code="audit-not-complete",
         )
     return AuditDocument(
-        **dict(audit.result),
+        **{name: getattr(audit.result, name) for name in audit.result.model_fields_set},
         audit_id=audit.id,
         created_at=audit.created_at.isoformat(),
         finished_at=None if audit.finished_at is None else audit.finished_at.isoformat(),

@@ -57,7 +57,7 @@ def run_document(store: Store, run_id: int) -> RunDocument:
             code="run-not-complete",
         )
     return RunDocument(
-        **dict(run.result),
+        **{name: getattr(run.result, name) for name in run.result.model_fields_set},
         run_id=run.id,
         created_at=run.created_at.isoformat(),
         finished_at=None if run.finished_at is None else run.finished_at.isoformat(),

@@ -524,12 +524,12 @@ def _audit_rows(store: Store, audit: AuditRecord) -> list[Row]:
 
 
 def run_sha256(store: Store, run_id: int) -> str:
-    """Give the hash of a complete run's spec and result, as JSON with sorted keys."""
+    """Give the hash of a complete run's spec and result as they were stored, as JSON with sorted keys."""
     return _sha256(run_document(store, run_id))
 
 
 def audit_sha256(store: Store, audit_id: int) -> str:
-    """Give the hash of a complete audit's spec and result, as JSON with sorted keys."""
+    """Give the hash of a complete audit's spec and result as they were stored, as JSON with sorted keys."""
     return _sha256(audit_document(store, audit_id))
 
 
@@ -545,7 +545,8 @@ def result_sha256(store: Store, run_id: int | None, audit_id: int | None) -> str
 
 
 def _sha256(document: BaseModel) -> str:
-    plain = json.loads(document.model_dump_json(by_alias=True))
+    # Without what a later version added and nobody stored: what was signed stays what was signed.
+    plain = json.loads(document.model_dump_json(by_alias=True, exclude_unset=True))
     return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from facepriv.audit_results import AuditDocument
+from facepriv.config import Settings
 from facepriv.errors import BadInputError, NotAllowedError, UnknownNameError
+from facepriv.results import RunDocument
+from facepriv.services.audits import audit_document
+from facepriv.services.export import run_document
 from facepriv.services.reporting import audit_sha256, result_sha256, run_sha256
 from facepriv.services.sharing import revoke
 from facepriv.services.signing_off import LONGEST, is_about, remark
-from facepriv.store import RemarkRecord, Store
+from facepriv.store import RemarkRecord, Store, migrate, open_store
+from tests.old_databases import REVISIONS, write_old_database
 from tests.pages.conftest import store_audit
 from tests.services.conftest import Finished
 from tests.services.test_sharing import OF_DATASET, OF_RUN, log, put
@@ -148,3 +157,31 @@ def test_of_what_is_gone_nobody_can_say(shop: Store, say: Callable[..., RemarkRe
     (left,) = shop.remarks.list()
     assert (left.audit_id, left.about, left.sha256) == (None, f"audit {number}", signed.sha256)
     assert is_about(shop, left) is None
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_what_was_signed_stays_so_whatever_later_versions_add(tmp_path: Path, revision: str) -> None:
+    """The hash is that of the stored JSON, also where results and specs have gained fields since."""
+    settings = Settings(home=tmp_path)
+    with closing(sqlite3.connect(write_old_database(tmp_path / "facepriv.sqlite", revision))) as connection:
+        query = "SELECT id, spec, result FROM {} WHERE result IS NOT NULL"
+        runs = connection.execute(query.format("runs")).fetchall()
+        audits = connection.execute(query.format("audits")).fetchall() if revision >= "0003" else []
+    migrate.upgrade(settings.database_url)
+    with open_store(settings) as store:
+        for number, spec, result in runs:
+            known = run_document(store, number)
+            assert known.model_fields_set < RunDocument.model_fields.keys()
+            plain = {"run_id": number, **_times(known), "spec": json.loads(spec), **json.loads(result)}
+            assert run_sha256(store, number) == _canonical_sha256(plain)
+        for number, spec, result in audits:
+            plain = {"audit_id": number, **_times(audit_document(store, number)), "spec": json.loads(spec)}
+            assert audit_sha256(store, number) == _canonical_sha256(plain | json.loads(result))
+
+
+def _times(document: RunDocument | AuditDocument) -> dict[str, str | None]:
+    return {"created_at": document.created_at, "finished_at": document.finished_at}
+
+
+def _canonical_sha256(plain: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
