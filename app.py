@@ -22,11 +22,13 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
+from google.protobuf.message import DecodeError
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 from streamlit.auth_util import encode_provider_token, get_cookie_with_chunks
+from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.web.server.server_util import get_cookie_secret
 from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
 from streamlit.web.server.starlette.starlette_auth_routes import create_auth_routes
@@ -49,6 +51,8 @@ ROOT = Path(__file__).resolve().parent
 PORT_VARIABLE = "FACEPRIV_PORT"
 TABLES = ("server.trustedUserHeaders",)
 """Options whose value is itself a table."""
+MESSAGES = ("rerun_script", "stop_script", "app_heartbeat", "file_urls_request", "deferred_file", "dataframe_chunk")
+"""What a page's browser side says to its script, by Streamlit's names."""
 
 
 @asynccontextmanager
@@ -72,7 +76,23 @@ def _own_pages_only(wrapped: ASGIApp) -> OwnPagesOnly:
 
 
 def _access(wrapped: ASGIApp) -> Access:
-    return Access(wrapped, store, login=get_settings().login, secure=_is_secure())
+    return Access(wrapped, store, of_pages=is_of_pages, login=get_settings().login, secure=_is_secure())
+
+
+def is_of_pages(message: bytes) -> bool:
+    """Say whether a message is one that a page's browser side sends to run, and none of Streamlit's developers' tools.
+
+    Those empty the caches of everybody, tell about the source's repository or write into the program's folder.
+    """
+    told = BackMsg()
+    try:
+        told.ParseFromString(message)
+    except DecodeError:
+        return False
+    kind = told.WhichOneof("type")
+    if kind == "backend_operation_request":
+        kind = told.backend_operation_request.WhichOneof("payload")
+    return kind in MESSAGES
 
 
 def _is_secure() -> bool:

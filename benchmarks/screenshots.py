@@ -1,10 +1,11 @@
 """Take pictures of every page of the dashboard: light and dark, wide and narrow, every part of a run and an audit.
 
-Usage: python benchmarks/screenshots.py HOME FOLDER [--only NAME ...] [--readme]
+Usage: python benchmarks/screenshots.py HOME FOLDER [--only NAME ...] [--vision KIND] [--readme]
 
 HOME is a data folder with at least one complete run and an audit of it, as `facepriv demo --no-serve` makes it with
 FACEPRIV_HOME set; it is copied to a temporary folder and not written to. With --readme the three pictures of README.md
-are written to docs/images/ as well. Needs playwright and Debian's Chromium.
+are written to docs/images/ as well. With --vision the pictures are as somebody sees them who cannot tell certain
+colours apart, by Chromium's own simulation. Needs playwright and Debian's Chromium.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ IMAGES = ROOT / "docs" / "images"
 CHROMIUM = "/usr/bin/chromium"
 SCHEMES = ("light", "dark")
 WIDTHS = (1280, 390)
+VISIONS = ("protanopia", "deuteranopia", "tritanopia", "achromatopsia")
 PATIENCE = 60_000
 TALLEST = 9000
 COLOURS = 128
@@ -111,6 +113,7 @@ def settle(page: Any) -> None:
     """Wait until the script has run and figures are drawn."""
     page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=PATIENCE)
     page.wait_for_selector("[data-testid=stMain] h1", timeout=PATIENCE)
+    page.wait_for_selector("[data-testid=stSkeleton]", state="detached", timeout=PATIENCE)
     page.wait_for_timeout(600)
 
 
@@ -173,6 +176,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[], help="views to take, by the start of their names")
     parser.add_argument("--schemes", nargs="*", default=SCHEMES, choices=SCHEMES)
     parser.add_argument("--widths", nargs="*", default=WIDTHS, type=int)
+    parser.add_argument("--vision", choices=VISIONS, help="see as somebody with this colour blindness does")
     parser.add_argument("--readme", action="store_true", help="write the pictures of README.md, too")
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
@@ -192,6 +196,9 @@ def main() -> None:
                 for width in options.widths:
                     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
                     page = context.new_page()
+                    if options.vision:
+                        developer = context.new_cdp_session(page)
+                        developer.send("Emulation.setEmulatedVisionDeficiency", {"type": options.vision})
                     for name, view in chosen.items():
                         open_view(page, address, view)
                         beyond = photograph(page, options.folder / f"{name}-{scheme}-{width}.png", width)

@@ -44,7 +44,7 @@ class Access:
     """Pure ASGI middleware: nobody gets past it unknown, and officers get no further than officers may.
 
     A WebSocket is looked at again with every message from its browser, so that ending a session also ends what a page
-    would still show.
+    would still show. Messages that no page sends are dropped and counted.
 
     Parameters
     ----------
@@ -52,15 +52,26 @@ class Access:
         The application to wrap.
     store
         Gives the open stores; called at the first request.
+    of_pages
+        Says whether a WebSocket's message is one that pages send.
     login
         Whether anybody has to sign in; without, everybody on this machine is `LOCAL`, and nobody else gets anything.
     secure
         Whether browsers reach the server over TLS: then only the cookie counts that comes over nothing else.
     """
 
-    def __init__(self, app: ASGIApp, store: Callable[[], Store], *, login: bool, secure: bool = False) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        store: Callable[[], Store],
+        *,
+        of_pages: Callable[[bytes], bool],
+        login: bool,
+        secure: bool = False,
+    ) -> None:
         self._app = app
         self._store = store
+        self._of_pages = of_pages
         self._login = login
         self._cookie = SECURE_COOKIE if secure else COOKIE
 
@@ -75,7 +86,8 @@ class Access:
             if client is not None and not is_loopback(client[0]):
                 await _refuse(scope, receive, send, PlainTextResponse("Only this machine is answered.", 403))
                 return
-            await self._hand_on(scope, receive, send, LOCAL)
+            serve = self._hand_on if scope["type"] == "http" else self._watch
+            await serve(scope, receive, send, LOCAL)
             return
         token = HTTPConnection(scope).cookies.get(self._cookie)
         try:
@@ -92,7 +104,7 @@ class Access:
         elif identity is not None and not may_have(identity.role, path):
             await asyncio.to_thread(self._count, identity.user, path)
             await _refuse(scope, receive, send, not_for_you(identity))
-        elif scope["type"] == "websocket":
+        elif identity is not None and scope["type"] == "websocket":
             await self._watch(scope, receive, send, identity, token)
         else:
             await self._hand_on(scope, receive, send, identity)
@@ -110,18 +122,21 @@ class Access:
         await self._app(scope, receive, send)
 
     async def _watch(
-        self, scope: Scope, receive: Receive, send: Send, identity: Identity | None, token: str | None
+        self, scope: Scope, receive: Receive, send: Send, identity: Identity, token: str | None = None
     ) -> None:
         """Serve a WebSocket for as long as its session lives and its user stays what they were."""
         over = False
 
         async def receive_for_the_living() -> Message:
             nonlocal over
-            message = await receive()
-            if message["type"] == "websocket.receive" and await asyncio.to_thread(self._identify, token) != identity:
-                over = True
-                await send({"type": "websocket.close", "code": REVOKED, "reason": "Sign in again."})
-                return {"type": "websocket.disconnect", "code": REVOKED}
+            while (message := await receive())["type"] == "websocket.receive":
+                if self._login and await asyncio.to_thread(self._identify, token) != identity:
+                    over = True
+                    await send({"type": "websocket.close", "code": REVOKED, "reason": "Sign in again."})
+                    return {"type": "websocket.disconnect", "code": REVOKED}
+                if self._of_pages(message.get("bytes") or b""):
+                    break
+                await asyncio.to_thread(self._count, identity.user, scope["path"])
             return message
 
         async def send_to_the_living(message: Message) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import update
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from facepriv.config import Settings
 from facepriv.services.reporting import result_sha256, run_sha256
@@ -23,8 +24,9 @@ from facepriv.services.users import add_user
 from facepriv.store import Store, open_store
 from facepriv.store.models import ShareRow
 from tests.browser.conftest import ROOT, serving
-from tests.browser.test_journey import LOOKS, PATIENCE, photograph, settle
+from tests.browser.test_journey import LOOKS, PATIENCE, choose, photograph, settle
 from tests.pages.conftest import audit_result, face_folder, prepared, repeat_run, store_audit  # noqa: F401 (fixtures)
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -200,8 +202,7 @@ def test_an_officer_signs_off(browse, site, screenshots):
     sign_in(auditor, site, "ada", "/runs?run=1")
     auditor.get_by_role("radio", name="Spec and files", exact=True).click()
     settle(auditor)
-    auditor.get_by_role("combobox", name="Officer with an account").click()
-    auditor.get_by_role("option", name="otto").click()
+    choose(auditor, "Officer with an account", "otto")
     auditor.get_by_role("button", name="Share", exact=True).click()
     auditor.get_by_text("The link, shown this once").wait_for(timeout=PATIENCE)
     settle(auditor)
@@ -271,6 +272,9 @@ def test_an_officer_reaches_nothing_of_an_auditors(browse, site):
     assert upload[0] == 403
     assert len(site.lines("access-refused")) == before + len(asked) + 1, "every refusal is counted"
     assert fetch(site, f"/shared/{other.share.id}", cookie=cookie)[0] == 404
+    # Streamlit's way to empty the caches of everybody.
+    assert websocket_of(officer, BackMsg(clear_cache=True).SerializeToString()) == "open"
+    assert wait_until(lambda: len(site.lines("access-refused")) == before + len(asked) + 2)
     # By the navigation inside an open page, too: the page's code does not run.
     officer.evaluate("history.pushState({}, '', '/datasets')")
     officer.evaluate("window.dispatchEvent(new PopStateEvent('popstate'))")
@@ -281,6 +285,9 @@ def test_an_officer_reaches_nothing_of_an_auditors(browse, site):
     sign_in(other_auditor, site, "eve")
     assert fetch(site, pictures[0], cookie=cookie_of(other_auditor))[0] == 404
     assert fetch(site, pictures[0])[0] == 401
+    assert {actor for actor, *_ in site.lines("access-refused")} <= {"otto", "olga", "nobody"}, (
+        "pages do not ask for it"
+    )
 
 
 def test_forged_requests_are_refused(browse, site):
@@ -303,24 +310,28 @@ def test_forged_requests_are_refused(browse, site):
     assert fetch(site, "/runs", cookie=cookie)[0] == 200
 
 
-def websocket_of(site: Site, page) -> str:
-    """Open a WebSocket of a page's own origin; gives how it went."""
+def websocket_of(page, message: bytes = b"") -> str:
+    """Open a WebSocket of a page's own origin, and say something; gives how it went."""
     return page.evaluate(
-        """() => new Promise(done => {
+        """message => new Promise(done => {
             const socket = new WebSocket(location.origin.replace('http', 'ws') + '/_stcore/stream', ['streamlit']);
-            socket.onopen = () => done('open');
+            socket.onopen = () => {
+                if (message.length) socket.send(new Uint8Array(message));
+                done('open');
+            };
             socket.onclose = event => done('closed ' + event.code);
-        })"""
+        })""",
+        list(message),
     )
 
 
 def test_a_websocket_needs_a_session(browse, site):
     stranger = browse()
     stranger.goto(site.address + "/login")
-    assert websocket_of(site, stranger).startswith("closed")
+    assert websocket_of(stranger).startswith("closed")
     auditor = browse()
     sign_in(auditor, site, "ada")
-    assert websocket_of(site, auditor) == "open"
+    assert websocket_of(auditor) == "open"
 
 
 def test_two_users_get_their_own_downloads(browse, site):

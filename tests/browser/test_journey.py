@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -33,12 +34,29 @@ LOOKS = [("light", 1280), ("dark", 1280), ("light", 420)]
 
 def settle(page) -> None:
     """Wait until the script has run and nothing went wrong."""
-    page.wait_for_selector("[data-testid=stApp][data-test-script-state=notRunning]", timeout=PATIENCE)
-    page.wait_for_selector("[data-testid=stMain] h1", timeout=PATIENCE)
-    page.wait_for_timeout(700)
+    idle = "[data-testid=stApp][data-test-script-state=notRunning]"
+    while True:
+        page.wait_for_selector(idle, timeout=PATIENCE)
+        page.wait_for_selector("[data-testid=stMain] h1", timeout=PATIENCE)
+        page.wait_for_timeout(700)
+        if page.locator(idle).count():  # else what was just clicked had not reached the script before
+            break
     assert page.locator("[data-testid=stException]").count() == 0, page.locator(
         "[data-testid=stException]"
     ).inner_text()
+
+
+def choose(page, label: str, option: str) -> None:
+    """Choose from a list, which a script that still runs may close again."""
+    from playwright.sync_api import TimeoutError as NotOffered
+
+    offered = page.get_by_role("option", name=option)
+    for _ in range(5):
+        page.get_by_role("combobox", name=label).click()
+        with suppress(NotOffered):
+            offered.click(timeout=PATIENCE / 5)
+            return
+    raise AssertionError(f"{option} is not offered under {label}")
 
 
 def photograph(page, file: Path, width: int) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import app
 from facepriv.services.local_worker import worker_is_alive
 from facepriv.store import open_store
 from tests.old_databases import write_old_database
@@ -19,14 +20,22 @@ from tests.waiting import wait_until
 ROOT = Path(__file__).parents[2]
 
 
-def start(home, *arguments, **environment):
-    return subprocess.run(
-        [sys.executable, str(ROOT / "app.py"), *arguments],
-        env={**os.environ, "FACEPRIV_HOME": str(home), **environment},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+@pytest.fixture
+def refused(tmp_path, monkeypatch, capsys):
+    """Start the server in this process, which must refuse; gives the exit status and what was said."""
+    monkeypatch.setenv("FACEPRIV_HOME", str(tmp_path))
+    monkeypatch.setattr(app.app, "run", lambda **_: pytest.fail("it serves"))
+
+    def start_here(arguments, environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        try:
+            status = app.main(arguments)
+        except SystemExit as ended:
+            status = ended.code
+        return status, capsys.readouterr().err
+
+    return start_here
 
 
 @pytest.mark.parametrize(
@@ -36,11 +45,10 @@ def start(home, *arguments, **environment):
         ([], {"FACEPRIV_PORT": "http"}, "Expected a port from 1 to 65535, got 'http'"),
     ],
 )
-def test_bad_options_are_one_sentence(tmp_path, arguments, environment, what):
-    done = start(tmp_path, *arguments, **environment)
-    assert done.returncode == 2
-    assert what in done.stderr
-    assert "Traceback" not in done.stderr
+def test_bad_options_are_one_sentence(refused, arguments, environment, what):
+    status, said = refused(arguments, environment)
+    assert status == 2
+    assert what in said
 
 
 @pytest.mark.parametrize(
@@ -53,26 +61,32 @@ def test_bad_options_are_one_sentence(tmp_path, arguments, environment, what):
         ([], {"FACEPRIV_PUBLIC_URL": "https://faces.example.org/x"}, "without a path"),
     ],
 )
-def test_nobody_reaches_it_in_the_open(tmp_path, arguments, environment, what):
-    done = start(tmp_path, *arguments, **{"FACEPRIV_LOGIN": "true", **environment})
-    assert done.returncode == 1
-    assert what in done.stderr
-    assert len(done.stderr.splitlines()) == 1
+def test_nobody_reaches_it_in_the_open(refused, arguments, environment, what):
+    status, said = refused(arguments, {"FACEPRIV_LOGIN": "true", **environment})
+    assert status == 1
+    assert what in said
+    assert len(said.splitlines()) == 1
 
 
 def test_unusable_store_ends_the_start_with_one_sentence(tmp_path):
     (tmp_path / "file").write_text("in the way")
-    done = start(tmp_path / "file" / "home", "--port", "8599")
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "app.py"), "--port", "8599"],
+        env={**os.environ, "FACEPRIV_HOME": str(tmp_path / "file" / "home")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
     assert done.returncode == 1
     assert "FACEPRIV_HOME" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_an_older_database_ends_the_start_with_the_command_that_upgrades_it(tmp_path):
+def test_an_older_database_ends_the_start_with_the_command_that_upgrades_it(tmp_path, refused):
     write_old_database(tmp_path / "facepriv.sqlite", "0002")
-    done = start(tmp_path, "--port", "8599")
-    assert done.returncode == 1
-    (line,) = done.stderr.splitlines()
+    status, said = refused(["--port", "8599"], {})
+    assert status == 1
+    (line,) = said.splitlines()
     assert line.endswith("run: facepriv db upgrade")
 
 

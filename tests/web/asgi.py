@@ -55,7 +55,7 @@ def ask(app: Any, path: str, *headers: Header, method: str = "GET", query: str =
 
 
 def converse(app: Any, path: str, *headers: Header, steps: Sequence[Callable[[], None] | str] = ()) -> list[Any]:
-    """Open a WebSocket and send texts, doing what is to happen between them; gives what came back."""
+    """Open a WebSocket and send messages, doing what is to happen between them; gives what came back."""
     sent: list[dict[str, Any]] = []
     waiting = list(steps)
     opened = False
@@ -68,7 +68,7 @@ def converse(app: Any, path: str, *headers: Header, steps: Sequence[Callable[[],
         while waiting:
             step = waiting.pop(0)
             if isinstance(step, str):
-                return {"type": "websocket.receive", "text": step}
+                return {"type": "websocket.receive", "bytes": step.encode()}
             await asyncio.to_thread(step)
         return {"type": "websocket.disconnect", "code": 1000}
 

@@ -110,7 +110,7 @@ def test_a_download_is_saved_under_its_name(shelf, get):
 
 def test_behind_the_login_a_face_is_for_the_session_that_it_was_put_for(store, sign_in, shelf):
     ada, otto = sign_in("ada"), sign_in("otto")
-    access = Access(Starlette(routes=shelf_routes(shelf)), lambda: store, login=True)
+    access = Access(Starlette(routes=shelf_routes(shelf)), lambda: store, of_pages=bool, login=True)
     first = store.sessions.holder(ada[1].partition("=")[2])
     path = shelf.put(Thing(PNG), Identity(first.user, first.role, first.id).holder)
     assert ask(access, path, ada).body == PNG
