@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # A choice that is taken is bold and in the text's own colour: in the theme's, as Streamlit has it, it would be told by
 # colour alone, and on a dark page its contrast would be too low.
-# Commands in captions, too, have the colour of the caption.
+# Commands in captions, too, have the colour of the caption, and what a slider stands at that of the text.
 #
 # On a phone a table is scrolled sideways rather than squeezed until each word has a line of its own.
 STYLE = """
@@ -14,6 +14,7 @@ STYLE = """
     font-weight: 700;
 }
 [data-testid="stCaptionContainer"] code { color: inherit; }
+[data-testid="stSlider"] [data-testid="stSliderThumbValue"] { color: inherit; }
 @media (max-width: 640px) {
     [data-testid="stTable"] :is(td, th) [data-testid="stMarkdownContainer"] { width: max-content; max-width: 15rem; }
 }
