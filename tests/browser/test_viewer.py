@@ -50,7 +50,7 @@ def site():
         middleware=[
             Middleware(OwnPagesOnly, ""),
             Middleware(SecurityHeaders),
-            Middleware(Access, lambda: None, login=False),
+            Middleware(Access, lambda: None, of_pages=bool, login=False),
         ],
     )
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))

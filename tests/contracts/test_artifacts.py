@@ -69,7 +69,7 @@ outside_this_process = pytest.mark.parametrize("kind", OUTSIDE_THIS_PROCESS, ind
 
 
 @every_kind
-@pytest.mark.parametrize("data", [b"", b"some bytes", bytes(3_000_000)])
+@pytest.mark.parametrize("data", [b"", b"some bytes", bytes(3_000_000)], ids=["none", "some", "many"])
 def test_bytes_come_back(artifacts: ArtifactStore, data: bytes) -> None:
     sha256 = artifacts.put(data)
     assert sha256 == hashlib.sha256(data).hexdigest()
