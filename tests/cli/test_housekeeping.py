@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sqlite3
 import sys
 from datetime import date, timedelta
@@ -23,13 +24,20 @@ TODAY = date.today()
 YESTERDAY = TODAY - timedelta(days=1)
 
 
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("housekeeping")
+    terminal = Terminal(folder / "home")
+    assert terminal("import", write_faces(folder / "a"), "--name", "four", "--retain-until", TODAY).code == 0
+    assert terminal("import", write_faces(folder / "b", ("s001_1",)), "--name", "one").code == 0
+    return terminal.home
+
+
 @pytest.fixture
-def terminal(tmp_path: Path) -> Terminal:
+def terminal(tmp_path: Path, prepared: Path) -> Terminal:
     """Two data sets: four faces, and one of them again."""
-    terminal = Terminal(tmp_path / "home")
-    assert terminal("import", write_faces(tmp_path / "a"), "--name", "four", "--retain-until", TODAY).code == 0
-    assert terminal("import", write_faces(tmp_path / "b", ("s001_1",)), "--name", "one").code == 0
-    return terminal
+    shutil.copytree(prepared, tmp_path / "home")
+    return Terminal(tmp_path / "home")
 
 
 def opened(terminal: Terminal) -> Store:

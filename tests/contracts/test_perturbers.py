@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from facepriv.classify.dlib_gender import DlibGender
 from facepriv.perturb import Perturber, perturbers
 from facepriv.perturb.base import Learned
+from facepriv.types import Face, PerturbFailure, PerturbResult
 
 
 def _made() -> list[Perturber]:
@@ -29,8 +31,13 @@ def _named(method: Perturber) -> str:
 def _cases() -> list[Any]:
     """Drawn stopping scores take Algorithm 1 many more steps, the same ones as its fixed score."""
     drawn = [method.name == "algorithm1" and method.parameters.stopping != "fixed" for method in _made()]
-    marks = [[pytest.mark.slow] if one else [] for one in drawn]
-    return [pytest.param(one, marks=mark, id=_named(one)) for one, mark in zip(_made(), marks, strict=True)]
+    return [
+        # What a method has learnt and made is there once a process.
+        pytest.param(
+            one, marks=[pytest.mark.xdist_group(_named(one)), *([pytest.mark.slow] if slow else [])], id=_named(one)
+        )
+        for one, slow in zip(_made(), drawn, strict=True)
+    ]
 
 
 @pytest.fixture(params=_cases())
@@ -60,6 +67,32 @@ def learned(method, others, make_gallery, lessons) -> Learned | None:
     return lessons[_named(method)]
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """What a method made of two faces, and what it told meanwhile."""
+
+    faces: list[Face]
+    before: list[np.ndarray]
+    results: list[PerturbResult | PerturbFailure]
+    progress: list[int]
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[str, Outcome]:
+    """Hold what methods have made, by name: once for all tests."""
+    return {}
+
+
+@pytest.fixture
+def outcome(method, faces, gallery, learned, outcomes) -> Outcome:
+    if _named(method) not in outcomes:
+        pair, progress = [faces[0], faces[4]], []
+        before = [face.pixels.copy() for face in pair]
+        results = method(pair, [DlibGender()], gallery=gallery, seed=5, learned=learned, on_progress=progress.append)
+        outcomes[_named(method)] = Outcome(pair, before, results, progress)
+    return outcomes[_named(method)]
+
+
 def test_describes_itself(method):
     assert method.name in perturbers.names()
     assert method.title
@@ -73,9 +106,8 @@ def test_no_face_gives_no_result(method, gallery, learned):
     assert method([], [DlibGender()], gallery=gallery, seed=0, learned=learned) == []
 
 
-def test_result_is_judged_on_what_is_stored(method, faces, gallery, learned):
-    face = faces[0]
-    (result,) = method([face], [DlibGender()], gallery=gallery, seed=0, learned=learned)
+def test_result_is_judged_on_what_is_stored(method, outcome):
+    face, result = outcome.faces[0], outcome.results[0]
     assert result.image_id == face.image_id
     assert result.pixels.shape == face.pixels.shape
     assert result.pixels.dtype == np.uint8
@@ -89,22 +121,17 @@ def test_result_is_judged_on_what_is_stored(method, faces, gallery, learned):
     assert (result.evaluations > 0) == (len(result.trajectory) > 0), "scores are shown by those who paid for them"
 
 
-def test_leaves_the_face_alone(method, faces, gallery, learned):
-    before = faces[1].pixels.copy()
-    method([faces[1]], [DlibGender()], gallery=gallery, seed=0, learned=learned)
-    np.testing.assert_array_equal(faces[1].pixels, before)
+def test_leaves_the_faces_alone(outcome):
+    for face, before in zip(outcome.faces, outcome.before, strict=True):
+        np.testing.assert_array_equal(face.pixels, before)
 
 
-def test_same_seed_same_bytes_in_any_order_and_company(method, faces, gallery, learned):
-    pair = [faces[0], faces[4]]
-    together = method(pair, [DlibGender()], gallery=gallery, seed=5, learned=learned)
-    turned = method(pair[::-1], [DlibGender()], gallery=gallery, seed=5, learned=learned, positions=[1, 0])
-    for a, b in zip(together, turned[::-1], strict=True):
+def test_same_seed_same_bytes_in_any_order(method, gallery, learned, outcome):
+    turned = method(outcome.faces[::-1], [DlibGender()], gallery=gallery, seed=5, learned=learned, positions=[1, 0])
+    for a, b in zip(outcome.results, turned[::-1], strict=True):
         np.testing.assert_array_equal(a.pixels, b.pixels)
         assert a.updates == b.updates
 
 
-def test_reports_progress(method, faces, gallery, learned):
-    seen = []
-    method(faces[:2], [DlibGender()], gallery=gallery, seed=0, learned=learned, on_progress=seen.append)
-    assert seen == [1, 2]
+def test_reports_progress(outcome):
+    assert outcome.progress == [1, 2]

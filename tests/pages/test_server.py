@@ -54,6 +54,10 @@ def test_bad_options_are_one_sentence(refused, arguments, environment, what):
 @pytest.mark.parametrize(
     ("arguments", "environment", "what"),
     [
+        *(
+            (["--address", address], {}, "keep to a loopback address such as 127.0.0.1")
+            for address in ("0.0.0.0", "192.168.1.5", "")
+        ),
         (["--address", "0.0.0.0"], {}, "needs TLS before it: set FACEPRIV_PUBLIC_URL"),
         (["--address", "0.0.0.0", "--no-auth"], {}, "Without a login the dashboard is served on a loopback address"),
         (["--no-auth"], {"FACEPRIV_PUBLIC_URL": "https://faces.example.org"}, "Without a login"),

@@ -56,7 +56,10 @@ def assert_decides_alike(face, gallery, classifier, *, sweeps: int = 40, keep_cr
     return result, expected
 
 
-@pytest.mark.parametrize("number", [0, 3, 7, 10])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("number", [0, pytest.param(3, marks=SLOW), pytest.param(7, marks=SLOW), 10])
 def test_decides_what_the_pseudo_code_decides(faces, make_gallery, number):
     members = [small(face) for face in faces]
     _, expected = assert_decides_alike(members[number], make_gallery(members), DlibGender(), sweeps=8)
@@ -102,7 +105,7 @@ def test_decides_what_the_pseudo_code_decides_with_levi_hassner(faces, make_gall
     assert set(expected.decisions) == {-1, 1}
 
 
-@pytest.mark.parametrize("number", [1, 8])
+@pytest.mark.parametrize("number", [1, pytest.param(8, marks=SLOW)])
 def test_decides_what_the_pseudo_code_decides_where_the_crop_is_not_linear(faces, make_gallery, number):
     members = [small(face) for face in faces]
     result, expected = assert_decides_alike(members[number], make_gallery(members), ChipGender(), sweeps=8)

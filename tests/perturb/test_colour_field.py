@@ -19,6 +19,8 @@ from facepriv.perturb.colour_field import DIRECTIONS, LEARN_FROM, ColourField, _
 from facepriv.perturb.field_search import RETREAT
 from facepriv.types import CropFunction, PerturbFailure, PerturbResult
 
+pytestmark = pytest.mark.xdist_group("colour-field")
+
 
 @pytest.fixture(scope="module")
 def gallery(faces, make_gallery):
@@ -301,23 +303,29 @@ def test_directions_are_those_that_the_fields_span_and_no_noise():
     assert len(_directions(np.repeat(fields[:1], 5, axis=0))) == 1
 
 
-def test_a_face_without_a_place_in_its_image_teaches_nothing(others, make_gallery):
-    gone = replace(others[0], image_id="gone", subject="gone", landmarks=others[0].landmarks + np.float32(5000))
-    some = [face for label in (-1, 1) for face in [one for one in others if one.label == label][:4]]
-    with_it, without = (
-        ColourField(learned=True).learn(make_gallery(members), [DlibGender()], rng=np.random.default_rng(0))
-        for members in ([gone, *some], some)
+@pytest.fixture(scope="module")
+def eight(others):
+    """Four women and four men."""
+    return [face for label in (-1, 1) for face in [one for one in others if one.label == label][:4]]
+
+
+@pytest.fixture(scope="module")
+def learned_from_eight(eight, make_gallery):
+    return ColourField(learned=True).learn(make_gallery(eight), [DlibGender()], rng=np.random.default_rng(0))
+
+
+def test_a_face_without_a_place_in_its_image_teaches_nothing(eight, make_gallery, learned_from_eight):
+    gone = replace(eight[0], image_id="gone", subject="gone", landmarks=eight[0].landmarks + np.float32(5000))
+    with_it = ColourField(learned=True).learn(
+        make_gallery([gone, *eight]), [DlibGender()], rng=np.random.default_rng(0)
     )
-    for name, array in without.arrays.items():
+    for name, array in learned_from_eight.arrays.items():
         np.testing.assert_array_equal(with_it.arrays[name], array)
 
 
-def test_learning_twice_gives_the_same_bytes(others, make_gallery):
-    some = make_gallery(others[:4] + others[-4:])
-    first, again = (
-        ColourField(learned=True).learn(some, [DlibGender()], rng=np.random.default_rng(seed)) for seed in (0, 7)
-    )
-    for name, array in first.arrays.items():
+def test_learning_twice_gives_the_same_bytes(eight, make_gallery, learned_from_eight):
+    again = ColourField(learned=True).learn(make_gallery(eight), [DlibGender()], rng=np.random.default_rng(7))
+    for name, array in learned_from_eight.arrays.items():
         assert array.tobytes() == again.arrays[name].tobytes()
 
 

@@ -16,6 +16,8 @@ from facepriv.perturb.overlay import PARTS
 from facepriv.perturb.semantic import FEWEST_SUBJECTS, Semantic, choose_images, working_copy
 from facepriv.types import PerturbFailure, PerturbResult
 
+pytestmark = pytest.mark.xdist_group("semantic")
+
 
 class Recorder(SFace):
     """SFace that remembers what it was shown."""

@@ -59,7 +59,9 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def store(settings: Settings) -> Iterator[Store]:
+def store(settings: Settings, make_tables: Callable[[Path], None]) -> Iterator[Store]:
+    if not settings.home.exists():
+        make_tables(settings.home)
     with open_store(settings) as opened:
         yield opened
 

@@ -25,7 +25,8 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def store(tmp_path) -> Iterator[Store]:
+def store(tmp_path, make_tables) -> Iterator[Store]:
+    make_tables(tmp_path / "home")
     with open_store(Settings(home=tmp_path / "home")) as opened:
         add_user(opened, "ada", "auditor", password=PASSWORD, actor="test")
         add_user(opened, "otto", "officer", password=PASSWORD, actor="test")
