@@ -18,7 +18,7 @@ from parts.downloads import file_name
 from parts.formats import plain
 from parts.shell import is_still, me
 
-CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"], "responsive": True}
+CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 
 
 INK = {"light": "#111111", "dark": "#fafafa"}

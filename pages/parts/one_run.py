@@ -125,8 +125,8 @@ def headline(result: RunResult, guide: str) -> None:
     else:
         boxes[2].metric("AUC", tables.number(None), help=HELP["cross"])
     boxes[3].metric(
-        "PSNR of the face",
-        tables.number(result.psnr_db.mean) + (" dB" if result.psnr_db.mean is not None else ""),
+        "PSNR of the face, median",
+        tables.number(result.psnr_db.median) + (" dB" if result.psnr_db.median is not None else ""),
         f"{count(result.failures.total, 'failure')} of {count(result.images, 'image')}",
         delta_color="off",
         delta_arrow="off",

@@ -142,6 +142,7 @@ def test_a_wish_to_cancel_is_heard_between_tiles(monkeypatch):
     assert len(compared) < len(list(pairs.tiles())) / 4
 
 
+@pytest.mark.slow
 def test_standard_errors_are_how_far_samples_scatter(monkeypatch):
     """Samples of a database with images that match many others, against all of its pairs."""
     monkeypatch.setattr(pairs_module, "SAMPLE_TILE", 16)

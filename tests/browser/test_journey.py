@@ -216,6 +216,7 @@ def look(chromium, site, screenshots, scheme, width):
     context.close()
 
 
+@pytest.mark.slow
 def test_no_page_runs_without_the_router(chromium, app_copy, tmp_path):
     """On a server whose router has named no page yet, a direct hit on a page's address runs the router only."""
     ran = tmp_path / "ran.txt"

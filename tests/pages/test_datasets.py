@@ -95,6 +95,7 @@ def test_zip_is_imported_and_every_problem_told(empty, visit, said, archive):
     assert list_jobs(empty) == ()
 
 
+@pytest.mark.slow
 def test_what_was_recognised_is_shown_before_anything_is_stored(empty, visit, said, archive):
     app = visit("datasets")
     app.text_input("sheet_consent-0").input("signed forms")
@@ -183,6 +184,7 @@ def test_an_import_is_followed_from_any_session_and_cancelled(empty, visit, said
     assert not [p for p in empty.artifacts.rglob("*") if p.is_file()]
 
 
+@pytest.mark.slow
 def test_problems_are_paged_through_and_written_as_they_are(empty, visit, archive):
     odd = [f"[click](http://x) {i:02}.jpg" for i in range(60)]
     with zipfile.ZipFile(data := io.BytesIO(archive), "a") as out:
@@ -313,6 +315,7 @@ def test_deletion_names_what_goes_refuses_while_it_is_worked_on_and_proves_itsel
     assert "Purged" not in said(app.run()), "it is told once"
 
 
+@pytest.mark.slow
 def test_a_day_is_kept_and_told_once_it_is_past(filled, visit, said, archive):
     app = visit("datasets")
     app.date_input("upload_until-0").set_value(date.today())

@@ -35,6 +35,7 @@ def test_fields_have_the_methods_defaults(filled, visit):
             assert shown.value == field.default
 
 
+@pytest.mark.slow
 def test_start_follow_and_open(no_worker, visit, said, run_work):
     settings, lock = no_worker
     app = visit("perturb")
@@ -93,6 +94,7 @@ def test_a_page_that_shows_a_waiting_run_starts_a_worker(filled, visit, monkeypa
         assert asked, page
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_start_is_told(filled, visit, monkeypatch):
     with open_store(filled) as store:
         start_run(store, prepare_run(store, "few", seed=9))

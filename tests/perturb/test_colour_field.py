@@ -314,6 +314,7 @@ def learned_from_eight(eight, make_gallery):
     return ColourField(learned=True).learn(make_gallery(eight), [DlibGender()], rng=np.random.default_rng(0))
 
 
+@pytest.mark.slow
 def test_a_face_without_a_place_in_its_image_teaches_nothing(eight, make_gallery, learned_from_eight):
     gone = replace(eight[0], image_id="gone", subject="gone", landmarks=eight[0].landmarks + np.float32(5000))
     with_it = ColourField(learned=True).learn(
@@ -323,6 +324,7 @@ def test_a_face_without_a_place_in_its_image_teaches_nothing(eight, make_gallery
         np.testing.assert_array_equal(with_it.arrays[name], array)
 
 
+@pytest.mark.slow
 def test_learning_twice_gives_the_same_bytes(eight, make_gallery, learned_from_eight):
     again = ColourField(learned=True).learn(make_gallery(eight), [DlibGender()], rng=np.random.default_rng(7))
     for name, array in learned_from_eight.arrays.items():

@@ -54,6 +54,7 @@ def test_what_is_said_to_be_noticed_is_noticed_by_a_matcher(faces):
     assert most > 2 * least
 
 
+@pytest.mark.slow
 def test_fields_that_spare_templates_move_them_less(faces, make_gallery):
     gallery, guide, matcher = make_gallery(faces), DlibGender(), SFace()
 

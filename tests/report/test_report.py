@@ -99,6 +99,7 @@ def test_tables_are_csv_and_no_formula_is_run(report: Report, tmp_path: Path) ->
     assert to_csv(report.all_tables()[0]) == file.read_bytes().decode()
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 @pytest.mark.skipif(shutil.which("chromium") is None, reason="needs Chromium")
 def test_figures_are_drawn_as_files(report: Report, tmp_path: Path, monkeypatch) -> None:

@@ -190,6 +190,7 @@ def run_on(store, settings, tmp_path, ages, **options):
 AGED = {"guide": "dlib-age@30", "parameters": {"eps": 0.3}}
 
 
+@pytest.mark.slow
 def test_age_is_turned_and_told_apart_from_gender(store, settings, tmp_path):
     """Two images that the network takes for under 30, one labelled older, so wrong from the start."""
     run = run_on(store, settings, tmp_path, {"s001": 28, "s003": 35}, **AGED)
@@ -224,6 +225,7 @@ def test_age_is_turned_and_told_apart_from_gender(store, settings, tmp_path):
     assert document["spec"]["attribute"] == "age"
 
 
+@pytest.mark.slow
 def test_without_labels_the_guides_verdict_stands_in(store, settings, tmp_path):
     result = run_on(store, settings, tmp_path, {}, **AGED).result
     assert result.flipped.all == 1.0

@@ -181,6 +181,7 @@ def written(settings: Settings) -> int:
         return sum(one.images for one in store.datasets.unfinished())
 
 
+@pytest.mark.slow
 def test_what_was_cancelled_is_resumed_or_discarded(settings):
     with under_way(settings) as job_id:
         cancel_job(settings, job_id)
@@ -289,6 +290,7 @@ def test_days_count_from_the_last_work(settings, staged):
     assert not folder(settings, staged).exists()
 
 
+@pytest.mark.slow
 def test_files_wait_for_a_word_and_are_not_sent_again(settings):
     job_id = start(settings, [*TWO, ("text.jpg", b"no image")], preview=True, quality=True)
     job = wait(settings, job_id)
@@ -368,6 +370,7 @@ def test_nothing_beside_an_allowed_folder_is_read(settings, tmp_path):
     assert "Bob_Roe" not in json.dumps(job.preview)
 
 
+@pytest.mark.slow
 def test_files_that_were_changed_meanwhile_are_imported_anew(settings, tmp_path):
     faces = tmp_path / "faces"
     faces.mkdir()

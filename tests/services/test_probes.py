@@ -105,6 +105,7 @@ def test_a_quality_report_asks_it_about_other_people_only(store):
     assert "own-probe" in {ref.name for ref in judges["two"]}
 
 
+@pytest.mark.slow
 def test_a_run_says_that_it_judged_its_own_people(store, settings):
     train(store)
     asked = prepare_run(store, "two", matchers=[], classifiers=["own-probe"], method="mixing", limit=2)

@@ -307,6 +307,7 @@ def test_a_file_that_cannot_be_removed_keeps_no_other(store: Store, settings: Se
     assert store.datasets.list() == ()
 
 
+@pytest.mark.slow
 def test_an_ended_import_is_forgotten_with_its_data_set(settings: Settings, store: Store):
     job = start_demo_import(settings, actor="ada")
     end = time.monotonic() + 120

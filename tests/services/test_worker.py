@@ -201,6 +201,7 @@ def test_images_that_cannot_be_used_are_counted_not_dropped(store, settings, tmp
     assert result.matching["sface"].cross.failed == 3
 
 
+@pytest.mark.slow
 def test_subjects_without_a_label(store, settings, tmp_path):
     folder = copy_demo(tmp_path / "faces", ["s001_1", "s003_1"])
     import_dataset(store, settings, folder, name="unlabelled")
@@ -259,6 +260,7 @@ def damage(store: Store, image: ImageRecord) -> None:
     store.artifacts.path(image.artifact_sha256).write_bytes(b"other bytes")
 
 
+@pytest.mark.slow
 def test_a_damaged_file_fails_its_image_only(store, settings, small_spec, finished: Finished, capfd):
     names = {image.id: image.name for image in finished.store.datasets.images(finished.run.dataset_id)}
     candidates = {names[row.candidate_image_id] for row in finished.store.runs.run_images(finished.run.id)}
