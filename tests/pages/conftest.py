@@ -134,7 +134,7 @@ def prepared(tmp_path_factory, face_folder) -> Path:
     settings = Settings(home=home, workers=1)
     with open_store(settings) as store:
         import_dataset(store, settings, face_folder, name="few")
-        start_run(store, prepare_run(store, "few", method="algorithm1"))
+        start_run(store, prepare_run(store, "few", method="algorithm1", parameters={"eps": 0.3}))
         work(home)
         cancelled = start_run(store, prepare_run(store, "few", method="algorithm1", seed=7))
         store.runs.cancel(cancelled.id)

@@ -231,7 +231,7 @@ def test_comparison(filled, visit):
     rows = {row["Figure"]: row["Run 1"] for row in tables(app)[-1]}
     assert rows["Images judged"] == "8 of 8"
     assert rows["Method"] == "algorithm1"
-    assert rows["Parameters"] == "all defaults"
+    assert rows["Parameters"] == "eps 0.3"
     assert rows["Gender error of dlib-gender"].endswith("(guide)")
     assert "Flipped: greyscale" in rows
     assert "Learnt from" not in rows, "what no run did is no news"
