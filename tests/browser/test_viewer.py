@@ -23,7 +23,7 @@ from facepriv.web.pictures import shelf_routes
 from facepriv.web.shelf import Shelf, Thing
 from facepriv.web.viewer import PairView, Shown, viewer_page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("viewer")]
 
 RED, BLUE, GREY, WHITE = (180, 0, 0), (0, 0, 180), (128, 128, 128), (255, 255, 255)
 YELLOW = (240, 228, 66)

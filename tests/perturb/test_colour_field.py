@@ -200,6 +200,7 @@ def test_a_guide_that_no_change_turns_ends_the_search(faces, gallery):
     assert not result.success
 
 
+@pytest.mark.slow
 def test_trajectory_ends_at_the_file_where_a_later_field_was_no_better(faces, gallery):
     # A quality that no flip has: further fields are tried after the first that holds.
     for result in ColourField(quality=60)(faces[:4], [DlibGender()], gallery=gallery, seed=0):

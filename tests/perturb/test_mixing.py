@@ -139,6 +139,7 @@ def test_candidates_of_another_size_will_do(woman, man):
     assert np.abs(mixed - mix(woman, man, 0.5)).mean() < 3
 
 
+@pytest.mark.slow
 def test_candidate_is_of_the_opposite_gender_by_default(faces, guide):
     gallery = Gallery.of(faces)
     for result in Mixing()(faces, [guide], gallery=gallery, seed=0):

@@ -208,7 +208,8 @@ def test_what_was_cancelled_is_resumed_or_discarded(settings):
     assert not folder(settings, job_id).exists()
 
 
-@pytest.mark.parametrize("how", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
 def test_a_process_that_ends_early_is_resumed_and_ends_as_without(settings, how):
     files = [(f"{i:02}.jpg", face("s001_1") + bytes([i])) for i in range(12)] + [("text.jpg", b"no image")]
     job_id = start(settings, files, name="few", labels=None)

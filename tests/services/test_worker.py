@@ -125,6 +125,7 @@ class TestFinished:
         assert finished.store.runs.gender_scores(again.id) == finished.store.runs.gender_scores(finished.run.id)
         assert result_of(finished.store.runs.get(again.id)) == result_of(finished.run)
 
+    @pytest.mark.slow
     def test_an_interrupted_run_goes_on_and_ends_with_the_same(self, finished: Finished):
         store = finished.store
         run = start_run(store, finished.run.spec)

@@ -26,6 +26,8 @@ from tests.web.asgi import ask
 from tests.web.conftest import PASSWORD
 from tests.web.provider import CLIENT, SECRET, Provider
 
+pytestmark = pytest.mark.xdist_group("oidc")
+
 ERIKA = {"sub": "1234", "email": "Erika@Example.org", "email_verified": True}
 QUIET = {"FACEPRIV_AUTO_WORKER": "false"}
 

@@ -13,6 +13,8 @@ from starlette.datastructures import Headers
 
 from facepriv.web.own_pages import is_loopback, is_own
 
+pytestmark = pytest.mark.xdist_group("own-pages")
+
 ROOT = Path(__file__).parents[2]
 
 
