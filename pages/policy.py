@@ -180,8 +180,12 @@ def measured(audit: AuditRecord, found: AuditResult, run: RunRecord, result: Run
         st.markdown(f"**The sign attacker, reckoned for p = {percent(p)}**", help=HELP["accuracy"])
         sign_attacker.table(result, p)
         st.caption("By the error rates of each classifier in this run; an attacker may hold any of them.")
-    with st.expander("The sign attacker in full", icon=":material/show_chart:"):
-        sign_attacker.show(run, result, p)
+    in_full = st.expander(
+        "The sign attacker in full", icon=":material/show_chart:", key=f"sign-{run.id}", on_change="rerun"
+    )
+    if in_full.open:  # its figure takes as long to draw as those that are looked at
+        with in_full:
+            sign_attacker.show(run, result, p)
     utility(audit, found, p)
     st.header("The three releases", help=f"{HELP['attacked']} {HELP['leak_bits']}")
     one_audit.show_bars(audit, found)

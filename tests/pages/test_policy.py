@@ -116,6 +116,10 @@ def test_a_runs_audit_is_shown(audited, visit, said, found):
     assert rows.point_rows(found, found.policy.p) in shown
     assert rows.utility_rows(found) in shown
     assert rows.change_rows(found) in shown
+    assert len(app.get("plotly_chart")) == 3, "what is closed is not drawn"
+    app.session_state["sign-1"] = True
+    app.run()
+    assert not app.exception
     assert len(app.get("plotly_chart")) == 4
     limits = next(w.value for w in app.warning if found.not_tried[0] in w.value)
     assert all(one in limits for one in found.not_tried)
