@@ -136,7 +136,7 @@ class Access:
                     return {"type": "websocket.disconnect", "code": REVOKED}
                 if self._of_pages(message.get("bytes") or b""):
                     break
-                await asyncio.to_thread(self._count, identity.user, scope["path"])
+                await asyncio.to_thread(self._count, identity.user, scope["path"], often=True)
             return message
 
         async def send_to_the_living(message: Message) -> None:
@@ -146,7 +146,7 @@ class Access:
         await self._hand_on(scope, receive_for_the_living, send_to_the_living, identity)
 
     async def _refuse_stranger(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.to_thread(self._count, "nobody", "")
+        await asyncio.to_thread(self._count, "nobody", "", often=True)
         if scope["type"] == "http" and scope["method"] == "GET" and _is_for_a_person(scope):
             query = scope.get("query_string", b"").decode("latin-1")
             wanted = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
@@ -155,16 +155,14 @@ class Access:
             answer = PlainTextResponse("Sign in first, at /login.", status_code=401)
         await _refuse(scope, receive, send, answer)
 
-    def _count(self, actor: str, path: str) -> None:
-        """Keep a line of a refusal; what cannot be kept is refused all the same."""
+    def _count(self, actor: str, path: str, *, often: bool = False) -> None:
+        """Keep a line of a refusal, or sum up what may come often; what cannot be kept is refused all the same."""
         log = self._store().access
         # The first part only, in plain signs: the rest may hold a token, and others a terminal's commands.
         asked = re.sub(r"[^\x21-\x7e]", "?", path.strip("/").split("/")[0][:40])
         try:
-            if actor == "nobody":
-                log.record_seldom(actor, "access-refused")
-            else:
-                log.record(actor, "access-refused", f"/{asked}")
+            record = log.record_seldom if often else log.record
+            record(actor, "access-refused", f"/{asked}" if asked else "")
         except StoreError as error:
             _LOG.warning("a refusal could not be recorded: %s", error)
 

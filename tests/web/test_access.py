@@ -131,7 +131,7 @@ def test_a_websocket_ends_with_what_allowed_it(guarded, sign_in, store, end):
 
 
 def test_what_no_page_says_is_dropped_and_counted(guarded, behind, sign_in, store):
-    steps = ["one", "clear caches", "two"]
+    steps = ["one", "clear caches", "clear caches", "two"]
     came = converse(guarded, "/_stcore/stream", sign_in("otto"), steps=steps)
     assert [one.get("text") for one in came if one["type"] == "websocket.send"] == ["one", "two"]
     assert refusals(store) == [("otto", "/_stcore", "")]
