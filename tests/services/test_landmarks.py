@@ -136,7 +136,7 @@ class TestMeshed:
         spec = meshed.run.spec
         assert RunSpec.model_validate_json(spec.model_dump_json()) == spec
         rows = comparison_rows([("Run", spec, meshed.run.result)])
-        assert {"": "Landmarks", "Run": STASM} in rows
+        assert {"Figure": "Landmarks", "Run": STASM} in rows
 
     def test_only_runs_over_the_same_points_foretell_how_long_it_takes(self, meshed: Finished):
         given = {"method": METHOD, "parameters": FAST}
