@@ -82,7 +82,7 @@ def _access(wrapped: ASGIApp) -> Access:
 def is_of_pages(message: bytes) -> bool:
     """Say whether a message is one that a page's browser side sends to run, and none of Streamlit's developers' tools.
 
-    Those empty the caches of everybody, tell about the source's repository or write into the program's folder.
+    Those empty the caches of everybody or tell about the source's repository; some only Streamlit's settings hold back.
     """
     told = BackMsg()
     try:

@@ -41,7 +41,7 @@ def test_developers_tools_are_not(kind):
     assert is_of_pages(message(kind) + message("rerun_script"))
 
 
-def test_nor_is_what_writes_into_the_programs_folder():
+def test_nor_is_what_would_write_into_the_programs_folder():
     assert not is_of_pages(operation("install_skills"))
 
 
