@@ -395,6 +395,11 @@ class RunResult(Frozen):
         return {FILE: self.flipped, **self.survival, **fixed}
 
 
+def stored_fields(result: BaseModel) -> dict[str, Any]:
+    """Give the fields of a result that were stored with it; those that a later version added stay unset."""
+    return {name: getattr(result, name) for name in result.model_fields_set}
+
+
 class RunDocument(RunResult):
     """What ``--json`` writes of a complete run: its result, and the spec that repeats it."""
 

@@ -25,6 +25,8 @@ from tests.object_store import ObjectStore
 from tests.postgresql import Server, running_server
 
 MAX_PIXELS = 1_000_000
+GROUPS = {"finished": "finished-run", "prepared": "prepared"}
+"""Fixtures that only one process shall make, and the group of the tests that use them."""
 
 
 def pytest_configure() -> None:
@@ -34,6 +36,15 @@ def pytest_configure() -> None:
     # Time on a shared machine says nothing about the code.
     hypothesis.settings.register_profile("patient", deadline=None)
     hypothesis.settings.load_profile("patient")
+
+
+@pytest.hookimpl(tryfirst=True)  # before groups are read
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests together that use what takes long to make, unless they say with whom they are."""
+    for item in items:
+        for fixture, group in GROUPS.items():
+            if fixture in getattr(item, "fixturenames", ()) and not item.get_closest_marker("xdist_group"):
+                item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(scope="session")

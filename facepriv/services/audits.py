@@ -11,6 +11,7 @@ from facepriv.audit.attackers import attackers
 from facepriv.audit.evidence import check_enough
 from facepriv.audit_results import AuditDocument, AuditSpec, SelectBy
 from facepriv.errors import BadInputError
+from facepriv.results import stored_fields
 from facepriv.services.identities import refuse_matching, why_not_matched
 from facepriv.services.models import (
     classifier,
@@ -197,7 +198,7 @@ def audit_document(store: Store, audit_id: int) -> AuditDocument:
             code="audit-not-complete",
         )
     return AuditDocument(
-        **{name: getattr(audit.result, name) for name in audit.result.model_fields_set},
+        **stored_fields(audit.result),
         audit_id=audit.id,
         created_at=audit.created_at.isoformat(),
         finished_at=None if audit.finished_at is None else audit.finished_at.isoformat(),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from facepriv.errors import BadInputError
-from facepriv.results import RunDocument
+from facepriv.results import RunDocument, stored_fields
 from facepriv.services.terms import find_withheld, refuse_nothing_left, withheld_sentence
 from facepriv.store import Store
 from facepriv.types import GENDER_NAMES
@@ -57,7 +57,7 @@ def run_document(store: Store, run_id: int) -> RunDocument:
             code="run-not-complete",
         )
     return RunDocument(
-        **{name: getattr(run.result, name) for name in run.result.model_fields_set},
+        **stored_fields(run.result),
         run_id=run.id,
         created_at=run.created_at.isoformat(),
         finished_at=None if run.finished_at is None else run.finished_at.isoformat(),

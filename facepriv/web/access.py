@@ -124,7 +124,7 @@ class Access:
     async def _watch(
         self, scope: Scope, receive: Receive, send: Send, identity: Identity, token: str | None = None
     ) -> None:
-        """Serve a WebSocket for as long as its session lives and its user stays what they were."""
+        """Serve a WebSocket while its session lives and its user stays what they were; drop what no page says."""
         over = False
 
         async def receive_for_the_living() -> Message:

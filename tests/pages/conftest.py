@@ -37,13 +37,6 @@ AUDITS = Path(__file__).parent / "audits"
 SUBJECTS_EACH = 2
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests together that use the folder with a run, so that only one process computes it."""
-    for item in items:
-        if item.path.is_relative_to(Path(__file__).parent) and "prepared" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("prepared"))
-
-
 @pytest.fixture(autouse=True)
 def own_main() -> Iterator[None]:
     """Put the main module back, which a page's script takes the place of: new processes import it anew."""

@@ -53,13 +53,6 @@ def labelled_demo(folder: Path, names: Sequence[str]) -> Path:
     return folder
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests together that use the finished run, so that only one process computes it."""
-    for item in items:
-        if "finished" in getattr(item, "fixturenames", ()) and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group("finished-run"))
-
-
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path / "home", workers=1)
