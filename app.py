@@ -36,7 +36,7 @@ from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_N
 
 from facepriv.config import Provider, Settings, get_settings
 from facepriv.errors import BadInputError, FaceprivError
-from facepriv.services.local_worker import ensure_worker
+from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.store import Store, open_store
 from facepriv.web.access import Access
 from facepriv.web.headers import SecurityHeaders

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facepriv.classify import classifiers
+from facepriv.classify.registry import classifiers
 from facepriv.datasets.demo import demo_folder, read_demo
 from facepriv.datasets.registry import read_folder
 from facepriv.imaging.acquire import acquire

@@ -28,15 +28,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-import facepriv.perturb.algorithm1 as algorithm1
-from facepriv.classify import classifiers
+import facepriv.perturb.algorithm1.method as algorithm1
+from facepriv.classify.registry import classifiers
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder
 from facepriv.errors import FailureToAcquireError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.perturb.base import CountingClassifier, Perturbation, score_face, side_of
-from facepriv.perturb.candidates import Gallery
+from facepriv.perturb.gallery import Gallery
 from facepriv.types import AttributeClassifier, Face
 
 MAX_PIXELS = 50_000_000

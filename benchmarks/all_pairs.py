@@ -32,13 +32,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.matching_phases import SAMPLE
-from facepriv.audit.pairs import SAMPLE_TILE, Pairs
-from facepriv.audit.score_bins import ScoreBins
-from facepriv.audit.streamed_scores import pilot, stream_all, stream_sample
+from facepriv.audit.matching.matching_phases import SAMPLE
+from facepriv.audit.matching.pairs import SAMPLE_TILE, Pairs
+from facepriv.audit.matching.score_bins import ScoreBins
+from facepriv.audit.matching.streamed_scores import pilot, stream_all, stream_sample
 from facepriv.match.templates import cosine_similarity
 from facepriv.metrics.binned_matching import binned_matching
-from facepriv.results import Matching
+from facepriv.schemas.runs import Matching
 
 WIDTH = 128
 LFW_IMAGES, LFW_SUBJECTS = 13_233, 5_749

@@ -14,17 +14,18 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from facepriv.datasets.demo import read_demo
-from facepriv.deepface_clients import make_session, network_input, open_client
-from facepriv.deepface_models import MATCHERS, SFACE
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.decode import decode
-from facepriv.match import cosine_similarity, matchers, unit_rows
 from facepriv.match.deepface import network_crop
+from facepriv.match.registry import matchers
 from facepriv.match.sface import CARD as SFACE_CARD
-from facepriv.services.models import usable_matchers
+from facepriv.match.templates import cosine_similarity, unit_rows
+from facepriv.measures.models import usable_matchers
 from facepriv.types import Face
-from facepriv.weights import require_all
+from facepriv.weights.deepface_clients import make_session, network_input, open_client
+from facepriv.weights.deepface_models import MATCHERS, SFACE
+from facepriv.weights.files import require_all
 
 MAX_PIXELS = 1_000_000
 SUBJECTS = 40

@@ -22,7 +22,7 @@ import PIL.Image
 
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder
-from facepriv.services.importing import import_demo
+from facepriv.services.datasets.importing import import_demo
 from facepriv.store import open_store
 
 

@@ -22,13 +22,13 @@ from pathlib import Path
 import numpy as np
 from age_classifiers import load, spread
 
-from facepriv.classify import classifiers
+from facepriv.classify.registry import classifiers
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder
 from facepriv.imaging.quality import psnr_db
-from facepriv.perturb import perturbers
 from facepriv.perturb.base import Keep, score_face
-from facepriv.perturb.candidates import Gallery
+from facepriv.perturb.gallery import Gallery
+from facepriv.perturb.registry import perturbers
 from facepriv.types import AttributeClassifier, Face, PerturbResult
 
 JUDGES = ("dlib-age@30", "dlib-age@40", "levi-hassner-age@40")

@@ -26,19 +26,19 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from facepriv.audit.reproduction import signed_rank_p
-from facepriv.classify import classifiers
+from facepriv.audit.reproduction.comparison import signed_rank_p
+from facepriv.classify.registry import classifiers
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder
 from facepriv.errors import FailureToAcquireError, ModelUnavailableError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
-from facepriv.imaging.landmarkers import landmarkers
+from facepriv.imaging.landmarkers.registry import landmarkers
 from facepriv.imaging.quality import psnr_db, ssim
 from facepriv.imaging.triangulation import triangle_edges, triangulate
-from facepriv.perturb import Perturber, perturbers
-from facepriv.perturb.base import score_face
-from facepriv.perturb.candidates import Gallery
+from facepriv.perturb.base import Perturber, score_face
+from facepriv.perturb.gallery import Gallery
+from facepriv.perturb.registry import perturbers
 from facepriv.types import AttributeClassifier, Face, Landmarker, PerturbFailure, PerturbResult
 
 MAX_PIXELS = 50_000_000

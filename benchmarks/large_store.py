@@ -21,10 +21,10 @@ from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode, encode_png
-from facepriv.results import FailureItem, RunResult, RunSpec
-from facepriv.services.runs import prepare_run
+from facepriv.schemas.runs import FailureItem, RunResult, RunSpec
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import NewImage, Store, open_store
-from facepriv.store.models import GenderScoreRow, RunImageRow, RunRow
+from facepriv.store.rows import GenderScoreRow, RunImageRow, RunRow
 
 LARGE, SMALL = "large", "small"
 FILES = 20

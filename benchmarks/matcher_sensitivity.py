@@ -21,11 +21,11 @@ import numpy as np
 from facepriv.datasets.demo import read_demo
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
-from facepriv.match import matchers
-from facepriv.perturb.colour_field import CORE, MORE
-from facepriv.perturb.cosine_field import AXES, CosineField
-from facepriv.perturb.face_frame import face_frame
-from facepriv.perturb.matcher_sensitivity import FILE, write
+from facepriv.match.registry import matchers
+from facepriv.perturb.colour_field.cosine_field import AXES, CosineField
+from facepriv.perturb.colour_field.matcher_sensitivity import FILE, write
+from facepriv.perturb.colour_field.method import CORE, MORE
+from facepriv.perturb.common.face_frame import face_frame
 
 MATCHERS = ("dlib-resnet", "sface")
 SUBJECTS = (0, 7, 13, 17, 26, 33, 46, 54)

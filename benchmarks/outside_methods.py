@@ -22,7 +22,7 @@ from pydantic import Field
 
 from facepriv.imaging.crop import apply_operator, crop_operator, take_crop
 from facepriv.perturb.base import Learned, Parameters, Perturbation, Perturber, find_again, score_face, side_of
-from facepriv.perturb.candidates import CandidateGender, Gallery, choose_candidate
+from facepriv.perturb.gallery import CandidateGender, Gallery, choose_candidate
 from facepriv.types import AttributeClassifier, CropFunction, Face, FaceMatcher, Image, Stop
 
 REPOSITORY = Path(__file__).resolve().parents[1]

@@ -32,7 +32,7 @@ from rich.console import Console
 from rich.table import Table
 
 import facepriv.perturb.base as base
-from facepriv.classify import classifiers
+from facepriv.classify.registry import classifiers
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder
 from facepriv.errors import FaceprivError, FailureToAcquireError, ModelUnavailableError
@@ -40,10 +40,10 @@ from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.imaging.quality import psnr_db, ssim
 from facepriv.imaging.versions import VERSIONS
-from facepriv.match import matchers
-from facepriv.perturb import Perturber, perturbers
-from facepriv.perturb.base import Learned, file_scores, score_face
-from facepriv.perturb.candidates import Gallery
+from facepriv.match.registry import matchers
+from facepriv.perturb.base import Learned, Perturber, file_scores, score_face
+from facepriv.perturb.gallery import Gallery
+from facepriv.perturb.registry import perturbers
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, PerturbResult
 
 MAX_PIXELS = 50_000_000

@@ -26,11 +26,11 @@ from perturbation_methods import read_faces, spread
 from rich.console import Console
 from rich.table import Table
 
-from facepriv.classify import classifiers
+from facepriv.classify.registry import classifiers
 from facepriv.imaging.restoring import RESTORERS, restored_faces, surroundings
-from facepriv.perturb import perturbers
 from facepriv.perturb.base import file_scores
-from facepriv.perturb.candidates import Gallery
+from facepriv.perturb.gallery import Gallery
+from facepriv.perturb.registry import perturbers
 from facepriv.types import AttributeClassifier, Face, PerturbResult
 
 METHODS = ("colour-field", "algorithm1")

@@ -33,18 +33,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.classify import classifiers
+from facepriv.classify.registry import classifiers
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.imaging.quality import psnr_db
-from facepriv.match import matchers
+from facepriv.match.registry import matchers
 from facepriv.metrics.matching import operating_point
-from facepriv.perturb import perturbers
 from facepriv.perturb.base import score_face
-from facepriv.perturb.candidates import Gallery
-from facepriv.perturb.probes import Probe, train_probe
+from facepriv.perturb.gallery import Gallery
+from facepriv.perturb.registry import perturbers
+from facepriv.perturb.semantic.probes import Probe, train_probe
 from facepriv.types import Face, Image, PerturbResult
 
 MAX_PIXELS = 50_000_000

@@ -16,17 +16,17 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from facepriv.audit_results import AuditResult
 from facepriv.charts.stopping import stopping_scores
 from facepriv.config import get_settings
 from facepriv.policy.proportion import optimal_proportion
-from facepriv.results import RunResult
-from facepriv.services.audit_tables import between, bits
-from facepriv.services.audits import prepare_audit, same_audit, start_audit
-from facepriv.services.crew import Crew, LocalCrew
-from facepriv.services.reproduce import same_run
-from facepriv.services.runs import DEFAULT_GUIDE, prepare_run, start_run
-from facepriv.services.worker import run_worker
+from facepriv.presentation.audit_tables import between, bits
+from facepriv.schemas.audits import AuditResult
+from facepriv.schemas.runs import RunResult
+from facepriv.services.audits.preparing import prepare_audit, same_audit, start_audit
+from facepriv.services.jobs.worker_pool import Crew, LocalCrew
+from facepriv.services.runs.execution import run_worker
+from facepriv.services.runs.preparing import DEFAULT_GUIDE, prepare_run, start_run
+from facepriv.services.runs.reproduce import same_run
 from facepriv.store import Store, open_store
 
 WAYS = ("fixed", "matched", "neutral")

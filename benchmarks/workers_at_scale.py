@@ -25,11 +25,11 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from facepriv.config import Settings
-from facepriv.results import RunSpec
-from facepriv.services.crew import Crew, make_crew
-from facepriv.services.importing import import_demo
-from facepriv.services.runs import prepare_run, start_run
-from facepriv.services.worker import PERTURBING, run_worker
+from facepriv.schemas.runs import RunSpec
+from facepriv.services.datasets.importing import import_demo
+from facepriv.services.jobs.worker_pool import Crew, make_crew
+from facepriv.services.runs.execution import PERTURBING, run_worker
+from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store, open_store
 
 WARMING = 4

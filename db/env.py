@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from facepriv.config import get_settings
 from facepriv.store.engine import Database
-from facepriv.store.models import Base
+from facepriv.store.rows import Base
 
 
 def migrate(connection: Connection) -> None:

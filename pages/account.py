@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from facepriv.errors import FaceprivError
-from facepriv.services.passwords import SHORTEST
-from facepriv.services.users import change_own_password, sign_out_everywhere
+from facepriv.services.accounts.passwords import SHORTEST
+from facepriv.services.accounts.users import change_own_password, sign_out_everywhere
 from facepriv.store import Store
 from facepriv.store.users import name_key
 from parts.account import ROLE_TITLES

@@ -10,12 +10,12 @@ from facepriv.charts.dataset import class_balance
 from facepriv.config import get_settings
 from facepriv.datasets.registry import READERS
 from facepriv.errors import FaceprivError
-from facepriv.services.datasheets import FIELDS, edit_datasheet, shown_datasheet
-from facepriv.services.identities import why_not_matched
-from facepriv.services.import_folders import allowed_roots, subfolders
-from facepriv.services.import_jobs import start_demo_import, start_folder_import, start_import
-from facepriv.services.purging import plan_purge, purge
-from facepriv.services.retention import is_past, kept_until
+from facepriv.services.datasets.datasheets import FIELDS, edit_datasheet, shown_datasheet
+from facepriv.services.datasets.identities import why_not_matched
+from facepriv.services.datasets.import_folders import allowed_roots, subfolders
+from facepriv.services.datasets.import_jobs import start_demo_import, start_folder_import, start_import
+from facepriv.services.datasets.purging import plan_purge, purge
+from facepriv.services.datasets.retention import is_past, kept_until
 from facepriv.store import DatasetCounts, DatasetRecord, Store
 from parts import faces, imports, quality
 from parts.deletion import offer

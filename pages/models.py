@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from facepriv.errors import FaceprivError
-from facepriv.services.models import ModelStatus, list_models
-from facepriv.services.own_models import add_uploaded, check_model, list_own, remove_model
+from facepriv.measures.models import ModelStatus, list_models
+from facepriv.services.models.own_models import add_uploaded, check_model, list_own, remove_model
 from facepriv.store import Store
 from parts.deletion import offer
 from parts.figures import show_rows

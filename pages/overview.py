@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from facepriv.services.journey import Step, StepName, StepState, steps
+from facepriv.services.datasets.journey import Step, StepName, StepState, steps
 from facepriv.store import Store
 from facepriv.wording import count
 from parts import comparing, faces, one_run, progress

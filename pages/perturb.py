@@ -7,14 +7,14 @@ from typing import Any
 import streamlit as st
 
 from facepriv.config import get_settings
-from facepriv.imaging.landmarkers import DEFAULT_LANDMARKER
-from facepriv.perturb import perturbers
-from facepriv.services.identities import why_not_matched
-from facepriv.services.learning import DEMO, FOLDS
-from facepriv.services.local_worker import ensure_worker
-from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES, list_methods
-from facepriv.services.models import ModelStatus, list_models
-from facepriv.services.runs import DEFAULT_GUIDE, estimate_seconds, make_method, prepare_run, start_run
+from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
+from facepriv.measures.models import ModelStatus, list_models
+from facepriv.perturb.registry import perturbers
+from facepriv.services.datasets.identities import why_not_matched
+from facepriv.services.jobs.local_worker import ensure_worker
+from facepriv.services.runs.learning import DEMO, FOLDS
+from facepriv.services.runs.methods import KIND_SENTENCES, KIND_TITLES, list_methods
+from facepriv.services.runs.preparing import DEFAULT_GUIDE, estimate_seconds, make_method, prepare_run, start_run
 from facepriv.store import Store
 from facepriv.types import GENDER
 from facepriv.wording import count, duration

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import streamlit as st
 
-from facepriv.audit_results import AuditResult
 from facepriv.charts.policy import attacker_curves, utility_curve
-from facepriv.results import RunResult
-from facepriv.services import audit_tables as rows
+from facepriv.presentation import audit_tables as rows
+from facepriv.schemas.audits import AuditResult
+from facepriv.schemas.runs import RunResult
 from facepriv.store import AuditRecord, AuditSummary, RunRecord, RunSummary, Store
 from facepriv.types import GENDER
 from facepriv.wording import percent

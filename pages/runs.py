@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from facepriv.perturb import perturbers
+from facepriv.perturb.registry import perturbers
 from facepriv.store import RunSummary, Store
 from facepriv.store.records import RUN_STATES
 from facepriv.wording import duration

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from facepriv.errors import FaceprivError
-from facepriv.services.reporting import result_sha256
-from facepriv.services.sharing import shared_with
-from facepriv.services.signing_off import DECISION_TITLES, remark
+from facepriv.services.sharing.report import result_sha256
+from facepriv.services.sharing.shares import shared_with
+from facepriv.services.sharing.signing_off import DECISION_TITLES, remark
 from facepriv.store import RemarkRecord, ShareRecord, Store
 from facepriv.store.records import DECISIONS
 from parts import share

@@ -17,7 +17,7 @@ from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
-from facepriv.perturb.candidates import Gallery
+from facepriv.perturb.gallery import Gallery
 from facepriv.store import open_store
 from facepriv.types import Face
 from tests import own_models

@@ -13,8 +13,8 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from facepriv.deepface_models import DeepFaceModel, record_path
-from facepriv.weights import own_path, sha256_of
+from facepriv.weights.deepface_models import DeepFaceModel, record_path
+from facepriv.weights.files import own_path, sha256_of
 
 CELLS = 4
 """A stand-in averages its input over a grid of so many cells in either direction."""

@@ -13,12 +13,12 @@ from facepriv.classify.dlib_gender import CARD as DLIB_GENDER
 from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
 from facepriv.match.sface import CARD as SFACE
-from facepriv.services.importing import import_dataset
-from facepriv.services.own_models import add_model
-from facepriv.services.probes import train_probe
+from facepriv.services.datasets.importing import import_dataset
+from facepriv.services.models.own_models import add_model
+from facepriv.services.models.probes import train_probe
 from facepriv.store import open_store
 from facepriv.types import GENDER_NAMES
-from facepriv.weights import require_all
+from facepriv.weights.files import require_all
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "docs" / "examples"

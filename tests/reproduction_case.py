@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facepriv.audit.reproduction import CANDIDATES, ExperimentRun, ImageOutcome, Reproduction, reproduction
+from facepriv.audit.reproduction.comparison import CANDIDATES, ExperimentRun, ImageOutcome, Reproduction, reproduction
 from facepriv.audit.run_result import JudgedImage, Templates, run_result
-from facepriv.results import DatasetRef, FailureItem
+from facepriv.schemas.runs import DatasetRef, FailureItem
 
 A, B = "first", "second"
 MATCHER = "cosine"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from facepriv.errors import ModelUnavailableError
-from facepriv.imaging.landmarkers import landmarkers
+from facepriv.imaging.landmarkers.registry import landmarkers
 
 
 def why_not() -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from facepriv.results import RunDocument
+from facepriv.schemas.runs import RunDocument
 
 ROOT = Path(__file__).parent.parent
 

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from facepriv.store.chain import START, link
-from facepriv.store.models import UtcDateTime
+from facepriv.store.rows import UtcDateTime
 
 revision = "0006"
 down_revision = "0005"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from facepriv.store.models import UtcDateTime
+from facepriv.store.rows import UtcDateTime
 
 revision = "0007"
 down_revision = "0006"

@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.comparisons import Compare
-from facepriv.audit.matching_phases import matching_phases
+from facepriv.audit.matching.comparisons import Compare
+from facepriv.audit.matching.matching_phases import matching_phases
 from facepriv.audit.threads import nothing
 from facepriv.imaging.versions import VERSIONS
 from facepriv.metrics.gender import confusion, gender_error, predicted, score_histograms
 from facepriv.metrics.summary import summarise, summarise_by_gender
-from facepriv.results import (
+from facepriv.schemas.runs import (
     PHASES,
     AttributeChange,
     AttributeClasses,

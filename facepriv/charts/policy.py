@@ -9,10 +9,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from facepriv.audit_results import CONDITION_TITLES, Condition, ConditionName, CurvePoint, Utility
 from facepriv.charts import style
 from facepriv.policy.proportion import OptimalProportion, SignAttackerCurve
-from facepriv.results import Interval
+from facepriv.schemas.audits import CONDITION_TITLES, Condition, ConditionName, CurvePoint, Utility
+from facepriv.schemas.runs import Interval
 from facepriv.wording import match_rate, percent
 
 ACCURACY_AXIS = "attacker is right"

@@ -5,11 +5,11 @@ from __future__ import annotations
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from facepriv.audit.paper import Experiment
-from facepriv.audit.reproduction import MatchingRow, Reproduction
+from facepriv.audit.reproduction.comparison import MatchingRow, Reproduction
+from facepriv.audit.reproduction.paper import Experiment
 from facepriv.charts import style
 from facepriv.charts.gender import SCORE_AXIS
-from facepriv.results import Matching, MatchPhase
+from facepriv.schemas.runs import Matching, MatchPhase
 
 EXPERIMENT_NAMES: dict[Experiment, str] = {
     "original": "original",

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from facepriv.audit_results import AttackResult, AuditResult
 from facepriv.charts import style
+from facepriv.schemas.audits import AttackResult, AuditResult
 from facepriv.wording import match_rate, percent
 
 LOOKS = (

@@ -12,7 +12,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from facepriv.results import Group, Histogram, MatchPhase
+from facepriv.schemas.runs import Group, Histogram, MatchPhase
 
 ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"

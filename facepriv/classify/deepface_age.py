@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facepriv.classify.age_groups import BOUNDARY, check_boundary
 from facepriv.classify.deepface_attribute import DeepFaceAttribute, log_odds
-from facepriv.deepface_models import AGE
+from facepriv.weights.deepface_models import AGE
 
 AGES = np.arange(101)
 """Whole years that the network tells apart."""

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.deepface_clients import make_session, network_input, shared_client
-from facepriv.deepface_models import DeepFaceModel, card_of
 from facepriv.errors import ModelUnavailableError
 from facepriv.imaging.five_points import five_point_square
 from facepriv.types import CropSpec, Face
+from facepriv.weights.deepface_clients import make_session, network_input, shared_client
+from facepriv.weights.deepface_models import DeepFaceModel, card_of
 
 SIZE = 224
 LOGITS = "facepriv_logits"

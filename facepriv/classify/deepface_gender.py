@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.classify.deepface_attribute import DeepFaceAttribute
-from facepriv.deepface_models import GENDER
+from facepriv.weights.deepface_models import GENDER
 
 
 class DeepFaceGender(DeepFaceAttribute):

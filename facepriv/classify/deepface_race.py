@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.classify.deepface_attribute import DeepFaceAttribute, log_odds
-from facepriv.deepface_models import RACE
 from facepriv.errors import BadInputError
+from facepriv.weights.deepface_models import RACE
 
 RACES = ("asian", "indian", "black", "white", "middle-eastern", "latino-hispanic")
 """The network's words in its order, with hyphens for spaces."""

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from facepriv.classify.dlib_networks import PADDING, logits_of, make_session
 from facepriv.imaging.crop import aligned_chip
-from facepriv.shared import SharedModel
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
+from facepriv.weights.instances import SharedModel
 
 CARD = ModelCard(
     name="dlib-gender",

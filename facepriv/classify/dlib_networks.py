@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.types import ModelCard
-from facepriv.weights import require_all
+from facepriv.weights.files import require_all
 
 PADDING = 0.2
 """Margin of the chip."""

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.classify.levi_hassner_networks import crop_of, logits_of, make_net
-from facepriv.shared import SharedModel
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
+from facepriv.weights.instances import SharedModel
 
 CARD = ModelCard(
     name="levi-hassner",

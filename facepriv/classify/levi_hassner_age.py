@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from facepriv.classify.age_groups import BOUNDARY, check_boundary, log_odds
 from facepriv.classify.levi_hassner_networks import crop_of, logits_of, make_net
-from facepriv.shared import SharedModel
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
+from facepriv.weights.instances import SharedModel
 
 CARD = ModelCard(
     name="levi-hassner-age",

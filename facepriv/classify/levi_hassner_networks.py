@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facepriv.imaging.crop import eye_square
 from facepriv.types import CropSpec, Face, ModelCard
-from facepriv.weights import require_all
+from facepriv.weights.files import require_all
 
 SIZE = 227
 # The square: side and drop of its centre below the eyes, in inter-eye distances; see ADR 0002.

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def show_audit(store: Store, audit_id: int, *, variants: bool = False) -> None:
     """Show all tables of an audit and its verdict; with ``variants`` all means of each attacker."""
-    from facepriv.services import audit_tables as rows
-    from facepriv.services.audits import audit_document
+    from facepriv.presentation import audit_tables as rows
+    from facepriv.services.audits.preparing import audit_document
 
     found = audit_document(store, audit_id)
     of = f"run {found.spec.run_id} on " if found.spec.run_id is not None else ""
@@ -50,6 +50,6 @@ def show_audit(store: Store, audit_id: int, *, variants: bool = False) -> None:
 def write_audit(json_file: Path | None, store: Store, audit_id: int) -> None:
     """Write an audit to the file that --json names, if it names one."""
     if json_file is not None:
-        from facepriv.services.audits import audit_document
+        from facepriv.services.audits.preparing import audit_document
 
         write_text(json_file, audit_document(store, audit_id).model_dump_json(by_alias=True, indent=2))

@@ -15,7 +15,7 @@ from facepriv.cli.store import opened_store
 from facepriv.errors import BadInputError
 
 if TYPE_CHECKING:
-    from facepriv.audit_results import SelectBy
+    from facepriv.schemas.audits import SelectBy
 
 
 def audit(
@@ -55,13 +55,13 @@ def audit(
 ) -> None:
     """Measure what attackers learn about gender from a database as it is, or from what a run made of it."""
     if list_attackers:
-        from facepriv.services.audit_tables import attacker_rows
+        from facepriv.presentation.audit_tables import attacker_rows
 
         show_table("Attackers", attacker_rows())
         return
     if (dataset is None) == (run is None):
         raise typer.BadParameter("Name either a data set or, with --run, a run.")
-    from facepriv.services.audits import prepare_audit, start_audit
+    from facepriv.services.audits.preparing import prepare_audit, start_audit
 
     with opened_store() as (store, given):
         settings = computing(given, executor, scheduler)
@@ -109,7 +109,7 @@ def audits(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="
     if not rows:
         say("There is no audit yet; start one with `facepriv audit DATASET`.")
     else:
-        from facepriv.services.audit_tables import audit_row
+        from facepriv.presentation.audit_tables import audit_row
 
         show_table(
             "Audits: the worst attacker tried, and how often he is right at most", [audit_row(one) for one in found]

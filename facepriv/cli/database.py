@@ -27,7 +27,7 @@ def upgrade() -> None:
 def check() -> None:
     """Check that the database is sound and has the revision that this release needs, and say what it holds."""
     from facepriv.config import get_settings
-    from facepriv.services.upkeep import check_database
+    from facepriv.services.upkeep.database import check_database
 
     typer.echo(check_database(get_settings()))
 
@@ -36,7 +36,7 @@ def check() -> None:
 def backup(file: Annotated[Path, typer.Argument(help="New file.", callback=file_target)]) -> None:
     """Write the database to one SQLite file while workers go on; artifact files are not in it."""
     from facepriv.config import get_settings
-    from facepriv.services.upkeep import back_up_database
+    from facepriv.services.upkeep.database import back_up_database
 
     typer.echo(back_up_database(get_settings(), file, actor=ACTOR))
 
@@ -47,6 +47,6 @@ def restore(
 ) -> None:
     """Fill a new, empty database with a backup, of either kind of database and of this release or an older one."""
     from facepriv.config import get_settings
-    from facepriv.services.upkeep import restore_database
+    from facepriv.services.upkeep.database import restore_database
 
     typer.echo(restore_database(get_settings(), file, actor=ACTOR))

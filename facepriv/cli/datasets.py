@@ -12,7 +12,7 @@ from facepriv.cli.store import ACTOR, opened_store
 from facepriv.wording import count
 
 if TYPE_CHECKING:
-    from facepriv.quality_results import QualityReport
+    from facepriv.schemas.quality import QualityReport
     from facepriv.store import DatasetRecord, Store
 
 
@@ -25,7 +25,7 @@ def quality(
     json_file: JsonFile = None,
 ) -> None:
     """Show a data set's quality report, or make it: failures, sizes, and what in its labels deserves a second look."""
-    from facepriv.services.quality import doubtful_images, kept_quality
+    from facepriv.services.datasets.quality import doubtful_images, kept_quality
 
     with opened_store() as (store, _):
         record = store.datasets.get(dataset)
@@ -46,7 +46,7 @@ def quality(
 
 def check_and_show_quality(store: Store, name: str) -> QualityReport:
     """Make a data set's quality report under a bar, and show it."""
-    from facepriv.services.quality import check_quality
+    from facepriv.services.datasets.quality import check_quality
 
     with progress("Checking quality") as bar:
 
@@ -59,7 +59,7 @@ def check_and_show_quality(store: Store, name: str) -> QualityReport:
 
 
 def _show_quality(report: QualityReport) -> None:
-    from facepriv.services.quality import quality_sentences
+    from facepriv.services.datasets.quality import quality_sentences
 
     for sentence in quality_sentences(report):
         say(sentence)
@@ -72,7 +72,7 @@ def protocol(
     json_file: JsonFile = None,
 ) -> None:
     """Show a matcher's accuracy under the data set's own comparison protocol, before and after a run."""
-    from facepriv.services.protocols import (
+    from facepriv.services.datasets.comparison_protocol import (
         evaluate,
         protocol_document,
         protocol_rows,
@@ -98,7 +98,7 @@ def datasheet(
     json_file: JsonFile = None,
 ) -> None:
     """Show where a data set comes from and on what basis it may be used, and change what is stated."""
-    from facepriv.services.datasheets import FIELDS, RETENTION, edit_datasheet, parse_parts, shown_datasheet
+    from facepriv.services.datasets.datasheets import FIELDS, RETENTION, edit_datasheet, parse_parts, shown_datasheet
 
     with opened_store() as (store, _):
         record = store.datasets.get(dataset)
@@ -120,8 +120,8 @@ def datasets(
     json_file: JsonFile = None,
 ) -> None:
     """List the data sets with their counts, and the imports that were interrupted."""
-    from facepriv.services.importing import discard_import, is_under_way
-    from facepriv.services.retention import kept_until
+    from facepriv.services.datasets.importing import discard_import, is_under_way
+    from facepriv.services.datasets.retention import kept_until
 
     with opened_store() as (store, _):
         if discard is not None:

@@ -28,12 +28,12 @@ def demo(
     json_file: JsonFile = None,
 ) -> None:
     """Run the whole job on 60 synthetic subjects: import, perturb by the recommended method and the paper's, attack."""
-    from facepriv.services.audits import prepare_audit, same_audit, start_audit
-    from facepriv.services.following import LINGER_SECONDS
-    from facepriv.services.importing import DEMO, import_demo
-    from facepriv.services.local_worker import ensure_worker
-    from facepriv.services.reproduce import same_run
-    from facepriv.services.runs import DEFAULT_METHOD, PAPER_METHOD, prepare_run, start_run
+    from facepriv.services.audits.preparing import prepare_audit, same_audit, start_audit
+    from facepriv.services.datasets.importing import DEMO, import_demo
+    from facepriv.services.jobs.following import LINGER_SECONDS
+    from facepriv.services.jobs.local_worker import ensure_worker
+    from facepriv.services.runs.preparing import DEFAULT_METHOD, PAPER_METHOD, prepare_run, start_run
+    from facepriv.services.runs.reproduce import same_run
 
     with opened_store() as (store, settings):
         ensure_worker(settings, linger=LINGER_SECONDS, ready=True)
@@ -66,7 +66,7 @@ def demo(
 
 def _add_demo_user(store: Store) -> None:
     """Make a user to look around with, unless somebody can sign in already; the password is shown this once."""
-    from facepriv.services.users import add_user
+    from facepriv.services.accounts.users import add_user
 
     if store.users.list():
         say("Sign in to the dashboard as one of the users there are: facepriv user list")

@@ -14,7 +14,7 @@ from facepriv.errors import FaceprivError
 
 if TYPE_CHECKING:
     from facepriv.config import Settings
-    from facepriv.results import RunResult
+    from facepriv.schemas.runs import RunResult
     from facepriv.store import AuditStore, RunState, RunStore, Store
 
 
@@ -30,7 +30,7 @@ def computing(settings: Settings, executor: str | None, scheduler: str | None) -
             param_hint="--scheduler",
         )
     if executor is not None:
-        from facepriv.services.crew import make_crew
+        from facepriv.services.jobs.worker_pool import make_crew
 
         # A cluster that is not there is told before anything is queued.
         with make_crew(settings) as crew:
@@ -53,7 +53,7 @@ def say_under_way(noun: str, number: int, state: RunState) -> None:
 
 def say_if_not_matched(store: Store, dataset_id: int) -> None:
     """Tell why no matcher will judge a data set's images, where that is so."""
-    from facepriv.services.identities import why_not_matched
+    from facepriv.services.datasets.identities import why_not_matched
 
     why = why_not_matched(store.datasets.get(dataset_id))
     if why is not None:
@@ -73,7 +73,7 @@ def see_through(
 
     Ctrl+C cancels it if this command put it into the queue (``cancels``), else it ends the following only.
     """
-    from facepriv.services.following import follow
+    from facepriv.services.jobs.following import follow
 
     with progress(f"{noun.capitalize()} {number}") as report:
         try:
@@ -97,7 +97,7 @@ def see_through(
 
 
 def _do_here(settings: Settings, noun: str, number: int, report: Any) -> None:
-    from facepriv.services.worker import run_worker
+    from facepriv.services.runs.execution import run_worker
 
     only = {f"{noun}_id": number}
     taken = run_worker(

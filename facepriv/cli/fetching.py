@@ -26,7 +26,7 @@ def fetch(
 ) -> None:
     """Download a model's weights or a public data set from their published address; no other command downloads."""
     from facepriv.datasets.archives import ARCHIVES
-    from facepriv.services.fetching import fetch
+    from facepriv.services.models.fetching import fetch
 
     if name in ARCHIVES:
         _fetch_archive(name, file, json_file)
@@ -41,7 +41,7 @@ def fetch(
 
 def _fetch_archive(name: str, file: Path | None, json_file: Path | None) -> None:
     from facepriv.datasets.archives import ARCHIVES
-    from facepriv.services.fetching_archives import fetch_archive
+    from facepriv.services.datasets.fetching import fetch_archive
 
     archive = ARCHIVES[name]
     fetched = fetch_archive(archive, file=file, progress=sys.stderr.isatty())

@@ -30,9 +30,9 @@ def purge(
     """Remove a data set with its images, runs, audits and all that was derived from it, and prove that it is gone."""
     if (dataset is None) != expired:
         raise typer.BadParameter("Name either a data set or, with --expired, all that are past their day.")
-    from facepriv.services import retention
-    from facepriv.services.purging import plan_purge
-    from facepriv.services.purging import purge as remove
+    from facepriv.services.datasets import retention
+    from facepriv.services.datasets.purging import plan_purge
+    from facepriv.services.datasets.purging import purge as remove
 
     with opened_store() as (store, settings):
         records = retention.expired(store) if dataset is None else (store.datasets.get(dataset),)
@@ -64,7 +64,7 @@ def retain(
     day: Annotated[str, typer.Argument(help="Last day on which it may be kept, like 2027-03-31, or none.")],
 ) -> None:
     """Set until when a data set may be kept; it is shown, and nothing is removed without your word."""
-    from facepriv.services import retention
+    from facepriv.services.datasets import retention
 
     until = retention.read_day(day)
     with opened_store() as (store, _):
@@ -84,7 +84,7 @@ def collect(
 
     A worker does the first by itself, hours later.
     """
-    from facepriv.services.collecting import collect_orphans, find_orphans
+    from facepriv.services.upkeep.orphans import collect_orphans, find_orphans
 
     with opened_store() as (store, settings):
         found = find_orphans(store, settings) if dry_run else collect_orphans(store, settings)
@@ -101,7 +101,7 @@ def doctor(
 ) -> None:
     """Look whether everything is in order, and say what to do where it is not; exit code 1 on any problem."""
     from facepriv.config import get_settings
-    from facepriv.services.doctor import examine
+    from facepriv.services.upkeep.doctor import examine
 
     with nullcontext() if quick else progress("Hashing files") as report:
         checks = examine(get_settings(), quick=quick, on_progress=report)

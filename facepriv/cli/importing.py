@@ -17,8 +17,8 @@ from facepriv.cli.store import opened_store
 from facepriv.wording import count
 
 if TYPE_CHECKING:
-    from facepriv.quality_results import QualityReport
-    from facepriv.services.importing import ImportReport, Source
+    from facepriv.schemas.quality import QualityReport
+    from facepriv.services.datasets.importing import ImportReport, Source
     from facepriv.store import Store
     from facepriv.types import Problem
 
@@ -56,9 +56,9 @@ def import_command(
     Shows first what was recognised. An import that was interrupted goes on when the same command is run again.
     """
     from facepriv.datasets.labels import parse_mapping
-    from facepriv.services.datasheets import make_datasheet, read_datasheet
-    from facepriv.services.importing import import_source, read_source
-    from facepriv.services.retention import read_day, refuse_past
+    from facepriv.services.datasets.datasheets import make_datasheet, read_datasheet
+    from facepriv.services.datasets.importing import import_source, read_source
+    from facepriv.services.datasets.retention import read_day, refuse_past
 
     until = None if retain_until is None else read_day(retain_until)
     refuse_past(until)
@@ -104,7 +104,7 @@ def _is_asked() -> bool:
 
 def _show_preview(source: Source) -> dict[str, Any]:
     from facepriv.datasets.preview import preview
-    from facepriv.services.previewing import preview_document, preview_rows, preview_sentences
+    from facepriv.services.datasets.preview import preview_document, preview_rows, preview_sentences
 
     document = preview_document(preview(source.read), source.problems)
     for sentence in preview_sentences(document):

@@ -21,7 +21,7 @@ def model_add(
     replace: Replace = False,
 ) -> None:
     """Add a classifier or matcher of your own, after a trial on demo faces. A command can run anything you can."""
-    from facepriv.services.own_models import add_model
+    from facepriv.services.models.own_models import add_model
 
     with opened_store() as (store, _):
         added = add_model(store, file, actor=ACTOR, replace=replace)
@@ -33,8 +33,8 @@ def model_add(
 @model.command("list")
 def model_list(json_file: JsonFile = None) -> None:
     """List your own models; facepriv models lists all."""
-    from facepriv.services.models import status_of
-    from facepriv.services.own_models import list_own
+    from facepriv.measures.models import status_of
+    from facepriv.services.models.own_models import list_own
 
     found, damaged = list_own()
     states = {one.name: status_of(one.card) for one in found}
@@ -74,7 +74,7 @@ def model_list(json_file: JsonFile = None) -> None:
 @model.command("check")
 def model_check(name: Annotated[str, typer.Argument(help="One of your own models.")]) -> None:
     """Look whether a model's files are unchanged, and try it on demo faces again."""
-    from facepriv.services.own_models import check_model
+    from facepriv.services.models.own_models import check_model
 
     notes = check_model(name)
     typer.echo(f"{name} is unchanged, and its trial on demo faces went well.")
@@ -88,7 +88,7 @@ def model_remove(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Remove a model of your own; results that were made with it stay, but cannot be made again."""
-    from facepriv.services.own_models import remove_model
+    from facepriv.services.models.own_models import remove_model
 
     with opened_store() as (store, _):
         if not yes:

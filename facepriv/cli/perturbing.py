@@ -14,13 +14,13 @@ from facepriv.cli.results import show_result, write_run
 from facepriv.cli.store import opened_store
 
 if TYPE_CHECKING:
-    from facepriv.services.methods import MethodInfo
+    from facepriv.services.runs.methods import MethodInfo
 
 
 def methods(json_file: JsonFile = None) -> None:
     """List the perturbation methods: their kind, and their parameters with defaults."""
-    from facepriv.services.methods import KIND_TITLES, list_methods
-    from facepriv.services.tables import shown
+    from facepriv.presentation.run_tables import shown
+    from facepriv.services.runs.methods import KIND_TITLES, list_methods
 
     found = list_methods()
     rows = [
@@ -110,7 +110,7 @@ def perturb(
 
     A worker process of this machine does the work; it goes on if this command is ended by anything but Ctrl+C.
     """
-    from facepriv.services.runs import DEFAULT_GUIDE, DEFAULT_METHOD, parse_parameters, prepare_run, start_run
+    from facepriv.services.runs.preparing import DEFAULT_GUIDE, DEFAULT_METHOD, parse_parameters, prepare_run, start_run
 
     method = DEFAULT_METHOD if method == "recommended" else method
     guides = guide or [DEFAULT_GUIDE]

@@ -17,9 +17,9 @@ from facepriv.cli.store import ACTOR, opened_store
 from facepriv.wording import count
 
 if TYPE_CHECKING:
-    from facepriv.audit_results import SelectBy
     from facepriv.config import Settings
     from facepriv.policy.minimax import MinimaxPolicy
+    from facepriv.schemas.audits import SelectBy
     from facepriv.store import Store
 
 
@@ -59,7 +59,7 @@ def policy(
     With one run the share comes from an audit of it, which is made if there is none; with several from a linear
     programme over the classifiers that judged them all.
     """
-    from facepriv.services.guide_mix import guide_mix, run_title
+    from facepriv.services.releases.guide_mix import guide_mix, run_title
 
     share, by = read_proportion(p), read_select_by(select_by)
     with opened_store() as (store, settings):
@@ -78,7 +78,7 @@ def policy(
             wanted = {"against": against or (), "classifiers": classifier}
             shares, document = _audited_policy(store, settings, run, share, by, floor, wanted)
         if out is not None:
-            from facepriv.services.release import read_key, write_release
+            from facepriv.services.releases.release import read_key, write_release
 
             secret = None if key is None else read_key(key)
             released = write_release(store, shares, out, select_by=by, actor=ACTOR, key=secret, key_file=key_file)
@@ -112,7 +112,7 @@ def _audited_policy(
     wanted: Mapping[str, Any],
 ) -> tuple[dict[int, float], dict[str, Any]]:
     """Take the share from an audit of the run, the newest that fits or a new one."""
-    from facepriv.services.audits import audit_document, prepare_audit, same_audit, start_audit
+    from facepriv.services.audits.preparing import audit_document, prepare_audit, same_audit, start_audit
 
     spec = prepare_audit(store, run_id=run, p=share, select_by=by, most_fnmr_loss=floor, **wanted)
     record = same_audit(store, spec)

@@ -25,7 +25,7 @@ def probe_train(
     replace: Replace = False,
 ) -> None:
     """Train a linear classifier on a matcher's templates; it can judge and guide like any other."""
-    from facepriv.services.probes import train_probe
+    from facepriv.services.models.probes import train_probe
 
     with opened_store() as (store, _), progress("Embedding") as report:
         own = train_probe(

@@ -18,7 +18,7 @@ def export(
     json_file: JsonFile = None,
 ) -> None:
     """Write a run's perturbed images with a manifest and the result; the access log keeps a line of it."""
-    from facepriv.services.export import export_run
+    from facepriv.services.releases.export import export_run
 
     with opened_store() as (store, _):
         report = export_run(store, run, out, actor=ACTOR)
@@ -48,7 +48,7 @@ def report(
     json_file: JsonFile = None,
 ) -> None:
     """Write what a privacy officer needs to know of a run and its audit; the access log keeps a line of it."""
-    from facepriv.services.reporting import write_report
+    from facepriv.services.sharing.report import write_report
 
     if format not in ("svg", "png"):
         raise typer.BadParameter(f"svg or png was expected with --format, got {format}.")

@@ -31,9 +31,9 @@ def reproduce(
     json_file: JsonFile = None,
 ) -> None:
     """Repeat the paper's experiments as stored runs, and lay them beside what it published."""
-    from facepriv.services import reproduce as service
-    from facepriv.services.reproduction_page import write_page
-    from facepriv.services.reproduction_tables import headline, sentences, tables
+    from facepriv.presentation.reproduction_tables import headline, sentences, tables
+    from facepriv.services.runs import reproduce as service
+    from facepriv.services.sharing.reproduction_page import write_page
 
     with opened_store() as (store, settings):
         planned = service.plan(

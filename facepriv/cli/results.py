@@ -11,14 +11,14 @@ from facepriv.cli.printing import say, show_table
 from facepriv.wording import count
 
 if TYPE_CHECKING:
-    from facepriv.results import RunResult, RunSpec
+    from facepriv.schemas.runs import RunResult, RunSpec
     from facepriv.store import Store
 
 
 def show_result(run_id: int, spec: RunSpec, result: RunResult) -> None:
     """Show all tables of a run, the note on its failures, and what it does not protect from."""
-    from facepriv.services import tables
-    from facepriv.services.methods import KIND_TITLES
+    from facepriv.presentation import run_tables as tables
+    from facepriv.services.runs.methods import KIND_TITLES
 
     guides = " and ".join(ref.name for ref in spec.guides)
     mesh = "" if spec.landmarker is None else f" on the landmarks {spec.landmarker.name}"
@@ -57,7 +57,7 @@ def show_result(run_id: int, spec: RunSpec, result: RunResult) -> None:
 
 def compare(runs: Sequence[tuple[int, RunSpec, RunResult]]) -> None:
     """Show several runs side by side in the figures that matter most."""
-    from facepriv.services.tables import comparison_rows
+    from facepriv.presentation.run_tables import comparison_rows
 
     show_table("Side by side", comparison_rows([(f"Run {run_id}", spec, result) for run_id, spec, result in runs]))
 
@@ -65,6 +65,6 @@ def compare(runs: Sequence[tuple[int, RunSpec, RunResult]]) -> None:
 def write_run(json_file: Path | None, store: Store, run_id: int) -> None:
     """Write a run to the file that --json names, if it names one."""
     if json_file is not None:
-        from facepriv.services.export import result_json
+        from facepriv.services.releases.export import result_json
 
         write_text(json_file, result_json(store, run_id))

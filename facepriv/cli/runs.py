@@ -67,7 +67,7 @@ def runs(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Ne
 
 def show(run: Annotated[int, typer.Argument(help="Number of the run.")], json_file: JsonFile = None) -> None:
     """Show a stored run: gender errors, matching, effort, quality, failures."""
-    from facepriv.services.export import run_document
+    from facepriv.services.releases.export import run_document
 
     with opened_store() as (store, _):
         document = run_document(store, run)
@@ -77,7 +77,7 @@ def show(run: Annotated[int, typer.Argument(help="Number of the run.")], json_fi
 
 def schema(json_file: JsonFile = None) -> None:
     """Print the JSON Schema of what --json writes of a run."""
-    from facepriv.results import RunDocument
+    from facepriv.schemas.runs import RunDocument
 
     document = RunDocument.model_json_schema(by_alias=True, mode="serialization")
     write_json(json_file or Path("-"), document)
@@ -113,7 +113,7 @@ def resume(run: RunOrNone = None, audit: AuditOption = None, no_wait: NoWait = F
 
 def follow(run: RunOrNone = None, audit: AuditOption = None) -> None:
     """Show how far a run or an audit is until it has ended; Ctrl+C ends the showing only."""
-    from facepriv.services.following import follow
+    from facepriv.services.jobs.following import follow
 
     with _one_of(run, audit) as (settings, queue, _, noun, number):
         with progress(f"{noun.capitalize()} {number}") as report:
@@ -127,7 +127,7 @@ def log(run: RunOrNone = None, audit: AuditOption = None, json_file: JsonFile = 
     with _one_of(run, audit) as (_, queue, _, noun, number):
         lines = queue.log(number)
     if lines:
-        from facepriv.services.tables import log_rows
+        from facepriv.presentation.run_tables import log_rows
 
         show_table(f"Log of {noun} {number}", log_rows(lines))
     else:

@@ -31,8 +31,8 @@ def share(
     json_file: JsonFile = None,
 ) -> None:
     """Share the results of a run or an audit with a privacy officer, by a link or with their account."""
-    from facepriv.services.passwords import make_password
-    from facepriv.services.sharing import share as share_results
+    from facepriv.services.accounts.passwords import make_password
+    from facepriv.services.sharing.shares import share as share_results
 
     if run is None and audit is None:
         raise typer.BadParameter("Say what to share: the number of a run, or --audit NUMBER.")
@@ -65,8 +65,8 @@ def shares(
     json_file: JsonFile = None,
 ) -> None:
     """List what was shared and what officers said about it, and end a share."""
-    from facepriv.services.sharing import about
-    from facepriv.services.sharing import revoke as revoke_share
+    from facepriv.services.sharing.shares import about
+    from facepriv.services.sharing.shares import revoke as revoke_share
 
     with opened_store() as (store, _):
         if revoke is not None:

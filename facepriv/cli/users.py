@@ -40,7 +40,7 @@ def user_add(
     ] = None,
 ) -> None:
     """Add somebody; the password made for them is shown this once."""
-    from facepriv.services.users import add_user
+    from facepriv.services.accounts.users import add_user
 
     with opened_store() as (store, _):
         given = _read_password() if password_stdin else None
@@ -86,7 +86,7 @@ def user_list(json_file: JsonFile = None) -> None:
 @user.command("role")
 def user_role(name: UserName, role: Annotated[str, typer.Argument(help="auditor or officer.")]) -> None:
     """Make somebody an auditor or a privacy officer, from their next click on."""
-    from facepriv.services.users import set_role
+    from facepriv.services.accounts.users import set_role
 
     with opened_store() as (store, _):
         changed = set_role(store, name, _role(role), actor=ACTOR)
@@ -106,7 +106,7 @@ def user_enable(name: UserName) -> None:
 
 
 def _set_disabled(name: str, disabled: bool) -> None:
-    from facepriv.services.users import set_disabled
+    from facepriv.services.accounts.users import set_disabled
 
     with opened_store() as (store, _):
         changed = set_disabled(store, name, disabled, actor=ACTOR)
@@ -116,7 +116,7 @@ def _set_disabled(name: str, disabled: bool) -> None:
 @user.command("password")
 def user_password(name: UserName, password_stdin: PasswordIn = False) -> None:
     """Give somebody a new password, shown this once; whoever is signed in under the old one is signed out."""
-    from facepriv.services.users import change_password
+    from facepriv.services.accounts.users import change_password
 
     with opened_store() as (store, _):
         made = change_password(store, name, _read_password() if password_stdin else None, actor=ACTOR)
@@ -132,7 +132,7 @@ def user_oidc(
     ] = None,
 ) -> None:
     """Say by what the identity provider knows somebody; whoever is signed in is signed out."""
-    from facepriv.services.users import set_claim
+    from facepriv.services.accounts.users import set_claim
 
     with opened_store() as (store, _):
         one = set_claim(store, name, claim, actor=ACTOR)
@@ -143,7 +143,7 @@ def user_oidc(
 @user.command("sign-out")
 def user_sign_out(name: UserName) -> None:
     """End all sessions of somebody."""
-    from facepriv.services.users import sign_out_everywhere
+    from facepriv.services.accounts.users import sign_out_everywhere
 
     with opened_store() as (store, _):
         ended = sign_out_everywhere(store, name, actor=ACTOR)

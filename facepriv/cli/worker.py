@@ -28,8 +28,8 @@ def worker(
     import signal
 
     from facepriv.config import get_settings
-    from facepriv.services.local_worker import serve_local
-    from facepriv.services.worker import run_worker
+    from facepriv.services.jobs.local_worker import serve_local
+    from facepriv.services.runs.execution import run_worker
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = computing(get_settings(), executor, scheduler)
@@ -46,7 +46,7 @@ def import_job(folder: Annotated[Path, typer.Argument(help="Folder of the import
     import signal
 
     from facepriv.config import get_settings
-    from facepriv.services.import_jobs import run_job
+    from facepriv.services.datasets.import_jobs import run_job
 
     # Told to stop, clear away what was begun.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import FailureToAcquireError
-from facepriv.shared import SharedModel
 from facepriv.types import Face, Image, ModelCard, WeightFile
-from facepriv.weights import require_all
+from facepriv.weights.files import require_all
+from facepriv.weights.instances import SharedModel
 
 CARD = ModelCard(
     name="dlib-hog-68",

@@ -8,14 +8,14 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv import deepface_models as models
-from facepriv.deepface_clients import network_input, shared_client
-from facepriv.deepface_models import DeepFaceModel, card_of
 from facepriv.errors import ModelUnavailableError
 from facepriv.imaging.crop import aligned_chip, take_crop
 from facepriv.imaging.five_points import five_point_square
 from facepriv.match.templates import cosine_similarity, unit_rows
 from facepriv.types import CropSpec, Face
+from facepriv.weights import deepface_models as models
+from facepriv.weights.deepface_clients import network_input, shared_client
+from facepriv.weights.deepface_models import DeepFaceModel, card_of
 
 DLIB_PADDING = 0.25
 """Margin of the chip that dlib's recognition network was trained on."""

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from facepriv.imaging.crop import aligned_chip, dlib_shape
 from facepriv.match.templates import cosine_similarity, unit_rows
-from facepriv.shared import SharedModel
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
-from facepriv.weights import require_all
+from facepriv.weights.files import require_all
+from facepriv.weights.instances import SharedModel
 
 CARD = ModelCard(
     name="dlib-resnet",

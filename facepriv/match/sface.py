@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from facepriv.imaging.crop import eye_centres
 from facepriv.imaging.five_points import EDGE, five_point_square
 from facepriv.match.templates import cosine_similarity, unit_rows
-from facepriv.shared import SharedModel
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
-from facepriv.weights import require_all
+from facepriv.weights.files import require_all
+from facepriv.weights.instances import SharedModel
 
 CARD = ModelCard(
     name="sface",

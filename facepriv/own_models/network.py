@@ -15,13 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.deepface_clients import make_session
 from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.own_models.description import NetworkClassifier, NetworkInput, NetworkMatcher
 from facepriv.own_models.stored import NETWORK, OwnModel
-from facepriv.shared import SharedModel
 from facepriv.types import WeightFile
-from facepriv.weights import require
+from facepriv.weights.deepface_clients import make_session
+from facepriv.weights.files import require
+from facepriv.weights.instances import SharedModel
 from facepriv.wording import some
 
 MOST_BYTES = 1_000_000_000

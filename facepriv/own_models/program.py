@@ -30,9 +30,9 @@ from facepriv.errors import ModelUnavailableError
 from facepriv.own_models.description import CommandClassifier, CommandMatcher
 from facepriv.own_models.network import MOST_OPEN
 from facepriv.own_models.stored import DESCRIPTION, OwnModel
-from facepriv.shared import SharedModel
 from facepriv.types import WeightFile
-from facepriv.weights import require
+from facepriv.weights.files import require
+from facepriv.weights.instances import SharedModel
 
 PREFIX = "command-"
 MOST_LINE_BYTES = 4_000_000

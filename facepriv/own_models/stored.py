@@ -14,7 +14,7 @@ from facepriv.config import get_settings
 from facepriv.errors import BadInputError, ModelUnavailableError, UnknownNameError
 from facepriv.own_models.description import AnyModel, ProbeModel, check
 from facepriv.types import ModelCard, WeightFile
-from facepriv.weights import sha256_of
+from facepriv.weights.files import sha256_of
 
 FOLDER = "models"
 DESCRIPTION, SUMS = "description.json", "SHA256SUMS"
@@ -22,7 +22,7 @@ NETWORK, PROBE = "network.onnx", "probe.npz"
 CLASSIFIER_TARGETS = {
     "network": "facepriv.classify.own:make",
     "command": "facepriv.classify.own:make",
-    "probe": "facepriv.probe_classifier:make",
+    "probe": "facepriv.classify.probe:make",
 }
 MATCHER_TARGETS = {"network": "facepriv.match.own:make", "command": "facepriv.match.own:make"}
 

@@ -15,12 +15,12 @@ from facepriv.errors import BadInputError, FaceprivError, FailureToAcquireError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.decode import encode_png
-from facepriv.imaging.landmarkers import DEFAULT_LANDMARKER
+from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
 from facepriv.imaging.stored import decode_stored
 from facepriv.imaging.versions import VERSIONS, make_version
 from facepriv.metrics.gender import predicted
-from facepriv.perturb.candidates import Gallery
-from facepriv.perturb.targets import Targets
+from facepriv.perturb.common.targets import Targets
+from facepriv.perturb.gallery import Gallery
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image, PerturbFailure, PerturbResult, Stop
 from facepriv.wording import listed
 

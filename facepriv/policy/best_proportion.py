@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from facepriv.audit_results import CurvePoint, Utility
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_probabilities
-from facepriv.results import OperatingPoint
+from facepriv.schemas.audits import CurvePoint, Utility
+from facepriv.schemas.runs import OperatingPoint
 from facepriv.wording import listed, percent
 
 TOLERANCE = 0.01

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit_results import SelectBy, Utility
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_probabilities
 from facepriv.metrics.matching import FMR_TARGETS, auc, eer, operating_point
 from facepriv.metrics.mixture import ScoreMixture
-from facepriv.results import OperatingPoint
+from facepriv.schemas.audits import SelectBy, Utility
+from facepriv.schemas.runs import OperatingPoint
 
 Compare = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
 

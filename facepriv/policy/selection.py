@@ -18,9 +18,9 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit_results import SelectBy
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_probabilities
+from facepriv.schemas.audits import SelectBy
 
 KEY_BYTES = 32
 LEAST_KEY_BYTES = 16

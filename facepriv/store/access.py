@@ -14,8 +14,8 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from facepriv.store.chain import START, link
 from facepriv.store.engine import Database
-from facepriv.store.models import AccessRow
 from facepriv.store.records import AccessRecord
+from facepriv.store.rows import AccessRow
 
 _CHAIN_LOCK = int.from_bytes(b"fp-chain", "big")
 """Number of PostgreSQL's advisory lock on the chain's end; SQLite has one writer at a time anyway."""

@@ -10,7 +10,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from facepriv.store.engine import Database
-from facepriv.store.models import AttemptRow
+from facepriv.store.rows import AttemptRow
 
 _KEPT = timedelta(days=1)
 

@@ -9,11 +9,11 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from facepriv.audit_results import AuditResult, AuditSpec
 from facepriv.errors import BadInputError, UnknownNameError
-from facepriv.store.models import AuditRow, DatasetRow, RunRow
+from facepriv.schemas.audits import AuditResult, AuditSpec
 from facepriv.store.queue import LEASE_SECONDS, QueueStore
 from facepriv.store.records import AuditRecord, AuditSummary, RunState
+from facepriv.store.rows import AuditRow, DatasetRow, RunRow
 
 
 class AuditStore(QueueStore):

@@ -40,7 +40,7 @@ from sqlalchemy.pool import NullPool
 from facepriv.errors import BadInputError, StorageFullError, StoreError
 from facepriv.store import migrate, sqlite
 from facepriv.store.engine import Database
-from facepriv.store.models import AttemptRow, SessionRow, UtcDateTime
+from facepriv.store.rows import AttemptRow, SessionRow, UtcDateTime
 
 REFERRING = ("images", "run_images", "learnings")
 """Tables whose ``artifact_sha256`` names a file."""

@@ -18,18 +18,6 @@ from sqlalchemy.orm import Session, aliased
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store.engine import Database
 from facepriv.store.leftovers import Leftovers, references
-from facepriv.store.models import (
-    AuditRow,
-    DatasetRow,
-    ImageRow,
-    LearningRow,
-    ProblemRow,
-    ProtocolPairRow,
-    RunImageRow,
-    RunRow,
-    RunSourceRow,
-    ShareRow,
-)
 from facepriv.store.records import (
     Box,
     DatasetCounts,
@@ -40,6 +28,18 @@ from facepriv.store.records import (
     ImageRecord,
     NewImage,
     UnfinishedImport,
+)
+from facepriv.store.rows import (
+    AuditRow,
+    DatasetRow,
+    ImageRow,
+    LearningRow,
+    ProblemRow,
+    ProtocolPairRow,
+    RunImageRow,
+    RunRow,
+    RunSourceRow,
+    ShareRow,
 )
 from facepriv.types import Identities, Problem, ProtocolPair, Terms
 from facepriv.wording import some

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facepriv.errors import StoreError
 from facepriv.store.engine import Database
-from facepriv.store.models import Base
+from facepriv.store.rows import Base
 
 
 def erase_deleted(database: Database) -> str:

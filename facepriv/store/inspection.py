@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 from facepriv.errors import StoreError
 from facepriv.store import migrate, sqlite
 from facepriv.store.engine import Database
-from facepriv.store.models import AuditRow, DatasetRow, ImageRow, RunRow
+from facepriv.store.rows import AuditRow, DatasetRow, ImageRow, RunRow
 
 
 @dataclass(frozen=True)

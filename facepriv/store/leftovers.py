@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from facepriv.errors import StoreError
 from facepriv.store.artifacts import SUFFIXES, ArtifactStore
 from facepriv.store.engine import Database
-from facepriv.store.models import DatasetRow, ImageRow, LearningRow, MeasureRow, RunImageRow, RunRow
+from facepriv.store.rows import DatasetRow, ImageRow, LearningRow, MeasureRow, RunImageRow, RunRow
 
 UNCOMMITTED_SECONDS = 1800.0
 """How long a file may be there before the row that refers to it is committed. A worker with results in hand waits ten

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Select, select
 
 from facepriv.store.engine import Database, put_rows
-from facepriv.store.models import ImageRow, MeasureRow, RunImageRow
+from facepriv.store.rows import ImageRow, MeasureRow, RunImageRow
 
 _BATCH = 200
 Vector = NDArray[Any]

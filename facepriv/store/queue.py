@@ -11,8 +11,8 @@ from sqlalchemy.orm import Session, aliased
 
 from facepriv.errors import StoreError, UnknownNameError
 from facepriv.store.engine import Database
-from facepriv.store.models import LogLineRow, QueuedRow, UtcDateTime
 from facepriv.store.records import LogLine, RunState
+from facepriv.store.rows import LogLineRow, QueuedRow, UtcDateTime
 
 LEASE_SECONDS = 60.0
 """How long a worker is believed to be alive without a heartbeat; far above any difference between two clocks."""

@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit_results import AuditResult, AuditSpec
 from facepriv.errors import BadInputError
-from facepriv.results import DatasetRef, LearnSource, Phase, RunResult, RunSpec
+from facepriv.schemas.audits import AuditResult, AuditSpec
+from facepriv.schemas.runs import DatasetRef, LearnSource, Phase, RunResult, RunSpec
 from facepriv.types import FEMALE, MALE, Identities, Terms
 
 Box = tuple[int, int, int, int]

@@ -12,19 +12,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
-from facepriv.results import DatasetRef, RunResult, RunSpec
+from facepriv.schemas.runs import DatasetRef, RunResult, RunSpec
 from facepriv.store.datasets import box_of
 from facepriv.store.engine import Database
 from facepriv.store.leftovers import Leftovers
-from facepriv.store.models import (
-    DatasetRow,
-    GenderScoreRow,
-    ImageRow,
-    LearningRow,
-    RunImageRow,
-    RunRow,
-    RunSourceRow,
-)
 from facepriv.store.queue import LEASE_SECONDS, QueueStore
 from facepriv.store.records import (
     RUN_STATES,
@@ -35,6 +26,15 @@ from facepriv.store.records import (
     RunRecord,
     RunState,
     RunSummary,
+)
+from facepriv.store.rows import (
+    DatasetRow,
+    GenderScoreRow,
+    ImageRow,
+    LearningRow,
+    RunImageRow,
+    RunRow,
+    RunSourceRow,
 )
 
 

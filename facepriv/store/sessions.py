@@ -10,8 +10,8 @@ from typing import cast
 from sqlalchemy import ColumnElement, Select, delete, select, update
 
 from facepriv.store.engine import Database
-from facepriv.store.models import SessionRow, UserRow
 from facepriv.store.records import Role, SessionRecord
+from facepriv.store.rows import SessionRow, UserRow
 
 LIFETIME = timedelta(hours=12)
 """How long a session lasts at most."""

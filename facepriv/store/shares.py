@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 
 from facepriv.errors import UnknownNameError
 from facepriv.store.engine import Database
-from facepriv.store.models import RemarkRow, ShareRow, UserRow
 from facepriv.store.records import Decision, RemarkRecord, ShareRecord
+from facepriv.store.rows import RemarkRow, ShareRow, UserRow
 from facepriv.store.sessions import TOKEN_BYTES, token_sha256
 
 

@@ -12,8 +12,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.store.engine import Database
-from facepriv.store.models import SessionRow, UserRow
 from facepriv.store.records import Role, UserRecord
+from facepriv.store.rows import SessionRow, UserRow
 
 
 def name_key(name: str) -> str:

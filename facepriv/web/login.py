@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from facepriv.errors import NotAllowedError, StoreError
-from facepriv.services.users import sign_in, sign_out
+from facepriv.services.accounts.users import sign_in, sign_out
 from facepriv.store import Store
 from facepriv.store.sessions import LIFETIME
 from facepriv.web.access import COOKIE, SECURE_COOKIE, SESSION, may_have

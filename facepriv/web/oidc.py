@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from facepriv.config import Provider
 from facepriv.errors import NotAllowedError
-from facepriv.services.users import sign_in_through_provider
+from facepriv.services.accounts.users import sign_in_through_provider
 from facepriv.store import Store
 from facepriv.web.login import own_path, signed_in
 from facepriv.web.pages import message, page

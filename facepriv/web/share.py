@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from facepriv.errors import FaceprivError, NotAllowedError, UnknownNameError
 from facepriv.report.html import Page
-from facepriv.services.sharing import check_passphrase, find_link, view_as_officer, view_link
+from facepriv.services.sharing.shares import check_passphrase, find_link, view_as_officer, view_link
 from facepriv.store import Store
 from facepriv.web.identity import identity_of
 from facepriv.web.pages import message, page, read_form

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from facepriv.policy.minimax import MinimaxPolicy
-from facepriv.services import audit_tables as rows
-from facepriv.services.guide_mix import SEES, Sees, guide_mix, run_title
+from facepriv.presentation import audit_tables as rows
+from facepriv.services.releases.guide_mix import SEES, Sees, guide_mix, run_title
 from facepriv.store import RunRecord, Store
 from parts.figures import show_rows
 from parts.formats import plain

@@ -8,7 +8,7 @@ import streamlit as st
 
 from facepriv.config import Settings, get_settings
 from facepriv.errors import FaceprivError
-from facepriv.services.import_jobs import (
+from facepriv.services.datasets.import_jobs import (
     RESUMABLE,
     ImportJob,
     cancel_job,
@@ -18,7 +18,7 @@ from facepriv.services.import_jobs import (
     list_jobs,
     resume_job,
 )
-from facepriv.services.previewing import preview_rows, preview_sentences
+from facepriv.services.datasets.preview import preview_rows, preview_sentences
 from facepriv.store import Store
 from facepriv.wording import count, duration
 from parts import faces

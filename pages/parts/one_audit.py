@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 import streamlit as st
 
-from facepriv.audit_results import AuditResult, Condition
 from facepriv.charts.policy import leak_bars
-from facepriv.services import audit_tables as rows
-from facepriv.services.audits import audit_document
+from facepriv.presentation import audit_tables as rows
+from facepriv.schemas.audits import AuditResult, Condition
+from facepriv.services.audits.preparing import audit_document
 from facepriv.store import AuditRecord, Store
 from facepriv.wording import count, duration, percent
 from parts import progress, report, share, work_log

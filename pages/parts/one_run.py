@@ -7,11 +7,11 @@ import streamlit as st
 from facepriv.charts.gender import confusion_tables, gender_error_bars, gender_score_histograms
 from facepriv.charts.matching import det, match_score_histograms, roc
 from facepriv.charts.rates import survival_bars
-from facepriv.results import STOP_TITLES, RunResult
-from facepriv.services import tables
-from facepriv.services.export import result_json
-from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES
-from facepriv.services.runs import landmarker_name
+from facepriv.presentation import run_tables as tables
+from facepriv.schemas.runs import STOP_TITLES, RunResult
+from facepriv.services.releases.export import result_json
+from facepriv.services.runs.methods import KIND_SENTENCES, KIND_TITLES
+from facepriv.services.runs.preparing import landmarker_name
 from facepriv.store import RunRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import count, duration, match_rate

@@ -8,8 +8,8 @@ import streamlit as st
 
 from facepriv.charts.quality import failures_by_reason, images_per_subject, inter_eye_distances
 from facepriv.errors import FaceprivError
-from facepriv.quality_results import QualityReport
-from facepriv.services.quality import check_quality, doubtful_images, kept_quality, quality_sentences
+from facepriv.schemas.quality import QualityReport
+from facepriv.services.datasets.quality import check_quality, doubtful_images, kept_quality, quality_sentences
 from facepriv.store import DatasetRecord, Store
 from parts.figures import page_of, show_figure, show_rows
 from parts.formats import plain

@@ -6,7 +6,7 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
-from facepriv.services.reporting import MOST_FACES, hand_out
+from facepriv.services.sharing.report import MOST_FACES, hand_out
 from facepriv.store import open_store
 from facepriv.wording import count
 from parts.downloads import file_name

@@ -7,7 +7,7 @@ import streamlit as st
 
 from facepriv.charts.policy import proportion
 from facepriv.policy.proportion import OptimalProportion, optimal_proportion, sign_attacker_curve
-from facepriv.results import RunResult
+from facepriv.schemas.runs import RunResult
 from facepriv.store import RunRecord
 from facepriv.wording import percent
 from parts.figures import show_figure, show_rows

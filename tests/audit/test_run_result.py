@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facepriv.audit.run_result import JudgedImage, Templates, run_result
-from facepriv.results import FailureItem, LearnedItem, Rates, RunResult
+from facepriv.schemas.runs import FailureItem, LearnedItem, Rates, RunResult
 from facepriv.types import FEMALE, MALE
 
 NAN = float("nan")

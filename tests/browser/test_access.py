@@ -18,11 +18,11 @@ from sqlalchemy import update
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from facepriv.config import Settings
-from facepriv.services.reporting import result_sha256, run_sha256
-from facepriv.services.sharing import share
-from facepriv.services.users import add_user
+from facepriv.services.accounts.users import add_user
+from facepriv.services.sharing.report import result_sha256, run_sha256
+from facepriv.services.sharing.shares import share
 from facepriv.store import Store, open_store
-from facepriv.store.models import ShareRow
+from facepriv.store.rows import ShareRow
 from tests.browser.conftest import ROOT, serving
 from tests.browser.test_journey import LOOKS, PATIENCE, choose, photograph, settle
 from tests.pages.conftest import audit_result, face_folder, prepared, repeat_run, store_audit  # noqa: F401 (fixtures)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from facepriv.config import Settings
-from facepriv.services.importing import import_dataset
-from facepriv.services.runs import prepare_run, start_run
-from facepriv.services.sharing import share
-from facepriv.services.signing_off import remark
-from facepriv.services.users import add_user
+from facepriv.services.accounts.users import add_user
+from facepriv.services.datasets.importing import import_dataset
+from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.sharing.shares import share
+from facepriv.services.sharing.signing_off import remark
 from facepriv.store import open_store
 from tests.browser.conftest import ROOT, serving
 from tests.browser.test_journey import settle

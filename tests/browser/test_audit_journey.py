@@ -8,8 +8,8 @@ import time
 import pytest
 
 from facepriv.config import Settings
-from facepriv.services.audit_tables import baseline_rows
-from facepriv.services.importing import import_dataset
+from facepriv.presentation.audit_tables import baseline_rows
+from facepriv.services.datasets.importing import import_dataset
 from facepriv.store import AuditRecord, open_store
 from tests.browser.conftest import ROOT, serving
 from tests.browser.test_journey import LOOKS, PATIENCE, RUN_PATIENCE, photograph, settle

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from facepriv.config import Settings
-from facepriv.services.tables import gender_error_rows
+from facepriv.presentation.run_tables import gender_error_rows
 from facepriv.store import RunRecord, open_store
 from tests.browser.conftest import ROOT, serving
 from tests.pages.conftest import write_faces

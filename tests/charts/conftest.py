@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from facepriv.metrics.matching import common_edges, matching
-from facepriv.results import MATCH_PHASES, MatchingPhases
+from facepriv.schemas.runs import MATCH_PHASES, MatchingPhases
 
 
 @pytest.fixture(scope="session")

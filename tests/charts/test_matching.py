@@ -4,7 +4,7 @@ import math
 import pytest
 
 from facepriv.charts.matching import det, match_score_histograms, roc
-from facepriv.results import MATCH_PHASES
+from facepriv.schemas.runs import MATCH_PHASES
 from facepriv.wording import match_rate
 
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from facepriv.audit_results import AttackResult, AuditResult, Condition, PolicyChoice, Quality, Utility
 from facepriv.charts.stopping import LOOKS, stopping_scores
-from facepriv.results import Interval, OperatingPoint
+from facepriv.schemas.audits import AttackResult, AuditResult, Condition, PolicyChoice, Quality, Utility
+from facepriv.schemas.runs import Interval, OperatingPoint
 
 
 def audit(accuracy: float, p: float, fnmr: float, *, supported: bool = True) -> AuditResult:

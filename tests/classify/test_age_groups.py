@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facepriv.classify import classifiers
 from facepriv.classify.age_groups import log_odds
 from facepriv.classify.dlib_age import DlibAge
 from facepriv.classify.levi_hassner_age import BANDS, LeviHassnerAge, older_shares
+from facepriv.classify.registry import classifiers
 from facepriv.errors import BadInputError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode

@@ -9,17 +9,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facepriv.classify import classifiers
 from facepriv.classify.deepface_age import DeepFaceAge
 from facepriv.classify.deepface_attribute import FLOOR, LOGITS, log_odds, log_of_probabilities, logits_session
 from facepriv.classify.deepface_gender import DeepFaceGender
 from facepriv.classify.deepface_race import RACES, DeepFaceRace
-from facepriv.deepface_models import AGE, GENDER, RACE
+from facepriv.classify.registry import classifiers
 from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.imaging.crop import take_crop
-from facepriv.services.models import status_of
+from facepriv.measures.models import status_of
 from facepriv.types import AttributeClassifier
-from facepriv.weights import own_path
+from facepriv.weights.deepface_models import AGE, GENDER, RACE
+from facepriv.weights.files import own_path
 from tests.contracts import test_classifiers as contract
 from tests.deepface_graphs import grey_levels, let_deepface_find, trust, write_classes
 

@@ -8,15 +8,15 @@ import sys
 import numpy as np
 import pytest
 
-from facepriv.classify import classifiers
+from facepriv.classify.registry import classifiers
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.described_crops import box_square
-from facepriv.match import matchers
-from facepriv.perturb import perturbers
+from facepriv.match.registry import matchers
 from facepriv.perturb.base import score_face
-from facepriv.services.own_models import add_model
+from facepriv.perturb.registry import perturbers
+from facepriv.services.models.own_models import add_model
 from facepriv.store import open_store
 from facepriv.types import PerturbFailure, PerturbResult
 from tests.own_models import write_program
@@ -189,7 +189,7 @@ def test_a_program_that_was_changed_is_not_run(add, tmp_path):
     add(file)
     (file.parent / "program.py").write_text("raise SystemExit")
     changed = classifiers.create("own-command")
-    from facepriv.weights import require_all
+    from facepriv.weights.files import require_all
 
     with pytest.raises(ModelUnavailableError, match="it was changed since"):
         require_all(changed.card)

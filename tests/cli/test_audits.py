@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.terminal import Terminal
-from tests.services.test_learning import copy_people
+from tests.services.runs.test_learning import copy_people
 
 pytestmark = [pytest.mark.xdist_group("cli-audit"), pytest.mark.slow]
 

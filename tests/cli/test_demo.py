@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from facepriv.config import Settings
-from facepriv.services.reproduce import same_run
-from facepriv.services.runs import start_run
+from facepriv.services.runs.preparing import start_run
+from facepriv.services.runs.reproduce import same_run
 from facepriv.store import open_store
 from tests.cli.conftest import Job
 

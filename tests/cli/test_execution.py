@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from facepriv.config import Settings
-from facepriv.services.local_worker import ensure_worker
+from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.store import Store, open_store
 from facepriv.store.runs import RunStore
 from tests.cli.terminal import PAPER, Terminal, assert_one_sentence, assert_usage, write_faces
-from tests.services.test_learning import copy_people
-from tests.services.test_local_worker import workers_of
+from tests.services.jobs.test_local_worker import workers_of
+from tests.services.runs.test_learning import copy_people
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.xdist_group("cli"), pytest.mark.slow]

@@ -14,7 +14,7 @@ from unittest import mock
 import pytest
 
 from facepriv.config import Settings
-from facepriv.services.runs import prepare_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import Store, open_store
 from tests.cli.terminal import Said, Terminal, assert_one_sentence, assert_usage, write_faces
 

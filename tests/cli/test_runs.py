@@ -11,7 +11,7 @@ import pytest
 
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder
-from facepriv.services.runs import prepare_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import open_store
 from tests.cli.conftest import Job
 from tests.cli.terminal import Said, assert_one_sentence, assert_usage

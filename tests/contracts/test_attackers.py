@@ -7,9 +7,9 @@ import copy
 import numpy as np
 import pytest
 
-from facepriv.audit.attackers import Attacker, attackers
-from facepriv.audit.attackers.base import Known
-from facepriv.audit.evidence import Evidence, Seen
+from facepriv.audit.attackers.base import Attacker, Known
+from facepriv.audit.attackers.registry import attackers
+from facepriv.audit.leak.evidence import Evidence, Seen
 from tests.audit.attackers.planted import full, known_of, people
 
 POOLS = {"several-images"}

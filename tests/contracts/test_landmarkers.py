@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facepriv.errors import ModelUnavailableError
-from facepriv.imaging.landmarkers import DEFAULT_LANDMARKER, landmarkers
+from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER, landmarkers
 from facepriv.imaging.triangulation import triangulate
 from facepriv.types import Landmarker
 

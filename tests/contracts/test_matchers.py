@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from facepriv.imaging.crop import take_crop
-from facepriv.match import matchers
-from facepriv.services.models import ModelStatus, status_of
+from facepriv.match.registry import matchers
+from facepriv.measures.models import ModelStatus, status_of
 from facepriv.types import CropMatcher, FaceMatcher
 from tests.own_models import MATCHERS
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from facepriv.classify.dlib_gender import DlibGender
-from facepriv.perturb import Perturber, perturbers
-from facepriv.perturb.base import Learned
+from facepriv.perturb.base import Learned, Perturber
+from facepriv.perturb.registry import perturbers
 from facepriv.types import Face, PerturbFailure, PerturbResult
 
 

@@ -26,7 +26,7 @@ from sqlalchemy.exc import IntegrityError
 
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
-from facepriv.results import (
+from facepriv.schemas.runs import (
     Confusion,
     Confusions,
     Curve,
@@ -63,7 +63,7 @@ from facepriv.store import (
 from facepriv.store.engine import Database
 from facepriv.store.inspection import inspect_database
 from facepriv.store.leftovers import Leftovers
-from facepriv.store.models import Base
+from facepriv.store.rows import Base
 from facepriv.types import Problem, ProtocolPair, Terms
 
 SPAWN = multiprocessing.get_context("spawn")

@@ -10,7 +10,7 @@ import pytest
 from facepriv.imaging.crop import eye_centres, take_crop
 from facepriv.imaging.five_points import five_point_square
 from facepriv.match.sface import CARD, detection_row
-from facepriv.weights import require_all
+from facepriv.weights.files import require_all
 
 
 @pytest.mark.parametrize("number", [0, 3, 7])

@@ -117,8 +117,8 @@ def test_a_probe_tells_colour_fields_of_other_people_from_untouched_images(faces
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    from facepriv.classify import classifiers
-    from facepriv.perturb import perturbers
+    from facepriv.classify.registry import classifiers
+    from facepriv.perturb.registry import perturbers
 
     guide, method = classifiers.create("dlib-gender"), perturbers.create("colour-field")
 

@@ -16,18 +16,18 @@ import onnx
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from facepriv.deepface_clients import open_client, shared_client
-from facepriv.deepface_models import DLIB, FACENET512, VGG_FACE, DeepFaceModel, card_of, record_path
-from facepriv.deepface_models import SFACE as PUBLISHED
 from facepriv.errors import ModelUnavailableError
 from facepriv.imaging.crop import take_crop
-from facepriv.match import matchers
 from facepriv.match.deepface import DeepFaceMatcher, network_crop
+from facepriv.match.registry import matchers
 from facepriv.match.sface import CARD as SFACE_CARD
-from facepriv.services.fetching import fetch
-from facepriv.services.models import status_of
+from facepriv.measures.models import status_of
+from facepriv.services.models.fetching import fetch
 from facepriv.types import FaceMatcher
-from facepriv.weights import own_path, require_all, sha256_of
+from facepriv.weights.deepface_clients import open_client, shared_client
+from facepriv.weights.deepface_models import DLIB, FACENET512, VGG_FACE, DeepFaceModel, card_of, record_path
+from facepriv.weights.deepface_models import SFACE as PUBLISHED
+from facepriv.weights.files import own_path, require_all, sha256_of
 from tests.contracts import test_matchers as contract
 from tests.deepface_graphs import grey_levels, let_deepface_find
 

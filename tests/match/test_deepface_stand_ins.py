@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facepriv.deepface_clients import InsightFaceNetwork
-from facepriv.deepface_models import BUFFALO_L, DEEPID, DLIB, FACENET, MATCHERS, SFACE, DeepFaceModel
 from facepriv.errors import ModelUnavailableError
 from facepriv.imaging.crop import take_crop
-from facepriv.match import matchers
 from facepriv.match.deepface import DeepFaceMatcher, five_point_oblong, network_crop
-from facepriv.services.models import status_of
+from facepriv.match.registry import matchers
+from facepriv.measures.models import status_of
 from facepriv.types import FaceMatcher
-from facepriv.weights import own_path
+from facepriv.weights.deepface_clients import InsightFaceNetwork
+from facepriv.weights.deepface_models import BUFFALO_L, DEEPID, DLIB, FACENET, MATCHERS, SFACE, DeepFaceModel
+from facepriv.weights.files import own_path
 from tests.contracts import test_matchers as contract
 from tests.deepface_graphs import (
     cell_means,

@@ -20,13 +20,13 @@ from streamlit.runtime.media_file_manager import MediaFileManager
 from streamlit.testing.v1 import AppTest
 
 import facepriv
-from facepriv.audit.attackers import attackers
-from facepriv.audit_results import AuditResult, AuditSpec
+from facepriv.audit.attackers.registry import attackers
 from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
-from facepriv.results import RunSpec
-from facepriv.services.importing import import_dataset
-from facepriv.services.runs import prepare_run, start_run
+from facepriv.schemas.audits import AuditResult, AuditSpec
+from facepriv.schemas.runs import RunSpec
+from facepriv.services.datasets.importing import import_dataset
+from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import RunRecord, Store, open_store
 from facepriv.types import GENDER_NAMES
 from facepriv.web.identity import LOCAL

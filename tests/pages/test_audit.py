@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from facepriv.audit.attackers import attackers
-from facepriv.services.audit_tables import attack_rows, baseline_rows, condition_title
+from facepriv.audit.attackers.registry import attackers
+from facepriv.presentation.audit_tables import attack_rows, baseline_rows, condition_title
 from facepriv.store import open_store
 from tests.pages.conftest import audit_result, store_audit
 

@@ -11,8 +11,8 @@ from datetime import date, timedelta
 import PIL.Image
 import pytest
 
-from facepriv.services import import_jobs
-from facepriv.services.import_jobs import list_jobs
+from facepriv.services.datasets import import_jobs
+from facepriv.services.datasets.import_jobs import list_jobs
 from facepriv.store import open_store
 from facepriv.web.shelf import SHELF
 from tests.pages.conftest import gallery_of, on_the_shelf

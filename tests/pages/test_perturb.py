@@ -7,9 +7,9 @@ import sys
 import filelock
 import pytest
 
-from facepriv.perturb import perturbers
-from facepriv.services.methods import KIND_SENTENCES, KIND_TITLES
-from facepriv.services.runs import DEFAULT_METHOD, prepare_run, start_run
+from facepriv.perturb.registry import perturbers
+from facepriv.services.runs.methods import KIND_SENTENCES, KIND_TITLES
+from facepriv.services.runs.preparing import DEFAULT_METHOD, prepare_run, start_run
 from facepriv.store import open_store
 from tests.services import plugins
 from tests.stasm import needs_stasm
@@ -68,8 +68,8 @@ def test_looking_computes_nothing(filled, visit, monkeypatch):
     def heavy(*_, **__):
         raise AssertionError("computed at a look")
 
-    monkeypatch.setattr("facepriv.services.runs.prepare_run", heavy)
-    monkeypatch.setattr("facepriv.services.runs.classifier", heavy)
+    monkeypatch.setattr("facepriv.services.runs.preparing.prepare_run", heavy)
+    monkeypatch.setattr("facepriv.services.runs.preparing.classifier", heavy)
     monkeypatch.setattr("facepriv.store.artifacts.ArtifactStore.get", heavy)
     app = visit("perturb")
     app.number_input("run_seed").set_value(3).run()
@@ -84,7 +84,7 @@ def test_a_page_that_shows_a_waiting_run_starts_a_worker(filled, visit, monkeypa
         asked.append(settings.home)
 
     visit("overview")
-    monkeypatch.setattr("facepriv.services.local_worker.ensure_worker", ask)
+    monkeypatch.setattr("facepriv.services.jobs.local_worker.ensure_worker", ask)
     monkeypatch.setattr(sys.modules["parts.progress"], "ensure_worker", ask)
     with open_store(filled) as store:
         start_run(store, prepare_run(store, "few", seed=9))

@@ -6,9 +6,9 @@ import sqlite3
 
 import pytest
 
-from facepriv.services import audit_tables as rows
-from facepriv.services.guide_mix import guide_mix
-from facepriv.services.runs import prepare_run
+from facepriv.presentation import audit_tables as rows
+from facepriv.services.releases.guide_mix import guide_mix
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import open_store
 from tests.pages.conftest import audit_result, repeat_run, store_audit
 

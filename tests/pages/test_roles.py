@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from facepriv.services import passwords
-from facepriv.services.sharing import share
-from facepriv.services.users import add_user, begin_session
+from facepriv.services.accounts import passwords
+from facepriv.services.accounts.users import add_user, begin_session
+from facepriv.services.sharing.shares import share
 from facepriv.store import open_store
 from facepriv.web.shelf import SHELF
 from tests.pages.conftest import ROUTER, audit_result, gallery_of, store_audit, texts

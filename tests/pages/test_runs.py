@@ -13,8 +13,8 @@ import pytest
 import streamlit as st
 
 from facepriv.imaging.stored import decode_stored
-from facepriv.services.pictures import run_pair
-from facepriv.services.tables import gender_error_rows, limits, matching_rows, survival_rows
+from facepriv.presentation.run_tables import gender_error_rows, limits, matching_rows, survival_rows
+from facepriv.services.runs.pictures import run_pair
 from facepriv.store import open_store
 from tests.pages.conftest import gallery_of, on_the_shelf, repeat_run, viewer_of
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import app
-from facepriv.services.local_worker import worker_is_alive
+from facepriv.services.jobs.local_worker import worker_is_alive
 from facepriv.store import open_store
 from tests.old_databases import write_old_database
 from tests.waiting import wait_until

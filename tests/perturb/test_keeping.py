@@ -7,11 +7,11 @@ import pytest
 from scipy.optimize import minimize
 
 from facepriv.classify.dlib_gender import DlibGender
-from facepriv.perturb import perturbers
+from facepriv.perturb.algorithm1.kept_scores import Straying
 from facepriv.perturb.base import CountingClassifier, Keep, score_face
-from facepriv.perturb.kept_scores import STRAYED, KeptScores
-from facepriv.perturb.least_change import exact_change, least_change
-from facepriv.perturb.straying import Straying
+from facepriv.perturb.colour_field.kept_scores import STRAYED, KeptScores
+from facepriv.perturb.common.least_change import exact_change, least_change
+from facepriv.perturb.registry import perturbers
 from facepriv.types import PerturbFailure, PerturbResult
 from tests.perturb.warmth import Warmth
 
@@ -155,7 +155,7 @@ def test_the_term_of_algorithm_1_is_that_of_cropping_the_whole_image(faces, gall
     """After some updates, ``w sum |k(X) - k(X0)|`` of either direction, beside the image rendered and scored."""
     from facepriv.imaging.crop import take_crop
     from facepriv.imaging.triangulation import triangulate, warp_onto
-    from facepriv.perturb.triangle_image import TriangleImage
+    from facepriv.perturb.algorithm1.triangle_image import TriangleImage
 
     face, other = faces[0], faces[5]
     mesh = triangulate(face.landmarks, *face.pixels.shape[:2])

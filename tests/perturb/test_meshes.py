@@ -10,11 +10,11 @@ import pytest
 from facepriv.classify.dlib_gender import DlibGender
 from facepriv.errors import BadInputError
 from facepriv.imaging.triangulation import triangulate
-from facepriv.perturb import perturbers
 from facepriv.perturb.base import score_face
-from facepriv.perturb.candidates import Gallery, choose_candidate, landmark_correlation
-from facepriv.perturb.mean_faces import bounded
-from facepriv.perturb.mixing import mix
+from facepriv.perturb.common.mean_faces import bounded
+from facepriv.perturb.gallery import Gallery, choose_candidate, landmark_correlation
+from facepriv.perturb.mixing.method import mix
+from facepriv.perturb.registry import perturbers
 from facepriv.types import Face, PerturbFailure, PerturbResult
 
 ANY = {

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from facepriv.audit_results import CurvePoint, Utility
 from facepriv.errors import BadInputError
 from facepriv.policy.best_proportion import best_proportion, draw_noise, judged_proportion
-from facepriv.results import OperatingPoint
+from facepriv.schemas.audits import CurvePoint, Utility
+from facepriv.schemas.runs import OperatingPoint
 
 PS = [0.0, 0.25, 0.5, 0.75, 1.0]
 

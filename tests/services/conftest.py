@@ -17,12 +17,12 @@ from argon2 import PasswordHasher
 
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder
-from facepriv.results import RunSpec
-from facepriv.services import passwords
-from facepriv.services.importing import import_dataset
-from facepriv.services.runs import prepare_run, start_run
-from facepriv.services.users import add_user
-from facepriv.services.worker import run_worker
+from facepriv.schemas.runs import RunSpec
+from facepriv.services.accounts import passwords
+from facepriv.services.accounts.users import add_user
+from facepriv.services.datasets.importing import import_dataset
+from facepriv.services.runs.execution import run_worker
+from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import RunRecord, Store, open_store
 from facepriv.types import Terms
 

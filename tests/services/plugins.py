@@ -15,7 +15,7 @@ from pydantic import Field
 
 from facepriv.errors import BadInputError
 from facepriv.perturb.base import Learned, Parameters, Perturbation, Perturber, score_face
-from facepriv.perturb.candidates import Gallery
+from facepriv.perturb.gallery import Gallery
 from facepriv.types import AttributeClassifier, Face, FaceMatcher
 
 NAME = "tint"

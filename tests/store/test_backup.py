@@ -19,7 +19,7 @@ from facepriv.errors import BadInputError, StorageFullError, StoreError
 from facepriv.store import backup, migrate, open_store
 from facepriv.store.backup import back_up, describe_tables, restore
 from facepriv.store.engine import Database
-from facepriv.store.models import AccessRow
+from facepriv.store.rows import AccessRow
 from facepriv.types import ProtocolPair, Terms
 from tests.contracts.test_stores import new_image
 from tests.old_databases import write_old_database

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, StatementError
 from facepriv.config import Settings
 from facepriv.store import migrate
 from facepriv.store.engine import Database
-from facepriv.store.models import AccessRow, ImageRow
+from facepriv.store.rows import AccessRow, ImageRow
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

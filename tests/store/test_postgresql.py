@@ -21,7 +21,7 @@ from facepriv.errors import StorageFullError, StoreBusyError, StoreError
 from facepriv.store import open_store, postgresql
 from facepriv.store.engine import Database
 from facepriv.store.leftovers import Leftovers
-from facepriv.store.models import AccessRow, ImageRow, MeasureRow
+from facepriv.store.rows import AccessRow, ImageRow, MeasureRow
 from tests.contracts.test_stores import add_dataset, spec_for
 from tests.postgresql import Server
 

@@ -18,7 +18,7 @@ from facepriv.config import Settings
 from facepriv.errors import StorageFullError, StoreBusyError, StoreError
 from facepriv.store import migrate, open_store, sqlite
 from facepriv.store.engine import Database
-from facepriv.store.models import AccessRow
+from facepriv.store.rows import AccessRow
 
 
 @pytest.fixture

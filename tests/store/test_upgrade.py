@@ -16,7 +16,7 @@ from facepriv.errors import StoreError
 from facepriv.store import migrate, open_store
 from facepriv.store.backup import copy_rows, describe_tables
 from facepriv.store.engine import Database
-from facepriv.store.models import AccessRow
+from facepriv.store.rows import AccessRow
 from facepriv.types import Terms
 from tests.old_databases import REVISIONS, write_old_database
 

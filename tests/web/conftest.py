@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from facepriv.config import Settings
-from facepriv.services import passwords
-from facepriv.services.users import add_user, begin_session
+from facepriv.services.accounts import passwords
+from facepriv.services.accounts.users import add_user, begin_session
 from facepriv.store import Store, open_store
 
 PASSWORD = "a password for tests"
@@ -16,7 +16,7 @@ PASSWORD = "a password for tests"
 
 @pytest.fixture(autouse=True)
 def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hash with as little work as Argon2 allows; `tests.services.test_passwords` tries the real parameters."""
+    """Hash with as little work as Argon2 allows; `tests.services.accounts.test_passwords` tries the real parameters."""
     from argon2 import PasswordHasher
 
     cheap = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 from starlette.applications import Starlette
 
-from facepriv.services.users import FROM_ONE_PLACE, OF_ONE_PLACE, sign_in
+from facepriv.services.accounts.users import FROM_ONE_PLACE, OF_ONE_PLACE, sign_in
 from facepriv.web.login import login_routes, own_path
 from facepriv.web.pages import FORM_BYTES
 from tests.web.asgi import ask

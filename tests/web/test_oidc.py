@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from facepriv.config import Settings
-from facepriv.services.users import add_user, set_disabled
+from facepriv.services.accounts.users import add_user, set_disabled
 from facepriv.store import Store, open_store
 from facepriv.web.login import login_routes
 from tests.browser.conftest import ROOT, serving

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.evidence import Seen
+from facepriv.audit.leak.evidence import Seen
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from facepriv.audit.attackers.learning import BOUND, Learnt, added, learn
 from facepriv.audit.attackers.one_score import curve
 from facepriv.audit.attackers.probes import curved, ridge, straight
 from facepriv.audit.attackers.score_features import on, ranked
-from facepriv.audit.evidence import Seen
+from facepriv.audit.leak.evidence import Seen
 
 _TOGETHER = "all classifiers"
 

@@ -9,7 +9,7 @@ from facepriv.audit.attackers.base import Attacker, Known
 from facepriv.audit.attackers.learning import Learner, learn
 from facepriv.audit.attackers.probes import curved, forest, ridge, straight
 from facepriv.audit.attackers.score_features import jointly, on
-from facepriv.audit.evidence import Seen
+from facepriv.audit.leak.evidence import Seen
 
 _MODELS: dict[str, Learner] = {
     "straight": on(jointly, ridge(straight)),

@@ -10,7 +10,7 @@ from facepriv.audit.attackers.learning import learn
 from facepriv.audit.attackers.one_score import curve
 from facepriv.audit.attackers.probes import curved, ridge, straight
 from facepriv.audit.attackers.score_features import against_first, on
-from facepriv.audit.evidence import Seen
+from facepriv.audit.leak.evidence import Seen
 from facepriv.imaging.restoring import RESTORERS
 
 _ALL = "all front ends"

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from facepriv.audit.attackers.base import Attacker, Known
 from facepriv.audit.attackers.learning import Learner, learn
 from facepriv.audit.attackers.probes import MapMaker, curved, ridge, straight
-from facepriv.audit.evidence import Seen
+from facepriv.audit.leak.evidence import Seen
 
 _MODELS: dict[str, MapMaker] = {"straight": straight, "curved": curved}
 _APPEARANCE, _TOGETHER = "appearance", "all together"

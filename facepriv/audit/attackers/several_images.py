@@ -13,7 +13,7 @@ from facepriv.audit.attackers.learning import Learner, added, learn
 from facepriv.audit.attackers.one_score import curve
 from facepriv.audit.attackers.probes import curved, ridge, straight
 from facepriv.audit.attackers.score_features import jointly, on, ranked
-from facepriv.audit.evidence import Seen
+from facepriv.audit.leak.evidence import Seen
 
 _ALL = "all"
 _NUMBERS = (1, 2, 4)

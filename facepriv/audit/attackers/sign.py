@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from facepriv.audit.attackers.base import Attacker, Known
 from facepriv.audit.attackers.learning import Learnt, learn
-from facepriv.audit.evidence import Seen
+from facepriv.audit.leak.evidence import Seen
 from facepriv.types import FEMALE, MALE
 
 

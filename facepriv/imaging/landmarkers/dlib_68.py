@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facepriv.imaging.acquire import CARD as DETECTOR
 from facepriv.types import Image
-from facepriv.weights import require_all
+from facepriv.weights.files import require_all
 
 
 class Dlib68:

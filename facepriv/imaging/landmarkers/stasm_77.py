@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from facepriv.errors import ModelUnavailableError
 from facepriv.imaging.landmarkers.failures import no_landmarks
-from facepriv.shared import SharedModel
 from facepriv.types import Image, ModelCard, WeightFile
-from facepriv.weights import require_all, sha256_of
+from facepriv.weights.files import require_all, sha256_of
+from facepriv.weights.instances import SharedModel
 
 RELEASE = "2.0.2"
 POINTS = 77

@@ -6,10 +6,10 @@ import numpy as np
 from scipy.stats import norm
 from sklearn.metrics import log_loss, roc_auc_score
 
-from facepriv.audit.attackers import attackers
 from facepriv.audit.attackers.base import Known
-from facepriv.audit.cross_fitting import attack
-from facepriv.audit.evidence import Seen
+from facepriv.audit.attackers.registry import attackers
+from facepriv.audit.leak.cross_fitting import attack
+from facepriv.audit.leak.evidence import Seen
 from facepriv.imaging.restoring import RESTORERS
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facepriv.audit.attackers import attackers
-from facepriv.audit.evidence import Evidence
+from facepriv.audit.attackers.registry import attackers
+from facepriv.audit.leak.evidence import Evidence
 
 from .planted import accuracy, bits, full, guess, people, seen, unit
 

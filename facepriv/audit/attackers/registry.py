@@ -1,0 +1,21 @@
+"""Attackers by name: what each assumes, and how it guesses the gender label of images that it has not seen."""
+
+from __future__ import annotations
+
+from facepriv.audit.attackers.base import Attacker
+from facepriv.registry import Registry
+
+attackers: Registry[Attacker] = Registry(
+    "attacker",
+    "facepriv.attackers",
+    {
+        "sign": "facepriv.audit.attackers.sign:Sign",
+        "score": "facepriv.audit.attackers.score:Score",
+        "ensemble": "facepriv.audit.attackers.ensemble:Ensemble",
+        "template": "facepriv.audit.attackers.template:Template",
+        "detector": "facepriv.audit.attackers.detector:Detector",
+        "retrained": "facepriv.audit.attackers.retrained:Retrained",
+        "restoring": "facepriv.audit.attackers.restoring:Restoring",
+        "several-images": "facepriv.audit.attackers.several_images:SeveralImages",
+    },
+)

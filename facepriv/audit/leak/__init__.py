@@ -1,0 +1,1 @@
+"""What attackers learn about gender: evidence, cross-fitted attacks, draws of a release, figures."""

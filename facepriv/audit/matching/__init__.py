@@ -1,0 +1,1 @@
+"""Comparisons of templates: pairs, scores in bins, phases, near duplicates, published protocols."""

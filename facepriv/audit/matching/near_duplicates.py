@@ -1,0 +1,94 @@
+"""Images of different subjects that look like one person: possible errors of identity labels, found by a matcher.
+
+How alike different people are by chance differs between matchers and data sets, so the threshold is taken from the
+data set itself. Distances between different subjects, ``sqrt(2 - 2 s)`` for a cosine similarity ``s``, lie about their
+median like a normal distribution for every matcher tried, which similarities near 1 do not. What is nearer than the
+median by `SPREADS` robust standard deviations is told; docs/importing.md has the figures. Lookalikes and relatives pass
+too, so what is told is for people to look at and proves nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.audit.matching.pairs import Pairs, Tile
+from facepriv.audit.matching.streamed_scores import pilot
+from facepriv.audit.threads import in_threads, nothing
+
+SPREADS = 5.0
+LEAST_DISTANCE = 0.05
+"""Distance up to which two images are alike whatever the spread: that of one photo saved twice."""
+LISTED = 200
+"""Pairs that are kept, the most alike."""
+LEAST_COMPARISONS = 100
+"""Non-mated comparisons below which nothing can be said about what is usual."""
+
+
+@dataclass(frozen=True)
+class Alike:
+    """What was found."""
+
+    threshold: float
+    compared: int
+    found: int
+    pairs: tuple[tuple[int, int, float], ...]
+    """Rows of the templates and the score, the most alike first, at most `LISTED`; of equal scores the first rows."""
+
+
+def find_alike(pairs: Pairs, *, check: Callable[[], None] = nothing) -> Alike | None:
+    """Look through all non-mated pairs of a set of images; None where there are too few to tell what is usual.
+
+    The result depends neither on tiles nor on threads.
+
+    Parameters
+    ----------
+    pairs : of a set of images with itself.
+    check : called between tiles; what it raises ends the work.
+
+    Raises
+    ------
+    BadInputError
+        If a score is NaN or infinite.
+    """
+    if pairs.non_mated < LEAST_COMPARISONS:
+        return None
+    usual = pilot(pairs, check=check).scores
+    threshold = np.float32(_threshold(usual.astype(np.float64)))
+    greatest: list[tuple[float, int, int]] = []
+    found = 0
+
+    def look(tile: Tile) -> tuple[int, list[tuple[float, int, int]]]:
+        rows, columns = pairs.gallery.images[tile.rows], pairs.probes.images[tile.columns]
+        scores = np.asarray(pairs.compare(pairs.gallery.templates(tile.rows), pairs.probes.templates(tile.columns)))
+        alike = scores >= threshold
+        alike &= pairs.gallery.subject[tile.rows][:, None] != pairs.probes.subject[tile.columns]
+        if tile.rows is tile.columns:
+            alike &= ~np.tri(len(scores), dtype=np.bool_)
+        at = np.argwhere(alike)
+        ends = np.sort(np.stack([rows[at[:, 0]], columns[at[:, 1]]], axis=1), axis=1)
+        # Negative rows, so that of equal scores the first rows count as greater.
+        found = zip(scores[alike].tolist(), (-ends[:, 0]).tolist(), (-ends[:, 1]).tolist(), strict=True)
+        return len(at), heapq.nlargest(LISTED, found)
+
+    def take(part: tuple[int, list[tuple[float, int, int]]]) -> None:
+        nonlocal found, greatest
+        found += part[0]
+        greatest = heapq.nlargest(LISTED, greatest + part[1])
+
+    in_threads(look, pairs.tiles(), take, check=check)
+    listed = tuple((-first, -second, score) for score, first, second in greatest)
+    return Alike(threshold=float(threshold), compared=pairs.non_mated, found=found, pairs=listed)
+
+
+def _threshold(usual: NDArray[np.float64]) -> float:
+    """Give the score from which images are alike, from some non-mated scores."""
+    distances = np.sqrt(np.maximum(2 - 2 * usual, 0))
+    median = float(np.median(distances))
+    # 1.4826 makes the median deviation of normal values their standard deviation.
+    spread = 1.4826 * float(np.median(np.abs(distances - median)))
+    return 1 - max(median - SPREADS * spread, LEAST_DISTANCE) ** 2 / 2

@@ -1,0 +1,230 @@
+"""Scores of more pairs of images than fit in memory, summed up tile by tile (`BinnedScores`)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.audit.matching.pairs import SAMPLE_TILE, Pairs, Tile
+from facepriv.audit.matching.score_bins import BINS, ScoreBins
+from facepriv.audit.threads import in_threads, nothing
+from facepriv.metrics.binned_matching import BinnedScores, scores_to_keep
+from facepriv.metrics.checks import as_finite
+
+Scores = NDArray[np.float32]
+
+PILOT_TILES = 8
+"""Tiles drawn to learn where scores lie: about half a million pairs."""
+_ROOM = 1.2  # so many more scores than needed are kept, by what the pilot says
+_SLACK = 1_000_000  # scores held before they are cut down, besides twice those that are kept
+_SEED = 9107
+
+
+@dataclass(frozen=True, eq=False)
+class Pilot:
+    """Where the scores of a set of pairs lie, from some of them."""
+
+    scores: Scores
+    """``(n,)`` non-mated scores, sorted."""
+    cut: float
+    """Scores above it are likely to be all that must be kept, and some more; -inf where nothing is known."""
+
+
+def pilot(pairs: Pairs, *, check: Callable[[], None] = nothing) -> Pilot:
+    """Compare some pairs drawn at random, always the same ones.
+
+    Raises
+    ------
+    BadInputError
+        If a score is NaN or infinite.
+    """
+    found: list[Scores] = []
+    tiles = pairs.drawn_tiles(PILOT_TILES, _SEED)
+    in_threads(pairs.scores, tiles, lambda tile: found.append(tile.non_mated.ravel()), check=check)
+    scores = _finite(np.sort(np.concatenate([np.empty(0, np.float32), *found])), "non-mated scores")
+    keep = int(_ROOM * scores_to_keep(scores.size)) + 1
+    return Pilot(scores, float(scores[-keep]) if keep <= scores.size else -np.inf)
+
+
+def stream_all(pairs: Pairs, bins: ScoreBins, cut: float, *, check: Callable[[], None] = nothing) -> BinnedScores:
+    """Compare all pairs.
+
+    The result depends neither on tiles nor on threads nor on ``cut``, which only saves time: where it turns out too
+    high, all is done again without one.
+
+    Parameters
+    ----------
+    pairs : to be compared.
+    bins, cut : from pilots; see `ScoreBins.around` and `Pilot`.
+    check : called between tiles; what it raises ends the work.
+
+    Raises
+    ------
+    BadInputError
+        If a score is NaN or infinite.
+    """
+    mated = _Mated(pairs.mated)
+    found = _stream(pairs, pairs.tiles, pairs.non_mated, bins, cut, check, mated)
+    return found.scores(mated, bins)
+
+
+@dataclass(frozen=True, eq=False)
+class SampledScores:
+    """Mated scores of all pairs, non-mated ones of pairs drawn at random."""
+
+    scores: BinnedScores
+    pairs: Pairs
+    tiles: int
+    seed: int
+
+    def fmr_standard_errors(
+        self, thresholds: Sequence[float | None], *, check: Callable[[], None] = nothing
+    ) -> list[float | None]:
+        """Give the standard error of FMR at each threshold, as far as it comes from drawing pairs; None without one.
+
+        Pairs of a tile share images, so tiles are what is counted as drawn: FMR is a ratio of sums over independent
+        tiles, and its error that of such a ratio (Cochran 1977, Sampling Techniques, section 6.4). The tiles are
+        compared once more.
+        """
+        at = np.array([np.nan if threshold is None else threshold for threshold in thresholds], dtype=np.float32)
+
+        def count(tile: Tile) -> list[int]:
+            scores = self.pairs.scores(tile).non_mated
+            return [scores.size, *(int(np.count_nonzero(scores >= threshold)) for threshold in at)]
+
+        found: list[list[int]] = []
+        in_threads(count, self.pairs.drawn_tiles(self.tiles, self.seed), found.append, check=check)
+        table = np.array(found, dtype=np.float64).reshape(-1, 1 + len(at))
+        made, accepted = table[:, :1], table[:, 1:]
+        if len(table) < 2 or not made.sum():
+            return [None] * len(at)
+        residual = accepted - accepted.sum(axis=0) / made.sum() * made
+        errors = np.sqrt(len(table) / (len(table) - 1) * (residual**2).sum(axis=0)) / made.sum()
+        return [None if threshold is None else float(e) for threshold, e in zip(thresholds, errors, strict=True)]
+
+
+def stream_sample(
+    pairs: Pairs, bins: ScoreBins, cut: float, *, tiles: int, seed: int, check: Callable[[], None] = nothing
+) -> SampledScores:
+    """Compare all mated pairs, and the non-mated pairs of so many tiles drawn at random (`Pairs.drawn_tiles`).
+
+    The pairs depend on the seed and on the images that have templates; nothing depends on the other tiles or on
+    threads. Errors as in `stream_all`.
+    """
+    mated = _Mated(pairs.mated)
+    in_threads(lambda tile: pairs.scores(tile).mated, pairs.mated_tiles(), mated.add, check=check)
+    drawn = _stream(pairs, lambda: pairs.drawn_tiles(tiles, seed), tiles * SAMPLE_TILE**2, bins, cut, check)
+    return SampledScores(drawn.scores(mated, bins), pairs, tiles, seed)
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """What is kept of a tile."""
+
+    mated: Scores
+    counts: NDArray[np.int64]
+    lowest: float
+    greatest: Scores
+
+
+class _Greatest:
+    """The ``size`` greatest of all scores added; of equal ones it does not matter which."""
+
+    def __init__(self, size: int, cut: float) -> None:
+        self.size = size
+        self.cut = cut
+        """Scores up to this one are not wanted."""
+        self._parts: list[Scores] = []
+        self._held = 0
+
+    def add(self, scores: Scores) -> None:
+        self._parts.append(scores)
+        self._held += scores.size
+        if self._held > 2 * self.size + _SLACK:
+            kept = self._together()
+            self._parts, self._held = [np.partition(kept, kept.size - self.size)[kept.size - self.size :]], self.size
+            if self.size:
+                self.cut = max(self.cut, float(self._parts[0].min()))
+
+    def sorted(self, size: int) -> Scores:
+        return np.sort(self._together())[max(self._held - size, 0) :]
+
+    def _together(self) -> Scores:
+        return np.concatenate([np.empty(0, np.float32), *self._parts])
+
+
+class _Mated:
+    """Mated scores, whose number is known before: they may be so many that a list of parts is too much."""
+
+    def __init__(self, size: int) -> None:
+        self._scores = np.empty(size, dtype=np.float32)
+        self._size = 0
+
+    def add(self, scores: Scores) -> None:
+        self._scores[self._size : self._size + scores.size] = scores
+        self._size += scores.size
+
+    def sorted(self) -> Scores:
+        self._scores.sort()
+        return _finite(self._scores, "mated scores")
+
+
+@dataclass(frozen=True, eq=False)
+class _NonMated:
+    """The non-mated part of `BinnedScores`."""
+
+    counts: NDArray[np.int64]
+    greatest: Scores
+    lowest: float
+
+    def scores(self, mated: _Mated, bins: ScoreBins) -> BinnedScores:
+        return BinnedScores(mated.sorted(), bins.edges, self.counts, self.greatest, self.lowest)
+
+
+def _stream(
+    pairs: Pairs,
+    tiles: Callable[[], Iterable[Tile]],
+    most: int,
+    bins: ScoreBins,
+    cut: float,
+    check: Callable[[], None],
+    mated: _Mated | None = None,
+) -> _NonMated:
+    """Sum up the non-mated pairs of tiles, ``most`` or fewer, and add the mated ones to ``mated`` if it is given."""
+    greatest = _Greatest(scores_to_keep(most), cut)
+    counts = np.zeros(BINS, dtype=np.int64)
+    lowest = np.inf
+
+    def compare(tile: Tile) -> _Part:
+        scores = pairs.scores(tile)
+        flat = scores.non_mated.reshape(-1)
+        in_bins, least = bins.count(scores.non_mated)
+        return _Part(scores.mated, in_bins, least, flat[np.flatnonzero(flat > greatest.cut)])
+
+    def take(part: _Part) -> None:
+        nonlocal lowest
+        counts[:] += part.counts
+        lowest = min(lowest, part.lowest)
+        greatest.add(part.greatest)
+        if mated is not None:
+            mated.add(part.mated)
+
+    in_threads(compare, tiles(), take, check=check)
+    keep = scores_to_keep(int(counts.sum()))
+    kept = greatest.sorted(keep)
+    if kept.size < keep:
+        # Mated scores are all there already.
+        return _stream(pairs, tiles, most, bins, -np.inf, check)
+    if not counts[0]:
+        occupied = np.flatnonzero(counts)
+        lowest = float(bins.edges[occupied[0] - 1]) if occupied.size else 0.0
+    return _NonMated(counts, kept, lowest)
+
+
+def _finite(ordered: Scores, what: str) -> Scores:
+    """Refuse sorted scores that are not finite: these are at the ends."""
+    as_finite(ordered[[0, -1]] if ordered.size else ordered, what)
+    return ordered

@@ -1,0 +1,98 @@
+"""A classifier out of a matcher: a linear probe on the templates of the crops that the matcher is given."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.errors import BadInputError
+from facepriv.match.registry import matchers
+from facepriv.own_models.description import ProbeModel
+from facepriv.own_models.stored import PROBE, OwnModel, read
+from facepriv.types import Crop, CropMatcher, Face
+from facepriv.weights.files import require
+
+WEIGHTS, IMAGES, SUBJECTS = "weights", "images", "subjects"
+"""Arrays of a probe's file: weights ``(d + 1,)`` with the bias last; SHA-256 of the files, and of the names of the
+people, that it was trained on."""
+
+
+class ProbeClassifier:
+    """Gender from a matcher's template of a crop."""
+
+    def __init__(self, own: OwnModel) -> None:
+        assert isinstance(own.description, ProbeModel)
+        self.card = own.card
+        self.attribute: str = own.description.attribute
+        self._own = own
+        self._matcher_name = own.description.matcher
+
+    @property
+    def name(self) -> str:
+        """Name in the registry."""
+        return self.card.name
+
+    @property
+    def version(self) -> str:
+        """Prefix of the hash over the probe, its provenance and the matcher's weights."""
+        return self.card.version
+
+    def crop(self, face: Face) -> Crop:
+        """Give the matcher's crop."""
+        return self._matcher.crop(face)
+
+    def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Score crops ``(n, h, w, 3)`` RGB 0..255 as ``(n,)`` log-odds in nats, male positive; NaN without a template.
+
+        Raises
+        ------
+        ModelUnavailableError
+            If the probe or its matcher's weights are missing or changed.
+        """
+        if len(inputs) == 0:
+            return np.empty(0)
+        templates = self._matcher.embed_crops(inputs).astype(np.float64)
+        scores: NDArray[np.float64] = templates @ self._weights[:-1] + self._weights[-1]
+        return scores
+
+    @cached_property
+    def _matcher(self) -> CropMatcher:
+        return crop_matcher(self._matcher_name)
+
+    @cached_property
+    def _weights(self) -> NDArray[np.float64]:
+        return np.asarray(arrays_of(self._own)[WEIGHTS], dtype=np.float64)
+
+
+def crop_matcher(name: str) -> CropMatcher:
+    """Make a matcher that can be given crops.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such matcher.
+    BadInputError
+        With code ``no-crops`` if it takes whole images only.
+    """
+    made = matchers.create(name)
+    if not isinstance(made, CropMatcher):
+        raise BadInputError(
+            f"A probe needs a matcher that can be given crops, but {name} takes whole images only; choose another, "
+            "such as sface.",
+            code="no-crops",
+        )
+    return made
+
+
+def arrays_of(own: OwnModel) -> dict[str, NDArray[np.generic]]:
+    """Read a probe's arrays, from a file that has its hash; raises ModelUnavailableError."""
+    (weight,) = (one for one in own.card.weights if one.name == PROBE and not one.package)
+    with np.load(require(weight, how=own.card.command), allow_pickle=False) as stored:
+        return {name: stored[name] for name in (WEIGHTS, IMAGES, SUBJECTS)}
+
+
+def make(name: str) -> ProbeClassifier:
+    """Make a probe by its name."""
+    return ProbeClassifier(read(name))

@@ -1,0 +1,50 @@
+"""What a computed number depends on besides its image: weights, code, and the libraries that compute."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+
+import facepriv
+from facepriv.classify.registry import classifiers
+from facepriv.imaging.landmarkers.registry import landmarkers
+from facepriv.match.registry import matchers
+from facepriv.schemas.runs import ModelRef
+from facepriv.store import Store
+from facepriv.types import Landmarker
+
+COMPUTING = (
+    "deepface",
+    "dlib-bin",
+    "numpy",
+    "onnxruntime",
+    "opencv-contrib-python-headless",
+    "pillow",
+    "scikit-image",
+    "scipy",
+)
+"""Libraries whose versions may move a bit of a result."""
+
+
+def maker(ref: ModelRef, found_by: str = "") -> str:
+    """Give a hash of all that a template or score depends on besides the image: weights, code, what computes.
+
+    Parameters
+    ----------
+    found_by
+        What found the face that the model was shown, as this function names a detector.
+    """
+    code = [facepriv.__version__, classifiers.release(ref.name), matchers.release(ref.name)]
+    parts = [ref.name, ref.version, *code, *(f"{name} {version(name)}" for name in COMPUTING), found_by]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def points_maker(landmarker: Landmarker, found_by: str = "") -> str:
+    """Give a hash of all that a face's points depend on besides the image; of a library, which build of it too."""
+    ref = ModelRef(name=landmarker.name, version=landmarker.version)
+    return maker(ref, "\n".join([found_by, landmarkers.release(ref.name), landmarker.build]))
+
+
+def found_by(store: Store, dataset_id: int) -> str:
+    """Give what found the faces of a data set's untouched images; empty where its import did not note it."""
+    return store.datasets.get(dataset_id).found_by or ""

@@ -1,0 +1,1 @@
+"""Algorithm 1 of Mirjalili and Ross (IJCB 2017)."""

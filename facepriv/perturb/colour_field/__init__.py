@@ -1,0 +1,1 @@
+"""The smooth, mirror-symmetric colour field."""

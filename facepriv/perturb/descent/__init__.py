@@ -1,0 +1,1 @@
+"""All coefficients of the blend, moved together by gradients."""

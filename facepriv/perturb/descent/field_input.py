@@ -1,0 +1,101 @@
+"""A classifier's scores for images of a field, with the crop's operator made once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from facepriv.imaging.crop import apply_operator, crop_operator, take_crop
+from facepriv.perturb.descent.mesh_field import MeshField
+from facepriv.types import AttributeClassifier, CropFunction, Face
+
+BATCH_VALUES = 2_000_000
+"""Most numbers in a batch of inputs, so that a network with large inputs needs no gigabytes."""
+
+
+class FieldInput:
+    """Scores of one classifier, its crop anchored on one face, for coefficients of a field.
+
+    Between two anchorings a linear crop is a fixed sparse matrix ``S``, and what a coefficient adds to the input is one
+    column of ``S diag(W - X0) B``, ``B`` the weights of the field: one sparse product for all of them. Where the crop
+    is no linear map, every image is rendered and cropped.
+    """
+
+    def __init__(self, classifier: AttributeClassifier, anchor: Face, field: MeshField) -> None:
+        self._classifier = classifier
+        self._field = field
+        self._spec = classifier.crop(anchor)
+        self._shape = (self._spec.height, self._spec.width, 3)
+        self.linear = not isinstance(self._spec, CropFunction)
+        if self.linear:
+            operator = crop_operator(self._spec, *field.image_shape)
+            self._base = apply_operator(operator, field.placed(field.original))
+            self._operator = operator.tocsc()[:, field.inside].tocsr()
+
+    def scores(self, values: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """Score images, each given by its pixels ``(n, 3)`` inside the face, and give one score for each."""
+        return self._score(self._input(one) for one in values)
+
+    def slopes(self, coefficients: NDArray[np.float64], step: float) -> tuple[float, NDArray[np.float64]]:
+        """Estimate how the score changes with every coefficient, by one-sided differences in one batch.
+
+        They are taken of the image before clipping: where a pixel cannot go further, the line search finds out.
+
+        Parameters
+        ----------
+        coefficients
+            ``(k,)``, where to estimate.
+        step
+            By how much to move each.
+
+        Returns
+        -------
+        float, ndarray
+            The score there, and ``(k,)`` slopes. It costs k + 1 evaluations.
+        """
+        scores = self._score(self._neighbours(coefficients, step))
+        return float(scores[0]), (scores[1:] - scores[0]) / step
+
+    def _input(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
+        if not self.linear:
+            return take_crop(self._spec, self._field.placed(values))
+        moved: NDArray[np.float32] = self._base + self._operator @ (values - self._field.original)
+        return moved
+
+    def _neighbours(self, coefficients: NDArray[np.float64], step: float) -> Iterator[NDArray[np.float32]]:
+        field = self._field
+        values = field.values(coefficients)
+        here = self._input(values)
+        yield here
+        if not self.linear:
+            columns = field.weights.tocsc()
+            for k in range(field.size):
+                column = columns[:, [k]].toarray() * np.float32(step)
+                yield take_crop(self._spec, field.placed(values + column * field.direction))
+            return
+        effects = [
+            (self._operator @ (sparse.diags_array(field.direction[:, c] * np.float32(step)) @ field.weights)).tocsc()
+            for c in range(3)
+        ]
+        for k in range(field.size):
+            moved = here.copy()
+            for channel, effect in enumerate(effects):
+                entries = slice(effect.indptr[k], effect.indptr[k + 1])
+                moved[effect.indices[entries], channel] += effect.data[entries]
+            yield moved
+
+    def _score(self, inputs: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
+        most = max(1, BATCH_VALUES // int(np.prod(self._shape)))
+        scores: list[NDArray[np.float64]] = []
+        batch: list[NDArray[np.float32]] = []
+        for one in inputs:
+            batch.append(one.reshape(self._shape))
+            if len(batch) == most:
+                scores.append(self._classifier.score(np.stack(batch)))
+                batch = []
+        if batch:
+            scores.append(self._classifier.score(np.stack(batch)))
+        return np.concatenate(scores) if scores else np.empty(0)

@@ -1,0 +1,17 @@
+"""Perturbation methods: registered plug-ins, each a `Perturber`."""
+
+from facepriv.perturb.base import Perturber
+from facepriv.registry import Registry
+
+perturbers: Registry[Perturber] = Registry(
+    "perturbation method",
+    "facepriv.perturbers",
+    {
+        "algorithm1": "facepriv.perturb.algorithm1.method:Algorithm1",
+        "colour-field": "facepriv.perturb.colour_field.method:ColourField",
+        "descent": "facepriv.perturb.descent.method:Descent",
+        "mixing": "facepriv.perturb.mixing.method:Mixing",
+        "semantic": "facepriv.perturb.semantic.method:Semantic",
+    },
+    aliases={"recommended": "colour-field"},
+)

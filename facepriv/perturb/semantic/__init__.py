@@ -1,0 +1,1 @@
+"""The difference of the gender means, laid onto a face."""

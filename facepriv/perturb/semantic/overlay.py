@@ -1,0 +1,193 @@
+"""Lay fields of the canonical face onto an image: light, colour and shape, each in parts with a strength of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.perturb.common.mean_faces import (
+    LUMA,
+    REGIONS,
+    WIDTH,
+    CanonicalFrame,
+    Floats,
+    Points,
+    bounded,
+    correspond,
+    face_width,
+    similarity_onto,
+    to_canonical,
+)
+from facepriv.types import Face, Image
+
+KINDS = ("light", "colour", "shape")
+PARTS = tuple((kind, region) for kind in KINDS for region in REGIONS)
+"""Kind and region of every part, in the order of the strengths."""
+GAIN = (0.35, 1.25)
+"""Least and greatest factor by which a face's own brightness scales what is added to it."""
+BROW_SHIFT, BROW_LIKENESS = 5, 0.5
+"""Most canonical pixels by which brows are moved to meet the face's own, and the correlation needed to do so."""
+CEILING, CEILING_REACH = 4.0, 0.03
+"""How far, in grey levels, added light may pass the brightest spot within so many face widths."""
+SMOOTH = 0.15
+"""Gaussian sigma of what counts as a face's brightness, in face widths."""
+TINT, TINT_RANGE = 0.03, (0.4, 1.8)
+"""Gaussian sigma, in face widths, of the colour that added light takes on, and the range of a channel's share."""
+
+
+@dataclass(frozen=True, eq=False)
+class Difference:
+    """What takes one gender's mean face to the other's, in the canonical frame."""
+
+    frame: CanonicalFrame
+    own: Floats
+    """``(h, w, 3)`` mean face of the gender to leave."""
+    light: Floats
+    """``(h, w, 3)``, equal channels."""
+    colour: Floats
+    """``(h, w, 3)`` without luma."""
+    shift: Floats
+    """``(h, w, 2)`` canonical pixels by which the face's points move."""
+
+    @classmethod
+    def between(
+        cls, frame: CanonicalFrame, own: Floats, other: Floats, own_shape: Points, other_shape: Points, coarse: float
+    ) -> Difference:
+        """Take the difference of two mean faces and shapes; light coarser than ``coarse`` face widths is left out."""
+        change = other - own
+        return cls(
+            frame=frame,
+            own=own,
+            light=frame.light(change, coarse),
+            colour=frame.colour(change),
+            shift=frame.shift(other_shape - own_shape),
+        )
+
+
+class Overlay:
+    """A difference of mean faces, fitted to one image.
+
+    Parameters
+    ----------
+    face
+        The image and its landmarks.
+    difference
+        What is laid on it.
+    """
+
+    def __init__(self, face: Face, difference: Difference) -> None:
+        frame = difference.frame
+        self._face = face
+        self._hull = frame.hull
+        self._scale = similarity_onto(frame.points, face.landmarks)
+        self._map = correspond(bounded(face.landmarks), frame.points, *face.pixels.shape[:2])
+        canonical = to_canonical(face.pixels, face.landmarks, frame.points)
+        gain = _brightness(frame, canonical) / np.maximum(_brightness(frame, difference.own), 1.0)
+        gain = np.clip(gain, *GAIN)[..., None].astype(np.float32)
+        light = frame.by_region(difference.light)
+        light[REGIONS.index("brows")] = (
+            _move_brows(frame, difference.own, canonical, difference.light)
+            * frame.regions[REGIONS.index("brows")][..., None]
+        )
+        self.light: Floats = (light * gain).astype(np.float32)
+        """``(7, h, w, 3)`` canonical."""
+        self.colour: Floats = (frame.by_region(difference.colour) * gain).astype(np.float32)
+        """``(7, h, w, 3)`` canonical."""
+        self.shift: Floats = frame.by_region(difference.shift, frame.inner)
+        """``(7, h, w, 2)`` canonical."""
+        box = np.ascontiguousarray(face.pixels[self._map.rows, self._map.columns]).astype(np.float32)
+        reach = max(1, round(CEILING_REACH * face_width(face.landmarks)))
+        kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+        self._box = box
+        near = cv2.GaussianBlur(box, (0, 0), max(0.5, TINT * face_width(face.landmarks)))
+        # Light on skin has the skin's colour; equal channels would turn it grey.
+        self._tint = np.clip(near / np.maximum(near @ LUMA, 1.0)[..., None], *TINT_RANGE).astype(np.float32)
+        self._ceiling = np.maximum(box, cv2.dilate(cv2.GaussianBlur(box, (0, 0), 1.0), kernel) + np.float32(CEILING))
+
+    def visibility(self) -> NDArray[np.float64]:
+        """Give the Gram matrix ``(21, 21)`` of the parts: mean square change inside the face.
+
+        Of light and colour as a share of 255 squared; of shape in shares of the face's width, squared.
+        """
+        parts = np.concatenate([self.light, self.colour]).reshape(2 * len(REGIONS), -1) / 255
+        shifts = self.shift.reshape(len(REGIONS), -1) / WIDTH
+        inside = float(self._hull.sum())
+        gram = np.zeros((len(PARTS), len(PARTS)))
+        gram[: len(parts), : len(parts)] = (parts @ parts.T) / (3 * inside)
+        gram[len(parts) :, len(parts) :] = (shifts @ shifts.T) / inside
+        return gram
+
+    def render(self, strengths: NDArray[np.floating]) -> Image:
+        """Lay the parts on the image with strengths ``(21,)``, ordered as `PARTS`; give it ``(h, w, 3)`` uint8.
+
+        Added light never passes what is brightest near by, so that skin where the mean face has a brow's edge gets no
+        halo. Colour may fade to grey, as where a beard was shaved, but not past it to blue.
+        """
+        amount = np.asarray(strengths, dtype=np.float32).reshape(len(KINDS), len(REGIONS))
+        lit = self._box + self._tint * self._map.take(_mix(amount[0], self.light))
+        lit = np.minimum(lit, self._ceiling)
+        box = _no_bluer_than_grey(lit, lit + self._map.take(_mix(amount[1], self.colour)))
+        image = self._face.pixels.astype(np.float32)
+        image[self._map.rows, self._map.columns] = box
+        if amount[2].any():
+            image[self._map.rows, self._map.columns] = self._bent(image, amount[2])
+        return np.clip(np.rint(image), 0, 255).astype(np.uint8)
+
+    def _bent(self, image: Floats, amount: Floats) -> Floats:
+        """Move the points of the face's box; each pixel takes the value from where its point came."""
+        shift = np.zeros((*self.shift.shape[1:3], 3), dtype=np.float32)
+        shift[..., :2] = _mix(amount, self.shift)
+        moved = self._map.take(shift)[..., :2] @ self._scale.T.astype(np.float32)
+        ys, xs = np.mgrid[self._map.rows, self._map.columns].astype(np.float32)
+        there = xs - moved[..., 0], ys - moved[..., 1]
+        bent: Floats = cv2.remap(image, *there, interpolation=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+        return bent
+
+
+def _no_bluer_than_grey(before: Floats, after: Floats) -> Floats:
+    """Hold red from falling below luma and blue from rising above it, unless they were there before."""
+    luma = after @ LUMA
+    red = np.maximum(after[..., 0], np.minimum(before[..., 0], luma))
+    blue = np.minimum(after[..., 2], np.maximum(before[..., 2], luma))
+    held: Floats = np.stack([red, after[..., 1], blue], axis=2)
+    return held
+
+
+def _mix(amounts: Floats, parts: Floats) -> Floats:
+    mixed: Floats = np.tensordot(amounts, parts, axes=1).astype(np.float32)
+    return mixed
+
+
+def _brightness(frame: CanonicalFrame, face: Floats) -> Floats:
+    """Give the smooth luma of a canonical face, ``(h, w)``."""
+    smooth: Floats = frame.blur(np.repeat((face @ LUMA)[..., None], 3, axis=2), SMOOTH)[..., 0]
+    return smooth
+
+
+def _move_brows(frame: CanonicalFrame, own: Floats, face: Floats, light: Floats) -> Floats:
+    """Move each half of a light field so that the mean face's brow lies on the face's own.
+
+    Landmarks follow a brow's middle line only roughly. Where the face shows no brow that is like the mean's, nothing
+    is moved.
+    """
+    middle = frame.width // 2
+    moved = light.copy()
+    for brow, half in ((slice(17, 22), slice(0, middle)), (slice(22, 27), slice(middle, frame.width))):
+        points = frame.points[brow]
+        left, top = np.floor(points.min(axis=0)).astype(int) - 4
+        right, bottom = np.ceil(points.max(axis=0)).astype(int) + 5
+        left, right = max(left, BROW_SHIFT), min(right, frame.width - BROW_SHIFT)
+        top, bottom = max(top, BROW_SHIFT), min(bottom, frame.height - BROW_SHIFT)
+        wide = face[top - BROW_SHIFT : bottom + BROW_SHIFT, left - BROW_SHIFT : right + BROW_SHIFT] @ LUMA
+        likeness = cv2.matchTemplate(wide, own[top:bottom, left:right] @ LUMA, cv2.TM_CCOEFF_NORMED)
+        best = np.unravel_index(int(np.argmax(likeness)), likeness.shape)
+        if likeness[best] < BROW_LIKENESS:
+            continue
+        down, across = int(best[0]) - BROW_SHIFT, int(best[1]) - BROW_SHIFT
+        turn = np.array([[1, 0, across], [0, 1, down]], dtype=np.float64)
+        whole = cv2.warpAffine(light, turn, (frame.width, frame.height), borderMode=cv2.BORDER_REPLICATE)
+        moved[:, half] = whole[:, half]
+    return moved

@@ -1,0 +1,167 @@
+"""The comparison with the paper as rows of formatted text, the same in the terminal and on the page."""
+
+from __future__ import annotations
+
+from facepriv.audit.reproduction import paper
+from facepriv.audit.reproduction.comparison import Candidates, Reproduction
+from facepriv.audit.reproduction.paper import Experiment
+from facepriv.presentation.run_tables import Row, number
+from facepriv.schemas.runs import MATCH_PHASES, Confusion
+from facepriv.wording import match_rate, percent
+
+TITLES: dict[Experiment, str] = {
+    "original": "Original",
+    "by-a": "Perturbed by A",
+    "by-b": "Perturbed by B",
+    "mixing": "Mixing",
+}
+CANDIDATES: dict[Candidates | None, str] = {"opposite": "opposite label", "same": "same label", None: "–"}
+
+
+def tables(found: Reproduction) -> list[tuple[str, list[Row]]]:
+    """Give title and rows of every table, in the paper's order."""
+    return [
+        (title, rows)
+        for title, rows in (
+            ("Runs", run_rows(found)),
+            ("Table 3: gender error, ours beside the paper's", error_rows(found)),
+            ("Table 4: confusion of A, guided by A, ours beside the paper's on MUCT", confusion_rows(found)),
+            ("Section 3.1: do candidates of the opposite label take fewer updates?", candidate_rows(found)),
+            ("Section 3.2: updates of successful images, ours beside the paper's", update_rows(found)),
+            ("Figures 6 and 7: face matching (the paper prints no numbers for them)", matching_rows(found)),
+        )
+        if rows
+    ]
+
+
+def headline(found: Reproduction) -> str:
+    """Say in a sentence what was compared with what."""
+    a, b = found.classifiers["a"], found.classifiers["b"]
+    small = " The sample is small; take its figures as a first look." if found.small else ""
+    return (
+        f"The paper's experiments on {found.images:,} images of {found.subjects:,} subjects of {found.dataset.name}, "
+        f"with A = {a} in place of {paper.CLASSIFIERS['a']} and B = {b} in place of {paper.CLASSIFIERS['b']}.{small}"
+    )
+
+
+def run_rows(found: Reproduction) -> list[Row]:
+    """All runs that the comparison rests on."""
+    return [
+        {
+            "Experiment": TITLES[run.experiment],
+            "Candidates": CANDIDATES[run.candidates],
+            "Run": str(run.run_id),
+            "Method": run.method,
+            "Guide": run.guide if run.experiment != "mixing" else f"none (judged by {run.guide})",
+            "Images judged": f"{run.judged:,} of {run.images:,}",
+            "Failures": ", ".join(f"{n:,} {reason}" for reason, n in run.failures.items()) or "none",
+            "Computation": f"{number(run.seconds, 0)} s",
+        }
+        for run in found.runs
+    ]
+
+
+def error_rows(found: Reproduction) -> list[Row]:
+    """Table 3."""
+    return [
+        {
+            "Images": TITLES[row.experiment],
+            "Candidates": CANDIDATES[row.candidates],
+            "Classifier": f"{row.slot.upper()} ({row.classifier})",
+            "Ours": f"{percent(row.ours.all)} ({row.wrong:,} of {row.scored:,})",
+            **{dataset: percent(rate) for dataset, rate in row.published.items()},
+            "Where and why they differ": row.remark,
+        }
+        for row in found.gender_error
+    ]
+
+
+def confusion_rows(found: Reproduction) -> list[Row]:
+    """Table 4; the originals are the same whatever the candidates, so they come once."""
+    rows: list[Row] = []
+    for number_of, compared in enumerate(found.confusion):
+        for phase, title in (("before", TITLES["original"]), ("after", TITLES["by-a"])):
+            if phase == "before" and number_of:
+                continue
+            for label in ("male", "female"):
+                row: Row = {
+                    "Images": title,
+                    "Candidates": CANDIDATES[compared.candidates if phase == "after" else None],
+                    "Label": label,
+                }
+                for whose, confusions in (("ours", compared.ours), ("paper", compared.published)):
+                    matrix: Confusion = getattr(confusions, phase)
+                    counts = getattr(matrix, label)
+                    total = counts["male"] + counts["female"]
+                    for guess in ("male", "female"):
+                        share = counts[guess] / total if total else None
+                        row[f"{guess.capitalize()}, {whose}"] = f"{counts[guess]:,} ({percent(share)})"
+                rows.append(row)
+    return rows
+
+
+def candidate_rows(found: Reproduction) -> list[Row]:
+    """Opposite-label and same-label candidates compared."""
+    return [
+        {
+            "Guide": test.guide,
+            "Images flipped with both": f"{test.images:,} of {test.subjects:,} subjects",
+            "Updates, opposite": number(test.mean_opposite),
+            "Updates, same": number(test.mean_same),
+            "Opposite takes fewer": percent(test.opposite_fewer),
+            "p over subjects": number(test.p_subjects, 3),
+            "p over images": number(test.p_images, 3),
+            "Where and why they differ": test.remark,
+        }
+        for test in found.candidate_tests
+    ]
+
+
+def update_rows(found: Reproduction) -> list[Row]:
+    """Section 3.2."""
+    return [
+        {
+            "Images": TITLES[row.experiment],
+            "Candidates": CANDIDATES[row.candidates],
+            "Label": row.gender,
+            "Ours": f"{_mean(row.ours.mean, row.ours.standard_error)}  (n = {row.ours.n:,})",
+            "Paper": _mean(row.published_mean, row.published_standard_error),
+            "Where and why they differ": row.remark,
+        }
+        for row in found.updates
+    ]
+
+
+def _mean(mean: float | None, error: float | None) -> str:
+    return number(mean) + ("" if error is None else f" ± {number(error)}")
+
+
+def matching_rows(found: Reproduction) -> list[Row]:
+    """What Figures 6 and 7 are drawn from, in numbers; the originals come once for each matcher."""
+    rows: list[Row] = []
+    for row in found.matching:
+        for phase in MATCH_PHASES:
+            before = phase == "before"
+            measured = getattr(row.phases, phase)
+            line = {
+                "Matcher": row.matcher,
+                "Images": TITLES["original" if before else row.experiment],
+                "Candidates": CANDIDATES[None if before else row.candidates],
+                "Compared with": "originals" if phase == "cross" else "each other",
+                "AUC": number(measured.auc, 4),
+                "EER": match_rate(measured.eer),
+                "FNMR at FMR 1 %": match_rate(measured.fmr100),
+                "FNMR at FMR 0.1 %": match_rate(measured.fmr1000),
+            }
+            if not before or line not in rows:
+                rows.append(line)
+    return rows
+
+
+def sentences(found: Reproduction) -> list[str]:
+    """Say what the tables have no column for: on Table 4, on matching, and on all figures."""
+    confusions = [f"Table 4, {CANDIDATES[one.candidates]}: {one.remark}" for one in found.confusion]
+    matched = [
+        f"{row.matcher}, {TITLES[row.experiment]}, {CANDIDATES[row.candidates]}: {row.remark}" for row in found.matching
+    ]
+    return [*confusions, *matched, *found.remarks]

@@ -1,0 +1,1 @@
+"""What is stored and handed out as JSON: specs, results and reports, as pydantic models."""

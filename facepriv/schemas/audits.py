@@ -1,0 +1,199 @@
+"""Specs and results of leak audits: the documented, versioned JSON that leaves the package, ``facepriv.audit/1``.
+
+Rates are fractions 0..1 at equal priors: men and women weigh one half each, so that 0.5 is guessing whatever the
+balance of the data set, and there is 1 bit to be learnt. Intervals are of 95 % and take subjects as drawn at random.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import ConfigDict, Field
+
+from facepriv.schemas.runs import DatasetRef, Frozen, Interval, ModelRef, OperatingPoint
+
+SCHEMA: Literal["facepriv.audit/1"] = "facepriv.audit/1"
+
+SelectBy = Literal["image", "subject"]
+"""Whether the policy draws each image for itself or all images of a subject together."""
+ConditionName = Literal["untouched", "perturbed", "mix"]
+CONDITION_TITLES: dict[ConditionName, str] = {
+    "untouched": "untouched",
+    "mix": "the policy's mix",
+    "perturbed": "every image perturbed",
+}
+
+
+class AuditSpec(Frozen):
+    """Everything needed to repeat an audit: same spec and same libraries on the same kind of processor, same result."""
+
+    dataset: DatasetRef
+    run_id: int | None = None
+    """The run whose perturbed images are audited beside the untouched ones; null for a database as it is."""
+    image_ids: tuple[int, ...]
+    """Images taken, in order."""
+    attackers: tuple[str, ...]
+    classifiers: tuple[ModelRef, ...]
+    matchers: tuple[ModelRef, ...]
+    detector: ModelRef
+    p: float | None = None
+    """Share of the images that the policy perturbs; null leaves it to the audit, which takes the best one."""
+    against: tuple[str, ...] = ()
+    """Attackers that the proportion is chosen against; none named means all."""
+    select_by: SelectBy = "image"
+    draws: int = 3
+    """Random draws of the policy that every point between 0 and 1 is averaged over."""
+    folds: int = 5
+    resamples: int = 2000
+    most_fnmr_loss: float | None = None
+    """Floor of utility: how much worse FNMR at FMR 0.1 % may be than that of the untouched images; null for none."""
+    seed: int = 0
+    facepriv_version: str
+    libraries: dict[str, str] = Field(default_factory=dict)
+
+
+class AttackResult(Frozen):
+    """What one attacker, or one variant of it, learns from images as released."""
+
+    attacker: str
+    variant: str
+    """What of the attacker's means this is; ``chosen`` for the one that the attacker picks on training subjects."""
+    images: int
+    missing: int
+    """Images of which the attacker had nothing to go on and guessed."""
+    accuracy: Interval
+    male_accuracy: Interval
+    female_accuracy: Interval
+    auc: Interval
+    bits: Interval
+    chosen: dict[str, int] = Field(default_factory=dict)
+    """For ``chosen``: the variants picked, with the number of folds and draws that picked each."""
+
+
+class Condition(Frozen):
+    """All attackers against one release."""
+
+    name: ConditionName
+    p: float
+    perturbed: float
+    """Share of the images that were perturbed, averaged over draws."""
+    attacks: list[AttackResult]
+    """One an attacker, with the variant it picks itself."""
+    variants: list[AttackResult]
+
+
+class CurvePoint(Frozen):
+    """What an attacker learns at one proportion; point values, averaged over draws."""
+
+    p: float
+    attacker: str
+    accuracy: float
+    auc: float
+    bits: float
+
+
+class Utility(Frozen):
+    """A matcher on a database mixed at one proportion, with pairs of old and new images as the mix has them."""
+
+    p: float
+    matcher: str
+    fmr100: OperatingPoint
+    fmr1000: OperatingPoint
+    eer: float | None
+    auc: float | None
+
+
+class UtilityChange(Frozen):
+    """How much worse a matcher is after than before, with paired intervals; fractions, positive is worse."""
+
+    matcher: str
+    fnmr_at_fmr1000: Interval
+    """FNMR at FMR at most 0.1 %, every image perturbed, minus untouched."""
+    supported: bool
+
+
+class ClassifierBaseline(Frozen):
+    """Gender error of one classifier on the untouched images, by label."""
+
+    classifier: str
+    all: Interval
+    male: Interval
+    female: Interval
+
+
+class Quality(Frozen):
+    """What the perturbation cost: PSNR inside the face box in dB, share that reached its goal, evaluations an image."""
+
+    psnr_db: float | None
+    success: float | None
+    evaluations: float | None
+
+
+class PolicyChoice(Frozen):
+    """The proportion of the audit's mix and why."""
+
+    p: float
+    automatic: bool
+    select_by: SelectBy
+    against: list[str] = Field(default_factory=list)
+    """Attackers that it was chosen against."""
+    sign_p: float | None
+    """The proportion that is best against the sign attacker with the guide alone."""
+    sentence: str
+
+
+class Headline(Frozen):
+    """The attacker who is right most often, and how often anyone may be, at the upper ends of 95 % intervals."""
+
+    condition: ConditionName
+    attacker: str
+    accuracy: float
+    upper: float
+    """The greatest upper bound of any attacker."""
+    bits: float
+    low: float = 0.0
+    """The worst attacker's own lower bound."""
+
+
+class AuditResult(Frozen):
+    """What an audit found."""
+
+    schema_: Literal["facepriv.audit/1"] = Field(default=SCHEMA, alias="schema")
+    images: int
+    """Images with a label and a usable face: those that were audited."""
+    left_out: dict[str, int]
+    """Images left out, by reason."""
+    not_perturbed: int = 0
+    """Audited images of which the run has no perturbed file: they are released untouched."""
+    subjects: int
+    male_images: int
+    female_images: int
+    male_subjects: int
+    female_subjects: int
+    baseline: list[ClassifierBaseline]
+    conditions: list[Condition]
+    curve: list[CurvePoint] = Field(default_factory=list)
+    policy: PolicyChoice | None = None
+    utility: list[Utility] = Field(default_factory=list)
+    utility_change: list[UtilityChange] = Field(default_factory=list)
+    quality: Quality | None = None
+    headlines: list[Headline]
+    verdict: str
+    not_tried: list[str]
+    seconds: float = 0.0
+
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null", populate_by_name=True)
+
+    def condition(self, name: ConditionName) -> Condition | None:
+        """Give the release of that name; None if the audit has none."""
+        return next((one for one in self.conditions if one.name == name), None)
+
+
+class AuditDocument(AuditResult):
+    """What ``--json`` writes of a complete audit: its result, and the spec that repeats it."""
+
+    audit_id: int
+    created_at: str
+    """ISO 8601, UTC."""
+    finished_at: str | None
+    spec: AuditSpec

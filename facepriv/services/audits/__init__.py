@@ -1,0 +1,1 @@
+"""Leak audits: prepared, executed."""

@@ -1,0 +1,391 @@
+"""Execute audits: measure images, let the attackers loose on random draws of the release, sum up.
+
+Measures are kept as soon as they are made, so that an interrupted audit goes on where it stopped and the next one on
+the same images measures nothing again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.audit.attackers.registry import attackers
+from facepriv.audit.leak.conditions import baselines, bootstrap_of, condition, curve_point, headline
+from facepriv.audit.leak.cross_fitting import Attack, attack
+from facepriv.audit.leak.draws import GRID, draws_at, perturbed_in
+from facepriv.audit.leak.evidence import Evidence
+from facepriv.config import Settings
+from facepriv.errors import BadInputError, FaceprivError
+from facepriv.measures.audit_measures import Vector, evidence, keep, known_measures, makers_of, measure_in_process
+from facepriv.measures.models import check_versions, classifier, detector_reference, matcher, reference
+from facepriv.metrics.gender import gender_error
+from facepriv.metrics.matching_intervals import MatchBootstrap
+from facepriv.metrics.resampling import SubjectBootstrap
+from facepriv.policy.best_proportion import best_proportion, draw_noise, judged_proportion
+from facepriv.policy.mixed_utility import PairScores, mixed_utility, pair_scores
+from facepriv.policy.proportion import OptimalProportion, optimal_proportion
+from facepriv.presentation.verdict import not_tried, verdict
+from facepriv.schemas.audits import (
+    AuditResult,
+    AuditSpec,
+    ConditionName,
+    CurvePoint,
+    PolicyChoice,
+    Quality,
+    UtilityChange,
+)
+from facepriv.schemas.runs import Phase
+from facepriv.services.audits.preparing import left_out
+from facepriv.services.jobs.leased_job import Crashed, LeasedWork, Report, carry_out, insist
+from facepriv.services.jobs.pool_process import Job, JobRef, content_of
+from facepriv.services.jobs.worker_pool import Crew
+from facepriv.services.models.probe_people import overlaps
+from facepriv.store import AuditRecord, Store
+from facepriv.types import FEMALE, MALE
+
+MEASURING, ATTACKING, SUMMING_UP = "measuring", "attacking", "summing up"
+KEEP_EVERY = 16
+"""Images whose measures are kept at a time."""
+FMR_TARGET = 0.001
+SIGN_DIGITS = 3
+"""Decimals of the sign attacker's optimum at which the other attackers are measured, too."""
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One attacker against one draw of a release."""
+
+    attacker: str
+    p: float
+    draw: int
+    each_variant: bool
+
+
+def execute_audit(
+    store: Store,
+    settings: Settings,
+    audit: AuditRecord,
+    owner: str,
+    *,
+    crew: Crew,
+    on_progress: Report | None = None,
+) -> None:
+    """Execute a claimed audit to its end: complete, failed or cancelled."""
+
+    def work() -> None:
+        result = _AuditExecution(store, settings, audit, owner, crew, on_progress).result()
+        insist(lambda: store.audits.finish(audit.id, owner, result))
+
+    carry_out(store.audits, audit.id, owner, "audit", work)
+
+
+class _AuditExecution(LeasedWork):
+    def __init__(
+        self, store: Store, settings: Settings, audit: AuditRecord, owner: str, crew: Crew, on_progress: Report | None
+    ) -> None:
+        super().__init__(store, settings, store.audits, audit.id, owner, crew, on_progress)
+        self.audit, self.spec = audit, audit.spec
+
+    def result(self) -> AuditResult:
+        spec = self.spec
+        check_versions(spec.detector, detector_reference())
+        for ref in spec.classifiers:
+            check_versions(ref, reference(classifier(ref.name)))
+        for ref in spec.matchers:
+            check_versions(ref, reference(matcher(ref.name)))
+        images = self.store.datasets.images(spec.dataset.id, ids=spec.image_ids)
+        for one in overlaps([ref.name for ref in spec.classifiers], images):
+            self.note(one.sentence)
+        try:
+            self._measure()
+            seen = self._sum_up(lambda: evidence(known_measures(self.store, spec)))
+            bootstrap = self._sum_up(lambda: bootstrap_of(seen, spec.resamples, spec.seed))
+            found = self._as_it_is(seen, bootstrap) if spec.run_id is None else self._of_run(seen, bootstrap)
+        except BaseException:
+            self.crew.end(at_once=True)
+            raise
+        return found.model_copy(update={"seconds": self.store.audits.summary(self.number).spent})
+
+    def _measure(self) -> None:
+        measured = self.aside(lambda check: known_measures(self.store, self.spec))
+        left = measured.left()
+        total = len(measured.files) + len(measured.after)
+        done = total - len(left)
+        self.beat(MEASURING, done, total)
+        fresh: dict[Phase, dict[int, dict[str, Vector]]] = {"before": {}, "after": {}}
+        makers = {phase: makers_of(self.store, self.spec, phase) for phase in fresh}
+        job = JobRef(load_spec, self.number, self.owner, self.audit.attempts)
+        for item, vectors in self.in_processes(measure_in_process, job, left):
+            if isinstance(vectors, Crashed):
+                self.note(f"Image {item.image_id} took its process down each time, so it was not measured.")
+            else:
+                fresh[item.phase][item.image_id] = vectors
+            if len(fresh[item.phase]) >= KEEP_EVERY:
+                self._keep(item.phase, makers[item.phase], fresh[item.phase])
+                fresh[item.phase] = {}
+            done += 1
+            self.beat(MEASURING, done, total)
+        for phase, some in fresh.items():
+            self._keep(phase, makers[phase], some)
+
+    def _keep(self, phase: Phase, makers: Mapping[str, str], found: Mapping[int, Mapping[str, Vector]]) -> None:
+        if found:
+            insist(lambda: keep(self.store, self.spec, phase, makers, found))
+            insist(lambda: self.store.audits.progressed(self.number, self.owner))
+
+    def _attack(self, tasks: Sequence[Task], done: int, total: int) -> dict[Task, Attack]:
+        """Let attackers loose in processes; ``done`` and ``total`` count the steps of the whole stage."""
+        found: dict[Task, Attack] = {}
+        self.beat(ATTACKING, done, total)
+        job = JobRef(load_evidence, self.number, self.owner, self.audit.attempts)
+        for task, result in self.in_processes(attack_in_process, job, tasks, one_by_one=True):
+            if isinstance(result, Crashed):
+                raise FaceprivError(
+                    f"The attacker {task.attacker} took its process down each time, perhaps for lack of memory; allow "
+                    "fewer processes (FACEPRIV_WORKERS=1) and resume, or start an audit without this attacker."
+                )
+            found[task] = result
+            self.beat(ATTACKING, done + len(found), total)
+        return found
+
+    def _tasks(self, p: float, each_variant: bool, *, fresh: bool = False) -> list[Task]:
+        draws = self._draws(p, fresh=fresh)
+        return [Task(name, p, draw, each_variant) for name in self.spec.attackers for draw in draws]
+
+    def _draws(self, p: float, *, fresh: bool = False) -> range:
+        """Give the numbers of the draws at ``p``; fresh ones have no part in choosing ``p``."""
+        number = draws_at(p, self.spec.draws)
+        return range(number, 2 * number) if fresh else range(number)
+
+    def _as_it_is(self, seen: Evidence, bootstrap: SubjectBootstrap) -> AuditResult:
+        tasks = self._tasks(0.0, each_variant=True)
+        found = self._attack(tasks, 0, len(tasks))
+        return self._sum_up(lambda: self._result(seen, bootstrap, {"untouched": 0.0}, found))
+
+    def _of_run(self, seen: Evidence, bootstrap: SubjectBootstrap) -> AuditResult:
+        assert self.spec.run_id is not None
+        sign = self._sign_optimum(seen)
+        fixed = self.spec.p
+        grid = sorted({*GRID, *([] if sign is None else [sign.p]), *([] if fixed is None else [fixed])})
+        tasks = [task for p in grid for task in self._tasks(p, each_variant=p in (0.0, 1.0, fixed))]
+        again = 0 if fixed is not None else len(self._tasks(0.5, each_variant=True))
+        found = self._attack(tasks, 0, len(tasks) + again)
+        points = self._sum_up(lambda: self._points(grid, found, bootstrap))
+        scores = self._sum_up(lambda: self._pair_scores(seen))
+        by = self.spec.select_by
+        utility = self._sum_up(
+            lambda: [u for name, one in scores.items() for u in mixed_utility(one, grid, name, select_by=by)]
+        )
+        floor, noise = self.spec.most_fnmr_loss, self._noise(seen)
+        against = self.spec.against or self.spec.attackers
+        feared = [point for point in points if point.attacker in against]
+        if fixed is None:
+            best = best_proportion(feared, utility, most_fnmr_loss=floor, tolerance=noise)
+        else:
+            best = judged_proportion(fixed, feared, utility, most_fnmr_loss=floor, tolerance=noise)
+        choice = PolicyChoice(
+            p=best.p,
+            automatic=fixed is None,
+            select_by=by,
+            against=list(against),
+            sign_p=None if sign is None else sign.p,
+            sentence=best.sentence,
+        )
+        if fixed is None and best.p not in (0.0, 1.0):
+            # On draws and folds of its own: the proportion was chosen as the best of those looked at.
+            mine = self._tasks(best.p, each_variant=True, fresh=True)
+            found |= self._attack(mine, len(tasks), len(tasks) + again)
+        names: dict[ConditionName, float] = {"untouched": 0.0, "mix": choice.p, "perturbed": 1.0}
+
+        def whole() -> AuditResult:
+            result = self._result(seen, bootstrap, names, found, choice)
+            return result.model_copy(
+                update={
+                    "not_perturbed": int((~seen.can_be_perturbed).sum()),
+                    "curve": points,
+                    "utility": utility,
+                    "utility_change": self._utility_change(scores, seen),
+                    "quality": self._quality(),
+                }
+            )
+
+        return self._sum_up(whole)
+
+    def _sum_up(self, work: Callable[[], _T]) -> _T:
+        """Compute in a thread, so that the lease is kept and a wish to cancel is heard meanwhile."""
+        self.beat(SUMMING_UP, 0, 1)
+        return self.aside(lambda check: work())
+
+    def _result(
+        self,
+        seen: Evidence,
+        bootstrap: SubjectBootstrap,
+        names: Mapping[ConditionName, float],
+        found: Mapping[Task, Attack],
+        choice: PolicyChoice | None = None,
+    ) -> AuditResult:
+        spec = self.spec
+        conditions = []
+        for name, p in names.items():
+            fresh = name == "mix" and choice is not None and choice.automatic and p not in (0.0, 1.0)
+            drawn = [self._perturbed(seen, p, draw) for draw in self._draws(p, fresh=fresh)]
+            attacks = self._by_attacker(p, found, each_variant=True, fresh=fresh)
+            conditions.append(condition(name, p, drawn, attacks, bootstrap))
+        conditions = [one for one in conditions if one.attacks]
+        if not conditions or conditions[0].name != "untouched":
+            raise BadInputError(
+                f"Attackers with something to go on were expected, but {', '.join(spec.attackers)} found nothing in "
+                "these images; give them classifiers or matchers, or choose others.",
+                code="nothing-to-go-on",
+            )
+        headlines = [headline(one) for one in conditions]
+        baseline = baselines(seen, bootstrap)
+        subjects, labels = seen.untouched.subjects, seen.labels
+        return AuditResult(
+            images=len(labels),
+            left_out=left_out(self.store.datasets.images(spec.dataset.id, ids=spec.image_ids)),
+            subjects=bootstrap.count(),
+            male_images=int((labels == MALE).sum()),
+            female_images=int((labels == FEMALE).sum()),
+            male_subjects=len(set(subjects[labels == MALE].tolist())),
+            female_subjects=len(set(subjects[labels == FEMALE].tolist())),
+            baseline=baseline,
+            conditions=conditions,
+            policy=choice,
+            headlines=headlines,
+            verdict=verdict(baseline, conditions, headlines, choice),
+            not_tried=not_tried(spec.attackers, attackers.names(), [ref.name for ref in spec.classifiers]),
+        )
+
+    def _by_attacker(
+        self, p: float, found: Mapping[Task, Attack], *, each_variant: bool, fresh: bool = False
+    ) -> dict[str, list[Attack]]:
+        return {
+            name: [found[Task(name, p, draw, each_variant)] for draw in self._draws(p, fresh=fresh)]
+            for name in self.spec.attackers
+        }
+
+    def _points(
+        self, grid: Sequence[float], found: Mapping[Task, Attack], bootstrap: SubjectBootstrap
+    ) -> list[CurvePoint]:
+        points = []
+        for p in grid:
+            mine = self._by_attacker(p, found, each_variant=p in (0.0, 1.0, self.spec.p))
+            points += [curve_point(p, name, attacks, bootstrap) for name, attacks in mine.items()]
+        return [point for point in points if point is not None]
+
+    def _perturbed(self, seen: Evidence, p: float, draw: int) -> NDArray[np.bool_]:
+        return perturbed_in(seen, p, by=self.spec.select_by, draw=draw, seed=self.spec.seed)
+
+    def _sign_optimum(self, seen: Evidence) -> OptimalProportion | None:
+        """Find the proportion that is best against the sign attacker with the run's first guide."""
+        assert self.spec.run_id is not None
+        guide = self.store.runs.get(self.spec.run_id).guide
+        if guide not in seen.untouched.scores or seen.perturbed is None:
+            return None
+        errors = []
+        for one in (seen.untouched, seen.perturbed):
+            rates = gender_error(one.scores[guide], seen.labels).by_gender()
+            if rates is None:
+                return None
+            errors.append(rates)
+        best = optimal_proportion(*errors)
+        # A hair beside a proportion of the grid is that proportion.
+        return replace(best, p=round(best.p, SIGN_DIGITS))
+
+    def _pair_scores(self, seen: Evidence) -> dict[str, PairScores]:
+        assert seen.perturbed is not None
+        subjects = seen.untouched.subjects.tolist()
+        return {
+            name: pair_scores(
+                templates.astype(np.float32),
+                seen.perturbed.templates[name].astype(np.float32),
+                subjects,
+                matcher(name).compare,
+                seed=self.spec.seed,
+            )
+            for name, templates in seen.untouched.templates.items()
+        }
+
+    def _noise(self, seen: Evidence) -> float:
+        """Give how much an accuracy may differ by which images happened to be drawn."""
+        units = seen.untouched.subjects if self.spec.select_by == "subject" else np.arange(len(seen.labels))
+        men, women = (len(np.unique(units[seen.labels == label])) for label in (MALE, FEMALE))
+        return draw_noise(men, women, self.spec.draws)
+
+    def _utility_change(self, scores: Mapping[str, PairScores], seen: Evidence) -> list[UtilityChange]:
+        """Compare every image perturbed with none, comparison by comparison."""
+        subjects = seen.untouched.subjects
+        changes = []
+        for name, pairs in scores.items():
+            mated, other = pairs.mated, ~pairs.mated
+            bootstrap = MatchBootstrap(
+                subjects[pairs.first[mated]],
+                subjects[pairs.first[other]],
+                subjects[pairs.second[other]],
+                resamples=self.spec.resamples,
+                seed=self.spec.seed,
+            )
+            before, after = (
+                bootstrap.fnmr_at_fmr(one[mated], one[other], FMR_TARGET) for one in (pairs.scores[0], pairs.scores[-1])
+            )
+            changes.append(
+                UtilityChange(
+                    matcher=name,
+                    fnmr_at_fmr1000=after.minus(before).interval(),
+                    supported=int(np.isfinite(pairs.scores[0][other]).sum()) * FMR_TARGET >= 1,
+                )
+            )
+        return changes
+
+    def _quality(self) -> Quality:
+        assert self.spec.run_id is not None
+        run = self.store.runs.get(self.spec.run_id)
+        assert run.result is not None
+        taken = set(self.spec.image_ids)
+        tried = [
+            one
+            for one in self.store.runs.outcomes(run.id)
+            if one.failure_stage != "acquire-before" and one.image_id in taken
+        ]
+        changed = [one.psnr_db for one in tried if one.psnr_db is not None and np.isfinite(one.psnr_db)]
+        asked = [one.evaluations for one in tried if one.success and one.updates and one.evaluations is not None]
+        return Quality(
+            psnr_db=float(np.median(changed)) if changed else None,
+            success=float(np.mean([bool(one.success) for one in tried])) if tried else None,
+            evaluations=float(np.median(asked)) if asked else None,
+        )
+
+
+def load_spec(store: Store, audit_id: int) -> AuditSpec:
+    """Read what processes need to know that only measure images: which models to measure with."""
+    return store.audits.get(audit_id).spec
+
+
+def load_evidence(store: Store, audit_id: int) -> tuple[AuditSpec, Evidence]:
+    """Read what attackers need to know."""
+    spec = store.audits.get(audit_id).spec
+    return spec, evidence(known_measures(store, spec))
+
+
+def attack_in_process(job: Job, tasks: Sequence[Task]) -> list[Attack]:
+    """Let attackers loose in a worker's process."""
+    spec, seen = content_of(job)
+    return [
+        attack(
+            attackers.create(task.attacker),
+            seen,
+            perturbed_in(seen, task.p, by=spec.select_by, draw=task.draw, seed=spec.seed),
+            task.p,
+            # The same for every attacker and proportion: they learn from the same people and guess the same others.
+            seed=spec.seed + task.draw,
+            folds=spec.folds,
+            each_variant=task.each_variant,
+        )
+        for task in tasks
+    ]

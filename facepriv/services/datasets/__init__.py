@@ -1,0 +1,1 @@
+"""Data sets: imported, checked, described, kept until a day, purged."""

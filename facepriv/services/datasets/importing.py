@@ -1,0 +1,515 @@
+"""Import a data set: read its convention, decode, find the faces, and keep the good rest of what is not all good.
+
+An import that is interrupted stays out of sight and goes on when the same source is imported again under the same name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any, Protocol
+
+import facepriv
+from facepriv.config import Settings
+from facepriv.datasets.demo import demo_folder, read_demo
+from facepriv.datasets.problems import tell
+from facepriv.datasets.reading import ReadResult, limits
+from facepriv.datasets.registry import read_folder
+from facepriv.datasets.unpack import unpack
+from facepriv.errors import BadInputError, FailureToAcquireError, UnknownNameError
+from facepriv.imaging.acquire import acquire
+from facepriv.imaging.decode import decode, encode_png
+from facepriv.measures.fingerprint import maker
+from facepriv.measures.models import detector_reference
+from facepriv.services.datasets.retention import refuse_past
+from facepriv.store import Store
+from facepriv.store.records import DatasetCounts, DatasetRecord, FoundFace, NewImage, UnfinishedImport
+from facepriv.types import Gender, Image, LabelledImage, Problem, ProtocolPair
+from facepriv.wording import count
+
+
+class Progress(Protocol):
+    """Called with images done and images in all, and from the second stage on with what is done to them."""
+
+    def __call__(self, done: int, total: int, stage: str = "", /) -> None:
+        """Take note."""
+
+
+DEMO = "demo"
+LEFT_BEHIND_SECONDS = 24 * 3600.0
+"""Age from which a temporary folder belongs to an import that was killed; no import takes that long."""
+SILENT_FOR = timedelta(minutes=10)
+"""How long an import that goes on may not write anything; it writes every few seconds, and after a long image."""
+CONVERTED = "converted"
+"""Code of what is noted of an image that had to be converted."""
+
+
+@dataclass(frozen=True)
+class ImportReport:
+    """What an import brought, and what it left out and why."""
+
+    dataset: DatasetRecord
+    counts: DatasetCounts
+    problems: tuple[Problem, ...]
+    failures: tuple[Problem, ...]
+    """Images that were imported but show no usable face."""
+
+    @property
+    def reader(self) -> str:
+        """Name of the convention the files were read by."""
+        return self.dataset.reader
+
+    @property
+    def why(self) -> str:
+        """Why that convention was recognised."""
+        return self.dataset.reader_reason
+
+
+@dataclass(frozen=True)
+class Source:
+    """A data set as its files and labels say, while its files are there; no image has been decoded yet."""
+
+    read: ReadResult
+    called: str
+    """What to call it to a person."""
+    resume_key: str
+    """Hash of all that an import of it depends on: where it is, its files' names, sizes and times, labels, options."""
+    problems: tuple[Problem, ...] = ()
+    """What was left out before the files were read."""
+
+
+def import_dataset(
+    store: Store,
+    settings: Settings,
+    source: Path,
+    *,
+    name: str,
+    labels: Path | None = None,
+    format: str = "auto",
+    mapping: Mapping[str, Gender] | None = None,
+    columns: Mapping[str, str] | None = None,
+    retain_until: date | None = None,
+    datasheet: Mapping[str, Any] | None = None,
+    on_progress: Progress | None = None,
+) -> ImportReport:
+    """Import a folder or a zip archive of images; parameters and errors as of `read_source` and `import_source`."""
+    refuse_past(retain_until)
+    with read_source(settings, source, labels=labels, format=format, mapping=mapping, columns=columns) as read:
+        return import_source(
+            store,
+            settings,
+            read,
+            name=name,
+            retain_until=retain_until,
+            datasheet=datasheet,
+            on_progress=on_progress,
+        )
+
+
+@contextmanager
+def read_source(
+    settings: Settings,
+    source: Path,
+    *,
+    labels: Path | None = None,
+    format: str = "auto",
+    mapping: Mapping[str, Gender] | None = None,
+    columns: Mapping[str, str] | None = None,
+    closed: bool = False,
+    source_name: str | None = None,
+    earlier: Sequence[Problem] = (),
+    workspace: Path | None = None,
+) -> Iterator[Source]:
+    """Read a folder, or unpack a zip archive and read it; what was unpacked is gone when the block ends.
+
+    Parameters
+    ----------
+    source
+        A folder, or a zip archive.
+    labels
+        A CSV of labels; by default the one found beside the images.
+    mapping
+        What label values mean, for values like 0 and 1 that say nothing themselves.
+    columns
+        Names of the columns ``file``, ``subject`` and ``gender``, where they are not recognised.
+    closed
+        Whether nothing outside the folder may be read but ``labels``; by default its data set's own lists just above it
+        are found too.
+    source_name
+        What to call the source to a person; by default its file name.
+    earlier
+        What was left out before the import, to be told with the rest.
+    workspace
+        Folder that is removed afterwards by who made it, to unpack an archive in; by default a temporary one.
+
+    Raises
+    ------
+    BadInputError
+        If nothing can be read.
+    """
+    called = source.name if source_name is None else source_name
+    if not source.exists():
+        raise BadInputError(
+            f"A folder or a zip archive was expected at {source}, but nothing is there; check its name.", code="no-file"
+        )
+    options = {"format": format, "mapping": dict(mapping or {}), "columns": dict(columns or {})}
+
+    def read(folder: Path, problems: Sequence[Problem]) -> Source:
+        found = read_folder(folder, format=format, labels=labels, mapping=mapping, columns=columns, closed=closed)
+        key = _resume_key(settings, source, options, found)
+        return Source(found, called, key, tuple(problems))
+
+    if source.is_dir():
+        yield read(source, earlier)
+        return
+    with temporary_folder(settings) if workspace is None else nullcontext(workspace) as folder:
+        unpacked = unpack(
+            source,
+            folder / "unpacked",
+            name=called,
+            max_entries=settings.max_archive_entries,
+            max_bytes=settings.max_upload_bytes,
+        )
+        yield read(unpacked.folder, (*earlier, *unpacked.problems))
+
+
+def _resume_key(settings: Settings, source: Path, options: Mapping[str, Any], read: ReadResult) -> str:
+    # What was unpacked has times of its own each time, so an archive counts by its own.
+    packed = None if source.is_dir() else _signs(source)
+    said = {
+        "source": str(source.resolve()),
+        "packed": packed,
+        "options": options,
+        "max_pixels": settings.max_pixels,
+        "reader": read.reader,
+        "images": [
+            [one.name, one.subject, one.label, dict(one.attributes), _signs(one.path) if packed is None else None]
+            for one in read.images
+        ],
+        "facepriv": facepriv.__version__,
+    }
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode(errors="surrogatepass")).hexdigest()
+
+
+def _signs(path: Path) -> list[int]:
+    try:
+        found = path.stat()
+    except OSError:
+        return []
+    return [found.st_size, found.st_mtime_ns]
+
+
+def import_demo(
+    store: Store,
+    settings: Settings,
+    *,
+    images_per_subject: int | None = 2,
+    name: str = DEMO,
+    on_progress: Progress | None = None,
+) -> ImportReport:
+    """Import the synthetic demo faces, by default two images of each of the 60 subjects."""
+    source = read_demo_source(settings, images_per_subject=images_per_subject)
+    return import_source(store, settings, source, name=name, on_progress=on_progress)
+
+
+def read_demo_source(settings: Settings, *, images_per_subject: int | None = 2) -> Source:
+    """Read the synthetic demo faces."""
+    read = read_demo(images_per_subject=images_per_subject)
+    return Source(read, "demo faces of facepriv", _resume_key(settings, demo_folder(), {}, read))
+
+
+@contextmanager
+def temporary_folder(settings: Settings) -> Iterator[Path]:
+    """Give a private folder that is gone afterwards; what a kill left behind goes with the next one."""
+    settings.temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _sweep(settings.temporary)
+    folder = Path(tempfile.mkdtemp(dir=settings.temporary))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(temporary: Path) -> None:
+    for left in temporary.iterdir():
+        try:
+            old = left.stat().st_mtime < time.time() - LEFT_BEHIND_SECONDS
+        except FileNotFoundError:
+            continue
+        if old:
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def import_source(
+    store: Store,
+    settings: Settings,
+    source: Source,
+    *,
+    name: str,
+    retain_until: date | None = None,
+    datasheet: Mapping[str, Any] | None = None,
+    resume_key: str | None = None,
+    on_progress: Progress | None = None,
+) -> ImportReport:
+    """Import what was read, going on with an interrupted import of the same source under the same name.
+
+    An image is decoded, and its face looked for, once, whatever happens in between: what came out of it is written
+    every few seconds. The result is the same as without an interruption.
+
+    Parameters
+    ----------
+    retain_until
+        Last day on which the data set may be kept, None for no such day.
+    datasheet
+        As `facepriv.services.datasets.datasheets` keeps it.
+    resume_key
+        What an interrupted import is known by; by default the source's own.
+
+    Raises
+    ------
+    BadInputError
+        If nothing can be imported; then nothing is kept.
+    """
+    refuse_past(retain_until)
+    read = source.read
+    store.datasets.collect_abandoned()
+    found_by = maker(detector_reference())
+    with store.datasets.importing(
+        name,
+        source=source.called,
+        reader=read.reader,
+        reader_reason=read.why,
+        licence=read.licence,
+        found_by=found_by,
+        retain_until=retain_until,
+        identities=read.identities,
+        terms=read.terms,
+        datasheet=datasheet,
+        resume_key=source.resume_key if resume_key is None else resume_key,
+    ) as session:
+        keep = _Keeper(store, settings, found_by)
+        done = _Done()
+        earlier = _Earlier.of(*session.earlier())
+        for number, item in enumerate(read.images, start=1):
+            if item.name in earlier.images:
+                image = earlier.images[item.name]
+                keep.recall(item, image)
+                done.add(item, image, earlier.notes.get(item.name, ""))
+            elif item.name in earlier.refusals:
+                done.problems.append(earlier.refusals[item.name])
+            else:
+                try:
+                    new, note = keep.one(item)
+                except BadInputError as error:
+                    done.problems.append(Problem(item.name, error.code, str(error)))
+                    session.problem(done.problems[-1])
+                else:
+                    if note:  # first, so that no batch holds the image without it
+                        session.problem(Problem(item.name, CONVERTED, note))
+                    session.add(new)
+                    done.add(item, _Outcome(new.source_sha256, new.failure, new.failure_sentence), note)
+            if on_progress is not None:
+                on_progress(number, len(read.images))
+        # What cannot be computed is told of the images that are left in the end, not of those that were named.
+        limits_of_named = limits(read.images, read.identities)
+        protocol, incomplete = _kept_of(read.protocol, done.names)
+        problems = [
+            *source.problems,
+            *(problem for problem in read.problems if problem not in limits_of_named),
+            *done.problems,
+            *done.conversions(),
+            *incomplete,
+            *limits(done.usable, read.identities),
+        ]
+        if not done.names:
+            raise BadInputError(_nothing(source.called, problems), code="nothing-imported")
+        session.settle(problems, protocol)
+    dataset = store.datasets.get(name)
+    counts = store.datasets.counts(dataset.id)
+    return ImportReport(dataset=dataset, counts=counts, problems=tuple(problems), failures=tuple(done.failures))
+
+
+def is_under_way(one: UnfinishedImport) -> bool:
+    """Say whether a process is likely to be doing an import; one that was killed counts for `SILENT_FOR`."""
+    return one.written_by and one.written_at > datetime.now(UTC) - SILENT_FOR
+
+
+def discard_import(store: Store, name: str) -> int:
+    """Remove what interrupted imports of a name have left, and give how many images that was.
+
+    Imports under way, and those of the same source under other names, stay.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none.
+    BadInputError
+        If there are only such as are under way (code ``import-under-way``).
+    """
+    found = [one for one in store.datasets.unfinished() if one.name == name]
+    if not found:
+        raise UnknownNameError(f"There is no interrupted import called {name!r}; facepriv datasets lists them.")
+    busy = {one.resume_key for one in found if is_under_way(one)}
+    left = [one for one in found if one.resume_key not in busy]
+    if not left:
+        raise BadInputError(
+            f"The import called {name!r} is under way; stop it first, or, if it was killed, try again "
+            f"{count(SILENT_FOR // timedelta(minutes=1), 'minute')} after it.",
+            code="import-under-way",
+        )
+    for key in {one.resume_key for one in left}:
+        store.datasets.discard(key, name)
+    store.collect_settled()
+    return sum(one.images for one in left)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What there is to know of an image that was written."""
+
+    source_sha256: str
+    failure: str | None
+    failure_sentence: str | None
+
+
+@dataclass(frozen=True)
+class _Earlier:
+    """What an interrupted import had written, by the names of the images."""
+
+    images: Mapping[str, _Outcome]
+    notes: Mapping[str, str]
+    refusals: Mapping[str, Problem]
+
+    @classmethod
+    def of(cls, images: Sequence[NewImage], problems: Sequence[Problem]) -> _Earlier:
+        """Sort out what `ImportSession.earlier` gives; an image is written together with its note or after it."""
+        return cls(
+            images={
+                image.name: _Outcome(image.source_sha256, image.failure, image.failure_sentence) for image in images
+            },
+            notes={problem.name: problem.sentence for problem in problems if problem.code == CONVERTED},
+            refusals={problem.name: problem for problem in problems if problem.code != CONVERTED},
+        )
+
+
+@dataclass
+class _Done:
+    """What became of the images so far, in their order."""
+
+    names: set[str] = field(default_factory=set)
+    """Of those imported."""
+    usable: list[LabelledImage] = field(default_factory=list)
+    failures: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+    converted: dict[str, list[str]] = field(default_factory=dict)
+    """Names by what was noted."""
+
+    def add(self, item: LabelledImage, image: _Outcome, note: str) -> None:
+        """Count an image that was imported."""
+        self.names.add(item.name)
+        if note:
+            self.converted.setdefault(note, []).append(item.name)
+        if image.failure is None:
+            self.usable.append(item)
+        elif image.failure_sentence is not None:
+            self.failures.append(Problem(item.name, image.failure, image.failure_sentence))
+
+    def conversions(self) -> Iterator[Problem]:
+        """Tell what had to be converted."""
+        for note, names in self.converted.items():
+            one = f"{{name}} was imported after a conversion: {note}"
+            many = f"{{n}} images ({{first}}) were imported after a conversion: {note}"
+            yield from tell(CONVERTED, names, one=one, many=many)
+
+
+def _kept_of(protocol: Sequence[ProtocolPair], names: set[str]) -> tuple[list[ProtocolPair], list[Problem]]:
+    """Leave out the published comparisons of images that are not there, and tell how many."""
+    kept = [pair for pair in protocol if pair.first in names and pair.second in names]
+    lost = len(protocol) - len(kept)
+    if not lost:
+        return kept, []
+    sentence = (
+        f"Of the {count(len(protocol), 'comparison')} of the published protocol, {lost:,} went with images that were "
+        "left out; results by this protocol are not those of all of it."
+    )
+    return kept, [Problem("protocol", "protocol-incomplete", sentence)]
+
+
+def _nothing(source: str, problems: Sequence[Problem]) -> str:
+    first = f" The first problem: {problems[0].sentence}" if problems else ""
+    return f"No image could be imported from {source}, so no data set was made.{first}"
+
+
+class _Keeper:
+    """Decodes images, stores them and finds their faces, one by one; a face found before is not looked for again."""
+
+    def __init__(self, store: Store, settings: Settings, found_by: str) -> None:
+        self._store = store
+        self._found_by = found_by
+        self._max_pixels = settings.max_pixels
+        self._seen: dict[str, LabelledImage] = {}
+
+    def recall(self, item: LabelledImage, image: _Outcome) -> None:
+        """Take note of an image that was stored before the import was interrupted."""
+        self._seen.setdefault(image.source_sha256, item)
+
+    def one(self, item: LabelledImage) -> tuple[NewImage, str]:
+        """Store one image and say what had to be converted; a `BadInputError` says why it is left out."""
+        data = self._read(item.path)
+        decoded = decode(data or item.path, name=item.name, max_pixels=self._max_pixels)
+        source_sha256 = hashlib.sha256(data).hexdigest()
+        self._refuse_copy(item, source_sha256)
+        height, width = decoded.pixels.shape[:2]
+        artifact_sha256 = self._store.artifacts.put(encode_png(decoded.pixels))
+        found = self._store.datasets.found_before(artifact_sha256, self._found_by) or _look_for_face(decoded.pixels)
+        image = NewImage(
+            name=item.name,
+            subject=item.subject,
+            label=item.label,
+            width=width,
+            height=height,
+            source_sha256=source_sha256,
+            artifact_sha256=artifact_sha256,
+            failure=found.failure,
+            failure_sentence=found.failure_sentence,
+            box=found.box,
+            landmarks=found.landmarks,
+            attributes=item.attributes,
+        )
+        return image, " ".join(decoded.notes)
+
+    def _read(self, path: Path) -> bytes:
+        """Read a file; nothing where it is too large or unreadable, which `decode` tells in a sentence."""
+        try:
+            return path.read_bytes() if path.stat().st_size <= 8 * self._max_pixels + (16 << 20) else b""
+        except OSError:
+            return b""
+
+    def _refuse_copy(self, item: LabelledImage, sha256: str) -> None:
+        first = self._seen.setdefault(sha256, item)
+        if first is item:
+            return
+        if (first.subject, first.label) == (item.subject, item.label):
+            message = f"{item.name} is the same file as {first.name}, which is kept; leave one of them out."
+            raise BadInputError(message, code="duplicate-image")
+        raise BadInputError(
+            f"{item.name} is the same file as {first.name} with another subject or label, so only the first is kept; "
+            "correct the labels and import again.",
+            code="contradicting-copies",
+        )
+
+
+def _look_for_face(pixels: Image) -> FoundFace:
+    try:
+        face = acquire(pixels)
+    except FailureToAcquireError as error:
+        return FoundFace(box=None, landmarks=None, failure=error.code, failure_sentence=str(error))
+    return FoundFace(box=face.box, landmarks=face.landmarks, failure=None, failure_sentence=None)

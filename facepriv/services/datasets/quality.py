@@ -1,0 +1,331 @@
+"""Check the quality of a data set: what it is like, and what in it deserves a second look.
+
+Templates and scores are kept by content (`facepriv.measures.audit_measures`), so that a later run computes none of them
+again. What is found is for people to judge: no label is changed, and no image is left out because of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.audit.matching.near_duplicates import LISTED, find_alike
+from facepriv.audit.matching.pairs import Pairs
+from facepriv.imaging.crop import eye_centres
+from facepriv.measures.audit_measures import SCORE, TEMPLATE, Vector, keep_of_images, measure_what_can_be
+from facepriv.measures.fingerprint import maker
+from facepriv.measures.models import classifier, matcher, reference, usable_classifiers, usable_matchers
+from facepriv.metrics.summary import summarise
+from facepriv.schemas.quality import (
+    EYES_BELOW,
+    LABELS,
+    Acquisition,
+    Contradiction,
+    Contradictions,
+    InterEyeDistance,
+    Label,
+    NearDuplicate,
+    NearDuplicates,
+    QualityReport,
+    Shortfall,
+)
+from facepriv.schemas.runs import Histogram, ModelRef
+from facepriv.services.datasets.identities import why_not_matched
+from facepriv.services.datasets.importing import Progress
+from facepriv.services.models.probe_people import fair
+from facepriv.services.runs.perturbing import found_in
+from facepriv.store import DatasetRecord, ImageRecord, Store
+from facepriv.types import GENDER_NAMES
+from facepriv.wording import listed, percent
+
+STAGE = "checking quality"
+PREFERRED = "sface"
+"""Matcher that looks for one person under several names where it can be used: it finds more of them than the other and
+takes less time, as docs/importing.md shows."""
+KEEP_EVERY = 50
+"""Images whose templates and scores are kept at once: what an interruption loses."""
+MOST_IMAGES = 20
+"""Number of images of a subject from which on subjects are counted together."""
+EYE_BINS = 30
+
+
+def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | None = None) -> QualityReport:
+    """Check a data set, keep the report with it, and give it.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such data set.
+    StoreError
+        If a stored image is missing or damaged.
+    """
+    begun = time.monotonic()
+    record = store.datasets.get(dataset)
+    images = store.datasets.images(record.id)
+    usable = [image for image in images if image.failure is None]
+    judging = fair(usable_classifiers(), images)  # a probe would find the labels right that it was trained on
+    judges = [reference(made) for name in judging if (made := classifier(name)).attribute == "gender"]
+    not_checked = []
+    compared_by = None
+    if (why := why_not_matched(record)) is not None:
+        not_checked.append(f"Images of one person under several names were not looked for. {why}")
+    elif not (names := usable_matchers()):
+        not_checked.append(
+            "Images of one person under several names were not looked for, since no matcher can be used here; "
+            "facepriv models says why."
+        )
+    else:
+        compared_by = reference(matcher(PREFERRED if PREFERRED in names else names[0]))
+    if not judges:
+        not_checked.append(
+            "Labels were not compared with what classifiers say, since none can be used here; facepriv models says why."
+        )
+    measured = _measure(store, record, usable, judges, compared_by, on_progress)
+    near = None if compared_by is None else _near_duplicates(usable, compared_by, measured)
+    if compared_by is not None and near is None:
+        not_checked.append("Images of one person under several names were not looked for: there are too few subjects.")
+    report = QualityReport(
+        content_sha256=record.content_sha256,
+        images=len(images),
+        subjects=len({image.subject for image in images}),
+        labels=_by_label([_label(image) for image in images]),
+        subject_labels=_by_label([label for _, label in {(image.subject, _label(image)) for image in images}]),
+        acquisition=_acquisition(images),
+        images_per_subject=_images_per_subject(images),
+        width=summarise([image.width for image in images]),
+        height=summarise([image.height for image in images]),
+        inter_eye_distance=_inter_eye_distance(usable),
+        near_duplicates=near,
+        contradictions=_contradictions(usable, judges, measured) if judges else None,
+        not_checked=not_checked,
+        seconds=time.monotonic() - begun,
+    )
+    store.datasets.keep_quality(record.id, report.model_dump(mode="json", by_alias=True))
+    return report
+
+
+def kept_quality(record: DatasetRecord) -> QualityReport | None:
+    """Give the report that is kept with a data set; None where it was not checked."""
+    return None if record.quality is None else QualityReport.model_validate(record.quality)
+
+
+def doubtful_images(store: Store, dataset_id: int, report: QualityReport) -> dict[str, list[dict[str, str]]]:
+    """Name the images that deserve a second look, as rows of tables by their titles; this is personal data."""
+    near = [] if report.near_duplicates is None else report.near_duplicates.pairs
+    labels = [] if report.contradictions is None else report.contradictions.images
+    wanted = dict.fromkeys([*(i for pair in near for i in (pair.first, pair.second)), *(one.image for one in labels)])
+    images = {image.id: image for image in store.datasets.images(dataset_id, ids=wanted)}
+    return {
+        "Different subjects that look like one person": [
+            {
+                "Image": images[pair.first].name,
+                "Subject": images[pair.first].subject,
+                "Other image": images[pair.second].name,
+                "Its subject": images[pair.second].subject,
+                "Score": f"{pair.score:.3f}",
+            }
+            for pair in near
+        ],
+        "Labels that every classifier contradicts": [
+            {
+                "Image": images[one.image].name,
+                "Subject": images[one.image].subject,
+                "Label": _label(images[one.image]),
+                "By at least": f"{one.least:.1f} nats",
+            }
+            for one in labels
+        ],
+    }
+
+
+# Measuring
+
+
+def _measure(
+    store: Store,
+    record: DatasetRecord,
+    usable: Sequence[ImageRecord],
+    judges: Sequence[ModelRef],
+    compared_by: ModelRef | None,
+    on_progress: Progress | None,
+) -> dict[str, dict[int, Vector]]:
+    """Give scores and templates by name and image; what is kept already is not computed again."""
+    models = {f"{SCORE}:{ref.name}": ref for ref in judges}
+    if compared_by is not None:
+        models[f"{TEMPLATE}:{compared_by.name}"] = compared_by
+    makers = {name: maker(ref, record.found_by or "") for name, ref in models.items()}
+    known: dict[str, dict[int, Vector]] = {
+        name: {image_id: np.asarray(v) for image_id, v in store.measures.of_images(record.id, name, by).items()}
+        for name, by in makers.items()
+    }
+    fresh: dict[int, dict[str, Vector]] = {}
+    try:
+        for number, image in enumerate(usable, start=1):
+            wanted = [name for name in makers if image.id not in known[name]]
+            stored = found_in(image)
+            if wanted and stored is not None:
+                fresh[image.id] = measure_what_can_be(store.artifacts, stored, wanted)
+                for name, vector in fresh[image.id].items():
+                    known[name][image.id] = vector
+            if len(fresh) >= KEEP_EVERY:
+                keep_of_images(store, makers, fresh)
+                fresh = {}
+            if on_progress is not None:
+                on_progress(number, len(usable), STAGE)
+    finally:
+        keep_of_images(store, makers, fresh)
+    return known
+
+
+# What is found
+
+
+def _label(image: ImageRecord) -> Label:
+    return "unlabelled" if image.label is None else GENDER_NAMES[image.label]
+
+
+def _by_label(labels: Sequence[Label]) -> dict[Label, int]:
+    counts = Counter(labels)
+    return {label: counts[label] for label in LABELS}
+
+
+def _acquisition(images: Sequence[ImageRecord]) -> dict[Label, Acquisition]:
+    found = {}
+    for label in LABELS:
+        mine = [image for image in images if _label(image) == label]
+        reasons = Counter(image.failure for image in mine if image.failure is not None)
+        found[label] = Acquisition(
+            images=len(mine), failed=reasons.total(), by_reason={reason: reasons[reason] for reason in sorted(reasons)}
+        )
+    return found
+
+
+def _images_per_subject(images: Sequence[ImageRecord]) -> Histogram:
+    sizes = np.array(list(Counter(image.subject for image in images).values()))
+    counts = np.bincount(np.minimum(sizes, MOST_IMAGES), minlength=MOST_IMAGES + 1)[1:]
+    most = int(np.flatnonzero(counts)[-1]) + 1
+    edges = [size + 0.5 for size in range(most + 1)]
+    if sizes.max() > MOST_IMAGES:
+        edges[-1] = sizes.max() + 0.5
+    return Histogram(edges=edges, counts={"subjects": counts[:most].tolist()})
+
+
+def _inter_eye_distance(usable: Sequence[ImageRecord]) -> InterEyeDistance | None:
+    found = [
+        float(np.linalg.norm(np.diff(eye_centres(image.landmarks), axis=0)))
+        for image in usable
+        if image.landmarks is not None
+    ]
+    if not found:
+        return None
+    distances = np.array(found)
+    counts, edges = np.histogram(distances, bins=EYE_BINS, range=(0.0, max(distances.max(), EYES_BELOW[-1])))
+    return InterEyeDistance(
+        summary=summarise(distances),
+        histogram=Histogram(edges=edges.tolist(), counts={"images": counts.tolist()}),
+        shortfalls=[Shortfall(below=below, images=int((distances < below).sum())) for below in EYES_BELOW],
+    )
+
+
+def _near_duplicates(
+    usable: Sequence[ImageRecord], compared_by: ModelRef, measured: dict[str, dict[int, Vector]]
+) -> NearDuplicates | None:
+    templates = measured[f"{TEMPLATE}:{compared_by.name}"]
+    with_template = [image for image in usable if image.id in templates]
+    if not with_template:
+        return None
+    table = np.stack([templates[image.id] for image in with_template]).astype(np.float32)
+    compare = matcher(compared_by.name).compare
+    found = find_alike(Pairs(table, None, [image.subject for image in with_template], compare))
+    if found is None:
+        return None
+    return NearDuplicates(
+        matcher=compared_by,
+        threshold=found.threshold,
+        compared=found.compared,
+        found=found.found,
+        pairs=[
+            NearDuplicate(first=with_template[first].id, second=with_template[second].id, score=score)
+            for first, second, score in found.pairs
+        ],
+    )
+
+
+def _contradictions(
+    usable: Sequence[ImageRecord], judges: Sequence[ModelRef], measured: dict[str, dict[int, Vector]]
+) -> Contradictions:
+    labelled = [image for image in usable if image.label is not None]
+    scores: NDArray[np.float64] = np.array(
+        [
+            [measured[f"{SCORE}:{ref.name}"].get(image.id, np.array([np.nan]))[0] for ref in judges]
+            for image in labelled
+        ],
+        dtype=np.float64,
+    ).reshape(len(labelled), len(judges))
+    judged = np.isfinite(scores).all(axis=1)
+    against = -scores * np.array([image.label or 0 for image in labelled]).reshape(-1, 1)
+    least = np.where(judged, np.min(against, axis=1, initial=np.inf), -np.inf)
+    wrong = sorted((i for i in range(len(labelled)) if least[i] > 0), key=lambda i: -least[i])
+    return Contradictions(
+        classifiers=list(judges),
+        judged=int(judged.sum()),
+        found=_by_label([_label(labelled[i]) for i in wrong]),
+        images=[Contradiction(image=labelled[i].id, least=float(least[i])) for i in wrong[:LISTED]],
+    )
+
+
+# Told
+
+
+def quality_sentences(report: QualityReport) -> list[str]:
+    """Tell a report in sentences; they name no image and nobody."""
+    return [
+        *_acquisition_sentences(report),
+        *_size_sentences(report),
+        *_doubt_sentences(report),
+        *report.not_checked,
+    ]
+
+
+def _acquisition_sentences(report: QualityReport) -> list[str]:
+    told = []
+    for label, found in report.acquisition.items():
+        if found.images:
+            why = "".join(f", {number:,} {reason}" for reason, number in found.by_reason.items())
+            share = f"{percent(found.failed / found.images)}"
+            told.append(f"Failures to acquire, {label}: {found.failed:,} of {found.images:,} images ({share}{why}).")
+    return told
+
+
+def _size_sentences(report: QualityReport) -> list[str]:
+    told = [
+        f"Images are {report.width.minimum:,.0f} to {report.width.maximum:,.0f} pixels wide and "
+        f"{report.height.minimum:,.0f} to {report.height.maximum:,.0f} high."
+    ]
+    eyes = report.inter_eye_distance
+    if eyes is not None:
+        short = listed([f"{percent(one.images / eyes.summary.n)} below {one.below:.0f}" for one in eyes.shortfalls])
+        told.append(f"Inter-eye distance: median {eyes.summary.median:.0f} pixels; {short}.")
+    return told
+
+
+def _doubt_sentences(report: QualityReport) -> list[str]:
+    told = []
+    near = report.near_duplicates
+    if near is not None:
+        told.append(
+            f"Possible errors of identity: {near.found:,} of {near.compared:,} pairs of images of different subjects "
+            f"look like one person to {near.matcher.name} (score from {near.threshold:.3f})."
+        )
+    labels = report.contradictions
+    if labels is not None and labels.judged:
+        wrong = listed([f"{number:,} {label}" for label, number in labels.found.items() if label != "unlabelled"])
+        told.append(
+            f"Possible errors of gender labels: {wrong} of {labels.judged:,} labelled images are contradicted by "
+            f"{listed([one.name for one in labels.classifiers])}. Classifiers err too; no label was changed."
+        )
+    return told

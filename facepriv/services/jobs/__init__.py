@@ -1,0 +1,1 @@
+"""The queue's side: leases, worker processes, the pool that computes."""

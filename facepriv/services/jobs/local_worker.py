@@ -1,0 +1,182 @@
+"""One worker process on this machine: started when it is needed, ended once its server is gone and no run waits."""
+
+from __future__ import annotations
+
+import math
+import os
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+
+from facepriv.config import Settings
+from facepriv.services.jobs.presence import is_held
+from facepriv.wording import count
+
+START_SECONDS = 2.0
+"""How long a starting worker asks for its place, which a mere look at it (`worker_is_alive`) takes for a moment."""
+SOON_SECONDS = 60.0
+"""A worker that ends with a fault within so many seconds of its start is taken to be unable to start."""
+BACK_OFF_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)
+"""How long none is started after the first, second ... such fault in a row; the last of them from then on."""
+
+
+@dataclass(frozen=True)
+class WorkerFaults:
+    """Workers of one data folder that ended with a fault soon after this process had started them."""
+
+    in_a_row: int
+    log: Path
+    """Where they told why."""
+    trying: bool
+    """Whether the next one is on its way."""
+
+    @property
+    def sentence(self) -> str:
+        """Say so in one sentence."""
+        which = "it" if self.in_a_row == 1 else f"{count(self.in_a_row, 'worker')} in a row"
+        return (
+            "A worker was expected to start on this machine, but "
+            f"{which} ended with a fault; correct what the end of {self.log} tells."
+        )
+
+
+class _Starts:
+    """The workers that this process has started for one data folder, one at a time."""
+
+    def __init__(self) -> None:
+        self.faults = 0
+        self._process: subprocess.Popen[bytes] | None = None
+        self._started = self._not_before = -math.inf
+
+    @property
+    def trying(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def allowed(self) -> bool:
+        """Say whether another may be started now: none is on its way or at work, nor did any fail just now."""
+        if self.trying:
+            return False
+        now = time.monotonic()
+        if self._process is not None:
+            failed = self._process.returncode != 0 and now - self._started < SOON_SECONDS
+            self._process = None
+            self.faults = self.faults + 1 if failed else 0
+            if failed:
+                self._not_before = now + BACK_OFF_SECONDS[min(self.faults, len(BACK_OFF_SECONDS)) - 1]
+        return now >= self._not_before
+
+    def note(self, process: subprocess.Popen[bytes]) -> None:
+        self._process, self._started = process, time.monotonic()
+
+
+_starts: dict[Path, _Starts] = {}
+_starting = threading.Lock()  # every session of a server asks, from a thread of its own
+
+
+def _lock_path(settings: Settings) -> Path:
+    settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return settings.home / "worker.lock"
+
+
+def log_path(settings: Settings) -> Path:
+    """Give the file that a local worker's messages go to; they name no image."""
+    return settings.home / "worker.log"
+
+
+def worker_is_alive(settings: Settings) -> bool:
+    """Say whether a local worker serves this data folder."""
+    return is_held(_lock_path(settings))
+
+
+def _for_owner(path: str, flags: int) -> int:
+    handle = os.open(path, flags, 0o600)
+    os.fchmod(handle, 0o600)  # a file of an earlier version may be open to others
+    return handle
+
+
+def ensure_worker(settings: Settings, *, linger: float | None = None, ready: bool = False) -> None:
+    """Start a local worker for this data folder unless one is alive or the settings want none started.
+
+    It ends once this process is gone and nothing waits any more. Where several processes start one at once, one stays.
+    However often it is asked, a process has only one on its way, and after one that failed at its start
+    (`worker_faults`) it waits before it starts the next.
+
+    Parameters
+    ----------
+    linger
+        It also ends when nothing was under way for so many seconds.
+    ready
+        Let it start its processes at once instead of when something waits.
+    """
+    if not settings.auto_worker:
+        return
+    with _starting:
+        starts = _starts.setdefault(settings.home.absolute(), _Starts())
+        if starts.allowed() and not worker_is_alive(settings):
+            starts.note(_start(settings, linger=linger, ready=ready))
+
+
+def worker_faults(settings: Settings) -> WorkerFaults | None:
+    """Tell that the workers which this process started last failed at their start; None where one serves."""
+    with _starting:
+        starts = _starts.get(settings.home.absolute())
+        if starts is None or not starts.faults or worker_is_alive(settings):
+            return None
+        return WorkerFaults(starts.faults, log_path(settings), starts.trying)
+
+
+def _start(settings: Settings, *, linger: float | None, ready: bool) -> subprocess.Popen[bytes]:
+    options = ["--local", "--parent", str(os.getpid())]
+    options += [] if linger is None else ["--linger", str(linger)]
+    options += ["--ready"] if ready else []
+    with open(log_path(settings), "ab", opener=_for_owner) as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "facepriv", "worker", *options],
+            env={**os.environ, **settings.environment()},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+
+
+def serve_local(
+    settings: Settings,
+    *,
+    parent: int | None = None,
+    until_idle: bool = False,
+    linger: float = math.inf,
+    ready: bool = False,
+) -> bool:
+    """Be the local worker of this data folder.
+
+    Parameters
+    ----------
+    parent
+        Process whose end ends the worker, after what it is at and all that waits.
+    linger, ready
+        As for `ensure_worker`.
+
+    Returns
+    -------
+    bool
+        False if another local worker was there already.
+    """
+    from facepriv.services.runs.execution import (
+        run_worker,  # takes seconds, which those who only start one need not wait
+    )
+
+    def should_stop(idle: float) -> bool:
+        return idle >= linger or (parent is not None and os.getppid() != parent)
+
+    try:
+        with filelock.FileLock(_lock_path(settings), mode=0o600).acquire(timeout=START_SECONDS):
+            run_worker(settings, until_idle=until_idle, should_stop=should_stop, ready=ready)
+    except filelock.Timeout:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""The catalogue of models, own models, probes, fetching of weights."""

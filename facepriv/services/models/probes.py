@@ -1,0 +1,239 @@
+"""Train probes: classifiers out of matchers, on a labelled data set that is here."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+import facepriv
+from facepriv.classify.probe import IMAGES, SUBJECTS, WEIGHTS, crop_matcher
+from facepriv.errors import BadInputError, UnknownNameError
+from facepriv.imaging.crop import take_crop
+from facepriv.measures.fingerprint import found_by, maker
+from facepriv.measures.models import reference
+from facepriv.own_models.description import ProbeModel, TrainedOn, Weight
+from facepriv.own_models.stored import PROBE, OwnModel, write
+from facepriv.services.models.own_models import check_name, new_folder, put_in_place
+from facepriv.services.models.probe_people import hashed
+from facepriv.services.runs.perturbing import found_in
+from facepriv.store import Store
+from facepriv.store.records import DatasetRecord, ImageRecord
+from facepriv.types import FEMALE, GENDER_NAMES, MALE, CropMatcher
+from facepriv.weights.files import require_all
+from facepriv.wording import count
+
+CROPPED = "cropped"
+"""Measure of templates of a matcher's crops: ``cropped:MATCHER``."""
+MOST_FOLDS = 5
+LEAST = 3
+"""Subjects of either label without whom a probe cannot be tried on people left out."""
+PENALTY = 0.01
+"""Inverse strength of the penalty on weights of standardised numbers: a template has about as many numbers as a small
+data set has people, so a weak one would be sure of everybody whom it was trained on."""
+KEEP_EVERY = 64
+Report = Callable[[int, int], None]
+
+
+def train_probe(
+    store: Store,
+    name: str,
+    *,
+    matcher: str,
+    dataset: str,
+    exclude: Sequence[str] = (),
+    seed: int = 0,
+    replace: bool = False,
+    actor: str,
+    on_progress: Report | None = None,
+) -> OwnModel:
+    """Train a probe on a matcher's templates of a labelled data set and keep it as a classifier.
+
+    Parameters
+    ----------
+    exclude
+        Data sets whose images and people are left out, so that the probe may judge them.
+    replace
+        Whether a probe of that name may go.
+
+    Raises
+    ------
+    UnknownNameError, ModelUnavailableError
+        If a data set or the matcher does not exist or cannot be used.
+    BadInputError
+        If the name is taken, the matcher takes no crops, too few labelled people are left, or the data set was removed
+        meanwhile.
+    """
+    check_name(name, replace=replace, form="probe")
+    if seed < 0:
+        raise BadInputError(f"A seed of 0 or more was expected, got {seed}; choose such a number.", code="bad-seed")
+    made = crop_matcher(matcher)
+    require_all(made.card)
+    record = store.datasets.get(dataset)
+    images = _labelled(store, record, exclude)
+    _check_enough(record.name, images, exclude)
+    templates = _templates(store, record, made, images, on_progress)
+    usable = np.flatnonzero(np.isfinite(templates).all(axis=1))
+    kept = [images[place] for place in usable]
+    _check_enough(record.name, kept, exclude)
+    labels = np.array([image.label for image in kept])
+    subjects = np.array([image.subject for image in kept])
+    fitted = _fit(templates[usable], labels, subjects, seed)
+    by_subject = {image.subject: image.label for image in kept}
+    trained_on = TrainedOn(
+        dataset_id=record.id,
+        dataset=record.name,
+        content_sha256=record.ref.content_sha256,
+        excluded=tuple(exclude),
+        images={GENDER_NAMES[label]: number for label, number in sorted(Counter(labels.tolist()).items())},
+        subjects={GENDER_NAMES[label or 0]: number for label, number in sorted(Counter(by_subject.values()).items())},
+        folds=fitted.folds,
+        accuracy=fitted.accuracy,
+        auc=fitted.auc,
+        seed=seed,
+        scikit_learn=version("scikit-learn"),
+        facepriv=facepriv.__version__,
+    )
+    description = ProbeModel(
+        name=name,
+        kind="classifier",
+        title=f"Probe on {matcher}",
+        licence=f"that of {matcher} ({made.card.licence}) and of its training images",
+        source=f"trained here on {record.name}",
+        notes=_told(trained_on),
+        matcher=matcher,
+        matcher_version=made.version,
+        matcher_weights=tuple(
+            Weight(name=one.name, sha256=one.sha256, package=one.package, inside=one.inside)
+            for one in made.card.weights
+        ),
+        trained_on=trained_on,
+    )
+    with new_folder() as folder:
+        arrays: dict[str, Any] = {
+            WEIGHTS: fitted.weights,
+            IMAGES: np.array(sorted(image.source_sha256 for image in kept)),
+            SUBJECTS: np.array(sorted({hashed(image.subject) for image in kept})),
+        }
+        np.savez(folder / PROBE, **arrays)
+        write(folder, description)
+        own = put_in_place(folder, name)
+    _refuse_outliving(store, record, own)
+    store.access.record(actor, "probe-trained", f"model {name}", f"on dataset {record.id}, {count(len(kept), 'image')}")
+    return own
+
+
+def _refuse_outliving(store: Store, record: DatasetRecord, own: OwnModel) -> None:
+    """Remove a probe whose data set has gone meanwhile; a purge after this look finds the probe in its place."""
+    try:
+        store.datasets.get(record.id)
+    except UnknownNameError as error:
+        shutil.rmtree(own.folder)
+        raise BadInputError(
+            f"The data set {record.name} was removed while a probe was trained on it, so the probe was not kept; train "
+            "on another.",
+            code="dataset-gone",
+        ) from error
+
+
+def _told(trained: TrainedOn) -> str:
+    people = " and ".join(f"{number} {label}" for label, number in trained.subjects.items())
+    return (
+        f"Trained on {sum(trained.images.values()):,} images of {people} subjects of {trained.dataset}; on subjects "
+        f"left out, accuracy {trained.accuracy:.3f} and AUC {trained.auc:.3f}."
+    )
+
+
+def _labelled(store: Store, record: DatasetRecord, exclude: Sequence[str]) -> list[ImageRecord]:
+    others = [image for name in exclude for image in store.datasets.images(store.datasets.get(name).id)]
+    files, people = {image.source_sha256 for image in others}, {image.subject for image in others}
+    # A file that is there twice would be on both sides of a fold under two names.
+    first = {image.source_sha256: image for image in reversed(store.datasets.images(record.id, failed=False))}
+    return [
+        image
+        for image in store.datasets.images(record.id, failed=False)
+        if image.label is not None
+        and first[image.source_sha256].id == image.id
+        and image.source_sha256 not in files
+        and image.subject not in people
+    ]
+
+
+def _check_enough(name: str, images: Iterable[ImageRecord], exclude: Sequence[str]) -> None:
+    people: dict[int, set[str]] = {FEMALE: set(), MALE: set()}
+    for image in images:
+        people[image.label or 0].add(image.subject)
+    if min(map(len, people.values())) < LEAST:
+        raise BadInputError(
+            f"{LEAST} labelled women and {LEAST} labelled men with a usable face are needed to train a probe, but "
+            f"{name} has {len(people[FEMALE])} and {len(people[MALE])}"
+            f"{' besides those excluded' if exclude else ''}; train on another data set.",
+            code="too-few-to-learn",
+        )
+
+
+def _templates(
+    store: Store, record: DatasetRecord, made: CropMatcher, images: Sequence[ImageRecord], report: Report | None
+) -> NDArray[np.float64]:
+    """Embed the crops of images, or take what is kept of them; rows in the order of the images."""
+    measure, made_by = f"{CROPPED}:{made.name}", maker(reference(made), found_by(store, record.id))
+    known = dict(store.measures.of_images(record.id, measure, made_by))
+    fresh: dict[int, NDArray[np.float32]] = {}
+    for number, image in enumerate(images, start=1):
+        stored = found_in(image)
+        if image.id not in known and stored is not None:
+            face = stored.face(store.artifacts)
+            fresh[image.id] = made.embed_crops(take_crop(made.crop(face), face.pixels)[None])[0]
+            known[image.id] = fresh[image.id]
+        if len(fresh) >= KEEP_EVERY or number == len(images):
+            store.measures.keep_of_images(measure, made_by, fresh)
+            fresh = {}
+        if report is not None:
+            report(number, len(images))
+    width = len(next(iter(known.values())))
+    nothing = np.full(width, np.nan)
+    return np.stack([np.asarray(known.get(image.id, nothing), dtype=np.float64) for image in images])
+
+
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    weights: NDArray[np.float64]
+    folds: int
+    accuracy: float
+    auc: float
+
+
+def _fit(templates: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.str_], seed: int) -> _Fitted:
+    """Fit a logistic regression to standardised templates, and to all folds but one to try it on people left out."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+    from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
+
+    model = make_pipeline(
+        StandardScaler(), LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=1000, tol=1e-8)
+    )
+    folds = min(MOST_FOLDS, *(len(set(subjects[labels == label])) for label in (FEMALE, MALE)))
+    parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
+    # One thread, so that the weights do not depend on how many cores there are.
+    with threadpool_limits(1):
+        held_out = cross_val_predict(model, templates, labels, groups=subjects, cv=parts, method="decision_function")
+        model.fit(templates, labels)
+    scaler, regression = model[0], model[1]
+    slopes = regression.coef_[0] / scaler.scale_
+    bias = float(regression.intercept_[0] - slopes @ scaler.mean_)
+    predicted = np.where(held_out >= 0, MALE, FEMALE)
+    return _Fitted(
+        weights=np.append(slopes, bias),
+        folds=folds,
+        accuracy=float(balanced_accuracy_score(labels, predicted)),
+        auc=float(roc_auc_score(labels, held_out)),
+    )

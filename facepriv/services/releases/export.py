@@ -1,0 +1,178 @@
+"""Hand out what a run made: perturbed images with a manifest, and its result as JSON."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from facepriv.errors import BadInputError
+from facepriv.schemas.runs import RunDocument, stored_fields
+from facepriv.services.datasets.terms import find_withheld, refuse_nothing_left, withheld_sentence
+from facepriv.store import Store
+from facepriv.types import GENDER_NAMES
+
+IMAGES = "images"
+MANIFEST = "manifest.csv"
+RESULT = "run.json"
+LONGEST_STEM = 200
+"""Bytes of a file's name that are kept, since file systems take 255 and an id and a suffix follow."""
+COLUMNS = ("file", "subject", "gender", "perturbed", "success", "updates", "source", "sha256", "failure")
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written where."""
+
+    folder: Path
+    images: int
+    without: int
+    """Images of the run that have no perturbed version; the manifest says why."""
+    withheld: int = 0
+    """Images that the data set's terms of use keep back; the manifest has no row of them."""
+    note: str = ""
+    """Sentence on these; empty for none."""
+
+
+def run_document(store: Store, run_id: int) -> RunDocument:
+    """Give a complete run's result with its spec.
+
+    Raises
+    ------
+    UnknownNameError
+        If the run does not exist.
+    BadInputError
+        If it is not complete.
+    """
+    run = store.runs.get(run_id)
+    if run.result is None:
+        reason = f": {run.error}" if run.error else ""
+        raise BadInputError(
+            f"A complete run was expected, but run {run_id} is {run.state}{reason}; "
+            "wait for it, or choose one that `facepriv runs` lists as complete.",
+            code="run-not-complete",
+        )
+    return RunDocument(
+        **stored_fields(run.result),
+        run_id=run.id,
+        created_at=run.created_at.isoformat(),
+        finished_at=None if run.finished_at is None else run.finished_at.isoformat(),
+        spec=run.spec,
+    )
+
+
+def result_json(store: Store, run_id: int) -> str:
+    """Give a complete run as JSON of schema ``facepriv.run/1``."""
+    return run_document(store, run_id).model_dump_json(by_alias=True, indent=2)
+
+
+def export_run(store: Store, run_id: int, folder: Path, *, actor: str) -> ExportReport:
+    """Write a run's perturbed images, a manifest and the result into a new or empty folder.
+
+    Parameters
+    ----------
+    actor
+        Who asked, for the access log.
+
+    Raises
+    ------
+    BadInputError
+        If the run is not complete, the folder holds something or cannot be written to, or the data set's terms of use
+        let none of its images out (code ``terms-of-use``).
+    StoreError
+        If a stored image is missing or damaged; as after any error, nothing is left in the folder.
+    """
+    document = result_json(store, run_id)
+    with empty_folder(folder):
+        store.access.record(actor, "run-exported", f"run {run_id}")
+        return _write(store, run_id, folder, document)
+
+
+@contextmanager
+def empty_folder(folder: Path) -> Iterator[None]:
+    """Make a folder that only its owner may read, and leave nothing in it if the block raises."""
+    try:
+        existed = folder.exists()
+        if existed and (not folder.is_dir() or any(folder.iterdir())):
+            raise BadInputError(
+                f"A new or empty folder was expected at {folder}, but there is something in it; name another one.",
+                code="folder-not-empty",
+            )
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            yield
+        except BaseException:
+            shutil.rmtree(folder / IMAGES, ignore_errors=True)
+            for name in (MANIFEST, RESULT):
+                (folder / name).unlink(missing_ok=True)
+            if not existed:
+                folder.rmdir()
+            raise
+    except OSError as error:
+        raise BadInputError(
+            f"A folder that can be written to was expected at {folder}, but it cannot ({error.strerror or error}); "
+            "make room or name another one.",
+            code="cannot-write",
+        ) from error
+
+
+def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportReport:
+    run = store.runs.get(run_id)
+    dataset = store.datasets.get(run.dataset_id)
+    images = {image.id: image for image in store.datasets.images(dataset.id, ids=run.spec.image_ids)}
+    records = store.runs.run_images(run_id)
+    withheld = find_withheld(store, dataset, list(images.values()), records)
+    refuse_nothing_left(dataset, withheld, images.values())
+    written = without = 0
+    with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as stream:
+        manifest = csv.DictWriter(stream, COLUMNS)
+        manifest.writeheader()
+        for record in records:
+            image = images[record.image_id]
+            if image.id in withheld:
+                continue
+            row = {
+                "subject": image.subject,
+                "gender": "" if image.label is None else GENDER_NAMES[image.label],
+                "source": image.name,
+                "success": "" if record.success is None else str(record.success).lower(),
+                "updates": "" if record.updates is None else record.updates,
+                "failure": record.failure or "",
+                "perturbed": "false",
+                "file": "",
+                "sha256": "",
+            }
+            if record.artifact_sha256 is None:
+                without += 1
+            else:
+                data = store.artifacts.get(record.artifact_sha256)
+                target = folder / IMAGES / _safe(image.name, image.id)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(data)
+                row |= {
+                    "perturbed": "true",
+                    "file": target.relative_to(folder).as_posix(),
+                    "sha256": hashlib.sha256(data).hexdigest(),
+                }
+                written += 1
+            manifest.writerow(row)
+    (folder / RESULT).write_text(document, encoding="utf-8")
+    return ExportReport(
+        folder=folder,
+        images=written,
+        without=without,
+        withheld=len(withheld),
+        note=withheld_sentence(dataset, len(withheld)),
+    )
+
+
+def _safe(name: str, image_id: int) -> str:
+    """Give a file name inside the export for an image's name inside its source; the id keeps names apart."""
+    path = PurePosixPath(name)
+    parts = [part for part in path.with_suffix("").parts if part not in ("/", "..", ".")]
+    stem = (parts[-1] if parts else "image").encode()[:LONGEST_STEM].decode(errors="ignore")
+    return "/".join([*parts[:-1], f"{stem}-{image_id}.png"])

@@ -1,0 +1,241 @@
+"""Write the database that a policy releases: images under their own names, some of them perturbed, none marked.
+
+Which images were perturbed is decided by a key (`facepriv.policy.selection`). The key goes to a file of its own, beside
+the folder and not in it, and nothing else tells: all images are encoded alike, and their times are the same.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path, PurePosixPath
+
+from facepriv.errors import BadInputError
+from facepriv.imaging.decode import encode_png
+from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
+from facepriv.schemas.audits import SelectBy
+from facepriv.services.datasets.terms import find_withheld, refuse_nothing_left, withheld_sentence
+from facepriv.services.releases.export import IMAGES, LONGEST_STEM, MANIFEST, empty_folder
+from facepriv.services.runs.perturbing import left_by
+from facepriv.services.runs.pictures import stored_pixels
+from facepriv.services.runs.preparing import runs_on_same_images
+from facepriv.store import ImageRecord, Store
+
+COLUMNS = ("file", "subject", "sha256")
+KEY_SCHEMA = "facepriv.policy-key/1"
+KEY_SUFFIX = ".policy-key.json"
+TELLING = frozenset(["male", "female", "man", "woman", "men", "women", "males", "females"])
+"""Words in a file's path that tell gender whatever is done to the image."""
+SAME_TIME = 1_000_000_000
+"""When every released file was last changed, in seconds since 1970: times must not tell which were touched later."""
+
+
+@dataclass(frozen=True)
+class Released:
+    """What was written where."""
+
+    folder: Path
+    key_file: Path
+    images: int
+    perturbed: int
+    """How many images are perturbed; for the auditor, not for the release."""
+    not_perturbable: int
+    """Images that the policy can only release as they were: no face was found, or perturbing them failed."""
+    left_out: int
+    """Images of which the data set keeps no file."""
+    withheld: int
+    """Images that the data set's terms of use keep back."""
+    warnings: tuple[str, ...]
+
+
+def write_release(
+    store: Store,
+    shares: Mapping[int, float],
+    folder: Path,
+    *,
+    select_by: SelectBy,
+    actor: str,
+    key_file: Path | None = None,
+    key: bytes | None = None,
+) -> Released:
+    """Write the mixed database of one run or of several on the same images.
+
+    Parameters
+    ----------
+    shares
+        Share of the images taken from each run, by its number; the rest stays untouched.
+    folder
+        New or empty; images go below ``images``, the manifest beside them.
+    select_by
+        Whether each image is drawn for itself or all of a subject together.
+    actor
+        Who asked, for the access log.
+    key_file
+        Where the key goes, a new file with mode 0600; by default beside the folder.
+    key
+        An earlier release's key (`read_key`), so that its images keep their fate; by default a new one.
+
+    Raises
+    ------
+    BadInputError
+        If the runs are not complete or not on the same images, the shares are out of range, the folder holds something
+        or the key file exists; or if the data set's terms of use let none of its images out (code ``terms-of-use``).
+    """
+    if not shares:
+        raise BadInputError("At least one run was expected to release images of, but none was named.", code="no-run")
+    runs = runs_on_same_images(store, list(shares))
+    secret = new_key() if key is None else key
+    beside = folder.resolve()
+    target = (key_file if key_file is not None else beside.with_name(beside.name + KEY_SUFFIX)).resolve()
+    if target.exists():
+        raise BadInputError(
+            f"The key would be written to {target}, but that file exists; name another with --key-file, or give it as "
+            "the key to release by.",
+            code="key-exists",
+        )
+    if target.is_relative_to(beside):
+        raise BadInputError(
+            f"The key must not lie in the folder that is released, but {target} would; name a file outside.",
+            code="key-in-release",
+        )
+    dataset = store.datasets.get(runs[0].dataset_id)
+    images = store.datasets.images(dataset.id, ids=runs[0].spec.image_ids)
+    actions = choose_actions(
+        select_by,
+        [image.source_sha256 for image in images],
+        [image.subject for image in images],
+        secret,
+        list(shares.values()),
+    )
+    made = [[one for one in store.runs.run_images(run.id) if left_by(one)] for run in runs]
+    # Whatever the key chose: were only chosen images kept back, fewer than the policy's share would be perturbed.
+    in_use = [one for share, each in zip(shares.values(), made, strict=True) if share > 0 for one in each]
+    withheld = find_withheld(store, dataset, images, in_use)
+    refuse_nothing_left(dataset, withheld, images)
+    versions = [{one.image_id: one.artifact_sha256 for one in each} for each in made]
+    kept = [
+        (image, None if action == UNTOUCHED else versions[action - 1].get(image.id))
+        for image, action in zip(images, actions.tolist(), strict=True)
+        if image.artifact_sha256 is not None and image.id not in withheld
+    ]
+    with empty_folder(folder):
+        store.access.record(actor, "policy-exported", f"run {', '.join(str(run.id) for run in runs)}")
+        _write_images(store, folder, kept)
+        _write_key(target, secret, shares, select_by, runs[0].spec.dataset.content_sha256)
+    able = set.union(*(set(one) for one in versions))
+    return Released(
+        folder=folder,
+        key_file=target,
+        images=len(kept),
+        perturbed=sum(version is not None for _, version in kept),
+        not_perturbable=sum(image.id not in able for image, _ in kept),
+        left_out=len(images) - len(kept) - len(withheld),
+        withheld=len(withheld),
+        warnings=tuple(filter(None, [withheld_sentence(dataset, len(withheld)), *_warnings(kept)])),
+    )
+
+
+def read_key(file: Path) -> bytes:
+    """Read the key of an earlier release.
+
+    Raises
+    ------
+    BadInputError
+        If the file is missing or no such key.
+    """
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+        if found["schema"] != KEY_SCHEMA:
+            raise ValueError(found["schema"])
+        return bytes.fromhex(found["key"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BadInputError(
+            f"The key file of an earlier release was expected at {file}, but it cannot be read as one; name another, "
+            "or leave it out for a new key.",
+            code="not-a-key",
+        ) from error
+
+
+def _write_images(store: Store, folder: Path, kept: Sequence[tuple[ImageRecord, str | None]]) -> None:
+    names = _names([image.name for image, _ in kept])
+    with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as stream:
+        manifest = csv.DictWriter(stream, COLUMNS)
+        manifest.writeheader()
+        for (image, version), name in zip(kept, names, strict=True):
+            assert image.artifact_sha256 is not None
+            # Encoded anew, both kinds by one function: nothing in a file's form may tell them apart.
+            data = encode_png(stored_pixels(store.artifacts, version or image.artifact_sha256))
+            target = folder / IMAGES / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+            os.utime(target, (SAME_TIME, SAME_TIME))
+            manifest.writerow(
+                {
+                    "file": target.relative_to(folder).as_posix(),
+                    "subject": image.subject,
+                    "sha256": hashlib.sha256(data).hexdigest(),
+                }
+            )
+
+
+def _write_key(target: Path, key: bytes, shares: Mapping[int, float], select_by: SelectBy, content_sha256: str) -> None:
+    content = {
+        "schema": KEY_SCHEMA,
+        "warning": "Who holds this file can tell which images were perturbed. Keep it apart from the release.",
+        "key": key.hex(),
+        "shares": {str(run_id): share for run_id, share in shares.items()},
+        "select_by": select_by,
+        "dataset_content_sha256": content_sha256,
+    }
+    try:
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+                json.dump(content, stream, indent=2)
+                stream.write("\n")
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise BadInputError(
+            f"A new file for the key was expected to be possible at {target}, but it cannot be written "
+            f"({error.strerror or error}); name another with --key-file.",
+            code="cannot-write",
+        ) from error
+
+
+def _names(names: Sequence[str]) -> list[str]:
+    """Give the file names of images in a release: their own, with the suffix of what they are now."""
+    found: list[str] = []
+    # Disks that do not tell capitals from small letters must not lose an image.
+    taken: set[str] = set()
+    for name in names:
+        parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..", ".")] or ["image"]
+        path = PurePosixPath(*parts)
+        stem = path.with_name(path.stem.encode()[:LONGEST_STEM].decode(errors="ignore") or "image")
+        free = f"{stem}.png"
+        for number in count(2):
+            if free.casefold() not in taken:
+                break
+            free = f"{stem}-{number}.png"
+        taken.add(free.casefold())
+        found.append(free)
+    return found
+
+
+def _warnings(kept: Sequence[tuple[ImageRecord, str | None]]) -> tuple[str, ...]:
+    telling = sum(
+        not TELLING.isdisjoint(re.split(r"[^a-z]+", f"{image.name} {image.subject}".lower())) for image, _ in kept
+    )
+    if not telling:
+        return ()
+    return (
+        f"The names of {telling:,} of {len(kept):,} images hold a word such as male or female: whoever reads names "
+        "needs no classifier. Rename them in the data set before releasing it.",
+    )

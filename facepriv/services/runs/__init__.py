@@ -1,0 +1,1 @@
+"""Perturbation runs: prepared, estimated, executed, shown."""

@@ -1,0 +1,601 @@
+"""Claim runs and execute them: perturb in a pool of processes, embed, compare, store the result.
+
+A worker writes the database alone; its processes only compute. Every image is kept as soon as it is done, so a run that
+was interrupted goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.audit.run_result import JudgedImage, Templates, run_result
+from facepriv.config import Settings
+from facepriv.errors import FaceprivError, StorageFullError, StoreBusyError
+from facepriv.imaging.landmarkers.failures import no_landmarks
+from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
+from facepriv.measures.audit_measures import SCORE, TEMPLATE
+from facepriv.measures.fingerprint import found_by, maker
+from facepriv.measures.landmarks import keep_points, known_points
+from facepriv.measures.models import (
+    check_versions,
+    classifier,
+    detector_reference,
+    landmarker,
+    matcher,
+    reference,
+)
+from facepriv.schemas.runs import PHASES, FailureItem, LearnedItem, ModelRef, Phase, RunResult
+from facepriv.services.audits.execution import execute_audit
+from facepriv.services.jobs.leased_job import Crashed, LeasedWork, Report, carry_out, insist
+from facepriv.services.jobs.pool_process import JobRef
+from facepriv.services.jobs.presence import Presence
+from facepriv.services.jobs.worker_pool import Crew, make_crew
+from facepriv.services.models.probe_people import overlaps
+from facepriv.services.runs import learning
+from facepriv.services.runs.attributes import classes_of, side_labels
+from facepriv.services.runs.perturbing import (
+    FAULTS,
+    ToEmbed,
+    ToLocate,
+    ToPerturb,
+    embed_in_process,
+    found_in,
+    learn_in_process,
+    left_by,
+    load_nothing,
+    load_run,
+    locate_in_process,
+    lost_with_its_process,
+    perturb_in_process,
+)
+from facepriv.services.runs.preparing import make_method
+from facepriv.store import Store, open_store
+from facepriv.store.measures import Vector
+from facepriv.store.records import GenderScore, ImageRecord, RunImage, RunImageRecord, RunRecord
+from facepriv.types import GENDER
+
+LOCATING, LEARNING, PERTURBING = "finding landmarks", "learning", "perturbing"
+EMBEDDING, SUMMING_UP = "embedding", "comparing"
+POLL_SECONDS = 1.0
+KEEP_EVERY = 64
+"""Templates of one matcher, or points of one landmarker, that are kept at a time."""
+KEEP_CREW_SECONDS = 60.0
+"""How long idle processes are kept for what may come next: they hold memory, and take seconds to start."""
+COLLECT_SECONDS = 3600.0
+"""How often a worker without a run looks for files that nobody needs any more."""
+_log = logging.getLogger(__name__)
+
+
+def run_worker(
+    settings: Settings,
+    *,
+    run_id: int | None = None,
+    audit_id: int | None = None,
+    until_idle: bool = False,
+    should_stop: Callable[[float], bool] = lambda idle: False,
+    on_progress: Report | None = None,
+    crew: Crew | None = None,
+    ready: bool = False,
+) -> int:
+    """Take up waiting runs and audits, one after the other, and clear away leftovers at the start and while none waits.
+
+    Runs come first: an audit may be waiting for the images of one that is queued after it. Any number of workers may
+    serve one database; what a worker that was killed has left is taken up at once where it ran on this machine with
+    this data folder, else when its lease has ended.
+
+    Parameters
+    ----------
+    run_id, audit_id
+        Take up this run or audit only.
+    until_idle
+        Return as soon as none waits, instead of asking again every second.
+    should_stop
+        Asked while nothing is under way, with the seconds since something was.
+    crew
+        Processes to compute with, which stay; by default some of its own, which end when nothing waits for a minute.
+    ready
+        Start the processes at once instead of when something waits.
+
+    Returns
+    -------
+    int
+        Number of runs and audits that were taken up.
+    """
+    with open_store(settings) as store, Presence(settings) as presence, ExitStack() as stack:
+        working = crew if crew is not None else stack.enter_context(make_crew(settings))
+        worker = _Worker(store, settings, presence, working, on_progress)
+        if ready:
+            worker.get_ready()
+        taken = 0
+        only_one = run_id is not None or audit_id is not None
+        # Who asks for a certain one wants it taken up before anybody else does.
+        collected = time.monotonic() if only_one else worker.collect()
+        busy = time.monotonic()
+        while True:
+            found = worker.take_up(run_id, audit_id)
+            if found:
+                taken += 1
+                busy = time.monotonic()
+                continue
+            idle = time.monotonic() - busy
+            if should_stop(idle) or (found is not None and (until_idle or only_one)):
+                return taken
+            if idle >= KEEP_CREW_SECONDS and crew is None:
+                working.end()
+            if time.monotonic() - collected >= COLLECT_SECONDS:
+                collected = worker.collect()
+            time.sleep(POLL_SECONDS)
+
+
+class _Worker:
+    """Looks for work and does it."""
+
+    def __init__(
+        self, store: Store, settings: Settings, presence: Presence, crew: Crew, on_progress: Report | None
+    ) -> None:
+        self._store = store
+        self._settings = settings
+        self._presence = presence
+        self._crew = crew
+        self._on_progress = on_progress
+
+    def get_ready(self) -> None:
+        """Start the processes; where that does not work, whoever needs them will be told."""
+        try:
+            self._crew.get_ready()
+        except FaceprivError as error:
+            _log.warning("%s", error)
+
+    def take_up(self, run_id: int | None, audit_id: int | None) -> bool | None:
+        """Do the oldest run or audit that waits; gives whether there was one, None where that cannot be told.
+
+        A database that is locked, away or full is no end: the caller tries again.
+        """
+        owner, store = self._presence.owner, self._store
+        try:
+            if audit_id is None:
+                gone = self._presence.gone(store.runs.owners())
+                run = store.runs.claim(owner, run_id=run_id, gone=gone)
+                if run is not None:
+                    execute(store, self._settings, run, owner, on_progress=self._on_progress, crew=self._crew)
+                    return True
+            if run_id is None:
+                gone = self._presence.gone(store.audits.owners())
+                audit = store.audits.claim(owner, audit_id=audit_id, gone=gone)
+                if audit is not None:
+                    execute_audit(store, self._settings, audit, owner, on_progress=self._on_progress, crew=self._crew)
+                    return True
+        except (StoreBusyError, StorageFullError, OSError) as error:
+            _log.warning("%s", error)
+            return None
+        return False
+
+    def collect(self) -> float:
+        """Clear away what interrupted imports, runs and workers have left; gives when."""
+        try:
+            self._store.collect()
+            self._presence.tidy([*self._store.runs.owners(), *self._store.audits.owners()])
+        except (FaceprivError, OSError) as error:
+            # Runs do not depend on it, and the next worker tries again.
+            _log.warning("Leftovers could not be cleared away: %s", error)
+        return time.monotonic()
+
+
+def execute(
+    store: Store,
+    settings: Settings,
+    run: RunRecord,
+    owner: str,
+    *,
+    crew: Crew,
+    on_progress: Report | None = None,
+) -> None:
+    """Execute a claimed run to its end: complete, failed or cancelled."""
+
+    def work() -> None:
+        result = _Execution(store, settings, run, owner, crew, on_progress).result()
+        insist(lambda: store.runs.finish(run.id, owner, result))
+
+    carry_out(store.runs, run.id, owner, "run", work)
+
+
+class _Execution(LeasedWork):
+    def __init__(
+        self, store: Store, settings: Settings, run: RunRecord, owner: str, crew: Crew, on_progress: Report | None
+    ) -> None:
+        super().__init__(store, settings, store.runs, run.id, owner, crew, on_progress)
+        self.run = run
+        self.job = JobRef(load_run, run.id, owner, run.attempts)
+
+    def result(self) -> RunResult:
+        """Do what is left of the run and sum it up."""
+        self._check_models()
+        images = self.store.datasets.images(self.run.dataset_id, ids=self.run.spec.image_ids)
+        self._note_unusable(images)
+        try:
+            self._locate(images)
+            learned = self._learn(images)
+            self._perturb(images, learned)
+            templates = self._embed(images)
+        except BaseException:
+            self.crew.end(at_once=True)
+            raise
+        self.beat(SUMMING_UP, 0, 1)
+        judged, learned_items = self.aside(lambda check: self._judged(images)), self._learned_items()
+
+        def sum_up(check: Callable[[], None]) -> RunResult:
+            return run_result(
+                judged,
+                templates,
+                classifiers=[ref.name for ref in self.run.spec.classifiers],
+                seconds=0.0,
+                guides=[ref.name for ref in self.run.spec.guides],
+                guards=[ref.name for ref in self.run.spec.guards],
+                kind=self._method.kind,
+                learned=learned_items,
+                attribute=self.run.spec.attribute,
+                others={name: classes_of(one) for name, one in self._others.items()},
+                keep=[ref.name for ref in self.run.spec.keep],
+                check=check,
+            )
+
+        found = self.aside(sum_up)
+        self.beat(SUMMING_UP, 1, 1)
+        known = overlaps([ref.name for ref in self.run.spec.classifiers], images)
+        notes = {**found.notes, **{one.sentence: one.images or len(images) for one in known}}
+        return found.model_copy(update={"seconds": self.store.runs.summary(self.run.id).spent, "notes": notes})
+
+    def _check_models(self) -> None:
+        spec = self.run.spec
+        self._method = make_method(spec.method, spec.parameters)
+        check_versions(spec.detector, detector_reference())
+        if spec.landmarker is not None:
+            check_versions(spec.landmarker, reference(landmarker(spec.landmarker.name)))
+        judges = {ref: classifier(ref.name) for ref in (*spec.guides, *spec.keep, *spec.classifiers)}
+        for ref, made in judges.items():
+            check_versions(ref, reference(made))
+        self._others = {made.name: made for made in judges.values() if made.attribute != GENDER}
+        for ref in dict.fromkeys((*spec.guards, *spec.matchers)):
+            check_versions(ref, reference(matcher(ref.name)))
+
+    def _save(self, image: RunImage, scores: Sequence[GenderScore] = ()) -> None:
+        insist(lambda: self.store.runs.save_image(self.run.id, self.owner, image, scores))
+
+    def _note_unusable(self, images: Sequence[ImageRecord]) -> None:
+        done = self.store.runs.images_done(self.run.id)
+        for position, image in enumerate(images):
+            if image.failure is not None and image.id not in done:
+                self.beat(PERTURBING, 0, len(images))
+                self._save(
+                    RunImage(
+                        image_id=image.id,
+                        position=position,
+                        failure=image.failure,
+                        failure_stage="acquire-before",
+                        failure_sentence=image.failure_sentence,
+                    )
+                )
+
+    def _locate(self, images: Sequence[ImageRecord]) -> None:
+        """Have the run's landmarker, if it has one, look at every image that may be perturbed or be a candidate.
+
+        Raises
+        ------
+        FaceprivError
+            If faults left nothing at all.
+        """
+        spec = self.run.spec
+        if spec.landmarker is None:
+            return
+        name = spec.landmarker.name
+        known = self.aside(lambda check: known_points(self.store, spec))
+        gallery = self.store.datasets.images(self.run.dataset_id, failed=False)
+        wanted = [
+            ToLocate(name, image.id, stored)
+            for image in gallery
+            if image.id not in known and (stored := found_in(image)) is not None
+        ]
+        self.beat(LOCATING, 0, len(wanted))
+        fresh: dict[int, Vector] = {}
+        found = 0
+        # These processes need to know nothing of the run, which they read once all points are kept.
+        job = JobRef(load_nothing, self.run.id, self.owner, self.run.attempts)
+        for finished, (item, vector) in enumerate(self.in_processes(locate_in_process, job, wanted), start=1):
+            if isinstance(vector, Crashed):
+                self.note(f"{name} took its process down at image {item.image_id}, which has no points now.")
+            elif vector is not None:
+                fresh[item.image_id] = vector
+                found += 1
+                if len(fresh) >= KEEP_EVERY:
+                    self._keep_points(fresh)
+                    fresh.clear()
+            self.beat(LOCATING, finished, len(wanted))
+        self._keep_points(fresh)
+        if wanted and not found and not known:
+            raise FaceprivError(
+                f"The landmarker {name} could look at none of {len(wanted)} images; look at what the worker logged, or "
+                f"start the run with {DEFAULT_LANDMARKER}."
+            )
+        self._note_without_points(images)
+
+    def _keep_points(self, vectors: Mapping[int, Vector]) -> None:
+        insist(lambda: keep_points(self.store, self.run.spec, vectors))
+        insist(lambda: self.store.runs.progressed(self.run.id, self.owner))
+
+    def _note_without_points(self, images: Sequence[ImageRecord]) -> None:
+        """Write down the failure of every image in which the landmarker finds nothing."""
+        spec = self.run.spec
+        assert spec.landmarker is not None
+        known, done = known_points(self.store, spec), self.store.runs.images_done(self.run.id)
+        missing = no_landmarks(spec.landmarker.name)
+        for position, image in enumerate(images):
+            if image.id in known and known[image.id] is None and image.id not in done:
+                self.beat(PERTURBING, 0, len(images))
+                self._save(
+                    RunImage(
+                        image_id=image.id,
+                        position=position,
+                        failure=missing.code,
+                        failure_stage="acquire-before",
+                        failure_sentence=str(missing),
+                    )
+                )
+
+    def _learn(self, images: Sequence[ImageRecord]) -> dict[str, str]:
+        """Let the method learn what it has not learnt yet; gives the hash of what serves each subject.
+
+        Raises
+        ------
+        FaceprivError
+            If it cannot learn.
+        """
+        spec = self.run.spec
+        if not self._method.learns:
+            return {}
+        if spec.learn_from is None:
+            raise FaceprivError(
+                f"The method {spec.method} with these parameters must learn first, but the run's spec does not say "
+                "from whom; start a new run."
+            )
+        gallery = self.store.datasets.images(self.run.dataset_id, failed=False)
+        source = spec.learn_from.dataset
+        teachers = () if source is None else self.store.datasets.images(source.id, failed=False)
+        known = {one.part: one for one in self.store.runs.learnings(self.run.id)}
+        wanted = learning.lessons(spec.learn_from, images, gallery, teachers, spec.seed)
+        left = [lesson for lesson in wanted if lesson.part not in known]
+        self.crew.forget_steps()
+        if left:
+            self.beat(LEARNING, 0, 0)
+        lessons = self.in_processes(
+            learn_in_process, self.job, left, one_by_one=True, progress=lambda: (LEARNING, *self.crew.steps())
+        )
+        for lesson, learnt in lessons:
+            if isinstance(learnt, str):
+                raise FaceprivError(learnt)
+            if isinstance(learnt, Crashed):
+                raise FaceprivError(
+                    "The process in which the method learnt was lost again and again, perhaps for lack of memory; "
+                    "learn from fewer people, or allow fewer processes (FACEPRIV_WORKERS=1), and resume."
+                )
+            insist(lambda learnt=learnt: self.store.runs.save_learning(self.run.id, self.owner, learnt))  # type: ignore[misc]
+            known[lesson.part] = learnt
+        served = learning.lesson_of(spec.learn_from, gallery, spec.seed)
+        return {subject: known[part].artifact_sha256 for subject, part in served.items() if part in known}
+
+    def _learned_items(self) -> list[LearnedItem]:
+        spec = self.run.spec
+        if spec.learn_from is None:
+            return []
+        source = spec.learn_from
+        return [
+            LearnedItem(
+                source=one.source,
+                dataset=learning.teacher_name(source, spec.dataset),
+                fold=one.part if one.source == learning.FOLDS else None,
+                subjects=one.subjects,
+                images=one.images,
+                evaluations=one.evaluations,
+                sha256=one.artifact_sha256,
+            )
+            for one in self.store.runs.learnings(self.run.id)
+        ]
+
+    def _perturb(self, images: Sequence[ImageRecord], learned: Mapping[str, str]) -> None:
+        done = self.store.runs.images_done(self.run.id)
+        left = [(position, image) for position, image in enumerate(images) if image.id not in done]
+        finished = len(images) - len(left)
+        self.beat(PERTURBING, finished, len(images))
+        kept = self._first_scores()
+        items = [
+            ToPerturb(
+                image_id=image.id,
+                position=position,
+                learned=learned.get(image.subject),
+                known={name: float(scores[image.id][0]) for name, scores in kept.items() if image.id in scores},
+            )
+            for position, image in left
+        ]
+        for item, outcome in self.in_processes(perturb_in_process, self.job, items):
+            if isinstance(outcome, Crashed):
+                self._save(lost_with_its_process(item))
+            else:
+                self._save(*outcome)
+            finished += 1
+            self.beat(PERTURBING, finished, len(images))
+        self.aside(lambda check: self._keep_scores(kept))
+        self._refuse_faults_throughout()
+
+    def _first_scores(self) -> dict[str, dict[int, Vector]]:
+        """Give what is known of the untouched images, by classifier and image."""
+        return {
+            ref.name: self.store.measures.of_images(
+                self.run.dataset_id, f"{SCORE}:{ref.name}", self._maker(ref, "before")
+            )
+            for ref in self.run.spec.classifiers
+        }
+
+    def _keep_scores(self, kept: Mapping[str, Mapping[int, Vector]]) -> None:
+        """Keep the scores of images, untouched and as stored, for other runs and audits: all that this run has.
+
+        Parameters
+        ----------
+        kept
+            What was known of the untouched images before, by classifier and image.
+        """
+        fresh: dict[tuple[str, Phase], dict[int, Vector]] = {}
+        for one in self.store.runs.gender_scores(self.run.id):
+            if one.score is not None and (one.phase == "after" or one.image_id not in kept[one.classifier]):
+                fresh.setdefault((one.classifier, one.phase), {})[one.image_id] = np.array([one.score])
+        for ref in self.run.spec.classifiers:
+            for phase in PHASES:
+                self._keep(f"{SCORE}:{ref.name}", self._maker(ref, phase), phase, fresh.get((ref.name, phase), {}))
+
+    def _keep(self, name: str, made_by: str, phase: Phase, vectors: Mapping[int, Vector]) -> None:
+        measures = self.store.measures
+        if phase == "before":
+            insist(lambda: measures.keep_of_images(name, made_by, vectors))
+        else:
+            insist(lambda: measures.keep_of_run(self.run.id, name, made_by, vectors))
+
+    def _refuse_faults_throughout(self) -> None:
+        """Fail the run if every image that was tried met a fault: no result could be told from a broken set-up."""
+        tried = [one for one in self.store.runs.outcomes(self.run.id) if one.failure_stage != "acquire-before"]
+        if tried and all(one.failure in FAULTS for one in tried):
+            raise FaceprivError(
+                f"None of {len(tried)} images could be perturbed. The first: {tried[0].failure_sentence}"
+            )
+
+    def _embed(self, images: Sequence[ImageRecord]) -> dict[str, Templates]:
+        """Embed all images before and after with every matcher; what a matcher could not embed is as if not found.
+
+        Raises
+        ------
+        FaceprivError
+            If a matcher could embed none.
+        """
+        known = self.aside(lambda check: {ref.name: self._templates(ref) for ref in self.run.spec.matchers})
+        wanted = self.aside(lambda check: self._to_embed(images, known))
+        fresh: dict[tuple[str, Phase], dict[int, Vector]] = {}
+        self.beat(EMBEDDING, 0, len(wanted))
+        embedded = self.in_processes(embed_in_process, self.job, wanted)
+        for finished, (item, vector) in enumerate(embedded, start=1):
+            if isinstance(vector, Crashed):
+                self.note(f"{item.matcher} took its process down at image {item.image_id}, which has no template now.")
+            elif vector is not None:
+                known[item.matcher][item.phase][item.image_id] = vector
+                some = fresh.setdefault((item.matcher, item.phase), {})
+                some[item.image_id] = vector
+                if len(some) >= KEEP_EVERY:
+                    self._keep_templates(item.matcher, item.phase, some)
+                    some.clear()
+            self.beat(EMBEDDING, finished, len(wanted))
+        for (name, phase), some in fresh.items():
+            self._keep_templates(name, phase, some)
+        for name, templates in known.items():
+            tried = sum(item.matcher == name for item in wanted)
+            if tried and not any(templates.values()):
+                raise FaceprivError(
+                    f"The matcher {name} could embed none of {tried} images; look at what the worker logged, or "
+                    "start the run without it."
+                )
+        return {
+            name: Templates(
+                before=_rows(templates["before"], images),
+                after=_rows(templates["after"], images),
+                compare=matcher(name).compare,
+            )
+            for name, templates in known.items()
+        }
+
+    def _templates(self, ref: ModelRef) -> dict[Phase, dict[int, Vector]]:
+        """Give the templates that are kept already, by phase and image."""
+        name = f"{TEMPLATE}:{ref.name}"
+        return {
+            "before": self.store.measures.of_images(self.run.dataset_id, name, self._maker(ref, "before")),
+            "after": self.store.measures.of_run(self.run.id, name, self._maker(ref, "after")),
+        }
+
+    def _keep_templates(self, matcher_name: str, phase: Phase, vectors: Mapping[int, Vector]) -> None:
+        (ref,) = (one for one in self.run.spec.matchers if one.name == matcher_name)
+        self._keep(f"{TEMPLATE}:{matcher_name}", self._maker(ref, phase), phase, vectors)
+        insist(lambda: self.store.runs.progressed(self.run.id, self.owner))
+
+    def _maker(self, ref: ModelRef, phase: Phase) -> str:
+        if phase == "before":
+            return maker(ref, found_by(self.store, self.run.dataset_id))
+        return maker(ref, maker(self.run.spec.detector))
+
+    def _to_embed(
+        self, images: Sequence[ImageRecord], known: Mapping[str, Mapping[Phase, Mapping[int, Vector]]]
+    ) -> list[ToEmbed]:
+        outcome = {record.image_id: record for record in self.store.runs.outcomes(self.run.id)}
+        wanted = []
+        for name, templates in known.items():
+            for phase in PHASES:
+                for image in images:
+                    stored = found_in(image) if phase == "before" else left_by(outcome[image.id])
+                    if stored is not None and image.id not in templates[phase]:
+                        wanted.append(ToEmbed(name, phase, image.id, stored))
+        return wanted
+
+    def _judged(self, images: Sequence[ImageRecord]) -> list[JudgedImage]:
+        outcome = {record.image_id: record for record in self.store.runs.outcomes(self.run.id)}
+        scores: dict[int, dict[tuple[str, Phase], float]] = {image.id: {} for image in images}
+        for item in self.store.runs.gender_scores(self.run.id):
+            if item.score is not None:
+                scores[item.image_id][item.classifier, item.phase] = item.score
+        return [
+            _judged_image(image, outcome[image.id], scores[image.id], side_labels(self._others, image))
+            for image in images
+        ]
+
+
+def _rows(vectors: Mapping[int, Vector], images: Sequence[ImageRecord]) -> NDArray[np.float32]:
+    """Lay templates out as rows in the order of the images; a row of NaN where there is none."""
+    width = len(next(iter(vectors.values()), np.empty(1)))
+    rows = np.full((len(images), width), np.nan, dtype=np.float32)
+    for row, image in enumerate(images):
+        if image.id in vectors:
+            rows[row] = vectors[image.id]
+    return rows
+
+
+def _judged_image(
+    image: ImageRecord, record: RunImageRecord, scores: dict[tuple[str, Phase], float], labels: dict[str, int]
+) -> JudgedImage:
+    failure = None
+    if record.failure is not None:
+        assert record.failure_stage is not None
+        assert record.failure_sentence is not None
+        failure = FailureItem(
+            image_id=image.id,
+            name=image.name,
+            stage=record.failure_stage,
+            reason=record.failure,
+            sentence=record.failure_sentence,
+        )
+    return JudgedImage(
+        image_id=image.id,
+        name=image.name,
+        subject=image.subject,
+        label=image.label,
+        perturbed=record.artifact_sha256 is not None,
+        success=bool(record.success),
+        updates=record.updates or 0,
+        evaluations=record.evaluations or 0,
+        psnr_db=float("nan") if record.psnr_db is None else record.psnr_db,
+        ssim=float("nan") if record.ssim is None else record.ssim,
+        scores=scores,
+        failure=failure,
+        fixed_score=float("nan") if record.fixed_score is None else record.fixed_score,
+        survived=record.survived,
+        stop=record.stop,
+        notes=record.notes,
+        labels=labels,
+    )

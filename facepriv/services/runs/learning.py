@@ -1,0 +1,257 @@
+"""From whom a method learns before it perturbs, and how what it learnt is kept.
+
+Nobody's image is perturbed with anything learnt from that very person: either the data set's people are parted into two
+halves, and each half is perturbed with what was learnt from the other, or other people are learnt from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from facepriv.datasets.demo import demo_folder
+from facepriv.errors import BadInputError, StoreError
+from facepriv.perturb.base import Learned
+from facepriv.schemas.runs import DatasetRef, LearnFrom
+from facepriv.store import Store
+from facepriv.store.records import DatasetRecord, ImageRecord
+from facepriv.types import FEMALE, MALE
+from facepriv.wording import count
+
+FOLDS: Final = "folds"
+DEMO: Final = "demo"
+ENOUGH = 10
+"""Subjects of either gender in each half from which on learning from halves is the default."""
+LEAST = 3
+"""Subjects of either gender without whom nothing can be learnt of a gender at all."""
+DEMO_IMAGES_PER_SUBJECT = 2
+_ARRAY, _META = "array:", "meta"
+
+
+def halves(images: Iterable[ImageRecord], seed: int) -> dict[str, int]:
+    """Part subjects into two halves, 0 and 1, with as many of each label in either.
+
+    Depends on the subjects, their labels and the seed only, not on the images' order.
+    """
+    labels: dict[str, set[int | None]] = {}
+    for image in images:
+        labels.setdefault(image.subject, set()).add(image.label)
+    half: dict[str, int] = {}
+    for label in (FEMALE, MALE, None):
+        group = [subject for subject in labels if label in labels[subject] and subject not in half]
+        group.sort(key=lambda subject: hashlib.sha256(f"{seed}\0{subject}".encode()).digest())
+        # Odd groups take turns in who gets the one more.
+        half.update({subject: (len(half) + place) % 2 for place, subject in enumerate(group)})
+    return half
+
+
+def choose_source(store: Store, dataset: DatasetRecord, wanted: str | None, *, seed: int, method: str) -> LearnFrom:
+    """Check whom to learn from, or choose: the data set's own halves if they are large enough, else the demo set.
+
+    Parameters
+    ----------
+    wanted
+        ``folds``, ``demo``, the name of another data set, or None.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such data set.
+    BadInputError
+        With code ``too-few-to-learn`` or ``learns-from-same``.
+    """
+    images = [image for image in store.datasets.images(dataset.id) if image.failure is None]
+    if wanted is None:
+        enough = _least_of_halves(images, seed) >= ENOUGH
+        wanted = FOLDS if enough or _share_demo_images(images) else DEMO
+    if wanted == FOLDS:
+        _check_halves(images, seed, dataset.name, method)
+        return LearnFrom(source=FOLDS)
+    if wanted == DEMO:
+        if _share_demo_images(images):
+            folds = "folds or from " if _least_of_halves(images, seed) >= LEAST else ""
+            raise BadInputError(
+                f"The method {method} must learn from other people, but {dataset.name} holds images of the demo set; "
+                f"learn from {folds}another data set.",
+                code="learns-from-same",
+            )
+        return LearnFrom(source=DEMO)
+    teacher = store.datasets.get(wanted)
+    _check_teacher(teacher, store.datasets.images(teacher.id), dataset, images, method)
+    return LearnFrom(source="dataset", dataset=teacher.ref)
+
+
+def _subjects(images: Iterable[ImageRecord]) -> dict[int, set[str]]:
+    """Subjects with a usable face by gender label."""
+    found: dict[int, set[str]] = {FEMALE: set(), MALE: set()}
+    for image in images:
+        if image.failure is None and image.label is not None:
+            found[image.label].add(image.subject)
+    return found
+
+
+def _least(images: Iterable[ImageRecord]) -> int:
+    return min(len(subjects) for subjects in _subjects(images).values())
+
+
+def _least_of_halves(images: Sequence[ImageRecord], seed: int) -> int:
+    half = halves(images, seed)
+    return min(_least(image for image in images if half[image.subject] == one) for one in (0, 1))
+
+
+def _check_halves(images: Sequence[ImageRecord], seed: int, name: str, method: str) -> None:
+    if _least_of_halves(images, seed) < LEAST:
+        by_label = _subjects(images)
+        demo = "" if _share_demo_images(images) else "demo or from "
+        raise BadInputError(
+            f"The method {method} learns from one half of the people for the other, so {2 * LEAST} labelled women and "
+            f"{2 * LEAST} labelled men are needed, but {name} has {len(by_label[FEMALE])} and {len(by_label[MALE])} "
+            f"with a usable face; learn from {demo}another data set.",
+            code="too-few-to-learn",
+        )
+
+
+def _check_teacher(
+    teacher: DatasetRecord,
+    theirs: Sequence[ImageRecord],
+    dataset: DatasetRecord,
+    ours: Sequence[ImageRecord],
+    method: str,
+) -> None:
+    shared = len({image.source_sha256 for image in theirs} & {image.source_sha256 for image in ours})
+    people = len({image.subject for image in theirs} & {image.subject for image in ours})
+    if shared or people:
+        what = count(shared, "image") if shared else f"the names of {count(people, 'subject')}"
+        raise BadInputError(
+            f"The method {method} must learn from other people, but {teacher.name} and {dataset.name} share {what}; "
+            "learn from folds, from demo, or from a data set of others.",
+            code="learns-from-same",
+        )
+    if _least(theirs) < LEAST:
+        by_label = _subjects(theirs)
+        raise BadInputError(
+            f"{LEAST} labelled women and {LEAST} labelled men with a usable face are needed to learn from, but "
+            f"{teacher.name} has {len(by_label[FEMALE])} and {len(by_label[MALE])}; learn from demo or from another "
+            "data set.",
+            code="too-few-to-learn",
+        )
+
+
+def _share_demo_images(images: Iterable[ImageRecord]) -> bool:
+    ours = {image.source_sha256 for image in images}
+    files = (demo_folder() / "images").rglob("*.jpg")
+    return any(hashlib.sha256(file.read_bytes()).hexdigest() in ours for file in files)
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One thing to learn: its number, and the images to learn from; None means the demo set's."""
+
+    part: int
+    images: tuple[ImageRecord, ...] | None
+
+
+def lessons(
+    source: LearnFrom,
+    asked: Iterable[ImageRecord],
+    gallery: Sequence[ImageRecord],
+    teachers: Sequence[ImageRecord],
+    seed: int,
+) -> list[Lesson]:
+    """Give what must be learnt before the images asked for can be perturbed.
+
+    Parameters
+    ----------
+    asked
+        Images to be perturbed.
+    gallery
+        All images of their data set with a usable face.
+    teachers
+        Images of the other data set, for ``dataset``.
+    """
+    if source.source == DEMO:
+        return [Lesson(0, None)]
+    if source.source != FOLDS:
+        return [Lesson(0, _labelled(teachers))]
+    half = halves(gallery, seed)
+    needed = sorted({1 - half[image.subject] for image in asked if image.failure is None})
+    return [Lesson(part, _labelled(i for i in gallery if half[i.subject] == part)) for part in needed]
+
+
+def lesson_of(source: LearnFrom, gallery: Iterable[ImageRecord], seed: int) -> dict[str, int]:
+    """Say, for every subject, the number of the lesson that their images are perturbed with."""
+    half = halves(gallery, seed)
+    return {subject: 1 - mine if source.source == FOLDS else 0 for subject, mine in half.items()}
+
+
+def _labelled(images: Iterable[ImageRecord]) -> tuple[ImageRecord, ...]:
+    return tuple(image for image in images if image.failure is None and image.label is not None)
+
+
+def other_people(source: str, subject: str) -> str:
+    """Name a subject of elsewhere so that nobody of the data set has the same name by chance."""
+    return f"\0{source}\0{subject}"
+
+
+def pack(learned: Learned) -> bytes:
+    """Write what was learnt as the bytes of an ``.npz`` file: the same bytes for the same content.
+
+    Raises
+    ------
+    BadInputError
+        With code ``learnt-objects`` if an array holds anything but numbers, truth values or text.
+    """
+    arrays: dict[str, Any] = {}
+    for name in sorted(learned.arrays):
+        array = np.asarray(learned.arrays[name])
+        if array.dtype.hasobject:
+            raise BadInputError(
+                f"What a method learns must be arrays of numbers, but {name!r} holds objects; this is a fault of the "
+                "method.",
+                code="learnt-objects",
+            )
+        arrays[_ARRAY + name] = np.asarray(array, order="C")
+    meta = {"evaluations": learned.evaluations, "images": learned.images, "subjects": sorted(learned.subjects)}
+    arrays[_META] = np.frombuffer(json.dumps(meta, sort_keys=True).encode(), dtype=np.uint8)
+    stream = io.BytesIO()
+    # numpy dates every member 1980, so no clock is in the bytes.
+    np.savez(stream, **arrays)
+    return stream.getvalue()
+
+
+def unpack(data: bytes) -> Learned:
+    """Read what `pack` wrote.
+
+    Raises
+    ------
+    StoreError
+        If it is something else.
+    """
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as stored:
+            meta: Mapping[str, Any] = json.loads(stored[_META].tobytes())
+            arrays = {name[len(_ARRAY) :]: stored[name] for name in stored.files if name.startswith(_ARRAY)}
+        return Learned(
+            arrays=arrays,
+            evaluations=int(meta["evaluations"]),
+            images=int(meta["images"]),
+            subjects=frozenset(meta["subjects"]),
+        )
+    except (ValueError, KeyError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise StoreError(
+            "A file of what a method has learnt cannot be read; delete the run and start it again."
+        ) from error
+
+
+def teacher_name(source: LearnFrom, dataset: DatasetRef) -> str:
+    """Name the data set that was learnt from."""
+    if source.dataset is not None:
+        return source.dataset.name
+    return dataset.name if source.source == FOLDS else "demo set of facepriv"

@@ -1,0 +1,106 @@
+"""Pixels of stored images, and the views of a perturbation that a person looks at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.errors import BadInputError
+from facepriv.imaging.quality import difference
+from facepriv.imaging.stored import decode_stored
+from facepriv.imaging.triangulation import triangle_edges
+from facepriv.measures.landmarks import points_of
+from facepriv.store import ArtifactStore, Store
+from facepriv.store.records import ImageRecord, RunImageRecord
+from facepriv.types import Face, Image
+
+Segment = tuple[tuple[float, float], tuple[float, float]]
+
+
+def stored_pixels(artifacts: ArtifactStore, sha256: str) -> Image:
+    """Read a stored image, ``(h, w, 3)`` RGB uint8, after checking its hash."""
+    return decode_stored(artifacts.get(sha256))
+
+
+def image_pixels(store: Store, image: ImageRecord) -> Image:
+    """Read an image of a data set.
+
+    Raises
+    ------
+    BadInputError
+        If the record has no stored image.
+    """
+    if image.artifact_sha256 is None:
+        raise BadInputError(f"The image {image.name} was not kept at import, so it cannot be shown.", code="no-image")
+    return stored_pixels(store.artifacts, image.artifact_sha256)
+
+
+def face_of(image: ImageRecord, pixels: Image) -> Face:
+    """Put a record and its pixels together as a face; raises BadInputError if there is none."""
+    if image.landmarks is None or image.box is None:
+        raise BadInputError(f"The image {image.name} shows no usable face: {image.failure_sentence}", code="no-face")
+    return Face(
+        image_id=str(image.id),
+        subject=image.subject,
+        label=image.label,
+        pixels=pixels,
+        landmarks=image.landmarks,
+        box=image.box,
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """An image before and after, with what helps to see the change."""
+
+    image: ImageRecord
+    record: RunImageRecord
+    before: Image
+    after: Image | None
+    """None if nothing was stored."""
+    difference: Image | None
+    """Change times 8 around mid-grey."""
+    candidate: Image | None
+    candidate_name: str
+    mesh: list[Segment]
+    """Edges of the triangles on the original, x, y in pixels."""
+
+
+def run_pair(store: Store, run_id: int, image_id: int) -> Pair:
+    """Give the views of one image of a run.
+
+    Raises
+    ------
+    UnknownNameError
+        If the run or the image does not exist.
+    """
+    run = store.runs.get(run_id)
+    record = store.runs.run_image(run_id, image_id)
+    (image,) = store.datasets.images(run.dataset_id, ids=[image_id])
+    before = image_pixels(store, image)
+    face = None if image.landmarks is None or image.box is None else face_of(image, before)
+    after = None if record.artifact_sha256 is None else stored_pixels(store.artifacts, record.artifact_sha256)
+    candidate, candidate_name = None, ""
+    if record.candidate_image_id is not None:
+        (other,) = store.datasets.images(run.dataset_id, ids=[record.candidate_image_id])
+        candidate, candidate_name = image_pixels(store, other), other.name
+    return Pair(
+        image=image,
+        record=record,
+        before=before,
+        after=after,
+        difference=None if after is None else difference(before, after),
+        candidate=candidate,
+        candidate_name=candidate_name,
+        mesh=mesh_edges(points_of(store, run.spec, image, face)),
+    )
+
+
+def mesh_edges(points: NDArray[np.float32] | None) -> list[Segment]:
+    """Give the edges of the triangles of points ``(k, 2)``, each once; none where there are no points."""
+    if points is None:
+        return []
+    corners = points.astype(float).tolist()
+    return [(tuple(corners[a]), tuple(corners[b])) for a, b in triangle_edges(points).tolist()]

@@ -1,0 +1,243 @@
+"""Repeat the paper's experiments on a data set as stored runs, and compare them with what it published."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from facepriv.audit.reproduction.comparison import (
+    CANDIDATES,
+    Candidates,
+    ExperimentRun,
+    ImageOutcome,
+    Reproduction,
+    reproduction,
+)
+from facepriv.audit.reproduction.paper import Experiment, Slot
+from facepriv.config import Settings
+from facepriv.errors import BadInputError
+from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
+from facepriv.schemas.runs import Phase, RunSpec
+from facepriv.services.runs.preparing import Estimate, estimate_seconds, landmarker_name, prepare_run, start_run
+from facepriv.store import RunRecord, Store
+from facepriv.store.records import ImageRecord
+from facepriv.types import GENDERS
+from facepriv.wording import count
+
+GUIDE_A, GUIDE_B = "dlib-gender", "levi-hassner"
+MIXING = "mixing"
+METHODS: dict[Experiment, str] = {"by-a": "algorithm1", "by-b": "algorithm1", "mixing": MIXING}
+FEWEST_SUBJECTS = 2
+"""Of either label, so that there is a candidate of the same label who is another person."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One run that the paper's experiments need."""
+
+    experiment: Experiment
+    candidates: Candidates
+    spec: RunSpec
+    known: RunRecord | None
+    """A run that did this very job before, or is at it."""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to compute."""
+        return self.known is not None and self.known.result is not None
+
+
+def plan(
+    store: Store,
+    dataset: int | str,
+    *,
+    guide_a: str = GUIDE_A,
+    guide_b: str = GUIDE_B,
+    matchers: Sequence[str] | None = None,
+    limit: int | None = None,
+    seed: int = 0,
+    parameters: Mapping[str, Any] | None = None,
+    landmarker: str = DEFAULT_LANDMARKER,
+) -> list[Planned]:
+    """Write the specs of all runs: guided by A, guided by B, mixing; each with candidates of either kind.
+
+    Parameters
+    ----------
+    matchers
+        Those that judge; by default all that can be used here.
+    limit
+        Take at most this many images, in the data set's balance of labels.
+    parameters
+        Parameters of Algorithm 1 other than the paper's.
+    landmarker
+        Whose points make the triangles; the paper's were Stasm's.
+
+    Raises
+    ------
+    UnknownNameError
+        If the data set or a model does not exist.
+    ModelUnavailableError
+        If a model's weights are missing.
+    BadInputError
+        With code ``same-guides`` if both guides are one, ``unlabelled`` if an image has no label, ``too-few-subjects``
+        if fewer than `FEWEST_SUBJECTS` subjects of either label have a usable face.
+    """
+    if guide_a == guide_b:
+        raise BadInputError(
+            f"Two different classifiers were expected, but both are {guide_a}; the paper's experiments ask what images "
+            "made to fool one do to another.",
+            code="same-guides",
+        )
+    record = store.datasets.get(dataset)
+    _check_labels(record.name, store.datasets.images(record.id, failed=False))
+    found = []
+    for experiment, method in METHODS.items():
+        guide = guide_b if experiment == "by-b" else guide_a
+        for candidates in CANDIDATES:
+            spec = prepare_run(
+                store,
+                record.id,
+                method=method,
+                parameters={**(parameters or {} if method != MIXING else {}), "candidates": candidates},
+                guide=guide,
+                landmarker=landmarker,
+                classifiers=[guide_a, guide_b],
+                matchers=matchers,
+                limit=limit,
+                seed=seed,
+            )
+            found.append(Planned(experiment, candidates, spec, same_run(store, spec)))
+    chosen = store.datasets.images(record.id, ids=found[0].spec.image_ids)
+    _check_labels(record.name, [image for image in chosen if image.failure is None])
+    return found
+
+
+def _check_labels(name: str, images: Sequence[ImageRecord]) -> None:
+    unlabelled = sum(image.label is None for image in images)
+    if unlabelled:
+        raise BadInputError(
+            f"A gender label for every image was expected, but {count(unlabelled, 'usable image')} of {name} "
+            f"{'has' if unlabelled == 1 else 'have'} none; import the data set with labels, or without these images.",
+            code="unlabelled",
+        )
+    subjects = {word: len({i.subject for i in images if i.label == label}) for word, label in GENDERS.items()}
+    if min(subjects.values()) < FEWEST_SUBJECTS:
+        raise BadInputError(
+            f"Usable faces of at least {FEWEST_SUBJECTS} subjects of either label were expected, but those taken of "
+            f"{name} show {subjects['female']} labelled female and {subjects['male']} labelled male; choose a data set "
+            "with more, or take more images.",
+            code="too-few-subjects",
+        )
+
+
+def same_run(store: Store, spec: RunSpec) -> RunRecord | None:
+    """Find a run that did this very job, or else one that is to go on with it."""
+    for states in (("complete",), ("running", "waiting")):
+        for summary in store.runs.list(states=states, method=spec.method, limit=1000):
+            run = store.runs.get(summary.id)
+            if run.spec == spec:
+                return run
+    return None
+
+
+def estimate(store: Store, settings: Settings, planned: Sequence[Planned]) -> Estimate:
+    """Estimate how long all that is not known yet will take."""
+    left = [one for one in planned if not one.done]
+    parts = [
+        estimate_seconds(
+            store,
+            settings,
+            one.spec.dataset.id,
+            len(one.spec.image_ids),
+            method=one.spec.method,
+            parameters=one.spec.parameters,
+            guide=one.spec.guide.name,
+            landmarker=landmarker_name(one.spec),
+        )
+        for one in left
+    ]
+    return Estimate(
+        sum(part.seconds for part in parts),
+        f"{count(len(left), 'run')} to compute, {count(len(planned) - len(left), 'run')} known already",
+    )
+
+
+def reproduce(
+    store: Store,
+    planned: Sequence[Planned],
+    *,
+    execute: Callable[[int], object],
+) -> Reproduction:
+    """See all runs through, one after the other, and compare them with the paper.
+
+    Parameters
+    ----------
+    planned
+        As `plan` gives them. Runs that are known and complete are not computed again.
+    execute
+        Sees the run of that id through to its end; called once for each run that is not complete.
+
+    Raises
+    ------
+    BadInputError
+        With code ``run-not-complete`` if a run did not come to its end.
+    """
+    classifiers: dict[Slot, str] = {
+        "a": next(one.spec.guide.name for one in planned if one.experiment == "by-a"),
+        "b": next(one.spec.guide.name for one in planned if one.experiment == "by-b"),
+    }
+    runs = []
+    for one in planned:
+        run = one.known or start_run(store, one.spec)
+        if run.result is None:
+            execute(run.id)
+            run = store.runs.get(run.id)
+        runs.append(_experiment(store, replace(one, known=run)))
+    spec = planned[0].spec
+    return reproduction(
+        spec.dataset,
+        runs,
+        classifiers=classifiers,
+        seed=spec.seed,
+        landmarker=None if spec.landmarker is None else spec.landmarker.name,
+    )
+
+
+def _experiment(store: Store, planned: Planned) -> ExperimentRun:
+    run = planned.known
+    if run is None or run.result is None:
+        which = "" if run is None else f"run {run.id} is {run.state}{f': {run.error}' if run.error else ''}"
+        raise BadInputError(
+            f"All runs of the paper's experiments were expected to be complete, but {which}; start it again.",
+            code="run-not-complete",
+        )
+    scores: dict[tuple[int, Phase], dict[str, float]] = {}
+    for item in store.runs.gender_scores(run.id):
+        if item.score is not None:
+            scores.setdefault((item.image_id, item.phase), {})[item.classifier] = item.score
+    outcomes = {one.image_id: one for one in store.runs.run_images(run.id)}
+    images = []
+    for image in store.datasets.images(run.dataset_id, ids=run.spec.image_ids):
+        outcome = outcomes[image.id]
+        images.append(
+            ImageOutcome(
+                image_id=image.id,
+                subject=image.subject,
+                label=image.label,
+                updates=outcome.updates or 0,
+                success=bool(outcome.success),
+                anchors=len(outcome.anchors),
+                before=scores.get((image.id, "before"), {}),
+                after=scores.get((image.id, "after"), {}),
+            )
+        )
+    return ExperimentRun(
+        experiment=planned.experiment,
+        candidates=planned.candidates,
+        run_id=run.id,
+        method=run.method,
+        guide=run.guide,
+        result=run.result,
+        images=images,
+    )

@@ -1,0 +1,1 @@
+"""Reports, shares with an officer, sign-off."""

@@ -1,0 +1,249 @@
+"""Results shared with a privacy officer: by a link that expires and can be revoked, or with an officer's account.
+
+What is shared is the report of a run or an audit, which names nobody and shows no face unless faces were ticked. It is
+made anew at every view, so what was purged or forbidden since is not in it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from facepriv.errors import BadInputError, NotAllowedError, UnknownNameError
+from facepriv.report.html import Page, to_page
+from facepriv.services.accounts.passwords import check_password, hash_password, is_password, limit_guessing
+from facepriv.services.sharing.report import MOST_FACES, check_reportable, report_for
+from facepriv.store import DatasetRecord, RemarkRecord, ShareRecord, Store
+from facepriv.wording import count
+
+DEFAULT_DAYS, MOST_DAYS = 30, 366
+TRIES, TRIES_OF_ONE_PLACE = 10, 30
+"""Wrong passphrases in a while on one link, and from one address."""
+NO_LINK = "This link is not valid; ask whoever gave it to you for another."
+OVER = "This link has expired or was revoked; ask whoever gave it to you for another."
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A share, and the token of its link, which is kept nowhere and can be shown this once."""
+
+    share: ShareRecord
+    token: str | None
+
+    @property
+    def path(self) -> str | None:
+        """The link's path on this server; None where only an officer's account was given it."""
+        return None if self.token is None else f"/share/{self.token}"
+
+
+def share(
+    store: Store,
+    *,
+    run_id: int | None = None,
+    audit_id: int | None = None,
+    days: int = DEFAULT_DAYS,
+    link: bool = True,
+    passphrase: str = "",
+    officer: str | None = None,
+    faces: int = 0,
+    actor: str,
+) -> Shared:
+    """Share the results of a run or an audit as they are now.
+
+    Parameters
+    ----------
+    run_id, audit_id
+        A complete run, whose newest complete audit goes with it unless another of it is named; or a complete audit of
+        a data set as it is.
+    days
+        How long, 1 to `MOST_DAYS`.
+    link
+        Whether whoever has the link sees them.
+    passphrase
+        What the link asks for besides; empty for nothing.
+    officer
+        Name of an officer who finds them when signed in.
+    faces
+        Pairs of faces to show, at most `MOST_FACES`.
+
+    Raises
+    ------
+    UnknownNameError
+        If run, audit or officer does not exist.
+    BadInputError
+        If there is nothing complete to share, or a parameter cannot be used, or the data set's terms forbid showing
+        faces (code ``terms-of-use``).
+    """
+    if not 1 <= days <= MOST_DAYS:
+        raise BadInputError(f"1 to {MOST_DAYS} days were expected, but {days} came.", code="bad-days")
+    if not link and officer is None:
+        raise BadInputError("Say with whom: by a link, with an officer, or both.", code="nobody")
+    if passphrase:
+        check_password(passphrase)
+    officer_id = None if officer is None else _officer(store, officer)
+    if audit_id is not None and run_id is None:
+        run_id = store.audits.get(audit_id).run_id
+    if run_id is not None and audit_id is None:
+        newest = store.audits.list(states=("complete",), run_id=run_id, limit=1)
+        audit_id = newest[0].id if newest else None
+    if faces:
+        _check_faces(store, run_id, faces)
+    check_reportable(store, run_id, audit_id)
+    record, token = store.shares.add(
+        run_id=run_id,
+        audit_id=audit_id,
+        expires_at=datetime.now(UTC) + timedelta(days=days),
+        made_by=actor,
+        link=link,
+        passphrase_hash=hash_password(passphrase) if passphrase and link else None,
+        officer_id=officer_id,
+        faces=faces,
+    )
+    said = [
+        *(["by link"] if link else []),
+        *([f"with user {officer_id}"] if officer_id is not None else []),
+        f"for {count(days, 'day')}",
+        *([f"with {count(faces, 'pair')} of faces"] if faces else []),
+    ]
+    store.access.record(actor, "shared", f"share {record.id} of {about(record)}", ", ".join(said))
+    return Shared(record, token)
+
+
+def about(share: ShareRecord) -> str:
+    """Say what is shared, such as ``run 3, audit 2``."""
+    named = (("run", share.run_id), ("audit", share.audit_id))
+    return ", ".join(f"{noun} {number}" for noun, number in named if number is not None)
+
+
+def revoke(store: Store, share_id: int, *, actor: str) -> ShareRecord:
+    """End a share at once."""
+    record = store.shares.get(share_id)
+    store.shares.revoke(share_id)
+    store.access.record(actor, "share-revoked", f"share {share_id} of {about(record)}")
+    return store.shares.get(share_id)
+
+
+def find_link(store: Store, token: str) -> ShareRecord:
+    """Give the share of a link.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none.
+    NotAllowedError
+        If it is over.
+    """
+    record = store.shares.find(token)
+    if record is None:
+        store.access.record_seldom("link", "share-refused", "", "unknown link")
+        raise UnknownNameError(NO_LINK)
+    if not record.is_open(datetime.now(UTC)):
+        store.access.record_seldom("link", "share-refused", f"share {record.id}", "over")
+        raise NotAllowedError(OVER)
+    return record
+
+
+def check_passphrase(store: Store, record: ShareRecord, passphrase: str, *, address: str) -> None:
+    """Check what was entered for a link that asks for a passphrase.
+
+    Raises
+    ------
+    NotAllowedError
+        If it is wrong, or there were too many wrong ones; then with ``retry_after``.
+    """
+    if record.passphrase_hash is None:
+        return
+    on_link, of_place = f"share {record.id}", f"shares from {address}"
+    limits = {on_link: TRIES, of_place: TRIES_OF_ONE_PLACE}
+    try:
+        limit_guessing(store, limits)
+    except NotAllowedError:
+        store.access.record_seldom("link", "share-refused", f"share {record.id}", "too many tries")
+        raise
+    if not is_password(record.passphrase_hash, passphrase):
+        store.access.record("link", "share-refused", f"share {record.id}", "wrong passphrase")
+        raise NotAllowedError("This is not the passphrase; try again.")
+    store.attempts.forget(on_link)
+    # What was tried from there on other links stays counted.
+    store.attempts.take_back(of_place)
+
+
+def view_link(store: Store, record: ShareRecord) -> Page:
+    """Give what a link shows, and note the view; who may see it was checked before."""
+    return _view(store, record, "link")
+
+
+def view_as_officer(store: Store, share_id: int, officer: str) -> Page:
+    """Give what was shared with an officer, and note the view.
+
+    Raises
+    ------
+    UnknownNameError
+        If nothing of this number was shared with them.
+    NotAllowedError
+        If it is over.
+    """
+    return _view(store, share_of_officer(store, share_id, officer), officer)
+
+
+def share_of_officer(store: Store, share_id: int, officer: str) -> ShareRecord:
+    """Give a share that is open for an officer; errors as for `view_as_officer`."""
+    record = next((one for one in shared_with(store, officer) if one.id == share_id), None)
+    if record is None:
+        store.access.record_seldom(officer, "share-refused", f"share {share_id}", "not shared with them")
+        raise UnknownNameError(f"Nothing was shared with you under the number {share_id}.")
+    if not record.is_open(datetime.now(UTC)):
+        store.access.record(officer, "share-refused", f"share {record.id}", "over")
+        raise NotAllowedError("This is not shared any more; ask whoever shared it.")
+    return record
+
+
+def shared_with(store: Store, officer: str) -> tuple[ShareRecord, ...]:
+    """Give all that was ever shared with an officer and still exists, newest first."""
+    return store.shares.list(officer_id=store.users.get(officer).id)
+
+
+def dataset_of(store: Store, record: ShareRecord) -> DatasetRecord:
+    """Give the data set that a share is about."""
+    dataset_id = dataset_id_of(store, record)
+    assert dataset_id is not None
+    return store.datasets.get(dataset_id)
+
+
+def dataset_id_of(store: Store, one: ShareRecord | RemarkRecord) -> int | None:
+    """Give the number of the data set that a share or a remark is about; None where its results are gone."""
+    # From the summaries: specs and results may be long.
+    if one.run_id is not None:
+        return store.runs.summary(one.run_id).dataset_id
+    return None if one.audit_id is None else store.audits.summary(one.audit_id).dataset_id
+
+
+def _view(store: Store, record: ShareRecord, viewer: str) -> Page:
+    faces = f"with {count(record.faces, 'pair')} of faces" if record.faces else ""
+    store.access.record(viewer, "share-viewed", f"share {record.id} of {about(record)}", faces)
+    store.shares.viewed(record.id)
+    notice = (
+        f"Shared by {record.made_by} on {record.created_at:%Y-%m-%d}, open until {record.expires_at:%Y-%m-%d}. "
+        "To be read, not changed; every view is recorded."
+    )
+    return to_page(report_for(store, record.run_id, record.audit_id, faces=record.faces), notice=notice)
+
+
+def _officer(store: Store, name: str) -> int:
+    user = store.users.get(name)
+    if user.role != "officer" or user.disabled_at is not None:
+        what = "is disabled" if user.disabled_at is not None else f"is an {user.role}"
+        raise BadInputError(f"A privacy officer was expected, but {user.name} {what}; name another.", code="bad-role")
+    return user.id
+
+
+def _check_faces(store: Store, run_id: int | None, faces: int) -> None:
+    if run_id is None:
+        raise BadInputError(
+            "An audit of a data set as it is has no faces before and after to show; leave them out.", code="no-faces"
+        )
+    if not 0 <= faces <= MOST_FACES:
+        raise BadInputError(f"At most {MOST_FACES} pairs of faces are shown, but {faces} came.", code="too-many-faces")
+    terms = store.datasets.get(store.runs.summary(run_id).dataset_id).terms
+    if terms is not None and not terms.showable:
+        raise BadInputError(f"The data set's terms forbid showing faces: {terms.sentence}", code="terms-of-use")

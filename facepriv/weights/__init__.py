@@ -1,0 +1,1 @@
+"""Model files: found, fetched, checked by hash, opened once a process."""

@@ -1,0 +1,184 @@
+"""deepface's own clients, opened around checked weights and fed with our crops, and never left to download.
+
+Neither deepface's global cache of models nor its choice of a backend by what else is installed takes part (ADR 0005).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.errors import ModelUnavailableError
+from facepriv.types import ModelCard, WeightFile
+from facepriv.weights.deepface_models import DeepFaceModel
+from facepriv.weights.files import own_path, require
+from facepriv.weights.instances import SharedModel
+
+Open = Callable[[Path], Any]
+"""Opens a weight file as what a client runs."""
+
+
+def make_session(graph: Path | bytes) -> Any:
+    """Open an ONNX graph, given by file or bytes, on one thread of the processor.
+
+    Raises
+    ------
+    ModelUnavailableError
+        If it is no graph that ONNX Runtime can open.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # some of deepface's graphs warn of each weight they do not use
+    source = str(graph) if isinstance(graph, Path) else graph
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors share no public base class
+        raise ModelUnavailableError(
+            "The weights were expected to be an ONNX graph, but ONNX Runtime cannot open them; use the file that the "
+            "model's authors publish."
+        ) from error
+
+
+def make_dlib_network(path: Path) -> Any:
+    """Open dlib's recognition network.
+
+    Raises
+    ------
+    ModelUnavailableError
+        If dlib cannot open the file.
+    """
+    import dlib
+
+    try:
+        return dlib.face_recognition_model_v1(str(path))
+    except RuntimeError as error:
+        raise ModelUnavailableError(
+            "The weights were expected to be dlib's recognition network, but dlib cannot open them; use the file that "
+            "its author publishes."
+        ) from error
+
+
+class InsightFaceNetwork:
+    """A recognition network of InsightFace, fed as that package feeds it, which is not needed then.
+
+    Graphs that begin by subtracting and multiplying bring their own normalisation; all others want -1..1.
+    """
+
+    def __init__(self, path: Path) -> None:
+        import onnx
+
+        self.session = make_session(path)
+        first = [node.name for node in onnx.load(str(path), load_external_data=False).graph.node[:8]]
+        own = all(any(name.startswith(starts) for name in first) for starts in (("Sub", "_minus"), ("Mul", "_mul")))
+        self.mean, self.scale = (0.0, 1.0) if own else (127.5, 127.5)
+
+    def get_feat(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Give the template ``(1, d)`` of an aligned face ``(112, 112, 3)`` BGR 0..255."""
+        rgb = np.asarray(image, dtype=np.float32)[..., ::-1].transpose(2, 0, 1)
+        batch = np.ascontiguousarray((rgb[None] - self.mean) / self.scale, dtype=np.float32)
+        (template,) = self.session.run(None, {self.session.get_inputs()[0].name: batch})
+        return np.atleast_2d(template)
+
+
+def opener(model: DeepFaceModel) -> Open:
+    """Say how a model's weight file is opened."""
+    openers: dict[str, Open] = {
+        "onnx": make_session,
+        "dlib": make_dlib_network,
+        "insightface": InsightFaceNetwork,
+    }
+    return openers[model.runtime]
+
+
+_opening = threading.Lock()
+
+
+def open_client(model: DeepFaceModel, network: Any) -> Any:
+    """Make deepface's own client object around a network that was opened from checked weights.
+
+    deepface's clients get their network by calling something that downloads a missing file. That one name is answered
+    here while the client is made, so nothing can be downloaded even where deepface asks for another file than we know.
+
+    Raises
+    ------
+    ModelUnavailableError
+        If deepface asks for another weight file.
+    """
+    from deepface.modules import modeling
+
+    sources = modeling.AVAILABLE_MODELS[model.task][model.deepface_name]
+    module_name, _, class_name = (sources.get("onnx") or sources["any"]).rpartition(".")
+    module: Any = import_module(module_name)
+    client: Any = getattr(module, class_name)
+    if model.runtime == "insightface":
+        return _client_with(client, network)
+
+    def give_session(file_name: str, source_url: object) -> Any:
+        if file_name != model.file:
+            raise ModelUnavailableError(
+                f"deepface was expected to use the weights {model.file} for {model.deepface_name}, but asks for "
+                f"{file_name}; install deepface in the version of facepriv's requirements."
+            )
+        return network
+
+    def give_network() -> SimpleNamespace:
+        return SimpleNamespace(model=network)
+
+    asks, answer = ("DlibResNet", give_network) if model.runtime == "dlib" else ("build_session", give_session)
+    with _opening:
+        original = getattr(module, asks)
+        setattr(module, asks, answer)
+        try:
+            return client()
+        finally:
+            setattr(module, asks, original)
+
+
+def _client_with(client: Any, network: Any) -> Any:
+    """Make a client whose ``load_model`` asks for a package and a download, without either."""
+
+    class Client(client):  # type: ignore[misc]  # known at run time only
+        def load_model(self) -> None:
+            self.model = network
+
+    return Client()
+
+
+@cache
+def _shared(model: DeepFaceModel, weight: WeightFile, path: Path, make: Open) -> SharedModel[Any]:
+    # The path is part of the key only: another data folder is another file.
+    def open_checked() -> Any:
+        return open_client(model, make(require(weight, model=model.name)))
+
+    return SharedModel(open_checked)
+
+
+def shared_client(model: DeepFaceModel, card: ModelCard, make: Open | None = None) -> SharedModel[Any]:
+    """Give the process's one client of a model, opened at first use from weights whose hash is the card's.
+
+    ``make`` opens the weight file in another way than `opener`.
+    """
+    (weight,) = card.weights
+    return _shared(model, weight, own_path(weight.inside), make or opener(model))
+
+
+def network_input(crop: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Turn a crop ``(h, w, 3)`` RGB 0..255 into what deepface feeds its networks: ``(1, h, w, 3)`` BGR 0..1.
+
+    deepface's own preprocessing gives the same for a crop that has the network's size already, but takes an image
+    without a value above 1 for one in 0..1. Its Dlib client takes an image with any value above 1 for one in 0..255,
+    so what interpolation put a rounding error past 255 is cut off.
+    """
+    bgr = np.clip(crop[None, ..., ::-1], 0, 255).astype(np.float32)
+    return np.ascontiguousarray(bgr / np.float32(255))

@@ -1,0 +1,350 @@
+"""deepface's models: which ones, under which licence, and where their weights lie.
+
+deepface fetches weights by itself at first use; facepriv must not. So a model is used only from a file that lies in the
+data folder and has the SHA-256 that its authors publish or that was recorded when it was fetched (ADR 0005).
+`facepriv.weights.deepface_clients` opens them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from facepriv.types import ModelCard, WeightFile
+from facepriv.weights.files import own_path
+
+FOLDER = "deepface/.deepface/weights"
+"""Folder of the weights inside the data folder, laid out so that ``DEEPFACE_HOME=<data folder>/deepface`` fits it."""
+ORIGIN = "https://github.com/serengil/deepface_models/releases/download/v1.0/"
+CONVERTED = "converted by github.com/serengil/deepface"
+FROM_VGG = "that of VGG-Face, on which it was trained further; said to be non-commercial"
+STANDS_IN = (
+    "Tested with a small network of the same signature; with these weights it was not run when this release was made."
+)
+REAL = "Tested with these weights."
+REAL_INT8 = "Tested with the 8-bit weights of the same network that the matcher sface uses."
+TRUSTED = "Weights trusted at first fetch, see ADR 0005."
+
+
+@dataclass(frozen=True)
+class DeepFaceModel:
+    """One of deepface's models, as deepface calls it and as facepriv does."""
+
+    name: str
+    """Name in facepriv's registry."""
+    kind: Literal["classifier", "matcher"]
+    deepface_name: str
+    """Name in deepface's own table."""
+    file: str
+    """Weight file that deepface asks for, inside its weight folder."""
+    url: str
+    title: str
+    licence: str
+    source: str
+    input_shape: tuple[int, int]
+    """Width and height of its input, as deepface gives them."""
+    outputs: int
+    """Numbers of a template, or classes."""
+    checked: str
+    """What the adapter was tested with, in a sentence."""
+    threshold: float | None = None
+    """Least cosine similarity that deepface takes for the same person: one less its ``find_threshold``."""
+    sha256: str = ""
+    """Published SHA-256; empty where none is known."""
+    bytes: int | None = None
+    """Published size of the weights; None where none is known."""
+    runtime: Literal["onnx", "dlib", "insightface"] = "onnx"
+    """Through what deepface runs it."""
+    packed: bool = False
+    """Whether ``url`` leads to the weights packed by bzip2."""
+    carrier: WeightFile | None = None
+    """The same file in an installed package, which spares a download."""
+    remark: str = ""
+
+    @property
+    def task(self) -> str:
+        """Section of deepface's table that holds the model."""
+        return "facial_recognition" if self.kind == "matcher" else "facial_attribute"
+
+    @property
+    def inside(self) -> str:
+        """Path of the weight file inside the data folder."""
+        return f"{FOLDER}/{self.file}"
+
+    @property
+    def notes(self) -> str:
+        """What a user must know besides licence and source."""
+        width, height = self.input_shape
+        if self.threshold is None:
+            what = f"Input {width} x {height}, {self.outputs} classes"
+        else:
+            what = (
+                f"{self.outputs}-d, input {width} x {height}; deepface's customary threshold on the cosine is "
+                f"{self.threshold:g}"
+            )
+        parts = [f"{what}.", self.remark, self.checked, "" if self.sha256 else TRUSTED]
+        return " ".join(part for part in parts if part)
+
+
+def _matcher(
+    name: str,
+    deepface_name: str,
+    file: str,
+    *,
+    title: str,
+    licence: str,
+    source: str,
+    input_shape: tuple[int, int],
+    outputs: int,
+    threshold: float,
+) -> DeepFaceModel:
+    """Describe a recognition network of deepface's own release."""
+    return DeepFaceModel(
+        name=name,
+        kind="matcher",
+        deepface_name=deepface_name,
+        file=file,
+        url=ORIGIN + file,
+        title=title,
+        licence=licence,
+        source=f"{source}, {CONVERTED}",
+        input_shape=input_shape,
+        outputs=outputs,
+        checked=STANDS_IN,
+        threshold=threshold,
+    )
+
+
+def _classifier(name: str, deepface_name: str, file: str, *, title: str, outputs: int, remark: str) -> DeepFaceModel:
+    """Describe an attribute network of deepface's own release."""
+    return DeepFaceModel(
+        name=name,
+        kind="classifier",
+        deepface_name=deepface_name,
+        file=file,
+        url=ORIGIN + file,
+        title=title,
+        licence=FROM_VGG,
+        source="Serengil, github.com/serengil/deepface, trained further from VGG-Face",
+        input_shape=(224, 224),
+        outputs=outputs,
+        checked=STANDS_IN,
+        remark=remark,
+    )
+
+
+VGG_FACE = _matcher(
+    "deepface-vgg-face",
+    "VGG-Face",
+    "vgg_face_weights.onnx",
+    title="VGG-Face by deepface",
+    licence="set by the Visual Geometry Group, Oxford; said to be non-commercial: ask them for more",
+    source="Parkhi et al. 2015",
+    input_shape=(224, 224),
+    outputs=4096,
+    threshold=0.32,
+)
+FACENET = _matcher(
+    "deepface-facenet",
+    "Facenet",
+    "facenet_weights.onnx",
+    title="FaceNet, 128-d, by deepface",
+    licence="MIT (code of davidsandberg/facenet); nothing stated for the weights themselves",
+    source="Schroff et al. 2015, trained by Sandberg",
+    input_shape=(160, 160),
+    outputs=128,
+    threshold=0.60,
+)
+FACENET512 = _matcher(
+    "deepface-facenet512",
+    "Facenet512",
+    "facenet512_weights.onnx",
+    title="FaceNet, 512-d, by deepface",
+    licence="MIT (code of davidsandberg/facenet); nothing stated for the weights themselves",
+    source="Schroff et al. 2015, trained by Sandberg",
+    input_shape=(160, 160),
+    outputs=512,
+    threshold=0.70,
+)
+ARCFACE = _matcher(
+    "deepface-arcface",
+    "ArcFace",
+    "arcface_weights.onnx",
+    title="ArcFace by deepface",
+    licence="MIT (code of leondgarse/Keras_insightface); nothing stated for the weights themselves",
+    source="Deng et al. 2019, trained by leondgarse",
+    input_shape=(112, 112),
+    outputs=512,
+    threshold=0.32,
+)
+SFACE = DeepFaceModel(
+    name="deepface-sface",
+    kind="matcher",
+    deepface_name="SFace",
+    file="face_recognition_sface_2021dec.onnx",
+    url="https://github.com/opencv/opencv_zoo/raw/main/models/face_recognition_sface/"
+    "face_recognition_sface_2021dec.onnx",
+    title="SFace by deepface",
+    licence="Apache-2.0",
+    source="Zhong et al. 2021, github.com/opencv/opencv_zoo",
+    input_shape=(112, 112),
+    outputs=128,
+    checked=REAL_INT8,
+    threshold=0.407,
+    sha256="0ba9fbfa01b5270c96627c4ef784da859931e02f04419c829e83484087c34e79",
+    bytes=38_696_353,
+    remark="The network of the matcher sface at full precision.",
+)
+GHOSTFACENET = _matcher(
+    "deepface-ghostfacenet",
+    "GhostFaceNet",
+    "ghostfacenet_v1.onnx",
+    title="GhostFaceNet by deepface",
+    licence="MIT (code of HamadYA/GhostFaceNets); nothing stated for the weights themselves",
+    source="Alansari et al. 2023",
+    input_shape=(112, 112),
+    outputs=512,
+    threshold=0.35,
+)
+OPENFACE = _matcher(
+    "deepface-openface",
+    "OpenFace",
+    "openface_weights.onnx",
+    title="OpenFace by deepface",
+    licence="set by iwantooxxoox/Keras-OpenFace, whose licence was not seen; nothing stated for the weights themselves",
+    source="Amos et al. 2016",
+    input_shape=(96, 96),
+    outputs=128,
+    threshold=0.90,
+)
+DEEPID = _matcher(
+    "deepface-deepid",
+    "DeepID",
+    "deepid_weights.onnx",
+    title="DeepID by deepface",
+    licence="set by Ruoyiran/DeepID, whose licence was not seen; nothing stated for the weights themselves",
+    source="Sun et al. 2014",
+    input_shape=(47, 55),
+    outputs=160,
+    threshold=0.985,
+)
+DLIB = DeepFaceModel(
+    name="deepface-dlib",
+    kind="matcher",
+    deepface_name="Dlib",
+    file="dlib_face_recognition_resnet_model_v1.dat",
+    url="https://dlib.net/files/dlib_face_recognition_resnet_model_v1.dat.bz2",
+    title="dlib face recognition ResNet v1 by deepface",
+    licence="CC0-1.0",
+    source="King 2017, github.com/davisking/dlib-models",
+    input_shape=(150, 150),
+    outputs=128,
+    checked=REAL,
+    threshold=0.93,
+    sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+    bytes=22_466_066,
+    runtime="dlib",
+    packed=True,
+    carrier=WeightFile(
+        name="dlib_face_recognition_resnet_model_v1.dat",
+        sha256="55533b28a95800a551ba546ba62fe69625c7e95a7061c338adffead08719da30",
+        package="face_recognition_models",
+        inside="models/dlib_face_recognition_resnet_model_v1.dat",
+    ),
+    remark="The network of the matcher dlib-resnet on the same chip of the face: the two tell little more than one.",
+)
+BUFFALO_L = DeepFaceModel(
+    name="deepface-buffalo-l",
+    kind="matcher",
+    deepface_name="Buffalo_L",
+    file="buffalo_l/webface_r50.onnx",
+    url="https://drive.google.com/uc?export=download&confirm=pbef&id=1N0GL-8ehw_bz2eZQWz2b0A5XBdXdxZhg",
+    title="InsightFace ResNet-50 (Buffalo_L) by deepface",
+    licence="set by InsightFace: models for non-commercial research only",
+    source="Deng et al. 2019, Zhu et al. 2021 (WebFace600K), github.com/deepinsight/insightface",
+    input_shape=(112, 112),
+    outputs=512,
+    checked=STANDS_IN,
+    threshold=0.45,
+    runtime="insightface",
+    remark="Run without the package insightface.",
+)
+GENDER = _classifier(
+    "deepface-gender",
+    "Gender",
+    "gender_model_weights.onnx",
+    title="deepface gender network",
+    outputs=2,
+    remark="Binary, as its training labels were.",
+)
+AGE = _classifier(
+    "deepface-age",
+    "Age",
+    "age_model_weights.onnx",
+    title="deepface age network",
+    outputs=101,
+    remark="Apparent age from 0 to 100 years, in two groups; deepface-age@30 puts the boundary at 30 years, not 40.",
+)
+RACE = _classifier(
+    "deepface-race",
+    "Race",
+    "race_model_single_batch.onnx",
+    title="deepface race network",
+    outputs=6,
+    remark="Six words of its makers, which measure nobody; told as one against the rest, as in deepface-race@black.",
+)
+
+MATCHERS = (
+    VGG_FACE,
+    FACENET,
+    FACENET512,
+    ARCFACE,
+    SFACE,
+    GHOSTFACENET,
+    OPENFACE,
+    DEEPID,
+    DLIB,
+    BUFFALO_L,
+)
+MODELS: dict[str, DeepFaceModel] = {model.name: model for model in (*MATCHERS, GENDER, AGE, RACE)}
+
+
+def record_path(model: DeepFaceModel) -> Path:
+    """Say where the SHA-256 of a model's weights is recorded: beside them, in the format of ``sha256sum``."""
+    path = own_path(model.inside)
+    return path.with_name(path.name + ".sha256")
+
+
+def known_sha256(model: DeepFaceModel) -> str:
+    """Give the SHA-256 that the weights must have: the published or the recorded one; empty if there is neither."""
+    if model.sha256:
+        return model.sha256
+    try:
+        words = record_path(model).read_text(encoding="ascii").split()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ""
+    digest = words[0] if words else ""
+    return digest if len(digest) == 64 and set(digest) <= set("0123456789abcdef") else ""
+
+
+def card_of(model: DeepFaceModel) -> ModelCard:
+    """Make a model's card with the hash that is known at this moment."""
+    weight = WeightFile(
+        name=model.file,
+        sha256=known_sha256(model),
+        package="",
+        inside=model.inside,
+        url=model.url,
+        bytes=model.bytes,
+        published=bool(model.sha256),
+    )
+    return ModelCard(
+        name=model.name,
+        kind=model.kind,
+        title=model.title,
+        licence=model.licence,
+        source=model.source,
+        weights=(weight,),
+        notes=model.notes,
+    )

@@ -1,0 +1,114 @@
+"""Draws of the release, the figures of an audit, and its verdict, on small planted evidence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facepriv.audit.attackers.registry import attackers
+from facepriv.audit.leak.conditions import baselines, bootstrap_of, condition, curve_point, headline
+from facepriv.audit.leak.cross_fitting import attack
+from facepriv.audit.leak.draws import draws_at, perturbed_in
+from facepriv.audit.leak.evidence import Evidence, Seen
+from facepriv.presentation.verdict import NOT_TRIED, not_tried, verdict
+from facepriv.schemas.audits import PolicyChoice
+
+SUBJECTS, EACH = 20, 4
+
+
+def planted(made: np.ndarray | None = None) -> Evidence:
+    """Scores that tell gender without fail, and their mirror image where images are perturbed."""
+    subjects = np.repeat([f"s{i:02}" for i in range(SUBJECTS)], EACH)
+    labels = np.repeat(np.where(np.arange(SUBJECTS) % 2, 1, -1), EACH)
+    rng = np.random.default_rng(3)
+    scores = labels * rng.uniform(2, 6, labels.size)
+
+    def seen(values: np.ndarray) -> Seen:
+        nothing = np.zeros((labels.size, 1))
+        return Seen(subjects, {"judge": values}, {}, {}, nothing, nothing)
+
+    return Evidence(labels, seen(scores), seen(-scores), made)
+
+
+def test_draws_are_nested_and_whole_subjects_where_asked():
+    evidence = planted()
+    few, many = (perturbed_in(evidence, p, by="image", draw=1, seed=0) for p in (0.3, 0.7))
+    assert not (few & ~many).any()
+    assert 0.1 < few.mean() < 0.5 < many.mean() < 0.9
+    assert (perturbed_in(evidence, 0.3, by="image", draw=1, seed=0) == few).all()
+    assert (perturbed_in(evidence, 0.3, by="image", draw=2, seed=0) != few).any()
+    whole = perturbed_in(evidence, 0.5, by="subject", draw=0, seed=0).reshape(SUBJECTS, EACH)
+    assert (whole == whole[:, :1]).all()
+    assert 0 < whole.mean() < 1
+    assert not perturbed_in(evidence, 0.0, by="image", draw=0, seed=0).any()
+    assert perturbed_in(evidence, 1.0, by="image", draw=0, seed=0).all()
+    assert (draws_at(0.0, 7), draws_at(0.5, 7), draws_at(1.0, 7)) == (1, 7, 1)
+
+
+def test_an_image_without_a_perturbed_file_is_never_drawn():
+    made = np.arange(SUBJECTS * EACH) % 3 > 0
+    assert (perturbed_in(planted(made), 1.0, by="image", draw=0, seed=0) == made).all()
+    assert not planted(made).can_be_perturbed[0]
+
+
+def test_figures_of_a_clear_leak_and_of_none():
+    evidence = planted()
+    bootstrap = bootstrap_of(evidence, 200, 0)
+    sign = attackers.create("sign")
+    found = {}
+    for p in (0.0, 0.5, 1.0):
+        drawn = [perturbed_in(evidence, p, by="image", draw=i, seed=0) for i in range(draws_at(p, 6))]
+        attacks = [attack(sign, evidence, one, p, seed=i) for i, one in enumerate(drawn)]
+        found[p] = condition("mix", p, drawn, {"sign": attacks}, bootstrap), attacks
+    for p in (0.0, 1.0):  # inverted is as good as told
+        (one,) = found[p][0].attacks
+        assert (one.accuracy.value, one.images, one.missing) == (1.0, SUBJECTS * EACH, 0)
+        assert one.bits.value > 0.8
+        assert sum(one.chosen.values()) == 5
+    (half,) = found[0.5][0].attacks
+    assert 0.35 < half.accuracy.value < 0.62
+    assert half.bits.value < 0.05
+    point = curve_point(0.5, "sign", found[0.5][1], bootstrap)
+    assert point is not None
+    assert point.accuracy == pytest.approx(half.accuracy.value)
+    assert found[0.5][0].perturbed == pytest.approx(0.5, abs=0.1)
+    worst = headline(found[0.5][0])
+    assert (worst.attacker, worst.upper) == ("sign", half.accuracy.high)
+    (error,) = baselines(evidence, bootstrap)
+    assert (error.all.value, error.all.unseen) == (0.0, True)
+
+
+def test_an_attacker_with_nothing_to_go_on_is_left_out():
+    evidence = planted()
+    bootstrap = bootstrap_of(evidence, 200, 0)
+    untouched = np.zeros(SUBJECTS * EACH, dtype=bool)
+    template = attackers.create("template")
+    attacks = [attack(template, evidence, untouched, 0.0, seed=0)]
+    assert condition("untouched", 0.0, [untouched], {"template": attacks}, bootstrap).attacks == []
+    assert curve_point(0.0, "template", attacks, bootstrap) is None
+
+
+def test_the_verdict_says_what_was_found_and_no_more():
+    evidence = planted()
+    bootstrap = bootstrap_of(evidence, 200, 0)
+    untouched = np.zeros(SUBJECTS * EACH, dtype=bool)
+    found = condition(
+        "untouched",
+        0.0,
+        [untouched],
+        {"sign": [attack(attackers.create("sign"), evidence, untouched, 0.0, seed=0)]},
+        bootstrap,
+    )
+    text = verdict(baselines(evidence, bootstrap), [found], [headline(found)], None)
+    assert "judge errs in 0.0 %" in text
+    assert "(sign) is right in 100.0 % of cases" in text
+    assert "clear leak" in text
+    nothing = PolicyChoice(p=0.0, automatic=True, select_by="image", sign_p=0.5, sentence="Perturb no image.")
+    assert verdict([], [found], [headline(found)], nothing).endswith("Perturb no image.")
+
+
+def test_what_was_not_tried_is_named():
+    named = not_tried(["sign"], ["sign", "score"], ["a", "b"])
+    assert named[0] == "the attacker “score”"
+    assert named[1] == "gender classifiers other than a and b"
+    assert set(NOT_TRIED) <= set(named)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from facepriv.audit.attackers.base import Attacker
+from facepriv.audit.attackers.registry import attackers
+from facepriv.audit.leak import cross_fitting
+from facepriv.audit.leak.cross_fitting import attack
+from facepriv.audit.leak.evidence import Evidence
+from facepriv.errors import BadInputError
+
+from tests.audit.attackers.planted import full, people, seen
+
+
+class Witness(Attacker):
+    """Writes down what it is given; its second variant knows the answer from the score, its first guesses the other."""
+
+    name = "witness"
+    title = "Witness"
+    assumption = "Sees all."
+
+    def __init__(self, variants=("wrong", "right")):
+        self.given = []
+        self._variants = list(variants)
+
+    def variants(self, seen):
+        return self._variants
+
+    def log_odds(self, variant, known, seen, *, seed):
+        self.given.append((variant, known, seen, seed))
+        return seen.scores["guide"] * (1 if variant == "right" else -1)
+
+
+@pytest.fixture
+def evidence():
+    names, labels = people(23, 3)
+    return Evidence(labels, seen(names, 2.0 * labels), seen(names, -2.0 * labels))
+
+
+def untouched(evidence):
+    return np.zeros(len(evidence.labels), dtype=bool)
+
+
+def test_nobody_is_guessed_by_who_has_learnt_from_him(evidence):
+    witness = Witness()
+    attack(witness, evidence, untouched(evidence), 0.0, seed=1)
+    assert len(witness.given) == 5 * (2 + 3 * 2)
+    for _, known, theirs, _ in witness.given:
+        assert not set(known.released.subjects) & set(theirs.subjects)
+        np.testing.assert_array_equal(known.released.subjects, known.untouched.subjects)
+        assert len(known.labels) == len(known.released) == len(known.perturbed)
+        assert set(known.labels.tolist()) == {1, -1}
+
+
+def test_every_image_is_guessed_once_and_parts_are_even(evidence):
+    witness = Witness(["right"])
+    found = attack(witness, evidence, untouched(evidence), 0.0, seed=1)
+    np.testing.assert_array_equal(found.chosen, 2.0 * evidence.labels)
+    people_a_part = [len(set(theirs.subjects)) for _, _, theirs, _ in witness.given]
+    assert sorted(people_a_part) == [4, 4, 5, 5, 5]
+    assert sum(len(theirs) for _, _, theirs, _ in witness.given) == len(evidence.labels)
+
+
+def test_the_attacker_picks_what_serves_him_on_his_own_people(evidence):
+    found = attack(Witness(), evidence, untouched(evidence), 0.0, seed=1)
+    assert found.picked == {"right": 5}
+    np.testing.assert_array_equal(found.chosen, found.variants["right"])
+    np.testing.assert_array_equal(found.variants["wrong"], -found.variants["right"])
+    everything = np.ones(len(evidence.labels), dtype=bool)
+    assert attack(Witness(), evidence, everything, 1.0, seed=1).picked == {"wrong": 5}
+
+
+def test_what_is_not_asked_for_is_not_guessed(evidence):
+    whole, brief = Witness(), Witness()
+    full_answer = attack(whole, evidence, untouched(evidence), 0.0, seed=1)
+    answer = attack(brief, evidence, untouched(evidence), 0.0, seed=1, each_variant=False)
+    assert answer.variants == {}
+    np.testing.assert_array_equal(answer.chosen, full_answer.chosen)
+    assert len(brief.given) == len(whole.given) - 5
+
+
+def test_what_he_knows_is_what_the_policy_released(evidence):
+    perturbed = np.arange(len(evidence.labels)) % 3 == 0
+    witness = Witness(["right"])
+    attack(witness, evidence, perturbed, 0.3, seed=1)
+    for _, known, _, _ in witness.given:
+        assert known.p == 0.3
+        expected = np.where(known.perturbed, -2.0, 2.0) * known.labels
+        np.testing.assert_array_equal(known.released.scores["guide"], expected)
+        np.testing.assert_array_equal(known.untouched.scores["guide"], 2.0 * known.labels)
+        np.testing.assert_array_equal(known.processed.scores["guide"], -2.0 * known.labels)
+
+
+def test_without_a_perturbed_set_he_has_none(evidence):
+    witness = Witness(["right"])
+    attack(witness, Evidence(evidence.labels, evidence.untouched), untouched(evidence), 0.0, seed=1)
+    assert all(known.processed is None for _, known, _, _ in witness.given)
+
+
+def test_nothing_to_go_on_is_no_guess(evidence):
+    found = attack(Witness([]), evidence, untouched(evidence), 0.0, seed=1)
+    assert np.isnan(found.chosen).all()
+    assert not found.picked
+
+
+def test_same_seed_same_guesses_other_seed_other_parts(evidence):
+    names, labels = people(20, 2)
+    evidence = Evidence(labels, full(names, np.random.default_rng(0)))
+    score = attackers.create("score")
+    first, again, other = (attack(score, evidence, untouched(evidence), 0.0, seed=seed).chosen for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_a_subject_under_both_labels_stays_in_one_part():
+    names, labels = people(20, 2)
+    labels[::2] = 1
+    witness = Witness(["right"])
+    attack(witness, Evidence(labels, seen(names, 1.0 * labels)), np.zeros(40, dtype=bool), 0.0, seed=1)
+    for _, known, theirs, _ in witness.given:
+        assert not set(known.released.subjects) & set(theirs.subjects)
+
+
+@pytest.mark.parametrize("name", attackers.names())
+def test_labels_of_those_attacked_play_no_part(name, monkeypatch):
+    names, labels = people(20, 2)
+    rng = np.random.default_rng(0)
+    evidence = Evidence(labels, full(names, rng, labels=labels, lean=1.0), full(names, rng))
+    perturbed = np.arange(40) % 4 < 2
+    outer = list(cross_fitting._parts(names, labels, 2, 1))
+    parts = cross_fitting._parts
+
+    def fixed(subjects, given, folds, seed):
+        return iter(outer) if len(given) == 40 else parts(subjects, given, folds, seed)
+
+    monkeypatch.setattr(cross_fitting, "_parts", fixed)
+    unknown = outer[0][1]
+    turned = labels.copy()
+    turned[unknown] = -turned[unknown]
+    first, second = (
+        attack(
+            attackers.create(name),
+            Evidence(given, evidence.untouched, evidence.perturbed),
+            perturbed,
+            0.5,
+            seed=1,
+            folds=2,
+            each_variant=False,
+        ).chosen
+        for given in (labels, turned)
+    )
+    np.testing.assert_array_equal(first[unknown], second[unknown])
+    known = outer[0][0]
+    assert (first[known] != second[known]).any(), "others are guessed by who has learnt from the turned labels"
+
+
+def test_one_part_is_refused(evidence):
+    with pytest.raises(BadInputError, match="at least 2 folds"):
+        attack(Witness(), evidence, untouched(evidence), 0.0, seed=1, folds=1)

@@ -1,0 +1,250 @@
+"""The method `semantic`: what it learns, what it heeds, and whom it turns."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.levi_hassner import LeviHassner
+from facepriv.errors import BadInputError
+from facepriv.match.sface import SFace
+from facepriv.perturb.base import find_again
+from facepriv.perturb.semantic.method import FEWEST_SUBJECTS, Semantic, choose_images, working_copy
+from facepriv.perturb.semantic.overlay import PARTS
+from facepriv.types import PerturbFailure, PerturbResult
+
+pytestmark = pytest.mark.xdist_group("semantic")
+
+
+class Recorder(SFace):
+    """SFace that remembers what it was shown."""
+
+    def __init__(self):
+        self.shown = []
+
+    def embed(self, faces):
+        self.shown += faces
+        return super().embed(faces)
+
+
+@pytest.fixture(scope="module")
+def gallery(others, make_gallery):
+    return make_gallery(others)
+
+
+@pytest.fixture(scope="module")
+def learned(gallery):
+    """Learnt with the guide dlib-gender, the guard SFace."""
+    return Semantic().learn(gallery, [DlibGender()], guards=[SFace()], rng=np.random.default_rng(0))
+
+
+@pytest.fixture(scope="module")
+def results(faces, make_gallery, learned) -> list[PerturbResult]:
+    """A woman and a man, perturbed."""
+    chosen = [faces[0], faces[-1]]
+    return Semantic()(chosen, [DlibGender()], gallery=make_gallery(faces), seed=0, guards=[SFace()], learned=learned)
+
+
+def test_learns_from_the_gallery_given_and_nobody_else(others, make_gallery):
+    guard = Recorder()
+    part = others[:8] + others[10:18]
+    learned = Semantic().learn(make_gallery(part), [DlibGender()], guards=[guard], rng=np.random.default_rng(0))
+    assert {face.subject for face in guard.shown} == {face.subject for face in part} == learned.subjects
+    assert learned.images == len(part) == learned.evaluations
+
+
+def test_learning_is_deterministic_and_plain_arrays(gallery, learned):
+    again = Semantic().learn(gallery, [DlibGender()], guards=[SFace()], rng=np.random.default_rng(1))
+    assert again.arrays.keys() == learned.arrays.keys()
+    for name, array in learned.arrays.items():
+        assert type(array) is np.ndarray
+        assert array.dtype.kind == "f"
+        np.testing.assert_array_equal(array, again.arrays[name], err_msg=name)
+
+
+def test_learning_reports_progress(others, make_gallery):
+    seen = []
+    few = [f for label in (-1, 1) for f in [o for o in others if o.label == label][:FEWEST_SUBJECTS]]
+    Semantic().learn(
+        make_gallery(few),
+        [DlibGender()],
+        rng=np.random.default_rng(0),
+        on_progress=lambda done, of: seen.append((done, of)),
+    )
+    assert seen == [(number + 1, len(few)) for number in range(len(few))]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda faces: [f for f in faces if f.label == 1],
+        lambda faces: [replace(f, label=None) for f in faces],
+        lambda faces: [f for label in (-1, 1) for f in [g for g in faces if g.label == label][: FEWEST_SUBJECTS - 1]],
+        lambda faces: [replace(f, subject=f"only {f.label}") for f in faces],
+    ],
+    ids=["one gender", "no labels", "too few", "one subject each"],
+)
+def test_too_few_to_learn_from_is_said_in_a_sentence(others, make_gallery, change):
+    with pytest.raises(BadInputError, match="at least 4 subjects of either gender were expected") as refused:
+        Semantic().learn(make_gallery(change(others)), [DlibGender()], rng=np.random.default_rng(0))
+    assert refused.value.code == "too-few-to-learn"
+
+
+def test_a_matcher_without_templates_is_said_in_a_sentence(gallery):
+    class Blind(SFace):
+        def embed(self, faces):
+            return np.full((len(faces), 128), np.nan, dtype=np.float32)
+
+    with pytest.raises(BadInputError, match="expected of the matcher sface") as refused:
+        Semantic().learn(gallery, [DlibGender()], guards=[Blind()], rng=np.random.default_rng(0))
+    assert refused.value.code == "too-few-to-learn"
+
+
+@pytest.mark.parametrize(("score", "code"), [(np.nan, "guide-not-finite"), (3.0, "guide-constant")])
+def test_a_guide_that_says_nothing_is_said_in_a_sentence(gallery, score, code):
+    class Mute(DlibGender):
+        def score(self, inputs):
+            return np.full(len(inputs), score)
+
+    with pytest.raises(BadInputError, match="expected") as refused:
+        Semantic().learn(gallery, [Mute()], rng=np.random.default_rng(0))
+    assert refused.value.code == code
+
+
+def test_one_image_of_every_subject_comes_before_a_second_of_any(faces, others, make_gallery):
+    gallery = make_gallery([replace(f, image_id=f"{n}") for n, f in enumerate([*faces, *others])])
+    chosen = choose_images(gallery, 8)
+    assert len(chosen) == 16
+    subjects = [gallery.face(name).subject for name in chosen]
+    assert len(set(subjects)) == 16
+
+
+def test_refuses_whom_it_was_learnt_from(others, gallery, learned):
+    (failure,) = Semantic()(others[:1], [DlibGender()], gallery=gallery, seed=0, guards=[SFace()], learned=learned)
+    assert isinstance(failure, PerturbFailure)
+    assert failure.code == "learnt-from-subject"
+
+
+def test_refuses_guides_and_guards_it_did_not_learn_with(faces, gallery, learned):
+    (failure,) = Semantic()(faces[:1], [LeviHassner()], gallery=gallery, seed=0, learned=learned)
+    assert isinstance(failure, PerturbFailure)
+    assert failure.code == "learnt-with-others"
+    assert "levi-hassner" in failure.sentence
+
+
+def test_floor_of_the_guard_holds_on_the_file(results, faces, learned):
+    guard = SFace()
+    strangers = float(learned.arrays["strangers:sface"])
+    floor = strangers + Semantic().parameters.keep * (1 - strangers)
+    for result, face in zip(results, [faces[0], faces[-1]], strict=True):
+        similarity = float(guard.compare(guard.embed([face]), guard.embed([result.found]))[0, 0])
+        assert floor <= similarity < 0.999
+
+
+def test_both_genders_move_towards_the_other(results, faces):
+    for result, face in zip(results, [faces[0], faces[-1]], strict=True):
+        moved = (result.trajectory[-1] - result.trajectory[0]) * -face.label
+        assert moved > 2, "nats towards the other gender"
+        assert result.trajectory[-1] == pytest.approx(result.file_score, abs=1e-3)
+
+
+def test_a_higher_floor_keeps_more(faces, gallery, learned, results):
+    guard = SFace()
+    (near,) = Semantic(keep=0.97)(faces[:1], [DlibGender()], gallery=gallery, seed=0, guards=[guard], learned=learned)
+    own = guard.embed(faces[:1])
+    kept = [float(guard.compare(own, guard.embed([r.found]))[0, 0]) for r in (near, results[0])]
+    assert kept[0] > kept[1] + 0.03
+
+
+def test_strengths_stay_within_their_limits(faces, gallery, learned, monkeypatch):
+    import facepriv.perturb.semantic.method as module
+
+    seen = []
+
+    class Watched(module.Overlay):
+        def render(self, strengths):
+            seen.append(np.array(strengths))
+            return super().render(strengths)
+
+    monkeypatch.setattr(module, "Overlay", Watched)
+    method = Semantic(light=0.9, colour=0, shape=0.3, keep=0.2, rounds=3)
+    method(faces[:1], [DlibGender()], gallery=gallery, seed=0, guards=[SFace()], learned=learned)
+    strengths = np.array(seen)
+    assert strengths.shape[1] == len(PARTS)
+    assert strengths.min() >= 0
+    limits = np.repeat([0.9, 0, 0.3], len(PARTS) // 3)
+    assert (strengths <= limits + 1e-9).all()
+    assert strengths.max() > 0.5
+
+
+def test_says_what_it_was_learnt_from_and_what_was_not_heeded(faces, others, gallery):
+    method = Semantic(rounds=1)
+    learned = method.learn(gallery, [DlibGender()], rng=np.random.default_rng(0))
+    (result,) = method(faces[:1], [DlibGender()], gallery=gallery, seed=0, learned=learned)
+    assert f"{len(others)} images of {len(others)} other subjects" in result.notes[0]
+    assert "No matcher was to be heeded" in result.notes[1]
+
+
+def test_a_face_taken_for_the_other_gender_is_left_alone(faces, gallery, learned):
+    face = replace(faces[0], label=-faces[0].label)
+    (result,) = Semantic()([face], [DlibGender()], gallery=gallery, seed=0, guards=[SFace()], learned=learned)
+    assert result.stop == "already-wrong"
+    np.testing.assert_array_equal(result.pixels, face.pixels)
+    assert result.success
+
+
+def test_large_images_are_fitted_small_and_written_in_full(faces, gallery, learned):
+    import cv2
+
+    face = faces[0]
+    big = cv2.resize(face.pixels, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+    found = find_again(face, big)
+    assert found is not None
+    small = working_copy(found)
+    assert small.pixels.shape[0] < big.shape[0]
+    np.testing.assert_allclose(small.landmarks / small.pixels.shape[1], found.landmarks / big.shape[1], atol=0.003)
+    (result,) = Semantic(rounds=2)([found], [DlibGender()], gallery=gallery, seed=0, guards=[SFace()], learned=learned)
+    assert result.pixels.shape == big.shape
+    assert abs(result.file_score - result.trajectory[0]) > 2
+
+
+def test_the_unnoticeable_method_may_finish_the_first_guide(faces, gallery, learned):
+    # So little strength that the guide stays where it is.
+    weak = {"light": 0.3, "colour": 0.0, "shape": 0.3, "rounds": 1}
+    guards = [SFace()]
+    alone, finished = (
+        Semantic(**weak, finish=finish)(
+            faces[:1], [DlibGender()], gallery=gallery, seed=0, guards=guards, learned=learned
+        )[0]
+        for finish in (False, True)
+    )
+    assert not alone.success
+    assert finished.success
+    assert finished.updates == len(finished.trajectory) - 1 > alone.updates
+    assert any("finished with colour-field" in note for note in finished.notes)
+
+
+@pytest.mark.slow
+def test_turns_classifiers_that_had_no_part_in_it(faces, others, make_gallery):
+    """Each of the two networks guides, with a probe on SFace, and the other judges the stored file."""
+    gallery = make_gallery(others)
+    chosen = [face for face in faces if face.image_id in {"0", "3", "5", "6", "9", "11"}]
+    before, after = [], []
+    for guide, judge in ((DlibGender(), LeviHassner()), (LeviHassner(), DlibGender())):
+        method = Semantic(keep=0.6)
+        learned = method.learn(gallery, [guide], guards=[SFace()], rng=np.random.default_rng(0))
+        results = method(chosen, [guide], gallery=gallery, seed=0, guards=[SFace()], learned=learned)
+        before += [score(judge, face) * face.label for face in chosen]
+        after += [score(judge, result.found) * face.label for face, result in zip(chosen, results, strict=True)]
+    assert np.min(before) > 2, "nats on the right side"
+    assert np.median(np.subtract(before, after)) > 5
+    assert np.mean(np.array(after) < 0) >= 0.6
+
+
+def score(classifier, face) -> float:
+    from facepriv.perturb.base import score_face
+
+    return score_face(classifier, face)

@@ -1,0 +1,221 @@
+"""Results as rows of text: every figure of the result in its place, and a dash where there is none."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from facepriv.presentation import run_tables as tables
+from facepriv.schemas.runs import LearnedItem, Rates
+from facepriv.store import LogLine
+from tests.services.conftest import Finished
+
+pytestmark = pytest.mark.xdist_group("finished-run")
+
+
+@pytest.mark.parametrize(
+    ("rate", "digits", "text"),
+    [(0.0, 1, "0.0 %"), (1.0, 1, "100.0 %"), (0.12345, 2, "12.35 %"), (0.001, 2, "0.10 %"), (None, 1, "–")],
+)
+def test_percent(rate, digits, text):
+    assert tables.percent(rate, digits) == text
+
+
+@pytest.mark.parametrize(("value", "digits", "text"), [(1234.56, 1, "1,234.6"), (0.99996, 4, "1.0000"), (None, 1, "–")])
+def test_number(value, digits, text):
+    assert tables.number(value, digits) == text
+
+
+def test_gender_error(finished: Finished):
+    rows = tables.gender_error_rows(finished.run.result)
+    assert [(row["Classifier"], row["Images"]) for row in rows] == [
+        (name, phase) for name in finished.run.result.gender_error for phase in ("before", "after")
+    ]
+    assert rows[1] == {
+        "Classifier": "dlib-gender",
+        "Images": "after",
+        "Gender error": "100.0 %",
+        "Women": "100.0 %",
+        "Men": "100.0 %",
+    }
+
+
+def test_women_and_men_are_not_swapped(finished: Finished):
+    result = finished.run.result
+    error = result.gender_error["dlib-gender"].model_copy(update={"before": Rates(all=0.5, male=0.25, female=0.75)})
+    rows = tables.gender_error_rows(result.model_copy(update={"gender_error": {"dlib-gender": error}}))
+    assert (rows[0]["Women"], rows[0]["Men"]) == ("75.0 %", "25.0 %")
+
+
+def test_confusion(finished: Finished):
+    rows = tables.confusion_rows(finished.run.result, "dlib-gender")
+    assert list(rows[0])[:4] == ["Images", "Label", "Predicted male", "Predicted female"]
+    counts = {(r["Images"], r["Label"]): tuple(r.values())[2:] for r in rows}
+    assert counts == {
+        ("before", "male"): ("3", "0", "0"),
+        ("before", "female"): ("0", "3", "0"),
+        ("after", "male"): ("0", "3", "0"),
+        ("after", "female"): ("3", "0", "0"),
+    }
+
+
+def test_matching(finished: Finished):
+    rows = tables.matching_rows(finished.run.result)
+    assert [(row["Matcher"], row["Comparison"]) for row in rows] == [
+        (name, phase) for name in finished.run.result.matching for phase in ("before", "after", "cross")
+    ]
+    cross = finished.run.result.matching["sface"].cross
+    row = next(row for row in rows if (row["Matcher"], row["Comparison"]) == ("sface", "cross"))
+    assert row["AUC"] == f"{cross.auc:.4f}"
+    assert (row["Genuine"], row["Impostor"], row["No template"]) == ("4", "26", "0")
+    # 26 pairs say nothing about a rate of one in a hundred.
+    assert row["FNMR at FMR 1 %"] == row["FNMR at FMR 0.1 %"] == "–"
+
+
+def test_comparisons_drawn_at_random_say_so(finished: Finished):
+    result = finished.run.result
+    assert tables.sampling_notes(result) == []
+    cross = result.matching["sface"].cross
+    point = cross.operating_points[0].model_copy(update={"fmr": 0.0098, "fmr_standard_error": 0.00012})
+    sampled = cross.model_copy(
+        update={
+            "non_mated": 1_000,
+            "non_mated_taken": "sampled",
+            "non_mated_existing": 25_000,
+            "operating_points": [point, cross.operating_points[1]],
+        }
+    )
+    phases = result.matching["sface"].model_copy(update={"cross": sampled})
+    drawn = result.model_copy(update={"matching": {"sface": phases}})
+    assert [row["Impostor"] for row in tables.matching_rows(drawn)][-1] == "1,000 of 25,000 sampled"
+    assert tables.sampling_notes(drawn) == [
+        "sface, cross: 1,000 of 25,000 sampled; FMR 0.9800 % ± 0.0120 % (± standard error)."
+    ]
+
+
+def test_effort(finished: Finished):
+    updates, evaluations = tables.effort_rows(finished.run.result)
+    summary = finished.run.result.updates.female
+    assert updates["Of successful images"] == "Updates"
+    assert updates["Women (mean ± standard error)"] == (
+        f"{summary.mean:,.1f} ± {summary.standard_error:,.1f}  (n = {summary.n})"
+    )
+    assert evaluations["All (mean ± standard error)"].endswith("(n = 6)")
+
+
+def test_quality(finished: Finished):
+    psnr, ssim = tables.quality_rows(finished.run.result)
+    result = finished.run.result
+    assert psnr["Mean"] == f"{result.psnr_db.mean:.1f} dB"
+    assert psnr["Worst"] == f"{result.psnr_db.minimum:.1f} dB"
+    assert ssim["Median"] == f"{result.ssim.median:.3f}"
+    assert psnr["Images"] == ssim["Images"] == "6"
+
+
+def test_headline(finished: Finished):
+    sentence = tables.headline(finished.run.result, "dlib-gender")
+    assert sentence.startswith("dlib-gender errs on 0.0 % of the labels before and 100.0 % after; levi-")
+    assert "sface matches before against after with AUC " in sentence
+    assert sentence.endswith("; 0 of 6 images failed.")
+
+
+def test_all_rows_of_a_table_have_the_same_columns(finished: Finished):
+    result = finished.run.result
+    for rows in (
+        tables.gender_error_rows(result),
+        tables.confusion_rows(result, "dlib-gender"),
+        tables.matching_rows(result),
+        tables.effort_rows(result),
+        tables.quality_rows(result),
+    ):
+        assert len({tuple(row) for row in rows}) == 1
+    assert tables.failure_rows(result) == []
+
+
+SOME = {
+    "flipped": Rates(all=0.8, male=0.5, female=1.0),
+    "survival": {"jpeg90": Rates(all=0.75, male=0.5, female=1.0), "grey": Rates(all=0.1, male=0.0, female=0.2)},
+    "flipped_fixed": Rates(all=0.9, male=0.8, female=1.0),
+    "notes": {"Seldom.": 1, "Often.": 5},
+    "learned": [
+        LearnedItem(source="folds", dataset="six", fold=1, subjects=2, images=3, evaluations=1200, sha256="ab" * 32)
+    ],
+}
+
+
+def test_flips_that_last(finished: Finished):
+    rows = tables.survival_rows(finished.run.result.model_copy(update=SOME))
+    assert rows == [
+        {"Flipped in": "the file as stored", "All": "80.0 %", "Women": "100.0 %", "Men": "50.0 %"},
+        {"Flipped in": "JPEG, quality 90", "All": "75.0 %", "Women": "100.0 %", "Men": "50.0 %"},
+        {"Flipped in": "greyscale", "All": "10.0 %", "Women": "20.0 %", "Men": "0.0 %"},
+        {"Flipped in": "the original's crop (diagnostic)", "All": "90.0 %", "Women": "100.0 %", "Men": "80.0 %"},
+    ]
+
+
+def test_what_was_learnt_and_noted(finished: Finished):
+    result = finished.run.result.model_copy(update=SOME)
+    assert tables.learned_rows(result) == [
+        {
+            "Learnt from": "six, half 2",
+            "Subjects": "2",
+            "Images": "3",
+            "Evaluations, once": "1,200",
+            "SHA-256": "abababababab",
+        }
+    ]
+    assert [row["Note"] for row in tables.note_rows(result)] == ["Often.", "Seldom."]
+
+
+def test_limits_are_those_of_the_methods_kind(finished: Finished):
+    result = finished.run.result.model_copy(update=SOME)
+    said = " ".join(tables.limits(result))
+    least = tables.percent(result.gender_error["levi-hassner"].after.all)
+    assert "specific to dlib-gender: classifiers that did not guide mostly go on being right" in said
+    assert f"(levi-hassner errs on {least})" in said
+    # JPEG keeps more than nine tenths of the file's flips, greyscale does not.
+    assert "of all images 80.0 % are flipped in the file as stored, but only 10.0 % in greyscale." in said
+    visible = " ".join(tables.limits(result.model_copy(update={"kind": "visible", "survival": {}})))
+    assert "a person who looks for it sees it" in visible
+    assert "specific to" not in visible
+    assert "outlasts" not in visible
+    assert "was not measured in this run" in visible, "a run of before versions of the file were looked at"
+    assert "was not measured" not in said
+    lost = {"jpeg90": Rates(all=0.2, male=None, female=None), "resize75": Rates(all=0.3, male=None, female=None)}
+    both = " ".join(tables.limits(result.model_copy(update={**SOME, "survival": lost})))
+    assert "but only 20.0 % after JPEG of quality 90 and 30.0 % after a resize to 75 %." in both
+
+
+def test_runs_side_by_side(finished: Finished):
+    spec, result = finished.run.spec, finished.run.result
+    other = spec.model_copy(update={"method": "descent", "parameters": {"stages": 3}, "guards": spec.matchers[:1]})
+    learnt = result.model_copy(update={**SOME, "kind": None, "matching": {}})
+    rows = {row["Figure"]: row for row in tables.comparison_rows([("A", spec, result), ("B", other, learnt)])}
+    assert [rows["Method"][title] for title in "AB"] == ["algorithm1", "descent"]
+    assert [rows["Kind"][title] for title in "AB"] == ["unnoticeable, specific to its guides", "–"]
+    assert rows["Parameters"] == {"Figure": "Parameters", "A": "eps 0.3, candidates opposite", "B": "stages 3"}
+    assert [rows["Matchers heeded"][title] for title in "AB"] == ["–", "dlib-resnet"]
+    assert [rows["Learnt from"][title] for title in "AB"] == ["–", "six"]
+    assert rows["Flipped: greyscale"]["B"] == "10.0 %"
+    assert rows["Gender error of dlib-gender"]["A"] == "0.0 % → 100.0 % (guide)"
+    assert rows["AUC of sface, before against after"]["B"] == "–"
+    assert rows["Evaluations for learning, once"] == {
+        "Figure": "Evaluations for learning, once",
+        "A": "–",
+        "B": "1,200",
+    }
+
+
+def test_parameters_of_a_plug_in_that_is_gone_are_all_shown(finished: Finished):
+    spec = finished.run.spec.model_copy(update={"method": "gone", "parameters": {"a": True, "b": None, "c": (1, 2)}})
+    assert tables.changed_parameters(spec) == "a yes, b none, c 1,2"
+
+
+def test_log():
+    at = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
+    lines = (LogLine(at=at, owner="here:1:ab", text="Taken up."), LogLine(at=at, owner=None, text="Asked to cancel."))
+    assert tables.log_rows(lines) == [
+        {"When": "2026-03-04 05:06:07 UTC", "What": "Taken up.", "Worker": "here:1:ab"},
+        {"When": "2026-03-04 05:06:07 UTC", "What": "Asked to cancel.", "Worker": "–"},
+    ]

@@ -1,0 +1,334 @@
+"""Who may sign in, as what; how guessing is kept down; and what the access log says of it."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from facepriv.config import Settings
+from facepriv.errors import BadInputError, NotAllowedError, UnknownNameError
+from facepriv.services.accounts.passwords import WINDOW, check_password, is_password
+from facepriv.services.accounts.users import (
+    FROM_ONE_PLACE,
+    OF_ONE_PLACE,
+    ON_ONE_NAME,
+    RESERVED,
+    add_user,
+    change_own_password,
+    change_password,
+    set_disabled,
+    set_role,
+    sign_in,
+    sign_out,
+    sign_out_everywhere,
+)
+from facepriv.store import Store, UserRecord, open_store
+from tests.services.conftest import Clock
+
+GOOD, OTHER = "correct horse battery", "staple of something"
+HERE, THERE = "192.0.2.1", "192.0.2.2"
+WRONG = "Name and password do not belong together; try again."
+TOO_MANY = r"too many wrong tries; wait 1\d min( \d+ s)? and try again"
+
+
+@pytest.fixture(autouse=True)
+def verified(cheap_passwords: list[str]) -> list[str]:
+    """The hashes that passwords were compared with."""
+    return cheap_passwords
+
+
+@pytest.fixture
+def ada(store: Store) -> UserRecord:
+    return add_user(store, "Ada", "auditor", password=GOOD, actor="cli").user
+
+
+def log(store: Store) -> list[tuple[str, str, str, str]]:
+    """All lines, oldest first."""
+    return [(line.actor, line.action, line.subject, line.detail) for line in reversed(store.access.list(limit=1000))]
+
+
+def fail(store: Store, name: str, times: int = 1, *, address: str = HERE, password: str = "wrong") -> None:
+    for _ in range(times):
+        with pytest.raises(NotAllowedError) as caught:
+            sign_in(store, name, password, address=address)
+        assert (str(caught.value), caught.value.retry_after) == (WRONG, None)
+
+
+def refuse(store: Store, name: str, *, address: str = HERE, password: str = GOOD) -> None:
+    with pytest.raises(NotAllowedError, match=TOO_MANY) as caught:
+        sign_in(store, name, password, address=address)
+    assert caught.value.retry_after is not None
+    assert 0 < caught.value.retry_after <= WINDOW.total_seconds()
+
+
+# Users
+
+
+def test_users_are_added_with_a_password_of_their_own_or_one_that_is_made(store: Store) -> None:
+    own = add_user(store, "ada", "auditor", password=GOOD, actor="cli")
+    assert own.password is None
+    assert is_password(own.user.password_hash, GOOD)
+    made = add_user(store, "bob@example.org", "officer", actor="ada")
+    assert made.password is not None
+    check_password(made.password, "bob@example.org")
+    assert sign_in(store, "bob@example.org", made.password, address=HERE)
+    vouched = add_user(store, "cyd", "officer", oidc="cyd@example.org", actor="ada")
+    assert (vouched.password, vouched.user.password_hash, vouched.user.oidc) == (None, None, "cyd@example.org")
+    assert log(store)[:2] == [("cli", "user-added", "user 1", "auditor"), ("ada", "user-added", "user 2", "officer")]
+
+
+def test_some_names_cannot_be_used(store: Store) -> None:
+    odd = ("", " ada", "ada\n", "-ada", "_ada", "a b", "a/b", "a\x00b", "x" * 65, "CLI", "Ｌｏｃａｌ", "<b>")
+    for name in (*odd, *RESERVED):
+        with pytest.raises(BadInputError, match=r"but .* came; choose another") as caught:
+            add_user(store, name, "auditor", actor="cli")
+        assert caught.value.code == "bad-name"
+    assert (store.users.list(), log(store)) == ((), [])
+
+
+def test_other_names_can(store: Store) -> None:
+    for name in ("a", "Zoë", "ada.lovelace+audit@example.org", "x" * 64, "Łukasz-7"):
+        assert add_user(store, name, "auditor", password=GOOD, actor="cli").user.name == name
+        assert sign_in(store, name.upper(), GOOD, address=HERE)
+
+
+def test_what_is_refused_adds_nobody(store: Store, ada: UserRecord) -> None:
+    for name, password, code in (("bob", "short", "weak-password"), ("ADA", GOOD, "name-taken")):
+        with pytest.raises(BadInputError) as caught:
+            add_user(store, name, "officer", password=password, actor="cli")
+        assert caught.value.code == code
+    assert store.users.list() == (ada,)
+    assert len(log(store)) == 1
+    for change in (
+        lambda: set_role(store, "eve", "officer", actor="cli"),
+        lambda: set_disabled(store, "eve", True, actor="cli"),
+        lambda: change_password(store, "eve", actor="cli"),
+        lambda: sign_out_everywhere(store, "eve", actor="cli"),
+    ):
+        with pytest.raises(UnknownNameError, match=r"no user eve\. Known: Ada"):
+            change()
+
+
+def test_roles_and_access_are_given_and_taken(store: Store, ada: UserRecord) -> None:
+    token = sign_in(store, "ada", GOOD, address=HERE)
+    assert set_role(store, "ADA", "officer", actor="cli").role == "officer"
+    held = store.sessions.holder(token)
+    assert held is not None
+    assert held.role == "officer"
+    assert set_disabled(store, "ada", True, actor="cli").disabled_at is not None
+    assert store.sessions.holder(token) is None
+    fail(store, "ada", password=GOOD)
+    assert set_disabled(store, "ada", False, actor="cli").disabled_at is None
+    assert store.sessions.holder(sign_in(store, "ada", GOOD, address=HERE)) is not None
+    mine = f"user {ada.id}"
+    assert log(store)[2:] == [
+        ("cli", "role-changed", mine, "officer"),
+        ("cli", "user-disabled", mine, ""),
+        ("nobody", "sign-in-refused", mine, ""),
+        ("cli", "user-enabled", mine, ""),
+        ("Ada", "signed-in", mine, ""),
+    ]
+
+
+# Signing in and out
+
+
+def test_signing_in_and_out(store: Store, ada: UserRecord) -> None:
+    token = sign_in(store, "ADA", GOOD, address=HERE)
+    held = store.sessions.holder(token)
+    assert held is not None
+    assert (held.user, held.role) == ("Ada", "auditor")
+    sign_out(store, token)
+    assert store.sessions.holder(token) is None
+    sign_out(store, token)
+    sign_out(store, "no token")
+    assert log(store)[1:] == [("Ada", "signed-in", f"user {ada.id}", ""), ("Ada", "signed-out", "", "")]
+
+
+@pytest.mark.parametrize("password", ["wrong", "", GOOD])
+def test_whoever_may_not_gets_the_same_answer_after_the_same_work(
+    store: Store, ada: UserRecord, verified: list[str], password: str
+) -> None:
+    add_user(store, "bob", "auditor", password=GOOD, actor="cli")
+    set_disabled(store, "bob", True, actor="cli")
+    add_user(store, "cyd", "auditor", oidc="cyd@example.org", actor="cli")
+    wrong = password if password != GOOD else "another wrong one"
+    for name, tried in (
+        ("Ada", wrong),
+        ("bob", password),
+        ("cyd", password),
+        ("eve", password),
+        ("a\x00\ud800", password),
+    ):
+        del verified[:]
+        fail(store, name, password=tried)
+        (against,) = verified
+        assert against.startswith("$argon2id$v=19$m=8,t=1,p=1$"), "the same parameters"
+    assert store.sessions.of_user("ada") == store.sessions.of_user("bob") == ()
+
+
+def test_the_log_holds_no_password_and_no_unknown_name(store: Store, settings: Settings, ada: UserRecord) -> None:
+    fail(store, "my-password-typed-as-a-name", FROM_ONE_PLACE)
+    refuse(store, "my-password-typed-as-a-name")
+    fail(store, "ada", password="nearly-my-password")
+    change_password(store, "ada", OTHER, actor="cli")
+    change_own_password(store, "ada", OTHER, GOOD, session=None)
+    mine = f"user {ada.id}"
+    assert log(store)[1:] == [
+        ("nobody", "sign-in-refused", "", ""),
+        ("nobody", "sign-in-refused", "", "too many tries"),
+        ("nobody", "sign-in-refused", mine, ""),
+        ("cli", "password-changed", mine, ""),
+        ("Ada", "password-changed", mine, ""),
+    ]
+    content = b"".join(file.read_bytes() for file in settings.home.glob("facepriv.sqlite*"))
+    assert b"sign-in-refused" in content
+    for secret in ("my-password", GOOD, OTHER, HERE):
+        assert secret.encode() not in content
+
+
+def test_guessing_one_name_from_one_place_is_limited(
+    store: Store, ada: UserRecord, clock: Clock, verified: list[str]
+) -> None:
+    assert FROM_ONE_PLACE == 5
+    fail(store, "ada", 5)
+    del verified[:]
+    refuse(store, "ADA")
+    assert verified == [], "it is not even looked at"
+    assert sign_in(store, "ada", GOOD, address=THERE), "its owner is elsewhere and not shut out"
+    refuse(store, "ada")
+    clock.ahead = WINDOW + timedelta(seconds=1)
+    assert sign_in(store, "ada", GOOD, address=HERE)
+
+
+def test_guessing_from_one_place_is_limited_over_all_names(store: Store, ada: UserRecord, clock: Clock) -> None:
+    assert OF_ONE_PLACE == 30
+    for number in range(6):
+        fail(store, f"name{number}", 5)
+    refuse(store, "ada")
+    refuse(store, "yet-another")
+    assert sign_in(store, "ada", GOOD, address=THERE)
+    clock.ahead = WINDOW + timedelta(seconds=1)
+    assert sign_in(store, "ada", GOOD, address=HERE)
+
+
+def test_guessing_one_name_is_limited_over_all_places(store: Store, ada: UserRecord, clock: Clock) -> None:
+    assert ON_ONE_NAME == 50
+    for number in range(10):
+        fail(store, "ada", 5, address=f"198.51.100.{number}")
+    refuse(store, "ada", address=THERE)
+    fail(store, "bob", address=THERE)
+    clock.ahead = WINDOW + timedelta(seconds=1)
+    assert sign_in(store, "ada", GOOD, address=THERE)
+
+
+def test_who_guesses_on_is_shut_out_no_longer_for_it(store: Store, ada: UserRecord, clock: Clock) -> None:
+    fail(store, "ada", 5)
+    for minutes in range(0, 15, 3):
+        clock.ahead = timedelta(minutes=minutes)
+        with pytest.raises(NotAllowedError, match="too many"):
+            sign_in(store, "ada", GOOD, address=HERE)
+    clock.ahead = WINDOW + timedelta(seconds=1)
+    assert sign_in(store, "ada", GOOD, address=HERE)
+
+
+def test_a_success_forgets_failures(store: Store, ada: UserRecord) -> None:
+    for _ in range(3):
+        fail(store, "ada", 4)
+        sign_in(store, "ada", GOOD, address=HERE)
+    assert store.attempts.since(f"sign-in from {HERE}", ada.created_at) == (0, None)
+    fail(store, "ada", 5)
+    refuse(store, "ada")
+
+
+def test_many_guesses_at_once_do_not_slip_through(store: Store, settings: Settings, ada: UserRecord) -> None:
+    answers: list[str] = []
+    barrier = threading.Barrier(12)
+
+    def guess() -> None:
+        barrier.wait()
+        with open_store(settings) as opened, pytest.raises(NotAllowedError) as caught:
+            sign_in(opened, "ada", "wrong", address=HERE)
+        answers.append(str(caught.value).split(";")[0])
+
+    guesses = [threading.Thread(target=guess) for _ in range(12)]
+    for one in guesses:
+        one.start()
+    for one in guesses:
+        one.join()
+    assert Counter(answers) == {WRONG.split(";")[0]: 5, "There were too many wrong tries": 7}
+
+
+# Passwords
+
+
+def test_a_new_password_signs_out_who_is_in_under_the_old_one(store: Store, ada: UserRecord) -> None:
+    token = sign_in(store, "ada", GOOD, address=HERE)
+    assert change_password(store, "ada", OTHER, actor="cli") is None
+    assert store.sessions.holder(token) is None
+    fail(store, "ada", password=GOOD)
+    sign_in(store, "ada", OTHER, address=HERE)
+    made = change_password(store, "ada", actor="cli")
+    assert made is not None
+    sign_in(store, "ada", made, address=HERE)
+    with pytest.raises(BadInputError, match="12 to 512"):
+        change_password(store, "ada", "short", actor="cli")
+    with pytest.raises(BadInputError, match="12 to 512"):
+        change_password(store, "ada", "", actor="cli")
+    sign_in(store, "ada", made, address=HERE)
+
+
+def test_people_change_their_own_password(store: Store, ada: UserRecord) -> None:
+    here, there = (sign_in(store, "ada", GOOD, address=address) for address in (HERE, THERE))
+    held = store.sessions.holder(here)
+    assert held is not None
+    with pytest.raises(BadInputError, match="12 to 512"):
+        change_own_password(store, "ada", GOOD, "short", session=held.id)
+    assert store.sessions.holder(there) is not None, "nothing was changed"
+    change_own_password(store, "ada", GOOD, OTHER, session=held.id)
+    assert [store.sessions.holder(token) for token in (here, there)] == [held, None]
+    fail(store, "ada", password=GOOD)
+    sign_in(store, "ada", OTHER, address=HERE)
+    assert log(store)[3] == ("Ada", "password-changed", f"user {ada.id}", "")
+
+
+def test_an_open_page_is_no_place_to_guess_the_password(
+    store: Store, ada: UserRecord, clock: Clock, verified: list[str]
+) -> None:
+    for _ in range(FROM_ONE_PLACE):
+        with pytest.raises(NotAllowedError, match="nothing was changed") as caught:
+            change_own_password(store, "ada", "wrong", OTHER, session=None)
+        assert caught.value.retry_after is None
+    del verified[:]
+    with pytest.raises(NotAllowedError, match=TOO_MANY):
+        change_own_password(store, "ADA", GOOD, OTHER, session=None)
+    assert verified == []
+    sign_in(store, "ada", GOOD, address=HERE)
+    clock.ahead = WINDOW + timedelta(seconds=1)
+    change_own_password(store, "ada", GOOD, OTHER, session=None)
+    assert is_password(store.users.get("ada").password_hash, OTHER)
+
+
+def test_who_has_no_password_cannot_change_one(store: Store) -> None:
+    add_user(store, "cyd", "auditor", oidc="cyd@example.org", actor="cli")
+    for old in ("", GOOD):
+        with pytest.raises(NotAllowedError, match="nothing was changed"):
+            change_own_password(store, "cyd", old, OTHER, session=None)
+    assert store.users.get("cyd").password_hash is None
+
+
+def test_signing_out_everywhere(store: Store, ada: UserRecord) -> None:
+    tokens = [sign_in(store, "ada", GOOD, address=HERE) for _ in range(3)]
+    kept = store.sessions.holder(tokens[0])
+    assert kept is not None
+    assert sign_out_everywhere(store, "ada", but=kept.id, actor="Ada") == 2
+    assert [store.sessions.holder(token) for token in tokens] == [kept, None, None]
+    assert sign_out_everywhere(store, "ada", actor="cli") == 1
+    assert log(store)[-2:] == [
+        ("Ada", "sessions-revoked", f"user {ada.id}", "2"),
+        ("cli", "sessions-revoked", f"user {ada.id}", "1"),
+    ]
+    assert store.sessions.of_user("ada", now=datetime.now(UTC)) == ()

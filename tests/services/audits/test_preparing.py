@@ -1,0 +1,255 @@
+"""Leak audits from start to end: real images, real models, real attackers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facepriv.audit.attackers.registry import attackers
+from facepriv.config import Settings
+from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.imaging import appearance, residuals
+from facepriv.imaging.restoring import RESTORERS
+from facepriv.measures import audit_measures as measuring
+from facepriv.measures.audit_measures import evidence, known_measures
+from facepriv.presentation import audit_tables
+from facepriv.schemas.audits import AuditResult
+from facepriv.services.audits.execution import load_spec
+from facepriv.services.audits.preparing import audit_document, prepare_audit, same_audit, start_audit
+from facepriv.services.datasets.importing import DEMO, import_demo
+from facepriv.services.jobs import pool_process as computing
+from facepriv.services.jobs.pool_process import JobRef
+from facepriv.services.runs.execution import run_worker
+from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.store import AuditRecord, RunRecord, Store, open_store
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("audits")]
+
+MODELS = {"classifiers": ["dlib-gender"], "matchers": ["sface"]}
+IMAGES = 24
+
+
+@dataclass(frozen=True)
+class Audited:
+    """A store with the demo set, a complete run on some of it, an audit of these as they are, and one of the run."""
+
+    store: Store
+    settings: Settings
+    run: RunRecord
+    plain: AuditRecord
+    of_run: AuditRecord
+
+
+def carry_through(store: Store, settings: Settings, spec: object) -> AuditRecord:
+    audit = start_audit(store, spec)  # type: ignore[arg-type]
+    run_worker(settings, audit_id=audit.id)
+    record = store.audits.get(audit.id)
+    assert record.state == "complete", record.error
+    return record
+
+
+@pytest.fixture(scope="module")
+def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
+    settings = Settings(home=tmp_path_factory.mktemp("audited") / "home", workers=1)
+    with open_store(settings) as store:
+        import_demo(store, settings)
+        plain = carry_through(store, settings, prepare_audit(store, DEMO, limit=IMAGES, **MODELS))
+        run = start_run(store, prepare_run(store, DEMO, limit=IMAGES, **MODELS))
+        run_worker(settings, run_id=run.id)
+        spec = prepare_audit(store, run_id=run.id, chosen=["sign", "score", "several-images"], draws=2, **MODELS)
+        of_run = carry_through(store, settings, spec)
+        yield Audited(store, settings, store.runs.get(run.id), plain, of_run)
+
+
+def result_of(record: AuditRecord) -> AuditResult:
+    assert record.result is not None
+    return record.result
+
+
+def test_a_database_as_it_is(audited: Audited) -> None:
+    result = result_of(audited.plain)
+    assert (result.images, result.subjects, result.male_subjects, result.female_subjects) == (24, 12, 6, 6)
+    assert [one.name for one in result.conditions] == ["untouched"]
+    (untouched,) = result.conditions
+    # With one classifier there are no others to put beside it.
+    assert {one.attacker for one in untouched.attacks} == set(attackers.names()) - {"ensemble"}
+    for one in untouched.attacks:
+        assert one.images == 24
+        assert one.accuracy.low <= one.accuracy.value <= one.accuracy.high
+        assert 0 <= one.bits.low <= one.bits.value <= one.bits.high <= 1
+        assert sum(one.chosen.values()) == audited.plain.spec.folds
+    by_name = {one.attacker: one for one in untouched.attacks}
+    # Demo faces show gender to a classifier that was trained on a hundred thousand others.
+    assert by_name["score"].accuracy.value > 0.9
+    assert [one.classifier for one in result.baseline] == ["dlib-gender"]
+    assert result.baseline[0].all.value < 0.1
+    assert {one.variant.split(":")[0] for one in untouched.variants if one.attacker == "template"} == {"sface"}
+    assert (result.policy, result.curve, result.utility) == (None, [], [])
+    assert result.headlines[0].upper == max(one.accuracy.high for one in untouched.attacks)
+    assert "a person who looks at the images" in result.not_tried
+    assert result.headlines[0].attacker in result.verdict
+
+
+def test_a_run_is_followed_over_proportions(audited: Audited) -> None:
+    result = result_of(audited.of_run)
+    assert [one.name for one in result.conditions] == ["untouched", "mix", "perturbed"]
+    assert result.policy is not None
+    assert result.policy.automatic
+    ps = sorted({point.p for point in result.curve})
+    assert set(np.arange(11) / 10) <= set(ps)
+    assert result.policy.sign_p in ps
+    by_point = {(point.p, point.attacker): point.accuracy for point in result.curve}
+    worst = {p: max(by_point[p, name] for name in audited.of_run.spec.attackers) for p in ps}
+    assert worst[result.policy.p] <= min(worst.values()) + 0.2  # within the noise of the draws, or smaller
+    # At the sign attacker's own optimum the sign tells little, and the score still nearly everything.
+    assert by_point[result.policy.sign_p, "sign"] < 0.75
+    assert by_point[result.policy.sign_p, "score"] > by_point[result.policy.sign_p, "sign"] + 0.1
+    assert {one.p for one in result.utility} == set(ps)
+    assert [one.matcher for one in result.utility_change] == ["sface"]
+    assert result.quality is not None
+    assert result.quality.success == 1.0
+    assert result.not_perturbed == 0
+    assert any("“detector”" in one for one in result.not_tried)
+
+
+def test_nothing_is_measured_twice(audited: Audited, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = audited.of_run.spec
+    measured = known_measures(audited.store, spec)
+    assert measured.left() == []
+    assert len(measured.files) == len(measured.after) == IMAGES
+
+
+def test_evidence_is_what_the_files_show(audited: Audited) -> None:
+    measured = known_measures(audited.store, audited.of_run.spec)
+    seen = evidence(measured)
+    assert seen.perturbed is not None
+    scores = {(one.image_id, one.phase): one.score for one in audited.store.runs.gender_scores(audited.run.id)}
+    ids = [image.id for image in measured.images]
+    for phase, one in (("before", seen.untouched), ("after", seen.perturbed)):
+        np.testing.assert_allclose(one.scores["dlib-gender"], [scores[i, phase] for i in ids], atol=1e-6)
+        assert one.restored["dlib-gender"].shape == (IMAGES, len(RESTORERS))
+        assert one.templates["sface"].shape[0] == IMAGES
+        np.testing.assert_allclose(np.linalg.norm(one.templates["sface"], axis=1), 1, atol=1e-5)
+        assert one.residuals.shape == (IMAGES, residuals.COUNT)
+        assert one.appearance.shape == (IMAGES, appearance.COUNT)
+    assert not np.allclose(seen.untouched.residuals, seen.perturbed.residuals)
+
+
+def test_same_spec_same_result_whatever_the_number_of_processes(audited: Audited) -> None:
+    two = audited.settings.model_copy(update={"workers": 2})
+    again = carry_through(audited.store, two, audited.of_run.spec)
+    first, second = (result_of(one).model_dump(exclude={"seconds"}) for one in (audited.of_run, again))
+    assert first == second
+    found = same_audit(audited.store, audited.of_run.spec)
+    assert found is not None
+    assert found.id == again.id  # the newest
+    assert same_audit(audited.store, audited.of_run.spec.model_copy(update={"seed": 1})) is None
+    audited.store.audits.delete(again.id)
+
+
+def test_an_interrupted_audit_keeps_what_it_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker is told to stop while it measures; the audit is given back, and goes on with the rest."""
+    monkeypatch.setattr("facepriv.services.audits.execution.KEEP_EVERY", 2)
+    settings = Settings(home=tmp_path / "home", workers=1)
+    with open_store(settings) as store:
+        import_demo(store, settings)
+        spec = prepare_audit(store, DEMO, limit=20, chosen=["sign"], **MODELS)
+        audit = start_audit(store, spec)
+
+        def stop(_: int, stage: str, done: int, total: int) -> None:
+            if stage == "measuring" and done >= 5:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            run_worker(settings, audit_id=audit.id, on_progress=stop)
+        assert store.audits.get(audit.id).state == "waiting"
+        left = len(known_measures(store, spec).left())
+        assert 0 < left <= 20 - 4
+        run_worker(settings, audit_id=audit.id)
+        assert store.audits.get(audit.id).state == "complete"
+
+
+def test_an_image_that_cannot_be_measured_costs_nobody_else(audited: Audited, caplog: pytest.LogCaptureFixture) -> None:
+    stored = next(iter(known_measures(audited.store, audited.of_run.spec).files.values()))
+    whole = measuring.measure(audited.store.artifacts, stored, ["score:dlib-gender", "residuals"])
+    assert set(whole) == {"score:dlib-gender", "residuals"}
+    with pytest.raises(UnknownNameError):
+        measuring.measure(audited.store.artifacts, stored, ["score:nobody"])
+    missing = type(stored)("0" * 64, stored.landmarks, stored.box)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(computing, "_settings", [audited.settings])
+        job = JobRef(load_spec, audited.of_run.id, "test", 1)
+
+        def measured(stored, *names: str) -> set[str]:
+            (found,) = measuring.measure_in_process(job, [measuring.ToMeasure("before", 1, stored, names)])
+            return set(found)
+
+        with pytest.raises(StoreError, match="missing"):
+            measured(missing, "residuals")
+        assert measured(stored, "score:nobody", "residuals") == {"residuals"}
+    assert "could not be measured" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"p": 1.5}, "from 0 to 1"),
+        ({"p": float("nan")}, "from 0 to 1"),
+        ({"draws": 0}, "At least 1 draw"),
+        ({"limit": 0}, "At least 1 image"),
+        ({"seed": -1}, "seed of 0 or more"),
+        ({"most_fnmr_loss": 2.0}, "loss of FNMR"),
+    ],
+)
+def test_impossible_numbers_get_one_sentence(audited: Audited, options: dict, sentence: str) -> None:
+    with pytest.raises(BadInputError, match=sentence):
+        prepare_audit(audited.store, run_id=audited.run.id, **options)
+
+
+def test_impossible_audits_get_one_sentence(audited: Audited) -> None:
+    store = audited.store
+    with pytest.raises(BadInputError, match="at least 10 subjects"):
+        prepare_audit(store, DEMO, limit=12)
+    with pytest.raises(BadInputError, match="judged on a run"):
+        prepare_audit(store, DEMO, p=0.5)
+    with pytest.raises(UnknownNameError, match="no attacker called 'nobody'"):
+        prepare_audit(store, DEMO, chosen=["nobody"])
+    with pytest.raises(UnknownNameError):
+        prepare_audit(store, run_id=99)
+    waiting = start_run(store, prepare_run(store, DEMO, limit=4, **MODELS))
+    with pytest.raises(BadInputError, match="is waiting"):
+        prepare_audit(store, run_id=waiting.id)
+    store.runs.cancel(waiting.id)
+
+
+def test_attackers_without_anything_to_go_on_get_one_sentence(audited: Audited) -> None:
+    spec = prepare_audit(audited.store, DEMO, limit=IMAGES, chosen=["sign", "ensemble"], classifiers=[], matchers=[])
+    audit = start_audit(audited.store, spec)
+    run_worker(audited.settings, audit_id=audit.id)
+    ended = audited.store.audits.get(audit.id)
+    assert ended.state == "failed"
+    assert "found nothing in these images" in (ended.error or "")
+    audited.store.audits.delete(audit.id)
+
+
+def test_documents_and_tables(audited: Audited) -> None:
+    document = audit_document(audited.store, audited.of_run.id)
+    assert document.spec == audited.of_run.spec
+    assert document.model_dump(by_alias=True)["schema"] == "facepriv.audit/1"
+    mix = document.condition("mix")
+    assert mix is not None
+    rows = audit_tables.attack_rows(mix.attacks)
+    assert rows[0]["Attacker"] == max(mix.attacks, key=lambda one: one.accuracy.value).attacker
+    assert len(audit_tables.curve_rows(document)) == len({point.p for point in document.curve})
+    assert len(audit_tables.attacker_rows()) == len(attackers.names())
+    assert audit_tables.baseline_rows(document)[0]["Classifier"] == "dlib-gender"
+    assert len(audit_tables.utility_rows(document)) == len(document.utility)
+    assert len(audit_tables.change_rows(document)) == 1
+    failed = start_audit(audited.store, audited.plain.spec)
+    with pytest.raises(BadInputError, match="is waiting"):
+        audit_document(audited.store, failed.id)
+    audited.store.audits.delete(failed.id)

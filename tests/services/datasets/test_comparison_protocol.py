@@ -1,0 +1,141 @@
+"""A protocol from the list of pairs to accuracies: the LFW stand-in, imported, and a run on a part of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facepriv.config import Settings
+from facepriv.errors import BadInputError, UnknownNameError
+from facepriv.measures.models import matcher
+from facepriv.services.datasets.comparison_protocol import (
+    evaluate,
+    protocol_document,
+    protocol_rows,
+    protocol_scores,
+    protocol_sentences,
+)
+from facepriv.services.datasets.importing import import_dataset
+from facepriv.services.runs.execution import run_worker
+from facepriv.services.runs.perturbing import found_in
+from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.store import Store, open_store
+from tests.cli.terminal import Terminal, assert_one_sentence
+from tests.services.conftest import FAST, METHOD, labelled_demo
+from tests.stand_ins import make_stand_in
+
+MATCHER = "sface"
+pytestmark = pytest.mark.xdist_group("protocols")
+
+
+@pytest.fixture(scope="module")
+def lfw(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Store, Settings]]:
+    home = tmp_path_factory.mktemp("protocols")
+    settings = Settings(home=home / "home", workers=1)
+    with open_store(settings) as store:
+        import_dataset(store, settings, make_stand_in("lfw", home / "faces"), name="lfw")
+        import_dataset(store, settings, labelled_demo(home / "few", ["s001_1", "s003_1"]), name="few")
+        yield store, settings
+
+
+def test_scores_are_the_matchers_own_and_templates_are_kept(lfw: tuple[Store, Settings]) -> None:
+    store, _ = lfw
+    told: list[tuple[int, int]] = []
+    scored = protocol_scores(store, "lfw", MATCHER, on_progress=lambda *pair: told.append(pair))
+    pairs = store.datasets.protocol(scored.dataset.id)
+    images = {image.id: image for image in store.datasets.images(scored.dataset.id)}
+    used = {i for pair in pairs for i in (pair.first, pair.second)}
+    assert told == [(n, len(used)) for n in range(1, len(used) + 1)]
+    assert (scored.folds.tolist(), scored.mated.tolist()) == (
+        [1, 1, 1, 1, 2, 2, 2],
+        [True, True, False, False, True, True, False],
+    )
+    model = matcher(MATCHER)
+    faces = [[found_in(images[i]).face(store.artifacts) for i in (p.first, p.second)] for p in pairs]  # type: ignore[union-attr]
+    templates = [model.embed(two) for two in faces]
+    wanted = [float(model.compare(two[:1], two[1:])[0, 0]) for two in templates]
+    assert scored.scores["before"] == pytest.approx(wanted, abs=1e-5)
+
+    again: list[tuple[int, int]] = []
+    kept = protocol_scores(store, "lfw", MATCHER, on_progress=lambda *pair: again.append(pair))
+    assert again == []
+    assert np.array_equal(kept.scores["before"], scored.scores["before"])
+
+
+SIX = {"Ann_Lee_0001", "Ann_Lee_0002", "Ann_Lee_0003", "Carl_Poe_0003", "Dan_O'Fox_0002", "Dan_O'Fox_0003"}
+
+
+@pytest.mark.slow
+def test_a_run_is_compared_on_the_pairs_it_took(lfw: tuple[Store, Settings]) -> None:
+    store, settings = lfw
+    spec = prepare_run(store, "lfw", method=METHOD, parameters=FAST, classifiers=[], matchers=[MATCHER])
+    images = [image for image in store.datasets.images(spec.dataset.id) if Path(image.name).stem in SIX]
+    update = {"image_ids": tuple(i.id for i in images), "image_sha256": tuple(i.source_sha256 for i in images)}
+    run = start_run(store, spec.model_copy(update=update))
+    with pytest.raises(BadInputError, match="A complete run was expected"):
+        protocol_scores(store, "lfw", MATCHER, run=run.id)
+    run_worker(settings, run_id=run.id)
+    assert store.runs.get(run.id).state == "complete"
+    told: list[int] = []
+    scored = protocol_scores(store, "lfw", MATCHER, run=run.id, on_progress=lambda done, _: told.append(done))
+    assert told == []  # the run has embedded all that it left
+    assert scored.not_in_run == 3
+    assert (scored.folds.tolist(), scored.mated.tolist()) == ([1, 1, 2, 2], [True, False, True, False])
+    assert set(scored.scores) == {"before", "after", "across"}
+    assert not np.array_equal(scored.scores["before"], scored.scores["after"])
+    results = evaluate(scored)
+    said = " ".join(protocol_sentences(scored, results))
+    assert f"3 pairs of the protocol left out, since run {run.id} did not take both images" in said
+    assert set(protocol_document(scored, results)["phases"]) == {"before", "after", "across"}
+    assert [row["Compared"] for row in protocol_rows(results)][::3] == ["before", "after", "before with after"]
+
+
+def test_figures_are_told_with_what_they_leave_out(lfw: tuple[Store, Settings]) -> None:
+    store, _ = lfw
+    scored = protocol_scores(store, "lfw", MATCHER)
+    results = evaluate(scored)
+    rows = protocol_rows(results)
+    assert [row["Fold"] for row in rows] == ["1", "2", "all"]
+    assert rows[-1]["Pairs"] == "7"
+    assert "\u00b1" in rows[-1]["Accuracy"]
+    assert len(protocol_sentences(scored, results)) == 1
+    document = protocol_document(scored, results)
+    assert document["schema"] == "facepriv.protocol/1"
+    assert document["phases"]["before"]["accuracy"] == results["before"].accuracy
+    assert len(document["phases"]["before"]["folds"]) == 2
+    assert "Ann_Lee" not in str(document)
+
+
+def test_what_cannot_be_compared(lfw: tuple[Store, Settings]) -> None:
+    store, _ = lfw
+    with pytest.raises(BadInputError, match="few brings no comparison protocol") as caught:
+        protocol_scores(store, "few", MATCHER)
+    assert caught.value.code == "no-protocol"
+    elsewhere = start_run(store, prepare_run(store, "few", method=METHOD, classifiers=[], matchers=[]))
+    with pytest.raises(BadInputError, match="is not on lfw") as caught:
+        protocol_scores(store, "lfw", MATCHER, run=elsewhere.id)
+    assert caught.value.code == "other-dataset"
+
+
+def test_the_command_prints_the_table_and_writes_it(lfw: tuple[Store, Settings]) -> None:
+    _, settings = lfw
+    terminal = Terminal(settings.home)
+    said = terminal("protocol", "lfw", "--matcher", MATCHER)
+    assert said.code == 0, said.err
+    assert "Failures to acquire" in said.out
+    assert "before" in said.out
+    found = terminal.json("protocol", "lfw", "--matcher", MATCHER)
+    assert (found["schema"], found["dataset"], found["run_id"]) == ("facepriv.protocol/1", "lfw", None)
+    assert found["phases"]["before"]["pairs"] == 7
+    assert_one_sentence(terminal("protocol", "few", "--matcher", MATCHER), "few brings no comparison protocol")
+
+
+def test_unknown_names(lfw: tuple[Store, Settings]) -> None:
+    for names in (("none", MATCHER), ("lfw", "nobody")):
+        with pytest.raises(UnknownNameError):
+            protocol_scores(lfw[0], *names)
+    with pytest.raises(UnknownNameError):
+        protocol_scores(lfw[0], "lfw", MATCHER, run=99)

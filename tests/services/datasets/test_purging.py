@@ -1,0 +1,321 @@
+"""A purge takes everything, keeps what others have too, and finds what is left."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pytest
+
+from facepriv.config import Settings
+from facepriv.errors import StoreError, UnknownNameError
+from facepriv.schemas.runs import LearnFrom
+from facepriv.services.datasets.import_jobs import list_jobs, read_job, start_demo_import
+from facepriv.services.datasets.purging import plan_purge, purge
+from facepriv.services.upkeep.orphans import collect_orphans
+from facepriv.store import DatasetRecord, Store, open_store
+from tests.contracts.test_audit_store import audit_spec
+from tests.contracts.test_stores import (
+    contents_of,
+    create,
+    learning,
+    put_images,
+    result_for,
+    run_image,
+    scores_of,
+    spec_for,
+)
+
+EMPTIED = (
+    "images",
+    "problems",
+    "runs",
+    "audits",
+    "run_images",
+    "gender_scores",
+    "log_lines",
+    "learnings",
+    "run_sources",
+    "measures",
+    "shares",
+)
+
+
+def rows_of(settings: Settings) -> dict[str, int]:
+    with sqlite3.connect(settings.home / "facepriv.sqlite") as database:
+        return {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in EMPTIED}
+
+
+def claim(store: Store, run: int) -> None:
+    assert store.runs.claim("w1", run_id=run) is not None
+
+
+def work_on(store: Store, run: int, content: bytes, **changes) -> None:
+    """Do a run that leaves the first image perturbed and of the others nothing."""
+    claim(store, run)
+    ids = store.runs.get(run).spec.image_ids
+    for position, image_id in enumerate(ids):
+        sha256 = store.artifacts.put(content) if position == 0 else None
+        image = run_image(image_id, position, artifact_sha256=sha256, **changes)
+        store.runs.save_image(run, "w1", image, scores_of(image_id))
+    store.runs.finish(run, "w1", result_for(len(ids)))
+
+
+def derive_from(store: Store, mine: DatasetRecord, theirs: DatasetRecord) -> tuple[list[int], list[int]]:
+    """Everything that a data set can be used for; gives the numbers of runs and audits."""
+    lender = store.datasets.images(mine.id)[0].id
+    own, lent = store.runs.create(spec_for(store, mine)), store.runs.create(spec_for(store, theirs))
+    work_on(store, own, b"perturbed")
+    work_on(store, lent, b"perturbed with its candidate", candidate_image_id=lender)
+    source = LearnFrom(source="dataset", dataset=mine.ref)
+    taught = store.runs.create(spec_for(store, theirs, learn_from=source))
+    claim(store, taught)
+    store.runs.save_learning(taught, "w1", learning(0, store.artifacts.put(b"learnt", ".npz"), source="dataset"))
+    store.runs.fail(taught, "w1", "It broke.")
+    audits = [store.audits.create(audit_spec(store, mine)), store.audits.create(audit_spec(store, theirs, run_id=lent))]
+    vectors = {image.id: np.ones(3, np.float32) for image in store.datasets.images(mine.id)}
+    store.measures.keep_of_images("template:sface", "0" * 64, vectors)
+    store.measures.keep_of_run(own, "template:sface", "0" * 64, {store.runs.get(own).spec.image_ids[0]: np.ones(3)})
+    return [own, lent, taught], audits
+
+
+def test_everything_goes_but_what_another_data_set_has_too(store: Store, settings: Settings):
+    mine = create(store, "mine", put_images(store, b"one", b"two", b"of both"))
+    theirs = create(store, "theirs", put_images(store, b"of both", b"theirs"))
+    runs, audits = derive_from(store, mine, theirs)
+    plan = plan_purge(store, mine.id)
+    assert (plan.images, list(plan.runs), list(plan.audits), plan.files) == (3, runs, audits, 5)
+    assert plan.sentences == (
+        f"The data set 'mine' would go: 3 images, 3 runs ({', '.join(map(str, runs))}), 2 audits "
+        f"({', '.join(map(str, audits))}), 5 files.",
+        "1 file stays because the data set 'theirs' has the very same too.",
+    )
+    assert store.runs.count() == 3, "a plan touches nothing"
+    report = purge(store, settings, mine.id, actor="ada")
+    assert report.complete
+    assert report.sentences[:3] == (
+        "Purged the data set 'mine': 3 images, 3 runs, 2 audits.",
+        "5 files removed; a scan of the files found that 0 of 5 remain.",
+        "1 file stays because the data set 'theirs' has the very same too.",
+    )
+    assert contents_of(store) == {b"of both", b"theirs"}
+    left = rows_of(settings)
+    assert (left.pop("images"), left.pop("measures")) == (2, 1), "what is measured of the image of both stays"
+    assert set(left.values()) == {0}
+    (line,) = store.access.list()
+    assert (line.actor, line.action, line.subject) == ("ada", "dataset-purged", f"dataset {mine.id}")
+    assert line.detail == "3 images, 3 runs, 2 audits; 0 files of 5 left"
+    with pytest.raises(UnknownNameError, match="no data set"):
+        purge(store, settings, mine.id, actor="ada")
+
+
+def test_shares_go_and_what_officers_said_stays(store: Store, settings: Settings):
+    mine = create(store, "family album", put_images(store, b"one", b"two"))
+    theirs = create(store, "theirs", put_images(store, b"theirs"))
+    runs, audits = derive_from(store, mine, theirs)
+    kept = store.runs.create(spec_for(store, theirs))
+    officer = store.users.add("ada", "officer", password_hash="a hash")
+    token = store.sessions.open(officer.id)
+    until = datetime(2100, 1, 1, tzinfo=UTC)
+    for run_id, audit_id in ((runs[0], None), (None, audits[0]), (runs[1], audits[1]), (kept, None)):
+        store.shares.add(run_id=run_id, audit_id=audit_id, expires_at=until, made_by="eve", officer_id=officer.id)
+    about = f"run {runs[0]}, audit {audits[0]}"
+    for said in ({"text": "Why half?"}, {"text": "Fine by me.", "decision": "accepted", "sha256": "5e" * 32}):
+        store.remarks.add(run_id=runs[0], audit_id=audits[0], about=about, author="ada", **said)
+    assert plan_purge(store, mine.id).sentences[1] == (
+        "3 shares of its results would go, too; what officers said would stay."
+    )
+    assert purge(store, settings, mine.id, actor="eve").complete
+    assert [share.run_id for share in store.shares.list()] == [kept]
+    comment, signed = store.remarks.list()
+    for one in (comment, signed):
+        assert (one.run_id, one.audit_id, one.about, one.author) == (None, None, about, "ada")
+    assert (comment.text, comment.sha256) == ("Why half?", None)
+    assert (signed.text, signed.decision, signed.sha256) == ("Fine by me.", "accepted", "5e" * 32)
+    assert store.users.list() == (officer,)
+    assert store.sessions.holder(token) is not None
+    content = (settings.home / "facepriv.sqlite").read_bytes()
+    for trace in ("family album", *(hashlib.sha256(image).hexdigest() for image in (b"one", b"two"))):
+        assert trace.encode() not in content, trace
+
+
+def test_work_under_way_is_named_and_refused(store: Store, settings: Settings):
+    mine = create(store, "mine", put_images(store, b"one"))
+    run = store.runs.create(spec_for(store, mine))
+    claim(store, run)
+    assert plan_purge(store, mine.id).sentences[-1] == f"In the way: run {run} is being worked on."
+    with pytest.raises(StoreError, match=f"while run {run} on it is being worked on; cancel and try again"):
+        purge(store, settings, mine.id, actor="ada")
+    assert contents_of(store) == {b"one"}
+    assert store.access.list() == ()
+
+
+def heed(settings: Settings, run: int) -> None:
+    """Work on a run as a worker that asks now and then whether it is to stop."""
+    with open_store(settings) as store:
+        while not store.runs.heartbeat(run, "w1", "perturbing", 0, 1):
+            time.sleep(0.1)
+        store.runs.mark_cancelled(run, "w1")
+
+
+def test_work_under_way_is_cancelled_and_waited_for(store: Store, settings: Settings):
+    mine = create(store, "mine", put_images(store, b"one"))
+    held, waiting = (store.runs.create(spec_for(store, mine)) for _ in range(2))
+    claim(store, held)
+    worker = threading.Thread(target=heed, args=(settings, held))
+    worker.start()
+    report = purge(store, settings, mine.id, actor="ada", cancel=True)
+    worker.join()
+    assert report.complete
+    assert report.runs == 2
+    assert store.runs.count() == 0, f"nor is run {waiting} there"
+
+
+def leave_unsaved(store: Store, settings: Settings) -> tuple[str, str]:
+    """What a process leaves that is stopped before its image's row is written, and one that is killed as it writes."""
+    sha256 = store.artifacts.put(b"perturbed, and never saved")
+    half_written = settings.artifacts / sha256[:2] / ".tmp-killed"
+    half_written.write_bytes(b"half of a perturbed face")
+    return f"{sha256}.png", half_written.name
+
+
+def test_images_that_a_cancelled_run_had_not_saved_go_too(store: Store, settings: Settings):
+    mine = create(store, "mine", put_images(store, b"one"))
+    run = store.runs.create(spec_for(store, mine))
+    claim(store, run)
+    leave_unsaved(store, settings)
+    worker = threading.Thread(target=heed, args=(settings, run))
+    worker.start()
+    report = purge(store, settings, mine.id, actor="ada", cancel=True)
+    worker.join()
+    assert report.complete
+    assert (report.removed, report.collected, report.unclaimed) == (1, 2, ())
+    assert any(sentence.startswith("2 files that no row referred to went as well") for sentence in report.sentences)
+    assert [path for path in settings.artifacts.rglob("*") if path.is_file()] == []
+
+
+def test_unsaved_images_may_remain_while_another_run_is_under_way(store: Store, settings: Settings):
+    (image,) = put_images(store, b"one")
+    assert image.artifact_sha256 is not None
+    os.utime(store.artifacts.path(image.artifact_sha256), (1, 1))  # imported long ago: no run can have just put it
+    mine, theirs = create(store, "mine", [image]), create(store, "theirs", put_images(store, b"theirs"))
+    cancelled, held = (store.runs.create(spec_for(store, one)) for one in (mine, theirs))
+    claim(store, cancelled)
+    claim(store, held)
+    left = leave_unsaved(store, settings)
+    store.runs.mark_cancelled(cancelled, "w1")
+    report = purge(store, settings, mine.id, actor="ada")
+    assert not report.complete
+    assert (report.remaining, report.collected, report.unclaimed) == ((), 0, left)
+    assert (
+        "2 files that no row refers to may be of this data set and remain, held by work under way or by the disk."
+        in report.sentences
+    )
+    assert "Run `facepriv collect` once nothing is under way." in report.sentences
+    assert store.access.list()[0].detail == "1 image, 1 run, 0 audits; 0 files of 1 left, and 2 without a row"
+    store.runs.fail(held, "w1", "It broke.")
+    collected = collect_orphans(store, settings)
+    assert (collected.removed, collected.left) == (2, 0)
+    assert contents_of(store) == {b"theirs"}
+
+
+@pytest.mark.parametrize(("executor", "told"), [("processes", False), ("dask", True)])
+def test_processes_elsewhere_may_leave_files_after_the_scan(
+    store: Store, settings: Settings, executor: Literal["processes", "dask"], told: bool
+):
+    mine = create(store, "mine", put_images(store, b"one"))
+    store.runs.create(spec_for(store, mine))
+    report = purge(store, settings.model_copy(update={"executor": executor}), mine.id, actor="ada")
+    assert report.complete
+    assert any("Processes of the cluster may go on" in sentence for sentence in report.sentences) is told
+
+
+def test_what_work_under_way_may_need_remains_and_is_told(store: Store, settings: Settings):
+    mine = create(store, "mine", put_images(store, b"one", b"two"))
+    with store.datasets.importing("coming", source="", reader="") as importing:
+        (image,) = put_images(store, b"one")  # put, and its row not written yet
+        report = purge(store, settings, mine.id, actor="ada")
+        assert not report.complete
+        assert (report.removed, len(report.remaining)) == (0, 2)
+        assert "0 files removed; a scan of the files found that 2 of 2 remain." in report.sentences
+        assert any("Run `facepriv collect` once nothing is under way." in sentence for sentence in report.sentences)
+        importing.add(image)
+    assert collect_orphans(store, settings).removed == 1
+    assert contents_of(store) == {b"one"}
+
+
+def test_copies_that_a_killed_import_left_are_found(store: Store, settings: Settings):
+    upload = b"a photo as it came"
+    image = dataclasses.replace(*put_images(store, b"one"), source_sha256=hashlib.sha256(upload).hexdigest())
+    mine = create(store, "mine", [image])
+    left = settings.temporary / "tmpabc" / "unpacked"
+    left.mkdir(parents=True)
+    (left / "photo.jpg").write_bytes(upload)
+    (left / "other.jpg").write_bytes(b"another's photo")
+    report = purge(store, settings, mine.id, actor="ada")
+    assert report.remaining == (str(left / "photo.jpg"),)
+    assert not report.complete
+
+
+SCORE_ONE = """
+from facepriv.own_models.program import Program
+Program("slow", ["/bin/sh", "-c", "cat > /dev/null"], stays_open=True, timeout_seconds=60).ask([b"a crop of a face"])
+"""
+"""Waits for an answer that never comes; the program ends with it."""
+
+
+def test_images_that_a_killed_call_of_a_command_left_go_too(store: Store, settings: Settings):
+    mine, theirs = (create(store, name, put_images(store, name.encode())) for name in ("mine", "theirs"))
+    environment = {**os.environ, "FACEPRIV_HOME": str(settings.home)}
+    with subprocess.Popen([sys.executable, "-c", SCORE_ONE], env=environment) as scoring:
+        end = time.monotonic() + 60
+        while not list(settings.temporary.glob("command-*/1.png")):
+            assert scoring.poll() is None
+            assert time.monotonic() < end, "the call did not begin"
+            time.sleep(0.05)
+        report = purge(store, settings, mine.id, actor="ada")
+        assert not report.complete
+        assert [Path(file).name for file in report.unclaimed] == ["1.png"]
+        scoring.kill()
+    report = purge(store, settings, theirs.id, actor="ada")
+    assert report.complete
+    assert (report.collected, report.unclaimed) == (1, ())
+    assert list(settings.temporary.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_removed_keeps_no_other(store: Store, settings: Settings):
+    images = put_images(store, b"one", b"two", b"three")
+    mine = create(store, "mine", images)
+    stuck = store.artifacts.path(min(str(image.artifact_sha256) for image in images))
+    stuck.unlink()
+    (stuck / "inside").mkdir(parents=True)  # what cannot be unlinked
+    report = purge(store, settings, mine.id, actor="ada")
+    assert report.refused is not None
+    assert "cannot be written to" in report.refused
+    assert not report.complete
+    assert len(contents_of(store)) == 0
+    assert store.datasets.list() == ()
+
+
+@pytest.mark.slow
+def test_an_ended_import_is_forgotten_with_its_data_set(settings: Settings, store: Store):
+    job = start_demo_import(settings, actor="ada")
+    end = time.monotonic() + 120
+    while read_job(settings, job).state == "running":
+        assert time.monotonic() < end, "the import did not end"
+        time.sleep(0.2)
+    (record,) = store.datasets.list()
+    assert [one.dataset_id for one in list_jobs(settings)] == [record.id]
+    assert purge(store, settings, record.id, actor="ada").complete
+    assert list_jobs(settings) == ()
+    assert not any((settings.home / "imports").iterdir())

@@ -1,0 +1,196 @@
+"""What leaves: perturbed images with a manifest that tells of every image, readable again by an import."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import stat
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.imaging.decode import encode_png
+from facepriv.schemas.runs import RunDocument
+from facepriv.services.datasets.importing import import_dataset
+from facepriv.services.releases.export import COLUMNS, _safe, export_run, result_json, run_document
+from facepriv.services.runs.execution import run_worker
+from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.store import Store
+from tests.services.conftest import FAST, METHOD, Finished, candidates_of, labelled_demo
+
+pytestmark = pytest.mark.xdist_group("finished-run")
+
+
+def manifest_of(folder):
+    with (folder / "manifest.csv").open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture
+def exported(finished: Finished, tmp_path):
+    folder = tmp_path / "deep" / "out"
+    return folder, export_run(finished.store, finished.run.id, folder, actor="tester")
+
+
+def test_what_is_written(finished: Finished, exported):
+    folder, report = exported
+    assert (report.images, report.without, report.folder) == (6, 0, folder)
+    assert {p.name for p in folder.iterdir()} == {"images", "manifest.csv", "run.json"}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert len(list((folder / "images").iterdir())) == 6
+
+
+def test_the_manifest_tells_of_every_image(finished: Finished, exported):
+    folder, _ = exported
+    rows = manifest_of(folder)
+    assert tuple(rows[0]) == COLUMNS
+    images = {image.name: image for image in finished.store.datasets.images(finished.run.dataset_id)}
+    records = {r.image_id: r for r in finished.store.runs.run_images(finished.run.id)}
+    assert [row["source"] for row in rows] == list(images)
+    for row in rows:
+        image = images[row["source"]]
+        record = records[image.id]
+        data = (folder / row["file"]).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == row["sha256"] == record.artifact_sha256
+        assert row["subject"] == image.subject
+        assert row["gender"] == {1: "male", -1: "female"}[image.label]
+        assert (row["perturbed"], row["success"], row["failure"]) == ("true", "true", "")
+        assert int(row["updates"]) == record.updates
+        picture = PIL.Image.open(io.BytesIO(data))
+        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (image.width, image.height))
+        assert picture.info == {}
+
+
+def test_the_result_lies_beside(finished: Finished, exported):
+    folder, _ = exported
+    text = (folder / "run.json").read_text(encoding="utf-8")
+    document = RunDocument.model_validate_json(text)
+    assert document == run_document(finished.store, finished.run.id)
+    assert text == result_json(finished.store, finished.run.id)
+    assert document.spec == finished.run.spec
+    assert (
+        document.model_dump(exclude={"run_id", "created_at", "finished_at", "spec"}) == finished.run.result.model_dump()
+    )
+
+
+def test_an_export_can_be_imported_with_the_same_labels(exported, store, settings):
+    folder, _ = exported
+    report = import_dataset(store, settings, folder, name="again")
+    assert (report.reader, report.problems, report.failures) == ("csv", (), ())
+    rows = {row["file"]: row for row in manifest_of(folder)}
+    images = store.datasets.images(report.dataset.id)
+    assert {image.name for image in images} == rows.keys()
+    for image in images:
+        row = rows[image.name]
+        assert (image.subject, image.label) == (row["subject"], {"male": 1, "female": -1}[row["gender"]])
+        # Stored pixels were lossless already, so their files are the very same.
+        assert image.artifact_sha256 == row["sha256"]
+
+
+def test_the_access_log_keeps_a_line(finished: Finished, exported):
+    line = finished.store.access.list(actor="tester", limit=1)[0]
+    assert (line.action, line.subject) == ("run-exported", f"run {finished.run.id}")
+
+
+def test_a_folder_that_holds_something_is_refused(finished: Finished, exported):
+    folder, _ = exported
+    before = sorted(folder.rglob("*"))
+    lines = len(finished.store.access.list(actor="other"))
+    with pytest.raises(BadInputError, match="there is something in it; name another one") as caught:
+        export_run(finished.store, finished.run.id, folder, actor="other")
+    assert caught.value.code == "folder-not-empty"
+    with pytest.raises(BadInputError, match="name another one"):
+        export_run(finished.store, finished.run.id, folder / "run.json", actor="other")
+    assert sorted(folder.rglob("*")) == before
+    assert len(finished.store.access.list(actor="other")) == lines
+
+
+def test_an_empty_folder_will_do(finished: Finished, tmp_path):
+    assert export_run(finished.store, finished.run.id, tmp_path, actor="tester").images == 6
+
+
+def test_a_place_that_cannot_be_written_to(finished: Finished, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInputError, match="name another one") as caught:
+        export_run(finished.store, finished.run.id, tmp_path / "file" / "out", actor="tester")
+    assert caught.value.code == "cannot-write"
+
+
+def test_unknown_and_unfinished_runs(finished: Finished, store: Store, small_spec, tmp_path):
+    with pytest.raises(UnknownNameError, match="There is no run 999"):
+        export_run(finished.store, 999, tmp_path / "out", actor="tester")
+    waiting = start_run(store, small_spec())
+    with pytest.raises(BadInputError, match="is waiting; wait for it, or choose one") as caught:
+        export_run(store, waiting.id, tmp_path / "out", actor="tester")
+    assert caught.value.code == "run-not-complete"
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.slow
+def test_images_without_a_version_and_an_export_cut_short(store, settings, tmp_path):
+    """Men have no other man here, so with candidates of the same gender the one man fails."""
+    names = ["s001_1", "s002_1", "s003_1"]
+    import_dataset(store, settings, labelled_demo(tmp_path / "faces", names), name="few")
+    spec = prepare_run(
+        store, "few", method=METHOD, parameters={**FAST, "candidates": "same"}, classifiers=[], matchers=[]
+    )
+    run = start_run(store, spec)
+    run_worker(settings, run_id=run.id)
+    folder = tmp_path / "out"
+    report = export_run(store, run.id, folder, actor="tester")
+    assert (report.images, report.without) == (2, 1)
+    (row,) = [row for row in manifest_of(folder) if row["perturbed"] == "false"]
+    assert (row["source"], row["file"], row["sha256"], row["failure"]) == ("s003_1.jpg", "", "", "no-candidate")
+    again = import_dataset(store, settings, folder, name="again")
+    assert (again.counts.images, [p.code for p in again.problems]) == (2, ["no-file-name", "no-mated", "one-gender"])
+
+    # The second file is damaged: nothing of the first may stay.
+    sha256 = store.runs.run_images(run.id)[1].artifact_sha256
+    assert sha256 is not None
+    store.artifacts.path(sha256).write_bytes(b"damaged")
+    (tmp_path / "empty").mkdir()
+    for target in (tmp_path / "cut", tmp_path / "empty"):
+        with pytest.raises(StoreError, match="is damaged"):
+            export_run(store, run.id, target, actor="tester")
+    assert not (tmp_path / "cut").exists()
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "safe"),
+    [
+        ("a.jpg", "a-7.png"),
+        ("x/y/a.b.jpg", "x/y/a.b-7.png"),
+        ("../../etc/passwd", "etc/passwd-7.png"),
+        ("/abs/a.jpg", "abs/a-7.png"),
+        ("a/./b.png", "a/b-7.png"),
+    ],
+)
+def test_names_stay_inside_the_folder(name, safe):
+    assert _safe(name, 7) == safe
+
+
+def test_long_names_are_cut(tmp_path):
+    name = _safe("ü" * 120 + ".jpeg", 12345678)
+    (tmp_path / name).write_bytes(encode_png(np.zeros((4, 4, 3), np.uint8)))
+    assert name.startswith("ü" * 100)
+    assert name.endswith("-12345678.png")
+
+
+def test_terms_of_use_keep_images_back(finished: Finished, tmp_path, with_terms):
+    """Those of s003 too, who agreed: they hold part of the face of s002, who did not."""
+    assert candidates_of(finished) == {"s001": {"s006"}, "s002": {"s006"}, "s003": {"s002"}, "s006": {"s001"}}
+    with_terms(frozenset(["s001", "s003", "s006"]))
+    report = export_run(finished.store, finished.run.id, tmp_path / "out", actor="tester")
+    assert (report.images, report.without, report.withheld) == (3, 0, 3)
+    assert report.note == "3 images left out, as the terms of use ask: Only some people may be shown."
+    assert {row["subject"] for row in manifest_of(tmp_path / "out")} == {"s001", "s006"}
+    assert len(list((tmp_path / "out" / "images").iterdir())) == 3
+    with_terms(frozenset())
+    with pytest.raises(BadInputError, match="let none of these images out") as caught:
+        export_run(finished.store, finished.run.id, tmp_path / "none", actor="tester")
+    assert caught.value.code == "terms-of-use"
+    assert not (tmp_path / "none").exists()

@@ -1,0 +1,189 @@
+"""What a policy releases: every image under its own name, and nothing that tells which were perturbed."""
+
+from __future__ import annotations
+
+import csv
+import json
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from facepriv.errors import BadInputError
+from facepriv.imaging.stored import decode_stored
+from facepriv.policy.selection import choose_actions
+from facepriv.services.releases.export import MANIFEST
+from facepriv.services.releases.release import COLUMNS, KEY_SUFFIX, SAME_TIME, Released, _names, read_key, write_release
+from facepriv.services.runs.execution import run_worker
+from facepriv.services.runs.pictures import stored_pixels
+from facepriv.services.runs.preparing import prepare_run, start_run
+from tests.services.conftest import Finished, candidates_of
+
+pytestmark = pytest.mark.xdist_group("finished-run")
+KEY = bytes(range(32))
+
+
+def release(finished: Finished, folder: Path, p: float = 0.5, **options: object) -> Released:
+    given = {"select_by": "image", "actor": "tester", **options}
+    return write_release(finished.store, {finished.run.id: p}, folder, **given)  # type: ignore[arg-type]
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def chunks(png: bytes) -> list[bytes]:
+    """Kinds of a PNG's chunks but those of the pixels."""
+    kinds, at = [], 8
+    while at < len(png):
+        length = int.from_bytes(png[at : at + 4], "big")
+        kinds.append(png[at + 4 : at + 8])
+        at += 12 + length
+    return [kind for kind in kinds if kind != b"IDAT"]
+
+
+def test_every_image_is_there_as_the_key_says(finished: Finished, tmp_path: Path) -> None:
+    folder = tmp_path / "release"
+    done = release(finished, folder, key=KEY)
+    store, run = finished.store, finished.run
+    images = store.datasets.images(run.dataset_id, ids=run.spec.image_ids)
+    actions = choose_actions("image", [i.source_sha256 for i in images], [i.subject for i in images], KEY, [0.5])
+    assert 0 < actions.sum() < len(images)
+    for image, action in zip(images, actions, strict=True):
+        record = store.runs.run_image(run.id, image.id)
+        wanted = record.artifact_sha256 if action else image.artifact_sha256
+        name = Path(image.name).with_suffix(".png").as_posix()
+        released = decode_stored((folder / "images" / name).read_bytes())
+        np.testing.assert_array_equal(released, stored_pixels(store.artifacts, wanted))
+    assert (done.images, done.perturbed, done.not_perturbable, done.left_out) == (6, int(actions.sum()), 0, 0)
+    assert done.warnings == ()
+    assert store.access.list(limit=1)[0].action == "policy-exported"
+
+
+def test_nothing_tells_which_images_were_perturbed(finished: Finished, tmp_path: Path) -> None:
+    folder = tmp_path / "release"
+    done = release(finished, folder)
+    with (folder / MANIFEST).open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert tuple(rows[0]) == COLUMNS == ("file", "subject", "sha256")
+    found = files(folder)
+    assert set(found) == {MANIFEST, *(row["file"] for row in rows)}
+    # In the data set's order, whatever was chosen.
+    images = finished.store.datasets.images(finished.run.dataset_id, ids=finished.run.spec.image_ids)
+    assert [row["subject"] for row in rows] == [image.subject for image in images]
+    pictures = [folder / row["file"] for row in rows]
+    assert {path.stat().st_mtime for path in pictures} == {SAME_TIME}
+    assert len({tuple(chunks(path.read_bytes())) for path in pictures}) == 1
+    assert not any(done.key_file.read_text().split('"key": "')[1][:64].encode() in data for data in found.values())
+
+
+def test_the_key_lies_apart_and_is_for_its_owner(finished: Finished, tmp_path: Path) -> None:
+    folder = tmp_path / "release"
+    done = release(finished, folder, key=KEY)
+    assert done.key_file == tmp_path / f"release{KEY_SUFFIX}"
+    assert stat.S_IMODE(done.key_file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    content = json.loads(done.key_file.read_text())
+    assert content["shares"] == {str(finished.run.id): 0.5}
+    assert read_key(done.key_file) == KEY
+
+
+def test_the_same_key_gives_the_same_release_and_a_greater_share_only_adds(finished: Finished, tmp_path: Path) -> None:
+    first, again, more = (tmp_path / name for name in ("first", "again", "more"))
+    done = release(finished, first)
+    release(finished, again, key=read_key(done.key_file))
+    release(finished, more, p=0.9, key=read_key(done.key_file))
+    assert files(first) == files(again)
+    untouched = files_of_originals(finished, tmp_path)
+    for name, data in files(more).items():
+        if name != MANIFEST and data == untouched[name]:
+            assert files(first)[name] == untouched[name]
+
+
+def files_of_originals(finished: Finished, tmp_path: Path) -> dict[str, bytes]:
+    release(finished, tmp_path / "none", p=0.0)
+    return files(tmp_path / "none")
+
+
+def test_whole_subjects_are_released_alike(finished: Finished, tmp_path: Path) -> None:
+    untouched = files_of_originals(finished, tmp_path)
+    done = release(finished, tmp_path / "subjects", select_by="subject", key=KEY)
+    with (tmp_path / "subjects" / MANIFEST).open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    found = files(tmp_path / "subjects")
+    changed: dict[str, set[bool]] = {}
+    for row in rows:
+        changed.setdefault(row["subject"], set()).add(found[row["file"]] != untouched[row["file"]])
+    assert all(len(fates) == 1 for fates in changed.values())
+    assert done.perturbed == sum(found[row["file"]] != untouched[row["file"]] for row in rows)
+
+
+def test_what_cannot_be_released_gets_one_sentence_and_leaves_nothing(finished: Finished, tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+    taken.mkdir()
+    (taken / "note.txt").write_text("mine")
+    with pytest.raises(BadInputError, match="new or empty folder"):
+        release(finished, taken)
+    assert not (tmp_path / f"taken{KEY_SUFFIX}").exists()
+    with pytest.raises(BadInputError, match="must not lie in the folder"):
+        release(finished, tmp_path / "in", key_file=tmp_path / "in" / "key.json")
+    there = tmp_path / "there.json"
+    there.write_text("{}")
+    with pytest.raises(BadInputError, match="that file exists"):
+        release(finished, tmp_path / "out", key_file=there)
+    with pytest.raises(BadInputError, match="new file for the key"):
+        release(finished, tmp_path / "out", key_file=tmp_path / "missing" / "key.json")
+    with pytest.raises(BadInputError, match="must not lie in the folder"):
+        release(finished, tmp_path / "in", key_file=tmp_path / "elsewhere" / ".." / "in" / "key.json")
+    with pytest.raises(BadInputError, match="At least one run"):
+        write_release(finished.store, {}, tmp_path / "out", select_by="image", actor="tester")
+    with pytest.raises(BadInputError):
+        release(finished, tmp_path / "out", p=1.5)
+    for name in ("in", "out"):
+        assert not (tmp_path / name).exists()
+    with pytest.raises(BadInputError, match="key file of an earlier release"):
+        read_key(there)
+    with pytest.raises(BadInputError, match="key file of an earlier release"):
+        read_key(tmp_path / "nowhere")
+
+
+def test_no_two_images_get_one_name_and_none_is_far_too_long() -> None:
+    given = ["a.jpg", "a.png.gif", "a.png", "A.JPG", "b/../a.jpg", "/etc/a.jpg", "x" * 300 + ".jpg"]
+    names = _names(given)
+    assert len({name.casefold() for name in names}) == len(given)
+    assert names[0] == "a.png"
+    assert not any(".." in name or name.startswith("/") for name in names)
+    assert max(len(Path(name).name.encode()) for name in names) <= 255
+
+
+@pytest.mark.slow
+def test_runs_on_other_images_are_refused(finished: Finished, tmp_path: Path) -> None:
+    spec = prepare_run(finished.store, "six", method="mixing", limit=4, classifiers=["dlib-gender"], matchers=["sface"])
+    other = start_run(finished.store, spec)
+    with pytest.raises(BadInputError, match=f"run {other.id} is waiting"):
+        write_release(finished.store, {other.id: 0.5}, tmp_path / "a", select_by="image", actor="tester")
+    run_worker(finished.settings, run_id=other.id)
+    shares = {finished.run.id: 0.5, other.id: 0.5}
+    with pytest.raises(BadInputError, match="on other images"):
+        write_release(finished.store, shares, tmp_path / "a", select_by="image", actor="tester")
+    finished.store.runs.delete(other.id)
+
+
+def test_terms_of_use_keep_images_back(finished: Finished, tmp_path: Path, with_terms) -> None:
+    """Those of s003 too, whose versions hold part of the face of s002; chosen by the key or not, so nothing tells."""
+    assert candidates_of(finished)["s003"] == {"s002"}
+    with_terms(frozenset(["s001", "s003", "s006"]))
+    for key in (KEY, bytes(32)):
+        folder = tmp_path / key.hex()
+        done = release(finished, folder, key=key)
+        assert (done.images, done.left_out, done.withheld) == (3, 0, 3)
+        assert done.warnings == ("3 images left out, as the terms of use ask: Only some people may be shown.",)
+        assert {name.partition("/")[2][:4] for name in files(folder) if name.startswith("images/")} == {"s001", "s006"}
+    untouched = release(finished, tmp_path / "untouched", p=0.0)
+    assert (untouched.images, untouched.withheld) == (5, 1)
+    with_terms(frozenset())
+    with pytest.raises(BadInputError) as caught:
+        release(finished, tmp_path / "none")
+    assert caught.value.code == "terms-of-use"
+    assert not (tmp_path / "none").exists()

@@ -1,0 +1,341 @@
+"""Specs of runs: complete, repeatable, and refused in one sentence where they cannot be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+import facepriv
+from facepriv.classify.registry import classifiers as classifier_registry
+from facepriv.config import Settings
+from facepriv.errors import BadInputError, UnknownNameError
+from facepriv.measures.models import list_models
+from facepriv.perturb.registry import perturbers
+from facepriv.schemas.runs import RunSpec
+from facepriv.services.datasets.importing import import_dataset
+from facepriv.services.runs.preparing import (
+    EVALUATION_SECONDS,
+    OVERHEAD,
+    PRIOR_EVALUATIONS,
+    estimate_seconds,
+    make_method,
+    parse_parameters,
+    prepare_run,
+    processes,
+    spread,
+    start_run,
+)
+from facepriv.store import ImageRecord
+from tests.services import plugins
+from tests.services.conftest import FAST, METHOD, Finished, copy_demo
+
+pytestmark = pytest.mark.xdist_group("finished-run")
+
+
+def image(number: int, subject: str) -> ImageRecord:
+    return ImageRecord(
+        id=number,
+        dataset_id=1,
+        name=f"{number}.png",
+        subject=subject,
+        label=None,
+        width=400,
+        height=400,
+        source_sha256="0" * 64,
+    )
+
+
+def images_of(*counts: int) -> list[ImageRecord]:
+    subjects = [f"s{i}" for i, count in enumerate(counts) for _ in range(count)]
+    return [image(i, subject) for i, subject in enumerate(subjects)]
+
+
+@pytest.mark.parametrize("counts", [(2,) * 60, (1,) * 7, (5, 1, 1, 1), (1, 1, 9), (30,)])
+@pytest.mark.parametrize("limit", [1, 2, 3, 6, 10, 59, 10_000])
+def test_spread_takes_no_more_than_asked_for_in_order(counts, limit):
+    images = images_of(*counts)
+    taken = spread(images, limit)
+    assert 1 <= len(taken) <= limit
+    ids = [i.id for i in taken]
+    assert ids == sorted(set(ids))
+    if limit >= len(images):
+        assert len(taken) == len(images)
+
+
+def test_spread_takes_whole_subjects_from_all_over():
+    taken = spread(images_of(*(2,) * 60), 12)
+    assert len(taken) == 12
+    assert [i.subject for i in taken[::2]] == ["s0", "s10", "s20", "s30", "s40", "s50"]
+
+
+@pytest.mark.parametrize("limit", [4, 8, 12, 20])
+def test_spread_keeps_the_balance_of_labels(limit):
+    images = [replace(image(i, f"s{i // 2}"), label=1 if i // 2 % 5 < 2 else -1) for i in range(100)]
+    taken = spread(images, limit)
+    men = sum(i.label == 1 for i in taken)
+    assert abs(men - 0.4 * len(taken)) <= 1.2
+    assert 0 < men < len(taken)
+
+
+def test_a_spec_holds_everything(finished: Finished):
+    record = finished.store.datasets.get("six")
+    spec = prepare_run(finished.store, "six", method=METHOD, seed=7)
+    assert spec.dataset == record.ref
+    assert spec.image_ids == tuple(i.id for i in finished.store.datasets.images(record.id))
+    assert spec.image_sha256 == tuple(i.source_sha256 for i in finished.store.datasets.images(record.id))
+    assert {"numpy", "dlib-bin", "onnxruntime"} <= set(spec.libraries)
+    assert spec.parameters == make_method(METHOD, {}).parameters.model_dump(mode="json")
+    assert {"eps": 0.05, "eta": -0.1, "sweeps": 40, "candidates": "any"}.items() <= spec.parameters.items()
+    usable = [status.card for status in list_models() if status.usable and status.attribute in ("", "gender")]
+    assert [(m.name, m.version) for m in spec.matchers] == [(c.name, c.version) for c in usable if c.kind == "matcher"]
+    assert {m.name for m in spec.classifiers} == {c.name for c in usable if c.kind == "classifier"}
+    assert (spec.guide.name, spec.classifiers[0]) == ("dlib-gender", spec.guide)
+    assert (spec.seed, spec.facepriv_version) == (7, facepriv.__version__)
+    assert RunSpec.model_validate_json(spec.model_dump_json()) == spec
+
+
+def test_the_same_choices_give_the_same_spec(finished: Finished):
+    record = finished.store.datasets.get("six")
+    assert prepare_run(finished.store, "six") == prepare_run(finished.store, record.id)
+
+
+def test_the_guide_always_judges_and_nobody_twice(finished: Finished):
+    spec = prepare_run(
+        finished.store,
+        "six",
+        guide="levi-hassner",
+        classifiers=["dlib-gender", "levi-hassner", "dlib-gender"],
+        matchers=["sface", "sface"],
+    )
+    assert [m.name for m in spec.classifiers] == ["levi-hassner", "dlib-gender"]
+    assert [m.name for m in spec.matchers] == ["sface"]
+
+
+def test_no_judges_but_the_guide(finished: Finished):
+    spec = prepare_run(finished.store, "six", classifiers=[], matchers=[])
+    assert [m.name for m in spec.classifiers] == ["dlib-gender"]
+    assert spec.matchers == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"parameters": {"eps": 0}}, "The parameter eps of algorithm1 cannot be 0: Input should be greater than 0."),
+        ({"parameters": {"eps": 1.5}}, "The parameter eps of algorithm1 cannot be 1.5: Input should be less than 1."),
+        ({"parameters": {"eps": float("nan")}}, "The parameter eps of algorithm1 cannot be nan; give a finite number."),
+        ({"parameters": {"eta": -float("inf")}}, "The parameter eta of algorithm1 cannot be -inf"),
+        ({"parameters": {"eta": 0.5}}, "The parameter eta of algorithm1 cannot be 0.5"),
+        ({"parameters": {"sweeps": 0}}, "The parameter sweeps of algorithm1 cannot be 0"),
+        ({"parameters": {"candidates": "none"}}, "The parameter candidates of algorithm1 cannot be 'none'"),
+        ({"parameters": {"colour": 1}}, "The parameter colour of algorithm1 cannot be 1"),
+        ({"limit": 0}, "A limit of at least 1 image was expected, got 0"),
+        ({"seed": -1}, "A seed of 0 or more was expected, got -1"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_sentence(finished: Finished, options, sentence):
+    with pytest.raises(BadInputError) as caught:
+        prepare_run(finished.store, "six", **{"method": METHOD, **options})
+    assert sentence in str(caught.value)
+    assert str(caught.value).endswith(".")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "known"),
+    [
+        ({"dataset": "seven"}, "there are: six."),
+        ({"method": "magic"}, "algorithm1"),
+        ({"guide": "oracle"}, "dlib-gender"),
+        ({"classifiers": ["oracle"]}, "dlib-gender"),
+        ({"matchers": ["oracle"]}, "sface"),
+    ],
+)
+def test_unknown_names_list_the_known_ones(finished: Finished, options, known):
+    with pytest.raises(UnknownNameError, match="There is no") as caught:
+        prepare_run(finished.store, **{"dataset": "six", **options})
+    assert known in str(caught.value)
+
+
+def test_images_without_a_face(store, settings, tmp_path):
+    folder = copy_demo(tmp_path / "faces", ["s001_1"])
+    import PIL.Image
+
+    PIL.Image.new("RGB", (200, 200), "white").save(folder / "blank_1.png")
+    import_dataset(store, settings, folder, name="blank")
+    spec = prepare_run(store, "blank", classifiers=[], matchers=[])
+    assert len(spec.image_ids) == 2, "an image without a face is asked for too, so that it is counted"
+    with pytest.raises(BadInputError, match="has a usable face, so there is nothing to perturb") as caught:
+        prepare_run(store, "blank", limit=1)
+    assert caught.value.code == "no-faces"
+
+
+def test_a_run_waits_for_a_worker(store, small_spec):
+    spec = small_spec()
+    run = start_run(store, spec)
+    assert (run.state, run.images, run.spec, run.attempts) == ("waiting", 3, spec, 0)
+
+
+def test_a_method_is_made_with_all_parameters():
+    assert make_method("algorithm1", {}).parameters == make_method("algorithm1", {"eps": 0.05}).parameters
+
+
+def test_processes():
+    assert processes(Settings(workers=3)) == 3
+    assert processes(Settings(workers=0)) >= 1
+
+
+def test_estimate_from_an_earlier_run(finished: Finished):
+    """The same job takes as long as last time, and a third of it a third as long."""
+    store, result = finished.store, finished.run.result
+    whole = estimate_seconds(store, finished.settings, finished.run.dataset_id, 6, method=METHOD, parameters=FAST)
+    assert whole.basis.startswith(f"run {finished.run.id} took ")
+    assert whole.seconds == pytest.approx(result.seconds)
+    part = estimate_seconds(store, finished.settings, finished.run.dataset_id, 2, method=METHOD, parameters=FAST)
+    assert part.seconds == pytest.approx(whole.seconds / 3)
+
+
+def test_a_resumed_run_tells_nothing(finished: Finished, monkeypatch):
+    """Only what was left after a restart is in its seconds, while its start is that of the first attempt."""
+    get = finished.store.runs.get
+
+    def resumed(run_id: int):
+        run = get(run_id)
+        return replace(run, started_at=run.finished_at - timedelta(seconds=10 * run.result.seconds + 20))
+
+    monkeypatch.setattr(finished.store.runs, "get", resumed)
+    one = estimate_seconds(
+        finished.store, finished.settings, finished.run.dataset_id, 6, method=METHOD, parameters=FAST
+    )
+    assert not one.basis.startswith("run ")
+
+
+def test_estimate_from_the_guides_speed_reads_no_image_and_runs_no_network(finished: Finished, monkeypatch):
+    """Nothing was run with these parameters yet."""
+
+    def heavy(*_, **__):
+        raise AssertionError("an estimate must not compute")
+
+    monkeypatch.setattr("facepriv.services.runs.preparing.classifier", heavy)
+    monkeypatch.setattr(finished.store.artifacts, "get", heavy)
+    monkeypatch.setattr(finished.store.datasets, "images", heavy)
+    seconds = {}
+    for guide in ("dlib-gender", "levi-hassner", "unheard-of"):
+        one = estimate_seconds(
+            finished.store,
+            Settings(workers=2),
+            1,
+            12,
+            method=METHOD,
+            parameters={**FAST, "sweeps": 39},
+            guide=guide,
+        )
+        assert f"{PRIOR_EVALUATIONS[METHOD]:,} evaluations an image" in one.basis
+        assert "ms an evaluation" in one.basis
+        seconds[guide] = one.seconds
+    assert 0 < seconds["dlib-gender"] < seconds["levi-hassner"] < seconds["unheard-of"]
+    difference = EVALUATION_SECONDS["levi-hassner"] - EVALUATION_SECONDS["dlib-gender"]
+    expected = 12 * PRIOR_EVALUATIONS[METHOD] * difference * OVERHEAD / 2
+    assert seconds["levi-hassner"] - seconds["dlib-gender"] == pytest.approx(expected)
+
+
+def test_an_estimate_checks_parameters(finished: Finished):
+    with pytest.raises(BadInputError, match="The parameter eps of algorithm1 cannot be 0"):
+        estimate_seconds(finished.store, finished.settings, 1, 6, method=METHOD, parameters={"eps": 0})
+
+
+def test_every_classifier_may_guide(finished: Finished):
+    usable = [status.card.name for status in list_models() if status.usable and status.attribute == "gender"]
+    assert usable
+    for name in usable:
+        assert name in classifier_registry.names()
+        assert prepare_run(finished.store, "six", guide=name, classifiers=[], matchers=[]).guide.name == name
+
+
+def test_the_recommended_method_is_the_default_and_named_in_the_spec(finished: Finished):
+    spec = prepare_run(finished.store, "six")
+    assert spec.method == perturbers.resolve("recommended")
+    assert spec.method in perturbers.names(), "the real name, which means the same in a later release"
+    assert prepare_run(finished.store, "six", method="recommended") == spec
+
+
+def test_guides_and_guards_judge_too(finished: Finished):
+    spec = prepare_run(
+        finished.store,
+        "six",
+        method="descent",
+        guide="levi-hassner",
+        more_guides=["dlib-gender", "levi-hassner"],
+        guards=["sface", "sface"],
+        classifiers=[],
+        matchers=["dlib-resnet"],
+    )
+    assert [ref.name for ref in spec.guides] == ["levi-hassner", "dlib-gender"]
+    assert [ref.name for ref in spec.classifiers] == ["levi-hassner", "dlib-gender"]
+    assert [ref.name for ref in spec.guards] == ["sface"]
+    assert [ref.name for ref in spec.matchers] == ["dlib-resnet", "sface"]
+
+
+def test_a_method_that_heeds_no_matcher_is_not_said_to(finished: Finished):
+    with pytest.raises(BadInputError, match="heeds no matcher, but was to heed sface; leave that out") as caught:
+        prepare_run(finished.store, "six", method=METHOD, guards=["sface"])
+    assert caught.value.code == "heeds-no-matcher"
+
+
+def test_an_alias_is_told_by_the_name_it_stands_for():
+    with pytest.raises(BadInputError, match=f"of {perturbers.resolve('recommended')} cannot be nan"):
+        make_method("recommended", {"margin": float("nan")})
+
+
+def test_a_small_run_does_not_tell_what_a_large_one_takes(finished: Finished):
+    """Its start, and its learning if any, would be counted for each image."""
+    given = {"method": METHOD, "parameters": FAST}
+    images = finished.run.result.images
+    for wanted, told in ((4 * images, True), (4 * images + 1, False)):
+        one = estimate_seconds(finished.store, finished.settings, finished.run.dataset_id, wanted, **given)
+        assert one.basis.startswith("run ") == told
+
+
+def test_visible_methods_heed_those_who_judge_by_default(finished: Finished):
+    given = {"method": "semantic", "classifiers": [], "matchers": ["sface"]}
+    # Too few people to learn from here, whichever way; whom it heeds is decided before.
+    made = make_method("semantic", {})
+    assert made.heeds_guards
+    assert not make_method(METHOD, {}).heeds_guards
+    with pytest.raises(BadInputError, match="learns from one half of the people for the other") as caught:
+        prepare_run(finished.store, "six", **given, guards=[])
+    # These are demo faces, so the demo set is no way out, nor are halves of so few.
+    assert str(caught.value).endswith("with a usable face; learn from another data set.")
+    with pytest.raises(BadInputError, match="holds images of the demo set; learn from another data set"):
+        prepare_run(finished.store, "six", **given, guards=[], learn_from="demo")
+
+
+@pytest.mark.parametrize(
+    ("written", "values"),
+    [
+        (["eps=0.2"], {"eps": 0.2}),
+        ([" sweeps = 3 ", "candidates=same"], {"sweeps": 3, "candidates": "same"}),
+        ([], {}),
+    ],
+)
+def test_parameters_as_text(written, values):
+    read = parse_parameters(METHOD, written)
+    assert read == values
+    assert [type(value) for value in read.values()] == [type(value) for value in values.values()]
+    assert make_method(METHOD, read)
+
+
+def test_parameters_of_several_values_or_none(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(plugins.install(tmp_path / "plugins"))
+    read = parse_parameters(plugins.NAME, ["channels=red, green", "share=none", "learning=no", "floor=1"])
+    assert make_method(plugins.NAME, read).parameters.model_dump() == {
+        "learning": False,
+        "mood": "well",
+        "pause": 0.0,
+        "channels": ("red", "green"),
+        "share": None,
+        "deadly": (),
+        "wait": 0.0,
+        "floor": 1.0,
+    }

@@ -1,0 +1,186 @@
+"""The report of a run says what an officer needs, in figures that are the run's own, and shows nobody unasked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from facepriv.errors import BadInputError, UnknownNameError
+from facepriv.presentation.run_tables import gender_error_rows, limits, matching_rows
+from facepriv.report.document import Bullets, Gallery, Report, Table, Text
+from facepriv.report.html import to_html
+from facepriv.schemas.audits import AuditResult
+from facepriv.services.datasets.datasheets import NOT_STATED, edit_datasheet
+from facepriv.services.runs.preparing import prepare_run
+from facepriv.services.sharing.report import (
+    MOST_FACES,
+    WITHHELD,
+    report_json,
+    report_of,
+    run_sha256,
+    write_report,
+)
+from facepriv.wording import percent
+from tests.pages.conftest import AUDITS, store_audit
+from tests.services.conftest import Finished, candidates_of
+
+OF_RUN = AuditResult.model_validate_json((AUDITS / "of-run.json").read_text(encoding="utf-8"))
+
+pytestmark = pytest.mark.xdist_group("finished-run")
+
+
+@pytest.fixture
+def report(finished: Finished) -> Report:
+    return report_of(finished.store, finished.run.id)
+
+
+@pytest.fixture
+def audit(finished: Finished):
+    """An audit of the run, as stored: its figures are of other faces, which matters to nothing tested here."""
+    number = store_audit(finished.store, OF_RUN, run_id=finished.run.id)
+    yield finished.store.audits.get(number)
+    finished.store.audits.delete(number)
+
+
+def table(report: Report, name: str) -> list[dict[str, str]]:
+    (found,) = [one for one in report.all_tables() if one.name == name]
+    return [dict(row) for row in found.rows]
+
+
+def words(report: Report) -> str:
+    texts = [report.title, report.subtitle, report.verdict, report.footer]
+    for section in report.sections:
+        texts.append(section.title)
+        for block in section.blocks:
+            if isinstance(block, Text):
+                texts.append(block.text)
+            elif isinstance(block, Bullets):
+                texts += block.items
+            elif isinstance(block, Table):
+                texts += [cell for row in block.rows for cell in row.values()]
+    return "\n".join(texts)
+
+
+def test_a_run_without_an_audit_says_so(finished: Finished, report: Report) -> None:
+    assert "no audit was made of this run (facepriv audit six --run 1)" in report.verdict
+    assert table(report, "gender-error") == gender_error_rows(finished.run.result)
+    assert table(report, "matching") == matching_rows(finished.run.result)
+    assert "No attacker was tried" in words(report)
+    for sentence in limits(finished.run.result):
+        assert sentence in words(report)
+    said = {row[""]: row["As entered"] for row in table(report, "purpose")}
+    assert {*said.values()} == {NOT_STATED}, "nobody stated anything, the licence neither"
+    assert finished.run.dataset_name in report.title
+    assert {figure.name for figure in report.all_figures()} >= {"labels", "gender-error", "det-sface", "scores-sface"}
+
+
+def test_what_was_stated_is_told(finished: Finished) -> None:
+    edit_datasheet(finished.store, finished.run.dataset_id, {"consent": "signed forms"}, actor="tester")
+    report = report_of(finished.store, finished.run.id)
+    said = {row[""]: row["As entered"] for row in table(report, "purpose")}
+    assert said["Consent basis"] == "signed forms"
+    assert "has not stated: source, licence, purpose, contact and may be kept until" in words(report)
+    edit_datasheet(finished.store, finished.run.dataset_id, {"consent": ""}, actor="tester")
+
+
+def test_nobody_is_named_or_shown_unasked(finished: Finished, report: Report) -> None:
+    page = to_html(report)
+    images = finished.store.datasets.images(finished.run.dataset_id)
+    for image in images:
+        assert image.name not in page
+        assert f">{image.subject}<" not in page
+        assert image.source_sha256 not in page
+    assert "<img" not in page
+
+
+def test_faces_are_shown_when_asked_for(finished: Finished) -> None:
+    report = report_of(finished.store, finished.run.id, faces=2)
+    (gallery,) = [one for section in report.sections for one in section.blocks if isinstance(one, Gallery)]
+    assert [picture.caption for picture in gallery.pictures] == ["1, before", "1, after", "2, before", "2, after"]
+    assert to_html(report).count("<img") == 4
+    with pytest.raises(BadInputError, match="at most 24 pairs"):
+        report_of(finished.store, finished.run.id, faces=MOST_FACES + 1)
+
+
+def test_faces_that_hold_part_of_another_are_shown_if_both_may_be(finished: Finished, with_terms) -> None:
+    assert candidates_of(finished)["s003"] == {"s002"}
+    with_terms(frozenset(["s001", "s003", "s006"]))
+    blocks = report_of(finished.store, finished.run.id, faces=6).sections[-1].blocks
+    note, gallery = blocks
+    assert isinstance(note, Text)
+    assert "forbid showing 3 images; they are left out" in note.text
+    assert isinstance(gallery, Gallery)
+    assert len(gallery.pictures) == 6
+
+
+def test_an_audit_gives_the_verdict(finished: Finished, audit) -> None:
+    found = audit.result
+    report = report_of(finished.store, finished.run.id)
+    assert report.verdict == found.verdict
+    for one in found.headlines:
+        assert percent(one.upper) in report.figures.values()
+    for sentence in found.not_tried:
+        assert sentence in words(report)
+    assert len(table(report, "leak-untouched")) == len(found.conditions[0].attacks)
+    assert {"leak", "proportion", "utility"} <= {figure.name for figure in report.all_figures()}
+
+
+def test_seeds_are_withheld_where_they_would_betray_a_policy(finished: Finished, audit) -> None:
+    assert 0 < audit.result.policy.p < 1
+    rows = {row[""]: row["What"] for row in table(report_of(finished.store, finished.run.id), "repeat")}
+    assert rows["Seed of the run"] == rows["Seed of the audit"] == WITHHELD
+    # In the report with another audit, too: who has both would put them together.
+    other = {row[""]: row["What"] for row in table(_with_everything_perturbed(finished), "repeat")}
+    assert other["Seed of the run"] == WITHHELD
+
+
+def test_seeds_are_shown_where_there_is_no_policy(finished: Finished) -> None:
+    shown = {row[""]: row["What"] for row in table(_with_everything_perturbed(finished), "repeat")}
+    assert shown["Seed of the run"] == str(finished.run.spec.seed)
+
+
+def _with_everything_perturbed(finished: Finished) -> Report:
+    assert OF_RUN.policy is not None
+    whole = OF_RUN.model_copy(update={"policy": OF_RUN.policy.model_copy(update={"p": 1.0})})
+    number = store_audit(finished.store, whole, run_id=finished.run.id)
+    try:
+        return report_of(finished.store, finished.run.id, audit_id=number)
+    finally:
+        finished.store.audits.delete(number)
+
+
+def test_the_runs_hash_is_of_all_that_it_says(finished: Finished, report: Report) -> None:
+    rows = {row[""]: row["What"] for row in table(report, "repeat")}
+    assert rows["SHA-256 of the run (spec and result)"] == run_sha256(finished.store, finished.run.id)
+    assert len(run_sha256(finished.store, finished.run.id)) == 64
+
+
+def test_it_is_written_and_recorded(finished: Finished, tmp_path: Path) -> None:
+    made = write_report(
+        finished.store, finished.run.id, html=tmp_path / "r.html", csv=tmp_path / "csv", faces=1, actor="ada"
+    )
+    assert (tmp_path / "r.html").stat().st_mode & 0o777 == 0o600, "it shows faces"
+    assert len(made.sentences) == 2
+    assert json.loads(json.dumps(made.json)) == report_json(report_of(finished.store, finished.run.id, faces=1))
+    (line,) = finished.store.access.list(action="report-made", actor="ada")
+    assert (line.subject, line.detail) == (f"run {finished.run.id}", "with 1 pair of faces")
+
+
+def test_only_complete_runs_and_their_own_audits(finished: Finished, audit) -> None:
+    waiting = finished.store.runs.create(prepare_run(finished.store, "six"))
+    try:
+        with pytest.raises(BadInputError, match=f"run {waiting} is waiting"):
+            report_of(finished.store, waiting)
+    finally:
+        finished.store.runs.delete(waiting)
+    with pytest.raises(UnknownNameError):
+        report_of(finished.store, finished.run.id, audit_id=99)
+    other = audit.spec.model_copy(update={"run_id": None})
+    number = finished.store.audits.create(other)
+    try:
+        with pytest.raises(BadInputError, match=f"audit {number} is waiting"):
+            report_of(finished.store, finished.run.id, audit_id=number)
+    finally:
+        finished.store.audits.delete(number)

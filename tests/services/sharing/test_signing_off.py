@@ -1,0 +1,187 @@
+"""What officers say: kept as it was said, about exactly what they saw, and recorded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from facepriv.config import Settings
+from facepriv.errors import BadInputError, NotAllowedError, UnknownNameError
+from facepriv.schemas.audits import AuditDocument
+from facepriv.schemas.runs import RunDocument
+from facepriv.services.audits.preparing import audit_document
+from facepriv.services.releases.export import run_document
+from facepriv.services.sharing.report import audit_sha256, result_sha256, run_sha256
+from facepriv.services.sharing.shares import revoke
+from facepriv.services.sharing.signing_off import LONGEST, is_about, remark
+from facepriv.store import RemarkRecord, Store, migrate, open_store
+from tests.old_databases import REVISIONS, write_old_database
+from tests.pages.conftest import store_audit
+from tests.services.conftest import Finished
+from tests.services.sharing.test_shares import OF_DATASET, OF_RUN, log, put
+
+pytestmark = [pytest.mark.xdist_group("finished-run"), pytest.mark.usefixtures("cheap_passwords")]
+
+
+@pytest.fixture
+def say(shop: Store, run_id: int) -> Callable[..., RemarkRecord]:
+    """Say something as Ada, about the run unless another share is named."""
+    shared = put(shop, run_id=run_id, officer="ada").share
+
+    def make(text: str, decision: str | None = None, *, share_id: int = shared.id, **changes: Any) -> RemarkRecord:
+        return remark(shop, share_id, text, decision=decision, **{"officer": "Ada", **changes})
+
+    return make
+
+
+def test_a_comment_is_kept_as_it_was_said(shop: Store, run_id: int, say: Callable[..., RemarkRecord]) -> None:
+    said = say("  Why half of them?\n\nPlease explain.\x00 ")
+    assert (said.text, said.author, said.about) == ("Why half of them?\n\nPlease explain.", "Ada", f"run {run_id}")
+    assert (said.run_id, said.audit_id, said.decision, said.sha256) == (run_id, None, None, None)
+    assert shop.remarks.list() == (said,)
+    assert is_about(shop, said) is None
+    (share,) = shop.shares.list()
+    assert log(shop, share.id)[-1] == ("Ada", "commented", ""), "what was said does not stand in the log"
+
+
+def test_a_sign_off_names_what_exactly_was_signed(shop: Store, run_id: int, say: Callable[..., RemarkRecord]) -> None:
+    of_run = store_audit(shop, OF_RUN, run_id=run_id)
+    as_it_is = store_audit(shop, OF_DATASET)
+    both = put(shop, run_id=run_id, officer="ada").share.id
+    audit = put(shop, audit_id=as_it_is, officer="ada").share.id
+    signed = [
+        say("", "accepted"),
+        say("Only inside the house.", "conditions", share_id=both),
+        say("It leaks.", "rejected", share_id=audit),
+    ]
+    assert [one.decision for one in signed] == ["accepted", "conditions", "rejected"]
+    hashes = [run_sha256(shop, run_id), result_sha256(shop, run_id, of_run), audit_sha256(shop, as_it_is)]
+    assert [one.sha256 for one in signed] == hashes
+    assert len({*hashes}) == 3
+    assert [one.about for one in signed] == [f"run {run_id}", f"run {run_id}, audit {of_run}", f"audit {as_it_is}"]
+    assert [is_about(shop, one) for one in signed] == [True] * 3
+    assert log(shop, both)[-1] == ("Ada", "signed-off", f"conditions, SHA-256 {hashes[1]}")
+
+
+@pytest.mark.parametrize(
+    ("text", "decision", "code", "what"),
+    [
+        ("", None, "no-text", "A comment must be written down"),
+        (" \n\t\x00", None, "no-text", "A comment must be written down"),
+        ("", "conditions", "no-text", "The conditions must be written down"),
+        (" ", "rejected", "no-text", "The reason must be written down"),
+        ("x" * (LONGEST + 1), "accepted", "long-text", r"At most 5,000 characters are kept, but 5,001 came"),
+        ("Well.", "maybe", "bad-decision", "One of accepted, conditions, rejected was expected, but 'maybe' came"),
+        ("Well.", "", "bad-decision", "but '' came"),
+    ],
+)
+def test_what_cannot_be_kept(
+    shop: Store, say: Callable[..., RemarkRecord], text: str, decision: str | None, code: str, what: str
+) -> None:
+    before = shop.access.count()
+    with pytest.raises(BadInputError, match=what) as caught:
+        say(text, decision)
+    assert caught.value.code == code
+    assert (shop.remarks.list(), shop.access.count()) == ((), before)
+
+
+def test_only_whom_it_was_shared_with_and_while_it_is(shop: Store, say: Callable[..., RemarkRecord]) -> None:
+    say("x" * LONGEST, "accepted")
+    for officer in ("bob", "eve"):
+        with pytest.raises(UnknownNameError, match="Nothing was shared with you"):
+            say("Fine.", "accepted", officer=officer)
+    with pytest.raises(UnknownNameError, match="Nothing was shared with you under the number 9999"):
+        say("Fine.", share_id=9999)
+    (share,) = shop.shares.list()
+    revoke(shop, share.id, actor="eve")
+    for decision in (None, "accepted"):
+        with pytest.raises(NotAllowedError, match="not shared any more"):
+            say("Fine.", decision)
+    assert len(shop.remarks.list()) == 1
+
+
+def test_what_has_changed_since_it_was_shown_is_not_signed(
+    shop: Store, run_id: int, say: Callable[..., RemarkRecord]
+) -> None:
+    shown = result_sha256(shop, run_id, None)
+    assert say("", "accepted", expected_sha256=shown).sha256 == shown
+    with pytest.raises(BadInputError, match="others than were shown; read them again") as caught:
+        say("", "accepted", expected_sha256="0" * 64)
+    assert caught.value.code == "changed"
+    assert say("A comment signs nothing.", expected_sha256="0" * 64).sha256 is None
+    assert [one.decision for one in shop.remarks.list()] == ["accepted", None]
+
+
+@contextmanager
+def changed_run(finished: Finished) -> Iterator[None]:
+    """Let the run's result be another for a while, as if somebody had written to the database."""
+    with closing(sqlite3.connect(finished.settings.home / "facepriv.sqlite")) as database:
+        (before,) = database.execute("SELECT result FROM runs WHERE id = ?", [finished.run.id]).fetchone()
+        change = "UPDATE runs SET result = json_set(result, '$.images', 7) WHERE id = ?"
+        assert database.execute(change, [finished.run.id]).rowcount == 1
+        database.commit()
+        yield
+        database.execute("UPDATE runs SET result = ? WHERE id = ?", [before, finished.run.id])
+        database.commit()
+
+
+def test_a_sign_off_is_not_about_what_came_after(
+    finished: Finished, shop: Store, run_id: int, say: Callable[..., RemarkRecord]
+) -> None:
+    of_run = store_audit(shop, OF_RUN, run_id=run_id)
+    run_alone = say("", "accepted")
+    both = say("", "accepted", share_id=put(shop, run_id=run_id, officer="ada").share.id)
+    store_audit(shop, OF_RUN.model_copy(update={"verdict": "Another."}), run_id=run_id)
+    assert is_about(shop, both) is True, "another audit changes nothing about this one"
+    with changed_run(finished):
+        assert [is_about(shop, one) for one in (run_alone, both)] == [False, False]
+    assert [is_about(shop, one) for one in (run_alone, both)] == [True, True]
+    shop.audits.delete(of_run)
+    left = {one.id: one for one in shop.remarks.list()}
+    assert is_about(shop, left[run_alone.id]) is True
+    assert is_about(shop, left[both.id]) is False, "one of two is gone"
+    assert left[both.id].sha256 == both.sha256
+
+
+def test_of_what_is_gone_nobody_can_say(shop: Store, say: Callable[..., RemarkRecord]) -> None:
+    number = store_audit(shop, OF_DATASET)
+    signed = say("It leaks.", "rejected", share_id=put(shop, audit_id=number, officer="ada").share.id)
+    shop.audits.delete(number)
+    (left,) = shop.remarks.list()
+    assert (left.audit_id, left.about, left.sha256) == (None, f"audit {number}", signed.sha256)
+    assert is_about(shop, left) is None
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_what_was_signed_stays_so_whatever_later_versions_add(tmp_path: Path, revision: str) -> None:
+    """The hash is that of the stored JSON, also where results and specs have gained fields since."""
+    settings = Settings(home=tmp_path)
+    with closing(sqlite3.connect(write_old_database(tmp_path / "facepriv.sqlite", revision))) as connection:
+        query = "SELECT id, spec, result FROM {} WHERE result IS NOT NULL"
+        runs = connection.execute(query.format("runs")).fetchall()
+        audits = connection.execute(query.format("audits")).fetchall() if revision >= "0003" else []
+    migrate.upgrade(settings.database_url)
+    with open_store(settings) as store:
+        for number, spec, result in runs:
+            known = run_document(store, number)
+            assert known.model_fields_set < RunDocument.model_fields.keys()
+            plain = {"run_id": number, **_times(known), "spec": json.loads(spec), **json.loads(result)}
+            assert run_sha256(store, number) == _canonical_sha256(plain)
+        for number, spec, result in audits:
+            plain = {"audit_id": number, **_times(audit_document(store, number)), "spec": json.loads(spec)}
+            assert audit_sha256(store, number) == _canonical_sha256(plain | json.loads(result))
+
+
+def _times(document: RunDocument | AuditDocument) -> dict[str, str | None]:
+    return {"created_at": document.created_at, "finished_at": document.finished_at}
+
+
+def _canonical_sha256(plain: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()).hexdigest()

@@ -1,0 +1,53 @@
+"""Files that belong to nothing are shown, and collected at once unless work under way may need them."""
+
+from __future__ import annotations
+
+from facepriv.config import Settings
+from facepriv.services.jobs.leased_job import PATIENCE_SECONDS
+from facepriv.services.upkeep.orphans import collect_orphans, find_orphans
+from facepriv.store import Store
+from facepriv.store.leftovers import UNCOMMITTED_SECONDS
+from tests.contracts.test_stores import contents_of, create, put_images
+
+
+def test_orphans_are_shown_and_collected(store: Store, settings: Settings):
+    kept, lost = put_images(store, b"kept", b"lost")
+    create(store, "studio", [kept, lost])
+    assert lost.artifact_sha256 is not None
+    store.artifacts.delete(lost.artifact_sha256)
+    orphan = store.artifacts.put(b"nobody's", ".npz")
+    found = find_orphans(store, settings)
+    assert (found.orphans, found.removed, dict(found.missing)) == ((f"{orphan}.npz",), 0, {"studio": 1})
+    assert contents_of(store) == {b"kept", b"nobody's"}, "a look touches nothing"
+    done = collect_orphans(store, settings)
+    assert (done.orphans, done.removed, done.left) == ((f"{orphan}.npz",), 1, 0)
+    assert done.sentences[:2] == (
+        "1 file of no data set, run or import found; 1 removed.",
+        "1 file of the data set 'studio' is missing; restore from a backup, or purge and import again.",
+    )
+    assert contents_of(store) == {b"kept"}
+
+
+def test_images_that_a_killed_call_of_a_command_left_are_collected(store: Store, settings: Settings):
+    left = settings.temporary / "command-killed" / "1.png"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"a crop")
+    assert find_orphans(store, settings).orphans == (str(left),)
+    done = collect_orphans(store, settings)
+    assert (done.orphans, done.removed, done.left) == ((str(left),), 1, 0)
+    assert not left.parent.exists()
+
+
+def test_files_may_be_without_rows_for_longer_than_a_worker_waits_with_them():
+    """For the artifact store first, then for the database."""
+    assert UNCOMMITTED_SECONDS > 2 * PATIENCE_SECONDS
+
+
+def test_work_under_way_keeps_its_files(store: Store, settings: Settings):
+    with store.datasets.importing("coming", source="", reader="") as importing:
+        (image,) = put_images(store, b"coming")
+        done = collect_orphans(store, settings)
+        assert (done.removed, done.left) == (0, 1)
+        assert "1 file may belong to work under way; collect again once it has ended." in done.sentences
+        importing.add(image)
+    assert contents_of(store) == {b"coming"}
