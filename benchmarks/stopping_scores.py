@@ -23,8 +23,8 @@ from facepriv.presentation.audit_tables import between, bits
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.runs import RunResult
 from facepriv.services.audits.preparing import prepare_audit, same_audit, start_audit
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import Crew, LocalCrew
-from facepriv.services.runs.execution import run_worker
 from facepriv.services.runs.preparing import DEFAULT_GUIDE, prepare_run, start_run
 from facepriv.services.runs.reproduce import same_run
 from facepriv.store import Store, open_store

@@ -27,8 +27,9 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from facepriv.config import Settings
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_demo
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import Crew, make_crew
-from facepriv.services.runs.execution import PERTURBING, run_worker
+from facepriv.services.runs.execution import PERTURBING
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store, open_store
 

@@ -28,11 +28,12 @@ def demo(
     json_file: JsonFile = None,
 ) -> None:
     """Run the whole job on 60 synthetic subjects: import, perturb by the recommended method and the paper's, attack."""
+    from facepriv.perturb.registry import DEFAULT_METHOD, PAPER_METHOD
     from facepriv.services.audits.preparing import prepare_audit, same_audit, start_audit
     from facepriv.services.datasets.importing import DEMO, import_demo
     from facepriv.services.jobs.following import LINGER_SECONDS
     from facepriv.services.jobs.local_worker import ensure_worker
-    from facepriv.services.runs.preparing import DEFAULT_METHOD, PAPER_METHOD, prepare_run, start_run
+    from facepriv.services.runs.preparing import prepare_run, start_run
     from facepriv.services.runs.reproduce import same_run
 
     with opened_store() as (store, settings):

@@ -97,7 +97,7 @@ def see_through(
 
 
 def _do_here(settings: Settings, noun: str, number: int, report: Any) -> None:
-    from facepriv.services.runs.execution import run_worker
+    from facepriv.services.jobs.worker import run_worker
 
     only = {f"{noun}_id": number}
     taken = run_worker(

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
 def methods(json_file: JsonFile = None) -> None:
     """List the perturbation methods: their kind, and their parameters with defaults."""
+    from facepriv.presentation.methods import KIND_TITLES
     from facepriv.presentation.run_tables import shown
-    from facepriv.services.runs.methods import KIND_TITLES, list_methods
+    from facepriv.services.runs.methods import list_methods
 
     found = list_methods()
     rows = [
@@ -110,7 +111,9 @@ def perturb(
 
     A worker process of this machine does the work; it goes on if this command is ended by anything but Ctrl+C.
     """
-    from facepriv.services.runs.preparing import DEFAULT_GUIDE, DEFAULT_METHOD, parse_parameters, prepare_run, start_run
+    from facepriv.perturb.parameters import parse_parameters
+    from facepriv.perturb.registry import DEFAULT_METHOD
+    from facepriv.services.runs.preparing import DEFAULT_GUIDE, prepare_run, start_run
 
     method = DEFAULT_METHOD if method == "recommended" else method
     guides = guide or [DEFAULT_GUIDE]

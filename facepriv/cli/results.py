@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def show_result(run_id: int, spec: RunSpec, result: RunResult) -> None:
     """Show all tables of a run, the note on its failures, and what it does not protect from."""
     from facepriv.presentation import run_tables as tables
-    from facepriv.services.runs.methods import KIND_TITLES
+    from facepriv.presentation.methods import KIND_TITLES
 
     guides = " and ".join(ref.name for ref in spec.guides)
     mesh = "" if spec.landmarker is None else f" on the landmarks {spec.landmarker.name}"

@@ -29,7 +29,7 @@ def worker(
 
     from facepriv.config import get_settings
     from facepriv.services.jobs.local_worker import serve_local
-    from facepriv.services.runs.execution import run_worker
+    from facepriv.services.jobs.worker import run_worker
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = computing(get_settings(), executor, scheduler)

@@ -19,13 +19,14 @@ from facepriv.errors import StoreError
 from facepriv.imaging.appearance import appearance_features
 from facepriv.imaging.residuals import residual_features
 from facepriv.imaging.restoring import restored_faces
+from facepriv.measures.faults import log_fault
 from facepriv.measures.fingerprint import found_by, maker
 from facepriv.measures.models import check_versions, classifier, matcher, reference
+from facepriv.measures.stored_faces import Stored, found_in, left_by
 from facepriv.perturb.base import score_face
 from facepriv.schemas.audits import AuditSpec
 from facepriv.schemas.runs import ModelRef, Phase
-from facepriv.services.jobs.pool_process import Brought, Job, JobRef, artifacts, content_of, log_fault
-from facepriv.services.runs.perturbing import Stored, found_in, left_by
+from facepriv.services.jobs.pool_process import Brought, Job, JobRef, artifacts, content_of
 from facepriv.store import ArtifactStore, ImageRecord, Store
 from facepriv.types import Face
 

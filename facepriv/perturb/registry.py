@@ -15,3 +15,12 @@ perturbers: Registry[Perturber] = Registry(
     },
     aliases={"recommended": "colour-field"},
 )
+
+
+PAPER_METHOD = "algorithm1"
+
+
+RECOMMENDED = "recommended"
+
+
+DEFAULT_METHOD = RECOMMENDED if RECOMMENDED in perturbers.aliases else PAPER_METHOD

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facepriv.errors import FaceprivError
+from facepriv.perturb.parameters import make_method
+from facepriv.presentation.methods import KIND_TITLES
 from facepriv.schemas.runs import FIXED, FLIP_TITLES, MATCH_PHASES, PHASES, Matching, RunResult, RunSpec
-from facepriv.services.runs.methods import KIND_TITLES
-from facepriv.services.runs.preparing import make_method
 from facepriv.store import LogLine
 from facepriv.types import GENDER
 from facepriv.wording import listed, match_rate, percent

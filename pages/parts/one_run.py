@@ -8,9 +8,9 @@ from facepriv.charts.gender import confusion_tables, gender_error_bars, gender_s
 from facepriv.charts.matching import det, match_score_histograms, roc
 from facepriv.charts.rates import survival_bars
 from facepriv.presentation import run_tables as tables
+from facepriv.presentation.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.schemas.runs import STOP_TITLES, RunResult
 from facepriv.services.releases.export import result_json
-from facepriv.services.runs.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.services.runs.preparing import landmarker_name
 from facepriv.store import RunRecord, Store
 from facepriv.types import GENDER

@@ -10,11 +10,11 @@ from facepriv.charts.trajectory import trajectory
 from facepriv.classify.registry import classifiers
 from facepriv.imaging.decode import encode_png
 from facepriv.imaging.quality import GAIN
+from facepriv.perturb.registry import PAPER_METHOD
 from facepriv.presentation.run_tables import number
 from facepriv.schemas.runs import STOP_TITLES
 from facepriv.services.runs.attributes import classes_of, label_by
 from facepriv.services.runs.pictures import Pair, run_pair
-from facepriv.services.runs.preparing import PAPER_METHOD
 from facepriv.store import ImageRecord, RunImageRecord, RunRecord, Store
 from facepriv.types import GENDER, Image
 from facepriv.web.viewer import PairView, Shown

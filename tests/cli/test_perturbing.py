@@ -11,8 +11,7 @@ import pytest
 
 import facepriv
 from facepriv.config import Settings
-from facepriv.perturb.registry import perturbers
-from facepriv.services.runs.preparing import DEFAULT_METHOD
+from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
 from facepriv.store import open_store
 from tests.cli.conftest import Job
 from tests.cli.terminal import PAPER, Terminal, assert_one_sentence, write_faces

@@ -13,19 +13,17 @@ from facepriv.errors import BadInputError, ModelUnavailableError, UnknownNameErr
 from facepriv.imaging.landmarkers.registry import landmarkers
 from facepriv.imaging.triangulation import triangulate
 from facepriv.measures.landmarks import keep_points, known_points, locate, points_of
+from facepriv.measures.stored_faces import face_of, image_pixels
+from facepriv.perturb.parameters import methods_for_any_landmarks
 from facepriv.presentation.run_tables import comparison_rows
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalCrew
-from facepriv.services.runs.execution import LOCATING, run_worker
-from facepriv.services.runs.pictures import face_of, image_pixels, run_pair
-from facepriv.services.runs.preparing import (
-    estimate_seconds,
-    landmarker_name,
-    methods_for_any_landmarks,
-    prepare_run,
-    start_run,
-)
+from facepriv.services.runs.estimate import estimate_seconds
+from facepriv.services.runs.execution import LOCATING
+from facepriv.services.runs.pictures import run_pair
+from facepriv.services.runs.preparing import landmarker_name, prepare_run, start_run
 from facepriv.store import Store, open_store
 from tests.services.conftest import FAST, METHOD, Finished, labelled_demo
 from tests.services.jobs.test_dask_pool import on, running_cluster

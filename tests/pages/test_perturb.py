@@ -7,9 +7,9 @@ import sys
 import filelock
 import pytest
 
-from facepriv.perturb.registry import perturbers
-from facepriv.services.runs.methods import KIND_SENTENCES, KIND_TITLES
-from facepriv.services.runs.preparing import DEFAULT_METHOD, prepare_run, start_run
+from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
+from facepriv.presentation.methods import KIND_SENTENCES, KIND_TITLES
+from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import open_store
 from tests.services import plugins
 from tests.stasm import needs_stasm

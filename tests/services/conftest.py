@@ -21,7 +21,7 @@ from facepriv.schemas.runs import RunSpec
 from facepriv.services.accounts import passwords
 from facepriv.services.accounts.users import add_user
 from facepriv.services.datasets.importing import import_dataset
-from facepriv.services.runs.execution import run_worker
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import RunRecord, Store, open_store
 from facepriv.types import Terms

@@ -22,8 +22,8 @@ from facepriv.measures.models import (
 from facepriv.schemas.audits import AuditDocument, AuditSpec, SelectBy
 from facepriv.schemas.runs import stored_fields
 from facepriv.services.datasets.identities import refuse_matching, why_not_matched
+from facepriv.services.datasets.sampling import spread
 from facepriv.services.models.probe_people import fair
-from facepriv.services.runs.preparing import spread
 from facepriv.store import AuditRecord, ImageRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import listed

@@ -14,9 +14,9 @@ from facepriv.errors import BadInputError
 from facepriv.measures.audit_measures import TEMPLATE, Vector, measure_what_can_be
 from facepriv.measures.fingerprint import maker
 from facepriv.measures.models import matcher, reference
+from facepriv.measures.stored_faces import Stored, found_in, left_by
 from facepriv.schemas.runs import ModelRef
 from facepriv.services.datasets.identities import refuse_matching
-from facepriv.services.runs.perturbing import Stored, found_in, left_by
 from facepriv.store import DatasetRecord, Store
 from facepriv.store.records import ImagePair, RunRecord
 from facepriv.types import FaceMatcher

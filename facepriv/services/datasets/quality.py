@@ -19,6 +19,7 @@ from facepriv.imaging.crop import eye_centres
 from facepriv.measures.audit_measures import SCORE, TEMPLATE, Vector, keep_of_images, measure_what_can_be
 from facepriv.measures.fingerprint import maker
 from facepriv.measures.models import classifier, matcher, reference, usable_classifiers, usable_matchers
+from facepriv.measures.stored_faces import found_in
 from facepriv.metrics.summary import summarise
 from facepriv.schemas.quality import (
     EYES_BELOW,
@@ -37,7 +38,6 @@ from facepriv.schemas.runs import Histogram, ModelRef
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.datasets.importing import Progress
 from facepriv.services.models.probe_people import fair
-from facepriv.services.runs.perturbing import found_in
 from facepriv.store import DatasetRecord, ImageRecord, Store
 from facepriv.types import GENDER_NAMES
 from facepriv.wording import listed, percent

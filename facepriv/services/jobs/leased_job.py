@@ -14,7 +14,8 @@ from typing import Any, Generic, TypeVar
 
 from facepriv.config import Settings
 from facepriv.errors import CancelledError, FaceprivError, StorageFullError, StoreBusyError, StoreError
-from facepriv.services.jobs.pool_process import JobRef, log_fault, work_through
+from facepriv.measures.faults import log_fault
+from facepriv.services.jobs.pool_process import JobRef, work_through
 from facepriv.services.jobs.worker_pool import Crew
 from facepriv.store import LeaseLostError, Store
 from facepriv.store.queue import QueueStore

@@ -167,9 +167,8 @@ def serve_local(
     bool
         False if another local worker was there already.
     """
-    from facepriv.services.runs.execution import (
-        run_worker,  # takes seconds, which those who only start one need not wait
-    )
+    # Takes seconds, which those who only start one need not wait.
+    from facepriv.services.jobs.worker import run_worker
 
     def should_stop(idle: float) -> bool:
         return idle >= linger or (parent is not None and os.getppid() != parent)

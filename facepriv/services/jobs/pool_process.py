@@ -6,13 +6,11 @@ results back. It may work for one run or audit after another.
 
 from __future__ import annotations
 
-import logging
 import multiprocessing
 import os
 import signal
 import threading
 import time
-import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -100,12 +98,6 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def log_fault(log: logging.Logger, what: str, error: BaseException) -> None:
-    """Log where an error came from, without its own text, which a plug-in may have put a name into."""
-    where = "".join(traceback.format_tb(error.__traceback__)).rstrip()
-    log.error("%s: %s at\n%s", what, type(error).__name__, where)
 
 
 def load_detector() -> None:

@@ -16,7 +16,7 @@ from typing import Any, ClassVar, Self
 
 from facepriv.config import Settings
 from facepriv.services.jobs.pool_process import MOST_LESSONS, JobRef, load_detector, start_process
-from facepriv.services.runs.preparing import processes
+from facepriv.services.jobs.processes import processes
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

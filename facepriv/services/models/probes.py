@@ -18,11 +18,11 @@ from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.imaging.crop import take_crop
 from facepriv.measures.fingerprint import found_by, maker
 from facepriv.measures.models import reference
+from facepriv.measures.stored_faces import found_in
 from facepriv.own_models.description import ProbeModel, TrainedOn, Weight
 from facepriv.own_models.stored import PROBE, OwnModel, write
 from facepriv.services.models.own_models import check_name, new_folder, put_in_place
 from facepriv.services.models.probe_people import hashed
-from facepriv.services.runs.perturbing import found_in
 from facepriv.store import Store
 from facepriv.store.records import DatasetRecord, ImageRecord
 from facepriv.types import FEMALE, GENDER_NAMES, MALE, CropMatcher

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
 from facepriv.policy.minimax import MinimaxPolicy, Observation, binned_observation, minimax_policy, sign_observation
-from facepriv.services.runs.preparing import runs_on_same_images
+from facepriv.services.runs.selecting import runs_on_same_images
 from facepriv.store import RunRecord, Store
 
 Sees = Literal["sign", "score"]

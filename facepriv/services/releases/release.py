@@ -18,13 +18,12 @@ from pathlib import Path, PurePosixPath
 
 from facepriv.errors import BadInputError
 from facepriv.imaging.decode import encode_png
+from facepriv.measures.stored_faces import left_by, stored_pixels
 from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
 from facepriv.schemas.audits import SelectBy
 from facepriv.services.datasets.terms import find_withheld, refuse_nothing_left, withheld_sentence
 from facepriv.services.releases.export import IMAGES, LONGEST_STEM, MANIFEST, empty_folder
-from facepriv.services.runs.perturbing import left_by
-from facepriv.services.runs.pictures import stored_pixels
-from facepriv.services.runs.preparing import runs_on_same_images
+from facepriv.services.runs.selecting import runs_on_same_images
 from facepriv.store import ImageRecord, Store
 
 COLUMNS = ("file", "subject", "sha256")

@@ -7,16 +7,14 @@ was interrupted goes on where it stopped.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.audit.run_result import JudgedImage, Templates, run_result
 from facepriv.config import Settings
-from facepriv.errors import FaceprivError, StorageFullError, StoreBusyError
+from facepriv.errors import FaceprivError
 from facepriv.imaging.landmarkers.failures import no_landmarks
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
 from facepriv.measures.audit_measures import SCORE, TEMPLATE
@@ -30,12 +28,12 @@ from facepriv.measures.models import (
     matcher,
     reference,
 )
+from facepriv.measures.stored_faces import found_in, left_by
+from facepriv.perturb.parameters import make_method
 from facepriv.schemas.runs import PHASES, FailureItem, LearnedItem, ModelRef, Phase, RunResult
-from facepriv.services.audits.execution import execute_audit
 from facepriv.services.jobs.leased_job import Crashed, LeasedWork, Report, carry_out, insist
 from facepriv.services.jobs.pool_process import JobRef
-from facepriv.services.jobs.presence import Presence
-from facepriv.services.jobs.worker_pool import Crew, make_crew
+from facepriv.services.jobs.worker_pool import Crew
 from facepriv.services.models.probe_people import overlaps
 from facepriv.services.runs import learning
 from facepriv.services.runs.attributes import classes_of, side_labels
@@ -45,146 +43,23 @@ from facepriv.services.runs.perturbing import (
     ToLocate,
     ToPerturb,
     embed_in_process,
-    found_in,
     learn_in_process,
-    left_by,
     load_nothing,
     load_run,
     locate_in_process,
     lost_with_its_process,
     perturb_in_process,
 )
-from facepriv.services.runs.preparing import make_method
-from facepriv.store import Store, open_store
+from facepriv.store import Store
 from facepriv.store.measures import Vector
 from facepriv.store.records import GenderScore, ImageRecord, RunImage, RunImageRecord, RunRecord
 from facepriv.types import GENDER
 
 LOCATING, LEARNING, PERTURBING = "finding landmarks", "learning", "perturbing"
 EMBEDDING, SUMMING_UP = "embedding", "comparing"
-POLL_SECONDS = 1.0
 KEEP_EVERY = 64
 """Templates of one matcher, or points of one landmarker, that are kept at a time."""
-KEEP_CREW_SECONDS = 60.0
-"""How long idle processes are kept for what may come next: they hold memory, and take seconds to start."""
-COLLECT_SECONDS = 3600.0
-"""How often a worker without a run looks for files that nobody needs any more."""
 _log = logging.getLogger(__name__)
-
-
-def run_worker(
-    settings: Settings,
-    *,
-    run_id: int | None = None,
-    audit_id: int | None = None,
-    until_idle: bool = False,
-    should_stop: Callable[[float], bool] = lambda idle: False,
-    on_progress: Report | None = None,
-    crew: Crew | None = None,
-    ready: bool = False,
-) -> int:
-    """Take up waiting runs and audits, one after the other, and clear away leftovers at the start and while none waits.
-
-    Runs come first: an audit may be waiting for the images of one that is queued after it. Any number of workers may
-    serve one database; what a worker that was killed has left is taken up at once where it ran on this machine with
-    this data folder, else when its lease has ended.
-
-    Parameters
-    ----------
-    run_id, audit_id
-        Take up this run or audit only.
-    until_idle
-        Return as soon as none waits, instead of asking again every second.
-    should_stop
-        Asked while nothing is under way, with the seconds since something was.
-    crew
-        Processes to compute with, which stay; by default some of its own, which end when nothing waits for a minute.
-    ready
-        Start the processes at once instead of when something waits.
-
-    Returns
-    -------
-    int
-        Number of runs and audits that were taken up.
-    """
-    with open_store(settings) as store, Presence(settings) as presence, ExitStack() as stack:
-        working = crew if crew is not None else stack.enter_context(make_crew(settings))
-        worker = _Worker(store, settings, presence, working, on_progress)
-        if ready:
-            worker.get_ready()
-        taken = 0
-        only_one = run_id is not None or audit_id is not None
-        # Who asks for a certain one wants it taken up before anybody else does.
-        collected = time.monotonic() if only_one else worker.collect()
-        busy = time.monotonic()
-        while True:
-            found = worker.take_up(run_id, audit_id)
-            if found:
-                taken += 1
-                busy = time.monotonic()
-                continue
-            idle = time.monotonic() - busy
-            if should_stop(idle) or (found is not None and (until_idle or only_one)):
-                return taken
-            if idle >= KEEP_CREW_SECONDS and crew is None:
-                working.end()
-            if time.monotonic() - collected >= COLLECT_SECONDS:
-                collected = worker.collect()
-            time.sleep(POLL_SECONDS)
-
-
-class _Worker:
-    """Looks for work and does it."""
-
-    def __init__(
-        self, store: Store, settings: Settings, presence: Presence, crew: Crew, on_progress: Report | None
-    ) -> None:
-        self._store = store
-        self._settings = settings
-        self._presence = presence
-        self._crew = crew
-        self._on_progress = on_progress
-
-    def get_ready(self) -> None:
-        """Start the processes; where that does not work, whoever needs them will be told."""
-        try:
-            self._crew.get_ready()
-        except FaceprivError as error:
-            _log.warning("%s", error)
-
-    def take_up(self, run_id: int | None, audit_id: int | None) -> bool | None:
-        """Do the oldest run or audit that waits; gives whether there was one, None where that cannot be told.
-
-        A database that is locked, away or full is no end: the caller tries again.
-        """
-        owner, store = self._presence.owner, self._store
-        try:
-            if audit_id is None:
-                gone = self._presence.gone(store.runs.owners())
-                run = store.runs.claim(owner, run_id=run_id, gone=gone)
-                if run is not None:
-                    execute(store, self._settings, run, owner, on_progress=self._on_progress, crew=self._crew)
-                    return True
-            if run_id is None:
-                gone = self._presence.gone(store.audits.owners())
-                audit = store.audits.claim(owner, audit_id=audit_id, gone=gone)
-                if audit is not None:
-                    execute_audit(store, self._settings, audit, owner, on_progress=self._on_progress, crew=self._crew)
-                    return True
-        except (StoreBusyError, StorageFullError, OSError) as error:
-            _log.warning("%s", error)
-            return None
-        return False
-
-    def collect(self) -> float:
-        """Clear away what interrupted imports, runs and workers have left; gives when."""
-        try:
-            self._store.collect()
-            self._presence.tidy([*self._store.runs.owners(), *self._store.audits.owners()])
-        except (FaceprivError, OSError) as error:
-            # Runs do not depend on it, and the next worker tries again.
-            _log.warning("Leftovers could not be cleared away: %s", error)
-        return time.monotonic()
 
 
 def execute(

@@ -16,10 +16,13 @@ from facepriv.errors import FaceprivError, StoreBusyError, StoreError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.imaging.quality import psnr_db, ssim
+from facepriv.measures.faults import log_fault
 from facepriv.measures.landmarks import Points, known_points, locate
 from facepriv.measures.models import check_versions, classifier, matcher, reference
+from facepriv.measures.stored_faces import Stored, face_of, stored_pixels
 from facepriv.perturb.base import CountingClassifier, Keep, Learned, score_face
 from facepriv.perturb.gallery import Gallery
+from facepriv.perturb.parameters import make_method
 from facepriv.schemas.runs import STOP_TITLES, Phase, RunSpec
 from facepriv.services.jobs.pool_process import (
     Brought,
@@ -27,7 +30,6 @@ from facepriv.services.jobs.pool_process import (
     JobRef,
     artifacts,
     content_of,
-    log_fault,
     process_settings,
     tell_steps,
 )
@@ -40,8 +42,6 @@ from facepriv.services.runs.learning import (
     pack,
     unpack,
 )
-from facepriv.services.runs.pictures import face_of, stored_pixels
-from facepriv.services.runs.preparing import make_method
 from facepriv.store import ArtifactStore, Store
 from facepriv.store.artifacts import LEARNED
 from facepriv.store.measures import Vector
@@ -63,44 +63,6 @@ class RunJob:
     """All images of the data set that show a face: the gallery that candidates are chosen from."""
     points: Mapping[int, Points | None] = field(default_factory=dict)
     """Where the run has a landmarker, what it finds in them, by image; candidates are only those with points."""
-
-
-@dataclass(frozen=True, eq=False)
-class Stored:
-    """One stored image with its face, to be embedded or measured."""
-
-    sha256: str
-    landmarks: NDArray[np.float32]
-    box: tuple[int, int, int, int]
-
-    def face(self, kept: ArtifactStore) -> Face:
-        """Read its face, of nobody in particular; raises StoreError if the file is missing or damaged."""
-        return Face(
-            image_id=self.sha256,
-            subject="",
-            label=None,
-            pixels=stored_pixels(kept, self.sha256),
-            landmarks=self.landmarks,
-            box=self.box,
-        )
-
-
-def found_in(image: ImageRecord) -> Stored | None:
-    """Give an image's untouched file with its face; None where nothing was kept or no face found."""
-    return _stored(image.artifact_sha256, image.landmarks, image.box)
-
-
-def left_by(record: RunImage) -> Stored | None:
-    """Give the file that a run left of an image, with the face found in it; None where it left none, or no face."""
-    return _stored(record.artifact_sha256, record.after_landmarks, record.after_box)
-
-
-def _stored(
-    sha256: str | None, landmarks: NDArray[np.float32] | None, box: tuple[int, int, int, int] | None
-) -> Stored | None:
-    if sha256 is None or landmarks is None or box is None:
-        return None
-    return Stored(sha256=sha256, landmarks=landmarks, box=box)
 
 
 class Judge:

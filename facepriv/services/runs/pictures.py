@@ -7,48 +7,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.errors import BadInputError
 from facepriv.imaging.quality import difference
-from facepriv.imaging.stored import decode_stored
 from facepriv.imaging.triangulation import triangle_edges
 from facepriv.measures.landmarks import points_of
-from facepriv.store import ArtifactStore, Store
+from facepriv.measures.stored_faces import face_of, image_pixels, stored_pixels
+from facepriv.store import Store
 from facepriv.store.records import ImageRecord, RunImageRecord
-from facepriv.types import Face, Image
+from facepriv.types import Image
 
 Segment = tuple[tuple[float, float], tuple[float, float]]
-
-
-def stored_pixels(artifacts: ArtifactStore, sha256: str) -> Image:
-    """Read a stored image, ``(h, w, 3)`` RGB uint8, after checking its hash."""
-    return decode_stored(artifacts.get(sha256))
-
-
-def image_pixels(store: Store, image: ImageRecord) -> Image:
-    """Read an image of a data set.
-
-    Raises
-    ------
-    BadInputError
-        If the record has no stored image.
-    """
-    if image.artifact_sha256 is None:
-        raise BadInputError(f"The image {image.name} was not kept at import, so it cannot be shown.", code="no-image")
-    return stored_pixels(store.artifacts, image.artifact_sha256)
-
-
-def face_of(image: ImageRecord, pixels: Image) -> Face:
-    """Put a record and its pixels together as a face; raises BadInputError if there is none."""
-    if image.landmarks is None or image.box is None:
-        raise BadInputError(f"The image {image.name} shows no usable face: {image.failure_sentence}", code="no-face")
-    return Face(
-        image_id=str(image.id),
-        subject=image.subject,
-        label=image.label,
-        pixels=pixels,
-        landmarks=image.landmarks,
-        box=image.box,
-    )
 
 
 @dataclass(frozen=True, eq=False)

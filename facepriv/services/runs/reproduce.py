@@ -19,7 +19,8 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
 from facepriv.schemas.runs import Phase, RunSpec
-from facepriv.services.runs.preparing import Estimate, estimate_seconds, landmarker_name, prepare_run, start_run
+from facepriv.services.runs.estimate import Estimate, estimate_seconds
+from facepriv.services.runs.preparing import landmarker_name, prepare_run, start_run
 from facepriv.store import RunRecord, Store
 from facepriv.store.records import ImageRecord
 from facepriv.types import GENDERS

@@ -25,6 +25,7 @@ from facepriv.charts.rates import survival_bars
 from facepriv.errors import BadInputError
 from facepriv.imaging.decode import encode_png
 from facepriv.measures.models import list_models
+from facepriv.measures.stored_faces import stored_pixels
 from facepriv.presentation import audit_tables
 from facepriv.presentation import run_tables as tables
 from facepriv.presentation.verdict import GUESSING
@@ -39,7 +40,6 @@ from facepriv.services.datasets.datasheets import NOT_STATED, shown_datasheet
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.datasets.terms import find_withheld
 from facepriv.services.releases.export import run_document
-from facepriv.services.runs.pictures import stored_pixels
 from facepriv.store import AuditRecord, DatasetRecord, RunRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import count, listed, match_rate, percent

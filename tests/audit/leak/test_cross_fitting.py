@@ -9,7 +9,6 @@ from facepriv.audit.leak import cross_fitting
 from facepriv.audit.leak.cross_fitting import attack
 from facepriv.audit.leak.evidence import Evidence
 from facepriv.errors import BadInputError
-
 from tests.audit.attackers.planted import full, people, seen
 
 

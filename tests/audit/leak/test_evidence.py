@@ -5,7 +5,6 @@ import pytest
 
 from facepriv.audit.leak.evidence import Evidence
 from facepriv.errors import BadInputError
-
 from tests.audit.attackers.planted import full, people
 
 

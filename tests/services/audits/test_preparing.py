@@ -23,7 +23,7 @@ from facepriv.services.audits.preparing import audit_document, prepare_audit, sa
 from facepriv.services.datasets.importing import DEMO, import_demo
 from facepriv.services.jobs import pool_process as computing
 from facepriv.services.jobs.pool_process import JobRef
-from facepriv.services.runs.execution import run_worker
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import AuditRecord, RunRecord, Store, open_store
 

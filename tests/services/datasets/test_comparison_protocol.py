@@ -11,6 +11,7 @@ import pytest
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.measures.models import matcher
+from facepriv.measures.stored_faces import found_in
 from facepriv.services.datasets.comparison_protocol import (
     evaluate,
     protocol_document,
@@ -19,8 +20,7 @@ from facepriv.services.datasets.comparison_protocol import (
     protocol_sentences,
 )
 from facepriv.services.datasets.importing import import_dataset
-from facepriv.services.runs.execution import run_worker
-from facepriv.services.runs.perturbing import found_in
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store, open_store
 from tests.cli.terminal import Terminal, assert_one_sentence

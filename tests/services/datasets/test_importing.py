@@ -30,6 +30,7 @@ from facepriv.errors import BadInputError, CancelledError, StoreError, UnknownNa
 from facepriv.imaging.acquire import acquire
 from facepriv.measures.fingerprint import maker
 from facepriv.measures.models import detector_reference, usable_matchers
+from facepriv.measures.stored_faces import image_pixels
 from facepriv.services.datasets import importing
 from facepriv.services.datasets.importing import (
     LEFT_BEHIND_SECONDS,
@@ -39,8 +40,7 @@ from facepriv.services.datasets.importing import (
     import_demo,
     temporary_folder,
 )
-from facepriv.services.runs.execution import run_worker
-from facepriv.services.runs.pictures import image_pixels
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store, open_store
 from tests.services.conftest import copy_demo, labelled_demo, write_labels

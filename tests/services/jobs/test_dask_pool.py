@@ -19,8 +19,9 @@ from facepriv.config import Settings
 from facepriv.errors import FaceprivError
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.dask_pool import DaskCrew
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import make_crew
-from facepriv.services.runs.execution import EMBEDDING, LEARNING, PERTURBING, run_worker
+from facepriv.services.runs.execution import EMBEDDING, LEARNING, PERTURBING
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store, open_store
 from tests.services import plugins

@@ -24,8 +24,8 @@ from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset, import_demo
 from facepriv.services.jobs import leased_job as leased_work
 from facepriv.services.jobs.presence import Presence
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.export import export_run
-from facepriv.services.runs.execution import run_worker
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import MAX_LOSSES, RunRecord, Store, open_store, sqlite
 from tests.services import plugins

@@ -18,11 +18,11 @@ from facepriv.perturb.registry import perturbers
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.datasets.purging import plan_purge, purge
 from facepriv.services.datasets.quality import check_quality
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.models import probes as probes_module
 from facepriv.services.models.own_models import add_model
 from facepriv.services.models.probe_people import fair, overlaps
 from facepriv.services.models.probes import train_probe
-from facepriv.services.runs.execution import run_worker
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import open_store
 from facepriv.types import PerturbResult

@@ -15,8 +15,8 @@ from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.imaging.decode import encode_png
 from facepriv.schemas.runs import RunDocument
 from facepriv.services.datasets.importing import import_dataset
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.export import COLUMNS, _safe, export_run, result_json, run_document
-from facepriv.services.runs.execution import run_worker
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store
 from tests.services.conftest import FAST, METHOD, Finished, candidates_of, labelled_demo

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from facepriv.errors import BadInputError
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.guide_mix import guide_mix, run_title
-from facepriv.services.runs.execution import run_worker
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import RunRecord
 from tests.services.conftest import Finished

@@ -12,11 +12,11 @@ import pytest
 
 from facepriv.errors import BadInputError
 from facepriv.imaging.stored import decode_stored
+from facepriv.measures.stored_faces import stored_pixels
 from facepriv.policy.selection import choose_actions
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.export import MANIFEST
 from facepriv.services.releases.release import COLUMNS, KEY_SUFFIX, SAME_TIME, Released, _names, read_key, write_release
-from facepriv.services.runs.execution import run_worker
-from facepriv.services.runs.pictures import stored_pixels
 from facepriv.services.runs.preparing import prepare_run, start_run
 from tests.services.conftest import Finished, candidates_of
 

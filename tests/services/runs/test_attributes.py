@@ -15,10 +15,11 @@ from facepriv.presentation import run_tables as tables
 from facepriv.schemas.runs import AttributeClasses, RunSpec
 from facepriv.services.audits.preparing import prepare_audit
 from facepriv.services.datasets.importing import import_dataset
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.export import run_document
 from facepriv.services.runs.attributes import UNLABELLED_NOTE, check_guides, classes_of, label_by, labelled_by
-from facepriv.services.runs.execution import run_worker
-from facepriv.services.runs.preparing import estimate_seconds, prepare_run, start_run
+from facepriv.services.runs.estimate import estimate_seconds
+from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import ImageRecord
 from tests.services.conftest import FAST, METHOD, Finished, labelled_demo
 

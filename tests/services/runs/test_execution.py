@@ -29,10 +29,11 @@ from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs import leased_job as leased_work
 from facepriv.services.jobs import worker_pool as crew
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalCrew
 from facepriv.services.runs import execution as worker
 from facepriv.services.runs import perturbing as judging
-from facepriv.services.runs.execution import EMBEDDING, PERTURBING, run_worker
+from facepriv.services.runs.execution import EMBEDDING, PERTURBING
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import ImageRecord, RunRecord, RunStore, Store
 from tests.services.conftest import FAST, METHOD, SIX, Finished, copy_demo, labelled_demo

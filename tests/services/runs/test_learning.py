@@ -17,11 +17,12 @@ from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.perturb.base import Learned
 from facepriv.schemas.runs import LearnFrom, RunSpec
 from facepriv.services.datasets.importing import import_dataset
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import Crew, LocalCrew
 from facepriv.services.runs import learning
-from facepriv.services.runs.preparing import prepare_run, start_run
-from facepriv.services.runs.execution import LEARNING, PERTURBING, run_worker
+from facepriv.services.runs.execution import LEARNING, PERTURBING
 from facepriv.services.runs.learning import halves, lesson_of, lessons, pack, unpack
+from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import ImageRecord, RunRecord, Store, open_store
 from facepriv.store.artifacts import LEARNED
 from facepriv.types import GENDER_NAMES

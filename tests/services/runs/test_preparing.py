@@ -12,21 +12,14 @@ from facepriv.classify.registry import classifiers as classifier_registry
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.measures.models import list_models
+from facepriv.perturb.parameters import make_method, parse_parameters
 from facepriv.perturb.registry import perturbers
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
-from facepriv.services.runs.preparing import (
-    EVALUATION_SECONDS,
-    OVERHEAD,
-    PRIOR_EVALUATIONS,
-    estimate_seconds,
-    make_method,
-    parse_parameters,
-    prepare_run,
-    processes,
-    spread,
-    start_run,
-)
+from facepriv.services.datasets.sampling import spread
+from facepriv.services.jobs.processes import processes
+from facepriv.services.runs.estimate import EVALUATION_SECONDS, OVERHEAD, PRIOR_EVALUATIONS, estimate_seconds
+from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import ImageRecord
 from tests.services import plugins
 from tests.services.conftest import FAST, METHOD, Finished, copy_demo

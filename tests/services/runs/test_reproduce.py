@@ -15,9 +15,9 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.presentation.reproduction_tables import headline, sentences, tables
 from facepriv.services.datasets.importing import import_dataset
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalCrew
 from facepriv.services.runs import reproduce as service
-from facepriv.services.runs.execution import run_worker
 from facepriv.services.sharing.reproduction_page import page, write_page
 from facepriv.store import open_store
 from tests.reproduction_case import COUNT, MATCHER, made, six_runs

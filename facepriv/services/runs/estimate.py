@@ -1,0 +1,160 @@
+"""Estimate how long a run takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from facepriv.config import Settings
+from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
+from facepriv.perturb.parameters import make_method
+from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
+from facepriv.registry import VALUE
+from facepriv.services.jobs.processes import processes
+from facepriv.services.runs.preparing import DEFAULT_GUIDE, landmarker_name
+from facepriv.store import Store
+from facepriv.store.records import RunRecord
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long a run will take, roughly."""
+
+    seconds: float
+    basis: str
+    """What the figure rests on, in words."""
+
+
+PRIOR_EVALUATIONS = {"algorithm1": 1400, "colour-field": 220, "descent": 150, "mixing": 0, "semantic": 35}
+"""Evaluations that one guide's image takes while nothing is known: means of first runs on the demo faces, rounded."""
+
+
+OTHER_PRIOR_EVALUATIONS = 500
+
+
+STOPPING_TIMES = {"matched": 3.5}
+"""How many times as many a way of stopping takes that lies far out; ways not named take as many."""
+
+
+EVALUATION_SECONDS = {"dlib-gender": 0.0003, "levi-hassner": 0.028, "dlib-age": 0.012, "levi-hassner-age": 0.028}
+"""One evaluation: medians of 15 batches of two crops of a demo face, measured on a server with two x86-64 cores."""
+
+
+OTHER_EVALUATION_SECONDS = 0.1
+"""For guides not measured: large networks take about so long."""
+
+
+EMBEDDING_SECONDS = {"sface": 0.025, "dlib-resnet": 0.06}
+"""One template, measured likewise; `OTHER_EVALUATION_SECONDS` for others."""
+
+
+GUARD_LOOKS = {"semantic": 35, "descent": 15}
+"""Templates that an image takes from each matcher that the method heeds; methods not named heed none."""
+
+
+OVERHEAD = 1.25
+"""Time that a method takes for that of its evaluations."""
+
+
+LOCATING_SECONDS = 0.15
+"""What other landmarks than the detector's take an image, where they are not kept yet; Stasm's, measured likewise."""
+
+
+JUDGING_SECONDS = 0.3
+"""What every image takes besides its perturbing: finding its face anew in the file and its versions, two classifiers
+before and after, two matchers after; measured on the same server with demo faces."""
+
+
+STARTING_SECONDS = 4.0
+"""Importing libraries, checking and loading weights, in every process at once."""
+
+
+LOOK_BACK = 20
+"""Complete runs of the same method and guide whose parameters are looked at."""
+
+
+ENOUGH_IMAGES = 50
+"""Images of an earlier run from which on it tells what any number takes; below, starting and learning, which every run
+pays once, would be counted for each image."""
+
+
+def estimate_seconds(
+    store: Store,
+    settings: Settings,
+    dataset_id: int,
+    images: int,
+    *,
+    method: str = DEFAULT_METHOD,
+    parameters: Mapping[str, Any] | None = None,
+    guide: str = DEFAULT_GUIDE,
+    more_guides: Sequence[str] = (),
+    keep: Sequence[str] = (),
+    guards: Sequence[str] = (),
+    landmarker: str = DEFAULT_LANDMARKER,
+) -> Estimate:
+    """Estimate a run's wall time from an earlier run alike, else from a table of the guides' speeds.
+
+    Cheap enough for every click on a page: it reads rows and computes no score and no image.
+
+    Parameters
+    ----------
+    images
+        Number of images of the run.
+    parameters
+        All parameters of the method, or some and the defaults for the rest.
+
+    Raises
+    ------
+    UnknownNameError
+    BadInputError
+        If a parameter is unknown or out of its range.
+    """
+    method = perturbers.resolve(method)
+    made = make_method(method, parameters or {})
+    complete = made.parameters.model_dump(mode="json")
+    guides = tuple(dict.fromkeys([guide, *more_guides]))
+    like = [
+        run
+        for run in store.runs.list(states=("complete",), method=method, limit=10 * LOOK_BACK)
+        if run.guide == guide and run.attempts == 1
+    ]
+    # Images of one data set are alike; sorting is stable, so the newest run comes first among equals.
+    for summary in sorted(like, key=lambda run: run.dataset_id != dataset_id)[:LOOK_BACK]:
+        earlier = store.runs.get(summary.id)
+        if earlier.result is None or not earlier.result.judged or earlier.spec.parameters != complete:
+            continue
+        if earlier.result.images < min(images / 4, ENOUGH_IMAGES):
+            continue
+        if not _is_whole(earlier) or tuple(ref.name for ref in earlier.spec.guides) != guides:
+            continue
+        if {ref.name for ref in earlier.spec.guards} != set(guards):
+            continue
+        if tuple(ref.name for ref in earlier.spec.keep) != tuple(dict.fromkeys(keep)):
+            continue
+        if landmarker_name(earlier.spec) != landmarker:
+            continue
+        each = earlier.result.seconds / earlier.result.images
+        return Estimate(each * images, f"run {earlier.id} took {each:.2f} s an image")
+    # What is kept is asked about as often as a guide.
+    asked = [EVALUATION_SECONDS.get(name.partition(VALUE)[0], OTHER_EVALUATION_SECONDS) for name in (*guides, *keep)]
+    each_evaluation = sum(asked) / len(asked)
+    evaluations = PRIOR_EVALUATIONS.get(method, OTHER_PRIOR_EVALUATIONS) * len(asked)
+    evaluations = round(evaluations * STOPPING_TIMES.get(complete.get("stopping", ""), 1.0))
+    looks = sum(EMBEDDING_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in guards) * GUARD_LOOKS.get(method, 0)
+    each_image = (evaluations * each_evaluation + looks) * OVERHEAD + JUDGING_SECONDS
+    if landmarker != DEFAULT_LANDMARKER:
+        each_image += LOCATING_SECONDS
+    return Estimate(
+        STARTING_SECONDS + images * each_image / processes(settings),
+        f"no run like it yet: about {1000 * each_evaluation:.1f} ms an evaluation, {evaluations:,} evaluations "
+        f"an image, {'asking matchers, ' if looks else ''}and judging it"
+        + ("; learning comes on top" if made.learns else ""),
+    )
+
+
+def _is_whole(run: RunRecord) -> bool:
+    """Say whether the computation that is counted is the whole run, not only what was left after a restart."""
+    if run.result is None or run.started_at is None or run.finished_at is None:
+        return False
+    return run.result.seconds >= 0.5 * (run.finished_at - run.started_at).total_seconds() - 5.0
