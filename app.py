@@ -44,7 +44,7 @@ from facepriv.web.login import NOBODY_YET, login_routes
 from facepriv.web.oidc import DONE, provider_routes
 from facepriv.web.own_pages import OwnPagesOnly, is_loopback
 from facepriv.web.pages import assets
-from facepriv.web.pictures import shelf_routes
+from facepriv.web.pictures import blob_routes
 from facepriv.web.share import share_routes
 
 ROOT = Path(__file__).resolve().parent
@@ -180,7 +180,7 @@ app = st.App(
             claims_brought=claims_from_provider,
         ),
         *share_routes(store),
-        *shelf_routes(),
+        *blob_routes(),
     ],
     middleware=[Middleware(_own_pages_only), Middleware(SecurityHeaders), Middleware(_access)],
     lifespan=lifespan,

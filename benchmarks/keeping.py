@@ -26,7 +26,7 @@ from facepriv.classify.registry import classifiers
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder
 from facepriv.imaging.quality import psnr_db
-from facepriv.perturb.base import Keep, score_face
+from facepriv.perturb.base import KeptClassifiers, score_face
 from facepriv.perturb.gallery import Gallery
 from facepriv.perturb.registry import perturbers
 from facepriv.types import AttributeClassifier, Face, PerturbResult
@@ -54,7 +54,11 @@ def main() -> None:
     for name in options.methods.split(","):
         for weight in map(float, options.weights.split(",")):
             results = perturbers.create(name)(
-                faces, [guide], gallery=Gallery.of(faces), seed=0, keep=Keep([kept], weight) if weight else None
+                faces,
+                [guide],
+                gallery=Gallery.of(faces),
+                seed=0,
+                keep=KeptClassifiers([kept], weight) if weight else None,
             )
             print(f"{name}, " + (f"{kept.name} kept at {weight:g}" if weight else "nothing kept"), flush=True)
             show(faces, results, judges)

@@ -24,7 +24,7 @@ from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.runs import RunResult
 from facepriv.services.audits.preparing import prepare_audit, same_audit, start_audit
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.jobs.worker_pool import Crew, LocalCrew
+from facepriv.services.jobs.worker_pool import LocalPool, WorkerPool
 from facepriv.services.runs.preparing import DEFAULT_GUIDE, prepare_run, start_run
 from facepriv.services.runs.reproduce import same_run
 from facepriv.store import Store, open_store
@@ -33,12 +33,12 @@ WAYS = ("fixed", "matched", "neutral")
 DRAWS = 5
 
 
-def audited(store: Store, crew: Crew, way: str, options: argparse.Namespace) -> AuditResult:
+def audited(store: Store, pool: WorkerPool, way: str, options: argparse.Namespace) -> AuditResult:
     settings = get_settings()
     spec = prepare_run(store, options.dataset, parameters={"stopping": way}, guide=options.guide, limit=options.limit)
     run = same_run(store, spec) or start_run(store, spec)
     if run.result is None:
-        run_worker(settings, run_id=run.id, crew=crew)
+        run_worker(settings, run_id=run.id, pool=pool)
         run = store.runs.get(run.id)
     if run.result is None:
         raise SystemExit(f"Run {run.id} is {run.state}: {run.error}")
@@ -51,7 +51,7 @@ def audited(store: Store, crew: Crew, way: str, options: argparse.Namespace) -> 
     )
     audit = same_audit(store, wanted) or start_audit(store, wanted)
     if audit.result is None:
-        run_worker(settings, audit_id=audit.id, crew=crew)
+        run_worker(settings, audit_id=audit.id, pool=pool)
         audit = store.audits.get(audit.id)
     if audit.result is None:
         raise SystemExit(f"Audit {audit.id} is {audit.state}: {audit.error}")
@@ -109,8 +109,8 @@ def main() -> None:
     parser.add_argument("--html", type=Path)
     options = parser.parse_args()
     settings = get_settings()
-    with open_store(settings) as store, LocalCrew(settings) as crew:
-        found = {way: audited(store, crew, way, options) for way in WAYS}
+    with open_store(settings) as store, LocalPool(settings) as pool:
+        found = {way: audited(store, pool, way, options) for way in WAYS}
     show(Console(width=150), found)
     if options.html is not None:
         figure = stopping_scores(found).update_layout(paper_bgcolor="white", plot_bgcolor="white")

@@ -28,7 +28,7 @@ from facepriv.config import Settings
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_demo
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.jobs.worker_pool import Crew, make_crew
+from facepriv.services.jobs.worker_pool import WorkerPool, make_pool
 from facepriv.services.runs.execution import PERTURBING
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store, open_store
@@ -68,15 +68,17 @@ def peak_bytes(process: int) -> int:
     return 0
 
 
-def timed(store: Store, settings: Settings, crew: Crew, spec: RunSpec, computing: list[int]) -> tuple[int, Stopwatch]:
+def timed(
+    store: Store, settings: Settings, pool: WorkerPool, spec: RunSpec, computing: list[int]
+) -> tuple[int, Stopwatch]:
     """Do a run with a crew that is ready; gives its id and what the watch saw."""
     warm = spec.model_copy(
         update={"image_ids": spec.image_ids[:WARMING], "image_sha256": spec.image_sha256[:WARMING], "seed": 1}
     )
-    run_worker(settings, run_id=start_run(store, warm).id, crew=crew)
+    run_worker(settings, run_id=start_run(store, warm).id, pool=pool)
     run = start_run(store, spec)
     watch = Stopwatch(computing)
-    run_worker(settings, run_id=run.id, crew=crew, on_progress=watch)
+    run_worker(settings, run_id=run.id, pool=pool, on_progress=watch)
     assert store.runs.get(run.id).state == "complete", store.runs.get(run.id).error
     return run.id, watch
 
@@ -128,8 +130,8 @@ def main() -> None:
                             if kind == "dask":
                                 address, computing = stack.enter_context(cluster(width))
                                 settings = base.model_copy(update={"executor": "dask", "scheduler": address})
-                            crew = stack.enter_context(make_crew(settings))
-                            run_id, watch = timed(store, settings, crew, spec, computing)
+                            pool = stack.enter_context(make_pool(settings))
+                            run_id, watch = timed(store, settings, pool, spec, computing)
                         rate = len(spec.image_ids) / (watch.ended - watch.begun)
                         rates[kind, width] = max(rates.get((kind, width), 0.0), rate)
                         memory[kind] = max(memory.get(kind, 0), watch.peak_bytes)

@@ -14,14 +14,14 @@ from facepriv.services.datasets.datasheets import FIELDS, edit_datasheet, shown_
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.datasets.import_folders import allowed_roots, subfolders
 from facepriv.services.datasets.import_jobs import start_demo_import, start_folder_import, start_import
-from facepriv.services.datasets.purging import plan_purge, purge
-from facepriv.services.datasets.retention import is_past, kept_until
+from facepriv.services.datasets.retention import is_past, retention_day
+from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import DatasetCounts, DatasetRecord, Store
 from parts import faces, imports, quality
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
 from parts.formats import NOTHING, moment, plain
-from parts.shell import me, saw, with_store
+from parts.shell import me, record_view, with_store
 from parts.words import HELP
 
 PER_PAGE = 24
@@ -66,7 +66,7 @@ def overview(store: Store, records: tuple[DatasetRecord, ...]) -> None:
                 "No usable face": f"{failed:,}",
                 "Notes": f"{sum(counts.problems.values()):,}",
                 "Imported": moment(record.created_at),
-                "Keep until": kept_until(record) or NOTHING,
+                "Keep until": retention_day(record) or NOTHING,
             }
         )
     show_rows(rows)
@@ -301,7 +301,7 @@ def facts(record: DatasetRecord, counts: DatasetCounts) -> None:
 def gallery(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None:
     """Show the faces, a page at a time."""
     offset = page_of(counts.images, PER_PAGE, f"gallery-{record.id}")
-    saw(store, "faces-viewed", f"dataset {record.id}", f"gallery page {offset // PER_PAGE + 1}")
+    record_view(store, "faces-viewed", f"dataset {record.id}", f"gallery page {offset // PER_PAGE + 1}")
     images = store.datasets.images(record.id, limit=PER_PAGE, offset=offset)
     portraits = []
     for image in images:

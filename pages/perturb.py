@@ -124,7 +124,7 @@ def form(store: Store) -> None:
             if not matching:
                 st.warning("Without a matcher nobody will know whether the images can still be recognised.")
         guards = []
-        if methods[method].heeds_guards and unmatched is None:
+        if methods[method].supports_guards and unmatched is None:
             # Who changes what a person sees must see to it that matchers still know the face.
             guards = st.multiselect(
                 "Matchers that the method heeds",

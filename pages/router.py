@@ -6,7 +6,7 @@ import streamlit as st
 
 from parts import account
 from parts.look import STYLE
-from parts.shell import EVERYBODY, me, saw, with_store
+from parts.shell import EVERYBODY, me, record_view, with_store
 from parts.words import LABEL_NOTE
 
 AUDITORS = {
@@ -43,7 +43,7 @@ def show(store) -> None:
     )
     asked = here.path.strip("/")
     if asked in AUDITORS and asked not in mine:
-        saw(store, "access-refused", f"/{asked}")
+        record_view(store, "access-refused", f"/{asked}")
         st.warning("That page is for auditors.", icon=":material/block:")
     st.html(STYLE)
     account.sidebar()

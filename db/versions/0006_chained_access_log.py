@@ -7,7 +7,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from facepriv.store.chain import START, link
+from facepriv.store.chain import START, link_sha256
 from facepriv.store.rows import UtcDateTime
 
 revision = "0006"
@@ -31,7 +31,7 @@ def upgrade() -> None:
     previous = START
     lines = connection.execute(sa.select(log).order_by(log.c.id)).all()
     for line in lines:
-        previous = link(previous, line.at, line.actor, line.action, line.subject, line.detail)
+        previous = link_sha256(previous, line.at, line.actor, line.action, line.subject, line.detail)
         connection.execute(sa.update(log).where(log.c.id == line.id).values(chain_sha256=previous))
 
     if connection.dialect.name == "sqlite":

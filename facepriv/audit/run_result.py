@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from facepriv.audit.matching.comparisons import Compare
 from facepriv.audit.matching.matching_phases import matching_phases
-from facepriv.audit.threads import nothing
+from facepriv.audit.threads import no_check
 from facepriv.imaging.versions import VERSIONS
 from facepriv.metrics.gender import confusion, gender_error, predicted, score_histograms
 from facepriv.metrics.summary import summarise, summarise_by_gender
@@ -87,7 +87,7 @@ def run_result(
     attribute: str = GENDER,
     others: Mapping[str, AttributeClasses] | None = None,
     keep: Sequence[str] = (),
-    check: Callable[[], None] = nothing,
+    check: Callable[[], None] = no_check,
 ) -> RunResult:
     """Compute everything the paper reports of a run (Tables 3 and 4, Figures 5 to 8, section 3.2).
 

@@ -16,16 +16,16 @@ Found = TypeVar("Found")
 MOST_THREADS = 8
 
 
-def nothing() -> None:
+def no_check() -> None:
     """Check nothing."""
 
 
-def in_threads(
+def map_in_threads(
     work: Callable[[Piece], Found],
     pieces: Iterable[Piece],
     take: Callable[[Found], None],
     *,
-    check: Callable[[], None] = nothing,
+    check: Callable[[], None] = no_check,
 ) -> None:
     """Do ``work`` on every piece in as many threads as there are cores, and ``take`` what it gives, in order.
 

@@ -33,10 +33,10 @@ def logits_session(path: Path) -> Any:
         model = onnx.load(str(path))
     except Exception:  # onnx's errors share no public base class; ONNX Runtime's own is told in one sentence
         return make_session(path)
-    makers = {name: node for node in model.graph.node for name in node.output}
-    last = makers.get(model.graph.output[0].name)
+    fingerprints = {name: node for node in model.graph.node for name in node.output}
+    last = fingerprints.get(model.graph.output[0].name)
     while last is not None and last.op_type == "Identity":
-        last = makers.get(last.input[0])
+        last = fingerprints.get(last.input[0])
     if last is None or last.op_type != "Softmax":
         return make_session(path)
     model.graph.node.append(onnx.helper.make_node("Identity", [last.input[0]], [LOGITS]))

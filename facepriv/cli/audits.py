@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facepriv.cli.audit_results import show_audit, write_audit
-from facepriv.cli.execution import computing, queued, say_if_not_matched, see_through
+from facepriv.cli.execution import follow_to_end, say_if_not_matched, say_queued, with_executor
 from facepriv.cli.json_files import JsonFile, write_json
 from facepriv.cli.options import Executor, NoWait, Scheduler
 from facepriv.cli.printing import say, show_table
@@ -64,7 +64,7 @@ def audit(
     from facepriv.services.audits.preparing import prepare_audit, start_audit
 
     with opened_store() as (store, given):
-        settings = computing(given, executor, scheduler)
+        settings = with_executor(given, executor, scheduler)
         spec = prepare_audit(
             store,
             dataset,
@@ -83,9 +83,9 @@ def audit(
         say_if_not_matched(store, spec.dataset.id)
         record = start_audit(store, spec)
         if no_wait:
-            queued("audit", record.id, json_file)
+            say_queued("audit", record.id, json_file)
             return
-        see_through(store.audits, settings, "audit", record.id, executor)
+        follow_to_end(store.audits, settings, "audit", record.id, executor)
         show_audit(store, record.id, variants=variants)
         write_audit(json_file, store, record.id)
 

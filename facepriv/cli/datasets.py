@@ -25,11 +25,11 @@ def quality(
     json_file: JsonFile = None,
 ) -> None:
     """Show a data set's quality report, or make it: failures, sizes, and what in its labels deserves a second look."""
-    from facepriv.services.datasets.quality import doubtful_images, kept_quality
+    from facepriv.services.datasets.quality import doubtful_images, get_quality
 
     with opened_store() as (store, _):
         record = store.datasets.get(dataset)
-        report = kept_quality(record)
+        report = get_quality(record)
         if report is None or anew:
             report = check_and_show_quality(store, dataset)
         else:
@@ -121,7 +121,7 @@ def datasets(
 ) -> None:
     """List the data sets with their counts, and the imports that were interrupted."""
     from facepriv.services.datasets.importing import discard_import, is_under_way
-    from facepriv.services.datasets.retention import kept_until
+    from facepriv.services.datasets.retention import retention_day
 
     with opened_store() as (store, _):
         if discard is not None:
@@ -146,7 +146,7 @@ def datasets(
                     "No usable face": str(sum(row["failures"].values())),
                     "Notes": str(sum(row["problems"].values())),
                     "Read as": str(row["reader"]),
-                    "Keep until": kept_until(record),
+                    "Keep until": retention_day(record),
                 }
                 for record, row in zip(records, found, strict=True)
             ],

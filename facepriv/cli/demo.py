@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from facepriv.cli.audit_results import show_audit
-from facepriv.cli.execution import execute, see_through
+from facepriv.cli.execution import execute, follow_to_end
 from facepriv.cli.importing import show_import
 from facepriv.cli.json_files import JsonFile
 from facepriv.cli.printing import progress, say
@@ -55,7 +55,7 @@ def demo(
         wanted = prepare_audit(store, run_id=done[-1][0])
         audit = same_audit(store, wanted) or start_audit(store, wanted)
         if audit.result is None:
-            see_through(store.audits, settings, "audit", audit.id)
+            follow_to_end(store.audits, settings, "audit", audit.id)
         show_audit(store, audit.id)
         # The recommended method's run comes last: it is the one that is handed on, and the newest on every page.
         write_run(json_file, store, done[-1][0])

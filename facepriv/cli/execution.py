@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from facepriv.store import AuditStore, RunState, RunStore, Store
 
 
-def computing(settings: Settings, executor: str | None, scheduler: str | None) -> Settings:
+def with_executor(settings: Settings, executor: str | None, scheduler: str | None) -> Settings:
     """Give settings that compute where the options say."""
     if executor not in (None, "processes", "dask"):
         raise typer.BadParameter(f"Expected processes or dask, got {executor!r}.", param_hint="--executor")
@@ -30,15 +30,15 @@ def computing(settings: Settings, executor: str | None, scheduler: str | None) -
             param_hint="--scheduler",
         )
     if executor is not None:
-        from facepriv.services.jobs.worker_pool import make_crew
+        from facepriv.services.jobs.worker_pool import make_pool
 
         # A cluster that is not there is told before anything is queued.
-        with make_crew(settings) as crew:
-            _ = crew.width
+        with make_pool(settings) as pool:
+            _ = pool.width
     return settings
 
 
-def queued(noun: str, number: int, json_file: Path | None) -> None:
+def say_queued(noun: str, number: int, json_file: Path | None) -> None:
     """Tell what was put into the queue, and write its number as JSON."""
     say_under_way(noun, number, "waiting")
     write_json(json_file, {"schema": "facepriv.queued/1", f"{noun}_id": number})
@@ -60,7 +60,7 @@ def say_if_not_matched(store: Store, dataset_id: int) -> None:
         say(why)
 
 
-def see_through(
+def follow_to_end(
     queue: RunStore | AuditStore,
     settings: Settings,
     noun: str,
@@ -111,7 +111,7 @@ def _do_here(settings: Settings, noun: str, number: int, report: Any) -> None:
 
 def execute(store: Store, settings: Settings, run_id: int, executor: str | None = None) -> RunResult:
     """Follow a run to its end and give its result."""
-    see_through(store.runs, settings, "run", run_id, executor)
+    follow_to_end(store.runs, settings, "run", run_id, executor)
     result = store.runs.get(run_id).result
     assert result is not None
     return result

@@ -31,8 +31,8 @@ def purge(
     if (dataset is None) != expired:
         raise typer.BadParameter("Name either a data set or, with --expired, all that are past their day.")
     from facepriv.services.datasets import retention
-    from facepriv.services.datasets.purging import plan_purge
-    from facepriv.services.datasets.purging import purge as remove
+    from facepriv.services.upkeep.purging import plan_purge
+    from facepriv.services.upkeep.purging import purge as remove
 
     with opened_store() as (store, settings):
         records = retention.expired(store) if dataset is None else (store.datasets.get(dataset),)

@@ -170,6 +170,6 @@ def _import_json(report: ImportReport, quality: QualityReport | None) -> dict[st
 
 
 def _problems_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:
-    from facepriv.datasets.problems import names
+    from facepriv.datasets.problems import problem_names
 
-    return [{"names": names(p), "code": p.code, "sentence": p.sentence} for p in problems]
+    return [{"names": problem_names(p), "code": p.code, "sentence": p.sentence} for p in problems]

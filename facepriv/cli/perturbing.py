@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facepriv.cli.execution import computing, execute, queued, say_if_not_matched
+from facepriv.cli.execution import execute, say_if_not_matched, say_queued, with_executor
 from facepriv.cli.json_files import JsonFile, write_json
 from facepriv.cli.options import Executor, LandmarkerOption, NoWait, Scheduler
 from facepriv.cli.printing import show_table
@@ -52,7 +52,7 @@ def _method_json(one: MethodInfo) -> dict[str, Any]:
         "title": one.title,
         "kind": one.kind,
         "recommended": one.recommended,
-        "heeds_guards": one.heeds_guards,
+        "heeds_guards": one.supports_guards,
         "keeps": one.keeps,
         "landmarkers": one.landmarkers,
         "parameters": [{"name": p.name, "type": p.type, "default": p.default, "help": p.help} for p in one.parameters],
@@ -118,7 +118,7 @@ def perturb(
     method = DEFAULT_METHOD if method == "recommended" else method
     guides = guide or [DEFAULT_GUIDE]
     with opened_store() as (store, given):
-        settings = computing(given, executor, scheduler)
+        settings = with_executor(given, executor, scheduler)
         spec = prepare_run(
             store,
             dataset,
@@ -139,7 +139,7 @@ def perturb(
         say_if_not_matched(store, spec.dataset.id)
         run = start_run(store, spec)
         if no_wait:
-            queued("run", run.id, json_file)
+            say_queued("run", run.id, json_file)
             return
         result = execute(store, settings, run.id, executor)
         show_result(run.id, spec, result)

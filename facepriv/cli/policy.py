@@ -10,7 +10,7 @@ import typer
 
 from facepriv.cli.audit_results import show_audit
 from facepriv.cli.audits import read_proportion, read_select_by
-from facepriv.cli.execution import see_through
+from facepriv.cli.execution import follow_to_end
 from facepriv.cli.json_files import JsonFile, write_json
 from facepriv.cli.printing import say, show_table
 from facepriv.cli.store import ACTOR, opened_store
@@ -118,7 +118,7 @@ def _audited_policy(
     record = same_audit(store, spec)
     if record is None:
         record = start_audit(store, spec)
-        see_through(store.audits, settings, "audit", record.id)
+        follow_to_end(store.audits, settings, "audit", record.id)
     else:
         say(f"Audit {record.id} of run {run} is at hand; it is used.")
     show_audit(store, record.id)

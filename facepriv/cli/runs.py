@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facepriv.cli.execution import say_under_way, see_through
+from facepriv.cli.execution import follow_to_end, say_under_way
 from facepriv.cli.json_files import JsonFile, write_json
 from facepriv.cli.options import NoWait
 from facepriv.cli.printing import progress, say, show_table
@@ -107,7 +107,7 @@ def resume(run: RunOrNone = None, audit: AuditOption = None, no_wait: NoWait = F
         if no_wait:
             say_under_way(noun, number, state)
             return
-        see_through(queue, settings, noun, number, cancels=ended)
+        follow_to_end(queue, settings, noun, number, cancels=ended)
     typer.echo(f"{noun.capitalize()} {number} is complete.")
 
 

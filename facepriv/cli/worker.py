@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from facepriv.cli.execution import computing
+from facepriv.cli.execution import with_executor
 from facepriv.cli.options import Scheduler
 
 
@@ -32,7 +32,7 @@ def worker(
     from facepriv.services.jobs.worker import run_worker
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    settings = computing(get_settings(), executor, scheduler)
+    settings = with_executor(get_settings(), executor, scheduler)
     # Told to stop, give the run back, so that whoever is next goes on at once instead of waiting for the lease to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if not local:

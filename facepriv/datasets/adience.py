@@ -18,7 +18,7 @@ from facepriv.datasets.conventions import companions, fitting, lines_of, refuse_
 from facepriv.datasets.files import Files
 from facepriv.datasets.labelling import read_by_key
 from facepriv.datasets.labels import LabelTable, Row, parse_gender
-from facepriv.datasets.problems import tell
+from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.errors import BadInputError
 
@@ -104,7 +104,7 @@ def _read_fold(path: Path) -> LabelTable:
             odd.append(f"line {number}")
         else:
             rows.append(Row(number, _key(cells[account], cells[face], cells[original]), "", label, attributes))
-    problems = tell(
+    problems = summarise_problems(
         "bad-row",
         odd,
         one=f"The row at {{name}} of {path.name} has no age and gender as Adience writes them and was not used.",

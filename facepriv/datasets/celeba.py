@@ -16,7 +16,7 @@ from pathlib import Path
 from facepriv.datasets.conventions import companion, fitting, refuse_copies, sort_out, unused_mapping
 from facepriv.datasets.files import Files
 from facepriv.datasets.labelling import ALONE
-from facepriv.datasets.problems import tell
+from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.errors import BadInputError
 from facepriv.types import FEMALE, MALE, LabelledImage, Problem
@@ -65,7 +65,7 @@ class CelebAReader:
             else:
                 images.append(LabelledImage(name, str(subject), genders.rows.get(number), folder / name))
         problems += _about_images(genders, [image.name for image in images], numbers)
-        problems += tell(
+        problems += summarise_problems(
             "no-subject",
             unnamed,
             one="The image {name} is not in the identity list, so it was left out; fetch the whole list.",
@@ -119,7 +119,7 @@ def _read_attributes(path: Path) -> _List:
             odd.append(f"line {line}")
         else:
             read.rows[row[0].rpartition(".")[0] or row[0]] = _VALUES[row[column]]
-    read.problems += tell(
+    read.problems += summarise_problems(
         "bad-row",
         odd,
         one=f"The row at {{name}} of {path.name} lacks values or says neither 1 nor -1 of Male and was not used.",
@@ -140,7 +140,7 @@ def _read_identities(path: Path) -> _List:
             read.rows[row[0].rpartition(".")[0]] = int(row[1])
         else:
             odd.append(f"line {line}")
-    read.problems += tell(
+    read.problems += summarise_problems(
         "bad-row",
         odd,
         one=f"The row at {{name}} of {path.name} is not like 000001.jpg 2880 and was not used.",
@@ -164,7 +164,7 @@ def _split_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def _about_rows(genders: _List, present: set[str]) -> list[Problem]:
-    return tell(
+    return summarise_problems(
         "unknown-file",
         [number for number in genders.rows if number not in present],
         one=f"The row of {genders.name} about the image {{name}} fits no image here and was not used.",
@@ -175,7 +175,7 @@ def _about_rows(genders: _List, present: set[str]) -> list[Problem]:
 def _about_images(genders: _List, kept: list[str], numbers: dict[str, str]) -> list[Problem]:
     if not genders.name:
         return []
-    return tell(
+    return summarise_problems(
         "no-row",
         [name for name in kept if numbers[name] not in genders.rows],
         one=f"The image {{name}} has no usable row in {genders.name} and was taken without a gender label.",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from facepriv.datasets.files import Files
-from facepriv.datasets.problems import tell
+from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.reading import ReadOptions
 from facepriv.errors import BadInputError
 from facepriv.types import Problem
@@ -41,7 +41,7 @@ def sort_out(names: Iterable[str], parse: Callable[[str], T | None], like: str) 
             strangers.append(name)
         else:
             parsed[name] = said
-    return parsed, tell(
+    return parsed, summarise_problems(
         "unexpected-file",
         strangers,
         one=f"The image {{name}} is not named like {like} and was left out; choose another format to import it.",

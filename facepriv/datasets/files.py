@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from facepriv.datasets.problems import tell
+from facepriv.datasets.problems import summarise_problems
 from facepriv.errors import BadInputError
 from facepriv.imaging.decode import sniff
 from facepriv.types import Problem
@@ -98,19 +98,19 @@ def list_files(folder: Path, *, closed: bool = False) -> Files:
                 images.append(name)
             else:
                 others.append(name)
-    problems = tell(
+    problems = summarise_problems(
         "bad-name",
         unnameable,
         one="The file {name} has a name with unprintable characters and was left out; rename it.",
         many="{n} files ({first}) have names with unprintable characters and were left out; rename them.",
     )
-    problems += tell(
+    problems += summarise_problems(
         "unreadable-folder",
         sorted(walk.unreadable),
         one="The folder {name} cannot be read, so all in it was left out; make it readable and import again.",
         many="{n} folders ({first}) cannot be read, so all in them was left out; make them readable and import again.",
     )
-    problems += tell(
+    problems += summarise_problems(
         "broken-link",
         sorted(walk.broken),
         one="{name} is a link to a file that is not there and was left out; put the file itself in its place.",

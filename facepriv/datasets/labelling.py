@@ -8,7 +8,7 @@ from pathlib import Path
 
 from facepriv.datasets.files import Finder
 from facepriv.datasets.labels import LabelTable, Row
-from facepriv.datasets.problems import tell
+from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.subjects import gender_of_path, subjects_of_paths
 from facepriv.types import LabelledImage, Problem
 
@@ -82,7 +82,7 @@ def read_by_file(
         *_about_rows(table.name, unknown, ambiguous, nameless),
         *_about_merging(table.name, merged, "image"),
         *_about_images(table.name, [name for name in names if name not in merged and name in kept]),
-        *tell(
+        *summarise_problems(
             "no-subject",
             lost,
             one=f"The subject of the image {{name}} is not in {table.name}, so it was left out; add it there.",
@@ -163,14 +163,14 @@ def read_by_subject(
         label, attributes = (said.label, said.attributes) if said else (gender_of_path(name), {})
         images.append(LabelledImage(name, subject, label, folder / name, attributes))
     problems = [
-        *tell(
+        *summarise_problems(
             "unknown-subject",
             unknown,
             one=f"The row of {table.name} about the subject {{name}} fits no image and was not used.",
             many=f"{{n}} rows of {table.name} about subjects ({{first}}) fit no image and were not used.",
         ),
         *_about_merging(table.name, merged, "subject"),
-        *tell(
+        *summarise_problems(
             "no-row",
             list(without),
             one=f"The subject {{name}} has no row in {table.name}, which gives its images no gender label; add a row.",
@@ -231,20 +231,20 @@ def _subjects(names: Sequence[str], merged: Mapping[str, _Merged], column: bool)
 def _about_rows(
     table: str, unknown: Sequence[str], ambiguous: Sequence[str], nameless: Sequence[str]
 ) -> Iterable[Problem]:
-    yield from tell(
+    yield from summarise_problems(
         "unknown-file",
         unknown,
         one=f"The row of {table} about {{name}} fits no image here and was not used; check the name or add the file.",
         many=f"{{n}} rows of {table} ({{first}}) fit no image here and were not used; check the names or add the "
         "files.",
     )
-    yield from tell(
+    yield from summarise_problems(
         "ambiguous-file",
         ambiguous,
         one=f"The row of {table} about {{name}} fits several images and was not used; write its folder too.",
         many=f"{{n}} rows of {table} ({{first}}) fit several images each and were not used; write their folders too.",
     )
-    yield from tell(
+    yield from summarise_problems(
         "no-file-name",
         nameless,
         one=f"The row at {{name}} of {table} names no file and was not used; fill it in or remove it.",
@@ -253,7 +253,7 @@ def _about_rows(
 
 
 def _about_images(table: str, without: Sequence[str]) -> Iterable[Problem]:
-    yield from tell(
+    yield from summarise_problems(
         "no-row",
         without,
         one=f"The image {{name}} has no row in {table} and was taken without a gender label; add a row.",
@@ -262,13 +262,13 @@ def _about_images(table: str, without: Sequence[str]) -> Iterable[Problem]:
 
 
 def _about_merging(table: str, merged: Mapping[str, _Merged], what: str) -> Iterable[Problem]:
-    yield from tell(
+    yield from summarise_problems(
         "duplicate-row",
         [name for name, rows in merged.items() if rows.repeated and not (rows.contradiction or rows.disputed)],
         one=f"The {what} {{name}} has several rows in {table} that say the same; one would do.",
         many=f"{{n}} {what}s ({{first}}) have several rows in {table} that say the same; one each would do.",
     )
-    yield from tell(
+    yield from summarise_problems(
         "contradicting-attributes",
         [name for name, rows in merged.items() if rows.disputed],
         one=f"The rows of {table} about the {what} {{name}} contradict each other about its age or race, which was "
@@ -276,7 +276,7 @@ def _about_merging(table: str, merged: Mapping[str, _Merged], what: str) -> Iter
         many=f"The rows of {table} about {{n}} {what}s ({{first}}) contradict each other about their age or race, "
         "which was left out; keep the right ones.",
     )
-    yield from tell(
+    yield from summarise_problems(
         "contradicting-genders",
         [name for name, rows in merged.items() if rows.contradiction == "gender"],
         one=f"The rows of {table} about the {what} {{name}} contradict each other about its gender, so it has no "
@@ -284,7 +284,7 @@ def _about_merging(table: str, merged: Mapping[str, _Merged], what: str) -> Iter
         many=f"The rows of {table} about {{n}} {what}s ({{first}}) contradict each other about their genders, so they "
         "have no label; keep the right ones.",
     )
-    yield from tell(
+    yield from summarise_problems(
         "contradicting-subjects",
         [name for name, rows in merged.items() if rows.contradiction == "subject"],
         one=f"The rows of {table} about the {what} {{name}} name different subjects, so it was left out; "

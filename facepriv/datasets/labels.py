@@ -15,7 +15,7 @@ from typing import Literal
 
 from facepriv.datasets.attributes import UNKNOWN, parse_age, parse_race
 from facepriv.datasets.files import is_image_name
-from facepriv.datasets.problems import tell
+from facepriv.datasets.problems import summarise_problems
 from facepriv.errors import BadInputError
 from facepriv.types import GENDERS, Gender, Problem
 
@@ -334,7 +334,7 @@ def _rows(text: str, header: Header, name: str) -> tuple[list[tuple[int, dict[st
         ) from error
     if not cells and not ragged:
         raise BadInputError(f"{name} has a header but no rows; add one row for each image.", code="empty-labels")
-    problems = tell(
+    problems = summarise_problems(
         "ragged-row",
         ragged,
         one=f"The row at {{name}} of {name} has more cells than the header and was ignored; "
@@ -417,7 +417,7 @@ def _judge_genders(
             code="undeclared-numbers",
         )
     odd = [f"{row[column][:40]!r} at line {line}" for line, row in cells if judged[row[column]] == "word"]
-    return tell(
+    return summarise_problems(
         "unknown-gender",
         odd,
         one=f"The gender {{name}} of {name} has no binary label here, so its image stays without one; "
@@ -432,7 +432,7 @@ def _judge_ages(name: str, cells: Sequence[tuple[int, Mapping[str, str]]], found
         return []
     column = found["age"]
     odd = {value for value in {row[column] for _, row in cells} if _age(value, column) is None}
-    return tell(
+    return summarise_problems(
         "unknown-age",
         [f"{row[column][:40]!r} at line {line}" for line, row in cells if row[column] in odd],
         one=f"The age {{name}} of {name} is neither a number of years nor a band such as 20-29 and was left out.",

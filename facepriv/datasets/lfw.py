@@ -27,7 +27,7 @@ from facepriv.datasets.conventions import (
     unused_mapping,
 )
 from facepriv.datasets.files import Files
-from facepriv.datasets.problems import tell
+from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.types import FEMALE, MALE, LabelledImage, Problem, ProtocolPair
 
@@ -107,13 +107,13 @@ def _read_lists(lists: Mapping[Path, int], stems: Mapping[str, str]) -> _Genders
             if labels.setdefault(name, lists[path]) != lists[path]:
                 both.add(name)
     called = " and ".join(path.name for path in lists)
-    problems = tell(
+    problems = summarise_problems(
         "unknown-file",
         [name for name in labels if name not in stems],
         one=f"The image {{name}} of {called} is not here.",
         many=f"{{n}} images of {called} ({{first}}) are not here.",
     )
-    problems += tell(
+    problems += summarise_problems(
         "in-both-lists",
         sorted(stems[name] for name in both if name in stems),
         one=f"The image {{name}} stands in both {called}, so it was left out rather than guessed at; strike "
@@ -122,7 +122,7 @@ def _read_lists(lists: Mapping[Path, int], stems: Mapping[str, str]) -> _Genders
         "them from one.",
     )
     if lists:
-        problems += tell(
+        problems += summarise_problems(
             "no-row",
             [name for stem, name in stems.items() if stem not in labels],
             one=f"The image {{name}} is not in {called} and was taken without a gender label.",
@@ -168,7 +168,7 @@ def _read_pairs(path: Path, stems: Mapping[str, str], first: int) -> tuple[list[
             missing.append(" and ".join(named))
         else:
             found.append(ProtocolPair(first + place // (2 * each), one, other, mated))
-    problems = tell(
+    problems = summarise_problems(
         "protocol-incomplete",
         missing,
         one=f"The pair {{name}} of {path.name} has an image that is not here and was left out of the protocol.",

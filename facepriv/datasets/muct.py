@@ -13,7 +13,7 @@ from pathlib import Path
 
 from facepriv.datasets.conventions import fitting, refuse_table, sort_out, unused_mapping
 from facepriv.datasets.files import Files
-from facepriv.datasets.problems import tell
+from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.types import FEMALE, MALE, LabelledImage, Terms
 
@@ -51,7 +51,7 @@ class MuctReader:
             for name, said in parsed.items()
             if not said[1]
         ]
-        problems += tell(
+        problems += summarise_problems(
             "mirrored-image",
             [name for name, said in parsed.items() if said[1]],
             one="The image {name} is a mirrored copy and was left out.",

@@ -42,17 +42,17 @@ class ProblemGroup(Problem):
     names: tuple[str, ...] = ()
 
 
-def names(problem: Problem) -> tuple[str, ...]:
+def problem_names(problem: Problem) -> tuple[str, ...]:
     """Name the files, rows or columns that a problem is about."""
     return problem.names if isinstance(problem, ProblemGroup) else (problem.name,)
 
 
-def count(problem: Problem) -> int:
+def problem_count(problem: Problem) -> int:
     """Count the files, rows or columns that a problem is about."""
-    return len(names(problem))
+    return len(problem_names(problem))
 
 
-def tell(code: str, names: Sequence[str], *, one: str, many: str, few: int = FEW) -> list[Problem]:
+def summarise_problems(code: str, names: Sequence[str], *, one: str, many: str, few: int = FEW) -> list[Problem]:
     """Tell of equal problems: one sentence each if they are few, else one for all.
 
     Parameters

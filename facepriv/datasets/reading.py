@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 from facepriv.datasets.files import Files
 from facepriv.datasets.labels import Role
-from facepriv.datasets.problems import tell
+from facepriv.datasets.problems import summarise_problems
 from facepriv.types import GENDER_NAMES, Gender, Identities, LabelledImage, Problem, ProtocolPair, Terms
 
 NOT_STATED = "not stated; ask whoever gave you the images"
@@ -98,7 +98,7 @@ def limits(images: Sequence[LabelledImage], identities: Identities = "people") -
     if identities != "people":
         return found
     both = sorted(subject for subject, all_labels in subjects.items() if len({*all_labels} - {None}) > 1)
-    return found + tell(
+    return found + summarise_problems(
         "subject-with-both-genders",
         both,
         one="The subject {name} is labelled male on some images and female on others, which was kept as it is; "

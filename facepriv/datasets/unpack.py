@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 from facepriv.datasets.files import is_litter
-from facepriv.datasets.problems import tell
+from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.zip_directory import measure
 from facepriv.errors import BadInputError, StoreError
 from facepriv.types import Problem
@@ -283,7 +283,7 @@ class _Unpacking:
         """Tell what came out."""
         problems: list[Problem] = []
         for code, (one, many) in _TOLD.items():
-            problems += tell(code, self.refused.get(code, []), one=one, many=many)
+            problems += summarise_problems(code, self.refused.get(code, []), one=one, many=many)
         return Unpacked(target, tuple(sorted(self.files)), tuple(problems))
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from facepriv.datasets.conventions import fitting, refuse_table, sort_out, unused_mapping
 from facepriv.datasets.files import Files
 from facepriv.datasets.labelling import ALONE
-from facepriv.datasets.problems import tell
+from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.types import FEMALE, MALE, LabelledImage
 
@@ -62,7 +62,7 @@ class UtkFaceReader:
             for name, said in parsed.items()
             if said != _MALFORMED
         ]
-        problems += tell(
+        problems += summarise_problems(
             "malformed-name",
             [name for name, said in parsed.items() if said == _MALFORMED],
             one="The name of {name} should tell age, gender, race and time, as 25_0_1_20170116174525125.jpg does, but "

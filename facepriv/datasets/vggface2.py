@@ -15,7 +15,7 @@ from facepriv.datasets.conventions import companion, fitting, lines_of, sort_out
 from facepriv.datasets.files import Files
 from facepriv.datasets.labelling import read_by_subject
 from facepriv.datasets.labels import LabelTable, Row, parse_gender
-from facepriv.datasets.problems import tell
+from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.errors import BadInputError
 from facepriv.types import LabelledImage
@@ -84,7 +84,7 @@ def _read_table(path: Path) -> LabelTable:
         {"subject": "Class_ID", "gender": "Gender"},
         tuple(rows),
         tuple(
-            tell(
+            summarise_problems(
                 "bad-row",
                 odd,
                 one=f"The row at {{name}} of {path.name} does not begin with a class and end with m or f and was not "

@@ -14,19 +14,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.leak.evidence import Evidence, Seen
+from facepriv.audit.evidence import Evidence, Features
 from facepriv.errors import StoreError
 from facepriv.imaging.appearance import appearance_features
 from facepriv.imaging.residuals import residual_features
 from facepriv.imaging.restoring import restored_faces
 from facepriv.measures.faults import log_fault
-from facepriv.measures.fingerprint import found_by, maker
+from facepriv.measures.fingerprint import fingerprint, found_by
 from facepriv.measures.models import check_versions, classifier, matcher, reference
-from facepriv.measures.stored_faces import Stored, found_in, left_by
+from facepriv.measures.stored_faces import StoredFace, perturbed_face, stored_face
 from facepriv.perturb.base import score_face
 from facepriv.schemas.audits import AuditSpec
 from facepriv.schemas.runs import ModelRef, Phase
-from facepriv.services.jobs.pool_process import Brought, Job, JobRef, artifacts, content_of
+from facepriv.services.jobs.pool_process import Job, JobRef, PortableJob, artifacts, content_of
 from facepriv.store import ArtifactStore, ImageRecord, Store
 from facepriv.types import Face
 
@@ -39,12 +39,12 @@ _checked: list[JobRef] = []
 
 
 @dataclass(frozen=True, eq=False)
-class ToMeasure:
+class MeasureTask:
     """One stored image of which something is still to be measured."""
 
     phase: Phase
     image_id: int
-    stored: Stored
+    stored: StoredFace
     names: tuple[str, ...]
     """Of measures."""
 
@@ -58,20 +58,20 @@ class Measured:
     untouched: dict[str, dict[int, Vector]]
     perturbed: dict[str, dict[int, Vector]]
     """Empty for an audit of a database as it is."""
-    files: dict[int, Stored]
+    files: dict[int, StoredFace]
     """The untouched files."""
-    after: dict[int, Stored]
+    after: dict[int, StoredFace]
     """The perturbed files in which a face was found: those that a policy can release."""
 
-    def left(self) -> list[ToMeasure]:
+    def left(self) -> list[MeasureTask]:
         """Give what is still to be measured."""
-        wanted: list[ToMeasure] = []
+        wanted: list[MeasureTask] = []
         phase: Phase
         for phase, known, files in (("before", self.untouched, self.files), ("after", self.perturbed, self.after)):
             for image_id, stored in files.items():
                 names = tuple(name for name, vectors in known.items() if image_id not in vectors)
                 if names:
-                    wanted.append(ToMeasure(phase, image_id, stored, names))
+                    wanted.append(MeasureTask(phase, image_id, stored, names))
         return wanted
 
 
@@ -91,7 +91,7 @@ def measures(spec: AuditSpec, finder: str) -> dict[str, str]:
         RESIDUALS: features,
         APPEARANCE: features,
     }
-    return {name: maker(ref, finder) for name, ref in models.items()}
+    return {name: fingerprint(ref, finder) for name, ref in models.items()}
 
 
 def known_measures(store: Store, spec: AuditSpec) -> Measured:
@@ -103,10 +103,10 @@ def known_measures(store: Store, spec: AuditSpec) -> Measured:
     )
     untouched: dict[str, dict[int, Vector]] = {}
     perturbed: dict[str, dict[int, Vector]] = {}
-    for name, made_by in makers_of(store, spec, "before").items():
+    for name, made_by in fingerprints_of(store, spec, "before").items():
         untouched[name] = _wide(store.measures.of_images(spec.dataset.id, name, made_by))
     if spec.run_id is not None:
-        for name, made_by in makers_of(store, spec, "after").items():
+        for name, made_by in fingerprints_of(store, spec, "after").items():
             perturbed[name] = _wide(store.measures.of_run(spec.run_id, name, made_by))
     records = () if spec.run_id is None else store.runs.outcomes(spec.run_id)
     audited = {image.id for image in images}
@@ -114,25 +114,25 @@ def known_measures(store: Store, spec: AuditSpec) -> Measured:
         images=images,
         untouched=untouched,
         perturbed=perturbed,
-        files={image.id: stored for image in images if (stored := found_in(image)) is not None},
+        files={image.id: stored for image in images if (stored := stored_face(image)) is not None},
         after={
             record.image_id: stored
             for record in records
-            if record.image_id in audited and (stored := left_by(record)) is not None
+            if record.image_id in audited and (stored := perturbed_face(record)) is not None
         },
     )
 
 
-def makers_of(store: Store, spec: AuditSpec, phase: Phase) -> dict[str, str]:
+def fingerprints_of(store: Store, spec: AuditSpec, phase: Phase) -> dict[str, str]:
     """Name the measures of a phase with what makes them; looking up every library's version takes its time."""
-    return measures(spec, maker(spec.detector) if phase == "after" else found_by(store, spec.dataset.id))
+    return measures(spec, fingerprint(spec.detector) if phase == "after" else found_by(store, spec.dataset.id))
 
 
 def keep(
     store: Store,
     spec: AuditSpec,
     phase: Phase,
-    makers: Mapping[str, str],
+    fingerprints: Mapping[str, str],
     found: Mapping[int, Mapping[str, Vector]],
 ) -> None:
     """Keep measures of some images, by image and name, for this audit's processes, for runs and for later audits.
@@ -140,20 +140,20 @@ def keep(
     Parameters
     ----------
     makers
-        Of the phase, see `makers_of`.
+        Of the phase, see `fingerprints_of`.
     """
     if phase == "before":
-        keep_of_images(store, makers, found)
+        save_of_images(store, fingerprints, found)
         return
     assert spec.run_id is not None
-    for name, made_by in makers.items():
-        store.measures.keep_of_run(spec.run_id, name, made_by, _kept(name, found))
+    for name, made_by in fingerprints.items():
+        store.measures.save_of_run(spec.run_id, name, made_by, _kept(name, found))
 
 
-def keep_of_images(store: Store, makers: Mapping[str, str], found: Mapping[int, Mapping[str, Vector]]) -> None:
+def save_of_images(store: Store, fingerprints: Mapping[str, str], found: Mapping[int, Mapping[str, Vector]]) -> None:
     """Keep measures of some untouched images, by image and name."""
-    for name, made_by in makers.items():
-        store.measures.keep_of_images(name, made_by, _kept(name, found))
+    for name, made_by in fingerprints.items():
+        store.measures.save_of_images(name, made_by, _kept(name, found))
 
 
 def _kept(name: str, found: Mapping[int, Mapping[str, Vector]]) -> dict[int, NDArray[Any]]:
@@ -169,7 +169,7 @@ def _as_kept(name: str, vector: Vector) -> NDArray[Any]:
     return vector.astype(np.float32) if name.startswith(f"{TEMPLATE}:") else vector
 
 
-def measure(artifacts: ArtifactStore, stored: Stored, names: Sequence[str]) -> dict[str, Vector]:
+def measure(artifacts: ArtifactStore, stored: StoredFace, names: Sequence[str]) -> dict[str, Vector]:
     """Measure one stored image.
 
     Raises
@@ -198,7 +198,7 @@ def measure(artifacts: ArtifactStore, stored: Stored, names: Sequence[str]) -> d
     return found
 
 
-def measure_in_process(job: Job, images: Sequence[ToMeasure]) -> list[dict[str, Vector]]:
+def measure_in_process(job: Job, images: Sequence[MeasureTask]) -> list[dict[str, Vector]]:
     """Call `measure` in a worker's process; a model's fault at one image leaves out what could not be measured.
 
     Raises
@@ -215,7 +215,7 @@ def measure_in_process(job: Job, images: Sequence[ToMeasure]) -> list[dict[str, 
 
 def _check_models(job: Job) -> None:
     """Look once whether this process, which may be on another machine than the worker, has the audit's models."""
-    ref_of_job = job.ref if isinstance(job, Brought) else job
+    ref_of_job = job.ref if isinstance(job, PortableJob) else job
     if _checked == [ref_of_job]:
         return
     spec: AuditSpec = content_of(job)
@@ -226,7 +226,7 @@ def _check_models(job: Job) -> None:
     _checked[:] = [ref_of_job]
 
 
-def measure_what_can_be(kept: ArtifactStore, stored: Stored, names: Sequence[str]) -> dict[str, Vector]:
+def measure_what_can_be(kept: ArtifactStore, stored: StoredFace, names: Sequence[str]) -> dict[str, Vector]:
     """Call `measure`; a model's fault leaves out what could not be measured.
 
     Raises
@@ -282,7 +282,7 @@ def _seen(
     ids: Sequence[int],
     known: Mapping[str, Mapping[int, Vector]],
     like: Mapping[str, Mapping[int, Vector]] | None = None,
-) -> Seen:
+) -> Features:
     def table(name: str) -> Vector:
         vectors = known[name]
         sample = next(iter(vectors.values()), next(iter((like or known)[name].values()), np.zeros(1)))
@@ -292,7 +292,7 @@ def _seen(
     def each(kind: str) -> dict[str, Vector]:
         return {name.partition(":")[2]: table(name) for name in known if name.partition(":")[0] == kind}
 
-    return Seen(
+    return Features(
         subjects=subjects,
         scores={name: values[:, 0] for name, values in each(SCORE).items()},
         restored=each(RESTORED),

@@ -26,7 +26,7 @@ COMPUTING = (
 """Libraries whose versions may move a bit of a result."""
 
 
-def maker(ref: ModelRef, found_by: str = "") -> str:
+def fingerprint(ref: ModelRef, found_by: str = "") -> str:
     """Give a hash of all that a template or score depends on besides the image: weights, code, what computes.
 
     Parameters
@@ -39,10 +39,10 @@ def maker(ref: ModelRef, found_by: str = "") -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def points_maker(landmarker: Landmarker, found_by: str = "") -> str:
+def landmarks_fingerprint(landmarker: Landmarker, found_by: str = "") -> str:
     """Give a hash of all that a face's points depend on besides the image; of a library, which build of it too."""
     ref = ModelRef(name=landmarker.name, version=landmarker.version)
-    return maker(ref, "\n".join([found_by, landmarkers.release(ref.name), landmarker.build]))
+    return fingerprint(ref, "\n".join([found_by, landmarkers.release(ref.name), landmarker.build]))
 
 
 def found_by(store: Store, dataset_id: int) -> str:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import FaceprivError, FailureToAcquireError
-from facepriv.measures.fingerprint import found_by, points_maker
+from facepriv.measures.fingerprint import found_by, landmarks_fingerprint
 from facepriv.measures.models import landmarker
 from facepriv.schemas.runs import ModelRef, RunSpec
 from facepriv.store import Store
@@ -35,10 +35,10 @@ def known_points(store: Store, spec: RunSpec) -> dict[int, Points | None]:
     return {image_id: _unpacked(vector) for image_id, vector in kept.items()}
 
 
-def keep_points(store: Store, spec: RunSpec, found: Mapping[int, Vector]) -> None:
+def save_points(store: Store, spec: RunSpec, found: Mapping[int, Vector]) -> None:
     """Keep what `locate` gave, by image, for this run's processes and for later runs."""
     assert spec.landmarker is not None
-    store.measures.keep_of_images(*_kept_as(store, spec.dataset.id, spec.landmarker), found)
+    store.measures.save_of_images(*_kept_as(store, spec.dataset.id, spec.landmarker), found)
 
 
 def locate(name: str, face: Face) -> Vector:
@@ -74,7 +74,7 @@ def points_of(store: Store, spec: RunSpec, image: ImageRecord, face: Face | None
 
 
 def _kept_as(store: Store, dataset_id: int, ref: ModelRef) -> tuple[str, str]:
-    return f"{POINTS}:{ref.name}", points_maker(landmarker(ref.name), found_by(store, dataset_id))
+    return f"{POINTS}:{ref.name}", landmarks_fingerprint(landmarker(ref.name), found_by(store, dataset_id))
 
 
 def _unpacked(vector: Vector) -> Points | None:

@@ -47,7 +47,7 @@ def face_of(image: ImageRecord, pixels: Image) -> Face:
 
 
 @dataclass(frozen=True, eq=False)
-class Stored:
+class StoredFace:
     """One stored image with its face, to be embedded or measured."""
 
     sha256: str
@@ -66,19 +66,19 @@ class Stored:
         )
 
 
-def found_in(image: ImageRecord) -> Stored | None:
+def stored_face(image: ImageRecord) -> StoredFace | None:
     """Give an image's untouched file with its face; None where nothing was kept or no face found."""
     return _stored(image.artifact_sha256, image.landmarks, image.box)
 
 
-def left_by(record: RunImage) -> Stored | None:
+def perturbed_face(record: RunImage) -> StoredFace | None:
     """Give the file that a run left of an image, with the face found in it; None where it left none, or no face."""
     return _stored(record.artifact_sha256, record.after_landmarks, record.after_box)
 
 
 def _stored(
     sha256: str | None, landmarks: NDArray[np.float32] | None, box: tuple[int, int, int, int] | None
-) -> Stored | None:
+) -> StoredFace | None:
     if sha256 is None or landmarks is None or box is None:
         return None
-    return Stored(sha256=sha256, landmarks=landmarks, box=box)
+    return StoredFace(sha256=sha256, landmarks=landmarks, box=box)

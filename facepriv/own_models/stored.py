@@ -104,8 +104,8 @@ def write(folder: Path, description: AnyModel, outside: tuple[Path, ...] = ()) -
 
 def targets(kind: str) -> dict[str, str]:
     """Give the readable own models of a kind, with what makes each of them as ``"module:function"`` of its name."""
-    makers = CLASSIFIER_TARGETS if kind == "classifier" else MATCHER_TARGETS
-    return {one.name: makers[one.description.form] for one in readable() if one.description.kind == kind}
+    fingerprints = CLASSIFIER_TARGETS if kind == "classifier" else MATCHER_TARGETS
+    return {one.name: fingerprints[one.description.form] for one in readable() if one.description.kind == kind}
 
 
 def classifier_targets() -> dict[str, str]:

@@ -19,8 +19,8 @@ from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
 from facepriv.imaging.stored import decode_stored
 from facepriv.imaging.versions import VERSIONS, make_version
 from facepriv.metrics.gender import predicted
-from facepriv.perturb.common.targets import Targets
 from facepriv.perturb.gallery import Gallery
+from facepriv.perturb.targets import Targets
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image, PerturbFailure, PerturbResult, Stop
 from facepriv.wording import listed
 
@@ -62,7 +62,7 @@ class Learned:
 
 
 @dataclass(frozen=True, eq=False)
-class Keep:
+class KeptClassifiers:
     """Classifiers whose scores are to stay as they are while the guides' are moved."""
 
     classifiers: Sequence[AttributeClassifier]
@@ -143,7 +143,7 @@ class Perturber(ABC):
     title: ClassVar[str]
     kind: ClassVar[Literal["unnoticeable", "visible"]]
     """Whether a person is meant to notice the change."""
-    heeds_guards: ClassVar[bool] = False
+    supports_guards: ClassVar[bool] = False
     """Whether it asks the matchers it is given while it changes a face."""
     keeps: ClassVar[bool] = False
     """Whether it can keep the scores of other classifiers; it then has a `run_keeping` of its own."""
@@ -205,7 +205,7 @@ class Perturber(ABC):
         face: Face,
         classifiers: Sequence[AttributeClassifier],
         *,
-        keep: Keep,
+        keep: KeptClassifiers,
         gallery: Gallery,
         rng: np.random.Generator,
         guards: Sequence[FaceMatcher] = (),
@@ -235,7 +235,7 @@ class Perturber(ABC):
         positions: Sequence[int] | None = None,
         guards: Sequence[FaceMatcher] = (),
         learned: Learned | None = None,
-        keep: Keep | None = None,
+        keep: KeptClassifiers | None = None,
         on_progress: Callable[[int], None] | None = None,
     ) -> list[PerturbResult | PerturbFailure]:
         """Perturb faces and judge each on its stored file.
@@ -281,7 +281,7 @@ class Perturber(ABC):
         seed: np.random.SeedSequence,
         guards: Sequence[FaceMatcher],
         learned: Learned | None,
-        keep: Keep | None,
+        keep: KeptClassifiers | None,
     ) -> PerturbResult | PerturbFailure:
         counting = [CountingClassifier(classifier) for classifier in classifiers]
         kept = [] if keep is None else [CountingClassifier(classifier) for classifier in keep.classifiers]

@@ -20,6 +20,7 @@ from facepriv.store.datasets import DatasetStore, ImportSession
 from facepriv.store.engine import Database
 from facepriv.store.erasure import erase_deleted
 from facepriv.store.folder_artifacts import FolderArtifacts
+from facepriv.store.inventory import Inventory, take_inventory
 from facepriv.store.leftovers import Leftovers, referred_to
 from facepriv.store.measures import MeasureStore
 from facepriv.store.queue import LEASE_SECONDS, MAX_LOSSES, LeaseLostError
@@ -56,7 +57,6 @@ from facepriv.store.remote_artifacts import RemoteArtifacts
 from facepriv.store.runs import RunStore
 from facepriv.store.sessions import SessionStore
 from facepriv.store.shares import RemarkStore, ShareStore
-from facepriv.store.stock import Stock, take_stock
 from facepriv.store.users import UserStore
 
 __all__ = [
@@ -82,6 +82,7 @@ __all__ = [
     "ImagePair",
     "ImageRecord",
     "ImportSession",
+    "Inventory",
     "Learning",
     "LeaseLostError",
     "LogLine",
@@ -100,7 +101,6 @@ __all__ = [
     "SessionStore",
     "ShareRecord",
     "ShareStore",
-    "Stock",
     "Store",
     "UnfinishedImport",
     "UserRecord",
@@ -153,9 +153,9 @@ class Store:
         self.datasets.collect_abandoned()
         return self._collect(self._leftovers.settled_until())
 
-    def take_stock(self) -> Stock:
+    def take_inventory(self) -> Inventory:
         """Compare what rows refer to with the files that are there."""
-        return take_stock(self._database, self.artifacts)
+        return take_inventory(self._database, self.artifacts)
 
     def erase_deleted(self) -> str:
         """Make what was deleted from the database unreadable, as `facepriv.store.erasure.erase_deleted` does."""

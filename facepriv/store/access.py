@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Select, func, insert, inspect, select, text
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from facepriv.store.chain import START, link
+from facepriv.store.chain import START, link_sha256
 from facepriv.store.engine import Database
 from facepriv.store.records import AccessRecord
 from facepriv.store.rows import AccessRow
@@ -64,7 +64,7 @@ class AccessLog:
                 # Taken before the last line is read: whoever waits here then sees the line that was added meanwhile.
                 session.execute(text(f"SELECT pg_advisory_xact_lock({_CHAIN_LOCK})"))
             last = session.execute(select(AccessRow.chain_sha256).order_by(AccessRow.id.desc()).limit(1)).scalar()
-            row = AccessRow(**said, chain_sha256=link(last or START, now, actor, action, subject, detail))
+            row = AccessRow(**said, chain_sha256=link_sha256(last or START, now, actor, action, subject, detail))
             session.add(row)
             session.flush()
             return _record(row)
@@ -131,7 +131,7 @@ class AccessLog:
         with self._database.reading() as session:
             for row in session.scalars(select(AccessRow).order_by(AccessRow.id).execution_options(yield_per=_BATCH)):
                 lines += 1
-                found = link(previous, row.at, row.actor, row.action, row.subject, row.detail)
+                found = link_sha256(previous, row.at, row.actor, row.action, row.subject, row.detail)
                 if row.chain_sha256 != found and broken_at is None:
                     broken_at = row.id
                 # Going on from what stands there finds the first break, not all that follow from it.

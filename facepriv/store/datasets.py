@@ -479,7 +479,7 @@ class DatasetStore:
         with self._database.writing() as session:
             _find(session, dataset_id).datasheet = dict(datasheet)
 
-    def keep_quality(self, dataset_id: int, quality: Mapping[str, Any]) -> None:
+    def save_quality(self, dataset_id: int, quality: Mapping[str, Any]) -> None:
         """Replace a data set's quality report."""
         with self._database.writing() as session:
             _find(session, dataset_id).quality = dict(quality)

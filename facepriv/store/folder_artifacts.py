@@ -155,15 +155,15 @@ def _take_away(file: Path, put_before: float) -> bool:
     if not _is_older(file, put_before):
         return False
     # Aside first: who puts the bytes from now on writes them anew, and who had just renewed them gets them back.
-    aside = file.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+    run_in_thread = file.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
     try:
-        file.rename(aside)
+        file.rename(run_in_thread)
     except FileNotFoundError:
         return False
-    if not _is_older(aside, put_before):
-        aside.replace(file)
+    if not _is_older(run_in_thread, put_before):
+        run_in_thread.replace(file)
         return False
-    aside.unlink(missing_ok=True)
+    run_in_thread.unlink(missing_ok=True)
     return True
 
 

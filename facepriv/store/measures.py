@@ -43,11 +43,11 @@ class MeasureStore:
         mine = select(RunImageRow.image_id, RunImageRow.artifact_sha256).where(RunImageRow.run_id == run_id)
         return self._of(mine, name, made_by)
 
-    def keep_of_images(self, name: str, made_by: str, vectors: Mapping[int, Vector]) -> None:
+    def save_of_images(self, name: str, made_by: str, vectors: Mapping[int, Vector]) -> None:
         """Keep vectors of untouched images, by image."""
         self._keep(select(ImageRow.id.label("image_id"), ImageRow.artifact_sha256), name, made_by, vectors)
 
-    def keep_of_run(self, run_id: int, name: str, made_by: str, vectors: Mapping[int, Vector]) -> None:
+    def save_of_run(self, run_id: int, name: str, made_by: str, vectors: Mapping[int, Vector]) -> None:
         """Keep vectors of images as a run left them, by image."""
         mine = select(RunImageRow.image_id, RunImageRow.artifact_sha256).where(RunImageRow.run_id == run_id)
         self._keep(mine, name, made_by, vectors)

@@ -17,7 +17,7 @@ from facepriv.errors import StoreError
 from facepriv.store import Role, Store
 from facepriv.web.identity import LOCAL, Identity, prove
 from facepriv.web.own_pages import is_loopback
-from facepriv.web.pages import not_for_you
+from facepriv.web.pages import forbidden_page
 
 COOKIE, SECURE_COOKIE = "facepriv_session", "__Host-facepriv_session"
 """Name of the cookie with a session's token; browsers take the second over TLS only, and from no other host."""
@@ -103,7 +103,7 @@ class Access:
             await self._refuse_stranger(scope, receive, send)
         elif identity is not None and not may_have(identity.role, path):
             await asyncio.to_thread(self._count, identity.user, path)
-            await _refuse(scope, receive, send, not_for_you(identity))
+            await _refuse(scope, receive, send, forbidden_page(identity))
         elif identity is not None and scope["type"] == "websocket":
             await self._watch(scope, receive, send, identity, token)
         else:

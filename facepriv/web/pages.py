@@ -52,7 +52,7 @@ def message(title: str, sentence: str, *, status: int, headers: dict[str, str] |
     return page("message.html.j2", status=status, headers=headers, title=title, sentence=sentence, home=False)
 
 
-def not_for_you(identity: Identity) -> HTMLResponse:
+def forbidden_page(identity: Identity) -> HTMLResponse:
     """Refuse what somebody's role does not allow."""
     sentence = f"{identity.user} is signed in as privacy officer and sees what was shared; this is for auditors."
     return page("message.html.j2", status=403, title="Not for this account", sentence=sentence, home=True)

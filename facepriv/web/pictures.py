@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from facepriv.web.blob_cache import SHELF, BlobCache, Kind
 from facepriv.web.headers import FRAMED_POLICY
 from facepriv.web.identity import identity_of
-from facepriv.web.shelf import SHELF, Kind, Shelf
 
 MEDIA_TYPES: dict[Kind, str] = {"pictures": "image/png", "viewers": "text/html", "downloads": "text/html"}
 PRIVATE = {
@@ -19,7 +19,7 @@ PRIVATE = {
 """On every answer, a refusal too: no cache keeps a face, no other site embeds one."""
 
 
-def shelf_routes(shelf: Shelf = SHELF) -> list[Route]:
+def blob_routes(blob_cache: BlobCache = SHELF) -> list[Route]:
     """Give the routes ``/pictures/…``, ``/viewers/…`` and ``/downloads/…``.
 
     They answer an auditor with what was put there for that very holder. For everything else, be it unknown, old or
@@ -31,7 +31,7 @@ def shelf_routes(shelf: Shelf = SHELF) -> list[Route]:
             identity = identity_of(request.scope)
             thing = None
             if identity is not None and identity.role == "auditor":
-                thing = shelf.get(kind, request.path_params["token"], identity.holder)
+                thing = blob_cache.get(kind, request.path_params["token"], identity.holder)
             if thing is None:
                 return PlainTextResponse("There is nothing here.", status_code=404, headers=PRIVATE)
             headers = dict(PRIVATE)

@@ -15,7 +15,7 @@ from facepriv.imaging.decode import encode_png
 from facepriv.measures.stored_faces import stored_pixels
 from facepriv.store import ArtifactStore, Box, DatasetCounts, DatasetRecord, ImageRecord, open_artifacts, open_store
 from facepriv.types import GENDER_NAMES
-from facepriv.web.shelf import SHELF, Kind, Thing
+from facepriv.web.blob_cache import SHELF, Blob, Kind
 from facepriv.web.viewer import PairView, viewer_page
 from parts.shell import me
 
@@ -101,7 +101,7 @@ def _counts(home: str, dataset_id: int, created_at: str) -> DatasetCounts:
 
 def address(content: bytes, kind: Kind = "pictures", file_name: str = "") -> str:
     """Give the path under which only the person who looks at this page gets the bytes."""
-    return SHELF.put(Thing(content, kind, file_name), me().holder)
+    return SHELF.put(Blob(content, kind, file_name), me().holder)
 
 
 def gallery(portraits: Iterable[Portrait]) -> None:

@@ -9,18 +9,18 @@ import streamlit as st
 from facepriv.charts.quality import failures_by_reason, images_per_subject, inter_eye_distances
 from facepriv.errors import FaceprivError
 from facepriv.schemas.quality import QualityReport
-from facepriv.services.datasets.quality import check_quality, doubtful_images, kept_quality, quality_sentences
+from facepriv.services.datasets.quality import check_quality, doubtful_images, get_quality, quality_sentences
 from facepriv.store import DatasetRecord, Store
 from parts.figures import page_of, show_figure, show_rows
 from parts.formats import plain
-from parts.shell import saw
+from parts.shell import record_view
 
 LISTED = 20
 
 
 def show(store: Store, record: DatasetRecord) -> None:
     """Show the report, or offer to make it."""
-    report = kept_quality(record)
+    report = get_quality(record)
     if report is None:
         st.info("The quality of this data set was not checked.", icon=":material/info:")
         offer(store, record, "Check it")
@@ -85,7 +85,7 @@ def doubts(store: Store, record: DatasetRecord, report: QualityReport) -> None:
     st.write("A matcher or classifier may be wrong, and so may a label. Nothing was changed.")
     if not st.toggle("Name the images", key=f"doubts-{record.id}"):
         return
-    saw(store, "quality-listed", f"dataset {record.id}", "doubtful images")
+    record_view(store, "quality-listed", f"dataset {record.id}", "doubtful images")
     for title, rows in doubtful_images(store, record.id, report).items():
         if rows:
             st.markdown(f"**{title}**")

@@ -6,7 +6,7 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
-from facepriv.services.sharing.report import MOST_FACES, hand_out
+from facepriv.services.sharing.report import MOST_FACES, export_report
 from facepriv.store import open_store
 from facepriv.wording import count
 from parts.downloads import file_name
@@ -45,7 +45,7 @@ def offer(run_id: int | None, audit_id: int | None = None) -> None:
     def make() -> str:
         with open_store(get_settings()) as store:
             is_still(store, who)
-            return hand_out(store, run_id, audit_id=audit_id, actor=who.user)
+            return export_report(store, run_id, audit_id=audit_id, actor=who.user)
 
     st.download_button(
         "Download the report",
@@ -67,7 +67,7 @@ def offer_with_faces(run_id: int, audit_id: int | None, pairs: int, key: str) ->
         return
     try:
         with st.spinner("Making the report …"), opened() as store:
-            page = hand_out(store, run_id, audit_id=audit_id, faces=pairs, actor=me().user)
+            page = export_report(store, run_id, audit_id=audit_id, faces=pairs, actor=me().user)
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return

@@ -22,7 +22,7 @@ from facepriv.wording import duration
 from parts import faces
 from parts.figures import page_of, show_figure, show_rows
 from parts.formats import NOTHING, plain
-from parts.shell import saw
+from parts.shell import record_view
 
 PER_PAGE = 25
 SHORT = {"jpeg90": "JPEG 90", "resize75": "size 75 %", "grey": "greyscale"}
@@ -80,7 +80,7 @@ def ended(record: RunImageRecord) -> str:
 
 def pair(store: Store, run: RunRecord, image_id: int) -> None:
     """Show one image before and after, the difference, and how the score went."""
-    saw(store, "faces-viewed", f"run {run.id}", f"pair of image {image_id}")
+    record_view(store, "faces-viewed", f"run {run.id}", f"pair of image {image_id}")
     views = run_pair(store, run.id, image_id)
     record = views.record
     faces.viewer(pair_view(store, views))

@@ -81,7 +81,7 @@ def opened(*, roles: Collection[Role] = ("auditor",)) -> Iterator[Store]:
     with open_store(get_settings()) as store:
         who = identify(store)
         if who.role not in roles:
-            saw(store, "access-refused", "page")
+            record_view(store, "access-refused", "page")
             raise NotAllowedError(
                 f"This is for {' and '.join(f'{role}s' for role in roles)}; {who.user} is signed in as {who.role}."
             )
@@ -97,7 +97,7 @@ def with_store(body: Callable[[Store], None], *, roles: Collection[Role] = ("aud
         st.error(plain(str(error)), icon=":material/error:")
 
 
-def saw(store: Store, action: str, subject: str, detail: str = "") -> None:
+def record_view(store: Store, action: str, subject: str, detail: str = "") -> None:
     """Log that this session saw or took something, once for each thing and not at every rerun."""
     key = (action, subject, detail)
     seen = st.session_state.setdefault("_seen", set())

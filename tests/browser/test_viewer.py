@@ -15,12 +15,12 @@ from starlette.middleware import Middleware
 
 from facepriv.imaging.decode import encode_png
 from facepriv.web.access import Access
+from facepriv.web.blob_cache import Blob, BlobCache
 from facepriv.web.headers import SecurityHeaders
 from facepriv.web.identity import LOCAL
 from facepriv.web.own_pages import OwnPagesOnly
 from facepriv.web.pages import assets
-from facepriv.web.pictures import shelf_routes
-from facepriv.web.shelf import Shelf, Thing
+from facepriv.web.pictures import blob_routes
 from facepriv.web.viewer import PairView, Shown, viewer_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("viewer")]
@@ -44,9 +44,9 @@ def plain_picture(colour):
 @pytest.fixture(scope="module")
 def site():
     """A server with nothing but the shelf and own files; gives its shelf and address."""
-    shelf = Shelf()
+    blob_cache = BlobCache()
     app = Starlette(
-        routes=[assets, *shelf_routes(shelf)],
+        routes=[assets, *blob_routes(blob_cache)],
         middleware=[
             Middleware(OwnPagesOnly, ""),
             Middleware(SecurityHeaders),
@@ -60,7 +60,7 @@ def site():
     while not server.started and time.monotonic() < end:
         time.sleep(0.02)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield shelf, f"http://127.0.0.1:{port}"
+    yield blob_cache, f"http://127.0.0.1:{port}"
     server.should_exit = True
     thread.join(20)
 
@@ -68,10 +68,10 @@ def site():
 @pytest.fixture
 def address(site):
     """Where the page of a pair is, before red and after blue."""
-    shelf, base = site
+    blob_cache, base = site
 
     def shown(colour, name):
-        return Shown(shelf.put(Thing(plain_picture(colour)), LOCAL.holder), name, f"{name}: a face")
+        return Shown(blob_cache.put(Blob(plain_picture(colour)), LOCAL.holder), name, f"{name}: a face")
 
     view = PairView(
         title="Before and after: a face",
@@ -84,7 +84,7 @@ def address(site):
         candidate=shown((0, 120, 0), "Candidate blended in: other.jpg"),
         mesh=[((0.0, 250.0), (399.0, 250.0))],
     )
-    return base + shelf.put(Thing(viewer_page(view), "viewers"), LOCAL.holder)
+    return base + blob_cache.put(Blob(viewer_page(view), "viewers"), LOCAL.holder)
 
 
 @pytest.fixture
@@ -241,11 +241,11 @@ def test_mesh_and_difference_are_shown_on_demand_and_stay_for_the_next_image(pag
 
 
 def test_a_picture_that_is_gone_is_told(chromium, site, address):
-    shelf, _ = site
+    blob_cache, _ = site
     path = address.rpartition("/")[2]
-    document = shelf.get("viewers", path, LOCAL.holder)
-    shelf.forget()
+    document = blob_cache.get("viewers", path, LOCAL.holder)
+    blob_cache.forget()
     page = chromium.new_page()
-    page.goto(site[1] + shelf.put(document, LOCAL.holder))
+    page.goto(site[1] + blob_cache.put(document, LOCAL.holder))
     page.get_by_text("no longer in the server's memory").wait_for(timeout=10_000)
     page.close()

@@ -7,9 +7,9 @@ import copy
 import numpy as np
 import pytest
 
-from facepriv.audit.attackers.base import Attacker, Known
+from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.registry import attackers
-from facepriv.audit.leak.evidence import Evidence, Seen
+from facepriv.audit.evidence import Evidence, Features
 from tests.audit.attackers.planted import full, known_of, people
 
 POOLS = {"several-images"}
@@ -29,13 +29,13 @@ def evidence() -> Evidence:
 
 
 @pytest.fixture(scope="module")
-def known(evidence) -> Known:
+def known(evidence) -> Knowledge:
     perturbed = np.arange(72) % 2 == 0
     return known_of(evidence, perturbed, 0.5, np.arange(48))
 
 
 @pytest.fixture(scope="module")
-def theirs(evidence) -> Seen:
+def theirs(evidence) -> Features:
     return evidence.release(np.arange(72) % 2 == 0).rows(np.arange(48, 72))
 
 
@@ -84,7 +84,7 @@ def test_a_person_is_judged_alike_in_any_company(attacker, known, theirs):
 
 def test_a_failure_to_acquire_is_answered_with_nothing_and_not_learnt_from(attacker, known, theirs):
     lost, kept = _without(theirs, 3), np.delete(np.arange(24), 3)
-    mine = Known(
+    mine = Knowledge(
         _without(known.released, 10),
         _without(known.untouched, 10),
         known.labels,
@@ -106,7 +106,7 @@ def test_people_of_one_label_teach_nothing(attacker, known, theirs):
         np.testing.assert_array_equal(attacker.log_odds(variant, men, theirs, seed=7), 0.0)
 
 
-def _without(seen: Seen, row: int) -> Seen:
+def _without(seen: Features, row: int) -> Features:
     """Lose the face of one image."""
 
     def lost(values):
@@ -114,7 +114,7 @@ def _without(seen: Seen, row: int) -> Seen:
         values[row] = np.nan
         return values
 
-    return Seen(
+    return Features(
         subjects=seen.subjects,
         scores={name: lost(values) for name, values in seen.scores.items()},
         restored={name: lost(values) for name, values in seen.restored.items()},
@@ -132,5 +132,5 @@ def _assert_same(old, new):
         elif isinstance(value, dict):
             for key in value:
                 np.testing.assert_array_equal(value[key], other[key])
-        elif isinstance(value, Seen):
+        elif isinstance(value, Features):
             _assert_same(value, other)

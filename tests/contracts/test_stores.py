@@ -316,7 +316,7 @@ def test_what_a_data_set_says_comes_back_as_it_was(store: Store) -> None:
 def test_data_sheet_and_quality_can_be_replaced(store: Store) -> None:
     dataset = add_dataset(store)
     store.datasets.describe(dataset.id, {"source": "a studio", "retain": None})
-    store.datasets.keep_quality(dataset.id, {"schema": "facepriv.quality/1", "images": 6})
+    store.datasets.save_quality(dataset.id, {"schema": "facepriv.quality/1", "images": 6})
     found = store.datasets.get(dataset.id)
     assert found.datasheet == {"source": "a studio", "retain": None}
     assert found.quality == {"schema": "facepriv.quality/1", "images": 6}
@@ -1447,7 +1447,7 @@ def test_measures_are_kept_by_content(store: Store) -> None:
     rng = np.random.default_rng(1)
     vectors = {one: rng.normal(size=128).astype(np.float32) for one in ids}
     name, measures = "template:sface", store.measures
-    measures.keep_of_images(name, sha("v1"), vectors)
+    measures.save_of_images(name, sha("v1"), vectors)
     kept = measures.of_images(dataset.id, name, sha("v1"))
     assert {one: (v.dtype, v.tobytes()) for one, v in kept.items()} == {
         one: (np.dtype(np.float32), v.tobytes()) for one, v in vectors.items()
@@ -1460,12 +1460,12 @@ def test_measures_are_kept_by_content(store: Store) -> None:
     same = measures.of_images(other.id, name, sha("v1"))
     assert [v.tobytes() for v in same.values()] == [vectors[one].tobytes() for one in ids[:2]]
     # Another maker's stand beside them; the same maker's take their place.
-    measures.keep_of_images(name, sha("v2"), {ids[0]: vectors[ids[1]], 9999: vectors[ids[0]]})
+    measures.save_of_images(name, sha("v2"), {ids[0]: vectors[ids[1]], 9999: vectors[ids[0]]})
     assert set(measures.of_images(dataset.id, name, sha("v1"))) == set(ids)
     assert set(measures.of_images(dataset.id, name, sha("v2"))) == {ids[0]}
-    measures.keep_of_images(name, sha("v2"), {ids[0]: vectors[ids[2]]})
+    measures.save_of_images(name, sha("v2"), {ids[0]: vectors[ids[2]]})
     assert measures.of_images(dataset.id, name, sha("v2"))[ids[0]].tobytes() == vectors[ids[2]].tobytes()
-    measures.keep_of_images(name, sha("v2"), {})
+    measures.save_of_images(name, sha("v2"), {})
     store.datasets.delete(dataset.id)
     assert len(measures.of_images(other.id, name, sha("v1"))) == 2
     store.datasets.delete(other.id)
@@ -1477,7 +1477,7 @@ def test_scores_come_back_to_the_last_bit(store: Store) -> None:
     dataset = add_dataset(store)
     first, second, *_ = (image.id for image in store.datasets.images(dataset.id))
     scores = {first: np.array([0.1 + 0.2]), second: np.array([-17.25])}
-    store.measures.keep_of_images("score:dlib-gender", sha("v1"), {**scores, 9999: np.array([1.0])})
+    store.measures.save_of_images("score:dlib-gender", sha("v1"), {**scores, 9999: np.array([1.0])})
     kept = store.measures.of_images(dataset.id, "score:dlib-gender", sha("v1"))
     assert {one: vector.tolist() for one, vector in kept.items()} == {first: [0.1 + 0.2], second: [-17.25]}
 
@@ -1485,7 +1485,7 @@ def test_scores_come_back_to_the_last_bit(store: Store) -> None:
 def test_measures_of_content_that_nobody_has_are_collected(store: Store) -> None:
     dataset = add_dataset(store)
     one = store.datasets.images(dataset.id)[0].id
-    store.measures.keep_of_images("residuals", sha("v1"), {one: np.zeros(3)})
+    store.measures.save_of_images("residuals", sha("v1"), {one: np.zeros(3)})
     store.collect()
     assert list(store.measures.of_images(dataset.id, "residuals", sha("v1"))) == [one]
     with store._database.writing() as session:
@@ -1569,7 +1569,7 @@ def test_rows_and_files_are_compared(store: Store) -> None:
     orphan = store.artifacts.put(b"nobody's", ".npz")
     assert lost.artifact_sha256 is not None
     store.artifacts.delete(lost.artifact_sha256)
-    stock = store.take_stock()
+    stock = store.take_inventory()
     assert sorted(stock.files) == sorted([(there.artifact_sha256, ".png"), (orphan, ".npz")])
     assert stock.orphans == ((orphan, ".npz"),)
     assert stock.missing == {"again": {lost.artifact_sha256}, "studio": {lost.artifact_sha256}}

@@ -18,7 +18,7 @@ from facepriv.datasets.labels import (
     peek,
     read_labels,
 )
-from facepriv.datasets.problems import ProblemGroup, count
+from facepriv.datasets.problems import ProblemGroup, problem_count
 from facepriv.errors import BadInputError
 from facepriv.types import FEMALE, MALE
 
@@ -132,7 +132,7 @@ def test_a_flood_is_one_sentence_with_a_list() -> None:
     got = table("file,gender\n" + "".join(f"{i}.png,x{i}\n" for i in range(5000)))
     (problem,) = got.problems
     assert isinstance(problem, ProblemGroup)
-    assert count(problem) == 5000
+    assert problem_count(problem) == 5000
     assert "5,000 genders" in problem.sentence
     assert len(problem.sentence) < 250
 
@@ -291,7 +291,7 @@ def test_what_a_csv_writer_writes_is_read_back(
         return
     got = table(raw)
     assert plain(got) == [(f, s, g if isinstance(g, int) else None) for f, s, g in kept]
-    told = sum(count(p) for p in got.problems if p.code == "unknown-gender")
+    told = sum(problem_count(p) for p in got.problems if p.code == "unknown-gender")
     assert told == sum(g == "word" for _, _, g in kept)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from facepriv.datasets.files import Files
 from facepriv.datasets.lfw import LfwReader
-from facepriv.datasets.problems import count, names
+from facepriv.datasets.problems import problem_count, problem_names
 from facepriv.datasets.reading import ReadOptions, ReadResult
 from facepriv.datasets.registry import read_folder
 from facepriv.errors import BadInputError
@@ -44,7 +44,7 @@ def test_labels_come_from_the_lists_and_a_contradiction_is_not_guessed_at(stand_
     assert image("Eve_Both", 1) not in labels
     assert "Eve_Both_0001.jpg stands in both female_names.txt and male_names.txt" in said(got, "in-both-lists").sentence
     assert "Fay_None_0001.jpg is not in female_names.txt" in said(got, "no-row").sentence
-    assert names(said(got, "unknown-file")) == ("Not_Here_0001",)
+    assert problem_names(said(got, "unknown-file")) == ("Not_Here_0001",)
     assert got.table == "female_names.txt and male_names.txt"
 
 
@@ -62,7 +62,7 @@ def test_pairs_are_folds_of_mated_and_non_mated_comparisons(stand_in: Path) -> N
 def test_many_missing_images_are_one_sentence(stand_in: Path) -> None:
     shutil.rmtree(stand_in / "lfw-deepfunneled" / "Ann_Lee")
     problem = said(read_folder(stand_in), "protocol-incomplete")
-    assert count(problem) == 4
+    assert problem_count(problem) == 4
     assert problem.sentence.startswith("4 of 8 pairs of pairs.txt (Ann_Lee_0001 and Ann_Lee_0003, ")
 
 
@@ -144,14 +144,19 @@ def test_the_published_lists(tmp_path: Path) -> None:
     assert reader.recognises(tmp_path, files, labels=None, options=ReadOptions()) is not None
     got = reader.read(tmp_path, files, labels=None, options=ReadOptions())
     labels = [i.label for i in got.images]
-    assert (len(labels), labels.count(FEMALE), labels.count(MALE), labels.count(None)) == (13_228, 2_961, 10_263, 4)
+    assert (len(labels), labels.count(FEMALE), labels.count(MALE), labels.count(None)) == (
+        13_228,
+        2_961,
+        10_263,
+        4,
+    )
     assert len({i.subject for i in got.images if i.label is not None}) == 5_743
     assert "subject-with-both-genders" not in {p.code for p in got.problems}
-    assert {Path(name).stem for name in names(said(got, "in-both-lists"))} == {
+    assert {Path(name).stem for name in problem_names(said(got, "in-both-lists"))} == {
         "Allison_Searing_0001",
         "Claudia_Coslovich_0001",
         "Elizabeth_Hill_0001",
         "Erika_Reyes_0001",
         "Tatiana_Shchegoleva_0001",
     }
-    assert count(said(got, "no-row")) == 4
+    assert problem_count(said(got, "no-row")) == 4

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from facepriv.datasets.muct import SHOWABLE
-from facepriv.datasets.problems import count
+from facepriv.datasets.problems import problem_count
 from facepriv.datasets.registry import read_folder
 from facepriv.errors import BadInputError
 from facepriv.types import FEMALE, MALE
@@ -36,7 +36,7 @@ def test_other_names_are_told_of(tree: Tree, name: str) -> None:
 def test_mirrored_copies_are_one_notice_and_landmarks_no_labels(tmp_path: Path) -> None:
     got = read_folder(make_stand_in("muct", tmp_path / "x"))
     (problem,) = [p for p in got.problems if p.code == "mirrored-image"]
-    assert count(problem) == 2
+    assert problem_count(problem) == 2
     assert "2 images (jpg/ir000qa-fn.jpg, jpg/ir001qa-mn.jpg) are mirrored copies" in problem.sentence
     assert {p.code for p in got.problems} == {"mirrored-image"}
     assert got.table == ""

@@ -13,7 +13,7 @@ import pytest
 from facepriv.datasets.demo import demo_folder, read_demo
 from facepriv.datasets.files import list_files
 from facepriv.datasets.london import LICENCE
-from facepriv.datasets.problems import NOTICES, ProblemGroup, count
+from facepriv.datasets.problems import NOTICES, ProblemGroup, problem_count
 from facepriv.datasets.reading import ReadResult
 from facepriv.datasets.registry import read_folder
 from facepriv.datasets.subjects import gender_of_path, subject_of_stem, subjects_of_paths
@@ -98,7 +98,7 @@ def test_a_flood_of_unknown_files_is_one_sentence(tree: Tree) -> None:
     assert plain(got) == LABELLED
     (problem,) = got.problems
     assert isinstance(problem, ProblemGroup)
-    assert count(problem) == 5000
+    assert problem_count(problem) == 5000
     assert "5,000 rows" in problem.sentence
     assert "(x0.png, x1.png, x2.png, ...)" in problem.sentence
 

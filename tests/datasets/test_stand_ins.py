@@ -10,7 +10,7 @@ import pytest
 
 from facepriv.datasets.files import list_files
 from facepriv.datasets.preview import preview
-from facepriv.datasets.problems import NOTICES, count
+from facepriv.datasets.problems import NOTICES, problem_count
 from facepriv.datasets.reading import ReadOptions
 from facepriv.datasets.registry import PARTICULAR, READERS, read_folder
 from tests.stand_ins import FACTS, STAND_INS, make_stand_in
@@ -63,7 +63,7 @@ def test_it_is_read_in_full(kind: str, stand_in: Callable[[str], Path]) -> None:
     assert (got.protocol.pairs if got.protocol else 0) == facts.pairs
     told: Counter[str] = Counter()
     for problem in result.problems:
-        told[problem.code] += count(problem)
+        told[problem.code] += problem_count(problem)
     lost = {code: n for code, n in told.items() if code == "mirrored-image" or code not in NOTICES | {"no-row"}}
     assert lost == facts.left_out
     assert len(list_files(stand_in(kind)).images) == facts.images + sum(facts.left_out.values())

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from facepriv.datasets.problems import ProblemGroup, count
+from facepriv.datasets.problems import ProblemGroup, problem_count
 from facepriv.datasets.unpack import Unpacked, unpack
 from facepriv.datasets.zip_directory import Directory, measure
 from facepriv.errors import BadInputError
@@ -48,7 +48,7 @@ def refused(archive: io.BytesIO | Path, tmp_path: Path, **limits: int) -> str:
 def codes(result: Unpacked) -> dict[str, int]:
     counted: Counter[str] = Counter()
     for problem in result.problems:
-        counted[problem.code] += count(problem)
+        counted[problem.code] += problem_count(problem)
     return dict(counted)
 
 
@@ -330,4 +330,4 @@ def test_whatever_the_names_nothing_is_written_outside(
         return
     assert {p.name for p in place.iterdir()} == {"out"}
     assert everything(got.folder) == set(got.files)
-    assert len(got.files) + sum(map(count, got.problems)) <= len(names)
+    assert len(got.files) + sum(map(problem_count, got.problems)) <= len(names)

@@ -12,14 +12,14 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError, ModelUnavailableError, UnknownNameError
 from facepriv.imaging.landmarkers.registry import landmarkers
 from facepriv.imaging.triangulation import triangulate
-from facepriv.measures.landmarks import keep_points, known_points, locate, points_of
+from facepriv.measures.landmarks import known_points, locate, points_of, save_points
 from facepriv.measures.stored_faces import face_of, image_pixels
 from facepriv.perturb.parameters import methods_for_any_landmarks
 from facepriv.presentation.run_tables import comparison_rows
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.jobs.worker_pool import LocalCrew
+from facepriv.services.jobs.worker_pool import LocalPool
 from facepriv.services.runs.estimate import estimate_seconds
 from facepriv.services.runs.execution import LOCATING
 from facepriv.services.runs.pictures import run_pair
@@ -46,20 +46,20 @@ def settings_here(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(scope="module")
-def process(settings_here: Settings) -> Iterator[LocalCrew]:
+def process(settings_here: Settings) -> Iterator[LocalPool]:
     """One process for several runs: starting it costs more than they do."""
-    with LocalCrew(settings_here) as crew:
-        yield crew
+    with LocalPool(settings_here) as pool:
+        yield pool
 
 
 @pytest.fixture(scope="module")
-def meshed(settings_here: Settings, process: LocalCrew) -> Iterator[Finished]:
+def meshed(settings_here: Settings, process: LocalPool) -> Iterator[Finished]:
     """A run over Stasm's points, computed by one process."""
     settings, folder = settings_here, labelled_demo(settings_here.home / "faces", FOUR)
     with open_store(settings) as store:
         import_dataset(store, settings, folder, name="four")
         run = start_run(store, spec_of(store))
-        run_worker(settings, run_id=run.id, crew=process)
+        run_worker(settings, run_id=run.id, pool=process)
         record = store.runs.get(run.id)
         assert record.state == "complete", record.error
         yield Finished(store, settings, record)
@@ -104,10 +104,10 @@ class TestMeshed:
         spec = spec_of(store, "more")
         image = store.datasets.images(spec.dataset.id)[0]
         face = face_of(image, image_pixels(store, image))
-        keep_points(store, spec, {image.id: locate(STASM, replace(face, pixels=np.full_like(face.pixels, 90)))})
+        save_points(store, spec, {image.id: locate(STASM, replace(face, pixels=np.full_like(face.pixels, 90)))})
         assert known_points(store, spec)[image.id] is None
         run = start_run(store, spec)
-        run_worker(meshed.settings, run_id=run.id, crew=process)
+        run_worker(meshed.settings, run_id=run.id, pool=process)
         done = store.runs.get(run.id)
         assert done.result.failures.by_reason == {"no-landmarks": 1}
         (item,) = done.result.failures.items
@@ -122,7 +122,7 @@ class TestMeshed:
         store = meshed.store
         run = start_run(store, meshed.run.spec)
         with pytest.raises(KeyboardInterrupt):
-            run_worker(meshed.settings, run_id=run.id, on_progress=interrupt_after(2), crew=process)
+            run_worker(meshed.settings, run_id=run.id, on_progress=interrupt_after(2), pool=process)
         seen = []
         two = meshed.settings.model_copy(update={"workers": 2})
         run_worker(two, run_id=run.id, on_progress=lambda _, stage, done, total: seen.append((stage, total)))

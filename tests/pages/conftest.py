@@ -29,8 +29,8 @@ from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import RunRecord, Store, open_store
 from facepriv.types import GENDER_NAMES
+from facepriv.web.blob_cache import SHELF
 from facepriv.web.identity import LOCAL
-from facepriv.web.shelf import SHELF
 
 ROUTER = Path(__file__).parents[2] / "pages" / "router.py"
 AUDITS = Path(__file__).parent / "audits"

@@ -14,7 +14,7 @@ import pytest
 from facepriv.services.datasets import import_jobs
 from facepriv.services.datasets.import_jobs import list_jobs
 from facepriv.store import open_store
-from facepriv.web.shelf import SHELF
+from facepriv.web.blob_cache import SHELF
 from tests.pages.conftest import gallery_of, on_the_shelf
 
 

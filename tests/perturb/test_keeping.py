@@ -7,8 +7,8 @@ import pytest
 from scipy.optimize import minimize
 
 from facepriv.classify.dlib_gender import DlibGender
-from facepriv.perturb.algorithm1.kept_scores import Straying
-from facepriv.perturb.base import CountingClassifier, Keep, score_face
+from facepriv.perturb.algorithm1.kept_scores import KeptScoreCost
+from facepriv.perturb.base import CountingClassifier, KeptClassifiers, score_face
 from facepriv.perturb.colour_field.kept_scores import STRAYED, KeptScores
 from facepriv.perturb.common.least_change import exact_change, least_change
 from facepriv.perturb.registry import perturbers
@@ -50,7 +50,7 @@ def test_every_method_that_keeps_is_tried_here():
 def test_what_is_kept_changes_less_and_the_guide_is_turned(method, faces, gallery):
     some = faces[:8:2]
     plain = perturbed(method, some, gallery)
-    kept = perturbed(method, some, gallery, Keep([Warmth()]))
+    kept = perturbed(method, some, gallery, KeptClassifiers([Warmth()]))
     assert all(one.flipped for one in (*plain, *kept))
     assert changes(Warmth(), some, kept).mean() < 0.5 * changes(Warmth(), some, plain).mean()
     assert sum(one.evaluations for one in kept) > sum(one.evaluations for one in plain)
@@ -58,7 +58,7 @@ def test_what_is_kept_changes_less_and_the_guide_is_turned(method, faces, galler
 
 @pytest.mark.parametrize("method", METHODS)
 def test_keeping_is_the_same_in_any_company(method, faces, gallery):
-    keep = Keep([Warmth()], 0.5)
+    keep = KeptClassifiers([Warmth()], 0.5)
     together = perturbed(method, faces[:2], gallery, keep)
     made = perturbers.create(method, **METHODS[method])
     (alone,) = made(faces[1:2], [DlibGender()], gallery=gallery, seed=3, positions=[1], keep=keep)
@@ -69,7 +69,7 @@ def test_keeping_is_the_same_in_any_company(method, faces, gallery):
 @pytest.mark.parametrize("method", METHODS)
 def test_keeping_nothing_is_not_keeping(method, faces, gallery):
     (plain,) = perturbed(method, faces[:1], gallery)
-    (nothing,) = perturbed(method, faces[:1], gallery, Keep([]))
+    (nothing,) = perturbed(method, faces[:1], gallery, KeptClassifiers([]))
     assert nothing.png == plain.png
     assert nothing.evaluations == plain.evaluations
 
@@ -78,7 +78,7 @@ def test_keeping_nothing_is_not_keeping(method, faces, gallery):
 def test_what_is_kept_is_counted(method, faces, gallery):
     guide, kept = CountingClassifier(DlibGender()), CountingClassifier(Warmth())
     (one,) = perturbers.create(method, **METHODS[method])(
-        faces[:1], [guide], gallery=gallery, seed=3, keep=Keep([kept])
+        faces[:1], [guide], gallery=gallery, seed=3, keep=KeptClassifiers([kept])
     )
     # The judge's own looks are not charged to the method.
     assert kept.evaluations > 0
@@ -86,7 +86,7 @@ def test_what_is_kept_is_counted(method, faces, gallery):
 
 
 def test_drawn_scores_are_landed_at_while_keeping(faces, gallery):
-    results = perturbed("colour-field", faces[:2], gallery, Keep([Warmth()]), stopping="neutral")
+    results = perturbed("colour-field", faces[:2], gallery, KeptClassifiers([Warmth()]), stopping="neutral")
     assert all(one.success for one in results)
 
 
@@ -96,9 +96,11 @@ def test_other_methods_say_that_they_cannot(method, faces, gallery):
     with pytest.raises(
         Exception, match=f"The method {method} keeps no other classifier's score, but was to keep that of warmth"
     ):
-        made.run_keeping(faces[0], [DlibGender()], keep=Keep([Warmth()]), gallery=gallery, rng=np.random.default_rng(0))
+        made.run_keeping(
+            faces[0], [DlibGender()], keep=KeptClassifiers([Warmth()]), gallery=gallery, rng=np.random.default_rng(0)
+        )
     if not made.learns:
-        (one,) = made(faces[:1], [DlibGender()], gallery=gallery, seed=0, keep=Keep([Warmth()]))
+        (one,) = made(faces[:1], [DlibGender()], gallery=gallery, seed=0, keep=KeptClassifiers([Warmth()]))
         assert isinstance(one, PerturbFailure)
         assert one.code == "keeps-nothing"
 
@@ -109,7 +111,7 @@ class TestKeptScores:
         rng = np.random.default_rng(1)
         units = 6
         root = rng.normal(size=(units, units))
-        kept = KeptScores(Keep([Warmth(), Warmth()], 0.3), faces[0], units)
+        kept = KeptScores(KeptClassifiers([Warmth(), Warmth()], 0.3), faces[0], units)
         first = score_face(Warmth(), faces[0])
         strayed, slopes = np.array([0.7, -1.1]), rng.normal(size=(2, units))
         kept.note(first + strayed, slopes, np.arange(units))
@@ -161,7 +163,7 @@ def test_the_term_of_algorithm_1_is_that_of_cropping_the_whole_image(faces, gall
     mesh = triangulate(face.landmarks, *face.pixels.shape[:2])
     image = TriangleImage(face.pixels, mesh, warp_onto(mesh, other.pixels, other.landmarks))
     kept = Warmth()
-    straying = Straying(Keep([kept], 2.0), face, image)
+    straying = KeptScoreCost(KeptClassifiers([kept], 2.0), face, image)
     for triangle in (40, 41, 60):
         straying.try_pair(triangle, 0.5)
         straying.keep(triangle, 0)

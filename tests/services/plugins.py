@@ -50,7 +50,7 @@ class Tint(Perturber):
     name = NAME
     title = "Tint of the other gender"
     kind = "visible"
-    heeds_guards = True
+    supports_guards = True
     Parameters: ClassVar[type[Parameters]] = TintParameters
     parameters: TintParameters
 

@@ -82,7 +82,7 @@ def stored(tmp_path: Path) -> Settings:
             for image in images:
                 importing.add(image)
             importing.settle([], [ProtocolPair(1, images[0].name, images[1].name, mated=True)])
-        store.datasets.keep_quality(importing.dataset_id, {"schema": "facepriv.quality/1"})
+        store.datasets.save_quality(importing.dataset_id, {"schema": "facepriv.quality/1"})
         officer = store.users.add("Ada", "officer", password_hash="a hash", oidc="ada@example.org")
         store.sessions.open(officer.id)
         store.users.set_disabled(store.users.add("bob", "auditor").id, True)

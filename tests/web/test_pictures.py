@@ -9,10 +9,10 @@ from starlette.middleware import Middleware
 
 from facepriv.imaging.decode import encode_png
 from facepriv.web.access import Access
+from facepriv.web.blob_cache import Blob, BlobCache
 from facepriv.web.headers import SecurityHeaders
 from facepriv.web.identity import LOCAL, Identity, prove
-from facepriv.web.pictures import shelf_routes
-from facepriv.web.shelf import Shelf, Thing
+from facepriv.web.pictures import blob_routes
 from tests.web.asgi import ask
 
 PNG = encode_png(np.full((2, 3, 3), 7, dtype=np.uint8))
@@ -21,13 +21,13 @@ KINDS = ["pictures", "viewers", "downloads"]
 
 
 @pytest.fixture
-def shelf():
-    return Shelf()
+def blob_cache():
+    return BlobCache()
 
 
 @pytest.fixture
-def get(shelf):
-    app = Starlette(routes=shelf_routes(shelf), middleware=[Middleware(SecurityHeaders)])
+def get(blob_cache):
+    app = Starlette(routes=blob_routes(blob_cache), middleware=[Middleware(SecurityHeaders)])
 
     def known(identity):
         async def proven(scope, receive, send):
@@ -44,8 +44,8 @@ def get(shelf):
 
 
 @pytest.mark.parametrize("holder", [ANNA, LOCAL])
-def test_the_holder_gets_the_very_bytes_and_nobody_keeps_them(shelf, get, holder):
-    answer = get(shelf.put(Thing(PNG), holder.holder), holder)
+def test_the_holder_gets_the_very_bytes_and_nobody_keeps_them(blob_cache, get, holder):
+    answer = get(blob_cache.put(Blob(PNG), holder.holder), holder)
     headers = answer.headers
     assert (answer.status, answer.body) == (200, PNG)
     assert headers["content-type"] == "image/png"
@@ -66,8 +66,8 @@ def test_the_holder_gets_the_very_bytes_and_nobody_keeps_them(shelf, get, holder
     ],
     ids=["nobody", "without login", "another user", "another session", "an officer"],
 )
-def test_everybody_else_learns_not_even_that_it_is_there(shelf, get, kind, who):
-    path = shelf.put(Thing(PNG, kind, "x.html"), ANNA.holder)
+def test_everybody_else_learns_not_even_that_it_is_there(blob_cache, get, kind, who):
+    path = blob_cache.put(Blob(PNG, kind, "x.html"), ANNA.holder)
     refused = get(path, who)
     assert refused.status == 404
     assert refused.headers["cache-control"] == "no-store"
@@ -75,9 +75,9 @@ def test_everybody_else_learns_not_even_that_it_is_there(shelf, get, kind, who):
     assert get(path, ANNA).status == 200
 
 
-def test_what_was_forgotten_is_as_if_it_had_never_been(shelf, get):
-    path = shelf.put(Thing(PNG), ANNA.holder)
-    shelf.forget()
+def test_what_was_forgotten_is_as_if_it_had_never_been(blob_cache, get):
+    path = blob_cache.put(Blob(PNG), ANNA.holder)
+    blob_cache.forget()
     assert get(path, ANNA) == get("/pictures/unknown", ANNA)
 
 
@@ -86,14 +86,14 @@ def test_odd_paths(get, path):
     assert get(path, ANNA).status == 404
 
 
-def test_pictures_are_only_read(shelf, get):
-    assert get(shelf.put(Thing(PNG), ANNA.holder), ANNA, "POST").status == 405
+def test_pictures_are_only_read(blob_cache, get):
+    assert get(blob_cache.put(Blob(PNG), ANNA.holder), ANNA, "POST").status == 405
 
 
-def test_only_viewers_may_be_framed_and_only_by_own_pages(shelf, get):
+def test_only_viewers_may_be_framed_and_only_by_own_pages(blob_cache, get):
     policies = {}
     for kind in KINDS:
-        answer = get(shelf.put(Thing(b"<p>x", kind, "x.html"), ANNA.holder), ANNA)
+        answer = get(blob_cache.put(Blob(b"<p>x", kind, "x.html"), ANNA.holder), ANNA)
         policies[kind] = answer.headers["content-security-policy"].split("; ")
     assert "frame-ancestors 'self'" in policies["viewers"]
     assert "frame-ancestors 'none'" in policies["pictures"]
@@ -101,18 +101,18 @@ def test_only_viewers_may_be_framed_and_only_by_own_pages(shelf, get):
     assert {tuple(p[:-1]) for p in policies.values()} == {tuple(policies["pictures"][:-1])}, "and nothing else differs"
 
 
-def test_a_download_is_saved_under_its_name(shelf, get):
-    answer = get(shelf.put(Thing(b"<p>x", "downloads", "report-1.html"), ANNA.holder), ANNA)
+def test_a_download_is_saved_under_its_name(blob_cache, get):
+    answer = get(blob_cache.put(Blob(b"<p>x", "downloads", "report-1.html"), ANNA.holder), ANNA)
     assert answer.headers["content-disposition"] == 'attachment; filename="report-1.html"'
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.body == b"<p>x"
 
 
-def test_behind_the_login_a_face_is_for_the_session_that_it_was_put_for(store, sign_in, shelf):
+def test_behind_the_login_a_face_is_for_the_session_that_it_was_put_for(store, sign_in, blob_cache):
     ada, otto = sign_in("ada"), sign_in("otto")
-    access = Access(Starlette(routes=shelf_routes(shelf)), lambda: store, of_pages=bool, login=True)
+    access = Access(Starlette(routes=blob_routes(blob_cache)), lambda: store, of_pages=bool, login=True)
     first = store.sessions.holder(ada[1].partition("=")[2])
-    path = shelf.put(Thing(PNG), Identity(first.user, first.role, first.id).holder)
+    path = blob_cache.put(Blob(PNG), Identity(first.user, first.role, first.id).holder)
     assert ask(access, path, ada).body == PNG
     assert ask(access, path, sign_in("ada")).status == 404, "another session of hers"
     assert ask(access, path, otto).status == 403

@@ -9,19 +9,19 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.leak.evidence import Seen
+from facepriv.audit.evidence import Features
 
 
 @dataclass(frozen=True, eq=False)
-class Known:
+class Knowledge:
     """What an attacker knows: people of his own, whom the release to be attacked does not show.
 
     He has processed their images with the very policy, so he knows which of them were perturbed.
     """
 
-    released: Seen
+    released: Features
     """His images as the policy would release them."""
-    untouched: Seen
+    untouched: Features
     """The same images before."""
     labels: NDArray[np.int64]
     """``(n,)`` +1 male, -1 female."""
@@ -29,12 +29,12 @@ class Known:
     """``(n,)`` which of his images the policy perturbed."""
     p: float
     """The policy's proportion."""
-    processed: Seen | None = None
+    processed: Features | None = None
     """The same images, every one perturbed, as far as they could be; None where there is no perturbation."""
 
-    def rows(self, index: NDArray[np.int64]) -> Known:
+    def rows(self, index: NDArray[np.int64]) -> Knowledge:
         """Give some of the images."""
-        return Known(
+        return Knowledge(
             released=self.released.rows(index),
             untouched=self.untouched.rows(index),
             labels=self.labels[index],
@@ -45,7 +45,7 @@ class Known:
 
 
 class Attacker(ABC):
-    """An attacker learns from `Known` people and guesses the label of images of others.
+    """An attacker learns from `Knowledge` people and guesses the label of images of others.
 
     Attackers keep nothing between calls: each call learns anew from what it is given, and the same call gives the same
     numbers.
@@ -58,11 +58,11 @@ class Attacker(ABC):
     """What he has and knows, in one sentence."""
 
     @abstractmethod
-    def variants(self, seen: Seen) -> list[str]:
+    def variants(self, seen: Features) -> list[str]:
         """Name the means he can choose among, given what can be seen; none where he has nothing to go on."""
 
     @abstractmethod
-    def log_odds(self, variant: str, known: Known, seen: Seen, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
         """Guess labels.
 
         Parameters

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from facepriv.audit.attackers.base import Attacker, Known
+from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.ensemble import all_scores
 from facepriv.audit.attackers.learning import BOUND, Learnt, added, learn
 from facepriv.audit.attackers.one_score import curve
-from facepriv.audit.attackers.probes import curved, ridge, straight
-from facepriv.audit.attackers.score_features import on, ranked
-from facepriv.audit.leak.evidence import Seen
+from facepriv.audit.attackers.probes import kernel, linear, ridge
+from facepriv.audit.attackers.score_features import ranked, with_features
+from facepriv.audit.evidence import Features
 
 _TOGETHER = "all classifiers"
 
@@ -35,11 +35,11 @@ class Detector(Attacker):
         "he thinks an image perturbed."
     )
 
-    def variants(self, seen: Seen) -> list[str]:
+    def variants(self, seen: Features) -> list[str]:
         """Name the classifier that is inverted."""
         return [*seen.scores, *([_TOGETHER] if len(seen.scores) > 1 else [])]
 
-    def log_odds(self, variant: str, known: Known, seen: Seen, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
         """Guess labels from one or all classifiers' scores, read as the detector bids."""
         names = list(seen.scores) if variant == _TOGETHER else [variant]
         if known.perturbed.all() or not known.perturbed.any() or not 0 < known.p < 1:
@@ -61,7 +61,7 @@ Read = tuple[NDArray[np.float64], NDArray[np.float64]]
 class _Both:
     """His own images in both states."""
 
-    processed: Seen
+    processed: Features
     """``(k,)`` those that he has perturbed versions of."""
     rows: NDArray[np.int64]
     """``(k,)`` which of his images these are."""
@@ -69,7 +69,7 @@ class _Both:
     """``(k,)`` whether the policy released that version."""
 
 
-def _both(known: Known) -> _Both:
+def _both(known: Knowledge) -> _Both:
     processed = known.released if known.processed is None else known.processed
     # An image that could not be perturbed looks untouched, because it is.
     changed = (_marks(processed) != _marks(known.untouched)).any(axis=1)
@@ -77,19 +77,19 @@ def _both(known: Known) -> _Both:
     return _Both(processed.rows(rows), rows, known.perturbed[rows])
 
 
-def _detect(known: Known, both: _Both, seen: Seen, seed: int) -> Read:
+def _detect(known: Knowledge, both: _Both, seen: Features, seed: int) -> Read:
     """Give the probability of being perturbed."""
     images = len(known.labels)
     x = np.concatenate([_marks(known.untouched), _marks(both.processed)])
     state = np.repeat([-1, 1], [images, len(both.rows)])
     subjects = np.concatenate([known.untouched.subjects, both.processed.subjects])
-    learnt = learn(on(ranked, ridge(straight, curved)), x, state, subjects, seed=seed)
+    learnt = learn(with_features(ranked, ridge(linear, kernel)), x, state, subjects, seed=seed)
     mine = _as_released(learnt.held_out[:images], learnt.held_out[images:], both)
     prior = float(logit(known.p))
     return expit(mine + prior), expit(learnt.posterior(_marks(seen)) + prior)
 
 
-def _read(name: str, known: Known, both: _Both, seen: Seen, perturbed: Read, seed: int) -> Read:
+def _read(name: str, known: Knowledge, both: _Both, seen: Features, perturbed: Read, seed: int) -> Read:
     """Give log-odds of gender from one classifier's score and the probability of being perturbed."""
     before = learn(curve, known.untouched.scores[name], known.labels, known.untouched.subjects, seed=seed)
     processed = both.processed
@@ -121,12 +121,12 @@ def _mixed(
     return np.asarray(np.clip(logit(share), -BOUND, BOUND))
 
 
-def _read_alike(name: str, known: Known, seen: Seen, seed: int) -> Read:
+def _read_alike(name: str, known: Knowledge, seen: Features, seed: int) -> Read:
     learnt: Learnt = learn(curve, known.released.scores[name], known.labels, known.released.subjects, seed=seed)
     return learnt.held_out, learnt.posterior(seen.scores[name])
 
 
-def _marks(seen: Seen) -> NDArray[np.float64]:
+def _marks(seen: Features) -> NDArray[np.float64]:
     """Give what may betray a perturbation: residuals, scores and their sizes."""
     scores = all_scores(seen)
     return np.column_stack([seen.residuals, scores, np.abs(scores)])

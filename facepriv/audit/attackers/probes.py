@@ -32,7 +32,7 @@ Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 MapMaker = Callable[[NDArray[np.float64], np.random.Generator], Map]
 
 
-def straight(x: NDArray[np.float64], rng: np.random.Generator) -> Map:
+def linear(x: NDArray[np.float64], rng: np.random.Generator) -> Map:
     """Take features as they are; many of many images by their principal directions."""
     if x.shape[1] <= _WIDEST or len(x) <= _WIDEST:
         return lambda theirs: theirs
@@ -41,7 +41,7 @@ def straight(x: NDArray[np.float64], rng: np.random.Generator) -> Map:
     return lambda theirs: theirs @ directions
 
 
-def curved(x: NDArray[np.float64], rng: np.random.Generator, *, narrower: float = 1.0) -> Map:
+def kernel(x: NDArray[np.float64], rng: np.random.Generator, *, narrower: float = 1.0) -> Map:
     """Take the nearness to landmarks: a Gaussian as wide as the median distance between images."""
     most = _LANDMARKS_OF_FEW if x.shape[1] <= _FEW else _LANDMARKS
     marks = x[np.sort(rng.choice(len(x), min(len(x), most), replace=False))]
@@ -53,21 +53,21 @@ def curved(x: NDArray[np.float64], rng: np.random.Generator, *, narrower: float 
     return lambda theirs: np.exp(-sharpness * _squared_distances(theirs, marks)) @ whitening
 
 
-def ridge(*makers: MapMaker, blocks: tuple[int, ...] = ()) -> Learner:
+def ridge(*fingerprints: MapMaker, blocks: tuple[int, ...] = ()) -> Learner:
     """Give a learner that takes whichever of the maps, and of the penalties, predicts people left out best.
 
     Parameters
     ----------
     makers
-        `straight`, `curved` or others.
+        `linear`, `kernel` or others.
     blocks
         Widths of groups of features, adding up to all; groups weigh the same whatever their width. One group if empty.
     """
-    return partial(_ridge, makers, blocks)
+    return partial(_ridge, fingerprints, blocks)
 
 
 def _ridge(
-    makers: tuple[MapMaker, ...],
+    fingerprints: tuple[MapMaker, ...],
     blocks: tuple[int, ...],
     x: NDArray[np.float64],
     labels: NDArray[np.int64],
@@ -84,9 +84,9 @@ def _ridge(
     mine = scaled(x)
     root = np.sqrt(fair_weights(labels, subjects))
     groups = by_size(subjects)
-    best = np.inf, np.zeros(len(x)), np.zeros(1), makers[0](mine, rng)
-    for maker in makers:
-        project = maker(mine, rng)
+    best = np.inf, np.zeros(len(x)), np.zeros(1), fingerprints[0](mine, rng)
+    for fingerprint in fingerprints:
+        project = fingerprint(mine, rng)
         for error, held_out, weights in _fits(_with_one(project(mine)), labels, root, groups):
             if error < best[0]:
                 best = error, held_out, weights, project

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.attackers.base import Attacker, Known
+from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.learning import learn
 from facepriv.audit.attackers.one_score import curve
-from facepriv.audit.attackers.probes import curved, ridge, straight
-from facepriv.audit.attackers.score_features import against_first, on
-from facepriv.audit.leak.evidence import Seen
+from facepriv.audit.attackers.probes import kernel, linear, ridge
+from facepriv.audit.attackers.score_features import against_first, with_features
+from facepriv.audit.evidence import Features
 from facepriv.imaging.restoring import RESTORERS
 
 _ALL = "all front ends"
@@ -26,19 +26,19 @@ class Restoring(Attacker):
         "has learnt what the scores mean from labelled images of other people released by the same policy."
     )
 
-    def variants(self, seen: Seen) -> list[str]:
+    def variants(self, seen: Features) -> list[str]:
         """Name a classifier and a front end."""
         return [f"{classifier}: {what}" for classifier in seen.restored for what in (*RESTORERS, _ALL)]
 
-    def log_odds(self, variant: str, known: Known, seen: Seen, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
         """Guess labels from one classifier's scores of filtered images."""
         classifier, _, what = variant.rpartition(": ")
-        learner = on(against_first, ridge(straight, curved)) if what == _ALL else curve
+        learner = with_features(against_first, ridge(linear, kernel)) if what == _ALL else curve
         x, y = (_scores(images, classifier, what) for images in (known.released, seen))
         return learn(learner, x, known.labels, known.released.subjects, seed=seed).posterior(y)
 
 
-def _scores(seen: Seen, classifier: str, what: str) -> NDArray[np.float64]:
+def _scores(seen: Features, classifier: str, what: str) -> NDArray[np.float64]:
     """Give scores ``(n,)`` behind one front end, or ``(n, 1 + f)`` behind none and each."""
     restored = seen.restored[classifier]
     if what == _ALL:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.attackers.base import Attacker, Known
+from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.learning import Learner, learn
-from facepriv.audit.attackers.probes import MapMaker, curved, ridge, straight
-from facepriv.audit.leak.evidence import Seen
+from facepriv.audit.attackers.probes import MapMaker, kernel, linear, ridge
+from facepriv.audit.evidence import Features
 
-_MODELS: dict[str, MapMaker] = {"straight": straight, "curved": curved}
+_MODELS: dict[str, MapMaker] = {"straight": linear, "curved": kernel}
 _APPEARANCE, _TOGETHER = "appearance", "all together"
 
 
@@ -24,12 +24,12 @@ class Retrained(Attacker):
         "on the templates and the appearance of the results."
     )
 
-    def variants(self, seen: Seen) -> list[str]:
+    def variants(self, seen: Features) -> list[str]:
         """Name what is learnt from and a model."""
         parts = list(_parts(seen))
         return [f"{what}: {model}" for what in parts for model in _MODELS] + [_TOGETHER] * (len(parts) > 1)
 
-    def log_odds(self, variant: str, known: Known, seen: Seen, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
         """Guess labels with a classifier trained on released images."""
         what, _, model = variant.rpartition(": ")
         mine, theirs = _parts(known.released), _parts(seen)
@@ -42,6 +42,6 @@ class Retrained(Attacker):
         return learn(learner, x, known.labels, known.released.subjects, seed=seed).posterior(y)
 
 
-def _parts(seen: Seen) -> dict[str, NDArray[np.float64]]:
+def _parts(seen: Features) -> dict[str, NDArray[np.float64]]:
     """Give what can be learnt from, by name ``(n, d)``."""
     return {**seen.templates, **({_APPEARANCE: seen.appearance} if seen.appearance.shape[1] else {})}

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.attackers.base import Attacker, Known
+from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.learning import Learner, learn
 from facepriv.audit.attackers.one_score import curve, line
-from facepriv.audit.leak.evidence import Seen
+from facepriv.audit.evidence import Features
 
 _MODELS: dict[str, Learner] = {"curve": curve, "line": line}
 
@@ -23,11 +23,11 @@ class Score(Attacker):
         "images of other people released by the same policy."
     )
 
-    def variants(self, seen: Seen) -> list[str]:
+    def variants(self, seen: Features) -> list[str]:
         """Name a classifier and a model of the posterior."""
         return [f"{classifier}: {model}" for classifier in seen.scores for model in _MODELS]
 
-    def log_odds(self, variant: str, known: Known, seen: Seen, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
         """Guess labels from one classifier's score."""
         classifier, _, model = variant.rpartition(": ")
         scores, subjects = known.released.scores[classifier], known.released.subjects

@@ -14,7 +14,7 @@ from facepriv.audit.attackers.one_score import Ranks
 Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
-def on(features: Callable[[NDArray[np.float64]], Map], learner: Learner) -> Learner:
+def with_features(features: Callable[[NDArray[np.float64]], Map], learner: Learner) -> Learner:
     """Give a learner of features that are themselves learnt from the known images, without their labels."""
 
     def learn(

@@ -7,13 +7,13 @@ from zlib import crc32
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.attackers.base import Attacker, Known
+from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.ensemble import all_scores
 from facepriv.audit.attackers.learning import Learner, added, learn
 from facepriv.audit.attackers.one_score import curve
-from facepriv.audit.attackers.probes import curved, ridge, straight
-from facepriv.audit.attackers.score_features import jointly, on, ranked
-from facepriv.audit.leak.evidence import Seen
+from facepriv.audit.attackers.probes import kernel, linear, ridge
+from facepriv.audit.attackers.score_features import jointly, ranked, with_features
+from facepriv.audit.evidence import Features
 
 _ALL = "all"
 _NUMBERS = (1, 2, 4)
@@ -34,14 +34,14 @@ class SeveralImages(Attacker):
         "and has learnt what such sums mean from labelled images of other people released by the same policy."
     )
 
-    def variants(self, seen: Seen) -> list[str]:
+    def variants(self, seen: Features) -> list[str]:
         """Name the numbers of images that differ, given how many there are of a person."""
         if not seen.scores:
             return []
         most = int(np.unique(seen.subjects, return_counts=True)[1].max(initial=0))
         return [f"n = {number}" for number in _NUMBERS if number < most or number == 1] + [_ALL] * (most > 1)
 
-    def log_odds(self, variant: str, known: Known, seen: Seen, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
         """Guess labels from images drawn of each person, the one to be guessed among them."""
         number = None if variant == _ALL else int(variant.removeprefix("n = "))
         released = known.released
@@ -53,18 +53,18 @@ class SeveralImages(Attacker):
         rank = ranked(all_scores(released))
         sums, ends = _pooled(np.column_stack(mine), rank(all_scores(released)), released.subjects, number, seed)
         their_sums, their_ends = _pooled(np.column_stack(theirs), rank(all_scores(seen)), seen.subjects, number, seed)
-        by_ends = learn(ridge(straight, curved), ends, known.labels, released.subjects, seed=seed)
+        by_ends = learn(ridge(linear, kernel), ends, known.labels, released.subjects, seed=seed)
         x = np.column_stack([sums, by_ends.held_out])
         y = np.column_stack([their_sums, by_ends.posterior(their_ends)])
         return learn(added, x, known.labels, released.subjects, seed=seed).posterior(y)
 
 
-def _bases(seen: Seen) -> tuple[list[Learner], list[NDArray[np.float64]]]:
+def _bases(seen: Features) -> tuple[list[Learner], list[NDArray[np.float64]]]:
     """Give what is asked of single images: each score, and where there are several, all of them together."""
     scores = list(seen.scores.values())
     if len(scores) == 1:
         return [curve], scores
-    return [*[curve] * len(scores), on(jointly, ridge(straight, curved))], [*scores, all_scores(seen)]
+    return [*[curve] * len(scores), with_features(jointly, ridge(linear, kernel))], [*scores, all_scores(seen)]
 
 
 def _pooled(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.attackers.base import Attacker, Known
+from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.learning import Learnt, learn
-from facepriv.audit.leak.evidence import Seen
+from facepriv.audit.evidence import Features
 from facepriv.types import FEMALE, MALE
 
 
@@ -25,11 +25,11 @@ class Sign(Attacker):
         "other people released by the same policy, and inverts the answer where that serves him."
     )
 
-    def variants(self, seen: Seen) -> list[str]:
+    def variants(self, seen: Features) -> list[str]:
         """Name the classifiers."""
         return list(seen.scores)
 
-    def log_odds(self, variant: str, known: Known, seen: Seen, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
         """Guess labels from one classifier's sign."""
         learnt = learn(_counted, known.released.scores[variant], known.labels, known.released.subjects, seed=seed)
         return learnt.posterior(seen.scores[variant])

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.attackers.base import Attacker, Known
+from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.learning import Learner, learn
-from facepriv.audit.attackers.probes import curved, ridge, straight
+from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.attackers.similarity import mean_similarity, nearest
-from facepriv.audit.leak.evidence import Seen
+from facepriv.audit.evidence import Features
 
 _MODELS: dict[str, Learner] = {
-    "straight": ridge(straight),
-    "curved": ridge(curved),
+    "straight": ridge(linear),
+    "curved": ridge(kernel),
     "nearest": nearest(3),
     "mean similarity": mean_similarity,
 }
@@ -29,11 +29,11 @@ class Template(Attacker):
         "not know that anything was perturbed."
     )
 
-    def variants(self, seen: Seen) -> list[str]:
+    def variants(self, seen: Features) -> list[str]:
         """Name a matcher and a model."""
         return [f"{matcher}: {model}" for matcher in seen.templates for model in _MODELS]
 
-    def log_odds(self, variant: str, known: Known, seen: Seen, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
         """Guess labels from one matcher's templates."""
         matcher, _, model = variant.rpartition(": ")
         mine, subjects = known.untouched.templates[matcher], known.untouched.subjects

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.audit.evidence import Evidence
 from facepriv.audit.leak.cross_fitting import Attack
-from facepriv.audit.leak.evidence import Evidence
 from facepriv.metrics.gender import predicted
 from facepriv.metrics.leak import posterior_leak
 from facepriv.metrics.resampling import SubjectBootstrap

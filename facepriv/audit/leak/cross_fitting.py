@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.attackers.base import Attacker, Known
-from facepriv.audit.leak.evidence import Evidence
+from facepriv.audit.attackers.base import Attacker, Knowledge
+from facepriv.audit.evidence import Evidence
 from facepriv.errors import BadInputError
 from facepriv.types import MALE
 
@@ -66,7 +66,7 @@ def attack(
     if folds < 2:
         raise BadInputError(f"Expected at least 2 folds of subjects, got {folds}.", code="bad-folds")
     released = evidence.release(perturbed)
-    everything = Known(released, evidence.untouched, evidence.labels, perturbed, p, evidence.perturbed)
+    everything = Knowledge(released, evidence.untouched, evidence.labels, perturbed, p, evidence.perturbed)
     names = attacker.variants(released)
     nothing = np.full(len(released), np.nan)
     variants = {name: nothing.copy() for name in names}
@@ -84,7 +84,7 @@ def attack(
     return Attack(variants if each_variant else {}, chosen, picked)
 
 
-def _pick(attacker: Attacker, names: list[str], known: Known, *, seed: int) -> str:
+def _pick(attacker: Attacker, names: list[str], known: Knowledge, *, seed: int) -> str:
     """Pick the variant that tells most of the attacker's own people; of equals the first."""
     if len(names) == 1:
         return names[0]

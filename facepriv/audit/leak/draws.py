@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.leak.evidence import Evidence
+from facepriv.audit.evidence import Evidence
 from facepriv.schemas.audits import SelectBy
 
 GRID = tuple(i / 10 for i in range(11))
 """Proportions at which attackers are followed."""
 
 
-def perturbed_in(evidence: Evidence, p: float, *, by: SelectBy, draw: int, seed: int) -> NDArray[np.bool_]:
+def draw_perturbed(evidence: Evidence, p: float, *, by: SelectBy, draw: int, seed: int) -> NDArray[np.bool_]:
     """Draw the images that a release has perturbed.
 
     Each image, or each subject, has one uniform number a draw, so a greater ``p`` only adds images, as the keyed
@@ -41,6 +41,6 @@ def perturbed_in(evidence: Evidence, p: float, *, by: SelectBy, draw: int, seed:
     return drawn
 
 
-def draws_at(p: float, draws: int) -> int:
+def number_of_draws(p: float, draws: int) -> int:
     """Give how many draws there are at ``p``: where nothing or everything is perturbed, all would be alike."""
     return 1 if p in (0.0, 1.0) else draws

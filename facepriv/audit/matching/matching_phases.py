@@ -11,7 +11,7 @@ from facepriv.audit.matching.comparisons import Compare, compare_all, usable_row
 from facepriv.audit.matching.pairs import SAMPLE_TILE, Pairs
 from facepriv.audit.matching.score_bins import ScoreBins
 from facepriv.audit.matching.streamed_scores import SampledScores, pilot, stream_all, stream_sample
-from facepriv.audit.threads import nothing
+from facepriv.audit.threads import no_check
 from facepriv.metrics.binned_matching import BinnedScores, binned_edges, binned_matching
 from facepriv.metrics.matching import common_edges, matching
 from facepriv.schemas.runs import Matching, MatchingPhases
@@ -35,7 +35,7 @@ def matching_phases(
     subjects: Sequence[str],
     compare: Compare,
     *,
-    check: Callable[[], None] = nothing,
+    check: Callable[[], None] = no_check,
 ) -> MatchingPhases:
     """Compare images before, after, and before with after, and give the error rates of each phase.
 

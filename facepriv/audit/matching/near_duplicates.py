@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from facepriv.audit.matching.pairs import Pairs, Tile
 from facepriv.audit.matching.streamed_scores import pilot
-from facepriv.audit.threads import in_threads, nothing
+from facepriv.audit.threads import map_in_threads, no_check
 
 SPREADS = 5.0
 LEAST_DISTANCE = 0.05
@@ -30,7 +30,7 @@ LEAST_COMPARISONS = 100
 
 
 @dataclass(frozen=True)
-class Alike:
+class AlikePairs:
     """What was found."""
 
     threshold: float
@@ -40,7 +40,7 @@ class Alike:
     """Rows of the templates and the score, the most alike first, at most `LISTED`; of equal scores the first rows."""
 
 
-def find_alike(pairs: Pairs, *, check: Callable[[], None] = nothing) -> Alike | None:
+def find_alike(pairs: Pairs, *, check: Callable[[], None] = no_check) -> AlikePairs | None:
     """Look through all non-mated pairs of a set of images; None where there are too few to tell what is usual.
 
     The result depends neither on tiles nor on threads.
@@ -80,9 +80,9 @@ def find_alike(pairs: Pairs, *, check: Callable[[], None] = nothing) -> Alike | 
         found += part[0]
         greatest = heapq.nlargest(LISTED, greatest + part[1])
 
-    in_threads(look, pairs.tiles(), take, check=check)
+    map_in_threads(look, pairs.tiles(), take, check=check)
     listed = tuple((-first, -second, score) for score, first, second in greatest)
-    return Alike(threshold=float(threshold), compared=pairs.non_mated, found=found, pairs=listed)
+    return AlikePairs(threshold=float(threshold), compared=pairs.non_mated, found=found, pairs=listed)
 
 
 def _threshold(usual: NDArray[np.float64]) -> float:

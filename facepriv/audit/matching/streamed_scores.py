@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facepriv.audit.matching.pairs import SAMPLE_TILE, Pairs, Tile
 from facepriv.audit.matching.score_bins import BINS, ScoreBins
-from facepriv.audit.threads import in_threads, nothing
+from facepriv.audit.threads import map_in_threads, no_check
 from facepriv.metrics.binned_matching import BinnedScores, scores_to_keep
 from facepriv.metrics.checks import as_finite
 
@@ -33,7 +33,7 @@ class Pilot:
     """Scores above it are likely to be all that must be kept, and some more; -inf where nothing is known."""
 
 
-def pilot(pairs: Pairs, *, check: Callable[[], None] = nothing) -> Pilot:
+def pilot(pairs: Pairs, *, check: Callable[[], None] = no_check) -> Pilot:
     """Compare some pairs drawn at random, always the same ones.
 
     Raises
@@ -43,13 +43,13 @@ def pilot(pairs: Pairs, *, check: Callable[[], None] = nothing) -> Pilot:
     """
     found: list[Scores] = []
     tiles = pairs.drawn_tiles(PILOT_TILES, _SEED)
-    in_threads(pairs.scores, tiles, lambda tile: found.append(tile.non_mated.ravel()), check=check)
+    map_in_threads(pairs.scores, tiles, lambda tile: found.append(tile.non_mated.ravel()), check=check)
     scores = _finite(np.sort(np.concatenate([np.empty(0, np.float32), *found])), "non-mated scores")
     keep = int(_ROOM * scores_to_keep(scores.size)) + 1
     return Pilot(scores, float(scores[-keep]) if keep <= scores.size else -np.inf)
 
 
-def stream_all(pairs: Pairs, bins: ScoreBins, cut: float, *, check: Callable[[], None] = nothing) -> BinnedScores:
+def stream_all(pairs: Pairs, bins: ScoreBins, cut: float, *, check: Callable[[], None] = no_check) -> BinnedScores:
     """Compare all pairs.
 
     The result depends neither on tiles nor on threads nor on ``cut``, which only saves time: where it turns out too
@@ -81,7 +81,7 @@ class SampledScores:
     seed: int
 
     def fmr_standard_errors(
-        self, thresholds: Sequence[float | None], *, check: Callable[[], None] = nothing
+        self, thresholds: Sequence[float | None], *, check: Callable[[], None] = no_check
     ) -> list[float | None]:
         """Give the standard error of FMR at each threshold, as far as it comes from drawing pairs; None without one.
 
@@ -96,7 +96,7 @@ class SampledScores:
             return [scores.size, *(int(np.count_nonzero(scores >= threshold)) for threshold in at)]
 
         found: list[list[int]] = []
-        in_threads(count, self.pairs.drawn_tiles(self.tiles, self.seed), found.append, check=check)
+        map_in_threads(count, self.pairs.drawn_tiles(self.tiles, self.seed), found.append, check=check)
         table = np.array(found, dtype=np.float64).reshape(-1, 1 + len(at))
         made, accepted = table[:, :1], table[:, 1:]
         if len(table) < 2 or not made.sum():
@@ -107,7 +107,7 @@ class SampledScores:
 
 
 def stream_sample(
-    pairs: Pairs, bins: ScoreBins, cut: float, *, tiles: int, seed: int, check: Callable[[], None] = nothing
+    pairs: Pairs, bins: ScoreBins, cut: float, *, tiles: int, seed: int, check: Callable[[], None] = no_check
 ) -> SampledScores:
     """Compare all mated pairs, and the non-mated pairs of so many tiles drawn at random (`Pairs.drawn_tiles`).
 
@@ -115,7 +115,7 @@ def stream_sample(
     threads. Errors as in `stream_all`.
     """
     mated = _Mated(pairs.mated)
-    in_threads(lambda tile: pairs.scores(tile).mated, pairs.mated_tiles(), mated.add, check=check)
+    map_in_threads(lambda tile: pairs.scores(tile).mated, pairs.mated_tiles(), mated.add, check=check)
     drawn = _stream(pairs, lambda: pairs.drawn_tiles(tiles, seed), tiles * SAMPLE_TILE**2, bins, cut, check)
     return SampledScores(drawn.scores(mated, bins), pairs, tiles, seed)
 
@@ -212,7 +212,7 @@ def _stream(
         if mated is not None:
             mated.add(part.mated)
 
-    in_threads(compare, tiles(), take, check=check)
+    map_in_threads(compare, tiles(), take, check=check)
     keep = scores_to_keep(int(counts.sum()))
     kept = greatest.sorted(keep)
     if kept.size < keep:

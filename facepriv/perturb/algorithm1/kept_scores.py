@@ -7,12 +7,12 @@ from numpy.typing import NDArray
 
 from facepriv.perturb.algorithm1.triangle_image import TriangleImage
 from facepriv.perturb.algorithm1.triangle_inputs import TriangleInputs, View, make_inputs
-from facepriv.perturb.base import Keep, score_face
+from facepriv.perturb.base import KeptClassifiers, score_face
 from facepriv.perturb.common.anchored_crop import AnchoredCrop
 from facepriv.types import Face
 
 
-class Straying:
+class KeptScoreCost:
     """The second term of the cost, ``w sum |k(X) - k(X0)|`` in nats, for either direction of an update.
 
     Parameters
@@ -21,7 +21,7 @@ class Straying:
         The image that `facepriv.perturb.algorithm1.method` changes; `keep` is to be called with every update of it.
     """
 
-    def __init__(self, keep: Keep, face: Face, image: TriangleImage) -> None:
+    def __init__(self, keep: KeptClassifiers, face: Face, image: TriangleImage) -> None:
         self._keep, self._image = keep, image
         self._first = [score_face(one, face) for one in keep.classifiers]
         self.anchor(face)

@@ -23,13 +23,13 @@ from pydantic import Field
 
 from facepriv.errors import BadInputError
 from facepriv.imaging.triangulation import triangulate, warp_onto
-from facepriv.perturb.algorithm1.kept_scores import Straying
+from facepriv.perturb.algorithm1.kept_scores import KeptScoreCost
 from facepriv.perturb.algorithm1.robust_views import VersionLook, draw_jitters, look_at_versions, make_views
 from facepriv.perturb.algorithm1.triangle_image import TriangleImage
 from facepriv.perturb.algorithm1.triangle_inputs import RecroppedInputs, TriangleInputs, make_inputs
 from facepriv.perturb.base import (
     CountingClassifier,
-    Keep,
+    KeptClassifiers,
     Learned,
     Parameters,
     Perturbation,
@@ -49,8 +49,8 @@ from facepriv.perturb.common.stopping import (
     draw_targets,
     untouched_scores,
 )
-from facepriv.perturb.common.targets import Targets
 from facepriv.perturb.gallery import CandidateGender, Gallery, choose_candidate
+from facepriv.perturb.targets import Targets
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Stop
 
 
@@ -157,7 +157,7 @@ class Algorithm1(Perturber):
         face: Face,
         classifiers: Sequence[AttributeClassifier],
         *,
-        keep: Keep,
+        keep: KeptClassifiers,
         gallery: Gallery,
         rng: np.random.Generator,
         guards: Sequence[FaceMatcher] = (),
@@ -179,7 +179,7 @@ class Algorithm1(Perturber):
         gallery: Gallery,
         rng: np.random.Generator,
         learned: Learned | None,
-        keep: Keep | None,
+        keep: KeptClassifiers | None,
     ) -> Perturbation:
         options = self.parameters
         guide = classifiers[0]
@@ -194,7 +194,7 @@ class Algorithm1(Perturber):
         crop = AnchoredCrop(guide, face)
         looks = look_at_versions(face, face.pixels, options.versions, guide)
         inputs = make_inputs(image, make_views(guide, face, crop, jitters, looks))
-        straying = None if keep is None else Straying(keep, face, image)
+        straying = None if keep is None else KeptScoreCost(keep, face, image)
         scores = guide.score(inputs.current)
         side, goal = side_of(face, float(scores[0])), options.eta
         if targets is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.perturb.base import Keep, score_face
+from facepriv.perturb.base import KeptClassifiers, score_face
 from facepriv.types import Face
 
 STRAYED = 25.0
@@ -31,7 +31,7 @@ class KeptScores:
         Number of coefficients of a field.
     """
 
-    def __init__(self, keep: Keep | None, face: Face, units: int) -> None:
+    def __init__(self, keep: KeptClassifiers | None, face: Face, units: int) -> None:
         self.classifiers = () if keep is None else tuple(keep.classifiers)
         self._weight = 0.0 if keep is None else STRAYED * keep.weight
         self._first = np.array([score_face(one, face) for one in self.classifiers])

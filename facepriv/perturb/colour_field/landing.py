@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.imaging.quality import psnr_db
-from facepriv.perturb.base import Keep, Perturbation
+from facepriv.perturb.base import KeptClassifiers, Perturbation
 from facepriv.perturb.colour_field.search import (
     EFFICIENT,
     FIRST,
@@ -37,7 +37,7 @@ from facepriv.perturb.colour_field.search import (
 )
 from facepriv.perturb.common.anchored_crop import AnchoredCrop
 from facepriv.perturb.common.least_change import exact_change
-from facepriv.perturb.common.targets import Targets
+from facepriv.perturb.targets import Targets
 from facepriv.types import AttributeClassifier, Face, Image, Stop
 
 LANDINGS = 8
@@ -88,7 +88,7 @@ class FieldLanding(FieldSearch):
         plan: Plan,
         targets: Targets,
         rng: np.random.Generator,
-        keep: Keep | None = None,
+        keep: KeptClassifiers | None = None,
     ) -> None:
         super().__init__(face, guides, replace(plan, margin=0.0, versions=()), keep)
         self.targets, self._rng = targets, rng

@@ -17,7 +17,7 @@ from pydantic import Field
 from facepriv.errors import BadInputError
 from facepriv.perturb.base import (
     CountingClassifier,
-    Keep,
+    KeptClassifiers,
     Learned,
     Parameters,
     Perturbation,
@@ -153,7 +153,7 @@ class ColourField(Perturber):
         face: Face,
         classifiers: Sequence[AttributeClassifier],
         *,
-        keep: Keep,
+        keep: KeptClassifiers,
         gallery: Gallery,
         rng: np.random.Generator,
         guards: Sequence[FaceMatcher] = (),
@@ -177,7 +177,7 @@ class ColourField(Perturber):
         classifiers: Sequence[AttributeClassifier],
         rng: np.random.Generator,
         learned: Learned | None,
-        keep: Keep | None,
+        keep: KeptClassifiers | None,
     ) -> Perturbation:
         targets = draw_targets(self.parameters, face, classifiers, None if learned is None else learned.arrays, rng)
 

@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from facepriv.errors import BadInputError
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.quality import psnr_db
-from facepriv.perturb.base import Keep, Perturbation
+from facepriv.perturb.base import KeptClassifiers, Perturbation
 from facepriv.perturb.colour_field.cosine_field import CosineField, Pattern
 from facepriv.perturb.colour_field.kept_scores import NEAR_ENOUGH, KeptScores
 from facepriv.perturb.colour_field.matcher_sensitivity import matcher_sensitivity
@@ -118,7 +118,9 @@ class FieldSearch:
     Coefficients are those of *units*: learnt directions, if any, then the core patterns, then the further ones.
     """
 
-    def __init__(self, face: Face, guides: Sequence[AttributeClassifier], plan: Plan, keep: Keep | None = None) -> None:
+    def __init__(
+        self, face: Face, guides: Sequence[AttributeClassifier], plan: Plan, keep: KeptClassifiers | None = None
+    ) -> None:
         self.face, self.guides, self.plan = face, guides, plan
         self.field = CosineField(face_frame(face), [*plan.core, *plan.more])
         size = len(self.field.patterns)

@@ -26,8 +26,8 @@ from pydantic import Field
 
 from facepriv.errors import BadInputError
 from facepriv.perturb.base import find_side, score_face
-from facepriv.perturb.common.targets import Targets
 from facepriv.perturb.gallery import Gallery
+from facepriv.perturb.targets import Targets
 from facepriv.types import GENDER_NAMES, GENDERS, AttributeClassifier, Face
 
 FIXED: Final = "fixed"

@@ -101,7 +101,7 @@ class Descent(Perturber):
     name = "descent"
     title = "Descent on the blend with a candidate"
     kind = "unnoticeable"
-    heeds_guards = True
+    supports_guards = True
     landmarkers = None
     Parameters: ClassVar[type[Parameters]] = DescentParameters
     parameters: DescentParameters

@@ -102,7 +102,7 @@ class Semantic(Perturber):
     name = "semantic"
     title = "Difference of the mean faces (visible, transfers in part)"
     kind = "visible"
-    heeds_guards = True
+    supports_guards = True
     Parameters: ClassVar[type[Parameters]] = SemanticParameters
     parameters: SemanticParameters
 

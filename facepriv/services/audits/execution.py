@@ -14,13 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.audit.attackers.registry import attackers
+from facepriv.audit.evidence import Evidence
 from facepriv.audit.leak.conditions import baselines, bootstrap_of, condition, curve_point, headline
 from facepriv.audit.leak.cross_fitting import Attack, attack
-from facepriv.audit.leak.draws import GRID, draws_at, perturbed_in
-from facepriv.audit.leak.evidence import Evidence
+from facepriv.audit.leak.draws import GRID, draw_perturbed, number_of_draws
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, FaceprivError
-from facepriv.measures.audit_measures import Vector, evidence, keep, known_measures, makers_of, measure_in_process
+from facepriv.measures.audit_measures import Vector, evidence, fingerprints_of, keep, known_measures, measure_in_process
 from facepriv.measures.models import check_versions, classifier, detector_reference, matcher, reference
 from facepriv.metrics.gender import gender_error
 from facepriv.metrics.matching_intervals import MatchBootstrap
@@ -39,16 +39,16 @@ from facepriv.schemas.audits import (
     UtilityChange,
 )
 from facepriv.schemas.runs import Phase
-from facepriv.services.audits.preparing import left_out
-from facepriv.services.jobs.leased_job import Crashed, LeasedWork, Report, carry_out, insist
+from facepriv.services.audits.preparing import count_left_out
+from facepriv.services.jobs.leased_job import Crashed, LeasedJob, Report, execute_leased, retry_while_busy
 from facepriv.services.jobs.pool_process import Job, JobRef, content_of
-from facepriv.services.jobs.worker_pool import Crew
-from facepriv.services.models.probe_people import overlaps
+from facepriv.services.jobs.worker_pool import WorkerPool
+from facepriv.services.models.probe_people import find_overlaps
 from facepriv.store import AuditRecord, Store
 from facepriv.types import FEMALE, MALE
 
 MEASURING, ATTACKING, SUMMING_UP = "measuring", "attacking", "summing up"
-KEEP_EVERY = 16
+SAVE_EVERY = 16
 """Images whose measures are kept at a time."""
 FMR_TARGET = 0.001
 SIGN_DIGITS = 3
@@ -72,23 +72,29 @@ def execute_audit(
     audit: AuditRecord,
     owner: str,
     *,
-    crew: Crew,
+    pool: WorkerPool,
     on_progress: Report | None = None,
 ) -> None:
     """Execute a claimed audit to its end: complete, failed or cancelled."""
 
     def work() -> None:
-        result = _AuditExecution(store, settings, audit, owner, crew, on_progress).result()
-        insist(lambda: store.audits.finish(audit.id, owner, result))
+        result = _AuditExecution(store, settings, audit, owner, pool, on_progress).result()
+        retry_while_busy(lambda: store.audits.finish(audit.id, owner, result))
 
-    carry_out(store.audits, audit.id, owner, "audit", work)
+    execute_leased(store.audits, audit.id, owner, "audit", work)
 
 
-class _AuditExecution(LeasedWork):
+class _AuditExecution(LeasedJob):
     def __init__(
-        self, store: Store, settings: Settings, audit: AuditRecord, owner: str, crew: Crew, on_progress: Report | None
+        self,
+        store: Store,
+        settings: Settings,
+        audit: AuditRecord,
+        owner: str,
+        pool: WorkerPool,
+        on_progress: Report | None,
     ) -> None:
-        super().__init__(store, settings, store.audits, audit.id, owner, crew, on_progress)
+        super().__init__(store, settings, store.audits, audit.id, owner, pool, on_progress)
         self.audit, self.spec = audit, audit.spec
 
     def result(self) -> AuditResult:
@@ -99,7 +105,7 @@ class _AuditExecution(LeasedWork):
         for ref in spec.matchers:
             check_versions(ref, reference(matcher(ref.name)))
         images = self.store.datasets.images(spec.dataset.id, ids=spec.image_ids)
-        for one in overlaps([ref.name for ref in spec.classifiers], images):
+        for one in find_overlaps([ref.name for ref in spec.classifiers], images):
             self.note(one.sentence)
         try:
             self._measure()
@@ -107,50 +113,50 @@ class _AuditExecution(LeasedWork):
             bootstrap = self._sum_up(lambda: bootstrap_of(seen, spec.resamples, spec.seed))
             found = self._as_it_is(seen, bootstrap) if spec.run_id is None else self._of_run(seen, bootstrap)
         except BaseException:
-            self.crew.end(at_once=True)
+            self.pool.end(at_once=True)
             raise
         return found.model_copy(update={"seconds": self.store.audits.summary(self.number).spent})
 
     def _measure(self) -> None:
-        measured = self.aside(lambda check: known_measures(self.store, self.spec))
+        measured = self.run_in_thread(lambda check: known_measures(self.store, self.spec))
         left = measured.left()
         total = len(measured.files) + len(measured.after)
         done = total - len(left)
-        self.beat(MEASURING, done, total)
+        self.heartbeat(MEASURING, done, total)
         fresh: dict[Phase, dict[int, dict[str, Vector]]] = {"before": {}, "after": {}}
-        makers = {phase: makers_of(self.store, self.spec, phase) for phase in fresh}
+        fingerprints = {phase: fingerprints_of(self.store, self.spec, phase) for phase in fresh}
         job = JobRef(load_spec, self.number, self.owner, self.audit.attempts)
-        for item, vectors in self.in_processes(measure_in_process, job, left):
+        for item, vectors in self.compute_in_pool(measure_in_process, job, left):
             if isinstance(vectors, Crashed):
                 self.note(f"Image {item.image_id} took its process down each time, so it was not measured.")
             else:
                 fresh[item.phase][item.image_id] = vectors
-            if len(fresh[item.phase]) >= KEEP_EVERY:
-                self._keep(item.phase, makers[item.phase], fresh[item.phase])
+            if len(fresh[item.phase]) >= SAVE_EVERY:
+                self._keep(item.phase, fingerprints[item.phase], fresh[item.phase])
                 fresh[item.phase] = {}
             done += 1
-            self.beat(MEASURING, done, total)
+            self.heartbeat(MEASURING, done, total)
         for phase, some in fresh.items():
-            self._keep(phase, makers[phase], some)
+            self._keep(phase, fingerprints[phase], some)
 
-    def _keep(self, phase: Phase, makers: Mapping[str, str], found: Mapping[int, Mapping[str, Vector]]) -> None:
+    def _keep(self, phase: Phase, fingerprints: Mapping[str, str], found: Mapping[int, Mapping[str, Vector]]) -> None:
         if found:
-            insist(lambda: keep(self.store, self.spec, phase, makers, found))
-            insist(lambda: self.store.audits.progressed(self.number, self.owner))
+            retry_while_busy(lambda: keep(self.store, self.spec, phase, fingerprints, found))
+            retry_while_busy(lambda: self.store.audits.progressed(self.number, self.owner))
 
     def _attack(self, tasks: Sequence[Task], done: int, total: int) -> dict[Task, Attack]:
         """Let attackers loose in processes; ``done`` and ``total`` count the steps of the whole stage."""
         found: dict[Task, Attack] = {}
-        self.beat(ATTACKING, done, total)
+        self.heartbeat(ATTACKING, done, total)
         job = JobRef(load_evidence, self.number, self.owner, self.audit.attempts)
-        for task, result in self.in_processes(attack_in_process, job, tasks, one_by_one=True):
+        for task, result in self.compute_in_pool(attack_in_process, job, tasks, one_by_one=True):
             if isinstance(result, Crashed):
                 raise FaceprivError(
                     f"The attacker {task.attacker} took its process down each time, perhaps for lack of memory; allow "
                     "fewer processes (FACEPRIV_WORKERS=1) and resume, or start an audit without this attacker."
                 )
             found[task] = result
-            self.beat(ATTACKING, done + len(found), total)
+            self.heartbeat(ATTACKING, done + len(found), total)
         return found
 
     def _tasks(self, p: float, each_variant: bool, *, fresh: bool = False) -> list[Task]:
@@ -159,7 +165,7 @@ class _AuditExecution(LeasedWork):
 
     def _draws(self, p: float, *, fresh: bool = False) -> range:
         """Give the numbers of the draws at ``p``; fresh ones have no part in choosing ``p``."""
-        number = draws_at(p, self.spec.draws)
+        number = number_of_draws(p, self.spec.draws)
         return range(number, 2 * number) if fresh else range(number)
 
     def _as_it_is(self, seen: Evidence, bootstrap: SubjectBootstrap) -> AuditResult:
@@ -218,8 +224,8 @@ class _AuditExecution(LeasedWork):
 
     def _sum_up(self, work: Callable[[], _T]) -> _T:
         """Compute in a thread, so that the lease is kept and a wish to cancel is heard meanwhile."""
-        self.beat(SUMMING_UP, 0, 1)
-        return self.aside(lambda check: work())
+        self.heartbeat(SUMMING_UP, 0, 1)
+        return self.run_in_thread(lambda check: work())
 
     def _result(
         self,
@@ -248,7 +254,7 @@ class _AuditExecution(LeasedWork):
         subjects, labels = seen.untouched.subjects, seen.labels
         return AuditResult(
             images=len(labels),
-            left_out=left_out(self.store.datasets.images(spec.dataset.id, ids=spec.image_ids)),
+            left_out=count_left_out(self.store.datasets.images(spec.dataset.id, ids=spec.image_ids)),
             subjects=bootstrap.count(),
             male_images=int((labels == MALE).sum()),
             female_images=int((labels == FEMALE).sum()),
@@ -280,7 +286,7 @@ class _AuditExecution(LeasedWork):
         return [point for point in points if point is not None]
 
     def _perturbed(self, seen: Evidence, p: float, draw: int) -> NDArray[np.bool_]:
-        return perturbed_in(seen, p, by=self.spec.select_by, draw=draw, seed=self.spec.seed)
+        return draw_perturbed(seen, p, by=self.spec.select_by, draw=draw, seed=self.spec.seed)
 
     def _sign_optimum(self, seen: Evidence) -> OptimalProportion | None:
         """Find the proportion that is best against the sign attacker with the run's first guide."""
@@ -380,7 +386,7 @@ def attack_in_process(job: Job, tasks: Sequence[Task]) -> list[Attack]:
         attack(
             attackers.create(task.attacker),
             seen,
-            perturbed_in(seen, task.p, by=spec.select_by, draw=task.draw, seed=spec.seed),
+            draw_perturbed(seen, task.p, by=spec.select_by, draw=task.draw, seed=spec.seed),
             task.p,
             # The same for every attacker and proportion: they learn from the same people and guess the same others.
             seed=spec.seed + task.draw,

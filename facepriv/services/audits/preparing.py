@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import facepriv
 from facepriv.audit.attackers.registry import attackers
-from facepriv.audit.leak.evidence import check_enough
+from facepriv.audit.evidence import check_enough
 from facepriv.errors import BadInputError
 from facepriv.measures.fingerprint import COMPUTING
 from facepriv.measures.models import (
@@ -22,8 +22,8 @@ from facepriv.measures.models import (
 from facepriv.schemas.audits import AuditDocument, AuditSpec, SelectBy
 from facepriv.schemas.runs import stored_fields
 from facepriv.services.datasets.identities import refuse_matching, why_not_matched
-from facepriv.services.datasets.sampling import spread
-from facepriv.services.models.probe_people import fair
+from facepriv.services.datasets.sampling import sample_images
+from facepriv.services.models.probe_people import independent_classifiers
 from facepriv.store import AuditRecord, ImageRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import listed
@@ -104,8 +104,8 @@ def prepare_audit(
         )
     images = store.datasets.images(record.id, ids=None if run is None else run.spec.image_ids)
     if limit is not None:
-        images = spread(images, limit)
-    given = fair(usable_classifiers(), images) if classifiers is None else classifiers
+        images = sample_images(images, limit)
+    given = independent_classifiers(usable_classifiers(), images) if classifiers is None else classifiers
     held = [classifier(name) for name in dict.fromkeys(given)]
     others = [f"{one.name} tells {one.attribute}" for one in held if one.attribute != GENDER]
     if others:
@@ -172,7 +172,7 @@ def same_audit(store: Store, spec: AuditSpec) -> AuditRecord | None:
     return None
 
 
-def left_out(images: Sequence[ImageRecord]) -> dict[str, int]:
+def count_left_out(images: Sequence[ImageRecord]) -> dict[str, int]:
     """Count the images that an audit leaves out, by reason."""
     reasons = Counter(
         image.failure or "unlabelled" for image in images if image.failure is not None or image.label is None

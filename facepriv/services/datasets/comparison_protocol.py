@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from facepriv.audit.matching.comparison_protocol import ProtocolResult, protocol_result
 from facepriv.errors import BadInputError
 from facepriv.measures.audit_measures import TEMPLATE, Vector, measure_what_can_be
-from facepriv.measures.fingerprint import maker
+from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.models import matcher, reference
-from facepriv.measures.stored_faces import Stored, found_in, left_by
+from facepriv.measures.stored_faces import StoredFace, perturbed_face, stored_face
 from facepriv.schemas.runs import ModelRef
 from facepriv.services.datasets.identities import refuse_matching
 from facepriv.store import DatasetRecord, Store
@@ -28,7 +28,7 @@ Progress = Callable[[int, int], None]
 """Called with images embedded and images to be embedded."""
 TITLES: dict[Phase, str] = {"before": "before", "after": "after", "across": "before with after"}
 SCHEMA = "facepriv.protocol/1"
-KEEP_EVERY = 50
+SAVE_EVERY = 50
 """Images after which templates are kept, so that an interruption costs no more."""
 
 
@@ -89,7 +89,7 @@ def protocol_scores(
     taken = pairs if chosen is None else _of_run(pairs, chosen)
     work = _Embedding(store, record, model, sorted({i for pair in taken for i in (pair.first, pair.second)}))
     before = work.untouched()
-    after = None if chosen is None else work.left_by(chosen)
+    after = None if chosen is None else work.perturbed_face(chosen)
     work.finish(on_progress)
     scores: dict[Phase, NDArray[np.float64]] = {"before": _compare(model, taken, before, before)}
     if after is not None:
@@ -224,22 +224,24 @@ class _Embedding:
         self._ref = reference(model)
         self._name = f"{TEMPLATE}:{model.name}"
         self._images = images
-        self._left: list[tuple[dict[int, Vector], int, Stored, Callable[[Mapping[int, Vector]], None]]] = []
+        self._left: list[tuple[dict[int, Vector], int, StoredFace, Callable[[Mapping[int, Vector]], None]]] = []
 
     def untouched(self) -> dict[int, Vector]:
         """Give the templates of the untouched images; those that `finish` is to compute come in later."""
-        made_by = maker(self._ref, self._record.found_by or "")
+        made_by = fingerprint(self._ref, self._record.found_by or "")
         known = self._known(self._store.measures.of_images(self._record.id, self._name, made_by))
-        files = {image.id: found_in(image) for image in self._store.datasets.images(self._record.id, ids=self._images)}
-        self._want(known, files, lambda found: self._store.measures.keep_of_images(self._name, made_by, found))
+        files = {
+            image.id: stored_face(image) for image in self._store.datasets.images(self._record.id, ids=self._images)
+        }
+        self._want(known, files, lambda found: self._store.measures.save_of_images(self._name, made_by, found))
         return known
 
-    def left_by(self, run: RunRecord) -> dict[int, Vector]:
+    def perturbed_face(self, run: RunRecord) -> dict[int, Vector]:
         """Give the templates of the images as a run left them, as `untouched` does."""
-        made_by = maker(self._ref, maker(run.spec.detector))
+        made_by = fingerprint(self._ref, fingerprint(run.spec.detector))
         known = self._known(self._store.measures.of_run(run.id, self._name, made_by))
-        files = {record.image_id: left_by(record) for record in self._store.runs.outcomes(run.id)}
-        self._want(known, files, lambda found: self._store.measures.keep_of_run(run.id, self._name, made_by, found))
+        files = {record.image_id: perturbed_face(record) for record in self._store.runs.outcomes(run.id)}
+        self._want(known, files, lambda found: self._store.measures.save_of_run(run.id, self._name, made_by, found))
         return known
 
     def finish(self, on_progress: Progress | None) -> None:
@@ -251,7 +253,7 @@ class _Embedding:
                 known[image_id] = vector
                 fresh[image_id] = vector.astype(np.float32)
             last = number == len(self._left) or self._left[number][0] is not known
-            if fresh and (last or len(fresh) >= KEEP_EVERY):
+            if fresh and (last or len(fresh) >= SAVE_EVERY):
                 keep(fresh)
                 fresh = {}
             if on_progress is not None:
@@ -264,7 +266,7 @@ class _Embedding:
     def _want(
         self,
         known: dict[int, Vector],
-        files: Mapping[int, Stored | None],
+        files: Mapping[int, StoredFace | None],
         keep: Callable[[Mapping[int, Vector]], None],
     ) -> None:
         for image_id in self._images:

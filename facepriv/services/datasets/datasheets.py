@@ -13,7 +13,7 @@ from pathlib import Path
 
 from facepriv.datasets.reading import NOT_STATED as NO_LICENCE
 from facepriv.errors import BadInputError
-from facepriv.services.datasets.retention import NO_DAY, kept_until, read_day, retain
+from facepriv.services.datasets.retention import NO_DAY, read_day, retain, retention_day
 from facepriv.store import DatasetRecord, Store
 from facepriv.wording import listed
 
@@ -127,7 +127,7 @@ def shown_datasheet(record: DatasetRecord) -> dict[str, str]:
     shown = {title: sheet.get(part, NOT_STATED) for part, title in FIELDS.items()}
     if "licence" not in sheet and record.licence and record.licence != NO_LICENCE:
         shown[FIELDS["licence"]] = record.licence
-    shown["May be kept until"] = kept_until(record) or NOT_STATED
+    shown["May be kept until"] = retention_day(record) or NOT_STATED
     if record.terms is not None:
         shown["Terms of use"] = record.terms.sentence
     return shown

@@ -20,14 +20,14 @@ from typing import Any, Protocol
 import facepriv
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder, read_demo
-from facepriv.datasets.problems import tell
+from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.reading import ReadResult, limits
 from facepriv.datasets.registry import read_folder
 from facepriv.datasets.unpack import unpack
 from facepriv.errors import BadInputError, FailureToAcquireError, UnknownNameError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode, encode_png
-from facepriv.measures.fingerprint import maker
+from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.models import detector_reference
 from facepriv.services.datasets.retention import refuse_past
 from facepriv.store import Store
@@ -281,7 +281,7 @@ def import_source(
     refuse_past(retain_until)
     read = source.read
     store.datasets.collect_abandoned()
-    found_by = maker(detector_reference())
+    found_by = fingerprint(detector_reference())
     with store.datasets.importing(
         name,
         source=source.called,
@@ -427,7 +427,7 @@ class _Done:
         for note, names in self.converted.items():
             one = f"{{name}} was imported after a conversion: {note}"
             many = f"{{n}} images ({{first}}) were imported after a conversion: {note}"
-            yield from tell(CONVERTED, names, one=one, many=many)
+            yield from summarise_problems(CONVERTED, names, one=one, many=many)
 
 
 def _kept_of(protocol: Sequence[ProtocolPair], names: set[str]) -> tuple[list[ProtocolPair], list[Problem]]:

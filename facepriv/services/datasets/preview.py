@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from facepriv.datasets.preview import AttributeCount, Preview
-from facepriv.datasets.problems import count
+from facepriv.datasets.problems import problem_count
 from facepriv.types import GENDER_NAMES, Identities, Problem
 from facepriv.wording import count as counted
 
@@ -52,7 +52,7 @@ def preview_document(found: Preview, earlier: Sequence[Problem] = ()) -> dict[st
             for row in found.rows
         ],
         "problems": [
-            {"name": one.name, "code": one.code, "count": count(one), "sentence": one.sentence}
+            {"name": one.name, "code": one.code, "count": problem_count(one), "sentence": one.sentence}
             for one in (*earlier, *found.problems)
         ],
     }

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from facepriv.audit.matching.near_duplicates import LISTED, find_alike
 from facepriv.audit.matching.pairs import Pairs
 from facepriv.imaging.crop import eye_centres
-from facepriv.measures.audit_measures import SCORE, TEMPLATE, Vector, keep_of_images, measure_what_can_be
-from facepriv.measures.fingerprint import maker
+from facepriv.measures.audit_measures import SCORE, TEMPLATE, Vector, measure_what_can_be, save_of_images
+from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.models import classifier, matcher, reference, usable_classifiers, usable_matchers
-from facepriv.measures.stored_faces import found_in
+from facepriv.measures.stored_faces import stored_face
 from facepriv.metrics.summary import summarise
 from facepriv.schemas.quality import (
     EYES_BELOW,
@@ -37,7 +37,7 @@ from facepriv.schemas.quality import (
 from facepriv.schemas.runs import Histogram, ModelRef
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.datasets.importing import Progress
-from facepriv.services.models.probe_people import fair
+from facepriv.services.models.probe_people import independent_classifiers
 from facepriv.store import DatasetRecord, ImageRecord, Store
 from facepriv.types import GENDER_NAMES
 from facepriv.wording import listed, percent
@@ -46,7 +46,7 @@ STAGE = "checking quality"
 PREFERRED = "sface"
 """Matcher that looks for one person under several names where it can be used: it finds more of them than the other and
 takes less time, as docs/importing.md shows."""
-KEEP_EVERY = 50
+SAVE_EVERY = 50
 """Images whose templates and scores are kept at once: what an interruption loses."""
 MOST_IMAGES = 20
 """Number of images of a subject from which on subjects are counted together."""
@@ -67,7 +67,9 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
     record = store.datasets.get(dataset)
     images = store.datasets.images(record.id)
     usable = [image for image in images if image.failure is None]
-    judging = fair(usable_classifiers(), images)  # a probe would find the labels right that it was trained on
+    judging = independent_classifiers(
+        usable_classifiers(), images
+    )  # a probe would find the labels right that it was trained on
     judges = [reference(made) for name in judging if (made := classifier(name)).attribute == "gender"]
     not_checked = []
     compared_by = None
@@ -104,11 +106,11 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
         not_checked=not_checked,
         seconds=time.monotonic() - begun,
     )
-    store.datasets.keep_quality(record.id, report.model_dump(mode="json", by_alias=True))
+    store.datasets.save_quality(record.id, report.model_dump(mode="json", by_alias=True))
     return report
 
 
-def kept_quality(record: DatasetRecord) -> QualityReport | None:
+def get_quality(record: DatasetRecord) -> QualityReport | None:
     """Give the report that is kept with a data set; None where it was not checked."""
     return None if record.quality is None else QualityReport.model_validate(record.quality)
 
@@ -157,27 +159,27 @@ def _measure(
     models = {f"{SCORE}:{ref.name}": ref for ref in judges}
     if compared_by is not None:
         models[f"{TEMPLATE}:{compared_by.name}"] = compared_by
-    makers = {name: maker(ref, record.found_by or "") for name, ref in models.items()}
+    fingerprints = {name: fingerprint(ref, record.found_by or "") for name, ref in models.items()}
     known: dict[str, dict[int, Vector]] = {
         name: {image_id: np.asarray(v) for image_id, v in store.measures.of_images(record.id, name, by).items()}
-        for name, by in makers.items()
+        for name, by in fingerprints.items()
     }
     fresh: dict[int, dict[str, Vector]] = {}
     try:
         for number, image in enumerate(usable, start=1):
-            wanted = [name for name in makers if image.id not in known[name]]
-            stored = found_in(image)
+            wanted = [name for name in fingerprints if image.id not in known[name]]
+            stored = stored_face(image)
             if wanted and stored is not None:
                 fresh[image.id] = measure_what_can_be(store.artifacts, stored, wanted)
                 for name, vector in fresh[image.id].items():
                     known[name][image.id] = vector
-            if len(fresh) >= KEEP_EVERY:
-                keep_of_images(store, makers, fresh)
+            if len(fresh) >= SAVE_EVERY:
+                save_of_images(store, fingerprints, fresh)
                 fresh = {}
             if on_progress is not None:
                 on_progress(number, len(usable), STAGE)
     finally:
-        keep_of_images(store, makers, fresh)
+        save_of_images(store, fingerprints, fresh)
     return known
 
 

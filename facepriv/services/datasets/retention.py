@@ -61,7 +61,7 @@ def retain(store: Store, dataset_id: int, until: date | None, *, actor: str) -> 
     return store.datasets.get(dataset_id)
 
 
-def kept_until(record: DatasetRecord) -> str:
+def retention_day(record: DatasetRecord) -> str:
     """Write until when a data set may be kept, with a clear sign if that is past; empty where no day was set."""
     if record.retain_until is None:
         return ""

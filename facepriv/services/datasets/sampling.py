@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from facepriv.store.records import ImageRecord
 
 
-def spread(images: Sequence[ImageRecord], limit: int) -> tuple[ImageRecord, ...]:
+def sample_images(images: Sequence[ImageRecord], limit: int) -> tuple[ImageRecord, ...]:
     """Take about ``limit`` images, never more: whole subjects from all over, in the data set's balance of labels."""
     if limit >= len(images):
         return tuple(images)

@@ -39,7 +39,7 @@ def find_withheld(
     )
 
 
-def refuse_nothing_left(record: DatasetRecord, withheld: Collection[int], images: Collection[ImageRecord]) -> None:
+def require_images(record: DatasetRecord, withheld: Collection[int], images: Collection[ImageRecord]) -> None:
     """Raise BadInputError with code ``terms-of-use`` if the terms keep all of the images back."""
     if withheld and len(withheld) == len(images):
         assert record.terms is not None

@@ -9,14 +9,14 @@ from typing import Any
 
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StoreBusyError
-from facepriv.services.jobs.pool_process import Brought, JobRef, settle
-from facepriv.services.jobs.worker_pool import Crew
+from facepriv.services.jobs.pool_process import JobRef, PortableJob, set_up_process
+from facepriv.services.jobs.worker_pool import WorkerPool
 from facepriv.store import open_store
 
 CONNECT_SECONDS = 10.0
 
 
-class DaskCrew(Crew):
+class DaskPool(WorkerPool):
     """The processes of a Dask cluster, reached by the address of its scheduler.
 
     They need the same facepriv and libraries as the worker and the artifacts under the same address; the database
@@ -63,7 +63,7 @@ class DaskCrew(Crew):
                 home=given.home, artifacts_url=given.artifacts_url, max_pixels=given.max_pixels, database=None
             )
             with open_store(given) as store:
-                brought = Brought(job, settings, job.load(store, job.number), settle_on_cluster)
+                brought = PortableJob(job, settings, job.load(store, job.number), set_up_on_cluster)
             client = self._connected()
             self._jobs = {job: client.submit(_take_in, brought, pure=False)}
             client.subscribe_topic(_topic(job), self._hear)
@@ -110,7 +110,7 @@ class DaskCrew(Crew):
         self._steps[part] = done, total
 
 
-def _take_in(brought: Brought) -> Brought:
+def _take_in(brought: PortableJob) -> PortableJob:
     """Hold a job in one of the cluster's processes, from which the others get it."""
     return brought
 
@@ -119,7 +119,7 @@ def _topic(job: JobRef) -> str:
     return f"facepriv-steps {job.owner} {job.number} {job.attempt}"
 
 
-def settle_on_cluster(brought: Brought) -> None:
+def set_up_on_cluster(brought: PortableJob) -> None:
     """Set up a process of the cluster for a job: it tells how far its lessons are through the scheduler."""
 
     def tell(part: int, done: int, total: int) -> None:
@@ -127,4 +127,4 @@ def settle_on_cluster(brought: Brought) -> None:
 
         get_worker().log_event(_topic(brought.ref), (part, done, total))
 
-    settle(brought.settings, tell)
+    set_up_process(brought.settings, tell)

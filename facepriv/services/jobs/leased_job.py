@@ -15,8 +15,8 @@ from typing import Any, Generic, TypeVar
 from facepriv.config import Settings
 from facepriv.errors import CancelledError, FaceprivError, StorageFullError, StoreBusyError, StoreError
 from facepriv.measures.faults import log_fault
-from facepriv.services.jobs.pool_process import JobRef, work_through
-from facepriv.services.jobs.worker_pool import Crew
+from facepriv.services.jobs.pool_process import JobRef, run_timed
+from facepriv.services.jobs.worker_pool import WorkerPool
 from facepriv.store import LeaseLostError, Store
 from facepriv.store.queue import QueueStore
 
@@ -51,7 +51,7 @@ class Crashed:
 CRASHED = Crashed()
 
 
-class LeasedWork:
+class LeasedJob:
     """One run or audit under way."""
 
     def __init__(
@@ -61,7 +61,7 @@ class LeasedWork:
         queue: QueueStore,
         number: int,
         owner: str,
-        crew: Crew,
+        pool: WorkerPool,
         on_progress: Report | None,
     ) -> None:
         self.store = store
@@ -69,12 +69,12 @@ class LeasedWork:
         self.queue = queue
         self.number = number
         self.owner = owner
-        self.crew = crew
+        self.pool = pool
         self.on_progress = on_progress
         self._last: tuple[str, int, int] = ("", 0, 0)
         self._beaten = time.monotonic()
 
-    def in_processes(
+    def compute_in_pool(
         self,
         function: Callable[[Any, Sequence[Any]], list[Any]],
         ref: JobRef,
@@ -102,19 +102,19 @@ class LeasedWork:
         FaceprivError
             If several items in a row take their processes down.
         """
-        job = self.crew.job(ref)
+        job = self.pool.job(ref)
         chunks = _Chunks(items, 1 if one_by_one else LARGEST_CHUNK)
         waiting: dict[Future[Any], list[_I]] = {}
         crashes: Counter[_I] = Counter()
         given_up = 0
         away: float | None = None
         while True:
-            lost, busy = self._hand_out((work_through, function, job), chunks, waiting), None
+            lost, busy = self._hand_out((run_timed, function, job), chunks, waiting), None
             if not waiting and not lost:
                 return
             done, _ = wait(waiting, timeout=0 if lost else HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
             if not done and not lost:
-                self.beat(*(self._last if progress is None else progress()))
+                self.heartbeat(*(self._last if progress is None else progress()))
             for future in done:
                 if future.cancelled():
                     raise FaceprivError(
@@ -122,7 +122,7 @@ class LeasedWork:
                         "that the cluster's scheduler runs, and resume."
                     )
                 error = future.exception()
-                if isinstance(error, self.crew.lost):
+                if isinstance(error, self.pool.lost):
                     lost.append(waiting[future])
                     continue
                 chunk = waiting.pop(future)
@@ -139,13 +139,13 @@ class LeasedWork:
             if not lost:
                 continue
             alone = chunks.alone
-            if self.crew.breaks:
+            if self.pool.breaks:
                 # All calls are lost with one process; those handed out first were under way.
                 under_way = [*waiting.values(), *(chunk for chunk in lost if chunk not in waiting.values())]
-                self.crew.end(at_once=True)
+                self.pool.end(at_once=True)
                 waiting.clear()
-                chunks.again(under_way[self.crew.width :])
-                lost = under_way[: self.crew.width]
+                chunks.again(under_way[self.pool.width :])
+                lost = under_way[: self.pool.width]
             else:
                 for future in [future for future, chunk in waiting.items() if chunk in lost]:
                     del waiting[future]
@@ -156,7 +156,7 @@ class LeasedWork:
             (item,) = lost[0]
             crashes[item] += 1
             # A cluster has tried elsewhere already by the time it tells of a loss.
-            if self.crew.breaks and crashes[item] < MOST_CRASHES:
+            if self.pool.breaks and crashes[item] < MOST_CRASHES:
                 self.note("A process that computes was lost; what it was at is computed again.")
                 chunks.suspect([item])
                 continue
@@ -172,17 +172,17 @@ class LeasedWork:
         self, call: tuple[Any, ...], chunks: _Chunks[_I], waiting: dict[Future[Any], list[_I]]
     ) -> list[list[_I]]:
         """Hand out chunks until each process has enough; gives those that could not be, since a process was lost."""
-        ahead = AHEAD * self.crew.width
+        ahead = AHEAD * self.pool.width
         while len(waiting) < ahead:
             chunk = chunks.next(nothing_else=not waiting)
             if not chunk:
                 break
             try:
-                waiting[self.crew.submit(*call, chunk)] = chunk
-            except self.crew.lost:
+                waiting[self.pool.submit(*call, chunk)] = chunk
+            except self.pool.lost:
                 if not waiting:
                     # It was lost while nothing was under way, and so over nothing.
-                    self.crew.end(at_once=True)
+                    self.pool.end(at_once=True)
                     if chunks.alone:
                         chunks.suspect(chunk)
                     else:
@@ -205,10 +205,10 @@ class LeasedWork:
         _log.warning("%s Trying again.", error)
         for _ in range(PAUSE_BEATS):
             time.sleep(HEARTBEAT_SECONDS)
-            self.beat(*self._last)
+            self.heartbeat(*self._last)
         return begun
 
-    def aside(self, work: Callable[[Callable[[], None]], _T]) -> _T:
+    def run_in_thread(self, work: Callable[[Callable[[], None]], _T]) -> _T:
         """Compute in a thread of this process, so that the lease is kept and a wish to cancel is heard meanwhile.
 
         Parameters
@@ -238,19 +238,21 @@ class LeasedWork:
         threading.Thread(target=compute, daemon=True).start()
         try:
             while not wait([future], timeout=HEARTBEAT_SECONDS).done:
-                self.beat(*self._last)
+                self.heartbeat(*self._last)
             return future.result()
         finally:
             unwanted.set()
 
-    def beat(self, stage: str, done: int, total: int) -> None:
+    def heartbeat(self, stage: str, done: int, total: int) -> None:
         """Say that the worker is alive and how far it is; raise if the user wants it cancelled."""
         now = time.monotonic()
         news = stage != self._last[0] or done == total
         self._last = (stage, done, total)
         if news or now - self._beaten >= TELL_SECONDS:
             seconds = now - self._beaten
-            if insist(lambda: self.queue.heartbeat(self.number, self.owner, stage, done, total, seconds=seconds)):
+            if retry_while_busy(
+                lambda: self.queue.heartbeat(self.number, self.owner, stage, done, total, seconds=seconds)
+            ):
                 raise CancelledError("It was cancelled.")
             self._beaten = now
         if self.on_progress is not None:
@@ -259,7 +261,7 @@ class LeasedWork:
     def note(self, text: str) -> None:
         """Add a line to what becomes of it, and to the worker's own log."""
         _log.warning("%s %d: %s", type(self).__name__.strip("_"), self.number, text)
-        insist(lambda: self.queue.note(self.number, self.owner, text))
+        retry_while_busy(lambda: self.queue.note(self.number, self.owner, text))
 
 
 class _Chunks(Generic[_I]):
@@ -305,7 +307,7 @@ class _Chunks(Generic[_I]):
         self._suspects.extendleft(reversed(list(items)))
 
 
-def insist(
+def retry_while_busy(
     act: Callable[[], _T],
     patience: float = PATIENCE_SECONDS,
     *,
@@ -332,7 +334,7 @@ def insist(
             pause = min(2 * pause, 10.0)
 
 
-def carry_out(queue: QueueStore, number: int, owner: str, noun: str, work: Callable[[], None]) -> None:
+def execute_leased(queue: QueueStore, number: int, owner: str, noun: str, work: Callable[[], None]) -> None:
     """Do claimed work to its end, whatever it is; the reason of a failure is stored.
 
     One failure, however unexpected, does not end the worker that others wait for.
@@ -345,7 +347,7 @@ def carry_out(queue: QueueStore, number: int, owner: str, noun: str, work: Calla
 
     def fail(sentence: str) -> None:
         # A disk that is full has no room for this line either.
-        insist(lambda: queue.fail(number, owner, sentence), over=(StoreBusyError, StorageFullError))
+        retry_while_busy(lambda: queue.fail(number, owner, sentence), over=(StoreBusyError, StorageFullError))
 
     try:
         # Whatever the end was, what another worker has taken over is that worker's to end.
@@ -355,7 +357,7 @@ def carry_out(queue: QueueStore, number: int, owner: str, noun: str, work: Calla
             except LeaseLostError:
                 raise
             except CancelledError:
-                insist(lambda: queue.mark_cancelled(number, owner))
+                retry_while_busy(lambda: queue.mark_cancelled(number, owner))
             except FaceprivError as error:
                 fail(str(error))
             except Exception as error:

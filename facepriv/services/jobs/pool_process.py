@@ -41,7 +41,7 @@ class JobRef:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Brought:
+class PortableJob:
     """A job with all that its processes need to know, for those that do not reach the database.
 
     Libraries that carry it write down how it looks, so it shows nothing of what it holds.
@@ -50,11 +50,11 @@ class Brought:
     ref: JobRef
     settings: Settings
     content: Any
-    settle: Callable[[Brought], None]
+    set_up_process: Callable[[PortableJob], None]
     """Sets a process up for the job, as `start_process` does in a pool."""
 
 
-Job = JobRef | Brought
+Job = JobRef | PortableJob
 
 _settings: list[Settings] = []
 _contents: dict[JobRef, Any] = {}
@@ -78,10 +78,10 @@ def start_process(settings: Settings, steps: Steps) -> None:
     # Ctrl+C reaches every process of a terminal; the worker alone decides what becomes of the run.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    settle(settings, tell)
+    set_up_process(settings, tell)
 
 
-def settle(settings: Settings, tell_steps: TellSteps) -> None:
+def set_up_process(settings: Settings, tell_steps: TellSteps) -> None:
     """Let this process compute with one thread for each library, so that no result depends on their number."""
     import cv2
     from threadpoolctl import threadpool_limits
@@ -123,10 +123,10 @@ def tell_steps(part: int, done: int, total: int) -> None:
 def content_of(job: Job) -> Any:
     """Give what a job is about; a process that has worked for another forgets that one."""
     with _lock:
-        ref = job.ref if isinstance(job, Brought) else job
+        ref = job.ref if isinstance(job, PortableJob) else job
         if ref not in _contents:
             _contents.clear()
-            if isinstance(job, Brought):
+            if isinstance(job, PortableJob):
                 _contents[ref] = job.content
             else:
                 with open_store(process_settings()) as store:
@@ -134,11 +134,11 @@ def content_of(job: Job) -> Any:
         return _contents[ref]
 
 
-def work_through(function: Callable[[Job, Sequence[Any]], list[Any]], job: Job, items: Sequence[Any]) -> Any:
+def run_timed(function: Callable[[Job, Sequence[Any]], list[Any]], job: Job, items: Sequence[Any]) -> Any:
     """Call a function for some items of a job; gives its results and the seconds that it took."""
     start = time.perf_counter()
-    if isinstance(job, Brought):
+    if isinstance(job, PortableJob):
         with _lock:
-            job.settle(job)
+            job.set_up_process(job)
     results = function(job, items)
     return results, time.perf_counter() - start

@@ -11,14 +11,14 @@ from facepriv.errors import FaceprivError, StorageFullError, StoreBusyError
 from facepriv.services.audits.execution import execute_audit
 from facepriv.services.jobs.leased_job import Report
 from facepriv.services.jobs.presence import Presence
-from facepriv.services.jobs.worker_pool import Crew, make_crew
+from facepriv.services.jobs.worker_pool import WorkerPool, make_pool
 from facepriv.services.runs.execution import _log, execute
 from facepriv.store import Store, open_store
 
 POLL_SECONDS = 1.0
 
 
-KEEP_CREW_SECONDS = 60.0
+KEEP_POOL_SECONDS = 60.0
 """How long idle processes are kept for what may come next: they hold memory, and take seconds to start."""
 
 
@@ -34,7 +34,7 @@ def run_worker(
     until_idle: bool = False,
     should_stop: Callable[[float], bool] = lambda idle: False,
     on_progress: Report | None = None,
-    crew: Crew | None = None,
+    pool: WorkerPool | None = None,
     ready: bool = False,
 ) -> int:
     """Take up waiting runs and audits, one after the other, and clear away leftovers at the start and while none waits.
@@ -62,7 +62,7 @@ def run_worker(
         Number of runs and audits that were taken up.
     """
     with open_store(settings) as store, Presence(settings) as presence, ExitStack() as stack:
-        working = crew if crew is not None else stack.enter_context(make_crew(settings))
+        working = pool if pool is not None else stack.enter_context(make_pool(settings))
         worker = _Worker(store, settings, presence, working, on_progress)
         if ready:
             worker.get_ready()
@@ -80,7 +80,7 @@ def run_worker(
             idle = time.monotonic() - busy
             if should_stop(idle) or (found is not None and (until_idle or only_one)):
                 return taken
-            if idle >= KEEP_CREW_SECONDS and crew is None:
+            if idle >= KEEP_POOL_SECONDS and pool is None:
                 working.end()
             if time.monotonic() - collected >= COLLECT_SECONDS:
                 collected = worker.collect()
@@ -91,12 +91,12 @@ class _Worker:
     """Looks for work and does it."""
 
     def __init__(
-        self, store: Store, settings: Settings, presence: Presence, crew: Crew, on_progress: Report | None
+        self, store: Store, settings: Settings, presence: Presence, pool: WorkerPool, on_progress: Report | None
     ) -> None:
         self._store = store
         self._settings = settings
         self._presence = presence
-        self._crew = crew
+        self._crew = pool
         self._on_progress = on_progress
 
     def get_ready(self) -> None:
@@ -117,13 +117,13 @@ class _Worker:
                 gone = self._presence.gone(store.runs.owners())
                 run = store.runs.claim(owner, run_id=run_id, gone=gone)
                 if run is not None:
-                    execute(store, self._settings, run, owner, on_progress=self._on_progress, crew=self._crew)
+                    execute(store, self._settings, run, owner, on_progress=self._on_progress, pool=self._crew)
                     return True
             if run_id is None:
                 gone = self._presence.gone(store.audits.owners())
                 audit = store.audits.claim(owner, audit_id=audit_id, gone=gone)
                 if audit is not None:
-                    execute_audit(store, self._settings, audit, owner, on_progress=self._on_progress, crew=self._crew)
+                    execute_audit(store, self._settings, audit, owner, on_progress=self._on_progress, pool=self._crew)
                     return True
         except (StoreBusyError, StorageFullError, OSError) as error:
             _log.warning("%s", error)

@@ -21,7 +21,7 @@ from facepriv.services.jobs.processes import processes
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
-class Crew(ABC):
+class WorkerPool(ABC):
     """Processes that compute, here or elsewhere; what they compute does not depend on who and how many they are.
 
     They are started when first needed and kept from run to run while runs wait. Starting one takes seconds: libraries
@@ -72,7 +72,7 @@ class Crew(ABC):
         self.end(at_once=error is not None)
 
 
-class LocalCrew(Crew):
+class LocalPool(WorkerPool):
     """A pool of processes on this machine."""
 
     lost = (BrokenProcessPool,)
@@ -126,13 +126,13 @@ class LocalCrew(Crew):
                 process.terminate()
 
 
-def make_crew(settings: Settings) -> Crew:
+def make_pool(settings: Settings) -> WorkerPool:
     """Make the crew that the settings ask for: processes here, or those of a Dask cluster."""
     if settings.executor == "dask":
-        from facepriv.services.jobs.dask_pool import DaskCrew
+        from facepriv.services.jobs.dask_pool import DaskPool
 
-        return DaskCrew(settings)
-    return LocalCrew(settings)
+        return DaskPool(settings)
+    return LocalPool(settings)
 
 
 @contextmanager

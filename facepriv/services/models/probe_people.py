@@ -34,27 +34,27 @@ class Overlap:
         )
 
 
-def hashed(subject: str) -> str:
+def subject_sha256(subject: str) -> str:
     """Give what a probe keeps of a subject's name."""
     return hashlib.sha256(f"facepriv subject\0{subject}".encode()).hexdigest()
 
 
-def overlaps(names: Iterable[str], images: Sequence[ImageRecord]) -> list[Overlap]:
+def find_overlaps(names: Iterable[str], images: Sequence[ImageRecord]) -> list[Overlap]:
     """Say which of some classifiers are probes that were trained on any of these images or their people."""
     wanted = set(names)
     found = []
     for own in [own for own, _ in probes() if own.name in wanted]:
         arrays = arrays_of(own)
         shared_images = len({image.source_sha256 for image in images} & set(arrays[IMAGES].tolist()))
-        shared_people = len({hashed(image.subject) for image in images} & set(arrays[SUBJECTS].tolist()))
+        shared_people = len({subject_sha256(image.subject) for image in images} & set(arrays[SUBJECTS].tolist()))
         if shared_images or shared_people:
             found.append(Overlap(own.name, shared_images, shared_people))
     return found
 
 
-def fair(names: Sequence[str], images: Sequence[ImageRecord]) -> list[str]:
+def independent_classifiers(names: Sequence[str], images: Sequence[ImageRecord]) -> list[str]:
     """Leave probes out that were trained on any of these images or their people."""
-    unfair = {one.probe for one in overlaps(names, images)}
+    unfair = {one.probe for one in find_overlaps(names, images)}
     return [name for name in names if name not in unfair]
 
 

@@ -16,13 +16,13 @@ import facepriv
 from facepriv.classify.probe import IMAGES, SUBJECTS, WEIGHTS, crop_matcher
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.imaging.crop import take_crop
-from facepriv.measures.fingerprint import found_by, maker
+from facepriv.measures.fingerprint import fingerprint, found_by
 from facepriv.measures.models import reference
-from facepriv.measures.stored_faces import found_in
+from facepriv.measures.stored_faces import stored_face
 from facepriv.own_models.description import ProbeModel, TrainedOn, Weight
 from facepriv.own_models.stored import PROBE, OwnModel, write
 from facepriv.services.models.own_models import check_name, new_folder, put_in_place
-from facepriv.services.models.probe_people import hashed
+from facepriv.services.models.probe_people import subject_sha256
 from facepriv.store import Store
 from facepriv.store.records import DatasetRecord, ImageRecord
 from facepriv.types import FEMALE, GENDER_NAMES, MALE, CropMatcher
@@ -37,7 +37,7 @@ LEAST = 3
 PENALTY = 0.01
 """Inverse strength of the penalty on weights of standardised numbers: a template has about as many numbers as a small
 data set has people, so a weak one would be sure of everybody whom it was trained on."""
-KEEP_EVERY = 64
+SAVE_EVERY = 64
 Report = Callable[[int, int], None]
 
 
@@ -119,7 +119,7 @@ def train_probe(
         arrays: dict[str, Any] = {
             WEIGHTS: fitted.weights,
             IMAGES: np.array(sorted(image.source_sha256 for image in kept)),
-            SUBJECTS: np.array(sorted({hashed(image.subject) for image in kept})),
+            SUBJECTS: np.array(sorted({subject_sha256(image.subject) for image in kept})),
         }
         np.savez(folder / PROBE, **arrays)
         write(folder, description)
@@ -182,17 +182,17 @@ def _templates(
     store: Store, record: DatasetRecord, made: CropMatcher, images: Sequence[ImageRecord], report: Report | None
 ) -> NDArray[np.float64]:
     """Embed the crops of images, or take what is kept of them; rows in the order of the images."""
-    measure, made_by = f"{CROPPED}:{made.name}", maker(reference(made), found_by(store, record.id))
+    measure, made_by = f"{CROPPED}:{made.name}", fingerprint(reference(made), found_by(store, record.id))
     known = dict(store.measures.of_images(record.id, measure, made_by))
     fresh: dict[int, NDArray[np.float32]] = {}
     for number, image in enumerate(images, start=1):
-        stored = found_in(image)
+        stored = stored_face(image)
         if image.id not in known and stored is not None:
             face = stored.face(store.artifacts)
             fresh[image.id] = made.embed_crops(take_crop(made.crop(face), face.pixels)[None])[0]
             known[image.id] = fresh[image.id]
-        if len(fresh) >= KEEP_EVERY or number == len(images):
-            store.measures.keep_of_images(measure, made_by, fresh)
+        if len(fresh) >= SAVE_EVERY or number == len(images):
+            store.measures.save_of_images(measure, made_by, fresh)
             fresh = {}
         if report is not None:
             report(number, len(images))

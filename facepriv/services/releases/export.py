@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from facepriv.errors import BadInputError
 from facepriv.schemas.runs import RunDocument, stored_fields
-from facepriv.services.datasets.terms import find_withheld, refuse_nothing_left, withheld_sentence
+from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
 from facepriv.store import Store
 from facepriv.types import GENDER_NAMES
 
@@ -126,7 +126,7 @@ def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportRepo
     images = {image.id: image for image in store.datasets.images(dataset.id, ids=run.spec.image_ids)}
     records = store.runs.run_images(run_id)
     withheld = find_withheld(store, dataset, list(images.values()), records)
-    refuse_nothing_left(dataset, withheld, images.values())
+    require_images(dataset, withheld, images.values())
     written = without = 0
     with (folder / MANIFEST).open("w", newline="", encoding="utf-8") as stream:
         manifest = csv.DictWriter(stream, COLUMNS)

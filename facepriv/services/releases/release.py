@@ -18,10 +18,10 @@ from pathlib import Path, PurePosixPath
 
 from facepriv.errors import BadInputError
 from facepriv.imaging.decode import encode_png
-from facepriv.measures.stored_faces import left_by, stored_pixels
+from facepriv.measures.stored_faces import perturbed_face, stored_pixels
 from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
 from facepriv.schemas.audits import SelectBy
-from facepriv.services.datasets.terms import find_withheld, refuse_nothing_left, withheld_sentence
+from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
 from facepriv.services.releases.export import IMAGES, LONGEST_STEM, MANIFEST, empty_folder
 from facepriv.services.runs.selecting import runs_on_same_images
 from facepriv.store import ImageRecord, Store
@@ -112,11 +112,11 @@ def write_release(
         secret,
         list(shares.values()),
     )
-    made = [[one for one in store.runs.run_images(run.id) if left_by(one)] for run in runs]
+    made = [[one for one in store.runs.run_images(run.id) if perturbed_face(one)] for run in runs]
     # Whatever the key chose: were only chosen images kept back, fewer than the policy's share would be perturbed.
     in_use = [one for share, each in zip(shares.values(), made, strict=True) if share > 0 for one in each]
     withheld = find_withheld(store, dataset, images, in_use)
-    refuse_nothing_left(dataset, withheld, images)
+    require_images(dataset, withheld, images)
     versions = [{one.image_id: one.artifact_sha256 for one in each} for each in made]
     kept = [
         (image, None if action == UNTOUCHED else versions[action - 1].get(image.id))

@@ -18,8 +18,8 @@ from facepriv.errors import FaceprivError
 from facepriv.imaging.landmarkers.failures import no_landmarks
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
 from facepriv.measures.audit_measures import SCORE, TEMPLATE
-from facepriv.measures.fingerprint import found_by, maker
-from facepriv.measures.landmarks import keep_points, known_points
+from facepriv.measures.fingerprint import fingerprint, found_by
+from facepriv.measures.landmarks import known_points, save_points
 from facepriv.measures.models import (
     check_versions,
     classifier,
@@ -28,26 +28,26 @@ from facepriv.measures.models import (
     matcher,
     reference,
 )
-from facepriv.measures.stored_faces import found_in, left_by
+from facepriv.measures.stored_faces import perturbed_face, stored_face
 from facepriv.perturb.parameters import make_method
 from facepriv.schemas.runs import PHASES, FailureItem, LearnedItem, ModelRef, Phase, RunResult
-from facepriv.services.jobs.leased_job import Crashed, LeasedWork, Report, carry_out, insist
+from facepriv.services.jobs.leased_job import Crashed, LeasedJob, Report, execute_leased, retry_while_busy
 from facepriv.services.jobs.pool_process import JobRef
-from facepriv.services.jobs.worker_pool import Crew
-from facepriv.services.models.probe_people import overlaps
+from facepriv.services.jobs.worker_pool import WorkerPool
+from facepriv.services.models.probe_people import find_overlaps
 from facepriv.services.runs import learning
 from facepriv.services.runs.attributes import classes_of, side_labels
 from facepriv.services.runs.perturbing import (
     FAULTS,
-    ToEmbed,
-    ToLocate,
-    ToPerturb,
+    EmbedTask,
+    LocateTask,
+    PerturbTask,
     embed_in_process,
     learn_in_process,
     load_nothing,
     load_run,
     locate_in_process,
-    lost_with_its_process,
+    lost_image,
     perturb_in_process,
 )
 from facepriv.store import Store
@@ -57,7 +57,7 @@ from facepriv.types import GENDER
 
 LOCATING, LEARNING, PERTURBING = "finding landmarks", "learning", "perturbing"
 EMBEDDING, SUMMING_UP = "embedding", "comparing"
-KEEP_EVERY = 64
+SAVE_EVERY = 64
 """Templates of one matcher, or points of one landmarker, that are kept at a time."""
 _log = logging.getLogger(__name__)
 
@@ -68,23 +68,23 @@ def execute(
     run: RunRecord,
     owner: str,
     *,
-    crew: Crew,
+    pool: WorkerPool,
     on_progress: Report | None = None,
 ) -> None:
     """Execute a claimed run to its end: complete, failed or cancelled."""
 
     def work() -> None:
-        result = _Execution(store, settings, run, owner, crew, on_progress).result()
-        insist(lambda: store.runs.finish(run.id, owner, result))
+        result = _Execution(store, settings, run, owner, pool, on_progress).result()
+        retry_while_busy(lambda: store.runs.finish(run.id, owner, result))
 
-    carry_out(store.runs, run.id, owner, "run", work)
+    execute_leased(store.runs, run.id, owner, "run", work)
 
 
-class _Execution(LeasedWork):
+class _Execution(LeasedJob):
     def __init__(
-        self, store: Store, settings: Settings, run: RunRecord, owner: str, crew: Crew, on_progress: Report | None
+        self, store: Store, settings: Settings, run: RunRecord, owner: str, pool: WorkerPool, on_progress: Report | None
     ) -> None:
-        super().__init__(store, settings, store.runs, run.id, owner, crew, on_progress)
+        super().__init__(store, settings, store.runs, run.id, owner, pool, on_progress)
         self.run = run
         self.job = JobRef(load_run, run.id, owner, run.attempts)
 
@@ -99,10 +99,10 @@ class _Execution(LeasedWork):
             self._perturb(images, learned)
             templates = self._embed(images)
         except BaseException:
-            self.crew.end(at_once=True)
+            self.pool.end(at_once=True)
             raise
-        self.beat(SUMMING_UP, 0, 1)
-        judged, learned_items = self.aside(lambda check: self._judged(images)), self._learned_items()
+        self.heartbeat(SUMMING_UP, 0, 1)
+        judged, learned_items = self.run_in_thread(lambda check: self._judged(images)), self._learned_items()
 
         def sum_up(check: Callable[[], None]) -> RunResult:
             return run_result(
@@ -120,9 +120,9 @@ class _Execution(LeasedWork):
                 check=check,
             )
 
-        found = self.aside(sum_up)
-        self.beat(SUMMING_UP, 1, 1)
-        known = overlaps([ref.name for ref in self.run.spec.classifiers], images)
+        found = self.run_in_thread(sum_up)
+        self.heartbeat(SUMMING_UP, 1, 1)
+        known = find_overlaps([ref.name for ref in self.run.spec.classifiers], images)
         notes = {**found.notes, **{one.sentence: one.images or len(images) for one in known}}
         return found.model_copy(update={"seconds": self.store.runs.summary(self.run.id).spent, "notes": notes})
 
@@ -140,13 +140,13 @@ class _Execution(LeasedWork):
             check_versions(ref, reference(matcher(ref.name)))
 
     def _save(self, image: RunImage, scores: Sequence[GenderScore] = ()) -> None:
-        insist(lambda: self.store.runs.save_image(self.run.id, self.owner, image, scores))
+        retry_while_busy(lambda: self.store.runs.save_image(self.run.id, self.owner, image, scores))
 
     def _note_unusable(self, images: Sequence[ImageRecord]) -> None:
         done = self.store.runs.images_done(self.run.id)
         for position, image in enumerate(images):
             if image.failure is not None and image.id not in done:
-                self.beat(PERTURBING, 0, len(images))
+                self.heartbeat(PERTURBING, 0, len(images))
                 self._save(
                     RunImage(
                         image_id=image.id,
@@ -169,28 +169,28 @@ class _Execution(LeasedWork):
         if spec.landmarker is None:
             return
         name = spec.landmarker.name
-        known = self.aside(lambda check: known_points(self.store, spec))
+        known = self.run_in_thread(lambda check: known_points(self.store, spec))
         gallery = self.store.datasets.images(self.run.dataset_id, failed=False)
         wanted = [
-            ToLocate(name, image.id, stored)
+            LocateTask(name, image.id, stored)
             for image in gallery
-            if image.id not in known and (stored := found_in(image)) is not None
+            if image.id not in known and (stored := stored_face(image)) is not None
         ]
-        self.beat(LOCATING, 0, len(wanted))
+        self.heartbeat(LOCATING, 0, len(wanted))
         fresh: dict[int, Vector] = {}
         found = 0
         # These processes need to know nothing of the run, which they read once all points are kept.
         job = JobRef(load_nothing, self.run.id, self.owner, self.run.attempts)
-        for finished, (item, vector) in enumerate(self.in_processes(locate_in_process, job, wanted), start=1):
+        for finished, (item, vector) in enumerate(self.compute_in_pool(locate_in_process, job, wanted), start=1):
             if isinstance(vector, Crashed):
                 self.note(f"{name} took its process down at image {item.image_id}, which has no points now.")
             elif vector is not None:
                 fresh[item.image_id] = vector
                 found += 1
-                if len(fresh) >= KEEP_EVERY:
+                if len(fresh) >= SAVE_EVERY:
                     self._keep_points(fresh)
                     fresh.clear()
-            self.beat(LOCATING, finished, len(wanted))
+            self.heartbeat(LOCATING, finished, len(wanted))
         self._keep_points(fresh)
         if wanted and not found and not known:
             raise FaceprivError(
@@ -200,8 +200,8 @@ class _Execution(LeasedWork):
         self._note_without_points(images)
 
     def _keep_points(self, vectors: Mapping[int, Vector]) -> None:
-        insist(lambda: keep_points(self.store, self.run.spec, vectors))
-        insist(lambda: self.store.runs.progressed(self.run.id, self.owner))
+        retry_while_busy(lambda: save_points(self.store, self.run.spec, vectors))
+        retry_while_busy(lambda: self.store.runs.progressed(self.run.id, self.owner))
 
     def _note_without_points(self, images: Sequence[ImageRecord]) -> None:
         """Write down the failure of every image in which the landmarker finds nothing."""
@@ -211,7 +211,7 @@ class _Execution(LeasedWork):
         missing = no_landmarks(spec.landmarker.name)
         for position, image in enumerate(images):
             if image.id in known and known[image.id] is None and image.id not in done:
-                self.beat(PERTURBING, 0, len(images))
+                self.heartbeat(PERTURBING, 0, len(images))
                 self._save(
                     RunImage(
                         image_id=image.id,
@@ -244,11 +244,11 @@ class _Execution(LeasedWork):
         known = {one.part: one for one in self.store.runs.learnings(self.run.id)}
         wanted = learning.lessons(spec.learn_from, images, gallery, teachers, spec.seed)
         left = [lesson for lesson in wanted if lesson.part not in known]
-        self.crew.forget_steps()
+        self.pool.forget_steps()
         if left:
-            self.beat(LEARNING, 0, 0)
-        lessons = self.in_processes(
-            learn_in_process, self.job, left, one_by_one=True, progress=lambda: (LEARNING, *self.crew.steps())
+            self.heartbeat(LEARNING, 0, 0)
+        lessons = self.compute_in_pool(
+            learn_in_process, self.job, left, one_by_one=True, progress=lambda: (LEARNING, *self.pool.steps())
         )
         for lesson, learnt in lessons:
             if isinstance(learnt, str):
@@ -258,7 +258,7 @@ class _Execution(LeasedWork):
                     "The process in which the method learnt was lost again and again, perhaps for lack of memory; "
                     "learn from fewer people, or allow fewer processes (FACEPRIV_WORKERS=1), and resume."
                 )
-            insist(lambda learnt=learnt: self.store.runs.save_learning(self.run.id, self.owner, learnt))  # type: ignore[misc]
+            retry_while_busy(lambda learnt=learnt: self.store.runs.save_learning(self.run.id, self.owner, learnt))  # type: ignore[misc]
             known[lesson.part] = learnt
         served = learning.lesson_of(spec.learn_from, gallery, spec.seed)
         return {subject: known[part].artifact_sha256 for subject, part in served.items() if part in known}
@@ -285,10 +285,10 @@ class _Execution(LeasedWork):
         done = self.store.runs.images_done(self.run.id)
         left = [(position, image) for position, image in enumerate(images) if image.id not in done]
         finished = len(images) - len(left)
-        self.beat(PERTURBING, finished, len(images))
+        self.heartbeat(PERTURBING, finished, len(images))
         kept = self._first_scores()
         items = [
-            ToPerturb(
+            PerturbTask(
                 image_id=image.id,
                 position=position,
                 learned=learned.get(image.subject),
@@ -296,14 +296,14 @@ class _Execution(LeasedWork):
             )
             for position, image in left
         ]
-        for item, outcome in self.in_processes(perturb_in_process, self.job, items):
+        for item, outcome in self.compute_in_pool(perturb_in_process, self.job, items):
             if isinstance(outcome, Crashed):
-                self._save(lost_with_its_process(item))
+                self._save(lost_image(item))
             else:
                 self._save(*outcome)
             finished += 1
-            self.beat(PERTURBING, finished, len(images))
-        self.aside(lambda check: self._keep_scores(kept))
+            self.heartbeat(PERTURBING, finished, len(images))
+        self.run_in_thread(lambda check: self._keep_scores(kept))
         self._refuse_faults_throughout()
 
     def _first_scores(self) -> dict[str, dict[int, Vector]]:
@@ -334,9 +334,9 @@ class _Execution(LeasedWork):
     def _keep(self, name: str, made_by: str, phase: Phase, vectors: Mapping[int, Vector]) -> None:
         measures = self.store.measures
         if phase == "before":
-            insist(lambda: measures.keep_of_images(name, made_by, vectors))
+            retry_while_busy(lambda: measures.save_of_images(name, made_by, vectors))
         else:
-            insist(lambda: measures.keep_of_run(self.run.id, name, made_by, vectors))
+            retry_while_busy(lambda: measures.save_of_run(self.run.id, name, made_by, vectors))
 
     def _refuse_faults_throughout(self) -> None:
         """Fail the run if every image that was tried met a fault: no result could be told from a broken set-up."""
@@ -354,11 +354,11 @@ class _Execution(LeasedWork):
         FaceprivError
             If a matcher could embed none.
         """
-        known = self.aside(lambda check: {ref.name: self._templates(ref) for ref in self.run.spec.matchers})
-        wanted = self.aside(lambda check: self._to_embed(images, known))
+        known = self.run_in_thread(lambda check: {ref.name: self._templates(ref) for ref in self.run.spec.matchers})
+        wanted = self.run_in_thread(lambda check: self._to_embed(images, known))
         fresh: dict[tuple[str, Phase], dict[int, Vector]] = {}
-        self.beat(EMBEDDING, 0, len(wanted))
-        embedded = self.in_processes(embed_in_process, self.job, wanted)
+        self.heartbeat(EMBEDDING, 0, len(wanted))
+        embedded = self.compute_in_pool(embed_in_process, self.job, wanted)
         for finished, (item, vector) in enumerate(embedded, start=1):
             if isinstance(vector, Crashed):
                 self.note(f"{item.matcher} took its process down at image {item.image_id}, which has no template now.")
@@ -366,10 +366,10 @@ class _Execution(LeasedWork):
                 known[item.matcher][item.phase][item.image_id] = vector
                 some = fresh.setdefault((item.matcher, item.phase), {})
                 some[item.image_id] = vector
-                if len(some) >= KEEP_EVERY:
+                if len(some) >= SAVE_EVERY:
                     self._keep_templates(item.matcher, item.phase, some)
                     some.clear()
-            self.beat(EMBEDDING, finished, len(wanted))
+            self.heartbeat(EMBEDDING, finished, len(wanted))
         for (name, phase), some in fresh.items():
             self._keep_templates(name, phase, some)
         for name, templates in known.items():
@@ -399,24 +399,24 @@ class _Execution(LeasedWork):
     def _keep_templates(self, matcher_name: str, phase: Phase, vectors: Mapping[int, Vector]) -> None:
         (ref,) = (one for one in self.run.spec.matchers if one.name == matcher_name)
         self._keep(f"{TEMPLATE}:{matcher_name}", self._maker(ref, phase), phase, vectors)
-        insist(lambda: self.store.runs.progressed(self.run.id, self.owner))
+        retry_while_busy(lambda: self.store.runs.progressed(self.run.id, self.owner))
 
     def _maker(self, ref: ModelRef, phase: Phase) -> str:
         if phase == "before":
-            return maker(ref, found_by(self.store, self.run.dataset_id))
-        return maker(ref, maker(self.run.spec.detector))
+            return fingerprint(ref, found_by(self.store, self.run.dataset_id))
+        return fingerprint(ref, fingerprint(self.run.spec.detector))
 
     def _to_embed(
         self, images: Sequence[ImageRecord], known: Mapping[str, Mapping[Phase, Mapping[int, Vector]]]
-    ) -> list[ToEmbed]:
+    ) -> list[EmbedTask]:
         outcome = {record.image_id: record for record in self.store.runs.outcomes(self.run.id)}
         wanted = []
         for name, templates in known.items():
             for phase in PHASES:
                 for image in images:
-                    stored = found_in(image) if phase == "before" else left_by(outcome[image.id])
+                    stored = stored_face(image) if phase == "before" else perturbed_face(outcome[image.id])
                     if stored is not None and image.id not in templates[phase]:
-                        wanted.append(ToEmbed(name, phase, image.id, stored))
+                        wanted.append(EmbedTask(name, phase, image.id, stored))
         return wanted
 
     def _judged(self, images: Sequence[ImageRecord]) -> list[JudgedImage]:

@@ -29,7 +29,7 @@ class MethodInfo:
     title: str
     kind: MethodKind
     recommended: bool
-    heeds_guards: bool
+    supports_guards: bool
     """Whether it asks matchers while it changes a face, if there are any to heed."""
     keeps: bool
     """Whether it can keep the scores of classifiers that it is not to turn."""
@@ -58,7 +58,7 @@ def describe(name: str) -> MethodInfo:
         title=made.title,
         kind=made.kind,
         recommended=name == perturbers.resolve(DEFAULT_METHOD),
-        heeds_guards=made.heeds_guards,
+        supports_guards=made.supports_guards,
         keeps=made.keeps,
         landmarkers=made.landmarkers,
         parameters=tuple(

@@ -19,15 +19,15 @@ from facepriv.imaging.quality import psnr_db, ssim
 from facepriv.measures.faults import log_fault
 from facepriv.measures.landmarks import Points, known_points, locate
 from facepriv.measures.models import check_versions, classifier, matcher, reference
-from facepriv.measures.stored_faces import Stored, face_of, stored_pixels
-from facepriv.perturb.base import CountingClassifier, Keep, Learned, score_face
+from facepriv.measures.stored_faces import StoredFace, face_of, stored_pixels
+from facepriv.perturb.base import CountingClassifier, KeptClassifiers, Learned, score_face
 from facepriv.perturb.gallery import Gallery
 from facepriv.perturb.parameters import make_method
 from facepriv.schemas.runs import STOP_TITLES, Phase, RunSpec
 from facepriv.services.jobs.pool_process import (
-    Brought,
     Job,
     JobRef,
+    PortableJob,
     artifacts,
     content_of,
     process_settings,
@@ -65,7 +65,7 @@ class RunJob:
     """Where the run has a landmarker, what it finds in them, by image; candidates are only those with points."""
 
 
-class Judge:
+class ImagePerturber:
     """One process's models and gallery for one run.
 
     Parameters
@@ -81,7 +81,7 @@ class Judge:
         self._classifiers = {ref.name: classifier(ref.name) for ref in job.spec.classifiers}
         self._guides = [self._classifiers[guide.name] for guide in job.spec.guides]
         kept = [self._classifiers[one.name] for one in job.spec.keep]
-        self._keep = Keep(kept, job.spec.keep_weight) if kept else None
+        self._keep = KeptClassifiers(kept, job.spec.keep_weight) if kept else None
         self._guards = [matcher(guard.name) for guard in job.spec.guards]
         # This process may be on another machine than the worker, which has looked at its own models only.
         for ref in job.spec.classifiers:
@@ -284,7 +284,7 @@ class Judge:
         ]
 
 
-def lost_with_its_process(item: ToPerturb) -> RunImage:
+def lost_image(item: PerturbTask) -> RunImage:
     """Give the outcome of an image at which its process was lost again and again."""
     return _failed(
         item.image_id,
@@ -355,7 +355,7 @@ def demo_gallery(max_pixels: int) -> Gallery:
     return Gallery.of(faces)
 
 
-_judges: dict[JobRef, Judge] = {}
+_judges: dict[JobRef, ImagePerturber] = {}
 """The judge of the run that this process works for."""
 _judging = threading.Lock()
 
@@ -370,19 +370,19 @@ def load_nothing(store: Store, run_id: int) -> None:
     """Read nothing, for work that needs to know nothing of its run."""
 
 
-def _judge_of(job: Job) -> Judge:
+def _judge_of(job: Job) -> ImagePerturber:
     """Give the judge of a run; a process that has worked for another run makes a new one."""
-    ref = job.ref if isinstance(job, Brought) else job
+    ref = job.ref if isinstance(job, PortableJob) else job
     with _judging:
         if ref not in _judges:
             content: RunJob = content_of(job)
             _judges.clear()
-            _judges[ref] = Judge(content, artifacts(), process_settings().max_pixels)
+            _judges[ref] = ImagePerturber(content, artifacts(), process_settings().max_pixels)
         return _judges[ref]
 
 
 def learn_in_process(job: Job, lessons: Sequence[Lesson]) -> list[Learning | str]:
-    """Call `Judge.learn` of this process; where it fails, the reason as a sentence."""
+    """Call `ImagePerturber.learn` of this process; where it fails, the reason as a sentence."""
     return [_learn(job, lesson) for lesson in lessons]
 
 
@@ -400,7 +400,7 @@ def _learn(job: Job, lesson: Lesson) -> Learning | str:
 
 
 @dataclass(frozen=True)
-class ToPerturb:
+class PerturbTask:
     """One image of a run that is still to be perturbed."""
 
     image_id: int
@@ -411,28 +411,28 @@ class ToPerturb:
     """Log-odds of the untouched image that are known already, by classifier."""
 
 
-def perturb_in_process(job: Job, images: Sequence[ToPerturb]) -> list[tuple[RunImage, list[GenderScore]]]:
-    """Call `Judge.perturb` of this process."""
+def perturb_in_process(job: Job, images: Sequence[PerturbTask]) -> list[tuple[RunImage, list[GenderScore]]]:
+    """Call `ImagePerturber.perturb` of this process."""
     judge = _judge_of(job)
     return [judge.perturb(one.image_id, one.position, one.learned, one.known) for one in images]
 
 
 @dataclass(frozen=True, eq=False)
-class ToLocate:
+class LocateTask:
     """One stored image in which a landmarker has not looked for points yet."""
 
     landmarker: str
     image_id: int
-    stored: Stored
+    stored: StoredFace
 
 
-def locate_in_process(job: Job, images: Sequence[ToLocate]) -> list[Vector | None]:
+def locate_in_process(job: Job, images: Sequence[LocateTask]) -> list[Vector | None]:
     """Call `facepriv.measures.landmarks.locate` for stored images; None where a fault left no points."""
     kept = artifacts()
     return [_locate(kept, one) for one in images]
 
 
-def _locate(kept: ArtifactStore, wanted: ToLocate) -> Vector | None:
+def _locate(kept: ArtifactStore, wanted: LocateTask) -> Vector | None:
     try:
         return locate(wanted.landmarker, wanted.stored.face(kept))
     except StoreBusyError:
@@ -443,16 +443,16 @@ def _locate(kept: ArtifactStore, wanted: ToLocate) -> Vector | None:
 
 
 @dataclass(frozen=True, eq=False)
-class ToEmbed:
+class EmbedTask:
     """One stored image that a matcher has not embedded yet."""
 
     matcher: str
     phase: Phase
     image_id: int
-    stored: Stored
+    stored: StoredFace
 
 
-def embed_in_process(job: Job, images: Sequence[ToEmbed]) -> list[NDArray[np.float32] | None]:
+def embed_in_process(job: Job, images: Sequence[EmbedTask]) -> list[NDArray[np.float32] | None]:
     """Embed stored images: ``(d,)`` unit vectors, None where a fault left none.
 
     Raises
@@ -465,7 +465,7 @@ def embed_in_process(job: Job, images: Sequence[ToEmbed]) -> list[NDArray[np.flo
     return [embed(kept, one.matcher, one.stored) for one in images]
 
 
-def embed(kept: ArtifactStore, matcher_name: str, stored: Stored) -> NDArray[np.float32] | None:
+def embed(kept: ArtifactStore, matcher_name: str, stored: StoredFace) -> NDArray[np.float32] | None:
     """Embed one stored image with one matcher: a ``(d,)`` unit vector, None where a fault left none."""
     try:
         vector: NDArray[np.float32] = matcher(matcher_name).embed([stored.face(kept)])[0]

@@ -25,8 +25,8 @@ from facepriv.perturb.parameters import make_method, methods_for_any_landmarks
 from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
 from facepriv.schemas.runs import ModelRef, RunSpec
 from facepriv.services.datasets.identities import refuse_matching, why_not_matched
-from facepriv.services.datasets.sampling import spread
-from facepriv.services.models.probe_people import fair
+from facepriv.services.datasets.sampling import sample_images
+from facepriv.services.models.probe_people import independent_classifiers
 from facepriv.services.runs.attributes import check_guides
 from facepriv.services.runs.learning import choose_source
 from facepriv.store import Store
@@ -98,7 +98,7 @@ def prepare_run(
             raise BadInputError(
                 f"A limit of at least 1 image was expected, got {limit}; leave it out to take all.", code="bad-limit"
             )
-        images = spread(images, limit)
+        images = sample_images(images, limit)
     if not any(image.failure is None for image in images):
         raise BadInputError(
             f"No image of {record.name} has a usable face, so there is nothing to perturb; "
@@ -113,7 +113,7 @@ def prepare_run(
             code="learns-nothing",
         )
     heeded = tuple(reference(matcher(name)) for name in dict.fromkeys(guards or ()))
-    if heeded and not made.heeds_guards:
+    if heeded and not made.supports_guards:
         raise BadInputError(
             f"The method {made.name} heeds no matcher, but was to heed {', '.join(one.name for one in heeded)}; leave "
             "that out, or choose a method that does.",
@@ -132,13 +132,17 @@ def prepare_run(
             code="learns-gender-only",
         )
     source = choose_source(store, record, learn_from, seed=seed, method=made.name) if made.learns else None
-    judges = {**guides, **kept, **_models(fair(usable_classifiers(), images) if classifiers is None else classifiers)}
+    judges = {
+        **guides,
+        **kept,
+        **_models(independent_classifiers(usable_classifiers(), images) if classifiers is None else classifiers),
+    }
     refuse_matching(record, [*(matchers or ()), *(guards or ())])
     if matchers is None:
         matchers = usable_matchers() if why_not_matched(record) is None else ()
     judging = matchers
     if guards is None:
-        guards = judging if made.kind == "visible" and made.heeds_guards else ()
+        guards = judging if made.kind == "visible" and made.supports_guards else ()
     matching = dict.fromkeys([*judging, *guards])
     return RunSpec(
         dataset=record.ref,

@@ -595,7 +595,7 @@ def _day(moment: Any) -> str:
     return "–" if moment is None else f"{moment:%Y-%m-%d}"
 
 
-def hand_out(store: Store, run_id: int | None, *, audit_id: int | None = None, faces: int = 0, actor: str) -> str:
+def export_report(store: Store, run_id: int | None, *, audit_id: int | None = None, faces: int = 0, actor: str) -> str:
     """Give the report's page, with a line in the access log; parameters and errors as for `write_report`."""
     report = _recorded(store, run_id, audit_id, faces, actor)
     return to_html(report)
@@ -611,7 +611,7 @@ def _recorded(store: Store, run_id: int | None, audit_id: int | None, faces: int
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenReport:
     """What was written of a report."""
 
     sentences: tuple[str, ...]
@@ -631,7 +631,7 @@ def write_report(
     figures: Path | None = None,
     format: ImageFormat = "svg",
     actor: str,
-) -> Written:
+) -> WrittenReport:
     """Make the report of a complete run, or of an audit of a data set as it is, and write the parts asked for.
 
     Parameters
@@ -663,7 +663,7 @@ def write_report(
         told.append(f"{count(len(write_tables(report, csv)), 'table')} are in {csv}.")
     if figures is not None:
         told.append(f"{count(len(write_figures(report, figures, format)), 'figure')} are in {figures}.")
-    return Written(tuple(told), report_json(report))
+    return WrittenReport(tuple(told), report_json(report))
 
 
 def report_json(report: Report) -> dict[str, Any]:

@@ -25,9 +25,9 @@ from facepriv.services.jobs.presence import Presence, count_alive
 from facepriv.store import (
     ArtifactStore,
     AuditSummary,
+    Inventory,
     RunState,
     RunSummary,
-    Stock,
     Store,
     migrate,
     open_artifacts,
@@ -96,7 +96,7 @@ def examine(
         if store is not None or opening.status == "problem":
             add(CONTENT, lambda: check_content(settings))
         if store is not None:
-            stock = cache(store.take_stock)
+            stock = cache(store.take_inventory)
             add(FILES, lambda: check_files(stock()))
             add(ORPHANS, lambda: check_orphans(stock()))
         artifacts = open_artifacts(settings) if store is None else store.artifacts
@@ -143,7 +143,7 @@ def check_content(settings: Settings) -> Check:
     return _ok(CONTENT, "Its pages, indexes and references between rows are whole.")
 
 
-def check_files(stock: Stock) -> Check:
+def check_files(stock: Inventory) -> Check:
     """Look whether every file that rows refer to is there."""
     if not stock.missing:
         return _ok(FILES, "Every file that rows refer to is there.")
@@ -155,7 +155,7 @@ def check_files(stock: Stock) -> Check:
     )
 
 
-def check_orphans(stock: Stock) -> Check:
+def check_orphans(stock: Inventory) -> Check:
     """Look whether files lie there that belong to nothing."""
     if not stock.orphans:
         return _ok(ORPHANS, "No file lies there that belongs to nothing.")

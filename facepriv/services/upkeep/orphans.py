@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from facepriv.config import Settings
 from facepriv.own_models.program import files_of_killed_calls, remove_killed_calls
-from facepriv.store import Stock, Store
+from facepriv.store import Inventory, Store
 from facepriv.wording import count
 
 
@@ -39,7 +39,7 @@ class Collected:
 
 def find_orphans(store: Store, settings: Settings) -> Collected:
     """Look, and remove nothing."""
-    stock = store.take_stock()
+    stock = store.take_inventory()
     return Collected(
         orphans=(*without_row(stock), *_left_by_calls(settings)),
         removed=0,
@@ -57,9 +57,9 @@ def collect_orphans(store: Store, settings: Settings) -> Collected:
         If a file cannot be removed.
     """
     store.datasets.collect_abandoned()
-    found, of_calls = store.take_stock(), _left_by_calls(settings)
+    found, of_calls = store.take_inventory(), _left_by_calls(settings)
     removed = store.collect_settled() + remove_killed_calls(settings.temporary)
-    left = store.take_stock()
+    left = store.take_inventory()
     return Collected(
         orphans=(*without_row(found), *of_calls),
         removed=removed,
@@ -73,6 +73,6 @@ def _left_by_calls(settings: Settings) -> tuple[str, ...]:
     return tuple(map(str, files_of_killed_calls(settings.temporary)))
 
 
-def without_row(stock: Stock) -> tuple[str, ...]:
+def without_row(stock: Inventory) -> tuple[str, ...]:
     """Give the names of files that no row refers to, half-written ones last."""
     return (*(sha256 + suffix for sha256, suffix in stock.orphans), *stock.half_written)

@@ -6,10 +6,10 @@ import numpy as np
 from scipy.stats import norm
 from sklearn.metrics import log_loss, roc_auc_score
 
-from facepriv.audit.attackers.base import Known
+from facepriv.audit.attackers.base import Knowledge
 from facepriv.audit.attackers.registry import attackers
+from facepriv.audit.evidence import Features
 from facepriv.audit.leak.cross_fitting import attack
-from facepriv.audit.leak.evidence import Seen
 from facepriv.imaging.restoring import RESTORERS
 
 
@@ -24,7 +24,7 @@ def people(subjects, images, seed=0):
 def seen(subjects, scores, *, restored=None, templates=None, residuals=None, appearance=None):
     """Fill in what a test does not care for: nothing to be seen there."""
     nothing = np.zeros((len(subjects), 0))
-    return Seen(
+    return Features(
         subjects=subjects,
         scores=scores if isinstance(scores, dict) else {"guide": scores},
         restored=restored or {},
@@ -66,7 +66,9 @@ def guess(name, evidence, perturbed=None, p=None, *, seed=0, variants=False):
 
 
 def known_of(evidence, perturbed, p, index):
-    whole = Known(evidence.release(perturbed), evidence.untouched, evidence.labels, perturbed, p, evidence.perturbed)
+    whole = Knowledge(
+        evidence.release(perturbed), evidence.untouched, evidence.labels, perturbed, p, evidence.perturbed
+    )
     return whole.rows(index)
 
 

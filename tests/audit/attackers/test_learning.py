@@ -16,7 +16,7 @@ from facepriv.audit.attackers.learning import (
     some_subjects,
 )
 from facepriv.audit.attackers.one_score import Ranks, curve, line
-from facepriv.audit.attackers.probes import curved, forest, ridge, straight
+from facepriv.audit.attackers.probes import forest, kernel, linear, ridge
 from facepriv.audit.attackers.similarity import mean_similarity, nearest
 
 from .planted import accuracy, people, unit
@@ -25,9 +25,9 @@ LEARNERS = {
     "line": (line, 1),
     "curve": (curve, 1),
     "added": (added, 3),
-    "straight": (ridge(straight), 4),
-    "curved": (ridge(curved), 4),
-    "either": (ridge(straight, curved), 4),
+    "straight": (ridge(linear), 4),
+    "curved": (ridge(kernel), 4),
+    "either": (ridge(linear, kernel), 4),
     "forest": (forest, 4),
     "nearest": (nearest(3), 4),
     "mean similarity": (mean_similarity, 4),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facepriv.audit.leak.evidence import Evidence
+from facepriv.audit.evidence import Evidence
 from facepriv.imaging.restoring import RESTORERS
 
 from .planted import accuracy, auc, bits, guess, mixture, normal, optimum, people, seen, unit

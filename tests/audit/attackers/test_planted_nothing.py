@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facepriv.audit.attackers.registry import attackers
-from facepriv.audit.leak.evidence import Evidence
+from facepriv.audit.evidence import Evidence
 
 from .planted import accuracy, bits, full, guess, people, seen, unit
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from facepriv.audit.attackers.registry import attackers
+from facepriv.audit.evidence import Evidence, Features
 from facepriv.audit.leak.conditions import baselines, bootstrap_of, condition, curve_point, headline
 from facepriv.audit.leak.cross_fitting import attack
-from facepriv.audit.leak.draws import draws_at, perturbed_in
-from facepriv.audit.leak.evidence import Evidence, Seen
+from facepriv.audit.leak.draws import draw_perturbed, number_of_draws
 from facepriv.presentation.verdict import NOT_TRIED, not_tried, verdict
 from facepriv.schemas.audits import PolicyChoice
 
@@ -23,31 +23,31 @@ def planted(made: np.ndarray | None = None) -> Evidence:
     rng = np.random.default_rng(3)
     scores = labels * rng.uniform(2, 6, labels.size)
 
-    def seen(values: np.ndarray) -> Seen:
+    def seen(values: np.ndarray) -> Features:
         nothing = np.zeros((labels.size, 1))
-        return Seen(subjects, {"judge": values}, {}, {}, nothing, nothing)
+        return Features(subjects, {"judge": values}, {}, {}, nothing, nothing)
 
     return Evidence(labels, seen(scores), seen(-scores), made)
 
 
 def test_draws_are_nested_and_whole_subjects_where_asked():
     evidence = planted()
-    few, many = (perturbed_in(evidence, p, by="image", draw=1, seed=0) for p in (0.3, 0.7))
+    few, many = (draw_perturbed(evidence, p, by="image", draw=1, seed=0) for p in (0.3, 0.7))
     assert not (few & ~many).any()
     assert 0.1 < few.mean() < 0.5 < many.mean() < 0.9
-    assert (perturbed_in(evidence, 0.3, by="image", draw=1, seed=0) == few).all()
-    assert (perturbed_in(evidence, 0.3, by="image", draw=2, seed=0) != few).any()
-    whole = perturbed_in(evidence, 0.5, by="subject", draw=0, seed=0).reshape(SUBJECTS, EACH)
+    assert (draw_perturbed(evidence, 0.3, by="image", draw=1, seed=0) == few).all()
+    assert (draw_perturbed(evidence, 0.3, by="image", draw=2, seed=0) != few).any()
+    whole = draw_perturbed(evidence, 0.5, by="subject", draw=0, seed=0).reshape(SUBJECTS, EACH)
     assert (whole == whole[:, :1]).all()
     assert 0 < whole.mean() < 1
-    assert not perturbed_in(evidence, 0.0, by="image", draw=0, seed=0).any()
-    assert perturbed_in(evidence, 1.0, by="image", draw=0, seed=0).all()
-    assert (draws_at(0.0, 7), draws_at(0.5, 7), draws_at(1.0, 7)) == (1, 7, 1)
+    assert not draw_perturbed(evidence, 0.0, by="image", draw=0, seed=0).any()
+    assert draw_perturbed(evidence, 1.0, by="image", draw=0, seed=0).all()
+    assert (number_of_draws(0.0, 7), number_of_draws(0.5, 7), number_of_draws(1.0, 7)) == (1, 7, 1)
 
 
 def test_an_image_without_a_perturbed_file_is_never_drawn():
     made = np.arange(SUBJECTS * EACH) % 3 > 0
-    assert (perturbed_in(planted(made), 1.0, by="image", draw=0, seed=0) == made).all()
+    assert (draw_perturbed(planted(made), 1.0, by="image", draw=0, seed=0) == made).all()
     assert not planted(made).can_be_perturbed[0]
 
 
@@ -57,7 +57,7 @@ def test_figures_of_a_clear_leak_and_of_none():
     sign = attackers.create("sign")
     found = {}
     for p in (0.0, 0.5, 1.0):
-        drawn = [perturbed_in(evidence, p, by="image", draw=i, seed=0) for i in range(draws_at(p, 6))]
+        drawn = [draw_perturbed(evidence, p, by="image", draw=i, seed=0) for i in range(number_of_draws(p, 6))]
         attacks = [attack(sign, evidence, one, p, seed=i) for i, one in enumerate(drawn)]
         found[p] = condition("mix", p, drawn, {"sign": attacks}, bootstrap), attacks
     for p in (0.0, 1.0):  # inverted is as good as told

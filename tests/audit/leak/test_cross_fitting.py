@@ -5,9 +5,9 @@ import pytest
 
 from facepriv.audit.attackers.base import Attacker
 from facepriv.audit.attackers.registry import attackers
+from facepriv.audit.evidence import Evidence
 from facepriv.audit.leak import cross_fitting
 from facepriv.audit.leak.cross_fitting import attack
-from facepriv.audit.leak.evidence import Evidence
 from facepriv.errors import BadInputError
 from tests.audit.attackers.planted import full, people, seen
 

@@ -15,7 +15,7 @@ from facepriv.perturb.colour_field.landing import FieldLanding
 from facepriv.perturb.colour_field.method import ColourField
 from facepriv.perturb.common import guides as looking
 from facepriv.perturb.common.stopping import TOLERANCE
-from facepriv.perturb.common.targets import Targets
+from facepriv.perturb.targets import Targets
 from facepriv.types import MALE, PerturbResult
 
 

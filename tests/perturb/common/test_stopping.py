@@ -15,7 +15,7 @@ from facepriv.perturb.algorithm1.method import Algorithm1, Algorithm1Parameters
 from facepriv.perturb.base import CountingClassifier, Perturbation, Perturber, score_face
 from facepriv.perturb.colour_field.method import ColourField, ColourFieldParameters
 from facepriv.perturb.common.stopping import draw_targets, untouched_scores
-from facepriv.perturb.common.targets import Targets
+from facepriv.perturb.targets import Targets
 from facepriv.types import PerturbFailure
 
 METHODS = [Algorithm1, ColourField]

@@ -153,7 +153,7 @@ def test_same_spec_same_result_whatever_the_number_of_processes(audited: Audited
 
 def test_an_interrupted_audit_keeps_what_it_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The worker is told to stop while it measures; the audit is given back, and goes on with the rest."""
-    monkeypatch.setattr("facepriv.services.audits.execution.KEEP_EVERY", 2)
+    monkeypatch.setattr("facepriv.services.audits.execution.SAVE_EVERY", 2)
     settings = Settings(home=tmp_path / "home", workers=1)
     with open_store(settings) as store:
         import_demo(store, settings)
@@ -185,7 +185,7 @@ def test_an_image_that_cannot_be_measured_costs_nobody_else(audited: Audited, ca
         job = JobRef(load_spec, audited.of_run.id, "test", 1)
 
         def measured(stored, *names: str) -> set[str]:
-            (found,) = measuring.measure_in_process(job, [measuring.ToMeasure("before", 1, stored, names)])
+            (found,) = measuring.measure_in_process(job, [measuring.MeasureTask("before", 1, stored, names)])
             return set(found)
 
         with pytest.raises(StoreError, match="missing"):

@@ -24,11 +24,11 @@ import PIL.Image
 import pytest
 
 from facepriv.config import Settings
-from facepriv.datasets.problems import names
+from facepriv.datasets.problems import problem_names
 from facepriv.datasets.registry import read_folder
 from facepriv.errors import BadInputError, CancelledError, StoreError, UnknownNameError
 from facepriv.imaging.acquire import acquire
-from facepriv.measures.fingerprint import maker
+from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.models import detector_reference, usable_matchers
 from facepriv.measures.stored_faces import image_pixels
 from facepriv.services.datasets import importing
@@ -153,7 +153,7 @@ def mixed(tmp_path_factory: pytest.TempPathFactory):
 
 
 def about(report: ImportReport, name: str):
-    return [problem for problem in (*report.problems, *report.failures) if name in names(problem)]
+    return [problem for problem in (*report.problems, *report.failures) if name in problem_names(problem)]
 
 
 @pytest.mark.xdist_group("mixed-import")
@@ -177,7 +177,7 @@ class TestMixed:
         assert "was imported" in problem.sentence
 
     def test_nothing_else_is_said(self, mixed):
-        told = {name for problem in (*mixed.report.problems, *mixed.report.failures) for name in names(problem)}
+        told = {name for problem in (*mixed.report.problems, *mixed.report.failures) for name in problem_names(problem)}
         assert told == {*LEFT_OUT, *CONVERTED, *FACELESS, *TOLD}
 
     def test_the_good_rest_is_there(self, mixed):
@@ -636,7 +636,7 @@ def test_faces_found_before_are_not_looked_for_again(store: Store, settings: Set
     assert len(looked) == 4
     again = import_dataset(store, settings, folder, name="again").dataset
     assert len(looked) == 4
-    assert again.found_by == first.found_by == maker(detector_reference())
+    assert again.found_by == first.found_by == fingerprint(detector_reference())
     for one, two in zip(store.datasets.images(first.id), store.datasets.images(again.id), strict=True):
         assert (one.name, one.box, one.failure, one.failure_sentence) == (
             two.name,

@@ -10,11 +10,11 @@ import PIL.Image
 import pytest
 
 from facepriv.datasets.demo import demo_folder
-from facepriv.measures.fingerprint import found_by, maker
+from facepriv.measures.fingerprint import fingerprint, found_by
 from facepriv.schemas.quality import QualityReport
 from facepriv.services.datasets import quality
 from facepriv.services.datasets.importing import import_dataset
-from facepriv.services.datasets.quality import check_quality, doubtful_images, kept_quality, quality_sentences
+from facepriv.services.datasets.quality import check_quality, doubtful_images, get_quality, quality_sentences
 from facepriv.services.runs.preparing import prepare_run
 from tests.services.conftest import write_labels
 from tests.stand_ins import make_stand_in
@@ -51,7 +51,7 @@ def test_planted_errors_are_found_and_nobody_is_named(store, planted):
     steps = []
     report = check_quality(store, "planted", on_progress=lambda done, total, stage: steps.append((done, total, stage)))
     assert steps[-1] == (SUBJECTS + 1, SUBJECTS + 1, "checking quality")
-    assert kept_quality(store.datasets.get("planted")) == report
+    assert get_quality(store.datasets.get("planted")) == report
     assert (report.images, report.subjects) == (SUBJECTS + 2, SUBJECTS + 1)
     assert sum(found.failed for found in report.acquisition.values()) == 1
     assert report.acquisition[planted[0][2]].by_reason == {"no-face": 1}
@@ -97,7 +97,7 @@ def test_what_was_measured_is_not_measured_again(store, settings, planted, monke
 def _kept(store, record, spec, name):
     """What a run of this spec finds computed of its untouched images."""
     ref = next(one for one in (*spec.classifiers, *spec.matchers) if one.name == name.partition(":")[2])
-    return store.measures.of_images(record.id, name, maker(ref, found_by(store, record.id)))
+    return store.measures.of_images(record.id, name, fingerprint(ref, found_by(store, record.id)))
 
 
 def test_where_subjects_are_no_people_nobody_is_compared(store, settings, tmp_path):

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import pytest
 
 from facepriv.errors import BadInputError
-from facepriv.services.datasets.retention import expired, is_past, kept_until, read_day, refuse_past, retain
+from facepriv.services.datasets.retention import expired, is_past, read_day, refuse_past, retain, retention_day
 from facepriv.store import Store
 from tests.contracts.test_stores import add_dataset
 
@@ -25,11 +25,11 @@ def test_days_are_read():
 
 def test_the_last_day_itself_is_not_past(store: Store):
     record = add_dataset(store)
-    assert (is_past(record), kept_until(record), expired(store)) == (False, "", ())
+    assert (is_past(record), retention_day(record), expired(store)) == (False, "", ())
     record = retain(store, record.id, TODAY, actor="ada")
-    assert (is_past(record), kept_until(record), expired(store)) == (False, str(TODAY), ())
+    assert (is_past(record), retention_day(record), expired(store)) == (False, str(TODAY), ())
     record = retain(store, record.id, YESTERDAY, actor="ada")
-    assert (is_past(record), kept_until(record), expired(store)) == (True, f"{YESTERDAY}, PAST", (record,))
+    assert (is_past(record), retention_day(record), expired(store)) == (True, f"{YESTERDAY}, PAST", (record,))
     record = retain(store, record.id, None, actor="ada")
     assert expired(store) == ()
     lines = [(line.actor, line.subject, line.detail) for line in store.access.list(action="dataset-retained")]

@@ -18,9 +18,9 @@ import pytest
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError
 from facepriv.services.datasets.importing import import_dataset
-from facepriv.services.jobs.dask_pool import DaskCrew
+from facepriv.services.jobs.dask_pool import DaskPool
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.jobs.worker_pool import make_crew
+from facepriv.services.jobs.worker_pool import make_pool
 from facepriv.services.runs.execution import EMBEDDING, LEARNING, PERTURBING
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store, open_store
@@ -99,7 +99,7 @@ def on(cluster: Cluster, settings: Settings) -> Settings:
 
 def test_a_cluster_gives_the_same_bytes_as_a_pool(finished: Finished, cluster: Cluster):
     store, settings = finished.store, on(cluster, finished.settings)
-    assert isinstance(make_crew(settings), DaskCrew)
+    assert isinstance(make_pool(settings), DaskPool)
     run = start_run(store, finished.run.spec)
     seen: list[tuple[str, int, int]] = []
     run_worker(settings, run_id=run.id, on_progress=lambda _, stage, done, total: seen.append((stage, done, total)))
@@ -239,7 +239,7 @@ def test_cancelling_is_heard_while_the_cluster_computes(tmp_path: Path, cluster:
 
 def test_a_scheduler_that_is_not_there_gets_a_sentence(finished: Finished):
     settings = finished.settings.model_copy(update={"executor": "dask", "scheduler": "tcp://127.0.0.1:9"})
-    with DaskCrew(settings) as crew, pytest.MonkeyPatch.context() as patched:
+    with DaskPool(settings) as pool, pytest.MonkeyPatch.context() as patched:
         patched.setattr("facepriv.services.jobs.dask_pool.CONNECT_SECONDS", 0.5)
         with pytest.raises(FaceprivError, match=r"scheduler was expected at tcp://127.0.0.1:9, but it cannot be"):
-            _ = crew.width
+            _ = pool.width

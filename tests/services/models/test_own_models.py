@@ -17,7 +17,7 @@ from facepriv.measures.models import check_versions, classifier, list_models, re
 from facepriv.own_models.stored import own_names
 from facepriv.registry import Registry
 from facepriv.services.models.own_models import add_model, add_uploaded, remove_model
-from facepriv.services.runs.perturbing import Judge, RunJob
+from facepriv.services.runs.perturbing import ImagePerturber, RunJob
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.upkeep.doctor import check_models
 from facepriv.store import open_store
@@ -150,11 +150,11 @@ def called(name, size):
 def test_a_process_with_another_version_refuses_the_run(home, tmp_path, small_run):
     """Another machine of a cluster may have another model under the same name."""
     spec, images, artifacts = small_run
-    Judge(RunJob(spec, images), artifacts)
+    ImagePerturber(RunJob(spec, images), artifacts)
     with open_store(Settings(home=home)) as store:
         add_model(store, write_gender(tmp_path, notes="retrained"), actor="test", replace=True)
     with pytest.raises(FaceprivError, match=r"own-gender of version .* must be the same on every machine"):
-        Judge(RunJob(spec, images), artifacts)
+        ImagePerturber(RunJob(spec, images), artifacts)
     with pytest.raises(FaceprivError, match="own-gender of version"):
         check_versions(spec.guide, reference(classifier("own-gender")))
 

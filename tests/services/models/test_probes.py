@@ -16,14 +16,14 @@ from facepriv.own_models.stored import own_names, read
 from facepriv.perturb.base import score_face
 from facepriv.perturb.registry import perturbers
 from facepriv.services.datasets.importing import import_dataset
-from facepriv.services.datasets.purging import plan_purge, purge
 from facepriv.services.datasets.quality import check_quality
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.models import probes as probes_module
 from facepriv.services.models.own_models import add_model
-from facepriv.services.models.probe_people import fair, overlaps
+from facepriv.services.models.probe_people import find_overlaps, independent_classifiers
 from facepriv.services.models.probes import train_probe
 from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import open_store
 from facepriv.types import PerturbResult
 from tests.own_models import write_matcher, write_people
@@ -81,7 +81,7 @@ def test_people_of_another_data_set_can_be_left_out(store):
     own = train(store, exclude=["two"])
     assert own.description.trained_on.images == {"female": 3, "male": 3}
     assert own.description.trained_on.excluded == ("two",)
-    assert overlaps(["own-probe"], store.datasets.images(store.datasets.get("two").id)) == []
+    assert find_overlaps(["own-probe"], store.datasets.images(store.datasets.get("two").id)) == []
     with pytest.raises(BadInputError, match="but two has 1 and 1; train on another data set") as caught:
         train(store, "own-other", dataset="two")
     assert caught.value.code == "too-few-to-learn"
@@ -90,7 +90,7 @@ def test_people_of_another_data_set_can_be_left_out(store):
 def test_it_is_left_out_of_judging_its_own_people_unless_asked(store):
     train(store)
     images = store.datasets.images(store.datasets.get("two").id)
-    assert fair(["dlib-gender", "own-probe"], images) == ["dlib-gender"]
+    assert independent_classifiers(["dlib-gender", "own-probe"], images) == ["dlib-gender"]
     by_default = prepare_run(store, "two", matchers=[])
     assert "own-probe" not in [ref.name for ref in by_default.classifiers]
     asked = prepare_run(store, "two", matchers=[], classifiers=["own-probe"])
@@ -136,7 +136,7 @@ def test_goes_with_its_data_set_and_no_other(store, settings):
 
 def test_a_purge_that_leaves_a_probe_is_not_complete(store, settings, monkeypatch):
     train(store)
-    monkeypatch.setattr("facepriv.services.datasets.purging.remove_probes", lambda *_: None)
+    monkeypatch.setattr("facepriv.services.upkeep.purging.remove_probes", lambda *_: None)
     report = purge(store, settings, store.datasets.get("many").id, actor="test")
     assert not report.complete
     assert any(file.endswith("probe.npz") for file in report.remaining)

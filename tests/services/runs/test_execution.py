@@ -28,9 +28,9 @@ from facepriv.perturb.base import score_face
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs import leased_job as leased_work
-from facepriv.services.jobs import worker_pool as crew
+from facepriv.services.jobs import worker_pool as pool
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.jobs.worker_pool import LocalCrew
+from facepriv.services.jobs.worker_pool import LocalPool
 from facepriv.services.runs import execution as worker
 from facepriv.services.runs import perturbing as judging
 from facepriv.services.runs.execution import EMBEDDING, PERTURBING
@@ -252,13 +252,13 @@ def test_a_run_that_cannot_begin_fails_with_a_sentence(store, settings, small_sp
 
 @pytest.mark.parametrize("set_before", [None, "4"])
 def test_the_environment_is_as_before(monkeypatch, set_before):
-    for name in crew.THREAD_VARIABLES:
+    for name in pool.THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
         if set_before is not None:
             monkeypatch.setenv(name, set_before)
-    with crew.one_thread_each():
-        assert {os.environ[name] for name in crew.THREAD_VARIABLES} == {"1"}
-    assert {os.environ.get(name) for name in crew.THREAD_VARIABLES} == {set_before}
+    with pool.one_thread_each():
+        assert {os.environ[name] for name in pool.THREAD_VARIABLES} == {"1"}
+    assert {os.environ.get(name) for name in pool.THREAD_VARIABLES} == {set_before}
 
 
 def damage(store: Store, image: ImageRecord) -> None:
@@ -302,7 +302,7 @@ def test_only_damaged_files_fail_the_run_with_a_sentence(store, settings, small_
 def test_an_unexpected_error_at_one_image_is_told_without_its_text(store, settings, small_spec, monkeypatch, caplog):
     spec = small_spec(matchers=["sface"])
     images = store.datasets.images(spec.dataset.id)
-    judge = judging.Judge(judging.RunJob(spec=spec, images=images), store.artifacts)
+    judge = judging.ImagePerturber(judging.RunJob(spec=spec, images=images), store.artifacts)
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError(images[0].name)
@@ -316,7 +316,7 @@ def test_an_unexpected_error_at_one_image_is_told_without_its_text(store, settin
     assert images[0].name not in caplog.text + done.failure_sentence
 
     damage(store, images[0])
-    vectors = [judging.embed(store.artifacts, "sface", judging.found_in(i)) for i in images]
+    vectors = [judging.embed(store.artifacts, "sface", judging.stored_face(i)) for i in images]
     assert [vector is None for vector in vectors] == [True, False, False]
     assert np.linalg.norm(vectors[1]) == pytest.approx(1.0, abs=1e-5)
 
@@ -335,17 +335,17 @@ def test_a_wish_to_cancel_while_scores_are_compared_is_heard_and_the_lease_kept(
         assert released.wait(60)
 
     monkeypatch.setattr(worker, "run_result", long)
-    heartbeat = RunStore.heartbeat
+    unpatched = RunStore.heartbeat
 
-    def beat(self: RunStore, run_id: int, *given: object, **more: object) -> bool:
-        wanted = heartbeat(self, run_id, *given, **more)
+    def heartbeat(self: RunStore, run_id: int, *given: object, **more: object) -> bool:
+        wanted = unpatched(self, run_id, *given, **more)
         if comparing.is_set():
             leases.append(store.runs.summary(run_id).lease_until)
             if len(leases) == 6:
                 assert store.runs.cancel(run_id) == "running"
         return wanted
 
-    monkeypatch.setattr(RunStore, "heartbeat", beat)
+    monkeypatch.setattr(RunStore, "heartbeat", heartbeat)
     try:
         run_worker(settings, run_id=run.id)
         assert store.runs.get(run.id).state == "cancelled"
@@ -355,7 +355,7 @@ def test_a_wish_to_cancel_while_scores_are_compared_is_heard_and_the_lease_kept(
     assert leases == sorted(set(leases)), "each beat renewed the lease"
 
 
-class Recorder(LocalCrew):
+class Recorder(LocalPool):
     """A crew that notes what it is handed."""
 
     def __init__(self, settings: Settings) -> None:
@@ -379,21 +379,21 @@ def test_images_are_handed_out_in_chunks_and_never_all_at_once(store, settings, 
     monkeypatch.setattr(leased_work, "LARGEST_CHUNK", 3)
     seen = []
     run = start_run(store, small_spec(("s001_1", "s001_2", "s003_1", "s003_2", "s006_1"), matchers=["sface"]))
-    with Recorder(settings) as crew:
+    with Recorder(settings) as pool:
         run_worker(
             settings,
             run_id=run.id,
-            crew=crew,
+            pool=pool,
             on_progress=lambda _, stage, done, total: seen.append((stage, done, total)),
         )
     assert store.runs.get(run.id).result is not None, store.runs.get(run.id).error
     told = dict.fromkeys(seen)
     assert [done for stage, done, _ in told if stage == PERTURBING] == [0, 1, 2, 3, 4, 5]
     assert [done for stage, done, _ in told if stage == EMBEDDING] == list(range(11))
-    assert crew.chunks == [1, 3, 1, 1, 3, 3, 3]
+    assert pool.chunks == [1, 3, 1, 1, 3, 3, 3]
 
 
-class Listener(LocalCrew):
+class Listener(LocalPool):
     """A crew that notes which images it is handed."""
 
     def __init__(self, settings: Settings) -> None:
@@ -406,8 +406,8 @@ class Listener(LocalCrew):
 
     def asked_for(self) -> tuple[Counter[str], Counter[str]]:
         """Templates by phase, and scores of untouched images that were known, by classifier."""
-        templates = Counter(item.phase for item in self.items if isinstance(item, judging.ToEmbed))
-        known = Counter(name for item in self.items if isinstance(item, judging.ToPerturb) for name in item.known)
+        templates = Counter(item.phase for item in self.items if isinstance(item, judging.EmbedTask))
+        known = Counter(name for item in self.items if isinstance(item, judging.PerturbTask) for name in item.known)
         return templates, known
 
 
@@ -425,10 +425,10 @@ def test_a_second_run_computes_no_template_or_score_of_an_untouched_image_again(
         (same, {}, {"dlib-gender": images}),
     ):
         run = start_run(store, wanted)
-        with Listener(settings) as crew:
-            run_worker(settings, run_id=run.id, crew=crew)
+        with Listener(settings) as pool:
+            run_worker(settings, run_id=run.id, pool=pool)
         assert store.runs.get(run.id).state == "complete", store.runs.get(run.id).error
-        assert crew.asked_for() == (Counter(templates), Counter(known))
+        assert pool.asked_for() == (Counter(templates), Counter(known))
 
 
 def test_a_worker_clears_away_leftovers_at_its_start_and_while_idle(store, settings, monkeypatch):
@@ -568,7 +568,7 @@ def test_ctrl_c_waits_while_a_process_is_started():
     held = []
 
     def interrupted():
-        with crew.no_interrupt():
+        with pool.no_interrupt():
             signal.raise_signal(signal.SIGINT)
             held.append("still here")
 

@@ -18,7 +18,7 @@ from facepriv.perturb.base import Learned
 from facepriv.schemas.runs import LearnFrom, RunSpec
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.jobs.worker_pool import Crew, LocalCrew
+from facepriv.services.jobs.worker_pool import LocalPool, WorkerPool
 from facepriv.services.runs import learning
 from facepriv.services.runs.execution import LEARNING, PERTURBING
 from facepriv.services.runs.learning import halves, lesson_of, lessons, pack, unpack
@@ -125,12 +125,12 @@ class School:
 
     store: Store
     settings: Settings
-    crew: Crew
+    pool: WorkerPool
     run: RunRecord
 
     def work(self, spec: RunSpec, **options: object) -> RunRecord:
         run = start_run(self.store, spec)
-        run_worker(self.settings, run_id=run.id, crew=self.crew, **options)  # type: ignore[arg-type]
+        run_worker(self.settings, run_id=run.id, pool=self.pool, **options)  # type: ignore[arg-type]
         return self.store.runs.get(run.id)
 
     def spec(self, dataset: str = TWELVE, **options: object) -> RunSpec:
@@ -148,10 +148,10 @@ def school(tmp_path_factory) -> Iterator[School]:
     patch = pytest.MonkeyPatch()
     patch.syspath_prepend(plugins.install(home / "plugins"))
     settings = Settings(home=home / "home", workers=1)
-    with open_store(settings) as store, LocalCrew(settings) as crew:
+    with open_store(settings) as store, LocalPool(settings) as pool:
         import_dataset(store, settings, copy_people(home / "a", slice(0, 6), slice(0, 6)), name=TWELVE)
         import_dataset(store, settings, copy_people(home / "b", slice(6, 10), slice(6, 10)), name=EIGHT)
-        made = School(store, settings, crew, None)  # type: ignore[arg-type]
+        made = School(store, settings, pool, None)  # type: ignore[arg-type]
         run = made.work(made.spec(seed=4))
         assert run.state == "complete", run.error
         yield replace(made, run=run)
@@ -209,11 +209,11 @@ def test_a_resumed_run_does_not_learn_again(school: School):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_worker(school.settings, run_id=run.id, crew=school.crew, on_progress=stop)
+        run_worker(school.settings, run_id=run.id, pool=school.pool, on_progress=stop)
     before = school.store.runs.learnings(run.id)
     assert len(before) == 2
     seen = []
-    run_worker(school.settings, run_id=run.id, crew=school.crew, on_progress=lambda _, stage, *__: seen.append(stage))
+    run_worker(school.settings, run_id=run.id, pool=school.pool, on_progress=lambda _, stage, *__: seen.append(stage))
     assert LEARNING not in seen
     assert school.store.runs.learnings(run.id) == before
     assert school.store.runs.get(run.id).result.learned == school.run.result.learned

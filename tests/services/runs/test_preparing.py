@@ -16,7 +16,7 @@ from facepriv.perturb.parameters import make_method, parse_parameters
 from facepriv.perturb.registry import perturbers
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
-from facepriv.services.datasets.sampling import spread
+from facepriv.services.datasets.sampling import sample_images
 from facepriv.services.jobs.processes import processes
 from facepriv.services.runs.estimate import EVALUATION_SECONDS, OVERHEAD, PRIOR_EVALUATIONS, estimate_seconds
 from facepriv.services.runs.preparing import prepare_run, start_run
@@ -49,7 +49,7 @@ def images_of(*counts: int) -> list[ImageRecord]:
 @pytest.mark.parametrize("limit", [1, 2, 3, 6, 10, 59, 10_000])
 def test_spread_takes_no_more_than_asked_for_in_order(counts, limit):
     images = images_of(*counts)
-    taken = spread(images, limit)
+    taken = sample_images(images, limit)
     assert 1 <= len(taken) <= limit
     ids = [i.id for i in taken]
     assert ids == sorted(set(ids))
@@ -58,7 +58,7 @@ def test_spread_takes_no_more_than_asked_for_in_order(counts, limit):
 
 
 def test_spread_takes_whole_subjects_from_all_over():
-    taken = spread(images_of(*(2,) * 60), 12)
+    taken = sample_images(images_of(*(2,) * 60), 12)
     assert len(taken) == 12
     assert [i.subject for i in taken[::2]] == ["s0", "s10", "s20", "s30", "s40", "s50"]
 
@@ -66,7 +66,7 @@ def test_spread_takes_whole_subjects_from_all_over():
 @pytest.mark.parametrize("limit", [4, 8, 12, 20])
 def test_spread_keeps_the_balance_of_labels(limit):
     images = [replace(image(i, f"s{i // 2}"), label=1 if i // 2 % 5 < 2 else -1) for i in range(100)]
-    taken = spread(images, limit)
+    taken = sample_images(images, limit)
     men = sum(i.label == 1 for i in taken)
     assert abs(men - 0.4 * len(taken)) <= 1.2
     assert 0 < men < len(taken)
@@ -294,8 +294,8 @@ def test_visible_methods_heed_those_who_judge_by_default(finished: Finished):
     given = {"method": "semantic", "classifiers": [], "matchers": ["sface"]}
     # Too few people to learn from here, whichever way; whom it heeds is decided before.
     made = make_method("semantic", {})
-    assert made.heeds_guards
-    assert not make_method(METHOD, {}).heeds_guards
+    assert made.supports_guards
+    assert not make_method(METHOD, {}).supports_guards
     with pytest.raises(BadInputError, match="learns from one half of the people for the other") as caught:
         prepare_run(finished.store, "six", **given, guards=[])
     # These are demo faces, so the demo set is no way out, nor are halves of so few.

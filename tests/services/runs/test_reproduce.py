@@ -16,7 +16,7 @@ from facepriv.errors import BadInputError
 from facepriv.presentation.reproduction_tables import headline, sentences, tables
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.jobs.worker_pool import LocalCrew
+from facepriv.services.jobs.worker_pool import LocalPool
 from facepriv.services.runs import reproduce as service
 from facepriv.services.sharing.reproduction_page import page, write_page
 from facepriv.store import open_store
@@ -219,7 +219,7 @@ def done(tmp_path_factory) -> Done:
     home = tmp_path_factory.mktemp("reproduce")
     settings = Settings(home=home / "home", workers=1)
     both = []
-    with open_store(settings) as store, LocalCrew(settings) as crew:
+    with open_store(settings) as store, LocalPool(settings) as pool:
         import_dataset(store, settings, labelled_demo(home / "faces", FOUR), name="few")
         for _ in range(2):
             executed: list[int] = []
@@ -227,7 +227,7 @@ def done(tmp_path_factory) -> Done:
 
             def execute(run_id: int, executed: list[int] = executed) -> None:
                 executed.append(run_id)
-                run_worker(settings, run_id=run_id, crew=crew)
+                run_worker(settings, run_id=run_id, pool=pool)
 
             both.append((service.reproduce(store, planned, execute=execute), executed))
     return Done(home, *both[0], *both[1])

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facepriv.audit.leak.evidence import Evidence
+from facepriv.audit.evidence import Evidence
 from facepriv.errors import BadInputError
 from tests.audit.attackers.planted import full, people
 

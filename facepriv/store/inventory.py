@@ -13,7 +13,7 @@ from facepriv.store.leftovers import references
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stock:
+class Inventory:
     """Artifacts that are there, and how they fit the rows."""
 
     files: tuple[tuple[str, str], ...]
@@ -26,7 +26,7 @@ class Stock:
     """Hashes that rows refer to without a file, by the name of the data set."""
 
 
-def take_stock(database: Database, artifacts: ArtifactStore) -> Stock:
+def take_inventory(database: Database, artifacts: ArtifactStore) -> Inventory:
     """Compare rows and files, by names alone; others may go on writing meanwhile."""
     # Files first: what is put from now on cannot look like an orphan.
     files = tuple(artifacts.list())
@@ -43,7 +43,7 @@ def take_stock(database: Database, artifacts: ArtifactStore) -> Stock:
     for sha256 in lacking:
         for name in wanted[sha256]:
             missing.setdefault(name, set()).add(sha256)
-    return Stock(
+    return Inventory(
         files=files,
         orphans=tuple(file for file in files if file[0] not in wanted),
         half_written=tuple(artifacts.half_written()),

@@ -201,13 +201,13 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
     collected += remove_killed_calls(settings.temporary)
     shared = store.datasets.shared(holdings)
     mine = holdings.artifacts.difference(*shared.values())
-    stock = store.take_stock()
+    stock = store.take_inventory()
     after = frozenset(sha256 + suffix for sha256, suffix in stock.files if sha256 in mine)
     unclaimed = tuple(file for file in without_row(stock) if file not in after)
     # Crops and images that were encoded anew have hashes of their own.
     unclaimed += tuple(map(str, files_of_calls(settings.temporary)))
-    aside = [*_put_aside(settings, holdings.sources | mine), *map(str, files_left(settings, trained))]
-    remaining = (*sorted(after), *aside)
+    run_in_thread = [*_put_aside(settings, holdings.sources | mine), *map(str, files_left(settings, trained))]
+    remaining = (*sorted(after), *run_in_thread)
     unreadable = tuple(map(str, unreadable_probes(settings)))
     report = {"images": holdings.images, "runs": len(holdings.runs), "audits": len(holdings.audits)}
     counts = [count(number, noun.removesuffix("s")) for noun, number in report.items()]

@@ -21,8 +21,8 @@ from facepriv.config import Settings
 from facepriv.errors import StoreError, UnknownNameError
 from facepriv.schemas.runs import LearnFrom
 from facepriv.services.datasets.import_jobs import list_jobs, read_job, start_demo_import
-from facepriv.services.datasets.purging import plan_purge, purge
 from facepriv.services.upkeep.orphans import collect_orphans
+from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import DatasetRecord, Store, open_store
 from tests.contracts.test_audit_store import audit_spec
 from tests.contracts.test_stores import (
@@ -84,8 +84,8 @@ def derive_from(store: Store, mine: DatasetRecord, theirs: DatasetRecord) -> tup
     store.runs.fail(taught, "w1", "It broke.")
     audits = [store.audits.create(audit_spec(store, mine)), store.audits.create(audit_spec(store, theirs, run_id=lent))]
     vectors = {image.id: np.ones(3, np.float32) for image in store.datasets.images(mine.id)}
-    store.measures.keep_of_images("template:sface", "0" * 64, vectors)
-    store.measures.keep_of_run(own, "template:sface", "0" * 64, {store.runs.get(own).spec.image_ids[0]: np.ones(3)})
+    store.measures.save_of_images("template:sface", "0" * 64, vectors)
+    store.measures.save_of_run(own, "template:sface", "0" * 64, {store.runs.get(own).spec.image_ids[0]: np.ones(3)})
     return [own, lent, taught], audits
 
 

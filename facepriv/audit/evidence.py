@@ -15,7 +15,7 @@ LEAST_SUBJECTS, LEAST_OF_GENDER = 10, 2
 
 
 @dataclass(frozen=True, eq=False)
-class Seen:
+class Features:
     """What can be measured in ``n`` stored files; a row of NaN is a failure to acquire."""
 
     subjects: NDArray[np.str_]
@@ -34,9 +34,9 @@ class Seen:
     def __len__(self) -> int:
         return len(self.subjects)
 
-    def rows(self, index: NDArray[np.int64]) -> Seen:
+    def rows(self, index: NDArray[np.int64]) -> Features:
         """Give some of the images."""
-        return Seen(
+        return Features(
             subjects=self.subjects[index],
             scores={name: values[index] for name, values in self.scores.items()},
             restored={name: values[index] for name, values in self.restored.items()},
@@ -45,7 +45,7 @@ class Seen:
             appearance=self.appearance[index],
         )
 
-    def where(self, chosen: NDArray[np.bool_], other: Seen) -> Seen:
+    def where(self, chosen: NDArray[np.bool_], other: Features) -> Features:
         """Give a release that takes the chosen images from ``other`` and the rest from here."""
 
         def mixed(mine: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -56,7 +56,7 @@ class Seen:
         ) -> dict[str, NDArray[np.float64]]:
             return {name: mixed(values, theirs[name]) for name, values in mine.items()}
 
-        return Seen(
+        return Features(
             subjects=self.subjects,
             scores=each(self.scores, other.scores),
             restored=each(self.restored, other.restored),
@@ -80,8 +80,8 @@ class Evidence:
 
     labels: NDArray[np.int64]
     """``(n,)`` +1 male, -1 female."""
-    untouched: Seen
-    perturbed: Seen | None = None
+    untouched: Features
+    perturbed: Features | None = None
     """The same images as a run left them; where it left none, as they were."""
     made: NDArray[np.bool_] | None = None
     """``(n,)`` of which images the run left a perturbed file; by default of all, if there is a perturbed set."""
@@ -100,7 +100,7 @@ class Evidence:
             )
         check_enough(self.untouched.subjects.tolist(), self.labels.tolist())
 
-    def release(self, chosen: NDArray[np.bool_]) -> Seen:
+    def release(self, chosen: NDArray[np.bool_]) -> Features:
         """Give what is seen of a release in which the chosen images ``(n,)`` are perturbed.
 
         Raises

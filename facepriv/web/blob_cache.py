@@ -22,7 +22,7 @@ TOKEN_BYTES = 32
 
 
 @dataclass(frozen=True)
-class Thing:
+class Blob:
     """Bytes for a browser."""
 
     content: bytes
@@ -34,13 +34,13 @@ class Thing:
 
 @dataclass
 class _Place:
-    thing: Thing
+    thing: Blob
     holder: str
     key: bytes
     until: float
 
 
-class Shelf:
+class BlobCache:
     """Things for one holder each, under addresses that nobody can guess; safe to use from any thread.
 
     A thing stays for ``seconds`` after it was last put, or until others need its room. Nothing is written to disk.
@@ -71,7 +71,7 @@ class Shelf:
         with self._lock:
             return self._bytes
 
-    def put(self, thing: Thing, holder: str) -> str:
+    def put(self, thing: Blob, holder: str) -> str:
         """Keep a thing for a holder; gives its path, the same one for the same bytes as long as they lie here.
 
         Raises
@@ -101,7 +101,7 @@ class Shelf:
             self._watch()
         return f"/{thing.kind}/{token}"
 
-    def get(self, kind: str, token: str, holder: str) -> Thing | None:
+    def get(self, kind: str, token: str, holder: str) -> Blob | None:
         """Give a thing to its holder; None to anybody else, and for what is not here."""
         with self._lock:
             self._drop_old()
@@ -142,7 +142,7 @@ class Shelf:
             self._watch()
 
 
-def _key(thing: Thing, holder: str) -> bytes:
+def _key(thing: Blob, holder: str) -> bytes:
     digest = hashlib.sha256()
     for part in (holder.encode(), thing.kind.encode(), thing.file_name.encode(), thing.content):
         digest.update(len(part).to_bytes(8, "big"))
@@ -150,5 +150,5 @@ def _key(thing: Thing, holder: str) -> bytes:
     return digest.digest()
 
 
-SHELF = Shelf()
+SHELF = BlobCache()
 """The dashboard's: pages and routes are of one process."""
