@@ -65,7 +65,7 @@ async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
 
 @cache
 def store() -> Store:
-    """Give the stores that the server's own routes share."""
+    """Return the stores that the server's own routes share."""
     return open_store(get_settings())
 
 
@@ -80,7 +80,7 @@ def _access(wrapped: ASGIApp) -> Access:
 
 
 def is_of_pages(message: bytes) -> bool:
-    """Say whether a message is one that a page's browser side sends to run, and none of Streamlit's developers' tools.
+    """Give whether a message is one that a page's browser side sends to run, and none of Streamlit's developers' tools.
 
     Those empty the caches of everybody or tell about the source's repository; some only Streamlit's settings hold back.
     """
@@ -114,7 +114,7 @@ def _takes_passwords() -> bool:
 
 
 def own_origin() -> str:
-    """Give the one address at which an identity provider sends people back."""
+    """Return the one address at which an identity provider sends people back."""
     host = st.get_option("server.address") or "127.0.0.1"
     here = f"http://{f'[{host}]' if ':' in host else host}:{st.get_option('server.port')}"
     return get_settings().public_url.rstrip("/") or here
@@ -188,7 +188,7 @@ app = st.App(
 
 
 def server_options(port: int | None = None, address: str | None = None, public_url: str = "") -> dict[str, Any]:
-    """Give the options of ``.streamlit/config.toml`` as Streamlit names them, with another port or address if given.
+    """Return the options of ``.streamlit/config.toml`` as Streamlit names them, with another port or address if given.
 
     With an address for others, their browsers' pages may speak to the server, too.
     """
@@ -252,7 +252,7 @@ def check_reach(settings: Settings, address: str | None) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Serve until stopped; gives the exit status."""
+    """Serve until stopped; return the exit status."""
     parser = argparse.ArgumentParser(description="Serve the facepriv dashboard on this machine.")
     parser.add_argument("--port", default=os.environ.get(PORT_VARIABLE), help=f"port, or {PORT_VARIABLE}; default 8501")
     parser.add_argument("--address", help="address to listen at; default 127.0.0.1")

@@ -101,7 +101,7 @@ class Settings(BaseSettings):
         return _read_url(self.database.get_secret_value())
 
     def identity_provider(self) -> Provider | None:
-        """Give the provider that people may sign in through, or None.
+        """Return the provider that people may sign in through, or None.
 
         Raises
         ------
@@ -142,7 +142,7 @@ class Settings(BaseSettings):
         return self.home / "tmp"
 
     def environment(self) -> dict[str, str]:
-        """Give the variables that make these settings in another process."""
+        """Return the variables that make these settings in another process."""
         # Secrets come out of a dump as asterisks; who signs in is nothing to other processes.
         given = self.model_dump(mode="json", exclude={"database", "oidc_client_secret"}, exclude_none=True)
         values = {**given, "home": str(self.home.absolute())}

@@ -59,7 +59,7 @@ class Registry(Generic[T]):
         return list(self._builtin) + sorted(set(self._targets()) - set(self._builtin))
 
     def resolve(self, name: str) -> str:
-        """Give the registered name that an alias, or a name with a value, stands for; any other name as it is."""
+        """Return the registered name that an alias, or a name with a value, stands for; any other name as it is."""
         name = name.partition(VALUE)[0]
         return self.aliases.get(name, name)
 
@@ -72,7 +72,7 @@ class Registry(Generic[T]):
         return " ".join(f"{dist.name} {dist.version}" for dist in found if dist is not None)
 
     def load(self, name: str) -> Callable[..., T]:
-        """Give the factory called ``name``.
+        """Return the factory called ``name``.
 
         Raises
         ------

@@ -8,7 +8,7 @@ from facepriv.errors import StoreError
 
 
 def root() -> Path:
-    """Give the folder that holds ``app.py``, ``pages/`` and ``db/``."""
+    """Return the folder that holds ``app.py``, ``pages/`` and ``db/``."""
     package = Path(__file__).parent
     for folder in (package / "_bundle", package.parent):
         if (folder / "db" / "alembic.ini").is_file():

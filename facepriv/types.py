@@ -154,7 +154,7 @@ class AttributeClassifier(Protocol):
         """Prefix of the weights' SHA-256."""
 
     def crop(self, face: Face) -> Crop:
-        """Give the crop that this classifier wants for this face; a linear one where it can be written so."""
+        """Return the crop that this classifier wants for this face; a linear one where it can be written so."""
 
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score crops ``(n, height, width, 3)`` RGB 0..255 as ``(n,)`` log-odds in nats of its positive class.
@@ -192,7 +192,7 @@ class CropMatcher(FaceMatcher, Protocol):
     """A matcher that can also be given crops, as classifiers are: what a probe on its templates needs."""
 
     def crop(self, face: Face) -> Crop:
-        """Give the crop that this matcher wants for this face; a linear one where it can be written so."""
+        """Return the crop that this matcher wants for this face; a linear one where it can be written so."""
 
     def embed_crops(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embed crops ``(n, height, width, 3)`` RGB 0..255 as ``(n, d)`` unit rows."""

@@ -90,7 +90,7 @@ def choose_run(store: Store, runs: dict[int, RunSummary], choice: Choice) -> int
 
 
 def sign_p(run: RunRecord, result: RunResult) -> float:
-    """Give the proportion that is best against the sign of the run's first guide; 0.5 where that is not known."""
+    """Return the proportion that is best against the sign of the run's first guide; 0.5 where that is not known."""
     best = sign_attacker.optimum(result, run.guide)
     return 0.5 if best is None else best.p
 
@@ -126,7 +126,7 @@ def audit_of(store: Store, run: RunRecord) -> AuditRecord | None:
 
 
 def choose_audit(complete: dict[int, AuditSummary]) -> int:
-    """Give the newest audit, or let choose among several."""
+    """Return the newest audit, or let choose among several."""
     if len(complete) == 1:
         return next(iter(complete))
     return st.selectbox(
@@ -154,7 +154,7 @@ def form(store: Store, run: RunRecord) -> None:
 
 
 def measured(audit: AuditRecord, found: AuditResult, run: RunRecord, result: RunResult) -> float:
-    """Show the choice, every attacker against the proportion, and what matching pays; gives the p to release with."""
+    """Show the choice, every attacker against the proportion, and what matching pays; return the p to release with."""
     choice = found.policy
     chosen = 0.0 if choice is None else choice.p
     if choice is not None:

@@ -24,6 +24,8 @@ from tests import own_models
 from tests.object_store import ObjectStore
 from tests.postgresql import Server, running_server
 
+pytest_plugins = ["tests.finished_run"]
+
 MAX_PIXELS = 1_000_000
 GROUPS = {"finished": "finished-run", "prepared": "prepared"}
 """Fixtures that only one process shall make, and the group of the tests that use them."""

@@ -35,7 +35,7 @@ class Features:
         return len(self.subjects)
 
     def rows(self, index: NDArray[np.int64]) -> Features:
-        """Give some of the images."""
+        """Return some of the images."""
         return Features(
             subjects=self.subjects[index],
             scores={name: values[index] for name, values in self.scores.items()},
@@ -46,7 +46,7 @@ class Features:
         )
 
     def where(self, chosen: NDArray[np.bool_], other: Features) -> Features:
-        """Give a release that takes the chosen images from ``other`` and the rest from here."""
+        """Return a release that takes the chosen images from ``other`` and the rest from here."""
 
         def mixed(mine: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:
             return np.where(chosen if mine.ndim == 1 else chosen[:, None], theirs, mine)
@@ -101,7 +101,7 @@ class Evidence:
         check_enough(self.untouched.subjects.tolist(), self.labels.tolist())
 
     def release(self, chosen: NDArray[np.bool_]) -> Features:
-        """Give what is seen of a release in which the chosen images ``(n,)`` are perturbed.
+        """Return what is seen of a release in which the chosen images ``(n,)`` are perturbed.
 
         Raises
         ------

@@ -185,7 +185,7 @@ def run_result(
 def _attribute_error(
     classes: AttributeClasses, scores: Mapping[Phase, NDArray[np.float64]], labels: Sequence[int]
 ) -> ErrorOfAttribute | None:
-    """Give how often a classifier of another attribute errs; None where no image is labelled."""
+    """Return how often a classifier of another attribute errs; None where no image is labelled."""
     if not any(labels):
         return None
     rates = {phase: gender_error(scores[phase], labels) for phase in PHASES}
@@ -196,7 +196,7 @@ def _attribute_error(
 def _attribute_change(
     classes: AttributeClasses, scores: Mapping[Phase, NDArray[np.float64]], *, kept: bool
 ) -> AttributeChange:
-    """Give what became of the scores of a classifier that was not to be turned."""
+    """Return what became of the scores of a classifier that was not to be turned."""
     both = np.isfinite(scores["before"]) & np.isfinite(scores["after"])
     before, after = scores["before"][both], scores["after"][both]
     some = bool(both.any())

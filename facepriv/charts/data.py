@@ -15,7 +15,7 @@ TOLERANCE = 1e-6
 
 
 def figure_rows(figure: go.Figure) -> list[Row]:
-    """Give every point of a figure as a row, series after series; all rows have the same columns.
+    """Return every point of a figure as a row, series after series; all rows have the same columns.
 
     Columns are ``panel`` where the figure has titled panels, ``series``, one for the title of each axis, and ``low``
     and ``high`` of intervals. A trace whose ``meta`` lists names has its ``customdata`` in columns of these names; one
@@ -57,7 +57,7 @@ def _rows(figure: go.Figure, trace: Any) -> Iterator[Row]:
 
 
 def _places(along: Any) -> list[Any]:
-    """Give the places along an axis; those of an axis in two levels are joined."""
+    """Return the places along an axis; those of an axis in two levels are joined."""
     places = list(along)
     if places and isinstance(places[0], list | tuple):
         return [", ".join(map(str, pair)) for pair in zip(*places, strict=True)]
@@ -65,7 +65,7 @@ def _places(along: Any) -> list[Any]:
 
 
 def _ends(trace: Any) -> tuple[Any, Any]:
-    """Give how far intervals reach down and up; None where there are none."""
+    """Return how far intervals reach down and up; None where there are none."""
     for name in ("error_x", "error_y"):
         error = getattr(trace, name, None) if trace.type in ("bar", "scatter") else None
         if error is not None and error.array is not None:
@@ -74,7 +74,7 @@ def _ends(trace: Any) -> tuple[Any, Any]:
 
 
 def _axis_title(figure: go.Figure, trace: Any, letter: str) -> str:
-    """Give the title of a trace's axis, or of the others where panels share one; its letter where there is none."""
+    """Return the title of a trace's axis, or of the others where panels share one; its letter where there is none."""
     found = figure.layout[_axis(trace, letter)].title.text
     titles = dict.fromkeys(axis.title.text for axis in _axes(figure, letter) if axis.title.text)
     if not found and len(titles) == 1:
@@ -93,7 +93,7 @@ def _axis(trace: Any, letter: str) -> str:
 
 
 def _panel(figure: go.Figure, trace: Any) -> str:
-    """Give the title above a trace's panel, which stands over the middle of its axes; empty where there is none."""
+    """Return the title above a trace's panel, which stands over the middle of its axes; empty where there is none."""
     across, up = (figure.layout[_axis(trace, letter)].domain for letter in "xy")
     if across is None or up is None:
         return ""

@@ -279,7 +279,7 @@ def _range(interval: Interval) -> str:
 
 
 def _looks(count: int) -> list[style.Look]:
-    """Give looks of which no two share both colour and dash, up to 36 of them."""
+    """Return looks of which no two share both colour and dash, up to 36 of them."""
     sizes = len(_COLOURS), len(_DASHES), len(_SYMBOLS)
     return [
         style.Look(_COLOURS[k % sizes[0]], _DASHES[(k + k // sizes[0]) % sizes[1]], _SYMBOLS[k % sizes[2]])

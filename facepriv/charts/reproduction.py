@@ -145,7 +145,7 @@ def _name(experiment: Experiment, phase: MatchPhase) -> str:
 
 
 def _of(found: Reproduction, matcher: str, experiment: Experiment, phase: MatchPhase) -> Matching:
-    """Give what was measured with opposite-label candidates."""
+    """Return what was measured with opposite-label candidates."""
     row: MatchingRow = next(
         one
         for one in found.matching

@@ -47,7 +47,7 @@ GENUINE_LOOK, IMPOSTOR_LOOK = Look(GREEN), Look(PURPLE, hatch="/")
 
 
 def finish(figure: go.Figure, *, height: int) -> go.Figure:
-    """Give a figure the common look: clear backgrounds, faint grid, legend above the plot."""
+    """Return a figure the common look: clear backgrounds, faint grid, legend above the plot."""
     figure.update_layout(
         height=height,
         # Figures on bars that are too narrow for them are in the table beside.
@@ -65,7 +65,7 @@ def finish(figure: go.Figure, *, height: int) -> go.Figure:
 
 
 def bars(look: Look) -> dict[str, Any]:
-    """Give the marker of bars in this look."""
+    """Return the marker of bars in this look."""
     return {
         "color": look.colour,
         "line": {"width": 0},

@@ -17,7 +17,7 @@ BOUNDARY = 40
 
 
 def check_boundary(boundary: object, least: int, most: int, name: str) -> int:
-    """Give a boundary as whole years.
+    """Return a boundary as whole years.
 
     Raises
     ------
@@ -34,7 +34,7 @@ def check_boundary(boundary: object, least: int, most: int, name: str) -> int:
 
 
 def log_odds(logits: NDArray[np.float64], older: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give the log-odds ``(n,)`` in nats that a face is at least as old as the boundary.
+    """Return the log-odds ``(n,)`` in nats that a face is at least as old as the boundary.
 
     Parameters
     ----------

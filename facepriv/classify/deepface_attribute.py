@@ -52,7 +52,7 @@ def log_of_probabilities(probabilities: NDArray[np.floating]) -> NDArray[np.floa
 
 
 def log_odds(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Give the log-odds in nats of some classes against all others.
+    """Return the log-odds in nats of some classes against all others.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ class DeepFaceAttribute:
         return five_point_square(face, size=SIZE)
 
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Give the logits ``(n, classes)`` of crops ``(n, 224, 224, 3)`` RGB 0..255.
+        """Return the logits ``(n, classes)`` of crops ``(n, 224, 224, 3)`` RGB 0..255.
 
         Raises
         ------

@@ -27,7 +27,7 @@ ALSO_CALLED = {
 
 
 def class_of(said: str) -> str | None:
-    """Give the network's word for what a data set says; None where it has none.
+    """Return the network's word for what a data set says; None where it has none.
 
     Case, spaces, underscores and hyphens do not matter.
     """
@@ -64,7 +64,7 @@ class DeepFaceRace(DeepFaceAttribute):
         self.positive = positive
 
     def class_of(self, said: str) -> str | None:
-        """Give the network's word for what a data set says; None where it has none."""
+        """Return the network's word for what a data set says; None where it has none."""
         return class_of(said)
 
     @property

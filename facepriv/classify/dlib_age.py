@@ -61,7 +61,7 @@ class DlibAge:
         self._older = (self.boundary <= YEARS).astype(np.float64)
 
     def crop(self, face: Face) -> CropSpec:
-        """Give dlib's face chip with a margin of 0.2, as the network's own package does."""
+        """Return dlib's face chip with a margin of 0.2, as the network's own package does."""
         return aligned_chip(face, size=SIZE, padding=PADDING)
 
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:

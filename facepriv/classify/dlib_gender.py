@@ -42,7 +42,7 @@ class DlibGender:
     version = CARD.version
 
     def crop(self, face: Face) -> CropSpec:
-        """Give dlib's face chip with a margin of 0.2."""
+        """Return dlib's face chip with a margin of 0.2."""
         return aligned_chip(face, size=SIZE, padding=PADDING)
 
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:

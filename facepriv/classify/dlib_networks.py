@@ -39,7 +39,7 @@ def make_session(card: ModelCard, classes: int) -> Any:
 
 
 def logits_of(session: Any, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give the logits ``(n, classes)`` of crops ``(n, size, size, 3)`` RGB 0..255."""
+    """Return the logits ``(n, classes)`` of crops ``(n, size, size, 3)`` RGB 0..255."""
     # In as few passes as possible: this is called for every step of a perturbation.
     batch = np.subtract(inputs.transpose(0, 3, 1, 2), MEAN[:, None, None], order="C", dtype=np.float32)
     batch /= np.float32(256)

@@ -45,7 +45,7 @@ class LeviHassner:
     version = CARD.version
 
     def crop(self, face: Face) -> CropSpec:
-        """Give the square of ADR 0002, chosen by measurement."""
+        """Return the square of ADR 0002, chosen by measurement."""
         return crop_of(face)
 
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:

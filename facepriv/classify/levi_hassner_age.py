@@ -42,7 +42,7 @@ BANDS = ((0, 2), (4, 6), (8, 12), (15, 20), (25, 32), (38, 43), (48, 53), (60, 1
 
 
 def older_shares(boundary: int) -> NDArray[np.float64]:
-    """Give the share ``(8,)`` of each band's years that lies at or above a boundary.
+    """Return the share ``(8,)`` of each band's years that lies at or above a boundary.
 
     The network says nothing about where inside a band a face lies, so every year of a band counts the same.
     """
@@ -76,7 +76,7 @@ class LeviHassnerAge:
         self._older = older_shares(self.boundary)
 
     def crop(self, face: Face) -> CropSpec:
-        """Give the square of the gender network; which one serves this network best was not measured."""
+        """Return the square of the gender network; which one serves this network best was not measured."""
         return crop_of(face)
 
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:

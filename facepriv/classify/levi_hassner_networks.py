@@ -34,12 +34,12 @@ def make_net(card: ModelCard) -> Any:
 
 
 def crop_of(face: Face) -> CropSpec:
-    """Give the square of ADR 0002, chosen by measurement of the gender network."""
+    """Return the square of ADR 0002, chosen by measurement of the gender network."""
     return eye_square(face, size=SIZE, side=SIDE, below=BELOW)
 
 
 def logits_of(net: Any, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give the logits ``(n, classes)`` of crops ``(n, 227, 227, 3)`` RGB 0..255."""
+    """Return the logits ``(n, classes)`` of crops ``(n, 227, 227, 3)`` RGB 0..255."""
     batch = np.ascontiguousarray((inputs[..., ::-1] - MEAN).transpose(0, 3, 1, 2), dtype=np.float32)
     net.setInput(batch, "data")
     logits: NDArray[np.float64] = net.forward("fc8").reshape(len(inputs), -1).astype(np.float64)

@@ -40,7 +40,7 @@ class OwnNetworkClassifier:
         return self.card.version
 
     def crop(self, face: Face) -> CropSpec:
-        """Give the crop of the description."""
+        """Return the crop of the description."""
         return described_crop(face, self._description.crop, self._description.input.size)
 
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -113,7 +113,7 @@ class CommandGender:
         return self.card.version
 
     def crop(self, face: Face) -> Crop:
-        """Give the whole image, or the crop of the description."""
+        """Return the whole image, or the crop of the description."""
         described = self._description
         if described.crop is None or described.size is None:
             return whole_image(face)

@@ -40,7 +40,7 @@ class ProbeClassifier:
         return self.card.version
 
     def crop(self, face: Face) -> Crop:
-        """Give the matcher's crop."""
+        """Return the matcher's crop."""
         return self._matcher.crop(face)
 
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:

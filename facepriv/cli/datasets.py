@@ -179,7 +179,7 @@ def _dataset_json(store: Store, record: DatasetRecord) -> dict[str, Any]:
 
 
 def counts_json(counts: Any) -> dict[str, Any]:
-    """Give a data set's counts as they stand in JSON."""
+    """Return a data set's counts as they stand in JSON."""
     return {
         "images": counts.images,
         "subjects": counts.subjects,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def with_executor(settings: Settings, executor: str | None, scheduler: str | None) -> Settings:
-    """Give settings that compute where the options say."""
+    """Return settings that compute where the options say."""
     if executor not in (None, "processes", "dask"):
         raise typer.BadParameter(f"Expected processes or dask, got {executor!r}.", param_hint="--executor")
     update = {"executor": executor, "scheduler": scheduler}

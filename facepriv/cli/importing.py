@@ -98,7 +98,7 @@ def import_command(
 
 
 def _is_asked() -> bool:
-    """Say whether somebody is there to answer; a script goes on."""
+    """Return whether somebody is there to answer; a script goes on."""
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 

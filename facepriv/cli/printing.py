@@ -75,14 +75,14 @@ def _console() -> Any:
 
 
 def error_console() -> Any:
-    """Give the console of standard error."""
+    """Return the console of standard error."""
     from rich.console import Console
 
     return Console(stderr=True)
 
 
 def plain(text: str) -> str:
-    """Give a text so that nothing in it is taken for markup or commands the terminal."""
+    """Return a text so that nothing in it is taken for markup or commands the terminal."""
     from rich.markup import escape
 
     # What others wrote must not command the terminal.

@@ -153,7 +153,7 @@ def delete(
 
 @contextmanager
 def _one_of(run: int | None, audit: int | None) -> Iterator[tuple[Settings, RunStore | AuditStore, Store, str, int]]:
-    """Open the store; gives the queue, what it is called and the number of the run or audit that was named."""
+    """Open the store; return the queue, what it is called and the number of the run or audit that was named."""
     if (run is None) == (audit is None):
         raise typer.BadParameter("Name either a run or, with --audit, an audit.")
     with opened_store() as (store, settings):

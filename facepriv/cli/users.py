@@ -115,7 +115,7 @@ def _set_disabled(name: str, disabled: bool) -> None:
 
 @user.command("password")
 def user_password(name: UserName, password_stdin: PasswordIn = False) -> None:
-    """Give somebody a new password, shown this once; whoever is signed in under the old one is signed out."""
+    """Return somebody a new password, shown this once; whoever is signed in under the old one is signed out."""
     from facepriv.services.accounts.users import change_password
 
     with opened_store() as (store, _):

@@ -45,6 +45,6 @@ def parse_age(cell: str, *, grouped: bool = False) -> dict[str, str | float] | N
 
 
 def parse_race(cell: str) -> dict[str, str | float]:
-    """Give ``{"race": words}``; empty if the cell says nothing."""
+    """Return ``{"race": words}``; empty if the cell says nothing."""
     plain = cell.strip()
     return {} if plain.casefold() in UNKNOWN else {"race": plain}

@@ -150,7 +150,7 @@ def _read_identities(path: Path) -> _List:
 
 
 def _split_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Give every line that is not blank with its number, cut at spaces or commas."""
+    """Return every line that is not blank with its number, cut at spaces or commas."""
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as file:
             for number, line in enumerate(file, start=1):

@@ -18,7 +18,7 @@ LICENCE = (
 
 
 def demo_folder() -> Path:
-    """Give the folder of the demo set inside the package."""
+    """Return the folder of the demo set inside the package."""
     return Path(__file__).parent / "demo_faces"
 
 

@@ -42,12 +42,12 @@ class Files:
 
 
 def is_litter(parts: Sequence[str]) -> bool:
-    """Say whether a path is hidden or a leftover of an operating system: ``__MACOSX``, ``._*``, ``Thumbs.db``."""
+    """Return whether a path is hidden or a leftover of an operating system: ``__MACOSX``, ``._*``, ``Thumbs.db``."""
     return any((part.startswith(".") and part not in (".", "..")) or part.casefold() in _LITTER for part in parts)
 
 
 def is_image_name(name: str) -> bool:
-    """Say whether a file name ends like that of an image."""
+    """Return whether a file name ends like that of an image."""
     return _suffix(name) in _IMAGES
 
 
@@ -59,7 +59,7 @@ def key(name: str) -> str:
 
 
 def stem(name: str) -> str:
-    """Give the last part of a name without its extension, as `pathlib` does."""
+    """Return the last part of a name without its extension, as `pathlib` does."""
     last = name[name.rfind("/") + 1 :]
     dot = last.rfind(".")
     return last[:dot] if 0 < dot < len(last) - 1 else last
@@ -165,7 +165,7 @@ def _printable(name: str) -> str:
 
 
 def _suffix(name: str) -> str:
-    """Give the extension of a file name in lower case with its dot; empty if it has none."""
+    """Return the extension of a file name in lower case with its dot; empty if it has none."""
     last = name[name.rfind("/") + 1 :]
     dot = last.rfind(".")
     return last[dot:].casefold() if 0 < dot < len(last) - 1 else ""
@@ -198,7 +198,7 @@ class Finder:
             self._stems.setdefault(stem(path), []).append(file)
 
     def find(self, name: str) -> list[str]:
-        """Give the files that ``name`` may mean: one if found, none, or several if that cannot be told."""
+        """Return the files that ``name`` may mean: one if found, none, or several if that cannot be told."""
         path = key(name)
         for whole in ((f"{key(self.base)}/{path}" if self.base else path), path):
             if whole in self._paths:

@@ -58,7 +58,7 @@ def read_paths(reader: str, folder: Path, files: Files, labels: Path | None, opt
 
 
 def _about_subjects(folder: Path, files: Files, subjects: set[str], options: ReadOptions) -> Path | None:
-    """Give the only table in the folder that is about these subjects; several are not chosen from."""
+    """Return the only table in the folder that is about these subjects; several are not chosen from."""
     known = {subject.casefold() for subject in subjects}
     found = [
         folder / name
@@ -79,7 +79,7 @@ def _subjects_of(path: Path, options: ReadOptions) -> set[str]:
 
 
 def _usable(labels: Path | None, options: ReadOptions) -> bool:
-    """Say whether a table given by the user is about subjects; no table is fine."""
+    """Return whether a table given by the user is about subjects; no table is fine."""
     if labels is None:
         return True
     header = peek(labels, options.columns)

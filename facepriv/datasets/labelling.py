@@ -206,7 +206,7 @@ def _merge(rows: Sequence[Row], *, subjects_matter: bool = True) -> _Merged:
 
 
 def _subjects(names: Sequence[str], merged: Mapping[str, _Merged], column: bool) -> tuple[dict[str, str], str]:
-    """Give every image its subject, empty where it cannot be known, and the rule in words."""
+    """Return every image its subject, empty where it cannot be known, and the rule in words."""
     paths = subjects_of_paths(names)
     said = {name: rows.subject for name, rows in merged.items() if rows.subject and rows.contradiction != "subject"}
     if not column or not said:

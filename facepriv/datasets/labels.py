@@ -219,7 +219,7 @@ def _bytes(data: bytes | Path, name: str) -> bytes:
 
 
 def _text(raw: bytes, name: str) -> tuple[str, str]:
-    """Give the text and the encoding it was in."""
+    """Return the text and the encoding it was in."""
     if raw[:2] in _UTF16:
         attempts = ["utf-16"]
     elif b"\0" in raw:

@@ -93,7 +93,7 @@ class _Genders:
 
 
 def _telling_folder(folder: Path, files: Files) -> str | None:
-    """Give the folder that is called like the set: ``lfw``, ``lfw-deepfunneled``, ``lfw_home``."""
+    """Return the folder that is called like the set: ``lfw``, ``lfw-deepfunneled``, ``lfw_home``."""
     above = [folder.resolve().name, *files.images[0].split("/")[:-2]]
     return next((f"the folder {name}" for name in above if re.match(r"lfw(?![a-z])", name.casefold())), None)
 

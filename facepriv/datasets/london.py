@@ -79,7 +79,7 @@ def _subject(name: str) -> str | None:
 
 
 def _columns(path: Path) -> dict[Role, str] | None:
-    """Give the table's columns by role; None if it is not the set's own."""
+    """Return the table's columns by role; None if it is not the set's own."""
     for gender in ("face_gender", "face_sex"):
         wanted: dict[Role, str] = {"subject": "face_id", "gender": gender, "age": "face_age", "race": "face_eth"}
         header = peek(path, wanted)

@@ -53,7 +53,7 @@ class DatasetReader(Protocol):
     """Order in which ``auto`` asks: the higher, the earlier. Particular data sets 100, general layouts below 50."""
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
-        """Give the reason why this folder follows the convention, as a clause; None if it does not."""
+        """Return the reason why this folder follows the convention, as a clause; None if it does not."""
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read the folder.

@@ -47,7 +47,7 @@ def gender_of_path(name: str) -> int | None:
 
 
 def subject_of_stem(name: str) -> str:
-    """Give the file's name without extension and without a last number after ``_`` or ``-``."""
+    """Return the file's name without extension and without a last number after ``_`` or ``-``."""
     whole = stem(name).strip()
     numbered = _NUMBERED.fullmatch(whole)
     if numbered and numbered[1].strip("_- ").casefold() not in _CAMERA | {""}:
@@ -85,7 +85,7 @@ def _naming_folders(name: str) -> tuple[str, ...]:
 
 
 def _is_subject(names: Sequence[str], stems: dict[str, str]) -> bool:
-    """Say whether a lone folder is one person (its files are only numbered) or a wrapper around many."""
+    """Return whether a lone folder is one person (its files are only numbered) or a wrapper around many."""
     if all(re.fullmatch(r"[\W_]*\d+[\W_]*", stem(name)) for name in names):
         return True
     camera = all(

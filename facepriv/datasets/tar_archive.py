@@ -83,7 +83,7 @@ def _is_bad_gzip(error: BaseException) -> bool:
 def _plain_files(
     archive: Path, max_entries: int, max_bytes: int
 ) -> Iterator[tuple[PurePosixPath, tarfile.TarInfo, tarfile.TarFile]]:
-    """Give the plain files of an archive in its order, each before the next header is read."""
+    """Return the plain files of an archive in its order, each before the next header is read."""
     size = 0
     with tarfile.open(archive, "r:*") as opened:
         for number, member in enumerate(opened, start=1):

@@ -288,7 +288,7 @@ class _Unpacking:
 
 
 def _shown(name: str) -> str:
-    """Give an entry's name fit for a sentence: printable and short."""
+    """Return an entry's name fit for a sentence: printable and short."""
     plain = "".join(c if c.isprintable() else "?" for c in name)
     return plain if len(plain) <= 80 else f"{plain[:77]}..."
 

@@ -82,7 +82,7 @@ class UtkFaceReader:
 
 
 def _parse(name: str) -> _Name | None:
-    """Give what a name says, `_MALFORMED` if it is meant as one of this set but wrong, None if it is none."""
+    """Return what a name says, `_MALFORMED` if it is meant as one of this set but wrong, None if it is none."""
     found = _FILE.fullmatch(name)
     if found is None:
         return None

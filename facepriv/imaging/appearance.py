@@ -32,7 +32,7 @@ COUNT = BRIGHTNESS**2 + 2 * COLOUR**2 + (SIZE // CELL) ** 2 * ORIENTATIONS + PAR
 
 
 def upright(face: Face, *, size: int, padding: float = PADDING) -> NDArray[np.float32]:
-    """Give the face's upright chip ``(size, size, 3)``, 0..255, not rounded.
+    """Return the face's upright chip ``(size, size, 3)``, 0..255, not rounded.
 
     The geometry is that of `facepriv.imaging.crop.aligned_chip`. The pixels are sampled directly, which is several
     times faster than a sparse map that is used only once; outside the image the nearest edge pixel is repeated.
@@ -96,7 +96,7 @@ def appearance_features(face: Face) -> NDArray[np.float64]:
 
 
 def _part_shares(patterns: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give the share of each pattern in each part of a grid."""
+    """Return the share of each pattern in each part of a grid."""
     shares = []
     for rows in np.array_split(patterns, PARTS, axis=0):
         for part in np.array_split(rows, PARTS, axis=1):

@@ -21,7 +21,7 @@ MOST_CELLS = 4
 
 
 def samples_for(matrix: NDArray[np.float64], size: int) -> int:
-    """Give the samples per output pixel and axis for a square crop of ``size`` pixels.
+    """Return the samples per output pixel and axis for a square crop of ``size`` pixels.
 
     One for each image pixel stepped over, so that a reduction does not alias, but not more than `MOST_POINTS` in all.
     """
@@ -107,7 +107,7 @@ def _sum_in_boxes(
 
 
 def _footprints(sampled: NDArray[np.int64], spec: CropSpec) -> tuple[NDArray[np.int64], int]:
-    """Give the least coordinate that feeds every output pixel ``(height, width)``, and the most pixels that feed one.
+    """Return the least coordinate that feeds every output pixel ``(height, width)``, and the most pixels that feed one.
 
     ``sampled`` are whole parts of the coordinates, ``(height * samples, width * samples)``.
     """
@@ -196,7 +196,7 @@ def call_crop(spec: CropFunction, region: NDArray[np.float32]) -> NDArray[np.flo
 
 
 def dlib_shape(landmarks: NDArray[np.float32], box: tuple[int, int, int, int]) -> tuple[object, object]:
-    """Give landmarks and box as dlib's ``rectangle`` and ``full_object_detection``.
+    """Return landmarks and box as dlib's ``rectangle`` and ``full_object_detection``.
 
     Raises
     ------
@@ -217,7 +217,7 @@ def dlib_shape(landmarks: NDArray[np.float32], box: tuple[int, int, int, int]) -
 
 
 def aligned_chip(face: Face, *, size: int, padding: float) -> CropSpec:
-    """Give dlib's upright face chip as a crop.
+    """Return dlib's upright face chip as a crop.
 
     The geometry is that of ``dlib.get_face_chip``: the similarity transform which best takes 33 of the 68 landmarks
     (eyes, nose, mouth but the lower lip) to their mean places, with a margin of ``padding`` of the face's size. The
@@ -241,7 +241,7 @@ def aligned_chip(face: Face, *, size: int, padding: float) -> CropSpec:
 
 
 def eye_square(face: Face, *, size: int, side: float, below: float, level: bool = True) -> CropSpec:
-    """Give a square placed by the eyes.
+    """Return a square placed by the eyes.
 
     Parameters
     ----------
@@ -267,6 +267,6 @@ def eye_square(face: Face, *, size: int, side: float, below: float, level: bool 
 
 
 def eye_centres(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give the centres of both eyes, the one on the image's left first, ``(2, 2)`` x, y, from 68 landmarks."""
+    """Return the centres of both eyes, the one on the image's left first, ``(2, 2)`` x, y, from 68 landmarks."""
     points = landmarks.astype(np.float64)
     return np.stack([points[36:42].mean(axis=0), points[42:48].mean(axis=0)])

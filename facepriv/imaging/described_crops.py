@@ -11,7 +11,7 @@ from facepriv.types import CropFunction, CropSpec, Face
 
 
 def described_crop(face: Face, described: Alignment, size: int) -> CropSpec:
-    """Give the square crop of ``size`` pixels that a description asks for."""
+    """Return the square crop of ``size`` pixels that a description asks for."""
     if isinstance(described, AlignedChip):
         return aligned_chip(face, size=size, padding=described.padding)
     if isinstance(described, EyeSquare):
@@ -22,7 +22,7 @@ def described_crop(face: Face, described: Alignment, size: int) -> CropSpec:
 
 
 def box_square(face: Face, *, size: int, margin: float) -> CropSpec:
-    """Give the upright square around the middle of the face's box.
+    """Return the upright square around the middle of the face's box.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def box_square(face: Face, *, size: int, margin: float) -> CropSpec:
 
 
 def whole_image(face: Face) -> CropFunction:
-    """Give the whole image as it is stored, for a classifier that finds the face by itself.
+    """Return the whole image as it is stored, for a classifier that finds the face by itself.
 
     It would be a linear map too, but one as large as the image: methods must not build it.
     """

@@ -16,7 +16,7 @@ TEMPLATE = np.array(
 
 
 def five_point_square(face: Face, *, size: int) -> CropSpec:
-    """Give the upright square in which the five points come closest to their places.
+    """Return the upright square in which the five points come closest to their places.
 
     The map is the similarity (turn, scale and shift) of least squares. The square's edge is about 3.2 distances
     between the eyes. It follows the landmarks only: a detector's box jumps in steps of its image pyramid, which costs a

@@ -83,7 +83,7 @@ def _of_channel(channel: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _bands(channel: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give log10 of the variance between each Gaussian and the next finer one."""
+    """Return log10 of the variance between each Gaussian and the next finer one."""
     smooth = [channel, *(cv2.GaussianBlur(channel, (0, 0), sigma) for sigma in SIGMAS)]
     variances = [(fine - coarse).var(dtype=np.float64) for fine, coarse in pairwise(smooth)]
     bands: NDArray[np.float64] = np.log10(np.array(variances) + FLOOR)
@@ -101,7 +101,7 @@ _FADED = _window()
 
 
 def _rings(channel: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Give log10 of the mean square of each ring, ``(2 * rings,)``: even patterns, then odd ones."""
+    """Return log10 of the mean square of each ring, ``(2 * rings,)``: even patterns, then odd ones."""
     mean = float((channel * _FADED).sum() / _FADED.sum())
     # Orthonormal: a coefficient's square over the number of pixels is its share of the mean square in the crop.
     power = cv2.dct((channel - np.float32(mean)) * _FADED)[:_WAVES, :_WAVES].astype(np.float64) ** 2 / SIZE**2
@@ -113,7 +113,7 @@ def _rings(channel: NDArray[np.float32]) -> NDArray[np.float64]:
 
 
 def _pairs(channel: NDArray[np.float32], step: float) -> NDArray[np.float64]:
-    """Give the shares of pairs of second differences, side by side and one above the other, by class.
+    """Return the shares of pairs of second differences, side by side and one above the other, by class.
 
     Differences across and down are counted together.
     """

@@ -63,7 +63,7 @@ def smooth_colour(pixels: Image) -> Image:
 
 
 def flatten_colour(pixels: Image) -> Image:
-    """Give the whole image one tint, the mean of its middle, and leave brightness as it is.
+    """Return the whole image one tint, the mean of its middle, and leave brightness as it is.
 
     A smooth colour field is too slow for `smooth_colour` in part, but has no mean. Unlike `grey` this leaves skin
     the colour of skin, which is what classifiers of colour images have learnt from.

@@ -75,14 +75,14 @@ def triangulate(landmarks: NDArray[np.float32], height: int, width: int) -> Tria
 
 
 def _doubled_areas(corners: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give twice the area of triangles ``(t, 3, 2)``, square pixels."""
+    """Return twice the area of triangles ``(t, 3, 2)``, square pixels."""
     (ax, ay), (bx, by) = (corners[:, 1] - corners[:, 0]).T, (corners[:, 2] - corners[:, 0]).T
     areas: NDArray[np.float64] = np.abs(ax * by - ay * bx)
     return areas
 
 
 def triangle_edges(landmarks: NDArray[np.float32]) -> NDArray[np.int32]:
-    """Give the edges of the triangles of landmarks ``(k, 2)``, each once, as pairs of indices ``(e, 2)``."""
+    """Return the edges of the triangles of landmarks ``(k, 2)``, each once, as pairs of indices ``(e, 2)``."""
     corners = _delaunay(landmarks.astype(np.float64)).simplices
     sides = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
     edges: NDArray[np.int32] = np.unique(np.sort(sides, axis=1), axis=0).astype(np.int32)

@@ -30,7 +30,7 @@ def network_crop(model: DeepFaceModel, face: Face) -> CropSpec:
 
 
 def five_point_oblong(face: Face, width: int, height: int) -> CropSpec:
-    """Give the five-point square as high or as wide as the input, and of an oblong input its middle.
+    """Return the five-point square as high or as wide as the input, and of an oblong input its middle.
 
     deepface would fill an oblong input with black bands; a face is oblong, too, so the middle holds it.
     """

@@ -65,7 +65,7 @@ class DlibResnet:
         return unit_rows(rows)
 
     def crop(self, face: Face) -> CropSpec:
-        """Give dlib's face chip, with our own sampling instead of dlib's image pyramid."""
+        """Return dlib's face chip, with our own sampling instead of dlib's image pyramid."""
         return aligned_chip(face, size=CHIP, padding=PADDING)
 
     def embed_crops(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -58,7 +58,7 @@ class OwnNetworkMatcher(OwnMatcher):
         self._network = shared_network(own)
 
     def crop(self, face: Face) -> CropSpec:
-        """Give the crop of the description."""
+        """Return the crop of the description."""
         return described_crop(face, self._description.crop, self._description.input.size)
 
     def embed_crops(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -48,7 +48,7 @@ _recogniser = SharedModel(_make_recogniser)
 
 
 def detection_row(face: Face) -> NDArray[np.float32]:
-    """Give a face the way OpenCV's detector would: ``(1, 15)`` box, five points, score.
+    """Return a face the way OpenCV's detector would: ``(1, 15)`` box, five points, score.
 
     The five points are eyes, nose tip and mouth corners, taken from the 68 landmarks, so that no second detector has
     a say in what a matcher sees.
@@ -76,7 +76,7 @@ class SFace:
         return unit_rows(rows)
 
     def crop(self, face: Face) -> CropSpec:
-        """Give the square of 112 pixels that OpenCV aligns too; its own one is sampled otherwise, and rounded."""
+        """Return the square of 112 pixels that OpenCV aligns too; its own one is sampled otherwise, and rounded."""
         return five_point_square(face, size=EDGE)
 
     def embed_crops(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:

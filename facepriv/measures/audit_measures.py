@@ -64,7 +64,7 @@ class Measured:
     """The perturbed files in which a face was found: those that a policy can release."""
 
     def left(self) -> list[MeasureTask]:
-        """Give what is still to be measured."""
+        """Return what is still to be measured."""
         wanted: list[MeasureTask] = []
         phase: Phase
         for phase, known, files in (("before", self.untouched, self.files), ("after", self.perturbed, self.after)):
@@ -165,7 +165,7 @@ def _wide(vectors: Mapping[int, NDArray[Any]]) -> dict[int, Vector]:
 
 
 def _as_kept(name: str, vector: Vector) -> NDArray[Any]:
-    """Give templates in the precision they were computed in, as runs keep them."""
+    """Return templates in the precision they were computed in, as runs keep them."""
     return vector.astype(np.float32) if name.startswith(f"{TEMPLATE}:") else vector
 
 

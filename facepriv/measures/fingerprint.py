@@ -27,7 +27,7 @@ COMPUTING = (
 
 
 def fingerprint(ref: ModelRef, found_by: str = "") -> str:
-    """Give a hash of all that a template or score depends on besides the image: weights, code, what computes.
+    """Return a hash of all that a template or score depends on besides the image: weights, code, what computes.
 
     Parameters
     ----------
@@ -40,11 +40,11 @@ def fingerprint(ref: ModelRef, found_by: str = "") -> str:
 
 
 def landmarks_fingerprint(landmarker: Landmarker, found_by: str = "") -> str:
-    """Give a hash of all that a face's points depend on besides the image; of a library, which build of it too."""
+    """Return a hash of all that a face's points depend on besides the image; of a library, which build of it too."""
     ref = ModelRef(name=landmarker.name, version=landmarker.version)
     return fingerprint(ref, "\n".join([found_by, landmarkers.release(ref.name), landmarker.build]))
 
 
 def found_by(store: Store, dataset_id: int) -> str:
-    """Give what found the faces of a data set's untouched images; empty where its import did not note it."""
+    """Return what found the faces of a data set's untouched images; empty where its import did not note it."""
     return store.datasets.get(dataset_id).found_by or ""

@@ -57,7 +57,7 @@ def locate(name: str, face: Face) -> Vector:
 
 
 def points_of(store: Store, spec: RunSpec, image: ImageRecord, face: Face | None) -> Points | None:
-    """Give the corners of the triangles that a run moved in one image; None where there are none, or no way to tell.
+    """Return the corners of the triangles that a run moved in one image; None where there are none, or no way to tell.
 
     Parameters
     ----------

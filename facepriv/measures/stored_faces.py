@@ -67,12 +67,12 @@ class StoredFace:
 
 
 def stored_face(image: ImageRecord) -> StoredFace | None:
-    """Give an image's untouched file with its face; None where nothing was kept or no face found."""
+    """Return an image's untouched file with its face; None where nothing was kept or no face found."""
     return _stored(image.artifact_sha256, image.landmarks, image.box)
 
 
 def perturbed_face(record: RunImage) -> StoredFace | None:
-    """Give the file that a run left of an image, with the face found in it; None where it left none, or no face."""
+    """Return the file that a run left of an image, with the face found in it; None where it left none, or no face."""
     return _stored(record.artifact_sha256, record.after_landmarks, record.after_box)
 
 

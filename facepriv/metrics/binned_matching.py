@@ -65,7 +65,7 @@ class BinnedScores:
         return self.counts - _counts(self.greatest, self.edges)
 
     def bin_of(self, scores: Scores) -> NDArray[np.int64]:
-        """Give the bin of each of ``(n,)`` scores."""
+        """Return the bin of each of ``(n,)`` scores."""
         return np.searchsorted(self.edges, scores, side="right")
 
 
@@ -99,7 +99,7 @@ def _along(ordered: Scores) -> Scores:
 
 
 def _about(scores: BinnedScores, target: float) -> Scores:
-    """Give the greatest score at which FMR exceeds a target, and the least one above it, where it does not."""
+    """Return the greatest score at which FMR exceeds a target, and the least one above it, where it does not."""
     allowed = int(target * scores.non_mated) + 1
     while allowed / scores.non_mated > target:
         allowed -= 1
@@ -124,7 +124,7 @@ def _rates(scores: BinnedScores, thresholds: Scores) -> Det:
 
 
 def binned_auc(scores: BinnedScores) -> tuple[float, float] | None:
-    """Give the area under the ROC curve and how far it may be off; None as in `binned_det`.
+    """Return the area under the ROC curve and how far it may be off; None as in `binned_det`.
 
     It is the Mann-Whitney statistic of `facepriv.metrics.matching.auc`, where a mated score and a non-mated one that is
     not kept count half if they share a bin: off by at most half for each such pair.
@@ -147,7 +147,7 @@ def binned_auc(scores: BinnedScores) -> tuple[float, float] | None:
 
 
 def binned_eer(curve: Det, scores: BinnedScores) -> tuple[float, float]:
-    """Give the equal error rate, interpolated as in `facepriv.metrics.matching.eer`, and how far it may be off.
+    """Return the equal error rate, interpolated as in `facepriv.metrics.matching.eer`, and how far it may be off.
 
     The exact curve passes through both neighbours of the crossing, and both rates are monotone in between.
     """
@@ -159,7 +159,7 @@ def binned_eer(curve: Det, scores: BinnedScores) -> tuple[float, float]:
 
 
 def binned_edges(*phases: BinnedScores, bins: int = 80) -> list[float]:
-    """Give edges of about ``bins`` equal bins over all scores, so that several phases share one axis.
+    """Return edges of about ``bins`` equal bins over all scores, so that several phases share one axis.
 
     Up to the last edge of the phases' own bins, which are the same in all of them, they are edges of these, and above
     it all scores are kept: counts between them are exact.

@@ -228,12 +228,12 @@ def as_bootstrap(
 
 
 def point(value: float) -> Interval:
-    """Give a figure without an interval; None for NaN."""
+    """Return a figure without an interval; None for NaN."""
     return Interval(value=value if np.isfinite(value) else None, low=None, high=None)
 
 
 def _as_draws(log_odds: ArrayLike, bootstrap: SubjectBootstrap) -> tuple[NDArray[np.float64], int]:
-    """Give log-odds as ``(R, n)`` with NaN turned into 0, and the number of images that had one."""
+    """Return log-odds as ``(R, n)`` with NaN turned into 0, and the number of images that had one."""
     f = bootstrap.as_draws(log_odds)
     nothing = np.isnan(f)
     return np.where(nothing, 0.0, f), int(nothing.any(axis=0).sum())

@@ -89,7 +89,7 @@ def eer(mated: ArrayLike, non_mated: ArrayLike) -> float | None:
 
 
 def curve_eer(curve: Det) -> float:
-    """Give the equal error rate of a curve, as `eer` does."""
+    """Return the equal error rate of a curve, as `eer` does."""
     right = equal_error_at(curve)
     left = right - 1
     gap = curve.fnmr - curve.fmr
@@ -206,7 +206,7 @@ def _logit(rates: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def common_edges(*scores: ArrayLike, bins: int = 80) -> list[float]:
-    """Give the edges of ``bins`` equal bins over all given scores, so that several phases share one axis.
+    """Return the edges of ``bins`` equal bins over all given scores, so that several phases share one axis.
 
     Raises
     ------

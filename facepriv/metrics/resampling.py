@@ -136,7 +136,7 @@ class Estimate:
         return 0.0 if self.weights is None else effective_number(self.weights)
 
     def interval(self) -> Interval:
-        """Give the figure with its 95 % interval.
+        """Return the figure with its 95 % interval.
 
         Where a rate is 0 or 1, or a difference of rates is the same in every resample, no resample can tell how far
         off it may be. There the rule of three stands in (Hanley and Lippman-Hand 1983, JAMA 249:1743): an event not
@@ -180,7 +180,7 @@ def unseen_limit(independent: float) -> float:
 
 
 def unseen_interval(value: float, independent: float) -> Interval:
-    """Give the interval of a rate that was found to be exactly 0 or 1 in ``independent`` independent trials."""
+    """Return the interval of a rate that was found to be exactly 0 or 1 in ``independent`` independent trials."""
     limit = unseen_limit(independent)
     if value <= 0:
         return Interval(value=0.0, low=0.0, high=limit, unseen=True)
@@ -194,7 +194,7 @@ def effective_number(weights: NDArray[np.float64]) -> float:
 
 
 def binomial_interval(rate: float, trials: float) -> tuple[float, float]:
-    """Give the exact 95 % interval of a rate in independent trials (Clopper and Pearson 1934, Biometrika 26:404).
+    """Return the exact 95 % interval of a rate in independent trials (Clopper and Pearson 1934, Biometrika 26:404).
 
     ``trials`` need not be whole; of none, nothing follows.
     """

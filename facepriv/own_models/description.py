@@ -319,7 +319,7 @@ def _sentence(error: Any, wanted: type[BaseModel]) -> str:
 
 
 def _known(path: tuple[Any, ...], wanted: type[BaseModel]) -> list[str]:
-    """Give the fields of the part that a path leads to."""
+    """Return the fields of the part that a path leads to."""
     part: Any = wanted
     for step in path:
         if isinstance(part, type) and issubclass(part, BaseModel) and step in part.model_fields:

@@ -46,7 +46,7 @@ class Network:
     """Name of the value that the output is the softmax of, if it is."""
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Run it on prepared inputs ``(n, ...)``, n > 0; gives ``(n, k)``.
+        """Run it on prepared inputs ``(n, ...)``, n > 0; return ``(n, k)``.
 
         Raises
         ------
@@ -92,7 +92,7 @@ def prepared(crops: NDArray[np.float32], wanted: NetworkInput) -> NDArray[np.flo
 
 
 def shared_network(own: OwnModel) -> SharedModel[Network]:
-    """Give the process's one session of an own network, opened at first use from weights that have their hash."""
+    """Return the process's one session of an own network, opened at first use from weights that have their hash."""
     description = own.description
     assert isinstance(description, NetworkClassifier | NetworkMatcher)
     (weight,) = (one for one in own.card.weights if one.name == NETWORK)
@@ -168,7 +168,7 @@ def _refuse_foreign(model: Any) -> None:
 
 
 def _graphs(model: Any) -> Iterator[Any]:
-    """Give the graph and all graphs inside its operators."""
+    """Return the graph and all graphs inside its operators."""
     left = [model.graph]
     for function in model.functions:
         left += _inner(function)

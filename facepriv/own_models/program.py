@@ -57,7 +57,7 @@ class Program:
         self._rest = b""
 
     def ask(self, pngs: Sequence[bytes]) -> list[Answer]:
-        """Give the answers for images, in order.
+        """Return the answers for images, in order.
 
         Raises
         ------
@@ -218,17 +218,17 @@ def _is_held(folder: Path) -> bool:
 
 
 def files_of_calls(scratch: Path) -> list[Path]:
-    """Give the files that calls under way, or killed ones, have in the folder for temporary files."""
+    """Return the files that calls under way, or killed ones, have in the folder for temporary files."""
     return sorted(file for file in scratch.glob(f"{PREFIX}*/*") if file.is_file())
 
 
 def files_of_killed_calls(scratch: Path) -> list[Path]:
-    """Give those of the files whose process is gone."""
+    """Return those of the files whose process is gone."""
     return [file for file in files_of_calls(scratch) if not _is_held(file.parent)]
 
 
 def remove_killed_calls(scratch: Path) -> int:
-    """Remove what calls have left whose process is gone; gives how many files went."""
+    """Remove what calls have left whose process is gone; return how many files went."""
     files = files_of_killed_calls(scratch)
     for folder in {file.parent for file in files}:
         shutil.rmtree(folder, ignore_errors=True)
@@ -247,7 +247,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def shared_program(own: OwnModel) -> SharedModel[Program]:
-    """Give the process's one way to an own command, whose files are checked at first use."""
+    """Return the process's one way to an own command, whose files are checked at first use."""
     description = own.description
     assert isinstance(description, CommandClassifier | CommandMatcher)
     files = tuple(one for one in own.card.weights if one.name != DESCRIPTION)
@@ -272,7 +272,7 @@ def _shared(
 
 
 def number_of(answer: Answer, key: str) -> float | None:
-    """Give a finite number of an answer; None where it has none under that key."""
+    """Return a finite number of an answer; None where it has none under that key."""
     value = answer.get(key)
     good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return float(value) if good else None  # type: ignore[arg-type]

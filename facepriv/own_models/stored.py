@@ -103,23 +103,23 @@ def write(folder: Path, description: AnyModel, outside: tuple[Path, ...] = ()) -
 
 
 def targets(kind: str) -> dict[str, str]:
-    """Give the readable own models of a kind, with what makes each of them as ``"module:function"`` of its name."""
+    """Return the readable own models of a kind, with what makes each of them as ``"module:function"`` of its name."""
     fingerprints = CLASSIFIER_TARGETS if kind == "classifier" else MATCHER_TARGETS
     return {one.name: fingerprints[one.description.form] for one in readable() if one.description.kind == kind}
 
 
 def classifier_targets() -> dict[str, str]:
-    """Give the targets of own classifiers."""
+    """Return the targets of own classifiers."""
     return targets("classifier")
 
 
 def matcher_targets() -> dict[str, str]:
-    """Give the targets of own matchers."""
+    """Return the targets of own matchers."""
     return targets("matcher")
 
 
 def readable(folder: Path | None = None) -> list[OwnModel]:
-    """Give all own models that can be read, or those in another folder."""
+    """Return all own models that can be read, or those in another folder."""
     found = []
     for name in own_names(folder):
         try:
@@ -135,7 +135,7 @@ def damaged() -> list[str]:
 
 
 def probes(folder: Path | None = None) -> list[tuple[OwnModel, ProbeModel]]:
-    """Give all probes, or those in another folder."""
+    """Return all probes, or those in another folder."""
     return [(one, one.description) for one in readable(folder) if isinstance(one.description, ProbeModel)]
 
 

@@ -122,17 +122,17 @@ def file_scores(classifiers: Sequence[AttributeClassifier], found: Face | None) 
 
 
 def all_wrong(scores: Sequence[float], sides: Sequence[int]) -> bool:
-    """Say whether every score lies on the other side than ``sides``; a NaN is a face not found, so it does not."""
+    """Return whether every score lies on the other side than ``sides``; a NaN is a face not found, so it does not."""
     return all(np.isfinite(s) and int(predicted([s])[0]) != side for s, side in zip(scores, sides, strict=True))
 
 
 def side_of(face: Face, score: float) -> int:
-    """Give the side ``g`` to leave: the label, or the classifier's own verdict where there is no label."""
+    """Return the side ``g`` to leave: the label, or the classifier's own verdict where there is no label."""
     return face.label if face.label is not None else (1 if score >= 0 else -1)
 
 
 def find_side(face: Face, classifier: AttributeClassifier) -> int:
-    """Give the same side, asking the classifier only where there is no label."""
+    """Return the same side, asking the classifier only where there is no label."""
     return face.label if face.label is not None else side_of(face, score_face(classifier, face))
 
 

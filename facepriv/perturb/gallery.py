@@ -37,7 +37,7 @@ class Gallery:
 
     @property
     def points(self) -> NDArray[np.float32]:
-        """Give the corners ``(n, k, 2)`` of everybody's triangles: the meshes, else the landmarks."""
+        """Return the corners ``(n, k, 2)`` of everybody's triangles: the meshes, else the landmarks."""
         return self.landmarks if self.meshes is None else self.meshes
 
     @classmethod
@@ -69,12 +69,12 @@ class Gallery:
         )
 
     def face_landmarks(self, image_id: str) -> NDArray[np.float32]:
-        """Give the landmarks ``(k, 2)`` of an image."""
+        """Return the landmarks ``(k, 2)`` of an image."""
         found: NDArray[np.float32] = self.landmarks[self._by_id[image_id]]
         return found
 
     def face_points(self, image_id: str) -> NDArray[np.float32]:
-        """Give the corners ``(k, 2)`` of an image's triangles."""
+        """Return the corners ``(k, 2)`` of an image's triangles."""
         found: NDArray[np.float32] = self.points[self._by_id[image_id]]
         return found
 

@@ -19,5 +19,5 @@ class Targets:
     """Nats, the same for every guide."""
 
     def reached(self, scores: Sequence[float] | NDArray[np.float64]) -> bool:
-        """Say whether scores ``(guides,)`` are all near enough; a NaN is a face not found, so it is not."""
+        """Return whether scores ``(guides,)`` are all near enough; a NaN is a face not found, so it is not."""
         return bool((np.abs(np.asarray(scores) - self.scores) <= self.tolerance).all())

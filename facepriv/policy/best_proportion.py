@@ -39,7 +39,7 @@ class BestProportion:
 
 
 def draw_noise(men: int, women: int, draws: int) -> float:
-    """Give the standard error of an accuracy at equal priors that comes from which images were drawn, at most.
+    """Return the standard error of an accuracy at equal priors that comes from which images were drawn, at most.
 
     The draw decides for each unit (image, or subject where these are drawn) whether the attacker is right or wrong;
     that varies at most as a fair coin, with standard deviation 1/2, and is averaged over units, genders and draws:
@@ -164,7 +164,7 @@ def _key(p: float) -> float:
 
 
 def _worst(curve: Sequence[CurvePoint]) -> dict[float, tuple[float, str]]:
-    """Give the greatest accuracy and whose it is by proportion, increasing."""
+    """Return the greatest accuracy and whose it is by proportion, increasing."""
     if not curve:
         raise BadInputError(
             "A proportion is chosen from attackers' accuracies at several proportions, but none was measured; audit a "

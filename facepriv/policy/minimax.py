@@ -66,7 +66,7 @@ class Observation:
         object.__setattr__(self, "female", female)
 
     def accuracy(self, shares: ArrayLike) -> float:
-        """Give the best accuracy at equal priors, 0.5..1, under release shares ``(k,)`` that add up to 1."""
+        """Return the best accuracy at equal priors, 0.5..1, under release shares ``(k,)`` that add up to 1."""
         gap = np.asarray(shares, dtype=np.float64) @ (self.male - self.female)
         return float(0.5 + 0.25 * np.abs(gap).sum())
 

@@ -155,7 +155,7 @@ class MixedMatching:
         self._order = np.array([[auc(a, b) or 0.0 for b in self._non_mated] for a in self._mated])
 
     def utility(self, p: float, matcher: str) -> Utility:
-        """Give the expected operating points, EER and AUC at a proportion.
+        """Return the expected operating points, EER and AUC at a proportion.
 
         Rates are ratios of expected counts: of comparisons that exist, the share that is accepted. Operating points
         hold FMR *at most* the target; at ``p`` = 0 and 1 all figures are those of `facepriv.metrics.matching`.
@@ -182,7 +182,7 @@ class MixedMatching:
         )
 
     def missing(self, p: float) -> Missing:
-        """Give the expected share of comparisons that do not exist at a proportion.
+        """Return the expected share of comparisons that do not exist at a proportion.
 
         Raises
         ------
@@ -196,14 +196,14 @@ class MixedMatching:
         return Missing(*shares)
 
     def _drawn(self, p: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Give how likely each combination is among mated and among non-mated pairs."""
+        """Return how likely each combination is among mated and among non-mated pairs."""
         share = float(as_probabilities(p, "the proportion"))
         apart = np.array([(1 - share) ** 2, share * (1 - share), share * (1 - share), share**2])
         together = np.array([1 - share, 0.0, 0.0, share])
         return (together if self._by == "subject" else apart), apart
 
     def _weights(self, p: float) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
-        """Give the share of existing comparisons that each combination is expected to make up; None if none exist."""
+        """Return the share of existing comparisons that each combination is expected to make up; None if none exist."""
         mated, non_mated = self._drawn(p)
         return _of_existing(mated, self._mated), _of_existing(non_mated, self._non_mated)
 
@@ -231,7 +231,7 @@ class MixedMatching:
 def mixed_utility(
     scores: PairScores, ps: Sequence[float], matcher: str, *, select_by: SelectBy = "image"
 ) -> list[Utility]:
-    """Give the expected utility at each proportion (`MixedMatching.utility`).
+    """Return the expected utility at each proportion (`MixedMatching.utility`).
 
     Raises
     ------
@@ -245,7 +245,7 @@ def mixed_utility(
 def realised_scores(
     scores: PairScores, perturbed: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Give the mated and non-mated scores of one released database; comparisons that do not exist are left out.
+    """Return the mated and non-mated scores of one released database; comparisons that do not exist are left out.
 
     Parameters
     ----------
@@ -271,7 +271,7 @@ def realised_scores(
 
 
 def realised_utility(scores: PairScores, perturbed: NDArray[np.bool_], matcher: str) -> Utility:
-    """Give the utility of one released database, exactly as the draw has it.
+    """Return the utility of one released database, exactly as the draw has it.
 
     Parameters and errors are those of `realised_scores`; the ``p`` of the result is the share of images perturbed.
     """

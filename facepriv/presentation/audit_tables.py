@@ -157,7 +157,7 @@ def change_rows(result: AuditResult) -> list[Row]:
 
 
 def nearest(result: AuditResult, p: float) -> float | None:
-    """Give the measured proportion that is nearest to ``p``; None where no curve was measured."""
+    """Return the measured proportion that is nearest to ``p``; None where no curve was measured."""
     return min({point.p for point in result.curve}, key=lambda at: (abs(at - p), at), default=None)
 
 
@@ -176,7 +176,7 @@ def point_rows(result: AuditResult, p: float) -> list[Row]:
 
 
 def worst_loss(result: AuditResult, p: float) -> tuple[str, float] | None:
-    """Give the matcher whose FNMR at FMR 0.1 % suffers most at a measured proportion, and by how much; a fraction."""
+    """Return the matcher whose FNMR at FMR 0.1 % suffers most at a measured proportion, and by how much; a fraction."""
     rates = {(one.matcher, one.p): one.fmr1000.fnmr for one in result.utility}
     losses = [
         (after - before, matcher)

@@ -19,7 +19,7 @@ CANDIDATES: dict[Candidates | None, str] = {"opposite": "opposite label", "same"
 
 
 def tables(found: Reproduction) -> list[tuple[str, list[Row]]]:
-    """Give title and rows of every table, in the paper's order."""
+    """Return title and rows of every table, in the paper's order."""
     return [
         (title, rows)
         for title, rows in (

@@ -89,9 +89,9 @@ class Report:
     footer: str = ""
 
     def all_tables(self) -> list[Table]:
-        """Give the tables that have rows, in order."""
+        """Return the tables that have rows, in order."""
         return [one for section in self.sections for one in section.blocks if isinstance(one, Table) and one.rows]
 
     def all_figures(self) -> list[Figure]:
-        """Give the figures, in order."""
+        """Return the figures, in order."""
         return [one for section in self.sections for one in section.blocks if isinstance(one, Figure)]

@@ -33,7 +33,7 @@ def write_page(report: Report, file: Path, *, private: bool = False) -> None:
 
 
 def to_csv(table: Table) -> str:
-    """Give a table as CSV, as Excel and others read it; a cell that would be taken for a formula is quoted as text.
+    """Return a table as CSV, as Excel and others read it; a cell that would be taken for a formula is quoted as text.
 
     A table without rows gives an empty text.
     """

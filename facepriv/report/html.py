@@ -44,7 +44,7 @@ class Page:
 
 
 def to_html(report: Report, *, notice: str = "") -> str:
-    """Give the whole page; equal reports give equal pages.
+    """Return the whole page; equal reports give equal pages.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ def to_html(report: Report, *, notice: str = "") -> str:
 
 
 def to_page(report: Report, *, notice: str = "") -> Page:
-    """Give the whole page with the hashes of its scripts; parameters as for `to_html`."""
+    """Return the whole page with the hashes of its scripts; parameters as for `to_html`."""
     from plotly.offline import get_plotlyjs
 
     numbers = {id(figure): number for number, figure in enumerate(report.all_figures(), start=1)}
@@ -96,7 +96,7 @@ def _sha256(script: str) -> str:
 
 
 def for_paper(one: Figure) -> Any:
-    """Give a copy of a figure for a white page; texts are made safe for the script that they are put into."""
+    """Return a copy of a figure for a white page; texts are made safe for the script that they are put into."""
     import plotly.graph_objects as go
 
     figure = go.Figure(one.figure)

@@ -185,7 +185,7 @@ class AuditResult(Frozen):
     model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null", populate_by_name=True)
 
     def condition(self, name: ConditionName) -> Condition | None:
-        """Give the release of that name; None if the audit has none."""
+        """Return the release of that name; None if the audit has none."""
         return next((one for one in self.conditions if one.name == name), None)
 
 

@@ -127,7 +127,7 @@ class Rates(Frozen):
     female: float | None
 
     def by_gender(self) -> tuple[float, float] | None:
-        """Give men's and women's rate; None where one of them is missing."""
+        """Return men's and women's rate; None where one of them is missing."""
         return None if self.male is None or self.female is None else (self.male, self.female)
 
 
@@ -138,7 +138,7 @@ class GenderError(Frozen):
     after: Rates
 
     def by_gender(self) -> tuple[tuple[float, float], tuple[float, float]] | None:
-        """Give men's and women's error before, and after; None where one of the four is missing."""
+        """Return men's and women's error before, and after; None where one of the four is missing."""
         before, after = self.before.by_gender(), self.after.by_gender()
         return None if before is None or after is None else (before, after)
 
@@ -396,7 +396,7 @@ class RunResult(Frozen):
 
 
 def stored_fields(result: BaseModel) -> dict[str, Any]:
-    """Give the fields of a result that were stored with it; those that a later version added stay unset."""
+    """Return the fields of a result that were stored with it; those that a later version added stay unset."""
     return {name: getattr(result, name) for name in result.model_fields_set}
 
 

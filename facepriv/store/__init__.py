@@ -134,7 +134,7 @@ class Store:
     def collect(
         self, *, imports_older_than: timedelta = timedelta(hours=1), files_older_than: timedelta = timedelta(hours=2)
     ) -> int:
-        """Clear away interrupted imports with their files, then files that no row refers to; gives how many of these.
+        """Clear away interrupted imports with their files, then files that no row refers to; return how many of these.
 
         Parameters
         ----------
@@ -207,7 +207,7 @@ def open_store(settings: Settings) -> Store:
 
 
 def open_artifacts(settings: Settings) -> ArtifactStore:
-    """Give the store of images and arrays: a folder, or what `Settings.artifacts_url` names.
+    """Return the store of images and arrays: a folder, or what `Settings.artifacts_url` names.
 
     A ``file://`` URL is a folder too, such as one that several machines share. Nothing is read, written or reached yet.
 

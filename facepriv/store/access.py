@@ -87,7 +87,7 @@ class AccessLog:
         return self.record(actor, action, subject, ", ".join(filter(None, (detail, times))))
 
     def _is_chained(self, session: Session) -> bool:
-        """Say whether the log has hashes; one of a database of before has none until that is upgraded."""
+        """Return whether the log has hashes; one of a database of before has none until that is upgraded."""
         if self._chained is None:
             columns = inspect(session.connection()).get_columns(AccessRow.__tablename__)
             self._chained = any(column["name"] == "chain_sha256" for column in columns)
@@ -96,7 +96,7 @@ class AccessLog:
     def list(
         self, *, actor: str | None = None, action: str | None = None, limit: int = 100, offset: int = 0
     ) -> tuple[AccessRecord, ...]:
-        """Give lines, newest first, of one actor or action if asked for."""
+        """Return lines, newest first, of one actor or action if asked for."""
         query = _chosen(select(AccessRow).order_by(AccessRow.id.desc()), actor, action).limit(limit).offset(offset)
         with self._database.reading() as session:
             return tuple(map(_record, session.scalars(query)))
@@ -108,11 +108,11 @@ class AccessLog:
             return session.scalar(query) or 0
 
     def actors(self) -> Sequence[str]:
-        """Give all who ever did something, in the order of their names."""
+        """Return all who ever did something, in the order of their names."""
         return self._distinct(AccessRow.actor)
 
     def actions(self) -> Sequence[str]:
-        """Give all that was ever done, in alphabetical order."""
+        """Return all that was ever done, in alphabetical order."""
         return self._distinct(AccessRow.action)
 
     def _distinct(self, column: InstrumentedAttribute[str]) -> Sequence[str]:

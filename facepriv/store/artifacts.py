@@ -56,7 +56,7 @@ class ArtifactStore(ABC):
 
     @final
     def get(self, sha256: str, suffix: str = IMAGE) -> bytes:
-        """Give the bytes, after checking that they still have their hash.
+        """Return the bytes, after checking that they still have their hash.
 
         Raises
         ------
@@ -81,7 +81,7 @@ class ArtifactStore(ABC):
 
     @final
     def delete(self, sha256: str, suffix: str = IMAGE, *, put_before: float = math.inf) -> bool:
-        """Remove an artifact; gives whether it went.
+        """Remove an artifact; return whether it went.
 
         Others may refer to the same bytes, or be about to: `Leftovers` knows.
 
@@ -94,12 +94,12 @@ class ArtifactStore(ABC):
 
     @final
     def list(self) -> Iterator[tuple[str, str]]:
-        """Give hash and suffix of every artifact, in the order of the hashes; for checks and backups."""
+        """Return hash and suffix of every artifact, in the order of the hashes; for checks and backups."""
         for name, _ in self._entries():
             yield _parts(name)
 
     def half_written(self) -> Sequence[str]:
-        """Give the names of what writes under way, or interrupted ones, have put aside; in order."""
+        """Return the names of what writes under way, or interrupted ones, have put aside; in order."""
         return ()
 
     def sweep(self, wanted: Callable[[Sequence[str]], Container[str]], *, put_before: float) -> int:
@@ -132,15 +132,15 @@ class ArtifactStore(ABC):
 
     @abstractmethod
     def _read(self, name: str) -> bytes | None:
-        """Give the bytes of a name; None where there is none."""
+        """Return the bytes of a name; None where there is none."""
 
     @abstractmethod
     def _remove(self, name: str, put_before: float) -> bool:
-        """Remove a name unless it was put since, in seconds since 1970; gives whether it went."""
+        """Remove a name unless it was put since, in seconds since 1970; return whether it went."""
 
     @abstractmethod
     def _entries(self) -> Iterator[tuple[str, float]]:
-        """Give every name, in order, and when it was last put, in seconds since 1970; some may go meanwhile."""
+        """Return every name, in order, and when it was last put, in seconds since 1970; some may go meanwhile."""
 
 
 def is_artifact(name: str) -> bool:
@@ -149,12 +149,12 @@ def is_artifact(name: str) -> bool:
 
 
 def place(name: str) -> str:
-    """Give where a name stands below a store's location."""
+    """Return where a name stands below a store's location."""
     return f"{name[:2]}/{name}"
 
 
 def artifact_name(sha256: str, suffix: str) -> str:
-    """Give the name of a hash and a suffix; raises StoreError if they are none."""
+    """Return the name of a hash and a suffix; raises StoreError if they are none."""
     # Each by itself, so that no character of one can pass as part of the other.
     if not _SHA256.fullmatch(sha256) or not _SUFFIX.fullmatch(suffix):
         raise StoreError(

@@ -75,7 +75,7 @@ class AuditStore(QueueStore):
         limit: int = 50,
         offset: int = 0,
     ) -> tuple[AuditSummary, ...]:
-        """Give audits without specs and results, newest first, a page at a time.
+        """Return audits without specs and results, newest first, a page at a time.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class AuditStore(QueueStore):
             return session.execute(query).scalar_one()
 
     def summary(self, number: int) -> AuditSummary:
-        """Give an audit without its spec and result, for whoever asks again and again."""
+        """Return an audit without its spec and result, for whoever asks again and again."""
         query = select(*_SUMMARY).join(DatasetRow, DatasetRow.id == AuditRow.dataset_id).where(AuditRow.id == number)
         with self._database.reading() as session:
             row = session.execute(query).one_or_none()
@@ -122,7 +122,7 @@ class AuditStore(QueueStore):
             return AuditSummary(**_summary(row))
 
     def get(self, number: int) -> AuditRecord:
-        """Give an audit with its spec and, if complete, its result."""
+        """Return an audit with its spec and, if complete, its result."""
         with self._database.reading() as session:
             return self._get(session, number)
 

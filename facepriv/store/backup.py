@@ -140,7 +140,7 @@ def copy_rows(source: Connection, target: Connection) -> None:
 
 
 def artifacts_needed(connection: Connection) -> frozenset[str]:
-    """Give the hashes of all artifact files that rows refer to, whatever the database's revision."""
+    """Return the hashes of all artifact files that rows refer to, whatever the database's revision."""
     tables = describe_tables(connection).tables
     columns = [tables[name].columns.artifact_sha256 for name in REFERRING if name in tables]
     every = union(*(select(column).where(column.is_not(None)) for column in columns))
@@ -178,7 +178,7 @@ def _leave_wal(unfinished: Path) -> None:
 
 @contextmanager
 def _appearing(file: Path) -> Iterator[Path]:
-    """Give another name to write to; the file appears once the block has ended, unless one is there by then."""
+    """Return another name to write to; the file appears once the block has ended, unless one is there by then."""
     if file.exists() or file.is_symlink():
         raise _exists(file)
     try:
@@ -285,7 +285,7 @@ def _columns(tables: MetaData) -> dict[str, set[str]]:
 
 
 def _last_id(connection: Connection, table: Table) -> int:
-    """Give the highest id that a table has ever had, of rows since removed too; 0 if it never had one."""
+    """Return the highest id that a table has ever had, of rows since removed too; 0 if it never had one."""
     if connection.dialect.name == "sqlite":
         query = "SELECT seq FROM sqlite_sequence WHERE name = :table"
         return connection.execute(text(query), {"table": table.name}).scalar() or 0

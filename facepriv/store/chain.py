@@ -15,7 +15,7 @@ START = "0" * 64
 
 
 def link_sha256(previous: str, at: datetime, actor: str, action: str, subject: str, detail: str) -> str:
-    """Give a line's SHA-256 in hexadecimal, from that of the line before and all that the line says."""
+    """Return a line's SHA-256 in hexadecimal, from that of the line before and all that the line says."""
     moment = at.astimezone(UTC).isoformat(timespec="microseconds")
     said = json.dumps([previous, moment, actor, action, subject, detail], ensure_ascii=True, separators=(",", ":"))
     return hashlib.sha256(said.encode("ascii")).hexdigest()

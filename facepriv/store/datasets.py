@@ -312,7 +312,7 @@ class DatasetStore:
             _refuse_taken(session, name)
 
     def unfinished(self) -> tuple[UnfinishedImport, ...]:
-        """Give the imports that were interrupted and can go on, and those under way, by name."""
+        """Return the imports that were interrupted and can go on, and those under way, by name."""
         images = select(func.count()).where(ImageRow.dataset_id == DatasetRow.id).scalar_subquery()
         query = select(DatasetRow, images).where(~DatasetRow.ready, DatasetRow.resume_key.is_not(None))
         with self._database.reading() as session:
@@ -350,7 +350,7 @@ class DatasetStore:
         return self._discard(these if name is None else and_(these, DatasetRow.name == name))
 
     def list(self) -> tuple[DatasetRecord, ...]:
-        """Give all data sets by name."""
+        """Return all data sets by name."""
         with self._database.reading() as session:
             rows = session.scalars(select(DatasetRow).where(DatasetRow.ready))
             # Sorted here: databases differ in how they order text.
@@ -376,7 +376,7 @@ class DatasetStore:
         limit: int | None = None,
         offset: int = 0,
     ) -> tuple[ImageRecord, ...]:
-        """Give images, in the order they were imported or, if ``ids`` are given, in theirs.
+        """Return images, in the order they were imported or, if ``ids`` are given, in theirs.
 
         Parameters
         ----------
@@ -403,7 +403,7 @@ class DatasetStore:
             return tuple(map(_image_record, session.scalars(query)))
 
     def problems(self, dataset_id: int, *, limit: int | None = None, offset: int = 0) -> tuple[Problem, ...]:
-        """Give what the import left out and its notices, in the order they came up."""
+        """Return what the import left out and its notices, in the order they came up."""
         with self._database.reading() as session:
             _find(session, dataset_id)
             query = select(ProblemRow).where(ProblemRow.dataset_id == dataset_id).order_by(ProblemRow.id)
@@ -442,7 +442,7 @@ class DatasetStore:
             )
 
     def found_before(self, artifact_sha256: str, found_by: str) -> FoundFace | None:
-        """Give what was found in an image of this content when any finished data set with it was imported.
+        """Return what was found in an image of this content when any finished data set with it was imported.
 
         Parameters
         ----------
@@ -465,7 +465,7 @@ class DatasetStore:
         )
 
     def protocol(self, dataset_id: int) -> tuple[ImagePair, ...]:
-        """Give the comparisons of the data set's published protocol, in its order; empty where it has none."""
+        """Return the comparisons of the data set's published protocol, in its order; empty where it has none."""
         query = select(ProtocolPairRow).where(ProtocolPairRow.dataset_id == dataset_id)
         with self._database.reading() as session:
             _find(session, dataset_id)
@@ -495,7 +495,7 @@ class DatasetStore:
             return _holdings(session, dataset_id)
 
     def shared(self, holdings: Holdings) -> dict[str, frozenset[str]]:
-        """Give those of the artifacts that stay, because others refer to them, by the names of data sets.
+        """Return those of the artifacts that stay, because others refer to them, by the names of data sets.
 
         A run's artifacts count as its data set's; an import under way counts by the name that it was given.
         """
@@ -533,7 +533,7 @@ class DatasetStore:
     def collect_abandoned(
         self, older_than: timedelta = timedelta(hours=1), *, resumable_for: timedelta = RESUMABLE_FOR
     ) -> int:
-        """Clear away imports that were interrupted, with their artifact files; gives how many there were.
+        """Clear away imports that were interrupted, with their artifact files; return how many there were.
 
         One that can go on stays for longer, unless a data set has its name by now.
 
@@ -558,7 +558,7 @@ class DatasetStore:
         return self._discard(DatasetRow.id.in_(gone))
 
     def _discard(self, these: ColumnElement[bool], unwritten: Iterable[str | None] = ()) -> int:
-        """Remove unfinished imports with their artifact files, those of no row yet too; gives how many there were."""
+        """Remove unfinished imports with their artifact files, those of no row yet too; return how many there were."""
         unfinished = (~DatasetRow.ready, these)
         with self._database.writing(alone=True) as session:
             ids = select(DatasetRow.id).where(*unfinished)

@@ -8,7 +8,7 @@ from facepriv.store.rows import Base
 
 
 def erase_deleted(database: Database) -> str:
-    """Write the database anew without what was deleted; gives a sentence on what that covers.
+    """Write the database anew without what was deleted; return a sentence on what that covers.
 
     SQLite also empties its journal. PostgreSQL writes every table anew (``VACUUM FULL``), which keeps others waiting
     meanwhile; its journal and its backups are the server's.

@@ -36,11 +36,11 @@ class FolderArtifacts(ArtifactStore):
         return self.folder.as_posix()
 
     def path(self, sha256: str, suffix: str = IMAGE) -> Path:
-        """Give where the file is or would be; raises StoreError if that is no hash or suffix."""
+        """Return where the file is or would be; raises StoreError if that is no hash or suffix."""
         return self._path(artifact_name(sha256, suffix))
 
     def half_written(self) -> Sequence[str]:
-        """Give the names of temporary files; see `ArtifactStore.half_written`."""
+        """Return the names of temporary files; see `ArtifactStore.half_written`."""
         return [file.name for file in self._temporary()]
 
     def sweep(self, wanted: Callable[[Sequence[str]], Container[str]], *, put_before: float) -> int:
@@ -151,7 +151,7 @@ def _is_older(file: Path, limit: float) -> bool:
 
 
 def _take_away(file: Path, put_before: float) -> bool:
-    """Remove a file unless it was put since; gives whether it went."""
+    """Remove a file unless it was put since; return whether it went."""
     if not _is_older(file, put_before):
         return False
     # Aside first: who puts the bytes from now on writes them anew, and who had just renewed them gets them back.

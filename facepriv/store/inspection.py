@@ -49,7 +49,7 @@ def inspect_database(database: Database) -> Contents:
 
 
 def find_damage(database: Database) -> str:
-    """Give the first thing that is wrong with a database, whatever its revision; empty if nothing is.
+    """Return the first thing that is wrong with a database, whatever its revision; empty if nothing is.
 
     Raises
     ------

@@ -65,7 +65,7 @@ class Leftovers:
         return removed
 
     def settled_until(self) -> float:
-        """Give the time, in seconds since 1970, such that files put before it and without a row belong to nobody."""
+        """Return the time, in seconds since 1970, such that files put before it and without a row belong to nobody."""
         with self._database.writing(alone=True) as session:
             until = min(_settled_until(session), time.time())
             # None can begin before this is over, so no file of later work bears an earlier time.
@@ -73,7 +73,7 @@ class Leftovers:
         return until
 
     def forget_measures(self) -> int:
-        """Remove all measures of content that no image of a data set or a run has any more; gives how many."""
+        """Remove all measures of content that no image of a data set or a run has any more; return how many."""
         sha256 = MeasureRow.artifact_sha256
         used = or_(*(exists().where(row.artifact_sha256 == sha256) for row in (ImageRow, RunImageRow)))
         with self._database.writing(alone=True) as session:
@@ -81,7 +81,7 @@ class Leftovers:
 
 
 def references() -> Subquery:
-    """Give all references to artifacts, as ``dataset_id``, ``name``, ``run_id`` and ``artifact_sha256``.
+    """Return all references to artifacts, as ``dataset_id``, ``name``, ``run_id`` and ``artifact_sha256``.
 
     ``name`` is the data set's or import's; ``run_id`` is NULL for an untouched image.
     """
@@ -99,7 +99,7 @@ def references() -> Subquery:
 
 
 def referred_to(session: Session, hashes: Sequence[str]) -> frozenset[str]:
-    """Give those of some hundred hashes that a row of any data set, import or run refers to."""
+    """Return those of some hundred hashes that a row of any data set, import or run refers to."""
     kept = select(ImageRow.artifact_sha256).where(ImageRow.artifact_sha256.in_(hashes))
     made = select(RunImageRow.artifact_sha256).where(RunImageRow.artifact_sha256.in_(hashes))
     learnt = select(LearningRow.artifact_sha256).where(LearningRow.artifact_sha256.in_(hashes))
@@ -107,7 +107,7 @@ def referred_to(session: Session, hashes: Sequence[str]) -> frozenset[str]:
 
 
 def _settled_until(session: Session) -> float:
-    """Give the time, in seconds since 1970, such that all rows of files put before it have been committed."""
+    """Return the time, in seconds since 1970, such that all rows of files put before it have been committed."""
     signs: list[float] = []
     under_way = (~DatasetRow.ready, DatasetRow.importer.is_not(None))
     batch = session.scalar(select(func.min(DatasetRow.created_at)).where(*under_way))

@@ -29,17 +29,17 @@ class MeasureStore:
         self._database = database
 
     def of_images(self, dataset_id: int, name: str, made_by: str) -> dict[int, Vector]:
-        """Give what is kept of a data set's untouched images, by image."""
+        """Return what is kept of a data set's untouched images, by image."""
         mine = select(ImageRow.id.label("image_id"), ImageRow.artifact_sha256).where(ImageRow.dataset_id == dataset_id)
         return self._of(mine, name, made_by)
 
     def of_image(self, image_id: int, name: str, made_by: str) -> Vector | None:
-        """Give what is kept of one untouched image; None if nothing is."""
+        """Return what is kept of one untouched image; None if nothing is."""
         mine = select(ImageRow.id.label("image_id"), ImageRow.artifact_sha256).where(ImageRow.id == image_id)
         return self._of(mine, name, made_by).get(image_id)
 
     def of_run(self, run_id: int, name: str, made_by: str) -> dict[int, Vector]:
-        """Give what is kept of images as a run left them, by image."""
+        """Return what is kept of images as a run left them, by image."""
         mine = select(RunImageRow.image_id, RunImageRow.artifact_sha256).where(RunImageRow.run_id == run_id)
         return self._of(mine, name, made_by)
 

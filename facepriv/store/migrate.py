@@ -86,7 +86,7 @@ def check(connection: Connection, where: str) -> None:
 
 
 def head() -> str:
-    """Give the revision this facepriv needs."""
+    """Return the revision this facepriv needs."""
     return _head(resources.root())
 
 

@@ -99,7 +99,7 @@ class QueueStore:
             self._write(session, number, "Cancelled.", owner)
 
     def release(self, number: int, owner: str) -> None:
-        """Give it back unfinished, for a worker told to stop; it does not count as an attempt.
+        """Return it back unfinished, for a worker told to stop; it does not count as an attempt.
 
         If the user asked to cancel, it is cancelled instead. Raises LeaseLostError.
         """
@@ -123,7 +123,7 @@ class QueueStore:
             self._progressed(session, number, owner)
 
     def log(self, number: int, *, limit: int = 200) -> tuple[LogLine, ...]:
-        """Give the newest lines of what became of it, oldest first."""
+        """Return the newest lines of what became of it, oldest first."""
         row = LogLineRow
         query = select(row.at, row.owner, row.text).where(self._logged == number).order_by(row.id.desc()).limit(limit)
         with self._database.reading() as session:
@@ -177,7 +177,7 @@ class QueueStore:
             return state
 
     def owners(self) -> tuple[str, ...]:
-        """Give the workers that hold something, alive or not."""
+        """Return the workers that hold something, alive or not."""
         held = select(self._row.owner).where(self._row.state == "running").distinct()
         with self._database.reading() as session:
             return tuple(owner for owner in session.scalars(held) if owner is not None)
@@ -191,7 +191,7 @@ class QueueStore:
         now: datetime,
         gone: Collection[str],
     ) -> int | None:
-        """Take up the oldest row that waits or whose worker was lost; gives its number, None if there is none.
+        """Take up the oldest row that waits or whose worker was lost; return its number, None if there is none.
 
         A worker counts as lost when its lease ran out, or at once if it is among ``gone``. Rows whose workers were
         lost `MAX_LOSSES` times in a row are failed on the way, and lost ones that were to be cancelled are cancelled.
@@ -224,7 +224,7 @@ class QueueStore:
         return number
 
     def _is_waiting(self, now: datetime, gone: Collection[str]) -> bool:
-        """Say whether anything could be claimed: an idle worker polls without taking the writers' lock."""
+        """Return whether anything could be claimed: an idle worker polls without taking the writers' lock."""
         row = self._row
         claimable = or_(row.state == "waiting", _lost(row, now, gone))
         with self._database.reading() as session:
@@ -275,7 +275,7 @@ class QueueStore:
         session.execute(insert(LogLineRow).values(**values))
 
     def _idle(self, now: datetime) -> ColumnElement[bool]:
-        """Give the condition that no worker is at it."""
+        """Return the condition that no worker is at it."""
         return or_(self._row.state != "running", self._row.lease_until < now)
 
     def _end(self, session: Session, number: int, owner: str, state: RunState, **values: object) -> None:

@@ -231,7 +231,7 @@ class QueuedSummary:
     """What of it had been done then."""
 
     def pace(self, now: datetime) -> tuple[float, float] | None:
-        """Give steps a second in the present stage and the seconds that are left of it; None while unknown."""
+        """Return steps a second in the present stage and the seconds that are left of it; None while unknown."""
         done = self.done - self.stage_from
         if self.state != "running" or self.stage_since is None or done <= 0 or now <= self.stage_since:
             return None
@@ -445,7 +445,7 @@ class ShareRecord:
     viewed_at: datetime | None
 
     def is_open(self, now: datetime) -> bool:
-        """Say whether it still shows anything."""
+        """Return whether it still shows anything."""
         return self.revoked_at is None and now < self.expires_at
 
 

@@ -107,7 +107,7 @@ class RemoteArtifacts(ArtifactStore):
                         yield name, _put_at(info)
 
     def _list(self, below: str) -> dict[str, Mapping[str, Any]]:
-        """Give what stands directly below a path, by name, in order."""
+        """Return what stands directly below a path, by name, in order."""
         try:
             found = self._persist(lambda files, root: files.ls(root + below, detail=True))
         except FileNotFoundError:
@@ -148,7 +148,7 @@ class RemoteArtifacts(ArtifactStore):
 
 
 def _open_file_system(url: str) -> tuple[Any, str]:
-    """Make an fsspec file system, which does not connect yet; gives it with the path of the URL in it.
+    """Make an fsspec file system, which does not connect yet; return it with the path of the URL in it.
 
     Raises
     ------

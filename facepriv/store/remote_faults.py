@@ -74,7 +74,7 @@ def as_store_error(error: BaseException, url: str) -> StoreError:
 
 
 def _answer(error: BaseException) -> tuple[str, int]:
-    """Give code and HTTP status of the store's answer; empty and 0 if there was none."""
+    """Return code and HTTP status of the store's answer; empty and 0 if there was none."""
     for one in _chain(error):
         response = getattr(one, "response", None)
         if isinstance(response, dict):  # botocore's form

@@ -126,7 +126,7 @@ class RunStore(QueueStore):
         limit: int = 50,
         offset: int = 0,
     ) -> tuple[RunSummary, ...]:
-        """Give runs without specs and results, newest first, a page at a time.
+        """Return runs without specs and results, newest first, a page at a time.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class RunStore(QueueStore):
             return session.execute(query).scalar_one()
 
     def summary(self, run_id: int) -> RunSummary:
-        """Give a run without its spec and result, which cost much more to read: for whoever asks again and again."""
+        """Return a run without its spec and result, which cost much more to read: for whoever asks again and again."""
         query = select(*_SUMMARY).join(DatasetRow, DatasetRow.id == RunRow.dataset_id).where(RunRow.id == run_id)
         with self._database.reading() as session:
             row = session.execute(query).one_or_none()
@@ -162,25 +162,25 @@ class RunStore(QueueStore):
             return RunSummary(**_summary(row))
 
     def get(self, run_id: int) -> RunRecord:
-        """Give a run with its spec and, if complete, its result."""
+        """Return a run with its spec and, if complete, its result."""
         with self._database.reading() as session:
             return self._get(session, run_id)
 
     def images_done(self, run_id: int) -> frozenset[int]:
-        """Give the ids of the images that need not be done again, failed ones included."""
+        """Return the ids of the images that need not be done again, failed ones included."""
         with self._database.reading() as session:
             self._require(session, run_id)
             return frozenset(session.scalars(select(RunImageRow.image_id).where(RunImageRow.run_id == run_id)))
 
     def run_images(self, run_id: int, *, limit: int | None = None, offset: int = 0) -> tuple[RunImageRecord, ...]:
-        """Give the images done so far, in the order of the spec."""
+        """Return the images done so far, in the order of the spec."""
         query = select(RunImageRow).where(RunImageRow.run_id == run_id).order_by(RunImageRow.position)
         with self._database.reading() as session:
             self._require(session, run_id)
             return tuple(map(_run_image_record, session.scalars(query.limit(limit).offset(offset))))
 
     def outcomes(self, run_id: int) -> tuple[RunImageRecord, ...]:
-        """Give all images done so far as `run_images` does, but without trajectories, which may be long."""
+        """Return all images done so far as `run_images` does, but without trajectories, which may be long."""
         query = select(RunImageRow).where(RunImageRow.run_id == run_id).order_by(RunImageRow.position)
         with self._database.reading() as session:
             self._require(session, run_id)
@@ -188,7 +188,7 @@ class RunStore(QueueStore):
             return tuple(_run_image_record(row, trajectory=False) for row in rows)
 
     def run_image(self, run_id: int, image_id: int) -> RunImageRecord:
-        """Give one image of a run; raises UnknownNameError if it is not done or not of the run."""
+        """Return one image of a run; raises UnknownNameError if it is not done or not of the run."""
         with self._database.reading() as session:
             self._require(session, run_id)
             row = session.get(RunImageRow, (run_id, image_id))
@@ -197,7 +197,7 @@ class RunStore(QueueStore):
             return _run_image_record(row)
 
     def gender_scores(self, run_id: int) -> tuple[GenderScore, ...]:
-        """Give all scores by image, classifier and phase."""
+        """Return all scores by image, classifier and phase."""
         row = GenderScoreRow
         query = select(row.image_id, row.classifier, row.phase, row.score).where(row.run_id == run_id)
         with self._database.reading() as session:
@@ -209,7 +209,7 @@ class RunStore(QueueStore):
             )
 
     def learnings(self, run_id: int) -> tuple[Learning, ...]:
-        """Give what the run's method has learnt so far, by part."""
+        """Return what the run's method has learnt so far, by part."""
         query = select(LearningRow).where(LearningRow.run_id == run_id).order_by(LearningRow.part)
         with self._database.reading() as session:
             self._require(session, run_id)

@@ -24,7 +24,7 @@ TOKEN_BYTES = 32
 
 
 def token_sha256(token: str) -> str:
-    """Give what the database holds of a token: enough to find it, not to use it."""
+    """Return what the database holds of a token: enough to find it, not to use it."""
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -35,7 +35,7 @@ class SessionStore:
         self._database = database
 
     def open(self, user_id: int, *, now: datetime | None = None) -> str:
-        """Begin a session; gives its token, which is not kept."""
+        """Begin a session; return its token, which is not kept."""
         now = now or datetime.now(UTC)
         token = secrets.token_urlsafe(TOKEN_BYTES)
         with self._database.writing() as session:
@@ -52,15 +52,15 @@ class SessionStore:
         return token
 
     def holder(self, token: str, *, note: bool = True, now: datetime | None = None) -> SessionRecord | None:
-        """Give the living session of a token, and note its use unless told not to; None if there is none."""
+        """Return the living session of a token, and note its use unless told not to; None if there is none."""
         return self._living(SessionRow.token_sha256 == token_sha256(token), note, now)
 
     def living(self, session_id: int, *, now: datetime | None = None) -> SessionRecord | None:
-        """Give a session by its number as `holder` does by its token."""
+        """Return a session by its number as `holder` does by its token."""
         return self._living(SessionRow.id == session_id, True, now)
 
     def of_user(self, name_key: str, *, now: datetime | None = None) -> tuple[SessionRecord, ...]:
-        """Give the living sessions of a user, newest first."""
+        """Return the living sessions of a user, newest first."""
         now = now or datetime.now(UTC)
         query = _join().where(UserRow.key == name_key, *_alive(now)).order_by(SessionRow.id.desc())
         with self._database.reading() as session:
@@ -71,7 +71,7 @@ class SessionStore:
         self._revoke(SessionRow.id == session_id)
 
     def revoke_all(self, user_id: int, *, but: int | None = None) -> int:
-        """End all sessions of a user, but one if asked; gives how many."""
+        """End all sessions of a user, but one if asked; return how many."""
         return self._revoke(SessionRow.user_id == user_id, *([] if but is None else [SessionRow.id != but]))
 
     def _living(self, condition: ColumnElement[bool], note: bool, now: datetime | None) -> SessionRecord | None:

@@ -34,7 +34,7 @@ class ShareStore:
         officer_id: int | None = None,
         faces: int = 0,
     ) -> tuple[ShareRecord, str | None]:
-        """Keep a share; gives it, and the token of its link if it has one, which is not kept."""
+        """Keep a share; return it, and the token of its link if it has one, which is not kept."""
         token = secrets.token_urlsafe(TOKEN_BYTES) if link else None
         row = ShareRow(
             run_id=run_id,
@@ -55,12 +55,12 @@ class ShareStore:
             return _share(row, officer), token
 
     def find(self, token: str) -> ShareRecord | None:
-        """Give the share of a link's token, over or not; None if there is none."""
+        """Return the share of a link's token, over or not; None if there is none."""
         found = self._several(ShareRow.token_sha256 == token_sha256(token))
         return found[0] if found else None
 
     def get(self, share_id: int) -> ShareRecord:
-        """Give a share by its number.
+        """Return a share by its number.
 
         Raises
         ------
@@ -75,7 +75,7 @@ class ShareStore:
     def list(
         self, *, run_id: int | None = None, audit_id: int | None = None, officer_id: int | None = None
     ) -> tuple[ShareRecord, ...]:
-        """Give shares, newest first, of one run or audit or for one officer if asked for."""
+        """Return shares, newest first, of one run or audit or for one officer if asked for."""
         wanted = {ShareRow.run_id: run_id, ShareRow.audit_id: audit_id, ShareRow.officer_id: officer_id}
         return self._several(*(column == value for column, value in wanted.items() if value is not None))
 
@@ -135,7 +135,7 @@ class RemarkStore:
             return _remark(row)
 
     def list(self, *, run_id: int | None = None, audit_id: int | None = None) -> Sequence[RemarkRecord]:
-        """Give what was said, oldest first, about one run or one audit if asked for."""
+        """Return what was said, oldest first, about one run or one audit if asked for."""
         wanted = {RemarkRow.run_id: run_id, RemarkRow.audit_id: audit_id}
         query = select(RemarkRow).where(*(column == value for column, value in wanted.items() if value is not None))
         with self._database.reading() as session:

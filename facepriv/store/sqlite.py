@@ -59,7 +59,7 @@ def orphans(connection: Connection) -> int:
 
 
 def damage(connection: Connection) -> str | None:
-    """Give the first thing that SQLite finds wrong with its own pages and indexes, None if nothing is."""
+    """Return the first thing that SQLite finds wrong with its own pages and indexes, None if nothing is."""
     first = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one())
     return None if first == "ok" else first.splitlines()[-1]
 

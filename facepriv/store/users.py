@@ -17,7 +17,7 @@ from facepriv.store.rows import SessionRow, UserRow
 
 
 def name_key(name: str) -> str:
-    """Give the form in which names are told apart: compatible letters in one case."""
+    """Return the form in which names are told apart: compatible letters in one case."""
     return unicodedata.normalize("NFKC", name).casefold().strip()
 
 
@@ -56,15 +56,15 @@ class UserStore:
             raise _oidc_taken(oidc) from error
 
     def find(self, name: str) -> UserRecord | None:
-        """Give the user of this name, or None."""
+        """Return the user of this name, or None."""
         return self._one(UserRow.key, name_key(name))
 
     def find_oidc(self, claim: str) -> UserRecord | None:
-        """Give the user for whom an identity provider vouches by this claim, or None."""
+        """Return the user for whom an identity provider vouches by this claim, or None."""
         return self._one(UserRow.oidc, claim)
 
     def get(self, name: str) -> UserRecord:
-        """Give the user of this name.
+        """Return the user of this name.
 
         Raises
         ------
@@ -78,7 +78,7 @@ class UserStore:
         return found
 
     def list(self) -> tuple[UserRecord, ...]:
-        """Give all users in the order of their names, the disabled ones too."""
+        """Return all users in the order of their names, the disabled ones too."""
         with self._database.reading() as session:
             return tuple(map(_record, session.scalars(select(UserRow).order_by(UserRow.key))))
 

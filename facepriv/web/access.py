@@ -168,7 +168,7 @@ class Access:
 
 
 def may_have(role: Role, path: str) -> bool:
-    """Say whether somebody in this role may have what is at a path."""
+    """Return whether somebody in this role may have what is at a path."""
     return role == "auditor" or bool(OPEN.fullmatch(path) or OFFICERS.fullmatch(path))
 
 

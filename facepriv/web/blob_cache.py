@@ -72,7 +72,7 @@ class BlobCache:
             return self._bytes
 
     def put(self, thing: Blob, holder: str) -> str:
-        """Keep a thing for a holder; gives its path, the same one for the same bytes as long as they lie here.
+        """Keep a thing for a holder; return its path, the same one for the same bytes as long as they lie here.
 
         Raises
         ------
@@ -102,7 +102,7 @@ class BlobCache:
         return f"/{thing.kind}/{token}"
 
     def get(self, kind: str, token: str, holder: str) -> Blob | None:
-        """Give a thing to its holder; None to anybody else, and for what is not here."""
+        """Return a thing to its holder; None to anybody else, and for what is not here."""
         with self._lock:
             self._drop_old()
             place = self._places.get(token)

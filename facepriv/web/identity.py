@@ -36,6 +36,6 @@ def prove(scope: Scope, identity: Identity) -> None:
 
 
 def identity_of(scope: Scope) -> Identity | None:
-    """Give who a request was proven to come from, or None."""
+    """Return who a request was proven to come from, or None."""
     found = scope.get(_KEY)
     return found if isinstance(found, Identity) else None

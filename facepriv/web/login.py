@@ -118,6 +118,6 @@ def signed_in(store: Store, token: str, to: str, *, secure: bool) -> Response:
 
 
 def own_path(wanted: str) -> str:
-    """Give where to go after signing in: a path of this server, whatever was asked for."""
+    """Return where to go after signing in: a path of this server, whatever was asked for."""
     plain = wanted.startswith("/") and not wanted.startswith("//") and wanted.isprintable() and "\\" not in wanted
     return wanted if plain and not wanted.startswith(("/login", "/logout")) else "/"

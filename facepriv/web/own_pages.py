@@ -24,7 +24,7 @@ _SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether a host name or address without port means this machine."""
+    """Return whether a host name or address without port means this machine."""
     if host == "localhost":
         return True
     try:
@@ -34,7 +34,7 @@ def is_loopback(host: str) -> bool:
 
 
 def is_own(headers: Headers, public_url: str = "", *, must_say: bool = False) -> bool:
-    """Say whether a request names this server as its host and, if it names an origin, the same one.
+    """Return whether a request names this server as its host and, if it names an origin, the same one.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ def is_own(headers: Headers, public_url: str = "", *, must_say: bool = False) ->
 
 
 def _place(url: str) -> tuple[str, str | None, int | None]:
-    """Give an address in one spelling: its host in small letters, and the port where it is the usual one."""
+    """Return an address in one spelling: its host in small letters, and the port where it is the usual one."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 

@@ -20,7 +20,7 @@ PRIVATE = {
 
 
 def blob_routes(blob_cache: BlobCache = SHELF) -> list[Route]:
-    """Give the routes ``/pictures/…``, ``/viewers/…`` and ``/downloads/…``.
+    """Return the routes ``/pictures/…``, ``/viewers/…`` and ``/downloads/…``.
 
     They answer an auditor with what was put there for that very holder. For everything else, be it unknown, old or
     another's, the answer is the same 404.

@@ -43,12 +43,12 @@ class PairView:
 
 
 def viewer_page(view: PairView, theme: Theme | None = None) -> bytes:
-    """Give the page; equal views give equal pages. Without a theme the browser's preference counts."""
+    """Return the page; equal views give equal pages. Without a theme the browser's preference counts."""
     return render("viewer.html.j2", view=view, theme=theme, asset=asset, lines=_lines(view)).encode()
 
 
 def asset(name: str) -> str:
-    """Give the address of an own file, another one whenever its content is another."""
+    """Return the address of an own file, another one whenever its content is another."""
     return f"/assets/{name}?v={_digest(name)}"
 
 

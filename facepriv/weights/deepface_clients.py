@@ -84,7 +84,7 @@ class InsightFaceNetwork:
         self.mean, self.scale = (0.0, 1.0) if own else (127.5, 127.5)
 
     def get_feat(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Give the template ``(1, d)`` of an aligned face ``(112, 112, 3)`` BGR 0..255."""
+        """Return the template ``(1, d)`` of an aligned face ``(112, 112, 3)`` BGR 0..255."""
         rgb = np.asarray(image, dtype=np.float32)[..., ::-1].transpose(2, 0, 1)
         batch = np.ascontiguousarray((rgb[None] - self.mean) / self.scale, dtype=np.float32)
         (template,) = self.session.run(None, {self.session.get_inputs()[0].name: batch})
@@ -165,7 +165,7 @@ def _shared(model: DeepFaceModel, weight: WeightFile, path: Path, make: Open) ->
 
 
 def shared_client(model: DeepFaceModel, card: ModelCard, make: Open | None = None) -> SharedModel[Any]:
-    """Give the process's one client of a model, opened at first use from weights whose hash is the card's.
+    """Return the process's one client of a model, opened at first use from weights whose hash is the card's.
 
     ``make`` opens the weight file in another way than `opener`.
     """

@@ -317,7 +317,7 @@ def record_path(model: DeepFaceModel) -> Path:
 
 
 def known_sha256(model: DeepFaceModel) -> str:
-    """Give the SHA-256 that the weights must have: the published or the recorded one; empty if there is neither."""
+    """Return the SHA-256 that the weights must have: the published or the recorded one; empty if there is neither."""
     if model.sha256:
         return model.sha256
     try:

@@ -24,7 +24,7 @@ class DownloadError(FaceprivError, RuntimeError):
 
 @contextmanager
 def unfinished(name: str) -> Iterator[Path]:
-    """Give a path ``name.part`` in a temporary folder of the data folder, which goes with the block."""
+    """Return a path ``name.part`` in a temporary folder of the data folder, which goes with the block."""
     scratch = get_settings().temporary
     make_folder(scratch)
     with tempfile.TemporaryDirectory(dir=scratch, prefix="fetch-") as folder:

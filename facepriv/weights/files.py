@@ -24,7 +24,7 @@ def own_path(inside: str) -> Path:
 
 
 def how_to_get(card: ModelCard) -> str:
-    """Give the command that brings a model's weights; empty where facepriv's own installation brings them."""
+    """Return the command that brings a model's weights; empty where facepriv's own installation brings them."""
     if card.command:
         return card.command
     return _command(card.requirement, card.name if any(not weight.package for weight in card.weights) else "")
@@ -76,7 +76,7 @@ def sha256_of(path: Path) -> str:
 
 
 def require(weight: WeightFile, *, requirement: str = "", model: str = "", how: str = "") -> Path:
-    """Give the path of a weight file whose bytes have the pinned or recorded hash.
+    """Return the path of a weight file whose bytes have the pinned or recorded hash.
 
     Parameters
     ----------
@@ -141,5 +141,5 @@ def facts(weight: WeightFile) -> str:
 
 
 def require_all(card: ModelCard) -> list[Path]:
-    """Give the checked paths of all weight files of a model, in the card's order."""
+    """Return the checked paths of all weight files of a model, in the card's order."""
     return [require(weight, requirement=card.requirement, model=card.name, how=card.command) for weight in card.weights]

@@ -24,7 +24,7 @@ class SharedModel(Generic[T]):
 
     @contextmanager
     def use(self) -> Iterator[T]:
-        """Give the model, held by this thread until the block ends."""
+        """Return the model, held by this thread until the block ends."""
         with self._lock:
             if not self._made:
                 self._made.append(self._make())

@@ -25,7 +25,7 @@ class Choice:
     """Looks a number up; raises UnknownNameError."""
 
     def from_address(self) -> int | None:
-        """Give the number in the address when that has changed, else the one chosen; an unknown one is told."""
+        """Return the number in the address when that has changed, else the one chosen; an unknown one is told."""
         asked = st.query_params.get(self.parameter, "")
         if self.key in st.session_state and st.session_state.get(self._seen) == asked:
             if not self._exists(st.session_state[self.key]):
@@ -39,7 +39,7 @@ class Choice:
         return self.now()
 
     def now(self) -> int | None:
-        """Give the number chosen."""
+        """Return the number chosen."""
         number: int | None = st.session_state.get(self.key)
         return number
 

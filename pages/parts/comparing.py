@@ -13,7 +13,7 @@ OFFERED = 3
 
 
 def rivals(store: Store, run: RunSummary, most: int = OFFERED) -> tuple[RunSummary, ...]:
-    """Give the newest other complete runs on the same data set; none for a run that is not complete."""
+    """Return the newest other complete runs on the same data set; none for a run that is not complete."""
     if run.state != "complete":
         return ()
     newest = store.runs.list(dataset_id=run.dataset_id, states=("complete",), limit=most + 1)
@@ -21,7 +21,7 @@ def rivals(store: Store, run: RunSummary, most: int = OFFERED) -> tuple[RunSumma
 
 
 def query(*run_ids: int) -> list[tuple[str, str]]:
-    """Give the query of the address that opens these runs."""
+    """Return the query of the address that opens these runs."""
     return [(PARAMETER, str(run_id)) for run_id in run_ids]
 
 

@@ -48,7 +48,7 @@ def label_name(label: int | None) -> str:
 
 
 def thumbnail(record: ImageRecord) -> bytes | None:
-    """Give a small square of an image's face, or of the whole image if none was found; None if it was not kept.
+    """Return a small square of an image's face, or of the whole image if none was found; None if it was not kept.
 
     It is a PNG.
     """
@@ -100,7 +100,7 @@ def _counts(home: str, dataset_id: int, created_at: str) -> DatasetCounts:
 
 
 def address(content: bytes, kind: Kind = "pictures", file_name: str = "") -> str:
-    """Give the path under which only the person who looks at this page gets the bytes."""
+    """Return the path under which only the person who looks at this page gets the bytes."""
     return SHELF.put(Blob(content, kind, file_name), me().holder)
 
 

@@ -70,7 +70,7 @@ def show_rows(rows: Sequence[dict[str, Any]], empty: str = "", *, markdown: Coll
 
 
 def page_of(total: int, each: int, key: str) -> int:
-    """Ask which page of a list to show, if it has several; gives the offset of its first item."""
+    """Ask which page of a list to show, if it has several; return the offset of its first item."""
     pages = max(1, -(-total // each))
     if pages == 1:
         return 0

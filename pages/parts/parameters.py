@@ -33,7 +33,7 @@ def _group(kind: Any) -> int:
 
 
 def _bare(kind: Any) -> tuple[Any, bool]:
-    """Give a type without None, and whether None is allowed."""
+    """Return a type without None, and whether None is allowed."""
     if get_origin(kind) in (Union, UnionType):
         inside = [one for one in get_args(kind) if one is not NoneType]
         if len(inside) == 1:
@@ -69,13 +69,13 @@ def _ask_one(name: str, field: FieldInfo, key: str) -> Any:
 
 
 def _options(kind: Any) -> list[Any] | None:
-    """Give what a parameter of several values may hold, if its type says so."""
+    """Return what a parameter of several values may hold, if its type says so."""
     inside = next((one for one in get_args(kind) if one is not Ellipsis), None)
     return list(get_args(inside)) if get_origin(inside) is Literal else None
 
 
 def _step(kind: type, default: Any) -> tuple[Any, str]:
-    """Give the step and the format of a number that is about as large as its default."""
+    """Return the step and the format of a number that is about as large as its default."""
     if kind is int:
         return 1, "%d"
     size = abs(default or 0)
@@ -83,7 +83,7 @@ def _step(kind: type, default: Any) -> tuple[Any, str]:
 
 
 def _bounds(field: FieldInfo, kind: type) -> tuple[Any, Any]:
-    """Give the least and greatest value to offer; where a bound itself is excluded, the model refuses it."""
+    """Return the least and greatest value to offer; where a bound itself is excluded, the model refuses it."""
     low = high = None
     for rule in field.metadata:
         for name in ("ge", "gt"):

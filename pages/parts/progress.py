@@ -23,12 +23,12 @@ STEPS = {LEARNING: ("steps", "a step"), ATTACKING: ("attacks", "an attack")}
 
 
 def active_runs(store: Store) -> tuple[RunSummary, ...]:
-    """Give the runs that wait or are worked on, oldest first."""
+    """Return the runs that wait or are worked on, oldest first."""
     return tuple(reversed(store.runs.list(states=ACTIVE)))
 
 
 def active_audits(store: Store) -> tuple[AuditSummary, ...]:
-    """Give the audits that wait or are worked on, oldest first."""
+    """Return the audits that wait or are worked on, oldest first."""
     return tuple(reversed(store.audits.list(states=ACTIVE)))
 
 

@@ -113,7 +113,7 @@ def pair(store: Store, run: RunRecord, image_id: int) -> None:
 
 
 def side(run: RunRecord, image: ImageRecord, score: float) -> tuple[int, dict[str, Any]]:
-    """Give the side that an image was to leave, and what the chart of its score calls either side."""
+    """Return the side that an image was to leave, and what the chart of its score calls either side."""
     verdict = 1 if score >= 0 else -1
     if run.spec.attribute == GENDER:
         return image.label or verdict, {}
@@ -124,7 +124,7 @@ def side(run: RunRecord, image: ImageRecord, score: float) -> tuple[int, dict[st
 
 
 def stops_at(run: RunRecord) -> float | None:
-    """Give the cost at which the run's method stops, if one of its parameters says so."""
+    """Return the cost at which the run's method stops, if one of its parameters says so."""
     eta, margin = run.spec.parameters.get("eta"), run.spec.parameters.get("margin")
     if isinstance(eta, int | float):
         return float(eta)

@@ -95,7 +95,7 @@ def offer(store: Store, dataset: DatasetRecord, *, run_id: int | None = None, au
 
 
 def address() -> str:
-    """Give the address under which others reach this server, without a path."""
+    """Return the address under which others reach this server, without a path."""
     public = get_settings().public_url
     if public:
         return public.rstrip("/")
@@ -123,7 +123,7 @@ def listing(shares: Sequence[ShareRecord], *, named: bool) -> None:
 
 
 def state(one: ShareRecord, now: datetime) -> str:
-    """Say whether a share is open, in an icon and words."""
+    """Return whether a share is open, in an icon and words."""
     if one.revoked_at is not None:
         return f":material/link_off: revoked {moment(one.revoked_at)}"
     if now >= one.expires_at:

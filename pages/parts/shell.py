@@ -53,7 +53,7 @@ def _in_session(store: Store, number: int) -> Identity:
 
 
 def me() -> Identity:
-    """Give who looks at this page, as `with_store` has found out in this run of it.
+    """Return who looks at this page, as `with_store` has found out in this run of it.
 
     Raises
     ------

@@ -17,7 +17,7 @@ POINTS = 201
 
 
 def optimum(result: RunResult, classifier: str) -> OptimalProportion | None:
-    """Give the proportion that is best against one classifier's sign; None where a gender was not judged."""
+    """Return the proportion that is best against one classifier's sign; None where a gender was not judged."""
     found = result.gender_error.get(classifier)
     errors = None if found is None else found.by_gender()
     return None if errors is None else optimal_proportion(*errors)

@@ -25,7 +25,7 @@ from facepriv.services.runs.execution import LOCATING
 from facepriv.services.runs.pictures import run_pair
 from facepriv.services.runs.preparing import landmarker_name, prepare_run, start_run
 from facepriv.store import Store, open_store
-from tests.services.conftest import FAST, METHOD, Finished, labelled_demo
+from tests.finished_run import FAST, METHOD, Finished, labelled_demo
 from tests.services.jobs.test_dask_pool import on, running_cluster
 from tests.services.runs.test_execution import interrupt_after, result_of, rows_of
 from tests.stasm import needs_stasm

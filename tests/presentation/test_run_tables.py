@@ -9,7 +9,7 @@ import pytest
 from facepriv.presentation import run_tables as tables
 from facepriv.schemas.runs import LearnedItem, Rates
 from facepriv.store import LogLine
-from tests.services.conftest import Finished
+from tests.finished_run import Finished
 
 pytestmark = pytest.mark.xdist_group("finished-run")
 

@@ -33,7 +33,7 @@ class Knowledge:
     """The same images, every one perturbed, as far as they could be; None where there is no perturbation."""
 
     def rows(self, index: NDArray[np.int64]) -> Knowledge:
-        """Give some of the images."""
+        """Return some of the images."""
         return Knowledge(
             released=self.released.rows(index),
             untouched=self.untouched.rows(index),

@@ -78,7 +78,7 @@ def _both(known: Knowledge) -> _Both:
 
 
 def _detect(known: Knowledge, both: _Both, seen: Features, seed: int) -> Read:
-    """Give the probability of being perturbed."""
+    """Return the probability of being perturbed."""
     images = len(known.labels)
     x = np.concatenate([_marks(known.untouched), _marks(both.processed)])
     state = np.repeat([-1, 1], [images, len(both.rows)])
@@ -90,7 +90,7 @@ def _detect(known: Knowledge, both: _Both, seen: Features, seed: int) -> Read:
 
 
 def _read(name: str, known: Knowledge, both: _Both, seen: Features, perturbed: Read, seed: int) -> Read:
-    """Give log-odds of gender from one classifier's score and the probability of being perturbed."""
+    """Return log-odds of gender from one classifier's score and the probability of being perturbed."""
     before = learn(curve, known.untouched.scores[name], known.labels, known.untouched.subjects, seed=seed)
     processed = both.processed
     after = learn(curve, processed.scores[name], known.labels[both.rows], processed.subjects, seed=seed)
@@ -127,6 +127,6 @@ def _read_alike(name: str, known: Knowledge, seen: Features, seed: int) -> Read:
 
 
 def _marks(seen: Features) -> NDArray[np.float64]:
-    """Give what may betray a perturbation: residuals, scores and their sizes."""
+    """Return what may betray a perturbation: residuals, scores and their sizes."""
     scores = all_scores(seen)
     return np.column_stack([seen.residuals, scores, np.abs(scores)])

@@ -113,7 +113,7 @@ class Line:
     intercept: float
 
     def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give log-odds ``(n,)`` of ``x (n,)``."""
+        """Return log-odds ``(n,)`` of ``x (n,)``."""
         return self.slope * x + self.intercept
 
 
@@ -149,7 +149,7 @@ def fit_line(
 def _logistic(
     unit: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64]
 ) -> tuple[float, float]:
-    """Give slope and intercept of the penalised logistic regression on one standardised feature ``(n,)``.
+    """Return slope and intercept of the penalised logistic regression on one standardised feature ``(n,)``.
 
     Newton's steps, written out: an audit fits tens of thousands of these lines, and scikit-learn's checks of its input
     take ten times as long as the fit.
@@ -185,13 +185,13 @@ def fair_weights(labels: NDArray[np.int64], subjects: NDArray[np.int64]) -> NDAr
 def cross_entropy(
     log_odds: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Give the mean surprise of the labels ``(n,)`` in nats, of each row of ``log_odds (..., n)``."""
+    """Return the mean surprise of the labels ``(n,)`` in nats, of each row of ``log_odds (..., n)``."""
     surprise = np.logaddexp(0.0, -log_odds * labels)
     return np.asarray(surprise @ weights / weights.sum())
 
 
 def by_size(subjects: NDArray[np.int64]) -> list[NDArray[np.int64]]:
-    """Give the images of each subject, subjects of equally many images together: arrays ``(subjects, images)``."""
+    """Return the images of each subject, subjects of equally many images together: arrays ``(subjects, images)``."""
     order = np.argsort(subjects, kind="stable")
     _, starts, sizes = np.unique(subjects[order], return_index=True, return_counts=True)
     return [order[starts[sizes == size][:, None] + np.arange(size)] for size in np.unique(sizes)]

@@ -32,7 +32,7 @@ class Ranks:
         self._sorted = np.sort(known)
 
     def __call__(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give the mean rank ``(n,)`` of scores ``(n,)``; equal scores stand alike."""
+        """Return the mean rank ``(n,)`` of scores ``(n,)``; equal scores stand alike."""
         below = np.searchsorted(self._sorted, scores, side="left")
         upto = np.searchsorted(self._sorted, scores, side="right")
         return np.asarray((below + upto) / (2.0 * len(self._sorted)))
@@ -86,11 +86,11 @@ def _cell(ranks: NDArray[np.float64]) -> NDArray[np.int64]:
 
 @cache
 def _neighbourhoods() -> list[NDArray[np.float64]]:
-    """Give how near every two cells are ``(cells, cells)``, 0..1, for each width."""
+    """Return how near every two cells are ``(cells, cells)``, 0..1, for each width."""
     at = (np.arange(_CELLS) + 0.5) / _CELLS
     return [np.exp(-0.5 * ((at[:, None] - at) / width) ** 2) for width in _WIDTHS]
 
 
 def _log_ratio(counted: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Give log-odds ``(n,)`` of men and women counted ``(n, 2)``."""
+    """Return log-odds ``(n,)`` of men and women counted ``(n, 2)``."""
     return np.asarray(np.log((counted[:, 0] + _DOUBT) / (counted[:, 1] + _DOUBT)))

@@ -54,7 +54,7 @@ def kernel(x: NDArray[np.float64], rng: np.random.Generator, *, narrower: float 
 
 
 def ridge(*fingerprints: MapMaker, blocks: tuple[int, ...] = ()) -> Learner:
-    """Give a learner that takes whichever of the maps, and of the penalties, predicts people left out best.
+    """Return a learner that takes whichever of the maps, and of the penalties, predicts people left out best.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def _fits(
 
 
 def _decomposed(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Give the thin singular value decomposition by way of the smaller product of ``x`` with itself.
+    """Return the thin singular value decomposition by way of the smaller product of ``x`` with itself.
 
     Half as many digits as a direct one has, which the penalties do not miss, at a fraction of the time.
     """

@@ -39,7 +39,7 @@ class Restoring(Attacker):
 
 
 def _scores(seen: Features, classifier: str, what: str) -> NDArray[np.float64]:
-    """Give scores ``(n,)`` behind one front end, or ``(n, 1 + f)`` behind none and each."""
+    """Return scores ``(n,)`` behind one front end, or ``(n, 1 + f)`` behind none and each."""
     restored = seen.restored[classifier]
     if what == _ALL:
         plain = seen.scores[classifier][:, None]

@@ -43,5 +43,5 @@ class Retrained(Attacker):
 
 
 def _parts(seen: Features) -> dict[str, NDArray[np.float64]]:
-    """Give what can be learnt from, by name ``(n, d)``."""
+    """Return what can be learnt from, by name ``(n, d)``."""
     return {**seen.templates, **({_APPEARANCE: seen.appearance} if seen.appearance.shape[1] else {})}

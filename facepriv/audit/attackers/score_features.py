@@ -15,7 +15,7 @@ Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def with_features(features: Callable[[NDArray[np.float64]], Map], learner: Learner) -> Learner:
-    """Give a learner of features that are themselves learnt from the known images, without their labels."""
+    """Return a learner of features that are themselves learnt from the known images, without their labels."""
 
     def learn(
         x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.int64], rng: np.random.Generator

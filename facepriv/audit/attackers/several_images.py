@@ -60,7 +60,7 @@ class SeveralImages(Attacker):
 
 
 def _bases(seen: Features) -> tuple[list[Learner], list[NDArray[np.float64]]]:
-    """Give what is asked of single images: each score, and where there are several, all of them together."""
+    """Return what is asked of single images: each score, and where there are several, all of them together."""
     scores = list(seen.scores.values())
     if len(scores) == 1:
         return [curve], scores

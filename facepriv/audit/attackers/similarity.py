@@ -30,7 +30,7 @@ def mean_similarity(
 
 
 def nearest(count: int) -> Learner:
-    """Give a learner that compares unit rows with the ``count`` most similar known men and as many women."""
+    """Return a learner that compares unit rows with the ``count`` most similar known men and as many women."""
     return partial(_compared, partial(_mean_of_most, count))
 
 

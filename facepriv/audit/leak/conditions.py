@@ -32,7 +32,7 @@ def bootstrap_of(evidence: Evidence, resamples: int, seed: int) -> SubjectBootst
 
 
 def baselines(evidence: Evidence, bootstrap: SubjectBootstrap) -> list[ClassifierBaseline]:
-    """Give every classifier's gender error on the untouched images, for all and by label."""
+    """Return every classifier's gender error on the untouched images, for all and by label."""
     found = []
     for name, scores in evidence.untouched.scores.items():
         wrong = np.where(np.isnan(scores), np.nan, predicted(scores) != evidence.labels)
@@ -104,7 +104,7 @@ def _result(
 
 
 def curve_point(p: float, attacker: str, attacks: Sequence[Attack], bootstrap: SubjectBootstrap) -> CurvePoint | None:
-    """Give what an attacker learns at one proportion, averaged over draws; None where he has nothing to go on."""
+    """Return what an attacker learns at one proportion, averaged over draws; None where he has nothing to go on."""
     if _knows_nothing(attacks):
         return None
     guesses = np.stack([one.chosen for one in attacks])

@@ -98,7 +98,7 @@ def _pick(attacker: Attacker, names: list[str], known: Knowledge, *, seed: int) 
 
 
 def _cross_entropy(log_odds: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
-    """Give the mean surprise of the labels in nats, both genders weighing the same."""
+    """Return the mean surprise of the labels in nats, both genders weighing the same."""
     surprise = np.logaddexp(0.0, -np.nan_to_num(log_odds) * labels)
     return float(np.mean([surprise[labels == label].mean() for label in np.unique(labels)]))
 
@@ -106,7 +106,7 @@ def _cross_entropy(log_odds: NDArray[np.float64], labels: NDArray[np.int64]) -> 
 def _parts(
     subjects: NDArray[np.str_], labels: NDArray[np.int64], folds: int, seed: int
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Part the subjects of each label evenly at random; gives indices of the known and of the unknown images.
+    """Part the subjects of each label evenly at random; return indices of the known and of the unknown images.
 
     A subject's images stay together, labelled alike or not: the first one's label counts.
     """

@@ -42,5 +42,5 @@ def draw_perturbed(evidence: Evidence, p: float, *, by: SelectBy, draw: int, see
 
 
 def number_of_draws(p: float, draws: int) -> int:
-    """Give how many draws there are at ``p``: where nothing or everything is perturbed, all would be alike."""
+    """Return how many draws there are at ``p``: where nothing or everything is perturbed, all would be alike."""
     return 1 if p in (0.0, 1.0) else draws

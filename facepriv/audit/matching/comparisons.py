@@ -19,7 +19,7 @@ def subject_codes(subjects: Sequence[str]) -> NDArray[np.int64]:
 
 
 def usable_rows(templates: NDArray[np.float32]) -> NDArray[np.int64]:
-    """Give the rows of ``(n, d)`` templates without NaN; the others are failures to acquire."""
+    """Return the rows of ``(n, d)`` templates without NaN; the others are failures to acquire."""
     # In blocks, since a mask of all values would take a quarter of the templates' own memory.
     blocks = (np.isnan(templates[start : start + BLOCK]).any(axis=1) for start in range(0, len(templates), BLOCK))
     return np.flatnonzero(~np.concatenate([np.empty(0, np.bool_), *blocks]))

@@ -86,7 +86,7 @@ def find_alike(pairs: Pairs, *, check: Callable[[], None] = no_check) -> AlikePa
 
 
 def _threshold(usual: NDArray[np.float64]) -> float:
-    """Give the score from which images are alike, from some non-mated scores."""
+    """Return the score from which images are alike, from some non-mated scores."""
     distances = np.sqrt(np.maximum(2 - 2 * usual, 0))
     median = float(np.median(distances))
     # 1.4826 makes the median deviation of normal values their standard deviation.

@@ -55,7 +55,7 @@ class Side:
         return len(self.images)
 
     def templates(self, places: slice | Places) -> Scores:
-        """Give the templates of some images."""
+        """Return the templates of some images."""
         return self._templates[self.images[places]] if self._sorted is None else self._sorted[places]
 
 
@@ -94,7 +94,7 @@ class Pairs:
         return self._tiles(mated_only=False)
 
     def mated_tiles(self) -> Iterator[Tile]:
-        """Give only the tiles that may hold mated pairs."""
+        """Return only the tiles that may hold mated pairs."""
         return self._tiles(mated_only=True)
 
     def _tiles(self, *, mated_only: bool) -> Iterator[Tile]:
@@ -137,7 +137,7 @@ class Pairs:
         return TileScores(table[same & ~itself], table[~same])
 
     def _may_share(self, tile: Tile) -> bool:
-        """Say whether some subject may be on both sides."""
+        """Return whether some subject may be on both sides."""
         if not isinstance(tile.rows, slice):
             return True
         mine, theirs = self.gallery.subject[tile.rows], self.probes.subject[tile.columns]

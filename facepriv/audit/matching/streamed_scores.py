@@ -83,7 +83,7 @@ class SampledScores:
     def fmr_standard_errors(
         self, thresholds: Sequence[float | None], *, check: Callable[[], None] = no_check
     ) -> list[float | None]:
-        """Give the standard error of FMR at each threshold, as far as it comes from drawing pairs; None without one.
+        """Return the standard error of FMR at each threshold, as far as it comes from drawing pairs; None without one.
 
         Pairs of a tile share images, so tiles are what is counted as drawn: FMR is a ratio of sums over independent
         tiles, and its error that of such a ratio (Cochran 1977, Sampling Techniques, section 6.4). The tiles are

@@ -568,7 +568,7 @@ def compare_candidates(opposite: ExperimentRun, same: ExperimentRun) -> Candidat
 
 
 def signed_rank_p(differences: NDArray[np.float64]) -> float | None:
-    """Give the two-sided p of Wilcoxon's signed-rank test, zeros left out; None where nothing differs."""
+    """Return the two-sided p of Wilcoxon's signed-rank test, zeros left out; None where nothing differs."""
     moved = differences[differences != 0]
     return float(wilcoxon(moved).pvalue) if moved.size else None
 

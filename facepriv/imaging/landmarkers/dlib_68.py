@@ -46,5 +46,5 @@ class Dlib68:
     def locate(
         self, pixels: Image, box: tuple[int, int, int, int], landmarks: NDArray[np.float32]
     ) -> NDArray[np.float32]:
-        """Give the landmarks ``(68, 2)`` that the detector found."""
+        """Return the landmarks ``(68, 2)`` that the detector found."""
         return landmarks.copy()

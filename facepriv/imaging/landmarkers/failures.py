@@ -6,7 +6,7 @@ from facepriv.errors import FailureToAcquireError
 
 
 def no_landmarks(landmarker: str) -> FailureToAcquireError:
-    """Give the error of a landmarker, by name, that finds no points in the face of an image."""
+    """Return the error of a landmarker, by name, that finds no points in the face of an image."""
     return FailureToAcquireError(
         f"The landmarks {landmarker} were expected in the face that the detector found, but none are found there; "
         "leave the image out, or start a run with the landmarks dlib-68.",

@@ -147,7 +147,7 @@ class Stasm77:
 def _around(
     pixels: Image, box: tuple[int, int, int, int]
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]]:
-    """Give what lies around a box in grey, its corner in the image, and how much it was enlarged, x and y."""
+    """Return what lies around a box in grey, its corner in the image, and how much it was enlarged, x and y."""
     left, top, right, bottom = box
     across, down = AROUND * (right - left), AROUND * (bottom - top)
     height, width = pixels.shape[:2]

@@ -33,7 +33,7 @@ class KeptScoreCost:
         ]
 
     def try_pair(self, triangle: int, eps: float) -> NDArray[np.float64]:
-        """Give the term ``(2,)`` with a triangle blended towards the candidate, then away."""
+        """Return the term ``(2,)`` with a triangle blended towards the candidate, then away."""
         strayed = [
             np.abs(one.score(inputs.try_pair(triangle, eps)) - first)
             for one, inputs, first in zip(self._keep.classifiers, self._inputs, self._first, strict=True)

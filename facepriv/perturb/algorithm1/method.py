@@ -263,7 +263,7 @@ class Algorithm1(Perturber):
 
 
 def _is_near(targets: Targets, score: float) -> bool:
-    """Say whether the first guide's score is near its target; the others are the judge's to ask."""
+    """Return whether the first guide's score is near its target; the others are the judge's to ask."""
     return bool(abs(score - targets.scores[0]) <= targets.tolerance)
 
 

@@ -58,7 +58,7 @@ def draw_jitters(count: int, rng: np.random.Generator) -> list[Jitter]:
 
 
 def mapped_back(found: Face, pixels: Image) -> Face:
-    """Give a face found in a shrunk or enlarged version the places that it has in the image itself."""
+    """Return a face found in a shrunk or enlarged version the places that it has in the image itself."""
     sizes = np.array([[pixels.shape[1], pixels.shape[0]], [found.pixels.shape[1], found.pixels.shape[0]]])
     ratio = sizes[0] / sizes[1]
     landmarks = ((found.landmarks + 0.5) * ratio - 0.5).astype(np.float32)
@@ -100,7 +100,7 @@ def make_views(
     jitters: Sequence[Jitter],
     looks: Sequence[VersionLook],
 ) -> list[View]:
-    """Give the views: the crop anchored on the face, the same moved, and one for each version looked at."""
+    """Return the views: the crop anchored on the face, the same moved, and one for each version looked at."""
     views = [View(crop)]
     views += [View(AnchoredCrop(guide, jitter(anchor))) for jitter in jitters]
     views += [View(AnchoredCrop(guide, look.anchor), look.seen) for look in looks]

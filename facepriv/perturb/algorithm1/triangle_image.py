@@ -59,7 +59,7 @@ class TriangleImage:
         np.minimum(out, WHITE, out=out)
 
     def exact(self) -> NDArray[np.float32]:
-        """Give the image as it is, ``(h, w, 3)`` float32."""
+        """Return the image as it is, ``(h, w, 3)`` float32."""
         whole = self.original.reshape(-1, 3).astype(np.float32)
         whole[self.inside] = self.values
         return whole.reshape(*self.shape, 3)

@@ -61,7 +61,7 @@ class TriangleInputs(ABC):
         return inputs
 
     def try_pair(self, triangle: int, eps: float) -> NDArray[np.float32]:
-        """Give the inputs ``(2 * views, height, width, 3)`` with a triangle blended towards, then away.
+        """Return the inputs ``(2 * views, height, width, 3)`` with a triangle blended towards, then away.
 
         The array is reused by the next call.
         """
@@ -86,7 +86,7 @@ class TriangleInputs(ABC):
 
 
 def added(views: Sequence[View], inputs: NDArray[np.float32]) -> NDArray[np.float32] | None:
-    """Give what is to be added to the crops ``(views * rows, 3)``; None for nothing."""
+    """Return what is to be added to the crops ``(views * rows, 3)``; None for nothing."""
     if all(view.seen is None for view in views):
         return None
     crops = inputs.reshape(len(views), -1, 3)
@@ -147,7 +147,7 @@ class LinearInputs(TriangleInputs):
         self._product: NDArray[np.float32]
 
     def _part(self, triangle: int) -> tuple[NDArray[np.int64], sparse.csr_array]:
-        """Give the rows fed from a triangle, and the part of the crop that makes them."""
+        """Return the rows fed from a triangle, and the part of the crop that makes them."""
         if triangle not in self._parts:
             rows = slice(*self._bounds[triangle : triangle + 2])
             starts = self._starts[rows.start : rows.stop + 1]

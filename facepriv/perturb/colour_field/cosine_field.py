@@ -74,12 +74,12 @@ class CosineField:
         self._top = int(max(self._i.max(), self._j.max())) + 1
 
     def _cosines(self, u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-        """Give ``cos(pi i u)`` and ``cos(pi j v)`` for all patterns, ``(..., n)`` each."""
+        """Return ``cos(pi i u)`` and ``cos(pi j v)`` for all patterns, ``(..., n)`` each."""
         waves = np.arange(self._top)
         return np.cos(np.pi * u[..., None] * waves)[..., self._i], np.cos(np.pi * v[..., None] * waves)[..., self._j]
 
     def gram(self, weights: Mapping[str, float]) -> NDArray[np.float64]:
-        """Give the mean square change of the chip's area that coefficients make, as a matrix ``(n, n)``.
+        """Return the mean square change of the chip's area that coefficients make, as a matrix ``(n, n)``.
 
         Parameters
         ----------
@@ -97,7 +97,7 @@ class CosineField:
         return whole
 
     def on_input(self, spec: CropSpec, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Give what each chosen pattern adds to a classifier's input at coefficient 1, ``(n, height, width, 3)``.
+        """Return what each chosen pattern adds to a classifier's input at coefficient 1, ``(n, height, width, 3)``.
 
         Taken at the centres of the input's pixels, which for patterns many pixels long is what cropping gives.
         """
@@ -124,7 +124,7 @@ class CosineField:
         )
 
     def render(self, coefficients: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Give the field inside the frame's region, ``(rows, columns, 3)`` grey levels, masked."""
+        """Return the field inside the frame's region, ``(rows, columns, 3)`` grey levels, masked."""
         inner = TABLE - 2 * TABLE_MARGIN
         line = (np.arange(TABLE) - TABLE_MARGIN + 0.5) / inner
         waves = np.cos(np.pi * np.outer(line, np.arange(self._top)))

@@ -44,18 +44,18 @@ class KeptScores:
         self._slopes[:, chosen] = slopes
 
     def strayed(self, found: Face | None) -> NDArray[np.float64]:
-        """Give by how many nats ``(kept,)`` the scores of a face found anew differ; infinite where none was found."""
+        """Return by how many nats ``(kept,)`` the scores of a face found anew differ; infinite where none was found."""
         if found is None:
             return np.full(len(self.classifiers), np.inf)
         scores = np.array([score_face(one, found) for one in self.classifiers])
         return np.asarray(scores - self._first, dtype=np.float64)
 
     def count(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give what scores ``(kept, m)`` count for, in square grey levels ``(m,)``."""
+        """Return what scores ``(kept, m)`` count for, in square grey levels ``(m,)``."""
         return self.worth(scores - self._first[:, None])
 
     def worth(self, strayed: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give what changes ``(kept, ...)`` in nats count for, in square grey levels ``(...)``."""
+        """Return what changes ``(kept, ...)`` in nats count for, in square grey levels ``(...)``."""
         counted: NDArray[np.float64] = self._weight * (strayed**2).sum(axis=0)
         return counted
 

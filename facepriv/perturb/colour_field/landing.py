@@ -154,7 +154,7 @@ class FieldLanding(FieldSearch):
             self.anchors.append(len(self.trajectory) - 1)
 
     def _missed(self, scores: NDArray[np.float64]) -> float:
-        """Give the nats by which the worst guide misses its target; infinite where a score is NaN."""
+        """Return the nats by which the worst guide misses its target; infinite where a score is NaN."""
         return float(np.nan_to_num(np.abs(scores - self.targets.scores), nan=np.inf).max())
 
     def _leap(
@@ -164,7 +164,7 @@ class FieldLanding(FieldSearch):
         scores: NDArray[np.float64],
         kept: tuple[float, ...],
     ) -> tuple[NDArray[np.float64], float]:
-        """Give the smallest field tried that brings all guides to their targets, else the best, and what is left."""
+        """Return the smallest field tried that brings all guides to their targets, else the best, and what is left."""
         known = np.asarray(self.slopes.any(axis=0))
         metric, slopes = self.metric[np.ix_(known, known)], self.slopes[:, known]
         lengths = np.array((0.0, *LENGTHS))
@@ -193,7 +193,7 @@ class FieldLanding(FieldSearch):
         return fields[0, 1 + best], float(left[0, 1 + best])
 
     def _land(self, place: _Place) -> _Place:
-        """Bring a field near its targets to them by small steps; gives the best place seen."""
+        """Bring a field near its targets to them by small steps; return the best place seen."""
         known = np.flatnonzero(self.slopes.any(axis=0))
         share = 1.0
         for _ in range(LANDINGS):

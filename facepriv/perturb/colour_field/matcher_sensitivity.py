@@ -29,7 +29,7 @@ def _measured() -> tuple[dict[Pattern, int], NDArray[np.float64]]:
 
 
 def matcher_sensitivity(patterns: Sequence[Pattern]) -> NDArray[np.float64]:
-    """Give the mean square change of templates by coefficients as a matrix ``(n, n)``, of trace 1 over all measured.
+    """Return the mean square change of templates by coefficients as a matrix ``(n, n)``, of trace 1 over all measured.
 
     A pattern that was not measured counts for nothing.
     """
@@ -43,7 +43,7 @@ def matcher_sensitivity(patterns: Sequence[Pattern]) -> NDArray[np.float64]:
 
 
 def write(path: Path, patterns: Sequence[Pattern], sensitivity: NDArray[np.float64], *, share: float = 0.995) -> int:
-    """Store a measured matrix by the principal directions that make up a share of its trace; gives their number."""
+    """Store a measured matrix by the principal directions that make up a share of its trace; return their number."""
     values, vectors = np.linalg.eigh(sensitivity / np.trace(sensitivity))
     order = np.argsort(-values)
     kept = int(np.searchsorted(np.cumsum(values[order]), share)) + 1

@@ -295,7 +295,7 @@ class ColourField(Perturber):
 
 
 def is_grey(pixels: Image) -> bool:
-    """Say whether an image ``(h, w, 3)`` has no colour at all, but for rounding."""
+    """Return whether an image ``(h, w, 3)`` has no colour at all, but for rounding."""
     return bool(np.ptp(pixels, axis=2).max() <= MOST_TINT)
 
 
@@ -315,7 +315,7 @@ def _spread(gallery: Gallery) -> list[str]:
 
 
 def _directions(fields: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Give the mean direction of fields ``(m, n)`` and principal ones around it: `DIRECTIONS` unit rows at most."""
+    """Return the mean direction of fields ``(m, n)`` and principal ones around it: `DIRECTIONS` unit rows at most."""
     unit = fields / np.linalg.norm(fields, axis=1, keepdims=True)
     mean = unit.mean(axis=0)
     mean /= np.linalg.norm(mean)

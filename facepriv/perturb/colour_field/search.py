@@ -264,7 +264,7 @@ class FieldSearch:
     def _inputs(
         self, anchor: Face, chosen: NDArray[np.int64], classifiers: Sequence[AttributeClassifier] | None = None
     ) -> list[PatternInput]:
-        """Give the inputs at an anchor: the guides', or those of other classifiers."""
+        """Return the inputs at an anchor: the guides', or those of other classifiers."""
         used = np.concatenate([np.flatnonzero(self.slopes.any(axis=0)), chosen])
         needed = np.asarray(self.units[used].any(axis=0))
         return [
@@ -273,7 +273,7 @@ class FieldSearch:
         ]
 
     def _take_slopes(self, inputs: list[PatternInput], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give the margins ``(views,)`` at the anchor, and keep their slopes along the chosen units."""
+        """Return the margins ``(views,)`` at the anchor, and keep their slopes along the chosen units."""
         moves = np.zeros((len(chosen) + 1, len(self.units)))
         moves[np.arange(1, len(chosen) + 1), chosen] = STEP
         margins = self._margins(inputs, moves)
@@ -298,7 +298,7 @@ class FieldSearch:
         )
 
     def _take_kept_slopes(self, anchor: Face, chosen: NDArray[np.int64]) -> list[PatternInput]:
-        """Note scores and slopes of what is kept at the anchor; gives its inputs there."""
+        """Note scores and slopes of what is kept at the anchor; return its inputs there."""
         inputs = self._inputs(anchor, chosen, self.kept.classifiers)
         if inputs:
             moves = np.zeros((len(chosen) + 1, len(self.units)))
@@ -310,7 +310,7 @@ class FieldSearch:
     def _costs(
         self, others: list[PatternInput], fields: Sequence[NDArray[np.float64]], here: NDArray[np.float64]
     ) -> list[float]:
-        """Give what fields count for: their size and, under the anchor's crop, what they do to kept scores."""
+        """Return what fields count for: their size and, under the anchor's crop, what they do to kept scores."""
         sizes = [self._size(field) for field in fields]
         if not others:
             return sizes
@@ -390,7 +390,7 @@ class FieldSearch:
 
 
 def crossing(line: NDArray[np.float64], fields: NDArray[np.float64], goal: float) -> NDArray[np.float64] | None:
-    """Give the field at which margins ``line`` along growing ``fields`` first reach the goal; None if they do not."""
+    """Return the field at which margins ``line`` along growing ``fields`` first reach the goal; None if they do not."""
     there = np.flatnonzero(line <= goal)
     if len(there) == 0:
         return None

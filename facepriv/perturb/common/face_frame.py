@@ -38,16 +38,16 @@ class FaceFrame:
     """Rows and columns outside of which the mask is nothing."""
 
     def coordinates(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-        """Give ``u`` and ``v`` of image points."""
+        """Return ``u`` and ``v`` of image points."""
         (a, b, c), (d, e, f) = self.inverse
         return (a * x + b * y + c + 0.5) / SIZE, (d * x + e * y + f + 0.5) / SIZE
 
     def image_points(self, u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
-        """Give ``x`` and ``y`` in the image of points of the frame."""
+        """Return ``x`` and ``y`` in the image of points of the frame."""
         return through(self.matrix, u * SIZE - 0.5, v * SIZE - 0.5)
 
     def mask_at(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Give the mask at image points, bilinear, 0 outside the image."""
+        """Return the mask at image points, bilinear, 0 outside the image."""
         there: NDArray[np.float32] = cv2.remap(
             self.mask, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
         )
@@ -63,7 +63,7 @@ def through(
 
 
 def input_points(spec: CropSpec) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the image coordinates, ``(height, width)`` each, of the centres of a classifier's input pixels."""
+    """Return the image coordinates, ``(height, width)`` each, of the centres of a classifier's input pixels."""
     x, y = np.meshgrid(np.arange(spec.width, dtype=np.float64), np.arange(spec.height, dtype=np.float64))
     return through(spec.matrix, x, y)
 
@@ -141,7 +141,7 @@ def soft_hull(points: NDArray[np.float64], wide: float, shape: tuple[int, ...]) 
 
 
 def _outline(radius: int) -> NDArray[np.uint8]:
-    """Give the two ends of every row of a disc, ``(2 * radius + 1, 2 * radius + 1)``.
+    """Return the two ends of every row of a disc, ``(2 * radius + 1, 2 * radius + 1)``.
 
     Every row of a convex shape is one run of pixels, so eroding one by these ends is eroding it by the whole disc, and
     the time grows with the radius instead of its square. Only within a radius of the array's edge does it differ: there

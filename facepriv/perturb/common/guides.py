@@ -49,7 +49,7 @@ class Guides:
         self.scales = np.maximum(self.first - eta, LEAST_SCALE)
 
     def labelled(self, face: Face) -> Face:
-        """Give the face with the first guide's verdict as its label where it has none."""
+        """Return the face with the first guide's verdict as its label where it has none."""
         return face if face.label is not None else replace(face, label=int(self.sides[0]))
 
     def lacking(self, margins: NDArray[np.float64], goals: NDArray[np.float64]) -> NDArray[np.float64]:

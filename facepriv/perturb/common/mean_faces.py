@@ -49,7 +49,7 @@ _MIRROR = np.array(
 
 
 def face_width(landmarks: NDArray[np.floating]) -> float:
-    """Give the distance between both ends of the jaw line, pixels, of 68 landmarks ``(k, 2)``."""
+    """Return the distance between both ends of the jaw line, pixels, of 68 landmarks ``(k, 2)``."""
     return float(np.hypot(*(landmarks[16] - landmarks[0]).astype(np.float64)))
 
 
@@ -123,7 +123,7 @@ def mean_shape(shapes: Sequence[NDArray[np.floating]]) -> Points:
 
 
 def frame_size(points: Points) -> tuple[int, int]:
-    """Give height and width of the frame of a canonical shape from `mean_shape`."""
+    """Return height and width of the frame of a canonical shape from `mean_shape`."""
     width = int(np.ceil(np.ptp(points[:, 0]))) + 2 * BORDER + 1
     return int(np.ceil(points[:, 1].max())) + BORDER + 1, width
 
@@ -269,13 +269,13 @@ class CanonicalFrame:
         return blurred
 
     def light(self, field: Floats, sigma: float) -> Floats:
-        """Give the grey part of a field ``(h, w, 3)`` less its Gaussian blur of ``sigma`` face widths."""
+        """Return the grey part of a field ``(h, w, 3)`` less its Gaussian blur of ``sigma`` face widths."""
         grey = np.repeat((field @ LUMA)[..., None], 3, axis=2)
         fine: Floats = (grey - self.blur(grey, sigma)) * self.hull[..., None]
         return fine
 
     def colour(self, field: Floats) -> Floats:
-        """Give the part of a field ``(h, w, 3)`` that leaves luma as it is, all bands."""
+        """Return the part of a field ``(h, w, 3)`` that leaves luma as it is, all bands."""
         plain: Floats = (field - (field @ LUMA)[..., None]) * self.hull[..., None]
         return plain
 
@@ -368,7 +368,7 @@ def mean_landmarks(
 
 
 def similarity_onto(points: Points, landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Give turn and scale ``(2, 2)`` that best take the canonical shape to a face's 68 landmarks (least squares)."""
+    """Return turn and scale ``(2, 2)`` that best take the canonical shape to a face's 68 landmarks (least squares)."""
     plane = points[:68] @ np.array([1, 1j])
     goal = np.asarray(landmarks, dtype=np.float64) @ np.array([1, 1j])
     plane, goal = plane - plane.mean(), goal - goal.mean()

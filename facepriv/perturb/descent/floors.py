@@ -54,7 +54,7 @@ class QualityFloor:
         return self._psnr > 0 or self._ssim > 0
 
     def within(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Give the coefficients, brought towards 0 all alike until the floor holds; unchanged if it does already."""
+        """Return the coefficients, brought towards 0 all alike until the floor holds; unchanged if it does already."""
         if not self.active:
             return coefficients
         share = 1.0

@@ -75,19 +75,19 @@ class MeshField:
         return int(self.weights.shape[1])
 
     def gram(self) -> NDArray[np.float64]:
-        """Give ``M`` ``(k, k)``: ``a' M a`` is the sum of squared changes of the image, unclipped."""
+        """Return ``M`` ``(k, k)``: ``a' M a`` is the sum of squared changes of the image, unclipped."""
         energy = (self.direction.astype(np.float64) ** 2).sum(axis=1)
         product: NDArray[np.float64] = (self.weights.T @ sparse.diags_array(energy) @ self.weights).toarray()
         return product
 
     def values(self, coefficients: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Give the pixels ``(n, 3)`` of `inside` for coefficients ``(k,)`` as a file holds them: clipped, rounded."""
+        """Return the pixels ``(n, 3)`` of `inside` for coefficients ``(k,)`` as a file holds them: clipped, rounded."""
         field = (self.weights @ coefficients).astype(np.float32)
         pixels: NDArray[np.float32] = np.rint(np.clip(self.original + field[:, None] * self.direction, 0, 255))
         return pixels
 
     def image(self, coefficients: NDArray[np.float64]) -> Image:
-        """Give the whole image ``(h, w, 3)`` uint8 for coefficients ``(k,)``."""
+        """Return the whole image ``(h, w, 3)`` uint8 for coefficients ``(k,)``."""
         return self.placed(self.values(coefficients)).astype(np.uint8)
 
     def placed(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -137,7 +137,7 @@ def _linear(mesh: Triangulation, inside: NDArray[np.int64], middles: bool) -> sp
 
 
 def _depth(owner: NDArray[np.int32], inside: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Give the distance of the pixels ``inside`` to the nearest one outside the triangles, in pixels.
+    """Return the distance of the pixels ``inside`` to the nearest one outside the triangles, in pixels.
 
     The image's own edge is no outline of the face: outside it there is nothing to differ from. In a face that fills the
     image all distances are infinite.

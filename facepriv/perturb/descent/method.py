@@ -255,7 +255,7 @@ class _Search:
         self._at_floor = False
 
     def already_wrong(self) -> bool:
-        """Say whether nothing needs to be done."""
+        """Return whether nothing needs to be done."""
         if (self._guides.first >= self._options.eta).any():
             return False
         return not self._options.versions or self._holds(self._look(self.point))
@@ -392,7 +392,7 @@ class _Search:
                 low = middle
 
     def _undone(self) -> NDArray[np.float64] | None:
-        """Give the point with the most coefficients undone that still has the flip under the last anchor, if any."""
+        """Return the point with the most coefficients undone that still has the flip under the last anchor, if any."""
         change = self.point * (self._metric @ self.point)
         gain = -(self._helping / self._guides.scales[:, None]).sum(axis=0) * self.point
         order = np.argsort(gain / np.maximum(np.abs(change), 1e-12), kind="stable")
@@ -457,7 +457,7 @@ class _Search:
         return bool((look.margins < self._options.eta).all())
 
     def _score_of(self, look: Look) -> float:
-        """Give the first guide's score of the file itself."""
+        """Return the first guide's score of the file itself."""
         return float(look.margins[0, 0] * self._guides.sides[0])
 
     def _margins(self, points: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:

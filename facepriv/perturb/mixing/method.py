@@ -138,7 +138,7 @@ def mix(face: Face, candidate: Face, coefficient: float) -> Image:
 
 
 def outlined(face: Face) -> Points:
-    """Give points of a face that reach round it ``(k, 2)``: its mesh, or 68 landmarks with a forehead added.
+    """Return points of a face that reach round it ``(k, 2)``: its mesh, or 68 landmarks with a forehead added.
 
     Raises
     ------
@@ -167,7 +167,7 @@ class Similarity:
 
     @classmethod
     def between(cls, points: Points, goal: Points) -> Similarity:
-        """Give the one that takes points ``(k, 2)`` nearest to a goal ``(k, 2)``, in least squares.
+        """Return the one that takes points ``(k, 2)`` nearest to a goal ``(k, 2)``, in least squares.
 
         Raises
         ------
@@ -204,7 +204,7 @@ def _points(plane: NDArray[np.complex128]) -> Points:
 
 
 def _ring(points: Points, margin: float) -> Points:
-    """Give points ``(4 * RING, 2)`` around all others, ``margin`` pixels away from the outermost."""
+    """Return points ``(4 * RING, 2)`` around all others, ``margin`` pixels away from the outermost."""
     left, top = points.min(axis=0) - margin
     right, bottom = points.max(axis=0) + margin
     steps = np.arange(RING) / RING

@@ -320,11 +320,11 @@ class _Fit:
         self._options = options
 
     def holds(self, reading: Reading) -> bool:
-        """Say whether every guard's similarity is at its floor or above."""
+        """Return whether every guard's similarity is at its floor or above."""
         return bool((reading.similarity >= self.floors).all() and np.isfinite(reading.margins).all())
 
     def reached(self, reading: Reading) -> bool:
-        """Say whether the mean margin is at its target or beyond."""
+        """Return whether the mean margin is at its target or beyond."""
         return reading.mean(self._side) <= -self._options.target
 
     def search(self) -> tuple[_Trial, list[float]]:
@@ -498,7 +498,7 @@ def _check_templates(name: str, rows: NDArray[np.float32], labels: Sequence[int]
 
 
 def _strangers(guard: FaceMatcher, rows: NDArray[np.float32], subjects: Sequence[str]) -> float:
-    """Give the mean similarity of different people."""
+    """Return the mean similarity of different people."""
     similarity = guard.compare(rows, rows)
     different = [similarity[a, b] for a, b in combinations(range(len(rows)), 2) if subjects[a] != subjects[b]]
     return float(np.nanmean(different))

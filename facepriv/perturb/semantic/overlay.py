@@ -108,7 +108,7 @@ class Overlay:
         self._ceiling = np.maximum(box, cv2.dilate(cv2.GaussianBlur(box, (0, 0), 1.0), kernel) + np.float32(CEILING))
 
     def visibility(self) -> NDArray[np.float64]:
-        """Give the Gram matrix ``(21, 21)`` of the parts: mean square change inside the face.
+        """Return the Gram matrix ``(21, 21)`` of the parts: mean square change inside the face.
 
         Of light and colour as a share of 255 squared; of shape in shares of the face's width, squared.
         """
@@ -162,7 +162,7 @@ def _mix(amounts: Floats, parts: Floats) -> Floats:
 
 
 def _brightness(frame: CanonicalFrame, face: Floats) -> Floats:
-    """Give the smooth luma of a canonical face, ``(h, w)``."""
+    """Return the smooth luma of a canonical face, ``(h, w)``."""
     smooth: Floats = frame.blur(np.repeat((face @ LUMA)[..., None], 3, axis=2), SMOOTH)[..., 0]
     return smooth
 

@@ -28,7 +28,7 @@ class Reading:
     """Each guard's template."""
 
     def mean(self, side: int) -> float:
-        """Give the mean margin on the side ``side``, -1 or +1, that is to be left; negative = left on the whole.
+        """Return the mean margin on the side ``side``, -1 or +1, that is to be left; negative = left on the whole.
 
         A margin ``m`` below 0 counts as ``exp(m) - 1``, so that a guide which has long turned, or took the original
         for the other gender, cannot outvote those which have not.
@@ -104,7 +104,7 @@ class Panel:
 
 
 def _cropper(classifier: AttributeClassifier, face: Face) -> Callable[[Image], NDArray[np.float32]]:
-    """Give a classifier's crop of any image that has this face where it is."""
+    """Return a classifier's crop of any image that has this face where it is."""
     spec = classifier.crop(face)
     if isinstance(spec, CropFunction):
         return lambda pixels: take_crop(spec, pixels)

@@ -48,7 +48,7 @@ def hash_password(password: str) -> str:
 
 
 def is_password(password_hash: str | None, password: str) -> bool:
-    """Say whether it is the password; without a hash it takes as long and is not."""
+    """Return whether it is the password; without a hash it takes as long and is not."""
     from argon2.exceptions import InvalidHashError, VerificationError
 
     try:

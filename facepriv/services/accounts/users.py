@@ -140,7 +140,7 @@ def change_own_password(store: Store, name: str, old: str, new: str, *, session:
 
 
 def sign_out_everywhere(store: Store, name: str, *, but: int | None = None, actor: str) -> int:
-    """End all sessions of somebody, but one if asked; gives how many."""
+    """End all sessions of somebody, but one if asked; return how many."""
     user = store.users.get(name)
     ended = store.sessions.revoke_all(user.id, but=but)
     store.access.record(actor, "sessions-revoked", f"user {user.id}", str(ended))
@@ -148,7 +148,7 @@ def sign_out_everywhere(store: Store, name: str, *, but: int | None = None, acto
 
 
 def sign_in(store: Store, name: str, password: str, *, address: str) -> str:
-    """Begin a session; gives its token.
+    """Begin a session; return its token.
 
     Who is unknown, disabled or without a password gets the same answer, after the same time, as who mistypes it.
 
@@ -201,7 +201,7 @@ def read_claim(typed: str) -> str:
 
 
 def claims_of(told: Mapping[str, Any]) -> tuple[str, ...]:
-    """Give by what somebody may be known here, of what an identity provider told about them.
+    """Return by what somebody may be known here, of what an identity provider told about them.
 
     The subject, which a provider never gives to anybody else, comes first; then the e-mail address, but only if the
     provider says that it has verified it (OpenID Connect Core 1.0, section 5.7).
@@ -212,7 +212,7 @@ def claims_of(told: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def sign_in_through_provider(store: Store, told: Mapping[str, Any]) -> str:
-    """Begin a session of whom the identity provider vouches for; gives its token.
+    """Begin a session of whom the identity provider vouches for; return its token.
 
     Parameters
     ----------
@@ -245,7 +245,7 @@ def _one_case(email: str) -> str:
 
 
 def begin_session(store: Store, user: UserRecord) -> str:
-    """Begin a session of somebody who has proven who they are; gives its token."""
+    """Begin a session of somebody who has proven who they are; return its token."""
     token = store.sessions.open(user.id)
     store.access.record(user.name, "signed-in", f"user {user.id}")
     return token

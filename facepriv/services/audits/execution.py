@@ -164,7 +164,7 @@ class _AuditExecution(LeasedJob):
         return [Task(name, p, draw, each_variant) for name in self.spec.attackers for draw in draws]
 
     def _draws(self, p: float, *, fresh: bool = False) -> range:
-        """Give the numbers of the draws at ``p``; fresh ones have no part in choosing ``p``."""
+        """Return the numbers of the draws at ``p``; fresh ones have no part in choosing ``p``."""
         number = number_of_draws(p, self.spec.draws)
         return range(number, 2 * number) if fresh else range(number)
 
@@ -319,7 +319,7 @@ class _AuditExecution(LeasedJob):
         }
 
     def _noise(self, seen: Evidence) -> float:
-        """Give how much an accuracy may differ by which images happened to be drawn."""
+        """Return how much an accuracy may differ by which images happened to be drawn."""
         units = seen.untouched.subjects if self.spec.select_by == "subject" else np.arange(len(seen.labels))
         men, women = (len(np.unique(units[seen.labels == label])) for label in (MALE, FEMALE))
         return draw_noise(men, women, self.spec.draws)

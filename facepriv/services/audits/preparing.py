@@ -181,7 +181,7 @@ def count_left_out(images: Sequence[ImageRecord]) -> dict[str, int]:
 
 
 def audit_document(store: Store, audit_id: int) -> AuditDocument:
-    """Give a complete audit with its spec, as ``--json`` writes it.
+    """Return a complete audit with its spec, as ``--json`` writes it.
 
     Raises
     ------

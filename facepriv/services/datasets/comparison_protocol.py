@@ -107,7 +107,7 @@ def protocol_scores(
 
 
 def evaluate(scored: ProtocolScores) -> dict[Phase, ProtocolResult]:
-    """Give the accuracy of each phase.
+    """Return the accuracy of each phase.
 
     Raises
     ------
@@ -134,7 +134,7 @@ def protocol_document(scored: ProtocolScores, results: Mapping[Phase, ProtocolRe
 
 
 def protocol_rows(results: Mapping[Phase, ProtocolResult]) -> list[dict[str, str]]:
-    """Give a table with a row for each fold and one for all, phase after phase."""
+    """Return a table with a row for each fold and one for all, phase after phase."""
     rows: list[dict[str, str]] = []
     for phase, result in results.items():
         for one in result.folds:
@@ -227,7 +227,7 @@ class _Embedding:
         self._left: list[tuple[dict[int, Vector], int, StoredFace, Callable[[Mapping[int, Vector]], None]]] = []
 
     def untouched(self) -> dict[int, Vector]:
-        """Give the templates of the untouched images; those that `finish` is to compute come in later."""
+        """Return the templates of the untouched images; those that `finish` is to compute come in later."""
         made_by = fingerprint(self._ref, self._record.found_by or "")
         known = self._known(self._store.measures.of_images(self._record.id, self._name, made_by))
         files = {
@@ -237,7 +237,7 @@ class _Embedding:
         return known
 
     def perturbed_face(self, run: RunRecord) -> dict[int, Vector]:
-        """Give the templates of the images as a run left them, as `untouched` does."""
+        """Return the templates of the images as a run left them, as `untouched` does."""
         made_by = fingerprint(self._ref, fingerprint(run.spec.detector))
         known = self._known(self._store.measures.of_run(run.id, self._name, made_by))
         files = {record.image_id: perturbed_face(record) for record in self._store.runs.outcomes(run.id)}

@@ -122,7 +122,7 @@ def edit_datasheet(store: Store, dataset_id: int, changes: Mapping[str, str], *,
 
 
 def shown_datasheet(record: DatasetRecord) -> dict[str, str]:
-    """Give every part by its title, those that nobody stated as such."""
+    """Return every part by its title, those that nobody stated as such."""
     sheet = record.datasheet or {}
     shown = {title: sheet.get(part, NOT_STATED) for part, title in FIELDS.items()}
     if "licence" not in sheet and record.licence and record.licence != NO_LICENCE:

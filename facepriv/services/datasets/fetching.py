@@ -197,7 +197,7 @@ def _record_path(archive: Archive) -> Path:
 
 
 def _recorded(archive: Archive) -> dict[str, str]:
-    """Give the hashes of a data set's files as they were first fetched, by name."""
+    """Return the hashes of a data set's files as they were first fetched, by name."""
     try:
         lines = _record_path(archive).read_text(encoding="ascii").splitlines()
     except (FileNotFoundError, UnicodeDecodeError):

@@ -11,7 +11,7 @@ from facepriv.errors import BadInputError
 
 
 def allowed_roots(settings: Settings) -> tuple[Path, ...]:
-    """Give the folders that pages may import from, links followed; those that are not there are left out."""
+    """Return the folders that pages may import from, links followed; those that are not there are left out."""
     named = [Path(part).expanduser() for part in settings.import_folders.split(os.pathsep) if part.strip()]
     return tuple(dict.fromkeys(folder.resolve() for folder in named if folder.is_dir()))
 
@@ -33,7 +33,7 @@ def subfolders(settings: Settings, folder: str) -> tuple[str, ...]:
 
 
 def allowed_folder(settings: Settings, folder: str) -> Path:
-    """Give a folder that pages may import from, links followed.
+    """Return a folder that pages may import from, links followed.
 
     Raises
     ------

@@ -140,7 +140,7 @@ def start_import(
     quality: bool = False,
     actor: str,
 ) -> str:
-    """Put uploaded files aside and start a process that imports them; gives the job's id.
+    """Put uploaded files aside and start a process that imports them; return the job's id.
 
     Parameters
     ----------
@@ -208,7 +208,7 @@ def start_folder_import(
     quality: bool = False,
     actor: str,
 ) -> str:
-    """Start a process that imports a folder of this machine, which must be an allowed one; gives the job's id.
+    """Start a process that imports a folder of this machine, which must be an allowed one; return the job's id.
 
     Parameters and errors as of `start_import` and `allowed_folder`.
     """
@@ -229,7 +229,7 @@ def start_folder_import(
 
 
 def start_demo_import(settings: Settings, *, quality: bool = False, actor: str) -> str:
-    """Start a process that imports the demo faces; gives the job's id. Raises StoreError as `start_import` does."""
+    """Start a process that imports the demo faces; return the job's id. Raises StoreError as `start_import` does."""
     return _start(settings, _Order(name=DEMO, actor=actor, demo=True, quality=quality), {})
 
 
@@ -256,7 +256,7 @@ def discard_job(store: Store, settings: Settings, job_id: str) -> None:
 
 
 def list_jobs(settings: Settings) -> tuple[ImportJob, ...]:
-    """Give all imports that run, or ended and were not forgotten, oldest first; clears away what nobody needs."""
+    """Return all imports that run, or ended and were not forgotten, oldest first; clears away what nobody needs."""
     base = imports_folder(settings)
     if not base.is_dir():
         return ()
@@ -278,7 +278,7 @@ def list_jobs(settings: Settings) -> tuple[ImportJob, ...]:
 
 
 def _last_work(folder: Path, job: ImportJob) -> float:
-    """Give when an import was begun, resumed or worked on for the last time, in seconds since 1970."""
+    """Return when an import was begun, resumed or worked on for the last time, in seconds since 1970."""
     times = [job.created_at]
     for name in (_STARTED, _PROGRESS, _REPORT):
         with suppress(FileNotFoundError):
@@ -287,7 +287,7 @@ def _last_work(folder: Path, job: ImportJob) -> float:
 
 
 def read_job(settings: Settings, job_id: str) -> ImportJob:
-    """Give the present state of an import; one whose process is gone without a report counts as interrupted.
+    """Return the present state of an import; one whose process is gone without a report counts as interrupted.
 
     Raises
     ------
@@ -529,7 +529,7 @@ class _Teller:
 
 
 def _lay_out(folder: Path, order: _Order) -> tuple[Path, Path | None, list[Problem]]:
-    """Give the files their own names again, since names may tell subject and label; what cannot be is told.
+    """Return the files their own names again, since names may tell subject and label; what cannot be is told.
 
     Done again after an interruption, it gives the same.
     """
@@ -649,7 +649,7 @@ def _cleared_on_error(folder: Path) -> Iterator[None]:
 
 
 def imports_folder(settings: Settings) -> Path:
-    """Give the folder with a folder for each import."""
+    """Return the folder with a folder for each import."""
     return settings.home / "imports"
 
 
@@ -675,7 +675,7 @@ def _lock(folder: Path) -> filelock.FileLock:
 
 
 def _is_alive(folder: Path) -> bool:
-    """Say whether the import's process lives, or may still be coming up."""
+    """Return whether the import's process lives, or may still be coming up."""
     if not folder.is_dir():
         return False
     started = _read(folder / _STARTED) or {"at": 0.0}

@@ -228,7 +228,7 @@ def read_demo_source(settings: Settings, *, images_per_subject: int | None = 2) 
 
 @contextmanager
 def temporary_folder(settings: Settings) -> Iterator[Path]:
-    """Give a private folder that is gone afterwards; what a kill left behind goes with the next one."""
+    """Return a private folder that is gone afterwards; what a kill left behind goes with the next one."""
     settings.temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
     _sweep(settings.temporary)
     folder = Path(tempfile.mkdtemp(dir=settings.temporary))
@@ -338,7 +338,7 @@ def import_source(
 
 
 def is_under_way(one: UnfinishedImport) -> bool:
-    """Say whether a process is likely to be doing an import; one that was killed counts for `SILENT_FOR`."""
+    """Return whether a process is likely to be doing an import; one that was killed counts for `SILENT_FOR`."""
     return one.written_by and one.written_at > datetime.now(UTC) - SILENT_FOR
 
 

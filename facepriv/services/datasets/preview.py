@@ -98,7 +98,7 @@ def _attribute_sentence(one: Mapping[str, Any]) -> str:
 
 
 def preview_rows(document: Mapping[str, Any]) -> list[dict[str, str]]:
-    """Give the sample images as rows of a table."""
+    """Return the sample images as rows of a table."""
     names = [one["name"] for one in document["attributes"]]
     return [
         {

@@ -111,7 +111,7 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
 
 
 def get_quality(record: DatasetRecord) -> QualityReport | None:
-    """Give the report that is kept with a data set; None where it was not checked."""
+    """Return the report that is kept with a data set; None where it was not checked."""
     return None if record.quality is None else QualityReport.model_validate(record.quality)
 
 
@@ -155,7 +155,7 @@ def _measure(
     compared_by: ModelRef | None,
     on_progress: Progress | None,
 ) -> dict[str, dict[int, Vector]]:
-    """Give scores and templates by name and image; what is kept already is not computed again."""
+    """Return scores and templates by name and image; what is kept already is not computed again."""
     models = {f"{SCORE}:{ref.name}": ref for ref in judges}
     if compared_by is not None:
         models[f"{TEMPLATE}:{compared_by.name}"] = compared_by

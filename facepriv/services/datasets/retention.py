@@ -45,12 +45,12 @@ def refuse_past(until: date | None) -> None:
 
 
 def is_past(record: DatasetRecord) -> bool:
-    """Say whether the last day on which a data set may be kept is past, on this machine's calendar."""
+    """Return whether the last day on which a data set may be kept is past, on this machine's calendar."""
     return record.retain_until is not None and record.retain_until < date.today()
 
 
 def expired(store: Store) -> tuple[DatasetRecord, ...]:
-    """Give the data sets whose day is past, by name."""
+    """Return the data sets whose day is past, by name."""
     return tuple(record for record in store.datasets.list() if is_past(record))
 
 

@@ -15,7 +15,7 @@ from facepriv.wording import count
 def find_withheld(
     store: Store, record: DatasetRecord, images: Sequence[ImageRecord], versions: Sequence[RunImage] = ()
 ) -> frozenset[int]:
-    """Find the images that the terms keep back; gives their ids.
+    """Find the images that the terms keep back; return their ids.
 
     Parameters
     ----------

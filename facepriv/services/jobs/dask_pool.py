@@ -70,7 +70,7 @@ class DaskPool(WorkerPool):
         return self._jobs[job]
 
     def steps(self) -> tuple[int, int]:
-        """Give steps done and steps in all of the lessons under way, as the cluster's processes tell."""
+        """Return steps done and steps in all of the lessons under way, as the cluster's processes tell."""
         told = list(self._steps.values())
         return sum(done for done, _ in told), sum(total for _, total in told)
 

@@ -171,7 +171,7 @@ class LeasedJob:
     def _hand_out(
         self, call: tuple[Any, ...], chunks: _Chunks[_I], waiting: dict[Future[Any], list[_I]]
     ) -> list[list[_I]]:
-        """Hand out chunks until each process has enough; gives those that could not be, since a process was lost."""
+        """Hand out chunks until each process has enough; return those that could not be, since a process was lost."""
         ahead = AHEAD * self.pool.width
         while len(waiting) < ahead:
             chunk = chunks.next(nothing_else=not waiting)
@@ -192,7 +192,7 @@ class LeasedJob:
         return []
 
     def _wait_for_artifacts(self, error: StoreBusyError, since: float | None) -> float:
-        """Wait a while for an artifact store that is away since a time, None for now; gives since when it is.
+        """Wait a while for an artifact store that is away since a time, None for now; return since when it is.
 
         Raises
         ------
@@ -277,7 +277,7 @@ class _Chunks(Generic[_I]):
         """Whether what was handed out last is a suspect with nothing beside it."""
 
     def next(self, *, nothing_else: bool) -> list[_I]:
-        """Give the next chunk; none where there is none, or where it or what is under way has to be alone.
+        """Return the next chunk; none where there is none, or where it or what is under way has to be alone.
 
         Parameters
         ----------

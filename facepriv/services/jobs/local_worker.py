@@ -58,7 +58,7 @@ class _Starts:
         return self._process is not None and self._process.poll() is None
 
     def allowed(self) -> bool:
-        """Say whether another may be started now: none is on its way or at work, nor did any fail just now."""
+        """Return whether another may be started now: none is on its way or at work, nor did any fail just now."""
         if self.trying:
             return False
         now = time.monotonic()
@@ -84,12 +84,12 @@ def _lock_path(settings: Settings) -> Path:
 
 
 def log_path(settings: Settings) -> Path:
-    """Give the file that a local worker's messages go to; they name no image."""
+    """Return the file that a local worker's messages go to; they name no image."""
     return settings.home / "worker.log"
 
 
 def worker_is_alive(settings: Settings) -> bool:
-    """Say whether a local worker serves this data folder."""
+    """Return whether a local worker serves this data folder."""
     return is_held(_lock_path(settings))
 
 

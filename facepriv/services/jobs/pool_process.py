@@ -106,12 +106,12 @@ def load_detector() -> None:
 
 
 def process_settings() -> Settings:
-    """Give the settings that this process computes with."""
+    """Return the settings that this process computes with."""
     return _settings[0]
 
 
 def artifacts() -> ArtifactStore:
-    """Give the artifacts that this process reads and writes."""
+    """Return the artifacts that this process reads and writes."""
     return open_artifacts(process_settings())
 
 
@@ -121,7 +121,7 @@ def tell_steps(part: int, done: int, total: int) -> None:
 
 
 def content_of(job: Job) -> Any:
-    """Give what a job is about; a process that has worked for another forgets that one."""
+    """Return what a job is about; a process that has worked for another forgets that one."""
     with _lock:
         ref = job.ref if isinstance(job, PortableJob) else job
         if ref not in _contents:
@@ -135,7 +135,7 @@ def content_of(job: Job) -> Any:
 
 
 def run_timed(function: Callable[[Job, Sequence[Any]], list[Any]], job: Job, items: Sequence[Any]) -> Any:
-    """Call a function for some items of a job; gives its results and the seconds that it took."""
+    """Call a function for some items of a job; return its results and the seconds that it took."""
     start = time.perf_counter()
     if isinstance(job, PortableJob):
         with _lock:

@@ -50,7 +50,7 @@ class Presence:
         self._lock.release()
 
     def gone(self, owners: Iterable[str]) -> list[str]:
-        """Give those workers of this machine and data folder that have ended."""
+        """Return those workers of this machine and data folder that have ended."""
         return [owner for owner in owners if owner.startswith(f"{self._host}:") and self._is_gone(owner)]
 
     def _is_gone(self, owner: str) -> bool:
@@ -79,7 +79,7 @@ def _folder(settings: Settings) -> Path:
 
 
 def is_held(path: Path) -> bool:
-    """Say whether a process that lives holds a lock file, which takes it for a moment."""
+    """Return whether a process that lives holds a lock file, which takes it for a moment."""
     lock = filelock.FileLock(path, mode=0o600)
     try:
         lock.acquire(timeout=0)

@@ -8,7 +8,7 @@ from facepriv.config import Settings
 
 
 def processes(settings: Settings) -> int:
-    """Give the number of processes that perturb images."""
+    """Return the number of processes that perturb images."""
     if settings.workers:
         return settings.workers
     # Where the system says which cores this process may use, those count, not all there are.

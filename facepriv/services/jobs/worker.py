@@ -107,7 +107,7 @@ class _Worker:
             _log.warning("%s", error)
 
     def take_up(self, run_id: int | None, audit_id: int | None) -> bool | None:
-        """Do the oldest run or audit that waits; gives whether there was one, None where that cannot be told.
+        """Do the oldest run or audit that waits; return whether there was one, None where that cannot be told.
 
         A database that is locked, away or full is no end: the caller tries again.
         """
@@ -131,7 +131,7 @@ class _Worker:
         return False
 
     def collect(self) -> float:
-        """Clear away what interrupted imports, runs and workers have left; gives when."""
+        """Clear away what interrupted imports, runs and workers have left; return when."""
         try:
             self._store.collect()
             self._presence.tidy([*self._store.runs.owners(), *self._store.audits.owners()])

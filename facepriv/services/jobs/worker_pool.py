@@ -44,11 +44,11 @@ class WorkerPool(ABC):
 
     @abstractmethod
     def job(self, job: JobRef) -> Any:
-        """Give what is handed over with every call so that a process knows what it works for."""
+        """Return what is handed over with every call so that a process knows what it works for."""
 
     @abstractmethod
     def steps(self) -> tuple[int, int]:
-        """Give steps done and steps in all of the lessons under way, as far as known."""
+        """Return steps done and steps in all of the lessons under way, as far as known."""
 
     @abstractmethod
     def forget_steps(self) -> None:
@@ -102,11 +102,11 @@ class LocalPool(WorkerPool):
             return self._pool.submit(function, *given)
 
     def job(self, job: JobRef) -> JobRef:
-        """Give the reference itself: a process here reads the rest in the database."""
+        """Return the reference itself: a process here reads the rest in the database."""
         return job
 
     def steps(self) -> tuple[int, int]:
-        """Give steps done and steps in all of the lessons under way."""
+        """Return steps done and steps in all of the lessons under way."""
         return sum(self._steps[::2]), sum(self._steps[1::2])
 
     def forget_steps(self) -> None:

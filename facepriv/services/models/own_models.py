@@ -132,7 +132,7 @@ def remove_model(store: Store, name: str, *, actor: str) -> None:
 
 
 def check_model(name: str) -> tuple[str, ...]:
-    """Look whether a model's files are unchanged and try it again; gives what that told.
+    """Look whether a model's files are unchanged and try it again; return what that told.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def check_model(name: str) -> tuple[str, ...]:
 
 
 def list_own() -> tuple[list[OwnModel], list[str]]:
-    """Give the user's models, and the names of those that cannot be read any more."""
+    """Return the user's models, and the names of those that cannot be read any more."""
     return readable(), damaged()
 
 
@@ -199,7 +199,7 @@ def new_folder() -> Iterator[Path]:
 
 
 def put_in_place(folder: Path, name: str) -> OwnModel:
-    """Give a finished folder its name, in place of what had it."""
+    """Return a finished folder its name, in place of what had it."""
     target = models_folder() / name
     if target.exists():
         shutil.rmtree(target)
@@ -261,7 +261,7 @@ def _with_program(
 
 
 def _tried(own: OwnModel) -> AnyModel:
-    """Try a model on demo faces; gives its description with what was found out."""
+    """Try a model on demo faces; return its description with what was found out."""
     try:
         return _described_anew(own)
     finally:

@@ -35,7 +35,7 @@ class Overlap:
 
 
 def subject_sha256(subject: str) -> str:
-    """Give what a probe keeps of a subject's name."""
+    """Return what a probe keeps of a subject's name."""
     return hashlib.sha256(f"facepriv subject\0{subject}".encode()).hexdigest()
 
 
@@ -68,7 +68,7 @@ def trained_on(settings: Settings, dataset_id: int, name: str) -> tuple[str, ...
 
 
 def unreadable_probes(settings: Settings) -> list[Path]:
-    """Give what is left of probes that cannot be read, or that were never finished: the files with their numbers.
+    """Return what is left of probes that cannot be read, or that were never finished: the files with their numbers.
 
     Only the description tells on which data set a probe was trained.
     """
@@ -84,5 +84,5 @@ def remove_probes(settings: Settings, names: Iterable[str]) -> None:
 
 
 def files_left(settings: Settings, names: Iterable[str]) -> list[Path]:
-    """Give the files of probes that are still there."""
+    """Return the files of probes that are still there."""
     return [file for name in names for file in sorted((settings.home / FOLDER / name).rglob("*")) if file.is_file()]

@@ -39,7 +39,7 @@ class ExportReport:
 
 
 def run_document(store: Store, run_id: int) -> RunDocument:
-    """Give a complete run's result with its spec.
+    """Return a complete run's result with its spec.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def run_document(store: Store, run_id: int) -> RunDocument:
 
 
 def result_json(store: Store, run_id: int) -> str:
-    """Give a complete run as JSON of schema ``facepriv.run/1``."""
+    """Return a complete run as JSON of schema ``facepriv.run/1``."""
     return run_document(store, run_id).model_dump_json(by_alias=True, indent=2)
 
 
@@ -171,7 +171,7 @@ def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportRepo
 
 
 def _safe(name: str, image_id: int) -> str:
-    """Give a file name inside the export for an image's name inside its source; the id keeps names apart."""
+    """Return a file name inside the export for an image's name inside its source; the id keeps names apart."""
     path = PurePosixPath(name)
     parts = [part for part in path.with_suffix("").parts if part not in ("/", "..", ".")]
     stem = (parts[-1] if parts else "image").encode()[:LONGEST_STEM].decode(errors="ignore")

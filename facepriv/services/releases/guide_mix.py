@@ -55,7 +55,7 @@ def guide_mix(store: Store, run_ids: Sequence[int], *, sees: Sees = "score") -> 
 
 
 def _errors(run: RunRecord) -> dict[str, tuple[tuple[float, float], tuple[float, float]]]:
-    """Give men's and women's error before and after, of every classifier that has all four."""
+    """Return men's and women's error before and after, of every classifier that has all four."""
     assert run.result is not None
     each = {name: error.by_gender() for name, error in run.result.gender_error.items()}
     return {name: errors for name, errors in each.items() if errors is not None}

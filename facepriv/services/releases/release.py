@@ -210,7 +210,7 @@ def _write_key(target: Path, key: bytes, shares: Mapping[int, float], select_by:
 
 
 def _names(names: Sequence[str]) -> list[str]:
-    """Give the file names of images in a release: their own, with the suffix of what they are now."""
+    """Return the file names of images in a release: their own, with the suffix of what they are now."""
     found: list[str] = []
     # Disks that do not tell capitals from small letters must not lose an image.
     taken: set[str] = set()

@@ -31,13 +31,13 @@ def classes_of(model: AttributeClassifier) -> AttributeClasses:
 
 
 def _positive(model: AttributeClassifier) -> object:
-    """Give the boundary in years, or the class that is told from all others."""
+    """Return the boundary in years, or the class that is told from all others."""
     option = getattr(model, "option", None)
     return "positive" if option is None else getattr(model, option)
 
 
 def label_by(model: AttributeClassifier, image: ImageRecord) -> int | None:
-    """Give an image's label for what a classifier tells: +1 for its positive class, -1, or None without one.
+    """Return an image's label for what a classifier tells: +1 for its positive class, -1, or None without one.
 
     Gender is the data set's label. Age is that in years, at least the classifier's boundary or below it; any other
     attribute is the data set's own word, the classifier's class or another one. A classifier with ``class_of`` says
@@ -67,12 +67,12 @@ def _number(said: str | float) -> float | None:
 
 
 def labelled_by(model: AttributeClassifier, images: Iterable[ImageRecord]) -> tuple[ImageRecord, ...]:
-    """Give images with the labels of what a classifier tells in place of their gender labels."""
+    """Return images with the labels of what a classifier tells in place of their gender labels."""
     return tuple(replace(image, label=label_by(model, image)) for image in images)
 
 
 def check_guides(guides: Sequence[AttributeClassifier]) -> AttributeClasses:
-    """Give what all guides tell.
+    """Return what all guides tell.
 
     Raises
     ------
@@ -91,6 +91,6 @@ def check_guides(guides: Sequence[AttributeClassifier]) -> AttributeClasses:
 
 
 def side_labels(models: Mapping[str, AttributeClassifier], image: ImageRecord) -> dict[str, int]:
-    """Give an image's labels by classifier, of those that do not tell gender; without those that have none."""
+    """Return an image's labels by classifier, of those that do not tell gender; without those that have none."""
     found = {name: label_by(model, image) for name, model in models.items() if model.attribute != GENDER}
     return {name: label for name, label in found.items() if label is not None}

@@ -154,7 +154,7 @@ def estimate_seconds(
 
 
 def _is_whole(run: RunRecord) -> bool:
-    """Say whether the computation that is counted is the whole run, not only what was left after a restart."""
+    """Return whether the computation that is counted is the whole run, not only what was left after a restart."""
     if run.result is None or run.started_at is None or run.finished_at is None:
         return False
     return run.result.seconds >= 0.5 * (run.finished_at - run.started_at).total_seconds() - 5.0

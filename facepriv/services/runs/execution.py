@@ -223,7 +223,7 @@ class _Execution(LeasedJob):
                 )
 
     def _learn(self, images: Sequence[ImageRecord]) -> dict[str, str]:
-        """Let the method learn what it has not learnt yet; gives the hash of what serves each subject.
+        """Let the method learn what it has not learnt yet; return the hash of what serves each subject.
 
         Raises
         ------
@@ -307,7 +307,7 @@ class _Execution(LeasedJob):
         self._refuse_faults_throughout()
 
     def _first_scores(self) -> dict[str, dict[int, Vector]]:
-        """Give what is known of the untouched images, by classifier and image."""
+        """Return what is known of the untouched images, by classifier and image."""
         return {
             ref.name: self.store.measures.of_images(
                 self.run.dataset_id, f"{SCORE}:{ref.name}", self._maker(ref, "before")
@@ -389,7 +389,7 @@ class _Execution(LeasedJob):
         }
 
     def _templates(self, ref: ModelRef) -> dict[Phase, dict[int, Vector]]:
-        """Give the templates that are kept already, by phase and image."""
+        """Return the templates that are kept already, by phase and image."""
         name = f"{TEMPLATE}:{ref.name}"
         return {
             "before": self.store.measures.of_images(self.run.dataset_id, name, self._maker(ref, "before")),

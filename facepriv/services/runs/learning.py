@@ -165,7 +165,7 @@ def lessons(
     teachers: Sequence[ImageRecord],
     seed: int,
 ) -> list[Lesson]:
-    """Give what must be learnt before the images asked for can be perturbed.
+    """Return what must be learnt before the images asked for can be perturbed.
 
     Parameters
     ----------

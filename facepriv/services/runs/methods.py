@@ -38,7 +38,7 @@ class MethodInfo:
     parameters: tuple[ParameterInfo, ...]
 
     def takes_landmarks_of(self, landmarker: str) -> bool:
-        """Say whether it can lay a landmarker's points over a face."""
+        """Return whether it can lay a landmarker's points over a face."""
         return self.landmarkers is None or landmarker in self.landmarkers
 
 

@@ -207,7 +207,7 @@ class ImagePerturber:
         known: Mapping[str, float],
         scores: list[GenderScore],
     ) -> tuple[RunImage, bytes | None]:
-        """Give what became of an image and the file to be stored, and add to its scores."""
+        """Return what became of an image and the file to be stored, and add to its scores."""
         record = self._images[str(image_id)]
         face = replace(face_of(record, self._read(record)), mesh=self._mesh_of(image_id))
         scores += self._scores(image_id, "before", face, known)
@@ -254,7 +254,7 @@ class ImagePerturber:
         return done, result.png
 
     def _mesh_of(self, image_id: int) -> Points | None:
-        """Give the points that the run's landmarker found in an image; None for a run without one.
+        """Return the points that the run's landmarker found in an image; None for a run without one.
 
         Raises
         ------
@@ -285,7 +285,7 @@ class ImagePerturber:
 
 
 def lost_image(item: PerturbTask) -> RunImage:
-    """Give the outcome of an image at which its process was lost again and again."""
+    """Return the outcome of an image at which its process was lost again and again."""
     return _failed(
         item.image_id,
         item.position,
@@ -302,7 +302,7 @@ def _failed(image_id: int, position: int, code: str, sentence: str) -> RunImage:
 
 
 def _fault(error: Exception) -> tuple[str, str]:
-    """Give code and sentence of an error; the sentence names no folder, since results are passed on."""
+    """Return code and sentence of an error; the sentence names no folder, since results are passed on."""
     if isinstance(error, StoreError):
         return UNREADABLE, (
             "The stored file of this image or of a candidate is missing or damaged; restore the data folder from a "
@@ -371,7 +371,7 @@ def load_nothing(store: Store, run_id: int) -> None:
 
 
 def _judge_of(job: Job) -> ImagePerturber:
-    """Give the judge of a run; a process that has worked for another run makes a new one."""
+    """Return the judge of a run; a process that has worked for another run makes a new one."""
     ref = job.ref if isinstance(job, PortableJob) else job
     with _judging:
         if ref not in _judges:

@@ -36,7 +36,7 @@ class Pair:
 
 
 def run_pair(store: Store, run_id: int, image_id: int) -> Pair:
-    """Give the views of one image of a run.
+    """Return the views of one image of a run.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def run_pair(store: Store, run_id: int, image_id: int) -> Pair:
 
 
 def mesh_edges(points: NDArray[np.float32] | None) -> list[Segment]:
-    """Give the edges of the triangles of points ``(k, 2)``, each once; none where there are no points."""
+    """Return the edges of the triangles of points ``(k, 2)``, each once; none where there are no points."""
     if points is None:
         return []
     corners = points.astype(float).tolist()

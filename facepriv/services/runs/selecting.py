@@ -10,7 +10,7 @@ from facepriv.store.records import RunRecord
 
 
 def runs_on_same_images(store: Store, run_ids: Sequence[int]) -> list[RunRecord]:
-    """Give complete runs on the same images of one data set.
+    """Return complete runs on the same images of one data set.
 
     Raises
     ------

@@ -505,7 +505,7 @@ def _repeat(store: Store, run: RunRecord, audit: AuditRecord | None) -> Iterator
 
 
 def _has_policy(store: Store, run_id: int) -> bool:
-    """Say whether any audit of a run chose to perturb a part of its images, be it the one that is reported or not."""
+    """Give whether any audit of a run chose to perturb a part of its images, be it the one that is reported or not."""
     for one in store.audits.list(states=("complete",), run_id=run_id):
         result = store.audits.get(one.id).result
         if result is not None and result.policy is not None and 0 < result.policy.p < 1:
@@ -525,17 +525,17 @@ def _audit_rows(store: Store, audit: AuditRecord) -> list[Row]:
 
 
 def run_sha256(store: Store, run_id: int) -> str:
-    """Give the hash of a complete run's spec and result as they were stored, as JSON with sorted keys."""
+    """Return the hash of a complete run's spec and result as they were stored, as JSON with sorted keys."""
     return _sha256(run_document(store, run_id))
 
 
 def audit_sha256(store: Store, audit_id: int) -> str:
-    """Give the hash of a complete audit's spec and result as they were stored, as JSON with sorted keys."""
+    """Return the hash of a complete audit's spec and result as they were stored, as JSON with sorted keys."""
     return _sha256(audit_document(store, audit_id))
 
 
 def result_sha256(store: Store, run_id: int | None, audit_id: int | None) -> str:
-    """Give the hash that a sign-off refers to: the run's or the audit's own, or of both in hexadecimal, one after the
+    """Return the hash that a sign-off refers to: the run's or the audit's own, or of both in hexadecimal, one after the
     other.
     """
     parts = [
@@ -596,7 +596,7 @@ def _day(moment: Any) -> str:
 
 
 def export_report(store: Store, run_id: int | None, *, audit_id: int | None = None, faces: int = 0, actor: str) -> str:
-    """Give the report's page, with a line in the access log; parameters and errors as for `write_report`."""
+    """Return the report's page, with a line in the access log; parameters and errors as for `write_report`."""
     report = _recorded(store, run_id, audit_id, faces, actor)
     return to_html(report)
 
@@ -667,7 +667,7 @@ def write_report(
 
 
 def report_json(report: Report) -> dict[str, Any]:
-    """Give a report's words, figures' data and tables as plain values of schema ``facepriv.report/1``."""
+    """Return a report's words, figures' data and tables as plain values of schema ``facepriv.report/1``."""
     sections = []
     for section in report.sections:
         blocks: list[Mapping[str, Any]] = []

@@ -13,7 +13,7 @@ from facepriv.report.html import to_html
 
 
 def page(found: Reproduction) -> str:
-    """Give the page: tables with remarks, and Figures 5 to 7 drawn by an inlined plotly."""
+    """Return the page: tables with remarks, and Figures 5 to 7 drawn by an inlined plotly."""
     return to_html(_report(found))
 
 

@@ -124,7 +124,7 @@ def revoke(store: Store, share_id: int, *, actor: str) -> ShareRecord:
 
 
 def find_link(store: Store, token: str) -> ShareRecord:
-    """Give the share of a link.
+    """Return the share of a link.
 
     Raises
     ------
@@ -169,12 +169,12 @@ def check_passphrase(store: Store, record: ShareRecord, passphrase: str, *, addr
 
 
 def view_link(store: Store, record: ShareRecord) -> Page:
-    """Give what a link shows, and note the view; who may see it was checked before."""
+    """Return what a link shows, and note the view; who may see it was checked before."""
     return _view(store, record, "link")
 
 
 def view_as_officer(store: Store, share_id: int, officer: str) -> Page:
-    """Give what was shared with an officer, and note the view.
+    """Return what was shared with an officer, and note the view.
 
     Raises
     ------
@@ -187,7 +187,7 @@ def view_as_officer(store: Store, share_id: int, officer: str) -> Page:
 
 
 def share_of_officer(store: Store, share_id: int, officer: str) -> ShareRecord:
-    """Give a share that is open for an officer; errors as for `view_as_officer`."""
+    """Return a share that is open for an officer; errors as for `view_as_officer`."""
     record = next((one for one in shared_with(store, officer) if one.id == share_id), None)
     if record is None:
         store.access.record_seldom(officer, "share-refused", f"share {share_id}", "not shared with them")
@@ -199,19 +199,19 @@ def share_of_officer(store: Store, share_id: int, officer: str) -> ShareRecord:
 
 
 def shared_with(store: Store, officer: str) -> tuple[ShareRecord, ...]:
-    """Give all that was ever shared with an officer and still exists, newest first."""
+    """Return all that was ever shared with an officer and still exists, newest first."""
     return store.shares.list(officer_id=store.users.get(officer).id)
 
 
 def dataset_of(store: Store, record: ShareRecord) -> DatasetRecord:
-    """Give the data set that a share is about."""
+    """Return the data set that a share is about."""
     dataset_id = dataset_id_of(store, record)
     assert dataset_id is not None
     return store.datasets.get(dataset_id)
 
 
 def dataset_id_of(store: Store, one: ShareRecord | RemarkRecord) -> int | None:
-    """Give the number of the data set that a share or a remark is about; None where its results are gone."""
+    """Return the number of the data set that a share or a remark is about; None where its results are gone."""
     # From the summaries: specs and results may be long.
     if one.run_id is not None:
         return store.runs.summary(one.run_id).dataset_id

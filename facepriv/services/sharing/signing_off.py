@@ -74,7 +74,7 @@ def remark(
 
 
 def is_about(store: Store, one: RemarkRecord) -> bool | None:
-    """Say whether a sign-off is about the results as they are now; None for a comment, or where they are gone."""
+    """Return whether a sign-off is about the results as they are now; None for a comment, or where they are gone."""
     if one.sha256 is None or (one.run_id is None and one.audit_id is None):
         return None
     # Of two, the one that is gone is missing from the hash, too.
@@ -82,7 +82,7 @@ def is_about(store: Store, one: RemarkRecord) -> bool | None:
 
 
 def datasheet_changed_since(store: Store, one: RemarkRecord) -> bool:
-    """Say whether what is stated of the data set was edited after a remark; a report shows it, no hash does."""
+    """Return whether what is stated of the data set was edited after a remark; a report shows it, no hash does."""
     dataset_id = dataset_id_of(store, one)
     if dataset_id is None:
         return False

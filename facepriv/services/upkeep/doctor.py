@@ -111,7 +111,7 @@ def examine(
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[tuple[Store | None, Check]]:
-    """Give the stores, or None where the database cannot be used, and what that tells."""
+    """Return the stores, or None where the database cannot be used, and what that tells."""
     file = database_file(settings)
     if file is not None and not file.exists():
         yield None, _notice(DATABASE, f"There is no database at {file} yet; import a data set.")
@@ -126,7 +126,7 @@ def _opened(settings: Settings) -> Iterator[tuple[Store | None, Check]]:
 
 
 def database_file(settings: Settings) -> Path | None:
-    """Give the SQLite file; None where the database is a server's."""
+    """Return the SQLite file; None where the database is a server's."""
     url = settings.database_url
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
@@ -277,7 +277,7 @@ def check_permissions(settings: Settings) -> Check:
 
 
 def _private(settings: Settings) -> Iterator[Path]:
-    """Give what must be closed to others by itself; all else is closed by the data folder around it."""
+    """Return what must be closed to others by itself; all else is closed by the data folder around it."""
     yield settings.home
     file = database_file(settings)
     if file is not None:
@@ -359,7 +359,7 @@ def _problem(name: str, sentence: str) -> Check:
 
 
 def _existing(place: Path) -> Path:
-    """Give the folder, or the one above it where it would be made."""
+    """Return the folder, or the one above it where it would be made."""
     return next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.exists())
 
 

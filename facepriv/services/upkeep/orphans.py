@@ -69,10 +69,10 @@ def collect_orphans(store: Store, settings: Settings) -> Collected:
 
 
 def _left_by_calls(settings: Settings) -> tuple[str, ...]:
-    """Give the images that killed calls of a user's commands have left."""
+    """Return the images that killed calls of a user's commands have left."""
     return tuple(map(str, files_of_killed_calls(settings.temporary)))
 
 
 def without_row(stock: Inventory) -> tuple[str, ...]:
-    """Give the names of files that no row refers to, half-written ones last."""
+    """Return the names of files that no row refers to, half-written ones last."""
     return (*(sha256 + suffix for sha256, suffix in stock.orphans), *stock.half_written)

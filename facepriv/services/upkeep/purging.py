@@ -267,7 +267,7 @@ def _remove_probes(settings: Settings, holdings: Holdings) -> tuple[str, ...]:
 
 
 def _delete(store: Store, holdings: Holdings) -> tuple[Holdings, str | None]:
-    """Remove rows and files; gives what the rows referred to in the end, and why a file was left if one was."""
+    """Remove rows and files; return what the rows referred to in the end, and why a file was left if one was."""
     try:
         return store.datasets.delete(holdings.dataset.id), None
     except StoreError as error:
@@ -277,7 +277,7 @@ def _delete(store: Store, holdings: Holdings) -> tuple[Holdings, str | None]:
 
 
 def _collect(store: Store) -> tuple[int, str | None]:
-    """Remove files that no row refers to; gives how many went, and why a file was left if one was."""
+    """Remove files that no row refers to; return how many went, and why a file was left if one was."""
     try:
         return store.collect_settled(), None
     except StoreError as error:
@@ -293,7 +293,7 @@ def _forget_imports(settings: Settings, holdings: Holdings) -> None:
 
 
 def _files_of(store: Store, hashes: frozenset[str]) -> frozenset[str]:
-    """Give the names of those artifacts that are there, by a scan of all."""
+    """Return the names of those artifacts that are there, by a scan of all."""
     return frozenset(sha256 + suffix for sha256, suffix in store.artifacts.list() if sha256 in hashes)
 
 

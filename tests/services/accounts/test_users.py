@@ -26,7 +26,7 @@ from facepriv.services.accounts.users import (
     sign_out_everywhere,
 )
 from facepriv.store import Store, UserRecord, open_store
-from tests.services.conftest import Clock
+from tests.finished_run import Clock
 
 GOOD, OTHER = "correct horse battery", "staple of something"
 HERE, THERE = "192.0.2.1", "192.0.2.2"

@@ -24,7 +24,7 @@ from facepriv.services.jobs.worker import run_worker
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store, open_store
 from tests.cli.terminal import Terminal, assert_one_sentence
-from tests.services.conftest import FAST, METHOD, labelled_demo
+from tests.finished_run import FAST, METHOD, labelled_demo
 from tests.stand_ins import make_stand_in
 
 MATCHER = "sface"

@@ -37,7 +37,7 @@ from facepriv.services.datasets.import_jobs import (
 )
 from facepriv.services.datasets.importing import import_source, read_source
 from facepriv.store import open_store
-from tests.services.conftest import labelled_demo
+from tests.finished_run import labelled_demo
 
 PATIENCE = 60.0
 

@@ -43,7 +43,7 @@ from facepriv.services.datasets.importing import (
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store, open_store
-from tests.services.conftest import copy_demo, labelled_demo, write_labels
+from tests.finished_run import copy_demo, labelled_demo, write_labels
 from tests.stand_ins import FACTS, STAND_INS, make_stand_in
 
 THREE = ("s001_1", "s001_2", "s003_1")
@@ -646,7 +646,7 @@ def test_faces_found_before_are_not_looked_for_again(store: Store, settings: Set
         )
         np.testing.assert_array_equal(one.landmarks, two.landmarks)
     assert [image.failure for image in store.datasets.images(again.id, failed=True)] == ["several-faces"]
-    monkeypatch.setattr(importing, "maker", lambda ref: "0" * 64)
+    monkeypatch.setattr(importing, "fingerprint", lambda ref: "0" * 64)
     import_dataset(store, settings, folder, name="otherwise")
     assert len(looked) == 8, "what another detector found does not count"
 

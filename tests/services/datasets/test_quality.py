@@ -16,7 +16,7 @@ from facepriv.services.datasets import quality
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.datasets.quality import check_quality, doubtful_images, get_quality, quality_sentences
 from facepriv.services.runs.preparing import prepare_run
-from tests.services.conftest import write_labels
+from tests.finished_run import write_labels
 from tests.stand_ins import make_stand_in
 
 SUBJECTS = 15

@@ -15,8 +15,8 @@ from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.releases.export import IMAGES, MANIFEST, export_run, run_document
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import open_store
+from tests.finished_run import FAST, METHOD, labelled_demo
 from tests.object_store import ObjectStore
-from tests.services.conftest import FAST, METHOD, labelled_demo
 
 TIMES = {"seconds", "created_at", "finished_at"}
 

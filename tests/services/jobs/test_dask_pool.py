@@ -24,8 +24,8 @@ from facepriv.services.jobs.worker_pool import make_pool
 from facepriv.services.runs.execution import EMBEDDING, LEARNING, PERTURBING
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store, open_store
+from tests.finished_run import SIX, Finished, labelled_demo
 from tests.services import plugins
-from tests.services.conftest import SIX, Finished, labelled_demo
 from tests.services.runs.test_execution import result_of, rows_of
 from tests.services.runs.test_learning import copy_people
 from tests.waiting import wait_until

@@ -28,8 +28,8 @@ from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.export import export_run
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import MAX_LOSSES, RunRecord, Store, open_store, sqlite
+from tests.finished_run import METHOD, SIX, labelled_demo
 from tests.services import plugins
-from tests.services.conftest import METHOD, SIX, labelled_demo
 from tests.services.runs.test_execution import pool_of, result_of, rows_of, worker_process
 from tests.waiting import wait_until
 

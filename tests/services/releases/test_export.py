@@ -19,7 +19,7 @@ from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.export import COLUMNS, _safe, export_run, result_json, run_document
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store
-from tests.services.conftest import FAST, METHOD, Finished, candidates_of, labelled_demo
+from tests.finished_run import FAST, METHOD, Finished, candidates_of, labelled_demo
 
 pytestmark = pytest.mark.xdist_group("finished-run")
 

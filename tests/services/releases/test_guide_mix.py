@@ -11,7 +11,7 @@ from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.guide_mix import guide_mix, run_title
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import RunRecord
-from tests.services.conftest import Finished
+from tests.finished_run import Finished
 
 pytestmark = [pytest.mark.xdist_group("finished-run"), pytest.mark.slow]
 

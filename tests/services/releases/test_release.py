@@ -18,7 +18,7 @@ from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.export import MANIFEST
 from facepriv.services.releases.release import COLUMNS, KEY_SUFFIX, SAME_TIME, Released, _names, read_key, write_release
 from facepriv.services.runs.preparing import prepare_run, start_run
-from tests.services.conftest import Finished, candidates_of
+from tests.finished_run import Finished, candidates_of
 
 pytestmark = pytest.mark.xdist_group("finished-run")
 KEY = bytes(range(32))

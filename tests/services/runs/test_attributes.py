@@ -21,7 +21,7 @@ from facepriv.services.runs.attributes import UNLABELLED_NOTE, check_guides, cla
 from facepriv.services.runs.estimate import estimate_seconds
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import ImageRecord
-from tests.services.conftest import FAST, METHOD, Finished, labelled_demo
+from tests.finished_run import FAST, METHOD, Finished, labelled_demo
 
 SOME = ("s001_1", "s003_1")
 

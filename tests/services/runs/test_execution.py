@@ -24,10 +24,12 @@ from facepriv.config import Settings
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.stored import decode_stored
 from facepriv.measures.models import classifier
+from facepriv.measures.stored_faces import stored_face
 from facepriv.perturb.base import score_face
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs import leased_job as leased_work
+from facepriv.services.jobs import worker as job_worker
 from facepriv.services.jobs import worker_pool as pool
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalPool
@@ -36,7 +38,7 @@ from facepriv.services.runs import perturbing as judging
 from facepriv.services.runs.execution import EMBEDDING, PERTURBING
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import ImageRecord, RunRecord, RunStore, Store
-from tests.services.conftest import FAST, METHOD, SIX, Finished, copy_demo, labelled_demo
+from tests.finished_run import FAST, METHOD, SIX, Finished, copy_demo, labelled_demo
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("finished-run")
@@ -316,7 +318,7 @@ def test_an_unexpected_error_at_one_image_is_told_without_its_text(store, settin
     assert images[0].name not in caplog.text + done.failure_sentence
 
     damage(store, images[0])
-    vectors = [judging.embed(store.artifacts, "sface", judging.stored_face(i)) for i in images]
+    vectors = [judging.embed(store.artifacts, "sface", stored_face(i)) for i in images]
     assert [vector is None for vector in vectors] == [True, False, False]
     assert np.linalg.norm(vectors[1]) == pytest.approx(1.0, abs=1e-5)
 
@@ -437,8 +439,8 @@ def test_a_worker_clears_away_leftovers_at_its_start_and_while_idle(store, setti
         os.utime(path, (1, 1))
         return path
 
-    monkeypatch.setattr(worker, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(worker, "COLLECT_SECONDS", 0.05)
+    monkeypatch.setattr(job_worker, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(job_worker, "COLLECT_SECONDS", 0.05)
     first, later, young = leave(), [], store.artifacts.path(store.artifacts.put(b"just put"))
 
     def stop(idle: float) -> bool:

@@ -26,8 +26,8 @@ from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import ImageRecord, RunRecord, Store, open_store
 from facepriv.store.artifacts import LEARNED
 from facepriv.types import GENDER_NAMES
+from tests.finished_run import write_labels
 from tests.services import plugins
-from tests.services.conftest import write_labels
 
 pytestmark = [pytest.mark.xdist_group("learning"), pytest.mark.slow]
 TWELVE, EIGHT = "twelve", "eight others"

@@ -11,7 +11,7 @@ from facepriv.imaging.triangulation import triangulate
 from facepriv.measures.stored_faces import face_of, image_pixels, stored_pixels
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.runs.pictures import mesh_edges, run_pair
-from tests.services.conftest import Finished, labelled_demo
+from tests.finished_run import Finished, labelled_demo
 
 pytestmark = pytest.mark.xdist_group("finished-run")
 

@@ -21,8 +21,8 @@ from facepriv.services.jobs.processes import processes
 from facepriv.services.runs.estimate import EVALUATION_SECONDS, OVERHEAD, PRIOR_EVALUATIONS, estimate_seconds
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import ImageRecord
+from tests.finished_run import FAST, METHOD, Finished, copy_demo
 from tests.services import plugins
-from tests.services.conftest import FAST, METHOD, Finished, copy_demo
 
 pytestmark = pytest.mark.xdist_group("finished-run")
 

@@ -20,8 +20,8 @@ from facepriv.services.jobs.worker_pool import LocalPool
 from facepriv.services.runs import reproduce as service
 from facepriv.services.sharing.reproduction_page import page, write_page
 from facepriv.store import open_store
+from tests.finished_run import copy_demo, labelled_demo, write_labels
 from tests.reproduction_case import COUNT, MATCHER, made, six_runs
-from tests.services.conftest import copy_demo, labelled_demo, write_labels
 
 FOUR = ("s001_1", "s002_1", "s003_1", "s006_1")
 

@@ -23,8 +23,8 @@ from facepriv.services.sharing.report import (
     write_report,
 )
 from facepriv.wording import percent
+from tests.finished_run import Finished, candidates_of
 from tests.pages.conftest import AUDITS, store_audit
-from tests.services.conftest import Finished, candidates_of
 
 OF_RUN = AuditResult.model_validate_json((AUDITS / "of-run.json").read_text(encoding="utf-8"))
 

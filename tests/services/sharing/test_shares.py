@@ -38,8 +38,8 @@ from facepriv.services.sharing.shares import (
 )
 from facepriv.store import ShareRecord, Store
 from facepriv.wording import percent
+from tests.finished_run import Clock, Finished
 from tests.pages.conftest import AUDITS, store_audit
-from tests.services.conftest import Clock, Finished
 
 OF_RUN, OF_DATASET = (
     AuditResult.model_validate_json((AUDITS / f"{name}.json").read_text(encoding="utf-8"))

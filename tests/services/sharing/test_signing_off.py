@@ -22,9 +22,9 @@ from facepriv.services.sharing.report import audit_sha256, result_sha256, run_sh
 from facepriv.services.sharing.shares import revoke
 from facepriv.services.sharing.signing_off import LONGEST, is_about, remark
 from facepriv.store import RemarkRecord, Store, migrate, open_store
+from tests.finished_run import Finished
 from tests.old_databases import REVISIONS, write_old_database
 from tests.pages.conftest import store_audit
-from tests.services.conftest import Finished
 from tests.services.sharing.test_shares import OF_DATASET, OF_RUN, log, put
 
 pytestmark = [pytest.mark.xdist_group("finished-run"), pytest.mark.usefixtures("cheap_passwords")]
