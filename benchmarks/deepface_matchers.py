@@ -21,7 +21,7 @@ from facepriv.match.deepface import network_crop
 from facepriv.match.registry import matchers
 from facepriv.match.sface import CARD as SFACE_CARD
 from facepriv.match.templates import cosine_similarity, unit_rows
-from facepriv.measures.models import usable_matchers
+from facepriv.services.models.catalogue import usable_matchers
 from facepriv.types import Face
 from facepriv.weights.deepface_clients import make_session, network_input, open_client
 from facepriv.weights.deepface_models import MATCHERS, SFACE

@@ -5,7 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from facepriv.errors import FaceprivError
-from facepriv.measures.models import ModelStatus, list_models
+from facepriv.services.models.catalogue import ModelStatus, list_models
 from facepriv.services.models.own_models import add_uploaded, check_model, list_own, remove_model
 from facepriv.store import Store
 from parts.deletion import offer

@@ -8,12 +8,12 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
-from facepriv.measures.models import ModelStatus, list_models
 from facepriv.perturb.parameters import make_method
 from facepriv.perturb.registry import perturbers
 from facepriv.presentation.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.jobs.local_worker import ensure_worker
+from facepriv.services.models.catalogue import ModelStatus, list_models
 from facepriv.services.runs.estimate import estimate_seconds
 from facepriv.services.runs.learning import DEMO, FOLDS
 from facepriv.services.runs.methods import list_methods

@@ -80,7 +80,7 @@ def test_a_plug_in_of_elsewhere_has_a_release(monkeypatch):
 
 def test_the_command_line_starts_without_heavy_imports():
     code = (
-        "import sys, facepriv.cli, facepriv.measures.models\n"
+        "import sys, facepriv.cli, facepriv.measures.loaded_models, facepriv.services.models.catalogue\n"
         "heavy = {'deepface','dlib','onnxruntime','onnx','sklearn','skimage','plotly','streamlit','cv2'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )

@@ -9,7 +9,7 @@ from facepriv.wording import size_of
 
 def models(json_file: JsonFile = None) -> None:
     """List the models: what can be used here, under which licence, and how to get the rest."""
-    from facepriv.measures.models import list_models
+    from facepriv.services.models.catalogue import list_models
 
     found = list_models()
     show_table(

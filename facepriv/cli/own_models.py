@@ -33,7 +33,7 @@ def model_add(
 @model.command("list")
 def model_list(json_file: JsonFile = None) -> None:
     """List your own models; facepriv models lists all."""
-    from facepriv.measures.models import status_of
+    from facepriv.services.models.catalogue import status_of
     from facepriv.services.models.own_models import list_own
 
     found, damaged = list_own()

@@ -21,7 +21,7 @@ from facepriv.imaging.residuals import residual_features
 from facepriv.imaging.restoring import restored_faces
 from facepriv.measures.faults import log_fault
 from facepriv.measures.fingerprint import fingerprint, found_by
-from facepriv.measures.models import check_versions, classifier, matcher, reference
+from facepriv.measures.loaded_models import check_versions, get_classifier, get_matcher, make_reference
 from facepriv.measures.stored_faces import StoredFace, perturbed_face, stored_face
 from facepriv.perturb.base import score_face
 from facepriv.schemas.audits import AuditSpec
@@ -185,12 +185,12 @@ def measure(artifacts: ArtifactStore, stored: StoredFace, names: Sequence[str]) 
         if kind == RESTORED:
             # Finding the face anew after every front end is what costs, so all classifiers share it.
             restored = restored_faces(face) if restored is None else restored
-            judge = classifier(model)
+            judge = get_classifier(model)
             found[name] = np.array([np.nan if one is None else score_face(judge, one) for one in restored])
         elif kind == SCORE:
-            found[name] = np.array([score_face(classifier(model), face)])
+            found[name] = np.array([score_face(get_classifier(model), face)])
         elif kind == TEMPLATE:
-            found[name] = matcher(model).embed([face])[0].astype(np.float64)
+            found[name] = get_matcher(model).embed([face])[0].astype(np.float64)
         elif kind == RESIDUALS:
             found[name] = residual_features(face)
         else:
@@ -220,9 +220,9 @@ def _check_models(job: Job) -> None:
         return
     spec: AuditSpec = content_of(job)
     for ref in spec.classifiers:
-        check_versions(ref, reference(classifier(ref.name)))
+        check_versions(ref, make_reference(get_classifier(ref.name)))
     for ref in spec.matchers:
-        check_versions(ref, reference(matcher(ref.name)))
+        check_versions(ref, make_reference(get_matcher(ref.name)))
     _checked[:] = [ref_of_job]
 
 

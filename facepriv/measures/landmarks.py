@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from facepriv.errors import FaceprivError, FailureToAcquireError
 from facepriv.measures.fingerprint import found_by, landmarks_fingerprint
-from facepriv.measures.models import landmarker
+from facepriv.measures.loaded_models import get_landmarker
 from facepriv.schemas.runs import ModelRef, RunSpec
 from facepriv.store import Store
 from facepriv.store.measures import Vector
@@ -50,7 +50,7 @@ def locate(name: str, face: Face) -> Vector:
         If the landmarker cannot be used here.
     """
     try:
-        points = landmarker(name).locate(face.pixels, face.box, face.landmarks)
+        points = get_landmarker(name).locate(face.pixels, face.box, face.landmarks)
     except FailureToAcquireError:
         return np.full(1, np.nan, dtype=np.float32)
     return points.astype(np.float32, copy=False).ravel()
@@ -74,7 +74,7 @@ def points_of(store: Store, spec: RunSpec, image: ImageRecord, face: Face | None
 
 
 def _kept_as(store: Store, dataset_id: int, ref: ModelRef) -> tuple[str, str]:
-    return f"{POINTS}:{ref.name}", landmarks_fingerprint(landmarker(ref.name), found_by(store, dataset_id))
+    return f"{POINTS}:{ref.name}", landmarks_fingerprint(get_landmarker(ref.name), found_by(store, dataset_id))
 
 
 def _unpacked(vector: Vector) -> Points | None:

@@ -9,10 +9,10 @@ import streamlit as st
 from facepriv.audit.attackers.registry import attackers
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
-from facepriv.measures.models import list_models
 from facepriv.services.audits.preparing import DEFAULT_DRAWS, prepare_audit, start_audit
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.jobs.local_worker import ensure_worker
+from facepriv.services.models.catalogue import list_models
 from facepriv.store import DatasetRecord, Store
 from facepriv.types import GENDER
 from parts.formats import plain

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from facepriv.measures.models import ModelStatus
 from facepriv.registry import VALUE
+from facepriv.services.models.catalogue import ModelStatus
 from facepriv.types import GENDER
 from parts.words import HELP
 

@@ -16,7 +16,7 @@ from facepriv.classify.deepface_race import RACES, DeepFaceRace
 from facepriv.classify.registry import classifiers
 from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.imaging.crop import take_crop
-from facepriv.measures.models import status_of
+from facepriv.services.models.catalogue import status_of
 from facepriv.types import AttributeClassifier
 from facepriv.weights.deepface_models import AGE, GENDER, RACE
 from facepriv.weights.files import own_path

@@ -8,8 +8,8 @@ import pytest
 from facepriv.classify.registry import classifiers
 from facepriv.errors import BadInputError
 from facepriv.imaging.crop import take_crop
-from facepriv.measures.models import ModelStatus, status_of
 from facepriv.registry import VALUE
+from facepriv.services.models.catalogue import ModelStatus, status_of
 from facepriv.types import GENDER, AttributeClassifier, CropFunction, CropSpec
 from tests.own_models import CLASSIFIERS
 

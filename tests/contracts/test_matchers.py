@@ -9,7 +9,7 @@ import pytest
 
 from facepriv.imaging.crop import take_crop
 from facepriv.match.registry import matchers
-from facepriv.measures.models import ModelStatus, status_of
+from facepriv.services.models.catalogue import ModelStatus, status_of
 from facepriv.types import CropMatcher, FaceMatcher
 from tests.own_models import MATCHERS
 

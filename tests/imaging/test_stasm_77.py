@@ -12,7 +12,7 @@ from facepriv.imaging.crop import eye_centres
 from facepriv.imaging.landmarkers.failures import no_landmarks
 from facepriv.imaging.landmarkers.registry import landmarkers
 from facepriv.imaging.landmarkers.stasm_77 import RELEASE, Stasm77
-from facepriv.measures.models import list_models
+from facepriv.services.models.catalogue import list_models
 from tests.stasm import needs_stasm
 
 PUPILS, CHIN, FOREHEAD = [38, 39], 6, 14

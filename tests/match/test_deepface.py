@@ -21,7 +21,7 @@ from facepriv.imaging.crop import take_crop
 from facepriv.match.deepface import DeepFaceMatcher, network_crop
 from facepriv.match.registry import matchers
 from facepriv.match.sface import CARD as SFACE_CARD
-from facepriv.measures.models import status_of
+from facepriv.services.models.catalogue import status_of
 from facepriv.services.models.fetching import fetch
 from facepriv.types import FaceMatcher
 from facepriv.weights.deepface_clients import open_client, shared_client

@@ -11,7 +11,7 @@ from facepriv.errors import ModelUnavailableError
 from facepriv.imaging.crop import take_crop
 from facepriv.match.deepface import DeepFaceMatcher, five_point_oblong, network_crop
 from facepriv.match.registry import matchers
-from facepriv.measures.models import status_of
+from facepriv.services.models.catalogue import status_of
 from facepriv.types import FaceMatcher
 from facepriv.weights.deepface_clients import InsightFaceNetwork
 from facepriv.weights.deepface_models import BUFFALO_L, DEEPID, DLIB, FACENET, MATCHERS, SFACE, DeepFaceModel

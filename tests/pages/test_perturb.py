@@ -69,7 +69,7 @@ def test_looking_computes_nothing(filled, visit, monkeypatch):
         raise AssertionError("computed at a look")
 
     monkeypatch.setattr("facepriv.services.runs.preparing.prepare_run", heavy)
-    monkeypatch.setattr("facepriv.services.runs.preparing.classifier", heavy)
+    monkeypatch.setattr("facepriv.services.runs.preparing.get_classifier", heavy)
     monkeypatch.setattr("facepriv.store.artifacts.ArtifactStore.get", heavy)
     app = visit("perturb")
     app.number_input("run_seed").set_value(3).run()

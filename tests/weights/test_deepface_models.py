@@ -39,7 +39,7 @@ def test_shapes_and_thresholds_are_deepface_own(model):
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_the_documents_tell_of_it_what_its_card_tells(model):
-    lines = (Path(__file__).parent.parent / "docs" / "models.md").read_text(encoding="utf-8").splitlines()
+    lines = (Path(__file__).parents[2] / "docs" / "models.md").read_text(encoding="utf-8").splitlines()
     (row,) = [line for line in lines if line.startswith(f"| `{model.name}` | `")]
     width, height = model.input_shape
     size = "not known" if model.bytes is None else f"{model.bytes:,} bytes"
@@ -111,7 +111,7 @@ def test_what_is_no_graph_is_refused(tmp_path):
 
 def test_listing_models_imports_no_deepface():
     code = (
-        "import sys; from facepriv.measures.models import list_models; list_models(); "
+        "import sys; from facepriv.services.models.catalogue import list_models; list_models(); "
         "print(sorted({m.partition('.')[0] for m in sys.modules} & {'deepface', 'onnxruntime', 'onnx', 'pooch'}))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -15,7 +15,7 @@ from facepriv.config import get_settings
 from facepriv.imaging.crop import take_crop
 from facepriv.match.deepface import network_crop
 from facepriv.match.registry import matchers
-from facepriv.measures.models import status_of
+from facepriv.services.models.catalogue import status_of
 from facepriv.weights.deepface_models import AGE, GENDER, MATCHERS, RACE
 from tests.deepface_graphs import grey_levels, let_deepface_find
 

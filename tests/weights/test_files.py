@@ -8,7 +8,7 @@ import pytest
 
 from facepriv.classify.dlib_gender import CARD
 from facepriv.errors import ModelUnavailableError
-from facepriv.measures.models import list_models, status_of
+from facepriv.services.models.catalogue import list_models, status_of
 from facepriv.types import WeightFile
 from facepriv.weights.files import locate, require, sha256_of
 

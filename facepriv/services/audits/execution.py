@@ -21,7 +21,13 @@ from facepriv.audit.leak.draws import GRID, draw_perturbed, number_of_draws
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, FaceprivError
 from facepriv.measures.audit_measures import Vector, evidence, fingerprints_of, keep, known_measures, measure_in_process
-from facepriv.measures.models import check_versions, classifier, detector_reference, matcher, reference
+from facepriv.measures.loaded_models import (
+    check_versions,
+    get_classifier,
+    get_matcher,
+    make_detector_reference,
+    make_reference,
+)
 from facepriv.metrics.gender import gender_error
 from facepriv.metrics.matching_intervals import MatchBootstrap
 from facepriv.metrics.resampling import SubjectBootstrap
@@ -99,11 +105,11 @@ class _AuditExecution(LeasedJob):
 
     def result(self) -> AuditResult:
         spec = self.spec
-        check_versions(spec.detector, detector_reference())
+        check_versions(spec.detector, make_detector_reference())
         for ref in spec.classifiers:
-            check_versions(ref, reference(classifier(ref.name)))
+            check_versions(ref, make_reference(get_classifier(ref.name)))
         for ref in spec.matchers:
-            check_versions(ref, reference(matcher(ref.name)))
+            check_versions(ref, make_reference(get_matcher(ref.name)))
         images = self.store.datasets.images(spec.dataset.id, ids=spec.image_ids)
         for one in find_overlaps([ref.name for ref in spec.classifiers], images):
             self.note(one.sentence)
@@ -312,7 +318,7 @@ class _AuditExecution(LeasedJob):
                 templates.astype(np.float32),
                 seen.perturbed.templates[name].astype(np.float32),
                 subjects,
-                matcher(name).compare,
+                get_matcher(name).compare,
                 seed=self.spec.seed,
             )
             for name, templates in seen.untouched.templates.items()

@@ -11,18 +11,12 @@ from facepriv.audit.attackers.registry import attackers
 from facepriv.audit.evidence import check_enough
 from facepriv.errors import BadInputError
 from facepriv.measures.fingerprint import COMPUTING
-from facepriv.measures.models import (
-    classifier,
-    detector_reference,
-    matcher,
-    reference,
-    usable_classifiers,
-    usable_matchers,
-)
+from facepriv.measures.loaded_models import get_classifier, get_matcher, make_detector_reference, make_reference
 from facepriv.schemas.audits import AuditDocument, AuditSpec, SelectBy
 from facepriv.schemas.runs import stored_fields
 from facepriv.services.datasets.identities import refuse_matching, why_not_matched
 from facepriv.services.datasets.sampling import sample_images
+from facepriv.services.models.catalogue import usable_classifiers, usable_matchers
 from facepriv.services.models.probe_people import independent_classifiers
 from facepriv.store import AuditRecord, ImageRecord, Store
 from facepriv.types import GENDER
@@ -106,7 +100,7 @@ def prepare_audit(
     if limit is not None:
         images = sample_images(images, limit)
     given = independent_classifiers(usable_classifiers(), images) if classifiers is None else classifiers
-    held = [classifier(name) for name in dict.fromkeys(given)]
+    held = [get_classifier(name) for name in dict.fromkeys(given)]
     others = [f"{one.name} tells {one.attribute}" for one in held if one.attribute != GENDER]
     if others:
         raise BadInputError(
@@ -142,9 +136,9 @@ def prepare_audit(
         run_id=None if run is None else run.id,
         image_ids=tuple(image.id for image in images),
         attackers=tuple(names),
-        classifiers=tuple(reference(one) for one in held),
-        matchers=tuple(reference(matcher(name)) for name in dict.fromkeys(judges)),
-        detector=detector_reference(),
+        classifiers=tuple(make_reference(one) for one in held),
+        matchers=tuple(make_reference(get_matcher(name)) for name in dict.fromkeys(judges)),
+        detector=make_detector_reference(),
         p=None if p is None else round(p, P_DIGITS),
         against=tuple(dict.fromkeys(against)),
         select_by=select_by,

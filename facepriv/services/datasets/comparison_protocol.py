@@ -13,7 +13,7 @@ from facepriv.audit.matching.comparison_protocol import ProtocolResult, protocol
 from facepriv.errors import BadInputError
 from facepriv.measures.audit_measures import TEMPLATE, Vector, measure_what_can_be
 from facepriv.measures.fingerprint import fingerprint
-from facepriv.measures.models import matcher, reference
+from facepriv.measures.loaded_models import get_matcher, make_reference
 from facepriv.measures.stored_faces import StoredFace, perturbed_face, stored_face
 from facepriv.schemas.runs import ModelRef
 from facepriv.services.datasets.identities import refuse_matching
@@ -85,7 +85,7 @@ def protocol_scores(
             code="no-protocol",
         )
     chosen = None if run is None else _run_on(store, record, run)
-    model = matcher(matcher_name)
+    model = get_matcher(matcher_name)
     taken = pairs if chosen is None else _of_run(pairs, chosen)
     work = _Embedding(store, record, model, sorted({i for pair in taken for i in (pair.first, pair.second)}))
     before = work.untouched()
@@ -97,7 +97,7 @@ def protocol_scores(
         scores["across"] = _compare(model, taken, before, after)
     return ProtocolScores(
         dataset=record,
-        matcher=reference(model),
+        matcher=make_reference(model),
         run_id=run,
         folds=np.array([pair.fold for pair in taken], dtype=np.int64),
         mated=np.array([pair.mated for pair in taken], dtype=bool),
@@ -221,7 +221,7 @@ class _Embedding:
     def __init__(self, store: Store, record: DatasetRecord, model: FaceMatcher, images: Sequence[int]) -> None:
         self._store = store
         self._record = record
-        self._ref = reference(model)
+        self._ref = make_reference(model)
         self._name = f"{TEMPLATE}:{model.name}"
         self._images = images
         self._left: list[tuple[dict[int, Vector], int, StoredFace, Callable[[Mapping[int, Vector]], None]]] = []

@@ -28,7 +28,7 @@ from facepriv.errors import BadInputError, FailureToAcquireError, UnknownNameErr
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode, encode_png
 from facepriv.measures.fingerprint import fingerprint
-from facepriv.measures.models import detector_reference
+from facepriv.measures.loaded_models import make_detector_reference
 from facepriv.services.datasets.retention import refuse_past
 from facepriv.store import Store
 from facepriv.store.records import DatasetCounts, DatasetRecord, FoundFace, NewImage, UnfinishedImport
@@ -281,7 +281,7 @@ def import_source(
     refuse_past(retain_until)
     read = source.read
     store.datasets.collect_abandoned()
-    found_by = fingerprint(detector_reference())
+    found_by = fingerprint(make_detector_reference())
     with store.datasets.importing(
         name,
         source=source.called,

@@ -18,7 +18,7 @@ from facepriv.audit.matching.pairs import Pairs
 from facepriv.imaging.crop import eye_centres
 from facepriv.measures.audit_measures import SCORE, TEMPLATE, Vector, measure_what_can_be, save_of_images
 from facepriv.measures.fingerprint import fingerprint
-from facepriv.measures.models import classifier, matcher, reference, usable_classifiers, usable_matchers
+from facepriv.measures.loaded_models import get_classifier, get_matcher, make_reference
 from facepriv.measures.stored_faces import stored_face
 from facepriv.metrics.summary import summarise
 from facepriv.schemas.quality import (
@@ -37,6 +37,7 @@ from facepriv.schemas.quality import (
 from facepriv.schemas.runs import Histogram, ModelRef
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.datasets.importing import Progress
+from facepriv.services.models.catalogue import usable_classifiers, usable_matchers
 from facepriv.services.models.probe_people import independent_classifiers
 from facepriv.store import DatasetRecord, ImageRecord, Store
 from facepriv.types import GENDER_NAMES
@@ -70,7 +71,7 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
     judging = independent_classifiers(
         usable_classifiers(), images
     )  # a probe would find the labels right that it was trained on
-    judges = [reference(made) for name in judging if (made := classifier(name)).attribute == "gender"]
+    judges = [make_reference(made) for name in judging if (made := get_classifier(name)).attribute == "gender"]
     not_checked = []
     compared_by = None
     if (why := why_not_matched(record)) is not None:
@@ -81,7 +82,7 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
             "facepriv models says why."
         )
     else:
-        compared_by = reference(matcher(PREFERRED if PREFERRED in names else names[0]))
+        compared_by = make_reference(get_matcher(PREFERRED if PREFERRED in names else names[0]))
     if not judges:
         not_checked.append(
             "Labels were not compared with what classifiers say, since none can be used here; facepriv models says why."
@@ -241,7 +242,7 @@ def _near_duplicates(
     if not with_template:
         return None
     table = np.stack([templates[image.id] for image in with_template]).astype(np.float32)
-    compare = matcher(compared_by.name).compare
+    compare = get_matcher(compared_by.name).compare
     found = find_alike(Pairs(table, None, [image.subject for image in with_template], compare))
     if found is None:
         return None

@@ -17,7 +17,7 @@ from facepriv.classify.probe import IMAGES, SUBJECTS, WEIGHTS, crop_matcher
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.imaging.crop import take_crop
 from facepriv.measures.fingerprint import fingerprint, found_by
-from facepriv.measures.models import reference
+from facepriv.measures.loaded_models import make_reference
 from facepriv.measures.stored_faces import stored_face
 from facepriv.own_models.description import ProbeModel, TrainedOn, Weight
 from facepriv.own_models.stored import PROBE, OwnModel, write
@@ -182,7 +182,7 @@ def _templates(
     store: Store, record: DatasetRecord, made: CropMatcher, images: Sequence[ImageRecord], report: Report | None
 ) -> NDArray[np.float64]:
     """Embed the crops of images, or take what is kept of them; rows in the order of the images."""
-    measure, made_by = f"{CROPPED}:{made.name}", fingerprint(reference(made), found_by(store, record.id))
+    measure, made_by = f"{CROPPED}:{made.name}", fingerprint(make_reference(made), found_by(store, record.id))
     known = dict(store.measures.of_images(record.id, measure, made_by))
     fresh: dict[int, NDArray[np.float32]] = {}
     for number, image in enumerate(images, start=1):

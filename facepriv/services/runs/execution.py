@@ -20,13 +20,13 @@ from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
 from facepriv.measures.audit_measures import SCORE, TEMPLATE
 from facepriv.measures.fingerprint import fingerprint, found_by
 from facepriv.measures.landmarks import known_points, save_points
-from facepriv.measures.models import (
+from facepriv.measures.loaded_models import (
     check_versions,
-    classifier,
-    detector_reference,
-    landmarker,
-    matcher,
-    reference,
+    get_classifier,
+    get_landmarker,
+    get_matcher,
+    make_detector_reference,
+    make_reference,
 )
 from facepriv.measures.stored_faces import perturbed_face, stored_face
 from facepriv.perturb.parameters import make_method
@@ -129,15 +129,15 @@ class _Execution(LeasedJob):
     def _check_models(self) -> None:
         spec = self.run.spec
         self._method = make_method(spec.method, spec.parameters)
-        check_versions(spec.detector, detector_reference())
+        check_versions(spec.detector, make_detector_reference())
         if spec.landmarker is not None:
-            check_versions(spec.landmarker, reference(landmarker(spec.landmarker.name)))
-        judges = {ref: classifier(ref.name) for ref in (*spec.guides, *spec.keep, *spec.classifiers)}
+            check_versions(spec.landmarker, make_reference(get_landmarker(spec.landmarker.name)))
+        judges = {ref: get_classifier(ref.name) for ref in (*spec.guides, *spec.keep, *spec.classifiers)}
         for ref, made in judges.items():
-            check_versions(ref, reference(made))
+            check_versions(ref, make_reference(made))
         self._others = {made.name: made for made in judges.values() if made.attribute != GENDER}
         for ref in dict.fromkeys((*spec.guards, *spec.matchers)):
-            check_versions(ref, reference(matcher(ref.name)))
+            check_versions(ref, make_reference(get_matcher(ref.name)))
 
     def _save(self, image: RunImage, scores: Sequence[GenderScore] = ()) -> None:
         retry_while_busy(lambda: self.store.runs.save_image(self.run.id, self.owner, image, scores))
@@ -383,7 +383,7 @@ class _Execution(LeasedJob):
             name: Templates(
                 before=_rows(templates["before"], images),
                 after=_rows(templates["after"], images),
-                compare=matcher(name).compare,
+                compare=get_matcher(name).compare,
             )
             for name, templates in known.items()
         }

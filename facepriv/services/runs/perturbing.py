@@ -18,7 +18,7 @@ from facepriv.imaging.decode import decode
 from facepriv.imaging.quality import psnr_db, ssim
 from facepriv.measures.faults import log_fault
 from facepriv.measures.landmarks import Points, known_points, locate
-from facepriv.measures.models import check_versions, classifier, matcher, reference
+from facepriv.measures.loaded_models import check_versions, get_classifier, get_matcher, make_reference
 from facepriv.measures.stored_faces import StoredFace, face_of, stored_pixels
 from facepriv.perturb.base import CountingClassifier, KeptClassifiers, Learned, score_face
 from facepriv.perturb.gallery import Gallery
@@ -78,16 +78,16 @@ class ImagePerturber:
         self._spec = job.spec
         self._artifacts = artifacts
         self._method = make_method(job.spec.method, job.spec.parameters)
-        self._classifiers = {ref.name: classifier(ref.name) for ref in job.spec.classifiers}
+        self._classifiers = {ref.name: get_classifier(ref.name) for ref in job.spec.classifiers}
         self._guides = [self._classifiers[guide.name] for guide in job.spec.guides]
         kept = [self._classifiers[one.name] for one in job.spec.keep]
         self._keep = KeptClassifiers(kept, job.spec.keep_weight) if kept else None
-        self._guards = [matcher(guard.name) for guard in job.spec.guards]
+        self._guards = [get_matcher(guard.name) for guard in job.spec.guards]
         # This process may be on another machine than the worker, which has looked at its own models only.
         for ref in job.spec.classifiers:
-            check_versions(ref, reference(self._classifiers[ref.name]))
+            check_versions(ref, make_reference(self._classifiers[ref.name]))
         for ref in dict.fromkeys((*job.spec.guards, *job.spec.matchers)):
-            check_versions(ref, reference(matcher(ref.name)))
+            check_versions(ref, make_reference(get_matcher(ref.name)))
         self._max_pixels = max_pixels
         # For the methods, a label is what the guides are to be wrong about.
         images = job.images if job.spec.attribute == GENDER else labelled_by(self._guides[0], job.images)
@@ -468,7 +468,7 @@ def embed_in_process(job: Job, images: Sequence[EmbedTask]) -> list[NDArray[np.f
 def embed(kept: ArtifactStore, matcher_name: str, stored: StoredFace) -> NDArray[np.float32] | None:
     """Embed one stored image with one matcher: a ``(d,)`` unit vector, None where a fault left none."""
     try:
-        vector: NDArray[np.float32] = matcher(matcher_name).embed([stored.face(kept)])[0]
+        vector: NDArray[np.float32] = get_matcher(matcher_name).embed([stored.face(kept)])[0]
     except StoreBusyError:
         raise
     except Exception as error:

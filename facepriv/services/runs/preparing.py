@@ -11,21 +11,15 @@ import facepriv
 from facepriv.errors import BadInputError
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER, landmarkers
 from facepriv.measures.fingerprint import COMPUTING
-from facepriv.measures.models import (
-    classifier,
-    detector_reference,
-    matcher,
-    reference,
-    usable_classifiers,
-    usable_matchers,
-)
-from facepriv.measures.models import landmarker as find_landmarker
+from facepriv.measures.loaded_models import get_classifier, get_matcher, make_detector_reference, make_reference
+from facepriv.measures.loaded_models import get_landmarker as find_landmarker
 from facepriv.perturb.base import Perturber
 from facepriv.perturb.parameters import make_method, methods_for_any_landmarks
 from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
 from facepriv.schemas.runs import ModelRef, RunSpec
 from facepriv.services.datasets.identities import refuse_matching, why_not_matched
 from facepriv.services.datasets.sampling import sample_images
+from facepriv.services.models.catalogue import usable_classifiers, usable_matchers
 from facepriv.services.models.probe_people import independent_classifiers
 from facepriv.services.runs.attributes import check_guides
 from facepriv.services.runs.learning import choose_source
@@ -112,7 +106,7 @@ def prepare_run(
             "that out, or choose parameters with which it learns.",
             code="learns-nothing",
         )
-    heeded = tuple(reference(matcher(name)) for name in dict.fromkeys(guards or ()))
+    heeded = tuple(make_reference(get_matcher(name)) for name in dict.fromkeys(guards or ()))
     if heeded and not made.supports_guards:
         raise BadInputError(
             f"The method {made.name} heeds no matcher, but was to heed {', '.join(one.name for one in heeded)}; leave "
@@ -150,17 +144,17 @@ def prepare_run(
         image_sha256=tuple(image.source_sha256 for image in images),
         method=made.name,
         parameters=made.parameters.model_dump(mode="json"),
-        guide=reference(next(iter(guides.values()))),
-        more_guides=tuple(reference(one) for one in list(guides.values())[1:]),
+        guide=make_reference(next(iter(guides.values()))),
+        more_guides=tuple(make_reference(one) for one in list(guides.values())[1:]),
         attribute=attribute,
-        keep=tuple(reference(one) for one in kept.values()),
+        keep=tuple(make_reference(one) for one in kept.values()),
         keep_weight=keep_weight if kept else 1.0,
-        guards=tuple(reference(matcher(name)) for name in dict.fromkeys(guards)),
+        guards=tuple(make_reference(get_matcher(name)) for name in dict.fromkeys(guards)),
         learn_from=source,
         landmarker=points,
-        classifiers=tuple(reference(one) for one in judges.values()),
-        matchers=tuple(reference(matcher(name)) for name in matching),
-        detector=detector_reference(),
+        classifiers=tuple(make_reference(one) for one in judges.values()),
+        matchers=tuple(make_reference(get_matcher(name)) for name in matching),
+        detector=make_detector_reference(),
         seed=seed,
         facepriv_version=facepriv.__version__,
         libraries={name: version(name) for name in COMPUTING},
@@ -169,7 +163,7 @@ def prepare_run(
 
 def _models(names: Iterable[str]) -> dict[str, AttributeClassifier]:
     """Make classifiers, each once, by their own names."""
-    made = (classifier(name) for name in dict.fromkeys(names))
+    made = (get_classifier(name) for name in dict.fromkeys(names))
     return {one.name: one for one in made}
 
 
@@ -214,7 +208,7 @@ def _landmarker_of(method: Perturber, name: str) -> ModelRef | None:
             f"leave that out, or choose a method that takes any: {listed(methods_for_any_landmarks(), 'or')}.",
             code="other-landmarks",
         )
-    return None if name == DEFAULT_LANDMARKER else reference(find_landmarker(name))
+    return None if name == DEFAULT_LANDMARKER else make_reference(find_landmarker(name))
 
 
 def start_run(store: Store, spec: RunSpec) -> RunRecord:

@@ -24,7 +24,6 @@ from facepriv.charts.policy import attacker_curves, leak_bars, utility_curve
 from facepriv.charts.rates import survival_bars
 from facepriv.errors import BadInputError
 from facepriv.imaging.decode import encode_png
-from facepriv.measures.models import list_models
 from facepriv.measures.stored_faces import stored_pixels
 from facepriv.presentation import audit_tables
 from facepriv.presentation import run_tables as tables
@@ -39,6 +38,7 @@ from facepriv.services.audits.preparing import audit_document
 from facepriv.services.datasets.datasheets import NOT_STATED, shown_datasheet
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.datasets.terms import find_withheld
+from facepriv.services.models.catalogue import list_models
 from facepriv.services.releases.export import run_document
 from facepriv.store import AuditRecord, DatasetRecord, RunRecord, Store
 from facepriv.types import GENDER

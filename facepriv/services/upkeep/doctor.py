@@ -18,10 +18,10 @@ from typing import Literal
 
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StoreBusyError, StoreError
-from facepriv.measures.models import ModelStatus, list_models
 from facepriv.own_models.stored import damaged
 from facepriv.services.datasets.retention import expired
 from facepriv.services.jobs.presence import Presence, count_alive
+from facepriv.services.models.catalogue import ModelStatus, list_models
 from facepriv.store import (
     ArtifactStore,
     AuditSummary,

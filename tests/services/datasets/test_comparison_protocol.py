@@ -10,7 +10,7 @@ import pytest
 
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, UnknownNameError
-from facepriv.measures.models import matcher
+from facepriv.measures.loaded_models import get_matcher
 from facepriv.measures.stored_faces import stored_face
 from facepriv.services.datasets.comparison_protocol import (
     evaluate,
@@ -53,7 +53,7 @@ def test_scores_are_the_matchers_own_and_templates_are_kept(lfw: tuple[Store, Se
         [1, 1, 1, 1, 2, 2, 2],
         [True, True, False, False, True, True, False],
     )
-    model = matcher(MATCHER)
+    model = get_matcher(MATCHER)
     faces = [[stored_face(images[i]).face(store.artifacts) for i in (p.first, p.second)] for p in pairs]  # type: ignore[union-attr]
     templates = [model.embed(two) for two in faces]
     wanted = [float(model.compare(two[:1], two[1:])[0, 0]) for two in templates]

@@ -29,7 +29,7 @@ from facepriv.datasets.registry import read_folder
 from facepriv.errors import BadInputError, CancelledError, StoreError, UnknownNameError
 from facepriv.imaging.acquire import acquire
 from facepriv.measures.fingerprint import fingerprint
-from facepriv.measures.models import detector_reference, usable_matchers
+from facepriv.measures.loaded_models import make_detector_reference
 from facepriv.measures.stored_faces import image_pixels
 from facepriv.services.datasets import importing
 from facepriv.services.datasets.importing import (
@@ -41,6 +41,7 @@ from facepriv.services.datasets.importing import (
     temporary_folder,
 )
 from facepriv.services.jobs.worker import run_worker
+from facepriv.services.models.catalogue import usable_matchers
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store, open_store
 from tests.finished_run import copy_demo, labelled_demo, write_labels
@@ -636,7 +637,7 @@ def test_faces_found_before_are_not_looked_for_again(store: Store, settings: Set
     assert len(looked) == 4
     again = import_dataset(store, settings, folder, name="again").dataset
     assert len(looked) == 4
-    assert again.found_by == first.found_by == fingerprint(detector_reference())
+    assert again.found_by == first.found_by == fingerprint(make_detector_reference())
     for one, two in zip(store.datasets.images(first.id), store.datasets.images(again.id), strict=True):
         assert (one.name, one.box, one.failure, one.failure_sentence) == (
             two.name,

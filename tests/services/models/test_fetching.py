@@ -14,7 +14,7 @@ import pytest
 
 from facepriv.errors import BadInputError, ModelUnavailableError, UnknownNameError
 from facepriv.match.sface import CARD
-from facepriv.measures.models import status_of
+from facepriv.services.models.catalogue import status_of
 from facepriv.services.models.fetching import fetch
 from facepriv.weights.deepface_models import ARCFACE, DLIB, FACENET, MODELS, card_of, record_path
 from facepriv.weights.files import own_path, require_all

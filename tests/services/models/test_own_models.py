@@ -13,9 +13,10 @@ from facepriv.cli import app
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, FaceprivError, ModelUnavailableError, UnknownNameError
 from facepriv.match.registry import matchers
-from facepriv.measures.models import check_versions, classifier, list_models, reference
+from facepriv.measures.loaded_models import check_versions, get_classifier, make_reference
 from facepriv.own_models.stored import own_names
 from facepriv.registry import Registry
+from facepriv.services.models.catalogue import list_models
 from facepriv.services.models.own_models import add_model, add_uploaded, remove_model
 from facepriv.services.runs.perturbing import ImagePerturber, RunJob
 from facepriv.services.runs.preparing import prepare_run
@@ -47,7 +48,7 @@ def test_is_found_behind_the_built_in_ones_and_goes_again(home, store, tmp_path)
     assert added.notes == ()
     assert classifiers.names() == [*before, "own-gender"]
     assert "own-gender" not in matchers.names()
-    assert classifier("own-gender").version == added.own.card.version
+    assert get_classifier("own-gender").version == added.own.card.version
     assert status("own-gender").usable
     assert stat.S_IMODE((home / "models").stat().st_mode) == 0o700
     remove_model(store, "own-gender", actor="test")
@@ -128,7 +129,7 @@ def test_doctor_tells_of_changed_and_unreadable_models(home, store, tmp_path):
     assert "description.json should have SHA-256" in changed.sentence
     assert "facepriv model add FILE.yaml --replace" in changed.sentence
     with pytest.raises(ModelUnavailableError, match="it was changed since"):
-        classifier("own-gender")
+        get_classifier("own-gender")
     (folder / "description.json").write_text("{}")
     assert "own-gender" not in classifiers.names()
     unreadable = check_models(list_models())
@@ -156,7 +157,7 @@ def test_a_process_with_another_version_refuses_the_run(home, tmp_path, small_ru
     with pytest.raises(FaceprivError, match=r"own-gender of version .* must be the same on every machine"):
         ImagePerturber(RunJob(spec, images), artifacts)
     with pytest.raises(FaceprivError, match="own-gender of version"):
-        check_versions(spec.guide, reference(classifier("own-gender")))
+        check_versions(spec.guide, make_reference(get_classifier("own-gender")))
 
 
 @pytest.fixture

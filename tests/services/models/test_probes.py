@@ -11,7 +11,6 @@ from facepriv.classify.probe import IMAGES, SUBJECTS, arrays_of, crop_matcher
 from facepriv.classify.registry import classifiers
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, StoreError
-from facepriv.measures.models import list_models
 from facepriv.own_models.stored import own_names, read
 from facepriv.perturb.base import score_face
 from facepriv.perturb.registry import perturbers
@@ -19,6 +18,7 @@ from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.datasets.quality import check_quality
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.models import probes as probes_module
+from facepriv.services.models.catalogue import list_models
 from facepriv.services.models.own_models import add_model
 from facepriv.services.models.probe_people import find_overlaps, independent_classifiers
 from facepriv.services.models.probes import train_probe

@@ -10,7 +10,7 @@ import pytest
 
 from facepriv.classify.registry import classifiers
 from facepriv.errors import BadInputError
-from facepriv.measures.models import classifier
+from facepriv.measures.loaded_models import get_classifier
 from facepriv.presentation import run_tables as tables
 from facepriv.schemas.runs import AttributeClasses, RunSpec
 from facepriv.services.audits.preparing import prepare_audit
@@ -260,4 +260,4 @@ def test_age_is_kept_while_gender_is_turned(store, settings, tmp_path):
     comparison = tables.comparison_rows([("a", run.spec, kept)])
     assert {"Figure": "Kept", "a": "dlib-age@30"} in comparison
     # A model of the same name is asked for by the very name that the spec holds.
-    assert classifier(run.spec.keep[0].name).boundary == 30
+    assert get_classifier(run.spec.keep[0].name).boundary == 30

@@ -23,7 +23,7 @@ import pytest
 from facepriv.config import Settings
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.stored import decode_stored
-from facepriv.measures.models import classifier
+from facepriv.measures.loaded_models import get_classifier
 from facepriv.measures.stored_faces import stored_face
 from facepriv.perturb.base import score_face
 from facepriv.schemas.runs import RunSpec
@@ -97,7 +97,7 @@ class TestFinished:
 
     def test_scores_are_those_of_the_stored_files(self, finished: Finished):
         """Scored here once more, with the face found anew, as whoever has the files would."""
-        store, guide = finished.store, classifier("dlib-gender")
+        store, guide = finished.store, get_classifier("dlib-gender")
         kept = {
             (s.image_id, s.phase): s.score
             for s in store.runs.gender_scores(finished.run.id)

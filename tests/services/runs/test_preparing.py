@@ -11,13 +11,13 @@ import facepriv
 from facepriv.classify.registry import classifiers as classifier_registry
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, UnknownNameError
-from facepriv.measures.models import list_models
 from facepriv.perturb.parameters import make_method, parse_parameters
 from facepriv.perturb.registry import perturbers
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.datasets.sampling import sample_images
 from facepriv.services.jobs.processes import processes
+from facepriv.services.models.catalogue import list_models
 from facepriv.services.runs.estimate import EVALUATION_SECONDS, OVERHEAD, PRIOR_EVALUATIONS, estimate_seconds
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import ImageRecord
@@ -210,7 +210,7 @@ def test_estimate_from_the_guides_speed_reads_no_image_and_runs_no_network(finis
     def heavy(*_, **__):
         raise AssertionError("an estimate must not compute")
 
-    monkeypatch.setattr("facepriv.services.runs.preparing.classifier", heavy)
+    monkeypatch.setattr("facepriv.services.runs.preparing.get_classifier", heavy)
     monkeypatch.setattr(finished.store.artifacts, "get", heavy)
     monkeypatch.setattr(finished.store.datasets, "images", heavy)
     seconds = {}

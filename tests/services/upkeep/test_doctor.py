@@ -13,8 +13,8 @@ from typing import Any, Literal
 import pytest
 
 from facepriv.config import Settings
-from facepriv.measures.models import list_models, status_of
 from facepriv.services.jobs.presence import Presence
+from facepriv.services.models.catalogue import list_models, status_of
 from facepriv.services.upkeep.doctor import Check, check_disks, check_models, examine
 from facepriv.store import DatasetRecord, Store, migrate, open_store
 from facepriv.types import ModelCard, WeightFile

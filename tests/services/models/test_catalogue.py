@@ -7,21 +7,9 @@ import dataclasses
 import pytest
 
 from facepriv.classify.registry import classifiers
-from facepriv.errors import FaceprivError, UnknownNameError
 from facepriv.imaging.landmarkers.registry import landmarkers
 from facepriv.match.registry import matchers
-from facepriv.measures.models import (
-    check_versions,
-    classifier,
-    detector_reference,
-    list_models,
-    matcher,
-    reference,
-    status_of,
-    usable_classifiers,
-    usable_matchers,
-)
-from facepriv.schemas.runs import ModelRef
+from facepriv.services.models.catalogue import list_models, status_of, usable_classifiers, usable_matchers
 from facepriv.weights.files import locate, own_path
 
 
@@ -82,19 +70,3 @@ def test_size_is_measured_of_files_that_are_here_and_else_the_published_one(tmp_
     path.write_bytes(b"weights")
     status = status_of(matchers.create("deepface-arcface").card)
     assert (status.bytes, status.state) == (7, "not trusted")
-
-
-def test_unknown_models():
-    with pytest.raises(UnknownNameError, match="dlib-gender"):
-        classifier("oracle")
-    with pytest.raises(UnknownNameError, match="sface"):
-        matcher("oracle")
-
-
-def test_versions_must_agree():
-    found = reference(classifier("dlib-gender"))
-    check_versions(found, found)
-    check_versions(detector_reference(), detector_reference())
-    other = ModelRef(name=found.name, version="0123456789ab")
-    with pytest.raises(FaceprivError, match=f"of version 0123456789ab, but {found.version} is installed; install"):
-        check_versions(other, found)
