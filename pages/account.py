@@ -5,13 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from facepriv.errors import FaceprivError
+from facepriv.presentation.formats import moment, plain
 from facepriv.services.accounts.passwords import SHORTEST
 from facepriv.services.accounts.users import change_own_password, sign_out_everywhere
 from facepriv.store import Store
 from facepriv.store.users import name_key
 from parts.account import ROLE_TITLES
 from parts.figures import show_rows
-from parts.formats import moment, plain
 from parts.shell import EVERYBODY, me, with_store
 
 TOLD = "_account_told"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
+from facepriv.presentation.formats import NOTHING, moment
+from facepriv.presentation.help_texts import STATES
 from facepriv.store import AuditSummary, Store
 from facepriv.wording import duration
 from parts import audit_form, faces, one_audit, progress
 from parts.choice import Choice
 from parts.figures import page_of, show_rows
-from parts.formats import NOTHING, moment
 from parts.shell import with_store
-from parts.words import STATES
 
 LIST_MOST = 500
 """Newest audits that are offered to open; older ones are opened by their address."""

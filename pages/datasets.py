@@ -10,6 +10,8 @@ from facepriv.charts.dataset import class_balance
 from facepriv.config import get_settings
 from facepriv.datasets.registry import READERS
 from facepriv.errors import FaceprivError
+from facepriv.presentation.formats import NOTHING, moment, plain
+from facepriv.presentation.help_texts import HELP
 from facepriv.services.datasets.datasheets import FIELDS, edit_datasheet, shown_datasheet
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.datasets.import_folders import allowed_roots, subfolders
@@ -20,9 +22,7 @@ from facepriv.store import DatasetCounts, DatasetRecord, Store
 from parts import faces, imports, quality
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
-from parts.formats import NOTHING, moment, plain
 from parts.shell import me, record_view, with_store
-from parts.words import HELP
 
 PER_PAGE = 24
 PURGED = "_purged"

@@ -5,12 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from facepriv.errors import FaceprivError
+from facepriv.presentation.formats import NOTHING, plain
 from facepriv.services.models.catalogue import ModelStatus, list_models
 from facepriv.services.models.own_models import add_uploaded, check_model, list_own, remove_model
 from facepriv.store import Store
 from parts.deletion import offer
 from parts.figures import show_rows
-from parts.formats import NOTHING, plain
 from parts.shell import me, opened, with_store
 
 TOLD = "model_told"

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from facepriv.presentation.formats import plain
+from facepriv.presentation.help_texts import NOT_PROTECTED
 from facepriv.services.datasets.journey import Step, StepName, StepState, steps
 from facepriv.store import Store
 from facepriv.wording import count
 from parts import comparing, faces, one_run, progress
-from parts.formats import plain
 from parts.shell import with_store
-from parts.words import NOT_PROTECTED
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ from facepriv.config import get_settings
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
 from facepriv.perturb.parameters import make_method
 from facepriv.perturb.registry import perturbers
+from facepriv.presentation.formats import plain
+from facepriv.presentation.help_texts import HELP, NOT_PROTECTED
 from facepriv.presentation.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.jobs.local_worker import ensure_worker
@@ -22,9 +24,7 @@ from facepriv.store import Store
 from facepriv.types import GENDER
 from facepriv.wording import count, duration
 from parts import faces, other_attributes, parameters, progress
-from parts.formats import plain
 from parts.shell import me, with_store
-from parts.words import HELP, NOT_PROTECTED
 
 KIND_ICONS = {"unnoticeable": ":material/visibility_off:", "visible": ":material/visibility:"}
 AUTOMATIC = ""

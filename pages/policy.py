@@ -6,6 +6,8 @@ import streamlit as st
 
 from facepriv.charts.policy import attacker_curves, utility_curve
 from facepriv.presentation import audit_tables as rows
+from facepriv.presentation.formats import moment, plain
+from facepriv.presentation.help_texts import HELP, KEY_NOTE, STOPPING
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.runs import RunResult
 from facepriv.store import AuditRecord, AuditSummary, RunRecord, RunSummary, Store
@@ -14,9 +16,7 @@ from facepriv.wording import percent
 from parts import audit_form, guide_mixes, one_audit, progress, sign_attacker
 from parts.choice import Choice
 from parts.figures import show_figure, show_rows
-from parts.formats import moment, plain
 from parts.shell import with_store
-from parts.words import HELP, KEY_NOTE, STOPPING
 
 LIST_MOST = 500
 SIGN_ONLY = """

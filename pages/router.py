@@ -4,10 +4,10 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from facepriv.presentation.help_texts import LABEL_NOTE
 from parts import account
 from parts.look import STYLE
 from parts.shell import EVERYBODY, me, record_view, with_store
-from parts.words import LABEL_NOTE
 
 AUDITORS = {
     "overview": ("Overview", ":material/home:"),

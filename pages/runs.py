@@ -5,15 +5,15 @@ from __future__ import annotations
 import streamlit as st
 
 from facepriv.perturb.registry import perturbers
+from facepriv.presentation.formats import NOTHING, moment
+from facepriv.presentation.help_texts import STATES
 from facepriv.store import RunSummary, Store
 from facepriv.store.records import RUN_STATES
 from facepriv.wording import duration
 from parts import comparing, one_run, progress, several_runs
 from parts.figures import page_of, show_rows
-from parts.formats import NOTHING, moment
 from parts.run_choice import KEY, from_address, to_address
 from parts.shell import with_store
-from parts.words import STATES
 
 LIST_MOST = 500  # newest runs offered to open; older ones are opened by their address
 PER_PAGE = 50

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from facepriv.errors import FaceprivError
+from facepriv.presentation.formats import moment, plain
 from facepriv.services.sharing.report import result_sha256
 from facepriv.services.sharing.shares import shared_with
 from facepriv.services.sharing.signing_off import DECISION_TITLES, remark
 from facepriv.store import RemarkRecord, ShareRecord, Store
 from facepriv.store.records import DECISIONS
 from parts import share
-from parts.formats import moment, plain
 from parts.shell import me, with_store
 
 CHOSEN = "shared_number"

@@ -59,7 +59,7 @@ def check_and_show_quality(store: Store, name: str) -> QualityReport:
 
 
 def _show_quality(report: QualityReport) -> None:
-    from facepriv.services.datasets.quality import quality_sentences
+    from facepriv.presentation.quality import quality_sentences
 
     for sentence in quality_sentences(report):
         say(sentence)
@@ -72,19 +72,14 @@ def protocol(
     json_file: JsonFile = None,
 ) -> None:
     """Show a matcher's accuracy under the data set's own comparison protocol, before and after a run."""
-    from facepriv.services.datasets.comparison_protocol import (
-        evaluate,
-        protocol_document,
-        protocol_rows,
-        protocol_scores,
-        protocol_sentences,
-    )
+    from facepriv.presentation.protocol_tables import protocol_rows, protocol_sentences
+    from facepriv.services.datasets.comparison_protocol import evaluate, protocol_document, protocol_scores
 
     with opened_store() as (store, _), progress("Embedding") as report:
         scored = protocol_scores(store, dataset, matcher, run=run, on_progress=report)
     results = evaluate(scored)
     show_table(f"{dataset} by {matcher}, under its own protocol", protocol_rows(results))
-    for sentence in protocol_sentences(scored, results):
+    for sentence in protocol_sentences(results, scored.run_id, scored.not_in_run):
         say(sentence)
     write_json(json_file, protocol_document(scored, results))
 

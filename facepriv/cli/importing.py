@@ -104,7 +104,7 @@ def _is_asked() -> bool:
 
 def _show_preview(source: Source) -> dict[str, Any]:
     from facepriv.datasets.preview import preview
-    from facepriv.services.datasets.preview import preview_document, preview_rows, preview_sentences
+    from facepriv.presentation.preview import preview_document, preview_rows, preview_sentences
 
     document = preview_document(preview(source.read), source.problems)
     for sentence in preview_sentences(document):

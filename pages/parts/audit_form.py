@@ -9,15 +9,15 @@ import streamlit as st
 from facepriv.audit.attackers.registry import attackers
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
+from facepriv.presentation.formats import plain
+from facepriv.presentation.help_texts import HELP
 from facepriv.services.audits.preparing import DEFAULT_DRAWS, prepare_audit, start_audit
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.services.models.catalogue import list_models
 from facepriv.store import DatasetRecord, Store
 from facepriv.types import GENDER
-from parts.formats import plain
 from parts.shell import me
-from parts.words import HELP
 
 SELECTIONS = {"image": "each image for itself", "subject": "all images of a subject together"}
 MOST_DRAWS = 20

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import streamlit as st
 
 from facepriv.errors import UnknownNameError
-from parts.formats import plain
+from facepriv.presentation.formats import plain
 
 LONGEST = 10
 """Digits of a number that is nothing's any more."""

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import streamlit as st
 
 from facepriv.errors import FaceprivError
+from facepriv.presentation.formats import plain
 from facepriv.store import Store
 from parts import faces
-from parts.formats import plain
 from parts.shell import opened
 
 Delete = Callable[[Store], None]

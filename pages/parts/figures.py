@@ -11,11 +11,11 @@ import streamlit as st
 
 from facepriv.charts.data import figure_rows
 from facepriv.config import get_settings
+from facepriv.presentation.formats import plain
 from facepriv.report.document import Table
 from facepriv.report.files import to_csv
 from facepriv.store import open_store
 from parts.downloads import file_name
-from parts.formats import plain
 from parts.shell import is_still, me
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}

@@ -6,11 +6,11 @@ import streamlit as st
 
 from facepriv.policy.minimax import MinimaxPolicy
 from facepriv.presentation import audit_tables as rows
+from facepriv.presentation.formats import plain
+from facepriv.presentation.help_texts import HELP, KEY_NOTE
 from facepriv.services.releases.guide_mix import SEES, Sees, guide_mix, run_title
 from facepriv.store import RunRecord, Store
 from parts.figures import show_rows
-from parts.formats import plain
-from parts.words import HELP, KEY_NOTE
 
 LOOKED_AT = 50
 """Newest other runs of the data set that are looked at for the same images."""

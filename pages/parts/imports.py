@@ -8,6 +8,8 @@ import streamlit as st
 
 from facepriv.config import Settings, get_settings
 from facepriv.errors import FaceprivError
+from facepriv.presentation.formats import plain
+from facepriv.presentation.preview import preview_rows, preview_sentences
 from facepriv.services.datasets.import_jobs import (
     RESUMABLE,
     ImportJob,
@@ -18,12 +20,10 @@ from facepriv.services.datasets.import_jobs import (
     list_jobs,
     resume_job,
 )
-from facepriv.services.datasets.preview import preview_rows, preview_sentences
 from facepriv.store import Store
 from facepriv.wording import count, duration
 from parts import faces
 from parts.figures import page_of, show_rows
-from parts.formats import plain
 from parts.shell import with_store
 
 EVERY = "1s"

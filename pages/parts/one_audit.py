@@ -8,6 +8,8 @@ import streamlit as st
 
 from facepriv.charts.policy import leak_bars
 from facepriv.presentation import audit_tables as rows
+from facepriv.presentation.formats import moment, plain
+from facepriv.presentation.help_texts import HELP
 from facepriv.schemas.audits import AuditResult, Condition
 from facepriv.services.audits.preparing import audit_document
 from facepriv.store import AuditRecord, Store
@@ -16,9 +18,7 @@ from parts import progress, report, share, work_log
 from parts.deletion import offer
 from parts.downloads import file_name
 from parts.figures import show_figure, show_rows
-from parts.formats import moment, plain
 from parts.shell import me, with_store
-from parts.words import HELP
 
 MEANS = "By"
 """Column of the means by which an attacker guesses."""

@@ -8,6 +8,8 @@ from facepriv.charts.gender import confusion_tables, gender_error_bars, gender_s
 from facepriv.charts.matching import det, match_score_histograms, roc
 from facepriv.charts.rates import survival_bars
 from facepriv.presentation import run_tables as tables
+from facepriv.presentation.formats import guides, moment, plain
+from facepriv.presentation.help_texts import HELP
 from facepriv.presentation.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.schemas.runs import STOP_TITLES, RunResult
 from facepriv.services.releases.export import result_json
@@ -19,9 +21,7 @@ from parts import comparing, progress, report, run_choice, run_images, share, wo
 from parts.deletion import offer
 from parts.downloads import file_name
 from parts.figures import page_of, show_figure, show_rows
-from parts.formats import guides, moment, plain
 from parts.shell import me, with_store
-from parts.words import HELP
 
 PARTS = ["Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
 FAILURES_SHOWN = 200

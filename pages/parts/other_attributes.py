@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import streamlit as st
 
+from facepriv.presentation.help_texts import HELP
 from facepriv.registry import VALUE
 from facepriv.services.models.catalogue import ModelStatus
 from facepriv.types import GENDER
-from parts.words import HELP
 
 AGE = "age"
 BOUNDARY, LEAST, MOST = 40, 1, 80

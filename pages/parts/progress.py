@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from facepriv.config import get_settings
+from facepriv.presentation.formats import guides, plain
 from facepriv.services.audits.execution import ATTACKING, SUMMING_UP
 from facepriv.services.jobs.local_worker import ensure_worker, worker_faults
 from facepriv.services.runs.execution import LEARNING
 from facepriv.store import AuditSummary, RunSummary, Store
 from facepriv.wording import count, duration, rate_of
-from parts.formats import guides, plain
 from parts.shell import me, with_store
 
 ACTIVE = ("waiting", "running")

@@ -8,11 +8,12 @@ import streamlit as st
 
 from facepriv.charts.quality import failures_by_reason, images_per_subject, inter_eye_distances
 from facepriv.errors import FaceprivError
+from facepriv.presentation.formats import plain
+from facepriv.presentation.quality import quality_sentences
 from facepriv.schemas.quality import QualityReport
-from facepriv.services.datasets.quality import check_quality, doubtful_images, get_quality, quality_sentences
+from facepriv.services.datasets.quality import check_quality, doubtful_images, get_quality
 from facepriv.store import DatasetRecord, Store
 from parts.figures import page_of, show_figure, show_rows
-from parts.formats import plain
 from parts.shell import record_view
 
 LISTED = 20

@@ -6,12 +6,12 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
+from facepriv.presentation.formats import plain
 from facepriv.services.sharing.report import MOST_FACES, export_report
 from facepriv.store import open_store
 from facepriv.wording import count
 from parts.downloads import file_name
 from parts.faces import address
-from parts.formats import plain
 from parts.shell import is_still, me, opened
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from facepriv.errors import UnknownNameError
+from facepriv.presentation.formats import plain
 from facepriv.store import Store
-from parts.formats import plain
 
 KEY = "open_runs"
 PARAMETER = "run"

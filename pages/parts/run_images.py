@@ -11,6 +11,7 @@ from facepriv.classify.registry import classifiers
 from facepriv.imaging.decode import encode_png
 from facepriv.imaging.quality import GAIN
 from facepriv.perturb.registry import PAPER_METHOD
+from facepriv.presentation.formats import NOTHING, plain
 from facepriv.presentation.run_tables import number
 from facepriv.schemas.runs import STOP_TITLES
 from facepriv.services.runs.attributes import classes_of, label_by
@@ -21,7 +22,6 @@ from facepriv.web.viewer import PairView, Shown
 from facepriv.wording import duration
 from parts import faces
 from parts.figures import page_of, show_figure, show_rows
-from parts.formats import NOTHING, plain
 from parts.shell import record_view
 
 PER_PAGE = 25

@@ -8,11 +8,11 @@ import streamlit as st
 
 from facepriv.charts.matching import det
 from facepriv.charts.rates import gender_error_of_runs, survival_of_runs
+from facepriv.presentation.help_texts import HELP
 from facepriv.presentation.run_tables import comparison_rows
 from facepriv.schemas.runs import RunResult
 from facepriv.store import RunRecord
 from parts.figures import show_figure, show_rows
-from parts.words import HELP
 
 
 def show(runs: Sequence[RunRecord]) -> None:

@@ -10,13 +10,13 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
+from facepriv.presentation.formats import moment, plain
 from facepriv.services.accounts.passwords import make_password
 from facepriv.services.sharing.report import MOST_FACES
 from facepriv.services.sharing.shares import DEFAULT_DAYS, MOST_DAYS, about, dataset_of, revoke, share
 from facepriv.services.sharing.signing_off import DECISION_TITLES, datasheet_changed_since, is_about
 from facepriv.store import DatasetRecord, RemarkRecord, ShareRecord, Store
 from facepriv.wording import count
-from parts.formats import moment, plain
 from parts.shell import me, with_store
 
 MADE = "_share_made"

@@ -9,9 +9,9 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError, NotAllowedError
+from facepriv.presentation.formats import plain
 from facepriv.store import ROLES, Role, Store, open_store
 from facepriv.web.identity import LOCAL, Identity
-from parts.formats import plain
 
 _ME = "_me"
 _OVER = "You are not signed in any more; load this page again to sign in."

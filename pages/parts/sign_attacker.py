@@ -7,11 +7,11 @@ import streamlit as st
 
 from facepriv.charts.policy import proportion
 from facepriv.policy.proportion import OptimalProportion, optimal_proportion, sign_attacker_curve
+from facepriv.presentation.help_texts import HELP
 from facepriv.schemas.runs import RunResult
 from facepriv.store import RunRecord
 from facepriv.wording import percent
 from parts.figures import show_figure, show_rows
-from parts.words import HELP
 
 POINTS = 201
 

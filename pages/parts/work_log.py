@@ -6,11 +6,11 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
+from facepriv.presentation.formats import plain
 from facepriv.presentation.run_tables import log_rows
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.store import AuditStore, RunStore
 from parts.figures import show_rows
-from parts.formats import plain
 from parts.shell import me, opened
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,18 +15,15 @@ from facepriv.measures.audit_measures import TEMPLATE, Vector, measure_what_can_
 from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.loaded_models import get_matcher, make_reference
 from facepriv.measures.stored_faces import StoredFace, perturbed_face, stored_face
+from facepriv.presentation.protocol_tables import Phase
 from facepriv.schemas.runs import ModelRef
 from facepriv.services.datasets.identities import refuse_matching
 from facepriv.store import DatasetRecord, Store
 from facepriv.store.records import ImagePair, RunRecord
 from facepriv.types import FaceMatcher
-from facepriv.wording import count
 
-Phase = Literal["before", "after", "across"]
-"""Both images untouched; both as a run left them; the first untouched and the second as a run left it."""
 Progress = Callable[[int, int], None]
 """Called with images embedded and images to be embedded."""
-TITLES: dict[Phase, str] = {"before": "before", "after": "after", "across": "before with after"}
 SCHEMA = "facepriv.protocol/1"
 SAVE_EVERY = 50
 """Images after which templates are kept, so that an interruption costs no more."""
@@ -131,62 +128,6 @@ def protocol_document(scored: ProtocolScores, results: Mapping[Phase, ProtocolRe
             for phase, result in results.items()
         },
     }
-
-
-def protocol_rows(results: Mapping[Phase, ProtocolResult]) -> list[dict[str, str]]:
-    """Return a table with a row for each fold and one for all, phase after phase."""
-    rows: list[dict[str, str]] = []
-    for phase, result in results.items():
-        for one in result.folds:
-            rows.append(
-                {
-                    "Compared": TITLES[phase],
-                    "Fold": str(one.fold),
-                    "Threshold": f"{one.threshold:.4f}",
-                    "Pairs": f"{one.mated + one.non_mated:,}",
-                    "Failures to acquire": f"{one.failed_mated + one.failed_non_mated:,}",
-                    "Accuracy": _percent(one.accuracy),
-                    "FMR": _percent(one.fmr),
-                    "FNMR": _percent(one.fnmr),
-                }
-            )
-        error = "" if result.accuracy_error is None else f" \u00b1 {100 * result.accuracy_error:.2f}"
-        rows.append(
-            {
-                "Compared": TITLES[phase],
-                "Fold": "all",
-                "Threshold": "",
-                "Pairs": f"{result.pairs - result.failed:,}",
-                "Failures to acquire": f"{result.failed:,}",
-                "Accuracy": f"{_percent(result.accuracy)}{error}",
-                "FMR": _percent(result.fmr),
-                "FNMR": _percent(result.fnmr),
-            }
-        )
-    return rows
-
-
-def protocol_sentences(scored: ProtocolScores, results: Mapping[Phase, ProtocolResult]) -> list[str]:
-    """Say how the figures are to be read, and what they leave out."""
-    said = [
-        "Each fold's threshold is the one with the most right decisions on the other folds; the accuracy is the mean "
-        "over the folds \u00b1 its standard error."
-    ]
-    if scored.not_in_run:
-        left_out = count(scored.not_in_run, "pair")
-        said.append(f"{left_out} of the protocol left out, since run {scored.run_id} did not take both images.")
-    for phase, result in results.items():
-        if result.failed:
-            said.append(
-                f"{TITLES[phase].capitalize()}: {count(result.failed, 'pair')} could not be compared for want of a "
-                f"face and not counted in the rates; counting each as a wrong decision, the accuracy is "
-                f"{_percent(result.accuracy_with_failures)} \u00b1 {100 * result.accuracy_with_failures_error:.2f}."
-            )
-    return said
-
-
-def _percent(share: float | None) -> str:
-    return "\u2013" if share is None else f"{100 * share:.2f} %"
 
 
 def _run_on(store: Store, record: DatasetRecord, run_id: int) -> RunRecord:

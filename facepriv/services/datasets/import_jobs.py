@@ -31,9 +31,9 @@ import filelock
 from facepriv.config import Settings
 from facepriv.datasets.preview import preview
 from facepriv.errors import BadInputError, CancelledError, FaceprivError, StoreError, UnknownNameError
+from facepriv.presentation.preview import preview_document
 from facepriv.services.datasets.import_folders import allowed_folder
 from facepriv.services.datasets.importing import DEMO, Source, import_source, read_demo_source, read_source
-from facepriv.services.datasets.preview import preview_document
 from facepriv.services.datasets.quality import check_quality
 from facepriv.services.datasets.retention import refuse_past
 from facepriv.services.jobs.presence import is_held
@@ -94,7 +94,7 @@ class ImportJob:
     error: str | None = None
     """Why there is no data set, or what is missing of it, in one sentence."""
     preview: dict[str, Any] | None = None
-    """What was recognised, once it is known, as `facepriv.services.datasets.preview.preview_document` writes it."""
+    """What was recognised, once it is known, as `facepriv.presentation.preview.preview_document` writes it."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -41,7 +41,6 @@ from facepriv.services.models.catalogue import usable_classifiers, usable_matche
 from facepriv.services.models.probe_people import independent_classifiers
 from facepriv.store import DatasetRecord, ImageRecord, Store
 from facepriv.types import GENDER_NAMES
-from facepriv.wording import listed, percent
 
 STAGE = "checking quality"
 PREFERRED = "sface"
@@ -279,56 +278,3 @@ def _contradictions(
         found=_by_label([_label(labelled[i]) for i in wrong]),
         images=[Contradiction(image=labelled[i].id, least=float(least[i])) for i in wrong[:LISTED]],
     )
-
-
-# Told
-
-
-def quality_sentences(report: QualityReport) -> list[str]:
-    """Tell a report in sentences; they name no image and nobody."""
-    return [
-        *_acquisition_sentences(report),
-        *_size_sentences(report),
-        *_doubt_sentences(report),
-        *report.not_checked,
-    ]
-
-
-def _acquisition_sentences(report: QualityReport) -> list[str]:
-    told = []
-    for label, found in report.acquisition.items():
-        if found.images:
-            why = "".join(f", {number:,} {reason}" for reason, number in found.by_reason.items())
-            share = f"{percent(found.failed / found.images)}"
-            told.append(f"Failures to acquire, {label}: {found.failed:,} of {found.images:,} images ({share}{why}).")
-    return told
-
-
-def _size_sentences(report: QualityReport) -> list[str]:
-    told = [
-        f"Images are {report.width.minimum:,.0f} to {report.width.maximum:,.0f} pixels wide and "
-        f"{report.height.minimum:,.0f} to {report.height.maximum:,.0f} high."
-    ]
-    eyes = report.inter_eye_distance
-    if eyes is not None:
-        short = listed([f"{percent(one.images / eyes.summary.n)} below {one.below:.0f}" for one in eyes.shortfalls])
-        told.append(f"Inter-eye distance: median {eyes.summary.median:.0f} pixels; {short}.")
-    return told
-
-
-def _doubt_sentences(report: QualityReport) -> list[str]:
-    told = []
-    near = report.near_duplicates
-    if near is not None:
-        told.append(
-            f"Possible errors of identity: {near.found:,} of {near.compared:,} pairs of images of different subjects "
-            f"look like one person to {near.matcher.name} (score from {near.threshold:.3f})."
-        )
-    labels = report.contradictions
-    if labels is not None and labels.judged:
-        wrong = listed([f"{number:,} {label}" for label, number in labels.found.items() if label != "unlabelled"])
-        told.append(
-            f"Possible errors of gender labels: {wrong} of {labels.judged:,} labelled images are contradicted by "
-            f"{listed([one.name for one in labels.classifiers])}. Classifiers err too; no label was changed."
-        )
-    return told

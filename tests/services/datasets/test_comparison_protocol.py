@@ -12,12 +12,11 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.measures.loaded_models import get_matcher
 from facepriv.measures.stored_faces import stored_face
+from facepriv.presentation.protocol_tables import protocol_rows, protocol_sentences
 from facepriv.services.datasets.comparison_protocol import (
     evaluate,
     protocol_document,
-    protocol_rows,
     protocol_scores,
-    protocol_sentences,
 )
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
@@ -87,8 +86,7 @@ def test_a_run_is_compared_on_the_pairs_it_took(lfw: tuple[Store, Settings]) -> 
     assert set(scored.scores) == {"before", "after", "across"}
     assert not np.array_equal(scored.scores["before"], scored.scores["after"])
     results = evaluate(scored)
-    said = " ".join(protocol_sentences(scored, results))
-    assert f"3 pairs of the protocol left out, since run {run.id} did not take both images" in said
+    assert len(protocol_sentences(results, run.id, scored.not_in_run)) == 2
     assert set(protocol_document(scored, results)["phases"]) == {"before", "after", "across"}
     assert [row["Compared"] for row in protocol_rows(results)][::3] == ["before", "after", "before with after"]
 
@@ -101,7 +99,7 @@ def test_figures_are_told_with_what_they_leave_out(lfw: tuple[Store, Settings]) 
     assert [row["Fold"] for row in rows] == ["1", "2", "all"]
     assert rows[-1]["Pairs"] == "7"
     assert "\u00b1" in rows[-1]["Accuracy"]
-    assert len(protocol_sentences(scored, results)) == 1
+    assert len(protocol_sentences(results, None, 0)) == 1
     document = protocol_document(scored, results)
     assert document["schema"] == "facepriv.protocol/1"
     assert document["phases"]["before"]["accuracy"] == results["before"].accuracy

@@ -11,10 +11,11 @@ import pytest
 
 from facepriv.datasets.demo import demo_folder
 from facepriv.measures.fingerprint import fingerprint, found_by
+from facepriv.presentation.quality import quality_sentences
 from facepriv.schemas.quality import QualityReport
 from facepriv.services.datasets import quality
 from facepriv.services.datasets.importing import import_dataset
-from facepriv.services.datasets.quality import check_quality, doubtful_images, get_quality, quality_sentences
+from facepriv.services.datasets.quality import check_quality, doubtful_images, get_quality
 from facepriv.services.runs.preparing import prepare_run
 from tests.finished_run import write_labels
 from tests.stand_ins import make_stand_in

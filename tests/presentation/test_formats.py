@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import html
 import re
-import sys
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "pages"))
-
+from facepriv.presentation.formats import moment, plain
 from facepriv.wording import count, duration
-from parts.formats import moment, plain
 
 
 @pytest.mark.parametrize(
