@@ -38,7 +38,7 @@ from facepriv.audit.matching.score_bins import ScoreBins
 from facepriv.audit.matching.streamed_scores import pilot, stream_all, stream_sample
 from facepriv.match.templates import cosine_similarity
 from facepriv.metrics.binned_matching import binned_matching
-from facepriv.schemas.runs import Matching
+from facepriv.schemas.figures import Matching
 
 WIDTH = 128
 LFW_IMAGES, LFW_SUBJECTS = 13_233, 5_749

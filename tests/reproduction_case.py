@@ -8,7 +8,8 @@ import numpy as np
 
 from facepriv.audit.reproduction.comparison import CANDIDATES, ExperimentRun, ImageOutcome, Reproduction, reproduction
 from facepriv.audit.run_result import JudgedImage, Templates, run_result
-from facepriv.schemas.runs import DatasetRef, FailureItem
+from facepriv.schemas.base import DatasetRef
+from facepriv.schemas.runs import FailureItem
 
 A, B = "first", "second"
 MATCHER = "cosine"

@@ -15,20 +15,17 @@ from facepriv.audit.threads import no_check
 from facepriv.imaging.versions import VERSIONS
 from facepriv.metrics.gender import confusion, gender_error, predicted, score_histograms
 from facepriv.metrics.summary import summarise, summarise_by_gender
+from facepriv.schemas.figures import ClassRates, Confusions, GenderError, Rates
 from facepriv.schemas.runs import (
     PHASES,
     AttributeChange,
     AttributeClasses,
-    ClassRates,
-    Confusions,
     ErrorOfAttribute,
     FailureItem,
     Failures,
-    GenderError,
     LearnedItem,
     MethodKind,
     Phase,
-    Rates,
     RunResult,
 )
 from facepriv.types import GENDER

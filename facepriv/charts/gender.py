@@ -8,7 +8,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from facepriv.charts import style
-from facepriv.schemas.runs import GROUPS, PHASES, Confusion, Confusions, GenderError, GenderHistograms
+from facepriv.schemas.figures import GROUPS, Confusion, Confusions, GenderError, GenderHistograms
+from facepriv.schemas.runs import PHASES
 from facepriv.wording import percent
 
 SCORE_AXIS = "gender score, log-odds in nats (male above 0)"

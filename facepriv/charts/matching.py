@@ -13,7 +13,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from facepriv.charts import style
-from facepriv.schemas.runs import MATCH_PHASES, Matching, MatchingPhases, MatchPhase
+from facepriv.schemas.figures import Matching, MatchingPhases
+from facepriv.schemas.runs import MATCH_PHASES, MatchPhase
 from facepriv.wording import match_rate
 
 FMR_AXIS = "FMR: impostors accepted"

@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 from facepriv.charts import style
 from facepriv.policy.proportion import OptimalProportion, SignAttackerCurve
 from facepriv.schemas.audits import CONDITION_TITLES, Condition, ConditionName, CurvePoint, Utility
-from facepriv.schemas.runs import Interval
+from facepriv.schemas.figures import Interval
 from facepriv.wording import match_rate, percent
 
 ACCURACY_AXIS = "attacker is right"

@@ -8,8 +8,8 @@ from itertools import pairwise
 import plotly.graph_objects as go
 
 from facepriv.charts import style
+from facepriv.schemas.figures import Histogram
 from facepriv.schemas.quality import Acquisition, InterEyeDistance, Label
-from facepriv.schemas.runs import Histogram
 
 LOOKS: dict[Label, style.Look] = {
     "female": style.FEMALE_LOOK,

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from facepriv.charts import style
-from facepriv.schemas.runs import FIXED, FLIP_TITLES, GROUPS, GenderError, Rates
+from facepriv.schemas.figures import GROUPS, GenderError, Rates
+from facepriv.schemas.runs import FIXED, FLIP_TITLES
 from facepriv.wording import percent
 
 MOST_TEXTS = 10

@@ -9,7 +9,8 @@ from facepriv.audit.reproduction.comparison import MatchingRow, Reproduction
 from facepriv.audit.reproduction.paper import Experiment
 from facepriv.charts import style
 from facepriv.charts.gender import SCORE_AXIS
-from facepriv.schemas.runs import Matching, MatchPhase
+from facepriv.schemas.figures import Matching
+from facepriv.schemas.runs import MatchPhase
 
 EXPERIMENT_NAMES: dict[Experiment, str] = {
     "original": "original",

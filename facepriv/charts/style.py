@@ -12,7 +12,8 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from facepriv.schemas.runs import Group, Histogram, MatchPhase
+from facepriv.schemas.figures import Group, Histogram
+from facepriv.schemas.runs import MatchPhase
 
 ORANGE, SKY, GREEN = "#E69F00", "#56B4E9", "#009E73"
 BLUE, VERMILLION, PURPLE = "#0072B2", "#D55E00", "#CC79A7"

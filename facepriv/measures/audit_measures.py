@@ -25,7 +25,8 @@ from facepriv.measures.loaded_models import check_versions, get_classifier, get_
 from facepriv.measures.stored_faces import StoredFace, perturbed_face, stored_face
 from facepriv.perturb.base import score_face
 from facepriv.schemas.audits import AuditSpec
-from facepriv.schemas.runs import ModelRef, Phase
+from facepriv.schemas.base import ModelRef
+from facepriv.schemas.runs import Phase
 from facepriv.services.jobs.pool_process import Job, JobRef, PortableJob, artifacts, content_of
 from facepriv.store import ArtifactStore, ImageRecord, Store
 from facepriv.types import Face

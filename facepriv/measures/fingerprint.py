@@ -9,7 +9,7 @@ import facepriv
 from facepriv.classify.registry import classifiers
 from facepriv.imaging.landmarkers.registry import landmarkers
 from facepriv.match.registry import matchers
-from facepriv.schemas.runs import ModelRef
+from facepriv.schemas.base import ModelRef
 from facepriv.store import Store
 from facepriv.types import Landmarker
 

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from facepriv.errors import FaceprivError, FailureToAcquireError
 from facepriv.measures.fingerprint import found_by, landmarks_fingerprint
 from facepriv.measures.loaded_models import get_landmarker
-from facepriv.schemas.runs import ModelRef, RunSpec
+from facepriv.schemas.base import ModelRef
+from facepriv.schemas.runs import RunSpec
 from facepriv.store import Store
 from facepriv.store.measures import Vector
 from facepriv.store.records import ImageRecord

@@ -7,7 +7,7 @@ from facepriv.errors import FaceprivError
 from facepriv.imaging.acquire import CARD as DETECTOR
 from facepriv.imaging.landmarkers.registry import landmarkers
 from facepriv.match.registry import matchers
-from facepriv.schemas.runs import ModelRef
+from facepriv.schemas.base import ModelRef
 from facepriv.types import AttributeClassifier, FaceMatcher, Landmarker
 from facepriv.weights.files import require_all
 

@@ -21,7 +21,7 @@ from facepriv.metrics.matching import (
     equal_error_at,
     thin_curve,
 )
-from facepriv.schemas.runs import Histogram, Matching
+from facepriv.schemas.figures import Histogram, Matching
 
 Scores = NDArray[np.float32]
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import Floats, Labels, as_labels, as_scores
-from facepriv.schemas.runs import Confusion, GenderHistograms, Histogram, Rates
+from facepriv.schemas.figures import Confusion, GenderHistograms, Histogram, Rates
 from facepriv.types import FEMALE, GENDERS, MALE
 
 

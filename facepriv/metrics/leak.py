@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_probabilities
 from facepriv.metrics.resampling import RESAMPLES, Estimate, SubjectBootstrap
-from facepriv.schemas.runs import Interval
+from facepriv.schemas.figures import Interval
 from facepriv.types import MALE
 
 LOG_ODDS_LIMIT = 15.0

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import Floats, as_finite
-from facepriv.schemas.runs import Curve, Histogram, Matching, OperatingPoint
+from facepriv.schemas.figures import Curve, Histogram, Matching, OperatingPoint
 
 FMR_TARGETS = (0.01, 0.001)
 """Targets of FMR100 and FMR1000."""

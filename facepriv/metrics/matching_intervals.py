@@ -24,7 +24,7 @@ from scipy import sparse
 from facepriv.errors import BadInputError
 from facepriv.metrics.matching import auc, operating_point
 from facepriv.metrics.resampling import RESAMPLES, Estimate, draw_counts, weighted_sums
-from facepriv.schemas.runs import Interval
+from facepriv.schemas.figures import Interval
 
 Floats64 = NDArray[np.float64]
 Codes = NDArray[np.int64]

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_finite, as_probabilities
 from facepriv.metrics.matching import Det
-from facepriv.schemas.runs import OperatingPoint
+from facepriv.schemas.figures import OperatingPoint
 
 _ROUNDING = 1 + 1e-12
 """Weights such as 0.49, 0.42, 0.09 of three shares of 1 % add up to a hair more than 1 %, which is 1 % all the same."""

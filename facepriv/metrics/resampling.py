@@ -29,7 +29,7 @@ from scipy.stats import t as student
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_labels
-from facepriv.schemas.runs import Group, Interval
+from facepriv.schemas.figures import Group, Interval
 from facepriv.types import FEMALE, GENDERS, MALE
 
 LEVEL = 0.95

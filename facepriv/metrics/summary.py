@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from facepriv.metrics.checks import as_finite, as_labels
-from facepriv.schemas.runs import Groups, Summary
+from facepriv.schemas.figures import Groups, Summary
 from facepriv.types import FEMALE, MALE
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_probabilities
 from facepriv.schemas.audits import CurvePoint, Utility
-from facepriv.schemas.runs import OperatingPoint
+from facepriv.schemas.figures import OperatingPoint
 from facepriv.wording import listed, percent
 
 TOLERANCE = 0.01

@@ -19,7 +19,7 @@ from facepriv.metrics.checks import as_probabilities
 from facepriv.metrics.matching import FMR_TARGETS, auc, eer, operating_point
 from facepriv.metrics.mixture import ScoreMixture
 from facepriv.schemas.audits import SelectBy, Utility
-from facepriv.schemas.runs import OperatingPoint
+from facepriv.schemas.figures import OperatingPoint
 
 Compare = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
 

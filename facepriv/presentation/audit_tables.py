@@ -8,7 +8,7 @@ from facepriv.audit.attackers.registry import attackers
 from facepriv.policy.minimax import MinimaxPolicy
 from facepriv.presentation.run_tables import Row, number
 from facepriv.schemas.audits import CONDITION_TITLES, AttackResult, AuditResult, Condition, ConditionName
-from facepriv.schemas.runs import Interval
+from facepriv.schemas.figures import Interval
 from facepriv.store import AuditRecord
 from facepriv.wording import match_rate, percent
 

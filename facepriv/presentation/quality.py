@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from facepriv.schemas.figures import Summary
 from facepriv.schemas.quality import QualityReport
-from facepriv.schemas.runs import Summary
 from facepriv.wording import listed, percent
 
 

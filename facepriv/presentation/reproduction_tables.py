@@ -6,7 +6,8 @@ from facepriv.audit.reproduction import paper
 from facepriv.audit.reproduction.comparison import Candidates, Reproduction
 from facepriv.audit.reproduction.paper import Experiment
 from facepriv.presentation.run_tables import Row, number
-from facepriv.schemas.runs import MATCH_PHASES, Confusion
+from facepriv.schemas.figures import Confusion
+from facepriv.schemas.runs import MATCH_PHASES
 from facepriv.wording import match_rate, percent
 
 TITLES: dict[Experiment, str] = {

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from facepriv.errors import FaceprivError
 from facepriv.perturb.parameters import make_method
 from facepriv.presentation.methods import KIND_TITLES
-from facepriv.schemas.runs import FIXED, FLIP_TITLES, MATCH_PHASES, PHASES, Matching, RunResult, RunSpec
+from facepriv.schemas.figures import Matching
+from facepriv.schemas.runs import FIXED, FLIP_TITLES, MATCH_PHASES, PHASES, RunResult, RunSpec
 from facepriv.store import LogLine
 from facepriv.types import GENDER
 from facepriv.wording import listed, match_rate, percent

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facepriv.schemas.audits import AttackResult, ClassifierBaseline, Condition, ConditionName, Headline, PolicyChoice
-from facepriv.schemas.runs import Interval
+from facepriv.schemas.figures import Interval
 from facepriv.wording import listed, percent
 
 NOT_TRIED = (

@@ -1,4 +1,4 @@
-"""Specs and results of leak audits: the documented, versioned JSON that leaves the package, ``facepriv.audit/1``.
+"""Settings and result of a leak audit: the documented, versioned JSON that leaves the package, ``facepriv.audit/1``.
 
 Rates are fractions 0..1 at equal priors: men and women weigh one half each, so that 0.5 is guessing whatever the
 balance of the data set, and there is 1 bit to be learnt. Intervals are of 95 % and take subjects as drawn at random.
@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from facepriv.schemas.runs import DatasetRef, Frozen, Interval, ModelRef, OperatingPoint
+from facepriv.schemas.base import DatasetRef, Frozen, ModelRef
+from facepriv.schemas.figures import Interval, OperatingPoint
 
 SCHEMA: Literal["facepriv.audit/1"] = "facepriv.audit/1"
 

@@ -1,4 +1,4 @@
-"""Reports on the quality of a data set: the documented, versioned JSON ``facepriv.quality/1``.
+"""Report on the quality of a data set: the documented, versioned JSON ``facepriv.quality/1``.
 
 Images are named by their ids only: who is on a doubtful pair is looked up in the data set, never written elsewhere.
 """
@@ -9,7 +9,8 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from facepriv.schemas.runs import Frozen, Histogram, ModelRef, Summary
+from facepriv.schemas.base import Frozen, ModelRef
+from facepriv.schemas.figures import Histogram, Summary
 
 SCHEMA: Literal["facepriv.quality/1"] = "facepriv.quality/1"
 

@@ -1,4 +1,4 @@
-"""Specs and results of runs: the documented, versioned JSON that leaves the package.
+"""Spec and result of a run: the documented, versioned JSON that leaves the package.
 
 Field names are part of the schema ``facepriv.run/1``; ``docs/run-schema.json`` is generated from here.
 """
@@ -7,13 +7,24 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from facepriv.schemas.base import DatasetRef, Frozen, ModelRef
+from facepriv.schemas.figures import (
+    ClassRates,
+    Confusions,
+    GenderError,
+    GenderHistograms,
+    Groups,
+    MatchingPhases,
+    Rates,
+    Summary,
+)
 
 SCHEMA: Literal["facepriv.run/1"] = "facepriv.run/1"
 
 Phase = Literal["before", "after"]
 MatchPhase = Literal["before", "after", "cross"]
-Group = Literal["all", "male", "female"]
 LearnSource = Literal["folds", "demo", "dataset"]
 """Whom a method learns from: the other half of the data set's people, the demo set, or another data set."""
 MethodKind = Literal["unnoticeable", "visible"]
@@ -38,28 +49,6 @@ STOP_TITLES: dict[str, str] = {
 """Why perturbing an image ended, in words."""
 PHASES: tuple[Phase, ...] = ("before", "after")
 MATCH_PHASES: tuple[MatchPhase, ...] = ("before", "after", "cross")
-GROUPS: tuple[Group, ...] = ("all", "male", "female")
-
-
-class Frozen(BaseModel):
-    """A value that is never changed once made. Keys that a later release added are ignored."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
-
-
-class ModelRef(Frozen):
-    """A model by name and by the hash of its weights."""
-
-    name: str
-    version: str
-
-
-class DatasetRef(Frozen):
-    """A data set by id, name and the hash of its image hashes, subjects and labels."""
-
-    id: int
-    name: str
-    content_sha256: str
 
 
 class LearnFrom(Frozen):
@@ -119,38 +108,6 @@ class RunSpec(Frozen):
         return (self.guide, *self.more_guides)
 
 
-class Rates(Frozen):
-    """A rate for all images and by gender label; null where there is no image."""
-
-    all: float | None
-    male: float | None
-    female: float | None
-
-    def by_gender(self) -> tuple[float, float] | None:
-        """Return men's and women's rate; None where one of them is missing."""
-        return None if self.male is None or self.female is None else (self.male, self.female)
-
-
-class GenderError(Frozen):
-    """Share of scored images whose ``sign(f)`` differs from the label (Table 3)."""
-
-    before: Rates
-    after: Rates
-
-    def by_gender(self) -> tuple[tuple[float, float], tuple[float, float]] | None:
-        """Return men's and women's error before, and after; None where one of the four is missing."""
-        before, after = self.before.by_gender(), self.after.by_gender()
-        return None if before is None or after is None else (before, after)
-
-
-class ClassRates(Frozen):
-    """A rate for all images and by class of an attribute; null where there is no image."""
-
-    all: float | None
-    positive: float | None
-    negative: float | None
-
-
 class ErrorOfAttribute(Frozen):
     """Share of scored images whose ``sign(f)`` differs from the label of an attribute other than gender."""
 
@@ -176,126 +133,6 @@ class AttributeChange(Frozen):
     positive_before: float | None
     """Share of them that it takes for its positive class."""
     positive_after: float | None
-
-
-class Interval(Frozen):
-    """A figure with its 95 % interval; null where it cannot be computed.
-
-    Subjects, never images, are what the interval takes as drawn at random.
-    """
-
-    value: float | None
-    low: float | None
-    high: float | None
-    unseen: bool = False
-    """Whether one end comes from the rule of three, since no error (or no success) was seen at all."""
-
-
-class Confusion(Frozen):
-    """Counts by label, then by prediction (Table 4); ``failed`` = no score: no face found, or not perturbed."""
-
-    male: dict[Literal["male", "female", "failed"], int]
-    female: dict[Literal["male", "female", "failed"], int]
-
-
-class Confusions(Frozen):
-    """Confusion matrices before and after."""
-
-    before: Confusion
-    after: Confusion
-
-
-class Histogram(Frozen):
-    """Counts of scores in bins; ``edges`` has one entry more than each list of counts."""
-
-    edges: list[float]
-    counts: dict[str, list[int]]
-
-
-class GenderHistograms(Frozen):
-    """Score histograms by label, before and after in the same bins (Figure 5)."""
-
-    before: Histogram
-    after: Histogram
-
-
-class OperatingPoint(Frozen):
-    """Lowest FNMR at which FMR is *at most* the target (never "nearest")."""
-
-    target_fmr: float
-    threshold: float | None
-    fmr: float | None
-    fnmr: float | None
-    supported: bool
-    """Whether there are enough non-mated comparisons (at least 1 / target) to say anything at that FMR."""
-    fmr_standard_error: float | None = None
-    """Standard error of ``fmr`` from drawing comparisons at random; null where all of them were made."""
-
-
-class Curve(Frozen):
-    """A DET / ROC curve thinned to at most some hundred points; rates at ``score >= threshold``."""
-
-    threshold: list[float]
-    fmr: list[float]
-    fnmr: list[float]
-
-
-class Matching(Frozen):
-    """How a matcher fares in one phase (Figures 6 and 7).
-
-    ``cross`` compares every image before with every other image after, the same image excluded.
-    """
-
-    mated: int
-    non_mated: int
-    """Non-mated comparisons made."""
-    non_mated_taken: Literal["all", "sampled"] = "all"
-    """Whether all non-mated comparisons were made, or some drawn at random; mated ones are all made."""
-    non_mated_existing: int | None = None
-    """Non-mated comparisons that could be made; null in results of before this was kept, which made all of them."""
-    failed: int
-    """Images without a template in this phase."""
-    auc: float | None
-    auc_error: float = 0.0
-    """How much ``auc`` may be off because non-mated scores were counted in bins; 0 where none were."""
-    eer: float | None
-    eer_error: float = 0.0
-    """The same of ``eer``."""
-    fmr100: float | None
-    """FNMR at FMR at most 1 %."""
-    fmr1000: float | None
-    """FNMR at FMR at most 0.1 %."""
-    operating_points: list[OperatingPoint]
-    curve: Curve
-    histogram: Histogram
-    """Counts ``mated`` and ``non_mated``."""
-
-
-class MatchingPhases(Frozen):
-    """A matcher before, after and across."""
-
-    before: Matching
-    after: Matching
-    cross: Matching
-
-
-class Summary(Frozen):
-    """Mean and standard error over images."""
-
-    n: int
-    mean: float | None
-    standard_error: float | None
-    median: float | None
-    minimum: float | None
-    maximum: float | None
-
-
-class Groups(Frozen):
-    """A summary for all images and by gender label."""
-
-    all: Summary
-    male: Summary
-    female: Summary
 
 
 class FailureItem(Frozen):
@@ -393,11 +230,6 @@ class RunResult(Frozen):
         original's crop; keys as in `FLIP_TITLES`."""
         fixed = {} if self.flipped_fixed is None else {FIXED: self.flipped_fixed}
         return {FILE: self.flipped, **self.survival, **fixed}
-
-
-def stored_fields(result: BaseModel) -> dict[str, Any]:
-    """Return the fields of a result that were stored with it; those that a later version added stay unset."""
-    return {name: getattr(result, name) for name in result.model_fields_set}
 
 
 class RunDocument(RunResult):

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
 from facepriv.schemas.audits import AuditResult, AuditSpec
-from facepriv.schemas.runs import DatasetRef, LearnSource, Phase, RunResult, RunSpec
+from facepriv.schemas.base import DatasetRef
+from facepriv.schemas.runs import LearnSource, Phase, RunResult, RunSpec
 from facepriv.types import FEMALE, MALE, Identities, Terms
 
 Box = tuple[int, int, int, int]

@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
-from facepriv.schemas.runs import DatasetRef, RunResult, RunSpec
+from facepriv.schemas.base import DatasetRef
+from facepriv.schemas.runs import RunResult, RunSpec
 from facepriv.store.datasets import box_of
 from facepriv.store.engine import Database
 from facepriv.store.leftovers import Leftovers

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from facepriv.audit.run_result import JudgedImage, Templates, run_result
-from facepriv.schemas.runs import FailureItem, LearnedItem, Rates, RunResult
+from facepriv.schemas.figures import Rates
+from facepriv.schemas.runs import FailureItem, LearnedItem, RunResult
 from facepriv.types import FEMALE, MALE
 
 NAN = float("nan")

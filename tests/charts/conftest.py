@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from facepriv.metrics.matching import common_edges, matching
-from facepriv.schemas.runs import MATCH_PHASES, MatchingPhases
+from facepriv.schemas.figures import MatchingPhases
+from facepriv.schemas.runs import MATCH_PHASES
 
 
 @pytest.fixture(scope="session")

@@ -13,7 +13,7 @@ from facepriv.charts.trajectory import trajectory
 from facepriv.policy.proportion import optimal_proportion, sign_attacker_curve
 from facepriv.report.document import Table
 from facepriv.report.files import to_csv
-from facepriv.schemas.runs import Confusion, Confusions, GenderError, GenderHistograms, Histogram, Rates
+from facepriv.schemas.figures import Confusion, Confusions, GenderError, GenderHistograms, Histogram, Rates
 from tests.pages.conftest import audit_result
 
 ALL = Rates(all=0.5, male=0.25, female=None)

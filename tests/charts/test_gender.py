@@ -5,7 +5,7 @@ import pytest
 
 from facepriv.charts.gender import SCORE_AXIS, confusion_tables, gender_error_bars, gender_score_histograms
 from facepriv.metrics.gender import confusion, gender_error, score_histograms
-from facepriv.schemas.runs import Confusions, GenderError
+from facepriv.schemas.figures import Confusions, GenderError
 from facepriv.wording import percent
 
 

@@ -7,7 +7,7 @@ from facepriv.charts import style
 from facepriv.charts.policy import attacker_curves, leak_bars, proportion, utility_curve
 from facepriv.policy.proportion import optimal_proportion, sign_attacker_curve
 from facepriv.schemas.audits import AttackResult, Condition, CurvePoint, Utility
-from facepriv.schemas.runs import Interval, OperatingPoint
+from facepriv.schemas.figures import Interval, OperatingPoint
 
 BEFORE, AFTER = (0.02, 0.1), (0.9, 0.8)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 from facepriv.charts.quality import failures_by_reason, images_per_subject, inter_eye_distances
+from facepriv.schemas.figures import Histogram, Summary
 from facepriv.schemas.quality import Acquisition, InterEyeDistance, Shortfall
-from facepriv.schemas.runs import Histogram, Summary
 
 
 def test_failures_are_shares_of_each_label() -> None:

@@ -3,7 +3,7 @@
 import json
 
 from facepriv.charts.rates import gender_error_of_runs, survival_bars, survival_of_runs
-from facepriv.schemas.runs import GenderError, Rates
+from facepriv.schemas.figures import GenderError, Rates
 
 ALL = Rates(all=0.5, male=0.25, female=0.75)
 NONE = Rates(all=None, male=None, female=None)

@@ -4,7 +4,7 @@ import pytest
 
 from facepriv.charts.stopping import LOOKS, stopping_scores
 from facepriv.schemas.audits import AttackResult, AuditResult, Condition, PolicyChoice, Quality, Utility
-from facepriv.schemas.runs import Interval, OperatingPoint
+from facepriv.schemas.figures import Interval, OperatingPoint
 
 
 def audit(accuracy: float, p: float, fnmr: float, *, supported: bool = True) -> AuditResult:

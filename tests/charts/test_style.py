@@ -10,7 +10,7 @@ from facepriv.charts.rates import gender_error_of_runs, survival_bars, survival_
 from facepriv.charts.stopping import stopping_scores
 from facepriv.charts.trajectory import trajectory
 from facepriv.policy.proportion import optimal_proportion, sign_attacker_curve
-from facepriv.schemas.runs import GenderError, GenderHistograms, Histogram, Rates
+from facepriv.schemas.figures import GenderError, GenderHistograms, Histogram, Rates
 from tests.pages.conftest import audit_result
 
 OKABE_ITO = {"#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7", "#000000"}

@@ -9,7 +9,7 @@ import pytest
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.schemas.audits import AuditResult, AuditSpec, Headline
-from facepriv.schemas.runs import DatasetRef, ModelRef
+from facepriv.schemas.base import DatasetRef, ModelRef
 from facepriv.store import MAX_LOSSES, DatasetRecord, LeaseLostError, Store
 from tests.contracts.test_stores import add_dataset, result_for, run_image, sha, spec_for
 

@@ -26,28 +26,22 @@ from sqlalchemy.exc import IntegrityError
 
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
-from facepriv.schemas.runs import (
+from facepriv.schemas.base import DatasetRef, ModelRef
+from facepriv.schemas.figures import (
     Confusion,
     Confusions,
     Curve,
-    DatasetRef,
-    FailureItem,
-    Failures,
     GenderError,
     GenderHistograms,
     Groups,
     Histogram,
-    LearnedItem,
-    LearnFrom,
     Matching,
     MatchingPhases,
-    ModelRef,
     OperatingPoint,
     Rates,
-    RunResult,
-    RunSpec,
     Summary,
 )
+from facepriv.schemas.runs import FailureItem, Failures, LearnedItem, LearnFrom, RunResult, RunSpec
 from facepriv.store import (
     MAX_LOSSES,
     DatasetRecord,

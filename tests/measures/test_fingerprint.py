@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from facepriv.imaging.landmarkers.registry import landmarkers
 from facepriv.measures.fingerprint import COMPUTING, fingerprint, landmarks_fingerprint
-from facepriv.schemas.runs import ModelRef
+from facepriv.schemas.base import ModelRef
 
 
 def test_what_is_kept_is_another_makers_once_anything_but_the_image_has_changed(monkeypatch):

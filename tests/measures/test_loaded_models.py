@@ -12,7 +12,7 @@ from facepriv.measures.loaded_models import (
     make_detector_reference,
     make_reference,
 )
-from facepriv.schemas.runs import ModelRef
+from facepriv.schemas.base import ModelRef
 
 
 def test_unknown_models():

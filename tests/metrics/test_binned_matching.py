@@ -18,7 +18,7 @@ from facepriv.metrics.binned_matching import (
     scores_to_keep,
 )
 from facepriv.metrics.matching import auc, det, eer, match_histogram, matching
-from facepriv.schemas.runs import Matching
+from facepriv.schemas.figures import Matching
 
 # Few distinct values make ties, also at the operating points and at the edges of bins.
 SCORE = st.one_of(st.integers(-4, 4).map(lambda i: i / 4), st.floats(-1, 1, width=32))

@@ -18,7 +18,7 @@ from facepriv.metrics.matching import (
     operating_point,
     thin_curve,
 )
-from facepriv.schemas.runs import Matching
+from facepriv.schemas.figures import Matching
 
 # Few distinct values make ties, many make long curves; both must come out right.
 SCORE = st.one_of(st.integers(-4, 4).map(float), st.floats(-1, 1, width=32))

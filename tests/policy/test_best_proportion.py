@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from facepriv.errors import BadInputError
 from facepriv.policy.best_proportion import best_proportion, draw_noise, judged_proportion
 from facepriv.schemas.audits import CurvePoint, Utility
-from facepriv.schemas.runs import OperatingPoint
+from facepriv.schemas.figures import OperatingPoint
 
 PS = [0.0, 0.25, 0.5, 0.75, 1.0]
 

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import pytest
 
 from facepriv.presentation import run_tables as tables
-from facepriv.schemas.runs import LearnedItem, Rates
+from facepriv.schemas.figures import Rates
+from facepriv.schemas.runs import LearnedItem
 from facepriv.store import LogLine
 from tests.finished_run import Finished
 

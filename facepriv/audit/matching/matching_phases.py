@@ -14,7 +14,7 @@ from facepriv.audit.matching.streamed_scores import SampledScores, pilot, stream
 from facepriv.audit.threads import no_check
 from facepriv.metrics.binned_matching import BinnedScores, binned_edges, binned_matching
 from facepriv.metrics.matching import common_edges, matching
-from facepriv.schemas.runs import Matching, MatchingPhases
+from facepriv.schemas.figures import Matching, MatchingPhases
 
 Templates = NDArray[np.float32]
 

@@ -14,18 +14,9 @@ from scipy.stats import wilcoxon
 from facepriv.audit.reproduction import paper
 from facepriv.audit.reproduction.paper import Experiment, Slot
 from facepriv.metrics.gender import score_histograms
-from facepriv.schemas.runs import (
-    Confusions,
-    DatasetRef,
-    Frozen,
-    GenderHistograms,
-    Histogram,
-    MatchingPhases,
-    MethodKind,
-    Rates,
-    RunResult,
-    Summary,
-)
+from facepriv.schemas.base import DatasetRef, Frozen
+from facepriv.schemas.figures import Confusions, GenderHistograms, Histogram, MatchingPhases, Rates, Summary
+from facepriv.schemas.runs import MethodKind, RunResult
 from facepriv.types import GENDERS, Gender
 from facepriv.wording import count, percent
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from facepriv.schemas.runs import Confusion, Confusions
+from facepriv.schemas.figures import Confusion, Confusions
 from facepriv.types import Gender
 
 Slot = Literal["a", "b"]

@@ -13,7 +13,7 @@ from facepriv.errors import BadInputError
 from facepriv.measures.fingerprint import COMPUTING
 from facepriv.measures.loaded_models import get_classifier, get_matcher, make_detector_reference, make_reference
 from facepriv.schemas.audits import AuditDocument, AuditSpec, SelectBy
-from facepriv.schemas.runs import stored_fields
+from facepriv.schemas.base import stored_fields
 from facepriv.services.datasets.identities import refuse_matching, why_not_matched
 from facepriv.services.datasets.sampling import sample_images
 from facepriv.services.models.catalogue import usable_classifiers, usable_matchers

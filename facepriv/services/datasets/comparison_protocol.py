@@ -16,7 +16,7 @@ from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.loaded_models import get_matcher, make_reference
 from facepriv.measures.stored_faces import StoredFace, perturbed_face, stored_face
 from facepriv.presentation.protocol_tables import Phase
-from facepriv.schemas.runs import ModelRef
+from facepriv.schemas.base import ModelRef
 from facepriv.services.datasets.identities import refuse_matching
 from facepriv.store import DatasetRecord, Store
 from facepriv.store.records import ImagePair, RunRecord

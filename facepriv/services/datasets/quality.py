@@ -21,6 +21,8 @@ from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.loaded_models import get_classifier, get_matcher, make_reference
 from facepriv.measures.stored_faces import stored_face
 from facepriv.metrics.summary import summarise
+from facepriv.schemas.base import ModelRef
+from facepriv.schemas.figures import Histogram
 from facepriv.schemas.quality import (
     EYES_BELOW,
     LABELS,
@@ -34,7 +36,6 @@ from facepriv.schemas.quality import (
     QualityReport,
     Shortfall,
 )
-from facepriv.schemas.runs import Histogram, ModelRef
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.datasets.importing import Progress
 from facepriv.services.models.catalogue import usable_classifiers, usable_matchers

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from facepriv.errors import BadInputError
-from facepriv.schemas.runs import RunDocument, stored_fields
+from facepriv.schemas.base import stored_fields
+from facepriv.schemas.runs import RunDocument
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
 from facepriv.store import Store
 from facepriv.types import GENDER_NAMES

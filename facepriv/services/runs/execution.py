@@ -30,7 +30,8 @@ from facepriv.measures.loaded_models import (
 )
 from facepriv.measures.stored_faces import perturbed_face, stored_face
 from facepriv.perturb.parameters import make_method
-from facepriv.schemas.runs import PHASES, FailureItem, LearnedItem, ModelRef, Phase, RunResult
+from facepriv.schemas.base import ModelRef
+from facepriv.schemas.runs import PHASES, FailureItem, LearnedItem, Phase, RunResult
 from facepriv.services.jobs.leased_job import Crashed, LeasedJob, Report, execute_leased, retry_while_busy
 from facepriv.services.jobs.pool_process import JobRef
 from facepriv.services.jobs.worker_pool import WorkerPool

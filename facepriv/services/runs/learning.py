@@ -19,7 +19,8 @@ import numpy as np
 from facepriv.datasets.demo import demo_folder
 from facepriv.errors import BadInputError, StoreError
 from facepriv.perturb.base import Learned
-from facepriv.schemas.runs import DatasetRef, LearnFrom
+from facepriv.schemas.base import DatasetRef
+from facepriv.schemas.runs import LearnFrom
 from facepriv.store import Store
 from facepriv.store.records import DatasetRecord, ImageRecord
 from facepriv.types import FEMALE, MALE

@@ -16,7 +16,8 @@ from facepriv.measures.loaded_models import get_landmarker as find_landmarker
 from facepriv.perturb.base import Perturber
 from facepriv.perturb.parameters import make_method, methods_for_any_landmarks
 from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
-from facepriv.schemas.runs import ModelRef, RunSpec
+from facepriv.schemas.base import ModelRef
+from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.identities import refuse_matching, why_not_matched
 from facepriv.services.datasets.sampling import sample_images
 from facepriv.services.models.catalogue import usable_classifiers, usable_matchers

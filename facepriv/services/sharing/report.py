@@ -33,7 +33,8 @@ from facepriv.report.document import Block, Bullets, Figure, Gallery, Picture, R
 from facepriv.report.files import ImageFormat, write_figures, write_page, write_tables
 from facepriv.report.html import to_html
 from facepriv.schemas.audits import AuditResult
-from facepriv.schemas.runs import STOP_TITLES, ModelRef, RunResult, RunSpec
+from facepriv.schemas.base import ModelRef
+from facepriv.schemas.runs import STOP_TITLES, RunResult, RunSpec
 from facepriv.services.audits.preparing import audit_document
 from facepriv.services.datasets.datasheets import NOT_STATED, shown_datasheet
 from facepriv.services.datasets.identities import why_not_matched

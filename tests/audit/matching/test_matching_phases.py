@@ -12,7 +12,8 @@ from threadpoolctl import threadpool_limits
 from facepriv.audit.matching import matching_phases as module
 from facepriv.audit.matching.matching_phases import matching_phases
 from facepriv.match.templates import cosine_similarity, unit_rows
-from facepriv.schemas.runs import MATCH_PHASES, MatchingPhases
+from facepriv.schemas.figures import MatchingPhases
+from facepriv.schemas.runs import MATCH_PHASES
 
 
 @pytest.fixture(scope="module")
