@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from facepriv.audit.reproduction.comparison import signed_rank_p
+from facepriv.audit.reproduction.candidate_test import signed_rank_p
 from facepriv.classify.registry import classifiers
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder

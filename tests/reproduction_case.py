@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from facepriv.audit.reproduction.comparison import CANDIDATES, ExperimentRun, ImageOutcome, Reproduction, reproduction
+from facepriv.audit.reproduction.comparison import reproduction
+from facepriv.audit.reproduction.experiments import ExperimentRun, ImageOutcome
 from facepriv.audit.run_result import JudgedImage, Templates, run_result
 from facepriv.schemas.base import DatasetRef
+from facepriv.schemas.reproductions import CANDIDATES, Reproduction
 from facepriv.schemas.runs import FailureItem
 
 A, B = "first", "second"

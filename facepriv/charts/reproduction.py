@@ -5,11 +5,10 @@ from __future__ import annotations
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from facepriv.audit.reproduction.comparison import MatchingRow, Reproduction
-from facepriv.audit.reproduction.paper import Experiment
 from facepriv.charts import style
 from facepriv.charts.gender import SCORE_AXIS
 from facepriv.schemas.figures import Matching
+from facepriv.schemas.reproductions import Experiment, MatchingRow, Reproduction
 from facepriv.schemas.runs import MatchPhase
 
 EXPERIMENT_NAMES: dict[Experiment, str] = {

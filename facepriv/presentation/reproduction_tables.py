@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from facepriv.audit.reproduction import paper
-from facepriv.audit.reproduction.comparison import Candidates, Reproduction
-from facepriv.audit.reproduction.paper import Experiment
 from facepriv.presentation.run_tables import Row, number
 from facepriv.schemas.figures import Confusion
+from facepriv.schemas.reproductions import Candidates, Experiment, Reproduction
 from facepriv.schemas.runs import MATCH_PHASES
 from facepriv.wording import match_rate, percent
 

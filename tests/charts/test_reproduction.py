@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from facepriv.audit.reproduction.paper import EXPERIMENTS
 from facepriv.charts.reproduction import PANELS, gender_scores, match_scores, rocs
+from facepriv.schemas.reproductions import EXPERIMENTS
 from tests.reproduction_case import COUNT, MATCHER, A, B, made, six_runs
 
 

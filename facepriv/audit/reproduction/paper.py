@@ -1,4 +1,4 @@
-"""What Mirjalili and Ross published of their experiments (IJCB 2017), as numbers: facts to compare one's own with.
+"""Numbers that Mirjalili and Ross published of their experiments (IJCB 2017), to compare one's own with.
 
 Error rates are fractions 0..1. Classifier ``a`` guided the paper's first experiment and ``b`` its second; images of the
 third were mixed by the method of Othman and Ross (2014), which no classifier guides. Figures 5 to 7 were printed as
@@ -8,22 +8,17 @@ pictures without a table, so of them there are only words.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from facepriv.schemas.figures import Confusion, Confusions
+from facepriv.schemas.reproductions import Experiment, Slot
 from facepriv.types import Gender
-
-Slot = Literal["a", "b"]
-Experiment = Literal["original", "by-a", "by-b", "mixing"]
-SLOTS: tuple[Slot, ...] = ("a", "b")
-EXPERIMENTS: tuple[Experiment, ...] = ("original", "by-a", "by-b", "mixing")
 
 CLASSIFIERS: dict[Slot, str] = {"a": "IntraFace", "b": "GCOTS"}
 """The paper's classifiers; the second is a commercial product that it does not name."""
 MATCHERS = ("MCOTS", "VGG face descriptor")
 """The paper's matchers; the first is a commercial product that it does not name."""
-EPS, ETA, SWEEPS = 0.05, -0.1, 40
-"""Parameters of Algorithm 1 in the paper's experiments (section 3)."""
+ETA = -0.1
+"""Threshold of Algorithm 1 in the paper's experiments (section 3)."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +72,6 @@ UPDATES: dict[Slot, dict[Gender, MeanUpdates]] = {
     "b": {"male": MeanUpdates(1592, 32), "female": MeanUpdates(782, 22)},
 }
 """Updates by guide and label; the paper does not say on which data set."""
-
-CANDIDATES_SIGNIFICANT = False
-"""Section 3.1: opposite-gender candidates sometimes took fewer updates, but not significantly so; no test is named."""
 
 FIGURES: dict[int, str] = {
     5: "On MUCT, each guide's scores of men and women change sides, while mixing lays both on top of each other.",

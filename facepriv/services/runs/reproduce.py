@@ -6,18 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from facepriv.audit.reproduction.comparison import (
-    CANDIDATES,
-    Candidates,
-    ExperimentRun,
-    ImageOutcome,
-    Reproduction,
-    reproduction,
-)
-from facepriv.audit.reproduction.paper import Experiment, Slot
+from facepriv.audit.reproduction.comparison import reproduction
+from facepriv.audit.reproduction.experiments import ExperimentRun, ImageOutcome
 from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
+from facepriv.schemas.reproductions import CANDIDATES, Candidates, Experiment, Reproduction, Slot
 from facepriv.schemas.runs import Phase, RunSpec
 from facepriv.services.runs.estimate import Estimate, estimate_seconds
 from facepriv.services.runs.preparing import landmarker_name, prepare_run, start_run

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from facepriv.audit.reproduction.comparison import Reproduction
 from facepriv.charts.reproduction import gender_scores, match_scores, rocs
 from facepriv.presentation.reproduction_tables import headline, sentences, tables
 from facepriv.report.document import Block, Bullets, Figure, Report, Section, Table, Text
 from facepriv.report.files import write_page as write
 from facepriv.report.html import to_html
+from facepriv.schemas.reproductions import Reproduction
 
 
 def page(found: Reproduction) -> str:

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy.stats import wilcoxon
 
-from facepriv.audit.reproduction.comparison import Reproduction, compare_candidates, paper, signed_rank_p
+from facepriv.audit.reproduction import paper
+from facepriv.audit.reproduction.candidate_test import compare_candidates, signed_rank_p
+from facepriv.schemas.reproductions import EXPERIMENTS, Reproduction
 from tests.reproduction_case import COUNT, EACH, LABELS, MATCHER, SUBJECTS, A, B, case, made, six_runs
 
 
@@ -100,7 +102,7 @@ def test_table_4_is_that_of_the_first_guide(found):
 
 def test_figure_5_has_all_scores_in_the_same_bins(found):
     for by_experiment in found.gender_scores.values():
-        assert list(by_experiment) == list(paper.EXPERIMENTS)
+        assert list(by_experiment) == list(EXPERIMENTS)
         assert len({tuple(one.edges) for one in by_experiment.values()}) == 1
         for histogram in by_experiment.values():
             assert sum(histogram.counts["male"]) == LABELS.count(1)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import pytest
 
 from facepriv.audit.reproduction import paper
+from facepriv.schemas.reproductions import EXPERIMENTS
 
 
 @pytest.mark.parametrize("dataset", paper.DATA_SETS)
 def test_table_3_has_every_cell(dataset):
     table = paper.GENDER_ERROR[dataset]
-    assert set(table) == set(paper.EXPERIMENTS)
+    assert set(table) == set(EXPERIMENTS)
     for cells in table.values():
-        assert set(cells) == set(paper.SLOTS)
+        assert set(cells) == {"a", "b"}
         assert all(0 < rate < 1 for rate in cells.values())
 
 
@@ -33,7 +34,7 @@ def test_table_4_has_the_same_images_before_and_after():
 
 def test_section_3_2_has_both_guides_and_labels():
     assert {(slot, gender) for slot, row in paper.UPDATES.items() for gender in row} == {
-        (slot, gender) for slot in paper.SLOTS for gender in ("male", "female")
+        (slot, gender) for slot in ("a", "b") for gender in ("male", "female")
     }
     assert all(row["male"].mean > row["female"].mean for row in paper.UPDATES.values()), "men took more updates"
     for gender in ("male", "female"):

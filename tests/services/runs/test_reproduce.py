@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from markupsafe import escape
 
-from facepriv.audit.reproduction.comparison import Reproduction
 from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.presentation.reproduction_tables import headline, sentences, tables
+from facepriv.schemas.reproductions import Reproduction
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalPool
