@@ -107,8 +107,6 @@ class WeightFile:
     """Where the same bytes can be fetched, for machines that reach it."""
     bytes: int | None = None
     """Size that is published for a file that has to be fetched; None where none is known."""
-    published: bool = False
-    """Of a file in the data folder: whether ``sha256`` was known before it was fetched, not recorded then."""
 
 
 @dataclass(frozen=True)

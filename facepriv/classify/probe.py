@@ -89,7 +89,7 @@ def crop_matcher(name: str) -> CropMatcher:
 def arrays_of(own: OwnModel) -> dict[str, NDArray[np.generic]]:
     """Read a probe's arrays, from a file that has its hash; raises ModelUnavailableError."""
     (weight,) = (one for one in own.card.weights if one.name == PROBE and not one.package)
-    with np.load(require(weight, how=own.card.command), allow_pickle=False) as stored:
+    with np.load(require(weight, own.card.command), allow_pickle=False) as stored:
         return {name: stored[name] for name in (WEIGHTS, IMAGES, SUBJECTS)}
 
 

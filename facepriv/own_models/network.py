@@ -104,7 +104,7 @@ def _shared(
     folder: Path, version: str, weight: WeightFile, description: NetworkClassifier | NetworkMatcher
 ) -> SharedModel[Network]:
     def open_checked() -> Network:
-        return open_network(require(weight, how="facepriv model add FILE.yaml --replace"), description)
+        return open_network(require(weight, "facepriv model add FILE.yaml --replace"), description)
 
     return SharedModel(open_checked)
 

@@ -18,14 +18,13 @@ import selectors
 import shutil
 import signal
 import subprocess
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any
 
-from facepriv.config import get_settings
+from facepriv.config import temporary_folder
 from facepriv.errors import ModelUnavailableError
 from facepriv.own_models.description import CommandClassifier, CommandMatcher
 from facepriv.own_models.network import MOST_OPEN
@@ -82,16 +81,14 @@ class Program:
         _kill(process)
 
     def _ask(self, pngs: Sequence[bytes]) -> list[Answer]:
-        scratch = get_settings().temporary
-        scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=scratch, prefix=PREFIX) as folder, _held(folder):
+        with temporary_folder(PREFIX) as folder, _held(folder):
             lines = []
             for number, png in enumerate(pngs, start=1):
-                path = Path(folder, f"{number}.png").absolute()
+                path = folder.absolute() / f"{number}.png"
                 path.write_bytes(png)
                 lines.append(json.dumps({"id": number, "image": str(path)}).encode() + b"\n")
             try:
-                return self._talk(lines) if self._stays_open else self._run_once(lines, Path(folder))
+                return self._talk(lines) if self._stays_open else self._run_once(lines, folder)
             except BaseException:
                 self._abandon()
                 raise
@@ -192,7 +189,7 @@ class Program:
 
 
 @contextlib.contextmanager
-def _held(folder: str) -> Iterator[None]:
+def _held(folder: Path) -> Iterator[None]:
     """Hold a folder's lock, which goes with this process however it ends."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -260,7 +257,7 @@ def _shared(
 ) -> SharedModel[Program]:
     def make() -> Program:
         for file in files:
-            require(file, how="facepriv model add FILE.yaml --replace")
+            require(file, "facepriv model add FILE.yaml --replace")
         return Program(
             description.name,
             description.command,

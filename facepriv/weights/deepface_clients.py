@@ -159,7 +159,7 @@ def _client_with(client: Any, network: Any) -> Any:
 def _shared(model: DeepFaceModel, weight: WeightFile, path: Path, make: Open) -> SharedModel[Any]:
     # The path is part of the key only: another data folder is another file.
     def open_checked() -> Any:
-        return open_client(model, make(require(weight, model=model.name)))
+        return open_client(model, make(require(weight, f"facepriv fetch {model.name}")))
 
     return SharedModel(open_checked)
 

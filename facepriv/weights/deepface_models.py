@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from facepriv.types import ModelCard, WeightFile
-from facepriv.weights.files import own_path
+from facepriv.weights.files import own_path, read_sums
 
 FOLDER = "deepface/.deepface/weights"
 """Folder of the weights inside the data folder, laid out so that ``DEEPFACE_HOME=<data folder>/deepface`` fits it."""
@@ -311,25 +311,18 @@ MODELS: dict[str, DeepFaceModel] = {model.name: model for model in (*MATCHERS, G
 
 
 def record_path(model: DeepFaceModel) -> Path:
-    """Say where the SHA-256 of a model's weights is recorded: beside them, in the format of ``sha256sum``."""
+    """Return where the SHA-256 of a model's weights is recorded: beside them, in the format of ``sha256sum``."""
     path = own_path(model.inside)
     return path.with_name(path.name + ".sha256")
 
 
 def known_sha256(model: DeepFaceModel) -> str:
     """Return the SHA-256 that the weights must have: the published or the recorded one; empty if there is neither."""
-    if model.sha256:
-        return model.sha256
-    try:
-        words = record_path(model).read_text(encoding="ascii").split()
-    except (FileNotFoundError, UnicodeDecodeError):
-        return ""
-    digest = words[0] if words else ""
-    return digest if len(digest) == 64 and set(digest) <= set("0123456789abcdef") else ""
+    return model.sha256 or read_sums(record_path(model)).get(Path(model.file).name, "")
 
 
 def card_of(model: DeepFaceModel) -> ModelCard:
-    """Make a model's card with the hash that is known at this moment."""
+    """Return a model's card with the hash that is known at this moment."""
     weight = WeightFile(
         name=model.file,
         sha256=known_sha256(model),
@@ -337,7 +330,6 @@ def card_of(model: DeepFaceModel) -> ModelCard:
         inside=model.inside,
         url=model.url,
         bytes=model.bytes,
-        published=bool(model.sha256),
     )
     return ModelCard(
         name=model.name,

