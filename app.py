@@ -39,12 +39,12 @@ from facepriv.errors import BadInputError, FaceprivError
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.store import Store, open_store
 from facepriv.web.access import Access
+from facepriv.web.blob_routes import blob_routes
 from facepriv.web.headers import SecurityHeaders
 from facepriv.web.login import NOBODY_YET, login_routes
 from facepriv.web.oidc import DONE, provider_routes
 from facepriv.web.own_pages import OwnPagesOnly, is_loopback
 from facepriv.web.pages import assets
-from facepriv.web.pictures import blob_routes
 from facepriv.web.share import share_routes
 
 ROOT = Path(__file__).resolve().parent

@@ -25,8 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
-from facepriv.metrics.leak import posterior_accuracy, posterior_auc, posterior_leak
-from facepriv.metrics.resampling import SubjectBootstrap
+from facepriv.metrics.leak import posterior_leak
+from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 
 Floats = NDArray[np.float64]
 
@@ -85,8 +85,8 @@ def main() -> int:
     print(f"  figures without intervals                {points:8.4f}")
     print(f"  plain loop over {plain} resamples          {loop:8.3f}")
     print(f"  a resample costs the plain loop {loop / plain / (whole / options.resamples):.0f} times as much")
-    accuracy = posterior_accuracy(log_odds, labels, bootstrap)[0].replicates[:plain]
-    auc = posterior_auc(log_odds, labels, bootstrap).replicates[:plain]
+    accuracy = bootstrap.balanced_mean((1 + np.sign(log_odds) * labels) / 2).replicates[:plain]
+    auc = bootstrap.auc(log_odds).replicates[:plain]
     gap = np.abs(np.array(found)[:, :2] - np.stack([accuracy, auc], axis=1)).max()
     print(f"  greatest difference of a replicate from scikit-learn's: {gap:.1e}")
     print(leak)

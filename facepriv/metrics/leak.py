@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_probabilities
-from facepriv.metrics.resampling import RESAMPLES, Estimate, SubjectBootstrap
+from facepriv.metrics.resampling import RESAMPLES
+from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 from facepriv.schemas.figures import Interval
 from facepriv.types import MALE
 
@@ -186,25 +187,6 @@ def posterior_leak(
         subjects=bootstrap.count(),
         missing=missing,
     )
-
-
-def posterior_accuracy(
-    log_odds: ArrayLike, labels: ArrayLike, subjects: ArrayLike | SubjectBootstrap
-) -> tuple[Estimate, Estimate, Estimate]:
-    """Estimate how often the sign of a posterior is the label: balanced, for men, for women.
-
-    At equal priors guessing gets 50 %. Log-odds of 0, and NaN, count half. Subtract two balanced estimates of the same
-    bootstrap with `Estimate.minus` for a paired difference. Parameters and errors are those of `posterior_leak`.
-    """
-    bootstrap = as_bootstrap(subjects, labels)
-    right = _credit(_as_draws(log_odds, bootstrap)[0], bootstrap)
-    return bootstrap.balanced_mean(right), bootstrap.mean(right, "male"), bootstrap.mean(right, "female")
-
-
-def posterior_auc(log_odds: ArrayLike, labels: ArrayLike, subjects: ArrayLike | SubjectBootstrap) -> Estimate:
-    """Estimate the AUC of a posterior; NaN is log-odds of 0. Parameters and errors are those of `posterior_leak`."""
-    bootstrap = as_bootstrap(subjects, labels)
-    return bootstrap.auc(_as_draws(log_odds, bootstrap)[0])
 
 
 def as_bootstrap(

@@ -103,20 +103,6 @@ def equal_error_at(curve: Det) -> int:
     return int(np.searchsorted(curve.fnmr - curve.fmr, 0.0, side="left"))
 
 
-def d_prime(mated: ArrayLike, non_mated: ArrayLike) -> float | None:
-    """Decidability d': ``|mean difference| / sqrt(mean of the two variances)`` (Daugman 2000, Biometric decision
-    landscapes).
-
-    Variances divide by the number of scores less one. None if either array has fewer than two scores or nothing varies;
-    errors as in `det`.
-    """
-    same, other = (scores.astype(np.float64) for scores in _both(mated, non_mated))
-    if same.size < 2 or other.size < 2:
-        return None
-    spread = float(np.sqrt((same.var(ddof=1) + other.var(ddof=1)) / 2))
-    return float(abs(same.mean() - other.mean()) / spread) if spread > 0 else None
-
-
 def operating_point(mated: ArrayLike, non_mated: ArrayLike, target: float) -> OperatingPoint:
     """Find the lowest FNMR at which FMR is at most ``target``.
 

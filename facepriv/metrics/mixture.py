@@ -15,7 +15,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_finite, as_probabilities
-from facepriv.metrics.matching import Det
 from facepriv.schemas.figures import OperatingPoint
 
 _ROUNDING = 1 + 1e-12
@@ -101,18 +100,6 @@ class ScoreMixture:
             supported=effective * target >= 1 - 1e-9,
         )
 
-    def det(self, weights: ArrayLike) -> Det | None:
-        """Trace the exact DET curve of the mixture; None if a part that weighs something is empty.
-
-        Errors are those of `operating_point`.
-        """
-        w = self._weights(weights)
-        if self._lacks(self._mated, w) or self._lacks(self._non_mated, w):
-            return None
-        scores = np.unique(np.concatenate([*self._weighing(self._mated, w), *self._weighing(self._non_mated, w)]))
-        threshold = np.append(scores, np.nextafter(scores[-1], np.inf))
-        return Det(threshold, self.fmr(threshold, w), self.fnmr(threshold, w))
-
     def _weights(self, weights: ArrayLike) -> NDArray[np.float64]:
         w = as_probabilities(weights, "weights of parts")
         if w.shape != (len(self._mated),):
@@ -166,19 +153,3 @@ class ScoreMixture:
             if low < part.size and part[low] < best:
                 best = float(part[low])
         return best
-
-
-def mixture_operating_point(
-    parts: Sequence[tuple[ArrayLike, ArrayLike]], weights: ArrayLike, target: float
-) -> OperatingPoint:
-    """Find the lowest FNMR of a mixed database at which its FMR is at most ``target``.
-
-    Parameters
-    ----------
-    parts : ``(mated, non_mated)`` similarity scores of each part, say before/before, before/after, after/after.
-    weights : (k,) share of comparisons from each part, adding up to 1: ``(1-p)^2, 2p(1-p), p^2``.
-    target : FMR as a fraction, 0 < target <= 1.
-
-    Returns and errors are those of `ScoreMixture.operating_point`, which sorts once for many weights.
-    """
-    return ScoreMixture(parts).operating_point(weights, target)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_probabilities
-from facepriv.metrics.matching import FMR_TARGETS, auc, eer, operating_point
+from facepriv.metrics.matching import FMR_TARGETS, auc
 from facepriv.metrics.mixture import ScoreMixture
 from facepriv.schemas.audits import SelectBy, Utility
 from facepriv.schemas.figures import OperatingPoint
@@ -126,14 +126,6 @@ def pair_scores(
     )
 
 
-@dataclass(frozen=True)
-class Missing:
-    """Comparisons that do not exist because an image has no template: expected shares, 0 where there is no pair."""
-
-    mated: float
-    non_mated: float
-
-
 class MixedMatching:
     """Expected error rates of one matcher at any proportion; scores are sorted once, here.
 
@@ -148,7 +140,6 @@ class MixedMatching:
         kept = [(one, np.isfinite(one)) for one in scores.scores]
         self._mated = [one[ok & scores.mated] for one, ok in kept]
         self._non_mated = [one[ok & ~scores.mated] for one, ok in kept]
-        self._pairs = int(scores.mated.sum()), int((~scores.mated).sum())
         self._mixture = ScoreMixture(list(zip(self._mated, self._non_mated, strict=True)))
         self._thresholds = np.unique(np.concatenate([*self._mated, *self._non_mated])).astype(np.float64)
         # Chance that a mated score of one combination exceeds a non-mated one of another, ties counting half.
@@ -180,20 +171,6 @@ class MixedMatching:
             eer=self._eer(mated, non_mated),
             auc=float(mated @ self._order @ non_mated),
         )
-
-    def missing(self, p: float) -> Missing:
-        """Return the expected share of comparisons that do not exist at a proportion.
-
-        Raises
-        ------
-        BadInputError
-            If ``p`` lies outside 0..1.
-        """
-        shares = []
-        for weights, parts, pairs in zip(self._drawn(p), (self._mated, self._non_mated), self._pairs, strict=True):
-            found = float(weights @ [len(part) for part in parts])
-            shares.append(max(0.0, 1 - found / pairs) if pairs else 0.0)
-        return Missing(*shares)
 
     def _drawn(self, p: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return how likely each combination is among mated and among non-mated pairs."""
@@ -240,51 +217,6 @@ def mixed_utility(
     """
     mixed = MixedMatching(scores, select_by=select_by)
     return [mixed.utility(float(p), matcher) for p in ps]
-
-
-def realised_scores(
-    scores: PairScores, perturbed: NDArray[np.bool_]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the mated and non-mated scores of one released database; comparisons that do not exist are left out.
-
-    Parameters
-    ----------
-    scores : pairs in all four combinations.
-    perturbed : (images,) which images are released perturbed.
-
-    Raises
-    ------
-    BadInputError
-        If there are pairs of more images than `perturbed` tells of.
-    """
-    images = int(max(scores.first.max(initial=-1), scores.second.max(initial=-1))) + 1
-    if perturbed.ndim != 1 or len(perturbed) < images:
-        raise BadInputError(
-            f"Expected the choice of at least {images} images, got shape {perturbed.shape}; give one for each image.",
-            code="bad-shape",
-        )
-    chosen = perturbed.astype(np.bool_)
-    combination = 2 * chosen[scores.first].astype(np.int64) + chosen[scores.second]
-    released = scores.scores[combination, np.arange(len(combination))]
-    exists = np.isfinite(released)
-    return released[exists & scores.mated], released[exists & ~scores.mated]
-
-
-def realised_utility(scores: PairScores, perturbed: NDArray[np.bool_], matcher: str) -> Utility:
-    """Return the utility of one released database, exactly as the draw has it.
-
-    Parameters and errors are those of `realised_scores`; the ``p`` of the result is the share of images perturbed.
-    """
-    mated, non_mated = realised_scores(scores, perturbed)
-    fmr100, fmr1000 = (operating_point(mated, non_mated, target) for target in FMR_TARGETS)
-    return Utility(
-        p=float(perturbed.mean()) if len(perturbed) else 0.0,
-        matcher=matcher,
-        fmr100=fmr100,
-        fmr1000=fmr1000,
-        eer=eer(mated, non_mated),
-        auc=auc(mated, non_mated),
-    )
 
 
 def _of_existing(drawn: NDArray[np.float64], parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float64] | None:

@@ -1,4 +1,4 @@
-"""Which images the policy perturbs: a keyed draw for each image, or for each subject, independent of all others.
+"""Keyed draw of the images that the policy perturbs, each image or each subject independently of all others.
 
 Three kinds of message are signed, and no message of one kind is one of another, for their lengths or first bytes
 differ: an image's 32-byte hash; ``01`` and the 32-byte hash of a subject's name; ``02`` and either of these, for the
@@ -36,15 +36,22 @@ def new_key() -> bytes:
     return secrets.token_bytes(KEY_BYTES)
 
 
-def select(image_sha256s: Sequence[str], key: bytes, p: float) -> NDArray[np.bool_]:
-    """Say for each image whether the policy perturbs it: ``HMAC-SHA256(key, image_sha256) / 2^256 < p``.
+def select_images(
+    select_by: SelectBy, image_sha256s: Sequence[str], subjects: Sequence[str], key: bytes, p: float
+) -> NDArray[np.bool_]:
+    """Return for each image whether the policy perturbs it.
 
-    The holder of the key can repeat the choice, nobody else can predict it. An image's fate depends on its bytes, the
-    key and ``p`` alone, so that adding or reordering images changes nothing, and a greater ``p`` only adds images.
+    By image the draw is ``HMAC-SHA256(key, image_sha256) / 2^256 < p``. By subject it is ``HMAC-SHA256(key, 01 ||
+    SHA-256(name)) / 2^256 < p``, so that all images of a subject agree; the name is signed in UTF-8, composed (Unicode
+    NFC), so that a folder keeps its draw when it passes through a system that writes accents apart. The holder of the
+    key can repeat the draw, nobody else can predict it. It depends on nothing else, so that adding or reordering images
+    changes nothing, and a greater ``p`` only adds images.
 
     Parameters
     ----------
-    image_sha256s : SHA-256 of each stored image, 64 hexadecimal digits; the 32 bytes they stand for are signed.
+    select_by : ``image`` or ``subject``.
+    image_sha256s : (n,) SHA-256 of each stored image, 64 hexadecimal digits; the 32 bytes they stand for are signed.
+    subjects : (n,) subject of each image, as the data set names it; not empty where these are drawn.
     key : secret of at least 16 bytes (`new_key` makes one).
     p : proportion, 0..1.
 
@@ -55,67 +62,28 @@ def select(image_sha256s: Sequence[str], key: bytes, p: float) -> NDArray[np.boo
     Raises
     ------
     BadInputError
-        If the key is short, ``p`` is out of range or a hash is not one.
+        With code ``short-key``, ``out-of-range`` for ``p``, ``bad-hash``, ``no-subject``, ``bad-shape`` if the two
+        lists differ in length, or ``bad-selection`` if ``select_by`` is neither.
     """
-    return _below([_image(text) for text in image_sha256s], key, p)
-
-
-def select_subjects(subjects: Sequence[str], key: bytes, p: float) -> NDArray[np.bool_]:
-    """Say for each image whether the policy perturbs it, all images of a subject alike.
-
-    The draw is ``HMAC-SHA256(key, 01 || SHA-256(name)) / 2^256 < p``. The name is signed in UTF-8, composed (Unicode
-    NFC) so that a folder keeps its fate when it passes through a system that writes accents apart. The draw depends on
-    nothing else: a subject that two data sets name alike fares alike in both, and images added later follow the first
-    ones. A greater ``p`` only adds subjects.
-
-    Parameters
-    ----------
-    subjects : (n,) subject of each image, as the data set names it; not empty.
-    key, p : as in `select`. ``p`` is the expected share of subjects, and of images.
-
-    Raises
-    ------
-    BadInputError
-        If the key is short, ``p`` is out of range or a subject has no name.
-    """
-    return _below([_subject(name) for name in subjects], key, p)
-
-
-def select_by(
-    by: SelectBy, image_sha256s: Sequence[str], subjects: Sequence[str], key: bytes, p: float
-) -> NDArray[np.bool_]:
-    """Select by image (`select`) or by subject (`select_subjects`).
-
-    Parameters
-    ----------
-    by : ``image`` or ``subject``.
-    image_sha256s, subjects : (n,) of the same images in the same order.
-    key, p : as in `select`.
-
-    Raises
-    ------
-    BadInputError
-        As the function chosen, if the two lists differ in length, or if ``by`` is neither.
-    """
-    return _below(_units(by, image_sha256s, subjects), key, p)
+    return _below(_messages(select_by, image_sha256s, subjects), key, p)
 
 
 def choose_actions(
-    by: SelectBy, image_sha256s: Sequence[str], subjects: Sequence[str], key: bytes, shares: Sequence[float]
+    select_by: SelectBy, image_sha256s: Sequence[str], subjects: Sequence[str], key: bytes, weights: Sequence[float]
 ) -> NDArray[np.int64]:
-    """Say for each image from which run the release takes it, where a policy mixes several runs.
+    """Return for each image from which run the release takes it, where a policy mixes several runs.
 
-    Whether an image is perturbed at all is the draw of `select_by` at ``p``, the sum of the shares. Which run perturbed
-    images come from is a second draw, independent of the first, cut at the cumulative shares over ``p``. So a greater
-    ``p`` with the shares in the same ratio only adds images, and no image that was perturbed before moves to another
-    run: two releases of a growing policy never show two perturbed versions of one image. One draw cut at the
-    cumulative shares would not have this property.
+    Whether an image is perturbed at all is the draw of `select_images` at ``p``, the sum of the weights. Which run
+    perturbed images come from is a second draw, independent of the first, cut at the cumulative weights over ``p``. So
+    a greater ``p`` with the weights in the same ratio only adds images, and no image that was perturbed before moves to
+    another run: two releases of a growing policy never show two perturbed versions of one image. One draw cut at the
+    cumulative weights would not have this property.
 
     Parameters
     ----------
-    by, image_sha256s, subjects, key : as in `select_by`.
-    shares : (k,) share of images to take from run 1, 2, ... in an order that belongs to the policy; each at least 0,
-        together at most 1. What is left stays untouched.
+    select_by, image_sha256s, subjects, key : as in `select_images`.
+    weights : (k,) proportion of the images to take from run 1, 2, ... in an order that belongs to the policy; each at
+        least 0, together at most 1. The rest stays untouched.
 
     Returns
     -------
@@ -124,45 +92,44 @@ def choose_actions(
     Raises
     ------
     BadInputError
-        As `select_by`; if there is no share or they add up to more than 1.
+        As `select_images`; ``bad-shares`` if there is no weight or they add up to more than 1.
     """
-    each = as_probabilities(shares, "the share of each run")
-    total = math.fsum(each.tolist())
-    if each.ndim != 1 or not each.size or total > 1 + 1e-9:
+    proportions = as_probabilities(weights, "the share of each run")
+    total = math.fsum(proportions.tolist())
+    if proportions.ndim != 1 or not proportions.size or total > 1 + 1e-9:
         raise BadInputError(
-            f"Expected the shares of one or more runs, together at most 1, got {each.size} that add up to {total:g}; "
+            f"Expected the shares of one or more runs, together at most 1, got {proportions.size} that add up to {total:g}; "
             "what is left of 1 stays untouched.",
             code="bad-shares",
         )
-    units = _units(by, image_sha256s, subjects)
-    p = min(total, 1.0)
-    actions = np.full(len(units), UNTOUCHED, dtype=np.int64)
-    chosen = _below(units, key, p)
-    if not chosen.any():
+    messages = _messages(select_by, image_sha256s, subjects)
+    actions = np.full(len(messages), UNTOUCHED, dtype=np.int64)
+    perturbed = _below(messages, key, min(total, 1.0))
+    if not perturbed.any():
         return actions
-    exact = [Fraction(float(share)) for share in each]
+    exact = [Fraction(float(proportion)) for proportion in proportions]
     ends = [math.ceil(sum(exact[: k + 1]) / sum(exact) * _ALL) for k in range(len(exact))]
-    for index in np.flatnonzero(chosen):
-        draw = _draw(key, _WHICH_RUN + units[index])
+    for index in np.flatnonzero(perturbed):
+        draw = _draw(key, _WHICH_RUN + messages[index])
         actions[index] = 1 + next(k for k, end in enumerate(ends) if draw < end)
     return actions
 
 
-def _units(by: SelectBy, image_sha256s: Sequence[str], subjects: Sequence[str]) -> list[bytes]:
+def _messages(select_by: SelectBy, image_sha256s: Sequence[str], subjects: Sequence[str]) -> list[bytes]:
     if len(image_sha256s) != len(subjects):
         raise BadInputError(
             f"Expected a hash and a subject for each image, got {len(image_sha256s)} hashes and {len(subjects)} "
             "subjects; give both of the same images in the same order.",
             code="bad-shape",
         )
-    if by == "image":
-        return [_image(text) for text in image_sha256s]
-    if by == "subject":
-        return [_subject(name) for name in subjects]
-    raise BadInputError(f"Expected to select by 'image' or by 'subject', got {by!r}.", code="bad-selection")
+    if select_by == "image":
+        return [_image_message(text) for text in image_sha256s]
+    if select_by == "subject":
+        return [_subject_message(name) for name in subjects]
+    raise BadInputError(f"Expected to select by 'image' or by 'subject', got {select_by!r}.", code="bad-selection")
 
 
-def _below(units: Sequence[bytes], key: bytes, p: float) -> NDArray[np.bool_]:
+def _below(messages: Sequence[bytes], key: bytes, p: float) -> NDArray[np.bool_]:
     if len(key) < LEAST_KEY_BYTES:
         raise BadInputError(
             f"Expected a policy key of at least {LEAST_KEY_BYTES} bytes, got {len(key)}; make one with new_key().",
@@ -170,28 +137,28 @@ def _below(units: Sequence[bytes], key: bytes, p: float) -> NDArray[np.bool_]:
         )
     # Exact: the float p is a fraction, and x < y for integer x means x < ceil(y).
     limit = math.ceil(Fraction(float(as_probabilities(p, "the proportion"))) * _ALL)
-    return np.fromiter((_draw(key, unit) < limit for unit in units), dtype=np.bool_, count=len(units))
+    return np.fromiter((_draw(key, message) < limit for message in messages), dtype=np.bool_, count=len(messages))
 
 
 def _draw(key: bytes, message: bytes) -> int:
     return int.from_bytes(hmac.digest(key, message, "sha256"), "big")
 
 
-def _image(text: str) -> bytes:
+def _image_message(sha256: str) -> bytes:
     try:
-        digest = bytes.fromhex(text)
+        digest = bytes.fromhex(sha256)
     except ValueError:
         digest = b""
     if len(digest) != _DIGEST_BYTES:
         raise BadInputError(
-            f"Expected a SHA-256 as {2 * _DIGEST_BYTES} hexadecimal digits, got {text[:80]!r}; "
+            f"Expected a SHA-256 as {2 * _DIGEST_BYTES} hexadecimal digits, got {sha256[:80]!r}; "
             "hash the stored image file.",
             code="bad-hash",
         )
     return digest
 
 
-def _subject(name: str) -> bytes:
+def _subject_message(name: str) -> bytes:
     if not name:
         raise BadInputError(
             "Expected a subject for every image, got an empty name; select by image, or name the subjects.",

@@ -16,11 +16,11 @@ from starlette.middleware import Middleware
 from facepriv.imaging.decode import encode_png
 from facepriv.web.access import Access
 from facepriv.web.blob_cache import Blob, BlobCache
+from facepriv.web.blob_routes import blob_routes
 from facepriv.web.headers import SecurityHeaders
 from facepriv.web.identity import LOCAL
 from facepriv.web.own_pages import OwnPagesOnly
 from facepriv.web.pages import assets
-from facepriv.web.pictures import blob_routes
 from facepriv.web.viewer import PairView, Shown, viewer_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("viewer")]

@@ -12,8 +12,8 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from facepriv.metrics.leak import posterior_leak
-from facepriv.metrics.matching_intervals import MatchBootstrap
-from facepriv.metrics.resampling import SubjectBootstrap
+from facepriv.metrics.match_bootstrap import MatchBootstrap
+from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 
 RESAMPLES = 300
 

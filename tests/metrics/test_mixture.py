@@ -3,8 +3,8 @@ import pytest
 from sklearn.metrics import roc_curve
 
 from facepriv.errors import BadInputError
-from facepriv.metrics.matching import det, operating_point
-from facepriv.metrics.mixture import ScoreMixture, mixture_operating_point
+from facepriv.metrics.matching import operating_point
+from facepriv.metrics.mixture import ScoreMixture
 
 
 def parts_of(seed, sizes=((40, 300), (60, 500), (40, 300)), digits=2):
@@ -20,7 +20,7 @@ def parts_of(seed, sizes=((40, 300), (60, 500), (40, 300)), digits=2):
 def test_one_part_is_the_operating_point_of_its_scores(seed, target):
     parts = parts_of(seed)
     for k, weights in enumerate(np.eye(3)):
-        assert mixture_operating_point(parts, weights, target) == operating_point(*parts[k], target)
+        assert ScoreMixture(parts).operating_point(weights, target) == operating_point(*parts[k], target)
 
 
 @pytest.mark.parametrize("target", [0.2, 0.05, 0.01, 0.001])
@@ -28,7 +28,7 @@ def test_one_part_is_the_operating_point_of_its_scores(seed, target):
 def test_it_is_the_best_of_all_thresholds(p, target):
     parts = parts_of(1)
     weights = np.array([(1 - p) ** 2, 2 * p * (1 - p), p**2])
-    found = mixture_operating_point(parts, weights, target)
+    found = ScoreMixture(parts).operating_point(weights, target)
     everything = np.unique(np.concatenate([s for part in parts for s in part]))
     best = 1.0
     for threshold in np.append(everything, np.inf):
@@ -54,13 +54,13 @@ def test_it_agrees_with_scikit_learn_on_weighted_scores():
     )
     fmr, tmr, _ = roc_curve(mated, scores, sample_weight=share, drop_intermediate=False)
     for target in (0.3, 0.04, 0.007):
-        found = mixture_operating_point(parts, weights, target)
+        found = ScoreMixture(parts).operating_point(weights, target)
         assert found.fnmr == pytest.approx(1 - tmr[fmr <= target].max(), abs=1e-9)
 
 
 def test_a_mix_of_equal_parts_is_the_part():
     (part,) = parts_of(5, sizes=((50, 300),))
-    found = mixture_operating_point([part, part, part], [0.49, 0.42, 0.09], 0.01)
+    found = ScoreMixture([part, part, part]).operating_point([0.49, 0.42, 0.09], 0.01)
     expected = operating_point(*part, 0.01)
     assert found.fmr == pytest.approx(expected.fmr, abs=1e-15)
     assert found.fnmr == pytest.approx(expected.fnmr, abs=1e-15)
@@ -73,37 +73,18 @@ def test_whole_subjects_mix_non_mated_comparisons_only():
     assert found.fnmr == pytest.approx(np.mean([np.mean(parts[k][0] < found.threshold) for k in (0, 2)]))
 
 
-def test_curve_has_the_rates_of_every_threshold():
-    parts, weights = parts_of(7), [0.25, 0.5, 0.25]
-    mixture = ScoreMixture(parts)
-    curve = mixture.det(weights)
-    assert (curve.fmr[0], curve.fnmr[0]) == (1, 0)
-    assert (curve.fmr[-1], curve.fnmr[-1]) == (0, 1)
-    assert (np.diff(curve.fmr) <= 0).all()
-    assert (np.diff(curve.fnmr) >= 0).all()
-    point = mixture.operating_point(weights, 0.02)
-    at = np.flatnonzero(curve.threshold == point.threshold)
-    assert curve.fmr[at] == pytest.approx(point.fmr)
-    assert curve.fnmr[at] == pytest.approx(point.fnmr)
-    one = mixture.det([0, 1, 0])
-    expected = det(*parts[1])
-    np.testing.assert_array_equal(one.threshold, expected.threshold)
-    np.testing.assert_array_equal(one.fmr, expected.fmr)
-    np.testing.assert_array_equal(one.fnmr, expected.fnmr)
-
-
 def test_support_follows_the_effective_number_of_comparisons():
     parts = parts_of(8, sizes=((10, 1000), (10, 50)))
-    assert mixture_operating_point(parts, [1, 0], 0.001).supported
-    assert not mixture_operating_point(parts, [0, 1], 0.001).supported
-    assert mixture_operating_point(parts, [0, 1], 0.02).supported
+    assert ScoreMixture(parts).operating_point([1, 0], 0.001).supported
+    assert not ScoreMixture(parts).operating_point([0, 1], 0.001).supported
+    assert ScoreMixture(parts).operating_point([0, 1], 0.02).supported
     # 1 / (0.25 / 1000 + 0.25 / 50) is about 190.
-    assert mixture_operating_point(parts, [0.5, 0.5], 1 / 190).supported
-    assert not mixture_operating_point(parts, [0.5, 0.5], 1 / 192).supported
+    assert ScoreMixture(parts).operating_point([0.5, 0.5], 1 / 190).supported
+    assert not ScoreMixture(parts).operating_point([0.5, 0.5], 1 / 192).supported
     # Three times the same images do not make three times as many comparisons.
     equal = parts_of(8, sizes=((10, 100),) * 3)
-    assert mixture_operating_point(equal, [0.25, 0.5, 0.25], 0.01).supported
-    assert not mixture_operating_point(equal, [0.25, 0.5, 0.25], 0.0099).supported
+    assert ScoreMixture(equal).operating_point([0.25, 0.5, 0.25], 0.01).supported
+    assert not ScoreMixture(equal).operating_point([0.25, 0.5, 0.25], 0.0099).supported
 
 
 def test_a_part_without_scores_matters_only_if_it_weighs_something():
@@ -112,7 +93,6 @@ def test_a_part_without_scores_matters_only_if_it_weighs_something():
     assert mixture.operating_point([1, 0], 0.01) == operating_point(*part, 0.01)
     nothing = mixture.operating_point([0.5, 0.5], 0.01)
     assert (nothing.threshold, nothing.fmr, nothing.fnmr, nothing.supported) == (None, None, None, False)
-    assert mixture.det([0.5, 0.5]) is None
     with pytest.raises(BadInputError) as caught:
         mixture.fmr(0.0, [0.5, 0.5])
     assert caught.value.code == "empty-part"
@@ -130,7 +110,7 @@ def test_a_part_without_scores_matters_only_if_it_weighs_something():
 )
 def test_bad_weights_and_targets_are_refused(weights, target, code):
     with pytest.raises(BadInputError) as caught:
-        mixture_operating_point(parts_of(0), weights, target)
+        ScoreMixture(parts_of(0)).operating_point(weights, target)
     assert caught.value.code == code
 
 

@@ -7,13 +7,11 @@ from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 from facepriv.errors import BadInputError
 from facepriv.metrics.leak import (
     LOG_ODDS_LIMIT,
-    posterior_accuracy,
-    posterior_auc,
     posterior_leak,
     sign_accuracy,
     sign_bits,
 )
-from facepriv.metrics.resampling import SubjectBootstrap
+from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 
 
 def people(men, women, images=1):
@@ -192,23 +190,6 @@ def test_point_values_are_the_same_with_and_without_intervals():
         assert (other.low, other.high) == (None, None)
     assert with_.chance_bits == without.chance_bits
     assert with_ == posterior_leak(f, labels, subjects, resamples=100)
-
-
-def test_estimates_for_paired_differences_are_those_of_the_leak():
-    random = np.random.default_rng(9)
-    subjects, labels = people(12, 9, images=3)
-    before, after = random.normal(size=(2, 63)) + np.array([[2], [0.5]]) * labels
-    bootstrap = SubjectBootstrap(subjects, labels, resamples=200)
-    leak = posterior_leak(before, labels, bootstrap)
-    balanced, men, women = posterior_accuracy(before, labels, bootstrap)
-    assert (balanced.interval(), men.interval(), women.interval()) == (
-        leak.accuracy,
-        leak.male_accuracy,
-        leak.female_accuracy,
-    )
-    assert posterior_auc(before, labels, bootstrap).interval() == leak.auc
-    difference = posterior_accuracy(after, labels, bootstrap)[0].minus(balanced).interval()
-    assert difference.low < difference.value < difference.high < 0
 
 
 def test_bad_input_is_one_clear_sentence():

@@ -9,8 +9,6 @@ from facepriv.policy.mixed_utility import (
     PairScores,
     mixed_utility,
     pair_scores,
-    realised_scores,
-    realised_utility,
 )
 
 SUBJECTS = [f"s{i // 3}" for i in range(60)]
@@ -36,6 +34,14 @@ def both():
 @pytest.fixture(scope="module")
 def scores(both):
     return pair_scores(*both, SUBJECTS, cosine)
+
+
+def released_scores(pairs, perturbed):
+    """Mated and non-mated scores of one released database."""
+    combination = 2 * perturbed[pairs.first].astype(int) + perturbed[pairs.second]
+    released = pairs.scores[combination, np.arange(len(combination))]
+    exists = np.isfinite(released)
+    return released[exists & pairs.mated], released[exists & ~pairs.mated]
 
 
 def test_pairs_are_compared_once_in_all_combinations(both, scores):
@@ -99,7 +105,7 @@ def test_expected_rates_are_the_mean_of_many_draws(scores, by):
     draws = []
     for _ in range(1500):
         chosen = rng.random(60) < p if by == "image" else np.repeat(rng.random(20) < p, 3)
-        same, other = realised_scores(scores, chosen)
+        same, other = released_scores(scores, chosen)
         draws.append((np.mean(same < threshold), np.mean(other >= threshold)))
     non_mated = [(1 - p) ** 2, p * (1 - p), p * (1 - p), p**2]
     mated = [1 - p, 0, 0, p] if by == "subject" else non_mated
@@ -150,22 +156,14 @@ def test_failures_to_acquire_are_counted_and_take_part_in_nothing(both):
     after[:3] = np.nan  # one whole subject is lost by perturbing
     after[10] = np.nan
     pairs = pair_scores(before, after, SUBJECTS, cosine)
-    mixed = MixedMatching(pairs)
-    assert mixed.missing(0.0).mated == 0
-    assert mixed.missing(1.0).mated == pytest.approx((3 + 2) / 60)
-    lost = 1770 - 56 * 55 // 2 - 5
-    assert mixed.missing(1.0).non_mated == pytest.approx(lost / 1710)
-    # With each image drawn by itself, a pair of one such image is lost with p, one of two unless both are untouched.
-    assert mixed.missing(0.5).mated == pytest.approx((3 * 0.75 + 2 * 0.5) / 60)
-    assert MixedMatching(pairs, select_by="subject").missing(0.5).mated == pytest.approx(5 * 0.5 / 60)
     all_after = np.isin(np.arange(60), [0, 1, 2, 10], invert=True)
-    same, other = realised_scores(pairs, np.ones(60, bool))
+    same, other = released_scores(pairs, np.ones(60, bool))
     direct = pair_scores(
         before[all_after], after[all_after], [s for s, ok in zip(SUBJECTS, all_after, strict=True) if ok], cosine
     )
     assert sorted(same) == sorted(direct.scores[3][direct.mated])
-    assert len(other) == 1710 - lost
-    assert mixed.utility(1.0, "m").auc == pytest.approx(auc(same, other), abs=1e-12)
+    assert len(other) == 56 * 55 // 2 - 55
+    assert MixedMatching(pairs).utility(1.0, "m").auc == pytest.approx(auc(same, other), abs=1e-12)
 
 
 @pytest.mark.parametrize("width", [8, 0])
@@ -178,21 +176,6 @@ def test_a_run_that_loses_every_face_has_no_utility_at_one(both, width):
     assert not found[2].fmr1000.supported
     # What is left at one half are pairs of untouched images only.
     assert found[1].fmr100.fnmr == pytest.approx(found[0].fmr100.fnmr)
-    assert MixedMatching(pairs).missing(0.5).mated == pytest.approx(0.75)
-
-
-def test_realised_utility_takes_each_pair_as_released(scores):
-    chosen = np.arange(60) % 2 == 0
-    found = realised_utility(scores, chosen, "m")
-    assert found.p == 0.5
-    expected = [
-        scores.scores[2 * chosen[i] + chosen[j], n]
-        for n, (i, j) in enumerate(zip(scores.first, scores.second, strict=True))
-        if scores.mated[n]
-    ]
-    assert realised_scores(scores, chosen)[0].tolist() == expected
-    none = realised_utility(scores, np.zeros(60, bool), "m")
-    assert none.fmr100.fnmr == mixed_utility(scores, [0.0], "m")[0].fmr100.fnmr
 
 
 def test_too_few_comparisons_do_not_support_a_point(scores):
@@ -227,7 +210,6 @@ def test_blocks_do_not_show():
 def test_no_images_have_no_utility():
     pairs = pair_scores(np.empty((0, 4), np.float32), np.empty((0, 4), np.float32), [], cosine)
     assert mixed_utility(pairs, [0.5], "m")[0].eer is None
-    assert MixedMatching(pairs).missing(0.5).mated == 0
 
 
 EMPTY = np.empty(0, np.int64)
@@ -237,10 +219,8 @@ EMPTY = np.empty(0, np.int64)
     ("call", "code"),
     [
         (lambda s, b: mixed_utility(s, [1.2], "m"), "out-of-range"),
-        (lambda s, b: MixedMatching(s).missing(-0.1), "out-of-range"),
         (lambda s, b: pair_scores(b, b[:-1], SUBJECTS, cosine), "bad-shape"),
         (lambda s, b: pair_scores(b, b, SUBJECTS, cosine, most_non_mated=0), "out-of-range"),
-        (lambda s, b: realised_utility(s, np.zeros(10, bool), "m"), "bad-shape"),
         (lambda s, b: PairScores(EMPTY, EMPTY, EMPTY.astype(bool), np.empty((3, 0), np.float32)), "bad-shape"),
         (lambda s, b: PairScores(s.first, s.second, s.mated, s.scores + np.float32(np.inf)), "not-finite"),
     ],

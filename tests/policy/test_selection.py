@@ -7,12 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facepriv.errors import BadInputError
-from facepriv.policy.selection import KEY_BYTES, choose_actions, new_key, select, select_by, select_subjects
+from facepriv.policy.selection import KEY_BYTES, choose_actions, new_key, select_images
 
 KEY = bytes(range(32))
 HASHES = [hashlib.sha256(str(i).encode()).hexdigest() for i in range(5000)]
 P = st.floats(0, 1)
 SUBJECTS = [f"subject {i // 4}" for i in range(4000)]
+
+
+def select(hashes, key, p):
+    return select_images("image", hashes, hashes, key, p)
+
+
+def select_subjects(subjects, key, p):
+    return select_images("subject", subjects, subjects, key, p)
 
 
 def test_is_the_written_formula():
@@ -111,12 +119,6 @@ def test_a_subject_named_like_a_hash_is_no_image():
     assert abs(np.mean(by_image == by_subject) - 0.5) < 5 * 0.5 / np.sqrt(len(HASHES))
 
 
-def test_select_by_is_either():
-    hashes, subjects = HASHES[:400], SUBJECTS[:400]
-    assert select_by("image", hashes, subjects, KEY, 0.4).tolist() == select(hashes, KEY, 0.4).tolist()
-    assert select_by("subject", hashes, subjects, KEY, 0.4).tolist() == select_subjects(subjects, KEY, 0.4).tolist()
-
-
 @pytest.mark.parametrize("by", ["image", "subject"])
 def test_actions_have_their_shares(by):
     shares = [0.2, 0.0, 0.35]
@@ -125,7 +127,7 @@ def test_actions_have_their_shares(by):
     for action, share in enumerate([0.45, *shares]):
         seen = np.mean(actions == action)
         assert abs(seen - share) <= 5 * np.sqrt(share * (1 - share) / len(HASHES))
-    assert (actions > 0).tolist() == select_by(by, HASHES, subjects, KEY, 0.2 + 0.35).tolist()
+    assert (actions > 0).tolist() == select_images(by, HASHES, subjects, KEY, 0.2 + 0.35).tolist()
 
 
 def test_actions_of_a_subject_agree():
@@ -158,8 +160,8 @@ def test_one_run_is_plain_selection():
         (lambda: select_subjects([""], KEY, 0.5), "no-subject"),
         (lambda: select_subjects(["x"], b"short", 0.5), "short-key"),
         (lambda: select_subjects(["x"], KEY, -0.1), "out-of-range"),
-        (lambda: select_by("image", HASHES[:2], ["x"], KEY, 0.5), "bad-shape"),
-        (lambda: select_by("folder", HASHES[:1], ["x"], KEY, 0.5), "bad-selection"),
+        (lambda: select_images("image", HASHES[:2], ["x"], KEY, 0.5), "bad-shape"),
+        (lambda: select_images("folder", HASHES[:1], ["x"], KEY, 0.5), "bad-selection"),
         (lambda: choose_actions("image", HASHES[:1], ["x"], KEY, []), "bad-shares"),
         (lambda: choose_actions("image", HASHES[:1], ["x"], KEY, [0.6, 0.5]), "bad-shares"),
         (lambda: choose_actions("image", HASHES[:1], ["x"], KEY, [0.6, -0.5]), "out-of-range"),

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from facepriv.audit.attackers.registry import attackers
 from facepriv.audit.evidence import Evidence
-from facepriv.audit.leak.conditions import baselines, bootstrap_of, condition, curve_point, headline
 from facepriv.audit.leak.cross_fitting import Attack, attack
-from facepriv.audit.leak.draws import GRID, draw_perturbed, number_of_draws
+from facepriv.audit.leak.policy_draws import GRID, draw_perturbed, number_of_draws
+from facepriv.audit.leak.results import baselines, bootstrap_of, condition, curve_point, headline
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, FaceprivError
 from facepriv.measures.audit_measures import Vector, evidence, fingerprints_of, keep, known_measures, measure_in_process
@@ -29,8 +29,8 @@ from facepriv.measures.loaded_models import (
     make_reference,
 )
 from facepriv.metrics.gender import gender_error
-from facepriv.metrics.matching_intervals import MatchBootstrap
-from facepriv.metrics.resampling import SubjectBootstrap
+from facepriv.metrics.match_bootstrap import MatchBootstrap
+from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 from facepriv.policy.best_proportion import best_proportion, draw_noise, judged_proportion
 from facepriv.policy.mixed_utility import PairScores, mixed_utility, pair_scores
 from facepriv.policy.proportion import OptimalProportion, optimal_proportion

@@ -12,7 +12,7 @@ from facepriv.audit.evidence import Evidence
 from facepriv.audit.leak.cross_fitting import Attack
 from facepriv.metrics.gender import predicted
 from facepriv.metrics.leak import posterior_leak
-from facepriv.metrics.resampling import SubjectBootstrap
+from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 from facepriv.schemas.audits import (
     AttackResult,
     ClassifierBaseline,

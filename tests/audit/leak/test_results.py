@@ -7,9 +7,9 @@ import pytest
 
 from facepriv.audit.attackers.registry import attackers
 from facepriv.audit.evidence import Evidence, Features
-from facepriv.audit.leak.conditions import baselines, bootstrap_of, condition, curve_point, headline
 from facepriv.audit.leak.cross_fitting import attack
-from facepriv.audit.leak.draws import draw_perturbed, number_of_draws
+from facepriv.audit.leak.policy_draws import draw_perturbed, number_of_draws
+from facepriv.audit.leak.results import baselines, bootstrap_of, condition, curve_point, headline
 from facepriv.presentation.verdict import NOT_TRIED, not_tried, verdict
 from facepriv.schemas.audits import PolicyChoice
 

@@ -10,9 +10,9 @@ from starlette.middleware import Middleware
 from facepriv.imaging.decode import encode_png
 from facepriv.web.access import Access
 from facepriv.web.blob_cache import Blob, BlobCache
+from facepriv.web.blob_routes import blob_routes
 from facepriv.web.headers import SecurityHeaders
 from facepriv.web.identity import LOCAL, Identity, prove
-from facepriv.web.pictures import blob_routes
 from tests.web.asgi import ask
 
 PNG = encode_png(np.full((2, 3, 3), 7, dtype=np.uint8))

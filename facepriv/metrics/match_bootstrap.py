@@ -19,31 +19,14 @@ from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse
 
 from facepriv.errors import BadInputError
-from facepriv.metrics.matching import auc, operating_point
-from facepriv.metrics.resampling import RESAMPLES, Estimate, draw_counts, weighted_sums
-from facepriv.schemas.figures import Interval
+from facepriv.metrics.estimates import Estimate
+from facepriv.metrics.matching import operating_point
+from facepriv.metrics.pair_counts import Codes, Floats64, PairCounts
+from facepriv.metrics.resampling import RESAMPLES, draw_counts, weighted_sums
 
-Floats64 = NDArray[np.float64]
-Codes = NDArray[np.int64]
 _CELLS = 4_000_000  # comparisons times resamples held at a time: 32 MB of float64
-_DENSE = 2048  # subjects up to which a table of all pairs is multiplied faster than a sparse one
-
-
-@dataclass(frozen=True)
-class MatchIntervals:
-    """A matcher's error rates with 95 % intervals over subjects; rates are fractions 0..1."""
-
-    fmr100: Interval
-    """FNMR at FMR at most 1 %, the threshold found anew in every resample; null where unsupported."""
-    fmr1000: Interval
-    """The same at 0.1 %."""
-    fnmr: Interval | None
-    """FNMR at the threshold given; None if none was."""
-    fmr: Interval | None
-    """FMR at the threshold given."""
 
 
 class MatchBootstrap:
@@ -196,40 +179,6 @@ class MatchBootstrap:
             factor=varies_free / varies if varies > 0 else 1.0,
         )
 
-    def auc(self, mated: ArrayLike, non_mated: ArrayLike) -> Estimate:
-        """Estimate the chance that a mated score exceeds a non-mated one, ties counting half.
-
-        Every non-mated score takes part in every resample, so it costs the more the more there are.
-
-        Raises
-        ------
-        BadInputError
-            If the shapes do not fit.
-        """
-        same, subject = self._known_mated(mated)
-        other, first, second = self._known_non_mated(non_mated)
-        value = auc(same, other)
-        if value is None:
-            return self._nothing()
-        order = np.argsort(other, kind="stable")
-        left, right = (np.searchsorted(other[order], same, side=side) for side in ("left", "right"))
-        replicates = np.empty(self.resamples)
-        for block, counts in self._blocks(other.size + same.size):
-            below = np.zeros((other.size + 1, counts.shape[1]))
-            np.cumsum(counts[first[order]] * counts[second[order]], axis=0, out=below[1:])
-            weights = counts[subject]
-            won = np.einsum("ib,ib->b", weights, below[left] + below[right]) / 2
-            with np.errstate(divide="ignore", invalid="ignore"):
-                replicates[block] = won / (weights.sum(axis=0) * below[-1])
-        lost_by_mated = (left + right) / (2 * other.size) - value
-        influence = np.bincount(subject, weights=lost_by_mated, minlength=self.names.size) / same.size
-        ordered = np.sort(same)
-        above = np.searchsorted(ordered, other, side="left") + np.searchsorted(ordered, other, side="right")
-        lost_by_other = (1 - above / (2 * same.size)) - value
-        for side in (first, second):
-            influence = influence + np.bincount(side, weights=lost_by_other, minlength=self.names.size) / other.size
-        return Estimate(value, replicates, "rate", influence, self._strata, max(self.names.size // 2, 1))
-
     # ------------------------------------------------------------------------------------------------------------
 
     @cached_property
@@ -278,7 +227,7 @@ class MatchBootstrap:
         non-mated comparison. Only the greatest scores are sorted and weighed: as many as the resamples turn out to
         need.
         """
-        total = _Pairs(first, second, self.names.size).weights(self.counts)
+        total = PairCounts(first, second, self.names.size).weights(self.counts)
         limits = np.full(self.resamples, np.nan)
         open_ = total > 0
         size = min(other.size, int(3 * target * other.size) + 200)
@@ -327,8 +276,8 @@ class MatchBootstrap:
             return np.where(known, (sums[:, 0] + between) / sums[:, 1], np.nan)
 
     def _accepted(self, accepted: NDArray[np.bool_], first: Codes, second: Codes) -> _Accepted:
-        pairs = _Pairs(first, second, self.names.size)
-        wrong = _Pairs(first[accepted], second[accepted], self.names.size)
+        pairs = PairCounts(first, second, self.names.size)
+        wrong = PairCounts(first[accepted], second[accepted], self.names.size)
         value = float(accepted.sum() / accepted.size)
         with np.errstate(divide="ignore", invalid="ignore"):
             replicates = wrong.weights(self.counts) / pairs.weights(self.counts)
@@ -365,30 +314,6 @@ class _Accepted:
     subjects: int
 
 
-def matching_intervals(
-    bootstrap: MatchBootstrap, mated: ArrayLike, non_mated: ArrayLike, *, threshold: float | None = None
-) -> MatchIntervals:
-    """Put together a matcher's error rates with their 95 % intervals.
-
-    Parameters
-    ----------
-    bootstrap : made from the subjects of these comparisons.
-    mated, non_mated : (m,), (n,) similarity scores; NaN = not compared.
-    threshold : of ``fnmr`` and ``fmr``, say the one that a matcher is used with.
-
-    Raises
-    ------
-    BadInputError
-        If the shapes do not fit.
-    """
-    return MatchIntervals(
-        fmr100=bootstrap.fnmr_at_fmr(mated, non_mated, 0.01).interval(),
-        fmr1000=bootstrap.fnmr_at_fmr(mated, non_mated, 0.001).interval(),
-        fnmr=None if threshold is None else bootstrap.fnmr(mated, threshold).interval(),
-        fmr=None if threshold is None else bootstrap.fmr(non_mated, threshold).interval(),
-    )
-
-
 def _as_comparisons(scores: ArrayLike, size: int, what: str) -> Floats64:
     array = np.asarray(scores, dtype=np.float64)
     if array.shape != (size,):
@@ -398,46 +323,3 @@ def _as_comparisons(scores: ArrayLike, size: int, what: str) -> Floats64:
             code="bad-shape",
         )
     return array
-
-
-class _Pairs:
-    """How many comparisons each pair of subjects has, as a symmetric table, and their weight in every resample."""
-
-    def __init__(self, first: Codes, second: Codes, subjects: int) -> None:
-        ones = np.ones(first.size)
-        half = sparse.coo_array((ones, (first, second)), shape=(subjects, subjects)).tocsr()
-        self.table = (half + half.T).tocsr()
-        self.subjects = int(np.sum(np.asarray(self.table.sum(axis=1)).ravel() > 0))
-
-    def weights(self, counts: NDArray[np.uint16]) -> Floats64:
-        """Sum ``w_a w_b`` over the comparisons of each of B resamples of ``(S, B)`` counts: ``(B,)``."""
-        factors = self._factors()
-        if factors is not None:
-            sums = weighted_sums(counts, factors[:, None])[:, 0]
-            squares = _squared_counts(counts, factors**2)
-            return np.asarray((sums**2 - squares) / 2)
-        table = self.table.toarray() if self.table.shape[0] <= _DENSE else self.table
-        blocks = []
-        for start in range(0, counts.shape[1], 256):
-            w = counts[:, start : start + 256].astype(np.float64)
-            blocks.append(np.einsum("sb,sb->b", w, table @ w) / 2)
-        return np.concatenate(blocks)
-
-    def _factors(self) -> Floats64 | None:
-        """Factors ``r`` with ``table[a, b] = r[a] r[b]`` off the diagonal, or None: true where all were compared."""
-        size = self.table.shape[0]
-        if size < 3 or self.table.nnz != size * (size - 1):
-            return None
-        row, other = self.table[[0]].toarray().ravel(), self.table[[1]].toarray().ravel()
-        # r[0]^2 = t[0, 1] t[0, 2] / t[1, 2], and the rest by division.
-        root = float(np.sqrt(row[1] * row[2] / other[2]))
-        factors = row / root
-        factors[0] = root
-        table = self.table.tocoo()
-        fits = np.allclose(table.data, factors[table.row] * factors[table.col], rtol=1e-9)
-        return factors if fits else None
-
-
-def _squared_counts(counts: NDArray[np.uint16], values: Floats64) -> Floats64:
-    parts = [counts[:, start : start + 256].T.astype(np.float64) for start in range(0, counts.shape[1], 256)]
-    return np.concatenate([part**2 @ values for part in parts])

@@ -1,0 +1,187 @@
+"""Estimates of a figure from resamples of subjects, and their 95 % intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+from scipy.stats import beta
+from scipy.stats import t as student
+
+from facepriv.errors import BadInputError
+from facepriv.schemas.figures import Interval
+
+LEVEL = 0.95
+
+
+Scale = Literal["rate", "difference", "positive", "real"]
+"""``rate``: within 0..1, the interval is symmetric in the logit; ``difference``: of two rates, within -1..1;
+``positive``: above 0, symmetric in the logarithm; ``real``: any number."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """A figure with what the resamples made of it; `minus` gives paired differences, `interval` the interval."""
+
+    value: float
+    """The figure of all images; NaN where it cannot be computed."""
+    replicates: NDArray[np.float64]
+    """``(B,)`` the same figure of each resample; NaN where a resample has no image that it needs."""
+    scale: Scale
+    influence: NDArray[np.float64]
+    """``(S,)`` how far each subject moves the figure, to first order; the contributions sum to 0."""
+    strata: NDArray[np.int64]
+    """``(S,)`` among which subjects each one is drawn."""
+    independent: float
+    """Number of independent things that the rule of three counts on; subjects, or fewer."""
+    unvarying: Interval | None = None
+    """The interval where all resamples agree though the value is no end of the scale."""
+    each: int = 1
+    """Subjects that one comparison takes: 2 for non-mated ones, of which only half as many are independent."""
+    weights: NDArray[np.float64] | None = None
+    """``(S,)`` what each subject weighs in the figure; None where that is not known."""
+    trials: float | None = None
+    """Independent trials that the figure is worth at least; by default Kish's effective number of the weights, and
+    where there are none, not known."""
+    factor: float = 1.0
+    """What the standard deviation of the replicates is known to be off by, and is multiplied with."""
+
+    def minus(self, other: Estimate) -> Estimate:
+        """Take the paired difference ``self - other`` of two figures of the same `SubjectBootstrap`.
+
+        Both were computed with the same resamples, so what they have in common cancels.
+
+        Raises
+        ------
+        BadInputError
+            ``not-paired`` if the numbers of resamples or of subjects differ.
+        """
+        mine, others = ((e.replicates.size, e.influence.size) for e in (self, other))
+        if mine != others:
+            raise BadInputError(
+                f"Expected two figures of the same resamples, got {mine[0]} of {mine[1]} subjects and {others[0]} of "
+                f"{others[1]}; compute both with one bootstrap.",
+                code="not-paired",
+            )
+        rates = self.scale == other.scale == "rate"
+        return Estimate(
+            self.value - other.value,
+            self.replicates - other.replicates,
+            "difference" if rates else "real",
+            self.influence - other.influence,
+            self.strata,
+            min(self.independent, other.independent),
+            each=max(self.each, other.each),
+            factor=max(self.factor, other.factor),
+        )
+
+    @property
+    def standard_error(self) -> float:
+        """Standard deviation of the replicates, times `factor`; NaN for fewer than two."""
+        usable = self.replicates[np.isfinite(self.replicates)]
+        return self.factor * float(np.std(usable, ddof=1)) if usable.size > 1 else float("nan")
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the standard error, at least 3.
+
+        A variance estimated by a sum of squared contributions ``d`` varies as their fourth powers do; Satterthwaite's
+        rule turns that into ``2 (sum d^2)^2 / (sum d^4 - sum over strata (sum d^2)^2 / s)``: the number of subjects
+        where contributions are normal, 2 where a single subject makes the difference; divided by `each`. Fewer than
+        3 would buy no coverage, only intervals from next to nothing to next to all.
+        """
+        squares = self.influence**2
+        spread, own, degrees = float(np.sum(squares**2)), 0.0, 0
+        for stratum in np.unique(self.strata):
+            mine = squares[self.strata == stratum]
+            own += float(mine.sum()) ** 2 / mine.size
+            degrees += mine.size - 1 if mine.any() else 0
+        excess = spread - own
+        whole = 2 * float(squares.sum()) ** 2
+        effective = whole / excess if excess > whole / max(degrees, 1) else float(degrees)
+        return max(effective / self.each, 3.0)
+
+    @property
+    def effective(self) -> float:
+        """Number of independent trials that a rate is worth at least; 0 where that is not known.
+
+        However alike the images of a subject are, a rate over subjects varies no more than a binomial one of Kish's
+        effective number of trials. For figures of pairs it is the number of disjoint pairs: the variance of a
+        U-statistic is at most that of the mean over these (Hoeffding 1963, section 5).
+        """
+        if self.trials is not None:
+            return self.trials
+        return 0.0 if self.weights is None else effective_number(self.weights)
+
+    def interval(self) -> Interval:
+        """Return the figure with its 95 % interval.
+
+        Where a rate is 0 or 1, or a difference of rates is the same in every resample, no resample can tell how far
+        off it may be. There the rule of three stands in (Hanley and Lippman-Hand 1983, JAMA 249:1743): an event not
+        seen in ``s`` independent subjects has a chance of at most ``1 - 0.05 ** (1 / s)``, with one-sided 95 %
+        confidence. All ends are None where the value or the standard error cannot be computed.
+        """
+        error = self.standard_error
+        if not np.isfinite(self.value):
+            return Interval(value=None, low=None, high=None)
+        if self.scale == "rate":
+            if self.value <= 0 or self.value >= 1:
+                return unseen_interval(self.value, self.independent)
+        elif self.scale == "difference" and error == 0:
+            reach = unseen_limit(self.independent)
+            low, high = max(self.value - reach, -1.0), min(self.value + reach, 1.0)
+            return Interval(value=self.value, low=low, high=high, unseen=True)
+        if error == 0 and self.unvarying is not None:
+            return self.unvarying
+        if not np.isfinite(error):
+            return Interval(value=self.value, low=None, high=None)
+        reach = float(student.ppf((1 + LEVEL) / 2, self.freedom)) * error
+        if self.scale == "positive":
+            stretch = float(np.exp(reach / self.value))
+            return Interval(value=self.value, low=self.value / stretch, high=self.value * stretch)
+        if self.scale == "rate":
+            middle = np.log(self.value) - np.log1p(-self.value)
+            ends = expit(middle + np.array([-1, 1]) * reach / (self.value * (1 - self.value)))
+            # Few subjects that err tell hardly anything of the spread; then even the worst case is a shorter interval.
+            low, high = binomial_interval(self.value, self.effective)
+            return Interval(value=self.value, low=max(float(ends[0]), low), high=min(float(ends[1]), high))
+        limit = 1.0 if self.scale == "difference" else np.inf
+        return Interval(value=self.value, low=max(self.value - reach, -limit), high=min(self.value + reach, limit))
+
+
+def unseen_limit(independent: float) -> float:
+    """Upper one-sided 95 % limit of the chance of something not seen in ``independent`` independent trials.
+
+    It solves ``(1 - limit) ** independent = 0.05`` and is about ``3 / independent``.
+    """
+    return float(1 - (1 - LEVEL) ** (1 / independent)) if independent > 0 else 1.0
+
+
+def unseen_interval(value: float, independent: float) -> Interval:
+    """Return the interval of a rate that was found to be exactly 0 or 1 in ``independent`` independent trials."""
+    limit = unseen_limit(independent)
+    if value <= 0:
+        return Interval(value=0.0, low=0.0, high=limit, unseen=True)
+    return Interval(value=1.0, low=1.0 - limit, high=1.0, unseen=True)
+
+
+def effective_number(weights: NDArray[np.float64]) -> float:
+    """Give Kish's effective number ``(sum w)^2 / sum w^2`` of weights (Kish 1965, Survey Sampling, section 11.7)."""
+    squares = float((weights**2).sum())
+    return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
+
+
+def binomial_interval(rate: float, trials: float) -> tuple[float, float]:
+    """Return the exact 95 % interval of a rate in independent trials (Clopper and Pearson 1934, Biometrika 26:404).
+
+    ``trials`` need not be whole; of none, nothing follows.
+    """
+    if trials <= 0:
+        return 0.0, 1.0
+    tail, successes = (1 - LEVEL) / 2, rate * trials
+    low = float(beta.ppf(tail, successes, trials - successes + 1)) if successes > 0 else 0.0
+    high = float(beta.ppf(1 - tail, successes + 1, trials - successes)) if successes < trials else 1.0
+    return low, high
