@@ -98,15 +98,15 @@ def choose_actions(
     total = math.fsum(proportions.tolist())
     if proportions.ndim != 1 or not proportions.size or total > 1 + 1e-9:
         raise BadInputError(
-            f"Expected the shares of one or more runs, together at most 1, got {proportions.size} that add up to {total:g}; "
-            "what is left of 1 stays untouched.",
+            f"Expected the shares of one or more runs, together at most 1, got {proportions.size} that add up to "
+            f"{total:g}; what is left of 1 stays untouched.",
             code="bad-shares",
         )
-    messages = _messages(select_by, image_sha256s, subjects)
-    actions = np.full(len(messages), UNTOUCHED, dtype=np.int64)
-    perturbed = _below(messages, key, min(total, 1.0))
+    perturbed = select_images(select_by, image_sha256s, subjects, key, min(total, 1.0))
+    actions = np.full(len(perturbed), UNTOUCHED, dtype=np.int64)
     if not perturbed.any():
         return actions
+    messages = _messages(select_by, image_sha256s, subjects)
     exact = [Fraction(float(proportion)) for proportion in proportions]
     ends = [math.ceil(sum(exact[: k + 1]) / sum(exact) * _ALL) for k in range(len(exact))]
     for index in np.flatnonzero(perturbed):
