@@ -20,7 +20,8 @@ from facepriv.audit.run_result import JudgedImage, run_result
 from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
 from facepriv.imaging.acquire import acquire
-from facepriv.imaging.decode import decode, encode_png
+from facepriv.imaging.decode import decode
+from facepriv.imaging.png import encode_png
 from facepriv.schemas.runs import FailureItem, RunResult, RunSpec
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import NewImage, Store, open_store

@@ -4,7 +4,7 @@
 `Square` (Andriushchenko et al. 2020) are those of the Adversarial Robustness Toolbox. What they attack is the square
 of the *image* around the pixels that feed the guide's crop: the toolbox is given that square, 0..1, and every square it
 asks about is put into the image and cropped as the guide does it. It sees a two-class network whose "probability" is
-the logistic function of a tenth of the log-odds past ``eta``: the toolbox keeps scores as float32, in which the plain
+the logistic function of a tenth of the log-odds past a margin: the toolbox keeps scores as float32, in which the plain
 probability of a confident face is 1 whatever is done to it. An image that has just been scored is not charged again.
 """
 
@@ -50,7 +50,7 @@ class TranscriptionParameters(Parameters):
     """The paper's."""
 
     eps: float = Field(default=0.05, description="Share blended in one update")
-    eta: float = Field(default=-0.1, description="Stop below this score, nats")
+    margin: float = Field(default=0.1, description="Stop once the score is so far past zero, nats")
     sweeps: int = Field(default=40, description="Most passes over all triangles")
     candidates: CandidateGender = Field(default="any", description="Gender label of the candidate")
 
@@ -85,7 +85,7 @@ class Transcription(Perturber):
             guide,
             side,
             eps=options.eps,
-            eta=options.eta,
+            margin=options.margin,
             sweeps=options.sweeps,
         )
         trajectory = np.array(done.trajectory)
@@ -93,7 +93,7 @@ class Transcription(Perturber):
             pixels=done.pixels,
             candidate_id=candidate,
             updates=len(done.decisions),
-            stop="flipped" if trajectory[-1] * side < options.eta else "sweeps",
+            stop="flipped" if trajectory[-1] * side < -options.margin else "sweeps",
             trajectory=trajectory,
             anchors=tuple(done.anchors),
         )
@@ -102,7 +102,7 @@ class Transcription(Perturber):
 class ToolboxParameters(Parameters):
     """What both attacks share; the defaults are those the comparison was first made with."""
 
-    eta: float = Field(default=-0.1, description="The toolbox counts a score times label below this as the other class")
+    margin: float = Field(default=0.1, description="How far past zero the toolbox counts a score as the other class")
     looks: int = Field(default=1, description="Attacks at most: after each the face is found anew in the stored image")
     most: int = Field(default=3000, description="Most iterations of one attack")
 
@@ -131,14 +131,14 @@ class _Toolbox(Perturber):
         """Attack, look at the stored image, and attack it again if it has not flipped and looks are left."""
         from art.estimators.classification.blackbox import BlackBoxClassifierNeuralNetwork
 
-        guide, eta = classifiers[0], self.parameters.eta
+        guide, margin = classifiers[0], self.parameters.margin
         score = score_face(guide, face)
         side = side_of(face, score)
         trajectory, anchor, stop = [score], face, "rounds"
         # The toolbox draws from numpy's global state.
         np.random.seed(int(rng.integers(2**32)))  # noqa: NPY002
         for _ in range(self.parameters.looks):
-            square = AttackedSquare(guide, anchor, side, eta)
+            square = AttackedSquare(guide, anchor, side, margin)
             start = square.of(anchor.pixels)
             estimator = BlackBoxClassifierNeuralNetwork(
                 square.probabilities, input_shape=start.shape, nb_classes=2, channels_first=False, clip_values=(0, 1)
@@ -150,7 +150,7 @@ class _Toolbox(Perturber):
                 return _done(stored, trajectory, "face-lost")
             trajectory.append(score_face(guide, found))
             anchor = found
-            if trajectory[-1] * side < eta:
+            if trajectory[-1] * side < -margin:
                 stop = "flipped"
                 break
         return _done(anchor.pixels, trajectory, stop)
@@ -166,8 +166,8 @@ def _done(pixels: Image, trajectory: list[float], stop: Any) -> Perturbation:
 class AttackedSquare:
     """The square of an image that feeds a guide's crop, and what the guide says of an image with another square."""
 
-    def __init__(self, guide: AttributeClassifier, face: Face, side: int, eta: float) -> None:
-        self._guide, self._face, self._side, self._eta = guide, face, side, eta
+    def __init__(self, guide: AttributeClassifier, face: Face, side: int, margin: float) -> None:
+        self._guide, self._face, self._side, self._stopping_margin = guide, face, side, margin
         height, width = face.pixels.shape[:2]
         self._spec = guide.crop(face)
         if isinstance(self._spec, CropFunction):
@@ -195,7 +195,7 @@ class AttackedSquare:
     def probabilities(self, squares: NDArray[np.float32]) -> NDArray[np.float64]:
         """Give ``(n, 2)``: how far each is from the goal, and 1 less that."""
         margins = np.array([self._margin(square) for square in squares])
-        held = 1 / (1 + np.exp(-(margins - self._eta) / SOFTNESS))
+        held = 1 / (1 + np.exp(-(margins + self._stopping_margin) / SOFTNESS))
         return np.column_stack([held, 1 - held])
 
     def _margin(self, square: NDArray[np.float32]) -> float:

@@ -68,7 +68,7 @@ class Variant:
 VARIANTS: dict[str, Variant] = {
     "Algorithm 1, transcription": Variant("transcription", most=16),
     "Algorithm 1": Variant("algorithm1"),
-    "Algorithm 1, survives JPEG and resize": Variant("algorithm1", {"jpeg": True, "resize": True}),
+    "Algorithm 1, survives JPEG and resize": Variant("algorithm1", {"survive_jpeg": True, "survive_resize": True}),
     "descent": Variant("descent"),
     "descent, one gradient": Variant("descent", {"stages": 1, "survive_jpeg": False, "survive_resize": False}),
     "descent, sharp seams": Variant("descent", {"seams": "sharp"}),
@@ -84,7 +84,7 @@ VARIANTS: dict[str, Variant] = {
     "semantic": Variant("semantic", guards=("sface", "dlib-resnet"), most=16),
     "semantic, two guides": Variant("semantic", guides=("levi-hassner",), guards=("sface", "dlib-resnet"), most=16),
     "SimBA-DCT": Variant("simba"),
-    "SimBA-DCT, 5 looks, margin 1": Variant("simba", {"looks": 5, "eta": -1.0}),
+    "SimBA-DCT, 5 looks, margin 1": Variant("simba", {"looks": 5, "margin": 1.0}),
     "Square Attack 8/255": Variant("square", {"most": 1000}),
 }
 

@@ -8,8 +8,9 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from facepriv.charts import style
+from facepriv.imaging.versions import VERSION_TITLES
 from facepriv.schemas.figures import GROUPS, GenderError, Rates
-from facepriv.schemas.runs import FIXED, FLIP_TITLES
+from facepriv.schemas.runs import FILE, FIXED
 from facepriv.wording import percent
 
 MOST_TEXTS = 10
@@ -17,6 +18,8 @@ MOST_TEXTS = 10
 LINE = 12
 """Characters in a line under a bar, so that no text must be turned."""
 VERSION_AXIS = "flipped in"
+FLIP_TITLES: dict[str, str] = {FILE: "the file as stored", **VERSION_TITLES, FIXED: "the original's crop"}
+"""In what a flip is looked for, in words: the file, versions of it, and a diagnostic."""
 LOOKS = (
     style.Look(style.VERMILLION, hatch="|"),
     style.Look(style.GREEN, hatch="x"),

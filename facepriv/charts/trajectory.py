@@ -20,7 +20,7 @@ def trajectory(
     scores: ArrayLike,
     anchors: Sequence[int],
     label: int,
-    eta: float | None,
+    margin: float | None,
     *,
     step: str = "updates",
     classes: Mapping[int, str] = GENDER_NAMES,
@@ -33,7 +33,7 @@ def trajectory(
     scores : (updates + 1,) guide score in nats, first the original's.
     anchors : numbers of updates after which the crop was re-anchored on the landmarks found anew.
     label : +1 male, -1 female.
-    eta : stopping value of the cost ``J = f g`` in nats; the stop line is where ``f = eta g``. None draws none.
+    margin : how far past zero the method stops, in nats; the stop line is where ``f = -margin g``. None draws none.
     step : what an update is of this method, for the axis.
     classes : what +1 and -1 are called.
     axis : title of the axis of scores.
@@ -60,8 +60,8 @@ def trajectory(
         hovertemplate="re-anchored after %{x} updates: %{y:.3f} nats<extra></extra>",
     )
     lines = [(0.0, "dot", "0: the prediction turns", "bottom" if label > 0 else "top")]
-    if eta is not None:
-        stop = eta * label
+    if margin is not None:
+        stop = -margin * label
         lines.append((stop, "dash", f"stop at {stop:+g}", "top" if label > 0 else "bottom"))
     for level, dash, text, anchor in lines:
         figure.add_hline(y=level, line={"color": style.NEUTRAL, "dash": dash, "width": 1.5})

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError, ModelUnavailableError
-from facepriv.imaging.crop_files import as_pngs
 from facepriv.imaging.described_crops import described_crop, whole_image
+from facepriv.imaging.png import encode_crops
 from facepriv.own_models.description import ClassifierOutput, CommandClassifier, NetworkClassifier
 from facepriv.own_models.network import prepared, shared_network
 from facepriv.own_models.program import Answer, number_of, shared_program
@@ -132,7 +132,7 @@ class CommandGender:
         if len(inputs) == 0:
             return np.empty(0)
         with self._program.use() as program:
-            answers = program.ask(as_pngs(inputs))
+            answers = program.ask(encode_crops(inputs))
         refused = sum("error" in answer for answer in answers)
         if refused:
             raise BadInputError(

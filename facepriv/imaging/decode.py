@@ -1,4 +1,4 @@
-"""Image files to pixels and back: every file is a stranger until it has been decoded in full.
+"""Decode image files that strangers give: each is checked until it has been decoded in full.
 
 What a file is called plays no part; its content decides. Metadata (EXIF, GPS, comments, colour profiles) never
 leaves this module: only pixels do, turned upright and brought to sRGB.
@@ -153,26 +153,6 @@ def decode(data: bytes | Path, *, name: str, max_pixels: int) -> Decoded:
     if orientation in _TURNS:
         flat = flat.transpose(_TURNS[orientation])
     return Decoded(np.array(flat, dtype=np.uint8), tuple(notes))
-
-
-def encode_png(image: Image) -> bytes:
-    """Encode ``(h, w, 3)`` uint8 RGB pixels losslessly as PNG without any metadata.
-
-    The same pixels give the same bytes with the same version of Pillow.
-
-    Raises
-    ------
-    BadInputError
-        With code ``bad-pixels`` if the array is of another shape or type.
-    """
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
-        raise BadInputError(
-            f"An image to be saved must be (h, w, 3) uint8, but this one is {image.shape} {image.dtype}.",
-            code="bad-pixels",
-        )
-    out = io.BytesIO()
-    PIL.Image.fromarray(np.ascontiguousarray(image)).save(out, format="PNG", compress_level=6)
-    return out.getvalue()
 
 
 def _read(data: bytes | Path, name: str, max_pixels: int) -> bytes:

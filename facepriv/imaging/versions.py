@@ -10,7 +10,21 @@ import numpy as np
 from facepriv.types import Image
 
 JPEG_QUALITY = 90
-SCALE = 0.75
+RESIZE_SCALE = 0.75
+RESIZE_PERCENT = f"{100 * RESIZE_SCALE:.0f} %"
+"""The same in words."""
+VERSION_TITLES = {
+    "jpeg90": f"JPEG, quality {JPEG_QUALITY}",
+    "resize75": f"resized to {RESIZE_PERCENT}",
+    "grey": "greyscale",
+}
+"""What each of `VERSIONS` is called."""
+VERSION_PHRASES = {
+    "jpeg90": f"after JPEG of quality {JPEG_QUALITY}",
+    "resize75": f"after a resize to {RESIZE_PERCENT}",
+    "grey": "in greyscale",
+}
+"""The same at the end of a sentence."""
 
 
 def jpeg(pixels: Image, quality: int = JPEG_QUALITY) -> Image:
@@ -22,7 +36,7 @@ def jpeg(pixels: Image, quality: int = JPEG_QUALITY) -> Image:
     return np.ascontiguousarray(decoded[..., ::-1], dtype=np.uint8)
 
 
-def resize(pixels: Image, scale: float = SCALE) -> Image:
+def resize(pixels: Image, scale: float = RESIZE_SCALE) -> Image:
     """Shrink by averaging over areas; at least one pixel is left in either direction."""
     height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
     smaller: Image = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=cv2.INTER_AREA)
@@ -36,7 +50,7 @@ def grey(pixels: Image) -> Image:
 
 
 VERSIONS: dict[str, Callable[[Image], Image]] = {"jpeg90": jpeg, "resize75": resize, "grey": grey}
-"""By name: JPEG quality 90, 75 % of the size, greyscale."""
+"""By name, in the order of `VERSION_TITLES`."""
 
 
 def make_version(pixels: Image, name: str) -> Image:

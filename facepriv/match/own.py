@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from facepriv.errors import ModelUnavailableError
 from facepriv.imaging.crop import take_crop
-from facepriv.imaging.crop_files import as_pngs
 from facepriv.imaging.described_crops import described_crop
+from facepriv.imaging.png import encode_crops
 from facepriv.match.templates import cosine_similarity, unit_rows
 from facepriv.own_models.description import CommandMatcher, NetworkMatcher
 from facepriv.own_models.network import prepared, shared_network
@@ -114,9 +114,9 @@ class OwnCommandMatcher(OwnMatcher):
     def _png(self, face: Face) -> bytes:
         described = self._description
         if described.crop is None or described.size is None:
-            (png,) = as_pngs(face.pixels[None].astype(np.float32))
+            (png,) = encode_crops(face.pixels[None].astype(np.float32))
             return png
-        (png,) = as_pngs(take_crop(described_crop(face, described.crop, described.size), face.pixels)[None])
+        (png,) = encode_crops(take_crop(described_crop(face, described.crop, described.size), face.pixels)[None])
         return png
 
     def _template(self, answer: Answer) -> NDArray[np.float64] | None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
-from facepriv.imaging.stored import decode_stored
+from facepriv.imaging.png import decode_png
 from facepriv.store import ArtifactStore, Store
 from facepriv.store.records import ImageRecord, RunImage
 from facepriv.types import Face, Image
@@ -16,7 +16,7 @@ from facepriv.types import Face, Image
 
 def stored_pixels(artifacts: ArtifactStore, sha256: str) -> Image:
     """Read a stored image, ``(h, w, 3)`` RGB uint8, after checking its hash."""
-    return decode_stored(artifacts.get(sha256))
+    return decode_png(artifacts.get(sha256))
 
 
 def image_pixels(store: Store, image: ImageRecord) -> Image:

@@ -14,9 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from facepriv.errors import BadInputError, FaceprivError, FailureToAcquireError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.crop import take_crop
-from facepriv.imaging.decode import encode_png
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
-from facepriv.imaging.stored import decode_stored
+from facepriv.imaging.png import decode_png, encode_png
 from facepriv.imaging.versions import VERSIONS, make_version
 from facepriv.metrics.gender import predicted
 from facepriv.perturb.gallery import Gallery
@@ -311,7 +310,7 @@ class Perturber(ABC):
         evaluations = sum(one.evaluations for one in (*counting, *kept))
         png = encode_png(done.pixels)
         try:
-            stored = decode_stored(png)
+            stored = decode_png(png)
         except BadInputError as error:
             # An image too small to be imported cannot be judged as a file.
             return _failure(face, error)

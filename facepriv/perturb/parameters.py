@@ -11,11 +11,12 @@ import pydantic
 
 from facepriv.errors import BadInputError
 from facepriv.perturb.base import Perturber
+from facepriv.perturb.earlier_parameters import rename_earlier
 from facepriv.perturb.registry import perturbers
 
 
 def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
-    """Make a perturbation method with checked parameters.
+    """Make a perturbation method with checked parameters, those of stored runs under their earlier names too.
 
     Raises
     ------
@@ -24,13 +25,14 @@ def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
         If a parameter is unknown or out of its range.
     """
     name = perturbers.resolve(name)
+    parameters = rename_earlier(name, parameters)
     for parameter, value in parameters.items():
         if isinstance(value, float) and not math.isfinite(value):
             raise BadInputError(
                 f"The parameter {parameter} of {name} cannot be {value}; give a finite number.", code="bad-parameter"
             )
     try:
-        return perturbers.create(name, **dict(parameters))
+        return perturbers.create(name, **parameters)
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "parameters"

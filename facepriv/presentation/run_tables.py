@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from facepriv.charts.rates import FLIP_TITLES
 from facepriv.errors import FaceprivError
+from facepriv.imaging.versions import VERSION_PHRASES
+from facepriv.perturb.earlier_parameters import rename_earlier
 from facepriv.perturb.parameters import make_method
 from facepriv.presentation.methods import KIND_TITLES
 from facepriv.schemas.figures import Matching
-from facepriv.schemas.runs import FIXED, FLIP_TITLES, MATCH_PHASES, PHASES, RunResult, RunSpec
+from facepriv.schemas.runs import FIXED, MATCH_PHASES, PHASES, RunResult, RunSpec
 from facepriv.store import LogLine
 from facepriv.types import GENDER
 from facepriv.wording import listed, match_rate, percent
@@ -21,7 +24,6 @@ FIRST_CLASS = "the first class"
 OUTLASTING = 0.9
 """Share of a file's flips below which a version of the file is said to lose flips."""
 
-LATER = {"jpeg90": "after JPEG of quality 90", "resize75": "after a resize to 75 %", "grey": "in greyscale"}
 """When a flip is looked for, in a sentence."""
 
 
@@ -223,7 +225,7 @@ def limits(result: RunResult) -> list[str]:
         )
     flipped = result.flipped.all or 0.0
     lost = [
-        f"{percent(rates.all)} {LATER.get(name, f'in {name}')}"
+        f"{percent(rates.all)} {VERSION_PHRASES.get(name, f'in {name}')}"
         for name, rates in result.survival.items()
         if rates.all is not None and rates.all < OUTLASTING * flipped
     ]
@@ -331,7 +333,11 @@ def changed_parameters(spec: RunSpec) -> str:
         defaults = make_method(spec.method, {}).parameters.model_dump(mode="json")
     except FaceprivError:  # a plug-in that is not installed here
         defaults = {}
-    changed = {name: value for name, value in spec.parameters.items() if value != defaults.get(name, ...)}
+    changed = {
+        name: value
+        for name, value in rename_earlier(spec.method, spec.parameters).items()
+        if value != defaults.get(name, ...)
+    }
     return ", ".join(f"{name} {shown(value)}" for name, value in changed.items()) or "all defaults"
 
 

@@ -29,14 +29,6 @@ LearnSource = Literal["folds", "demo", "dataset"]
 """Whom a method learns from: the other half of the data set's people, the demo set, or another data set."""
 MethodKind = Literal["unnoticeable", "visible"]
 FILE, FIXED = "file", "fixed"
-FLIP_TITLES: dict[str, str] = {
-    FILE: "the file as stored",
-    "jpeg90": "JPEG, quality 90",
-    "resize75": "resized to 75 %",
-    "grey": "greyscale",
-    FIXED: "the original's crop",
-}
-"""In what a flip is looked for, in words: the file, versions of it, and a diagnostic."""
 STOP_TITLES: dict[str, str] = {
     "flipped": "flipped",
     "already-wrong": "was wrong before",
@@ -227,7 +219,7 @@ class RunResult(Frozen):
 
     def flips(self) -> dict[str, Rates]:
         """Share of judged images that are flipped: in the file, in each version tried, and, as a diagnostic, under the
-        original's crop; keys as in `FLIP_TITLES`."""
+        original's crop; keys as in `facepriv.charts.rates.FLIP_TITLES`."""
         fixed = {} if self.flipped_fixed is None else {FIXED: self.flipped_fixed}
         return {FILE: self.flipped, **self.survival, **fixed}
 

@@ -11,7 +11,7 @@ import streamlit as st
 from PIL import Image as Pictures
 
 from facepriv.config import get_settings
-from facepriv.imaging.decode import encode_png
+from facepriv.imaging.png import encode_png
 from facepriv.measures.stored_faces import stored_pixels
 from facepriv.store import ArtifactStore, Box, DatasetCounts, DatasetRecord, ImageRecord, open_artifacts, open_store
 from facepriv.types import GENDER_NAMES

@@ -8,8 +8,9 @@ import streamlit as st
 
 from facepriv.charts.trajectory import trajectory
 from facepriv.classify.registry import classifiers
-from facepriv.imaging.decode import encode_png
+from facepriv.imaging.png import encode_png
 from facepriv.imaging.quality import GAIN
+from facepriv.perturb.earlier_parameters import rename_earlier
 from facepriv.perturb.registry import PAPER_METHOD
 from facepriv.presentation.formats import NOTHING, plain
 from facepriv.presentation.run_tables import number
@@ -90,7 +91,7 @@ def pair(store: Store, run: RunRecord, image_id: int) -> None:
         label, words = side(run, views.image, float(record.trajectory[0]))
         st.markdown(f"**Score of {run.guide} over the updates**")
         step = "updates (triangle steps)" if run.method == PAPER_METHOD else "updates (accepted steps)"
-        figure = trajectory(record.trajectory, record.anchors, label, stops_at(run), step=step, **words)
+        figure = trajectory(record.trajectory, record.anchors, label, stopping_margin(run), step=step, **words)
         after = "no face found" if record.file_score is None else f"{record.file_score:+.2f} nats"
         show_figure(
             figure,
@@ -123,12 +124,10 @@ def side(run: RunRecord, image: ImageRecord, score: float) -> tuple[int, dict[st
     return label_by(guide, image) or verdict, {"classes": {1: told.positive, -1: told.negative}, "axis": axis}
 
 
-def stops_at(run: RunRecord) -> float | None:
-    """Return the cost at which the run's method stops, if one of its parameters says so."""
-    eta, margin = run.spec.parameters.get("eta"), run.spec.parameters.get("margin")
-    if isinstance(eta, int | float):
-        return float(eta)
-    return -float(margin) if isinstance(margin, int | float) else None
+def stopping_margin(run: RunRecord) -> float | None:
+    """Return how far past zero the run's method stops, in nats, if one of its parameters says so."""
+    margin = rename_earlier(run.spec.method, run.spec.parameters).get("margin")
+    return float(margin) if isinstance(margin, int | float) else None
 
 
 def pair_view(store: Store, views: Pair) -> PairView:

@@ -50,7 +50,7 @@ def test_square_around_a_box_stays_in_the_image(box, expected):
 def test_attacked_square_is_scored_as_the_guide_scores_the_image(faces):
     face = faces[0]
     guide = CountingClassifier(DlibGender())
-    square = outside_methods.AttackedSquare(guide, face, face.label, -0.1)
+    square = outside_methods.AttackedSquare(guide, face, face.label, 0.1)
     start = square.of(face.pixels)
     np.testing.assert_array_equal(square.into(face.pixels, start), face.pixels)
 

@@ -13,7 +13,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from facepriv.imaging.decode import encode_png
+from facepriv.imaging.png import encode_png
 from facepriv.web.access import Access
 from facepriv.web.blob_cache import Blob, BlobCache
 from facepriv.web.blob_routes import blob_routes

@@ -20,7 +20,7 @@ def figures(phases):
     errors = (0.1, 0.1), (0.9, 0.9)
     curve = sign_attacker_curve(*errors, np.linspace(0, 1, 11))
     yield from (draw(phases, "sface") for draw in (roc, det, match_score_histograms))
-    yield trajectory([1.0, 0.4, -0.2], (1,), 1, -0.1)
+    yield trajectory([1.0, 0.4, -0.2], (1,), 1, 0.1)
     yield proportion(curve, optimal_proportion(*errors), 0.2)
     yield class_balance({"male": 3, "female": 4})
 

@@ -84,7 +84,7 @@ def test_perturb_json_holds_what_is_documented(job: Job):
 def test_perturb_json_says_how_to_repeat_the_run(job: Job):
     spec = job.perturb_json["spec"]
     assert (spec["dataset"]["name"], len(spec["image_ids"]), spec["seed"]) == ("few", 4, 5)
-    assert {"eps": 0.3, "eta": -0.1, "sweeps": 40, "candidates": "opposite"}.items() <= spec["parameters"].items()
+    assert {"eps": 0.3, "margin": 0.1, "sweeps": 40, "candidates": "opposite"}.items() <= spec["parameters"].items()
     assert [m["name"] for m in spec["matchers"]] == ["sface", "dlib-resnet"]
     assert spec["facepriv_version"] == facepriv.__version__
 
@@ -104,9 +104,9 @@ def test_perturb_json_follows_the_schema(job: Job):
         (("--guide", "oracle"), ("called 'oracle'", "dlib-gender")),
         (("--matcher", "oracle"), ("called 'oracle'", "sface")),
         ((*PAPER, "--set", "eps=2"), ("The parameter eps of algorithm1 cannot be 2.0",)),
-        ((*PAPER, "--set", "eta=nan"), ("The parameter eta of algorithm1 cannot be nan",)),
+        ((*PAPER, "--set", "margin=nan"), ("The parameter margin of algorithm1 cannot be nan",)),
         ((*PAPER, "--set", "sweeps=many"), ("The parameter sweeps of algorithm1 cannot be 'many'",)),
-        ((*PAPER, "--set", "colour=1"), ("has no parameter 'colour'", "eps, eta, sweeps, candidates")),
+        ((*PAPER, "--set", "colour=1"), ("has no parameter 'colour'", "eps, margin, sweeps, candidates")),
         ((*PAPER, "--set", "eps"), ("written once, as name=value, but 'eps' was given",)),
         ((*PAPER, "--set", "eps=0.1", "--set", "eps=0.2"), ("written once",)),
         ((*PAPER, "--guide", "dlib-gender", "--guide", "oracle"), ("called 'oracle'", "dlib-gender")),

@@ -132,7 +132,7 @@ def spec_for(store: Store, dataset: DatasetRecord, **changes: Any) -> RunSpec:
         "image_ids": tuple(image.id for image in store.datasets.images(dataset.id)),
         "image_sha256": tuple(image.source_sha256 for image in store.datasets.images(dataset.id)),
         "method": "algorithm1",
-        "parameters": {"eps": 0.05, "eta": -0.1, "sweeps": 40, "candidates": "any"},
+        "parameters": {"eps": 0.05, "margin": 0.1, "sweeps": 40, "candidates": "any"},
         "guide": ModelRef(name="dlib-gender", version="0a1b2c3d4e5f"),
         "classifiers": (ModelRef(name="dlib-gender", version="0a1b2c3d4e5f"),),
         "matchers": (ModelRef(name="sface", version="f5e4d3c2b1a0"),),

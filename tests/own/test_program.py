@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from facepriv.errors import ModelUnavailableError
-from facepriv.imaging.crop_files import as_pngs
+from facepriv.imaging.png import encode_crops
 from facepriv.own_models.program import Program
 
 READ = """
@@ -57,7 +57,7 @@ def program(tmp_path, home):
 
 @pytest.fixture
 def pngs():
-    return as_pngs(np.random.default_rng(0).uniform(-9, 300, (3, 5, 4, 3)).astype(np.float32))
+    return encode_crops(np.random.default_rng(0).uniform(-9, 300, (3, 5, 4, 3)).astype(np.float32))
 
 
 @pytest.mark.parametrize("stays_open", [False, True])

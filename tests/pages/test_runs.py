@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import streamlit as st
 
-from facepriv.imaging.stored import decode_stored
+from facepriv.imaging.png import decode_png
 from facepriv.presentation.run_tables import gender_error_rows, limits, matching_rows, survival_rows
 from facepriv.services.runs.pictures import run_pair
 from facepriv.store import open_store
@@ -91,7 +91,7 @@ def test_an_image_without_a_candidate_or_a_stopping_score(filled, visit, said):
             "UPDATE run_images SET candidate_image_id = NULL, survived = NULL, fixed_score = NULL, notes = ?",
             ('["Learnt from *others*."]',),
         )
-        connection.execute("UPDATE runs SET spec = replace(spec, '\"eta\":-0.1', '\"strength\":2')")
+        connection.execute("UPDATE runs SET spec = replace(spec, '\"margin\":0.1', '\"strength\":2')")
     connection.close()
     app = part(visit("runs", run="1"), "Images")
     shown = viewer_of(app)
@@ -127,7 +127,7 @@ def test_the_pair_is_shown_as_stored_and_logged(filled, visit, media):
         stored = [store.artifacts.get(one.artifact_sha256) for one in (views.image, views.record)]
     assert [on_the_shelf(image["src"]) for image in shown.images[:2]] == stored, "the very files"
     for image, pixels in zip(shown.images[2:], (views.difference, views.candidate), strict=True):
-        assert np.array_equal(decode_stored(on_the_shelf(image["src"])), pixels)
+        assert np.array_equal(decode_png(on_the_shelf(image["src"])), pixels)
     assert [image["alt"] for image in shown.images] == [
         "Before: s001_1.jpg, labelled female",
         "After: s001_1.jpg, labelled female",

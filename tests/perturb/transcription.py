@@ -51,10 +51,11 @@ def algorithm1(
     g: int,
     *,
     eps: float = 0.05,
-    eta: float = -0.1,
+    margin: float = 0.1,
     sweeps: int = 40,
     keep_crop: bool = False,
 ) -> Transcript:
+    eta = -margin
     X0 = face.pixels.astype(np.float32)
     height, width = X0.shape[:2]
     mesh = triangulate(face.landmarks, height, width)

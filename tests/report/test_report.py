@@ -14,7 +14,7 @@ import pytest
 from markupsafe import escape
 
 from facepriv.errors import BadInputError, ModelUnavailableError
-from facepriv.imaging.decode import encode_png
+from facepriv.imaging.png import encode_png
 from facepriv.report.document import Bullets, Figure, Gallery, Picture, Report, Section, Table, Text
 from facepriv.report.files import to_csv, write_figures, write_page, write_tables
 from facepriv.report.html import to_html

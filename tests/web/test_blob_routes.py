@@ -7,7 +7,7 @@ import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
-from facepriv.imaging.decode import encode_png
+from facepriv.imaging.png import encode_png
 from facepriv.web.access import Access
 from facepriv.web.blob_cache import Blob, BlobCache
 from facepriv.web.blob_routes import blob_routes

@@ -1,9 +1,9 @@
 """Algorithm 1 of Mirjalili and Ross (IJCB 2017), with the file's own score as the test of success.
 
 The steps and their order are the paper's. Two things are added to its stopping rule, because whoever attacks the stored
-file finds the face anew: when the score under the fixed crop passes ``eta``, the rounded image is searched for its face
-again and scored there, and if that has not passed, the crop is re-anchored on the landmarks just found and the loop
-goes on.
+file finds the face anew: when the score under the fixed crop has passed ``-margin``, the rounded image is searched for
+its face again and scored there, and if that has not passed, the crop is re-anchored on the landmarks just found and the
+loop goes on.
 
 With a score drawn for the image (`stopping`) the loop goes towards it from whichever side the image's own score lies
 on. Where an update leads past it, and so does the file, the loop goes back in the same way, until the file is near.
@@ -38,32 +38,34 @@ from facepriv.perturb.base import (
     side_of,
 )
 from facepriv.perturb.common.anchored_crop import AnchoredCrop
-from facepriv.perturb.common.stopping import (
+from facepriv.perturb.common.parameters import (
     FIXED,
     MATCHED,
-    SPREAD,
-    TOLERANCE,
+    Candidates,
+    Margin,
     Spread,
     Stopping,
+    SurviveJpeg,
+    SurviveResize,
     Tolerance,
-    draw_targets,
-    untouched_scores,
+    versions_to_survive,
 )
-from facepriv.perturb.gallery import CandidateGender, Gallery, choose_candidate
+from facepriv.perturb.common.stopping import draw_targets, untouched_scores
+from facepriv.perturb.gallery import Gallery, choose_candidate
 from facepriv.perturb.targets import Targets
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Stop
 
 
 class Algorithm1Parameters(Parameters):
-    """The paper's parameters (section 3); ``eta`` in nats, since scores are log-odds.
+    """The paper's parameters (section 3); ``margin`` is its ``-eta``, in nats, since scores are log-odds.
 
-    The paper knows no ``jitter``, ``jpeg``, ``resize`` and ``stopping``; with their defaults the method is the paper's.
+    The paper knows no ``jitter``, ``survive_*`` and ``stopping``; with their defaults the method is the paper's.
     """
 
     eps: float = Field(default=0.05, gt=0, lt=1, description="Share of the candidate blended in or out in one update")
-    eta: float = Field(default=-0.1, le=0, description="Stop once score times label is below this, in nats")
+    margin: Margin = 0.1
     sweeps: int = Field(default=40, ge=1, le=1000, description="Most passes over all triangles")
-    candidates: CandidateGender = Field(default="any", description="Gender label of the candidate: any, same, opposite")
+    candidates: Candidates = "any"
     jitter: int = Field(
         default=0,
         ge=0,
@@ -71,15 +73,11 @@ class Algorithm1Parameters(Parameters):
         description="Crops moved a little over which the score is averaged too, so that a flip survives finding the "
         "face anew; each costs one more evaluation a direction",
     )
-    jpeg: bool = Field(
-        default=False, description="Average the score over a JPEG of quality 90 too, and go on until that is flipped"
-    )
-    resize: bool = Field(
-        default=False, description="Average the score over the image at 75 % too, and go on until that is flipped"
-    )
-    stopping: Stopping = FIXED
-    spread: Spread = SPREAD
-    tolerance: Tolerance = TOLERANCE
+    survive_jpeg: SurviveJpeg = False
+    survive_resize: SurviveResize = False
+    stopping: Stopping
+    spread: Spread
+    tolerance: Tolerance
 
     @property
     def versions(self) -> tuple[str, ...]:
@@ -87,7 +85,7 @@ class Algorithm1Parameters(Parameters):
 
         None with a drawn score: its versions would have to lie at some other score.
         """
-        return ("jpeg90",) * self.jpeg + ("resize75",) * self.resize if self.stopping == FIXED else ()
+        return versions_to_survive(self) if self.stopping == FIXED else ()
 
 
 class Algorithm1(Perturber):
@@ -196,7 +194,7 @@ class Algorithm1(Perturber):
         inputs = make_inputs(image, make_views(guide, face, crop, jitters, looks))
         straying = None if keep is None else KeptScoreCost(keep, face, image)
         scores = guide.score(inputs.current)
-        side, goal = side_of(face, float(scores[0])), options.eta
+        side, goal = side_of(face, float(scores[0])), -options.margin
         if targets is not None:
             side = 1 if scores[0] >= targets.scores[0] else -1
             goal = side * float(targets.scores[0])

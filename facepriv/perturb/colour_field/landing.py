@@ -143,7 +143,7 @@ class FieldLanding(FieldSearch):
                 if self._landed is not None and self._size(place.field) > WORTH * self._size(self._landed.field):
                     return self._landed
                 self._landed = place
-                if psnr_db(self.face.pixels, place.pixels, self.face.box) >= self.plan.quality:
+                if psnr_db(self.face.pixels, place.pixels, self.face.box) >= self.plan.psnr:
                     return place
             elif self._landed is not None:
                 return self._landed

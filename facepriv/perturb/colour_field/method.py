@@ -27,17 +27,19 @@ from facepriv.perturb.base import (
 from facepriv.perturb.colour_field.cosine_field import Pattern, patterns
 from facepriv.perturb.colour_field.landing import FieldLanding
 from facepriv.perturb.colour_field.search import FieldSearch, Plan
-from facepriv.perturb.common.stopping import (
-    FIXED,
+from facepriv.perturb.common.parameters import (
     MATCHED,
-    SPREAD,
-    TOLERANCE,
+    Margin,
+    Rounds,
     Spread,
     Stopping,
+    SurviveGrey,
+    SurviveJpeg,
+    SurviveResize,
     Tolerance,
-    draw_targets,
-    untouched_scores,
+    versions_to_survive,
 )
+from facepriv.perturb.common.stopping import draw_targets, untouched_scores
 from facepriv.perturb.gallery import Gallery
 from facepriv.types import GENDER_NAMES, AttributeClassifier, Face, FaceMatcher, Image
 
@@ -59,7 +61,7 @@ BRIGHTNESS_WEIGHT = 3.0
 """What a squared grey level of brightness counts for beside one of colour: matchers forgive colour more, and people see
 it less."""
 NOTICED = 30.0
-"""Square grey levels that the mean sensitivity of matchers adds to the metric, in all, at ``spare_templates`` = 1."""
+"""Square grey levels that the mean sensitivity of matchers adds to the metric, in all, at ``template_weight`` = 1."""
 MOST_TINT = 2
 """Grey levels between the channels of an image without colour."""
 GREY_NOTE = "The photo has no colour, so its brightness was changed instead."
@@ -81,33 +83,29 @@ class ColourFieldParameters(Parameters):
         description="What is changed: colour, brightness or both; auto takes colour, "
         "both if greyscale counts, and brightness on a photo without colour",
     )
-    margin: float = Field(
-        default=0.5, ge=0, le=20, description="How far past zero every guide's score must be, in nats"
+    margin: Margin = 0.5
+    survive_jpeg: SurviveJpeg
+    survive_resize: SurviveResize
+    survive_grey: SurviveGrey
+    psnr: float = Field(
+        default=38.0, ge=0, le=80, description="PSNR of the face box, dB, below which more patterns are tried"
     )
-    survive_jpeg: bool = Field(default=True, description="The flip must hold after JPEG compression of quality 90")
-    survive_resize: bool = Field(default=True, description="The flip must hold after a resize to 75 %")
-    survive_grey: bool = Field(
-        default=False, description="The flip must hold in greyscale; costs image quality and evaluations"
-    )
-    quality: float = Field(
-        default=38.0, ge=0, le=60, description="PSNR of the face box, dB, below which more patterns are tried"
-    )
-    spare_templates: float = Field(
+    template_weight: float = Field(
         default=1.0,
         ge=0,
         le=100,
         description="How much a change that face recognition notices counts beside one of the pixels; 0 is the highest "
         "PSNR",
     )
-    rounds: int = Field(default=6, ge=1, le=50, description="Most rounds of slopes and steps")
+    rounds: Rounds = 6
     learned: bool = Field(
         default=False,
         description="Learn the usual directions from other people first (about 10,000 evaluations, once); a face then "
         "takes some 20 evaluations instead of 225",
     )
-    stopping: Stopping = FIXED
-    spread: Spread = SPREAD
-    tolerance: Tolerance = TOLERANCE
+    stopping: Stopping
+    spread: Spread
+    tolerance: Tolerance
 
 
 class ColourField(Perturber):
@@ -278,17 +276,16 @@ class ColourField(Perturber):
 
     def _plan(self, directions: NDArray[np.float64] | None, usual: Basis | None = None) -> Plan:
         options = self.parameters
-        asked = {"jpeg90": options.survive_jpeg, "resize75": options.survive_resize, "grey": options.survive_grey}
         automatic: Basis = usual or ("mixed" if options.survive_grey else "colour")
         basis = automatic if options.basis == "auto" else options.basis
         return Plan(
             core=CORE[basis],
             more=MORE[basis],
             weights={"brightness": BRIGHTNESS_WEIGHT} if MORE[basis] else {},
-            versions=tuple(version for version, wanted in asked.items() if wanted),
+            versions=versions_to_survive(options),
             margin=options.margin,
-            quality=options.quality,
-            noticed=NOTICED * options.spare_templates,
+            psnr=options.psnr,
+            noticed=NOTICED * options.template_weight,
             rounds=options.rounds,
             directions=directions,
         )

@@ -90,7 +90,7 @@ class Plan:
     """How far past zero every score must be, nats."""
     noticed: float
     """What the sensitivity of matchers (`matcher_sensitivity`) counts for in the size of a change; 0 = nothing."""
-    quality: float
+    psnr: float
     """PSNR of the face box, dB, below which more is tried."""
     rounds: int
     directions: NDArray[np.float64] | None = None
@@ -230,7 +230,7 @@ class FieldSearch:
                     return self.best[1]
                 self.best, self.best_cost = (here, look), cost
                 near = bool((np.abs(strayed) <= NEAR_ENOUGH).all())
-                if near and psnr_db(self.face.pixels, look.pixels, self.face.box) >= plan.quality:
+                if near and psnr_db(self.face.pixels, look.pixels, self.face.box) >= plan.psnr:
                     return look
             elif self.best is not None:
                 return self.best[1]

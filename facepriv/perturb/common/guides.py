@@ -37,7 +37,7 @@ class Guides:
     1 at the original, 0 at the goal, the same for all.
     """
 
-    def __init__(self, classifiers: Sequence[AttributeClassifier], face: Face, eta: float) -> None:
+    def __init__(self, classifiers: Sequence[AttributeClassifier], face: Face, goal: float) -> None:
         self.classifiers = classifiers
         first = np.array([score_face(classifier, face) for classifier in classifiers])
         self.sides = np.array([side_of(face, score) for score in first])
@@ -45,8 +45,7 @@ class Guides:
         self.first_score = float(first[0])
         self.first = first * self.sides
         """``(guides,)`` margins of the original."""
-        self.eta = eta
-        self.scales = np.maximum(self.first - eta, LEAST_SCALE)
+        self.scales = np.maximum(self.first - goal, LEAST_SCALE)
 
     def labelled(self, face: Face) -> Face:
         """Return the face with the first guide's verdict as its label where it has none."""

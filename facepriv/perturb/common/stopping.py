@@ -18,66 +18,19 @@ than they miss the target, and such small rests may lie on the side that the ima
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from facepriv.errors import BadInputError
 from facepriv.perturb.base import find_side, score_face
+from facepriv.perturb.common.parameters import FIXED, NEUTRAL, StoppingParameters
 from facepriv.perturb.gallery import Gallery
 from facepriv.perturb.targets import Targets
 from facepriv.types import GENDER_NAMES, GENDERS, AttributeClassifier, Face
 
-FIXED: Final = "fixed"
-MATCHED: Final = "matched"
-NEUTRAL: Final = "neutral"
-Stopping = Annotated[
-    Literal["fixed", "matched", "neutral"],
-    Field(
-        description="Where an image's score is to end. Fixed: just past zero. Matched: at the score of an untouched "
-        "image of the opposite gender label, drawn from other people, so that its size betrays no perturbed image; for "
-        "policies that perturb about half of the images. Neutral: at a score drawn around zero, from one distribution "
-        "for all; perturb every image then. With a drawn score, success is to come near it, and nothing is asked of "
-        "versions of the file"
-    ),
-]
-Spread = Annotated[
-    float,
-    Field(
-        ge=0, le=50, description="For neutral: standard deviation of the scores drawn around zero for each guide, nats"
-    ),
-]
-Tolerance = Annotated[
-    float,
-    Field(
-        ge=0.01,
-        le=10,
-        description="For matched and neutral: how near the score drawn every guide's score of the stored file must be, "
-        "in nats",
-    ),
-]
-SPREAD = 2.0
-TOLERANCE = 0.25
 _PREFIX = "scores_"
 """Of the names of learnt arrays."""
-
-
-class StoppingParameters(Protocol):
-    """A method's parameters that say where to stop."""
-
-    @property
-    def stopping(self) -> Literal["fixed", "matched", "neutral"]:
-        """How the target is chosen."""
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation of neutral targets, nats."""
-
-    @property
-    def tolerance(self) -> float:
-        """How near a target is near enough, nats."""
 
 
 def untouched_scores(

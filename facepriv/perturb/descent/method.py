@@ -31,6 +31,15 @@ from facepriv.imaging.triangulation import triangulate, warp_onto
 from facepriv.perturb.base import Learned, Parameters, Perturbation, Perturber, find_again
 from facepriv.perturb.common.guides import Guides, Look
 from facepriv.perturb.common.least_change import least_change
+from facepriv.perturb.common.parameters import (
+    Candidates,
+    Margin,
+    Rounds,
+    SurviveGrey,
+    SurviveJpeg,
+    SurviveResize,
+    versions_to_survive,
+)
 from facepriv.perturb.descent.field_input import FieldInput
 from facepriv.perturb.descent.floors import QualityFloor, SimilarityFloor, blended
 from facepriv.perturb.descent.mesh_field import MeshField, Seams
@@ -60,10 +69,8 @@ LEAST_PROGRESS = 0.01
 class DescentParameters(Parameters):
     """What may be chosen; the defaults are the gentlest for a few evaluations, on the demo set (docs/methods.md)."""
 
-    candidates: CandidateGender = Field(
-        default="opposite", description="Gender label of the candidate: any, same, opposite"
-    )
-    pool: int = Field(
+    candidates: Candidates = "opposite"
+    candidate_count: int = Field(
         default=1, ge=1, le=20, description="Candidates compared by the change they promise; a gradient each"
     )
     seams: Seams = Field(
@@ -72,15 +79,15 @@ class DescentParameters(Parameters):
         "sharp: one coefficient a triangle, as in Algorithm 1",
     )
     stages: int = Field(default=2, ge=1, le=6, description="Gradients on the way: more are gentler and cost more")
-    rounds: int = Field(default=10, ge=1, le=100, description="Most gradients before giving up")
+    rounds: Rounds = 10
     reach: float = Field(
         default=2.0, gt=0, le=3, description="Largest share of the candidate blended in or out anywhere"
     )
-    probe: float = Field(default=0.3, ge=0.01, le=1, description="Share blended in to measure a slope")
-    eta: float = Field(default=-0.1, le=0, description="Stop once every guide's score times label is below this, nats")
-    survive_jpeg: bool = Field(default=True, description="The flip must hold after JPEG of quality 90 too")
-    survive_resize: bool = Field(default=True, description="The flip must hold after shrinking to 75 % too")
-    survive_grey: bool = Field(default=False, description="The flip must hold after the colour is taken away too")
+    slope_step: float = Field(default=0.3, ge=0.01, le=1, description="Share blended in to measure a slope")
+    margin: Margin = 0.1
+    survive_jpeg: SurviveJpeg
+    survive_resize: SurviveResize
+    survive_grey: SurviveGrey
     psnr: float = Field(default=0.0, ge=0, le=80, description="Least PSNR of the face box, dB; 0 for none")
     ssim: float = Field(default=0.0, ge=0, lt=1, description="Least SSIM of the face box; 0 for none")
     similarity: float = Field(
@@ -91,8 +98,7 @@ class DescentParameters(Parameters):
     @property
     def versions(self) -> tuple[str, ...]:
         """Names of the versions that the flip must survive."""
-        asked = {"jpeg90": self.survive_jpeg, "resize75": self.survive_resize, "grey": self.survive_grey}
-        return tuple(name for name, wanted in asked.items() if wanted)
+        return versions_to_survive(self)
 
 
 class Descent(Perturber):
@@ -126,10 +132,10 @@ class Descent(Perturber):
             everything one score.
         """
         options = self.parameters
-        guides = Guides(classifiers, face, options.eta)
+        guides = Guides(classifiers, face, -options.margin)
         mesh = triangulate(face.points, *face.pixels.shape[:2])
         searches: dict[str, _Search] = {}
-        for candidate_id in _candidates(guides.labelled(face), gallery, options.candidates, options.pool):
+        for candidate_id in _candidates(guides.labelled(face), gallery, options.candidates, options.candidate_count):
             warped = warp_onto(mesh, gallery.read(candidate_id), gallery.face_points(candidate_id))
             field = MeshField(mesh, warped, face.pixels, options.seams)
             quality = QualityFloor(face, field, psnr=options.psnr, ssim=options.ssim)
@@ -223,7 +229,7 @@ class _Search:
         stop = self._search()
         if not self._too_unlike():
             return stop
-        image, matcher = self.field.gram(), self._similarity.metric(self._options.probe)
+        image, matcher = self.field.gram(), self._similarity.metric(self._options.slope_step)
         for weight in WEIGHTS:
             self._metric = blended(image, matcher, weight)
             self._start_over()
@@ -235,7 +241,7 @@ class _Search:
 
     def predicted(self) -> float:
         """Say how large the whole change would be if the scores were linear: one gradient."""
-        aim = self._aim(self._slopes(self._options.probe), np.zeros(self.field.size), 0.0)
+        aim = self._aim(self._slopes(self._options.slope_step), np.zeros(self.field.size), 0.0)
         return float(aim @ self._metric @ aim)
 
     def notes(self, stop: Stop) -> tuple[str, ...]:
@@ -250,13 +256,13 @@ class _Search:
     def _start_over(self) -> None:
         self.point = np.zeros(self.field.size)
         del self.trajectory[1:], self.anchors[:]
-        self._goals = np.full(len(self._guides.classifiers), self._options.eta)
+        self._goals = np.full(len(self._guides.classifiers), -self._options.margin)
         self._anchor(self._face)
         self._at_floor = False
 
     def already_wrong(self) -> bool:
         """Return whether nothing needs to be done."""
-        if (self._guides.first >= self._options.eta).any():
+        if (self._guides.first >= -self._options.margin).any():
             return False
         return not self._options.versions or self._holds(self._look(self.point))
 
@@ -264,7 +270,7 @@ class _Search:
 
     def _search(self) -> Stop:
         options = self._options
-        step, best, fresh = options.probe, np.inf, True
+        step, best, fresh = options.slope_step, np.inf, True
         for number in range(1, options.rounds + 1):
             last = number >= options.stages
             left = 0.0 if last else 1 - number / options.stages
@@ -318,7 +324,7 @@ class _Search:
     def _slopes(self, step: float) -> _Slopes:
         """Take the gradient where the search stands; at the original it is taken once."""
         original = not self.anchors and not self.point.any()
-        if original and self._first is not None and step == self._options.probe:
+        if original and self._first is not None and step == self._options.slope_step:
             return self._first
         found = [view.slopes(self.point, step) for view in self._views]
         sides = self._guides.sides
@@ -448,13 +454,13 @@ class _Search:
         self._anchor(look.found)
         self.anchors.append(len(self.trajectory) - 1)
         worst = np.nan_to_num(look.margins, nan=-np.inf).max(axis=0)
-        self._goals = self._options.eta - np.maximum(worst - look.margins[0], 0)
+        self._goals = -self._options.margin - np.maximum(worst - look.margins[0], 0)
 
     def _look(self, point: NDArray[np.float64]) -> Look:
         return self._guides.look(self._face, self.field.image(point), self._options.versions)
 
     def _holds(self, look: Look) -> bool:
-        return bool((look.margins < self._options.eta).all())
+        return bool((look.margins < -self._options.margin).all())
 
     def _score_of(self, look: Look) -> float:
         """Return the first guide's score of the file itself."""

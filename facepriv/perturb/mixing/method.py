@@ -20,7 +20,8 @@ from facepriv.imaging.triangulation import triangulate, warp_onto
 from facepriv.perturb.base import Learned, Parameters, Perturbation, Perturber, score_face, side_of
 from facepriv.perturb.common.face_frame import hull_mask, soft_hull
 from facepriv.perturb.common.mean_faces import Points, bounded, check_span, face_width
-from facepriv.perturb.gallery import CandidateGender, Gallery, choose_candidate
+from facepriv.perturb.common.parameters import Candidates
+from facepriv.perturb.gallery import Gallery, choose_candidate
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image
 
 SURROUNDINGS = 0.5
@@ -33,9 +34,7 @@ class MixingParameters(Parameters):
     """How much of the candidate goes into the mix, and who may be one."""
 
     coefficient: float = Field(default=0.5, ge=0, le=1, description="Share of the candidate's shape and texture")
-    candidates: CandidateGender = Field(
-        default="opposite", description="Gender label of the candidate: any, same, opposite"
-    )
+    candidates: Candidates = "opposite"
 
 
 class Mixing(Perturber):

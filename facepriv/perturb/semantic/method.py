@@ -68,21 +68,24 @@ class SemanticParameters(Parameters):
     coarse: float = Field(
         default=0.15, gt=0, le=1, description="Light coarser than this is left alone, in face widths, as skin tone is"
     )
-    keep: float = Field(
+    similarity: float = Field(
         default=0.8,
         ge=0,
         lt=1,
-        description="Floor for every matcher heeded: share of the way from strangers' similarity to the same image's",
+        description="Least similarity to the original under every guard matcher, as a share of the way from the "
+        "similarity of strangers (0) to that of the same image (1)",
     )
-    target: float = Field(
+    mean_margin: float = Field(
         default=0.9,
         ge=0,
         le=5,
         description="Mean margin of all guides to reach past zero, in spreads of their scores; since what lies past "
         "zero counts as 1 at most, a target near 1 goes as far as floors and limits allow",
     )
-    rounds: int = Field(default=7, ge=1, le=50, description="Most trials of the fitted change")
-    quiet: float = Field(default=200.0, ge=0, le=10000, description="How much a visible change weighs in the fit")
+    trials: int = Field(default=7, ge=1, le=50, description="Most trials of the fitted change")
+    visibility_weight: float = Field(
+        default=200.0, ge=0, le=10000, description="How much a visible change weighs in the fit"
+    )
     finish: bool = Field(
         default=False,
         description="Let the recommended unnoticeable method finish the first guide where it has not turned",
@@ -187,8 +190,8 @@ class Semantic(Perturber):
         before = panel.read(small.pixels)
         side = side_of(face, float(before.margins.mean()))
         notes = self._notes(learned, guards)
-        floors = strangers + self.parameters.keep * (before.similarity - strangers)
-        if before.mean(side) <= -min(self.parameters.target, ENOUGH):
+        floors = strangers + self.parameters.similarity * (before.similarity - strangers)
+        if before.mean(side) <= -min(self.parameters.mean_margin, ENOUGH):
             return _result(face, np.array([before.score]), "already-wrong", notes)
         overlay = Overlay(small, self._difference(known, side))
         fit = _Fit(panel, overlay, before, floors, side, self._limits(), self.parameters)
@@ -325,7 +328,7 @@ class _Fit:
 
     def reached(self, reading: Reading) -> bool:
         """Return whether the mean margin is at its target or beyond."""
-        return reading.mean(self._side) <= -self._options.target
+        return reading.mean(self._side) <= -self._options.mean_margin
 
     def search(self) -> tuple[_Trial, list[float]]:
         """Measure every part's effect, then try solutions of growing strength between too weak and too strong.
@@ -340,7 +343,7 @@ class _Fit:
         trajectory = [self._before.score]
         low, high = 0.0, np.inf
         push = self._first_push()
-        for _ in range(self._options.rounds):
+        for _ in range(self._options.trials):
             strengths = self._solve(push)
             reading = self._panel.read(self._overlay.render(strengths))
             trial = _Trial(strengths, reading)
@@ -386,7 +389,7 @@ class _Fit:
                 effect[part] = (after - at) / step
         # A unit template that moved by d has lost d^2 / 2 of its cosine; what may be lost is the way to the floor.
         allowed = 2 * np.maximum(self._before.similarity - self.floors, 1e-6)
-        self._cost = self._options.quiet * self._overlay.visibility()
+        self._cost = self._options.visibility_weight * self._overlay.visibility()
         self._lean = np.zeros(len(PARTS))
         for moved, effect, most in zip(self._moved, self._effects, allowed, strict=True):
             offset = moved - self._start @ effect
@@ -422,7 +425,7 @@ class _Fit:
                 for moved, effect, most in zip(self._moved, self._effects, allowed, strict=True)
             ]
             margin = self._mean + self._slope @ (strengths - self._start)
-            if max(lost, default=0.0) > 1 or margin <= -self._options.target:
+            if max(lost, default=0.0) > 1 or margin <= -self._options.mean_margin:
                 high = push
             else:
                 low = push

@@ -26,7 +26,8 @@ from facepriv.datasets.registry import read_folder
 from facepriv.datasets.unpack import unpack
 from facepriv.errors import BadInputError, FailureToAcquireError, UnknownNameError
 from facepriv.imaging.acquire import acquire
-from facepriv.imaging.decode import decode, encode_png
+from facepriv.imaging.decode import decode
+from facepriv.imaging.png import encode_png
 from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.loaded_models import make_detector_reference
 from facepriv.services.datasets.retention import refuse_past

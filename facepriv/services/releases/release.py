@@ -17,7 +17,7 @@ from itertools import count
 from pathlib import Path, PurePosixPath
 
 from facepriv.errors import BadInputError
-from facepriv.imaging.decode import encode_png
+from facepriv.imaging.png import encode_png
 from facepriv.measures.stored_faces import perturbed_face, stored_pixels
 from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
 from facepriv.schemas.audits import SelectBy

@@ -8,6 +8,7 @@ from typing import Any
 
 from facepriv.config import Settings
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
+from facepriv.perturb.earlier_parameters import rename_earlier
 from facepriv.perturb.parameters import make_method
 from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
 from facepriv.registry import VALUE
@@ -122,7 +123,11 @@ def estimate_seconds(
     # Images of one data set are alike; sorting is stable, so the newest run comes first among equals.
     for summary in sorted(like, key=lambda run: run.dataset_id != dataset_id)[:LOOK_BACK]:
         earlier = store.runs.get(summary.id)
-        if earlier.result is None or not earlier.result.judged or earlier.spec.parameters != complete:
+        if (
+            earlier.result is None
+            or not earlier.result.judged
+            or rename_earlier(method, earlier.spec.parameters) != complete
+        ):
             continue
         if earlier.result.images < min(images / 4, ENOUGH_IMAGES):
             continue

@@ -23,7 +23,7 @@ from facepriv.charts.matching import det, match_score_histograms
 from facepriv.charts.policy import attacker_curves, leak_bars, utility_curve
 from facepriv.charts.rates import survival_bars
 from facepriv.errors import BadInputError
-from facepriv.imaging.decode import encode_png
+from facepriv.imaging.png import encode_png
 from facepriv.measures.stored_faces import stored_pixels
 from facepriv.presentation import audit_tables
 from facepriv.presentation import run_tables as tables

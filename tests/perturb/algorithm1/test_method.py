@@ -12,7 +12,8 @@ from facepriv.classify.levi_hassner import LeviHassner
 from facepriv.datasets.demo import read_demo
 from facepriv.errors import BadInputError
 from facepriv.imaging.acquire import acquire
-from facepriv.imaging.decode import decode, encode_png
+from facepriv.imaging.decode import decode
+from facepriv.imaging.png import decode_png, encode_png
 from facepriv.imaging.triangulation import triangulate
 from facepriv.perturb.algorithm1.method import Algorithm1
 from facepriv.perturb.base import CountingClassifier, Learned, score_face
@@ -123,7 +124,7 @@ def test_flips_the_stored_file_with_the_face_found_anew(faces, make_gallery):
     guide = DlibGender()
     results = Algorithm1()(faces[:2] + faces[-2:], [guide], gallery=make_gallery(faces), seed=0)
     for face, result in zip(faces[:2] + faces[-2:], results, strict=True):
-        stored = decode(encode_png(result.pixels), name="x", max_pixels=1_000_000).pixels
+        stored = decode_png(encode_png(result.pixels))
         attacker = score_face(guide, acquire(stored, several="largest"))
         assert result.stop == "flipped"
         assert result.success
@@ -182,17 +183,17 @@ def test_a_gallery_of_one_subject_is_a_failure_with_a_sentence(faces, make_galle
     assert "add images of other subjects" in failure.sentence
 
 
-@pytest.mark.parametrize("options", [{"jpeg": True}, {"resize": True}])
+@pytest.mark.parametrize("options", [{"survive_jpeg": True}, {"survive_resize": True}])
 def test_a_robust_flip_survives_what_it_was_asked_to(faces, make_gallery, options):
     (result,) = Algorithm1(**options)([faces[0]], [DlibGender()], gallery=make_gallery(faces), seed=0)
     assert result.stop == "flipped"
     assert result.success
-    assert result.survived["jpeg90"] or not options.get("jpeg")
-    assert result.survived["resize75"] or not options.get("resize")
+    assert result.survived["jpeg90"] or not options.get("survive_jpeg")
+    assert result.survived["resize75"] or not options.get("survive_resize")
 
 
 def test_a_robust_update_costs_two_evaluations_for_each_view(faces, make_gallery):
-    method = Algorithm1(jitter=3, jpeg=True, sweeps=1)
+    method = Algorithm1(jitter=3, survive_jpeg=True, sweeps=1)
     (result,) = method(faces[:1], [DlibGender()], gallery=make_gallery(faces), seed=0)
     looks = len(result.anchors)
     # Five views: the crop, three moved, the JPEG; the JPEG is seen at the start, and a look scores it and the file.
@@ -268,7 +269,7 @@ def test_flat_triangles_and_points_in_one_place_are_perturbed_all_the_same(faces
         face = replace(face, landmarks=bent(face.landmarks))
     else:
         others = [replace(other, landmarks=bent(other.landmarks)) for other in others]
-    (result,) = Algorithm1(sweeps=1, eta=-9.0)([face], [DlibGender()], gallery=make_gallery([face, *others]), seed=0)
+    (result,) = Algorithm1(sweeps=1, margin=9.0)([face], [DlibGender()], gallery=make_gallery([face, *others]), seed=0)
     assert result.updates > 90
     assert np.isfinite(result.trajectory).all()
 

@@ -14,9 +14,10 @@ from facepriv.perturb.base import find_again, score_face
 from facepriv.perturb.colour_field.landing import FieldLanding
 from facepriv.perturb.colour_field.method import ColourField
 from facepriv.perturb.common import guides as looking
-from facepriv.perturb.common.stopping import TOLERANCE
 from facepriv.perturb.targets import Targets
 from facepriv.types import MALE, PerturbResult
+
+TOLERANCE = ColourField().parameters.tolerance
 
 
 def land(face, targets, guides=None, seed=0, **options):
@@ -58,7 +59,7 @@ def test_trajectory_goes_from_the_original_to_the_file(man):
 
 
 def test_trajectory_ends_at_the_file_where_a_later_field_was_no_better(man):
-    done = land(man, [0.0], quality=60)
+    done = land(man, [0.0], psnr=60)
     assert done.stop == "landed"
     assert done.trajectory[-1] == pytest.approx(file_score(man, done))
 

@@ -59,7 +59,7 @@ def test_fields_that_spare_templates_move_them_less(faces, make_gallery):
     gallery, guide, matcher = make_gallery(faces), DlibGender(), SFace()
 
     def similarity(spare):
-        results = ColourField(spare_templates=spare)(faces[:4], [guide], gallery=gallery, seed=0)
+        results = ColourField(template_weight=spare)(faces[:4], [guide], gallery=gallery, seed=0)
         assert all(result.success for result in results)
         before, after = matcher.embed(faces[:4]), matcher.embed([result.found for result in results])
         return float((before * after).sum(axis=1).mean())

@@ -147,7 +147,7 @@ def test_rounds_end_the_search(faces, gallery):
     assert result.updates == 1
 
 
-@pytest.mark.parametrize("options", [{"rounds": 0}, {"margin": -1}, {"quality": 99}, {"basis": "sepia"}, {"eps": 1}])
+@pytest.mark.parametrize("options", [{"rounds": 0}, {"margin": -1}, {"psnr": 99}, {"basis": "sepia"}, {"eps": 1}])
 def test_bad_parameters_are_refused(options):
     with pytest.raises(ValidationError):
         ColourField(**options)
@@ -204,7 +204,7 @@ def test_a_guide_that_no_change_turns_ends_the_search(faces, gallery):
 @pytest.mark.slow
 def test_trajectory_ends_at_the_file_where_a_later_field_was_no_better(faces, gallery):
     # A quality that no flip has: further fields are tried after the first that holds.
-    for result in ColourField(quality=60)(faces[:4], [DlibGender()], gallery=gallery, seed=0):
+    for result in ColourField(psnr=60)(faces[:4], [DlibGender()], gallery=gallery, seed=0):
         assert result.success
         assert result.trajectory[-1] == pytest.approx(result.file_score)
         assert result.updates == len(result.trajectory) - 1

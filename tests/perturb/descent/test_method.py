@@ -129,7 +129,7 @@ def test_a_pool_is_of_different_subjects_and_the_first_is_the_best_correlated(fa
 def test_a_pool_costs_a_gradient_a_candidate_and_the_most_promising_is_blended_in(faces, make_gallery):
     quick = {"stages": 1, "shrinks": 0, **PLAIN}
     ((_, alone),) = run(faces, make_gallery, 0, **quick)
-    ((_, chosen),) = run(faces, make_gallery, 0, pool=3, **quick)
+    ((_, chosen),) = run(faces, make_gallery, 0, candidate_count=3, **quick)
     assert chosen.success
     assert chosen.evaluations - alone.evaluations > 2 * 60
     promises = {}

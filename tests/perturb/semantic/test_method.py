@@ -153,7 +153,9 @@ def test_both_genders_move_towards_the_other(results, faces):
 
 def test_a_higher_floor_keeps_more(faces, gallery, learned, results):
     guard = SFace()
-    (near,) = Semantic(keep=0.97)(faces[:1], [DlibGender()], gallery=gallery, seed=0, guards=[guard], learned=learned)
+    (near,) = Semantic(similarity=0.97)(
+        faces[:1], [DlibGender()], gallery=gallery, seed=0, guards=[guard], learned=learned
+    )
     own = guard.embed(faces[:1])
     kept = [float(guard.compare(own, guard.embed([r.found]))[0, 0]) for r in (near, results[0])]
     assert kept[0] > kept[1] + 0.03
@@ -170,7 +172,7 @@ def test_strengths_stay_within_their_limits(faces, gallery, learned, monkeypatch
             return super().render(strengths)
 
     monkeypatch.setattr(module, "Overlay", Watched)
-    method = Semantic(light=0.9, colour=0, shape=0.3, keep=0.2, rounds=3)
+    method = Semantic(light=0.9, colour=0, shape=0.3, similarity=0.2, trials=3)
     method(faces[:1], [DlibGender()], gallery=gallery, seed=0, guards=[SFace()], learned=learned)
     strengths = np.array(seen)
     assert strengths.shape[1] == len(PARTS)
@@ -181,7 +183,7 @@ def test_strengths_stay_within_their_limits(faces, gallery, learned, monkeypatch
 
 
 def test_says_what_it_was_learnt_from_and_what_was_not_heeded(faces, others, gallery):
-    method = Semantic(rounds=1)
+    method = Semantic(trials=1)
     learned = method.learn(gallery, [DlibGender()], rng=np.random.default_rng(0))
     (result,) = method(faces[:1], [DlibGender()], gallery=gallery, seed=0, learned=learned)
     assert f"{len(others)} images of {len(others)} other subjects" in result.notes[0]
@@ -206,14 +208,14 @@ def test_large_images_are_fitted_small_and_written_in_full(faces, gallery, learn
     small = working_copy(found)
     assert small.pixels.shape[0] < big.shape[0]
     np.testing.assert_allclose(small.landmarks / small.pixels.shape[1], found.landmarks / big.shape[1], atol=0.003)
-    (result,) = Semantic(rounds=2)([found], [DlibGender()], gallery=gallery, seed=0, guards=[SFace()], learned=learned)
+    (result,) = Semantic(trials=2)([found], [DlibGender()], gallery=gallery, seed=0, guards=[SFace()], learned=learned)
     assert result.pixels.shape == big.shape
     assert abs(result.file_score - result.trajectory[0]) > 2
 
 
 def test_the_unnoticeable_method_may_finish_the_first_guide(faces, gallery, learned):
     # So little strength that the guide stays where it is.
-    weak = {"light": 0.3, "colour": 0.0, "shape": 0.3, "rounds": 1}
+    weak = {"light": 0.3, "colour": 0.0, "shape": 0.3, "trials": 1}
     guards = [SFace()]
     alone, finished = (
         Semantic(**weak, finish=finish)(
@@ -234,7 +236,7 @@ def test_turns_classifiers_that_had_no_part_in_it(faces, others, make_gallery):
     chosen = [face for face in faces if face.image_id in {"0", "3", "5", "6", "9", "11"}]
     before, after = [], []
     for guide, judge in ((DlibGender(), LeviHassner()), (LeviHassner(), DlibGender())):
-        method = Semantic(keep=0.6)
+        method = Semantic(similarity=0.6)
         learned = method.learn(gallery, [guide], guards=[SFace()], rng=np.random.default_rng(0))
         results = method(chosen, [guide], gallery=gallery, seed=0, guards=[SFace()], learned=learned)
         before += [score(judge, face) * face.label for face in chosen]

@@ -12,7 +12,7 @@ import PIL.Image
 import pytest
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
-from facepriv.imaging.decode import encode_png
+from facepriv.imaging.png import encode_png
 from facepriv.schemas.runs import RunDocument
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from facepriv.errors import BadInputError
-from facepriv.imaging.stored import decode_stored
+from facepriv.imaging.png import decode_png
 from facepriv.measures.stored_faces import stored_pixels
 from facepriv.policy.selection import choose_actions
 from facepriv.services.jobs.worker import run_worker
@@ -54,7 +54,7 @@ def test_every_image_is_there_as_the_key_says(finished: Finished, tmp_path: Path
         record = store.runs.run_image(run.id, image.id)
         wanted = record.artifact_sha256 if action else image.artifact_sha256
         name = Path(image.name).with_suffix(".png").as_posix()
-        released = decode_stored((folder / "images" / name).read_bytes())
+        released = decode_png((folder / "images" / name).read_bytes())
         np.testing.assert_array_equal(released, stored_pixels(store.artifacts, wanted))
     assert (done.images, done.perturbed, done.not_perturbable, done.left_out) == (6, int(actions.sum()), 0, 0)
     assert done.warnings == ()

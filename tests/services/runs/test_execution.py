@@ -22,7 +22,7 @@ import pytest
 
 from facepriv.config import Settings
 from facepriv.imaging.acquire import acquire
-from facepriv.imaging.stored import decode_stored
+from facepriv.imaging.png import decode_png
 from facepriv.measures.loaded_models import get_classifier
 from facepriv.measures.stored_faces import stored_face
 from facepriv.perturb.base import score_face
@@ -104,7 +104,7 @@ class TestFinished:
             if s.classifier == guide.name
         }
         for record in store.runs.run_images(finished.run.id):
-            face = acquire(decode_stored(store.artifacts.get(record.artifact_sha256)), several="largest")
+            face = acquire(decode_png(store.artifacts.get(record.artifact_sha256)), several="largest")
             assert score_face(guide, face) == pytest.approx(kept[record.image_id, "after"], abs=1e-6)
             assert record.file_score == kept[record.image_id, "after"]
             assert record.trajectory[0] == pytest.approx(kept[record.image_id, "before"], abs=1e-3)

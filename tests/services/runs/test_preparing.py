@@ -80,7 +80,7 @@ def test_a_spec_holds_everything(finished: Finished):
     assert spec.image_sha256 == tuple(i.source_sha256 for i in finished.store.datasets.images(record.id))
     assert {"numpy", "dlib-bin", "onnxruntime"} <= set(spec.libraries)
     assert spec.parameters == make_method(METHOD, {}).parameters.model_dump(mode="json")
-    assert {"eps": 0.05, "eta": -0.1, "sweeps": 40, "candidates": "any"}.items() <= spec.parameters.items()
+    assert {"eps": 0.05, "margin": 0.1, "sweeps": 40, "candidates": "any"}.items() <= spec.parameters.items()
     usable = [status.card for status in list_models() if status.usable and status.attribute in ("", "gender")]
     assert [(m.name, m.version) for m in spec.matchers] == [(c.name, c.version) for c in usable if c.kind == "matcher"]
     assert {m.name for m in spec.classifiers} == {c.name for c in usable if c.kind == "classifier"}
@@ -118,8 +118,8 @@ def test_no_judges_but_the_guide(finished: Finished):
         ({"parameters": {"eps": 0}}, "The parameter eps of algorithm1 cannot be 0: Input should be greater than 0."),
         ({"parameters": {"eps": 1.5}}, "The parameter eps of algorithm1 cannot be 1.5: Input should be less than 1."),
         ({"parameters": {"eps": float("nan")}}, "The parameter eps of algorithm1 cannot be nan; give a finite number."),
-        ({"parameters": {"eta": -float("inf")}}, "The parameter eta of algorithm1 cannot be -inf"),
-        ({"parameters": {"eta": 0.5}}, "The parameter eta of algorithm1 cannot be 0.5"),
+        ({"parameters": {"margin": -float("inf")}}, "The parameter margin of algorithm1 cannot be -inf"),
+        ({"parameters": {"margin": -0.5}}, "The parameter margin of algorithm1 cannot be -0.5"),
         ({"parameters": {"sweeps": 0}}, "The parameter sweeps of algorithm1 cannot be 0"),
         ({"parameters": {"candidates": "none"}}, "The parameter candidates of algorithm1 cannot be 'none'"),
         ({"parameters": {"colour": 1}}, "The parameter colour of algorithm1 cannot be 1"),

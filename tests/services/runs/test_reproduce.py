@@ -67,7 +67,7 @@ def test_plans_three_experiments_with_either_candidate(store, imported):
         assert len(one.spec.image_ids) == len(FOUR)
         assert not one.done
     first = planned[0].spec.parameters
-    assert (first["eps"], first["eta"], first["sweeps"]) == (0.05, -0.1, 40), "the paper's"
+    assert (first["eps"], first["margin"], first["sweeps"]) == (0.05, 0.1, 40), "the paper's"
     assert planned[4].spec.parameters["coefficient"] == 0.5
 
 
