@@ -20,7 +20,7 @@ from facepriv.imaging.decode import decode
 from facepriv.perturb.gallery import Gallery
 from facepriv.store import open_store
 from facepriv.types import Face
-from tests import own_models
+from tests import own_model_files
 from tests.object_store import ObjectStore
 from tests.postgresql import Server, running_server
 
@@ -82,7 +82,7 @@ def _own_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("own")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FACEPRIV_HOME", str(folder / "home"))
-        own_models.add_all(folder / "home", folder)
+        own_model_files.add_all(folder / "home", folder)
     return folder / "home"
 
 

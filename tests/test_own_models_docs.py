@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from facepriv.own_models.description import AlignedChip, BoxSquare, CommandClassifier, EyeSquare, read_yaml
-from tests.own_models import EXAMPLES, ROOT
+from tests.own_model_files import EXAMPLES, ROOT
 
 PAGE = (ROOT / "docs" / "your-own-models.md").read_text(encoding="utf-8")
 

@@ -64,7 +64,7 @@ def model_list(json_file: JsonFile = None) -> None:
             "usable": states[one.name].usable,
             "reason": states[one.name].reason,
             "version": one.card.version,
-            "description": one.description.model_dump(mode="json"),
+            "description": one.description.model_dump(mode="json", exclude={"form"}),
         }
         for one in found
     ]

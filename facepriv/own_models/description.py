@@ -1,27 +1,41 @@
-"""What a user's YAML says of a model of theirs, checked: every mistake gets a sentence of its own."""
+"""Descriptions of own models: the fields of a user's YAML, checked, with one sentence for each mistake."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from typing import Annotated, Any, Literal
 
-import pydantic
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from facepriv.errors import BadInputError
-from facepriv.wording import listed
 
-MOST_YAML_BYTES = 65_536
-FOUND_OUT = frozenset(["found", "width"])
-"""Fields that are no user's to write."""
+MAX_YAML_BYTES = 65_536
+NOT_WRITTEN = frozenset(["form", "found", "width"])
+"""Fields that are set when a model is added."""
 NAME = r"^[a-z0-9][a-z0-9-]{1,39}$"
 GENDER_LABELS = ("female", "male")
 
-Triple = tuple[float, float, float]
+
+def _repeat_single(value: object) -> object:
+    single = isinstance(value, int | float) and not isinstance(value, bool)
+    return (value,) * 3 if single else value
+
+
+Triple = Annotated[tuple[float, float, float], BeforeValidator(_repeat_single)]
+"""One number for each colour; a single number stands for three of it."""
 
 
 class Described(BaseModel):
-    """Base of all parts of a description: nothing unknown, nothing infinite, never changed."""
+    """Base of all parts of a description: no unknown fields, no infinite numbers, no changes."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, coerce_numbers_to_str=True)
 
@@ -75,22 +89,16 @@ class NetworkInput(Described):
     """In the order of ``colours``."""
     std: Triple = (1.0, 1.0, 1.0)
 
-    @field_validator("mean", "std", mode="before")
-    @classmethod
-    def _one_for_all(cls, value: object) -> object:
-        single = isinstance(value, int | float) and not isinstance(value, bool)
-        return (value,) * 3 if single else value
-
     @field_validator("std")
     @classmethod
-    def _no_zero(cls, value: Triple) -> Triple:
+    def _check_std(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if 0 in value:
             raise ValueError("no value may be 0, since pixels are divided by it")
         return value
 
 
 class ClassifierOutput(Described):
-    """Which output of the graph tells the label, and what its numbers mean."""
+    """The output of the graph that holds the label, and the meaning of its numbers."""
 
     name: str | None = None
     """Of an output or of any value inside the graph, such as the logits before a softmax; by default its one output."""
@@ -100,23 +108,22 @@ class ClassifierOutput(Described):
 
     @field_validator("labels")
     @classmethod
-    def _both(cls, value: tuple[str, str]) -> tuple[str, str]:
+    def _check_labels(cls, value: tuple[str, str]) -> tuple[str, str]:
         if set(value) != set(GENDER_LABELS):
             raise ValueError("write [female, male] or [male, female], in the network's order")
         return value
 
 
 class MatcherOutput(Described):
-    """Which output of the graph is the template."""
+    """The output of the graph that is the template."""
 
     name: str | None = None
     metric: Literal["cosine"] = "cosine"
 
 
 class Model(Described):
-    """What every description says."""
+    """Fields of every description."""
 
-    form: ClassVar[Literal["network", "command", "probe"]]
     name: str = Field(pattern=NAME)
     """Name in the registry: 2 to 40 small letters, digits and hyphens."""
     title: str = Field(default="", max_length=200)
@@ -126,7 +133,7 @@ class Model(Described):
     """Who made it, and where it comes from."""
     notes: str = Field(default="", max_length=1000)
     found: tuple[str, ...] = ()
-    """Sentences on what a trial told when the model was added."""
+    """Findings of the trial when the model was added, in sentences."""
 
 
 class _OfClassifier(Described):
@@ -137,11 +144,11 @@ class _OfClassifier(Described):
 class _OfMatcher(Described):
     kind: Literal["matcher"]
     width: int | None = Field(default=None, ge=1)
-    """Numbers of a template; found when the model is added."""
+    """Numbers of a template; set when the model is added."""
 
 
 class _Network(Model):
-    form = "network"
+    form: Literal["network"] = "network"
     network: str = Field(min_length=1, max_length=200)
     """File of the ONNX graph, beside the YAML."""
     input: NetworkInput
@@ -149,7 +156,7 @@ class _Network(Model):
 
     @field_validator("network")
     @classmethod
-    def _a_bare_name(cls, value: str) -> str:
+    def _check_file_name(cls, value: str) -> str:
         if Path(value).name != value or value in (".", ".."):
             raise ValueError("write the name of a file beside the YAML, without folders")
         return value
@@ -168,11 +175,11 @@ class NetworkMatcher(_Network, _OfMatcher):
 
 
 class _Command(Model):
-    form = "command"
+    form: Literal["command"] = "command"
     command: tuple[str, ...] = Field(min_length=1, max_length=64)
     """Program and arguments; no shell reads them."""
     version: str = Field(min_length=1, max_length=100)
-    """Of the software: a change of it makes another model of it."""
+    """Version of the software; another version is another model."""
     images: Literal["whole", "crop"] = "whole"
     """Whether it gets the whole stored image, or a crop of ``size`` pixels placed as ``crop`` says."""
     size: int | None = Field(default=None, ge=8, le=1024)
@@ -183,11 +190,10 @@ class _Command(Model):
     """Longest wait for the next answer."""
 
     @model_validator(mode="after")
-    def _crop_where_asked_for(self) -> _Command:
-        if (self.images == "crop") != (self.crop is not None and self.size is not None):
-            raise ValueError("with images: crop both crop and size are needed, otherwise neither")
-        if self.images == "whole" and (self.crop is not None or self.size is not None):
-            raise ValueError("with images: whole neither crop nor size may be given")
+    def _check_crop(self) -> _Command:
+        given = {self.crop is not None, self.size is not None}
+        if given != {self.images == "crop"}:
+            raise ValueError("with `images: crop`, both `crop` and `size` are needed; without it, neither may be given")
         return self
 
 
@@ -209,7 +215,7 @@ class Weight(Described):
 
 
 class TrainedOn(Described):
-    """What a probe was trained on and how well it did on people left out."""
+    """The data that a probe was trained on, and its accuracy on people left out."""
 
     dataset_id: int
     dataset: str
@@ -230,9 +236,9 @@ class TrainedOn(Described):
 
 
 class ProbeModel(Model, _OfClassifier):
-    """A linear classifier of a matcher's templates; made by training, never by a YAML."""
+    """A linear classifier of a matcher's templates; made by training, not from a YAML."""
 
-    form = "probe"
+    form: Literal["probe"] = "probe"
     matcher: str
     matcher_version: str
     matcher_weights: tuple[Weight, ...]
@@ -241,39 +247,38 @@ class ProbeModel(Model, _OfClassifier):
 
 
 AnyModel = NetworkClassifier | NetworkMatcher | CommandClassifier | CommandMatcher | ProbeModel
-_FORMS: dict[tuple[str, str], type[AnyModel]] = {
-    ("network", "classifier"): NetworkClassifier,
-    ("network", "matcher"): NetworkMatcher,
-    ("command", "classifier"): CommandClassifier,
-    ("command", "matcher"): CommandMatcher,
-    ("probe", "classifier"): ProbeModel,
-}
+_by_form_and_kind: TypeAdapter[AnyModel] = TypeAdapter(
+    Annotated[
+        Annotated[NetworkClassifier | NetworkMatcher, Field(discriminator="kind")]
+        | Annotated[CommandClassifier | CommandMatcher, Field(discriminator="kind")]
+        | ProbeModel,
+        Field(discriminator="form"),
+    ]
+)
 
 
 def read_yaml(text: bytes) -> AnyModel:
-    """Read a description of a network or a command.
+    """Return the description of a network or a command that a YAML holds.
 
     Raises
     ------
     BadInputError
         With code ``model-description``; the text has one sentence for each mistake.
     """
-    if len(text) > MOST_YAML_BYTES:
-        raise _bad(f"A YAML of at most {MOST_YAML_BYTES:,} bytes was expected, but this has {len(text):,}.")
+    if len(text) > MAX_YAML_BYTES:
+        raise _error(f"A YAML of at most {MAX_YAML_BYTES:,} bytes was expected, but this has {len(text):,}.")
     content = _load(text)
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
-        raise _bad("A YAML with fields such as `name: my-model` was expected, but it is something else.")
+        raise _error("A YAML with fields such as `name: my-model` was expected, but it is something else.")
     forms = [form for form in ("network", "command") if form in content]
     if len(forms) != 1:
-        raise _bad(
+        raise _error(
             "Either `network: FILE.onnx` or `command: [PROGRAM, ...]` was expected, but "
             f"{'both are' if forms else 'neither is'} there."
         )
-    if content.get("kind") not in ("classifier", "matcher"):
-        raise _bad(f"`kind` must be classifier or matcher, not {_short(content.get('kind'))}.")
-    for key in FOUND_OUT & content.keys():
-        raise _bad(f"`{key}` is found out when the model is added; leave it out.")
-    return check(forms[0], content)
+    for key in NOT_WRITTEN & content.keys():
+        raise _error(f"`{key}` is set when the model is added; leave it out.")
+    return parse({**content, "form": forms[0]})
 
 
 def _load(text: bytes) -> Any:
@@ -281,59 +286,51 @@ def _load(text: bytes) -> Any:
 
     try:
         decoded = text.decode("utf-8")
-        if any(isinstance(token, yaml.AliasToken) for token in yaml.scan(decoded)):
-            raise _bad("A YAML without references (*name) was expected; write such values out.")
-        return yaml.safe_load(decoded)
+        has_references = any(isinstance(token, yaml.AliasToken) for token in yaml.scan(decoded))
+        content = None if has_references else yaml.safe_load(decoded)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f" (line {mark.line + 1})" if mark is not None else ""
-        raise _bad(f"A YAML file was expected, but it cannot be read as one{where}; correct it.") from error
-    except (UnicodeDecodeError, RecursionError, ValueError) as error:
-        if isinstance(error, BadInputError):
-            raise
-        raise _bad("A YAML file in UTF-8 was expected, but it cannot be read as one.") from error
+        line = f" (line {mark.line + 1})" if mark is not None else ""
+        raise _error(f"A YAML file was expected, but it cannot be read as one{line}; correct it.") from error
+    except (RecursionError, ValueError) as error:
+        raise _error("A YAML file in UTF-8 was expected, but it cannot be read as one.") from error
+    if has_references:
+        raise _error("A YAML without references (*name) was expected; write such values out.")
+    return content
 
 
-def check(form: str, content: dict[str, Any]) -> AnyModel:
-    """Make a description from its fields; raises BadInputError as `read_yaml` does."""
-    wanted = _FORMS.get((form, str(content.get("kind"))))
-    if wanted is None:
-        raise _bad(f"A description of a network, command or probe was expected, but this is of a {_short(form)}.")
+def parse(content: dict[str, Any]) -> AnyModel:
+    """Return the description that has these fields, ``form`` among them; raise as `read_yaml` does."""
     try:
-        return wanted.model_validate(content)
-    except pydantic.ValidationError as error:
-        raise _bad(" ".join(_sentence(one, wanted) for one in error.errors(include_url=False))) from error
+        return _by_form_and_kind.validate_python(content)
+    except ValidationError as error:
+        raise _error(" ".join(map(_sentence, error.errors(include_url=False)))) from error
 
 
-def _sentence(error: Any, wanted: type[BaseModel]) -> str:
-    tags = {"five-points", "aligned-chip", "eye-square", "box-square"}
-    where = ".".join(str(part) for part in error["loc"] if part not in tags)
-    if error["type"] == "missing":
-        return f"`{where}` is missing."
-    if error["type"] == "extra_forbidden":
-        return f"`{where}` is not known here; known are {listed(_known(error['loc'][:-1], wanted))}."
-    if where == "name":
-        return f"`name` must be 2 to 40 small letters, digits and hyphens, not {_short(error['input'])}."
-    why = error["msg"].removeprefix("Value error, ")
-    return f"`{where}` cannot be {_short(error['input'])}: {why}." if where else f"{why[0].upper()}{why[1:]}."
+_SENTENCES = {
+    "missing": "`{field}` is missing.",
+    "extra_forbidden": "`{field}` is not a field of such a description; check its spelling.",
+    "string_pattern_mismatch": "`{field}` must be 2 to 40 small letters, digits and hyphens, not {input}.",
+    "union_tag_invalid": "`{field}` must be one of {expected_tags}, not '{tag}'.",
+    "union_tag_not_found": "`{field}` is missing.",
+}
+_TAGS = frozenset(["five-points", "aligned-chip", "eye-square", "box-square"])
 
 
-def _known(path: tuple[Any, ...], wanted: type[BaseModel]) -> list[str]:
-    """Return the fields of the part that a path leads to."""
-    part: Any = wanted
-    for step in path:
-        if isinstance(part, type) and issubclass(part, BaseModel) and step in part.model_fields:
-            part = part.model_fields[str(step)].annotation
-            continue
-        kinds = [one for one in get_args(part) if step in get_args(getattr(one, "model_fields", {})["kind"].annotation)]
-        part = kinds[0]
-    return list(part.model_fields)
+def _sentence(error: Any) -> str:
+    """Return a mistake that pydantic found as a sentence."""
+    levels = 1 if error["loc"][:1] == ("probe",) or len(error["loc"]) == 1 else 2  # form and kind
+    path = [str(part) for part in error["loc"][levels:] if part not in _TAGS]
+    context = error.get("ctx", {})
+    field = ".".join([*path, *([context["discriminator"].strip("'")] if "discriminator" in context else [])])
+    message = error["msg"].removeprefix("Value error, ")
+    standard = "`{field}` cannot be {input}: {message}." if field else f"{message[:1].upper()}{message[1:]}."
+    text = repr(error["input"])
+    shortened = text if len(text) <= 60 else f"{text[:57]}..."
+    return _SENTENCES.get(error["type"], standard).format(
+        **{**context, "field": field, "input": shortened, "message": message}
+    )
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _bad(sentence: str) -> BadInputError:
+def _error(sentence: str) -> BadInputError:
     return BadInputError(sentence, code="model-description")

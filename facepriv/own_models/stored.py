@@ -12,7 +12,7 @@ from pathlib import Path
 
 from facepriv.config import get_settings
 from facepriv.errors import BadInputError, ModelUnavailableError, UnknownNameError
-from facepriv.own_models.description import AnyModel, ProbeModel, check
+from facepriv.own_models.description import AnyModel, ProbeModel, parse
 from facepriv.types import ModelCard, WeightFile
 from facepriv.weights.files import sha256_of
 
@@ -74,7 +74,7 @@ def read_folder(folder: Path) -> OwnModel:
     """Read what lies in a folder; raises ModelUnavailableError if it is no model."""
     try:
         content = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
-        description = check(content.pop("form"), content)
+        description = parse(content)
         sums = _read_sums(folder)
     except (OSError, ValueError, KeyError, AttributeError, BadInputError) as error:
         raise ModelUnavailableError(
@@ -92,8 +92,7 @@ def write(folder: Path, description: AnyModel, outside: tuple[Path, ...] = ()) -
     outside
         Files elsewhere that belong to the model, such as a program.
     """
-    content = {"form": description.form, **description.model_dump(mode="json")}
-    text = json.dumps(content, sort_keys=True, indent=1, ensure_ascii=True)
+    text = json.dumps(description.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=True)
     (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")
     inside = [path for path in sorted(folder.iterdir()) if path.name != SUMS]
     lines = [f"{sha256_of(path)}  {path.name}" for path in inside]

@@ -19,7 +19,7 @@ from facepriv.perturb.registry import perturbers
 from facepriv.services.models.own_models import add_model
 from facepriv.store import open_store
 from facepriv.types import PerturbFailure, PerturbResult
-from tests.own_models import write_program
+from tests.own_model_files import write_program
 
 pytestmark = pytest.mark.slow
 
@@ -191,7 +191,7 @@ def test_a_program_that_was_changed_is_not_run(add, tmp_path):
     changed = classifiers.create("own-command")
     from facepriv.weights.files import require_all
 
-    with pytest.raises(ModelUnavailableError, match="it was changed since"):
+    with pytest.raises(ModelUnavailableError, match="it was changed"):
         require_all(changed.card)
 
 

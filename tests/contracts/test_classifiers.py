@@ -11,7 +11,7 @@ from facepriv.imaging.crop import take_crop
 from facepriv.registry import VALUE
 from facepriv.services.models.catalogue import ModelStatus, status_of
 from facepriv.types import GENDER, AttributeClassifier, CropFunction, CropSpec
-from tests.own_models import CLASSIFIERS
+from tests.own_model_files import CLASSIFIERS
 
 
 def status(name: str) -> ModelStatus:

@@ -11,7 +11,7 @@ from facepriv.imaging.crop import take_crop
 from facepriv.match.registry import matchers
 from facepriv.services.models.catalogue import ModelStatus, status_of
 from facepriv.types import CropMatcher, FaceMatcher
-from tests.own_models import MATCHERS
+from tests.own_model_files import MATCHERS
 
 
 def status(name: str) -> ModelStatus:

@@ -6,7 +6,7 @@ import pytest
 
 from facepriv.own_models.stored import own_names
 from facepriv.store import open_store
-from tests.own_models import write_gender
+from tests.own_model_files import write_gender
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from facepriv.services.runs.perturbing import ImagePerturber, RunJob
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.upkeep.doctor import check_models
 from facepriv.store import open_store
-from tests.own_models import GENDER, change_description, write_gender
+from tests.own_model_files import GENDER, change_description, write_gender
 
 
 @pytest.fixture
@@ -128,7 +128,7 @@ def test_doctor_tells_of_changed_and_unreadable_models(home, store, tmp_path):
     assert changed.status == "problem"
     assert "description.json should have SHA-256" in changed.sentence
     assert "facepriv model add FILE.yaml --replace" in changed.sentence
-    with pytest.raises(ModelUnavailableError, match="it was changed since"):
+    with pytest.raises(ModelUnavailableError, match="it was changed"):
         get_classifier("own-gender")
     (folder / "description.json").write_text("{}")
     assert "own-gender" not in classifiers.names()
@@ -171,7 +171,7 @@ def small_run(home, tmp_path, face_few):
 @pytest.fixture
 def face_few(home, tmp_path):
     from facepriv.services.datasets.importing import import_dataset
-    from tests.own_models import write_people
+    from tests.own_model_files import write_people
 
     settings = Settings(home=home)
     with open_store(settings) as store:

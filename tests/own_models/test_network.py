@@ -9,9 +9,9 @@ from onnx import TensorProto, helper, numpy_helper
 
 from facepriv.classify.own import log_odds
 from facepriv.errors import BadInputError, ModelUnavailableError
-from facepriv.own_models.description import ClassifierOutput, NetworkInput, check
+from facepriv.own_models.description import ClassifierOutput, NetworkInput, parse
 from facepriv.own_models.network import open_network, prepared
-from tests.own_models import GENDER
+from tests.own_model_files import GENDER
 
 SIZE = 8
 NEAR = np.log(float(np.finfo(np.float32).eps))
@@ -19,7 +19,7 @@ INPUT = {"size": SIZE, "layout": "NCHW", "colours": "RGB"}
 
 
 def described(**changes):
-    return check("network", {**GENDER, "input": INPUT, "output": {**GENDER["output"], "name": None}, **changes})
+    return parse({**GENDER, "form": "network", "input": INPUT, "output": {**GENDER["output"], "name": None}, **changes})
 
 
 def write(path, *, batch="n", op="Softmax", domain="", elem=TensorProto.FLOAT, external=False, edge=SIZE):
