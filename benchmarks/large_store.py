@@ -22,6 +22,7 @@ from facepriv.datasets.demo import read_demo
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.imaging.png import encode_png
+from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import FailureItem, RunResult, RunSpec
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import NewImage, Store, open_store
@@ -39,10 +40,13 @@ def fill(home: Path, *, images: int, runs: int) -> int:
     with open_store(settings) as store:
         _dataset(store, SMALL, 4)
         _dataset(store, LARGE, images)
-        small = prepare_run(store, SMALL, classifiers=["dlib-gender"], matchers=["sface"])
+        small = prepare_run(store, RunRequest(dataset=SMALL, classifiers=["dlib-gender"], matchers=["sface"]))
         result = _result(store, small).model_dump_json(by_alias=True)
         _complete(store, [small] * runs, result)
-        spec = prepare_run(store, LARGE, classifiers=["dlib-gender", "levi-hassner"], matchers=["sface", "dlib-resnet"])
+        spec = prepare_run(
+            store,
+            RunRequest(dataset=LARGE, classifiers=["dlib-gender", "levi-hassner"], matchers=["sface", "dlib-resnet"]),
+        )
         (large,) = _complete(store, [spec], _result(store, spec).model_dump_json(by_alias=True))
         _images(store, spec, large)
         return large

@@ -21,12 +21,12 @@ from facepriv.config import get_settings
 from facepriv.policy.proportion import optimal_proportion
 from facepriv.presentation.audit_tables import between, bits
 from facepriv.schemas.audits import AuditResult
+from facepriv.schemas.requests import DEFAULT_GUIDE, AuditRequest, RunRequest
 from facepriv.schemas.runs import RunResult
-from facepriv.services.audits.preparing import prepare_audit, same_audit, start_audit
+from facepriv.services.audits.preparing import find_same_audit, prepare_audit, start_audit
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalPool, WorkerPool
-from facepriv.services.runs.preparing import DEFAULT_GUIDE, prepare_run, start_run
-from facepriv.services.runs.reproduce import same_run
+from facepriv.services.runs.preparing import find_same_run, prepare_run, start_run
 from facepriv.store import Store, open_store
 
 WAYS = ("fixed", "matched", "neutral")
@@ -35,8 +35,11 @@ DRAWS = 5
 
 def audited(store: Store, pool: WorkerPool, way: str, options: argparse.Namespace) -> AuditResult:
     settings = get_settings()
-    spec = prepare_run(store, options.dataset, parameters={"stopping": way}, guide=options.guide, limit=options.limit)
-    run = same_run(store, spec) or start_run(store, spec)
+    spec = prepare_run(
+        store,
+        RunRequest(dataset=options.dataset, parameters={"stopping": way}, limit=options.limit, guides=[options.guide]),
+    )
+    run = find_same_run(store, spec) or start_run(store, spec)
     if run.result is None:
         run_worker(settings, run_id=run.id, pool=pool)
         run = store.runs.get(run.id)
@@ -44,12 +47,14 @@ def audited(store: Store, pool: WorkerPool, way: str, options: argparse.Namespac
         raise SystemExit(f"Run {run.id} is {run.state}: {run.error}")
     wanted = prepare_audit(
         store,
-        run_id=run.id,
-        classifiers=None if options.all_classifiers else [options.guide],
-        p=1.0 if way == "neutral" else sign_optimum(run.result, options.guide),
-        draws=DRAWS,
+        AuditRequest(
+            run=run.id,
+            classifiers=None if options.all_classifiers else [options.guide],
+            p=1.0 if way == "neutral" else sign_optimum(run.result, options.guide),
+            draws=DRAWS,
+        ),
     )
-    audit = same_audit(store, wanted) or start_audit(store, wanted)
+    audit = find_same_audit(store, wanted) or start_audit(store, wanted)
     if audit.result is None:
         run_worker(settings, audit_id=audit.id, pool=pool)
         audit = store.audits.get(audit.id)

@@ -25,6 +25,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 from facepriv.config import Settings
+from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_demo
 from facepriv.services.jobs.worker import run_worker
@@ -121,7 +122,9 @@ def main() -> None:
         base = Settings(home=Path(folder, "home"))
         with open_store(base) as store:
             import_demo(store, base, images_per_subject=max(1, -(-options.images // 60)))
-            spec = prepare_run(store, "demo", method=options.method, matchers=[], limit=options.images)
+            spec = prepare_run(
+                store, RunRequest(dataset="demo", method=options.method, matchers=[], limit=options.images)
+            )
             for _ in range(options.rounds):
                 for kind in kinds:
                     for width in (1, 2):

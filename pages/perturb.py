@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import streamlit as st
 
 from facepriv.config import get_settings
-from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
 from facepriv.perturb.parameters import make_method
 from facepriv.perturb.registry import perturbers
 from facepriv.presentation.formats import plain
-from facepriv.presentation.help_texts import HELP, NOT_PROTECTED
+from facepriv.presentation.help_texts import NOT_PROTECTED
 from facepriv.presentation.methods import KIND_SENTENCES, KIND_TITLES
+from facepriv.schemas.requests import DEFAULT_GUIDE, DEFAULT_LANDMARKER, RunRequest
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.jobs.local_worker import ensure_worker
+from facepriv.services.jobs.submit import submit
 from facepriv.services.models.catalogue import ModelStatus, list_models
-from facepriv.services.runs.estimate import estimate_seconds
+from facepriv.services.runs.estimate import estimate_run
 from facepriv.services.runs.learning import DEMO, FOLDS
 from facepriv.services.runs.methods import list_methods
-from facepriv.services.runs.preparing import DEFAULT_GUIDE, prepare_run, start_run
 from facepriv.store import Store
 from facepriv.types import GENDER
 from facepriv.wording import count, duration
@@ -97,7 +95,7 @@ def form(store: Store) -> None:
             list(methods),
             format_func=lambda name: methods[name].title + (" · recommended" if methods[name].recommended else ""),
             key="run_method",
-            help=HELP["method"],
+            help=helped("method"),
         )
         kind = methods[method].kind
         st.caption(f"{KIND_ICONS[kind]} **{KIND_TITLES[kind].capitalize()}.** {KIND_SENTENCES[kind]}")
@@ -106,11 +104,15 @@ def form(store: Store) -> None:
             classifiers,
             default=[DEFAULT_GUIDE if DEFAULT_GUIDE in classifiers else classifiers[0]],
             key="run_guides",
-            help=HELP["guide"],
+            help=helped("guides"),
         )
     with right:
         judges = st.multiselect(
-            "Classifiers that judge", classifiers, default=classifiers, key="run_classifiers", help=HELP["classifiers"]
+            "Classifiers that judge",
+            classifiers,
+            default=classifiers,
+            key="run_classifiers",
+            help=helped("classifiers"),
         )
         unmatched = why_not_matched(next(record for record in records if record.id == dataset))
         if unmatched is not None:
@@ -119,7 +121,11 @@ def form(store: Store) -> None:
             matching = []
         else:
             matching = st.multiselect(
-                "Matchers that judge", matchers, default=matchers, key="run_matchers", help=HELP["matchers"]
+                "Matchers that judge",
+                matchers,
+                default=matchers,
+                key="run_matchers",
+                help=helped("matchers"),
             )
             if not matching:
                 st.warning("Without a matcher nobody will know whether the images can still be recognised.")
@@ -131,13 +137,18 @@ def form(store: Store) -> None:
                 matchers,
                 default=matchers if kind == "visible" else [],
                 key=f"run_guards-{method}",
-                help=HELP["guards"],
+                help=helped("guards"),
                 placeholder="none",
             )
         landmarkers = [n for n in _usable(models, "landmarks") if methods[method].takes_landmarks_of(n)]
         landmarker = landmarkers[0] if landmarkers else DEFAULT_LANDMARKER
         if len(landmarkers) > 1:
-            landmarker = st.selectbox("Landmarks", landmarkers, key=f"run_landmarker-{method}", help=HELP["landmarker"])
+            landmarker = st.selectbox(
+                "Landmarks",
+                landmarkers,
+                key=f"run_landmarker-{method}",
+                help=helped("landmarker"),
+            )
     missing(models)
     with st.expander("Another attribute, or one to keep", icon=":material/tune:"):
         chosen = other_attributes.ask(models, keeps=methods[method].keeps, method=method)
@@ -152,68 +163,56 @@ def form(store: Store) -> None:
             list(choices),
             format_func=choices.__getitem__,
             key=f"run_learn_from-{dataset}",
-            help=HELP["learn_from"],
+            help=helped("learn_from"),
         )
     boxes = st.columns([1, 1, 2], vertical_alignment="bottom")
     images = faces.dataset_counts(next(record for record in records if record.id == dataset)).images
-    limit = boxes[0].number_input(
-        f"Images (of {images:,}; 0 = all)", 0, images, 0, key=f"run_limit-{dataset}", help=HELP["limit"]
-    )
-    seed = boxes[1].number_input("Seed", 0, 2**31 - 1, 0, key="run_seed", help=HELP["seed"])
+    with boxes[0]:
+        limit = parameters.ask_limit(RunRequest, images, f"run_limit-{dataset}")
+    with boxes[1]:
+        seed = parameters.ask_number(RunRequest, "seed", "Seed", "run_seed")
     # A guide of another attribute takes the place of those of gender.
     guides = [chosen.guide] if chosen.guide else guides
     if not guides:
         st.info("Choose at least one classifier that guides; then the run can be started.", icon=":material/info:")
         return
-    launch(
-        store,
-        {
-            "dataset": int(dataset),
-            "method": method,
-            "parameters": values,
-            "guide": guides[0],
-            "more_guides": guides[1:],
-            "keep": chosen.keep,
-            "keep_weight": chosen.weight,
-            "guards": guards,
-            "learn_from": learn_from or None,
-            "landmarker": landmarker,
-            "classifiers": judges,
-            "matchers": matching,
-            "limit": int(limit) or None,
-            "seed": int(seed),
-        },
-        images,
+    request = RunRequest(
+        dataset=int(dataset),
+        method=method,
+        parameters=values,
+        guides=guides,
+        keep=chosen.keep,
+        keep_weight=chosen.weight,
+        guards=guards,
+        learn_from=learn_from or None,
+        landmarker=landmarker,
+        classifiers=judges,
+        matchers=matching,
+        limit=limit,
+        seed=seed,
     )
+    launch(store, request, images)
 
 
-def launch(store: Store, choices: dict[str, Any], images: int) -> None:
+def launch(store: Store, request: RunRequest, images: int) -> None:
     """Show what the run will take and the button that starts it; ``images`` is what the data set holds."""
     settings = get_settings()
-    wanted = min(images, choices["limit"] or images)
-    estimate = estimate_seconds(
-        store,
-        settings,
-        choices["dataset"],
-        wanted,
-        method=choices["method"],
-        parameters=choices["parameters"],
-        guide=choices["guide"],
-        more_guides=choices["more_guides"],
-        keep=choices["keep"],
-        guards=choices["guards"],
-        landmarker=choices["landmarker"],
-    )
+    wanted = min(images, request.limit or images)
+    estimate = estimate_run(store, settings, request, wanted)
     st.write(
-        f"{count(wanted, 'image')}{' at most' if choices['limit'] else ''}, about **{duration(estimate.seconds)}** on "
+        f"{count(wanted, 'image')}{' at most' if request.limit else ''}, about **{duration(estimate.seconds)}** on "
         f"this machine ({estimate.basis})."
     )
     if st.button("Start the run", type="primary", key="start_run", icon=":material/play_arrow:"):
-        run = start_run(store, prepare_run(store, choices.pop("dataset"), **choices))
-        store.access.record(me().user, "run-started", f"run {run.id}")
+        run = submit(store, request, me().user)
         ensure_worker(settings)
         st.session_state["started_run"] = run.id
         st.rerun()
+
+
+def helped(name: str) -> str:
+    """Return what to say of a field of a run's request."""
+    return parameters.help_of(RunRequest, name)
 
 
 def missing(models: list[ModelStatus]) -> None:

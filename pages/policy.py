@@ -9,6 +9,7 @@ from facepriv.presentation import audit_tables as rows
 from facepriv.presentation.formats import moment, plain
 from facepriv.presentation.help_texts import HELP, KEY_NOTE, STOPPING
 from facepriv.schemas.audits import AuditResult
+from facepriv.schemas.requests import AuditRequest
 from facepriv.schemas.runs import RunResult
 from facepriv.store import AuditRecord, AuditSummary, RunRecord, RunSummary, Store
 from facepriv.types import GENDER
@@ -16,6 +17,7 @@ from facepriv.wording import percent
 from parts import audit_form, guide_mixes, one_audit, progress, sign_attacker
 from parts.choice import Choice
 from parts.figures import show_figure, show_rows
+from parts.parameters import help_of
 from parts.shell import with_store
 
 LIST_MOST = 500
@@ -145,7 +147,7 @@ def form(store: Store, run: RunRecord) -> None:
         means = audit_form.means(key, store.datasets.get(run.dataset_id))
         rest = audit_form.numbers(key, run.images, draws=True)
     if st.button("Start the audit", type="primary", key=f"start_audit-{run.id}", icon=":material/play_arrow:"):
-        started = audit_form.start(store, run_id=run.id, **judged, **means, **rest)
+        started = audit_form.start(store, run=run.id, **judged, **means, **rest)
         if started is not None:
             st.rerun()
 
@@ -234,13 +236,13 @@ def headline(audit: AuditRecord, found: AuditResult, p: float) -> None:
         ("" if loss is None else f"{loss[0]}; ") + ("no floor" if floor is None else f"floor {100 * floor:g} points"),
         delta_color="off",
         delta_arrow="off",
-        help=HELP["floor"],
+        help=help_of(AuditRequest, "most_fnmr_loss"),
     )
 
 
 def utility(audit: AuditRecord, found: AuditResult, p: float) -> None:
     """Show what matching pays on the mixed database, against its floor."""
-    st.header("Matching on the mixed database", help=f"{HELP['floor']} {HELP['fmr1000']}")
+    st.header("Matching on the mixed database", help=f"{help_of(AuditRequest, 'most_fnmr_loss')} {HELP['fmr1000']}")
     if not found.utility:
         st.info("This audit had no matcher, so nothing is known about recognition.", icon=":material/info:")
         return

@@ -17,6 +17,7 @@ from argon2 import PasswordHasher
 
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder
+from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.accounts import passwords
 from facepriv.services.accounts.users import add_user
@@ -98,11 +99,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
         import_dataset(store, settings, folder, name="six")
         spec = prepare_run(
             store,
-            "six",
-            method=METHOD,
-            parameters=FAST,
-            classifiers=["levi-hassner"],
-            matchers=["dlib-resnet", "sface"],
+            RunRequest(
+                dataset="six",
+                method=METHOD,
+                parameters=FAST,
+                classifiers=["levi-hassner"],
+                matchers=["dlib-resnet", "sface"],
+            ),
         )
         run = start_run(store, spec)
         run_worker(settings, run_id=run.id)
@@ -118,7 +121,7 @@ def small_spec(store: Store, settings: Settings, tmp_path: Path) -> Callable[...
     def make(names: Sequence[str] = ("s001_1", "s003_1", "s003_2"), **options: object) -> RunSpec:
         import_dataset(store, settings, labelled_demo(tmp_path / "faces", names), name="few")
         given = {"method": METHOD, "parameters": FAST, "classifiers": [], "matchers": []}
-        return prepare_run(store, "few", **{**given, **options})  # type: ignore[arg-type]
+        return prepare_run(store, RunRequest(dataset="few", **{**given, **options}))  # type: ignore[arg-type]
 
     return make
 

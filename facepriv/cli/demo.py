@@ -29,12 +29,11 @@ def demo(
 ) -> None:
     """Run the whole job on 60 synthetic subjects: import, perturb by the recommended method and the paper's, attack."""
     from facepriv.perturb.registry import DEFAULT_METHOD, PAPER_METHOD
-    from facepriv.services.audits.preparing import prepare_audit, same_audit, start_audit
+    from facepriv.schemas.requests import AuditRequest, RunRequest
     from facepriv.services.datasets.importing import DEMO, import_demo
     from facepriv.services.jobs.following import LINGER_SECONDS
     from facepriv.services.jobs.local_worker import ensure_worker
-    from facepriv.services.runs.preparing import prepare_run, start_run
-    from facepriv.services.runs.reproduce import same_run
+    from facepriv.services.jobs.submit import submit_once
 
     with opened_store() as (store, settings):
         ensure_worker(settings, linger=LINGER_SECONDS, ready=True)
@@ -43,17 +42,15 @@ def demo(
                 show_import(import_demo(store, settings, on_progress=report))
         done = []
         for method in dict.fromkeys((PAPER_METHOD, DEFAULT_METHOD)):
-            spec = prepare_run(store, DEMO, method=method)
-            run = same_run(store, spec) or start_run(store, spec)
+            run = submit_once(store, RunRequest(dataset=DEMO, method=method), ACTOR)
             if run.result is not None:
                 say(f"Run {run.id} did this very job before; it is shown again.")
-            done.append((run.id, spec, run.result or execute(store, settings, run.id)))
+            done.append((run.id, run.spec, run.result or execute(store, settings, run.id)))
         for run_id, spec, result in done:
             show_result(run_id, spec, result)
         if len(done) > 1:
             compare(done)
-        wanted = prepare_audit(store, run_id=done[-1][0])
-        audit = same_audit(store, wanted) or start_audit(store, wanted)
+        audit = submit_once(store, AuditRequest(run=done[-1][0]), ACTOR)
         if audit.result is None:
             follow_to_end(store.audits, settings, "audit", audit.id)
         show_audit(store, audit.id)

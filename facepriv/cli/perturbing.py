@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
-
-import typer
+from typing import TYPE_CHECKING, Any
 
 from facepriv.cli.execution import execute, say_if_not_matched, say_queued, with_executor
 from facepriv.cli.json_files import JsonFile, write_json
-from facepriv.cli.options import Executor, LandmarkerOption, NoWait, Scheduler
+from facepriv.cli.options import Executor, NoWait, Scheduler, with_fields
 from facepriv.cli.printing import show_table
 from facepriv.cli.results import show_result, write_run
-from facepriv.cli.store import opened_store
+from facepriv.cli.store import ACTOR, opened_store
+from facepriv.schemas.requests import RunRequest
 
 if TYPE_CHECKING:
     from facepriv.services.runs.methods import MethodInfo
@@ -39,7 +38,7 @@ def methods(json_file: JsonFile = None) -> None:
             show_table(
                 f"Parameters of {one.name}, given as --set name=value",
                 [
-                    {"Name": p.name, "Default": shown(p.default), "May be": p.type, "What it is": p.help}
+                    {"Name": p.name, "Default": shown(p.default), "May be": p.type_in_words, "What it is": p.help}
                     for p in one.parameters
                 ],
             )
@@ -55,53 +54,26 @@ def _method_json(one: MethodInfo) -> dict[str, Any]:
         "heeds_guards": one.supports_guards,
         "keeps": one.keeps,
         "landmarkers": one.landmarkers,
-        "parameters": [{"name": p.name, "type": p.type, "default": p.default, "help": p.help} for p in one.parameters],
+        "parameters": [
+            {"name": p.name, "type": p.type_in_words, "default": p.default, "help": p.help} for p in one.parameters
+        ],
     }
 
 
+@with_fields(
+    RunRequest,
+    arguments=["dataset"],
+    names={
+        "parameters": "--set",
+        "guides": "--guide",
+        "guards": "--guard",
+        "classifiers": "--classifier",
+        "matchers": "--matcher",
+    },
+)
 def perturb(
-    dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
-    method: Annotated[str, typer.Option(help="Perturbation method; see facepriv methods.")] = "recommended",
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Parameter of the method as name=value; repeatable. Several values: a,b,c."),
-    ] = None,
-    guide: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Classifier that guides; repeatable, and all must be turned. Default: dlib-gender. Of age: "
-            "dlib-age@40, with the boundary in years."
-        ),
-    ] = None,
-    keep: Annotated[
-        list[str] | None,
-        typer.Option(help="Classifier whose answer is to stay, such as dlib-age@40; repeatable. Default: none."),
-    ] = None,
-    keep_weight: Annotated[float, typer.Option(help="What a change of the scores kept counts for.")] = 1.0,
-    guard: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Matcher that the method heeds while it changes a face; repeatable. Default: all that judge, for "
-            "visible methods that heed any; none otherwise, or with: none."
-        ),
-    ] = None,
-    learn_from: Annotated[
-        str | None,
-        typer.Option(
-            help="For methods that learn: folds (each half of the people serves the other), demo, or the name of "
-            "another data set. Default: folds if the data set is large enough, else demo."
-        ),
-    ] = None,
-    landmarker: LandmarkerOption = "dlib-68",
-    classifier: Annotated[
-        list[str] | None,
-        typer.Option(help="Classifier that judges; repeatable. Default: all usable ones that tell gender."),
-    ] = None,
-    matcher: Annotated[
-        list[str] | None, typer.Option(help="Matcher that judges; repeatable. Default: all usable ones.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="Take at most this many images.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
+    fields: dict[str, Any],
+    *,
     no_wait: NoWait = False,
     executor: Executor = None,
     scheduler: Scheduler = None,
@@ -111,36 +83,16 @@ def perturb(
 
     A worker process of this machine does the work; it goes on if this command is ended by anything but Ctrl+C.
     """
-    from facepriv.perturb.parameters import parse_parameters
-    from facepriv.perturb.registry import DEFAULT_METHOD
-    from facepriv.services.runs.preparing import DEFAULT_GUIDE, prepare_run, start_run
+    from facepriv.services.jobs.submit import submit
 
-    method = DEFAULT_METHOD if method == "recommended" else method
-    guides = guide or [DEFAULT_GUIDE]
+    request = RunRequest(**fields)
     with opened_store() as (store, given):
         settings = with_executor(given, executor, scheduler)
-        spec = prepare_run(
-            store,
-            dataset,
-            method=method,
-            parameters=parse_parameters(method, parameter or ()),
-            guide=guides[0],
-            more_guides=guides[1:],
-            keep=keep or (),
-            keep_weight=keep_weight,
-            guards=() if guard == ["none"] else guard,
-            learn_from=learn_from,
-            landmarker=landmarker,
-            classifiers=classifier,
-            matchers=matcher,
-            limit=limit,
-            seed=seed,
-        )
-        say_if_not_matched(store, spec.dataset.id)
-        run = start_run(store, spec)
+        run = submit(store, request, ACTOR)
+        say_if_not_matched(store, run.dataset_id)
         if no_wait:
             say_queued("run", run.id, json_file)
             return
         result = execute(store, settings, run.id, executor)
-        show_result(run.id, spec, result)
+        show_result(run.id, run.spec, result)
         write_run(json_file, store, run.id)

@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from facepriv.cli.audit_results import show_audit
-from facepriv.cli.audits import read_proportion, read_select_by
 from facepriv.cli.execution import follow_to_end
 from facepriv.cli.json_files import JsonFile, write_json
+from facepriv.cli.options import with_fields
 from facepriv.cli.printing import say, show_table
 from facepriv.cli.store import ACTOR, opened_store
+from facepriv.schemas.requests import AUTO, AuditRequest
 from facepriv.wording import count
 
 if TYPE_CHECKING:
     from facepriv.config import Settings
     from facepriv.policy.minimax import MinimaxPolicy
-    from facepriv.schemas.audits import SelectBy
     from facepriv.store import Store
 
 
+@with_fields(
+    AuditRequest,
+    names={"classifiers": "--classifier", "most_fnmr_loss": "--floor"},
+    only=["p", "against", "classifiers", "select_by", "most_fnmr_loss"],
+)
 def policy(
+    fields: dict[str, Any],
     run: Annotated[int, typer.Argument(help="Number of a complete run.")],
     with_run: Annotated[
         list[int] | None,
@@ -31,17 +36,6 @@ def policy(
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="New or empty folder: write the mixed database, unmarked, with its names.")
-    ] = None,
-    p: Annotated[str, typer.Option(help="Share of images perturbed, 0 to 1, or auto.")] = "auto",
-    against: Annotated[
-        list[str] | None, typer.Option(help="Attacker to choose p against; repeatable. Default: all.")
-    ] = None,
-    classifier: Annotated[
-        list[str] | None, typer.Option(help="Classifier that attackers hold; repeatable. Default: all usable ones.")
-    ] = None,
-    select_by: Annotated[str, typer.Option(help="Draw each image, or each subject with all images.")] = "image",
-    floor: Annotated[
-        float | None, typer.Option(help="How much worse FNMR at FMR 0.1 % may be, as a fraction, e.g. 0.01.")
     ] = None,
     sees: Annotated[
         str, typer.Option(help="With --with: whether attackers see the sign or the size of a score.")
@@ -61,10 +55,10 @@ def policy(
     """
     from facepriv.services.releases.guide_mix import guide_mix, run_title
 
-    share, by = read_proportion(p), read_select_by(select_by)
+    request = AuditRequest(run=run, **fields)
     with opened_store() as (store, settings):
         if with_run:
-            if share is not None or floor is not None:
+            if request.p != AUTO or request.most_fnmr_loss is not None:
                 raise typer.BadParameter("With several runs the shares are computed; leave out --p and --floor.")
             if sees not in ("sign", "score"):
                 raise typer.BadParameter(f"Expected sign or score, got {sees!r}.")
@@ -75,13 +69,14 @@ def policy(
             document: dict[str, Any] = {"schema": "facepriv.policy/1", "shares": mix.shares, "p": mix.p}
             document |= {"accuracies": mix.accuracies, "sentence": mix.sentence}
         else:
-            wanted = {"against": against or (), "classifiers": classifier}
-            shares, document = _audited_policy(store, settings, run, share, by, floor, wanted)
+            shares, document = _audited_policy(store, settings, request)
         if out is not None:
             from facepriv.services.releases.release import read_key, write_release
 
             secret = None if key is None else read_key(key)
-            released = write_release(store, shares, out, select_by=by, actor=ACTOR, key=secret, key_file=key_file)
+            released = write_release(
+                store, shares, out, select_by=request.select_by, actor=ACTOR, key=secret, key_file=key_file
+            )
             say(
                 f"{count(released.images, 'image')} written to {released.folder}; "
                 f"{released.left_out} of the data set are not kept and so left out."
@@ -102,30 +97,22 @@ def policy(
         write_json(json_file, document)
 
 
-def _audited_policy(
-    store: Store,
-    settings: Settings,
-    run: int,
-    share: float | None,
-    by: SelectBy,
-    floor: float | None,
-    wanted: Mapping[str, Any],
-) -> tuple[dict[int, float], dict[str, Any]]:
+def _audited_policy(store: Store, settings: Settings, request: AuditRequest) -> tuple[dict[int, float], dict[str, Any]]:
     """Take the share from an audit of the run, the newest that fits or a new one."""
-    from facepriv.services.audits.preparing import audit_document, prepare_audit, same_audit, start_audit
+    from facepriv.services.audits.preparing import audit_document
+    from facepriv.services.jobs.submit import submit_once
 
-    spec = prepare_audit(store, run_id=run, p=share, select_by=by, most_fnmr_loss=floor, **wanted)
-    record = same_audit(store, spec)
-    if record is None:
-        record = start_audit(store, spec)
+    record = submit_once(store, request, ACTOR)
+    if record.result is None:
         follow_to_end(store.audits, settings, "audit", record.id)
     else:
-        say(f"Audit {record.id} of run {run} is at hand; it is used.")
+        say(f"Audit {record.id} of run {request.run} is at hand; it is used.")
     show_audit(store, record.id)
     document = audit_document(store, record.id)
     assert document.policy is not None
     found: dict[str, Any] = {"schema": "facepriv.policy/1", "audit_id": record.id}
-    return {run: document.policy.p}, found | document.policy.model_dump(mode="json")
+    assert request.run is not None
+    return {request.run: document.policy.p}, found | document.policy.model_dump(mode="json")
 
 
 def _show_mix(mix: MinimaxPolicy) -> None:

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from facepriv.cli.execution import execute
 from facepriv.cli.json_files import JsonFile, file_target, write_text
-from facepriv.cli.options import LandmarkerOption
+from facepriv.cli.options import with_fields
 from facepriv.cli.printing import say, show_table
-from facepriv.cli.store import opened_store
+from facepriv.cli.store import ACTOR, opened_store
+from facepriv.schemas.requests import DEFAULT_GUIDE, SECOND_GUIDE, RunRequest
 
 
+@with_fields(
+    RunRequest,
+    arguments=["dataset"],
+    names={"matchers": "--matcher"},
+    only=["dataset", "matchers", "limit", "seed", "landmarker"],
+)
 def reproduce(
-    dataset: Annotated[str, typer.Argument(help="Name of the data set; all its usable images need labels.")],
-    guide_a: Annotated[str, typer.Option(help="Classifier in place of the paper's IntraFace.")] = "dlib-gender",
-    guide_b: Annotated[str, typer.Option(help="Classifier in place of the paper's GCOTS.")] = "levi-hassner",
-    matcher: Annotated[
-        list[str] | None, typer.Option(help="Matcher that judges; repeatable. Default: all usable ones.")
-    ] = None,
-    limit: Annotated[int | None, typer.Option(help="Take at most this many images.")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of all randomness.")] = 0,
-    landmarker: LandmarkerOption = "dlib-68",
+    fields: dict[str, Any],
+    *,
+    guide_a: Annotated[str, typer.Option(help="Classifier in place of the paper's IntraFace.")] = DEFAULT_GUIDE,
+    guide_b: Annotated[str, typer.Option(help="Classifier in place of the paper's GCOTS.")] = SECOND_GUIDE,
     html_file: Annotated[
         Path | None,
         typer.Option("--html", callback=file_target, help="Also write tables and figures to this file, as one page."),
@@ -36,19 +38,10 @@ def reproduce(
     from facepriv.services.sharing.reproduction_page import write_page
 
     with opened_store() as (store, settings):
-        planned = service.plan(
-            store,
-            dataset,
-            guide_a=guide_a,
-            guide_b=guide_b,
-            matchers=matcher,
-            limit=limit,
-            seed=seed,
-            landmarker=landmarker,
-        )
+        planned = service.plan(store, RunRequest(**fields), guide_a=guide_a, guide_b=guide_b)
         expected = service.estimate(store, settings, planned)
         say(f"{expected.basis}; expected to take about {expected.seconds / 60:,.1f} minutes.")
-        found = service.reproduce(store, planned, execute=lambda run: execute(store, settings, run))
+        found = service.reproduce(store, planned, actor=ACTOR, execute=lambda run: execute(store, settings, run))
     for title, rows in tables(found):
         show_table(title, rows)
     for sentence in sentences(found):

@@ -27,7 +27,7 @@ from facepriv.wording import listed
 class Parameters(BaseModel):
     """Parameters of a method; each method has its own subclass with defaults and ranges."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 @dataclass(frozen=True, eq=False)

@@ -2,6 +2,9 @@
 
 from facepriv.perturb.base import Perturber
 from facepriv.registry import Registry
+from facepriv.schemas.requests import DEFAULT_METHOD
+
+__all__ = ["DEFAULT_METHOD", "PAPER_METHOD", "perturbers"]
 
 perturbers: Registry[Perturber] = Registry(
     "perturbation method",
@@ -13,14 +16,8 @@ perturbers: Registry[Perturber] = Registry(
         "mixing": "facepriv.perturb.mixing.method:Mixing",
         "semantic": "facepriv.perturb.semantic.method:Semantic",
     },
-    aliases={"recommended": "colour-field"},
+    aliases={DEFAULT_METHOD: "colour-field"},
 )
 
 
 PAPER_METHOD = "algorithm1"
-
-
-RECOMMENDED = "recommended"
-
-
-DEFAULT_METHOD = RECOMMENDED if RECOMMENDED in perturbers.aliases else PAPER_METHOD

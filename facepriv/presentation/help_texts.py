@@ -25,34 +25,15 @@ HELP = {
     "good as a coin; an error near 100 % is no protection either, since an attacker can simply invert the answer.",
     "score": "Log-odds in nats: log p(male) - log p(female). Positive means the classifier says male; the further "
     "from 0, the surer it is.",
-    "guide": "The classifiers that the perturbation tries to turn. They are asked again and again; with several, an "
-    "image counts as flipped once all of them are turned, and the first one's score is the one drawn.",
     "boundary": "Faces of at least so many years are one group, younger ones the other.",
     "other_guide": "By default gender is turned. Another attribute is told in two classes, and a classifier of it then "
     "guides alone; its labels are those that the data set gives, or its own verdict where there are none.",
-    "keep": "While the guide is turned, the method also tries to leave the scores of these as they are. What is kept "
-    "is their answer, not what a person sees. Each makes the run slower.",
-    "keep_weight": "What a change of the scores kept counts for beside the rest of the cost; more keeps them closer "
-    "and may change the image more.",
     "attribute_changes": "Of classifiers that were not to be turned: how many verdicts stayed, whether right or wrong, "
     "and how far their scores moved, on the stored file with the face found anew.",
-    "classifiers": "Gender classifiers that judge the images before and after. Guides are always among them.",
-    "matchers": "Face matchers that judge whether the images can still be recognised.",
-    "guards": "Matchers that this method asks while it changes a face, so that they go on accepting it. Each makes the "
-    "run slower. They are always among those that judge.",
-    "learn_from": "With these parameters the method first learns from people other than those it changes. Halves: what "
-    "was learnt from one half of the people is used on the other, and the reverse. Or it learns from the demo faces, "
-    "or from another data set that shares nobody with this one.",
-    "landmarker": "Points of a face whose triangles the method moves, and by which candidates are chosen. Crops are "
-    "always made from the detector's 68, so what an attacker sees does not depend on this.",
-    "method": "How images are changed. Unnoticeable methods are specific to their guides; visible ones turn a part "
-    "of the other classifiers, too.",
     "fixed": "Diagnostic: the share that looks flipped as long as the face is not found anew, which no attacker would "
     "do; what it exceeds the file's share by is what a method that trusts its own crop would fool itself with.",
     "survival": "Share of judged images whose flip is still there, with the face found anew each time, in the stored "
     "file and after JPEG compression of quality 90, a resize to 75 % and removal of colour.",
-    "limit": "Take only some images, all of a subject together, subjects spread evenly. 0 takes all.",
-    "seed": "Number that the run's randomness starts from; the same seed gives the same run.",
     "auc": "Area under the ROC curve: chance that a genuine comparison scores higher than an impostor one. 1 is "
     "perfect, 0.5 is guessing.",
     "eer": "Equal error rate: where as many genuine pairs are rejected as impostors are accepted.",
@@ -76,11 +57,6 @@ HELP = {
     "an attacker cannot simply invert the classifier.",
     "bits": "Mutual information between the label and the sign of the score. 0 bits: the sign tells nothing; 1 bit: it "
     "tells everything.",
-    "attackers": "Each attacker learns from a part of the people, picks his means there, and guesses the gender label "
-    "of others. What each has and knows is shown beside his results.",
-    "held_classifiers": "Gender classifiers whose scores the attackers read, of the file as it is and after attempts "
-    "to undo a perturbation.",
-    "held_matchers": "Face matchers whose templates, the numbers that they store of a face, the attackers learn from.",
     "attacked": "How often an attacker is right about people whom he has not learnt from, men and women counting one "
     "half each. 50 % is guessing.",
     "leak_bits": "Bits: how much of the 1 bit of a gender label the attacker's answers tell, as a lower bound from "
@@ -88,15 +64,10 @@ HELP = {
     "upper": "Upper end of the 95 % interval of the worst attacker tried: how often he may be right. 50 % is guessing.",
     "given": "Off: the audit follows every attacker over the proportions and takes the smallest at which the worst of "
     "them learns least, to within noise. On: it judges the proportion that you give.",
-    "floor": "How much worse matching may become: share of genuine pairs of the mixed database that are rejected when "
-    "at most 0.1 % of impostors are accepted, minus the same for the untouched images, in percentage points.",
-    "select_by": "Where images are drawn one by one, a person may have untouched images beside perturbed ones; whoever "
-    "knows which belong together may learn from that.",
     "mix": "Some images from each run and some untouched, in the shares at which an attacker learns least who holds "
     "whichever of the classifiers tells most; found by a linear programme.",
     "holder": "How often he is right at best who holds this classifier and knows the shares. If it were the only one: "
     "what the best mix against this classifier alone would leave him.",
-    "draws": "Random draws of the policy that every proportion between 0 and 100 % is averaged over.",
     "accuracy": "How often an attacker is right who knows the proportion and both error rates and answers as best he "
     "can from the sign alone, when men and women are equally many. 50 % is guessing.",
 }

@@ -11,16 +11,17 @@ from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import plain
 from facepriv.presentation.help_texts import HELP
-from facepriv.services.audits.preparing import DEFAULT_DRAWS, prepare_audit, start_audit
+from facepriv.schemas.requests import AUTO, AuditRequest
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.jobs.local_worker import ensure_worker
+from facepriv.services.jobs.submit import submit
 from facepriv.services.models.catalogue import list_models
 from facepriv.store import DatasetRecord, Store
 from facepriv.types import GENDER
+from parts.parameters import ask_limit, ask_number, help_of
 from parts.shell import me
 
 SELECTIONS = {"image": "each image for itself", "subject": "all images of a subject together"}
-MOST_DRAWS = 20
 DEFAULT_LOSS_POINTS = 1.0
 
 
@@ -32,41 +33,41 @@ def means(key: str, record: DatasetRecord) -> dict[str, Any]:
         for kind, attribute in (("classifier", GENDER), ("matcher", ""))
     }
     names = attackers.names()
-    chosen = st.multiselect("Attackers", names, default=names, key=f"{key}_attackers", help=HELP["attackers"])
+    chosen = st.multiselect(
+        "Attackers", names, default=names, key=f"{key}_attackers", help=help_of(AuditRequest, "attackers")
+    )
     left, right = st.columns(2)
     holding = left.multiselect(
         "Classifiers that attackers hold",
         usable["classifier"],
         default=usable["classifier"],
         key=f"{key}_classifiers",
-        help=HELP["held_classifiers"],
+        help=help_of(AuditRequest, "classifiers"),
     )
     unmatched = why_not_matched(record)
     if unmatched is not None:
         right.info(plain(unmatched), icon=":material/info:")
-        return {"chosen": chosen, "classifiers": holding, "matchers": []}
+        return {"attackers": chosen, "classifiers": holding, "matchers": []}
     seeing = right.multiselect(
         "Matchers whose templates they see",
         usable["matcher"],
         default=usable["matcher"],
         key=f"{key}_matchers",
-        help=HELP["held_matchers"],
+        help=help_of(AuditRequest, "matchers"),
     )
-    return {"chosen": chosen, "classifiers": holding, "matchers": seeing}
+    return {"attackers": chosen, "classifiers": holding, "matchers": seeing}
 
 
 def numbers(key: str, images: int, *, draws: bool = False) -> dict[str, Any]:
     """Ask how many images to take, where randomness starts and, of a policy, how many draws to average over."""
     boxes = st.columns(3 if draws else 2)
-    limit = boxes[0].number_input(
-        f"Images (of {images:,}; 0 = all)", 0, images, 0, key=f"{key}_limit", help=HELP["limit"]
-    )
-    seed = boxes[1].number_input("Seed", 0, 2**31 - 1, 0, key=f"{key}_seed", help=HELP["seed"])
-    values = {"limit": int(limit) or None, "seed": int(seed)}
+    with boxes[0]:
+        values: dict[str, Any] = {"limit": ask_limit(AuditRequest, images, f"{key}_limit")}
+    with boxes[1]:
+        values["seed"] = ask_number(AuditRequest, "seed", "Seed", f"{key}_seed")
     if draws:
-        values["draws"] = int(
-            boxes[2].number_input("Draws", 1, MOST_DRAWS, DEFAULT_DRAWS, key=f"{key}_draws", help=HELP["draws"])
-        )
+        with boxes[2]:
+            values["draws"] = ask_number(AuditRequest, "draws", "Draws", f"{key}_draws")
     return values
 
 
@@ -79,7 +80,9 @@ def policy(key: str) -> dict[str, Any]:
             "Proportion p, %", 0.0, 100.0, 50.0, 5.0, format="%.1f", key=f"{key}_p", disabled=not given
         )
     with boxes[1]:
-        floor = st.toggle("Set a floor of utility", value=True, key=f"{key}_floored", help=HELP["floor"])
+        floor = st.toggle(
+            "Set a floor of utility", value=True, key=f"{key}_floored", help=help_of(AuditRequest, "most_fnmr_loss")
+        )
         loss = st.number_input(
             "FNMR at FMR 0.1 % worse by at most, points",
             0.0,
@@ -96,10 +99,10 @@ def policy(key: str) -> dict[str, Any]:
             list(SELECTIONS),
             format_func=SELECTIONS.__getitem__,
             key=f"{key}_select_by",
-            help=HELP["select_by"],
+            help=help_of(AuditRequest, "select_by"),
         )
     return {
-        "p": share / 100 if given else None,
+        "p": share / 100 if given else AUTO,
         "most_fnmr_loss": loss / 100 if floor else None,
         "select_by": select_by,
     }
@@ -107,14 +110,13 @@ def policy(key: str) -> dict[str, Any]:
 
 def start(store: Store, **choices: Any) -> int | None:
     """Start an audit and give its number; what is wrong with it is shown as one sentence."""
-    if not choices["chosen"]:
+    if not choices["attackers"]:
         st.error("An audit needs at least one attacker; choose one under Options.", icon=":material/error:")
         return None
     try:
-        audit = start_audit(store, prepare_audit(store, choices.pop("dataset", None), **choices))
+        audit = submit(store, AuditRequest(**choices), me().user)
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None
-    store.access.record(me().user, "audit-started", f"audit {audit.id}")
     ensure_worker(get_settings())
     return audit.id

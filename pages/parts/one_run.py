@@ -11,6 +11,7 @@ from facepriv.presentation import run_tables as tables
 from facepriv.presentation.formats import guides, moment, plain
 from facepriv.presentation.help_texts import HELP
 from facepriv.presentation.methods import KIND_SENTENCES, KIND_TITLES
+from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import STOP_TITLES, RunResult
 from facepriv.services.releases.export import result_json
 from facepriv.services.runs.preparing import landmarker_name
@@ -21,6 +22,7 @@ from parts import comparing, progress, report, run_choice, run_images, share, wo
 from parts.deletion import offer
 from parts.downloads import file_name
 from parts.figures import page_of, show_figure, show_rows
+from parts.parameters import help_of
 from parts.shell import me, with_store
 
 PARTS = ["Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
@@ -257,7 +259,7 @@ def effort(result: RunResult) -> None:
     show_rows(tables.quality_rows(result))
     st.caption("Images that were left unchanged are not counted.")
     if result.learned:
-        st.subheader("Learnt first", help=HELP["learn_from"])
+        st.subheader("Learnt first", help=help_of(RunRequest, "learn_from"))
         show_rows(tables.learned_rows(result))
         st.caption("Paid once, before the first image, and not counted above.")
 

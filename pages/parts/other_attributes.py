@@ -8,8 +8,10 @@ import streamlit as st
 
 from facepriv.presentation.help_texts import HELP
 from facepriv.registry import VALUE
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.models.catalogue import ModelStatus
 from facepriv.types import GENDER
+from parts.parameters import ask_number, help_of
 
 AGE = "age"
 BOUNDARY, LEAST, MOST = 40, 1, 80
@@ -56,10 +58,9 @@ def ask(models: list[ModelStatus], *, keeps: bool, method: str) -> Chosen:
         [name for name in names if name != guide],
         format_func=names.__getitem__,
         key=f"run_keep-{method}",
-        help=HELP["keep"],
+        help=help_of(RunRequest, "keep"),
         placeholder="none",
     )
-    weight = right.number_input(
-        "Weight of what is kept", 0.01, 100.0, 1.0, key=f"run_keep_weight-{method}", help=HELP["keep_weight"]
-    )
-    return Chosen(names.get(guide or ""), tuple(names[name] for name in kept), float(weight))
+    with right:
+        weight = ask_number(RunRequest, "keep_weight", "Weight of what is kept", f"run_keep_weight-{method}")
+    return Chosen(names.get(guide or ""), tuple(names[name] for name in kept), weight)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from facepriv.config import Settings
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.accounts.users import add_user
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.runs.preparing import prepare_run, start_run
@@ -51,7 +52,7 @@ def filled(tmp_path_factory) -> Settings:
     settings = Settings(home=folder / "home", workers=1)
     with open_store(settings) as store:
         import_dataset(store, settings, write_faces(folder / "few"), name="few")
-        start_run(store, prepare_run(store, "few"))
+        start_run(store, prepare_run(store, RunRequest(dataset="few")))
         work(settings.home)
         run = store.runs.get(1)
         assert run.state == "complete", run.error

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from facepriv.config import Settings
-from facepriv.services.runs.preparing import start_run
-from facepriv.services.runs.reproduce import same_run
+from facepriv.services.runs.preparing import find_same_run, start_run
 from facepriv.store import open_store
 from tests.cli.conftest import Job
 
@@ -20,13 +19,13 @@ def test_the_same_job_is_found_again(job: Job):
         run = store.runs.get(job.perturb_json["run_id"])
         waiting = start_run(store, run.spec)
         try:
-            assert same_run(store, run.spec).id == run.id
+            assert find_same_run(store, run.spec).id == run.id
             other = run.spec.model_copy(update={"seed": 99})
-            assert same_run(store, other) is None
+            assert find_same_run(store, other) is None
             left = start_run(store, other)
-            assert same_run(store, other).id == left.id
+            assert find_same_run(store, other).id == left.id
             store.runs.cancel(left.id)
-            assert same_run(store, other) is None
+            assert find_same_run(store, other) is None
             store.runs.delete(left.id)
         finally:
             store.runs.delete(waiting.id)

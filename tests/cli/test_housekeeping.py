@@ -14,6 +14,7 @@ from unittest import mock
 import pytest
 
 from facepriv.config import Settings
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import Store, open_store
 from tests.cli.terminal import Said, Terminal, assert_one_sentence, assert_usage, write_faces
@@ -55,7 +56,7 @@ def files(terminal: Terminal) -> int:
 
 def test_purging_asks_and_proves(terminal: Terminal):
     with opened(terminal) as store:
-        run = store.runs.create(prepare_run(store, "four"))
+        run = store.runs.create(prepare_run(store, RunRequest(dataset="four")))
     would = terminal("purge", "four", "--dry-run")
     assert would.code == 0
     assert f"The data set 'four' would go: 4 images, 1 run ({run}), 0 audits, 3 files." in would.out
@@ -89,7 +90,7 @@ def test_what_remains_is_an_error(terminal: Terminal):
 
 def test_work_under_way_stands_in_the_way(terminal: Terminal):
     with opened(terminal) as store:
-        run = store.runs.create(prepare_run(store, "four"))
+        run = store.runs.create(prepare_run(store, RunRequest(dataset="four")))
         assert store.runs.claim("w1") is not None
         assert f"In the way: run {run} is being worked on." in terminal("purge", "four", "--dry-run").out
         said = terminal("purge", "four", "--yes")

@@ -103,8 +103,8 @@ def test_perturb_json_follows_the_schema(job: Job):
         (("--method", "magic"), ("There is no perturbation method called 'magic'", "algorithm1")),
         (("--guide", "oracle"), ("called 'oracle'", "dlib-gender")),
         (("--matcher", "oracle"), ("called 'oracle'", "sface")),
-        ((*PAPER, "--set", "eps=2"), ("The parameter eps of algorithm1 cannot be 2.0",)),
-        ((*PAPER, "--set", "margin=nan"), ("The parameter margin of algorithm1 cannot be nan",)),
+        ((*PAPER, "--set", "eps=2"), ("The parameter eps of algorithm1 cannot be '2'",)),
+        ((*PAPER, "--set", "margin=nan"), ("The parameter margin of algorithm1 cannot be 'nan'",)),
         ((*PAPER, "--set", "sweeps=many"), ("The parameter sweeps of algorithm1 cannot be 'many'",)),
         ((*PAPER, "--set", "colour=1"), ("has no parameter 'colour'", "eps, margin, sweeps, candidates")),
         ((*PAPER, "--set", "eps"), ("written once, as name=value, but 'eps' was given",)),
@@ -112,8 +112,8 @@ def test_perturb_json_follows_the_schema(job: Job):
         ((*PAPER, "--guide", "dlib-gender", "--guide", "oracle"), ("called 'oracle'", "dlib-gender")),
         ((*PAPER, "--guard", "oracle"), ("called 'oracle'", "sface")),
         ((*PAPER, "--learn-from", "folds"), ("algorithm1 with these parameters learns nothing",)),
-        (("--limit", "0"), ("A limit of at least 1 image was expected, got 0",)),
-        (("--seed", "-1"), ("A seed of 0 or more was expected, got -1",)),
+        (("--limit", "0"), ("The value of limit cannot be 0: it should be greater than or equal to 1.",)),
+        (("--seed", "-1"), ("The value of seed cannot be -1: it should be greater than or equal to 0.",)),
     ],
 )
 def test_runs_that_are_refused(job: Job, options, parts):

@@ -11,6 +11,7 @@ import pytest
 
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import open_store
 from tests.cli.conftest import Job
@@ -49,7 +50,7 @@ def test_deleting_and_cancelling(empty, tmp_path):
         shutil.copy(demo_folder() / "images" / subject / f"{subject}_1.jpg", photos)
     assert empty("import", photos, "--name", "two").code == 0
     with open_store(Settings(home=empty.home)) as store:
-        run = store.runs.create(prepare_run(store, "two"))
+        run = store.runs.create(prepare_run(store, RunRequest(dataset="two")))
     assert empty("cancel", run).out == f"Run {run} is cancelled.\n"
     assert_one_sentence(empty("delete", "--run", "99", "--yes"), "There is no run")
     assert_usage(empty("delete", "--yes"))

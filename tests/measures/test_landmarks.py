@@ -16,11 +16,12 @@ from facepriv.measures.landmarks import known_points, locate, points_of, save_po
 from facepriv.measures.stored_faces import face_of, image_pixels
 from facepriv.perturb.parameters import methods_for_any_landmarks
 from facepriv.presentation.run_tables import comparison_rows
+from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalPool
-from facepriv.services.runs.estimate import estimate_seconds
+from facepriv.services.runs.estimate import estimate_run
 from facepriv.services.runs.execution import LOCATING
 from facepriv.services.runs.pictures import run_pair
 from facepriv.services.runs.preparing import landmarker_name, prepare_run, start_run
@@ -37,7 +38,7 @@ STASM = "stasm-77"
 
 def spec_of(store: Store, name: str = "four", **options: object) -> RunSpec:
     given = {"method": METHOD, "parameters": FAST, "classifiers": [], "matchers": [], "landmarker": STASM}
-    return prepare_run(store, name, **{**given, **options})  # type: ignore[arg-type]
+    return prepare_run(store, RunRequest(dataset=name, **{**given, **options}))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -138,8 +139,8 @@ class TestMeshed:
 
     def test_only_runs_over_the_same_points_foretell_how_long_it_takes(self, meshed: Finished):
         given = {"method": METHOD, "parameters": FAST}
-        like = estimate_seconds(meshed.store, meshed.settings, 1, 4, **given, landmarker=STASM)
-        other = estimate_seconds(meshed.store, meshed.settings, 1, 4, **given)
+        like = estimate_run(meshed.store, meshed.settings, RunRequest(dataset=1, **given, landmarker=STASM), 4)
+        other = estimate_run(meshed.store, meshed.settings, RunRequest(dataset=1, **given), 4)
         assert "took" in like.basis
         assert other.basis.startswith("no run like it yet")
 
@@ -179,8 +180,8 @@ class TestPlanning:
 
     def test_a_run_over_the_detectors_points_is_the_same_as_ever(self, finished: Finished):
         """Neither its object nor what is stored of it tells of landmarkers."""
-        spec = prepare_run(finished.store, "six", method=METHOD, landmarker="dlib-68")
-        assert spec == prepare_run(finished.store, "six", method=METHOD)
+        spec = prepare_run(finished.store, RunRequest(dataset="six", method=METHOD, landmarker="dlib-68"))
+        assert spec == prepare_run(finished.store, RunRequest(dataset="six", method=METHOD))
         assert spec.landmarker is None
         assert "landmarker" not in spec.model_dump_json()
         assert RunSpec.model_validate_json(spec.model_dump_json()) == spec
@@ -189,7 +190,7 @@ class TestPlanning:
     @pytest.mark.parametrize("method", ["colour-field", "semantic"])
     def test_methods_made_for_the_68_refuse_others(self, finished: Finished, method):
         with pytest.raises(BadInputError, match=f"{method} is made for the landmarks dlib-68") as caught:
-            prepare_run(finished.store, "six", method=method, landmarker=STASM)
+            prepare_run(finished.store, RunRequest(dataset="six", method=method, landmarker=STASM))
         assert caught.value.code == "other-landmarks"
         assert str(caught.value).endswith("algorithm1, descent or mixing.")
 
@@ -199,9 +200,9 @@ class TestPlanning:
     @pytest.mark.parametrize("method", [METHOD, "colour-field"])
     def test_unknown_landmarkers(self, finished: Finished, method):
         with pytest.raises(UnknownNameError, match="no landmarker called 'oracle'; choose one of: dlib-68, stasm-77"):
-            prepare_run(finished.store, "six", method=method, landmarker="oracle")
+            prepare_run(finished.store, RunRequest(dataset="six", method=method, landmarker="oracle"))
 
     def test_where_stasm_is_not_built_no_run_is_queued(self, finished: Finished, monkeypatch):
         monkeypatch.setattr("facepriv.imaging.landmarkers.stasm_77.version", lambda name: "2.0.1")
         with pytest.raises(ModelUnavailableError, match="Build it with: make stasm"):
-            prepare_run(finished.store, "six", method=METHOD, landmarker=STASM)
+            prepare_run(finished.store, RunRequest(dataset="six", method=METHOD, landmarker=STASM))

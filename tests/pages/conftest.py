@@ -24,6 +24,7 @@ from facepriv.audit.attackers.registry import attackers
 from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
 from facepriv.schemas.audits import AuditResult, AuditSpec
+from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.runs.preparing import prepare_run, start_run
@@ -127,9 +128,9 @@ def prepared(tmp_path_factory, face_folder) -> Path:
     settings = Settings(home=home, workers=1)
     with open_store(settings) as store:
         import_dataset(store, settings, face_folder, name="few")
-        start_run(store, prepare_run(store, "few", method="algorithm1", parameters={"eps": 0.3}))
+        start_run(store, prepare_run(store, RunRequest(dataset="few", method="algorithm1", parameters={"eps": 0.3})))
         work(home)
-        cancelled = start_run(store, prepare_run(store, "few", method="algorithm1", seed=7))
+        cancelled = start_run(store, prepare_run(store, RunRequest(dataset="few", method="algorithm1", seed=7)))
         store.runs.cancel(cancelled.id)
         assert store.runs.get(1).state == "complete", store.runs.get(1).error
     return home

@@ -9,6 +9,7 @@ import pytest
 
 from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
 from facepriv.presentation.methods import KIND_SENTENCES, KIND_TITLES
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import open_store
 from tests.services import plugins
@@ -68,7 +69,7 @@ def test_looking_computes_nothing(filled, visit, monkeypatch):
     def heavy(*_, **__):
         raise AssertionError("computed at a look")
 
-    monkeypatch.setattr("facepriv.services.runs.preparing.prepare_run", heavy)
+    monkeypatch.setattr("facepriv.services.runs.job.prepare_run", heavy)
     monkeypatch.setattr("facepriv.services.runs.preparing.get_classifier", heavy)
     monkeypatch.setattr("facepriv.store.artifacts.ArtifactStore.get", heavy)
     app = visit("perturb")
@@ -87,7 +88,7 @@ def test_a_page_that_shows_a_waiting_run_starts_a_worker(filled, visit, monkeypa
     monkeypatch.setattr("facepriv.services.jobs.local_worker.ensure_worker", ask)
     monkeypatch.setattr(sys.modules["parts.progress"], "ensure_worker", ask)
     with open_store(filled) as store:
-        start_run(store, prepare_run(store, "few", seed=9))
+        start_run(store, prepare_run(store, RunRequest(dataset="few", seed=9)))
     for page in ("overview", "perturb", "runs"):
         asked.clear()
         visit(page)
@@ -97,7 +98,7 @@ def test_a_page_that_shows_a_waiting_run_starts_a_worker(filled, visit, monkeypa
 @pytest.mark.slow
 def test_a_worker_that_cannot_start_is_told(filled, visit, monkeypatch):
     with open_store(filled) as store:
-        start_run(store, prepare_run(store, "few", seed=9))
+        start_run(store, prepare_run(store, RunRequest(dataset="few", seed=9)))
     monkeypatch.setenv("FACEPRIV_EXECUTOR", "dask")  # which cluster is not said
     for page in ("overview", "perturb", "runs"):
         app = visit(page)

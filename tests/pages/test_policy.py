@@ -7,6 +7,7 @@ import sqlite3
 import pytest
 
 from facepriv.presentation import audit_tables as rows
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.releases.guide_mix import guide_mix
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import open_store
@@ -68,7 +69,7 @@ def test_too_few_people_is_one_sentence(filled, visit):
 def test_start_an_audit_of_a_run(crowd, prepared, visit, said):
     """Of a run on ten people that came to what the prepared one did."""
     with open_store(crowd) as store, open_store(type(crowd)(home=prepared)) as other:
-        run = store.runs.create(prepare_run(store, "crowd", method="algorithm1"))
+        run = store.runs.create(prepare_run(store, RunRequest(dataset="crowd", method="algorithm1")))
         assert store.runs.claim("test", run_id=run) is not None
         images = store.datasets.images(1)
         for image, done in zip(images, [other.runs.run_images(1)[0]] * len(images), strict=True):

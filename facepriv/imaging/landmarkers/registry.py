@@ -1,9 +1,10 @@
 """Landmarkers: registered plug-ins that give the points of a face over which a perturbation is laid."""
 
 from facepriv.registry import Registry
+from facepriv.schemas.requests import DEFAULT_LANDMARKER
 from facepriv.types import Landmarker
 
-DEFAULT_LANDMARKER = "dlib-68"
+__all__ = ["DEFAULT_LANDMARKER", "landmarkers"]
 
 landmarkers: Registry[Landmarker] = Registry(
     "landmarker",

@@ -1,4 +1,4 @@
-"""Make the spec of a leak audit and put it into the queue."""
+"""Make the spec of a leak audit, which is everything that is needed to repeat it."""
 
 from __future__ import annotations
 
@@ -12,59 +12,27 @@ from facepriv.audit.evidence import check_enough
 from facepriv.errors import BadInputError
 from facepriv.measures.fingerprint import COMPUTING
 from facepriv.measures.loaded_models import get_classifier, get_matcher, make_detector_reference, make_reference
-from facepriv.schemas.audits import AuditDocument, AuditSpec, SelectBy
-from facepriv.schemas.base import stored_fields
-from facepriv.services.datasets.identities import refuse_matching, why_not_matched
-from facepriv.services.datasets.sampling import sample_images
-from facepriv.services.models.catalogue import usable_classifiers, usable_matchers
-from facepriv.services.models.probe_people import independent_classifiers
-from facepriv.store import AuditRecord, ImageRecord, Store
+from facepriv.schemas.audits import AuditDocument, AuditSpec
+from facepriv.schemas.base import ModelRef, stored_fields
+from facepriv.schemas.requests import AUTO, AuditRequest
+from facepriv.services.runs.judges import choose_classifiers, choose_images, choose_matchers
+from facepriv.store import AuditRecord, ImageRecord, RunRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import listed
 
 LEARNING_LIBRARIES = ("scikit-learn",)
 """Libraries beside `COMPUTING` whose versions may move a bit of an attacker's guess."""
-DEFAULT_DRAWS = 3
 P_DIGITS = 6
 """Decimals of a proportion that count."""
 LOOK_BACK = 100
 """Complete audits of a data set that are looked at for one with the same spec."""
 
 
-def prepare_audit(
-    store: Store,
-    dataset: int | str | None = None,
-    *,
-    run_id: int | None = None,
-    chosen: Sequence[str] | None = None,
-    classifiers: Sequence[str] | None = None,
-    matchers: Sequence[str] | None = None,
-    p: float | None = None,
-    against: Sequence[str] = (),
-    select_by: SelectBy = "image",
-    draws: int = DEFAULT_DRAWS,
-    most_fnmr_loss: float | None = None,
-    limit: int | None = None,
-    seed: int = 0,
-) -> AuditSpec:
-    """Write the spec of an audit: everything that is needed to repeat it.
+def prepare_audit(store: Store, request: AuditRequest) -> AuditSpec:
+    """Return the spec of an audit.
 
-    Parameters
-    ----------
-    dataset
-        The data set to audit as it is; may be left out where a run is given.
-    run_id
-        A complete run, whose perturbed images are audited beside the untouched ones.
-    chosen
-        Attackers; by default all that are registered.
-    classifiers, matchers
-        Whose scores and templates the attackers have; by default all that can be used here, but for probes that were
-        trained on any of these people, and no matcher where subjects are no people.
-    p, against, select_by, draws, most_fnmr_loss
-        As in `AuditSpec`; they count for a run only.
-    limit
-        Take at most this many images, spread evenly over the subjects' order, all images of a subject together; of a
-        run those that it took.
+    Of a run, the perturbed images are audited beside the untouched ones. Models that were not named are left out where
+    they were trained on any of these people, and matchers where subjects are no people.
 
     Raises
     ------
@@ -73,81 +41,94 @@ def prepare_audit(
     ModelUnavailableError
         If a model's weights are missing.
     BadInputError
-        If a run is not complete or has perturbed nothing, a number is out of range, or too few labelled people are
-        left to learn from some and judge on others.
+        If a run is not complete or has perturbed nothing, or too few labelled people are left to learn from some and
+        judge on others.
     """
-    _check_numbers(p, draws, most_fnmr_loss, limit, seed)
-    run = None if run_id is None else store.runs.get(run_id)
-    if run is not None and run.result is None:
+    run = _complete_run(store, request)
+    record = store.datasets.get(request.dataset or "" if run is None else run.dataset_id)
+    images = choose_images(store, record, request.limit, ids=None if run is None else run.spec.image_ids)
+    classifiers = _gender_classifiers(choose_classifiers(request.classifiers, images))
+    usable = [image for image in images if image.failure is None and image.label is not None]
+    check_enough([image.subject for image in usable], [image.label or 0 for image in usable])
+    names, against = _choose_attackers(request)
+    matchers = choose_matchers(record, request.matchers)
+    if request.most_fnmr_loss is not None and not matchers:
+        raise BadInputError(
+            "A floor of matching was set, but no matcher was named to measure it; name one, or leave the floor out.",
+            code="no-matcher",
+        )
+    return AuditSpec(
+        dataset=record.ref,
+        run_id=None if run is None else run.id,
+        image_ids=tuple(image.id for image in images),
+        attackers=names,
+        classifiers=classifiers,
+        matchers=tuple(make_reference(get_matcher(name)) for name in dict.fromkeys(matchers)),
+        detector=make_detector_reference(),
+        p=None if request.p == AUTO else round(request.p, P_DIGITS),
+        against=against,
+        select_by=request.select_by,
+        draws=request.draws,
+        most_fnmr_loss=request.most_fnmr_loss,
+        seed=request.seed,
+        facepriv_version=facepriv.__version__,
+        libraries={name: version(name) for name in (*COMPUTING, *LEARNING_LIBRARIES)},
+    )
+
+
+def _complete_run(store: Store, request: AuditRequest) -> RunRecord | None:
+    """Return the run that is audited, None for a data set as it is."""
+    if request.run is None:
+        if request.dataset is None or request.p != AUTO:
+            raise BadInputError(
+                "A policy is judged on a run, whose perturbed images it releases, but none was named; perturb the data "
+                "set first.",
+                code="no-run",
+            )
+        return None
+    run = store.runs.get(request.run)
+    if run.result is None:
         raise BadInputError(
             f"A complete run was expected, but run {run.id} is {run.state}; wait for its end or choose another.",
             code="run-not-complete",
         )
-    if run is None and (dataset is None or p is not None):
-        raise BadInputError(
-            "A policy is judged on a run, whose perturbed images it releases, but none was named; perturb the data set "
-            "first.",
-            code="no-run",
-        )
-    record = store.datasets.get(run.dataset_id if run is not None else dataset or "")
-    if run is not None and not any(one.artifact_sha256 for one in store.runs.run_images(run.id)):
+    if not any(one.artifact_sha256 for one in store.runs.run_images(run.id)):
         raise BadInputError(
             f"Run {run.id} has no perturbed image, so there is nothing to release but the untouched ones; look at its "
             "failures, or audit the data set as it is.",
             code="nothing-perturbed",
         )
-    images = store.datasets.images(record.id, ids=None if run is None else run.spec.image_ids)
-    if limit is not None:
-        images = sample_images(images, limit)
-    given = independent_classifiers(usable_classifiers(), images) if classifiers is None else classifiers
-    held = [get_classifier(name) for name in dict.fromkeys(given)]
-    others = [f"{one.name} tells {one.attribute}" for one in held if one.attribute != GENDER]
+    return run
+
+
+def _gender_classifiers(names: Sequence[str]) -> tuple[ModelRef, ...]:
+    made = [get_classifier(name) for name in dict.fromkeys(names)]
+    others = [f"{one.name} tells {one.attribute}" for one in made if one.attribute != GENDER]
     if others:
         raise BadInputError(
             f"An audit measures what attackers learn about gender, but {listed(others)}; name gender classifiers only.",
             code="not-gender",
         )
-    usable = [image for image in images if image.failure is None and image.label is not None]
-    check_enough([image.subject for image in usable], [image.label or 0 for image in usable])
-    names = list(dict.fromkeys(attackers.names() if chosen is None else chosen))
-    for name in names:
+    return tuple(map(make_reference, made))
+
+
+def _choose_attackers(request: AuditRequest) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the attackers, and those against whom the proportion is chosen."""
+    names = tuple(dict.fromkeys(attackers.names() if request.attackers is None else request.attackers))
+    for name in (*names, *request.against):
         attackers.load(name)
     if not names:
-        raise BadInputError("At least one attacker was expected, but none was named; leave them out to take all.")
-    refuse_matching(record, matchers or ())
-    if matchers is None:
-        matchers = usable_matchers() if why_not_matched(record) is None else ()
-    judges = matchers
-    if most_fnmr_loss is not None and not judges:
         raise BadInputError(
-            "A floor of matching was set, but no matcher was named to measure it; name one, or leave the floor out.",
-            code="no-matcher",
+            "At least one attacker was expected, but none was named; leave them out to take all.", code="no-attacker"
         )
-    for name in against:
-        attackers.load(name)
-        if name not in names:
-            raise BadInputError(
-                f"The proportion was to be chosen against the attacker {name}, but the audit leaves it out; take it "
-                "in, or choose against others.",
-                code="attacker-left-out",
-            )
-    return AuditSpec(
-        dataset=record.ref,
-        run_id=None if run is None else run.id,
-        image_ids=tuple(image.id for image in images),
-        attackers=tuple(names),
-        classifiers=tuple(make_reference(one) for one in held),
-        matchers=tuple(make_reference(get_matcher(name)) for name in dict.fromkeys(judges)),
-        detector=make_detector_reference(),
-        p=None if p is None else round(p, P_DIGITS),
-        against=tuple(dict.fromkeys(against)),
-        select_by=select_by,
-        draws=draws,
-        most_fnmr_loss=most_fnmr_loss,
-        seed=seed,
-        facepriv_version=facepriv.__version__,
-        libraries={name: version(name) for name in (*COMPUTING, *LEARNING_LIBRARIES)},
-    )
+    left_out = [name for name in request.against if name not in names]
+    if left_out:
+        raise BadInputError(
+            f"The proportion was to be chosen against the attacker {left_out[0]}, but the audit leaves it out; take it "
+            "in, or choose against others.",
+            code="attacker-left-out",
+        )
+    return names, tuple(dict.fromkeys(request.against))
 
 
 def start_audit(store: Store, spec: AuditSpec) -> AuditRecord:
@@ -155,7 +136,7 @@ def start_audit(store: Store, spec: AuditSpec) -> AuditRecord:
     return store.audits.get(store.audits.create(spec))
 
 
-def same_audit(store: Store, spec: AuditSpec) -> AuditRecord | None:
+def find_same_audit(store: Store, spec: AuditSpec) -> AuditRecord | None:
     """Find the newest complete audit with the same spec, libraries included; None if there is none."""
     wanted = spec.model_dump()
     for summary in store.audits.list(dataset_id=spec.dataset.id, states=("complete",), limit=LOOK_BACK):
@@ -198,20 +179,3 @@ def audit_document(store: Store, audit_id: int) -> AuditDocument:
         finished_at=None if audit.finished_at is None else audit.finished_at.isoformat(),
         spec=audit.spec,
     )
-
-
-def _check_numbers(p: float | None, draws: int, most_fnmr_loss: float | None, limit: int | None, seed: int) -> None:
-    if p is not None and not 0 <= p <= 1:
-        raise BadInputError(
-            f"A proportion from 0 to 1 was expected, got {p:g}; write 0.5 for half of the images.", code="out-of-range"
-        )
-    if most_fnmr_loss is not None and not 0 <= most_fnmr_loss <= 1:
-        raise BadInputError(
-            f"A loss of FNMR from 0 to 1 was expected, got {most_fnmr_loss:g}; write 0.01 for one point.",
-            code="out-of-range",
-        )
-    for what, value, least in (("draw", draws, 1), ("image", limit, 1)):
-        if value is not None and value < least:
-            raise BadInputError(f"At least {least} {what} was expected, got {value}.", code="out-of-range")
-    if seed < 0:
-        raise BadInputError(f"A seed of 0 or more was expected, got {seed}; choose such a number.", code="bad-seed")

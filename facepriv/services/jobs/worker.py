@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StorageFullError, StoreBusyError
-from facepriv.services.audits.execution import execute_audit
+from facepriv.services.jobs.kinds import kinds
 from facepriv.services.jobs.leased_job import Report
 from facepriv.services.jobs.presence import Presence
 from facepriv.services.jobs.worker_pool import WorkerPool, make_pool
-from facepriv.services.runs.execution import _log, execute
 from facepriv.store import Store, open_store
 
+_log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
-
-
 KEEP_POOL_SECONDS = 60.0
 """How long idle processes are kept for what may come next: they hold memory, and take seconds to start."""
-
-
 COLLECT_SECONDS = 3600.0
 """How often a worker without a run looks for files that nobody needs any more."""
 
@@ -51,7 +48,7 @@ def run_worker(
         Return as soon as none waits, instead of asking again every second.
     should_stop
         Asked while nothing is under way, with the seconds since something was.
-    crew
+    pool
         Processes to compute with, which stay; by default some of its own, which end when nothing waits for a minute.
     ready
         Start the processes at once instead of when something waits.
@@ -62,26 +59,26 @@ def run_worker(
         Number of runs and audits that were taken up.
     """
     with open_store(settings) as store, Presence(settings) as presence, ExitStack() as stack:
-        working = pool if pool is not None else stack.enter_context(make_pool(settings))
-        worker = _Worker(store, settings, presence, working, on_progress)
+        workers = pool if pool is not None else stack.enter_context(make_pool(settings))
+        worker = _Worker(store, settings, presence, workers, on_progress)
         if ready:
             worker.get_ready()
         taken = 0
-        only_one = run_id is not None or audit_id is not None
+        only = {kind: number for kind, number in (("run", run_id), ("audit", audit_id)) if number is not None}
         # Who asks for a certain one wants it taken up before anybody else does.
-        collected = time.monotonic() if only_one else worker.collect()
+        collected = time.monotonic() if only else worker.collect()
         busy = time.monotonic()
         while True:
-            found = worker.take_up(run_id, audit_id)
-            if found:
+            did = worker.take_up(only)
+            if did:
                 taken += 1
                 busy = time.monotonic()
                 continue
             idle = time.monotonic() - busy
-            if should_stop(idle) or (found is not None and (until_idle or only_one)):
+            if should_stop(idle) or (did is not None and (until_idle or only)):
                 return taken
             if idle >= KEEP_POOL_SECONDS and pool is None:
-                working.end()
+                workers.end()
             if time.monotonic() - collected >= COLLECT_SECONDS:
                 collected = worker.collect()
             time.sleep(POLL_SECONDS)
@@ -96,34 +93,43 @@ class _Worker:
         self._store = store
         self._settings = settings
         self._presence = presence
-        self._crew = pool
+        self._pool = pool
         self._on_progress = on_progress
 
     def get_ready(self) -> None:
         """Start the processes; where that does not work, whoever needs them will be told."""
         try:
-            self._crew.get_ready()
+            self._pool.get_ready()
         except FaceprivError as error:
             _log.warning("%s", error)
 
-    def take_up(self, run_id: int | None, audit_id: int | None) -> bool | None:
-        """Do the oldest run or audit that waits; return whether there was one, None where that cannot be told.
+    def take_up(self, only: Mapping[str, int]) -> bool | None:
+        """Do the oldest job that waits, of the first kind that has any; return whether there was one.
 
-        A database that is locked, away or full is no end: the caller tries again.
+        None where that cannot be told: a database that is locked, away or full is no end, and the caller tries again.
+
+        Parameters
+        ----------
+        only
+            The one job that may be taken up, its number by its kind; empty for any.
         """
-        owner, store = self._presence.owner, self._store
         try:
-            if audit_id is None:
-                gone = self._presence.gone(store.runs.owners())
-                run = store.runs.claim(owner, run_id=run_id, gone=gone)
-                if run is not None:
-                    execute(store, self._settings, run, owner, on_progress=self._on_progress, pool=self._crew)
-                    return True
-            if run_id is None:
-                gone = self._presence.gone(store.audits.owners())
-                audit = store.audits.claim(owner, audit_id=audit_id, gone=gone)
-                if audit is not None:
-                    execute_audit(store, self._settings, audit, owner, on_progress=self._on_progress, pool=self._crew)
+            for name in only or kinds.names():
+                kind = kinds.create(name)
+                queue = kind.queue(self._store)
+                gone = self._presence.gone(queue.owners())
+                job = queue.claim(
+                    self._presence.owner, gone=gone, **{f"{one}_id": number for one, number in only.items()}
+                )
+                if job is not None:
+                    kind.execute(
+                        self._store,
+                        self._settings,
+                        job,
+                        self._presence.owner,
+                        pool=self._pool,
+                        on_progress=self._on_progress,
+                    )
                     return True
         except (StoreBusyError, StorageFullError, OSError) as error:
             _log.warning("%s", error)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from facepriv.config import Settings
-from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
+from facepriv.perturb.base import Perturber
 from facepriv.perturb.earlier_parameters import rename_earlier
 from facepriv.perturb.parameters import make_method
-from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
 from facepriv.registry import VALUE
+from facepriv.schemas.requests import DEFAULT_LANDMARKER, RunRequest
+from facepriv.schemas.runs import RunSpec
 from facepriv.services.jobs.processes import processes
-from facepriv.services.runs.preparing import DEFAULT_GUIDE, landmarker_name
+from facepriv.services.runs.preparing import landmarker_name
 from facepriv.store import Store
 from facepriv.store.records import RunRecord
 
@@ -80,20 +79,7 @@ ENOUGH_IMAGES = 50
 pays once, would be counted for each image."""
 
 
-def estimate_seconds(
-    store: Store,
-    settings: Settings,
-    dataset_id: int,
-    images: int,
-    *,
-    method: str = DEFAULT_METHOD,
-    parameters: Mapping[str, Any] | None = None,
-    guide: str = DEFAULT_GUIDE,
-    more_guides: Sequence[str] = (),
-    keep: Sequence[str] = (),
-    guards: Sequence[str] = (),
-    landmarker: str = DEFAULT_LANDMARKER,
-) -> Estimate:
+def estimate_run(store: Store, settings: Settings, request: RunRequest, images: int) -> Estimate:
     """Estimate a run's wall time from an earlier run alike, else from a table of the guides' speeds.
 
     Cheap enough for every click on a page: it reads rows and computes no score and no image.
@@ -102,8 +88,6 @@ def estimate_seconds(
     ----------
     images
         Number of images of the run.
-    parameters
-        All parameters of the method, or some and the defaults for the rest.
 
     Raises
     ------
@@ -111,55 +95,58 @@ def estimate_seconds(
     BadInputError
         If a parameter is unknown or out of its range.
     """
-    method = perturbers.resolve(method)
-    made = make_method(method, parameters or {})
-    complete = made.parameters.model_dump(mode="json")
-    guides = tuple(dict.fromkeys([guide, *more_guides]))
+    method = make_method(request.method, request.parameters)
+    dataset_id = store.datasets.get(request.dataset).id
     like = [
         run
-        for run in store.runs.list(states=("complete",), method=method, limit=10 * LOOK_BACK)
-        if run.guide == guide and run.attempts == 1
+        for run in store.runs.list(states=("complete",), method=method.name, limit=10 * LOOK_BACK)
+        if run.guide == request.guides[0] and run.attempts == 1
     ]
     # Images of one data set are alike; sorting is stable, so the newest run comes first among equals.
     for summary in sorted(like, key=lambda run: run.dataset_id != dataset_id)[:LOOK_BACK]:
         earlier = store.runs.get(summary.id)
-        if (
-            earlier.result is None
-            or not earlier.result.judged
-            or rename_earlier(method, earlier.spec.parameters) != complete
-        ):
+        if earlier.result is None or earlier.result.images < min(images / 4, ENOUGH_IMAGES):
             continue
-        if earlier.result.images < min(images / 4, ENOUGH_IMAGES):
-            continue
-        if not _is_whole(earlier) or tuple(ref.name for ref in earlier.spec.guides) != guides:
-            continue
-        if {ref.name for ref in earlier.spec.guards} != set(guards):
-            continue
-        if tuple(ref.name for ref in earlier.spec.keep) != tuple(dict.fromkeys(keep)):
-            continue
-        if landmarker_name(earlier.spec) != landmarker:
-            continue
-        each = earlier.result.seconds / earlier.result.images
-        return Estimate(each * images, f"run {earlier.id} took {each:.2f} s an image")
+        if _is_whole(earlier) and _asks_as_much(earlier.spec, request, method):
+            each = earlier.result.seconds / earlier.result.images
+            return Estimate(each * images, f"run {earlier.id} took {each:.2f} s an image")
+    return _from_tables(settings, request, method, images)
+
+
+def _asks_as_much(spec: RunSpec, request: RunRequest, method: Perturber) -> bool:
+    """Return whether an image of an earlier run took as many evaluations and templates as one of this request."""
+    return (
+        rename_earlier(method.name, spec.parameters) == method.parameters.model_dump(mode="json")
+        and tuple(ref.name for ref in spec.guides) == tuple(dict.fromkeys(request.guides))
+        and {ref.name for ref in spec.guards} == set(request.guards or ())
+        and tuple(ref.name for ref in spec.keep) == tuple(dict.fromkeys(request.keep))
+        and landmarker_name(spec) == request.landmarker
+    )
+
+
+def _from_tables(settings: Settings, request: RunRequest, method: Perturber, images: int) -> Estimate:
     # What is kept is asked about as often as a guide.
-    asked = [EVALUATION_SECONDS.get(name.partition(VALUE)[0], OTHER_EVALUATION_SECONDS) for name in (*guides, *keep)]
+    names = (*dict.fromkeys(request.guides), *request.keep)
+    asked = [EVALUATION_SECONDS.get(name.partition(VALUE)[0], OTHER_EVALUATION_SECONDS) for name in names]
     each_evaluation = sum(asked) / len(asked)
-    evaluations = PRIOR_EVALUATIONS.get(method, OTHER_PRIOR_EVALUATIONS) * len(asked)
-    evaluations = round(evaluations * STOPPING_TIMES.get(complete.get("stopping", ""), 1.0))
-    looks = sum(EMBEDDING_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in guards) * GUARD_LOOKS.get(method, 0)
+    stopping = str(getattr(method.parameters, "stopping", ""))
+    evaluations = PRIOR_EVALUATIONS.get(method.name, OTHER_PRIOR_EVALUATIONS) * len(asked)
+    evaluations = round(evaluations * STOPPING_TIMES.get(stopping, 1.0))
+    templates = sum(EMBEDDING_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in request.guards or ())
+    looks = templates * GUARD_LOOKS.get(method.name, 0)
     each_image = (evaluations * each_evaluation + looks) * OVERHEAD + JUDGING_SECONDS
-    if landmarker != DEFAULT_LANDMARKER:
+    if request.landmarker != DEFAULT_LANDMARKER:
         each_image += LOCATING_SECONDS
     return Estimate(
         STARTING_SECONDS + images * each_image / processes(settings),
         f"no run like it yet: about {1000 * each_evaluation:.1f} ms an evaluation, {evaluations:,} evaluations "
         f"an image, {'asking matchers, ' if looks else ''}and judging it"
-        + ("; learning comes on top" if made.learns else ""),
+        + ("; learning comes on top" if method.learns else ""),
     )
 
 
 def _is_whole(run: RunRecord) -> bool:
     """Return whether the computation that is counted is the whole run, not only what was left after a restart."""
-    if run.result is None or run.started_at is None or run.finished_at is None:
+    if run.result is None or not run.result.judged or run.started_at is None or run.finished_at is None:
         return False
     return run.result.seconds >= 0.5 * (run.finished_at - run.started_at).total_seconds() - 5.0

@@ -5,20 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from facepriv.perturb.parameters import describe_parameters
 from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
-from facepriv.presentation.methods import type_in_words
+from facepriv.schemas.fields import FieldDescription
 from facepriv.schemas.runs import MethodKind
-
-
-@dataclass(frozen=True)
-class ParameterInfo:
-    """One parameter of a method."""
-
-    name: str
-    type: str
-    """What may be given, in words."""
-    default: Any
-    help: str
 
 
 @dataclass(frozen=True)
@@ -35,7 +25,7 @@ class MethodInfo:
     """Whether it can keep the scores of classifiers that it is not to turn."""
     landmarkers: tuple[str, ...] | None
     """Whose points it can take; None for anybody's."""
-    parameters: tuple[ParameterInfo, ...]
+    parameters: tuple[FieldDescription, ...]
 
     def takes_landmarks_of(self, landmarker: str) -> bool:
         """Return whether it can lay a landmarker's points over a face."""
@@ -52,7 +42,6 @@ def describe(name: str) -> MethodInfo:
     """Describe one method; raises UnknownNameError if there is none of that name."""
     name = perturbers.resolve(name)
     made: Any = perturbers.load(name)
-    fields = made.Parameters.model_fields
     return MethodInfo(
         name=name,
         title=made.title,
@@ -61,10 +50,5 @@ def describe(name: str) -> MethodInfo:
         supports_guards=made.supports_guards,
         keeps=made.keeps,
         landmarkers=made.landmarkers,
-        parameters=tuple(
-            ParameterInfo(
-                one, type_in_words(field), field.get_default(call_default_factory=True), field.description or ""
-            )
-            for one, field in fields.items()
-        ),
+        parameters=tuple(describe_parameters(name).values()),
     )

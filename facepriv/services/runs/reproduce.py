@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from facepriv.audit.reproduction.comparison import reproduction
 from facepriv.audit.reproduction.experiments import ExperimentRun, ImageOutcome
 from facepriv.config import Settings
 from facepriv.errors import BadInputError
-from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
 from facepriv.schemas.reproductions import CANDIDATES, Candidates, Experiment, Reproduction, Slot
+from facepriv.schemas.requests import DEFAULT_GUIDE, SECOND_GUIDE, RunRequest
 from facepriv.schemas.runs import Phase, RunSpec
-from facepriv.services.runs.estimate import Estimate, estimate_seconds
-from facepriv.services.runs.preparing import landmarker_name, prepare_run, start_run
+from facepriv.services.jobs.submit import submit
+from facepriv.services.runs.estimate import Estimate, estimate_run
+from facepriv.services.runs.preparing import find_same_run, prepare_run
 from facepriv.store import RunRecord, Store
 from facepriv.store.records import ImageRecord
 from facepriv.types import GENDERS
 from facepriv.wording import count
 
-GUIDE_A, GUIDE_B = "dlib-gender", "levi-hassner"
+GUIDE_A, GUIDE_B = DEFAULT_GUIDE, SECOND_GUIDE
 MIXING = "mixing"
 METHODS: dict[Experiment, str] = {"by-a": "algorithm1", "by-b": "algorithm1", "mixing": MIXING}
 FEWEST_SUBJECTS = 2
@@ -33,6 +33,7 @@ class Planned:
 
     experiment: Experiment
     candidates: Candidates
+    request: RunRequest
     spec: RunSpec
     known: RunRecord | None
     """A run that did this very job before, or is at it."""
@@ -43,30 +44,14 @@ class Planned:
         return self.known is not None and self.known.result is not None
 
 
-def plan(
-    store: Store,
-    dataset: int | str,
-    *,
-    guide_a: str = GUIDE_A,
-    guide_b: str = GUIDE_B,
-    matchers: Sequence[str] | None = None,
-    limit: int | None = None,
-    seed: int = 0,
-    parameters: Mapping[str, Any] | None = None,
-    landmarker: str = DEFAULT_LANDMARKER,
-) -> list[Planned]:
-    """Write the specs of all runs: guided by A, guided by B, mixing; each with candidates of either kind.
+def plan(store: Store, request: RunRequest, *, guide_a: str = GUIDE_A, guide_b: str = GUIDE_B) -> list[Planned]:
+    """Prepare all runs: guided by A, guided by B, mixing; each with candidates of either kind.
 
     Parameters
     ----------
-    matchers
-        Those that judge; by default all that can be used here.
-    limit
-        Take at most this many images, in the data set's balance of labels.
-    parameters
-        Parameters of Algorithm 1 other than the paper's.
-    landmarker
-        Whose points make the triangles; the paper's were Stasm's.
+    request
+        Data set, images, matchers that judge, landmarks, seed, and parameters of Algorithm 1 other than the paper's;
+        methods, guides and classifiers are the experiments' own.
 
     Raises
     ------
@@ -84,28 +69,25 @@ def plan(
             "made to fool one do to another.",
             code="same-guides",
         )
-    record = store.datasets.get(dataset)
+    record = store.datasets.get(request.dataset)
     _check_labels(record.name, store.datasets.images(record.id, failed=False))
-    found = []
+    planned = []
     for experiment, method in METHODS.items():
         guide = guide_b if experiment == "by-b" else guide_a
         for candidates in CANDIDATES:
-            spec = prepare_run(
-                store,
-                record.id,
-                method=method,
-                parameters={**(parameters or {} if method != MIXING else {}), "candidates": candidates},
-                guide=guide,
-                landmarker=landmarker,
-                classifiers=[guide_a, guide_b],
-                matchers=matchers,
-                limit=limit,
-                seed=seed,
+            wanted = request.model_copy(
+                update={
+                    "method": method,
+                    "parameters": {**({} if method == MIXING else request.parameters), "candidates": candidates},
+                    "guides": (guide,),
+                    "classifiers": (guide_a, guide_b),
+                }
             )
-            found.append(Planned(experiment, candidates, spec, same_run(store, spec)))
-    chosen = store.datasets.images(record.id, ids=found[0].spec.image_ids)
+            spec = prepare_run(store, wanted)
+            planned.append(Planned(experiment, candidates, wanted, spec, find_same_run(store, spec)))
+    chosen = store.datasets.images(record.id, ids=planned[0].spec.image_ids)
     _check_labels(record.name, [image for image in chosen if image.failure is None])
-    return found
+    return planned
 
 
 def _check_labels(name: str, images: Sequence[ImageRecord]) -> None:
@@ -126,32 +108,10 @@ def _check_labels(name: str, images: Sequence[ImageRecord]) -> None:
         )
 
 
-def same_run(store: Store, spec: RunSpec) -> RunRecord | None:
-    """Find a run that did this very job, or else one that is to go on with it."""
-    for states in (("complete",), ("running", "waiting")):
-        for summary in store.runs.list(states=states, method=spec.method, limit=1000):
-            run = store.runs.get(summary.id)
-            if run.spec == spec:
-                return run
-    return None
-
-
 def estimate(store: Store, settings: Settings, planned: Sequence[Planned]) -> Estimate:
     """Estimate how long all that is not known yet will take."""
     left = [one for one in planned if not one.done]
-    parts = [
-        estimate_seconds(
-            store,
-            settings,
-            one.spec.dataset.id,
-            len(one.spec.image_ids),
-            method=one.spec.method,
-            parameters=one.spec.parameters,
-            guide=one.spec.guide.name,
-            landmarker=landmarker_name(one.spec),
-        )
-        for one in left
-    ]
+    parts = [estimate_run(store, settings, one.request, len(one.spec.image_ids)) for one in left]
     return Estimate(
         sum(part.seconds for part in parts),
         f"{count(len(left), 'run')} to compute, {count(len(planned) - len(left), 'run')} known already",
@@ -162,6 +122,7 @@ def reproduce(
     store: Store,
     planned: Sequence[Planned],
     *,
+    actor: str,
     execute: Callable[[int], object],
 ) -> Reproduction:
     """See all runs through, one after the other, and compare them with the paper.
@@ -170,6 +131,8 @@ def reproduce(
     ----------
     planned
         As `plan` gives them. Runs that are known and complete are not computed again.
+    actor
+        Who starts those that are not, for the access log.
     execute
         Sees the run of that id through to its end; called once for each run that is not complete.
 
@@ -184,7 +147,7 @@ def reproduce(
     }
     runs = []
     for one in planned:
-        run = one.known or start_run(store, one.spec)
+        run = one.known or submit(store, one.request, actor)
         if run.result is None:
             execute(run.id)
             run = store.runs.get(run.id)

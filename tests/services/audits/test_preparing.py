@@ -18,8 +18,9 @@ from facepriv.measures import audit_measures as measuring
 from facepriv.measures.audit_measures import evidence, known_measures
 from facepriv.presentation import audit_tables
 from facepriv.schemas.audits import AuditResult
+from facepriv.schemas.requests import AuditRequest, RunRequest
 from facepriv.services.audits.execution import load_spec
-from facepriv.services.audits.preparing import audit_document, prepare_audit, same_audit, start_audit
+from facepriv.services.audits.preparing import audit_document, find_same_audit, prepare_audit, start_audit
 from facepriv.services.datasets.importing import DEMO, import_demo
 from facepriv.services.jobs import pool_process as computing
 from facepriv.services.jobs.pool_process import JobRef
@@ -57,10 +58,12 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
     settings = Settings(home=tmp_path_factory.mktemp("audited") / "home", workers=1)
     with open_store(settings) as store:
         import_demo(store, settings)
-        plain = carry_through(store, settings, prepare_audit(store, DEMO, limit=IMAGES, **MODELS))
-        run = start_run(store, prepare_run(store, DEMO, limit=IMAGES, **MODELS))
+        plain = carry_through(store, settings, prepare_audit(store, AuditRequest(dataset=DEMO, limit=IMAGES, **MODELS)))
+        run = start_run(store, prepare_run(store, RunRequest(dataset=DEMO, limit=IMAGES, **MODELS)))
         run_worker(settings, run_id=run.id)
-        spec = prepare_audit(store, run_id=run.id, chosen=["sign", "score", "several-images"], draws=2, **MODELS)
+        spec = prepare_audit(
+            store, AuditRequest(run=run.id, attackers=["sign", "score", "several-images"], draws=2, **MODELS)
+        )
         of_run = carry_through(store, settings, spec)
         yield Audited(store, settings, store.runs.get(run.id), plain, of_run)
 
@@ -144,10 +147,10 @@ def test_same_spec_same_result_whatever_the_number_of_processes(audited: Audited
     again = carry_through(audited.store, two, audited.of_run.spec)
     first, second = (result_of(one).model_dump(exclude={"seconds"}) for one in (audited.of_run, again))
     assert first == second
-    found = same_audit(audited.store, audited.of_run.spec)
+    found = find_same_audit(audited.store, audited.of_run.spec)
     assert found is not None
     assert found.id == again.id  # the newest
-    assert same_audit(audited.store, audited.of_run.spec.model_copy(update={"seed": 1})) is None
+    assert find_same_audit(audited.store, audited.of_run.spec.model_copy(update={"seed": 1})) is None
     audited.store.audits.delete(again.id)
 
 
@@ -157,7 +160,7 @@ def test_an_interrupted_audit_keeps_what_it_measured(tmp_path: Path, monkeypatch
     settings = Settings(home=tmp_path / "home", workers=1)
     with open_store(settings) as store:
         import_demo(store, settings)
-        spec = prepare_audit(store, DEMO, limit=20, chosen=["sign"], **MODELS)
+        spec = prepare_audit(store, AuditRequest(dataset=DEMO, limit=20, attackers=["sign"], **MODELS))
         audit = start_audit(store, spec)
 
         def stop(_: int, stage: str, done: int, total: int) -> None:
@@ -195,39 +198,38 @@ def test_an_image_that_cannot_be_measured_costs_nobody_else(audited: Audited, ca
 
 
 @pytest.mark.parametrize(
-    ("options", "sentence"),
-    [
-        ({"p": 1.5}, "from 0 to 1"),
-        ({"p": float("nan")}, "from 0 to 1"),
-        ({"draws": 0}, "At least 1 draw"),
-        ({"limit": 0}, "At least 1 image"),
-        ({"seed": -1}, "seed of 0 or more"),
-        ({"most_fnmr_loss": 2.0}, "loss of FNMR"),
-    ],
+    "options",
+    [{"p": 1.5}, {"p": float("nan")}, {"draws": 0}, {"limit": 0}, {"seed": -1}, {"most_fnmr_loss": 2.0}],
+    ids=lambda options: next(iter(options)),
 )
-def test_impossible_numbers_get_one_sentence(audited: Audited, options: dict, sentence: str) -> None:
-    with pytest.raises(BadInputError, match=sentence):
-        prepare_audit(audited.store, run_id=audited.run.id, **options)
+def test_impossible_numbers_get_one_sentence(options: dict) -> None:
+    with pytest.raises(BadInputError) as caught:
+        AuditRequest(run=1, **options)
+    (field,) = options
+    assert caught.value.code == f"bad-{field.replace('_', '-')}"
 
 
 def test_impossible_audits_get_one_sentence(audited: Audited) -> None:
     store = audited.store
     with pytest.raises(BadInputError, match="at least 10 subjects"):
-        prepare_audit(store, DEMO, limit=12)
+        prepare_audit(store, AuditRequest(dataset=DEMO, limit=12))
     with pytest.raises(BadInputError, match="judged on a run"):
-        prepare_audit(store, DEMO, p=0.5)
+        prepare_audit(store, AuditRequest(dataset=DEMO, p=0.5))
     with pytest.raises(UnknownNameError, match="no attacker called 'nobody'"):
-        prepare_audit(store, DEMO, chosen=["nobody"])
+        prepare_audit(store, AuditRequest(dataset=DEMO, attackers=["nobody"]))
     with pytest.raises(UnknownNameError):
-        prepare_audit(store, run_id=99)
-    waiting = start_run(store, prepare_run(store, DEMO, limit=4, **MODELS))
+        prepare_audit(store, AuditRequest(run=99))
+    waiting = start_run(store, prepare_run(store, RunRequest(dataset=DEMO, limit=4, **MODELS)))
     with pytest.raises(BadInputError, match="is waiting"):
-        prepare_audit(store, run_id=waiting.id)
+        prepare_audit(store, AuditRequest(run=waiting.id))
     store.runs.cancel(waiting.id)
 
 
 def test_attackers_without_anything_to_go_on_get_one_sentence(audited: Audited) -> None:
-    spec = prepare_audit(audited.store, DEMO, limit=IMAGES, chosen=["sign", "ensemble"], classifiers=[], matchers=[])
+    spec = prepare_audit(
+        audited.store,
+        AuditRequest(dataset=DEMO, limit=IMAGES, attackers=["sign", "ensemble"], classifiers=[], matchers=[]),
+    )
     audit = start_audit(audited.store, spec)
     run_worker(audited.settings, audit_id=audit.id)
     ended = audited.store.audits.get(audit.id)

@@ -13,6 +13,7 @@ from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.measures.loaded_models import get_matcher
 from facepriv.measures.stored_faces import stored_face
 from facepriv.presentation.protocol_tables import protocol_rows, protocol_sentences
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.comparison_protocol import (
     evaluate,
     protocol_document,
@@ -70,7 +71,9 @@ SIX = {"Ann_Lee_0001", "Ann_Lee_0002", "Ann_Lee_0003", "Carl_Poe_0003", "Dan_O'F
 @pytest.mark.slow
 def test_a_run_is_compared_on_the_pairs_it_took(lfw: tuple[Store, Settings]) -> None:
     store, settings = lfw
-    spec = prepare_run(store, "lfw", method=METHOD, parameters=FAST, classifiers=[], matchers=[MATCHER])
+    spec = prepare_run(
+        store, RunRequest(dataset="lfw", method=METHOD, parameters=FAST, classifiers=[], matchers=[MATCHER])
+    )
     images = [image for image in store.datasets.images(spec.dataset.id) if Path(image.name).stem in SIX]
     update = {"image_ids": tuple(i.id for i in images), "image_sha256": tuple(i.source_sha256 for i in images)}
     run = start_run(store, spec.model_copy(update=update))
@@ -112,7 +115,9 @@ def test_what_cannot_be_compared(lfw: tuple[Store, Settings]) -> None:
     with pytest.raises(BadInputError, match="few brings no comparison protocol") as caught:
         protocol_scores(store, "few", MATCHER)
     assert caught.value.code == "no-protocol"
-    elsewhere = start_run(store, prepare_run(store, "few", method=METHOD, classifiers=[], matchers=[]))
+    elsewhere = start_run(
+        store, prepare_run(store, RunRequest(dataset="few", method=METHOD, classifiers=[], matchers=[]))
+    )
     with pytest.raises(BadInputError, match="is not on lfw") as caught:
         protocol_scores(store, "lfw", MATCHER, run=elsewhere.id)
     assert caught.value.code == "other-dataset"

@@ -31,6 +31,7 @@ from facepriv.imaging.acquire import acquire
 from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.loaded_models import make_detector_reference
 from facepriv.measures.stored_faces import image_pixels
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets import importing
 from facepriv.services.datasets.importing import (
     LEFT_BEHIND_SECONDS,
@@ -696,13 +697,13 @@ def test_every_convention_is_imported_without_metadata_and_without_copies(store,
 @pytest.mark.parametrize("kind", STAND_INS)
 def test_every_convention_can_be_run_on(store, settings, tmp_path, kind):
     report = import_dataset(store, settings, make_stand_in(kind, tmp_path / "unpacked"), name=kind)
-    spec = prepare_run(store, kind, method="colour-field", classifiers=["dlib-gender"], limit=3)
+    spec = prepare_run(store, RunRequest(dataset=kind, method="colour-field", classifiers=["dlib-gender"], limit=3))
     if FACTS[kind].identities == "people":
         assert [one.name for one in spec.matchers] == usable_matchers()
     else:
         assert spec.matchers == ()
         with pytest.raises(BadInputError, match="matched") as caught:
-            prepare_run(store, kind, method="colour-field", matchers=["sface"])
+            prepare_run(store, RunRequest(dataset=kind, method="colour-field", matchers=["sface"]))
         assert caught.value.code == "not-people"
     run = start_run(store, spec)
     assert report.counts.failures == {}

@@ -13,6 +13,7 @@ from facepriv.datasets.demo import demo_folder
 from facepriv.measures.fingerprint import fingerprint, found_by
 from facepriv.presentation.quality import quality_sentences
 from facepriv.schemas.quality import QualityReport
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets import quality
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.datasets.quality import check_quality, doubtful_images, get_quality
@@ -89,7 +90,8 @@ def test_what_was_measured_is_not_measured_again(store, settings, planted, monke
     assert again.near_duplicates.found == 1
     record = store.datasets.get("planted")
     spec = prepare_run(
-        store, "planted", method="colour-field", classifiers=["dlib-gender"], matchers=["sface"], limit=2
+        store,
+        RunRequest(dataset="planted", method="colour-field", classifiers=["dlib-gender"], matchers=["sface"], limit=2),
     )
     for name in ("score:dlib-gender", "template:sface"):
         assert len(_kept(store, record, spec, name)) == SUBJECTS + 1

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from facepriv.config import Settings
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.releases.export import IMAGES, MANIFEST, export_run, run_document
 from facepriv.services.runs.preparing import prepare_run, start_run
@@ -25,7 +26,9 @@ def do_the_job(settings: Settings, faces: Path, out: Path) -> dict[str, Any]:
     """Import, perturb by a worker of its own with two processes, and export; gives the result without times."""
     with open_store(settings) as store:
         import_dataset(store, settings, faces, name="few")
-        spec = prepare_run(store, "few", method=METHOD, parameters=FAST, classifiers=[], matchers=["sface"])
+        spec = prepare_run(
+            store, RunRequest(dataset="few", method=METHOD, parameters=FAST, classifiers=[], matchers=["sface"])
+        )
         run = start_run(store, spec)
         environment = {**os.environ, **settings.environment()}
         subprocess.run([sys.executable, "-m", "facepriv", "worker", "--until-idle"], env=environment, check=True)

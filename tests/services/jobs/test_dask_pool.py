@@ -17,6 +17,7 @@ import pytest
 
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.dask_pool import DaskPool
 from facepriv.services.jobs.worker import run_worker
@@ -125,11 +126,13 @@ def test_database_artifacts_and_processes_elsewhere(
             given = {name: getattr(finished.run.spec, name) for name in ("image_sha256", "method", "parameters")}
             spec = prepare_run(
                 store,
-                "six",
-                method=given["method"],
-                parameters=given["parameters"],
-                classifiers=["levi-hassner"],
-                matchers=["dlib-resnet", "sface"],
+                RunRequest(
+                    dataset="six",
+                    method=given["method"],
+                    parameters=given["parameters"],
+                    classifiers=["levi-hassner"],
+                    matchers=["dlib-resnet", "sface"],
+                ),
             )
             assert {name: getattr(spec, name) for name in given} == given
             run = start_run(store, spec)
@@ -185,7 +188,9 @@ def test_an_image_that_kills_every_worker_is_given_up_and_no_other(tmp_path: Pat
         with open_store(settings) as store:
             images = learners(store, settings, tmp_path)
             given = {"learning": False, "deadly": (str(images[1]),)}
-            spec = prepare_run(store, "people", method=plugins.NAME, parameters=given, classifiers=[], matchers=[])
+            spec = prepare_run(
+                store, RunRequest(dataset="people", method=plugins.NAME, parameters=given, classifiers=[], matchers=[])
+            )
             run = start_run(store, spec)
             run_worker(settings, run_id=run.id)
             record = store.runs.get(run.id)
@@ -207,7 +212,9 @@ def test_steps_of_learning_are_told_through_the_scheduler(tmp_path: Path, cluste
     with open_store(settings) as store:
         learners(store, settings, tmp_path)
         given = {"pause": 0.2}
-        spec = prepare_run(store, "people", method=plugins.NAME, parameters=given, classifiers=[], matchers=[])
+        spec = prepare_run(
+            store, RunRequest(dataset="people", method=plugins.NAME, parameters=given, classifiers=[], matchers=[])
+        )
         seen = []
         run = start_run(store, spec)
         run_worker(settings, run_id=run.id, on_progress=lambda _, *told: seen.append(told))
@@ -222,7 +229,9 @@ def test_cancelling_is_heard_while_the_cluster_computes(tmp_path: Path, cluster:
     with open_store(settings) as store:
         learners(store, settings, tmp_path)
         given = {"learning": False, "wait": 5.0}
-        spec = prepare_run(store, "people", method=plugins.NAME, parameters=given, classifiers=[], matchers=[])
+        spec = prepare_run(
+            store, RunRequest(dataset="people", method=plugins.NAME, parameters=given, classifiers=[], matchers=[])
+        )
         run = start_run(store, spec)
         asked = []
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 
 from facepriv.config import Settings
+from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset, import_demo
 from facepriv.services.jobs import leased_job as leased_work
@@ -47,7 +48,9 @@ def deadly(store: Store, settings: Settings, tmp_path: Path, monkeypatch: pytest
         images = store.datasets.images(dataset.id)
         victims = tuple(str(images[place].id) for place in places)
         given = {"learning": False, "deadly": victims, **parameters}
-        return prepare_run(store, "six", method=plugins.NAME, parameters=given, classifiers=[], matchers=["sface"])
+        return prepare_run(
+            store, RunRequest(dataset="six", method=plugins.NAME, parameters=given, classifiers=[], matchers=["sface"])
+        )
 
     return make
 
@@ -188,7 +191,7 @@ def test_fifty_kills_at_random_change_nothing(sixty: Path, tmp_path: Path) -> No
     settings = Settings(home=sixty, workers=2)
     rng = random.Random(2026)
     with open_store(settings) as store:
-        spec = prepare_run(store, "demo", method=METHOD, matchers=["sface"])
+        spec = prepare_run(store, RunRequest(dataset="demo", method=METHOD, matchers=["sface"]))
         assert len(spec.image_ids) == 60
         whole = start_run(store, spec)
         run_worker(settings, run_id=whole.id)
@@ -249,7 +252,9 @@ def test_four_workers_and_two_readers_share_one_database(sixty: Path) -> None:
     settings = Settings(home=sixty, workers=1)
     with open_store(settings) as store:
         dataset = store.datasets.get("demo")
-        spec = prepare_run(store, dataset.id, method="colour-field", classifiers=[], matchers=[], limit=3)
+        spec = prepare_run(
+            store, RunRequest(dataset=dataset.id, method="colour-field", classifiers=[], matchers=[], limit=3)
+        )
         ids = [store.runs.create(spec) for _ in range(24)]
         log = sixty.parent / "workers.log"
         with log.open("wb") as out:

@@ -16,6 +16,7 @@ from facepriv.match.registry import matchers
 from facepriv.measures.loaded_models import check_versions, get_classifier, make_reference
 from facepriv.own_models.stored import own_names
 from facepriv.registry import Registry
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.models.catalogue import list_models
 from facepriv.services.models.own_models import add_model, add_uploaded, remove_model
 from facepriv.services.runs.perturbing import ImagePerturber, RunJob
@@ -164,7 +165,9 @@ def test_a_process_with_another_version_refuses_the_run(home, tmp_path, small_ru
 def small_run(home, tmp_path, face_few):
     with open_store(Settings(home=home)) as store:
         add_model(store, write_gender(tmp_path), actor="test")
-        spec = prepare_run(store, face_few, guide="own-gender", classifiers=[], matchers=[], method="algorithm1")
+        spec = prepare_run(
+            store, RunRequest(dataset=face_few, classifiers=[], matchers=[], method="algorithm1", guides=["own-gender"])
+        )
         yield spec, store.datasets.images(spec.dataset.id), store.artifacts
 
 

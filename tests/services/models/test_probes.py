@@ -14,6 +14,7 @@ from facepriv.errors import BadInputError, StoreError
 from facepriv.own_models.stored import own_names, read
 from facepriv.perturb.base import score_face
 from facepriv.perturb.registry import perturbers
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.datasets.quality import check_quality
 from facepriv.services.jobs.worker import run_worker
@@ -91,9 +92,9 @@ def test_it_is_left_out_of_judging_its_own_people_unless_asked(store):
     train(store)
     images = store.datasets.images(store.datasets.get("two").id)
     assert independent_classifiers(["dlib-gender", "own-probe"], images) == ["dlib-gender"]
-    by_default = prepare_run(store, "two", matchers=[])
+    by_default = prepare_run(store, RunRequest(dataset="two", matchers=[]))
     assert "own-probe" not in [ref.name for ref in by_default.classifiers]
-    asked = prepare_run(store, "two", matchers=[], classifiers=["own-probe"])
+    asked = prepare_run(store, RunRequest(dataset="two", matchers=[], classifiers=["own-probe"]))
     assert "own-probe" in [ref.name for ref in asked.classifiers]
 
 
@@ -108,7 +109,9 @@ def test_a_quality_report_asks_it_about_other_people_only(store):
 @pytest.mark.slow
 def test_a_run_says_that_it_judged_its_own_people(store, settings):
     train(store)
-    asked = prepare_run(store, "two", matchers=[], classifiers=["own-probe"], method="mixing", limit=2)
+    asked = prepare_run(
+        store, RunRequest(dataset="two", matchers=[], classifiers=["own-probe"], method="mixing", limit=2)
+    )
     run = start_run(store, asked)
     run_worker(settings, run_id=run.id)
     record = store.runs.get(run.id)
@@ -145,7 +148,9 @@ def test_a_purge_that_leaves_a_probe_is_not_complete(store, settings, monkeypatc
 def test_a_purge_that_is_killed_leaves_no_probe_without_its_data_set(store, settings, monkeypatch):
     own = train(store)
     many = store.datasets.get("many").id
-    run = start_run(store, prepare_run(store, "many", matchers=[], classifiers=[], method="mixing", limit=2))
+    run = start_run(
+        store, prepare_run(store, RunRequest(dataset="many", matchers=[], classifiers=[], method="mixing", limit=2))
+    )
     store.runs.claim("w1", run_id=run.id)
     with pytest.raises(StoreError, match="is being worked on"):
         purge(store, settings, many, actor="test")

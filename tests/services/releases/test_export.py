@@ -13,6 +13,7 @@ import pytest
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.imaging.png import encode_png
+from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunDocument
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
@@ -135,7 +136,10 @@ def test_images_without_a_version_and_an_export_cut_short(store, settings, tmp_p
     names = ["s001_1", "s002_1", "s003_1"]
     import_dataset(store, settings, labelled_demo(tmp_path / "faces", names), name="few")
     spec = prepare_run(
-        store, "few", method=METHOD, parameters={**FAST, "candidates": "same"}, classifiers=[], matchers=[]
+        store,
+        RunRequest(
+            dataset="few", method=METHOD, parameters={**FAST, "candidates": "same"}, classifiers=[], matchers=[]
+        ),
     )
     run = start_run(store, spec)
     run_worker(settings, run_id=run.id)

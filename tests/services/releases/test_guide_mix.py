@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from facepriv.errors import BadInputError
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.guide_mix import guide_mix, run_title
 from facepriv.services.runs.preparing import prepare_run, start_run
@@ -19,7 +20,9 @@ pytestmark = [pytest.mark.xdist_group("finished-run"), pytest.mark.slow]
 @pytest.fixture(scope="module")
 def mixed(finished: Finished) -> Iterator[RunRecord]:
     """A second run on the same six images."""
-    spec = prepare_run(finished.store, "six", method="mixing", classifiers=["levi-hassner"], matchers=["sface"])
+    spec = prepare_run(
+        finished.store, RunRequest(dataset="six", method="mixing", classifiers=["levi-hassner"], matchers=["sface"])
+    )
     run = start_run(finished.store, spec)
     run_worker(finished.settings, run_id=run.id)
     yield finished.store.runs.get(run.id)
@@ -46,7 +49,7 @@ def test_one_run_against_its_guide_reaches_guessing(finished: Finished) -> None:
 
 
 def test_runs_that_do_not_go_together_get_one_sentence(finished: Finished) -> None:
-    spec = prepare_run(finished.store, "six", method="mixing", limit=4)
+    spec = prepare_run(finished.store, RunRequest(dataset="six", method="mixing", limit=4))
     waiting = start_run(finished.store, spec)
     with pytest.raises(BadInputError, match="is waiting"):
         guide_mix(finished.store, [finished.run.id, waiting.id])

@@ -14,6 +14,7 @@ from facepriv.errors import BadInputError
 from facepriv.imaging.png import decode_png
 from facepriv.measures.stored_faces import stored_pixels
 from facepriv.policy.selection import choose_actions
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.export import MANIFEST
 from facepriv.services.releases.release import COLUMNS, KEY_SUFFIX, SAME_TIME, Released, _names, read_key, write_release
@@ -159,7 +160,10 @@ def test_no_two_images_get_one_name_and_none_is_far_too_long() -> None:
 
 @pytest.mark.slow
 def test_runs_on_other_images_are_refused(finished: Finished, tmp_path: Path) -> None:
-    spec = prepare_run(finished.store, "six", method="mixing", limit=4, classifiers=["dlib-gender"], matchers=["sface"])
+    spec = prepare_run(
+        finished.store,
+        RunRequest(dataset="six", method="mixing", limit=4, classifiers=["dlib-gender"], matchers=["sface"]),
+    )
     other = start_run(finished.store, spec)
     with pytest.raises(BadInputError, match=f"run {other.id} is waiting"):
         write_release(finished.store, {other.id: 0.5}, tmp_path / "a", select_by="image", actor="tester")

@@ -12,13 +12,14 @@ from facepriv.classify.registry import classifiers
 from facepriv.errors import BadInputError
 from facepriv.measures.loaded_models import get_classifier
 from facepriv.presentation import run_tables as tables
+from facepriv.schemas.requests import AuditRequest, RunRequest
 from facepriv.schemas.runs import AttributeClasses, RunSpec
 from facepriv.services.audits.preparing import prepare_audit
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.export import run_document
 from facepriv.services.runs.attributes import UNLABELLED_NOTE, check_guides, classes_of, label_by, labelled_by
-from facepriv.services.runs.estimate import estimate_seconds
+from facepriv.services.runs.estimate import estimate_run
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import ImageRecord
 from tests.finished_run import FAST, METHOD, Finished, labelled_demo
@@ -114,12 +115,12 @@ def test_guides_must_agree():
 
 def spec_of(finished: Finished, **options) -> RunSpec:
     given = {"method": METHOD, "parameters": FAST, "classifiers": [], "matchers": []}
-    return prepare_run(finished.store, "six", **{**given, **options})
+    return prepare_run(finished.store, RunRequest(dataset="six", **{**given, **options}))
 
 
 class TestSpec:
     def test_the_guides_say_the_attribute(self, finished: Finished):
-        spec = spec_of(finished, guide="dlib-age@30", classifiers=None)
+        spec = spec_of(finished, guides=["dlib-age@30"], classifiers=None)
         assert (spec.attribute, spec.guide.name, spec.keep) == ("age", "dlib-age@30", ())
         assert {"dlib-gender", "levi-hassner"} <= {ref.name for ref in spec.classifiers}
         assert spec_of(finished).attribute == "gender"
@@ -137,16 +138,16 @@ class TestSpec:
     @pytest.mark.parametrize(
         ("options", "code"),
         [
-            ({"more_guides": ["dlib-age@30"]}, "guides-differ"),
-            ({"guide": "dlib-age@30", "more_guides": ["dlib-age@40"]}, "guides-differ"),
+            ({"guides": ["dlib-gender", "dlib-age@30"]}, "guides-differ"),
+            ({"guides": ["dlib-age@30", "dlib-age@40"]}, "guides-differ"),
             ({"keep": ["dlib-gender"]}, "kept-guide"),
-            ({"guide": "dlib-age", "keep": ["dlib-age@40"]}, "kept-guide"),
-            ({"keep": ["dlib-age@40"], "keep_weight": 0.0}, "bad-weight"),
-            ({"keep": ["dlib-age@40"], "keep_weight": float("nan")}, "bad-weight"),
+            ({"guides": ["dlib-age"], "keep": ["dlib-age@40"]}, "kept-guide"),
+            ({"keep": ["dlib-age@40"], "keep_weight": 0.0}, "bad-keep-weight"),
+            ({"keep": ["dlib-age@40"], "keep_weight": float("nan")}, "bad-keep-weight"),
             ({"keep": ["dlib-age@40"], "method": "descent", "parameters": {}}, "keeps-nothing"),
-            ({"guide": "dlib-age@40", "method": "semantic", "parameters": {}}, "learns-gender-only"),
-            ({"guide": "dlib-age@400"}, "bad-boundary"),
-            ({"guide": "dlib-gender@4"}, "takes-no-value"),
+            ({"guides": ["dlib-age@40"], "method": "semantic", "parameters": {}}, "learns-gender-only"),
+            ({"guides": ["dlib-age@400"]}, "bad-boundary"),
+            ({"guides": ["dlib-gender@4"]}, "takes-no-value"),
         ],
     )
     def test_what_cannot_be(self, finished: Finished, options, code):
@@ -157,12 +158,14 @@ class TestSpec:
 
     def test_an_audit_is_about_gender(self, finished: Finished):
         with pytest.raises(BadInputError, match="learn about gender, but dlib-age@40 tells age; name gender") as caught:
-            prepare_audit(finished.store, run_id=finished.run.id, classifiers=["dlib-age"])
+            prepare_audit(finished.store, AuditRequest(run=finished.run.id, classifiers=["dlib-age"]))
         assert caught.value.code == "not-gender"
 
     def test_keeping_takes_longer(self, finished: Finished):
         plain, kept = (
-            estimate_seconds(finished.store, finished.settings, 1, 50, method="descent", keep=keep).seconds
+            estimate_run(
+                finished.store, finished.settings, RunRequest(dataset=1, method="descent", keep=keep), 50
+            ).seconds
             for keep in ((), ("dlib-age@30",))
         )
         assert kept > plain
@@ -181,14 +184,14 @@ def run_on(store, settings, tmp_path, ages, **options):
     import_dataset(store, settings, labelled_demo(tmp_path / "faces", SOME), name="few")
     give_ages(settings, ages)
     given = {"method": METHOD, "parameters": FAST, "classifiers": ["dlib-gender"], "matchers": []}
-    run = start_run(store, prepare_run(store, "few", **{**given, **options}))
+    run = start_run(store, prepare_run(store, RunRequest(dataset="few", **{**given, **options})))
     run_worker(settings, run_id=run.id)
     done = store.runs.get(run.id)
     assert done.state == "complete", done.error
     return done
 
 
-AGED = {"guide": "dlib-age@30", "parameters": {"eps": 0.3}}
+AGED = {"guides": ["dlib-age@30"], "parameters": {"eps": 0.3}}
 
 
 @pytest.mark.slow
@@ -240,7 +243,10 @@ def test_without_labels_the_guides_verdict_stands_in(store, settings, tmp_path):
 @pytest.mark.slow
 def test_age_is_kept_while_gender_is_turned(store, settings, tmp_path):
     plain = run_on(store, settings, tmp_path, {}, classifiers=["dlib-age@30"]).result
-    spec = prepare_run(store, "few", method=METHOD, parameters=FAST, keep=["dlib-age@30"], classifiers=[], matchers=[])
+    spec = prepare_run(
+        store,
+        RunRequest(dataset="few", method=METHOD, parameters=FAST, keep=["dlib-age@30"], classifiers=[], matchers=[]),
+    )
     run = start_run(store, spec)
     run_worker(settings, run_id=run.id)
     kept = store.runs.get(run.id).result

@@ -26,6 +26,7 @@ from facepriv.imaging.png import decode_png
 from facepriv.measures.loaded_models import get_classifier
 from facepriv.measures.stored_faces import stored_face
 from facepriv.perturb.base import score_face
+from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs import leased_job as leased_work
@@ -188,7 +189,14 @@ def test_images_that_cannot_be_used_are_counted_not_dropped(store, settings, tmp
         stream.write("s001_3.png,s001,female\n")
     import_dataset(store, settings, folder, name="lonely")
     spec = prepare_run(
-        store, "lonely", method=METHOD, parameters={**FAST, "candidates": "any"}, classifiers=[], matchers=["sface"]
+        store,
+        RunRequest(
+            dataset="lonely",
+            method=METHOD,
+            parameters={**FAST, "candidates": "any"},
+            classifiers=[],
+            matchers=["sface"],
+        ),
     )
     run = start_run(store, spec)
     run_worker(settings, run_id=run.id)
@@ -212,7 +220,9 @@ def test_images_that_cannot_be_used_are_counted_not_dropped(store, settings, tmp
 def test_subjects_without_a_label(store, settings, tmp_path):
     folder = copy_demo(tmp_path / "faces", ["s001_1", "s003_1"])
     import_dataset(store, settings, folder, name="unlabelled")
-    spec = prepare_run(store, "unlabelled", method=METHOD, parameters={"eps": 0.3}, classifiers=[], matchers=[])
+    spec = prepare_run(
+        store, RunRequest(dataset="unlabelled", method=METHOD, parameters={"eps": 0.3}, classifiers=[], matchers=[])
+    )
     run = start_run(store, spec)
     run_worker(settings, run_id=run.id)
     result = store.runs.get(run.id).result
@@ -419,7 +429,9 @@ def test_a_second_run_computes_no_template_or_score_of_an_untouched_image_again(
     spec = small_spec(matchers=["sface"])
     images = len(spec.image_ids)
     import_dataset(store, settings, labelled_demo(tmp_path / "again", ("s001_1", "s003_1", "s003_2")), name="again")
-    same = prepare_run(store, "again", method=METHOD, parameters=FAST, classifiers=[], matchers=["sface"])
+    same = prepare_run(
+        store, RunRequest(dataset="again", method=METHOD, parameters=FAST, classifiers=[], matchers=["sface"])
+    )
     other = changed(same, parameters={**same.parameters, "eps": 0.2})
     for wanted, templates, known in (
         (spec, {"before": images, "after": images}, {}),

@@ -15,6 +15,7 @@ from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.perturb.base import Learned
+from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import LearnFrom, RunSpec
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
@@ -135,7 +136,8 @@ class School:
 
     def spec(self, dataset: str = TWELVE, **options: object) -> RunSpec:
         return prepare_run(
-            self.store, dataset, **{"method": plugins.NAME, "classifiers": [], "matchers": [], **options}
+            self.store,
+            RunRequest(dataset=dataset, **{"method": plugins.NAME, "classifiers": [], "matchers": [], **options}),
         )  # type: ignore[arg-type]
 
     def files(self, run_id: int) -> list[str | None]:

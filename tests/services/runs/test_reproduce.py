@@ -14,6 +14,7 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.presentation.reproduction_tables import headline, sentences, tables
 from facepriv.schemas.reproductions import Reproduction
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalPool
@@ -56,7 +57,7 @@ def refused(code: str, *parts: str):
 
 def test_plans_three_experiments_with_either_candidate(store, imported):
     imported()
-    planned = service.plan(store, "few", matchers=[])
+    planned = service.plan(store, RunRequest(dataset="few", matchers=[]))
     assert [(one.experiment, one.candidates) for one in planned] == [
         (experiment, candidates) for experiment in ("by-a", "by-b", "mixing") for candidates in ("opposite", "same")
     ]
@@ -73,7 +74,7 @@ def test_plans_three_experiments_with_either_candidate(store, imported):
 
 def test_estimates_before_anything_is_computed(store, settings, imported):
     imported()
-    planned = service.plan(store, "few", matchers=[])
+    planned = service.plan(store, RunRequest(dataset="few", matchers=[]))
     everything = service.estimate(store, settings, planned)
     assert everything.basis == "6 runs to compute, 0 runs known already"
     guided_by_b = service.estimate(store, settings, planned[2:4])
@@ -83,7 +84,7 @@ def test_estimates_before_anything_is_computed(store, settings, imported):
 def test_one_classifier_twice_is_refused(store, imported):
     imported()
     with refused("same-guides", "dlib-gender"):
-        service.plan(store, "few", guide_b="dlib-gender")
+        service.plan(store, RunRequest(dataset="few"), guide_b="dlib-gender")
 
 
 @pytest.mark.parametrize(
@@ -96,13 +97,13 @@ def test_one_classifier_twice_is_refused(store, imported):
 def test_both_labels_are_needed(store, imported, names, told):
     imported(names)
     with refused("too-few-subjects", told, "few"):
-        service.plan(store, "few")
+        service.plan(store, RunRequest(dataset="few"))
 
 
 def test_a_limit_that_leaves_one_of_a_label_is_refused(store, imported):
     imported()
     with refused("too-few-subjects", "1 labelled female and 1 labelled male"):
-        service.plan(store, "few", limit=2)
+        service.plan(store, RunRequest(dataset="few", limit=2))
 
 
 def test_missing_labels_are_refused(store, settings, tmp_path):
@@ -112,7 +113,7 @@ def test_missing_labels_are_refused(store, settings, tmp_path):
     )
     import_dataset(store, settings, folder, name="few")
     with refused("unlabelled", "1 usable image of few has none"):
-        service.plan(store, "few")
+        service.plan(store, RunRequest(dataset="few"))
 
 
 # Tables and page, of figures made without models
@@ -223,13 +224,15 @@ def done(tmp_path_factory) -> Done:
         import_dataset(store, settings, labelled_demo(home / "faces", FOUR), name="few")
         for _ in range(2):
             executed: list[int] = []
-            planned = service.plan(store, "few", matchers=["sface"], parameters={"eps": 0.5, "sweeps": 1})
+            planned = service.plan(
+                store, RunRequest(dataset="few", matchers=["sface"], parameters={"eps": 0.5, "sweeps": 1})
+            )
 
             def execute(run_id: int, executed: list[int] = executed) -> None:
                 executed.append(run_id)
                 run_worker(settings, run_id=run_id, pool=pool)
 
-            both.append((service.reproduce(store, planned, execute=execute), executed))
+            both.append((service.reproduce(store, planned, actor="ada", execute=execute), executed))
     return Done(home, *both[0], *both[1])
 
 

@@ -12,6 +12,7 @@ from facepriv.presentation.run_tables import gender_error_rows, limits, matching
 from facepriv.report.document import Bullets, Gallery, Report, Table, Text
 from facepriv.report.html import to_html
 from facepriv.schemas.audits import AuditResult
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.datasheets import NOT_STATED, edit_datasheet
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.sharing.report import (
@@ -169,7 +170,7 @@ def test_it_is_written_and_recorded(finished: Finished, tmp_path: Path) -> None:
 
 
 def test_only_complete_runs_and_their_own_audits(finished: Finished, audit) -> None:
-    waiting = finished.store.runs.create(prepare_run(finished.store, "six"))
+    waiting = finished.store.runs.create(prepare_run(finished.store, RunRequest(dataset="six")))
     try:
         with pytest.raises(BadInputError, match=f"run {waiting} is waiting"):
             report_of(finished.store, waiting)

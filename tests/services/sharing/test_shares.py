@@ -14,6 +14,7 @@ import pytest
 from facepriv.errors import BadInputError, NotAllowedError, UnknownNameError
 from facepriv.report.html import Page
 from facepriv.schemas.audits import AuditResult
+from facepriv.schemas.requests import RunRequest
 from facepriv.services.accounts.passwords import WINDOW
 from facepriv.services.accounts.users import set_disabled, set_role
 from facepriv.services.runs.preparing import prepare_run
@@ -266,7 +267,7 @@ def test_faces_are_shown_only_where_ticked_and_allowed(shop: Store, run_id: int,
 
 
 def test_what_cannot_be_shared(finished: Finished, shop: Store, run_id: int) -> None:
-    waiting = shop.runs.create(prepare_run(shop, "six"))
+    waiting = shop.runs.create(prepare_run(shop, RunRequest(dataset="six")))
     unfinished = shop.audits.create(shop.audits.get(store_audit(shop, OF_RUN, run_id=run_id)).spec)
     before = shop.access.count()
     try:

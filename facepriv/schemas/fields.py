@@ -1,0 +1,118 @@
+"""What a field of a pydantic model may hold, described once for the command line, the pages and tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+
+from facepriv.errors import BadInputError
+
+SEVERAL = (tuple, list, set, frozenset)
+WORDS: dict[Any, str] = {bool: "yes or no", int: "whole number", float: "number", str: "text"}
+
+
+@dataclass(frozen=True)
+class FieldDescription:
+    """One field of a model."""
+
+    name: str
+    kind: Any
+    """Type of one value: bool, int, float, str, or whatever else was declared."""
+    options: tuple[Any, ...]
+    """What a value may be, where the type lists it."""
+    least: Any
+    """Lower bound, excluded or not; None where there is none."""
+    most: Any
+    optional: bool
+    """Whether it may be None."""
+    several: bool
+    """Whether it holds several values."""
+    default: Any
+    help: str
+
+    @property
+    def type_in_words(self) -> str:
+        """Say what may be given."""
+        one = " | ".join(map(str, self.options)) or WORDS.get(self.kind, str(self.kind))
+        return f"several of: {one}" * self.several or one + " or none" * self.optional
+
+    def from_text(self, text: str) -> Any:
+        """Return a text in the form that pydantic reads: none as None, several values parted at commas."""
+        if self.optional and text.lower() == "none":
+            return None
+        if self.several:
+            return tuple(part.strip() for part in text.split(",") if part.strip())
+        return text
+
+
+def describe_fields(model: type[BaseModel]) -> dict[str, FieldDescription]:
+    """Describe all fields of a model by their names, in order."""
+    return {name: _describe(name, field) for name, field in model.model_fields.items()}
+
+
+def describe_field(model: type[BaseModel], name: str) -> FieldDescription:
+    """Describe one field of a model."""
+    return _describe(name, model.model_fields[name])
+
+
+def _describe(name: str, field: FieldInfo) -> FieldDescription:
+    kind, optional, several, options, rules = field.annotation, False, False, (), list(field.metadata)
+    while (origin := get_origin(kind)) is not None:
+        inside = get_args(kind)
+        if origin is Annotated:
+            kind, rules = inside[0], [*rules, *inside[1:]]
+        elif origin in (Union, UnionType):
+            optional = optional or NoneType in inside
+            options += tuple(one for part in inside if get_origin(part) is Literal for one in get_args(part))
+            kind = next(part for part in inside if part is not NoneType)
+        elif origin in SEVERAL:
+            several, kind = True, inside[0]
+        elif origin is Literal:
+            options, kind = inside, type(inside[0])
+        else:
+            kind = origin
+    return FieldDescription(
+        name=name,
+        kind=kind,
+        options=options,
+        least=_bound(rules, "ge", "gt"),
+        most=_bound(rules, "le", "lt"),
+        optional=optional,
+        several=several,
+        default=None if field.is_required() else field.get_default(call_default_factory=True),
+        help=field.description or "",
+    )
+
+
+def _bound(rules: list[Any], *names: str) -> Any:
+    nested = [part for rule in rules for part in getattr(rule, "metadata", [rule])]
+    return next((getattr(rule, name) for rule in nested for name in names if hasattr(rule, name)), None)
+
+
+def refusal(error: ValidationError, *, what: str = "The value of {field}", code: str = "bad-{field}") -> BadInputError:
+    """Return what pydantic found wrong first as an error of one sentence for a user.
+
+    Parameters
+    ----------
+    what
+        The sentence's subject, with the field's name in it.
+    code
+        The error's code, with the field's name in it.
+    """
+    first, *others = error.errors()
+    field = str(first["loc"][0]) if first["loc"] else "request"
+    raised = first.get("ctx", {}).get("error")
+    if isinstance(raised, BadInputError):
+        return raised
+    # A type of several parts is refused once for each.
+    same = [first, *(one for one in others if one["loc"][:1] == first["loc"][:1])]
+    rules = [one["msg"].removeprefix("Input should be").strip() for one in same]
+    why = f"it should be {', or '.join(rules)}" if first["msg"].startswith("Input should be") else rules[0]
+    given = "" if first["type"] == "missing" else f" cannot be {first['input']!r}"
+    return BadInputError(
+        f"{what.format(field=field.replace('_', ' '))}{given}: {why}.", code=code.format(field=field.replace("_", "-"))
+    )

@@ -1,0 +1,175 @@
+"""Requests of jobs: what a person, a page or a program asks for, before anything is looked up.
+
+Each field is declared once, with its default, range and help; command-line options and page widgets are made from here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from facepriv.errors import BadInputError
+from facepriv.schemas.audits import SelectBy
+from facepriv.schemas.base import Frozen
+from facepriv.schemas.fields import refusal
+
+DEFAULT_METHOD, DEFAULT_GUIDE, DEFAULT_LANDMARKER = "recommended", "dlib-gender", "dlib-68"
+SECOND_GUIDE = "levi-hassner"
+"""Stands for the paper's second classifier where its experiments are repeated."""
+SECOND_GUIDE = "levi-hassner"
+"""Stands for the paper's second classifier where its experiments are repeated."""
+AUTO: Literal["auto"] = "auto"
+LIMIT_HELP = "Take at most this many images, all of a subject together, subjects spread evenly. Default: all"
+SEED_HELP = "Number that the randomness starts from; the same seed gives the same result"
+
+
+class Request(Frozen):
+    """What a job is to do. Making one raises `BadInputError` of one sentence, with code ``bad-`` and the field."""
+
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
+    kind: ClassVar[str]
+    """Name among `facepriv.services.jobs.kinds`."""
+
+    def __init__(self, **values: Any) -> None:
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise refusal(error) from error
+
+
+def read_settings(value: Any) -> Any:
+    """Read parameters written as ``name=value``; whether they may be so is the method's to say.
+
+    Raises
+    ------
+    BadInputError
+        With code ``bad-parameter`` if one is written otherwise, or given twice.
+    """
+    if not isinstance(value, (list, tuple)):
+        return value
+    read: dict[str, str] = {}
+    for setting in value:
+        name, equals, text = (part.strip() for part in str(setting).partition("="))
+        if not equals or name in read:
+            raise BadInputError(
+                f"A parameter is written once, as name=value, but {setting!r} was given; write for instance eps=0.1.",
+                code="bad-parameter",
+            )
+        read[name] = text
+    return read
+
+
+class RunRequest(Request):
+    """Perturb a data set's images and judge what was stored."""
+
+    kind: ClassVar[str] = "run"
+
+    dataset: str | int = Field(description="Name of the data set")
+    method: str = Field(
+        default=DEFAULT_METHOD,
+        description="How images are changed; see facepriv methods. Unnoticeable methods are specific to their guides; "
+        "visible ones turn a part of the other classifiers, too",
+    )
+    parameters: Annotated[dict[str, Any], BeforeValidator(read_settings)] = Field(
+        default_factory=dict,
+        description="Parameter of the method as name=value; several values of one: a,b,c",
+    )
+    guides: tuple[str, ...] = Field(
+        default=(DEFAULT_GUIDE,),
+        min_length=1,
+        description="Classifier that the perturbation tries to turn; of age for instance dlib-age@40, with the "
+        "boundary in years. With several, an image counts as flipped once all of them are turned; the first is the "
+        "main one, whose score is drawn",
+    )
+    keep: tuple[str, ...] = Field(
+        default=(),
+        description="Classifier whose score the method tries to leave as it is, such as dlib-age@40. What is kept is "
+        "its answer, not what a person sees. Each makes the run slower",
+    )
+    keep_weight: float = Field(
+        default=1.0,
+        gt=0,
+        description="What a change of the scores kept counts for beside the rest of the cost; more keeps them closer "
+        "and may change the image more",
+    )
+    guards: tuple[str, ...] | None = Field(
+        default=None,
+        description="Matcher that the method asks while it changes a face, so that it goes on accepting it; none for "
+        "no matcher. Each makes the run slower. Default: all that judge, for visible methods that ask any",
+    )
+    learn_from: str | None = Field(
+        default=None,
+        description="For methods that learn, from other people than those they change: folds (what was learnt from one "
+        "half of the people is used on the other), demo, or the name of another data set that shares nobody with this "
+        "one. Default: folds if the data set is large enough, else demo",
+    )
+    landmarker: str = Field(
+        default=DEFAULT_LANDMARKER,
+        description="Whose points make the triangles that a method moves, and choose candidates; see facepriv models, "
+        "kind landmarks. Crops are always made from the detector's 68",
+    )
+    classifiers: tuple[str, ...] | None = Field(
+        default=None,
+        description="Classifier that judges the images before and after; guides always do. Default: all usable ones "
+        "that tell gender",
+    )
+    matchers: tuple[str, ...] | None = Field(
+        default=None,
+        description="Matcher that judges whether the images can still be recognised. Default: all usable ones",
+    )
+    limit: int | None = Field(default=None, ge=1, description=LIMIT_HELP)
+    seed: int = Field(default=0, ge=0, description=SEED_HELP)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_guard(cls, values: dict[str, Any]) -> dict[str, Any]:
+        return {**values, "guards": ()} if list(values.get("guards") or ()) == ["none"] else values
+
+
+class AuditRequest(Request):
+    """Measure what attackers learn about gender from a data set, or from what a run made of it."""
+
+    kind: ClassVar[str] = "audit"
+
+    dataset: str | int | None = Field(default=None, description="Name of the data set, audited as it is")
+    run: int | None = Field(
+        default=None, description="Audit this complete run instead: untouched, perturbed, and the policy's mix"
+    )
+    attackers: tuple[str, ...] | None = Field(
+        default=None,
+        description="Attacker. Each learns from a part of the people, picks its means there, and guesses the gender "
+        "label of others. Default: all; --attackers lists them",
+    )
+    classifiers: tuple[str, ...] | None = Field(
+        default=None,
+        description="Gender classifier whose scores the attackers read, of the file as it is and after attempts to "
+        "undo a perturbation. Default: all usable ones",
+    )
+    matchers: tuple[str, ...] | None = Field(
+        default=None,
+        description="Face matcher whose templates, the numbers that it stores of a face, the attackers learn from. "
+        "Default: all usable ones",
+    )
+    p: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = Field(
+        default=AUTO,
+        description="Of a run: share of images perturbed, 0 to 1; auto takes the smallest at which the worst attacker "
+        "learns least",
+    )
+    against: tuple[str, ...] = Field(default=(), description="Attacker to choose the proportion against. Default: all")
+    select_by: SelectBy = Field(
+        default="image",
+        description="Of a run: draw each image, or each subject with all images. Where images are drawn, a person may "
+        "have untouched ones beside perturbed ones, and whoever knows which belong together may learn from that",
+    )
+    draws: int = Field(default=3, ge=1, description="Of a run: random draws that each proportion is averaged over")
+    most_fnmr_loss: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Of a run: how much worse matching may become, as a fraction, e.g. 0.01: the share of genuine "
+        "pairs of the mixed database that are rejected when at most 0.1 % of impostors are accepted, minus the same "
+        "for the untouched images",
+    )
+    limit: int | None = Field(default=None, ge=1, description=LIMIT_HELP)
+    seed: int = Field(default=0, ge=0, description=SEED_HELP)
