@@ -1,4 +1,4 @@
-"""What attackers can see of a set of images: measured once for the untouched and once for the perturbed files."""
+"""Features of a set of images that attackers can see, of the untouched and of the perturbed files."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ LEAST_SUBJECTS, LEAST_OF_GENDER = 10, 2
 
 @dataclass(frozen=True, eq=False)
 class Features:
-    """What can be measured in ``n`` stored files; a row of NaN is a failure to acquire."""
+    """Features of ``n`` stored files; a row of NaN is a failure to acquire."""
 
     subjects: NDArray[np.str_]
-    """``(n,)``; an attacker may know which images show one person, never whom he may learn from."""
+    """``(n,)``; an attacker may use which images show one person, never learn from the person attacked."""
     scores: Mapping[str, NDArray[np.float64]]
-    """By classifier ``(n,)`` log-odds in nats, male positive, with the face found anew in the file."""
+    """By classifier ``(n,)`` log-odds in nats, male positive, with the face found in the file itself."""
     restored: Mapping[str, NDArray[np.float64]]
-    """By classifier ``(n, f)`` log-odds after each front end of `facepriv.imaging.restoring`, in its order."""
+    """By classifier ``(n, f)`` log-odds after each filter of `facepriv.imaging.restoring`, in its order."""
     templates: Mapping[str, NDArray[np.float64]]
     """By matcher ``(n, d)`` unit rows."""
     residuals: NDArray[np.float64]
-    """``(n, r)`` features of what smoothing takes away (`facepriv.imaging.residuals`)."""
+    """``(n, r)`` features of what smoothing removes (`facepriv.imaging.residuals`)."""
     appearance: NDArray[np.float64]
-    """``(n, a)`` features of the face as it looks (`facepriv.imaging.appearance`)."""
+    """``(n, a)`` features of the appearance of the face (`facepriv.imaging.appearance`)."""
 
     def __len__(self) -> int:
         return len(self.subjects)
 
     def rows(self, index: NDArray[np.int64]) -> Features:
-        """Return some of the images."""
+        """Return the features of some images by their rows."""
         return Features(
             subjects=self.subjects[index],
             scores={name: values[index] for name, values in self.scores.items()},
@@ -45,24 +45,24 @@ class Features:
             appearance=self.appearance[index],
         )
 
-    def where(self, chosen: NDArray[np.bool_], other: Features) -> Features:
-        """Return a release that takes the chosen images from ``other`` and the rest from here."""
+    def replace_rows(self, rows: NDArray[np.bool_], other: Features) -> Features:
+        """Return these features with the rows ``(n,)`` that are true taken from ``other``."""
 
-        def mixed(mine: NDArray[np.float64], theirs: NDArray[np.float64]) -> NDArray[np.float64]:
-            return np.where(chosen if mine.ndim == 1 else chosen[:, None], theirs, mine)
+        def mix(own: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+            return np.where(rows if own.ndim == 1 else rows[:, None], others, own)
 
-        def each(
-            mine: Mapping[str, NDArray[np.float64]], theirs: Mapping[str, NDArray[np.float64]]
+        def mix_all(
+            own: Mapping[str, NDArray[np.float64]], others: Mapping[str, NDArray[np.float64]]
         ) -> dict[str, NDArray[np.float64]]:
-            return {name: mixed(values, theirs[name]) for name, values in mine.items()}
+            return {name: mix(values, others[name]) for name, values in own.items()}
 
         return Features(
             subjects=self.subjects,
-            scores=each(self.scores, other.scores),
-            restored=each(self.restored, other.restored),
-            templates=each(self.templates, other.templates),
-            residuals=mixed(self.residuals, other.residuals),
-            appearance=mixed(self.appearance, other.appearance),
+            scores=mix_all(self.scores, other.scores),
+            restored=mix_all(self.restored, other.restored),
+            templates=mix_all(self.templates, other.templates),
+            residuals=mix(self.residuals, other.residuals),
+            appearance=mix(self.appearance, other.appearance),
         )
 
 
@@ -82,15 +82,15 @@ class Evidence:
     """``(n,)`` +1 male, -1 female."""
     untouched: Features
     perturbed: Features | None = None
-    """The same images as a run left them; where it left none, as they were."""
-    made: NDArray[np.bool_] | None = None
-    """``(n,)`` of which images the run left a perturbed file; by default of all, if there is a perturbed set."""
+    """The same images after a run; untouched where the run has no perturbed file."""
+    has_file: NDArray[np.bool_] | None = None
+    """``(n,)`` which images have a perturbed file; by default all, if there is a perturbed set."""
 
     @property
     def can_be_perturbed(self) -> NDArray[np.bool_]:
         """``(n,)`` which images a policy can release perturbed."""
-        if self.made is not None:
-            return self.made
+        if self.has_file is not None:
+            return self.has_file
         return np.full(len(self.labels), self.perturbed is not None)
 
     def __post_init__(self) -> None:
@@ -98,42 +98,46 @@ class Evidence:
             raise BadInputError(
                 "An audit needs a gender label, +1 or -1, of every image; leave out the others.", code="unlabelled"
             )
-        check_enough(self.untouched.subjects.tolist(), self.labels.tolist())
+        require_subjects(self.untouched.subjects.tolist(), self.labels.tolist())
 
-    def release(self, chosen: NDArray[np.bool_]) -> Features:
-        """Return what is seen of a release in which the chosen images ``(n,)`` are perturbed.
+    def release(self, perturbed: NDArray[np.bool_]) -> Features:
+        """Return the features of a release in which the given images ``(n,)`` are perturbed.
 
         Raises
         ------
         BadInputError
-            With code ``nothing-perturbed`` if images are chosen and there is no perturbed set.
+            With code ``nothing-perturbed`` if images are to be perturbed and there is no perturbed set.
         """
-        if not chosen.any():
+        if not perturbed.any():
             return self.untouched
         if self.perturbed is None:
             raise BadInputError(
                 "A release with perturbed images was asked for, but there are none; audit a run.",
                 code="nothing-perturbed",
             )
-        return self.untouched.where(chosen, self.perturbed)
+        return self.untouched.replace_rows(perturbed, self.perturbed)
 
 
-def check_enough(subjects: Sequence[str], labels: Sequence[int]) -> None:
-    """Refuse images of too few people, given the subject and the label of each.
+def require_subjects(subjects: Sequence[str], labels: Sequence[int]) -> None:
+    """Refuse images of too few people.
+
+    Parameters
+    ----------
+    subjects, labels : of each image.
 
     Raises
     ------
     BadInputError
         With code ``too-few-subjects``, as `Evidence`.
     """
-    everybody = set(subjects)
+    people = set(subjects)
     men, women = (
-        len({s for s, label in zip(subjects, labels, strict=True) if label == side}) for side in (MALE, FEMALE)
+        len({s for s, label in zip(subjects, labels, strict=True) if label == gender}) for gender in (MALE, FEMALE)
     )
-    if len(everybody) < LEAST_SUBJECTS or min(men, women) < LEAST_OF_GENDER:
+    if len(people) < LEAST_SUBJECTS or min(men, women) < LEAST_OF_GENDER:
         raise BadInputError(
             f"An audit needs at least {LEAST_SUBJECTS} subjects, {LEAST_OF_GENDER} of them labelled male and "
             f"{LEAST_OF_GENDER} female, since attackers learn from some people and are judged on others, but there "
-            f"are {len(everybody)} ({men} male, {women} female); add images of more people.",
+            f"are {len(people)} ({men} male, {women} female); add images of more people.",
             code="too-few-subjects",
         )

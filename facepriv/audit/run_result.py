@@ -13,7 +13,7 @@ from facepriv.audit.matching.comparisons import Compare
 from facepriv.audit.matching.matching_phases import matching_phases
 from facepriv.audit.threads import no_check
 from facepriv.imaging.versions import VERSIONS
-from facepriv.metrics.gender import confusion, gender_error, predicted, score_histograms
+from facepriv.metrics.gender import confusion, gender_error, predicted_labels, score_histograms
 from facepriv.metrics.summary import summarise, summarise_by_gender
 from facepriv.schemas.figures import ClassRates, Confusions, GenderError, Rates
 from facepriv.schemas.runs import (
@@ -201,7 +201,7 @@ def _attribute_change(
         classes=classes,
         kept=kept,
         images=int(both.sum()),
-        stayed=float((predicted(before) == predicted(after)).mean()) if some else None,
+        stayed=float((predicted_labels(before) == predicted_labels(after)).mean()) if some else None,
         mean_change=float(np.abs(after - before).mean()) if some else None,
         positive_before=float((before >= 0).mean()) if some else None,
         positive_after=float((after >= 0).mean()) if some else None,
@@ -220,8 +220,8 @@ def _flipped(
 ) -> NDArray[np.bool_]:
     """Say of which images every guide takes the stored file for the other gender; not where no face was found."""
     # Without a label, the side to leave is the first guide's own verdict, as in perturbing.
-    sides = np.where(labels != 0, labels, predicted(by_phase[guides[0]]["before"]))
-    verdicts = np.array([predicted(by_phase[guide]["after"]) for guide in guides])
+    sides = np.where(labels != 0, labels, predicted_labels(by_phase[guides[0]]["before"]))
+    verdicts = np.array([predicted_labels(by_phase[guide]["after"]) for guide in guides])
     turned: NDArray[np.bool_] = (verdicts == -sides).all(axis=0) & (sides != 0)
     return turned
 
@@ -239,8 +239,8 @@ def _fixed(
     if not measured.any():
         return None
     # Without a label, the side to leave is the guide's own verdict, as in perturbing.
-    sides = np.where(own != 0, own, predicted(np.nan_to_num(before)))
-    return _share((predicted(np.nan_to_num(fixed)) != sides)[measured], labels[measured])
+    sides = np.where(own != 0, own, predicted_labels(np.nan_to_num(before)))
+    return _share((predicted_labels(np.nan_to_num(fixed)) != sides)[measured], labels[measured])
 
 
 def _survival(images: Sequence[JudgedImage], labels: NDArray[np.int64], done: NDArray[np.bool_]) -> dict[str, Rates]:

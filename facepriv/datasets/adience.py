@@ -14,10 +14,17 @@ import re
 from pathlib import Path
 
 from facepriv.datasets.attributes import parse_age
-from facepriv.datasets.conventions import companions, fitting, lines_of, refuse_copies, sort_out, unused_mapping
+from facepriv.datasets.conventions import (
+    count_matching,
+    find_list_files,
+    mapping_problems,
+    parse_names,
+    read_lines,
+    refuse_copies,
+)
 from facepriv.datasets.files import Files
-from facepriv.datasets.labelling import read_by_key
-from facepriv.datasets.labels import LabelTable, Row, parse_gender
+from facepriv.datasets.labelling import label_by_key
+from facepriv.datasets.labels import LabelRow, LabelTable, parse_gender
 from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.errors import BadInputError
@@ -40,31 +47,33 @@ class AdienceReader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for the file names, which no other data set has."""
-        n = fitting(files.images, _FILE.fullmatch)
+        n = count_matching(files.images, _FILE.fullmatch)
         if not n or (labels is not None and not _FOLD.fullmatch(labels.name.casefold())):
             return None
         return f"{n:,} images are named like coarse_tilt_aligned_face.1.10424815813_o.jpg in folders of accounts"
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read the images and every fold that is there."""
-        parsed, problems = sort_out(files.images, _FILE.fullmatch, "30601258@N03/coarse_tilt_aligned_face.1.104_o.jpg")
+        parsed, problems = parse_names(
+            files.images, _FILE.fullmatch, "30601258@N03/coarse_tilt_aligned_face.1.104_o.jpg"
+        )
         accounts = {name: found[1] for name, found in parsed.items()}
         keys = {name: _key(*found.groups()) for name, found in parsed.items()}
         refuse_copies(keys, lambda name: keys[name], "Adience")
-        folds = [labels] if labels is not None else companions(folder, files, lambda n: bool(_FOLD.fullmatch(n)))
+        folds = [labels] if labels is not None else find_list_files(folder, files, lambda n: bool(_FOLD.fullmatch(n)))
         read = [_read_fold(fold) for fold in folds]
         # The frontal folds repeat rows of the others.
         rows = {(row.file, row.label, *row.attributes.items()): row for table in read for row in table.rows}
         called = _called(folds)
         table = LabelTable(called or "the folds, which are missing,", {}, tuple(rows.values()))
-        images, said = read_by_key(folder, keys, accounts, table)
+        images, said = label_by_key(folder, keys, accounts, table)
         return finish(
             images,
             [
                 *problems,
                 *(problem for one in read for problem in one.problems),
                 *said,
-                *unused_mapping(options, "Adience"),
+                *mapping_problems(options, "Adience"),
             ],
             reader=self.name,
             why="Subjects: the folder of each image, an account that may show several people.",
@@ -84,7 +93,7 @@ def _called(folds: list[Path]) -> str:
 
 
 def _read_fold(path: Path) -> LabelTable:
-    lines = lines_of(path)
+    lines = read_lines(path)
     header = [field.strip().casefold() for field in lines[0].split("\t")] if lines else []
     if not set(_COLUMNS) <= set(header):
         raise BadInputError(
@@ -92,7 +101,7 @@ def _read_fold(path: Path) -> LabelTable:
             code="missing-columns",
         )
     account, original, face, age, gender = map(header.index, _COLUMNS)
-    rows: list[Row] = []
+    rows: list[LabelRow] = []
     odd: list[str] = []
     for number, line in enumerate(lines[1:], start=2):
         if not line:
@@ -103,7 +112,7 @@ def _read_fold(path: Path) -> LabelTable:
         if attributes is None or isinstance(label, str):
             odd.append(f"line {number}")
         else:
-            rows.append(Row(number, _key(cells[account], cells[face], cells[original]), "", label, attributes))
+            rows.append(LabelRow(number, _key(cells[account], cells[face], cells[original]), "", label, attributes))
     problems = summarise_problems(
         "bad-row",
         odd,

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facepriv.datasets.conventions import companion, fitting, refuse_copies, sort_out, unused_mapping
+from facepriv.datasets.conventions import count_matching, find_list_file, mapping_problems, parse_names, refuse_copies
 from facepriv.datasets.files import Files
-from facepriv.datasets.labelling import ALONE
+from facepriv.datasets.labelling import NO_IDENTITIES
 from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.errors import BadInputError
@@ -39,19 +39,22 @@ class CelebAReader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for names of six digits and one of the lists by its published name."""
-        n = fitting(files.images, _FILE.fullmatch)
-        lists = (_attributes(folder, files, labels), companion(folder, files, *_IDENTITIES) if labels is None else None)
+        n = count_matching(files.images, _FILE.fullmatch)
+        lists = (
+            _attributes(folder, files, labels),
+            find_list_file(folder, files, *_IDENTITIES) if labels is None else None,
+        )
         found = next((path for path in lists if path is not None), None)
         return f"{n:,} images are named like 000001.jpg and {found.name} is there" if n and found else None
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read the lists line by line; a row is only a number and a label by then."""
-        parsed, problems = sort_out(files.images, _FILE.fullmatch, "000001.jpg")
+        parsed, problems = parse_names(files.images, _FILE.fullmatch, "000001.jpg")
         numbers = {name: found[1] for name, found in parsed.items()}
         refuse_copies(numbers, lambda name: numbers[name], "CelebA")
         attributes = _attributes(folder, files, labels) if labels is None else labels
         genders = _List("") if attributes is None else _read_attributes(attributes)
-        identities = companion(folder, files, *_IDENTITIES)
+        identities = find_list_file(folder, files, *_IDENTITIES)
         people = None if identities is None else _read_identities(identities)
         present = set(numbers.values())
         problems += [*genders.problems, *(people.problems if people else [])]
@@ -71,10 +74,10 @@ class CelebAReader:
             one="The image {name} is not in the identity list, so it was left out; fetch the whole list.",
             many="{n} images ({first}) are not in the identity list, so they were left out; fetch the whole list.",
         )
-        rule = ALONE if identities is None else f"{identities.name} numbers them"
+        rule = NO_IDENTITIES if identities is None else f"{identities.name} numbers them"
         return finish(
             images,
-            [*problems, *unused_mapping(options, "CelebA")],
+            [*problems, *mapping_problems(options, "CelebA")],
             reader=self.name,
             why=f"Subjects: {rule}.",
             licence=LICENCE,
@@ -94,7 +97,7 @@ class _List:
 
 def _attributes(folder: Path, files: Files, labels: Path | None) -> Path | None:
     if labels is None:
-        return companion(folder, files, *_ATTRIBUTES)
+        return find_list_file(folder, files, *_ATTRIBUTES)
     return labels if labels.name.casefold() in _ATTRIBUTES else None
 
 

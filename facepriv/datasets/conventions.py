@@ -17,13 +17,15 @@ MOST = 0.8
 T = TypeVar("T")
 
 
-def fitting(names: Sequence[str], parse: Callable[[str], object]) -> int:
+def count_matching(names: Sequence[str], parse: Callable[[str], object]) -> int:
     """Count the images that are named as a data set names them; 0 if they are too few of all to recognise it by."""
     n = sum(parse(name) is not None for name in names)
     return n if n >= MOST * len(names) else 0
 
 
-def sort_out(names: Iterable[str], parse: Callable[[str], T | None], like: str) -> tuple[dict[str, T], list[Problem]]:
+def parse_names(
+    names: Iterable[str], parse: Callable[[str], T | None], like: str
+) -> tuple[dict[str, T], list[Problem]]:
     """Take the images apart that are named as a data set names them from those that are not.
 
     Parameters
@@ -50,7 +52,7 @@ def sort_out(names: Iterable[str], parse: Callable[[str], T | None], like: str) 
     )
 
 
-def companions(folder: Path, files: Files, wanted: Callable[[str], bool]) -> list[Path]:
+def find_list_files(folder: Path, files: Files, wanted: Callable[[str], bool]) -> list[Path]:
     """Find files that belong to a data set, in its folder or, if there are none and it is not closed, just above it.
 
     Parameters
@@ -72,12 +74,12 @@ def companions(folder: Path, files: Files, wanted: Callable[[str], bool]) -> lis
         return []
 
 
-def companion(folder: Path, files: Files, *names: str) -> Path | None:
+def find_list_file(folder: Path, files: Files, *names: str) -> Path | None:
     """Find one file that belongs to a data set, by its names in lower case; several fitting ones count as the first."""
-    return next(iter(companions(folder, files, lambda name: name in names)), None)
+    return next(iter(find_list_files(folder, files, lambda name: name in names)), None)
 
 
-def lines_of(path: Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
     """Read the lines of a list, without the spaces around them; blank ones are kept, so that numbers count.
 
     Raises
@@ -129,7 +131,7 @@ def refuse_table(labels: Path | None, reader: str, own: str) -> None:
         )
 
 
-def unused_mapping(options: ReadOptions, reader: str) -> list[Problem]:
+def mapping_problems(options: ReadOptions, reader: str) -> list[Problem]:
     """Tell that declared meanings of values were not needed."""
     if not options.mapping:
         return []

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from facepriv.datasets.files import Files
-from facepriv.datasets.labelling import read_by_file
-from facepriv.datasets.labels import peek, read_labels
+from facepriv.datasets.labelling import label_by_file
+from facepriv.datasets.labels import read_header, read_labels
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.errors import BadInputError
 
@@ -20,7 +20,7 @@ class CsvReader:
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Look for a table with columns for file and gender; one given by the user counts without a gender too."""
         if labels is not None:
-            header = peek(labels, options.columns)
+            header = read_header(labels, options.columns)
             return f"{labels.name} lists files" if header is not None and "file" in header.columns else None
         tables = _tables(folder, files, options)
         return f"{tables[0]} has columns for file and gender" if tables else None
@@ -45,7 +45,7 @@ class CsvReader:
         base = ""
         if labels.is_relative_to(folder):
             base = labels.relative_to(folder).parent.as_posix()
-        images, problems, rule = read_by_file(folder, files.images, table, "" if base == "." else base)
+        images, problems, rule = label_by_file(folder, files.images, table, "" if base == "." else base)
         return finish(
             images,
             [*table.problems, *problems],
@@ -61,7 +61,7 @@ def _tables(folder: Path, files: Files, options: ReadOptions) -> list[str]:
     for name in files.tables:
         if found and name.count("/") > found[0].count("/"):
             break
-        header = peek(folder / name, options.columns)
+        header = read_header(folder / name, options.columns)
         if header is not None and {"file", "gender"} <= set(header.columns):
             found.append(name)
     return found

@@ -11,10 +11,10 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from facepriv.datasets.conventions import companions, fitting, refuse_copies, sort_out
-from facepriv.datasets.files import Files, key
-from facepriv.datasets.labelling import ALONE, read_by_key
-from facepriv.datasets.labels import LabelTable, peek, read_labels
+from facepriv.datasets.conventions import count_matching, find_list_files, parse_names, refuse_copies
+from facepriv.datasets.files import Files, name_key
+from facepriv.datasets.labelling import NO_IDENTITIES, label_by_key
+from facepriv.datasets.labels import LabelTable, read_header, read_labels
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 
 LICENCE = (
@@ -33,7 +33,7 @@ class FairFaceReader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for a table with all the columns, which no other data set has."""
-        if not fitting(files.images, _FILE.fullmatch):
+        if not count_matching(files.images, _FILE.fullmatch):
             return None
         tables = _tables(folder, files, labels)
         if not tables:
@@ -42,7 +42,7 @@ class FairFaceReader:
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read the tables that are there, train and val; images of a table that is missing stay unlabelled."""
-        parsed, problems = sort_out(files.images, _FILE.fullmatch, "train/1.jpg")
+        parsed, problems = parse_names(files.images, _FILE.fullmatch, "train/1.jpg")
         keys = {name: found[1] for name, found in parsed.items()}
         refuse_copies(keys, lambda name: keys[name], "FairFace")
         paths = _tables(folder, files, labels)
@@ -50,14 +50,14 @@ class FairFaceReader:
             read_labels(path, name=path.name, mapping=options.mapping, columns={"file": "file"}) for path in paths
         ]
         called = " and ".join(dict.fromkeys(path.name for path in paths))
-        rows = tuple(replace(row, file=key(row.file)) for table in tables for row in table.rows)
+        rows = tuple(replace(row, file=name_key(row.file)) for table in tables for row in table.rows)
         joined = LabelTable(called or "the label tables, which are missing,", {}, rows)
-        images, said = read_by_key(folder, keys, {name: name for name in keys}, joined)
+        images, said = label_by_key(folder, keys, {name: name for name in keys}, joined)
         return finish(
             images,
             [*problems, *(problem for table in tables for problem in table.problems), *said],
             reader=self.name,
-            why=f"Subjects: {ALONE}; ages are bands.",
+            why=f"Subjects: {NO_IDENTITIES}; ages are bands.",
             licence=LICENCE,
             table=called,
             identities="none",
@@ -65,10 +65,10 @@ class FairFaceReader:
 
 
 def _tables(folder: Path, files: Files, labels: Path | None) -> list[Path]:
-    found = [labels] if labels is not None else companions(folder, files, lambda name: name.endswith(".csv"))
+    found = [labels] if labels is not None else find_list_files(folder, files, lambda name: name.endswith(".csv"))
     return [path for path in found if _is_label_table(path)]
 
 
 def _is_label_table(path: Path) -> bool:
-    header = peek(path)
+    header = read_header(path)
     return header is not None and {field.casefold() for field in header.fields} >= _COLUMNS

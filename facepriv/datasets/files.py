@@ -51,14 +51,14 @@ def is_image_name(name: str) -> bool:
     return _suffix(name) in _IMAGES
 
 
-def key(name: str) -> str:
+def name_key(name: str) -> str:
     """Fold a file name so that spellings of one name are equal: separators, case, composed letters, ``./``."""
     folded = unicodedata.normalize("NFC", name.strip().replace("\\", "/")).casefold()
     # Few names hold an empty or a single-dot part, and a path object takes far longer to make than the rest.
     return folded if folded and _IDLE_PART.search(folded) is None else PurePosixPath(folded).as_posix()
 
 
-def stem(name: str) -> str:
+def name_stem(name: str) -> str:
     """Return the last part of a name without its extension, as `pathlib` does."""
     last = name[name.rfind("/") + 1 :]
     dot = last.rfind(".")
@@ -179,7 +179,7 @@ def _looks_like_image(path: Path) -> bool:
         return False
 
 
-class Finder:
+class FileFinder:
     """Finds the files that a label table means, whichever way it writes their names.
 
     Tried in this order: the path from the table's folder; the path from the data set's folder; a path that ends in
@@ -192,21 +192,21 @@ class Finder:
         self._names: dict[str, list[str]] = {}
         self._stems: dict[str, list[str]] = {}
         for file in files:
-            path = key(file)
+            path = name_key(file)
             self._paths.setdefault(path, []).append(file)
             self._names.setdefault(path.rpartition("/")[2], []).append(file)
-            self._stems.setdefault(stem(path), []).append(file)
+            self._stems.setdefault(name_stem(path), []).append(file)
 
     def find(self, name: str) -> list[str]:
         """Return the files that ``name`` may mean: one if found, none, or several if that cannot be told."""
-        path = key(name)
-        for whole in ((f"{key(self.base)}/{path}" if self.base else path), path):
+        path = name_key(name)
+        for whole in ((f"{name_key(self.base)}/{path}" if self.base else path), path):
             if whole in self._paths:
                 exact = [file for file in self._paths[whole] if file == name]
                 return exact or self._paths[whole]
         last = path.rpartition("/")[2]
         same = self._names.get(last) or self._stems.get(last, [])
-        ends = [f for f in same if _ends_in(key(f), path) or _ends_in(path, key(f))]
+        ends = [f for f in same if _ends_in(name_key(f), path) or _ends_in(path, name_key(f))]
         return ends if len(ends) == 1 else same
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from facepriv.datasets.files import Files
-from facepriv.datasets.labelling import read_by_subject
-from facepriv.datasets.labels import peek, read_labels
+from facepriv.datasets.labelling import label_by_subject
+from facepriv.datasets.labels import read_header, read_labels
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.datasets.subjects import gender_of_path, subjects_of_paths
 from facepriv.errors import BadInputError
@@ -50,7 +50,7 @@ def read_paths(reader: str, folder: Path, files: Files, labels: Path | None, opt
             mapping=options.mapping,
             columns=options.columns,
         )
-        images, problems = read_by_subject(folder, subjects.of, table)
+        images, problems = label_by_subject(folder, subjects.of, table)
         why = f"Subjects: {subjects.rule}; genders are from {labels.name}."
         return finish(images, [*table.problems, *problems], reader=reader, why=why, table=labels.name)
     images = [LabelledImage(n, subjects.of[n], gender_of_path(n), folder / n) for n in files.images]
@@ -82,5 +82,5 @@ def _usable(labels: Path | None, options: ReadOptions) -> bool:
     """Return whether a table given by the user is about subjects; no table is fine."""
     if labels is None:
         return True
-    header = peek(labels, options.columns)
+    header = read_header(labels, options.columns)
     return header is not None and {"subject", "gender"} <= set(header.columns) and "file" not in header.columns

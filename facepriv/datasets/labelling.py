@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from facepriv.datasets.files import Finder
-from facepriv.datasets.labels import LabelTable, Row
+from facepriv.datasets.files import FileFinder
+from facepriv.datasets.labels import LabelRow, LabelTable
 from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.subjects import gender_of_path, subjects_of_paths
 from facepriv.types import LabelledImage, Problem
 
-ALONE = "nothing tells who is on an image, so each stands for itself"
+NO_IDENTITIES = "nothing tells who is on an image, so each stands for itself"
 """Clause on the subjects of data sets without identities."""
 
 
@@ -31,7 +31,7 @@ class _Merged:
     """Whether the rows give one attribute several values."""
 
 
-def read_by_file(
+def label_by_file(
     folder: Path, names: Sequence[str], table: LabelTable, base: str
 ) -> tuple[list[LabelledImage], list[Problem], str]:
     """Label images by the rows that name them.
@@ -50,8 +50,8 @@ def read_by_file(
     images, problems, rule
         ``rule`` is the clause that tells where the subjects come from.
     """
-    finder = Finder(names, base)
-    found: dict[str, list[Row]] = {}
+    finder = FileFinder(names, base)
+    found: dict[str, list[LabelRow]] = {}
     unknown: list[str] = []
     ambiguous: list[str] = []
     nameless: list[str] = []
@@ -93,7 +93,7 @@ def read_by_file(
     return images, problems, rule
 
 
-def read_by_key(
+def label_by_key(
     folder: Path, keys: Mapping[str, str], subjects: Mapping[str, str], table: LabelTable
 ) -> tuple[list[LabelledImage], list[Problem]]:
     """Label images by the rows that name their keys, where a data set fixes how a row means an image.
@@ -108,7 +108,7 @@ def read_by_key(
         Rows whose ``file`` is a key; nothing is guessed where one fits no image.
     """
     known = set(keys.values())
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[LabelRow]] = {}
     unknown: list[str] = []
     for row in table.rows:
         if row.file in known:
@@ -129,7 +129,7 @@ def read_by_key(
     return images, problems
 
 
-def read_by_subject(
+def label_by_subject(
     folder: Path,
     subjects: Mapping[str, str],
     table: LabelTable,
@@ -145,7 +145,7 @@ def read_by_subject(
         Brings the spellings of a subject in the table and in the file names to one.
     """
     known = {fold(subject) for subject in subjects.values()}
-    found: dict[str, list[Row]] = {}
+    found: dict[str, list[LabelRow]] = {}
     unknown: list[str] = []
     for row in table.rows:
         if fold(row.subject) in known:
@@ -181,7 +181,7 @@ def read_by_subject(
     return images, problems
 
 
-def _merge(rows: Sequence[Row], *, subjects_matter: bool = True) -> _Merged:
+def _merge(rows: Sequence[LabelRow], *, subjects_matter: bool = True) -> _Merged:
     if len(rows) == 1:
         return _Merged(rows[0].subject, rows[0].label, attributes=rows[0].attributes)
     subjects = {row.subject for row in rows if row.subject}

@@ -20,7 +20,7 @@ from facepriv.errors import BadInputError
 from facepriv.types import GENDERS, Gender, Problem
 
 Role = Literal["file", "subject", "gender", "age", "race"]
-NAMES: dict[Role, tuple[str, ...]] = {
+COLUMN_NAMES: dict[Role, tuple[str, ...]] = {
     "file": ("file", "filename", "file_name", "image", "image_file", "image_id", "path"),
     "subject": ("subject", "subject_id", "identity", "person", "person_id", "id", "name"),
     "gender": ("gender", "sex", "label"),
@@ -28,7 +28,7 @@ NAMES: dict[Role, tuple[str, ...]] = {
     "race": ("race", "ethnicity", "ethnic_group"),
 }
 """Names by which a column is recognised, best first; case, spaces and hyphens do not matter."""
-WORDS: dict[str, Gender] = {
+GENDER_WORDS: dict[str, Gender] = {
     "m": "male",
     "male": "male",
     "man": "male",
@@ -43,7 +43,7 @@ _DELIMITERS = (",", ";", "\t")
 
 
 @dataclass(frozen=True)
-class Row:
+class LabelRow:
     """One row of a label table."""
 
     line: int
@@ -63,7 +63,7 @@ class LabelTable:
     name: str
     columns: Mapping[Role, str]
     """The column found for each role."""
-    rows: tuple[Row, ...]
+    rows: tuple[LabelRow, ...]
     problems: tuple[Problem, ...] = ()
 
 
@@ -87,7 +87,7 @@ def parse_mapping(text: str) -> dict[str, Gender]:
     mapping: dict[str, Gender] = {}
     for pair in text.split(","):
         value, equals, word = (part.strip() for part in pair.partition("="))
-        gender = WORDS.get(word.casefold())
+        gender = GENDER_WORDS.get(word.casefold())
         if not equals or not value or gender is None:
             raise BadInputError(f"A mapping reads like 0=male,1=female, but {pair.strip()!r} came.", code="bad-mapping")
         if mapping.setdefault(_canonical(value), gender) != gender:
@@ -105,10 +105,10 @@ def parse_columns(pairs: Mapping[str, str] | None) -> dict[Role, str]:
     """
     columns: dict[Role, str] = {}
     for role, column in (pairs or {}).items():
-        known = next((r for r in NAMES if r == role), None)
+        known = next((r for r in COLUMN_NAMES if r == role), None)
         if known is None or not column.strip():
             raise BadInputError(
-                f"Columns are named by role, {', '.join(NAMES)}, as in gender=Sex, but {role}={column} came.",
+                f"Columns are named by role, {', '.join(COLUMN_NAMES)}, as in gender=Sex, but {role}={column} came.",
                 code="bad-columns",
             )
         columns[known] = column
@@ -126,7 +126,7 @@ def parse_gender(value: str, mapping: Mapping[str, Gender] | None = None) -> int
     """
     plain = _canonical(value)
     declared = {_canonical(k): v for k, v in (mapping or {}).items()}
-    gender = declared.get(plain) or WORDS.get(plain)
+    gender = declared.get(plain) or GENDER_WORDS.get(plain)
     if gender is not None:
         return GENDERS[gender]
     if plain in UNKNOWN:
@@ -134,7 +134,7 @@ def parse_gender(value: str, mapping: Mapping[str, Gender] | None = None) -> int
     return "number" if _is_number(plain) else "word"
 
 
-def peek(path: Path, columns: Mapping[Role, str] | None = None) -> Header | None:
+def read_header(path: Path, columns: Mapping[Role, str] | None = None) -> Header | None:
     """Look at the start of a table to see which columns it has; None if the file is no table."""
     most = 1 << 16
     try:
@@ -270,7 +270,7 @@ def _roles(fields: Sequence[str], columns: Mapping[Role, str]) -> dict[Role, str
     for column in fields:
         by_name.setdefault(_plain(column), column)
     found: dict[Role, str] = {}
-    for role, known in NAMES.items():
+    for role, known in COLUMN_NAMES.items():
         wanted = (_plain(columns[role]),) if role in columns else known
         taken = {_plain(c) for r, c in columns.items() if r != role}
         hit = next((by_name[w] for w in wanted if w in by_name and w not in taken), None)
@@ -297,7 +297,7 @@ def _missing(
 ) -> BadInputError:
     came = ", ".join(f"{c[:40]!r}" for c in header.fields[:12]) + (", ..." if len(header.fields) > 12 else "")
     wanted = " and ".join(
-        f"{role} ({columns[role]!r})" if columns and role in columns else f"{role} ({' or '.join(NAMES[role])})"
+        f"{role} ({columns[role]!r})" if columns and role in columns else f"{role} ({' or '.join(COLUMN_NAMES[role])})"
         for role in dict.fromkeys(missing)
     )
     return BadInputError(
@@ -384,9 +384,9 @@ def _age(cell: str, column: str) -> dict[str, str | float] | None:
     return parse_age(cell, grouped=_plain(column) == "age_group")
 
 
-def _row(line: int, cells: Mapping[str, str], found: Mapping[Role, str], genders: _Meanings) -> Row:
+def _row(line: int, cells: Mapping[str, str], found: Mapping[Role, str], genders: _Meanings) -> LabelRow:
     gender = genders[cells[found["gender"]]] if "gender" in found else None
-    return Row(
+    return LabelRow(
         line=line,
         file=cells[found["file"]] if "file" in found else "",
         subject=cells[found["subject"]] if "subject" in found else "",

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from facepriv.datasets.conventions import (
-    companion,
-    fitting,
-    lines_of,
+    count_matching,
+    find_list_file,
+    mapping_problems,
+    parse_names,
+    read_lines,
     refuse_copies,
     refuse_table,
-    sort_out,
-    unused_mapping,
 )
 from facepriv.datasets.files import Files
 from facepriv.datasets.problems import summarise_problems
@@ -49,20 +49,20 @@ class LfwReader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for file names that repeat their folder's, and for one of the lists or a folder called like the set."""
-        n = 0 if labels is not None else fitting(files.images, _FILE.fullmatch)
+        n = 0 if labels is not None else count_matching(files.images, _FILE.fullmatch)
         if not n:
             return None
-        known = companion(folder, files, *_LISTS, _PAIRS, *_DEVELOPMENT)
+        known = find_list_file(folder, files, *_LISTS, _PAIRS, *_DEVELOPMENT)
         sign = known.name if known is not None else _telling_folder(folder, files)
         return f"{n:,} images are named like Name/Name_0001.jpg and {sign} is there" if sign else None
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read images, lists and pairs; an image in both gender lists is left out, since one of them is wrong."""
         refuse_table(labels, self.name, "female_names.txt and male_names.txt")
-        parsed, problems = sort_out(files.images, _FILE.fullmatch, "Name/Name_0001.jpg")
+        parsed, problems = parse_names(files.images, _FILE.fullmatch, "Name/Name_0001.jpg")
         stems = {found[2]: name for name, found in parsed.items()}
         refuse_copies(parsed, lambda name: parsed[name][2], "LFW")
-        lists = {path: label for called, label in _LISTS.items() if (path := companion(folder, files, called))}
+        lists = {path: label for called, label in _LISTS.items() if (path := find_list_file(folder, files, called))}
         genders = _read_lists(lists, stems)
         images = [
             LabelledImage(name, found[1], genders.labels.get(found[2]), folder / name)
@@ -74,7 +74,7 @@ class LfwReader:
         table = " and ".join(path.name for path in lists)
         return finish(
             images,
-            [*problems, *genders.problems, *said, *unused_mapping(options, "LFW")],
+            [*problems, *genders.problems, *said, *mapping_problems(options, "LFW")],
             reader=self.name,
             why="Subjects: the folder of each image.",
             licence=LICENCE,
@@ -99,7 +99,7 @@ def _telling_folder(folder: Path, files: Files) -> str | None:
 
 
 def _read_lists(lists: Mapping[Path, int], stems: Mapping[str, str]) -> _Genders:
-    listed = {path: list(dict.fromkeys(_stem(line) for line in lines_of(path) if line)) for path in lists}
+    listed = {path: list(dict.fromkeys(_stem(line) for line in read_lines(path) if line)) for path in lists}
     labels: dict[str, int] = {}
     both: set[str] = set()
     for path, names in listed.items():
@@ -137,8 +137,8 @@ def _stem(line: str) -> str:
 
 def _protocol(folder: Path, files: Files, stems: Mapping[str, str]) -> tuple[list[ProtocolPair], list[Problem]]:
     """Read the ten folds of the performance protocol or, without them, training and test of the development one."""
-    pairs = companion(folder, files, _PAIRS)
-    paths = [pairs] if pairs else [path for name in _DEVELOPMENT if (path := companion(folder, files, name))]
+    pairs = find_list_file(folder, files, _PAIRS)
+    paths = [pairs] if pairs else [path for name in _DEVELOPMENT if (path := find_list_file(folder, files, name))]
     found: list[ProtocolPair] = []
     problems: list[Problem] = []
     for path in paths:
@@ -150,7 +150,7 @@ def _protocol(folder: Path, files: Files, stems: Mapping[str, str]) -> tuple[lis
 
 
 def _read_pairs(path: Path, stems: Mapping[str, str], first: int) -> tuple[list[ProtocolPair], list[Problem]]:
-    lines = [(number, line.split()) for number, line in enumerate(lines_of(path), start=1) if line]
+    lines = [(number, line.split()) for number, line in enumerate(read_lines(path), start=1) if line]
     size = [int(field) for field in lines[0][1] if field.isdecimal()] if lines else []
     rows = lines[1:]
     folds, each = (size[0], size[1]) if len(size) == 2 else (1, size[0] if size else 0)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from facepriv.datasets.conventions import fitting, sort_out
+from facepriv.datasets.conventions import count_matching, parse_names
 from facepriv.datasets.files import Files
-from facepriv.datasets.labelling import read_by_subject
-from facepriv.datasets.labels import Role, peek, read_labels
+from facepriv.datasets.labelling import label_by_subject
+from facepriv.datasets.labels import Role, read_header, read_labels
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.types import LabelledImage, Problem
 
@@ -32,7 +32,7 @@ class LondonReader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for both the file names and the table, since the names alone are too ordinary."""
-        n = fitting(files.images, _subject)
+        n = count_matching(files.images, _subject)
         if not n:
             return None
         table = labels if labels is not None else _table(folder, files)
@@ -42,7 +42,7 @@ class LondonReader:
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read images and table; without a table the images stay unlabelled."""
-        subjects, problems = sort_out(files.images, _subject, "001_03.jpg")
+        subjects, problems = parse_names(files.images, _subject, "001_03.jpg")
         table = labels if labels is not None else _table(folder, files)
         images: list[LabelledImage]
         if table is None:
@@ -69,7 +69,7 @@ class LondonReader:
             mapping=options.mapping,
             columns={**(_columns(path) or {}), **options.columns},
         )
-        images, problems = read_by_subject(folder, subjects, table, fold=lambda s: s.strip().casefold().lstrip("x"))
+        images, problems = label_by_subject(folder, subjects, table, fold=lambda s: s.strip().casefold().lstrip("x"))
         return images, [*table.problems, *problems]
 
 
@@ -82,7 +82,7 @@ def _columns(path: Path) -> dict[Role, str] | None:
     """Return the table's columns by role; None if it is not the set's own."""
     for gender in ("face_gender", "face_sex"):
         wanted: dict[Role, str] = {"subject": "face_id", "gender": gender, "age": "face_age", "race": "face_eth"}
-        header = peek(path, wanted)
+        header = read_header(path, wanted)
         if header is not None and {"subject", "gender"} <= set(header.columns):
             return {role: column for role, column in wanted.items() if role in header.columns}
     return None

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from facepriv.datasets.conventions import fitting, refuse_table, sort_out, unused_mapping
+from facepriv.datasets.conventions import count_matching, mapping_problems, parse_names, refuse_table
 from facepriv.datasets.files import Files
 from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
@@ -39,13 +39,13 @@ class MuctReader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for the file names, which no other data set has."""
-        n = 0 if labels is not None else fitting(files.images, _FILE.fullmatch)
+        n = 0 if labels is not None else count_matching(files.images, _FILE.fullmatch)
         return f"{n:,} images are named like i000qa-fn.jpg" if n else None
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read the images; mirrored copies are left out, since they show nothing new."""
         refuse_table(labels, self.name, "the file names")
-        parsed, problems = sort_out(files.images, _FILE.fullmatch, "i000qa-fn.jpg")
+        parsed, problems = parse_names(files.images, _FILE.fullmatch, "i000qa-fn.jpg")
         images = [
             LabelledImage(name, said[2], MALE if said[3] == "m" else FEMALE, folder / name)
             for name, said in parsed.items()
@@ -60,7 +60,7 @@ class MuctReader:
         )
         return finish(
             images,
-            [*problems, *unused_mapping(options, "MUCT")],
+            [*problems, *mapping_problems(options, "MUCT")],
             reader=self.name,
             why="Subjects: the three digits in the file name, which tells the gender too.",
             licence=LICENCE,

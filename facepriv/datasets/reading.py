@@ -79,11 +79,11 @@ def finish(
 ) -> ReadResult:
     """Sort the images and add what cannot be computed on them."""
     ordered = sorted(images, key=lambda image: image.name)
-    said = [*problems, *limits(ordered, identities)]
+    said = [*problems, *find_limits(ordered, identities)]
     return ReadResult(ordered, said, reader, why, licence, table, identities, terms, tuple(protocol))
 
 
-def limits(images: Sequence[LabelledImage], identities: Identities = "people") -> list[Problem]:
+def find_limits(images: Sequence[LabelledImage], identities: Identities = "people") -> list[Problem]:
     """Say what cannot be computed on these images: matching needs several subjects, gender error both genders."""
     if not images:
         return []

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from facepriv.datasets.files import Files, list_files
-from facepriv.datasets.labels import NAMES, Role, parse_columns, peek, read_labels
+from facepriv.datasets.labels import COLUMN_NAMES, Role, parse_columns, read_header, read_labels
 from facepriv.datasets.reading import DatasetReader, ReadOptions, ReadResult
 from facepriv.errors import BadInputError
 from facepriv.registry import Registry
@@ -113,7 +113,7 @@ def _choose(folder: Path, files: Files, labels: Path | None, options: ReadOption
 
 def _check_table(labels: Path, options: ReadOptions) -> None:
     """Refuse a given table that is neither about files nor about subjects, naming the columns it lacks."""
-    header = peek(labels, options.columns)
+    header = read_header(labels, options.columns)
     if header is None or not {"file", "subject"} & set(header.columns):
         read_labels(labels, name=labels.name, mapping=options.mapping, columns=options.columns)
 
@@ -122,10 +122,10 @@ def _unused(folder: Path, tables: list[str], options: ReadOptions) -> list[Probl
     """Tell of tables that might have been meant as labels."""
     told = []
     for name in tables[:3]:
-        header = peek(folder / name, options.columns)
+        header = read_header(folder / name, options.columns)
         fields = ", ".join(header.fields[:8]) if header else "nothing readable"
         roles: tuple[Role, ...] = ("file", "gender")
-        wanted = " and ".join(f"{role} ({', '.join(NAMES[role][:3])})" for role in roles)
+        wanted = " and ".join(f"{role} ({', '.join(COLUMN_NAMES[role][:3])})" for role in roles)
         told.append(
             Problem(
                 name,

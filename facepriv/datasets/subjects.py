@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from facepriv.datasets.files import stem
+from facepriv.datasets.files import name_stem
 from facepriv.types import FEMALE, MALE
 
 GENDER_FOLDERS: dict[str, int] = {
@@ -48,7 +48,7 @@ def gender_of_path(name: str) -> int | None:
 
 def subject_of_stem(name: str) -> str:
     """Return the file's name without extension and without a last number after ``_`` or ``-``."""
-    whole = stem(name).strip()
+    whole = name_stem(name).strip()
     numbered = _NUMBERED.fullmatch(whole)
     if numbered and numbered[1].strip("_- ").casefold() not in _CAMERA | {""}:
         return numbered[1].strip("_- ")
@@ -86,10 +86,11 @@ def _naming_folders(name: str) -> tuple[str, ...]:
 
 def _is_subject(names: Sequence[str], stems: dict[str, str]) -> bool:
     """Return whether a lone folder is one person (its files are only numbered) or a wrapper around many."""
-    if all(re.fullmatch(r"[\W_]*\d+[\W_]*", stem(name)) for name in names):
+    if all(re.fullmatch(r"[\W_]*\d+[\W_]*", name_stem(name)) for name in names):
         return True
     camera = all(
-        (m := _NUMBERED.fullmatch(stem(name))) is not None and m[1].strip("_- ").casefold() in _CAMERA for name in names
+        (m := _NUMBERED.fullmatch(name_stem(name))) is not None and m[1].strip("_- ").casefold() in _CAMERA
+        for name in names
     )
     return camera or (len(names) > 1 and len(set(stems.values())) == 1)
 

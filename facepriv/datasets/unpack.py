@@ -18,7 +18,7 @@ from typing import IO
 
 from facepriv.datasets.files import is_litter
 from facepriv.datasets.problems import summarise_problems
-from facepriv.datasets.zip_directory import measure
+from facepriv.datasets.zip_directory import measure_directory
 from facepriv.errors import BadInputError, StoreError
 from facepriv.types import Problem
 
@@ -154,9 +154,9 @@ def _check_directory(archive: Path | IO[bytes], name: str, max_entries: int) -> 
     try:
         if isinstance(archive, Path):
             with archive.open("rb") as file:
-                directory = measure(file, max_entries)
+                directory = measure_directory(file, max_entries)
         else:
-            directory = measure(archive, max_entries)
+            directory = measure_directory(archive, max_entries)
     except (OSError, ValueError, struct.error):
         return
     if directory is None:

@@ -14,9 +14,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from facepriv.datasets.conventions import fitting, refuse_table, sort_out, unused_mapping
+from facepriv.datasets.conventions import count_matching, mapping_problems, parse_names, refuse_table
 from facepriv.datasets.files import Files
-from facepriv.datasets.labelling import ALONE
+from facepriv.datasets.labelling import NO_IDENTITIES
 from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.types import FEMALE, MALE, LabelledImage
@@ -48,7 +48,7 @@ class UtkFaceReader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for the file names: numbers joined by underscores, the last a time of fourteen digits or more."""
-        if labels is not None or not fitting(files.images, _parse):
+        if labels is not None or not count_matching(files.images, _parse):
             return None
         n = sum(_parse(name) not in (None, _MALFORMED) for name in files.images)
         return f"{n:,} images are named like 25_0_1_20170116174525125.jpg" if n else None
@@ -56,7 +56,7 @@ class UtkFaceReader:
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read the images; a name that lacks a field is not guessed at."""
         refuse_table(labels, self.name, "the file names")
-        parsed, problems = sort_out(files.images, _parse, "25_0_1_20170116174525125.jpg")
+        parsed, problems = parse_names(files.images, _parse, "25_0_1_20170116174525125.jpg")
         images = [
             LabelledImage(name, name, said.label, folder / name, {"age": float(said.age), "race": said.race})
             for name, said in parsed.items()
@@ -73,9 +73,9 @@ class UtkFaceReader:
         )
         return finish(
             images,
-            [*problems, *unused_mapping(options, "UTKFace")],
+            [*problems, *mapping_problems(options, "UTKFace")],
             reader=self.name,
-            why=f"Subjects: {ALONE}; the file name tells age, gender and race.",
+            why=f"Subjects: {NO_IDENTITIES}; the file name tells age, gender and race.",
             licence=LICENCE,
             identities="none",
         )

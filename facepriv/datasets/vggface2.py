@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from facepriv.datasets.conventions import companion, fitting, lines_of, sort_out, unused_mapping
+from facepriv.datasets.conventions import count_matching, find_list_file, mapping_problems, parse_names, read_lines
 from facepriv.datasets.files import Files
-from facepriv.datasets.labelling import read_by_subject
-from facepriv.datasets.labels import LabelTable, Row, parse_gender
+from facepriv.datasets.labelling import label_by_subject
+from facepriv.datasets.labels import LabelRow, LabelTable, parse_gender
 from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.reading import ReadOptions, ReadResult, finish
 from facepriv.errors import BadInputError
@@ -36,26 +36,26 @@ class VggFace2Reader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for the names of folders and files, which no other data set has."""
-        n = fitting(files.images, _FILE.fullmatch)
+        n = count_matching(files.images, _FILE.fullmatch)
         if not n or (labels is not None and labels.name.casefold() != _TABLE):
             return None
         return f"{n:,} images are named like n000001/0019_01.jpg"
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read images and table; without a table the images stay unlabelled."""
-        parsed, problems = sort_out(files.images, _FILE.fullmatch, "n000001/0019_01.jpg")
+        parsed, problems = parse_names(files.images, _FILE.fullmatch, "n000001/0019_01.jpg")
         subjects = {name: found[1] for name, found in parsed.items()}
-        path = companion(folder, files, _TABLE) if labels is None else labels
+        path = find_list_file(folder, files, _TABLE) if labels is None else labels
         images: list[LabelledImage]
         if path is None:
             images = [LabelledImage(name, subject, None, folder / name) for name, subject in subjects.items()]
         else:
             table = _read_table(path)
-            images, said = read_by_subject(folder, subjects, table)
+            images, said = label_by_subject(folder, subjects, table)
             problems += [*table.problems, *said]
         return finish(
             images,
-            [*problems, *unused_mapping(options, "VGGFace2")],
+            [*problems, *mapping_problems(options, "VGGFace2")],
             reader=self.name,
             why="Subjects: the folder of each image.",
             licence=LICENCE,
@@ -64,9 +64,9 @@ class VggFace2Reader:
 
 
 def _read_table(path: Path) -> LabelTable:
-    rows: list[Row] = []
+    rows: list[LabelRow] = []
     odd: list[str] = []
-    for number, line in enumerate(lines_of(path), start=1):
+    for number, line in enumerate(read_lines(path), start=1):
         cells = [cell.strip(' "') for cell in line.rstrip(", ").split(",")]
         if not cells[0] or cells[0].casefold() == "class_id":
             continue
@@ -74,7 +74,7 @@ def _read_table(path: Path) -> LabelTable:
         if not re.fullmatch(r"n\d{6}", cells[0]) or len(cells) < 5 or not isinstance(gender, int):
             odd.append(f"line {number}")
             continue
-        rows.append(Row(number, "", cells[0], gender))
+        rows.append(LabelRow(number, "", cells[0], gender))
     if not rows:
         raise BadInputError(
             f'{path.name} has no row like n000001, "A_Name", 424, 0, m; fetch the table anew.', code="empty-labels"

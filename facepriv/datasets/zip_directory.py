@@ -26,7 +26,7 @@ class Directory:
     bytes: int
 
 
-def measure(file: IO[bytes], most: int) -> Directory | None:
+def measure_directory(file: IO[bytes], most: int) -> Directory | None:
     """Measure the directory of a zip, reading it once in small pieces; None if it has none.
 
     Parameters

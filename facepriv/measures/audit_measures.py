@@ -269,12 +269,12 @@ def evidence(measured: Measured) -> Evidence:
         perturbed_files = {name: vectors for name, vectors in measured.perturbed.items() if name in working}
         left = _seen(subjects, ids, perturbed_files, like=measured.untouched)
         # Where the run left no file, there is nothing else to release than the image as it was.
-        perturbed = untouched.where(made, left)
+        perturbed = untouched.replace_rows(made, left)
     return Evidence(
         labels=np.array([image.label for image in measured.images], dtype=np.int64),
         untouched=untouched,
         perturbed=perturbed,
-        made=made,
+        has_file=made,
     )
 
 

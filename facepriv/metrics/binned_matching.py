@@ -18,7 +18,7 @@ from facepriv.metrics.matching import (
     Det,
     curve_eer,
     curve_operating_point,
-    equal_error_at,
+    equal_error_index,
     thin_curve,
 )
 from facepriv.schemas.figures import Histogram, Matching
@@ -87,7 +87,7 @@ def binned_det(scores: BinnedScores) -> Det | None:
         edges = scores.edges[(scores.edges > lowest) & (scores.edges <= scores.kept_above)]
         threshold = np.concatenate([[lowest], edges, threshold])
     coarse = _rates(scores, threshold)
-    right = equal_error_at(coarse)
+    right = equal_error_index(coarse)
     low, high = max(coarse.threshold[right - 1], scores.kept_above), coarse.threshold[right]
     near = [part[_place(part, low, "right") : _place(part, high, "left")] for part in (scores.mated, scores.greatest)]
     return _rates(scores, np.concatenate([coarse.threshold, *near]))
@@ -151,7 +151,7 @@ def binned_eer(curve: Det, scores: BinnedScores) -> tuple[float, float]:
 
     The exact curve passes through both neighbours of the crossing, and both rates are monotone in between.
     """
-    right = equal_error_at(curve)
+    right = equal_error_index(curve)
     left = right - 1
     if curve.threshold[left] > scores.kept_above:
         return curve_eer(curve), 0.0

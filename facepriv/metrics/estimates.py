@@ -129,9 +129,9 @@ class Estimate:
             return Interval(value=None, low=None, high=None)
         if self.scale == "rate":
             if self.value <= 0 or self.value >= 1:
-                return unseen_interval(self.value, self.independent)
+                return rule_of_three_interval(self.value, self.independent)
         elif self.scale == "difference" and error == 0:
-            reach = unseen_limit(self.independent)
+            reach = rule_of_three_limit(self.independent)
             low, high = max(self.value - reach, -1.0), min(self.value + reach, 1.0)
             return Interval(value=self.value, low=low, high=high, unseen=True)
         if error == 0 and self.unvarying is not None:
@@ -152,7 +152,7 @@ class Estimate:
         return Interval(value=self.value, low=max(self.value - reach, -limit), high=min(self.value + reach, limit))
 
 
-def unseen_limit(independent: float) -> float:
+def rule_of_three_limit(independent: float) -> float:
     """Upper one-sided 95 % limit of the chance of something not seen in ``independent`` independent trials.
 
     It solves ``(1 - limit) ** independent = 0.05`` and is about ``3 / independent``.
@@ -160,9 +160,9 @@ def unseen_limit(independent: float) -> float:
     return float(1 - (1 - LEVEL) ** (1 / independent)) if independent > 0 else 1.0
 
 
-def unseen_interval(value: float, independent: float) -> Interval:
+def rule_of_three_interval(value: float, independent: float) -> Interval:
     """Return the interval of a rate that was found to be exactly 0 or 1 in ``independent`` independent trials."""
-    limit = unseen_limit(independent)
+    limit = rule_of_three_limit(independent)
     if value <= 0:
         return Interval(value=0.0, low=0.0, high=limit, unseen=True)
     return Interval(value=1.0, low=1.0 - limit, high=1.0, unseen=True)

@@ -16,7 +16,7 @@ from facepriv.schemas.figures import Confusion, GenderHistograms, Histogram, Rat
 from facepriv.types import FEMALE, GENDERS, MALE
 
 
-def predicted(scores: ArrayLike) -> Labels:
+def predicted_labels(scores: ArrayLike) -> Labels:
     """Predict a gender from each score.
 
     Parameters
@@ -48,7 +48,7 @@ def gender_error(scores: ArrayLike, labels: ArrayLike) -> Rates:
     BadInputError
         If the shapes differ or a label is unknown.
     """
-    g_hat = predicted(scores)
+    g_hat = predicted_labels(scores)
     g = as_labels(labels, g_hat.size)
     wrong = g_hat != g
 
@@ -64,7 +64,7 @@ def confusion(scores: ArrayLike, labels: ArrayLike) -> Confusion:
 
     Parameters and errors are those of `gender_error`.
     """
-    g_hat = predicted(scores)
+    g_hat = predicted_labels(scores)
     g = as_labels(labels, g_hat.size)
 
     def row(label: int) -> dict[str, int]:

@@ -90,14 +90,14 @@ def eer(mated: ArrayLike, non_mated: ArrayLike) -> float | None:
 
 def curve_eer(curve: Det) -> float:
     """Return the equal error rate of a curve, as `eer` does."""
-    right = equal_error_at(curve)
+    right = equal_error_index(curve)
     left = right - 1
     gap = curve.fnmr - curve.fmr
     share = -gap[left] / (gap[right] - gap[left])
     return float(curve.fmr[left] + share * (curve.fmr[right] - curve.fmr[left]))
 
 
-def equal_error_at(curve: Det) -> int:
+def equal_error_index(curve: Det) -> int:
     """Find the first point of a curve whose FNMR is not below its FMR; it is never the very first point."""
     # The gap runs from -1 to 1 and never falls.
     return int(np.searchsorted(curve.fnmr - curve.fmr, 0.0, side="left"))

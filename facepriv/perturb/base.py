@@ -17,7 +17,7 @@ from facepriv.imaging.crop import take_crop
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
 from facepriv.imaging.png import decode_png, encode_png
 from facepriv.imaging.versions import VERSIONS, make_version
-from facepriv.metrics.gender import predicted
+from facepriv.metrics.gender import predicted_labels
 from facepriv.perturb.gallery import Gallery
 from facepriv.perturb.targets import Targets
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image, PerturbFailure, PerturbResult, Stop
@@ -122,7 +122,7 @@ def file_scores(classifiers: Sequence[AttributeClassifier], found: Face | None) 
 
 def all_wrong(scores: Sequence[float], sides: Sequence[int]) -> bool:
     """Return whether every score lies on the other side than ``sides``; a NaN is a face not found, so it does not."""
-    return all(np.isfinite(s) and int(predicted([s])[0]) != side for s, side in zip(scores, sides, strict=True))
+    return all(np.isfinite(s) and int(predicted_labels([s])[0]) != side for s, side in zip(scores, sides, strict=True))
 
 
 def side_of(face: Face, score: float) -> int:

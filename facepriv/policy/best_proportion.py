@@ -38,7 +38,7 @@ class BestProportion:
     """The same in words for a person."""
 
 
-def draw_noise(men: int, women: int, draws: int) -> float:
+def draw_standard_error(men: int, women: int, draws: int) -> float:
     """Return the standard error of an accuracy at equal priors that comes from which images were drawn, at most.
 
     The draw decides for each unit (image, or subject where these are drawn) whether the attacker is right or wrong;
@@ -81,7 +81,7 @@ def best_proportion(
     utility : every matcher at every measured proportion and at 0; needed for a floor only.
     most_fnmr_loss : by how much the lowest FNMR at FMR at most 0.1 % may exceed that at ``p`` = 0, for every matcher;
         None for no floor.
-    tolerance : accuracies that differ by no more are as good, fraction (`draw_noise`).
+    tolerance : accuracies that differ by no more are as good, fraction (`draw_standard_error`).
 
     Returns
     -------
@@ -120,7 +120,7 @@ def best_proportion(
     )
 
 
-def judged_proportion(
+def judge_proportion(
     p: float,
     curve: Sequence[CurvePoint],
     utility: Sequence[Utility] = (),

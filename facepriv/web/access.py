@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facepriv.errors import StoreError
 from facepriv.store import Role, Store
-from facepriv.web.identity import LOCAL, Identity, prove
+from facepriv.web.identity import LOCAL, Identity, set_identity
 from facepriv.web.own_pages import is_loopback
 from facepriv.web.pages import forbidden_page
 
@@ -115,7 +115,7 @@ class Access:
 
     async def _hand_on(self, scope: Scope, receive: Receive, send: Send, identity: Identity | None) -> None:
         if identity is not None:
-            prove(scope, identity)
+            set_identity(scope, identity)
             headers = MutableHeaders(scope=scope)
             headers[USER_HEADER] = quote(identity.user)
             headers[SESSION_HEADER] = str(identity.session or "")

@@ -150,5 +150,5 @@ def _key(thing: Blob, holder: str) -> bytes:
     return digest.digest()
 
 
-SHELF = BlobCache()
+BLOBS = BlobCache()
 """The dashboard's: pages and routes are of one process."""

@@ -6,9 +6,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from facepriv.web.blob_cache import SHELF, BlobCache, Kind
+from facepriv.web.blob_cache import BLOBS, BlobCache, Kind
 from facepriv.web.headers import FRAMED_POLICY
-from facepriv.web.identity import identity_of
+from facepriv.web.identity import get_identity
 
 MEDIA_TYPES: dict[Kind, str] = {"pictures": "image/png", "viewers": "text/html", "downloads": "text/html"}
 PRIVATE = {
@@ -19,7 +19,7 @@ PRIVATE = {
 """On every answer, a refusal too: no cache keeps a face, no other site embeds one."""
 
 
-def blob_routes(blob_cache: BlobCache = SHELF) -> list[Route]:
+def blob_routes(blob_cache: BlobCache = BLOBS) -> list[Route]:
     """Return the routes ``/pictures/…``, ``/viewers/…`` and ``/downloads/…``.
 
     They answer an auditor with what was put there for that very holder. For everything else, be it unknown, old or
@@ -28,7 +28,7 @@ def blob_routes(blob_cache: BlobCache = SHELF) -> list[Route]:
 
     def endpoint(kind: Kind) -> Route:
         async def give(request: Request) -> Response:
-            identity = identity_of(request.scope)
+            identity = get_identity(request.scope)
             thing = None
             if identity is not None and identity.role == "auditor":
                 thing = blob_cache.get(kind, request.path_params["token"], identity.holder)

@@ -30,12 +30,12 @@ LOCAL = Identity("local", "auditor")
 """Whoever uses a dashboard without login."""
 
 
-def prove(scope: Scope, identity: Identity) -> None:
+def set_identity(scope: Scope, identity: Identity) -> None:
     """Note in a request's scope who it comes from; nothing that a client sends can get there."""
     scope[_KEY] = identity
 
 
-def identity_of(scope: Scope) -> Identity | None:
+def get_identity(scope: Scope) -> Identity | None:
     """Return who a request was proven to come from, or None."""
     found = scope.get(_KEY)
     return found if isinstance(found, Identity) else None

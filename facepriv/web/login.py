@@ -15,7 +15,7 @@ from facepriv.services.accounts.users import sign_in, sign_out
 from facepriv.store import Store
 from facepriv.store.sessions import LIFETIME
 from facepriv.web.access import COOKIE, SECURE_COOKIE, SESSION, may_have
-from facepriv.web.identity import identity_of
+from facepriv.web.identity import get_identity
 from facepriv.web.pages import NO_STORE, message, page, read_form
 
 AT_ONCE = 2
@@ -74,7 +74,7 @@ def login_routes(
             return await asyncio.to_thread(shown, request, to, name=name, problem=str(error), wait=error.retry_after)
         except StoreError:
             return message("Not at the moment", "The database cannot be used at the moment; try again.", status=503)
-        return await asyncio.to_thread(signed_in, store(), token, to, secure=secure())
+        return await asyncio.to_thread(session_response, store(), token, to, secure=secure())
 
     async def logout(request: Request) -> Response:
         if request.method == "GET":
@@ -90,7 +90,7 @@ def login_routes(
         return answer
 
     async def session(request: Request) -> Response:
-        return Response(status_code=401 if identity_of(request.scope) is None else 204, headers=NO_STORE)
+        return Response(status_code=401 if get_identity(request.scope) is None else 204, headers=NO_STORE)
 
     return [
         Route(SESSION, session, methods=["GET"]),
@@ -99,7 +99,7 @@ def login_routes(
     ]
 
 
-def signed_in(store: Store, token: str, to: str, *, secure: bool) -> Response:
+def session_response(store: Store, token: str, to: str, *, secure: bool) -> Response:
     """Send somebody on with the cookie of their session, to what their role has."""
     session = store.sessions.holder(token)
     allowed = session is not None and may_have(session.role, urlsplit(to).path)

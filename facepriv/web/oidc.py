@@ -15,7 +15,7 @@ from facepriv.config import Provider
 from facepriv.errors import NotAllowedError
 from facepriv.services.accounts.users import sign_in_through_provider
 from facepriv.store import Store
-from facepriv.web.login import own_path, signed_in
+from facepriv.web.login import own_path, session_response
 from facepriv.web.pages import message, page
 
 BEGIN, DONE = "/login/provider", "/login/provider/done"
@@ -86,7 +86,7 @@ def provider_routes(
             token = await asyncio.to_thread(sign_in_through_provider, store(), claims)
         except NotAllowedError as error:
             return page("provider.html.j2", status=403, problem=str(error))
-        return await asyncio.to_thread(signed_in, store(), token, to, secure=secure())
+        return await asyncio.to_thread(session_response, store(), token, to, secure=secure())
 
     return [Route(BEGIN, begin, methods=["GET"]), Route(DONE, done, methods=["GET"])]
 

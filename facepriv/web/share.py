@@ -13,7 +13,7 @@ from facepriv.errors import FaceprivError, NotAllowedError, UnknownNameError
 from facepriv.report.html import Page
 from facepriv.services.sharing.shares import check_passphrase, find_link, view_as_officer, view_link
 from facepriv.store import Store
-from facepriv.web.identity import identity_of
+from facepriv.web.identity import get_identity
 from facepriv.web.pages import message, page, read_form
 
 AT_ONCE = 2
@@ -50,7 +50,7 @@ def share_routes(store: Callable[[], Store]) -> list[Route]:
         return await _answer(places, look)
 
     async def shared(request: Request) -> Response:
-        identity = identity_of(request.scope)
+        identity = get_identity(request.scope)
         if identity is None or identity.session is None:
             return message("Not for this account", "Only the officer that this was shared with sees it.", status=403)
         number = request.path_params["number"]

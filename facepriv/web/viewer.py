@@ -15,7 +15,7 @@ Theme = Literal["light", "dark"]
 
 
 @dataclass(frozen=True)
-class Shown:
+class ViewerImage:
     """A picture on the shelf, with its words; these may be any text, such as a file's name."""
 
     path: str
@@ -31,13 +31,13 @@ class PairView:
     width: int
     height: int
     """Of the images before and after, in pixels."""
-    before: Shown
-    after: Shown | None = None
+    before: ViewerImage
+    after: ViewerImage | None = None
     """None if nothing was stored; then there is nothing to slide to."""
-    difference: Shown | None = None
+    difference: ViewerImage | None = None
     difference_note: str = ""
     """How to read it."""
-    candidate: Shown | None = None
+    candidate: ViewerImage | None = None
     mesh: Sequence[tuple[Point, Point]] = ()
     """Edges, x and y in pixels, pixel centres at whole numbers."""
 

@@ -15,7 +15,7 @@ from facepriv.imaging.png import encode_png
 from facepriv.measures.stored_faces import stored_pixels
 from facepriv.store import ArtifactStore, Box, DatasetCounts, DatasetRecord, ImageRecord, open_artifacts, open_store
 from facepriv.types import GENDER_NAMES
-from facepriv.web.blob_cache import SHELF, Blob, Kind
+from facepriv.web.blob_cache import BLOBS, Blob, Kind
 from facepriv.web.viewer import PairView, viewer_page
 from parts.shell import me
 
@@ -85,7 +85,7 @@ def forget() -> None:
     """Drop all faces from memory, as after a deletion."""
     _thumbnail.clear()
     _counts.clear()
-    SHELF.forget()
+    BLOBS.forget()
 
 
 def dataset_counts(record: DatasetRecord) -> DatasetCounts:
@@ -101,7 +101,7 @@ def _counts(home: str, dataset_id: int, created_at: str) -> DatasetCounts:
 
 def address(content: bytes, kind: Kind = "pictures", file_name: str = "") -> str:
     """Return the path under which only the person who looks at this page gets the bytes."""
-    return SHELF.put(Blob(content, kind, file_name), me().holder)
+    return BLOBS.put(Blob(content, kind, file_name), me().holder)
 
 
 def gallery(portraits: Iterable[Portrait]) -> None:

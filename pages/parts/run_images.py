@@ -19,7 +19,7 @@ from facepriv.services.runs.attributes import classes_of, label_by
 from facepriv.services.runs.pictures import Pair, run_pair
 from facepriv.store import ImageRecord, RunImageRecord, RunRecord, Store
 from facepriv.types import GENDER, Image
-from facepriv.web.viewer import PairView, Shown
+from facepriv.web.viewer import PairView, ViewerImage
 from facepriv.wording import duration
 from parts import faces
 from parts.figures import page_of, show_figure, show_rows
@@ -135,11 +135,11 @@ def pair_view(store: Store, views: Pair) -> PairView:
     who = f"{views.image.name}, labelled {faces.label_name(views.image.label)}"
     height, width = views.before.shape[:2]
 
-    def stored(sha256: str | None, caption: str, alt: str) -> Shown | None:
-        return None if sha256 is None else Shown(faces.address(store.artifacts.get(sha256)), caption, alt)
+    def stored(sha256: str | None, caption: str, alt: str) -> ViewerImage | None:
+        return None if sha256 is None else ViewerImage(faces.address(store.artifacts.get(sha256)), caption, alt)
 
-    def drawn(pixels: Image | None, caption: str, alt: str) -> Shown | None:
-        return None if pixels is None else Shown(faces.address(encode_png(pixels)), caption, alt)
+    def drawn(pixels: Image | None, caption: str, alt: str) -> ViewerImage | None:
+        return None if pixels is None else ViewerImage(faces.address(encode_png(pixels)), caption, alt)
 
     return PairView(
         title=f"Before and after: {who}",

@@ -21,7 +21,7 @@ from facepriv.web.headers import SecurityHeaders
 from facepriv.web.identity import LOCAL
 from facepriv.web.own_pages import OwnPagesOnly
 from facepriv.web.pages import assets
-from facepriv.web.viewer import PairView, Shown, viewer_page
+from facepriv.web.viewer import PairView, ViewerImage, viewer_page
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("viewer")]
 
@@ -71,7 +71,7 @@ def address(site):
     blob_cache, base = site
 
     def shown(colour, name):
-        return Shown(blob_cache.put(Blob(plain_picture(colour)), LOCAL.holder), name, f"{name}: a face")
+        return ViewerImage(blob_cache.put(Blob(plain_picture(colour)), LOCAL.holder), name, f"{name}: a face")
 
     view = PairView(
         title="Before and after: a face",

@@ -15,7 +15,7 @@ from facepriv.datasets.labels import (
     parse_columns,
     parse_gender,
     parse_mapping,
-    peek,
+    read_header,
     read_labels,
 )
 from facepriv.datasets.problems import ProblemGroup, problem_count
@@ -258,11 +258,11 @@ def test_what_is_no_age_is_told_of(age: str) -> None:
 def test_a_path_and_its_peek(tmp_path: Path) -> None:
     path = tmp_path / "l.csv"
     path.write_text("file;gender\n" + "long name.png;f\n" * 9000)
-    header = peek(path)
+    header = read_header(path)
     assert header is not None
     assert (header.delimiter, header.fields) == (";", ("file", "gender"))
     assert len(read_labels(path, name="l.csv").rows) == 9000
-    assert peek(tmp_path / "none.csv") is None
+    assert read_header(tmp_path / "none.csv") is None
     with pytest.raises(BadInputError) as caught:
         read_labels(tmp_path / "none.csv", name="none.csv")
     assert caught.value.code == "unreadable"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from facepriv.datasets.problems import ProblemGroup, problem_count
 from facepriv.datasets.unpack import Unpacked, unpack
-from facepriv.datasets.zip_directory import Directory, measure
+from facepriv.datasets.zip_directory import Directory, measure_directory
 from facepriv.errors import BadInputError
 
 from .conftest import tiny_png
@@ -237,7 +237,9 @@ def test_more_entries_than_a_plain_zip_can_count(tmp_path: Path) -> None:
             archive.writestr(f"__MACOSX/{number}", b"")
         archive.writestr("a.png", PNG)
     assert run(out, tmp_path, max_entries=66_001).files == ("a.png",)
-    assert measure(out, 100_000) == Directory(66_001, len(out.getvalue()) - out.getvalue().index(b"PK\1\2") - 98)
+    assert measure_directory(out, 100_000) == Directory(
+        66_001, len(out.getvalue()) - out.getvalue().index(b"PK\1\2") - 98
+    )
 
 
 def test_a_cut_off_archive(tmp_path: Path) -> None:

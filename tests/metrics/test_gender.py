@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import confusion_matrix, recall_score
 
 from facepriv.errors import BadInputError
-from facepriv.metrics.gender import confusion, gender_error, predicted, score_histograms
+from facepriv.metrics.gender import confusion, gender_error, predicted_labels, score_histograms
 
 SCORES = st.one_of(st.floats(-30, 30), st.sampled_from([0.0, -0.0, np.nan, np.inf, -np.inf, -0.1, 0.1]))
 IMAGES = st.lists(st.tuples(SCORES, st.sampled_from([-1, 0, 1])), max_size=60)
@@ -29,7 +29,7 @@ def test_table_4_of_the_paper():
 
 
 def test_zero_predicts_male():
-    assert predicted([0.0, -0.0, -1e-300, np.nan]).tolist() == [1, 1, -1, 0]
+    assert predicted_labels([0.0, -0.0, -1e-300, np.nan]).tolist() == [1, 1, -1, 0]
     error = gender_error([0.0, 0.0], [1, -1])
     assert (error.male, error.female) == (0.0, 1.0)
 

@@ -3,7 +3,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from facepriv.errors import BadInputError
-from facepriv.metrics.estimates import unseen_limit
+from facepriv.metrics.estimates import rule_of_three_limit
 from facepriv.metrics.resampling import draw_counts
 from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 
@@ -187,7 +187,7 @@ def test_rule_of_three_where_no_error_was_seen():
     assert (wrong.value, wrong.low, wrong.unseen) == (0.0, 0.0, True)
     assert wrong.high == pytest.approx(1 - 0.05 ** (1 / 10))
     assert bootstrap.auc(labels).interval().low == pytest.approx(0.05 ** (1 / 10))
-    assert 3 / unseen_limit(1000) == pytest.approx(1000, rel=0.01)
+    assert 3 / rule_of_three_limit(1000) == pytest.approx(1000, rel=0.01)
 
 
 def test_a_classifier_that_always_says_male_is_a_guess_with_an_interval():

@@ -30,7 +30,7 @@ from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import RunRecord, Store, open_store
 from facepriv.types import GENDER_NAMES
-from facepriv.web.blob_cache import SHELF
+from facepriv.web.blob_cache import BLOBS
 from facepriv.web.identity import LOCAL
 
 ROUTER = Path(__file__).parents[2] / "pages" / "router.py"
@@ -250,7 +250,7 @@ class Pictures(HTMLParser):
 def on_the_shelf(path: str) -> bytes:
     """Give what a page has put there, as the holder's browser would get it."""
     _, kind, token = path.split("/")
-    thing = SHELF.get(kind, token, LOCAL.holder)
+    thing = BLOBS.get(kind, token, LOCAL.holder)
     assert thing is not None, f"{path} is not there"
     return thing.content
 

@@ -14,7 +14,7 @@ import pytest
 from facepriv.services.datasets import import_jobs
 from facepriv.services.datasets.import_jobs import list_jobs
 from facepriv.store import open_store
-from facepriv.web.blob_cache import SHELF
+from facepriv.web.blob_cache import BLOBS
 from tests.pages.conftest import gallery_of, on_the_shelf
 
 
@@ -292,7 +292,7 @@ def test_deletion_names_what_goes_refuses_while_it_is_worked_on_and_proves_itsel
         store.runs.resume(2)
         assert store.runs.claim("test", run_id=2) is not None
     app = visit("datasets")
-    assert SHELF.size > 0
+    assert BLOBS.size > 0
     app.segmented_control("dataset_part").set_value("Delete").run()
     app.button("delete-dataset-1").click().run()
     assert "8 images, 2 runs (1, 2), 0 audits" in said(app)
@@ -306,7 +306,7 @@ def test_deletion_names_what_goes_refuses_while_it_is_worked_on_and_proves_itsel
     assert not app.exception
     assert "Purged the data set" in app.success[0].value
     assert "0 of 16 remain" in app.success[0].value
-    assert SHELF.size == 0
+    assert BLOBS.size == 0
     assert not list(filled.artifacts.rglob("*.png"))
     with open_store(filled) as store:
         assert store.datasets.list() == ()

@@ -9,7 +9,7 @@ from facepriv.services.accounts import passwords
 from facepriv.services.accounts.users import add_user, begin_session
 from facepriv.services.sharing.shares import share
 from facepriv.store import open_store
-from facepriv.web.blob_cache import SHELF
+from facepriv.web.blob_cache import BLOBS
 from tests.pages.conftest import ROUTER, audit_result, gallery_of, store_audit, texts
 
 PASSWORD = "a password for tests"
@@ -186,5 +186,5 @@ def test_faces_are_put_on_the_shelf_for_the_session_that_looks(visit_as):
     assert not first & second, "another session of hers has addresses of its own"
     for path in first:
         _, kind, token = path.split("/")
-        assert SHELF.get(kind, token, "session 1") is not None
-        assert SHELF.get(kind, token, "session 2") is SHELF.get(kind, token, "local") is None
+        assert BLOBS.get(kind, token, "session 1") is not None
+        assert BLOBS.get(kind, token, "session 2") is BLOBS.get(kind, token, "local") is None

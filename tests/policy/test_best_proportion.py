@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from facepriv.errors import BadInputError
-from facepriv.policy.best_proportion import best_proportion, draw_noise, judged_proportion
+from facepriv.policy.best_proportion import best_proportion, draw_standard_error, judge_proportion
 from facepriv.schemas.audits import CurvePoint, Utility
 from facepriv.schemas.figures import OperatingPoint
 
@@ -115,16 +115,16 @@ def test_rounding_parts_no_proportions():
     curve = points([0.0, 0.1 * 3], a=[1, 0.6]) + points([0.0, 0.3], b=[1, 0.7])
     found = best_proportion(curve, usefulness([0.0, 0.0], [0.0, 0.3]), most_fnmr_loss=0.0)
     assert (found.p, found.accuracy, found.attacker) == (pytest.approx(0.3), 0.7, "b")
-    assert judged_proportion(0.1 * 3, curve).accuracy == 0.7
+    assert judge_proportion(0.1 * 3, curve).accuracy == 0.7
 
 
 def test_a_set_proportion_is_judged_beside_the_best():
     loss = usefulness([0.0, 0.0, 0.0, 0.05, 0.3])
-    found = judged_proportion(1.0, CURVE, loss, most_fnmr_loss=0.01)
+    found = judge_proportion(1.0, CURVE, loss, most_fnmr_loss=0.01)
     assert (found.p, found.accuracy) == (1.0, 1.0)
     assert "breaks the floor, since there m loses 30.0 points" in found.sentence
     assert "50.0 % would be chosen" in found.sentence
-    good = judged_proportion(0.75, CURVE)
+    good = judge_proportion(0.75, CURVE)
     assert "would be chosen" not in good.sentence
     assert "floor" not in good.sentence
 
@@ -135,7 +135,7 @@ def test_noise_is_the_spread_of_coins():
     seen = [
         (rng.random((draws, men)) < 0.5).mean() / 2 + (rng.random((draws, women)) < 0.5).mean() / 2 for _ in range(4000)
     ]
-    assert np.std(seen) == pytest.approx(draw_noise(men, women, draws), rel=0.06)
+    assert np.std(seen) == pytest.approx(draw_standard_error(men, women, draws), rel=0.06)
 
 
 @pytest.mark.parametrize(
@@ -151,9 +151,9 @@ def test_noise_is_the_spread_of_coins():
         (lambda: best_proportion(CURVE, usefulness([0.0] * 5), most_fnmr_loss=10), "out-of-range"),
         (lambda: best_proportion(CURVE, most_fnmr_loss=0.01), "no-utility"),
         (lambda: best_proportion(CURVE, usefulness([0.0] * 5)[1:], most_fnmr_loss=0.01), "no-utility"),
-        (lambda: judged_proportion(1.2, CURVE), "out-of-range"),
-        (lambda: judged_proportion(0.4, CURVE), "not-measured"),
-        (lambda: draw_noise(0, 1, 1), "out-of-range"),
+        (lambda: judge_proportion(1.2, CURVE), "out-of-range"),
+        (lambda: judge_proportion(0.4, CURVE), "not-measured"),
+        (lambda: draw_standard_error(0, 1, 1), "out-of-range"),
     ],
 )
 def test_bad_input_is_named(call, code):

@@ -9,7 +9,7 @@ from starlette.datastructures import Headers
 
 from facepriv.store import Store
 from facepriv.web.access import REVOKED, Access, may_have
-from facepriv.web.identity import LOCAL, identity_of
+from facepriv.web.identity import LOCAL, get_identity
 from tests.web.asgi import ask, converse
 
 SPOOFED = [("X-Facepriv-User", "ada"), ("x-facepriv-session", "1"), ("X-FACEPRIV-USER", "mallory")]
@@ -23,7 +23,7 @@ class Behind:
 
     async def __call__(self, scope, receive, send):
         headers = Headers(scope=scope)
-        self.came.append((identity_of(scope), headers.getlist("x-facepriv-user"), headers.get("x-facepriv-session")))
+        self.came.append((get_identity(scope), headers.getlist("x-facepriv-user"), headers.get("x-facepriv-session")))
         if scope["type"] == "http":
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"secret"})

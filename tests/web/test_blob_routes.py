@@ -12,7 +12,7 @@ from facepriv.web.access import Access
 from facepriv.web.blob_cache import Blob, BlobCache
 from facepriv.web.blob_routes import blob_routes
 from facepriv.web.headers import SecurityHeaders
-from facepriv.web.identity import LOCAL, Identity, prove
+from facepriv.web.identity import LOCAL, Identity, set_identity
 from tests.web.asgi import ask
 
 PNG = encode_png(np.full((2, 3, 3), 7, dtype=np.uint8))
@@ -32,7 +32,7 @@ def get(blob_cache):
     def known(identity):
         async def proven(scope, receive, send):
             if identity is not None:
-                prove(scope, identity)
+                set_identity(scope, identity)
             await app(scope, receive, send)
 
         return proven

@@ -8,7 +8,7 @@ import pytest
 from starlette.applications import Starlette
 
 from facepriv.web.pages import ASSETS, assets
-from facepriv.web.viewer import PairView, Shown, asset, viewer_page
+from facepriv.web.viewer import PairView, ViewerImage, asset, viewer_page
 from tests.pages.conftest import Pictures
 from tests.web.asgi import ask
 
@@ -17,7 +17,7 @@ HOSTILE = """"><script>alert(1)</script><svg onload='alert(1)'>{{ 7 * 7 }}&lt;""
 
 def view(text="face", **changes):
     def shown(kind):
-        return Shown(f"/pictures/{kind}", f"{kind} {text}", f"alt of {kind} {text}")
+        return ViewerImage(f"/pictures/{kind}", f"{kind} {text}", f"alt of {kind} {text}")
 
     values = {
         "title": text,

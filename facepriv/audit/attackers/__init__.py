@@ -1,1 +1,1 @@
-"""Attackers: what each holds, and how it guesses the gender label of images it has not seen."""
+"""Attackers, who guess the gender labels of images they have not learnt from."""

@@ -1,4 +1,4 @@
-"""What every attacker has in common: an assumption, variants, and training data that it may learn from."""
+"""Base class of attackers, and the training data that an attacker may learn from."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from facepriv.audit.evidence import Features
 
 @dataclass(frozen=True, eq=False)
 class Knowledge:
-    """What an attacker knows: people of his own, whom the release to be attacked does not show.
+    """Training data of an attacker: images of people whom the attacked release does not show.
 
-    He has processed their images with the very policy, so he knows which of them were perturbed.
+    The attacker has processed these images with the same policy, and so knows which of them were perturbed.
     """
 
     released: Features
-    """His images as the policy would release them."""
+    """The images as the policy would release them."""
     untouched: Features
     """The same images before."""
     labels: NDArray[np.int64]
     """``(n,)`` +1 male, -1 female."""
     perturbed: NDArray[np.bool_]
-    """``(n,)`` which of his images the policy perturbed."""
+    """``(n,)`` which of the images the policy perturbed."""
     p: float
     """The policy's proportion."""
     processed: Features | None = None
-    """The same images, every one perturbed, as far as they could be; None where there is no perturbation."""
+    """The same images, each perturbed if it could be; None where there is no perturbation."""
 
     def rows(self, index: NDArray[np.int64]) -> Knowledge:
         """Return some of the images."""
@@ -45,37 +45,36 @@ class Knowledge:
 
 
 class Attacker(ABC):
-    """An attacker learns from `Knowledge` people and guesses the label of images of others.
+    """Learns from `Knowledge` and guesses the labels of images of other people.
 
-    Attackers keep nothing between calls: each call learns anew from what it is given, and the same call gives the same
-    numbers.
+    Attackers keep no state: each call learns from its arguments, and the same call gives the same numbers.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
     """A few words for tables."""
     assumption: ClassVar[str]
-    """What he has and knows, in one sentence."""
+    """What the attacker has and knows, in one sentence."""
 
     @abstractmethod
-    def variants(self, seen: Features) -> list[str]:
-        """Name the means he can choose among, given what can be seen; none where he has nothing to go on."""
+    def variants(self, features: Features) -> list[str]:
+        """Return the names of the models to choose from, given these features; empty if there is nothing to go on."""
 
     @abstractmethod
-    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
-        """Guess labels.
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+        """Return guesses of the labels.
 
         Parameters
         ----------
         variant
             One of `variants`.
-        known
-            What he learns from; its subjects are others than those of ``seen``.
-        seen
+        knowledge
+            Training data; its subjects are others than those of ``features``.
+        features
             The released images to attack.
 
         Returns
         -------
         ndarray
-            ``(n,)`` posterior log-odds at equal priors, nats, male positive; NaN where he has nothing to go on.
+            ``(n,)`` posterior log-odds at equal priors, nats, male positive; NaN where there is nothing to go on.
         """

@@ -1,4 +1,4 @@
-"""The attacker who tells perturbed images from untouched ones, and reads the score of each accordingly."""
+"""The attacker who detects perturbed images and reads the score of each accordingly."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from scipy.special import expit, logit
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.ensemble import all_scores
-from facepriv.audit.attackers.learning import BOUND, Learnt, added, learn
-from facepriv.audit.attackers.one_score import curve
+from facepriv.audit.attackers.learning import BOUND, learn, learn_sum
+from facepriv.audit.attackers.one_score import learn_curve
 from facepriv.audit.attackers.probes import kernel, linear, ridge
-from facepriv.audit.attackers.score_features import ranked, with_features
+from facepriv.audit.attackers.score_features import rank_features, with_features
 from facepriv.audit.evidence import Features
 
 _TOGETHER = "all classifiers"
@@ -35,98 +35,104 @@ class Detector(Attacker):
         "he thinks an image perturbed."
     )
 
-    def variants(self, seen: Features) -> list[str]:
-        """Name the classifier that is inverted."""
-        return [*seen.scores, *([_TOGETHER] if len(seen.scores) > 1 else [])]
+    def variants(self, features: Features) -> list[str]:
+        """Return the classifiers to invert, and all of them together."""
+        return [*features.scores, *([_TOGETHER] if len(features.scores) > 1 else [])]
 
-    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
-        """Guess labels from one or all classifiers' scores, read as the detector bids."""
-        names = list(seen.scores) if variant == _TOGETHER else [variant]
-        if known.perturbed.all() or not known.perturbed.any() or not 0 < known.p < 1:
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+        """Return guesses from one or all classifiers' scores, read as perturbed or untouched."""
+        names = list(features.scores) if variant == _TOGETHER else [variant]
+        if knowledge.perturbed.all() or not knowledge.perturbed.any() or not 0 < knowledge.p < 1:
             # All images are alike, so there is nothing to detect, and what the score means can be learnt directly.
-            read = [_read_alike(name, known, seen, seed) for name in names]
+            readings = [_read_alike(name, knowledge, features, seed) for name in names]
         else:
-            both = _both(known)
-            perturbed = _detect(known, both, seen, seed)
-            read = [_read(name, known, both, seen, perturbed, seed) for name in names]
-        x, y = (np.column_stack(values) for values in zip(*read, strict=True))
-        return learn(added, x, known.labels, known.released.subjects, seed=seed).posterior(y)
+            versions = _perturbed_versions(knowledge)
+            probability = _detect(knowledge, versions, features, seed)
+            readings = [_read(name, knowledge, versions, features, probability, seed) for name in names]
+        x, y = (np.column_stack(values) for values in zip(*readings, strict=True))
+        return learn(learn_sum, x, knowledge.labels, knowledge.released.subjects, seed=seed).posterior(y)
 
 
-Read = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Of his own images, each without its subject, and of those to attack."""
+Reading = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Values of the training images, each held out with its subject, and of the images to attack."""
 
 
 @dataclass(frozen=True, eq=False)
-class _Both:
-    """His own images in both states."""
+class _Versions:
+    """Perturbed versions of the training images."""
 
     processed: Features
-    """``(k,)`` those that he has perturbed versions of."""
+    """``(k,)`` the perturbed versions."""
     rows: NDArray[np.int64]
-    """``(k,)`` which of his images these are."""
-    now: NDArray[np.bool_]
+    """``(k,)`` rows of the training images that they are of."""
+    released: NDArray[np.bool_]
     """``(k,)`` whether the policy released that version."""
 
 
-def _both(known: Knowledge) -> _Both:
-    processed = known.released if known.processed is None else known.processed
+def _perturbed_versions(knowledge: Knowledge) -> _Versions:
+    processed = knowledge.released if knowledge.processed is None else knowledge.processed
     # An image that could not be perturbed looks untouched, because it is.
-    changed = (_marks(processed) != _marks(known.untouched)).any(axis=1)
-    rows = np.flatnonzero(changed & np.isfinite(_marks(processed)).all(axis=1))
-    return _Both(processed.rows(rows), rows, known.perturbed[rows])
+    changed = (_detection_features(processed) != _detection_features(knowledge.untouched)).any(axis=1)
+    rows = np.flatnonzero(changed & np.isfinite(_detection_features(processed)).all(axis=1))
+    return _Versions(processed.rows(rows), rows, knowledge.perturbed[rows])
 
 
-def _detect(known: Knowledge, both: _Both, seen: Features, seed: int) -> Read:
-    """Return the probability of being perturbed."""
-    images = len(known.labels)
-    x = np.concatenate([_marks(known.untouched), _marks(both.processed)])
-    state = np.repeat([-1, 1], [images, len(both.rows)])
-    subjects = np.concatenate([known.untouched.subjects, both.processed.subjects])
-    learnt = learn(with_features(ranked, ridge(linear, kernel)), x, state, subjects, seed=seed)
-    mine = _as_released(learnt.held_out[:images], learnt.held_out[images:], both)
-    prior = float(logit(known.p))
-    return expit(mine + prior), expit(learnt.posterior(_marks(seen)) + prior)
+def _detect(knowledge: Knowledge, versions: _Versions, features: Features, seed: int) -> Reading:
+    """Return the probability that each image is perturbed."""
+    images = len(knowledge.labels)
+    x = np.concatenate([_detection_features(knowledge.untouched), _detection_features(versions.processed)])
+    state = np.repeat([-1, 1], [images, len(versions.rows)])
+    subjects = np.concatenate([knowledge.untouched.subjects, versions.processed.subjects])
+    fit = learn(with_features(rank_features, ridge(linear, kernel)), x, state, subjects, seed=seed)
+    held_out = _as_released(fit.held_out[:images], fit.held_out[images:], versions)
+    prior = float(logit(knowledge.p))
+    return expit(held_out + prior), expit(fit.posterior(_detection_features(features)) + prior)
 
 
-def _read(name: str, known: Knowledge, both: _Both, seen: Features, perturbed: Read, seed: int) -> Read:
+def _read(
+    name: str, knowledge: Knowledge, versions: _Versions, features: Features, probability: Reading, seed: int
+) -> Reading:
     """Return log-odds of gender from one classifier's score and the probability of being perturbed."""
-    before = learn(curve, known.untouched.scores[name], known.labels, known.untouched.subjects, seed=seed)
-    processed = both.processed
-    after = learn(curve, processed.scores[name], known.labels[both.rows], processed.subjects, seed=seed)
-    # Each of his own images is in one of the two states, and the reading of that one has not seen its subject.
-    scores = known.released.scores[name]
+    before = learn(
+        learn_curve, knowledge.untouched.scores[name], knowledge.labels, knowledge.untouched.subjects, seed=seed
+    )
+    processed = versions.processed
+    after = learn(learn_curve, processed.scores[name], knowledge.labels[versions.rows], processed.subjects, seed=seed)
+    # Each training image is in one of the two states, and the reading of that one has not learnt from its subject.
+    scores = knowledge.released.scores[name]
     released = np.zeros(len(scores), dtype=np.bool_)
-    released[both.rows] = both.now
+    released[versions.rows] = versions.released
     if_untouched = np.where(released, before.posterior(scores), before.held_out)
-    if_perturbed = _as_released(after.posterior(scores), after.held_out, both)
-    other = seen.scores[name]
+    if_perturbed = _as_released(after.posterior(scores), after.held_out, versions)
+    other = features.scores[name]
     return (
-        _mixed(if_untouched, if_perturbed, perturbed[0]),
-        _mixed(before.posterior(other), after.posterior(other), perturbed[1]),
+        _mix(if_untouched, if_perturbed, probability[0]),
+        _mix(before.posterior(other), after.posterior(other), probability[1]),
     )
 
 
-def _as_released(untouched: NDArray[np.float64], perturbed: NDArray[np.float64], both: _Both) -> NDArray[np.float64]:
-    """Take the values ``(k,)`` of the perturbed versions that were released, and ``(n,)`` elsewhere."""
+def _as_released(
+    untouched: NDArray[np.float64], perturbed: NDArray[np.float64], versions: _Versions
+) -> NDArray[np.float64]:
+    """Return the values of the released files: ``(k,)`` where a perturbed version was released, else ``(n,)``."""
     values = untouched.copy()
-    values[both.rows[both.now]] = perturbed[both.now]
+    values[versions.rows[versions.released]] = perturbed[versions.released]
     return values
 
 
-def _mixed(
+def _mix(
     if_untouched: NDArray[np.float64], if_perturbed: NDArray[np.float64], perturbed: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    share = (1 - perturbed) * expit(if_untouched) + perturbed * expit(if_perturbed)
-    return np.asarray(np.clip(logit(share), -BOUND, BOUND))
+    male = (1 - perturbed) * expit(if_untouched) + perturbed * expit(if_perturbed)
+    return np.asarray(np.clip(logit(male), -BOUND, BOUND))
 
 
-def _read_alike(name: str, known: Knowledge, seen: Features, seed: int) -> Read:
-    learnt: Learnt = learn(curve, known.released.scores[name], known.labels, known.released.subjects, seed=seed)
-    return learnt.held_out, learnt.posterior(seen.scores[name])
+def _read_alike(name: str, knowledge: Knowledge, features: Features, seed: int) -> Reading:
+    fit = learn(learn_curve, knowledge.released.scores[name], knowledge.labels, knowledge.released.subjects, seed=seed)
+    return fit.held_out, fit.posterior(features.scores[name])
 
 
-def _marks(seen: Features) -> NDArray[np.float64]:
-    """Return what may betray a perturbation: residuals, scores and their sizes."""
-    scores = all_scores(seen)
-    return np.column_stack([seen.residuals, scores, np.abs(scores)])
+def _detection_features(features: Features) -> NDArray[np.float64]:
+    """Return features that may betray a perturbation: residuals, scores and their sizes."""
+    scores = all_scores(features)
+    return np.column_stack([features.residuals, scores, np.abs(scores)])

@@ -7,19 +7,19 @@ from numpy.typing import NDArray
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.learning import Learner, learn
-from facepriv.audit.attackers.probes import forest, kernel, linear, ridge
-from facepriv.audit.attackers.score_features import jointly, with_features
+from facepriv.audit.attackers.probes import kernel, learn_forest, linear, ridge
+from facepriv.audit.attackers.score_features import joint_features, with_features
 from facepriv.audit.evidence import Features
 
 _MODELS: dict[str, Learner] = {
-    "straight": with_features(jointly, ridge(linear)),
-    "curved": with_features(jointly, ridge(kernel)),
-    "forest": with_features(jointly, forest),
+    "straight": with_features(joint_features, ridge(linear)),
+    "curved": with_features(joint_features, ridge(kernel)),
+    "forest": with_features(joint_features, learn_forest),
 }
 
 
 class Ensemble(Attacker):
-    """Learns from scores, ranks and products of all classifiers; with one classifier he is no more than `Score`."""
+    """Learns from scores, ranks and products of all classifiers."""
 
     name = "ensemble"
     title = "All scores together"
@@ -28,17 +28,17 @@ class Ensemble(Attacker):
         "they mean from labelled images of other people released by the same policy."
     )
 
-    def variants(self, seen: Features) -> list[str]:
-        """Name the models of the posterior; none with fewer than two classifiers."""
-        return list(_MODELS) if len(seen.scores) > 1 else []
+    def variants(self, features: Features) -> list[str]:
+        """Return the models of the posterior; none with fewer than two classifiers, where `Score` does the same."""
+        return list(_MODELS) if len(features.scores) > 1 else []
 
-    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
-        """Guess labels from all scores."""
-        released = known.released
-        learnt = learn(_MODELS[variant], all_scores(released), known.labels, released.subjects, seed=seed)
-        return learnt.posterior(all_scores(seen))
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+        """Return guesses from all scores."""
+        released = knowledge.released
+        fit = learn(_MODELS[variant], all_scores(released), knowledge.labels, released.subjects, seed=seed)
+        return fit.posterior(all_scores(features))
 
 
-def all_scores(seen: Features) -> NDArray[np.float64]:
-    """Put the scores of all classifiers side by side, ``(n, classifiers)``."""
-    return np.column_stack(list(seen.scores.values()))
+def all_scores(features: Features) -> NDArray[np.float64]:
+    """Return the scores of all classifiers side by side, ``(n, classifiers)``."""
+    return np.column_stack(list(features.scores.values()))

@@ -1,4 +1,4 @@
-"""Attackers by name: what each assumes, and how it guesses the gender label of images that it has not seen."""
+"""Attackers by name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The attacker who trains a gender classifier of his own on images that the policy has released."""
+"""The attacker who trains a gender classifier on images that the policy has released."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _APPEARANCE, _TOGETHER = "appearance", "all together"
 
 
 class Retrained(Attacker):
-    """Learns gender anew from released images: from templates of them, from how they look, and from all of it."""
+    """Learns gender from released images: from their templates, from their appearance, and from both."""
 
     name = "retrained"
     title = "Classifier trained anew"
@@ -24,24 +24,24 @@ class Retrained(Attacker):
         "on the templates and the appearance of the results."
     )
 
-    def variants(self, seen: Features) -> list[str]:
-        """Name what is learnt from and a model."""
-        parts = list(_parts(seen))
-        return [f"{what}: {model}" for what in parts for model in _MODELS] + [_TOGETHER] * (len(parts) > 1)
+    def variants(self, features: Features) -> list[str]:
+        """Return every pair of a source of features and a model, and all sources together."""
+        sources = list(_sources(features))
+        return [f"{source}: {model}" for source in sources for model in _MODELS] + [_TOGETHER] * (len(sources) > 1)
 
-    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
-        """Guess labels with a classifier trained on released images."""
-        what, _, model = variant.rpartition(": ")
-        mine, theirs = _parts(known.released), _parts(seen)
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+        """Return guesses of a classifier trained on released images."""
+        source, _, model = variant.rpartition(": ")
+        mine, theirs = _sources(knowledge.released), _sources(features)
         learner: Learner
         if variant == _TOGETHER:
-            learner = ridge(*_MODELS.values(), blocks=tuple(part.shape[1] for part in mine.values()))
+            learner = ridge(*_MODELS.values(), blocks=tuple(table.shape[1] for table in mine.values()))
             x, y = np.column_stack(list(mine.values())), np.column_stack(list(theirs.values()))
         else:
-            learner, x, y = ridge(_MODELS[model]), mine[what], theirs[what]
-        return learn(learner, x, known.labels, known.released.subjects, seed=seed).posterior(y)
+            learner, x, y = ridge(_MODELS[model]), mine[source], theirs[source]
+        return learn(learner, x, knowledge.labels, knowledge.released.subjects, seed=seed).posterior(y)
 
 
-def _parts(seen: Features) -> dict[str, NDArray[np.float64]]:
-    """Return what can be learnt from, by name ``(n, d)``."""
-    return {**seen.templates, **({_APPEARANCE: seen.appearance} if seen.appearance.shape[1] else {})}
+def _sources(features: Features) -> dict[str, NDArray[np.float64]]:
+    """Return features ``(n, d)`` by source."""
+    return {**features.templates, **({_APPEARANCE: features.appearance} if features.appearance.shape[1] else {})}

@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.learning import Learner, learn
-from facepriv.audit.attackers.one_score import curve, line
+from facepriv.audit.attackers.one_score import learn_curve, learn_line
 from facepriv.audit.evidence import Features
 
-_MODELS: dict[str, Learner] = {"curve": curve, "line": line}
+_MODELS: dict[str, Learner] = {"curve": learn_curve, "line": learn_line}
 
 
 class Score(Attacker):
-    """Learns what each score means in a release of this policy, a narrow cluster just past zero included."""
+    """Learns the posterior of each score in a release of this policy, narrow clusters just past zero included."""
 
     name = "score"
     title = "Size of the score"
@@ -23,12 +23,14 @@ class Score(Attacker):
         "images of other people released by the same policy."
     )
 
-    def variants(self, seen: Features) -> list[str]:
-        """Name a classifier and a model of the posterior."""
-        return [f"{classifier}: {model}" for classifier in seen.scores for model in _MODELS]
+    def variants(self, features: Features) -> list[str]:
+        """Return every pair of a classifier and a model of the posterior."""
+        return [f"{classifier}: {model}" for classifier in features.scores for model in _MODELS]
 
-    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
-        """Guess labels from one classifier's score."""
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+        """Return guesses from one classifier's score."""
         classifier, _, model = variant.rpartition(": ")
-        scores, subjects = known.released.scores[classifier], known.released.subjects
-        return learn(_MODELS[model], scores, known.labels, subjects, seed=seed).posterior(seen.scores[classifier])
+        scores, subjects = knowledge.released.scores[classifier], knowledge.released.subjects
+        return learn(_MODELS[model], scores, knowledge.labels, subjects, seed=seed).posterior(
+            features.scores[classifier]
+        )

@@ -1,4 +1,4 @@
-"""What can be made of several scores of one image, learnt from known ones: ranks, sizes, differences, products."""
+"""Features of several scores of one image: ranks, sizes, differences, products."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.attackers.learning import Learner, Learnt
-from facepriv.audit.attackers.one_score import Ranks
+from facepriv.audit.attackers.learning import FittedPosterior, Learner
+from facepriv.audit.attackers.one_score import RankTransform
 
 Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 def with_features(features: Callable[[NDArray[np.float64]], Map], learner: Learner) -> Learner:
-    """Return a learner of features that are themselves learnt from the known images, without their labels."""
+    """Return a learner of features that are themselves fitted to the training images, without their labels."""
 
     def learn(
         x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.int64], rng: np.random.Generator
-    ) -> Learnt:
+    ) -> FittedPosterior:
         make = features(x)
-        inner = learner(make(x), labels, subjects, rng)
-        return Learnt(inner.held_out, lambda theirs: inner.posterior(make(theirs)))
+        fit = learner(make(x), labels, subjects, rng)
+        return FittedPosterior(fit.held_out, lambda theirs: fit.posterior(make(theirs)))
 
     return learn
 
 
-def jointly(x: NDArray[np.float64]) -> Map:
-    """Learn to take scores ``(n, k)`` as they are, as ranks, as ranks of their size, and two by two as products."""
-    ranks, sizes = ranked(x), ranked(np.abs(x))
+def joint_features(x: NDArray[np.float64]) -> Map:
+    """Return the map of scores ``(n, k)`` to scores, ranks, ranks of their size, and products of two ranks."""
+    ranks, sizes = rank_features(x), rank_features(np.abs(x))
 
     def make(theirs: NDArray[np.float64]) -> NDArray[np.float64]:
         centred = ranks(theirs)
@@ -39,13 +39,13 @@ def jointly(x: NDArray[np.float64]) -> Map:
     return make
 
 
-def against_first(x: NDArray[np.float64]) -> Map:
-    """Learn to take scores ``(n, k)`` as ranks, with the ranks of what each differs from the first."""
-    ranks, differences = ranked(x), ranked(x[:, 1:] - x[:, :1])
+def difference_features(x: NDArray[np.float64]) -> Map:
+    """Return the map of scores ``(n, k)`` to their ranks and the ranks of their differences from the first."""
+    ranks, differences = rank_features(x), rank_features(x[:, 1:] - x[:, :1])
     return lambda theirs: np.column_stack([ranks(theirs), differences(theirs[:, 1:] - theirs[:, :1])])
 
 
-def ranked(x: NDArray[np.float64]) -> Map:
-    """Learn to rank every column of ``(n, k)``, -1..1."""
-    ranks = [Ranks(column) for column in x.T]
+def rank_features(x: NDArray[np.float64]) -> Map:
+    """Return the map of scores ``(n, k)`` to the rank of each in its column, -1..1."""
+    ranks = [RankTransform(column) for column in x.T]
     return lambda theirs: np.column_stack([2 * rank(column) - 1 for rank, column in zip(ranks, theirs.T, strict=True)])

@@ -1,4 +1,4 @@
-"""The attacker who has several images of one person and lets them vote."""
+"""The attacker who pools the scores of several images of one person."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.ensemble import all_scores
-from facepriv.audit.attackers.learning import Learner, added, learn
-from facepriv.audit.attackers.one_score import curve
+from facepriv.audit.attackers.learning import Learner, learn, learn_sum
+from facepriv.audit.attackers.one_score import learn_curve
 from facepriv.audit.attackers.probes import kernel, linear, ridge
-from facepriv.audit.attackers.score_features import jointly, ranked, with_features
+from facepriv.audit.attackers.score_features import joint_features, rank_features, with_features
 from facepriv.audit.evidence import Features
 
 _ALL = "all"
@@ -20,11 +20,11 @@ _NUMBERS = (1, 2, 4)
 
 
 class SeveralImages(Attacker):
-    """Adds up the log-odds of a person's images, and learns on his own people what the sums are worth.
+    """Adds up the log-odds of a person's images, and calibrates the sums on the training people.
 
-    Images of one person are alike, so the sum of their log-odds claims too much; hence it is learnt anew what it says.
-    Where a policy draws each image for itself, votes of both kinds meet in one person, and the middle between the
-    highest and the lowest score tells what single images hide; where it draws people, they do not.
+    Images of one person are alike, so the sum of their log-odds is too sure before it is calibrated. Where a policy
+    draws each image by itself, one person has perturbed and untouched images, and the middle between the highest and
+    the lowest score tells what single images hide.
     """
 
     name = "several-images"
@@ -34,37 +34,42 @@ class SeveralImages(Attacker):
         "and has learnt what such sums mean from labelled images of other people released by the same policy."
     )
 
-    def variants(self, seen: Features) -> list[str]:
-        """Name the numbers of images that differ, given how many there are of a person."""
-        if not seen.scores:
+    def variants(self, features: Features) -> list[str]:
+        """Return the numbers of images to pool, up to the most that a person has."""
+        if not features.scores:
             return []
-        most = int(np.unique(seen.subjects, return_counts=True)[1].max(initial=0))
+        most = int(np.unique(features.subjects, return_counts=True)[1].max(initial=0))
         return [f"n = {number}" for number in _NUMBERS if number < most or number == 1] + [_ALL] * (most > 1)
 
-    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
-        """Guess labels from images drawn of each person, the one to be guessed among them."""
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+        """Return guesses from images drawn of each person, the one to guess among them."""
         number = None if variant == _ALL else int(variant.removeprefix("n = "))
-        released = known.released
+        released = knowledge.released
         mine, theirs = [], []
-        for learner, ours, others in zip(*_bases(released), _bases(seen)[1], strict=True):
-            learnt = learn(learner, ours, known.labels, released.subjects, seed=seed)
-            mine.append(learnt.held_out)
-            theirs.append(learnt.posterior(others))
-        rank = ranked(all_scores(released))
+        for learner, ours, others in zip(*_bases(released), _bases(features)[1], strict=True):
+            fit = learn(learner, ours, knowledge.labels, released.subjects, seed=seed)
+            mine.append(fit.held_out)
+            theirs.append(fit.posterior(others))
+        rank = rank_features(all_scores(released))
         sums, ends = _pooled(np.column_stack(mine), rank(all_scores(released)), released.subjects, number, seed)
-        their_sums, their_ends = _pooled(np.column_stack(theirs), rank(all_scores(seen)), seen.subjects, number, seed)
-        by_ends = learn(ridge(linear, kernel), ends, known.labels, released.subjects, seed=seed)
+        their_sums, their_ends = _pooled(
+            np.column_stack(theirs), rank(all_scores(features)), features.subjects, number, seed
+        )
+        by_ends = learn(ridge(linear, kernel), ends, knowledge.labels, released.subjects, seed=seed)
         x = np.column_stack([sums, by_ends.held_out])
         y = np.column_stack([their_sums, by_ends.posterior(their_ends)])
-        return learn(added, x, known.labels, released.subjects, seed=seed).posterior(y)
+        return learn(learn_sum, x, knowledge.labels, released.subjects, seed=seed).posterior(y)
 
 
-def _bases(seen: Features) -> tuple[list[Learner], list[NDArray[np.float64]]]:
-    """Return what is asked of single images: each score, and where there are several, all of them together."""
-    scores = list(seen.scores.values())
+def _bases(features: Features) -> tuple[list[Learner], list[NDArray[np.float64]]]:
+    """Return learners of single images with their features: each score, and all scores if there are several."""
+    scores = list(features.scores.values())
     if len(scores) == 1:
-        return [curve], scores
-    return [*[curve] * len(scores), with_features(jointly, ridge(linear, kernel))], [*scores, all_scores(seen)]
+        return [learn_curve], scores
+    return [*[learn_curve] * len(scores), with_features(joint_features, ridge(linear, kernel))], [
+        *scores,
+        all_scores(features),
+    ]
 
 
 def _pooled(
@@ -74,9 +79,9 @@ def _pooled(
     number: int | None,
     seed: int,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Pool ``number`` images of a subject, or all: sums of log-odds ``(n, b)``, middle and width of ranks ``(n, 2 c)``.
+    """Return sums of log-odds ``(n, b)`` and middle and width of ranks ``(n, 2 c)`` over ``number`` images or all.
 
-    Images that are not measured have no vote, and NaN as their pool.
+    Images with a NaN are not pooled and get NaN.
     """
     sums = np.full(log_odds.shape, np.nan)
     ends = np.full((len(subjects), 2 * ranks.shape[1]), np.nan)
@@ -88,7 +93,7 @@ def _pooled(
     for name, members in zip(names, np.split(order, starts[1:]), strict=True):
         mates = members[None]
         if number is not None and len(members) > number:
-            # The draw depends on the person alone, not on who else is attacked.
+            # The draw depends on the person alone, not on the other people.
             members = np.random.default_rng([seed, crc32(str(name).encode())]).permutation(members)
             mates = members[(np.arange(len(members))[:, None] + np.arange(number)) % len(members)]
         lowest, highest = ranks[mates].min(axis=1), ranks[mates].max(axis=1)

@@ -1,4 +1,4 @@
-"""Learners that compare a template with templates of known people."""
+"""Learners that compare a template with a gallery of labelled templates."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.attackers.learning import Learner, Learnt, calibrated, some_subjects
+from facepriv.audit.attackers.learning import FittedPosterior, Learner, calibrate, sample_subjects
 from facepriv.types import FEMALE, MALE
 
-_MOST_KNOWN, _AT_ONCE = 4000, 1000
-"""Templates compared with, and templates compared in one go: a bound on memory."""
+_MOST_GALLERY, _BLOCK = 4000, 1000
+"""Most templates in the gallery, and templates compared at a time: a bound on memory."""
 
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
-"""From similarities ``(m, k)`` to known templates of one label, NaN where the subject is the same, to ``(m,)``."""
+"""From similarities ``(m, k)`` to gallery templates of one label, NaN where the subject is the same, to ``(m,)``."""
 
 
-def mean_similarity(
+def learn_mean_similarity(
     x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.int64], rng: np.random.Generator
-) -> Learnt:
-    """Compare unit rows ``x (n, d)`` with all templates of known men and of known women; the nearer on average wins.
+) -> FittedPosterior:
+    """Fit log-odds to the mean similarity of unit rows ``x (n, d)`` to all men, less that to all women.
 
     The attack of Osorio-Roig et al. (An attack on facial soft-biometric privacy enhancement, IEEE TBIOM 2022), with
     the difference of the means calibrated.
@@ -29,8 +29,8 @@ def mean_similarity(
     return _compared(_mean, x, labels, subjects, rng)
 
 
-def nearest(count: int) -> Learner:
-    """Return a learner that compares unit rows with the ``count`` most similar known men and as many women."""
+def learn_nearest(count: int) -> Learner:
+    """Return a learner that compares unit rows with the ``count`` most similar men and as many women."""
     return partial(_compared, partial(_mean_of_most, count))
 
 
@@ -40,24 +40,22 @@ def _compared(
     labels: NDArray[np.int64],
     subjects: NDArray[np.int64],
     rng: np.random.Generator,
-) -> Learnt:
-    kept = some_subjects(subjects, _MOST_KNOWN, rng)
-    known, owners, gender = x[kept], subjects[kept], labels[kept]
+) -> FittedPosterior:
+    rows = sample_subjects(subjects, _MOST_GALLERY, rng)
+    gallery, owners, gender = x[rows], subjects[rows], labels[rows]
 
-    def decide(theirs: NDArray[np.float64], own: NDArray[np.int64]) -> NDArray[np.float64]:
+    def decide(theirs: NDArray[np.float64], their_subjects: NDArray[np.int64]) -> NDArray[np.float64]:
         parts = []
-        for start in range(0, len(theirs), _AT_ONCE):
-            similar = theirs[start : start + _AT_ONCE] @ known.T
-            similar[own[start : start + _AT_ONCE, None] == owners] = np.nan
+        for start in range(0, len(theirs), _BLOCK):
+            similar = theirs[start : start + _BLOCK] @ gallery.T
+            similar[their_subjects[start : start + _BLOCK, None] == owners] = np.nan
             men, women = (statistic(similar[:, gender == label]) for label in (MALE, FEMALE))
             parts.append(men - women)
-        # Nobody else of one label is known: no difference can be told.
+        # Without anybody else of one label there is no difference to measure.
         return np.nan_to_num(np.concatenate(parts))
 
     nobody = -1
-    return calibrated(
-        decide(x, subjects), lambda theirs: decide(theirs, np.full(len(theirs), nobody)), labels, subjects
-    )
+    return calibrate(decide(x, subjects), lambda theirs: decide(theirs, np.full(len(theirs), nobody)), labels, subjects)
 
 
 def _mean(similar: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -1,4 +1,4 @@
-"""The attacker who has stolen the templates and learnt from untouched ones."""
+"""The attacker who has stolen templates and learnt from untouched ones."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from numpy.typing import NDArray
 from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.learning import Learner, learn
 from facepriv.audit.attackers.probes import kernel, linear, ridge
-from facepriv.audit.attackers.similarity import mean_similarity, nearest
+from facepriv.audit.attackers.similarity import learn_mean_similarity, learn_nearest
 from facepriv.audit.evidence import Features
 
 _MODELS: dict[str, Learner] = {
     "straight": ridge(linear),
     "curved": ridge(kernel),
-    "nearest": nearest(3),
-    "mean similarity": mean_similarity,
+    "nearest": learn_nearest(3),
+    "mean similarity": learn_mean_similarity,
 }
 
 
 class Template(Attacker):
-    """Probes templates with what he has learnt from templates of untouched images."""
+    """Applies probes fitted to templates of untouched images."""
 
     name = "template"
     title = "Stored templates"
@@ -29,12 +29,12 @@ class Template(Attacker):
         "not know that anything was perturbed."
     )
 
-    def variants(self, seen: Features) -> list[str]:
-        """Name a matcher and a model."""
-        return [f"{matcher}: {model}" for matcher in seen.templates for model in _MODELS]
+    def variants(self, features: Features) -> list[str]:
+        """Return every pair of a matcher and a model."""
+        return [f"{matcher}: {model}" for matcher in features.templates for model in _MODELS]
 
-    def log_odds(self, variant: str, known: Knowledge, seen: Features, *, seed: int) -> NDArray[np.float64]:
-        """Guess labels from one matcher's templates."""
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+        """Return guesses from one matcher's templates."""
         matcher, _, model = variant.rpartition(": ")
-        mine, subjects = known.untouched.templates[matcher], known.untouched.subjects
-        return learn(_MODELS[model], mine, known.labels, subjects, seed=seed).posterior(seen.templates[matcher])
+        mine, subjects = knowledge.untouched.templates[matcher], knowledge.untouched.subjects
+        return learn(_MODELS[model], mine, knowledge.labels, subjects, seed=seed).posterior(features.templates[matcher])

@@ -1,1 +1,1 @@
-"""What attackers learn about gender: evidence, cross-fitted attacks, draws of a release, figures."""
+"""What attackers learn about gender: cross-fitted attacks, draws of a policy, results of an audit."""

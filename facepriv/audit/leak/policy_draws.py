@@ -1,4 +1,4 @@
-"""Random draws of the policy: which images a release at proportion ``p`` has perturbed."""
+"""Random draws of the images that a policy perturbs at proportion ``p``."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from facepriv.audit.evidence import Evidence
 from facepriv.schemas.audits import SelectBy
 
-GRID = tuple(i / 10 for i in range(11))
-"""Proportions at which attackers are followed."""
+PROPORTIONS = tuple(i / 10 for i in range(11))
+"""Proportions ``p`` at which attackers are tried."""
 
 
-def draw_perturbed(evidence: Evidence, p: float, *, by: SelectBy, draw: int, seed: int) -> NDArray[np.bool_]:
+def draw_perturbed(evidence: Evidence, p: float, *, select_by: SelectBy, draw: int, seed: int) -> NDArray[np.bool_]:
     """Draw the images that a release has perturbed.
 
     Each image, or each subject, has one uniform number a draw, so a greater ``p`` only adds images, as the keyed
@@ -20,7 +20,7 @@ def draw_perturbed(evidence: Evidence, p: float, *, by: SelectBy, draw: int, see
 
     Parameters
     ----------
-    by
+    select_by
         Whether each image is drawn for itself or all of a subject together.
     draw
         Number of the draw.
@@ -28,19 +28,19 @@ def draw_perturbed(evidence: Evidence, p: float, *, by: SelectBy, draw: int, see
     Returns
     -------
     ndarray
-        ``(n,)``; never an image of which there is no perturbed file.
+        ``(n,)`` which images are perturbed; never an image without a perturbed file.
     """
     rng = np.random.default_rng([seed, draw])
     subjects = evidence.untouched.subjects
-    if by == "subject":
+    if select_by == "subject":
         _, member = np.unique(subjects, return_inverse=True)
         uniform = rng.random(member.max(initial=0) + 1)[member]
     else:
         uniform = rng.random(len(subjects))
-    drawn: NDArray[np.bool_] = (uniform < p) & evidence.can_be_perturbed
-    return drawn
+    perturbed: NDArray[np.bool_] = (uniform < p) & evidence.can_be_perturbed
+    return perturbed
 
 
 def number_of_draws(p: float, draws: int) -> int:
-    """Return how many draws there are at ``p``: where nothing or everything is perturbed, all would be alike."""
+    """Return how many draws to make at ``p``: one if nothing or everything is perturbed, since all draws agree."""
     return 1 if p in (0.0, 1.0) else draws

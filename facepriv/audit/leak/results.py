@@ -1,4 +1,4 @@
-"""Put held-out guesses of attackers together as the result of an audit."""
+"""Figures in the result of an audit, from held-out guesses of attackers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facepriv.audit.evidence import Evidence
 from facepriv.audit.leak.cross_fitting import Attack
-from facepriv.metrics.gender import predicted
+from facepriv.metrics.gender import predicted_labels
 from facepriv.metrics.leak import posterior_leak
 from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 from facepriv.schemas.audits import (
@@ -23,20 +23,20 @@ from facepriv.schemas.audits import (
 )
 
 CHOSEN = "chosen"
-"""Name of the variant that an attacker picks for himself."""
+"""Name of the variant that stands for the one chosen in each fold."""
 
 
-def bootstrap_of(evidence: Evidence, resamples: int, seed: int) -> SubjectBootstrap:
-    """Make the bootstrap that all of an audit's intervals share, so that they can be compared pair by pair."""
+def make_bootstrap(evidence: Evidence, resamples: int, seed: int) -> SubjectBootstrap:
+    """Make the bootstrap that all intervals of an audit share, so that differences are paired."""
     return SubjectBootstrap(evidence.untouched.subjects, evidence.labels, resamples=resamples, seed=seed)
 
 
-def baselines(evidence: Evidence, bootstrap: SubjectBootstrap) -> list[ClassifierBaseline]:
+def classifier_baselines(evidence: Evidence, bootstrap: SubjectBootstrap) -> list[ClassifierBaseline]:
     """Return every classifier's gender error on the untouched images, for all and by label."""
-    found = []
+    baselines = []
     for name, scores in evidence.untouched.scores.items():
-        wrong = np.where(np.isnan(scores), np.nan, predicted(scores) != evidence.labels)
-        found.append(
+        wrong = np.where(np.isnan(scores), np.nan, predicted_labels(scores) != evidence.labels)
+        baselines.append(
             ClassifierBaseline(
                 classifier=name,
                 all=bootstrap.mean(wrong, "all").interval(),
@@ -44,34 +44,35 @@ def baselines(evidence: Evidence, bootstrap: SubjectBootstrap) -> list[Classifie
                 female=bootstrap.mean(wrong, "female").interval(),
             )
         )
-    return found
+    return baselines
 
 
-def condition(
+def condition_result(
     name: ConditionName,
     p: float,
     perturbed: Sequence[NDArray[np.bool_]],
     attacks: Mapping[str, Sequence[Attack]],
     bootstrap: SubjectBootstrap,
 ) -> Condition:
-    """Judge all attackers against one release.
+    """Return the figures of all attackers against one release.
 
     Parameters
     ----------
     perturbed
-        For each draw ``(n,)`` which images were perturbed.
+        For each draw of the policy ``(n,)`` which images are perturbed.
     attacks
-        By attacker, one for each draw; an attacker who has no means, or nothing to go on in any image, is left out.
+        By attacker, one for each draw; an attacker with nothing to go on in any image is left out.
     """
     chosen, variants = [], []
     for attacker, draws in attacks.items():
-        if _knows_nothing(draws):
+        if not _has_guesses(draws):
             continue
-        picked: Counter[str] = sum((one.picked for one in draws), Counter())
-        chosen.append(_result(attacker, CHOSEN, [one.chosen for one in draws], bootstrap, dict(picked.most_common())))
+        choices: Counter[str] = sum((draw.choices for draw in draws), Counter())
+        counts = dict(choices.most_common())
+        chosen.append(_attack_result(attacker, CHOSEN, [draw.chosen for draw in draws], bootstrap, counts))
         for variant in draws[0].variants:
-            guesses = [one.variants[variant] for one in draws if variant in one.variants]
-            variants.append(_result(attacker, variant, guesses, bootstrap, {}))
+            guesses = [draw.variants[variant] for draw in draws if variant in draw.variants]
+            variants.append(_attack_result(attacker, variant, guesses, bootstrap, {}))
     return Condition(
         name=name,
         p=p,
@@ -81,12 +82,12 @@ def condition(
     )
 
 
-def _result(
+def _attack_result(
     attacker: str,
     variant: str,
     guesses: Sequence[NDArray[np.float64]],
     bootstrap: SubjectBootstrap,
-    picked: dict[str, int],
+    choices: dict[str, int],
 ) -> AttackResult:
     leak = posterior_leak(np.stack(guesses), bootstrap.labels, bootstrap)
     return AttackResult(
@@ -99,15 +100,15 @@ def _result(
         female_accuracy=leak.female_accuracy,
         auc=leak.auc,
         bits=leak.bits,
-        chosen=picked,
+        chosen=choices,
     )
 
 
 def curve_point(p: float, attacker: str, attacks: Sequence[Attack], bootstrap: SubjectBootstrap) -> CurvePoint | None:
-    """Return what an attacker learns at one proportion, averaged over draws; None where he has nothing to go on."""
-    if _knows_nothing(attacks):
+    """Return an attacker's figures at one proportion, averaged over draws; None where there is nothing to go on."""
+    if not _has_guesses(attacks):
         return None
-    guesses = np.stack([one.chosen for one in attacks])
+    guesses = np.stack([draw.chosen for draw in attacks])
     leak = posterior_leak(guesses, bootstrap.labels, bootstrap, intervals=False)
     return CurvePoint(
         p=p,
@@ -118,18 +119,18 @@ def curve_point(p: float, attacker: str, attacks: Sequence[Attack], bootstrap: S
     )
 
 
-def _knows_nothing(attacks: Sequence[Attack]) -> bool:
-    return not any(np.isfinite(one.chosen).any() for one in attacks)
+def _has_guesses(attacks: Sequence[Attack]) -> bool:
+    return any(np.isfinite(draw.chosen).any() for draw in attacks)
 
 
-def headline(found: Condition) -> Headline:
-    """Name the worst attacker of a release, the one who is right most often, and the greatest upper bound of any."""
-    worst = max(found.attacks, key=lambda one: (one.accuracy.value or 0.0, one.accuracy.high or 0.0))
+def headline(condition: Condition) -> Headline:
+    """Return the attacker of a release who is right most often, and the greatest upper bound of any attacker."""
+    worst = max(condition.attacks, key=lambda attack: (attack.accuracy.value or 0.0, attack.accuracy.high or 0.0))
     return Headline(
-        condition=found.name,
+        condition=condition.name,
         attacker=worst.attacker,
         accuracy=worst.accuracy.value or 0.0,
-        upper=max(one.accuracy.high or 0.0 for one in found.attacks),
+        upper=max(attack.accuracy.high or 0.0 for attack in condition.attacks),
         bits=worst.bits.value or 0.0,
         low=worst.accuracy.low or 0.0,
     )

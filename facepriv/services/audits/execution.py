@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from facepriv.audit.attackers.registry import attackers
 from facepriv.audit.evidence import Evidence
 from facepriv.audit.leak.cross_fitting import Attack, attack
-from facepriv.audit.leak.policy_draws import GRID, draw_perturbed, number_of_draws
-from facepriv.audit.leak.results import baselines, bootstrap_of, condition, curve_point, headline
+from facepriv.audit.leak.policy_draws import PROPORTIONS, draw_perturbed, number_of_draws
+from facepriv.audit.leak.results import classifier_baselines, condition_result, curve_point, headline, make_bootstrap
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, FaceprivError
 from facepriv.measures.audit_measures import Vector, evidence, fingerprints_of, keep, known_measures, measure_in_process
@@ -31,7 +31,7 @@ from facepriv.measures.loaded_models import (
 from facepriv.metrics.gender import gender_error
 from facepriv.metrics.match_bootstrap import MatchBootstrap
 from facepriv.metrics.subject_bootstrap import SubjectBootstrap
-from facepriv.policy.best_proportion import best_proportion, draw_noise, judged_proportion
+from facepriv.policy.best_proportion import best_proportion, draw_standard_error, judge_proportion
 from facepriv.policy.mixed_utility import PairScores, mixed_utility, pair_scores
 from facepriv.policy.proportion import OptimalProportion, optimal_proportion
 from facepriv.presentation.verdict import not_tried, verdict
@@ -116,7 +116,7 @@ class _AuditExecution(LeasedJob):
         try:
             self._measure()
             seen = self._sum_up(lambda: evidence(known_measures(self.store, spec)))
-            bootstrap = self._sum_up(lambda: bootstrap_of(seen, spec.resamples, spec.seed))
+            bootstrap = self._sum_up(lambda: make_bootstrap(seen, spec.resamples, spec.seed))
             found = self._as_it_is(seen, bootstrap) if spec.run_id is None else self._of_run(seen, bootstrap)
         except BaseException:
             self.pool.end(at_once=True)
@@ -183,7 +183,7 @@ class _AuditExecution(LeasedJob):
         assert self.spec.run_id is not None
         sign = self._sign_optimum(seen)
         fixed = self.spec.p
-        grid = sorted({*GRID, *([] if sign is None else [sign.p]), *([] if fixed is None else [fixed])})
+        grid = sorted({*PROPORTIONS, *([] if sign is None else [sign.p]), *([] if fixed is None else [fixed])})
         tasks = [task for p in grid for task in self._tasks(p, each_variant=p in (0.0, 1.0, fixed))]
         again = 0 if fixed is not None else len(self._tasks(0.5, each_variant=True))
         found = self._attack(tasks, 0, len(tasks) + again)
@@ -199,7 +199,7 @@ class _AuditExecution(LeasedJob):
         if fixed is None:
             best = best_proportion(feared, utility, most_fnmr_loss=floor, tolerance=noise)
         else:
-            best = judged_proportion(fixed, feared, utility, most_fnmr_loss=floor, tolerance=noise)
+            best = judge_proportion(fixed, feared, utility, most_fnmr_loss=floor, tolerance=noise)
         choice = PolicyChoice(
             p=best.p,
             automatic=fixed is None,
@@ -247,7 +247,7 @@ class _AuditExecution(LeasedJob):
             fresh = name == "mix" and choice is not None and choice.automatic and p not in (0.0, 1.0)
             drawn = [self._perturbed(seen, p, draw) for draw in self._draws(p, fresh=fresh)]
             attacks = self._by_attacker(p, found, each_variant=True, fresh=fresh)
-            conditions.append(condition(name, p, drawn, attacks, bootstrap))
+            conditions.append(condition_result(name, p, drawn, attacks, bootstrap))
         conditions = [one for one in conditions if one.attacks]
         if not conditions or conditions[0].name != "untouched":
             raise BadInputError(
@@ -256,7 +256,7 @@ class _AuditExecution(LeasedJob):
                 code="nothing-to-go-on",
             )
         headlines = [headline(one) for one in conditions]
-        baseline = baselines(seen, bootstrap)
+        baseline = classifier_baselines(seen, bootstrap)
         subjects, labels = seen.untouched.subjects, seen.labels
         return AuditResult(
             images=len(labels),
@@ -292,7 +292,7 @@ class _AuditExecution(LeasedJob):
         return [point for point in points if point is not None]
 
     def _perturbed(self, seen: Evidence, p: float, draw: int) -> NDArray[np.bool_]:
-        return draw_perturbed(seen, p, by=self.spec.select_by, draw=draw, seed=self.spec.seed)
+        return draw_perturbed(seen, p, select_by=self.spec.select_by, draw=draw, seed=self.spec.seed)
 
     def _sign_optimum(self, seen: Evidence) -> OptimalProportion | None:
         """Find the proportion that is best against the sign attacker with the run's first guide."""
@@ -328,7 +328,7 @@ class _AuditExecution(LeasedJob):
         """Return how much an accuracy may differ by which images happened to be drawn."""
         units = seen.untouched.subjects if self.spec.select_by == "subject" else np.arange(len(seen.labels))
         men, women = (len(np.unique(units[seen.labels == label])) for label in (MALE, FEMALE))
-        return draw_noise(men, women, self.spec.draws)
+        return draw_standard_error(men, women, self.spec.draws)
 
     def _utility_change(self, scores: Mapping[str, PairScores], seen: Evidence) -> list[UtilityChange]:
         """Compare every image perturbed with none, comparison by comparison."""
@@ -392,12 +392,12 @@ def attack_in_process(job: Job, tasks: Sequence[Task]) -> list[Attack]:
         attack(
             attackers.create(task.attacker),
             seen,
-            draw_perturbed(seen, task.p, by=spec.select_by, draw=task.draw, seed=spec.seed),
+            draw_perturbed(seen, task.p, select_by=spec.select_by, draw=task.draw, seed=spec.seed),
             task.p,
             # The same for every attacker and proportion: they learn from the same people and guess the same others.
             seed=spec.seed + task.draw,
             folds=spec.folds,
-            each_variant=task.each_variant,
+            all_variants=task.each_variant,
         )
         for task in tasks
     ]

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 import facepriv
 from facepriv.audit.attackers.registry import attackers
-from facepriv.audit.evidence import check_enough
+from facepriv.audit.evidence import require_subjects
 from facepriv.errors import BadInputError
 from facepriv.measures.fingerprint import COMPUTING
 from facepriv.measures.loaded_models import get_classifier, get_matcher, make_detector_reference, make_reference
@@ -49,7 +49,7 @@ def prepare_audit(store: Store, request: AuditRequest) -> AuditSpec:
     images = choose_images(store, record, request.limit, ids=None if run is None else run.spec.image_ids)
     classifiers = _gender_classifiers(choose_classifiers(request.classifiers, images))
     usable = [image for image in images if image.failure is None and image.label is not None]
-    check_enough([image.subject for image in usable], [image.label or 0 for image in usable])
+    require_subjects([image.subject for image in usable], [image.label or 0 for image in usable])
     names, against = _choose_attackers(request)
     matchers = choose_matchers(record, request.matchers)
     if request.most_fnmr_loss is not None and not matchers:

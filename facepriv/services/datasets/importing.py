@@ -21,7 +21,7 @@ import facepriv
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder, read_demo
 from facepriv.datasets.problems import summarise_problems
-from facepriv.datasets.reading import ReadResult, limits
+from facepriv.datasets.reading import ReadResult, find_limits
 from facepriv.datasets.registry import read_folder
 from facepriv.datasets.unpack import unpack
 from facepriv.errors import BadInputError, FailureToAcquireError, UnknownNameError
@@ -320,7 +320,7 @@ def import_source(
             if on_progress is not None:
                 on_progress(number, len(read.images))
         # What cannot be computed is told of the images that are left in the end, not of those that were named.
-        limits_of_named = limits(read.images, read.identities)
+        limits_of_named = find_limits(read.images, read.identities)
         protocol, incomplete = _kept_of(read.protocol, done.names)
         problems = [
             *source.problems,
@@ -328,7 +328,7 @@ def import_source(
             *done.problems,
             *done.conversions(),
             *incomplete,
-            *limits(done.usable, read.identities),
+            *find_limits(done.usable, read.identities),
         ]
         if not done.names:
             raise BadInputError(_nothing(source.called, problems), code="nothing-imported")

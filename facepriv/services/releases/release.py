@@ -36,7 +36,7 @@ SAME_TIME = 1_000_000_000
 
 
 @dataclass(frozen=True)
-class Released:
+class ReleaseReport:
     """What was written where."""
 
     folder: Path
@@ -62,7 +62,7 @@ def write_release(
     actor: str,
     key_file: Path | None = None,
     key: bytes | None = None,
-) -> Released:
+) -> ReleaseReport:
     """Write the mixed database of one run or of several on the same images.
 
     Parameters
@@ -128,7 +128,7 @@ def write_release(
         _write_images(store, folder, kept)
         _write_key(target, secret, shares, select_by, runs[0].spec.dataset.content_sha256)
     able = set.union(*(set(one) for one in versions))
-    return Released(
+    return ReleaseReport(
         folder=folder,
         key_file=target,
         images=len(kept),

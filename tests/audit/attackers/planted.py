@@ -61,7 +61,7 @@ def guess(name, evidence, perturbed=None, p=None, *, seed=0, variants=False):
     """Let an attacker guess every image; gives the chosen log-odds, or those of all variants."""
     perturbed = np.zeros(len(evidence.labels), dtype=bool) if perturbed is None else perturbed
     p = float(perturbed.mean()) if p is None else p
-    found = attack(attackers.create(name), evidence, perturbed, p, seed=seed, each_variant=variants)
+    found = attack(attackers.create(name), evidence, perturbed, p, seed=seed, all_variants=variants)
     return found.variants if variants else found.chosen
 
 

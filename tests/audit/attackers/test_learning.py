@@ -7,30 +7,30 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from facepriv.audit.attackers.learning import (
     BOUND,
-    added,
-    by_size,
-    calibrated,
-    fair_weights,
+    balanced_weights,
+    calibrate,
     fit_line,
     learn,
-    some_subjects,
+    learn_sum,
+    rows_by_subject,
+    sample_subjects,
 )
-from facepriv.audit.attackers.one_score import Ranks, curve, line
-from facepriv.audit.attackers.probes import forest, kernel, linear, ridge
-from facepriv.audit.attackers.similarity import mean_similarity, nearest
+from facepriv.audit.attackers.one_score import RankTransform, learn_curve, learn_line
+from facepriv.audit.attackers.probes import kernel, learn_forest, linear, ridge
+from facepriv.audit.attackers.similarity import learn_mean_similarity, learn_nearest
 
 from .planted import accuracy, people, unit
 
 LEARNERS = {
-    "line": (line, 1),
-    "curve": (curve, 1),
-    "added": (added, 3),
+    "line": (learn_line, 1),
+    "curve": (learn_curve, 1),
+    "added": (learn_sum, 3),
     "straight": (ridge(linear), 4),
     "curved": (ridge(kernel), 4),
     "either": (ridge(linear, kernel), 4),
-    "forest": (forest, 4),
-    "nearest": (nearest(3), 4),
-    "mean similarity": (mean_similarity, 4),
+    "forest": (learn_forest, 4),
+    "nearest": (learn_nearest(3), 4),
+    "mean similarity": (learn_mean_similarity, 4),
 }
 
 
@@ -51,7 +51,7 @@ def test_a_line_is_that_of_scikit_learn():
         labels = np.repeat([1, -1], [50, 30])
         x = 5 * (rng.normal(size=80) + lean * labels) + 7
         subjects = np.arange(80)
-        weights = fair_weights(labels, subjects)
+        weights = balanced_weights(labels, subjects)
         centre = np.average(x, weights=weights)
         size = np.sqrt(np.average((x - centre) ** 2, weights=weights))
         model = LogisticRegression(C=4.0, tol=1e-10, solver="newton-cholesky")
@@ -74,7 +74,7 @@ def test_a_line_through_chance_claims_next_to_nothing():
 
 def test_what_is_worse_than_chance_on_people_left_out_is_not_inverted():
     labels = np.resize([1, -1], 60)
-    learnt = calibrated(-1.0 * labels, lambda theirs: theirs, labels, np.arange(60))
+    learnt = calibrate(-1.0 * labels, lambda theirs: theirs, labels, np.arange(60))
     log_odds = learnt.posterior(np.array([-1.0, 1.0]))
     assert 0 < log_odds[1] < 0.01
     assert log_odds[0] == -log_odds[1]
@@ -82,27 +82,27 @@ def test_what_is_worse_than_chance_on_people_left_out_is_not_inverted():
 
 def test_both_labels_and_every_person_weigh_the_same_in_sum():
     labels = np.array([1, 1, 1, -1])
-    weights = fair_weights(labels, np.array([0, 0, 1, 2]))
+    weights = balanced_weights(labels, np.array([0, 0, 1, 2]))
     assert weights[:3].sum() == pytest.approx(weights[3:].sum())
     assert weights.sum() == pytest.approx(3)
 
 
 def test_subjects_are_drawn_whole():
     subjects = np.repeat(np.arange(30), 4)
-    kept = some_subjects(subjects, 41, np.random.default_rng(0))
+    kept = sample_subjects(subjects, 41, np.random.default_rng(0))
     assert len(kept) == 40
     assert set(np.bincount(subjects[kept]).tolist()) <= {0, 4}
-    np.testing.assert_array_equal(some_subjects(subjects, 120, np.random.default_rng(0)), np.arange(120))
-    assert len(some_subjects(np.zeros(9, dtype=int), 4, np.random.default_rng(0))) == 9
+    np.testing.assert_array_equal(sample_subjects(subjects, 120, np.random.default_rng(0)), np.arange(120))
+    assert len(sample_subjects(np.zeros(9, dtype=int), 4, np.random.default_rng(0))) == 9
 
 
 def test_subjects_of_one_size_stand_together():
-    found = by_size(np.array([2, 0, 2, 1, 0, 2]))
+    found = rows_by_subject(np.array([2, 0, 2, 1, 0, 2]))
     assert [group.tolist() for group in found] == [[[3]], [[1, 4]], [[0, 2, 5]]]
 
 
 def test_ranks_of_ties_are_alike():
-    rank = Ranks(np.array([1.0, 1.0, 2.0, 3.0]))
+    rank = RankTransform(np.array([1.0, 1.0, 2.0, 3.0]))
     np.testing.assert_allclose(rank(np.array([0.0, 1.0, 1.5, 3.0, 9.0])), [0, 0.25, 0.5, 0.875, 1])
 
 
@@ -130,7 +130,7 @@ def test_held_out_of_chance_is_chance_though_a_subject_is_easily_remembered(lear
     assert np.mean(surprise) > np.log(2) - 1.5 / 40
 
 
-@pytest.mark.parametrize("model", [nearest(3), mean_similarity])
+@pytest.mark.parametrize("model", [learn_nearest(3), learn_mean_similarity])
 def test_the_only_woman_known_is_compared_with_nobody_of_hers(model):
     x = unit(np.random.default_rng(0).normal(size=(12, 4)))
     labels = np.where(np.arange(12) == 0, -1, 1)
@@ -175,9 +175,9 @@ def test_held_out_decisions_of_a_ridge_are_those_of_fits_without_the_subject(ima
 
     x, labels, names = some(5, subjects=12, images=images, lean=0.5)
     subjects = np.unique(names, return_inverse=True)[1]
-    weights = fair_weights(labels, subjects)
+    weights = balanced_weights(labels, subjects)
     for penalty, (_, held_out, found) in zip(
-        _PENALTIES, _fits(x, labels, np.sqrt(weights), by_size(subjects)), strict=True
+        _PENALTIES, _fits(x, labels, np.sqrt(weights), rows_by_subject(subjects)), strict=True
     ):
         for subject in range(12):
             own = subjects == subject
@@ -193,8 +193,10 @@ def test_few_images_of_many_features_are_fitted_alike():
 
     x, labels, names = some(40, subjects=10, images=2, lean=0.5)
     subjects = np.unique(names, return_inverse=True)[1]
-    weights = fair_weights(labels, subjects)
-    for penalty, (_, _, found) in zip(_PENALTIES, _fits(x, labels, np.sqrt(weights), by_size(subjects)), strict=True):
+    weights = balanced_weights(labels, subjects)
+    for penalty, (_, _, found) in zip(
+        _PENALTIES, _fits(x, labels, np.sqrt(weights), rows_by_subject(subjects)), strict=True
+    ):
         model = Ridge(alpha=penalty, fit_intercept=False, solver="cholesky").fit(x, labels, sample_weight=weights)
         np.testing.assert_allclose(x @ found, model.predict(x), atol=1e-6)
 
@@ -203,8 +205,8 @@ def test_a_subject_held_out_of_a_curve_has_no_say_in_its_shape():
     names, labels = people(20, 2)
     x = np.random.default_rng(0).normal(labels, 1.0)
     own = names == names[0]
-    first = learn(curve, x, labels, names, seed=0).held_out[own]
-    turned = learn(curve, x, np.where(own, -labels, labels), names, seed=0).held_out[own]
+    first = learn(learn_curve, x, labels, names, seed=0).held_out[own]
+    turned = learn(learn_curve, x, np.where(own, -labels, labels), names, seed=0).held_out[own]
     # The label still weighs a little in how much a curve through all is believed, but cannot turn what is said.
     np.testing.assert_array_equal(np.sign(turned), np.sign(first))
 
@@ -214,7 +216,7 @@ def test_a_curve_sees_a_narrow_cluster_beside_a_broad_one():
     labels = np.resize([1, -1], 400)
     narrow = np.arange(400) % 4 < 2
     x = np.where(narrow, rng.normal(-0.12 * labels, 0.02), rng.normal(5 * labels, 2))
-    learnt = learn(curve, x, labels, np.arange(400).astype(str), seed=0)
+    learnt = learn(learn_curve, x, labels, np.arange(400).astype(str), seed=0)
     assert (np.sign(learnt.posterior(np.array([-9.0, -5.0, -0.12, 0.12, 5.0, 9.0]))) == [-1, -1, 1, -1, 1, 1]).all()
 
 
@@ -223,7 +225,7 @@ def test_log_odds_are_calibrated():
     rng = np.random.default_rng(0)
     labels = np.resize([1, -1], 2000)
     x = rng.normal(labels, 1.5)
-    learnt = learn(curve, x[:400], labels[:400], np.arange(400).astype(str), seed=0)
+    learnt = learn(learn_curve, x[:400], labels[:400], np.arange(400).astype(str), seed=0)
     log_odds = learnt.posterior(x[400:])
     for low, high in ((-2, -0.7), (-0.7, 0.7), (0.7, 2)):
         near = (log_odds > low) & (log_odds < high)

@@ -232,7 +232,7 @@ def test_an_image_that_could_not_be_perturbed_is_no_example_of_a_perturbed_one()
     labels, evidence = marked("matched", mark=6.0)
     rng = np.random.default_rng(9)
     stuck = rng.random(len(labels)) < 0.3
-    after = evidence.perturbed.where(stuck, evidence.untouched)
+    after = evidence.perturbed.replace_rows(stuck, evidence.untouched)
     chosen = half(len(labels))
     log_odds = guess("detector", Evidence(labels, evidence.untouched, after), chosen)
     best, _ = optimum(normal(APART, WIDE), normal(-APART, WIDE))

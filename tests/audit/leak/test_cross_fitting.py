@@ -41,7 +41,7 @@ def untouched(evidence):
     return np.zeros(len(evidence.labels), dtype=bool)
 
 
-def test_nobody_is_guessed_by_who_has_learnt_from_him(evidence):
+def test_nobody_is_guessed_by_an_attacker_trained_on_them(evidence):
     witness = Witness()
     attack(witness, evidence, untouched(evidence), 0.0, seed=1)
     assert len(witness.given) == 5 * (2 + 3 * 2)
@@ -52,7 +52,7 @@ def test_nobody_is_guessed_by_who_has_learnt_from_him(evidence):
         assert set(known.labels.tolist()) == {1, -1}
 
 
-def test_every_image_is_guessed_once_and_parts_are_even(evidence):
+def test_every_image_is_guessed_once_and_folds_are_even(evidence):
     witness = Witness(["right"])
     found = attack(witness, evidence, untouched(evidence), 0.0, seed=1)
     np.testing.assert_array_equal(found.chosen, 2.0 * evidence.labels)
@@ -63,17 +63,17 @@ def test_every_image_is_guessed_once_and_parts_are_even(evidence):
 
 def test_the_attacker_picks_what_serves_him_on_his_own_people(evidence):
     found = attack(Witness(), evidence, untouched(evidence), 0.0, seed=1)
-    assert found.picked == {"right": 5}
+    assert found.choices == {"right": 5}
     np.testing.assert_array_equal(found.chosen, found.variants["right"])
     np.testing.assert_array_equal(found.variants["wrong"], -found.variants["right"])
     everything = np.ones(len(evidence.labels), dtype=bool)
-    assert attack(Witness(), evidence, everything, 1.0, seed=1).picked == {"wrong": 5}
+    assert attack(Witness(), evidence, everything, 1.0, seed=1).choices == {"wrong": 5}
 
 
 def test_what_is_not_asked_for_is_not_guessed(evidence):
     whole, brief = Witness(), Witness()
     full_answer = attack(whole, evidence, untouched(evidence), 0.0, seed=1)
-    answer = attack(brief, evidence, untouched(evidence), 0.0, seed=1, each_variant=False)
+    answer = attack(brief, evidence, untouched(evidence), 0.0, seed=1, all_variants=False)
     assert answer.variants == {}
     np.testing.assert_array_equal(answer.chosen, full_answer.chosen)
     assert len(brief.given) == len(whole.given) - 5
@@ -100,7 +100,7 @@ def test_without_a_perturbed_set_he_has_none(evidence):
 def test_nothing_to_go_on_is_no_guess(evidence):
     found = attack(Witness([]), evidence, untouched(evidence), 0.0, seed=1)
     assert np.isnan(found.chosen).all()
-    assert not found.picked
+    assert not found.choices
 
 
 def test_same_seed_same_guesses_other_seed_other_parts(evidence):
@@ -112,7 +112,7 @@ def test_same_seed_same_guesses_other_seed_other_parts(evidence):
     assert (first != other).any()
 
 
-def test_a_subject_under_both_labels_stays_in_one_part():
+def test_a_subject_with_both_labels_stays_in_one_fold():
     names, labels = people(20, 2)
     labels[::2] = 1
     witness = Witness(["right"])
@@ -122,38 +122,39 @@ def test_a_subject_under_both_labels_stays_in_one_part():
 
 
 @pytest.mark.parametrize("name", attackers.names())
-def test_labels_of_those_attacked_play_no_part(name, monkeypatch):
+def test_labels_of_the_attacked_images_play_no_part(name, monkeypatch):
     names, labels = people(20, 2)
     rng = np.random.default_rng(0)
     evidence = Evidence(labels, full(names, rng, labels=labels, lean=1.0), full(names, rng))
     perturbed = np.arange(40) % 4 < 2
-    outer = list(cross_fitting._parts(names, labels, 2, 1))
-    parts = cross_fitting._parts
+    outer_folds = list(cross_fitting._folds(names, labels, 2, 1))
+    make_folds = cross_fitting._folds
 
-    def fixed(subjects, given, folds, seed):
-        return iter(outer) if len(given) == 40 else parts(subjects, given, folds, seed)
+    def fixed(subjects, fold_labels, folds, seed):
+        return iter(outer_folds) if len(fold_labels) == 40 else make_folds(subjects, fold_labels, folds, seed)
 
-    monkeypatch.setattr(cross_fitting, "_parts", fixed)
-    unknown = outer[0][1]
-    turned = labels.copy()
-    turned[unknown] = -turned[unknown]
+    monkeypatch.setattr(cross_fitting, "_folds", fixed)
+    test = outer_folds[0][1]
+    turned_labels = labels.copy()
+    turned_labels[test] = -turned_labels[test]
     first, second = (
         attack(
             attackers.create(name),
-            Evidence(given, evidence.untouched, evidence.perturbed),
+            Evidence(fold_labels, evidence.untouched, evidence.perturbed),
             perturbed,
             0.5,
             seed=1,
             folds=2,
-            each_variant=False,
+            all_variants=False,
         ).chosen
-        for given in (labels, turned)
+        for fold_labels in (labels, turned_labels)
     )
-    np.testing.assert_array_equal(first[unknown], second[unknown])
-    known = outer[0][0]
-    assert (first[known] != second[known]).any(), "others are guessed by who has learnt from the turned labels"
+    np.testing.assert_array_equal(first[test], second[test])
+    train = outer_folds[0][0]
+    assert (first[train] != second[train]).any(), "others are guessed by who has learnt from the turned labels"
 
 
-def test_one_part_is_refused(evidence):
-    with pytest.raises(BadInputError, match="at least 2 folds"):
+def test_one_fold_is_refused(evidence):
+    with pytest.raises(BadInputError) as caught:
         attack(Witness(), evidence, untouched(evidence), 0.0, seed=1, folds=1)
+    assert caught.value.code == "bad-folds"

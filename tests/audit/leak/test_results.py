@@ -9,7 +9,7 @@ from facepriv.audit.attackers.registry import attackers
 from facepriv.audit.evidence import Evidence, Features
 from facepriv.audit.leak.cross_fitting import attack
 from facepriv.audit.leak.policy_draws import draw_perturbed, number_of_draws
-from facepriv.audit.leak.results import baselines, bootstrap_of, condition, curve_point, headline
+from facepriv.audit.leak.results import classifier_baselines, condition_result, curve_point, headline, make_bootstrap
 from facepriv.presentation.verdict import NOT_TRIED, not_tried, verdict
 from facepriv.schemas.audits import PolicyChoice
 
@@ -32,34 +32,34 @@ def planted(made: np.ndarray | None = None) -> Evidence:
 
 def test_draws_are_nested_and_whole_subjects_where_asked():
     evidence = planted()
-    few, many = (draw_perturbed(evidence, p, by="image", draw=1, seed=0) for p in (0.3, 0.7))
+    few, many = (draw_perturbed(evidence, p, select_by="image", draw=1, seed=0) for p in (0.3, 0.7))
     assert not (few & ~many).any()
     assert 0.1 < few.mean() < 0.5 < many.mean() < 0.9
-    assert (draw_perturbed(evidence, 0.3, by="image", draw=1, seed=0) == few).all()
-    assert (draw_perturbed(evidence, 0.3, by="image", draw=2, seed=0) != few).any()
-    whole = draw_perturbed(evidence, 0.5, by="subject", draw=0, seed=0).reshape(SUBJECTS, EACH)
+    assert (draw_perturbed(evidence, 0.3, select_by="image", draw=1, seed=0) == few).all()
+    assert (draw_perturbed(evidence, 0.3, select_by="image", draw=2, seed=0) != few).any()
+    whole = draw_perturbed(evidence, 0.5, select_by="subject", draw=0, seed=0).reshape(SUBJECTS, EACH)
     assert (whole == whole[:, :1]).all()
     assert 0 < whole.mean() < 1
-    assert not draw_perturbed(evidence, 0.0, by="image", draw=0, seed=0).any()
-    assert draw_perturbed(evidence, 1.0, by="image", draw=0, seed=0).all()
+    assert not draw_perturbed(evidence, 0.0, select_by="image", draw=0, seed=0).any()
+    assert draw_perturbed(evidence, 1.0, select_by="image", draw=0, seed=0).all()
     assert (number_of_draws(0.0, 7), number_of_draws(0.5, 7), number_of_draws(1.0, 7)) == (1, 7, 1)
 
 
 def test_an_image_without_a_perturbed_file_is_never_drawn():
     made = np.arange(SUBJECTS * EACH) % 3 > 0
-    assert (draw_perturbed(planted(made), 1.0, by="image", draw=0, seed=0) == made).all()
+    assert (draw_perturbed(planted(made), 1.0, select_by="image", draw=0, seed=0) == made).all()
     assert not planted(made).can_be_perturbed[0]
 
 
 def test_figures_of_a_clear_leak_and_of_none():
     evidence = planted()
-    bootstrap = bootstrap_of(evidence, 200, 0)
+    bootstrap = make_bootstrap(evidence, 200, 0)
     sign = attackers.create("sign")
     found = {}
     for p in (0.0, 0.5, 1.0):
-        drawn = [draw_perturbed(evidence, p, by="image", draw=i, seed=0) for i in range(number_of_draws(p, 6))]
+        drawn = [draw_perturbed(evidence, p, select_by="image", draw=i, seed=0) for i in range(number_of_draws(p, 6))]
         attacks = [attack(sign, evidence, one, p, seed=i) for i, one in enumerate(drawn)]
-        found[p] = condition("mix", p, drawn, {"sign": attacks}, bootstrap), attacks
+        found[p] = condition_result("mix", p, drawn, {"sign": attacks}, bootstrap), attacks
     for p in (0.0, 1.0):  # inverted is as good as told
         (one,) = found[p][0].attacks
         assert (one.accuracy.value, one.images, one.missing) == (1.0, SUBJECTS * EACH, 0)
@@ -74,32 +74,32 @@ def test_figures_of_a_clear_leak_and_of_none():
     assert found[0.5][0].perturbed == pytest.approx(0.5, abs=0.1)
     worst = headline(found[0.5][0])
     assert (worst.attacker, worst.upper) == ("sign", half.accuracy.high)
-    (error,) = baselines(evidence, bootstrap)
+    (error,) = classifier_baselines(evidence, bootstrap)
     assert (error.all.value, error.all.unseen) == (0.0, True)
 
 
 def test_an_attacker_with_nothing_to_go_on_is_left_out():
     evidence = planted()
-    bootstrap = bootstrap_of(evidence, 200, 0)
+    bootstrap = make_bootstrap(evidence, 200, 0)
     untouched = np.zeros(SUBJECTS * EACH, dtype=bool)
     template = attackers.create("template")
     attacks = [attack(template, evidence, untouched, 0.0, seed=0)]
-    assert condition("untouched", 0.0, [untouched], {"template": attacks}, bootstrap).attacks == []
+    assert condition_result("untouched", 0.0, [untouched], {"template": attacks}, bootstrap).attacks == []
     assert curve_point(0.0, "template", attacks, bootstrap) is None
 
 
 def test_the_verdict_says_what_was_found_and_no_more():
     evidence = planted()
-    bootstrap = bootstrap_of(evidence, 200, 0)
+    bootstrap = make_bootstrap(evidence, 200, 0)
     untouched = np.zeros(SUBJECTS * EACH, dtype=bool)
-    found = condition(
+    found = condition_result(
         "untouched",
         0.0,
         [untouched],
         {"sign": [attack(attackers.create("sign"), evidence, untouched, 0.0, seed=0)]},
         bootstrap,
     )
-    text = verdict(baselines(evidence, bootstrap), [found], [headline(found)], None)
+    text = verdict(classifier_baselines(evidence, bootstrap), [found], [headline(found)], None)
     assert "judge errs in 0.0 %" in text
     assert "(sign) is right in 100.0 % of cases" in text
     assert "clear leak" in text

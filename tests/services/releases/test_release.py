@@ -17,7 +17,15 @@ from facepriv.policy.selection import choose_actions
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.export import MANIFEST
-from facepriv.services.releases.release import COLUMNS, KEY_SUFFIX, SAME_TIME, Released, _names, read_key, write_release
+from facepriv.services.releases.release import (
+    COLUMNS,
+    KEY_SUFFIX,
+    SAME_TIME,
+    ReleaseReport,
+    _names,
+    read_key,
+    write_release,
+)
 from facepriv.services.runs.preparing import prepare_run, start_run
 from tests.finished_run import Finished, candidates_of
 
@@ -25,7 +33,7 @@ pytestmark = pytest.mark.xdist_group("finished-run")
 KEY = bytes(range(32))
 
 
-def release(finished: Finished, folder: Path, p: float = 0.5, **options: object) -> Released:
+def release(finished: Finished, folder: Path, p: float = 0.5, **options: object) -> ReleaseReport:
     given = {"select_by": "image", "actor": "tester", **options}
     return write_release(finished.store, {finished.run.id: p}, folder, **given)  # type: ignore[arg-type]
 
