@@ -46,7 +46,8 @@ from facepriv.schemas.audits import (
 )
 from facepriv.schemas.runs import Phase
 from facepriv.services.audits.preparing import count_left_out
-from facepriv.services.jobs.leased_job import Crashed, LeasedJob, Report, execute_leased, retry_while_busy
+from facepriv.services.jobs.leased_job import LeasedJob, Report, execute_leased, retry_while_busy
+from facepriv.services.jobs.pool_calls import Crashed
 from facepriv.services.jobs.pool_process import Job, JobRef, content_of
 from facepriv.services.jobs.worker_pool import WorkerPool
 from facepriv.services.models.probe_people import find_overlaps

@@ -1,4 +1,4 @@
-"""A crew on a Dask cluster: the same calls as in a local pool, in processes that the cluster's owner has started."""
+"""A pool on a Dask cluster: the same calls as in a local pool, in processes that the cluster's owner has started."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StoreBusyError
 from facepriv.services.jobs.pool_process import JobRef, PortableJob, set_up_process
-from facepriv.services.jobs.worker_pool import WorkerPool
+from facepriv.services.jobs.worker_pool import Pace, WorkerPool
 from facepriv.store import open_store
 
 CONNECT_SECONDS = 10.0
@@ -23,9 +23,13 @@ class DaskPool(WorkerPool):
     they need not reach, since everything else comes along with the job.
     """
 
-    breaks = False
+    blames_bystanders = True
+    # The cluster has tried elsewhere already by the time it tells of a loss.
+    max_crashes = 1
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(
+        self, settings: Settings, pace: Pace | None = None, *, connect_seconds: float = CONNECT_SECONDS
+    ) -> None:
         try:
             import distributed
         except ImportError as error:
@@ -33,12 +37,13 @@ class DaskPool(WorkerPool):
                 "The package distributed was expected for --executor dask, but it is not installed; install what "
                 "requirements-cluster.txt lists."
             ) from error
-        self._settings = settings
+        super().__init__(settings, pace)
         self._distributed = distributed
+        self._connect_seconds = connect_seconds
         self._client: Any = None
         self._steps: dict[int, tuple[int, int]] = {}
         self._jobs: dict[JobRef, Any] = {}
-        self.lost = (distributed.KilledWorker,)  # type: ignore[misc]
+        self.lost = (distributed.KilledWorker,)
 
     @property
     def width(self) -> int:
@@ -57,7 +62,7 @@ class DaskPool(WorkerPool):
     def job(self, job: JobRef) -> Any:
         """Send everything that a job is about to the cluster, once, in such a way that a lost copy is made anew."""
         if job not in self._jobs:
-            given = self._settings
+            given = self.settings
             # Made anew from what they need: the database's URL, which may hold a password, is not among it.
             settings = Settings(
                 home=given.home, artifacts_url=given.artifacts_url, max_pixels=given.max_pixels, database=None
@@ -74,7 +79,7 @@ class DaskPool(WorkerPool):
         told = list(self._steps.values())
         return sum(done for done, _ in told), sum(total for _, total in told)
 
-    def forget_steps(self) -> None:
+    def reset_steps(self) -> None:
         """Forget the steps of lessons that are over."""
         self._steps.clear()
 
@@ -85,7 +90,7 @@ class DaskPool(WorkerPool):
         self._steps.clear()
         if client is not None:
             with contextlib.suppress(Exception):
-                client.close(timeout=CONNECT_SECONDS)
+                client.close(timeout=self._connect_seconds)
 
     def _connected(self) -> Any:
         if self._client is not None and self._client.status != "running":
@@ -93,7 +98,7 @@ class DaskPool(WorkerPool):
         if self._client is None:
             try:
                 self._client = self._distributed.Client(
-                    self._settings.scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="facepriv"
+                    self.settings.scheduler, timeout=self._connect_seconds, set_as_default=False, name="facepriv"
                 )
             except (OSError, ValueError, TimeoutError) as error:
                 raise self._unreachable(error) from error
@@ -101,7 +106,7 @@ class DaskPool(WorkerPool):
 
     def _unreachable(self, error: Exception) -> StoreBusyError:
         return StoreBusyError(
-            f"A Dask scheduler was expected at {self._settings.scheduler or 'an address that was not given'}, "
+            f"A Dask scheduler was expected at {self.settings.scheduler or 'an address that was not given'}, "
             f"but it cannot be reached ({type(error).__name__}); start it, or correct --scheduler."
         )
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import Counter, deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import Future, wait
 from contextlib import suppress
-from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from facepriv.config import Settings
 from facepriv.errors import CancelledError, FaceprivError, StorageFullError, StoreBusyError, StoreError
 from facepriv.measures.faults import log_fault
-from facepriv.services.jobs.pool_process import JobRef, run_timed
+from facepriv.services.jobs.pool_calls import PoolCalls
+from facepriv.services.jobs.pool_process import JobRef
 from facepriv.services.jobs.worker_pool import WorkerPool
 from facepriv.store import LeaseLostError, Store
 from facepriv.store.queue import QueueStore
@@ -23,18 +22,6 @@ from facepriv.store.queue import QueueStore
 Report = Callable[[int, str, int, int], None]
 """Called with the number of the run or audit, stage, steps done and steps in all."""
 
-HEARTBEAT_SECONDS = 1.0
-"""Longest time between two signs of life, and so between a wish to cancel and its being heard."""
-TELL_SECONDS = 0.5
-"""Least time between two signs of life within a stage."""
-CHUNK_SECONDS, LARGEST_CHUNK = 0.5, 16
-"""What is handed to a process at a time: as many items as take about so long, but at most so many."""
-AHEAD = 4
-"""Chunks handed out for each process: so many that none waits for the worker to write down what was done."""
-MOST_CRASHES = 3
-"""How often a single item may take its process down until it is given up."""
-MOST_CRASHED_IN_A_ROW = 3
-"""Items given up one after the other until the work is: it is not the items, then."""
 PATIENCE_SECONDS = 600.0
 """How long to wait for a database that is locked or away, or for an artifact store that is."""
 PAUSE_BEATS = 5
@@ -42,13 +29,6 @@ PAUSE_BEATS = 5
 _T = TypeVar("_T")
 _I = TypeVar("_I", bound=Hashable)
 _log = logging.getLogger(__name__)
-
-
-class Crashed:
-    """In place of a result: the process was lost each time that it was at this item."""
-
-
-CRASHED = Crashed()
 
 
 class LeasedJob:
@@ -102,94 +82,19 @@ class LeasedJob:
         FaceprivError
             If several items in a row take their processes down.
         """
-        job = self.pool.job(ref)
-        chunks = _Chunks(items, 1 if one_by_one else LARGEST_CHUNK)
-        waiting: dict[Future[Any], list[_I]] = {}
-        crashes: Counter[_I] = Counter()
-        given_up = 0
+        calls = PoolCalls(
+            self.pool, function, self.pool.job(ref), items, largest_chunk=1 if one_by_one else None, note=self.note
+        )
         away: float | None = None
-        while True:
-            lost, busy = self._hand_out((run_timed, function, job), chunks, waiting), None
-            if not waiting and not lost:
-                return
-            done, _ = wait(waiting, timeout=0 if lost else HEARTBEAT_SECONDS, return_when=FIRST_COMPLETED)
-            if not done and not lost:
-                self.heartbeat(*(self._last if progress is None else progress()))
-            for future in done:
-                if future.cancelled():
-                    raise FaceprivError(
-                        "The processes that compute were expected to answer, but the connection to them was lost; see "
-                        "that the cluster's scheduler runs, and resume."
-                    )
-                error = future.exception()
-                if isinstance(error, self.pool.lost):
-                    lost.append(waiting[future])
-                    continue
-                chunk = waiting.pop(future)
-                if isinstance(error, StoreBusyError):
-                    chunks.again([chunk])
-                    busy = error
-                    continue
-                results, seconds = future.result()
-                chunks.took(len(chunk), seconds)
-                given_up, away = 0, None
-                yield from zip(chunk, results, strict=True)
-            if busy is not None:
-                away = self._wait_for_artifacts(busy, away)
-            if not lost:
-                continue
-            alone = chunks.alone
-            if self.pool.breaks:
-                # All calls are lost with one process; those handed out first were under way.
-                under_way = [*waiting.values(), *(chunk for chunk in lost if chunk not in waiting.values())]
-                self.pool.end(at_once=True)
-                waiting.clear()
-                chunks.again(under_way[self.pool.width :])
-                lost = under_way[: self.pool.width]
+        while calls.hand_out():
+            results = calls.wait(self.pool.pace.heartbeat_seconds)
+            yield from results
+            if calls.busy is not None:
+                away = self._wait_for_artifacts(calls.busy, away)
+            elif results:
+                away = None
             else:
-                for future in [future for future, chunk in waiting.items() if chunk in lost]:
-                    del waiting[future]
-            if not alone:
-                self.note("A process that computes was lost; what it was at is computed again, one by one.")
-                chunks.suspect(item for chunk in lost for item in chunk)
-                continue
-            (item,) = lost[0]
-            crashes[item] += 1
-            # A cluster has tried elsewhere already by the time it tells of a loss.
-            if self.pool.breaks and crashes[item] < MOST_CRASHES:
-                self.note("A process that computes was lost; what it was at is computed again.")
-                chunks.suspect([item])
-                continue
-            given_up += 1
-            if given_up >= MOST_CRASHED_IN_A_ROW:
-                raise FaceprivError(
-                    "Processes that compute are lost again and again, perhaps for lack of memory; look at what the "
-                    "worker logged, allow fewer processes (FACEPRIV_WORKERS=1), and resume."
-                )
-            yield item, CRASHED
-
-    def _hand_out(
-        self, call: tuple[Any, ...], chunks: _Chunks[_I], waiting: dict[Future[Any], list[_I]]
-    ) -> list[list[_I]]:
-        """Hand out chunks until each process has enough; return those that could not be, since a process was lost."""
-        ahead = AHEAD * self.pool.width
-        while len(waiting) < ahead:
-            chunk = chunks.next(nothing_else=not waiting)
-            if not chunk:
-                break
-            try:
-                waiting[self.pool.submit(*call, chunk)] = chunk
-            except self.pool.lost:
-                if not waiting:
-                    # It was lost while nothing was under way, and so over nothing.
-                    self.pool.end(at_once=True)
-                    if chunks.alone:
-                        chunks.suspect(chunk)
-                    else:
-                        chunks.again([chunk])
-                    continue
-                return [chunk]
-        return []
+                self.heartbeat(*(self._last if progress is None else progress()))
 
     def _wait_for_artifacts(self, error: StoreBusyError, since: float | None) -> float:
         """Wait a while for an artifact store that is away since a time, None for now; return since when it is.
@@ -204,7 +109,7 @@ class LeasedJob:
             raise error
         _log.warning("%s Trying again.", error)
         for _ in range(PAUSE_BEATS):
-            time.sleep(HEARTBEAT_SECONDS)
+            time.sleep(self.pool.pace.heartbeat_seconds)
             self.heartbeat(*self._last)
         return begun
 
@@ -237,7 +142,7 @@ class LeasedJob:
         # A daemon, so that no worker that is told to end waits for it.
         threading.Thread(target=compute, daemon=True).start()
         try:
-            while not wait([future], timeout=HEARTBEAT_SECONDS).done:
+            while not wait([future], timeout=self.pool.pace.heartbeat_seconds).done:
                 self.heartbeat(*self._last)
             return future.result()
         finally:
@@ -248,7 +153,7 @@ class LeasedJob:
         now = time.monotonic()
         news = stage != self._last[0] or done == total
         self._last = (stage, done, total)
-        if news or now - self._beaten >= TELL_SECONDS:
+        if news or now - self._beaten >= self.pool.pace.report_seconds:
             seconds = now - self._beaten
             if retry_while_busy(
                 lambda: self.queue.heartbeat(self.number, self.owner, stage, done, total, seconds=seconds)
@@ -262,49 +167,6 @@ class LeasedJob:
         """Add a line to what becomes of it, and to the worker's own log."""
         _log.warning("%s %d: %s", type(self).__name__.strip("_"), self.number, text)
         retry_while_busy(lambda: self.queue.note(self.number, self.owner, text))
-
-
-class _Chunks(Generic[_I]):
-    """What is still to be handed out: suspects alone, then what was lost with them, then the rest in chunks."""
-
-    def __init__(self, items: Iterable[_I], largest: int) -> None:
-        self._left = iter(items)
-        self._again: deque[list[_I]] = deque()
-        self._suspects: deque[_I] = deque()
-        self._largest = largest
-        self._size = 1
-        self.alone = False
-        """Whether what was handed out last is a suspect with nothing beside it."""
-
-    def next(self, *, nothing_else: bool) -> list[_I]:
-        """Return the next chunk; none where there is none, or where it or what is under way has to be alone.
-
-        Parameters
-        ----------
-        nothing_else
-            Whether nothing is under way.
-        """
-        if nothing_else:
-            self.alone = bool(self._suspects)
-            if self.alone:
-                return [self._suspects.popleft()]
-        if self.alone or self._suspects:
-            return []
-        if self._again:
-            return self._again.popleft()
-        return list(islice(self._left, self._size))
-
-    def took(self, items: int, seconds: float) -> None:
-        """Learn how long some items took."""
-        self._size = max(1, min(self._largest, int(CHUNK_SECONDS * items / max(seconds, 1e-9))))
-
-    def again(self, chunks: Iterable[list[_I]]) -> None:
-        """Put chunks back, to be handed out before what is left."""
-        self._again.extendleft(reversed(list(chunks)))
-
-    def suspect(self, items: Iterable[_I]) -> None:
-        """Put items back, to be handed out one by one with nothing beside them."""
-        self._suspects.extendleft(reversed(list(items)))
 
 
 def retry_while_busy(

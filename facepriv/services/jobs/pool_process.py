@@ -6,9 +6,6 @@ results back. It may work for one run or audit after another.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -21,12 +18,10 @@ from facepriv.config import Settings
 from facepriv.imaging.acquire import find_faces
 from facepriv.store import ArtifactStore, Store, open_artifacts, open_store
 
-MOST_LESSONS = 2
+MAX_LESSONS = 2
 """Lessons that are under way at once at most."""
 
-Steps = Any
-"""Shared integers: steps done and steps in all of every lesson under way, two for each."""
-TellSteps = Callable[[int, int, int], None]
+ReportSteps = Callable[[int, int, int], None]
 """Called with the part of a lesson, steps done and steps in all."""
 
 
@@ -62,26 +57,14 @@ _contents: dict[JobRef, Any] = {}
 _lock = threading.RLock()
 
 
-def _tell_nobody(part: int, done: int, total: int) -> None:
+def _report_nowhere(part: int, done: int, total: int) -> None:
     pass
 
 
-_tell_steps: list[TellSteps] = [_tell_nobody]
+_report_steps: list[ReportSteps] = [_report_nowhere]
 
 
-def start_process(settings: Settings, steps: Steps) -> None:
-    """Set up a process of a pool: it ends with its parent, and uses one thread for each library."""
-
-    def tell(part: int, done: int, total: int) -> None:
-        steps[2 * part : 2 * part + 2] = (done, total)
-
-    # Ctrl+C reaches every process of a terminal; the worker alone decides what becomes of the run.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    set_up_process(settings, tell)
-
-
-def set_up_process(settings: Settings, tell_steps: TellSteps) -> None:
+def set_up_process(settings: Settings, report_steps: ReportSteps) -> None:
     """Let this process compute with one thread for each library, so that no result depends on their number."""
     import cv2
     from threadpoolctl import threadpool_limits
@@ -89,15 +72,7 @@ def set_up_process(settings: Settings, tell_steps: TellSteps) -> None:
     cv2.setNumThreads(1)
     threadpool_limits(1)
     _settings[:] = [settings]
-    _tell_steps[:] = [tell_steps]
-
-
-def _end_with_parent() -> None:
-    """Wait for the worker's end, by a kill too: a pool's processes would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    _report_steps[:] = [report_steps]
 
 
 def load_detector() -> None:
@@ -115,9 +90,9 @@ def artifacts() -> ArtifactStore:
     return open_artifacts(process_settings())
 
 
-def tell_steps(part: int, done: int, total: int) -> None:
+def report_steps(part: int, done: int, total: int) -> None:
     """Tell the worker how far a lesson is."""
-    _tell_steps[0](part, done, total)
+    _report_steps[0](part, done, total)
 
 
 def content_of(job: Job) -> Any:
@@ -134,7 +109,7 @@ def content_of(job: Job) -> Any:
         return _contents[ref]
 
 
-def run_timed(function: Callable[[Job, Sequence[Any]], list[Any]], job: Job, items: Sequence[Any]) -> Any:
+def compute_chunk(function: Callable[[Job, Sequence[Any]], list[Any]], job: Job, items: Sequence[Any]) -> Any:
     """Call a function for some items of a job; return its results and the seconds that it took."""
     start = time.perf_counter()
     if isinstance(job, PortableJob):

@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
 from facepriv.config import Settings
-from facepriv.services.jobs.pool_process import MOST_LESSONS, JobRef, load_detector, start_process
+from facepriv.services.jobs.pool_process import MAX_LESSONS, JobRef, load_detector
+from facepriv.services.jobs.process_start import answer_calls
 from facepriv.services.jobs.processes import processes
 
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+@dataclass(frozen=True)
+class Pace:
+    """How calls are handed to a pool, and how often whoever waits for them gives a sign of life."""
+
+    chunk_seconds: float = 0.5
+    """A chunk holds as many items as take about so long ..."""
+    largest_chunk: int = 16
+    """... but at most so many."""
+    ahead: int = 4
+    """Chunks handed out for each process: so many that none waits for the worker to write down what was done."""
+    heartbeat_seconds: float = 1.0
+    """Longest time between two signs of life, and so between a wish to cancel and its being heard."""
+    report_seconds: float = 0.5
+    """Least time between two signs of life within a stage."""
 
 
 class WorkerPool(ABC):
@@ -28,10 +43,16 @@ class WorkerPool(ABC):
     are imported, weights checked and loaded.
     """
 
-    lost: ClassVar[tuple[type[Exception], ...]]
+    lost: tuple[type[Exception], ...]
     """What a call raises if a process was lost over it."""
-    breaks: ClassVar[bool]
-    """Whether a lost process takes all other calls along, so that nobody knows which call it was lost over."""
+    blames_bystanders: ClassVar[bool]
+    """Whether calls that only waited for a process that was lost count as lost, too."""
+    max_crashes: ClassVar[int]
+    """How often an item that was handed out alone may lose its process until it is given up."""
+
+    def __init__(self, settings: Settings, pace: Pace | None = None) -> None:
+        self.settings = settings
+        self.pace = pace or Pace()
 
     @property
     @abstractmethod
@@ -51,7 +72,7 @@ class WorkerPool(ABC):
         """Return steps done and steps in all of the lessons under way, as far as known."""
 
     @abstractmethod
-    def forget_steps(self) -> None:
+    def reset_steps(self) -> None:
         """Forget the steps of lessons that are over."""
 
     @abstractmethod
@@ -72,34 +93,38 @@ class WorkerPool(ABC):
         self.end(at_once=error is not None)
 
 
+class ProcessLostError(Exception):
+    """A process died over a call."""
+
+
 class LocalPool(WorkerPool):
-    """A pool of processes on this machine."""
+    """Processes on this machine: one that dies takes only its own call along, and the next call starts another.
 
-    lost = (BrokenProcessPool,)
-    breaks = True
+    Each belongs to a thread, which hands it one call after the other.
+    """
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._pool: ProcessPoolExecutor | None = None
+    lost = (ProcessLostError,)
+    blames_bystanders = False
+    max_crashes = 3
+
+    def __init__(self, settings: Settings, pace: Pace | None = None) -> None:
+        super().__init__(settings, pace)
         self._context = multiprocessing.get_context("spawn")
-        self._steps: Any = self._context.Array("q", 2 * MOST_LESSONS, lock=False)
+        self._steps: Any = self._context.Array("q", 2 * MAX_LESSONS, lock=False)
+        self._threads: ThreadPoolExecutor | None = None
 
     @property
     def width(self) -> int:
         """How many processes there are at most."""
-        return processes(self._settings)
+        return processes(self.settings)
 
     def submit(self, function: Callable[..., Any], /, *given: Any) -> Future[Any]:
         """Have a function called in one of the processes; they are added as they are needed."""
-        if self._pool is None:
-            self._pool = ProcessPoolExecutor(
-                max_workers=self.width,
-                mp_context=self._context,
-                initializer=start_process,
-                initargs=(self._settings, self._steps),
-            )
-        with one_thread_each(), no_interrupt():
-            return self._pool.submit(function, *given)
+        if self._threads is None:
+            pool_end, self._keep_open = self._context.Pipe(duplex=False)
+            self._process = _ProcessOfThread(self.settings, self._steps, pool_end)
+            self._threads = ThreadPoolExecutor(self.width)
+        return self._threads.submit(self._process.call, function, *given)
 
     def job(self, job: JobRef) -> JobRef:
         """Return the reference itself: a process here reads the rest in the database."""
@@ -109,65 +134,65 @@ class LocalPool(WorkerPool):
         """Return steps done and steps in all of the lessons under way."""
         return sum(self._steps[::2]), sum(self._steps[1::2])
 
-    def forget_steps(self) -> None:
+    def reset_steps(self) -> None:
         """Forget the steps of lessons that are over."""
-        self._steps[:] = [0] * (2 * MOST_LESSONS)
+        self._steps[:] = [0] * (2 * MAX_LESSONS)
 
     def end(self, *, at_once: bool = False) -> None:
         """End the processes."""
-        pool, self._pool = self._pool, None
-        if pool is None:
+        threads, self._threads = self._threads, None
+        if threads is None:
             return
-        # Public ways to end a pool's processes at once come with Python 3.14 only.
-        started = list((pool._processes or {}).values())
-        pool.shutdown(wait=not at_once, cancel_futures=True)
         if at_once:
-            for process in started:
-                process.terminate()
+            self._keep_open.close()
+        threads.shutdown(cancel_futures=True)
+        self._keep_open.close()
+
+
+class _ProcessOfThread(threading.local):
+    """The process that belongs to the present thread, started when it is first needed and after a loss."""
+
+    def __init__(self, settings: Settings, steps: Any, pool_end: Connection) -> None:
+        self._given = (settings, steps, pool_end)
+        self._calls: Connection | None = None
+
+    def call(self, function: Callable[..., Any], /, *given: Any) -> Any:
+        """Call a function in the process.
+
+        Raises
+        ------
+        ProcessLostError
+            If the process dies.
+        """
+        try:
+            calls = self._calls or self._start()
+            calls.send((function, given))
+            result, error = calls.recv()
+        except (EOFError, OSError) as lost:
+            self._calls = None
+            raise ProcessLostError("A process that computes was lost.") from lost
+        if error is not None:
+            raise error
+        return result
+
+    def _start(self) -> Connection:
+        context = multiprocessing.get_context("spawn")
+        calls, other_end = context.Pipe()
+        # Inherited by the process: Ctrl+C reaches all of a terminal, but the worker alone decides what it means. The
+        # tracker's start would undo it, so it comes first.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        context.Process(target=answer_calls, args=(other_end, *self._given), daemon=True).start()
+        # Without a copy here, the end of the process is the end of the pipe, even amid a result.
+        other_end.close()
+        self._calls = calls
+        return calls
 
 
 def make_pool(settings: Settings) -> WorkerPool:
-    """Make the crew that the settings ask for: processes here, or those of a Dask cluster."""
+    """Make the pool that the settings ask for: processes here, or those of a Dask cluster."""
     if settings.executor == "dask":
         from facepriv.services.jobs.dask_pool import DaskPool
 
         return DaskPool(settings)
     return LocalPool(settings)
-
-
-@contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Let processes started inside the block use one thread for each library: the processes are the parallelism."""
-    before = {name: os.environ.get(name) for name in THREAD_VARIABLES}
-    os.environ.update(dict.fromkeys(THREAD_VARIABLES, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-@contextmanager
-def no_interrupt() -> Iterator[None]:
-    """Put Ctrl+C off while a pool may be starting a process.
-
-    A start that is cut short leaves the new process without its instructions, and it says so with a traceback in the
-    user's terminal. The mask is for the new process, which keeps it: the worker alone decides what becomes of a run.
-    The handler is for this one, since another thread may still take the signal.
-    """
-    if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    came: list[int] = []
-    handler = signal.signal(signal.SIGINT, lambda number, frame: came.append(number))
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, handler)
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        if came:
-            signal.raise_signal(signal.SIGINT)

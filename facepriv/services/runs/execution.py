@@ -32,7 +32,8 @@ from facepriv.measures.stored_faces import perturbed_face, stored_face
 from facepriv.perturb.parameters import make_method
 from facepriv.schemas.base import ModelRef
 from facepriv.schemas.runs import PHASES, FailureItem, LearnedItem, Phase, RunResult
-from facepriv.services.jobs.leased_job import Crashed, LeasedJob, Report, execute_leased, retry_while_busy
+from facepriv.services.jobs.leased_job import LeasedJob, Report, execute_leased, retry_while_busy
+from facepriv.services.jobs.pool_calls import Crashed
 from facepriv.services.jobs.pool_process import JobRef
 from facepriv.services.jobs.worker_pool import WorkerPool
 from facepriv.services.models.probe_people import find_overlaps
@@ -245,7 +246,7 @@ class _Execution(LeasedJob):
         known = {one.part: one for one in self.store.runs.learnings(self.run.id)}
         wanted = learning.lessons(spec.learn_from, images, gallery, teachers, spec.seed)
         left = [lesson for lesson in wanted if lesson.part not in known]
-        self.pool.forget_steps()
+        self.pool.reset_steps()
         if left:
             self.heartbeat(LEARNING, 0, 0)
         lessons = self.compute_in_pool(

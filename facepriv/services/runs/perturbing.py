@@ -31,7 +31,7 @@ from facepriv.services.jobs.pool_process import (
     artifacts,
     content_of,
     process_settings,
-    tell_steps,
+    report_steps,
 )
 from facepriv.services.runs.attributes import UNLABELLED_NOTE, labelled_by
 from facepriv.services.runs.learning import (
@@ -388,7 +388,7 @@ def learn_in_process(job: Job, lessons: Sequence[Lesson]) -> list[Learning | str
 
 def _learn(job: Job, lesson: Lesson) -> Learning | str:
     try:
-        return _judge_of(job).learn(lesson, lambda done, total: tell_steps(lesson.part, done, total))
+        return _judge_of(job).learn(lesson, lambda done, total: report_steps(lesson.part, done, total))
     except FaceprivError as error:
         return str(error)
     except Exception as error:

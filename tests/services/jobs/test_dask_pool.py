@@ -21,7 +21,7 @@ from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.dask_pool import DaskPool
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.jobs.worker_pool import make_pool
+from facepriv.services.jobs.worker_pool import Pace, make_pool
 from facepriv.services.runs.execution import EMBEDDING, LEARNING, PERTURBING
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store, open_store
@@ -207,7 +207,6 @@ def learners(store: Store, settings: Settings, folder: Path) -> list[int]:
 @pytest.mark.slow
 def test_steps_of_learning_are_told_through_the_scheduler(tmp_path: Path, cluster: Cluster, monkeypatch):
     monkeypatch.syspath_prepend(str(cluster.folder / "plugins"))
-    monkeypatch.setattr("facepriv.services.jobs.leased_job.HEARTBEAT_SECONDS", 0.1)
     settings = on(cluster, Settings(home=tmp_path / "home"))
     with open_store(settings) as store:
         learners(store, settings, tmp_path)
@@ -217,7 +216,8 @@ def test_steps_of_learning_are_told_through_the_scheduler(tmp_path: Path, cluste
         )
         seen = []
         run = start_run(store, spec)
-        run_worker(settings, run_id=run.id, on_progress=lambda _, *told: seen.append(told))
+        with DaskPool(settings, Pace(heartbeat_seconds=0.1)) as pool:
+            run_worker(settings, run_id=run.id, pool=pool, on_progress=lambda _, *told: seen.append(told))
         assert store.runs.get(run.id).state == "complete", store.runs.get(run.id).error
     assert any(0 < done < total for stage, done, total in seen if stage == LEARNING), seen
 
@@ -248,7 +248,6 @@ def test_cancelling_is_heard_while_the_cluster_computes(tmp_path: Path, cluster:
 
 def test_a_scheduler_that_is_not_there_gets_a_sentence(finished: Finished):
     settings = finished.settings.model_copy(update={"executor": "dask", "scheduler": "tcp://127.0.0.1:9"})
-    with DaskPool(settings) as pool, pytest.MonkeyPatch.context() as patched:
-        patched.setattr("facepriv.services.jobs.dask_pool.CONNECT_SECONDS", 0.5)
-        with pytest.raises(FaceprivError, match=r"scheduler was expected at tcp://127.0.0.1:9, but it cannot be"):
-            _ = pool.width
+    missing = r"scheduler was expected at tcp://127.0.0.1:9, but it cannot be"
+    with DaskPool(settings, connect_seconds=0.5) as pool, pytest.raises(FaceprivError, match=missing):
+        _ = pool.width

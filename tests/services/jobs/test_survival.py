@@ -23,9 +23,9 @@ from facepriv.config import Settings
 from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset, import_demo
-from facepriv.services.jobs import leased_job as leased_work
 from facepriv.services.jobs.presence import Presence
 from facepriv.services.jobs.worker import run_worker
+from facepriv.services.jobs.worker_pool import LocalPool
 from facepriv.services.releases.export import export_run
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import MAX_LOSSES, RunRecord, Store, open_store, sqlite
@@ -66,7 +66,7 @@ def test_an_image_that_kills_its_process_costs_itself_only(store, settings, dead
     assert "leave the image out" in failed.sentence
     assert result.judged == 5
     log = [line.text for line in store.runs.log(run.id)]
-    assert sum("A process that computes was lost" in line for line in log) >= leased_work.MOST_CRASHES
+    assert sum("A process that computes was lost" in line for line in log) >= LocalPool.max_crashes
     without = start_run(store, deadly_free(spec))
     run_worker(settings, run_id=without.id)
     others = [row for row in rows_of(store, without.id) if row["image_id"] != failed.image_id]

@@ -29,11 +29,9 @@ from facepriv.perturb.base import score_face
 from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
-from facepriv.services.jobs import leased_job as leased_work
 from facepriv.services.jobs import worker as job_worker
-from facepriv.services.jobs import worker_pool as pool
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.jobs.worker_pool import LocalPool
+from facepriv.services.jobs.worker_pool import LocalPool, Pace
 from facepriv.services.runs import execution as worker
 from facepriv.services.runs import perturbing as judging
 from facepriv.services.runs.execution import EMBEDDING, PERTURBING
@@ -262,17 +260,6 @@ def test_a_run_that_cannot_begin_fails_with_a_sentence(store, settings, small_sp
         assert children() == before
 
 
-@pytest.mark.parametrize("set_before", [None, "4"])
-def test_the_environment_is_as_before(monkeypatch, set_before):
-    for name in pool.THREAD_VARIABLES:
-        monkeypatch.delenv(name, raising=False)
-        if set_before is not None:
-            monkeypatch.setenv(name, set_before)
-    with pool.one_thread_each():
-        assert {os.environ[name] for name in pool.THREAD_VARIABLES} == {"1"}
-    assert {os.environ.get(name) for name in pool.THREAD_VARIABLES} == {set_before}
-
-
 def damage(store: Store, image: ImageRecord) -> None:
     store.artifacts.path(image.artifact_sha256).write_bytes(b"other bytes")
 
@@ -337,8 +324,6 @@ def test_a_wish_to_cancel_while_scores_are_compared_is_heard_and_the_lease_kept(
     store, settings, small_spec, monkeypatch
 ):
     """Comparing would go on for long: beats renew the lease meanwhile, and nobody waits for it once it is cancelled."""
-    monkeypatch.setattr(leased_work, "HEARTBEAT_SECONDS", 0.02)
-    monkeypatch.setattr(leased_work, "TELL_SECONDS", 0.0)
     run = start_run(store, small_spec())
     leases, comparing, released = [], threading.Event(), threading.Event()
 
@@ -358,8 +343,10 @@ def test_a_wish_to_cancel_while_scores_are_compared_is_heard_and_the_lease_kept(
         return wanted
 
     monkeypatch.setattr(RunStore, "heartbeat", heartbeat)
+    quick = Pace(heartbeat_seconds=0.02, report_seconds=0.0)
     try:
-        run_worker(settings, run_id=run.id)
+        with LocalPool(settings, quick) as pool:
+            run_worker(settings, run_id=run.id, pool=pool)
         assert store.runs.get(run.id).state == "cancelled"
     finally:
         released.set()
@@ -368,30 +355,27 @@ def test_a_wish_to_cancel_while_scores_are_compared_is_heard_and_the_lease_kept(
 
 
 class Recorder(LocalPool):
-    """A crew that notes what it is handed."""
+    """A pool that notes what it is handed."""
 
-    def __init__(self, settings: Settings) -> None:
-        super().__init__(settings)
+    def __init__(self, settings: Settings, pace: Pace) -> None:
+        super().__init__(settings, pace)
         self.futures: list[Future] = []
         self.chunks: list[int] = []
 
     def submit(self, function, /, *given):
         future = super().submit(function, *given)
         self.futures.append(future)
-        assert sum(not one.done() for one in self.futures) <= leased_work.AHEAD * self.width
+        assert sum(not one.done() for one in self.futures) <= self.pace.ahead * self.width
         self.chunks.append(len(given[-1]))
         return future
 
 
 @pytest.mark.slow
-def test_images_are_handed_out_in_chunks_and_never_all_at_once(store, settings, small_spec, monkeypatch):
+def test_images_are_handed_out_in_chunks_and_never_all_at_once(store, settings, small_spec):
     """The first goes alone; from the time it took the next ones are more, here of the quick matchers."""
-    monkeypatch.setattr(leased_work, "AHEAD", 1)
-    monkeypatch.setattr(leased_work, "CHUNK_SECONDS", 60.0)
-    monkeypatch.setattr(leased_work, "LARGEST_CHUNK", 3)
     seen = []
     run = start_run(store, small_spec(("s001_1", "s001_2", "s003_1", "s003_2", "s006_1"), matchers=["sface"]))
-    with Recorder(settings) as pool:
+    with Recorder(settings, Pace(ahead=1, chunk_seconds=60.0, largest_chunk=3)) as pool:
         run_worker(
             settings,
             run_id=run.id,
@@ -406,7 +390,7 @@ def test_images_are_handed_out_in_chunks_and_never_all_at_once(store, settings, 
 
 
 class Listener(LocalPool):
-    """A crew that notes which images it is handed."""
+    """A pool that notes which images it is handed."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
@@ -576,18 +560,3 @@ def test_a_worker_that_is_ended_takes_its_processes_along(store, settings, small
 def test_nothing_of_a_run_is_left_in_temporary_places(finished: Finished):
     assert not finished.settings.temporary.exists() or not any(finished.settings.temporary.iterdir())
     assert list(finished.settings.artifacts.rglob(".tmp-*")) == []
-
-
-def test_ctrl_c_waits_while_a_process_is_started():
-    held = []
-
-    def interrupted():
-        with pool.no_interrupt():
-            signal.raise_signal(signal.SIGINT)
-            held.append("still here")
-
-    with pytest.raises(KeyboardInterrupt):
-        interrupted()
-    assert held == ["still here"]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

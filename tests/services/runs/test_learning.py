@@ -19,7 +19,7 @@ from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import LearnFrom, RunSpec
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.jobs.worker_pool import LocalPool, WorkerPool
+from facepriv.services.jobs.worker_pool import LocalPool, Pace, WorkerPool
 from facepriv.services.runs import learning
 from facepriv.services.runs.execution import LEARNING, PERTURBING
 from facepriv.services.runs.learning import halves, lesson_of, lessons, pack, unpack
@@ -150,7 +150,7 @@ def school(tmp_path_factory) -> Iterator[School]:
     patch = pytest.MonkeyPatch()
     patch.syspath_prepend(plugins.install(home / "plugins"))
     settings = Settings(home=home / "home", workers=1)
-    with open_store(settings) as store, LocalPool(settings) as pool:
+    with open_store(settings) as store, LocalPool(settings, Pace(heartbeat_seconds=0.05)) as pool:
         import_dataset(store, settings, copy_people(home / "a", slice(0, 6), slice(0, 6)), name=TWELVE)
         import_dataset(store, settings, copy_people(home / "b", slice(6, 10), slice(6, 10)), name=EIGHT)
         made = School(store, settings, pool, None)  # type: ignore[arg-type]
@@ -222,8 +222,7 @@ def test_a_resumed_run_does_not_learn_again(school: School):
     assert school.files(run.id) == school.files(school.run.id)
 
 
-def test_progress_of_learning_is_told_and_a_wish_to_cancel_heard(school: School, monkeypatch):
-    monkeypatch.setattr("facepriv.services.jobs.leased_job.HEARTBEAT_SECONDS", 0.05)
+def test_progress_of_learning_is_told_and_a_wish_to_cancel_heard(school: School):
     seen: list[tuple[int, int]] = []
 
     def look(run_id: int, stage: str, done: int, total: int) -> None:
