@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import insert, update
+from sqlalchemy import insert, select, update
 
 from facepriv.audit.run_result import JudgedImage, run_result
 from facepriv.config import Settings
@@ -26,7 +26,7 @@ from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import FailureItem, RunResult, RunSpec
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import NewImage, Store, open_store
-from facepriv.store.rows import GenderScoreRow, RunImageRow, RunRow
+from facepriv.store.rows import GenderScoreRow, JobRow, RunImageRow, RunRow
 
 LARGE, SMALL = "large", "small"
 FILES = 20
@@ -41,13 +41,13 @@ def fill(home: Path, *, images: int, runs: int) -> int:
         _dataset(store, SMALL, 4)
         _dataset(store, LARGE, images)
         small = prepare_run(store, RunRequest(dataset=SMALL, classifiers=["dlib-gender"], matchers=["sface"]))
-        result = _result(store, small).model_dump_json(by_alias=True)
+        result = _result(store, small)
         _complete(store, [small] * runs, result)
         spec = prepare_run(
             store,
             RunRequest(dataset=LARGE, classifiers=["dlib-gender", "levi-hassner"], matchers=["sface", "dlib-resnet"]),
         )
-        (large,) = _complete(store, [spec], _result(store, spec).model_dump_json(by_alias=True))
+        (large,) = _complete(store, [spec], _result(store, spec))
         _images(store, spec, large)
         return large
 
@@ -110,15 +110,16 @@ def _result(store: Store, spec: RunSpec) -> RunResult:
     return run_result(judged, {}, classifiers=names, seconds=1.0, guides=["dlib-gender"], kind="unnoticeable")
 
 
-def _complete(store: Store, specs: list[RunSpec], result: str) -> list[int]:
+def _complete(store: Store, specs: list[RunSpec], result: RunResult) -> list[int]:
     numbers = [store.runs.create(spec) for spec in specs]
     now = datetime.now(UTC)
     with store._database.writing() as session:
         session.execute(
-            update(RunRow)
-            .where(RunRow.id.in_(numbers))
-            .values(state="complete", result=result, started_at=now, finished_at=now, done=RunRow.total)
+            update(JobRow)
+            .where(JobRow.id.in_(select(RunRow.job_id).where(RunRow.id.in_(numbers))))
+            .values(state="complete", started_at=now, finished_at=now, done=JobRow.total)
         )
+        session.execute(update(RunRow).where(RunRow.id.in_(numbers)).values(result=result))
     return numbers
 
 
@@ -142,10 +143,7 @@ def _images(store: Store, spec: RunSpec, run_id: int) -> None:
                 "psnr_db": 42.0,
                 "ssim": 0.98,
                 "seconds": 0.3,
-                "after_left": image.box[0] if image.box else None,
-                "after_top": image.box[1] if image.box else None,
-                "after_right": image.box[2] if image.box else None,
-                "after_bottom": image.box[3] if image.box else None,
+                "after_box": image.box,
                 "after_landmarks": image.landmarks,
                 "fixed_score": -0.6,
                 "survived": {"jpeg90": True, "resize75": True, "grey": False},

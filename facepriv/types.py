@@ -300,6 +300,24 @@ class LabelledImage:
     """What else the data set says of it: ``age`` in years as a number, ``race`` in the data set's own words."""
 
 
+Box = tuple[int, int, int, int]
+"""left, top, right, bottom in pixels; right and bottom are exclusive."""
+
+Origin = Literal["command line", "dashboard", "python"]
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who does something, and from where, for the access log and the queue."""
+
+    name: str
+    """A login name, or that of the operating system's user."""
+    origin: Origin
+
+
+UNNAMED = Actor("", "python")
+"""A program that uses the package and does not say for whom."""
+
 Identities = Literal["people", "groups", "none"]
 """What the subjects of a data set are: people, which comparisons need; groups that may hold several people (accounts,
 families), which only keep folds apart; or nothing, every image standing for itself. Only people are matched."""

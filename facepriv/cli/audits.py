@@ -53,7 +53,7 @@ def audit(
         if no_wait:
             say_queued("audit", record.id, json_file)
             return
-        follow_to_end(store.audits, settings, "audit", record.id, executor)
+        follow_to_end(store, store.audits, settings, "audit", record.id, executor)
         show_audit(store, record.id, variants=variants)
         write_audit(json_file, store, record.id)
 

@@ -52,7 +52,7 @@ def demo(
             compare(done)
         audit = submit_once(store, AuditRequest(run=done[-1][0]), ACTOR)
         if audit.result is None:
-            follow_to_end(store.audits, settings, "audit", audit.id)
+            follow_to_end(store, store.audits, settings, "audit", audit.id)
         show_audit(store, audit.id)
         # The recommended method's run comes last: it is the one that is handed on, and the newest on every page.
         write_run(json_file, store, done[-1][0])

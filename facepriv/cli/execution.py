@@ -15,7 +15,7 @@ from facepriv.errors import FaceprivError
 if TYPE_CHECKING:
     from facepriv.config import Settings
     from facepriv.schemas.runs import RunResult
-    from facepriv.store import AuditStore, RunState, RunStore, Store
+    from facepriv.store import AuditStore, JobState, RunStore, Store
 
 
 def with_executor(settings: Settings, executor: str | None, scheduler: str | None) -> Settings:
@@ -44,7 +44,7 @@ def say_queued(noun: str, number: int, json_file: Path | None) -> None:
     write_json(json_file, {"schema": "facepriv.queued/1", f"{noun}_id": number})
 
 
-def say_under_way(noun: str, number: int, state: RunState) -> None:
+def say_under_way(noun: str, number: int, state: JobState) -> None:
     """Tell in what state a run or an audit is, and how to follow it."""
     what = "waits for a worker" if state == "waiting" else f"is {state}"
     option = f"--audit {number}" if noun == "audit" else str(number)
@@ -61,6 +61,7 @@ def say_if_not_matched(store: Store, dataset_id: int) -> None:
 
 
 def follow_to_end(
+    store: Store,
     queue: RunStore | AuditStore,
     settings: Settings,
     noun: str,
@@ -84,7 +85,7 @@ def follow_to_end(
         except KeyboardInterrupt:
             if not cancels:
                 raise
-            queue.cancel(number)
+            store.jobs.cancel(queue.job_id(number))
             error_console().print(
                 f"{noun.capitalize()} {number} is cancelled, since it was interrupted; what was finished is kept: "
                 f"facepriv resume {number if noun == 'run' else f'--audit {number}'}"
@@ -111,7 +112,7 @@ def _do_here(settings: Settings, noun: str, number: int, report: Any) -> None:
 
 def execute(store: Store, settings: Settings, run_id: int, executor: str | None = None) -> RunResult:
     """Follow a run to its end and give its result."""
-    follow_to_end(store.runs, settings, "run", run_id, executor)
+    follow_to_end(store, store.runs, settings, "run", run_id, executor)
     result = store.runs.get(run_id).result
     assert result is not None
     return result

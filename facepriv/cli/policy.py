@@ -104,7 +104,7 @@ def _audited_policy(store: Store, settings: Settings, request: AuditRequest) -> 
 
     record = submit_once(store, request, ACTOR)
     if record.result is None:
-        follow_to_end(store.audits, settings, "audit", record.id)
+        follow_to_end(store, store.audits, settings, "audit", record.id)
     else:
         say(f"Audit {record.id} of run {request.run} is at hand; it is used.")
     show_audit(store, record.id)

@@ -86,7 +86,7 @@ def schema(json_file: JsonFile = None) -> None:
 def cancel(run: RunOrNone = None, audit: AuditOption = None) -> None:
     """Cancel a run or an audit that waits or is under way; what was finished of it is kept."""
     with _one_of(run, audit) as (_, queue, store, noun, number):
-        state = queue.cancel(number)
+        state = store.jobs.cancel(queue.job_id(number))
         store.access.record(ACTOR, f"{noun}-cancelled", f"{noun} {number}")
     typer.echo(f"{noun.capitalize()} {number} is {'told to stop' if state == 'running' else state}.")
 
@@ -102,12 +102,12 @@ def resume(run: RunOrNone = None, audit: AuditOption = None, no_wait: NoWait = F
             raise FaceprivError(f"{noun.capitalize()} {number} is complete; there is nothing to go on with.")
         ended = state in ("failed", "cancelled")
         if ended:
-            state = queue.resume(number)
+            state = store.jobs.resume(queue.job_id(number))
             store.access.record(ACTOR, f"{noun}-resumed", f"{noun} {number}")
         if no_wait:
             say_under_way(noun, number, state)
             return
-        follow_to_end(queue, settings, noun, number, cancels=ended)
+        follow_to_end(store, queue, settings, noun, number, cancels=ended)
     typer.echo(f"{noun.capitalize()} {number} is complete.")
 
 
@@ -124,8 +124,8 @@ def follow(run: RunOrNone = None, audit: AuditOption = None) -> None:
 
 def log(run: RunOrNone = None, audit: AuditOption = None, json_file: JsonFile = None) -> None:
     """Show what became of a run or an audit, line by line: who took it up, what was lost, why it ended."""
-    with _one_of(run, audit) as (_, queue, _, noun, number):
-        lines = queue.log(number)
+    with _one_of(run, audit) as (_, queue, store, noun, number):
+        lines = store.jobs.log(queue.job_id(number))
     if lines:
         from facepriv.presentation.run_tables import log_rows
 

@@ -21,15 +21,14 @@ from facepriv.store.engine import Database
 from facepriv.store.erasure import erase_deleted
 from facepriv.store.folder_artifacts import FolderArtifacts
 from facepriv.store.inventory import Inventory, take_inventory
+from facepriv.store.jobs import LEASE_SECONDS, MAX_LOSSES, JobStore, LeaseLostError
 from facepriv.store.leftovers import Leftovers, referred_to
 from facepriv.store.measures import MeasureStore
-from facepriv.store.queue import LEASE_SECONDS, MAX_LOSSES, LeaseLostError
 from facepriv.store.records import (
     ROLES,
     AccessRecord,
     AuditRecord,
     AuditSummary,
-    Box,
     DatasetCounts,
     DatasetRecord,
     FailureStage,
@@ -38,6 +37,8 @@ from facepriv.store.records import (
     Holdings,
     ImagePair,
     ImageRecord,
+    JobRecord,
+    JobState,
     Learning,
     LogLine,
     NewImage,
@@ -46,7 +47,6 @@ from facepriv.store.records import (
     RunImage,
     RunImageRecord,
     RunRecord,
-    RunState,
     RunSummary,
     SessionRecord,
     ShareRecord,
@@ -70,7 +70,6 @@ __all__ = [
     "AuditRecord",
     "AuditStore",
     "AuditSummary",
-    "Box",
     "ChainState",
     "DatasetCounts",
     "DatasetRecord",
@@ -83,6 +82,9 @@ __all__ = [
     "ImageRecord",
     "ImportSession",
     "Inventory",
+    "JobRecord",
+    "JobState",
+    "JobStore",
     "Learning",
     "LeaseLostError",
     "LogLine",
@@ -94,7 +96,6 @@ __all__ = [
     "RunImage",
     "RunImageRecord",
     "RunRecord",
-    "RunState",
     "RunStore",
     "RunSummary",
     "SessionRecord",
@@ -121,6 +122,7 @@ class Store:
         self.artifacts = artifacts
         self._leftovers = Leftovers(database, artifacts)
         self.datasets = DatasetStore(database, self._leftovers)
+        self.jobs = JobStore(database)
         self.runs = RunStore(database, self._leftovers)
         self.audits = AuditStore(database)
         self.measures = MeasureStore(database)

@@ -7,15 +7,16 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
-from sqlalchemy import Select, func, insert, inspect, select, text
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import Select, func, select, text
+from sqlalchemy.orm import InstrumentedAttribute
 
 from facepriv.store.chain import START, link_sha256
 from facepriv.store.engine import Database
 from facepriv.store.records import AccessRecord
 from facepriv.store.rows import AccessRow
+from facepriv.types import Actor, Origin
 
 _CHAIN_LOCK = int.from_bytes(b"fp-chain", "big")
 """Number of PostgreSQL's advisory lock on the chain's end; SQLite has one writer at a time anyway."""
@@ -48,28 +49,33 @@ class AccessLog:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._chained: bool | None = None
-        self._seldom: dict[tuple[str, ...], tuple[float | None, int]] = {}
+        self._seldom: dict[tuple[Actor | str, ...], tuple[float | None, int]] = {}
         self._seldom_lock = threading.Lock()
 
-    def record(self, actor: str, action: str, subject: str = "", detail: str = "") -> AccessRecord:
+    def record(self, actor: Actor | str, action: str, subject: str = "", detail: str = "") -> AccessRecord:
         """Add a line with the present time; once this returns, the line survives a power cut."""
-        now = datetime.now(UTC)
-        said: dict[str, Any] = {"at": now, "actor": actor, "action": action, "subject": subject, "detail": detail}
+        who = Actor(actor, "python") if isinstance(actor, str) else actor
         with self._database.writing() as session:
-            if not self._is_chained(session):
-                number = session.execute(insert(AccessRow).values(**said).returning(AccessRow.id)).scalar_one()
-                return AccessRecord(id=number, **said)
             if self._database.kind == "postgresql":
                 # Taken before the last line is read: whoever waits here then sees the line that was added meanwhile.
                 session.execute(text(f"SELECT pg_advisory_xact_lock({_CHAIN_LOCK})"))
             last = session.execute(select(AccessRow.chain_sha256).order_by(AccessRow.id.desc()).limit(1)).scalar()
-            row = AccessRow(**said, chain_sha256=link_sha256(last or START, now, actor, action, subject, detail))
+            row = AccessRow(
+                at=datetime.now(UTC),
+                actor=who.name,
+                origin=who.origin,
+                action=action,
+                subject=subject,
+                detail=detail,
+            )
+            row.chain_sha256 = _link(last or START, row)
             session.add(row)
             session.flush()
             return _record(row)
 
-    def record_seldom(self, actor: str, action: str, subject: str = "", detail: str = "") -> AccessRecord | None:
+    def record_seldom(
+        self, actor: Actor | str, action: str, subject: str = "", detail: str = ""
+    ) -> AccessRecord | None:
         """Add a line unless the same was added less than `SELDOM_SECONDS` ago by this process.
 
         What came meanwhile is counted and told with the next, so that a stranger cannot fill the log.
@@ -85,13 +91,6 @@ class AccessLog:
             return None
         times = f"{untold + 1} times" if untold else ""
         return self.record(actor, action, subject, ", ".join(filter(None, (detail, times))))
-
-    def _is_chained(self, session: Session) -> bool:
-        """Return whether the log has hashes; one of a database of before has none until that is upgraded."""
-        if self._chained is None:
-            columns = inspect(session.connection()).get_columns(AccessRow.__tablename__)
-            self._chained = any(column["name"] == "chain_sha256" for column in columns)
-        return self._chained
 
     def list(
         self, *, actor: str | None = None, action: str | None = None, limit: int = 100, offset: int = 0
@@ -131,7 +130,7 @@ class AccessLog:
         with self._database.reading() as session:
             for row in session.scalars(select(AccessRow).order_by(AccessRow.id).execution_options(yield_per=_BATCH)):
                 lines += 1
-                found = link_sha256(previous, row.at, row.actor, row.action, row.subject, row.detail)
+                found = _link(previous, row)
                 if row.chain_sha256 != found and broken_at is None:
                     broken_at = row.id
                 # Going on from what stands there finds the first break, not all that follow from it.
@@ -147,11 +146,16 @@ def _chosen(query: Select[One], actor: str | None, action: str | None) -> Select
     return query if action is None else query.where(AccessRow.action == action)
 
 
+def _link(previous: str, row: AccessRow) -> str:
+    return link_sha256(previous, row.at, row.actor, row.origin, row.action, row.subject, row.detail)
+
+
 def _record(row: AccessRow) -> AccessRecord:
     return AccessRecord(
         id=row.id,
         at=row.at,
         actor=row.actor,
+        origin=cast(Origin, row.origin),
         action=row.action,
         subject=row.subject,
         detail=row.detail,

@@ -14,8 +14,10 @@ START = "0" * 64
 """Stands for the line before the first."""
 
 
-def link_sha256(previous: str, at: datetime, actor: str, action: str, subject: str, detail: str) -> str:
+def link_sha256(previous: str, at: datetime, actor: str, origin: str, action: str, subject: str, detail: str) -> str:
     """Return a line's SHA-256 in hexadecimal, from that of the line before and all that the line says."""
     moment = at.astimezone(UTC).isoformat(timespec="microseconds")
-    said = json.dumps([previous, moment, actor, action, subject, detail], ensure_ascii=True, separators=(",", ":"))
+    said = json.dumps(
+        [previous, moment, actor, origin, action, subject, detail], ensure_ascii=True, separators=(",", ":")
+    )
     return hashlib.sha256(said.encode("ascii")).hexdigest()

@@ -19,7 +19,6 @@ from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store.engine import Database
 from facepriv.store.leftovers import Leftovers, references
 from facepriv.store.records import (
-    Box,
     DatasetCounts,
     DatasetRecord,
     FoundFace,
@@ -33,6 +32,7 @@ from facepriv.store.rows import (
     AuditRow,
     DatasetRow,
     ImageRow,
+    JobRow,
     LearningRow,
     ProblemRow,
     ProtocolPairRow,
@@ -524,8 +524,8 @@ class DatasetStore:
                     f"The data set {gone.dataset.name!r} cannot be deleted while {some(gone.busy)} on it is being "
                     "worked on; cancel and try again."
                 )
-            session.execute(delete(AuditRow).where(_audits_of(dataset_id)))
-            session.execute(delete(RunRow).where(_runs_using(dataset_id)))
+            for row, these in ((AuditRow, _audits_of(dataset_id)), (RunRow, _runs_using(dataset_id))):
+                session.execute(delete(JobRow).where(JobRow.id.in_(select(row.job_id).where(these))))
             session.execute(delete(DatasetRow).where(DatasetRow.id == dataset_id))
         self._leftovers.remove(gone.artifacts)
         return gone
@@ -664,7 +664,8 @@ def _holdings(session: Session, dataset_id: int) -> Holdings:
 
 def _held(session: Session, noun: str, row: Any, these: ColumnElement[bool]) -> Iterator[str]:
     now = datetime.now(UTC)
-    held = select(row.id).where(these, row.state == "running", row.lease_until >= now).order_by(row.id)
+    held = select(row.id).join(JobRow, JobRow.id == row.job_id).order_by(row.id)
+    held = held.where(these, JobRow.state == "running", JobRow.lease_until >= now)
     return (f"{noun} {number}" for number in session.scalars(held))
 
 
@@ -697,7 +698,6 @@ def _content(session: Session, dataset_id: int) -> str:
 
 
 def _image_values(dataset_id: int, image: NewImage) -> dict[str, object]:
-    left, top, right, bottom = image.box if image.box is not None else (None, None, None, None)
     return {
         "dataset_id": dataset_id,
         "name": image.name,
@@ -709,10 +709,7 @@ def _image_values(dataset_id: int, image: NewImage) -> dict[str, object]:
         "artifact_sha256": image.artifact_sha256,
         "failure": image.failure,
         "failure_sentence": image.failure_sentence,
-        "box_left": left,
-        "box_top": top,
-        "box_right": right,
-        "box_bottom": bottom,
+        "box": image.box,
         "landmarks": image.landmarks,
         "attributes": dict(image.attributes) or None,
     }
@@ -731,17 +728,10 @@ def _image_record(row: ImageRow) -> ImageRecord:
         artifact_sha256=row.artifact_sha256,
         failure=row.failure,
         failure_sentence=row.failure_sentence,
-        box=box_of(row.box_left, row.box_top, row.box_right, row.box_bottom),
+        box=row.box,
         landmarks=row.landmarks,
         attributes=row.attributes or {},
     )
-
-
-def box_of(left: int | None, top: int | None, right: int | None, bottom: int | None) -> Box | None:
-    """Put a box's four columns together; all or none of them are NULL."""
-    if left is None or top is None or right is None or bottom is None:
-        return None
-    return left, top, right, bottom
 
 
 def _dataset_record(row: DatasetRow) -> DatasetRecord:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from facepriv.errors import StoreError
 from facepriv.store.artifacts import SUFFIXES, ArtifactStore
 from facepriv.store.engine import Database
-from facepriv.store.rows import DatasetRow, ImageRow, LearningRow, MeasureRow, RunImageRow, RunRow
+from facepriv.store.rows import DatasetRow, ImageRow, JobRow, LearningRow, MeasureRow, RunImageRow, RunRow
 
 UNCOMMITTED_SECONDS = 1800.0
 """How long a file may be there before the row that refers to it is committed. A worker with results in hand waits ten
@@ -113,6 +113,6 @@ def _settled_until(session: Session) -> float:
     batch = session.scalar(select(func.min(DatasetRow.created_at)).where(*under_way))
     if batch is not None:
         signs.append(batch.timestamp())
-    if session.scalar(select(exists().where(RunRow.state == "running"))):
+    if session.scalar(select(exists().where(JobRow.kind == "run", JobRow.state == "running"))):
         signs.append(time.time())
     return min(signs) - UNCOMMITTED_SECONDS if signs else math.inf

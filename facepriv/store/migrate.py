@@ -85,13 +85,18 @@ def check(connection: Connection, where: str) -> None:
     _accept(*condition(connection), where)
 
 
+def scripts() -> Path:
+    """Return the folder of the migrations."""
+    return resources.root() / "db"
+
+
 def head() -> str:
     """Return the revision this facepriv needs."""
-    return _head(resources.root())
+    return _head(scripts())
 
 
 @cache
-def _head(root: Path) -> str:
+def _head(_: Path) -> str:
     # Loading the scripts takes longer than all else in opening a store, and they never change while a process lives.
     revision = ScriptDirectory.from_config(_config()).get_current_head()
     assert revision is not None
@@ -104,7 +109,7 @@ def _accept(found: Condition, revision: str, where: str) -> None:
 
 
 def _config() -> Config:
-    folder = resources.root() / "db"
+    folder = scripts()
     config = Config(str(folder / "alembic.ini"))
     config.set_main_option("script_location", _escaped(folder))
     return config

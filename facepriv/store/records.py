@@ -15,13 +15,12 @@ from facepriv.errors import BadInputError
 from facepriv.schemas.audits import AuditResult, AuditSpec
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import LearnSource, Phase, RunResult, RunSpec
-from facepriv.types import FEMALE, MALE, Identities, Terms
+from facepriv.types import FEMALE, MALE, Box, Identities, Origin, Terms
 
-Box = tuple[int, int, int, int]
-"""left, top, right, bottom in pixels; right and bottom are exclusive."""
-
-RunState = Literal["waiting", "running", "complete", "failed", "cancelled"]
-RUN_STATES: tuple[RunState, ...] = ("waiting", "running", "complete", "failed", "cancelled")
+JobState = Literal["waiting", "running", "previewed", "complete", "failed", "cancelled"]
+"""``previewed`` is an import that waits for somebody to confirm what was recognised."""
+RUN_STATES: tuple[JobState, ...] = ("waiting", "running", "complete", "failed", "cancelled")
+"""States that the job of a run or an audit can be in."""
 
 FailureStage = Literal["acquire-before", "perturb", "acquire-after"]
 
@@ -195,15 +194,10 @@ class ImagePair:
 
 
 @dataclass(frozen=True, kw_only=True)
-class QueuedSummary:
-    """Work that is queued, under way or ended, without its spec and result: all that a list needs."""
+class JobProgress:
+    """How far a job is: what its own record and those of its run or audit have in common."""
 
-    id: int
-    dataset_id: int
-    dataset_name: str
-    state: RunState
-    images: int
-    """Images asked for."""
+    state: JobState
     created_at: datetime
     started_at: datetime | None
     """When a worker first took it up."""
@@ -222,13 +216,13 @@ class QueuedSummary:
     total: int
     error: str | None
     """Why it failed, in one sentence."""
-    losses: int = 0
+    losses: int
     """Workers lost in a row without having finished anything; at `MAX_LOSSES` it fails."""
-    spent: float = 0.0
+    spent: float
     """Seconds that workers were at it, of all attempts together."""
-    stage_since: datetime | None = None
+    stage_since: datetime | None
     """When the present stage was begun in this attempt."""
-    stage_from: int = 0
+    stage_from: int
     """What of it had been done then."""
 
     def pace(self, now: datetime) -> tuple[float, float] | None:
@@ -241,8 +235,27 @@ class QueuedSummary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class JobRecord(JobProgress):
+    """A request that a worker carries out."""
+
+    id: int
+    kind: str
+    """``import``, ``run`` or ``audit``."""
+    request: str
+    """What was asked for, as JSON."""
+    actor: str
+    """Who asked."""
+    origin: Origin
+    """From where."""
+    result: str | None
+    """JSON of kinds without a record of their own, such as the preview of an import."""
+    dataset_id: int | None
+    """The data set that an import made."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LogLine:
-    """One line of what became of a run or an audit; it names images by id only."""
+    """One line of what became of a job; it names images by id only."""
 
     at: datetime
     owner: str | None
@@ -251,17 +264,29 @@ class LogLine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunSummary(QueuedSummary):
-    """A run without its spec and result."""
+class RunSummary(JobProgress):
+    """A run without its spec and result: all that a list needs."""
 
+    id: int
+    job_id: int
+    dataset_id: int
+    dataset_name: str
+    images: int
+    """Images asked for."""
     method: str
     guide: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class AuditSummary(QueuedSummary):
+class AuditSummary(JobProgress):
     """An audit without its spec and result."""
 
+    id: int
+    job_id: int
+    dataset_id: int
+    dataset_name: str
+    images: int
+    """Images asked for."""
     run_id: int | None
     """The run whose images were audited beside the untouched ones."""
 
@@ -380,7 +405,9 @@ class AccessRecord:
     id: int
     at: datetime
     actor: str
-    """Who: a login name, or ``cli``."""
+    """Who: a login name, or that of the operating system's user."""
+    origin: Origin
+    """From where."""
     action: str
     """What, in kebab-case, e.g. ``dataset-purged``."""
     subject: str

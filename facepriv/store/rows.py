@@ -6,11 +6,13 @@ Every change here needs a migration in ``db/versions``; a test compares the two.
 
 from __future__ import annotations
 
+import struct
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import BaseModel
 from sqlalchemy import (
     JSON,
     Boolean,
@@ -32,6 +34,10 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from facepriv.schemas.audits import AuditResult, AuditSpec
+from facepriv.schemas.runs import RunResult, RunSpec
+from facepriv.types import Box
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -85,6 +91,21 @@ class PackedArray(TypeDecorator[NDArray[Any]]):
         return array
 
 
+class PackedBox(TypeDecorator[Box]):
+    """left, top, right and bottom of a box as four little-endian 32-bit integers."""
+
+    impl = LargeBinary
+    cache_ok = True
+
+    def process_bind_param(self, value: Box | None, dialect: Dialect) -> bytes | None:
+        """Pack the four sides."""
+        return None if value is None else struct.pack("<4i", *value)
+
+    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Box | None:
+        """Unpack the four sides."""
+        return None if value is None else cast(Box, struct.unpack("<4i", value))
+
+
 class PackedFloats(TypeDecorator[NDArray[Any]]):
     """A vector of float32 or float64 as one letter for its kind and little-endian bytes; comes back read-only."""
 
@@ -108,6 +129,25 @@ class PackedFloats(TypeDecorator[NDArray[Any]]):
         return array
 
 
+class PydanticText(TypeDecorator[BaseModel]):
+    """A pydantic model as JSON text; what does not fit the model any more raises pydantic's ValidationError."""
+
+    impl = Text
+    cache_ok = True
+
+    def __init__(self, model: type[BaseModel]) -> None:
+        super().__init__()
+        self.model = model
+
+    def process_bind_param(self, value: BaseModel | None, dialect: Dialect) -> str | None:
+        """Write the fields under their public names."""
+        return None if value is None else value.model_dump_json(by_alias=True)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> BaseModel | None:
+        """Read and validate."""
+        return None if value is None else self.model.model_validate_json(value)
+
+
 class Base(DeclarativeBase):
     """Root of the models; every constraint gets a name, so that later migrations can speak of it."""
 
@@ -125,11 +165,6 @@ class Base(DeclarativeBase):
 # Ids are never given twice (AUTOINCREMENT), so "run 7" in an access log or an old export cannot come to mean another.
 _NEVER_REUSED = {"sqlite_autoincrement": True}
 _SHA256 = String(64)
-
-
-def _box_check(prefix: str) -> str:
-    sides = [f"{prefix}{side}" for side in ("left", "top", "right", "bottom")]
-    return " AND ".join(f"({sides[0]} IS NULL) = ({side} IS NULL)" for side in sides[1:])
 
 
 class DatasetRow(Base):
@@ -179,7 +214,6 @@ class ImageRow(Base):
         Index(None, "artifact_sha256"),
         CheckConstraint("label IN (-1, 1)", name="label"),
         CheckConstraint("width > 0 AND height > 0", name="size"),
-        CheckConstraint(_box_check("box_"), name="box"),
         CheckConstraint("(failure IS NULL) = (failure_sentence IS NULL)", name="failure"),
         _NEVER_REUSED,
     )
@@ -195,10 +229,7 @@ class ImageRow(Base):
     artifact_sha256: Mapped[str | None] = mapped_column(_SHA256)
     failure: Mapped[str | None] = mapped_column(Text)
     failure_sentence: Mapped[str | None] = mapped_column(Text)
-    box_left: Mapped[int | None] = mapped_column(Integer)
-    box_top: Mapped[int | None] = mapped_column(Integer)
-    box_right: Mapped[int | None] = mapped_column(Integer)
-    box_bottom: Mapped[int | None] = mapped_column(Integer)
+    box: Mapped[Box | None] = mapped_column(PackedBox)
     landmarks: Mapped[NDArray[np.float32] | None] = mapped_column(PackedArray("<f4", columns=2))
     attributes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
 
@@ -230,76 +261,85 @@ class ProblemRow(Base):
     sentence: Mapped[str] = mapped_column(Text)
 
 
-class QueuedRow:
-    """Columns of work that workers claim; a mixin."""
+class JobRow(Base):
+    """One request that workers carry out; a run or an audit has a row of its own beside it, which goes with it.
+
+    ``kind`` and ``request`` are text that the database does not check, so that a new kind needs no migration.
+    """
+
+    __tablename__ = "jobs"
+    __table_args__ = (
+        Index(None, "state", "id"),
+        Index(None, "dataset_id"),
+        CheckConstraint(
+            "state IN ('waiting', 'running', 'previewed', 'complete', 'failed', 'cancelled')", name="state"
+        ),
+        CheckConstraint("state <> 'running' OR (owner IS NOT NULL AND lease_until IS NOT NULL)", name="lease"),
+        _NEVER_REUSED,
+    )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
-    spec: Mapped[str] = mapped_column(Text)
-    result: Mapped[str | None] = mapped_column(Text)
+    request: Mapped[str] = mapped_column(Text)
+    actor: Mapped[str] = mapped_column(Text)
+    origin: Mapped[str] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     owner: Mapped[str | None] = mapped_column(Text)
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    attempts: Mapped[int] = mapped_column(Integer)
-    cancel_requested: Mapped[bool] = mapped_column(Boolean)
-    stage: Mapped[str] = mapped_column(Text)
-    done: Mapped[int] = mapped_column(Integer)
-    total: Mapped[int] = mapped_column(Integer)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    cancel_requested: Mapped[bool] = mapped_column(Boolean, default=False)
+    stage: Mapped[str] = mapped_column(Text, default="")
+    done: Mapped[int] = mapped_column(Integer, default=0)
+    total: Mapped[int] = mapped_column(Integer, default=0)
     error: Mapped[str | None] = mapped_column(Text)
-    losses: Mapped[int] = mapped_column(Integer, server_default=text("0"))
-    spent: Mapped[float] = mapped_column(Double, server_default=text("0"))
+    losses: Mapped[int] = mapped_column(Integer, default=0)
+    spent: Mapped[float] = mapped_column(Double, default=0.0)
     stage_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    stage_from: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    stage_from: Mapped[int] = mapped_column(Integer, default=0)
+    # Of kinds without a table of their own.
+    result: Mapped[str | None] = mapped_column(Text)
+    # The data set that an import made. Of runs and audits their own row says it.
+    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
 
 
-def _queue_checks() -> tuple[CheckConstraint, ...]:
-    return (
-        CheckConstraint("state IN ('waiting', 'running', 'complete', 'failed', 'cancelled')", name="state"),
-        CheckConstraint("(state = 'complete') = (result IS NOT NULL)", name="result"),
-        CheckConstraint("state <> 'running' OR (owner IS NOT NULL AND lease_until IS NOT NULL)", name="lease"),
-    )
-
-
-class RunRow(QueuedRow, Base):
-    """A run: an immutable spec, a state, and once complete a result.
+class RunRow(Base):
+    """A run: an immutable spec, and once its job is complete a result.
 
     ``method``, ``guide`` and ``images`` repeat the spec, so that lists need not parse it. The data set is held by
     RESTRICT: results never vanish as a side effect of tidying up data.
     """
 
     __tablename__ = "runs"
-    __table_args__ = (
-        Index(None, "state", "id"),
-        Index(None, "dataset_id"),
-        *_queue_checks(),
-        _NEVER_REUSED,
-    )
+    __table_args__ = (UniqueConstraint("job_id"), Index(None, "dataset_id"), _NEVER_REUSED)
 
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"))
+    spec: Mapped[RunSpec] = mapped_column(PydanticText(RunSpec))
+    result: Mapped[RunResult | None] = mapped_column(PydanticText(RunResult))
     method: Mapped[str] = mapped_column(Text)
     guide: Mapped[str] = mapped_column(Text)
     images: Mapped[int] = mapped_column(Integer)
 
 
-class AuditRow(QueuedRow, Base):
+class AuditRow(Base):
     """A leak audit of a data set, or of a run's images beside it.
 
     It goes with its run, whose images it is about. The data set is held by RESTRICT, as runs hold theirs.
     """
 
     __tablename__ = "audits"
-    __table_args__ = (
-        Index(None, "state", "id"),
-        Index(None, "dataset_id"),
-        Index(None, "run_id"),
-        *_queue_checks(),
-        _NEVER_REUSED,
-    )
+    __table_args__ = (UniqueConstraint("job_id"), Index(None, "dataset_id"), Index(None, "run_id"), _NEVER_REUSED)
 
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"))
     run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    spec: Mapped[AuditSpec] = mapped_column(PydanticText(AuditSpec))
+    result: Mapped[AuditResult | None] = mapped_column(PydanticText(AuditResult))
     images: Mapped[int] = mapped_column(Integer)
 
 
@@ -320,19 +360,13 @@ class MeasureRow(Base):
 
 
 class LogLineRow(Base):
-    """One line of what became of a run or an audit, in words for the user; they go with it."""
+    """One line of what became of a job, in words for the user; it goes with the job."""
 
     __tablename__ = "log_lines"
-    __table_args__ = (
-        Index(None, "run_id"),
-        Index(None, "audit_id"),
-        CheckConstraint("(run_id IS NULL) <> (audit_id IS NULL)", name="of_one"),
-        _NEVER_REUSED,
-    )
+    __table_args__ = (Index(None, "job_id"), _NEVER_REUSED)
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
-    audit_id: Mapped[int | None] = mapped_column(ForeignKey("audits.id", ondelete="CASCADE"))
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     owner: Mapped[str | None] = mapped_column(Text)
     text: Mapped[str] = mapped_column(Text)
@@ -352,7 +386,6 @@ class RunImageRow(Base):
             "(failure IS NULL) = (failure_sentence IS NULL) AND (failure IS NULL) = (failure_stage IS NULL)",
             name="failure",
         ),
-        CheckConstraint(_box_check("after_"), name="after_box"),
     )
 
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
@@ -373,10 +406,7 @@ class RunImageRow(Base):
     failure: Mapped[str | None] = mapped_column(Text)
     failure_stage: Mapped[str | None] = mapped_column(String(16))
     failure_sentence: Mapped[str | None] = mapped_column(Text)
-    after_left: Mapped[int | None] = mapped_column(Integer)
-    after_top: Mapped[int | None] = mapped_column(Integer)
-    after_right: Mapped[int | None] = mapped_column(Integer)
-    after_bottom: Mapped[int | None] = mapped_column(Integer)
+    after_box: Mapped[Box | None] = mapped_column(PackedBox)
     after_landmarks: Mapped[NDArray[np.float32] | None] = mapped_column(PackedArray("<f4", columns=2))
     # NULL in rows of before revision 0002.
     fixed_score: Mapped[float | None] = mapped_column(Double)
@@ -440,6 +470,7 @@ class AccessRow(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     actor: Mapped[str] = mapped_column(Text)
+    origin: Mapped[str] = mapped_column(String(16))
     action: Mapped[str] = mapped_column(Text)
     subject: Mapped[str] = mapped_column(Text)
     detail: Mapped[str] = mapped_column(Text)

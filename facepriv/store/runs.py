@@ -1,53 +1,54 @@
-"""Runs: a queue that worker processes claim from, and what they found, image by image."""
+"""Runs: what jobs of that kind perturb, and what they found, image by image."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
-from datetime import UTC, datetime
-from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, insert, select
+from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import RunResult, RunSpec
-from facepriv.store.datasets import box_of
 from facepriv.store.engine import Database
+from facepriv.store.job_details import JobDetails
+from facepriv.store.jobs import add_job, complete, delete_job, hold, progressed
 from facepriv.store.leftovers import Leftovers
-from facepriv.store.queue import LEASE_SECONDS, QueueStore
 from facepriv.store.records import (
-    RUN_STATES,
     GenderScore,
+    JobState,
     Learning,
     RunImage,
     RunImageRecord,
     RunRecord,
-    RunState,
     RunSummary,
 )
 from facepriv.store.rows import (
+    AuditRow,
     DatasetRow,
     GenderScoreRow,
     ImageRow,
+    JobRow,
     LearningRow,
     RunImageRow,
     RunRow,
     RunSourceRow,
 )
+from facepriv.types import UNNAMED, Actor
 
 
-class RunStore(QueueStore):
-    """Runs of one database.
+class RunStore(JobDetails[RunSummary, RunRecord]):
+    """Runs of one database; what becomes of their jobs is `JobStore`'s matter.
 
-    Contract. That of `QueueStore`. What `save_image` has written is kept over any kill, so the next worker goes on
-    with the rest. The spec never changes. Records are detached values.
+    Contract. What `save_image` has written stays over any kill, so the next worker goes on with the rest. Methods that
+    take ``owner`` do nothing but raise LeaseLostError unless the run's job is running and that owner's. The spec never
+    changes. Records are detached values.
     """
 
-    _row = RunRow
-    _noun = "run"
+    _row, _noun = RunRow, "run"
+    _summary, _record = RunSummary, RunRecord
 
     def __init__(self, database: Database, leftovers: Leftovers) -> None:
         super().__init__(database)
@@ -55,8 +56,15 @@ class RunStore(QueueStore):
 
     # Creating and looking
 
-    def create(self, spec: RunSpec) -> int:
-        """Put a run into the queue and give its id.
+    def create(self, spec: RunSpec, *, request: str = "{}", actor: Actor = UNNAMED) -> int:
+        """Put a run into the queue and return its number.
+
+        Parameters
+        ----------
+        request
+            JSON of what was asked for.
+        actor
+            Who asks, and from where.
 
         Raises
         ------
@@ -75,18 +83,12 @@ class RunStore(QueueStore):
             if teacher is not None:
                 self._dataset(session, teacher)
             row = RunRow(
+                job_id=add_job(session, "run", request, actor=actor, total=len(spec.image_ids)),
                 dataset_id=spec.dataset.id,
-                state="waiting",
-                spec=spec.model_dump_json(by_alias=True),
+                spec=spec,
                 method=spec.method,
                 guide=spec.guide.name,
                 images=len(spec.image_ids),
-                created_at=datetime.now(UTC),
-                attempts=0,
-                cancel_requested=False,
-                stage="",
-                done=0,
-                total=len(spec.image_ids),
             )
             session.add(row)
             session.flush()
@@ -122,7 +124,7 @@ class RunStore(QueueStore):
         self,
         *,
         dataset_id: int | None = None,
-        states: Iterable[RunState] = (),
+        states: Iterable[JobState] = (),
         method: str | None = None,
         limit: int = 50,
         offset: int = 0,
@@ -134,38 +136,13 @@ class RunStore(QueueStore):
         dataset_id, states, method
             Only runs on that data set, in one of those states (none given: any), with that method.
         """
-        query = (
-            select(*_SUMMARY)
-            .join(DatasetRow, DatasetRow.id == RunRow.dataset_id)
-            .where(*_conditions(dataset_id, states, method))
-            .order_by(RunRow.id.desc())
-            .limit(limit)
-            .offset(offset)
-        )
-        with self._database.reading() as session:
-            return tuple(RunSummary(**_summary(row)) for row in session.execute(query))
+        return self._list(_conditions(dataset_id, method), states, limit, offset)
 
     def count(
-        self, *, dataset_id: int | None = None, states: Iterable[RunState] = (), method: str | None = None
+        self, *, dataset_id: int | None = None, states: Iterable[JobState] = (), method: str | None = None
     ) -> int:
-        """Count the runs that `list` would give without a limit."""
-        query = select(func.count(RunRow.id)).where(*_conditions(dataset_id, states, method))
-        with self._database.reading() as session:
-            return session.execute(query).scalar_one()
-
-    def summary(self, run_id: int) -> RunSummary:
-        """Return a run without its spec and result, which cost much more to read: for whoever asks again and again."""
-        query = select(*_SUMMARY).join(DatasetRow, DatasetRow.id == RunRow.dataset_id).where(RunRow.id == run_id)
-        with self._database.reading() as session:
-            row = session.execute(query).one_or_none()
-            if row is None:
-                raise self._unknown(session, run_id)
-            return RunSummary(**_summary(row))
-
-    def get(self, run_id: int) -> RunRecord:
-        """Return a run with its spec and, if complete, its result."""
-        with self._database.reading() as session:
-            return self._get(session, run_id)
+        """Count the runs that `list` would return without a limit."""
+        return self._count(_conditions(dataset_id, method), states)
 
     def images_done(self, run_id: int) -> frozenset[int]:
         """Return the ids of the images that need not be done again, failed ones included."""
@@ -216,30 +193,7 @@ class RunStore(QueueStore):
             self._require(session, run_id)
             return tuple(map(_learning, session.scalars(query)))
 
-    # The queue
-
-    def claim(
-        self,
-        owner: str,
-        lease_seconds: float = LEASE_SECONDS,
-        *,
-        run_id: int | None = None,
-        gone: Collection[str] = (),
-    ) -> RunRecord | None:
-        """Take up the oldest run that waits or whose worker was lost; None if there is none.
-
-        With ``run_id`` only that run is taken up. A worker counts as lost when its lease ran out, or at once if it is
-        among ``gone``.
-
-        Runs whose workers were lost `MAX_LOSSES` times in a row are failed on the way, and lost ones that were to be
-        cancelled are cancelled.
-        """
-        now = datetime.now(UTC)
-        if not self._is_waiting(now, gone):
-            return None
-        with self._database.writing() as session:
-            number = self._claim(session, owner, lease_seconds, run_id, now, gone)
-            return None if number is None else self._get(session, number)
+    # For the worker
 
     def save_image(self, run_id: int, owner: str, image: RunImage, scores: Iterable[GenderScore] = ()) -> None:
         """Keep one image's outcome and scores in one short transaction; its artifact must have been put before.
@@ -258,7 +212,7 @@ class RunStore(QueueStore):
             raise StoreError(f"The scores saved with image {image.image_id} must all be of that image.")
         try:
             with self._database.writing() as session:
-                self._progressed(session, run_id, owner)
+                progressed(session, self._job(run_id), owner)
                 session.execute(insert(RunImageRow).values(run_id=run_id, **_run_image_values(image)))
                 _put_scores(session, run_id, scores)
         except IntegrityError as error:
@@ -292,7 +246,7 @@ class RunStore(QueueStore):
         values = {field.name: getattr(learning, field.name) for field in fields(learning)}
         try:
             with self._database.writing() as session:
-                self._progressed(session, run_id, owner)
+                progressed(session, self._job(run_id), owner)
                 session.execute(insert(LearningRow).values(run_id=run_id, **values))
         except IntegrityError as error:
             raise StoreError(f"Part {learning.part} of what run {run_id} learns is there already.") from error
@@ -308,7 +262,7 @@ class RunStore(QueueStore):
             If images of the spec were not saved: failed ones need a row as well, so that none is dropped.
         """
         with self._database.writing() as session:
-            self._hold(session, run_id, owner)
+            hold(session, self._job(run_id), owner)
             images = session.scalar(select(RunRow.images).where(RunRow.id == run_id))
             saved = session.scalar(select(func.count()).select_from(RunImageRow).where(RunImageRow.run_id == run_id))
             if saved != images:
@@ -316,9 +270,8 @@ class RunStore(QueueStore):
                     f"Run {run_id} cannot be complete with {saved} of its {images} images saved; "
                     "save every one, with its failure if it failed."
                 )
-            text = result.model_dump_json(by_alias=True)
-            self._end(session, run_id, owner, "complete", result=text, done=RunRow.total)
-            self._write(session, run_id, "Complete.", owner)
+            session.execute(update(RunRow).where(RunRow.id == run_id).values(result=result))
+            complete(session, self._job(run_id), owner)
 
     def delete(self, run_id: int) -> None:
         """Remove a run with its scores, its images, what it learnt and their artifact files, see `Leftovers`.
@@ -331,27 +284,13 @@ class RunStore(QueueStore):
         """
         images = select(RunImageRow.artifact_sha256).where(RunImageRow.run_id == run_id)
         learnt = select(LearningRow.artifact_sha256).where(LearningRow.run_id == run_id)
-        gone = delete(RunRow).where(RunRow.id == run_id, self._idle(datetime.now(UTC))).returning(RunRow.id)
         with self._database.writing(alone=True) as session:
-            self._require(session, run_id)
+            job_id = self._require(session, run_id)
             files = [*session.scalars(images), *session.scalars(learnt)]
-            if session.scalar(gone) is None:
-                raise self._busy(run_id)
+            audits = select(AuditRow.job_id).where(AuditRow.run_id == run_id)
+            session.execute(delete(JobRow).where(JobRow.id.in_(audits)))
+            delete_job(session, job_id, f"Run {run_id}")
         self._leftovers.remove(files)
-
-    def _get(self, session: Session, run_id: int) -> RunRecord:
-        row = session.execute(
-            select(*_SUMMARY, RunRow.spec, RunRow.result)
-            .join(DatasetRow, DatasetRow.id == RunRow.dataset_id)
-            .where(RunRow.id == run_id)
-        ).one_or_none()
-        if row is None:
-            raise self._unknown(session, run_id)
-        return RunRecord(
-            **_summary(row),
-            spec=RunSpec.model_validate_json(row.spec),
-            result=None if row.result is None else RunResult.model_validate_json(row.result),
-        )
 
 
 def _put_scores(session: Session, run_id: int, scores: Sequence[GenderScore]) -> None:
@@ -373,55 +312,14 @@ def _put_scores(session: Session, run_id: int, scores: Sequence[GenderScore]) ->
     )
 
 
-_SUMMARY = (
-    RunRow.id,
-    RunRow.dataset_id,
-    DatasetRow.name.label("dataset_name"),
-    RunRow.state,
-    RunRow.method,
-    RunRow.guide,
-    RunRow.images,
-    RunRow.created_at,
-    RunRow.started_at,
-    RunRow.finished_at,
-    RunRow.owner,
-    RunRow.lease_until,
-    RunRow.attempts,
-    RunRow.cancel_requested,
-    RunRow.stage,
-    RunRow.done,
-    RunRow.total,
-    RunRow.error,
-    RunRow.losses,
-    RunRow.spent,
-    RunRow.stage_since,
-    RunRow.stage_from,
-)
-
-
-def _summary(row: Any) -> dict[str, Any]:
-    return {column.key: row._mapping[column.key] for column in _SUMMARY}
-
-
-def _conditions(
-    dataset_id: int | None, states: Iterable[RunState], method: str | None
-) -> Sequence[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = []
-    wanted = tuple(states)
-    for state in wanted:
-        if state not in RUN_STATES:
-            raise UnknownNameError(f"There is no run state {state!r}; choose among: {', '.join(RUN_STATES)}.")
-    if dataset_id is not None:
-        conditions.append(RunRow.dataset_id == dataset_id)
-    if wanted:
-        conditions.append(RunRow.state.in_(wanted))
-    if method is not None:
-        conditions.append(RunRow.method == method)
-    return conditions
+def _conditions(dataset_id: int | None, method: str | None) -> Sequence[ColumnElement[bool]]:
+    return [
+        *([] if dataset_id is None else [RunRow.dataset_id == dataset_id]),
+        *([] if method is None else [RunRow.method == method]),
+    ]
 
 
 def _run_image_values(image: RunImage) -> dict[str, object]:
-    left, top, right, bottom = image.after_box if image.after_box is not None else (None, None, None, None)
     return {
         "image_id": image.image_id,
         "position": image.position,
@@ -440,10 +338,7 @@ def _run_image_values(image: RunImage) -> dict[str, object]:
         "failure": image.failure,
         "failure_stage": image.failure_stage,
         "failure_sentence": image.failure_sentence,
-        "after_left": left,
-        "after_top": top,
-        "after_right": right,
-        "after_bottom": bottom,
+        "after_box": image.after_box,
         "after_landmarks": image.after_landmarks,
         "fixed_score": image.fixed_score,
         "survived": dict(image.survived),
@@ -471,7 +366,7 @@ def _run_image_record(row: RunImageRow, *, trajectory: bool = True) -> RunImageR
         failure=row.failure,
         failure_stage=row.failure_stage,  # type: ignore[arg-type]
         failure_sentence=row.failure_sentence,
-        after_box=box_of(row.after_left, row.after_top, row.after_right, row.after_bottom),
+        after_box=row.after_box,
         after_landmarks=row.after_landmarks,
         fixed_score=row.fixed_score,
         survived=row.survived or {},

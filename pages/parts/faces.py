@@ -13,8 +13,8 @@ from PIL import Image as Pictures
 from facepriv.config import get_settings
 from facepriv.imaging.png import encode_png
 from facepriv.measures.stored_faces import stored_pixels
-from facepriv.store import ArtifactStore, Box, DatasetCounts, DatasetRecord, ImageRecord, open_artifacts, open_store
-from facepriv.types import GENDER_NAMES
+from facepriv.store import ArtifactStore, DatasetCounts, DatasetRecord, ImageRecord, open_artifacts, open_store
+from facepriv.types import GENDER_NAMES, Box
 from facepriv.web.blob_cache import BLOBS, Blob, Kind
 from facepriv.web.viewer import PairView, viewer_page
 from parts.shell import me

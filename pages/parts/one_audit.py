@@ -34,17 +34,17 @@ def show(store: Store, audit: AuditRecord, forget: Callable[[], None]) -> None:
     )
     if audit.state in progress.ACTIVE:
         progress.follow_audits((audit.id,))
-        work_log.show(store.audits, audit.id)
+        work_log.show(store, audit.job_id)
         st.caption("You may close this page; the work goes on and is shown here again.")
         return
     if audit.result is None:
         ended_without_result(audit)
         work_log.offer_resume("audit", audit.id)
-        work_log.show(store.audits, audit.id, expanded=True)
+        work_log.show(store, audit.job_id, expanded=True)
     else:
         result(audit, audit.result)
         files(store, audit, audit.result)
-        work_log.show(store.audits, audit.id)
+        work_log.show(store, audit.job_id)
     spec(audit)
     deletion(audit, forget)
 

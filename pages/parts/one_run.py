@@ -40,7 +40,7 @@ def show(store: Store, run: RunRecord) -> None:
     )
     if run.state in progress.ACTIVE:
         progress.follow((run.id,))
-        work_log.show(store.runs, run.id)
+        work_log.show(store, run.job_id)
         return
     if run.result is None:
         if run.state == "failed":
@@ -51,7 +51,7 @@ def show(store: Store, run: RunRecord) -> None:
         if kept:
             st.caption(f"{count(kept, 'image')} of {run.images:,} are finished and kept.")
         work_log.offer_resume("run", run.id)
-        work_log.show(store.runs, run.id, expanded=True)
+        work_log.show(store, run.job_id, expanded=True)
         spec(run)
         deletion(run)
         return
@@ -75,7 +75,7 @@ def show(store: Store, run: RunRecord) -> None:
         failures(run.id, run.result)
     else:
         files(store, run)
-        work_log.show(store.runs, run.id)
+        work_log.show(store, run.job_id)
         spec(run)
         deletion(run)
 

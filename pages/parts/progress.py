@@ -76,21 +76,17 @@ def audited(audit: AuditSummary) -> str:
 def show(store: Store, work: RunSummary | AuditSummary) -> None:
     """Show one run or audit: stage, bar, rate, time left, and a button to cancel."""
     if isinstance(work, RunSummary):
-        kind, what, queue = (
-            "run",
-            f"{plain(work.dataset_name)} · {work.method} guided by {_guides(store, work)}",
-            store.runs,
-        )
+        kind, what = "run", f"{plain(work.dataset_name)} · {work.method} guided by {_guides(store, work)}"
         cancel = f"cancel-{work.id}"
     else:
-        kind, what, queue, cancel = "audit", audited(work), store.audits, f"cancel-audit-{work.id}"
+        kind, what, cancel = "audit", audited(work), f"cancel-audit-{work.id}"
     with st.container(border=True):
         head, side = st.columns([5, 1], vertical_alignment="center")
         head.markdown(f"**{kind.capitalize()} {work.id}** · {what}")
         if work.cancel_requested:
             side.caption("Stopping …")
         elif side.button("Cancel", key=cancel, icon=":material/stop_circle:", width="stretch"):
-            queue.cancel(work.id)
+            store.jobs.cancel(work.job_id)
             store.access.record(me().user, f"{kind}-cancelled", f"{kind} {work.id}")
             st.rerun()
         if work.state == "waiting":

@@ -9,14 +9,14 @@ from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import plain
 from facepriv.presentation.run_tables import log_rows
 from facepriv.services.jobs.local_worker import ensure_worker
-from facepriv.store import AuditStore, RunStore
+from facepriv.store import Store
 from parts.figures import show_rows
 from parts.shell import me, opened
 
 
-def show(queue: RunStore | AuditStore, number: int, *, expanded: bool = False) -> None:
+def show(store: Store, job_id: int, *, expanded: bool = False) -> None:
     """Show the newest lines of the log."""
-    lines = queue.log(number)
+    lines = store.jobs.log(job_id)
     if not lines:
         return
     with st.expander("What happened", expanded=expanded, icon=":material/history:"):
@@ -46,7 +46,7 @@ def resume(noun: str, number: int, key: str) -> None:
     try:
         with opened() as store:
             queue = store.runs if noun == "run" else store.audits
-            queue.resume(number)
+            store.jobs.resume(queue.job_id(number))
             store.access.record(me().user, f"{noun}-resumed", f"{noun} {number}")
         ensure_worker(get_settings())
     except FaceprivError as error:

@@ -364,14 +364,14 @@ def test_two_users_get_their_own_downloads(browse, site):
 def test_a_session_that_ends_while_a_fragment_streams(browse, site):
     with site.store() as store:
         number = store.runs.create(store.runs.get(1).spec)
-        assert store.runs.claim("test", run_id=number) is not None
+        assert store.jobs.claim("test", only=store.runs.job_id(number)) is not None
         done, stop = [0], threading.Event()
 
         def work() -> None:
             with site.store() as mine:
                 while not stop.is_set():
                     done[0] += 1
-                    mine.runs.heartbeat(number, "test", "perturbing", done[0], 100_000)
+                    mine.jobs.heartbeat(mine.runs.job_id(number), "test", "perturbing", done[0], 100_000)
                     stop.wait(0.3)
 
         worker = threading.Thread(target=work)

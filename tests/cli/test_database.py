@@ -9,7 +9,7 @@ import pytest
 
 from facepriv.store import migrate
 from tests.cli.terminal import Said, Terminal, assert_one_sentence, assert_usage
-from tests.old_databases import write_old_database
+from tests.old_databases import write_stored_database
 
 pytestmark = pytest.mark.xdist_group("cli")
 
@@ -29,12 +29,12 @@ def test_upgrading_the_database(empty):
 
 
 @pytest.mark.parametrize("command", [["datasets"], ["runs"], ["worker", "--until-idle"], ["db", "check"]])
-def test_an_older_database_names_the_command_that_upgrades_it(empty, command):
-    write_old_database(empty.home / "facepriv.sqlite", "0002")
+def test_an_older_database_names_the_command_that_upgrades_it(empty, command, next_revision):
+    write_stored_database(empty.home / "facepriv.sqlite")
     said = empty(*command)
     assert (said.code, said.out) == (1, "")
     (line,) = said.err.splitlines()
-    assert re.fullmatch(r"Error: The database .* has revision 0002, but .*; run: facepriv db upgrade", line)
+    assert re.fullmatch(r"Error: The database .* has revision 0001, but .*; run: facepriv db upgrade", line)
     assert empty("db", "upgrade").code == 0
     assert empty(*command).code == 0
 

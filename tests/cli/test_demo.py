@@ -24,7 +24,7 @@ def test_the_same_job_is_found_again(job: Job):
             assert find_same_run(store, other) is None
             left = start_run(store, other)
             assert find_same_run(store, other).id == left.id
-            store.runs.cancel(left.id)
+            store.jobs.cancel(store.runs.job_id(left.id))
             assert find_same_run(store, other) is None
             store.runs.delete(left.id)
         finally:

@@ -64,9 +64,9 @@ def test_an_interrupt_cancels_only_what_the_command_itself_resumed(few: Terminal
     few("perturb", "few", *QUICK, "--no-wait")
     with open_store(settings(few)) as store:
         if state == "running":
-            assert store.runs.claim("somewhere:1:ab", run_id=1) is not None
+            assert store.jobs.claim("somewhere:1:ab", only=store.runs.job_id(1)) is not None
         elif state == "cancelled":
-            store.runs.cancel(1)
+            store.jobs.cancel(store.runs.job_id(1))
         looks = []
         look = RunStore.summary
 
@@ -92,7 +92,7 @@ def test_resuming_what_is_under_way_tells_its_state(few: Terminal) -> None:
     few("perturb", "few", *QUICK, "--no-wait")
     assert few("resume", "1", "--no-wait").out.startswith("Run 1 waits for a worker; ")
     with open_store(settings(few)) as store:
-        store.runs.claim("somewhere:1:ab", run_id=1)
+        store.jobs.claim("somewhere:1:ab", only=store.runs.job_id(1))
     assert few("resume", "1", "--no-wait").out.startswith("Run 1 is running; ")
 
 
@@ -133,7 +133,7 @@ def seconds_to_cancel(terminal: Terminal, store: Store) -> float:
     assert wait_until(running, 60)
     assert terminal("cancel", "1").code == 0
     assert wait_until(lambda: store.runs.get(1).state == "cancelled", 30)
-    asked, cancelled = store.runs.log(1)[-2:]
+    asked, cancelled = store.jobs.log(store.runs.job_id(1))[-2:]
     assert (asked.text, cancelled.text) == ("Asked to cancel.", "Cancelled.")
     assert terminal("resume", "1", "--no-wait").code == 0
     return (cancelled.at - asked.at).total_seconds()

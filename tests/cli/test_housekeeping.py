@@ -91,12 +91,12 @@ def test_what_remains_is_an_error(terminal: Terminal):
 def test_work_under_way_stands_in_the_way(terminal: Terminal):
     with opened(terminal) as store:
         run = store.runs.create(prepare_run(store, RunRequest(dataset="four")))
-        assert store.runs.claim("w1") is not None
+        assert store.jobs.claim("w1") is not None
         assert f"In the way: run {run} is being worked on." in terminal("purge", "four", "--dry-run").out
         said = terminal("purge", "four", "--yes")
         assert said.code == 1
         assert f"cannot be deleted while run {run} on it is being worked on" in said.err
-        store.runs.fail(run, "w1", "It broke.")
+        store.jobs.fail(store.runs.job_id(run), "w1", "It broke.")
     assert terminal("purge", "four", "--yes", "--cancel").code == 0
 
 

@@ -2,58 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
-from facepriv.schemas.audits import AuditResult, AuditSpec, Headline
-from facepriv.schemas.base import DatasetRef, ModelRef
-from facepriv.store import MAX_LOSSES, DatasetRecord, LeaseLostError, Store
-from tests.contracts.test_stores import add_dataset, result_for, run_image, sha, spec_for
-
-
-def audit_spec(store: Store, of: DatasetRecord, **changes: Any) -> AuditSpec:
-    model = ModelRef(name="dlib-gender", version="0a1b2c3d4e5f")
-    values: dict[str, Any] = {
-        "dataset": of.ref,
-        "image_ids": tuple(image.id for image in store.datasets.images(of.id)),
-        "attackers": ("sign", "score"),
-        "classifiers": (model,),
-        "matchers": (),
-        "detector": model,
-        "facepriv_version": "0.1.0",
-    }
-    return AuditSpec(**{**values, **changes})
-
-
-def audit_result(**changes: Any) -> AuditResult:
-    values: dict[str, Any] = {
-        "images": 6,
-        "left_out": {"no-face": 1},
-        "subjects": 3,
-        "male_images": 4,
-        "female_images": 2,
-        "male_subjects": 2,
-        "female_subjects": 1,
-        "baseline": [],
-        "conditions": [],
-        "headlines": [Headline(condition="untouched", attacker="sign", accuracy=0.9, upper=0.95, bits=0.5)],
-        "verdict": "It leaks.",
-        "not_tried": ["a person"],
-    }
-    return AuditResult(**{**values, **changes})
-
-
-def complete_run(store: Store, dataset: DatasetRecord) -> int:
-    spec = spec_for(store, dataset)
-    run_id = store.runs.create(spec)
-    assert store.runs.claim("w0", run_id=run_id) is not None
-    for position, image_id in enumerate(spec.image_ids):
-        store.runs.save_image(run_id, "w0", run_image(image_id, position))
-    store.runs.finish(run_id, "w0", result_for(len(spec.image_ids)))
-    return run_id
+from facepriv.schemas.base import DatasetRef
+from facepriv.store import MAX_LOSSES, LeaseLostError, Store
+from tests.store_examples import (
+    add_dataset,
+    audit_result,
+    audit_spec,
+    claim_audit,
+    complete_run,
+    sha,
+    spec_for,
+)
 
 
 def test_audit_comes_back_as_it_was(store: Store) -> None:
@@ -62,17 +25,17 @@ def test_audit_comes_back_as_it_was(store: Store) -> None:
     number = store.audits.create(spec)
     waiting = store.audits.get(number)
     assert (waiting.state, waiting.spec, waiting.result, waiting.images) == ("waiting", spec, None, 6)
-    claimed = store.audits.claim("w1")
+    claimed = claim_audit(store, "w1")
     assert claimed is not None
     assert (claimed.id, claimed.state, claimed.attempts) == (number, "running", 1)
-    assert store.audits.claim("w2") is None
-    assert store.audits.heartbeat(number, "w1", "attacking", 3, 9) is False
+    assert store.jobs.claim("w2") is None
+    assert store.jobs.heartbeat(store.audits.job_id(number), "w1", "attacking", 3, 9) is False
     assert (store.audits.get(number).stage, store.audits.get(number).done) == ("attacking", 3)
     store.audits.finish(number, "w1", audit_result())
     done = store.audits.get(number)
     assert (done.state, done.result, done.dataset_name) == ("complete", audit_result(), dataset.name)
-    with pytest.raises(LeaseLostError, match=rf"Audit {number} is no longer"):
-        store.audits.heartbeat(number, "w1", "again", 0, 1)
+    with pytest.raises(LeaseLostError, match="no longer this worker"):
+        store.jobs.heartbeat(store.audits.job_id(number), "w1", "again", 0, 1)
 
 
 def test_audits_are_listed_newest_first_by_data_set_and_run(store: Store) -> None:
@@ -89,7 +52,7 @@ def test_audits_are_listed_newest_first_by_data_set_and_run(store: Store) -> Non
     assert store.audits.count() == 3
     assert store.audits.count(of_run=True) == 1
     assert store.audits.count(of_run=False) == 2
-    assert store.audits.cancel(third) == "cancelled"
+    assert store.jobs.cancel(store.audits.job_id(third)) == "cancelled"
     assert store.audits.count(of_run=False, states=("waiting", "running")) == 1
 
 
@@ -117,10 +80,10 @@ def test_impossible_audits_are_refused(store: Store) -> None:
 def test_lost_audits_are_taken_over_and_fail_in_the_end(store: Store) -> None:
     number = store.audits.create(audit_spec(store, add_dataset(store)))
     for attempt in range(MAX_LOSSES):
-        claimed = store.audits.claim(f"w{attempt}", lease_seconds=-1)
+        claimed = claim_audit(store, f"w{attempt}", lease_seconds=-1)
         assert claimed is not None
         assert claimed.attempts == attempt + 1
-    assert store.audits.claim("last") is None
+    assert store.jobs.claim("last") is None
     ended = store.audits.get(number)
     assert ended.state == "failed"
     assert "resume the audit" in (ended.error or "")
@@ -129,13 +92,13 @@ def test_lost_audits_are_taken_over_and_fail_in_the_end(store: Store) -> None:
 def test_cancelling_and_deleting_an_audit(store: Store) -> None:
     dataset = add_dataset(store)
     waiting, running = (store.audits.create(audit_spec(store, dataset)) for _ in range(2))
-    assert store.audits.claim("w1", audit_id=running) is not None
-    assert store.audits.cancel(waiting) == "cancelled"
-    assert store.audits.cancel(running) == "running"
-    assert store.audits.heartbeat(running, "w1", "attacking", 0, 1) is True
+    assert store.jobs.claim("w1", only=store.audits.job_id(running)) is not None
+    assert store.jobs.cancel(store.audits.job_id(waiting)) == "cancelled"
+    assert store.jobs.cancel(store.audits.job_id(running)) == "running"
+    assert store.jobs.heartbeat(store.audits.job_id(running), "w1", "attacking", 0, 1) is True
     with pytest.raises(StoreError, match=rf"Audit {running} is being worked on"):
         store.audits.delete(running)
-    store.audits.mark_cancelled(running, "w1")
+    store.jobs.mark_cancelled(store.audits.job_id(running), "w1")
     for number in (waiting, running):
         store.audits.delete(number)
     assert store.audits.count() == 0
@@ -148,10 +111,10 @@ def test_a_data_set_goes_with_its_audits(store: Store) -> None:
     of_run = store.audits.create(audit_spec(store, dataset, run_id=run_id))
     held = store.datasets.holdings(dataset.id)
     assert (held.runs, held.audits) == ((run_id,), (number, of_run))
-    assert store.audits.claim("w1") is not None
+    assert store.jobs.claim("w1") is not None
     with pytest.raises(StoreError, match=rf"while audit {number} on it is being worked on"):
         store.datasets.delete(dataset.id)
-    store.audits.fail(number, "w1", "It broke.")
+    store.jobs.fail(store.audits.job_id(number), "w1", "It broke.")
     store.datasets.delete(dataset.id)
     assert store.audits.count() == store.runs.count() == 0
 

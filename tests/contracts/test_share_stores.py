@@ -12,9 +12,8 @@ from sqlalchemy.exc import IntegrityError
 from facepriv.config import Settings
 from facepriv.errors import UnknownNameError
 from facepriv.store import RemarkRecord, ShareRecord, Store, open_store
-from tests.contracts.test_audit_store import audit_spec, complete_run
 from tests.contracts.test_people_stores import all_rows, at_once
-from tests.contracts.test_stores import add_dataset, sha
+from tests.store_examples import add_dataset, audit_spec, complete_run, sha
 
 UNTIL = datetime(2100, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 

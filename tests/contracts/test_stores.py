@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import multiprocessing
 import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
@@ -26,29 +25,11 @@ from sqlalchemy.exc import IntegrityError
 
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
-from facepriv.schemas.base import DatasetRef, ModelRef
-from facepriv.schemas.figures import (
-    Confusion,
-    Confusions,
-    Curve,
-    GenderError,
-    GenderHistograms,
-    Groups,
-    Histogram,
-    Matching,
-    MatchingPhases,
-    OperatingPoint,
-    Rates,
-    Summary,
-)
-from facepriv.schemas.runs import FailureItem, Failures, LearnedItem, LearnFrom, RunResult, RunSpec
+from facepriv.schemas.base import DatasetRef
+from facepriv.schemas.runs import LearnFrom
 from facepriv.store import (
     MAX_LOSSES,
-    DatasetRecord,
-    GenderScore,
-    Learning,
     LeaseLostError,
-    NewImage,
     RunImage,
     Store,
     migrate,
@@ -59,6 +40,23 @@ from facepriv.store.inspection import inspect_database
 from facepriv.store.leftovers import Leftovers
 from facepriv.store.rows import Base
 from facepriv.types import Problem, ProtocolPair, Terms
+from tests.store_examples import (
+    FACELESS,
+    add_dataset,
+    claim_run,
+    contents_of,
+    create,
+    learning,
+    lose,
+    new_image,
+    put_images,
+    result_for,
+    run_image,
+    same,
+    scores_of,
+    sha,
+    spec_for,
+)
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -76,170 +74,6 @@ def pool():
     """Four processes that can wait for each other at ``BARRIER``."""
     with ProcessPoolExecutor(4, SPAWN, initializer=hold_barrier, initargs=(SPAWN.Barrier(4),)) as executor:
         yield executor
-
-
-# Realistic contents
-
-
-def sha(text_: str) -> str:
-    return hashlib.sha256(text_.encode()).hexdigest()
-
-
-def new_image(index: int, **changes: Any) -> NewImage:
-    rng = np.random.default_rng(index)
-    values: dict[str, Any] = {
-        "name": f"faces/{index:03}.png",
-        "subject": f"s{index // 2}",
-        "label": 1 if index % 4 < 2 else -1,
-        "width": 300 + index,
-        "height": 400,
-        "source_sha256": sha(f"source {index}"),
-        "artifact_sha256": sha(f"artifact {index}"),
-        "box": (10, 20, 210 + index, 240),
-        "landmarks": rng.uniform(0, 300, (68, 2)).astype(np.float32),
-    }
-    return NewImage(**{**values, **changes})
-
-
-FACELESS = {
-    "label": None,
-    "failure": "no-face",
-    "failure_sentence": "No face was found; choose a picture that shows one.",
-    "box": None,
-    "landmarks": None,
-}
-
-
-def create(
-    store: Store, name: str, images: Iterable[NewImage], problems: Iterable[Problem] = (), **told: Any
-) -> DatasetRecord:
-    """Import what is at hand in one go."""
-    with store.datasets.importing(name, **{"source": "", "reader": "", **told}) as importing:
-        for image in images:
-            importing.add(image)
-        for problem in problems:
-            importing.problem(problem)
-    return store.datasets.get(importing.dataset_id)
-
-
-def add_dataset(store: Store, name: str = "studio", images: int = 6) -> DatasetRecord:
-    return create(store, name, [new_image(index) for index in range(images)], source="a folder", reader="folders")
-
-
-def spec_for(store: Store, dataset: DatasetRecord, **changes: Any) -> RunSpec:
-    values: dict[str, Any] = {
-        "dataset": dataset.ref,
-        "image_ids": tuple(image.id for image in store.datasets.images(dataset.id)),
-        "image_sha256": tuple(image.source_sha256 for image in store.datasets.images(dataset.id)),
-        "method": "algorithm1",
-        "parameters": {"eps": 0.05, "margin": 0.1, "sweeps": 40, "candidates": "any"},
-        "guide": ModelRef(name="dlib-gender", version="0a1b2c3d4e5f"),
-        "classifiers": (ModelRef(name="dlib-gender", version="0a1b2c3d4e5f"),),
-        "matchers": (ModelRef(name="sface", version="f5e4d3c2b1a0"),),
-        "detector": ModelRef(name="dlib-hog", version="001122334455"),
-        "seed": 7,
-        "facepriv_version": "0.1.0",
-    }
-    return RunSpec(**{**values, **changes})
-
-
-def run_image(image_id: int, position: int, **changes: Any) -> RunImage:
-    rng = np.random.default_rng(position)
-    values: dict[str, Any] = {
-        "image_id": image_id,
-        "position": position,
-        "artifact_sha256": sha(f"perturbed {position}"),
-        "updates": 31,
-        "evaluations": 64,
-        "stop": "flipped",
-        "success": True,
-        "file_score": -0.1875,
-        "anchors": (12, 30),
-        "trajectory": rng.normal(size=32),
-        "psnr_db": 34.25,
-        "ssim": 0.96875,
-        "seconds": 1.5,
-        "after_box": (11, 21, 209, 239),
-        "after_landmarks": rng.uniform(0, 300, (68, 2)).astype(np.float32),
-        "fixed_score": -0.25,
-        "survived": {"jpeg90": True, "resize75": False, "grey": True},
-        "notes": ("Computed the slow way.",),
-    }
-    return RunImage(**{**values, **changes})
-
-
-def scores_of(image_id: int) -> list[GenderScore]:
-    return [
-        GenderScore(image_id=image_id, classifier="dlib-gender", phase="before", score=4.5 + image_id),
-        GenderScore(image_id=image_id, classifier="dlib-gender", phase="after", score=-0.1875),
-        GenderScore(image_id=image_id, classifier="levi-hassner", phase="after", score=None),
-    ]
-
-
-def result_for(images: int) -> RunResult:
-    rates = Rates(all=0.25, male=0.0, female=None)
-    histogram = Histogram(edges=[-1.0, 0.0, 1.0], counts={"male": [0, 3], "female": [2, 1]})
-    confusion = Confusion(
-        male={"male": 3, "female": 0, "failed": 0},
-        female={"male": 1, "female": 2, "failed": 0},
-    )
-    summary = Summary(n=5, mean=31.0, standard_error=2.5, median=30.0, minimum=20.0, maximum=44.0)
-    groups = Groups(all=summary, male=summary, female=summary)
-    match = Matching(
-        mated=3,
-        non_mated=12,
-        failed=0,
-        auc=0.99,
-        eer=0.01,
-        fmr100=0.02,
-        fmr1000=None,
-        operating_points=[OperatingPoint(target_fmr=0.01, threshold=0.4, fmr=0.0, fnmr=0.02, supported=False)],
-        curve=Curve(threshold=[0.2, 0.4], fmr=[0.1, 0.0], fnmr=[0.0, 0.02]),
-        histogram=Histogram(edges=[0.0, 0.5, 1.0], counts={"mated": [0, 3], "non_mated": [12, 0]}),
-    )
-    failure = FailureItem(
-        image_id=1, name="faces/000.png", stage="acquire-after", reason="no-face", sentence="No face was found."
-    )
-    return RunResult(
-        images=images,
-        judged=images - 1,
-        subjects=3,
-        gender_error={"dlib-gender": GenderError(before=rates, after=rates)},
-        gender_confusion={"dlib-gender": Confusions(before=confusion, after=confusion)},
-        gender_scores={"dlib-gender": GenderHistograms(before=histogram, after=histogram)},
-        matching={"sface": MatchingPhases(before=match, after=match, cross=match)},
-        flipped=rates,
-        updates=groups,
-        evaluations=groups,
-        psnr_db=summary,
-        ssim=summary,
-        failures=Failures(total=1, by_reason={"no-face": 1}, items=[failure]),
-        seconds=12.5,
-        evaluations_total=320,
-        flipped_fixed=rates,
-        survival={"jpeg90": rates, "grey": rates},
-        stops={"flipped": 4},
-        notes={"Computed the slow way.": 2},
-        learned=[
-            LearnedItem(source="folds", dataset="studio", fold=1, subjects=2, images=3, evaluations=40, sha256=sha("x"))
-        ],
-        kind="unnoticeable",
-        guides=["dlib-gender"],
-        guards=["sface"],
-    )
-
-
-def same(left: Any, right: Any) -> bool:
-    """Compare the fields that two records share, arrays with their dtype."""
-    names = {field.name for field in dataclasses.fields(left)} & {field.name for field in dataclasses.fields(right)}
-    for name in names:
-        one, other = getattr(left, name), getattr(right, name)
-        if isinstance(one, np.ndarray):
-            if not (isinstance(other, np.ndarray) and one.dtype == other.dtype and np.array_equal(one, other)):
-                return False
-        elif one != other:
-            return False
-    return True
 
 
 # Data sets
@@ -392,7 +226,7 @@ def test_unknown_names_list_what_exists(store: Store) -> None:
             getattr(store.datasets, method)(99)
     with pytest.raises(UnknownNameError, match="no run 99"):
         store.runs.get(99)
-    for method in ("summary", "images_done", "run_images", "gender_scores", "cancel", "delete"):
+    for method in ("summary", "images_done", "run_images", "gender_scores", "job_id", "delete"):
         with pytest.raises(UnknownNameError, match="no run 99"):
             getattr(store.runs, method)(99)
 
@@ -629,8 +463,8 @@ def test_deleting_a_dataset(store: Store, settings: Settings) -> None:
     run_id = store.runs.create(spec_for(store, dataset))
     borrowing = store.runs.create(spec_for(store, spared))
     assert store.datasets.holdings(dataset.id).runs == (run_id,)
-    assert store.runs.claim("w1") is not None
-    claimed = store.runs.claim("w2")
+    assert store.jobs.claim("w1") is not None
+    claimed = claim_run(store, "w2")
     assert claimed is not None
     assert claimed.id == borrowing
     store.runs.save_image(run_id, "w1", run_image(images[0].id, 0), scores_of(images[0].id))
@@ -638,8 +472,8 @@ def test_deleting_a_dataset(store: Store, settings: Settings) -> None:
     store.runs.save_image(borrowing, "w2", lent)
     with pytest.raises(StoreError, match=rf"while run {run_id}, run {borrowing} on it is being worked on"):
         store.datasets.delete(dataset.id)
-    store.runs.fail(run_id, "w1", "It broke.")
-    store.runs.fail(borrowing, "w2", "It broke.")
+    store.jobs.fail(store.runs.job_id(run_id), "w1", "It broke.")
+    store.jobs.fail(store.runs.job_id(borrowing), "w2", "It broke.")
     held = store.datasets.holdings(dataset.id)
     assert (held.dataset, held.images, held.runs, held.audits, held.busy) == (dataset, 6, (run_id, borrowing), (), ())
     assert held.sources == {image.source_sha256 for image in images}
@@ -678,13 +512,13 @@ def test_run_comes_back_as_it_was(store: Store, settings: Settings) -> None:
         "studio",
     )
 
-    claimed = store.runs.claim("w1", lease_seconds=30)
+    claimed = claim_run(store, "w1", lease_seconds=30)
     assert claimed is not None
     assert (claimed.id, claimed.state, claimed.owner, claimed.attempts) == (run_id, "running", "w1", 1)
     assert claimed.spec == spec
     assert claimed.started_at is not None
     assert claimed.lease_until == claimed.started_at + timedelta(seconds=30)
-    assert store.runs.claim("w2") is None
+    assert store.jobs.claim("w2") is None
 
     saved = [run_image(image_id, place) for place, image_id in enumerate(spec.image_ids)]
     saved[1] = run_image(spec.image_ids[1], 1, candidate_image_id=spec.image_ids[4], psnr_db=float("inf"))
@@ -699,7 +533,7 @@ def test_run_comes_back_as_it_was(store: Store, settings: Settings) -> None:
     assert saved[3].file_score is None
     for done, image in enumerate(reversed(saved), start=1):  # the order of saving must not matter
         store.runs.save_image(run_id, "w1", image, scores_of(image.image_id))
-        assert store.runs.heartbeat(run_id, "w1", "perturb", done, 6) is False
+        assert store.jobs.heartbeat(store.runs.job_id(run_id), "w1", "perturb", done, 6) is False
     progress = store.runs.get(run_id)
     assert (progress.stage, progress.done, progress.total) == ("perturb", 6, 6)
     assert store.runs.images_done(run_id) == frozenset(spec.image_ids)
@@ -749,7 +583,7 @@ def test_runs_are_listed_filtered_and_paged(store: Store) -> None:
     studio, london = add_dataset(store), add_dataset(store, "london")
     ids = [store.runs.create(spec_for(store, studio)) for _ in range(3)]
     other = store.runs.create(spec_for(store, london, method="colour-field"))
-    store.runs.cancel(ids[0])
+    store.jobs.cancel(store.runs.job_id(ids[0]))
     assert [run.id for run in store.runs.list()] == [other, *ids[::-1]]
     assert [run.id for run in store.runs.list(limit=2, offset=1)] == ids[:0:-1]
     assert [run.id for run in store.runs.list(dataset_id=london.id)] == [other]
@@ -765,7 +599,7 @@ def test_runs_are_listed_filtered_and_paged(store: Store) -> None:
 def test_oldest_run_is_claimed_first(store: Store) -> None:
     dataset = add_dataset(store)
     ids = [store.runs.create(spec_for(store, dataset)) for _ in range(3)]
-    claimed = [store.runs.claim(f"w{number}") for number in range(4)]
+    claimed = [claim_run(store, f"w{number}") for number in range(4)]
     assert [run and run.id for run in claimed] == [*ids, None]
 
 
@@ -774,9 +608,9 @@ def claim_all(settings: Settings, owner: str) -> list[int]:
     with open_store(settings) as store:
         BARRIER.wait(60)
         mine = []
-        while (run := store.runs.claim(owner)) is not None:
+        while (run := claim_run(store, owner)) is not None:
             mine.append(run.id)
-            store.runs.heartbeat(run.id, owner, "perturb", 1, 2)
+            store.jobs.heartbeat(store.runs.job_id(run.id), owner, "perturb", 1, 2)
             store.runs.save_image(run.id, owner, run_image(run.spec.image_ids[0], 0), scores_of(run.spec.image_ids[0]))
             store.runs.finish(run.id, owner, result_for(1))
         return mine
@@ -797,38 +631,30 @@ def test_four_processes_never_claim_one_run_twice(store: Store, settings: Settin
 
 def run_out(store: Store, run_id: int, owner: str) -> None:
     """Let a lease end now, whatever the machine's load."""
-    store.runs.heartbeat(run_id, owner, "perturb", 1, 6, lease_seconds=0)
-    time.sleep(0.001)
-
-
-def lose(store: Store, run_id: int, owner: str) -> None:
-    """Claim a run as a worker that is never heard of again."""
-    claimed = store.runs.claim(owner, lease_seconds=0)
-    assert claimed is not None
-    assert claimed.id == run_id
+    store.jobs.heartbeat(store.runs.job_id(run_id), owner, "perturb", 1, 6, lease_seconds=0)
     time.sleep(0.001)
 
 
 def test_lost_run_is_taken_over_and_goes_on(store: Store) -> None:
     dataset = add_dataset(store)
     run_id = store.runs.create(spec_for(store, dataset))
-    first = store.runs.claim("w1")
+    first = claim_run(store, "w1")
     assert first is not None
     store.runs.save_image(run_id, "w1", run_image(first.spec.image_ids[0], 0))
-    assert store.runs.claim("w2") is None
+    assert store.jobs.claim("w2") is None
     run_out(store, run_id, "w1")
-    second = store.runs.claim("w2")
+    second = claim_run(store, "w2")
     assert second is not None
     assert (second.id, second.owner, second.attempts, second.started_at) == (run_id, "w2", 2, first.started_at)
     assert store.runs.images_done(run_id) == {first.spec.image_ids[0]}
     late = run_image(first.spec.image_ids[1], 1)
     for write in (
-        lambda: store.runs.heartbeat(run_id, "w1", "perturb", 1, 6),
+        lambda: store.jobs.heartbeat(store.runs.job_id(run_id), "w1", "perturb", 1, 6),
         lambda: store.runs.save_image(run_id, "w1", late, scores_of(late.image_id)),
         lambda: store.runs.finish(run_id, "w1", result_for(6)),
-        lambda: store.runs.fail(run_id, "w1", "It broke."),
-        lambda: store.runs.mark_cancelled(run_id, "w1"),
-        lambda: store.runs.release(run_id, "w1"),
+        lambda: store.jobs.fail(store.runs.job_id(run_id), "w1", "It broke."),
+        lambda: store.jobs.mark_cancelled(store.runs.job_id(run_id), "w1"),
+        lambda: store.jobs.release(store.runs.job_id(run_id), "w1"),
     ):
         with pytest.raises(LeaseLostError, match="stop working on it"):
             write()
@@ -841,21 +667,21 @@ def test_lost_run_is_taken_over_and_goes_on(store: Store) -> None:
 def test_heartbeat_renews_a_lease_that_ran_out_unclaimed(store: Store) -> None:
     run_id = store.runs.create(spec_for(store, add_dataset(store)))
     lose(store, run_id, "w1")
-    assert store.runs.heartbeat(run_id, "w1", "perturb", 0, 6, lease_seconds=60) is False
-    assert store.runs.claim("w2") is None
+    assert store.jobs.heartbeat(store.runs.job_id(run_id), "w1", "perturb", 0, 6, lease_seconds=60) is False
+    assert store.jobs.claim("w2") is None
 
 
 def test_run_that_kills_its_workers_is_failed(store: Store) -> None:
     run_id = store.runs.create(spec_for(store, add_dataset(store)))
     for attempt in range(MAX_LOSSES):
         lose(store, run_id, f"w{attempt}")
-    assert store.runs.claim("last") is None
+    assert store.jobs.claim("last") is None
     failed = store.runs.get(run_id)
     assert (failed.state, failed.attempts, failed.owner) == ("failed", MAX_LOSSES, f"w{MAX_LOSSES - 1}")
     assert failed.error is not None
     assert "resume the run" in failed.error
     assert failed.finished_at is not None
-    assert [line.text for line in store.runs.log(run_id)][-2:] == [
+    assert [line.text for line in store.jobs.log(store.runs.job_id(run_id))][-2:] == [
         "Its worker was lost without a word, at the start, 0 of 6.",
         f"Failed: {failed.error}",
     ]
@@ -864,13 +690,13 @@ def test_run_that_kills_its_workers_is_failed(store: Store) -> None:
 def test_what_was_finished_counts_losses_anew(store: Store) -> None:
     run_id = store.runs.create(spec_for(store, add_dataset(store)))
     for attempt in range(2 * MAX_LOSSES):
-        run = store.runs.claim(f"w{attempt}", lease_seconds=60)
+        run = claim_run(store, f"w{attempt}", lease_seconds=60)
         assert run is not None, store.runs.get(run_id).error
         if attempt % 2:
             place = len(store.runs.run_images(run_id))
             store.runs.save_image(run_id, run.owner or "", run_image(run.spec.image_ids[place], place))
         run_out(store, run_id, run.owner or "")
-    assert store.runs.claim("last") is not None
+    assert store.jobs.claim("last") is not None
     assert (store.runs.get(run_id).losses, store.runs.get(run_id).attempts) == (1, 2 * MAX_LOSSES + 1)
 
 
@@ -878,66 +704,66 @@ def test_a_loss_is_counted_once_whoever_looks_for_work(store: Store) -> None:
     dataset = add_dataset(store)
     lost, other = (store.runs.create(spec_for(store, dataset)) for _ in range(2))
     lose(store, lost, "w1")
-    assert store.runs.claim("w2", run_id=other) is not None
+    assert store.jobs.claim("w2", only=store.runs.job_id(other)) is not None
     assert (store.runs.get(lost).state, store.runs.get(lost).losses) == ("waiting", 1)
-    assert store.runs.claim("w3", run_id=other) is None
+    assert store.jobs.claim("w3", only=store.runs.job_id(other)) is None
     assert store.runs.get(lost).losses == 1
 
 
 def test_a_worker_known_to_be_gone_loses_its_run_at_once(store: Store) -> None:
     dataset = add_dataset(store)
     first, second = (store.runs.create(spec_for(store, dataset)) for _ in range(2))
-    assert store.runs.claim("w1") is not None
-    assert store.runs.claim("w2") is not None
-    assert set(store.runs.owners()) == {"w1", "w2"}
-    assert store.runs.claim("w3") is None
-    taken = store.runs.claim("w3", gone=["w2", "unheard of"])
+    assert store.jobs.claim("w1") is not None
+    assert store.jobs.claim("w2") is not None
+    assert set(store.jobs.owners()) == {"w1", "w2"}
+    assert store.jobs.claim("w3") is None
+    taken = claim_run(store, "w3", gone=["w2", "unheard of"])
     assert taken is not None
     assert (taken.id, taken.attempts) == (second, 2)
     assert store.runs.get(first).owner == "w1"
     with pytest.raises(LeaseLostError):
-        store.runs.heartbeat(second, "w2", "perturb", 1, 6)
+        store.jobs.heartbeat(store.runs.job_id(second), "w2", "perturb", 1, 6)
 
 
 def test_what_failed_or_was_cancelled_is_resumed_with_what_is_finished(store: Store) -> None:
     dataset = add_dataset(store)
     failed, cancelled = (store.runs.create(spec_for(store, dataset)) for _ in range(2))
-    run = store.runs.claim("w1")
+    run = claim_run(store, "w1")
     assert run is not None
     store.runs.save_image(failed, "w1", run_image(run.spec.image_ids[0], 0))
-    store.runs.fail(failed, "w1", "The disk is full.")
-    store.runs.cancel(cancelled)
+    store.jobs.fail(store.runs.job_id(failed), "w1", "The disk is full.")
+    store.jobs.cancel(store.runs.job_id(cancelled))
     for number in (failed, cancelled):
-        assert store.runs.resume(number) == "waiting"
+        assert store.jobs.resume(store.runs.job_id(number)) == "waiting"
         now = store.runs.get(number)
         assert (now.error, now.finished_at, now.owner, now.cancel_requested) == (None, None, None, False)
-        assert store.runs.resume(number) == "waiting"
-    again = store.runs.claim("w2")
+        assert store.jobs.resume(store.runs.job_id(number)) == "waiting"
+    again = claim_run(store, "w2")
     assert again is not None
     assert (again.id, again.attempts, again.spec) == (failed, 2, run.spec)
     assert store.runs.images_done(failed) == {run.spec.image_ids[0]}
-    assert store.runs.resume(failed) == "running"
+    assert store.jobs.resume(store.runs.job_id(failed)) == "running"
     for place, image_id in enumerate(run.spec.image_ids[1:], start=1):
         store.runs.save_image(failed, "w2", run_image(image_id, place))
     store.runs.finish(failed, "w2", result_for(6))
-    assert store.runs.resume(failed) == "complete"
+    assert store.jobs.resume(store.runs.job_id(failed)) == "complete"
     assert store.runs.get(failed).result is not None
     with pytest.raises(UnknownNameError):
-        store.runs.resume(99)
+        store.jobs.resume(store.runs.job_id(99))
 
 
 def test_the_log_tells_what_became_of_a_run(store: Store) -> None:
     run_id = store.runs.create(spec_for(store, add_dataset(store)))
-    assert store.runs.log(run_id) == ()
-    store.runs.claim("w1")
-    store.runs.note(run_id, "w1", "Image 3 took its process down.")
+    assert store.jobs.log(store.runs.job_id(run_id)) == ()
+    store.jobs.claim("w1")
+    store.jobs.note(store.runs.job_id(run_id), "w1", "Image 3 took its process down.")
     with pytest.raises(LeaseLostError):
-        store.runs.note(run_id, "w2", "It is mine.")
-    store.runs.release(run_id, "w1")
-    store.runs.claim("w2")
-    store.runs.cancel(run_id)
-    store.runs.mark_cancelled(run_id, "w2")
-    lines = store.runs.log(run_id)
+        store.jobs.note(store.runs.job_id(run_id), "w2", "It is mine.")
+    store.jobs.release(store.runs.job_id(run_id), "w1")
+    store.jobs.claim("w2")
+    store.jobs.cancel(store.runs.job_id(run_id))
+    store.jobs.mark_cancelled(store.runs.job_id(run_id), "w2")
+    lines = store.jobs.log(store.runs.job_id(run_id))
     assert [(line.owner, line.text) for line in lines] == [
         ("w1", "Taken up, attempt 1."),
         ("w1", "Image 3 took its process down."),
@@ -947,37 +773,37 @@ def test_the_log_tells_what_became_of_a_run(store: Store) -> None:
         ("w2", "Cancelled."),
     ]
     assert [line.at for line in lines] == sorted(line.at for line in lines)
-    assert store.runs.log(run_id, limit=2) == lines[-2:]
+    assert store.jobs.log(store.runs.job_id(run_id), limit=2) == lines[-2:]
     store.runs.delete(run_id)
     with pytest.raises(UnknownNameError):
-        store.runs.log(run_id)
+        store.jobs.log(store.runs.job_id(run_id))
     assert store.access.list() == (), "the access log is another"
 
 
 def test_pace_and_time_spent_are_known_to_everybody(store: Store) -> None:
     run_id = store.runs.create(spec_for(store, add_dataset(store)))
     assert store.runs.summary(run_id).pace(datetime.now(UTC)) is None
-    store.runs.claim("w1")
-    store.runs.heartbeat(run_id, "w1", "perturb", 2, 10, seconds=1.5)
+    store.jobs.claim("w1")
+    store.jobs.heartbeat(store.runs.job_id(run_id), "w1", "perturb", 2, 10, seconds=1.5)
     begun = store.runs.summary(run_id)
     assert (begun.stage_from, begun.pace(datetime.now(UTC) + timedelta(seconds=9))) == (2, None)
-    store.runs.heartbeat(run_id, "w1", "perturb", 6, 10, seconds=1.0)
+    store.jobs.heartbeat(store.runs.job_id(run_id), "w1", "perturb", 6, 10, seconds=1.0)
     now = store.runs.summary(run_id)
     assert (now.stage_since, now.stage_from, now.spent) == (begun.stage_since, 2, 2.5)
     assert now.stage_since is not None
     assert now.pace(now.stage_since + timedelta(seconds=8)) == (0.5, 8.0)
-    store.runs.heartbeat(run_id, "w1", "embed", 0, 20)
+    store.jobs.heartbeat(store.runs.job_id(run_id), "w1", "embed", 0, 20)
     assert store.runs.summary(run_id).stage_from == 0
     run_out(store, run_id, "w1")
-    store.runs.claim("w2")
-    store.runs.heartbeat(run_id, "w2", "embed", 5, 20, seconds=1.0)
+    store.jobs.claim("w2")
+    store.jobs.heartbeat(store.runs.job_id(run_id), "w2", "embed", 5, 20, seconds=1.0)
     again = store.runs.summary(run_id)
     assert (again.stage_from, again.spent) == (5, 3.5), "the time before does not count for the pace"
 
 
 def test_an_image_is_saved_once(store: Store) -> None:
     run_id = store.runs.create(spec_for(store, add_dataset(store)))
-    run = store.runs.claim("w1")
+    run = claim_run(store, "w1")
     assert run is not None
     first, second = run.spec.image_ids[:2]
     store.runs.save_image(run_id, "w1", run_image(first, 0), scores_of(first))
@@ -996,7 +822,7 @@ def test_an_image_is_saved_once(store: Store) -> None:
 
 def test_run_is_complete_only_with_every_image(store: Store) -> None:
     run_id = store.runs.create(spec_for(store, add_dataset(store)))
-    run = store.runs.claim("w1")
+    run = claim_run(store, "w1")
     assert run is not None
     for place, image_id in enumerate(run.spec.image_ids[:-1]):
         store.runs.save_image(run_id, "w1", run_image(image_id, place))
@@ -1008,36 +834,36 @@ def test_run_is_complete_only_with_every_image(store: Store) -> None:
 def test_cancelling(store: Store) -> None:
     dataset = add_dataset(store)
     waiting, running, lost, ended = (store.runs.create(spec_for(store, dataset)) for _ in range(4))
-    assert store.runs.cancel(waiting) == "cancelled"
+    assert store.jobs.cancel(store.runs.job_id(waiting)) == "cancelled"
     assert store.runs.get(waiting).finished_at is not None
 
-    assert store.runs.claim("w1") is not None
-    assert store.runs.heartbeat(running, "w1", "perturb", 1, 6) is False
-    assert store.runs.cancel(running) == "running"
-    assert store.runs.heartbeat(running, "w1", "perturb", 2, 6) is True
+    assert store.jobs.claim("w1") is not None
+    assert store.jobs.heartbeat(store.runs.job_id(running), "w1", "perturb", 1, 6) is False
+    assert store.jobs.cancel(store.runs.job_id(running)) == "running"
+    assert store.jobs.heartbeat(store.runs.job_id(running), "w1", "perturb", 2, 6) is True
     assert store.runs.get(running).finished_at is None
-    store.runs.mark_cancelled(running, "w1")
+    store.jobs.mark_cancelled(store.runs.job_id(running), "w1")
     assert store.runs.get(running).state == "cancelled"
     with pytest.raises(LeaseLostError):
-        store.runs.heartbeat(running, "w1", "perturb", 3, 6)
+        store.jobs.heartbeat(store.runs.job_id(running), "w1", "perturb", 3, 6)
 
     lose(store, lost, "w2")
-    assert store.runs.cancel(lost) == "cancelled"
+    assert store.jobs.cancel(store.runs.job_id(lost)) == "cancelled"
 
-    assert store.runs.claim("w3") is not None
-    store.runs.fail(ended, "w3", "It broke.")
+    assert store.jobs.claim("w3") is not None
+    store.jobs.fail(store.runs.job_id(ended), "w3", "It broke.")
     before = store.runs.get(ended)
-    assert store.runs.cancel(ended) == "failed"
+    assert store.jobs.cancel(store.runs.job_id(ended)) == "failed"
     assert store.runs.get(ended) == before
-    assert store.runs.claim("w4") is None
+    assert store.jobs.claim("w4") is None
 
 
 def test_cancelled_run_of_a_lost_worker_is_not_taken_up(store: Store) -> None:
     run_id = store.runs.create(spec_for(store, add_dataset(store)))
-    assert store.runs.claim("w1") is not None
-    assert store.runs.cancel(run_id) == "running"
+    assert store.jobs.claim("w1") is not None
+    assert store.jobs.cancel(store.runs.job_id(run_id)) == "running"
     run_out(store, run_id, "w1")
-    assert store.runs.claim("w2") is None
+    assert store.jobs.claim("w2") is None
     run = store.runs.get(run_id)
     assert (run.state, run.error) == ("cancelled", None)
 
@@ -1045,30 +871,30 @@ def test_cancelled_run_of_a_lost_worker_is_not_taken_up(store: Store) -> None:
 def test_failing_and_giving_back(store: Store) -> None:
     dataset = add_dataset(store)
     run_id = store.runs.create(spec_for(store, dataset))
-    assert store.runs.claim("w1") is not None
-    store.runs.release(run_id, "w1")
+    assert store.jobs.claim("w1") is not None
+    store.jobs.release(store.runs.job_id(run_id), "w1")
     released = store.runs.get(run_id)
     assert (released.state, released.attempts, released.owner, released.lease_until) == ("waiting", 0, None, None)
-    assert store.runs.claim("w2") is not None
-    store.runs.fail(run_id, "w2", "There is no space left.")
+    assert store.jobs.claim("w2") is not None
+    store.jobs.fail(store.runs.job_id(run_id), "w2", "There is no space left.")
     failed = store.runs.get(run_id)
     assert (failed.state, failed.error, failed.result) == ("failed", "There is no space left.", None)
 
     other = store.runs.create(spec_for(store, dataset))
-    assert store.runs.claim("w3") is not None
-    store.runs.cancel(other)
-    store.runs.release(other, "w3")
+    assert store.jobs.claim("w3") is not None
+    store.jobs.cancel(store.runs.job_id(other))
+    store.jobs.release(store.runs.job_id(other), "w3")
     assert store.runs.get(other).state == "cancelled"
 
 
 def test_deleting_a_run(store: Store, settings: Settings) -> None:
     run_id = store.runs.create(spec_for(store, add_dataset(store)))
-    run = store.runs.claim("w1")
+    run = claim_run(store, "w1")
     assert run is not None
     store.runs.save_image(run_id, "w1", run_image(run.spec.image_ids[0], 0), scores_of(run.spec.image_ids[0]))
     with pytest.raises(StoreError, match="being worked on"):
         store.runs.delete(run_id)
-    store.runs.fail(run_id, "w1", "It broke.")
+    store.jobs.fail(store.runs.job_id(run_id), "w1", "It broke.")
     store.runs.delete(run_id)
     assert store.runs.list() == ()
     assert rows(settings, "run_images") == rows(settings, "gender_scores") == 0
@@ -1160,7 +986,7 @@ def test_collect_keeps_what_rows_refer_to(store: Store) -> None:
     orphan = store.artifacts.put(b"of an import that broke off")
     dataset = create(store, "studio", [new_image(0, artifact_sha256=kept)])
     run_id = store.runs.create(spec_for(store, dataset))
-    run = store.runs.claim("w1")
+    run = claim_run(store, "w1")
     assert run is not None
     store.runs.save_image(run_id, "w1", run_image(run.spec.image_ids[0], 0, artifact_sha256=made))
     assert store.collect() == 0  # all are too young
@@ -1170,25 +996,17 @@ def test_collect_keeps_what_rows_refer_to(store: Store) -> None:
     assert store.artifacts.get(made) == b"a perturbed image"
 
 
-def put_images(store: Store, *contents: bytes) -> list[NewImage]:
-    return [new_image(index, artifact_sha256=store.artifacts.put(content)) for index, content in enumerate(contents)]
-
-
-def contents_of(store: Store) -> set[bytes]:
-    return {store.artifacts.get(*one) for one in store.artifacts.list()}
-
-
 def test_deleting_takes_the_files_that_nobody_else_needs(store: Store) -> None:
     mine = create(store, "mine", put_images(store, b"only mine", b"of both"))
     create(store, "other", put_images(store, b"of both", b"only theirs"))
     run_ids = [store.runs.create(spec_for(store, mine)) for _ in range(2)]
     for run_id, made in zip(run_ids, ((b"of both runs", b"only first"), (b"of both runs",)), strict=True):
-        run = store.runs.claim("w1")
+        run = claim_run(store, "w1")
         assert run is not None
         for position, content in enumerate(made):
             image = run_image(run.spec.image_ids[position], position, artifact_sha256=store.artifacts.put(content))
             store.runs.save_image(run_id, "w1", image)
-        store.runs.fail(run_id, "w1", "It broke.")
+        store.jobs.fail(store.runs.job_id(run_id), "w1", "It broke.")
     data = {b"only mine", b"of both", b"only theirs"}
     assert contents_of(store) == data | {b"of both runs", b"only first"}
     store.runs.delete(run_ids[0])
@@ -1218,15 +1036,15 @@ def test_deleting_spares_what_a_run_has_put_but_not_written(store: Store) -> Non
     spec = spec_for(store, dataset)
     first, second = (store.runs.create(spec) for _ in range(2))
     sha256 = store.artifacts.put(b"made by both")
-    assert store.runs.claim("w1") is not None
+    assert store.jobs.claim("w1") is not None
     store.runs.save_image(first, "w1", run_image(spec.image_ids[0], 0, artifact_sha256=sha256))
-    store.runs.fail(first, "w1", "It broke.")
-    assert store.runs.claim("w2") is not None
+    store.jobs.fail(store.runs.job_id(first), "w1", "It broke.")
+    assert store.jobs.claim("w2") is not None
     assert store.artifacts.put(b"made by both") == sha256
     store.runs.delete(first)
     store.runs.save_image(second, "w2", run_image(spec.image_ids[0], 0, artifact_sha256=sha256))
     assert contents_of(store) == {b"made by both"}
-    store.runs.fail(second, "w2", "It broke.")
+    store.jobs.fail(store.runs.job_id(second), "w2", "It broke.")
     store.runs.delete(second)
     assert contents_of(store) == set()
 
@@ -1393,11 +1211,6 @@ def test_store_survives_a_fork(store: Store) -> None:
 # What methods learn, and what was computed of images before
 
 
-def learning(part: int, sha256: str, **changes: Any) -> Learning:
-    values = {"source": "folds", "subjects": 10, "images": 20, "evaluations": 300}
-    return Learning(part=part, artifact_sha256=sha256, **{**values, **changes})
-
-
 def test_what_was_learnt_is_kept_by_part_and_goes_with_the_run(store: Store) -> None:
     dataset = add_dataset(store)
     run_id = store.runs.create(spec_for(store, dataset, learn_from=LearnFrom(source="folds")))
@@ -1405,7 +1218,7 @@ def test_what_was_learnt_is_kept_by_part_and_goes_with_the_run(store: Store) -> 
     files = [store.artifacts.put(f"arrays {part}".encode(), ".npz") for part in (0, 1)]
     with pytest.raises(LeaseLostError):
         store.runs.save_learning(run_id, "w1", learning(0, files[0]))
-    store.runs.claim("w1")
+    store.jobs.claim("w1")
     for part in (1, 0):
         store.runs.save_learning(run_id, "w1", learning(part, files[part]))
     with pytest.raises(StoreError, match="there already"):
@@ -1417,7 +1230,7 @@ def test_what_was_learnt_is_kept_by_part_and_goes_with_the_run(store: Store) -> 
         os.utime(store.artifacts.path(sha256, ".npz"), (1, 1))
     store.collect()
     assert {end for _, end in store.artifacts.list()} == {".npz"}, "what a row refers to is no leftover"
-    store.runs.release(run_id, "w1")
+    store.jobs.release(store.runs.job_id(run_id), "w1")
     store.runs.delete(run_id)
     assert not list(store.artifacts.list())
 
@@ -1538,10 +1351,10 @@ def test_what_others_have_too_is_named(store: Store) -> None:
         (of_theirs, both, {}),
         (lent, from_mine, {"candidate_image_id": store.datasets.images(mine.id)[0].id}),
     ):
-        assert store.runs.claim("w1", run_id=run_id) is not None
+        assert store.jobs.claim("w1", only=store.runs.job_id(run_id)) is not None
         image_id = store.runs.get(run_id).spec.image_ids[0]
         store.runs.save_image(run_id, "w1", run_image(image_id, 0, artifact_sha256=sha256, **changes))
-        store.runs.fail(run_id, "w1", "It broke.")
+        store.jobs.fail(store.runs.job_id(run_id), "w1", "It broke.")
     with store.datasets.importing("coming", source="", reader="") as importing:
         importing.add(dataclasses.replace(images[2], name="c"))
         importing.flush()

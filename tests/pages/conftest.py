@@ -83,7 +83,7 @@ def work(home: Path) -> None:
 def repeat_run(store: Store, run: RunRecord, spec: RunSpec) -> int:
     """Store a run with another spec, on the same images, as if it had come to the very same."""
     number = store.runs.create(spec)
-    assert store.runs.claim("test", run_id=number) is not None
+    assert store.jobs.claim("test", only=store.runs.job_id(number)) is not None
     scores = store.runs.gender_scores(run.id)
     for image in store.runs.run_images(run.id):
         store.runs.save_image(number, "test", image, [one for one in scores if one.image_id == image.image_id])
@@ -111,7 +111,7 @@ def store_audit(store: Store, result: AuditResult, *, run_id: int | None = None,
         **changes,
     )
     number = store.audits.create(spec)
-    assert store.audits.claim("test", audit_id=number) is not None
+    assert store.jobs.claim("test", only=store.audits.job_id(number)) is not None
     store.audits.finish(number, "test", result)
     return number
 
@@ -131,7 +131,7 @@ def prepared(tmp_path_factory, face_folder) -> Path:
         start_run(store, prepare_run(store, RunRequest(dataset="few", method="algorithm1", parameters={"eps": 0.3})))
         work(home)
         cancelled = start_run(store, prepare_run(store, RunRequest(dataset="few", method="algorithm1", seed=7)))
-        store.runs.cancel(cancelled.id)
+        store.jobs.cancel(store.runs.job_id(cancelled.id))
         assert store.runs.get(1).state == "complete", store.runs.get(1).error
     return home
 

@@ -151,8 +151,8 @@ def test_a_failed_audit_says_why(filled, visit):
     with open_store(filled) as store:
         number = store_audit(store, audit_result("as-it-is"))
         again = store.audits.create(store.audits.get(number).spec)
-        assert store.audits.claim("test", audit_id=again) is not None
-        store.audits.fail(again, "test", "The weights of *sface* have changed.")
+        assert store.jobs.claim("test", only=store.audits.job_id(again)) is not None
+        store.jobs.fail(store.audits.job_id(again), "test", "The weights of *sface* have changed.")
     app = visit("audit", audit=str(again))
     assert app.error[0].value == "This audit failed: The weights of &#42;sface&#42; have changed."
     assert not app.metric

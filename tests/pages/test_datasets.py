@@ -289,8 +289,8 @@ def test_taken_name_is_refused(filled, visit, archive):
 
 def test_deletion_names_what_goes_refuses_while_it_is_worked_on_and_proves_itself(filled, visit, said):
     with open_store(filled) as store:
-        store.runs.resume(2)
-        assert store.runs.claim("test", run_id=2) is not None
+        store.jobs.resume(store.runs.job_id(2))
+        assert store.jobs.claim("test", only=store.runs.job_id(2)) is not None
     app = visit("datasets")
     assert BLOBS.size > 0
     app.segmented_control("dataset_part").set_value("Delete").run()
@@ -300,7 +300,7 @@ def test_deletion_names_what_goes_refuses_while_it_is_worked_on_and_proves_itsel
     assert "while run 2 on it is being worked on" in app.error[0].value
     with open_store(filled) as store:
         assert len(store.datasets.list()) == 1
-        store.runs.fail(2, "test", "It broke.")
+        store.jobs.fail(store.runs.job_id(2), "test", "It broke.")
     app.button("delete-dataset-1").click().run()
     app.button("delete-dataset-1-confirmed").click().run()
     assert not app.exception

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.old_databases import write_old_database
+from tests.old_databases import write_stored_database
 
 PAGES = {
     "overview": "There is no data yet",
@@ -55,10 +55,10 @@ def test_a_broken_store_is_one_sentence(empty, visit, page):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_an_older_database_names_the_command_that_upgrades_it(empty, visit, page):
-    write_old_database(empty.home / "facepriv.sqlite", "0002")
+def test_an_older_database_names_the_command_that_upgrades_it(empty, visit, page, next_revision):
+    write_stored_database(empty.home / "facepriv.sqlite")
     (error,) = visit(page).error
-    assert "has revision 0002" in error.value
+    assert f"needs revision {next_revision}" in error.value
     assert error.value.endswith("run: facepriv db upgrade")
 
 

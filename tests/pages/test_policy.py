@@ -70,7 +70,7 @@ def test_start_an_audit_of_a_run(crowd, prepared, visit, said):
     """Of a run on ten people that came to what the prepared one did."""
     with open_store(crowd) as store, open_store(type(crowd)(home=prepared)) as other:
         run = store.runs.create(prepare_run(store, RunRequest(dataset="crowd", method="algorithm1")))
-        assert store.runs.claim("test", run_id=run) is not None
+        assert store.jobs.claim("test", only=store.runs.job_id(run)) is not None
         images = store.datasets.images(1)
         for image, done in zip(images, [other.runs.run_images(1)[0]] * len(images), strict=True):
             changes = {"image_id": image.id, "position": images.index(image), "candidate_image_id": None}

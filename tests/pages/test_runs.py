@@ -306,9 +306,9 @@ def test_a_failed_run_tells_what_happened_and_goes_on(filled, visit, said, monke
     monkeypatch.setenv("FACEPRIV_AUTO_WORKER", "false")
     with open_store(filled) as store:
         number = store.runs.create(store.runs.get(1).spec)
-        assert store.runs.claim("somewhere:1:ab", run_id=number) is not None
+        assert store.jobs.claim("somewhere:1:ab", only=store.runs.job_id(number)) is not None
         store.runs.save_image(number, "somewhere:1:ab", store.runs.run_images(1)[0])
-        store.runs.fail(number, "somewhere:1:ab", "The disk_is_full; *free some*.")
+        store.jobs.fail(store.runs.job_id(number), "somewhere:1:ab", "The disk_is_full; *free some*.")
     app = visit("runs", run=str(number))
     assert "The disk" in app.error[0].value
     assert f"1 image of {filled_images(filled)} are finished and kept." in said(app)
@@ -333,9 +333,9 @@ def test_pace_and_time_left_are_told_to_a_session_that_just_came(filled, visit, 
     monkeypatch.setenv("FACEPRIV_AUTO_WORKER", "false")
     with open_store(filled) as store:
         number = store.runs.create(store.runs.get(1).spec)
-        assert store.runs.claim("w", run_id=number) is not None
-        store.runs.heartbeat(number, "w", "perturbing", 0, 8)
-        store.runs.heartbeat(number, "w", "perturbing", 4, 8)
+        assert store.jobs.claim("w", only=store.runs.job_id(number)) is not None
+        store.jobs.heartbeat(store.runs.job_id(number), "w", "perturbing", 0, 8)
+        store.jobs.heartbeat(store.runs.job_id(number), "w", "perturbing", 4, 8)
     (bar,) = visit("runs", run=str(number)).get("progress")
     assert bar.proto.value == 50
     assert bar.proto.text.startswith("perturbing: 4 of 8 · ")

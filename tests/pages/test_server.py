@@ -14,7 +14,7 @@ import pytest
 import app
 from facepriv.services.jobs.local_worker import worker_is_alive
 from facepriv.store import open_store
-from tests.old_databases import write_old_database
+from tests.old_databases import write_unknown_database
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -86,12 +86,12 @@ def test_unusable_store_ends_the_start_with_one_sentence(tmp_path):
     assert "Traceback" not in done.stderr
 
 
-def test_an_older_database_ends_the_start_with_the_command_that_upgrades_it(tmp_path, refused):
-    write_old_database(tmp_path / "facepriv.sqlite", "0002")
+def test_a_database_of_an_unknown_revision_ends_the_start_with_what_to_do(tmp_path, refused):
+    write_unknown_database(tmp_path / "facepriv.sqlite")
     status, said = refused(["--port", "8599"], {})
     assert status == 1
     (line,) = said.splitlines()
-    assert line.endswith("run: facepriv db upgrade")
+    assert line.endswith("install the facepriv that wrote it, or a newer one.")
 
 
 def test_settings_keep_the_data_on_this_machine():
@@ -125,8 +125,9 @@ def test_a_run_outlives_the_server_that_is_killed(filled):
             assert wait_until(lambda: len(store.runs.images_done(number)) > 0, 90)
             server.kill()
             server.wait()
+            job_id = store.runs.job_id(number)
             assert store.runs.get(number).state == "running"
-            assert wait_until(lambda: store.runs.get(number).state == "complete", 120), store.runs.log(number)
+            assert wait_until(lambda: store.runs.get(number).state == "complete", 120), store.jobs.log(job_id)
             assert store.runs.get(number).attempts == 1
         assert wait_until(lambda: not worker_is_alive(filled), 30)
     finally:

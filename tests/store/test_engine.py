@@ -32,7 +32,9 @@ def test_foreign_keys_are_enforced(database: Database) -> None:
 def test_a_block_that_raises_is_undone(database: Database) -> None:
     def half() -> None:
         with database.writing() as session:
-            session.add(AccessRow(at=datetime.now(UTC), actor="ada", action="x", subject="", detail=""))
+            session.add(
+                AccessRow(at=datetime.now(UTC), actor="ada", origin="python", action="x", subject="", detail="")
+            )
             session.flush()
             raise RuntimeError
 
@@ -61,10 +63,10 @@ def test_connections_are_not_used_after_a_fork(database: Database) -> None:
 def test_times_are_aware_and_in_utc(database: Database) -> None:
     at = datetime(2024, 5, 1, 12, 30, 0, 123456, tzinfo=timezone(timedelta(hours=5, minutes=30)))
     with database.writing() as session:
-        session.add(AccessRow(at=at, actor="ada", action="x", subject="", detail=""))
+        session.add(AccessRow(at=at, actor="ada", origin="python", action="x", subject="", detail=""))
     with database.reading() as session:
         read = session.query(AccessRow).one().at
     assert read == at
     assert read.tzinfo is UTC
     with pytest.raises(StatementError, match="time zone"), database.writing() as session:
-        session.add(AccessRow(at=datetime(2024, 5, 1), actor="ada", action="x", subject="", detail=""))
+        session.add(AccessRow(at=datetime(2024, 5, 1), actor="ada", origin="python", action="x", subject="", detail=""))

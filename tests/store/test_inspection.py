@@ -15,7 +15,7 @@ from facepriv.store import migrate, open_store
 from facepriv.store.backup import restore
 from facepriv.store.engine import Database
 from facepriv.store.inspection import Contents, inspect_database
-from tests.old_databases import write_old_database
+from tests.old_databases import write_stored_database
 
 
 def inspected(settings: Settings) -> Contents:
@@ -29,7 +29,7 @@ def inspected(settings: Settings) -> Contents:
 @pytest.fixture
 def stored(tmp_path: Path) -> Settings:
     settings = Settings(home=tmp_path / "stored")
-    write_old_database(settings.home / "facepriv.sqlite", "0003")
+    write_stored_database(settings.home / "facepriv.sqlite")
     migrate.upgrade(settings.database_url)
     return settings
 
@@ -41,7 +41,7 @@ def test_a_sound_database_is_counted(stored: Settings, settings_for: Callable[..
     database = Database(settings.database_url, foreign_keys=False)
     restore(stored.home / "facepriv.sqlite", database)
     database.close()
-    assert inspected(settings) == Contents(datasets=2, images=9, runs=5, audits=3)
+    assert inspected(settings) == Contents(datasets=2, images=8, runs=5, audits=3)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
@@ -50,9 +50,9 @@ def test_a_new_database_names_the_command(settings_for: Callable[..., Settings],
         inspected(settings_for(kind))
 
 
-def test_an_older_database_names_the_command(tmp_path: Path) -> None:
-    write_old_database(tmp_path / "facepriv.sqlite", "0002")
-    with pytest.raises(StoreError, match=r"has revision 0002.*run: facepriv db upgrade"):
+def test_an_older_database_names_the_command(tmp_path: Path, next_revision: str) -> None:
+    write_stored_database(tmp_path / "facepriv.sqlite")
+    with pytest.raises(StoreError, match=r"has revision 0001.*run: facepriv db upgrade"):
         inspected(Settings(home=tmp_path))
 
 

@@ -22,8 +22,8 @@ from facepriv.store import open_store, postgresql
 from facepriv.store.engine import Database
 from facepriv.store.leftovers import Leftovers
 from facepriv.store.rows import AccessRow, ImageRow, MeasureRow
-from tests.contracts.test_stores import add_dataset, spec_for
 from tests.postgresql import Server
+from tests.store_examples import add_dataset, spec_for
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def database(url: str) -> Iterator[Database]:
 
 
 def line(actor: str) -> AccessRow:
-    return AccessRow(at=datetime.now(UTC), actor=actor, action="x", subject="", detail="")
+    return AccessRow(at=datetime.now(UTC), actor=actor, origin="python", action="x", subject="", detail="")
 
 
 def one_line(error: pytest.ExceptionInfo[StoreError]) -> str:

@@ -70,7 +70,7 @@ def test_writers_wait_for_their_turn_and_readers_do_not(database: Database) -> N
                 held.set()
                 assert read.wait(60)
                 time.sleep(0.2)  # the second asks for its turn meanwhile, or later on a slow machine
-            session.add(AccessRow(at=datetime.now(UTC), actor=name, action="x", subject="", detail=""))
+            session.add(AccessRow(at=datetime.now(UTC), actor=name, origin="python", action="x", subject="", detail=""))
             done.append(name)
 
     first = threading.Thread(target=write, args=("first",))
@@ -127,7 +127,7 @@ def test_full_database(url: str, database: Database) -> None:
     def fill() -> None:
         with database.writing() as session:
             session.execute(text("PRAGMA max_page_count = 10"))
-            row = {"at": datetime.now(UTC), "actor": "ada", "action": "x", "subject": ""}
+            row = {"at": datetime.now(UTC), "actor": "ada", "origin": "python", "action": "x", "subject": ""}
             session.add(AccessRow(**row, detail="x" * 1_000_000))
 
     with pytest.raises(StorageFullError, match="no space left"):
@@ -173,7 +173,7 @@ def test_broken_migration_changes_nothing(url: str, database: Database) -> None:
 
 def test_a_plain_sqlite_client_can_read_along(url: str, database: Database) -> None:
     with database.writing() as session:
-        session.add(AccessRow(at=datetime.now(UTC), actor="ada", action="x", subject="", detail=""))
+        session.add(AccessRow(at=datetime.now(UTC), actor="ada", origin="python", action="x", subject="", detail=""))
     with sqlite3.connect(url.removeprefix("sqlite:///")) as connection:
         assert connection.execute("SELECT actor FROM access_log").fetchall() == [("ada",)]
     connection.close()
@@ -192,14 +192,14 @@ def visit(url: str) -> None:
 def test_opening_it_again_does_not_let_go_of_it(url: str, database: Database) -> None:
     """A process with two stores keeps its locks; else the next visitor, taking itself for the last, removes the WAL."""
     with database.writing() as session:
-        session.add(AccessRow(at=datetime.now(UTC), actor="ada", action="x", subject="", detail=""))
+        session.add(AccessRow(at=datetime.now(UTC), actor="ada", origin="python", action="x", subject="", detail=""))
     second = Database(url)
     journal = Path(url.removeprefix("sqlite:///") + "-wal")
     assert journal.exists()
     visit(url)
     assert journal.exists()
     with second.writing() as session:
-        session.add(AccessRow(at=datetime.now(UTC), actor="bob", action="x", subject="", detail=""))
+        session.add(AccessRow(at=datetime.now(UTC), actor="bob", origin="python", action="x", subject="", detail=""))
     second.close()
     with database.reading() as session:
         assert session.execute(text("SELECT count(*) FROM access_log")).scalar_one() == 2

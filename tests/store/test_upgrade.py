@@ -1,9 +1,8 @@
-"""Databases of earlier revisions: refused until they are upgraded, and then as they were."""
+"""Upgrading: a database of before is refused until it is upgraded, and then holds what it held."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,34 +17,27 @@ from facepriv.store.backup import copy_rows, describe_tables
 from facepriv.store.engine import Database
 from facepriv.store.rows import AccessRow
 from facepriv.types import Terms
-from tests.old_databases import REVISIONS, write_old_database
+from tests.old_databases import write_stored_database
+from tests.store_examples import claim_run
 
-CACHES = {"embeddings", "first_scores", "image_measures", "run_measures"}
-"""Tables of what can be measured again, which a later revision may take away."""
+FIRST = "0001"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def make_old(
-    request: pytest.FixtureRequest, settings_for: Callable[..., Settings], tmp_path: Path
-) -> Callable[[str], Settings]:
-    """Make settings that lead to a database as a revision left it; on PostgreSQL its migrations make the tables."""
-
-    def make(revision: str) -> Settings:
-        settings = settings_for(request.param)
-        if request.param == "sqlite":
-            write_old_database(settings.home / "facepriv.sqlite", revision)
-            return settings
-        file = write_old_database(tmp_path / "old.sqlite", revision)
-        stored = Database(URL.create("sqlite", database=str(file)))
-        made = Database(settings.database_url)
-        with stored.reading() as session, made.migrating() as connection:
-            migrate.run(connection, revision)
-            copy_rows(session.connection(), connection)
-        stored.close()
-        made.close()
+def stored(request: pytest.FixtureRequest, settings_for: Callable[..., Settings], tmp_path: Path) -> Settings:
+    """Settings that lead to the stored database; on PostgreSQL its migration makes the tables."""
+    settings: Settings = settings_for(request.param)
+    if request.param == "sqlite":
+        write_stored_database(settings.home / "facepriv.sqlite")
         return settings
-
-    return make
+    source = Database(URL.create("sqlite", database=str(write_stored_database(tmp_path / "stored.sqlite"))))
+    made = Database(settings.database_url)
+    with source.reading() as session, made.migrating() as connection:
+        migrate.run(connection, FIRST)
+        copy_rows(session.connection(), connection)
+    source.close()
+    made.close()
+    return settings
 
 
 def everything(settings: Settings) -> dict[str, list[dict[str, Any]]]:
@@ -61,135 +53,85 @@ def everything(settings: Settings) -> dict[str, list[dict[str, Any]]]:
     return found
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
-def test_stored_databases_have_rows_in_every_table(make_old: Callable[[str], Settings], revision: str) -> None:
-    rows = everything(make_old(revision))
-    assert {"datasets", "images", "problems", "runs", "run_images", "gender_scores", "access_log"} <= rows.keys()
-    assert [table for table in rows if not rows[table]] == []
+def test_the_stored_database_has_rows_in_every_table(stored: Settings) -> None:
+    assert [table for table, rows in everything(stored).items() if not rows] == []
 
 
-@pytest.mark.parametrize("revision", REVISIONS)
-def test_upgrading_loses_nothing(make_old: Callable[[str], Settings], revision: str) -> None:
-    settings = make_old(revision)
-    before = everything(settings)
-    migrate.upgrade(settings.database_url)
-    after = everything(settings)
-    for table in before.keys() - CACHES:
-        columns = before[table][0].keys()
-        assert [{column: row[column] for column in columns} for row in after[table]] == before[table], table
+def test_upgrading_loses_nothing(stored: Settings, next_revision: str) -> None:
+    before = everything(stored)
+    migrate.upgrade(stored.database_url)
+    after = everything(stored)
+    assert after.keys() - before.keys() == {"weights"}
+    for row in before["runs"]:
+        row["method"] = "renamed"
+    for row in before["log_lines"]:
+        row["weight"] = 7
+    for table, rows in before.items():
+        if table != "alembic_version":
+            assert after[table] == rows, table
 
 
-@pytest.mark.parametrize("revision", [one for one in REVISIONS if one != migrate.head()])
-def test_an_older_database_is_refused_until_it_is_upgraded(make_old: Callable[[str], Settings], revision: str) -> None:
-    settings = make_old(revision)
-    needs = rf"has revision {revision}, but this facepriv needs revision .*facepriv db upgrade"
+def test_an_older_database_is_refused_until_it_is_upgraded(stored: Settings, next_revision: str) -> None:
+    needs = rf"has revision {FIRST}, but this facepriv needs revision {next_revision}; run: facepriv db upgrade"
     with pytest.raises(StoreError, match=needs):
-        open_store(settings)
-    migrate.upgrade(settings.database_url)
-    open_store(settings).close()
+        open_store(stored)
+    migrate.upgrade(stored.database_url)
+    with open_store(stored) as store:
+        assert store.runs.get(1).method == "renamed"
 
 
-def test_what_revision_0001_did_not_measure_is_not_made_up(make_old: Callable[[str], Settings]) -> None:
-    settings = make_old("0001")
-    migrate.upgrade(settings.database_url)
-    with open_store(settings) as store:
-        complete, waiting = store.runs.get(1), store.runs.get(2)
-        assert (complete.state, waiting.state) == ("complete", "waiting")
-        result = complete.result
-        assert result is not None
-        assert (result.survival, result.flipped_fixed, result.kind, result.learned) == ({}, None, None, [])
-        assert (complete.spec.guides, complete.spec.guards) == ((complete.spec.guide,), ())
-        assert complete.spec.learn_from is None
-        image = store.runs.run_image(1, complete.spec.image_ids[0])
-        assert (image.fixed_score, dict(image.survived), image.notes) == (None, {}, ())
-        assert image.trajectory is not None
-        assert image.trajectory.shape == (32,)
-
-
-def test_an_upgraded_database_can_be_read(make_old: Callable[[str], Settings]) -> None:
-    settings = make_old("0004")
-    migrate.upgrade(settings.database_url)
-    with open_store(settings) as store:
-        assert [one.name for one in store.datasets.list()] == ["school", "studio"]
+def test_the_stored_database_can_be_read(stored: Settings) -> None:
+    migrate.upgrade(stored.database_url)
+    with open_store(stored) as store:
+        school, studio = store.datasets.list()
+        assert studio.identities == "groups"
+        assert studio.terms == Terms("Only one of them may be shown.", frozenset(["s0"]))
+        assert studio.quality == {"schema": "facepriv.quality/1"}
+        assert store.datasets.images(studio.id)[0].attributes == {"age": 30.5, "race": "White"}
+        assert [pair.mated for pair in store.datasets.protocol(studio.id)] == [True]
+        assert [one.name for one in store.datasets.unfinished()] == ["broken off"]
         complete = store.runs.get(1)
-        assert complete.result is not None
         assert complete.spec.learn_from is not None
-        assert [one.psnr_db for one in store.runs.run_images(1)] == [34.25] * 4 + [float("inf"), None]
+        assert complete.spec.learn_from.dataset == school.ref
+        assert complete.result is not None
+        assert [one.failure for one in store.runs.run_images(1)] == [None] * 5 + ["no-face"]
         assert [one.source for one in store.runs.learnings(1)] == ["dataset"]
-        assert [store.runs.get(number).state for number in range(1, 6)] == [
-            "complete",
-            "failed",
-            "running",
-            "cancelled",
-            "waiting",
-        ]
+        states = [store.runs.get(number).state for number in range(1, 6)]
+        assert states == ["complete", "failed", "running", "cancelled", "waiting"]
         audit = store.audits.get(1)
         assert audit.result is not None
         assert audit.result.headlines[0].attacker == "sign"
-        assert [line.action for line in store.access.list()] == ["face-seen", "run-exported"]
+        (preview,) = store.jobs.list(kinds=["import"])
+        assert (preview.state, preview.result) == ("previewed", '{"images": 3}')
+        assert [user.name for user in store.users.list()] == ["Ada", "bob"]
+        assert [remark.decision for remark in store.remarks.list()] == [None, "accepted"]
 
 
-def test_what_data_sets_say_of_themselves_stays(make_old: Callable[[str], Settings]) -> None:
-    settings = make_old("0005")
-    migrate.upgrade(settings.database_url)
-    with open_store(settings) as store:
-        school, studio = store.datasets.list()
-        assert (school.identities, school.terms, school.datasheet, school.quality) == ("none", None, None, None)
-        assert studio.identities == "groups"
-        assert studio.terms == Terms("Only one of them may be shown.", frozenset(["s0"]))
-        assert studio.datasheet == {"consent": "signed forms", "keep_until": "2031-01-31"}
-        assert studio.quality == {"schema": "facepriv.quality/1"}
-        assert store.datasets.images(studio.id)[0].attributes == {"age": 30.5, "race": "White"}
-        assert [pair.mated for pair in store.datasets.protocol(studio.id)] == [True, False, True]
-        (interrupted,) = store.datasets.unfinished()
-        assert (interrupted.name, interrupted.written_by) == ("broken off", True)
-
-
-@pytest.mark.parametrize(("revision", "lines"), [("0005", 2), ("0006", 4)])
-def test_the_access_log_is_one_chain_that_goes_on(
-    make_old: Callable[[str], Settings], revision: str, lines: int
-) -> None:
-    settings = make_old(revision)
-    migrate.upgrade(settings.database_url)
-    with open_store(settings) as store:
+def test_the_access_log_of_the_stored_database_goes_on(stored: Settings) -> None:
+    migrate.upgrade(stored.database_url)
+    with open_store(stored) as store:
         before = store.access.verify()
-        assert (before.lines, before.broken_at) == (lines, None)
+        assert before.lines == 2
+        assert before.broken_at is None
         store.access.record("ada", "looked")
-        after = store.access.verify(expected=before.last)
-        assert (after.lines, after.broken_at, after.expected_at) == (lines + 1, None, lines)
-    database = Database(settings.database_url)
+        assert store.access.verify(expected=before.last).expected_at == 2
+    database = Database(stored.database_url)
     with pytest.raises((StoreError, DBAPIError), match="never changed or removed"), database.writing() as session:
         session.execute(delete(AccessRow))
     database.close()
 
 
-def test_nobody_may_sign_in_to_an_upgraded_database_yet(make_old: Callable[[str], Settings]) -> None:
-    settings = make_old("0006")
-    migrate.upgrade(settings.database_url)
-    with open_store(settings) as store:
-        assert store.users.list() == store.shares.list() == store.remarks.list() == ()
-        user = store.users.add("ada", "officer")
-        token = store.sessions.open(user.id)
-        assert store.sessions.holder(token) is not None
-        shared, _ = store.shares.add(
-            run_id=1, audit_id=1, expires_at=datetime(2100, 1, 1, tzinfo=UTC), made_by="cli", officer_id=user.id
-        )
-        assert store.shares.list(run_id=1) == (shared,)
-
-
-@pytest.mark.parametrize(("revision", "next_run"), [("0001", 3), *((one, 7) for one in REVISIONS[1:])])
-def test_an_upgraded_database_can_be_worked_with(
-    make_old: Callable[[str], Settings], revision: str, next_run: int
-) -> None:
-    """Run 6 of the later ones was deleted before: no id is given twice."""
-    settings = make_old(revision)
-    migrate.upgrade(settings.database_url)
-    with open_store(settings) as store:
-        claimed = store.runs.claim("w1")
+def test_the_stored_database_can_be_worked_with(stored: Settings) -> None:
+    """Run 6 was deleted: no id is given twice."""
+    migrate.upgrade(stored.database_url)
+    with open_store(stored) as store:
+        claimed = claim_run(store, "w1", gone=["w3"])
         assert claimed is not None
-        assert claimed.id == {"0001": 2}.get(revision, 3), "the oldest that waits or was lost"
-        store.runs.release(claimed.id, "w1")
-        assert store.runs.create(store.runs.get(1).spec) == next_run
+        assert claimed.id == 3, "the oldest that waits or was lost"
+        store.jobs.release(claimed.job_id, "w1")
+        assert store.runs.create(store.runs.get(1).spec) == 7
         for dataset in store.datasets.list():
             store.datasets.delete(dataset.id)
-        assert store.runs.count() == store.audits.count() == 0
+        assert store.runs.count() == 0
+        assert store.audits.count() == 0
+        assert store.jobs.count() == 1, "the import that waits for its confirmation"

@@ -88,7 +88,7 @@ def execute_audit(
         result = _AuditExecution(store, settings, audit, owner, pool, on_progress).result()
         retry_while_busy(lambda: store.audits.finish(audit.id, owner, result))
 
-    execute_leased(store.audits, audit.id, owner, "audit", work)
+    execute_leased(store.jobs, audit.job_id, owner, f"audit {audit.id}", work)
 
 
 class _AuditExecution(LeasedJob):
@@ -101,7 +101,7 @@ class _AuditExecution(LeasedJob):
         pool: WorkerPool,
         on_progress: Report | None,
     ) -> None:
-        super().__init__(store, settings, store.audits, audit.id, owner, pool, on_progress)
+        super().__init__(store, settings, audit.job_id, audit.id, owner, pool, on_progress)
         self.audit, self.spec = audit, audit.spec
 
     def result(self) -> AuditResult:
@@ -149,7 +149,7 @@ class _AuditExecution(LeasedJob):
     def _keep(self, phase: Phase, fingerprints: Mapping[str, str], found: Mapping[int, Mapping[str, Vector]]) -> None:
         if found:
             retry_while_busy(lambda: keep(self.store, self.spec, phase, fingerprints, found))
-            retry_while_busy(lambda: self.store.audits.progressed(self.number, self.owner))
+            retry_while_busy(lambda: self.store.jobs.progressed(self.job_id, self.owner))
 
     def _attack(self, tasks: Sequence[Task], done: int, total: int) -> dict[Task, Attack]:
         """Let attackers loose in processes; ``done`` and ``total`` count the steps of the whole stage."""

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from facepriv.store import Store
-from facepriv.store.records import RunState
+from facepriv.store.records import JobState
 from facepriv.wording import count
 
 StepName = Literal["data", "audit", "perturb", "policy"]
 StepState = Literal["done", "under way", "next", "not yet"]
 
-UNFINISHED: tuple[RunState, ...] = ("waiting", "running")
+UNFINISHED: tuple[JobState, ...] = ("waiting", "running")
 
 
 @dataclass(frozen=True)

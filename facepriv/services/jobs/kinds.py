@@ -20,7 +20,7 @@ class Kind(ABC):
 
     @abstractmethod
     def queue(self, store: Store) -> Any:
-        """Return the queue that its jobs wait in."""
+        """Return the store of what its jobs have beside their place in the queue: ``create``, ``get``, ``of_job``."""
 
     @abstractmethod
     def prepare(self, store: Store, request: Any) -> Any:
@@ -49,4 +49,4 @@ kinds: Registry[Kind] = Registry(
     "facepriv.jobs",
     {"run": "facepriv.services.runs.job:RunJob", "audit": "facepriv.services.audits.job:AuditJob"},
 )
-"""In the order in which a worker takes them up: an audit may wait for the images of a run queued after it."""
+"""All kinds that a worker takes up; `JobStore.claim` says in which order."""

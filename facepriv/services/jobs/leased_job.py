@@ -16,8 +16,7 @@ from facepriv.measures.faults import log_fault
 from facepriv.services.jobs.pool_calls import PoolCalls
 from facepriv.services.jobs.pool_process import JobRef
 from facepriv.services.jobs.worker_pool import WorkerPool
-from facepriv.store import LeaseLostError, Store
-from facepriv.store.queue import QueueStore
+from facepriv.store import JobStore, LeaseLostError, Store
 
 Report = Callable[[int, str, int, int], None]
 """Called with the number of the run or audit, stage, steps done and steps in all."""
@@ -38,7 +37,7 @@ class LeasedJob:
         self,
         store: Store,
         settings: Settings,
-        queue: QueueStore,
+        job_id: int,
         number: int,
         owner: str,
         pool: WorkerPool,
@@ -46,7 +45,7 @@ class LeasedJob:
     ) -> None:
         self.store = store
         self.settings = settings
-        self.queue = queue
+        self.job_id = job_id
         self.number = number
         self.owner = owner
         self.pool = pool
@@ -156,7 +155,7 @@ class LeasedJob:
         if news or now - self._beaten >= self.pool.pace.report_seconds:
             seconds = now - self._beaten
             if retry_while_busy(
-                lambda: self.queue.heartbeat(self.number, self.owner, stage, done, total, seconds=seconds)
+                lambda: self.store.jobs.heartbeat(self.job_id, self.owner, stage, done, total, seconds=seconds)
             ):
                 raise CancelledError("It was cancelled.")
             self._beaten = now
@@ -166,7 +165,7 @@ class LeasedJob:
     def note(self, text: str) -> None:
         """Add a line to what becomes of it, and to the worker's own log."""
         _log.warning("%s %d: %s", type(self).__name__.strip("_"), self.number, text)
-        retry_while_busy(lambda: self.queue.note(self.number, self.owner, text))
+        retry_while_busy(lambda: self.store.jobs.note(self.job_id, self.owner, text))
 
 
 def retry_while_busy(
@@ -196,20 +195,22 @@ def retry_while_busy(
             pause = min(2 * pause, 10.0)
 
 
-def execute_leased(queue: QueueStore, number: int, owner: str, noun: str, work: Callable[[], None]) -> None:
+def execute_leased(jobs: JobStore, job_id: int, owner: str, title: str, work: Callable[[], None]) -> None:
     """Do claimed work to its end, whatever it is; the reason of a failure is stored.
 
     One failure, however unexpected, does not end the worker that others wait for.
 
     Parameters
     ----------
+    title
+        What the job is called, such as ``run 7``.
     work
         Computes and writes down the result.
     """
 
     def fail(sentence: str) -> None:
         # A disk that is full has no room for this line either.
-        retry_while_busy(lambda: queue.fail(number, owner, sentence), over=(StoreBusyError, StorageFullError))
+        retry_while_busy(lambda: jobs.fail(job_id, owner, sentence), over=(StoreBusyError, StorageFullError))
 
     try:
         # Whatever the end was, what another worker has taken over is that worker's to end.
@@ -219,17 +220,17 @@ def execute_leased(queue: QueueStore, number: int, owner: str, noun: str, work: 
             except LeaseLostError:
                 raise
             except CancelledError:
-                retry_while_busy(lambda: queue.mark_cancelled(number, owner))
+                retry_while_busy(lambda: jobs.mark_cancelled(job_id, owner))
             except FaceprivError as error:
                 fail(str(error))
             except Exception as error:
-                log_fault(_log, f"{noun.capitalize()} {number} stopped unexpectedly", error)
+                log_fault(_log, f"{title.capitalize()} stopped unexpectedly", error)
                 fail(
-                    f"The {noun} stopped at an unexpected {type(error).__name__}, a fault of facepriv or of a plug-in; "
-                    "report it with what the worker logged."
+                    f"The {title.split()[0]} stopped at an unexpected {type(error).__name__}, a fault of facepriv or "
+                    "of a plug-in; report it with what the worker logged."
                 )
     except (KeyboardInterrupt, SystemExit):
         # Where even this fails, the lock that the worker lets go tells others that it is gone.
         with suppress(FaceprivError):
-            queue.release(number, owner)
+            jobs.release(job_id, owner)
         raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
 
 from facepriv.config import Settings
@@ -64,9 +64,9 @@ def run_worker(
         if ready:
             worker.get_ready()
         taken = 0
-        only = {kind: number for kind, number in (("run", run_id), ("audit", audit_id)) if number is not None}
+        only = _job_of(store, run_id, audit_id)
         # Who asks for a certain one wants it taken up before anybody else does.
-        collected = time.monotonic() if only else worker.collect()
+        collected = time.monotonic() if only is not None else worker.collect()
         busy = time.monotonic()
         while True:
             did = worker.take_up(only)
@@ -75,13 +75,19 @@ def run_worker(
                 busy = time.monotonic()
                 continue
             idle = time.monotonic() - busy
-            if should_stop(idle) or (did is not None and (until_idle or only)):
+            if should_stop(idle) or (did is not None and (until_idle or only is not None)):
                 return taken
             if idle >= KEEP_POOL_SECONDS and pool is None:
                 workers.end()
             if time.monotonic() - collected >= COLLECT_SECONDS:
                 collected = worker.collect()
             time.sleep(POLL_SECONDS)
+
+
+def _job_of(store: Store, run_id: int | None, audit_id: int | None) -> int | None:
+    if run_id is not None:
+        return store.runs.job_id(run_id)
+    return None if audit_id is None else store.audits.job_id(audit_id)
 
 
 class _Worker:
@@ -103,44 +109,35 @@ class _Worker:
         except FaceprivError as error:
             _log.warning("%s", error)
 
-    def take_up(self, only: Mapping[str, int]) -> bool | None:
-        """Do the oldest job that waits, of the first kind that has any; return whether there was one.
+    def take_up(self, only: int | None) -> bool | None:
+        """Do the oldest job that waits; return whether there was one.
 
         None where that cannot be told: a database that is locked, away or full is no end, and the caller tries again.
 
         Parameters
         ----------
         only
-            The one job that may be taken up, its number by its kind; empty for any.
+            Number of the one job that may be taken up; None for any.
         """
+        owner, store = self._presence.owner, self._store
         try:
-            for name in only or kinds.names():
-                kind = kinds.create(name)
-                queue = kind.queue(self._store)
-                gone = self._presence.gone(queue.owners())
-                job = queue.claim(
-                    self._presence.owner, gone=gone, **{f"{one}_id": number for one, number in only.items()}
-                )
-                if job is not None:
-                    kind.execute(
-                        self._store,
-                        self._settings,
-                        job,
-                        self._presence.owner,
-                        pool=self._pool,
-                        on_progress=self._on_progress,
-                    )
-                    return True
+            gone = self._presence.gone(store.jobs.owners())
+            job = store.jobs.claim(owner, kinds=kinds.names(), only=only, gone=gone)
+            if job is None:
+                return False
+            kind = kinds.create(job.kind)
+            record = kind.queue(store).of_job(job.id)
+            kind.execute(store, self._settings, record, owner, pool=self._pool, on_progress=self._on_progress)
         except (StoreBusyError, StorageFullError, OSError) as error:
             _log.warning("%s", error)
             return None
-        return False
+        return True
 
     def collect(self) -> float:
         """Clear away what interrupted imports, runs and workers have left; return when."""
         try:
             self._store.collect()
-            self._presence.tidy([*self._store.runs.owners(), *self._store.audits.owners()])
+            self._presence.tidy(self._store.jobs.owners())
         except (FaceprivError, OSError) as error:
             # Runs do not depend on it, and the next worker tries again.
             _log.warning("Leftovers could not be cleared away: %s", error)

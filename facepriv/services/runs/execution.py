@@ -79,14 +79,14 @@ def execute(
         result = _Execution(store, settings, run, owner, pool, on_progress).result()
         retry_while_busy(lambda: store.runs.finish(run.id, owner, result))
 
-    execute_leased(store.runs, run.id, owner, "run", work)
+    execute_leased(store.jobs, run.job_id, owner, f"run {run.id}", work)
 
 
 class _Execution(LeasedJob):
     def __init__(
         self, store: Store, settings: Settings, run: RunRecord, owner: str, pool: WorkerPool, on_progress: Report | None
     ) -> None:
-        super().__init__(store, settings, store.runs, run.id, owner, pool, on_progress)
+        super().__init__(store, settings, run.job_id, run.id, owner, pool, on_progress)
         self.run = run
         self.job = JobRef(load_run, run.id, owner, run.attempts)
 
@@ -203,7 +203,7 @@ class _Execution(LeasedJob):
 
     def _keep_points(self, vectors: Mapping[int, Vector]) -> None:
         retry_while_busy(lambda: save_points(self.store, self.run.spec, vectors))
-        retry_while_busy(lambda: self.store.runs.progressed(self.run.id, self.owner))
+        retry_while_busy(lambda: self.store.jobs.progressed(self.job_id, self.owner))
 
     def _note_without_points(self, images: Sequence[ImageRecord]) -> None:
         """Write down the failure of every image in which the landmarker finds nothing."""
@@ -401,7 +401,7 @@ class _Execution(LeasedJob):
     def _keep_templates(self, matcher_name: str, phase: Phase, vectors: Mapping[int, Vector]) -> None:
         (ref,) = (one for one in self.run.spec.matchers if one.name == matcher_name)
         self._keep(f"{TEMPLATE}:{matcher_name}", self._maker(ref, phase), phase, vectors)
-        retry_while_busy(lambda: self.store.runs.progressed(self.run.id, self.owner))
+        retry_while_busy(lambda: self.store.jobs.progressed(self.job_id, self.owner))
 
     def _maker(self, ref: ModelRef, phase: Phase) -> str:
         if phase == "before":

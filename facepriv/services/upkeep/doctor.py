@@ -26,7 +26,7 @@ from facepriv.store import (
     ArtifactStore,
     AuditSummary,
     Inventory,
-    RunState,
+    JobState,
     RunSummary,
     Store,
     migrate,
@@ -312,7 +312,7 @@ def check_queue(store: Store, settings: Settings) -> Check:
     return _ok(WORKERS, f"{told}; {at_work}." if at_work else f"{told}.")
 
 
-def _in_state(store: Store, state: RunState) -> dict[str, RunSummary | AuditSummary]:
+def _in_state(store: Store, state: JobState) -> dict[str, RunSummary | AuditSummary]:
     runs = {f"run {one.id}": one for one in store.runs.list(states=[state], limit=_MANY)}
     return {**runs, **{f"audit {one.id}": one for one in store.audits.list(states=[state], limit=_MANY)}}
 

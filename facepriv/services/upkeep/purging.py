@@ -245,10 +245,9 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
 def _stop_work(store: Store, dataset_id: int) -> None:
     """Cancel everything on the data set, what waits included, and wait until no worker holds any of it."""
     holdings = store.datasets.holdings(dataset_id)
-    for run in holdings.runs:
-        store.runs.cancel(run)
-    for audit in holdings.audits:
-        store.audits.cancel(audit)
+    jobs = [*map(store.runs.job_id, holdings.runs), *map(store.audits.job_id, holdings.audits)]
+    for job_id in jobs:
+        store.jobs.cancel(job_id)
     end = time.monotonic() + WAIT_SECONDS
     while busy := store.datasets.holdings(dataset_id).busy:
         if time.monotonic() > end:

@@ -222,7 +222,7 @@ def test_impossible_audits_get_one_sentence(audited: Audited) -> None:
     waiting = start_run(store, prepare_run(store, RunRequest(dataset=DEMO, limit=4, **MODELS)))
     with pytest.raises(BadInputError, match="is waiting"):
         prepare_audit(store, AuditRequest(run=waiting.id))
-    store.runs.cancel(waiting.id)
+    store.jobs.cancel(store.runs.job_id(waiting.id))
 
 
 def test_attackers_without_anything_to_go_on_get_one_sentence(audited: Audited) -> None:

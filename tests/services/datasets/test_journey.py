@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from facepriv.services.datasets.journey import Step, steps
 from facepriv.store import Store
-from tests.contracts.test_audit_store import audit_result, audit_spec, complete_run
-from tests.contracts.test_stores import add_dataset, spec_for
+from tests.store_examples import add_dataset, audit_result, audit_spec, complete_run, spec_for
 
 
 def states(store: Store) -> list[str]:
@@ -24,7 +23,7 @@ def test_each_step_follows_from_the_one_before(store: Store):
     assert states(store) == ["done", "next", "not yet", "not yet"]
     audit = store.audits.create(audit_spec(store, dataset))
     assert states(store) == ["done", "under way", "next", "not yet"]
-    assert store.audits.claim("w", audit_id=audit) is not None
+    assert store.jobs.claim("w", only=store.audits.job_id(audit)) is not None
     store.audits.finish(audit, "w", audit_result())
     assert steps(store, 6)[1] == Step("audit", "done", "1 audit of images as they are")
     run = complete_run(store, dataset)
@@ -32,7 +31,7 @@ def test_each_step_follows_from_the_one_before(store: Store):
     assert states(store) == ["done", "done", "done", "next"]
     policy = store.audits.create(audit_spec(store, dataset, run_id=run))
     assert states(store)[-1] == "under way"
-    assert store.audits.claim("w", audit_id=policy) is not None
+    assert store.jobs.claim("w", only=store.audits.job_id(policy)) is not None
     store.audits.finish(policy, "w", audit_result())
     assert steps(store, 6)[3] == Step("policy", "done", "1 audit of perturbed images")
 

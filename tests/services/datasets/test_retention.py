@@ -9,7 +9,7 @@ import pytest
 from facepriv.errors import BadInputError
 from facepriv.services.datasets.retention import expired, is_past, read_day, refuse_past, retain, retention_day
 from facepriv.store import Store
-from tests.contracts.test_stores import add_dataset
+from tests.store_examples import add_dataset
 
 TODAY = date.today()
 YESTERDAY = TODAY - timedelta(days=1)

@@ -238,7 +238,7 @@ def test_cancelling_is_heard_while_the_cluster_computes(tmp_path: Path, cluster:
         def cancel(run_id: int, stage: str, done: int, total: int) -> None:
             if not asked:
                 asked.append(time.monotonic())
-                store.runs.cancel(run_id)
+                store.jobs.cancel(store.runs.job_id(run_id))
 
         run_worker(settings, run_id=run.id, on_progress=cancel)
         record = store.runs.get(run.id)

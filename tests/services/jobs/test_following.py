@@ -6,7 +6,7 @@ import pytest
 
 from facepriv.errors import FaceprivError
 from facepriv.services.jobs.following import follow
-from tests.contracts.test_stores import add_dataset, spec_for
+from tests.store_examples import add_dataset, spec_for
 
 pytestmark = pytest.mark.xdist_group("local-worker")
 

@@ -65,7 +65,7 @@ def test_an_image_that_kills_its_process_costs_itself_only(store, settings, dead
     assert failed.image_id == spec.image_ids[1]
     assert "leave the image out" in failed.sentence
     assert result.judged == 5
-    log = [line.text for line in store.runs.log(run.id)]
+    log = [line.text for line in store.jobs.log(store.runs.job_id(run.id))]
     assert sum("A process that computes was lost" in line for line in log) >= LocalPool.max_crashes
     without = start_run(store, deadly_free(spec))
     run_worker(settings, run_id=without.id)
@@ -86,11 +86,11 @@ def test_a_run_whose_worker_is_lost_again_and_again_fails_with_its_log(store, se
         process.kill()
         process.wait()
         with Presence(settings) as presence:
-            assert store.runs.claim("nobody", run_id=0, gone=presence.gone(store.runs.owners())) is None
+            assert store.jobs.claim("nobody", only=0, gone=presence.gone(store.jobs.owners())) is None
     failed = store.runs.get(run.id)
     assert (failed.state, failed.attempts) == ("failed", MAX_LOSSES)
     assert "lost 3 times in a row" in (failed.error or "")
-    log = [line.text for line in store.runs.log(run.id)]
+    log = [line.text for line in store.jobs.log(store.runs.job_id(run.id))]
     assert [line.split(",")[0] for line in log[:-1]] == ["Taken up", "Its worker was lost without a word"] * MAX_LOSSES
     assert log[-1] == f"Failed: {failed.error}"
 
@@ -128,7 +128,7 @@ def test_a_full_disk_fails_the_run_which_goes_on_once_there_is_room(store, setti
         kept = store.runs.run_images(run.id)
         assert 0 < len(kept) < 6
         subprocess.run(["mount", "-o", "remount,size=100m", settings.artifacts], check=True)
-        assert store.runs.resume(run.id) == "waiting"
+        assert store.jobs.resume(store.runs.job_id(run.id)) == "waiting"
         run_worker(settings, run_id=run.id)
         done = store.runs.get(run.id)
         assert done.result is not None, done.error
@@ -224,7 +224,7 @@ def test_fifty_kills_at_random_change_nothing(sixty: Path, tmp_path: Path) -> No
             worker.kill()
             worker.wait()
         again = store.runs.get(run.id)
-        assert again.state == "complete", (again.error, store.runs.log(run.id))
+        assert again.state == "complete", (again.error, store.jobs.log(store.runs.job_id(run.id)))
         assert min(killed["process"], killed["worker"]) > 0
         assert result_of(again) == result_of(whole)
         assert rows_of(store, again.id) == rows_of(store, whole.id)
@@ -238,7 +238,7 @@ def go_on(store: Store, run_id: int) -> bool:
     if run.state != "failed":
         return False
     assert "lost 3 times in a row" in (run.error or "")
-    store.runs.resume(run_id)
+    store.jobs.resume(store.runs.job_id(run_id))
     return True
 
 
@@ -289,6 +289,6 @@ def look_on(settings: Settings, stop: threading.Event) -> int:
         while not stop.is_set():
             for run in store.runs.list(limit=50):
                 store.runs.summary(run.id)
-            store.runs.log(store.runs.list(limit=1)[0].id)
+            store.jobs.log(store.runs.job_id(store.runs.list(limit=1)[0].id))
             looks += 1
     return looks

@@ -151,11 +151,11 @@ def test_a_purge_that_is_killed_leaves_no_probe_without_its_data_set(store, sett
     run = start_run(
         store, prepare_run(store, RunRequest(dataset="many", matchers=[], classifiers=[], method="mixing", limit=2))
     )
-    store.runs.claim("w1", run_id=run.id)
+    store.jobs.claim("w1", only=store.runs.job_id(run.id))
     with pytest.raises(StoreError, match="is being worked on"):
         purge(store, settings, many, actor="test")
     assert own.folder.exists(), "a refused purge touches nothing"
-    store.runs.fail(run.id, "w1", "It broke.")
+    store.jobs.fail(store.runs.job_id(run.id), "w1", "It broke.")
 
     def delete_and_die(dataset_id):
         delete(dataset_id)

@@ -53,5 +53,5 @@ def test_runs_that_do_not_go_together_get_one_sentence(finished: Finished) -> No
     waiting = start_run(finished.store, spec)
     with pytest.raises(BadInputError, match="is waiting"):
         guide_mix(finished.store, [finished.run.id, waiting.id])
-    finished.store.runs.cancel(waiting.id)
+    finished.store.jobs.cancel(finished.store.runs.job_id(waiting.id))
     finished.store.runs.delete(waiting.id)

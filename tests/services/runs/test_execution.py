@@ -162,7 +162,7 @@ def test_cancelling_ends_the_run_and_its_processes_only(store, settings, small_s
     def cancel_soon(run_id: int, stage: str, done: int, total: int) -> None:
         during.update(children() - before)
         if during and not asked:
-            assert store.runs.cancel(run_id) == "running"
+            assert store.jobs.cancel(store.runs.job_id(run_id)) == "running"
             asked.append(time.monotonic())
 
     try:
@@ -339,7 +339,7 @@ def test_a_wish_to_cancel_while_scores_are_compared_is_heard_and_the_lease_kept(
         if comparing.is_set():
             leases.append(store.runs.summary(run_id).lease_until)
             if len(leases) == 6:
-                assert store.runs.cancel(run_id) == "running"
+                assert store.jobs.cancel(store.runs.job_id(run_id)) == "running"
         return wanted
 
     monkeypatch.setattr(RunStore, "heartbeat", heartbeat)
@@ -477,8 +477,8 @@ def test_a_run_that_another_worker_took_over_is_left_to_it(store, settings, smal
     def taken_over(run_id: int, stage: str, done: int, total: int) -> None:
         owner = store.runs.get(run_id).owner
         if owner != "other":
-            store.runs.heartbeat(run_id, owner, stage, done, total, lease_seconds=-1.0)
-            assert store.runs.claim("other", run_id=run_id) is not None
+            store.jobs.heartbeat(store.runs.job_id(run_id), owner, stage, done, total, lease_seconds=-1.0)
+            assert store.jobs.claim("other", only=store.runs.job_id(run_id)) is not None
 
     run_worker(settings, run_id=run.id, on_progress=taken_over)
     now = store.runs.get(run.id)

@@ -229,7 +229,7 @@ def test_progress_of_learning_is_told_and_a_wish_to_cancel_heard(school: School)
         assert stage == LEARNING
         seen.append((done, total))
         if done:
-            school.store.runs.cancel(run_id)
+            school.store.jobs.cancel(school.store.runs.job_id(run_id))
 
     run = school.work(school.spec(parameters={"pause": 0.5}), on_progress=look)
     assert (run.state, run.error) == ("cancelled", None)

@@ -11,8 +11,8 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.services.upkeep.database import back_up_database, check_database, restore_database
 from facepriv.store import migrate, open_store
-from tests.contracts.test_stores import new_image
-from tests.old_databases import write_old_database
+from tests.old_databases import write_stored_database
+from tests.store_examples import new_image
 
 
 @pytest.fixture
@@ -62,13 +62,13 @@ def test_files_that_are_in_place_are_not_missed(filled: Settings, tmp_path: Path
         store.artifacts.put(b"artifact 1")
 
 
-def test_an_older_database_can_be_backed_up_and_is_upgraded_when_restored(tmp_path: Path) -> None:
+def test_an_older_database_can_be_backed_up_and_is_upgraded_when_restored(tmp_path: Path, next_revision: str) -> None:
     old = Settings(home=tmp_path / "old")
-    write_old_database(old.home / "facepriv.sqlite", "0002")
+    write_stored_database(old.home / "facepriv.sqlite")
     back_up_database(old, tmp_path / "faces.backup", actor="ada")
     said = restore_database(Settings(home=tmp_path / "new"), tmp_path / "faces.backup", actor="ada")
-    assert f", upgraded from revision 0002 to {migrate.head()}. Of " in said
-    assert migrate.head() in check_database(Settings(home=tmp_path / "new"))
+    assert f", upgraded from revision 0001 to {next_revision}. Of " in said
+    assert next_revision in check_database(Settings(home=tmp_path / "new"))
 
 
 def test_what_is_refused_leaves_no_line(filled: Settings, tmp_path: Path) -> None:

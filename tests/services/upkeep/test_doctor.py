@@ -18,7 +18,7 @@ from facepriv.services.models.catalogue import list_models, status_of
 from facepriv.services.upkeep.doctor import Check, check_disks, check_models, examine
 from facepriv.store import DatasetRecord, Store, migrate, open_store
 from facepriv.types import ModelCard, WeightFile
-from tests.contracts.test_stores import create, put_images, spec_for
+from tests.store_examples import create, put_images, spec_for
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -115,9 +115,9 @@ def lose_rows(file: Path) -> None:
         database.execute("DELETE FROM datasets")
 
 
-def make_older(file: Path) -> None:
+def make_newer(file: Path) -> None:
     with sqlite3.connect(file) as database:
-        database.execute("UPDATE alembic_version SET version_num = '0001'")
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def make_older(file: Path) -> None:
         (damage_table, "retention", "is damaged or no database at all; restore a backup"),
         (no_database, "database", "is damaged or no database at all; restore a backup"),
         (lose_rows, "database content", "2 rows lack the rows they refer to); restore a backup"),
-        (make_older, "database", "has revision 0001, but this facepriv needs"),
+        (make_newer, "database", "has revision 9999, which this facepriv"),
     ],
 )
 def test_a_harmed_database_hides_nothing_else(
@@ -145,8 +145,7 @@ def test_a_harmed_database_hides_nothing_else(
     assert str(settings.artifacts) in told["permissions"]
 
 
-def test_an_older_database_is_looked_through_all_the_same(settings: Settings, store: Store) -> None:
-    make_older(settings.home / "facepriv.sqlite")
+def test_an_older_database_is_looked_through_all_the_same(settings: Settings, store: Store, next_revision: str) -> None:
     checks = found(settings)
     assert (checks["database"].status, checks["database content"].status) == ("problem", "ok")
     assert "facepriv db upgrade" in checks["database"].sentence
@@ -223,7 +222,7 @@ def test_weights_that_were_changed(settings: Settings, monkeypatch: pytest.Monke
 def hold(settings: Settings, ready: Any) -> None:
     """Be a worker that has taken up a run and never ends."""
     with open_store(settings) as store, Presence(settings) as presence:
-        assert store.runs.claim(presence.owner) is not None
+        assert store.jobs.claim(presence.owner) is not None
         ready.set()
         multiprocessing.Event().wait()
 
@@ -260,9 +259,9 @@ def test_a_killed_worker_is_found(settings: Settings, store: Store, studio: Data
 
 def test_a_lease_that_ran_out_is_found(settings: Settings, store: Store, studio: DatasetRecord) -> None:
     run = store.runs.create(spec_for(store, studio))
-    assert store.runs.claim("elsewhere:1:abc", 3600.0) is not None
+    assert store.jobs.claim("elsewhere:1:abc", 3600.0) is not None
     assert f"run {run} is held by elsewhere:1:abc" in found(settings)["workers"].sentence
-    store.runs.heartbeat(run, "elsewhere:1:abc", "perturbing", 0, 2, -1.0)
+    store.jobs.heartbeat(store.runs.job_id(run), "elsewhere:1:abc", "perturbing", 0, 2, -1.0)
     assert f"run {run} was lost by its worker" in troubles(settings)["workers"]
 
 

@@ -7,7 +7,7 @@ from facepriv.services.jobs.leased_job import PATIENCE_SECONDS
 from facepriv.services.upkeep.orphans import collect_orphans, find_orphans
 from facepriv.store import Store
 from facepriv.store.leftovers import UNCOMMITTED_SECONDS
-from tests.contracts.test_stores import contents_of, create, put_images
+from tests.store_examples import contents_of, create, put_images
 
 
 def test_orphans_are_shown_and_collected(store: Store, settings: Settings):

@@ -24,8 +24,8 @@ from facepriv.services.datasets.import_jobs import list_jobs, read_job, start_de
 from facepriv.services.upkeep.orphans import collect_orphans
 from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import DatasetRecord, Store, open_store
-from tests.contracts.test_audit_store import audit_spec
-from tests.contracts.test_stores import (
+from tests.store_examples import (
+    audit_spec,
     contents_of,
     create,
     learning,
@@ -57,7 +57,7 @@ def rows_of(settings: Settings) -> dict[str, int]:
 
 
 def claim(store: Store, run: int) -> None:
-    assert store.runs.claim("w1", run_id=run) is not None
+    assert store.jobs.claim("w1", only=store.runs.job_id(run)) is not None
 
 
 def work_on(store: Store, run: int, content: bytes, **changes) -> None:
@@ -81,7 +81,7 @@ def derive_from(store: Store, mine: DatasetRecord, theirs: DatasetRecord) -> tup
     taught = store.runs.create(spec_for(store, theirs, learn_from=source))
     claim(store, taught)
     store.runs.save_learning(taught, "w1", learning(0, store.artifacts.put(b"learnt", ".npz"), source="dataset"))
-    store.runs.fail(taught, "w1", "It broke.")
+    store.jobs.fail(store.runs.job_id(taught), "w1", "It broke.")
     audits = [store.audits.create(audit_spec(store, mine)), store.audits.create(audit_spec(store, theirs, run_id=lent))]
     vectors = {image.id: np.ones(3, np.float32) for image in store.datasets.images(mine.id)}
     store.measures.save_of_images("template:sface", "0" * 64, vectors)
@@ -163,9 +163,9 @@ def test_work_under_way_is_named_and_refused(store: Store, settings: Settings):
 def heed(settings: Settings, run: int) -> None:
     """Work on a run as a worker that asks now and then whether it is to stop."""
     with open_store(settings) as store:
-        while not store.runs.heartbeat(run, "w1", "perturbing", 0, 1):
+        while not store.jobs.heartbeat(store.runs.job_id(run), "w1", "perturbing", 0, 1):
             time.sleep(0.1)
-        store.runs.mark_cancelled(run, "w1")
+        store.jobs.mark_cancelled(store.runs.job_id(run), "w1")
 
 
 def test_work_under_way_is_cancelled_and_waited_for(store: Store, settings: Settings):
@@ -213,7 +213,7 @@ def test_unsaved_images_may_remain_while_another_run_is_under_way(store: Store, 
     claim(store, cancelled)
     claim(store, held)
     left = leave_unsaved(store, settings)
-    store.runs.mark_cancelled(cancelled, "w1")
+    store.jobs.mark_cancelled(store.runs.job_id(cancelled), "w1")
     report = purge(store, settings, mine.id, actor="ada")
     assert not report.complete
     assert (report.remaining, report.collected, report.unclaimed) == ((), 0, left)
@@ -223,7 +223,7 @@ def test_unsaved_images_may_remain_while_another_run_is_under_way(store: Store, 
     )
     assert "Run `facepriv collect` once nothing is under way." in report.sentences
     assert store.access.list()[0].detail == "1 image, 1 run, 0 audits; 0 files of 1 left, and 2 without a row"
-    store.runs.fail(held, "w1", "It broke.")
+    store.jobs.fail(store.runs.job_id(held), "w1", "It broke.")
     collected = collect_orphans(store, settings)
     assert (collected.removed, collected.left) == (2, 0)
     assert contents_of(store) == {b"theirs"}

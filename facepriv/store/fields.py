@@ -1,0 +1,28 @@
+"""Records and rows that have fields of the same names: what to select for a record."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import DeclarativeBase
+
+
+def select_fields(record: type, *rows: type[DeclarativeBase], **others: Any) -> Select[Any]:
+    """Select every field of a record class, so that a result row's mapping makes a record.
+
+    Parameters
+    ----------
+    record
+        A dataclass.
+    rows
+        Mapped classes; a field is the column of its name of the first that has one.
+    others
+        Columns of fields that are called otherwise.
+    """
+    columns = []
+    for name in (field.name for field in fields(record)):
+        column = others[name] if name in others else next(getattr(row, name) for row in rows if hasattr(row, name))
+        columns.append(column.label(name))
+    return select(*columns)
