@@ -281,18 +281,16 @@ def test_a_figure_hands_out_its_numbers_and_says_so(filled, visit, monkeypatch):
 def test_runs_on_different_images_are_told(filled, visit):
     """As if another complete run of the same data set had taken fewer images."""
     assert not any("different images" in warning.value for warning in visit("runs", run="1").warning)
-    with sqlite3.connect(filled.home / "facepriv.sqlite") as database:
-        columns = [row[1] for row in database.execute("PRAGMA table_info(runs)") if row[1] not in ("id", "spec")]
-        (spec,) = database.execute("SELECT spec FROM runs WHERE id = 1").fetchone()
-        spec = json.loads(spec)
-        spec["image_ids"], spec["image_sha256"] = spec["image_ids"][:4], spec["image_sha256"][:4]
-        names = ", ".join(columns)
-        database.execute(
-            f"INSERT INTO runs (spec, {names}) SELECT ?, {names} FROM runs WHERE id = 1", [json.dumps(spec)]
-        )
-    database.close()
+    with open_store(filled) as store:
+        run = store.runs.get(1)
+        shorter = {"image_ids": run.spec.image_ids[:4], "image_sha256": run.spec.image_sha256[:4]}
+        number = store.runs.create(run.spec.model_copy(update=shorter))
+        assert store.jobs.claim("test", only=store.runs.job_id(number)) is not None
+        for image in store.runs.run_images(1)[:4]:
+            store.runs.save_image(number, "test", image)
+        store.runs.finish(number, "test", run.result)
     app = visit("runs")
-    app.multiselect("open_runs").set_value([1, 3]).run()
+    app.multiselect("open_runs").set_value([1, number]).run()
     assert not app.exception
     assert "judged different images of the data set" in app.warning[0].value
 
