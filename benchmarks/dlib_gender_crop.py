@@ -11,7 +11,7 @@ from pathlib import Path
 import dlib
 import numpy as np
 
-from facepriv.classify.dlib_gender import SIZE, DlibGender
+from facepriv.classify.dlib_gender import DlibGender
 from facepriv.classify.dlib_networks import PADDING
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder
@@ -39,7 +39,7 @@ def main() -> None:
             continue
         pixels = decode(image.path, name=image.name, max_pixels=MAX_PIXELS).pixels
         face = acquire(pixels, several="largest")
-        chip = dlib.get_face_chip(pixels, dlib_shape(face.landmarks, face.box)[1], SIZE, PADDING)
+        chip = dlib.get_face_chip(pixels, dlib_shape(face.landmarks, face.box)[1], DlibGender.size, PADDING)
         ours.append(network.score(take_crop(network.crop(face), pixels)[None])[0])
         theirs.append(network.score(chip[None].astype(np.float32))[0])
         labels.append(image.label)

@@ -1,50 +1,67 @@
 """Age as a binary attribute: at least so many years, or younger.
 
-A network that gives every age or band of ages a logit tells the log-odds of the two groups exactly:
-``log sum exp`` of the logits of the older classes minus that of the younger ones.
+A network that gives every age or band of ages a logit tells the log-odds of the two groups exactly.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
+from facepriv.classify.class_logits import LogitsClassifier
 from facepriv.errors import BadInputError
 
-BOUNDARY = 40
+DEFAULT_BOUNDARY = 40
 """Years from which on a face counts as older, where no other boundary is given."""
+Bands = Sequence[tuple[int, int]]
+"""First and last year of each class."""
 
 
-def check_boundary(boundary: object, least: int, most: int, name: str) -> int:
-    """Return a boundary as whole years.
+class AgeGroupClassifier(LogitsClassifier):
+    """A network of ages or bands of ages; older faces are positive.
+
+    Parameters
+    ----------
+    boundary
+        Years from which on a face counts as older, from 1 to the last year of the bands.
 
     Raises
     ------
     BadInputError
-        With code ``bad-boundary`` if it is no whole number from ``least`` to ``most``.
+        With code ``bad-boundary`` if it is no such whole number.
     """
-    if isinstance(boundary, int) and not isinstance(boundary, bool) and least <= boundary <= most:
-        return boundary
-    raise BadInputError(
-        f"The boundary of {name} must be a whole number of years from {least} to {most}, but {boundary!r} came; write "
-        f"for instance {name}@{BOUNDARY}.",
-        code="bad-boundary",
-    )
+
+    attribute = "age"
+    option: ClassVar[str] = "boundary"
+    bands: ClassVar[Bands]
+
+    def __init__(self, boundary: int = DEFAULT_BOUNDARY) -> None:
+        super().__init__()
+        last = self.bands[-1][1]
+        if not isinstance(boundary, int) or isinstance(boundary, bool) or not 1 <= boundary <= last:
+            raise BadInputError(
+                f"The boundary of {self.card.name} must be a whole number of years from 1 to {last}, not {boundary!r}; "
+                f"write for instance {self.card.name}@{DEFAULT_BOUNDARY}.",
+                code="bad-boundary",
+            )
+        self.boundary = boundary
+        self.positive = tuple(older_shares(self.bands, boundary).tolist())
+
+    @property
+    def name(self) -> str:
+        """Name in the registry and the boundary, such as ``dlib-age@40``."""
+        return f"{self.card.name}@{self.boundary}"
 
 
-def log_odds(logits: NDArray[np.float64], older: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the log-odds ``(n,)`` in nats that a face is at least as old as the boundary.
+def older_shares(bands: Bands, boundary: int) -> NDArray[np.float64]:
+    """Return the share ``(classes,)`` of each band's years that lies at or above a boundary.
 
-    Parameters
-    ----------
-    logits
-        ``(n, classes)``.
-    older
-        ``(classes,)`` share of each class that lies at or above the boundary, 0..1; some of all above 0, and below 1.
+    The network says nothing about where inside a band a face lies, so every year of a band counts the same: a face that
+    it takes for nothing but 38 to 43 scores log 4/2 for a boundary of 40.
     """
-    up, down = older > 0, older < 1
-    above = logsumexp(logits[:, up], axis=1, b=older[up])
-    below = logsumexp(logits[:, down], axis=1, b=1 - older[down])
-    odds: NDArray[np.float64] = above - below
-    return odds
+    first, last = np.array(bands, dtype=np.float64).T
+    shares: NDArray[np.float64] = np.clip((last + 1 - boundary) / (last + 1 - first), 0.0, 1.0)
+    return shares

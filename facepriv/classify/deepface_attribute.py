@@ -1,13 +1,14 @@
-"""What deepface's attribute networks have in common: one crop, and logits from before the last softmax."""
+"""Base of deepface's attribute networks: one crop, and logits from before the last softmax."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.classify.class_logits import LogitsClassifier
 from facepriv.errors import ModelUnavailableError
 from facepriv.imaging.five_points import five_point_square
 from facepriv.types import CropSpec, Face
@@ -22,21 +23,20 @@ or within a few more where probabilities are added up."""
 
 
 def logits_session(path: Path) -> Any:
-    """Open a graph of classes so that it gives the logits before its last softmax.
+    """Open a graph of classes so that it gives the logits before its last softmax, under the name `LOGITS`.
 
-    A graph that ends otherwise is opened as it is: it gives probabilities. The name of the session's output tells:
-    it is ``facepriv_logits`` or the graph's own.
+    A graph that ends otherwise is opened as it is, and gives probabilities under its own name.
     """
     import onnx
 
     try:
         model = onnx.load(str(path))
-    except Exception:  # onnx's errors share no public base class; ONNX Runtime's own is told in one sentence
+    except Exception:  # onnx's errors share no public base class; opening by ONNX Runtime raises ours
         return make_session(path)
-    fingerprints = {name: node for node in model.graph.node for name in node.output}
-    last = fingerprints.get(model.graph.output[0].name)
+    producers = {name: node for node in model.graph.node for name in node.output}
+    last = producers.get(model.graph.output[0].name)
     while last is not None and last.op_type == "Identity":
-        last = fingerprints.get(last.input[0])
+        last = producers.get(last.input[0])
     if last is None or last.op_type != "Softmax":
         return make_session(path)
     model.graph.node.append(onnx.helper.make_node("Identity", [last.input[0]], [LOGITS]))
@@ -47,49 +47,22 @@ def logits_session(path: Path) -> Any:
 
 
 def log_of_probabilities(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Take the logarithm of probabilities, none below `FLOOR`: logits that give the same log-odds."""
+    """Return the logarithm of probabilities, none below `FLOOR`: logits that give the same log-odds."""
     return np.log(np.maximum(probabilities.astype(np.float64), FLOOR))
 
 
-def log_odds(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the log-odds in nats of some classes against all others.
-
-    Parameters
-    ----------
-    logits
-        ``(n, classes)``
-    positive
-        ``(classes,)`` which classes count as positive; some, but not all.
-
-    Returns
-    -------
-    ``(n,)``: the logarithm of the ratio of the two sums of probabilities, from the logits, so that it cannot saturate.
-    """
-    pro: NDArray[np.float64] = np.logaddexp.reduce(logits[:, positive], axis=1)
-    contra: NDArray[np.float64] = np.logaddexp.reduce(logits[:, ~positive], axis=1)
-    return pro - contra
-
-
-class DeepFaceAttribute:
+class DeepFaceAttribute(LogitsClassifier):
     """Classes of an attribute from an upright square of 224 x 224 pixels placed by five landmarks."""
 
-    def __init__(self, model: DeepFaceModel) -> None:
-        self.card = card_of(model)
-        self._model = model
-        self._client = shared_client(model, self.card, logits_session)
+    model: ClassVar[DeepFaceModel]
 
-    @property
-    def name(self) -> str:
-        """Name in the registry."""
-        return self.card.name
-
-    @property
-    def version(self) -> str:
-        """Prefix of the weights' SHA-256."""
-        return self.card.version
+    def __init__(self) -> None:
+        super().__init__()
+        self.card = card_of(self.model)
+        self._client = shared_client(self.model, self.card, logits_session)
 
     def crop(self, face: Face) -> CropSpec:
-        """Give the same square as the matchers get; which crop serves this network best was not measured (ADR 0005)."""
+        """Return the matchers' square; which crop serves this network best was not measured (ADR 0005)."""
         return five_point_square(face, size=SIZE)
 
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -110,9 +83,9 @@ class DeepFaceAttribute:
             if batch_size != 1:
                 batches = [np.concatenate(batches)]
             outputs = np.concatenate([np.atleast_2d(run_session(session, batch)) for batch in batches])
-        if outputs.shape != (len(inputs), self._model.outputs):
+        if outputs.shape != (len(inputs), self.model.outputs):
             raise ModelUnavailableError(
-                f"The weights {self._model.file} were expected to tell {self._model.outputs} classes, but tell "
+                f"The weights {self.model.file} were expected to give {self.model.outputs} classes, but give "
                 f"{outputs.size // len(inputs)}; use the file that the model's authors publish."
             )
         return outputs.astype(np.float64) if output.name == LOGITS else log_of_probabilities(outputs)

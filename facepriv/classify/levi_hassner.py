@@ -1,12 +1,9 @@
-"""Levi and Hassner's gender network (CVPR workshops 2015), run by OpenCV up to its logits."""
+"""Levi and Hassner's gender network (CVPR workshops 2015)."""
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
-from facepriv.classify.levi_hassner_networks import crop_of, logits_of, make_net
-from facepriv.types import CropSpec, Face, ModelCard, WeightFile
+from facepriv.classify.levi_hassner_networks import LeviHassnerNetwork, make_net
+from facepriv.types import ModelCard, WeightFile
 from facepriv.weights.instances import SharedModel
 
 CARD = ModelCard(
@@ -33,26 +30,11 @@ CARD = ModelCard(
     notes="Input 227 x 227. Errs more on women than on men; its crop was chosen by measurement (ADR 0002).",
 )
 
-_net = SharedModel(lambda: make_net(CARD))
 
-
-class LeviHassner:
-    """Gender from an upright square of 227 x 227 pixels around the face."""
+class LeviHassner(LeviHassnerNetwork):
+    """Gender from an upright square of 227 x 227 pixels around the face, male positive."""
 
     card = CARD
     attribute = "gender"
-    name = CARD.name
-    version = CARD.version
-
-    def crop(self, face: Face) -> CropSpec:
-        """Return the square of ADR 0002, chosen by measurement."""
-        return crop_of(face)
-
-    def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Score crops ``(n, 227, 227, 3)`` RGB 0..255 as ``(n,)`` log-odds in nats, male positive."""
-        if len(inputs) == 0:
-            return np.empty(0)
-        with _net.use() as net:
-            logits = logits_of(net, inputs)
-        scores: NDArray[np.float64] = logits[:, 0] - logits[:, 1]
-        return scores
+    positive = (1, 0)
+    net = SharedModel(lambda: make_net(CARD))

@@ -13,13 +13,14 @@ from facepriv.own_models.network import prepared, shared_network
 from facepriv.own_models.program import Answer, number_of, shared_program
 from facepriv.own_models.stored import OwnModel, read
 from facepriv.types import AttributeClassifier, Crop, CropSpec, Face
+from facepriv.weights.carded_model import CardedModel
 from facepriv.wording import some
 
 LEAST_PROBABILITY = float(np.finfo(np.float32).eps)
 """Probabilities nearer to 0 or 1 cannot be told from them in float32: scores stay within 15.9 nats of 0."""
 
 
-class OwnNetworkClassifier:
+class OwnNetworkClassifier(CardedModel):
     """An ONNX graph described by YAML."""
 
     def __init__(self, own: OwnModel) -> None:
@@ -28,16 +29,6 @@ class OwnNetworkClassifier:
         self._network = shared_network(own)
         self.card = own.card
         self.attribute: str = own.description.attribute
-
-    @property
-    def name(self) -> str:
-        """Name in the registry."""
-        return self.card.name
-
-    @property
-    def version(self) -> str:
-        """Prefix of the hash over graph and description."""
-        return self.card.version
 
     def crop(self, face: Face) -> CropSpec:
         """Return the crop of the description."""
@@ -55,10 +46,10 @@ class OwnNetworkClassifier:
             return np.empty(0)
         batch = prepared(inputs, self._description.input)
         with self._network.use() as network:
-            return log_odds(network(batch), self._description.output)
+            return scores_of_outputs(network(batch), self._description.output)
 
 
-def log_odds(outputs: NDArray[np.float64], described: ClassifierOutput) -> NDArray[np.float64]:
+def scores_of_outputs(outputs: NDArray[np.float64], described: ClassifierOutput) -> NDArray[np.float64]:
     """Turn a network's outputs ``(n, k)`` into ``(n,)`` log-odds in nats, male positive.
 
     Raises
@@ -92,7 +83,7 @@ def _log(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.log(np.clip(probabilities, LEAST_PROBABILITY, 1.0)))
 
 
-class CommandGender:
+class OwnCommandClassifier(CardedModel):
     """A program described by YAML."""
 
     def __init__(self, own: OwnModel) -> None:
@@ -101,16 +92,6 @@ class CommandGender:
         self._program = shared_program(own)
         self.card = own.card
         self.attribute: str = own.description.attribute
-
-    @property
-    def name(self) -> str:
-        """Name in the registry."""
-        return self.card.name
-
-    @property
-    def version(self) -> str:
-        """Prefix of the hash over description and program."""
-        return self.card.version
 
     def crop(self, face: Face) -> Crop:
         """Return the whole image, or the crop of the description."""
@@ -160,7 +141,7 @@ def build(own: OwnModel) -> AttributeClassifier:
     """Make the classifier that a folder describes."""
     if isinstance(own.description, NetworkClassifier):
         return OwnNetworkClassifier(own)
-    return CommandGender(own)
+    return OwnCommandClassifier(own)
 
 
 def make(name: str) -> AttributeClassifier:

@@ -12,6 +12,7 @@ from facepriv.match.registry import matchers
 from facepriv.own_models.description import ProbeModel
 from facepriv.own_models.stored import PROBE, OwnModel, read
 from facepriv.types import Crop, CropMatcher, Face
+from facepriv.weights.carded_model import CardedModel
 from facepriv.weights.files import require
 
 WEIGHTS, IMAGES, SUBJECTS = "weights", "images", "subjects"
@@ -19,7 +20,7 @@ WEIGHTS, IMAGES, SUBJECTS = "weights", "images", "subjects"
 people, that it was trained on."""
 
 
-class ProbeClassifier:
+class ProbeClassifier(CardedModel):
     """Gender from a matcher's template of a crop."""
 
     def __init__(self, own: OwnModel) -> None:
@@ -28,16 +29,6 @@ class ProbeClassifier:
         self.attribute: str = own.description.attribute
         self._own = own
         self._matcher_name = own.description.matcher
-
-    @property
-    def name(self) -> str:
-        """Name in the registry."""
-        return self.card.name
-
-    @property
-    def version(self) -> str:
-        """Prefix of the hash over the probe, its provenance and the matcher's weights."""
-        return self.card.version
 
     def crop(self, face: Face) -> Crop:
         """Return the matcher's crop."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from facepriv.errors import ModelUnavailableError
 from facepriv.imaging.crop import aligned_chip, take_crop
 from facepriv.imaging.five_points import five_point_square
-from facepriv.match.templates import cosine_similarity, unit_rows
+from facepriv.match.templates import CosineMatcher, unit_rows
 from facepriv.types import CropSpec, Face
 from facepriv.weights import deepface_models as models
 from facepriv.weights.deepface_clients import network_input, shared_client
@@ -22,7 +23,7 @@ DLIB_PADDING = 0.25
 
 
 def network_crop(model: DeepFaceModel, face: Face) -> CropSpec:
-    """Give the part of the image that a network sees: five points in their places, for dlib's network its own chip."""
+    """Return the crop of a network: five points in their places, for dlib's network its own chip."""
     width, height = model.input_shape
     if model.runtime == "dlib":
         return aligned_chip(face, size=width, padding=DLIB_PADDING)
@@ -41,7 +42,7 @@ def five_point_oblong(face: Face, width: int, height: int) -> CropSpec:
     return replace(square, matrix=matrix, width=width, height=height)
 
 
-class DeepFaceMatcher:
+class DeepFaceMatcher(CosineMatcher):
     """Templates of one of deepface's recognition models, compared by cosine.
 
     The face is aligned by its landmarks (ADR 0005); colour order and scale of the input are deepface's. The
@@ -52,16 +53,6 @@ class DeepFaceMatcher:
         self.card = card_of(model)
         self._model = model
         self._client = shared_client(model, self.card)
-
-    @property
-    def name(self) -> str:
-        """Name in the registry."""
-        return self.card.name
-
-    @property
-    def version(self) -> str:
-        """Prefix of the weights' SHA-256."""
-        return self.card.version
 
     def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
         """Embed faces as ``(n, d)`` unit rows.
@@ -85,56 +76,15 @@ class DeepFaceMatcher:
                 row[:] = templates[0]
         return unit_rows(rows)
 
-    def compare(self, gallery: NDArray[np.float32], probes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compare ``(g, d)`` with ``(p, d)`` as ``(g, p)`` cosine similarity."""
-        return cosine_similarity(gallery, probes)
 
-
-def vgg_face() -> DeepFaceMatcher:
-    """Make the VGG descriptor that the paper matched with (section 3.3)."""
-    return DeepFaceMatcher(models.VGG_FACE)
-
-
-def facenet() -> DeepFaceMatcher:
-    """Make FaceNet with 128 numbers."""
-    return DeepFaceMatcher(models.FACENET)
-
-
-def facenet512() -> DeepFaceMatcher:
-    """Make FaceNet with 512 numbers."""
-    return DeepFaceMatcher(models.FACENET512)
-
-
-def arcface() -> DeepFaceMatcher:
-    """Make ArcFace."""
-    return DeepFaceMatcher(models.ARCFACE)
-
-
-def sface() -> DeepFaceMatcher:
-    """Make SFace at full precision."""
-    return DeepFaceMatcher(models.SFACE)
-
-
-def ghostfacenet() -> DeepFaceMatcher:
-    """Make GhostFaceNet."""
-    return DeepFaceMatcher(models.GHOSTFACENET)
-
-
-def openface() -> DeepFaceMatcher:
-    """Make OpenFace."""
-    return DeepFaceMatcher(models.OPENFACE)
-
-
-def deepid() -> DeepFaceMatcher:
-    """Make DeepID."""
-    return DeepFaceMatcher(models.DEEPID)
-
-
-def dlib() -> DeepFaceMatcher:
-    """Make dlib's recognition network."""
-    return DeepFaceMatcher(models.DLIB)
-
-
-def buffalo_l() -> DeepFaceMatcher:
-    """Make InsightFace's ResNet-50."""
-    return DeepFaceMatcher(models.BUFFALO_L)
+vgg_face = partial(DeepFaceMatcher, models.VGG_FACE)
+"""The VGG descriptor that the paper matched with (section 3.3)."""
+facenet = partial(DeepFaceMatcher, models.FACENET)
+facenet512 = partial(DeepFaceMatcher, models.FACENET512)
+arcface = partial(DeepFaceMatcher, models.ARCFACE)
+sface = partial(DeepFaceMatcher, models.SFACE)
+ghostfacenet = partial(DeepFaceMatcher, models.GHOSTFACENET)
+openface = partial(DeepFaceMatcher, models.OPENFACE)
+deepid = partial(DeepFaceMatcher, models.DEEPID)
+dlib = partial(DeepFaceMatcher, models.DLIB)
+buffalo_l = partial(DeepFaceMatcher, models.BUFFALO_L)

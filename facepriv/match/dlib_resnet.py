@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.imaging.crop import aligned_chip, dlib_shape
-from facepriv.match.templates import cosine_similarity, unit_rows
+from facepriv.match.templates import CosineMatcher, unit_rows
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
@@ -48,12 +48,10 @@ def _make_network() -> Any:
 _network = SharedModel(_make_network)
 
 
-class DlibResnet:
+class DlibResnet(CosineMatcher):
     """Templates of 128 numbers, compared by cosine."""
 
     card = CARD
-    name = CARD.name
-    version = CARD.version
 
     def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
         """Embed faces as ``(n, 128)`` unit rows."""
@@ -79,7 +77,3 @@ class DlibResnet:
             for row, chip in zip(rows, chips, strict=True):
                 row[:] = network.compute_face_descriptor(np.ascontiguousarray(chip))
         return unit_rows(rows)
-
-    def compare(self, gallery: NDArray[np.float32], probes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compare ``(g, 128)`` with ``(p, 128)`` as ``(g, p)`` cosine similarity."""
-        return cosine_similarity(gallery, probes)

@@ -13,7 +13,7 @@ from facepriv.errors import ModelUnavailableError
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.described_crops import described_crop
 from facepriv.imaging.png import encode_crops
-from facepriv.match.templates import cosine_similarity, unit_rows
+from facepriv.match.templates import CosineMatcher, unit_rows
 from facepriv.own_models.description import CommandMatcher, NetworkMatcher
 from facepriv.own_models.network import prepared, shared_network
 from facepriv.own_models.program import Answer, shared_program
@@ -22,27 +22,13 @@ from facepriv.types import CropSpec, Face, FaceMatcher
 from facepriv.wording import some
 
 
-class OwnMatcher:
+class OwnMatcher(CosineMatcher):
     """What both kinds share: a card, and templates compared by cosine."""
 
     def __init__(self, own: OwnModel) -> None:
         assert isinstance(own.description, NetworkMatcher | CommandMatcher)
         self.card = own.card
         self._width = own.description.width
-
-    @property
-    def name(self) -> str:
-        """Name in the registry."""
-        return self.card.name
-
-    @property
-    def version(self) -> str:
-        """Prefix of the hash over description and graph or program."""
-        return self.card.version
-
-    def compare(self, gallery: NDArray[np.float32], probes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compare ``(g, d)`` with ``(p, d)`` as ``(g, p)`` cosine similarity."""
-        return cosine_similarity(gallery, probes)
 
     def _none(self) -> NDArray[np.float32]:
         return np.empty((0, self._width or 1), dtype=np.float32)

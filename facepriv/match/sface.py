@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facepriv.imaging.crop import eye_centres
 from facepriv.imaging.five_points import EDGE, five_point_square
-from facepriv.match.templates import cosine_similarity, unit_rows
+from facepriv.match.templates import CosineMatcher, unit_rows
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
@@ -59,12 +59,10 @@ def detection_row(face: Face) -> NDArray[np.float32]:
     return np.array([row], dtype=np.float32)
 
 
-class SFace:
+class SFace(CosineMatcher):
     """Templates of 128 numbers, compared by cosine."""
 
     card = CARD
-    name = CARD.name
-    version = CARD.version
 
     def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
         """Embed faces as ``(n, 128)`` unit rows."""
@@ -86,7 +84,3 @@ class SFace:
             for row, crop in zip(rows, inputs, strict=True):
                 row[:] = recogniser.feature(np.ascontiguousarray(crop[..., ::-1], dtype=np.float32))
         return unit_rows(rows)
-
-    def compare(self, gallery: NDArray[np.float32], probes: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Compare ``(g, 128)`` with ``(p, 128)`` as ``(g, p)`` cosine similarity."""
-        return cosine_similarity(gallery, probes)

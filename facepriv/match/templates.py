@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.weights.carded_model import CardedModel
+
 
 def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
     """Scale rows ``(n, d)`` to length 1; a row of length 0 becomes NaN (failure to acquire)."""
@@ -16,6 +18,12 @@ def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def cosine_similarity(gallery: NDArray[np.float32], probes: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compare unit rows ``(g, d)`` with ``(p, d)``: ``(g, p)`` in -1..1, higher = more similar, NaN where a row is."""
-    similarity: NDArray[np.float32] = np.asarray(gallery, dtype=np.float32) @ np.asarray(probes, dtype=np.float32).T
+    """Compare unit rows ``(g, d)`` with ``(p, d)`` as ``(g, p)`` cosines in -1..1, NaN where a row is NaN."""
+    similarity: NDArray[np.float32] = np.asarray(gallery, np.float32) @ np.asarray(probes, np.float32).T
     return similarity
+
+
+class CosineMatcher(CardedModel):
+    """A matcher whose templates are compared by cosine."""
+
+    compare = staticmethod(cosine_similarity)

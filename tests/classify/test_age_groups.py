@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facepriv.classify.age_groups import log_odds
+from facepriv.classify.age_groups import older_shares
 from facepriv.classify.dlib_age import DlibAge
-from facepriv.classify.levi_hassner_age import BANDS, LeviHassnerAge, older_shares
+from facepriv.classify.levi_hassner_age import BANDS, LeviHassnerAge
 from facepriv.classify.registry import classifiers
 from facepriv.errors import BadInputError
 from facepriv.imaging.acquire import acquire
@@ -20,19 +20,6 @@ from facepriv.perturb.base import score_face
 PHOTOS = Path(__file__).parents[3] / "shared" / "london-40"
 
 
-def test_log_odds_are_those_of_the_sums():
-    logits = np.array([[0.3, -1.2, 2.0, 0.1], [5.0, 0.0, 0.0, -5.0]])
-    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    older = np.array([0.0, 0.25, 1.0, 1.0])
-    above = p @ older
-    assert log_odds(logits, older) == pytest.approx(np.log(above / (1 - above)))
-
-
-def test_log_odds_do_not_saturate():
-    older = np.array([0.0, 1.0])
-    assert log_odds(np.array([[0.0, 900.0], [0.0, 901.0]]), older).tolist() == [900.0, 901.0]
-
-
 @pytest.mark.parametrize(
     ("boundary", "band", "share"),
     [(40, 5, 4 / 6), (38, 5, 1.0), (44, 5, 0.0), (35, 5, 1.0), (35, 4, 0.0), (30, 4, 3 / 8), (1, 0, 2 / 3)],
@@ -40,13 +27,13 @@ def test_log_odds_do_not_saturate():
 def test_a_band_that_holds_the_boundary_counts_by_its_years(boundary, band, share):
     first, last = BANDS[band]
     years = [year >= boundary for year in range(first, last + 1)]
-    assert older_shares(boundary)[band] == pytest.approx(share) == np.mean(years)
+    assert older_shares(BANDS, boundary)[band] == pytest.approx(share) == np.mean(years)
 
 
 @pytest.mark.parametrize("make", [DlibAge, LeviHassnerAge])
 @pytest.mark.parametrize("boundary", [0, 101, -3, 40.0, "forty", True, None])
 def test_a_boundary_that_is_none(make, boundary):
-    with pytest.raises(BadInputError, match="must be a whole number of years from 1 to") as caught:
+    with pytest.raises(BadInputError) as caught:
         make(boundary)
     assert caught.value.code == "bad-boundary"
     assert make.card.name in str(caught.value)

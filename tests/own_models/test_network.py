@@ -7,7 +7,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from facepriv.classify.own import log_odds
+from facepriv.classify.own import scores_of_outputs
 from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.own_models.description import ClassifierOutput, NetworkInput, parse
 from facepriv.own_models.network import open_network, prepared
@@ -60,8 +60,8 @@ def test_a_value_inside_the_graph_can_be_taken(tmp_path):
     inside = open_network(path, described(output={**GENDER["output"], "name": "logits"}))
     end = open_network(path, described())
     batch = prepared(crops(3), NetworkInput(**INPUT))
-    scores = log_odds(inside(batch), described().output)
-    odds = log_odds(end(batch), ClassifierOutput(meaning="probabilities", labels=("female", "male")))
+    scores = scores_of_outputs(inside(batch), described().output)
+    odds = scores_of_outputs(end(batch), ClassifierOutput(meaning="probabilities", labels=("female", "male")))
     np.testing.assert_allclose(scores, odds, atol=1e-5)
 
 
@@ -120,12 +120,12 @@ def test_prepares_colours_scale_and_layout():
 )
 def test_log_odds_of_every_meaning(meaning, labels, outputs, expected):
     output = ClassifierOutput(meaning=meaning, labels=labels)
-    np.testing.assert_allclose(log_odds(np.array(outputs), output), [expected], rtol=1e-9)
+    np.testing.assert_allclose(scores_of_outputs(np.array(outputs), output), [expected], rtol=1e-9)
 
 
 def test_outputs_that_are_not_as_described_are_refused():
     output = ClassifierOutput(meaning="probability", labels=("female", "male"))
     with pytest.raises(ModelUnavailableError, match="Probabilities from 0 to 1"):
-        log_odds(np.array([[3.0]]), output)
+        scores_of_outputs(np.array([[3.0]]), output)
     with pytest.raises(ModelUnavailableError, match="1 number for each image was expected"):
-        log_odds(np.array([[0.5, 0.5]]), output)
+        scores_of_outputs(np.array([[0.5, 0.5]]), output)

@@ -7,7 +7,7 @@ from dataclasses import replace
 import dlib
 import numpy as np
 
-from facepriv.classify.dlib_gender import CARD, SIZE, DlibGender
+from facepriv.classify.dlib_gender import CARD, DlibGender
 from facepriv.classify.dlib_networks import PADDING
 from facepriv.imaging.crop import dlib_shape
 from facepriv.types import CropFunction, Face
@@ -22,7 +22,7 @@ class ChipGender(DlibGender):
 
     def crop(self, face: Face) -> CropFunction:
         height, width = face.pixels.shape[:2]
-        details = dlib.get_face_chip_details(dlib_shape(face.landmarks, face.box)[1], SIZE, PADDING)
+        details = dlib.get_face_chip_details(dlib_shape(face.landmarks, face.box)[1], DlibGender.size, PADDING)
         x, y = details.rect.dcenter().x, details.rect.dcenter().y
         reach = np.hypot(details.rect.width(), details.rect.height()) / 2 + MARGIN
         left, top = max(0, int(x - reach)), max(0, int(y - reach))
@@ -31,6 +31,10 @@ class ChipGender(DlibGender):
         _, shape = dlib_shape(face.landmarks - np.float32([left, top]), moved_box)
 
         def chip(region: np.ndarray) -> np.ndarray:
-            return dlib.get_face_chip(np.rint(region).astype(np.uint8), shape, SIZE, PADDING).astype(np.float32)
+            return dlib.get_face_chip(np.rint(region).astype(np.uint8), shape, DlibGender.size, PADDING).astype(
+                np.float32
+            )
 
-        return CropFunction(box=(left, top, right, bottom), height=SIZE, width=SIZE, function=chip)
+        return CropFunction(
+            box=(left, top, right, bottom), height=DlibGender.size, width=DlibGender.size, function=chip
+        )
