@@ -55,7 +55,7 @@ def import_command(
 
     Shows first what was recognised. An import that was interrupted goes on when the same command is run again.
     """
-    from facepriv.datasets.labels import parse_mapping
+    from facepriv.datasets.gender_words import parse_mapping
     from facepriv.services.datasets.datasheets import make_datasheet, read_datasheet
     from facepriv.services.datasets.importing import import_source, read_source
     from facepriv.services.datasets.retention import read_day, refuse_past

@@ -23,10 +23,11 @@ from facepriv.datasets.conventions import (
     refuse_copies,
 )
 from facepriv.datasets.files import Files
+from facepriv.datasets.gender_words import parse_gender
+from facepriv.datasets.label_tables import LabelRow, LabelTable
 from facepriv.datasets.labelling import label_by_key
-from facepriv.datasets.labels import LabelRow, LabelTable, parse_gender
 from facepriv.datasets.problems import summarise_problems
-from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.datasets.reading import ReadOptions, ReadResult
 from facepriv.errors import BadInputError
 
 LICENCE = (
@@ -47,38 +48,38 @@ class AdienceReader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for the file names, which no other data set has."""
-        n = count_matching(files.images, _FILE.fullmatch)
-        if not n or (labels is not None and not _FOLD.fullmatch(labels.name.casefold())):
+        matching = count_matching(files.images, _FILE.fullmatch)
+        if not matching or (labels is not None and not _FOLD.fullmatch(labels.name.casefold())):
             return None
-        return f"{n:,} images are named like coarse_tilt_aligned_face.1.10424815813_o.jpg in folders of accounts"
+        return f"{matching:,} images are named like coarse_tilt_aligned_face.1.10424815813_o.jpg in folders of accounts"
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read the images and every fold that is there."""
         parsed, problems = parse_names(
             files.images, _FILE.fullmatch, "30601258@N03/coarse_tilt_aligned_face.1.104_o.jpg"
         )
-        accounts = {name: found[1] for name, found in parsed.items()}
-        keys = {name: _key(*found.groups()) for name, found in parsed.items()}
+        accounts = {name: match[1] for name, match in parsed.items()}
+        keys = {name: _key(*match.groups()) for name, match in parsed.items()}
         refuse_copies(keys, lambda name: keys[name], "Adience")
         folds = [labels] if labels is not None else find_list_files(folder, files, lambda n: bool(_FOLD.fullmatch(n)))
-        read = [_read_fold(fold) for fold in folds]
+        tables = [_read_fold(fold) for fold in folds]
         # The frontal folds repeat rows of the others.
-        rows = {(row.file, row.label, *row.attributes.items()): row for table in read for row in table.rows}
-        called = _called(folds)
-        table = LabelTable(called or "the folds, which are missing,", {}, tuple(rows.values()))
-        images, said = label_by_key(folder, keys, accounts, table)
-        return finish(
+        rows = {(row.file, row.label, *row.attributes.items()): row for table in tables for row in table.rows}
+        names = _range_of_names(folds)
+        table = LabelTable(names or "the folds, which are missing,", {}, tuple(rows.values()))
+        images, label_problems = label_by_key(folder, keys, accounts, table)
+        return ReadResult(
             images,
             [
                 *problems,
-                *(problem for one in read for problem in one.problems),
-                *said,
+                *(problem for fold in tables for problem in fold.problems),
+                *label_problems,
                 *mapping_problems(options, "Adience"),
             ],
             reader=self.name,
             why="Subjects: the folder of each image, an account that may show several people.",
             licence=LICENCE,
-            table=called,
+            table=names,
             identities="groups",
         )
 
@@ -87,7 +88,7 @@ def _key(account: str, face: str, original: str) -> str:
     return f"{account}/{face}.{original}"
 
 
-def _called(folds: list[Path]) -> str:
+def _range_of_names(folds: list[Path]) -> str:
     names = list(dict.fromkeys(fold.name for fold in folds))
     return " and ".join(names) if len(names) < 3 else f"{names[0]} to {names[-1]}"
 
@@ -102,7 +103,7 @@ def _read_fold(path: Path) -> LabelTable:
         )
     account, original, face, age, gender = map(header.index, _COLUMNS)
     rows: list[LabelRow] = []
-    odd: list[str] = []
+    bad_rows: list[str] = []
     for number, line in enumerate(lines[1:], start=2):
         if not line:
             continue
@@ -110,12 +111,12 @@ def _read_fold(path: Path) -> LabelTable:
         attributes = parse_age(cells[age]) if len(cells) > max(age, gender) else None
         label = parse_gender(cells[gender]) if len(cells) > gender else "word"
         if attributes is None or isinstance(label, str):
-            odd.append(f"line {number}")
+            bad_rows.append(f"line {number}")
         else:
             rows.append(LabelRow(number, _key(cells[account], cells[face], cells[original]), "", label, attributes))
     problems = summarise_problems(
         "bad-row",
-        odd,
+        bad_rows,
         one=f"The row at {{name}} of {path.name} has no age and gender as Adience writes them and was not used.",
         many=f"{{n}} rows of {path.name} ({{first}}) have no age and gender as Adience writes them and were not used.",
     )

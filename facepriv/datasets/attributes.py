@@ -1,4 +1,4 @@
-"""What a data set says of an image besides subject and gender: age and race.
+"""Age and race of an image, as a data set writes them.
 
 An age is a number of years only where the data set gives one. A band such as ``20-29``, ``(25, 32)`` or
 ``more than 70`` is no number and is kept as it is written, under ``age_group``. Race is kept in the data set's words.
@@ -18,7 +18,7 @@ _BAND = re.compile(
 
 
 def parse_age(cell: str, *, grouped: bool = False) -> dict[str, str | float] | None:
-    """Understand an age.
+    """Parse an age.
 
     Parameters
     ----------
@@ -28,7 +28,7 @@ def parse_age(cell: str, *, grouped: bool = False) -> dict[str, str | float] | N
     Returns
     -------
     dict or None
-        ``{"age": years}``, ``{"age_group": band}``, empty if the cell says nothing, None if it is not understood.
+        ``{"age": years}``, ``{"age_group": band}``, empty if the cell says nothing, None if it is no age.
     """
     plain = cell.strip()
     if plain.casefold() in UNKNOWN:

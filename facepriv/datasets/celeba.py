@@ -17,7 +17,7 @@ from facepriv.datasets.conventions import count_matching, find_list_file, mappin
 from facepriv.datasets.files import Files
 from facepriv.datasets.labelling import NO_IDENTITIES
 from facepriv.datasets.problems import summarise_problems
-from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.datasets.reading import ReadOptions, ReadResult
 from facepriv.errors import BadInputError
 from facepriv.types import FEMALE, MALE, LabelledImage, Problem
 
@@ -39,43 +39,43 @@ class CelebAReader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for names of six digits and one of the lists by its published name."""
-        n = count_matching(files.images, _FILE.fullmatch)
+        matching = count_matching(files.images, _FILE.fullmatch)
         lists = (
             _attributes(folder, files, labels),
             find_list_file(folder, files, *_IDENTITIES) if labels is None else None,
         )
-        found = next((path for path in lists if path is not None), None)
-        return f"{n:,} images are named like 000001.jpg and {found.name} is there" if n and found else None
+        path = next((path for path in lists if path is not None), None)
+        return f"{matching:,} images are named like 000001.jpg and {path.name} is there" if matching and path else None
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
-        """Read the lists line by line; a row is only a number and a label by then."""
+        """Read the lists line by line, keeping only a number and a label of each row."""
         parsed, problems = parse_names(files.images, _FILE.fullmatch, "000001.jpg")
-        numbers = {name: found[1] for name, found in parsed.items()}
+        numbers = {name: match[1] for name, match in parsed.items()}
         refuse_copies(numbers, lambda name: numbers[name], "CelebA")
         attributes = _attributes(folder, files, labels) if labels is None else labels
-        genders = _List("") if attributes is None else _read_attributes(attributes)
+        genders = _ValueList("") if attributes is None else _read_attributes(attributes)
         identities = find_list_file(folder, files, *_IDENTITIES)
         people = None if identities is None else _read_identities(identities)
         present = set(numbers.values())
         problems += [*genders.problems, *(people.problems if people else [])]
-        problems += _about_rows(genders, present)
+        problems += _row_problems(genders, present)
         images: list[LabelledImage] = []
-        unnamed: list[str] = []
+        without_subject: list[str] = []
         for name, number in numbers.items():
             subject = name if people is None else people.rows.get(number)
             if subject is None:
-                unnamed.append(name)
+                without_subject.append(name)
             else:
                 images.append(LabelledImage(name, str(subject), genders.rows.get(number), folder / name))
-        problems += _about_images(genders, [image.name for image in images], numbers)
+        problems += _missing_row_problems(genders, [image.name for image in images], numbers)
         problems += summarise_problems(
             "no-subject",
-            unnamed,
+            without_subject,
             one="The image {name} is not in the identity list, so it was left out; fetch the whole list.",
             many="{n} images ({first}) are not in the identity list, so they were left out; fetch the whole list.",
         )
         rule = NO_IDENTITIES if identities is None else f"{identities.name} numbers them"
-        return finish(
+        return ReadResult(
             images,
             [*problems, *mapping_problems(options, "CelebA")],
             reader=self.name,
@@ -87,8 +87,8 @@ class CelebAReader:
 
 
 @dataclass
-class _List:
-    """One list, read: a value for every image number, and what was wrong."""
+class _ValueList:
+    """One list: a value for every image number, and problems."""
 
     name: str
     rows: dict[str, int | None] = field(default_factory=dict)
@@ -101,8 +101,8 @@ def _attributes(folder: Path, files: Files, labels: Path | None) -> Path | None:
     return labels if labels.name.casefold() in _ATTRIBUTES else None
 
 
-def _read_attributes(path: Path) -> _List:
-    read = _List(path.name)
+def _read_attributes(path: Path) -> _ValueList:
+    values = _ValueList(path.name)
     lines = _split_lines(path)
     _, first = next(lines, (0, []))
     claimed = int(first[0]) if len(first) == 1 and first[0].isdecimal() else None
@@ -116,44 +116,44 @@ def _read_attributes(path: Path) -> _List:
     named = header[0].casefold() in ("image_id", "image", "file", "filename")
     column = header.index("Male") + (not named)
     cells = len(header) + (not named)
-    odd: list[str] = []
+    bad_rows: list[str] = []
     for line, row in lines:
         if len(row) != cells or row[column] not in _VALUES:
-            odd.append(f"line {line}")
+            bad_rows.append(f"line {line}")
         else:
-            read.rows[row[0].rpartition(".")[0] or row[0]] = _VALUES[row[column]]
-    read.problems += summarise_problems(
+            values.rows[row[0].rpartition(".")[0] or row[0]] = _VALUES[row[column]]
+    values.problems += summarise_problems(
         "bad-row",
-        odd,
+        bad_rows,
         one=f"The row at {{name}} of {path.name} lacks values or says neither 1 nor -1 of Male and was not used.",
         many=f"{{n}} rows of {path.name} ({{first}}) lack values or say neither 1 nor -1 of Male and were not used.",
     )
-    rows = len(read.rows) + len(odd)
+    rows = len(values.rows) + len(bad_rows)
     if claimed is not None and claimed != rows:
         sentence = f"{path.name} begins by announcing {claimed:,} rows but has {rows:,}; it may be cut off."
-        read.problems.append(Problem(path.name, "count-differs", sentence))
-    return read
+        values.problems.append(Problem(path.name, "count-differs", sentence))
+    return values
 
 
-def _read_identities(path: Path) -> _List:
-    read = _List(path.name)
-    odd: list[str] = []
+def _read_identities(path: Path) -> _ValueList:
+    values = _ValueList(path.name)
+    bad_rows: list[str] = []
     for line, row in _split_lines(path):
         if len(row) == 2 and row[1].isdecimal():
-            read.rows[row[0].rpartition(".")[0]] = int(row[1])
+            values.rows[row[0].rpartition(".")[0]] = int(row[1])
         else:
-            odd.append(f"line {line}")
-    read.problems += summarise_problems(
+            bad_rows.append(f"line {line}")
+    values.problems += summarise_problems(
         "bad-row",
-        odd,
+        bad_rows,
         one=f"The row at {{name}} of {path.name} is not like 000001.jpg 2880 and was not used.",
         many=f"{{n}} rows of {path.name} ({{first}}) are not like 000001.jpg 2880 and were not used.",
     )
-    return read
+    return values
 
 
 def _split_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Return every line that is not blank with its number, cut at spaces or commas."""
+    """Yield the number and the cells of every line that is not blank, split at commas or spaces."""
     try:
         with path.open(encoding="utf-8-sig", errors="replace") as file:
             for number, line in enumerate(file, start=1):
@@ -166,7 +166,7 @@ def _split_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         ) from error
 
 
-def _about_rows(genders: _List, present: set[str]) -> list[Problem]:
+def _row_problems(genders: _ValueList, present: set[str]) -> list[Problem]:
     return summarise_problems(
         "unknown-file",
         [number for number in genders.rows if number not in present],
@@ -175,7 +175,7 @@ def _about_rows(genders: _List, present: set[str]) -> list[Problem]:
     )
 
 
-def _about_images(genders: _List, kept: list[str], numbers: dict[str, str]) -> list[Problem]:
+def _missing_row_problems(genders: _ValueList, kept: list[str], numbers: dict[str, str]) -> list[Problem]:
     if not genders.name:
         return []
     return summarise_problems(

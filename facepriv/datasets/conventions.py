@@ -1,4 +1,4 @@
-"""What the readers of particular data sets share."""
+"""Helpers of the readers of particular data sets: names of images, list files, refusals."""
 
 from __future__ import annotations
 
@@ -12,75 +12,75 @@ from facepriv.datasets.reading import ReadOptions
 from facepriv.errors import BadInputError
 from facepriv.types import Problem
 
-MOST = 0.8
-"""Share of the images that must be named as a data set names them for it to be recognised."""
+LEAST_MATCHING = 0.8
+"""Proportion of the images that must be named as in a data set for it to be recognised."""
 T = TypeVar("T")
 
 
 def count_matching(names: Sequence[str], parse: Callable[[str], object]) -> int:
-    """Count the images that are named as a data set names them; 0 if they are too few of all to recognise it by."""
-    n = sum(parse(name) is not None for name in names)
-    return n if n >= MOST * len(names) else 0
+    """Return the number of images named as in a data set; 0 if it is too small a proportion to recognise the set."""
+    matching = sum(parse(name) is not None for name in names)
+    return matching if matching >= LEAST_MATCHING * len(names) else 0
 
 
 def parse_names(
-    names: Iterable[str], parse: Callable[[str], T | None], like: str
+    names: Iterable[str], parse: Callable[[str], T | None], example: str
 ) -> tuple[dict[str, T], list[Problem]]:
-    """Take the images apart that are named as a data set names them from those that are not.
+    """Parse the names of images, and report those that are not named as in the data set.
 
     Parameters
     ----------
     parse
-        Gives what a name says, None if it is no name of the data set.
-    like
-        Such a name, for the sentence about the others.
+        Returns what a name says, None if it is no name of the data set.
+    example
+        A name of the data set, for the sentence about the others.
     """
     parsed: dict[str, T] = {}
-    strangers: list[str] = []
+    unexpected: list[str] = []
     for name in names:
-        said = parse(name)
-        if said is None:
-            strangers.append(name)
+        value = parse(name)
+        if value is None:
+            unexpected.append(name)
         else:
-            parsed[name] = said
+            parsed[name] = value
     return parsed, summarise_problems(
         "unexpected-file",
-        strangers,
-        one=f"The image {{name}} is not named like {like} and was left out; choose another format to import it.",
-        many=f"{{n}} images ({{first}}) are not named like {like} and were left out; "
+        unexpected,
+        one=f"The image {{name}} is not named like {example} and was left out; choose another format to import it.",
+        many=f"{{n}} images ({{first}}) are not named like {example} and were left out; "
         "choose another format to import them.",
     )
 
 
-def find_list_files(folder: Path, files: Files, wanted: Callable[[str], bool]) -> list[Path]:
-    """Find files that belong to a data set, in its folder or, if there are none and it is not closed, just above it.
+def find_list_files(folder: Path, files: Files, matches: Callable[[str], bool]) -> list[Path]:
+    """Find lists that belong to a data set, in its folder or, if there are none and it is not closed, just above it.
 
     Parameters
     ----------
-    wanted
-        Says of a file name in lower case whether it is one of them.
+    matches
+        Whether a file name in lower case is that of a list.
 
     Returns
     -------
     list of Path
         Those nearest the top first.
     """
-    names = [name for name in (*files.tables, *files.others) if wanted(name.rpartition("/")[2].casefold())]
+    names = [name for name in (*files.tables, *files.others) if matches(name.rpartition("/")[2].casefold())]
     if names or files.closed:
         return [folder / name for name in sorted(names, key=lambda name: (name.count("/"), name))]
     try:
-        return sorted(p for p in folder.resolve().parent.iterdir() if wanted(p.name.casefold()) and p.is_file())
+        return sorted(p for p in folder.resolve().parent.iterdir() if matches(p.name.casefold()) and p.is_file())
     except OSError:
         return []
 
 
 def find_list_file(folder: Path, files: Files, *names: str) -> Path | None:
-    """Find one file that belongs to a data set, by its names in lower case; several fitting ones count as the first."""
+    """Find one list that belongs to a data set by its names in lower case; of several the first."""
     return next(iter(find_list_files(folder, files, lambda name: name in names)), None)
 
 
 def read_lines(path: Path) -> list[str]:
-    """Read the lines of a list, without the spaces around them; blank ones are kept, so that numbers count.
+    """Read the lines of a list, stripped; blank ones are kept, so that line numbers hold.
 
     Raises
     ------
@@ -98,16 +98,16 @@ def read_lines(path: Path) -> list[str]:
 
 
 def refuse_copies(names: Iterable[str], key: Callable[[str], object], what: str) -> None:
-    """Refuse a folder that holds a data set more than once, such as aligned and not.
+    """Raise BadInputError if a folder holds a data set more than once, such as aligned and not aligned.
 
     Raises
     ------
     BadInputError
         With code ``several-copies``.
     """
-    seen: dict[object, str] = {}
+    first_names: dict[object, str] = {}
     for name in names:
-        first = seen.setdefault(key(name), name)
+        first = first_names.setdefault(key(name), name)
         if first != name:
             raise BadInputError(
                 f"{first} and {name} are one image of {what} in two versions; name a folder that holds one version.",
@@ -116,7 +116,7 @@ def refuse_copies(names: Iterable[str], key: Callable[[str], object], what: str)
 
 
 def refuse_table(labels: Path | None, reader: str, own: str) -> None:
-    """Refuse a label table given for a data set that has its labels elsewhere.
+    """Raise BadInputError if a label table was given for a data set that has its labels elsewhere.
 
     Raises
     ------
@@ -132,7 +132,7 @@ def refuse_table(labels: Path | None, reader: str, own: str) -> None:
 
 
 def mapping_problems(options: ReadOptions, reader: str) -> list[Problem]:
-    """Tell that declared meanings of values were not needed."""
+    """Return a problem if meanings of values were declared that are not needed."""
     if not options.mapping:
         return []
     sentence = f"The declared meanings of values were not used, since {reader} fixes what its values mean."

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from facepriv.datasets.files import Files
+from facepriv.datasets.label_tables import read_header, read_labels
 from facepriv.datasets.labelling import label_by_file
-from facepriv.datasets.labels import read_header, read_labels
-from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.datasets.reading import ReadOptions, ReadResult
 from facepriv.errors import BadInputError
 
 
@@ -46,7 +46,7 @@ class CsvReader:
         if labels.is_relative_to(folder):
             base = labels.relative_to(folder).parent.as_posix()
         images, problems, rule = label_by_file(folder, files.images, table, "" if base == "." else base)
-        return finish(
+        return ReadResult(
             images,
             [*table.problems, *problems],
             reader=self.name,
@@ -56,12 +56,12 @@ class CsvReader:
 
 
 def _tables(folder: Path, files: Files, options: ReadOptions) -> list[str]:
-    """Tables with columns for file and gender; those nearest the top only."""
-    found: list[str] = []
+    """Return the tables with columns for file and gender; those nearest the top only."""
+    tables: list[str] = []
     for name in files.tables:
-        if found and name.count("/") > found[0].count("/"):
+        if tables and name.count("/") > tables[0].count("/"):
             break
         header = read_header(folder / name, options.columns)
         if header is not None and {"file", "gender"} <= set(header.columns):
-            found.append(name)
-    return found
+            tables.append(name)
+    return tables

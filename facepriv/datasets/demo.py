@@ -40,10 +40,10 @@ def read_demo(images_per_subject: int | None = None) -> ReadResult:
     result = replace(read_folder(demo_folder(), format="csv"), licence=LICENCE)
     if images_per_subject is None:
         return result
-    taken: Counter[str] = Counter()
+    count: Counter[str] = Counter()
     images: list[LabelledImage] = []
     for image in result.images:
-        taken[image.subject] += 1
-        if taken[image.subject] <= images_per_subject:
+        count[image.subject] += 1
+        if count[image.subject] <= images_per_subject:
             images.append(image)
     return replace(result, images=images)

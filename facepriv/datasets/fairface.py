@@ -13,9 +13,9 @@ from pathlib import Path
 
 from facepriv.datasets.conventions import count_matching, find_list_files, parse_names, refuse_copies
 from facepriv.datasets.files import Files, name_key
+from facepriv.datasets.label_tables import LabelTable, read_header, read_labels
 from facepriv.datasets.labelling import NO_IDENTITIES, label_by_key
-from facepriv.datasets.labels import LabelTable, read_header, read_labels
-from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.datasets.reading import ReadOptions, ReadResult
 
 LICENCE = (
     "CC BY 4.0: Karkkainen, K. and Joo, J. (2021). FairFace: Face Attribute Dataset for Balanced Race, Gender, and "
@@ -43,30 +43,30 @@ class FairFaceReader:
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read the tables that are there, train and val; images of a table that is missing stay unlabelled."""
         parsed, problems = parse_names(files.images, _FILE.fullmatch, "train/1.jpg")
-        keys = {name: found[1] for name, found in parsed.items()}
+        keys = {name: match[1] for name, match in parsed.items()}
         refuse_copies(keys, lambda name: keys[name], "FairFace")
         paths = _tables(folder, files, labels)
         tables = [
             read_labels(path, name=path.name, mapping=options.mapping, columns={"file": "file"}) for path in paths
         ]
-        called = " and ".join(dict.fromkeys(path.name for path in paths))
+        names = " and ".join(dict.fromkeys(path.name for path in paths))
         rows = tuple(replace(row, file=name_key(row.file)) for table in tables for row in table.rows)
-        joined = LabelTable(called or "the label tables, which are missing,", {}, rows)
-        images, said = label_by_key(folder, keys, {name: name for name in keys}, joined)
-        return finish(
+        joined = LabelTable(names or "the label tables, which are missing,", {}, rows)
+        images, label_problems = label_by_key(folder, keys, {name: name for name in keys}, joined)
+        return ReadResult(
             images,
-            [*problems, *(problem for table in tables for problem in table.problems), *said],
+            [*problems, *(problem for table in tables for problem in table.problems), *label_problems],
             reader=self.name,
             why=f"Subjects: {NO_IDENTITIES}; ages are bands.",
             licence=LICENCE,
-            table=called,
+            table=names,
             identities="none",
         )
 
 
 def _tables(folder: Path, files: Files, labels: Path | None) -> list[Path]:
-    found = [labels] if labels is not None else find_list_files(folder, files, lambda name: name.endswith(".csv"))
-    return [path for path in found if _is_label_table(path)]
+    paths = [labels] if labels is not None else find_list_files(folder, files, lambda name: name.endswith(".csv"))
+    return [path for path in paths if _is_label_table(path)]
 
 
 def _is_label_table(path: Path) -> bool:

@@ -1,4 +1,4 @@
-"""What lies in a data set's folder: candidates for images, tables, the rest."""
+"""Files in the folder of a data set: candidates for images, tables, the rest."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from facepriv.imaging.decode import sniff
 from facepriv.types import Problem
 
 _READABLE = ".jpg .jpeg .jpe .jfif .png .webp .bmp .dib .tif .tiff .ppm .pgm .pbm .pnm"
-# Meant as images though not readable: decoding tells their owner so instead of passing over them in silence.
+# Images that are not readable: decoding reports them, so that none is passed over in silence.
 _FOREIGN = ".gif .heic .heif .avif .jp2 .jxl .psd .svg .raw .dng .cr2 .nef .arw"
 _IMAGES = frozenset([*_READABLE.split(), *_FOREIGN.split()])
 _TABLES = frozenset([".csv", ".tsv"])
@@ -52,7 +52,7 @@ def is_image_name(name: str) -> bool:
 
 
 def name_key(name: str) -> str:
-    """Fold a file name so that spellings of one name are equal: separators, case, composed letters, ``./``."""
+    """Return a file name folded so that its spellings are equal: separators, case, composed letters, ``./``."""
     folded = unicodedata.normalize("NFC", name.strip().replace("\\", "/")).casefold()
     # Few names hold an empty or a single-dot part, and a path object takes far longer to make than the rest.
     return folded if folded and _IDLE_PART.search(folded) is None else PurePosixPath(folded).as_posix()
@@ -66,7 +66,7 @@ def name_stem(name: str) -> str:
 
 
 def list_files(folder: Path, *, closed: bool = False) -> Files:
-    """List a folder and all below it, links to folders not followed; what cannot be read is told among the problems.
+    """List a folder and all below it without following links to folders; problems report what cannot be read.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def list_files(folder: Path, *, closed: bool = False) -> Files:
 
 
 class _Walk:
-    """One walk through a folder, which notes what it could not look into."""
+    """One walk through a folder, which collects what it could not read."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -130,17 +130,17 @@ class _Walk:
         self.broken: list[str] = []
 
     def files(self) -> Iterator[str]:
-        """Give the names of all files, links to files included; pipes and devices are no files, leftovers not meant."""
-        left = [""]
-        while left:
-            above = left.pop()
+        """Yield the names of all files, links to files included, without pipes, devices and leftovers."""
+        folders = [""]
+        while folders:
+            above = folders.pop()
             try:
                 with os.scandir(self._folder / above) as entries:
-                    found = list(entries)
+                    listing = list(entries)
             except OSError:
                 self.unreadable.append(_printable(above.rstrip("/")))
                 continue
-            for entry in found:
+            for entry in listing:
                 if is_litter([entry.name]):
                     continue
                 name = f"{above}{entry.name}"
@@ -150,7 +150,7 @@ class _Walk:
                     if not Path(entry.path).exists():
                         self.broken.append(_printable(name))
                 elif _is(entry.is_dir):
-                    left.append(f"{name}/")
+                    folders.append(f"{name}/")
 
 
 def _is(kind: Callable[[], bool]) -> bool:
@@ -180,10 +180,10 @@ def _looks_like_image(path: Path) -> bool:
 
 
 class FileFinder:
-    """Finds the files that a label table means, whichever way it writes their names.
+    """Finds the files that the names in a label table refer to.
 
     Tried in this order: the path from the table's folder; the path from the data set's folder; a path that ends in
-    the other; the bare file name; the name without extension. Only a single hit counts.
+    the other; the bare file name; the name without extension. Only a single match counts.
     """
 
     def __init__(self, files: Sequence[str], base: str = "") -> None:
@@ -198,7 +198,7 @@ class FileFinder:
             self._stems.setdefault(name_stem(path), []).append(file)
 
     def find(self, name: str) -> list[str]:
-        """Return the files that ``name`` may mean: one if found, none, or several if that cannot be told."""
+        """Return the files that ``name`` may refer to: none, one, or several if it is ambiguous."""
         path = name_key(name)
         for whole in ((f"{name_key(self.base)}/{path}" if self.base else path), path):
             if whole in self._paths:

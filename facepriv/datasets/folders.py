@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from facepriv.datasets.files import Files
+from facepriv.datasets.label_tables import read_header, read_labels
 from facepriv.datasets.labelling import label_by_subject
-from facepriv.datasets.labels import read_header, read_labels
-from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.datasets.reading import ReadOptions, ReadResult
 from facepriv.datasets.subjects import gender_of_path, subjects_of_paths
 from facepriv.errors import BadInputError
 from facepriv.types import LabelledImage
@@ -38,10 +38,10 @@ class FoldersReader:
 
 
 def read_paths(reader: str, folder: Path, files: Files, labels: Path | None, options: ReadOptions) -> ReadResult:
-    """Read a data set whose paths say who is on the images; a table about subjects may add their genders."""
+    """Read a data set whose paths name the subjects; a table about subjects may add their genders."""
     subjects = subjects_of_paths(files.images)
     if labels is None:
-        labels = _about_subjects(folder, files, set(subjects.of.values()), options)
+        labels = _about_subjects(folder, files, set(subjects.by_name.values()), options)
     if labels is not None:
         table = read_labels(
             labels,
@@ -50,22 +50,22 @@ def read_paths(reader: str, folder: Path, files: Files, labels: Path | None, opt
             mapping=options.mapping,
             columns=options.columns,
         )
-        images, problems = label_by_subject(folder, subjects.of, table)
+        images, problems = label_by_subject(folder, subjects.by_name, table)
         why = f"Subjects: {subjects.rule}; genders are from {labels.name}."
-        return finish(images, [*table.problems, *problems], reader=reader, why=why, table=labels.name)
-    images = [LabelledImage(n, subjects.of[n], gender_of_path(n), folder / n) for n in files.images]
-    return finish(images, [], reader=reader, why=f"Subjects: {subjects.rule}.")
+        return ReadResult(images, [*table.problems, *problems], reader=reader, why=why, table=labels.name)
+    images = [LabelledImage(name, subjects.by_name[name], gender_of_path(name), folder / name) for name in files.images]
+    return ReadResult(images, [], reader=reader, why=f"Subjects: {subjects.rule}.")
 
 
 def _about_subjects(folder: Path, files: Files, subjects: set[str], options: ReadOptions) -> Path | None:
     """Return the only table in the folder that is about these subjects; several are not chosen from."""
-    known = {subject.casefold() for subject in subjects}
-    found = [
+    folded = {subject.casefold() for subject in subjects}
+    tables = [
         folder / name
         for name in files.tables
-        if _usable(folder / name, options) and known & _subjects_of(folder / name, options)
+        if _usable(folder / name, options) and folded & _subjects_of(folder / name, options)
     ]
-    return found[0] if len(found) == 1 else None
+    return tables[0] if len(tables) == 1 else None
 
 
 def _subjects_of(path: Path, options: ReadOptions) -> set[str]:

@@ -1,4 +1,4 @@
-"""Join a label table with the images that lie in the folder."""
+"""Labels of images, joined from a label table by file name, key or subject."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from facepriv.datasets.files import FileFinder
-from facepriv.datasets.labels import LabelRow, LabelTable
+from facepriv.datasets.label_tables import LabelRow, LabelTable
 from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.subjects import gender_of_path, subjects_of_paths
 from facepriv.types import LabelledImage, Problem
 
 NO_IDENTITIES = "nothing tells who is on an image, so each stands for itself"
-"""Clause on the subjects of data sets without identities."""
+"""Clause for data sets without identities."""
 
 
 @dataclass(frozen=True)
-class _Merged:
-    """What all rows about one image, or one subject, say together."""
+class _MergedRows:
+    """All rows about one image, or about one subject, as one."""
 
     subject: str
     label: int | None
@@ -26,7 +26,7 @@ class _Merged:
     """``gender``, ``subject`` or empty."""
     repeated: bool = False
     attributes: Mapping[str, str | float] = field(default_factory=dict)
-    """What the rows agree on."""
+    """Attributes that the rows agree on."""
     disputed: bool = False
     """Whether the rows give one attribute several values."""
 
@@ -48,43 +48,42 @@ def label_by_file(
     Returns
     -------
     images, problems, rule
-        ``rule`` is the clause that tells where the subjects come from.
+        ``rule`` is a clause on where the subjects come from.
     """
     finder = FileFinder(names, base)
-    found: dict[str, list[LabelRow]] = {}
+    rows_of: dict[str, list[LabelRow]] = {}
     unknown: list[str] = []
     ambiguous: list[str] = []
     nameless: list[str] = []
     for row in table.rows:
-        hits = finder.find(row.file) if row.file else []
-        if len(hits) == 1:
-            found.setdefault(hits[0], []).append(row)
+        matches = finder.find(row.file) if row.file else []
+        if len(matches) == 1:
+            rows_of.setdefault(matches[0], []).append(row)
         elif not row.file:
             nameless.append(f"line {row.line}")
         else:
-            (ambiguous if hits else unknown).append(row.file)
-    merged = {name: _merge(rows) for name, rows in found.items()}
-    of, rule = _subjects(names, merged, "subject" in table.columns)
+            (ambiguous if matches else unknown).append(row.file)
+    merged = {name: _merge(rows) for name, rows in rows_of.items()}
+    subject_of, rule = _subjects(names, merged, "subject" in table.columns)
 
     images: list[LabelledImage] = []
-    lost: list[str] = []
+    without_subject: list[str] = []
     for name in names:
-        row_of = merged.get(name)
-        if row_of is not None and row_of.contradiction == "subject":
+        rows = merged.get(name)
+        if rows is not None and rows.contradiction == "subject":
             continue
-        if not of[name]:
-            lost.append(name)
+        if not subject_of[name]:
+            without_subject.append(name)
             continue
-        label, attributes = (row_of.label, row_of.attributes) if row_of else (None, {})
-        images.append(LabelledImage(name, of[name], label, folder / name, attributes))
-    kept = {image.name for image in images}
+        images.append(_labelled(folder, name, subject_of[name], rows))
+    labelled = {image.name for image in images}
     problems = [
-        *_about_rows(table.name, unknown, ambiguous, nameless),
-        *_about_merging(table.name, merged, "image"),
-        *_about_images(table.name, [name for name in names if name not in merged and name in kept]),
+        *_row_problems(table.name, unknown, ambiguous, nameless),
+        *_merging_problems(table.name, merged, "image"),
+        *_missing_row_problems(table.name, [name for name in names if name not in merged and name in labelled]),
         *summarise_problems(
             "no-subject",
-            lost,
+            without_subject,
             one=f"The subject of the image {{name}} is not in {table.name}, so it was left out; add it there.",
             many=f"The subjects of {{n}} images ({{first}}) are not in {table.name}, so these were left out; "
             "add them there.",
@@ -96,7 +95,7 @@ def label_by_file(
 def label_by_key(
     folder: Path, keys: Mapping[str, str], subjects: Mapping[str, str], table: LabelTable
 ) -> tuple[list[LabelledImage], list[Problem]]:
-    """Label images by the rows that name their keys, where a data set fixes how a row means an image.
+    """Label images by the rows that hold their keys, where a data set fixes how rows refer to images.
 
     Parameters
     ----------
@@ -105,26 +104,22 @@ def label_by_key(
     subjects
         Subject by file name.
     table
-        Rows whose ``file`` is a key; nothing is guessed where one fits no image.
+        Rows whose ``file`` is a key; a row whose key fits no image is reported.
     """
-    known = set(keys.values())
-    found: dict[str, list[LabelRow]] = {}
+    key_set = set(keys.values())
+    rows_of: dict[str, list[LabelRow]] = {}
     unknown: list[str] = []
     for row in table.rows:
-        if row.file in known:
-            found.setdefault(row.file, []).append(row)
+        if row.file in key_set:
+            rows_of.setdefault(row.file, []).append(row)
         else:
             unknown.append(row.file or f"line {row.line}")
-    merged = {key: _merge(rows, subjects_matter=False) for key, rows in found.items()}
-    images: list[LabelledImage] = []
-    for name, key in keys.items():
-        said = merged.get(key)
-        label, attributes = (said.label, said.attributes) if said else (None, {})
-        images.append(LabelledImage(name, subjects[name], label, folder / name, attributes))
+    merged = {key: _merge(rows, subjects_matter=False) for key, rows in rows_of.items()}
+    images = [_labelled(folder, name, subjects[name], merged.get(key)) for name, key in keys.items()]
     problems = [
-        *_about_rows(table.name, unknown, [], []),
-        *_about_merging(table.name, merged, "image"),
-        *_about_images(table.name, [name for name, key in keys.items() if key not in merged]),
+        *_row_problems(table.name, unknown, [], []),
+        *_merging_problems(table.name, merged, "image"),
+        *_missing_row_problems(table.name, [name for name, key in keys.items() if key not in merged]),
     ]
     return images, problems
 
@@ -132,36 +127,37 @@ def label_by_key(
 def label_by_subject(
     folder: Path,
     subjects: Mapping[str, str],
-    table: LabelTable,
+    table: LabelTable | None,
     fold: Callable[[str], str] = str.casefold,
 ) -> tuple[list[LabelledImage], list[Problem]]:
-    """Label images by the rows about their subjects.
+    """Label images by the rows about their subjects; without a table they stay unlabelled.
 
     Parameters
     ----------
     subjects
         Subject by file name.
     fold
-        Brings the spellings of a subject in the table and in the file names to one.
+        Makes the spellings of a subject in the table and in the file names equal.
     """
-    known = {fold(subject) for subject in subjects.values()}
-    found: dict[str, list[LabelRow]] = {}
+    if table is None:
+        return [LabelledImage(name, subject, None, folder / name) for name, subject in subjects.items()], []
+    folded = {fold(subject) for subject in subjects.values()}
+    rows_of: dict[str, list[LabelRow]] = {}
     unknown: list[str] = []
     for row in table.rows:
-        if fold(row.subject) in known:
-            found.setdefault(fold(row.subject), []).append(row)
+        if fold(row.subject) in folded:
+            rows_of.setdefault(fold(row.subject), []).append(row)
         else:
             unknown.append(row.subject or f"line {row.line}")
     # The subject is the key here: its spellings are no contradiction.
-    merged = {subject: _merge(rows, subjects_matter=False) for subject, rows in found.items()}
+    merged = {subject: _merge(rows, subjects_matter=False) for subject, rows in rows_of.items()}
     images: list[LabelledImage] = []
     without: dict[str, None] = {}
     for name, subject in subjects.items():
-        said = merged.get(fold(subject))
-        if said is None:
+        rows = merged.get(fold(subject))
+        if rows is None:
             without[subject] = None
-        label, attributes = (said.label, said.attributes) if said else (gender_of_path(name), {})
-        images.append(LabelledImage(name, subject, label, folder / name, attributes))
+        images.append(_labelled(folder, name, subject, rows, default=gender_of_path(name)))
     problems = [
         *summarise_problems(
             "unknown-subject",
@@ -169,7 +165,7 @@ def label_by_subject(
             one=f"The row of {table.name} about the subject {{name}} fits no image and was not used.",
             many=f"{{n}} rows of {table.name} about subjects ({{first}}) fit no image and were not used.",
         ),
-        *_about_merging(table.name, merged, "subject"),
+        *_merging_problems(table.name, merged, "subject"),
         *summarise_problems(
             "no-row",
             list(without),
@@ -181,54 +177,62 @@ def label_by_subject(
     return images, problems
 
 
-def _merge(rows: Sequence[LabelRow], *, subjects_matter: bool = True) -> _Merged:
+def _labelled(
+    folder: Path, name: str, subject: str, rows: _MergedRows | None, *, default: int | None = None
+) -> LabelledImage:
+    """Return an image with the label and attributes of its rows, or without any with a default label."""
+    label, attributes = (default, {}) if rows is None else (rows.label, rows.attributes)
+    return LabelledImage(name, subject, label, folder / name, attributes)
+
+
+def _merge(rows: Sequence[LabelRow], *, subjects_matter: bool = True) -> _MergedRows:
     if len(rows) == 1:
-        return _Merged(rows[0].subject, rows[0].label, attributes=rows[0].attributes)
+        return _MergedRows(rows[0].subject, rows[0].label, attributes=rows[0].attributes)
     subjects = {row.subject for row in rows if row.subject}
     labels = {row.label for row in rows}
-    said: dict[str, set[str | float]] = {}
+    attributes: dict[str, set[str | float]] = {}
     for row in rows:
         for name, value in row.attributes.items():
-            said.setdefault(name, set()).add(value)
+            attributes.setdefault(name, set()).add(value)
     contradiction = ""
     if subjects_matter and len(subjects) > 1:
         contradiction = "subject"
     elif len(labels) > 1:
         contradiction = "gender"
-    return _Merged(
+    return _MergedRows(
         subject=min(subjects, default=""),
         label=None if contradiction else rows[0].label,
         contradiction=contradiction,
         repeated=len(rows) > 1,
-        attributes={name: next(iter(values)) for name, values in said.items() if len(values) == 1},
-        disputed=any(len(values) > 1 for values in said.values()),
+        attributes={name: next(iter(values)) for name, values in attributes.items() if len(values) == 1},
+        disputed=any(len(values) > 1 for values in attributes.values()),
     )
 
 
-def _subjects(names: Sequence[str], merged: Mapping[str, _Merged], column: bool) -> tuple[dict[str, str], str]:
-    """Return every image its subject, empty where it cannot be known, and the rule in words."""
+def _subjects(names: Sequence[str], merged: Mapping[str, _MergedRows], column: bool) -> tuple[dict[str, str], str]:
+    """Return the subject of every image, empty where it cannot be known, and a clause on where it comes from."""
     paths = subjects_of_paths(names)
-    said = {name: rows.subject for name, rows in merged.items() if rows.subject and rows.contradiction != "subject"}
-    if not column or not said:
-        return paths.of, paths.rule
+    named = {name: rows.subject for name, rows in merged.items() if rows.subject and rows.contradiction != "subject"}
+    if not column or not named:
+        return paths.by_name, paths.rule
     # Paths may fill gaps only if they tell the same people apart as the table does.
-    pairs = {(paths.of[name], subject) for name, subject in said.items()}
+    pairs = {(paths.by_name[name], subject) for name, subject in named.items()}
     agree = len(pairs) == len({path for path, _ in pairs}) == len({subject for _, subject in pairs})
-    known = dict(pairs) if agree else {}
-    taken = set(known.values())
-    of: dict[str, str] = {}
+    subject_of_path = dict(pairs) if agree else {}
+    used = set(subject_of_path.values())
+    subject_of: dict[str, str] = {}
     for name in names:
-        path = paths.of[name]
-        if name in said:
-            of[name] = said[name]
-        elif agree and (path in known or path not in taken):
-            of[name] = known.get(path, path)
+        path = paths.by_name[name]
+        if name in named:
+            subject_of[name] = named[name]
+        elif agree and (path in subject_of_path or path not in used):
+            subject_of[name] = subject_of_path.get(path, path)
         else:
-            of[name] = ""
-    return of, "a column of the table names them"
+            subject_of[name] = ""
+    return subject_of, "a column of the table names them"
 
 
-def _about_rows(
+def _row_problems(
     table: str, unknown: Sequence[str], ambiguous: Sequence[str], nameless: Sequence[str]
 ) -> Iterable[Problem]:
     yield from summarise_problems(
@@ -252,7 +256,7 @@ def _about_rows(
     )
 
 
-def _about_images(table: str, without: Sequence[str]) -> Iterable[Problem]:
+def _missing_row_problems(table: str, without: Sequence[str]) -> Iterable[Problem]:
     yield from summarise_problems(
         "no-row",
         without,
@@ -261,7 +265,7 @@ def _about_images(table: str, without: Sequence[str]) -> Iterable[Problem]:
     )
 
 
-def _about_merging(table: str, merged: Mapping[str, _Merged], what: str) -> Iterable[Problem]:
+def _merging_problems(table: str, merged: Mapping[str, _MergedRows], what: str) -> Iterable[Problem]:
     yield from summarise_problems(
         "duplicate-row",
         [name for name, rows in merged.items() if rows.repeated and not (rows.contradiction or rows.disputed)],

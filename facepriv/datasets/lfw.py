@@ -28,7 +28,7 @@ from facepriv.datasets.conventions import (
 )
 from facepriv.datasets.files import Files
 from facepriv.datasets.problems import summarise_problems
-from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.datasets.reading import ReadOptions, ReadResult
 from facepriv.types import FEMALE, MALE, LabelledImage, Problem, ProtocolPair
 
 LICENCE = (
@@ -49,37 +49,37 @@ class LfwReader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for file names that repeat their folder's, and for one of the lists or a folder called like the set."""
-        n = 0 if labels is not None else count_matching(files.images, _FILE.fullmatch)
-        if not n:
+        matching = 0 if labels is not None else count_matching(files.images, _FILE.fullmatch)
+        if not matching:
             return None
-        known = find_list_file(folder, files, *_LISTS, _PAIRS, *_DEVELOPMENT)
-        sign = known.name if known is not None else _telling_folder(folder, files)
-        return f"{n:,} images are named like Name/Name_0001.jpg and {sign} is there" if sign else None
+        list_file = find_list_file(folder, files, *_LISTS, _PAIRS, *_DEVELOPMENT)
+        sign = list_file.name if list_file is not None else _telling_folder(folder, files)
+        return f"{matching:,} images are named like Name/Name_0001.jpg and {sign} is there" if sign else None
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read images, lists and pairs; an image in both gender lists is left out, since one of them is wrong."""
         refuse_table(labels, self.name, "female_names.txt and male_names.txt")
         parsed, problems = parse_names(files.images, _FILE.fullmatch, "Name/Name_0001.jpg")
-        stems = {found[2]: name for name, found in parsed.items()}
+        stems = {match[2]: name for name, match in parsed.items()}
         refuse_copies(parsed, lambda name: parsed[name][2], "LFW")
-        lists = {path: label for called, label in _LISTS.items() if (path := find_list_file(folder, files, called))}
+        lists = {path: label for name, label in _LISTS.items() if (path := find_list_file(folder, files, name))}
         genders = _read_lists(lists, stems)
         images = [
-            LabelledImage(name, found[1], genders.labels.get(found[2]), folder / name)
-            for name, found in parsed.items()
-            if found[2] not in genders.both
+            LabelledImage(name, match[1], genders.labels.get(match[2]), folder / name)
+            for name, match in parsed.items()
+            if match[2] not in genders.both
         ]
-        kept = {stem: name for stem, name in stems.items() if stem not in genders.both}
-        protocol, said = _protocol(folder, files, kept)
+        usable = {stem: name for stem, name in stems.items() if stem not in genders.both}
+        protocol, protocol_problems = _protocol(folder, files, usable)
         table = " and ".join(path.name for path in lists)
-        return finish(
+        return ReadResult(
             images,
-            [*problems, *genders.problems, *said, *mapping_problems(options, "LFW")],
+            [*problems, *genders.problems, *protocol_problems, *mapping_problems(options, "LFW")],
             reader=self.name,
             why="Subjects: the folder of each image.",
             licence=LICENCE,
             table=table,
-            protocol=protocol,
+            protocol=tuple(protocol),
         )
 
 
@@ -106,27 +106,27 @@ def _read_lists(lists: Mapping[Path, int], stems: Mapping[str, str]) -> _Genders
         for name in names:
             if labels.setdefault(name, lists[path]) != lists[path]:
                 both.add(name)
-    called = " and ".join(path.name for path in lists)
+    list_names = " and ".join(path.name for path in lists)
     problems = summarise_problems(
         "unknown-file",
         [name for name in labels if name not in stems],
-        one=f"The image {{name}} of {called} is not here.",
-        many=f"{{n}} images of {called} ({{first}}) are not here.",
+        one=f"The image {{name}} of {list_names} is not here.",
+        many=f"{{n}} images of {list_names} ({{first}}) are not here.",
     )
     problems += summarise_problems(
         "in-both-lists",
         sorted(stems[name] for name in both if name in stems),
-        one=f"The image {{name}} stands in both {called}, so it was left out rather than guessed at; strike "
+        one=f"The image {{name}} stands in both {list_names}, so it was left out rather than guessed at; strike "
         "it from one.",
-        many=f"{{n}} images ({{first}}) stand in both {called}, so they were left out rather than guessed at; strike "
-        "them from one.",
+        many=f"{{n}} images ({{first}}) stand in both {list_names}, so they were left out rather than guessed at; "
+        "strike them from one.",
     )
     if lists:
         problems += summarise_problems(
             "no-row",
             [name for stem, name in stems.items() if stem not in labels],
-            one=f"The image {{name}} is not in {called} and was taken without a gender label.",
-            many=f"{{n}} images ({{first}}) are not in {called} and were taken without a gender label.",
+            one=f"The image {{name}} is not in {list_names} and was taken without a gender label.",
+            many=f"{{n}} images ({{first}}) are not in {list_names} and were taken without a gender label.",
         )
     return _Genders(labels, frozenset(both), problems)
 
@@ -137,37 +137,41 @@ def _stem(line: str) -> str:
 
 def _protocol(folder: Path, files: Files, stems: Mapping[str, str]) -> tuple[list[ProtocolPair], list[Problem]]:
     """Read the ten folds of the performance protocol or, without them, training and test of the development one."""
-    pairs = find_list_file(folder, files, _PAIRS)
-    paths = [pairs] if pairs else [path for name in _DEVELOPMENT if (path := find_list_file(folder, files, name))]
-    found: list[ProtocolPair] = []
+    performance = find_list_file(folder, files, _PAIRS)
+    paths = (
+        [performance]
+        if performance
+        else [path for name in _DEVELOPMENT if (path := find_list_file(folder, files, name))]
+    )
+    protocol: list[ProtocolPair] = []
     problems: list[Problem] = []
     for path in paths:
-        first = found[-1].fold + 1 if found else 1
-        read, said = _read_pairs(path, stems, first)
-        found += read
-        problems += said
-    return found, problems
+        first_fold = protocol[-1].fold + 1 if protocol else 1
+        pairs, pair_problems = _read_pairs(path, stems, first_fold)
+        protocol += pairs
+        problems += pair_problems
+    return protocol, problems
 
 
-def _read_pairs(path: Path, stems: Mapping[str, str], first: int) -> tuple[list[ProtocolPair], list[Problem]]:
+def _read_pairs(path: Path, stems: Mapping[str, str], first_fold: int) -> tuple[list[ProtocolPair], list[Problem]]:
     lines = [(number, line.split()) for number, line in enumerate(read_lines(path), start=1) if line]
     size = [int(field) for field in lines[0][1] if field.isdecimal()] if lines else []
     rows = lines[1:]
-    folds, each = (size[0], size[1]) if len(size) == 2 else (1, size[0] if size else 0)
-    if len(size) not in (1, 2) or len(rows) != folds * 2 * each:
+    folds, pairs_per_kind = (size[0], size[1]) if len(size) == 2 else (1, size[0] if size else 0)
+    if len(size) not in (1, 2) or len(rows) != folds * 2 * pairs_per_kind:
         return [], [_unreadable(path, "it does not hold as many pairs as its first line announces")]
-    found: list[ProtocolPair] = []
+    pairs: list[ProtocolPair] = []
     missing: list[str] = []
     for place, (number, fields) in enumerate(rows):
-        named = _images_of(fields)
+        stems_of_pair = _images_of(fields)
         mated = len(fields) == 3
-        if named is None or mated != (place % (2 * each) < each):
+        if stems_of_pair is None or mated != (place % (2 * pairs_per_kind) < pairs_per_kind):
             return [], [_unreadable(path, f"line {number} is not the pair that was expected there")]
-        one, other = (stems.get(stem) for stem in named)
-        if one is None or other is None:
-            missing.append(" and ".join(named))
+        first, second = (stems.get(stem) for stem in stems_of_pair)
+        if first is None or second is None:
+            missing.append(" and ".join(stems_of_pair))
         else:
-            found.append(ProtocolPair(first + place // (2 * each), one, other, mated))
+            pairs.append(ProtocolPair(first_fold + place // (2 * pairs_per_kind), first, second, mated))
     problems = summarise_problems(
         "protocol-incomplete",
         missing,
@@ -176,7 +180,7 @@ def _read_pairs(path: Path, stems: Mapping[str, str], first: int) -> tuple[list[
         "out of the protocol.",
         few=1,
     )
-    return found, problems
+    return pairs, problems
 
 
 def _images_of(fields: list[str]) -> tuple[str, str] | None:

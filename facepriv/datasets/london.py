@@ -12,10 +12,9 @@ from pathlib import Path
 
 from facepriv.datasets.conventions import count_matching, parse_names
 from facepriv.datasets.files import Files
+from facepriv.datasets.label_tables import LabelTable, Role, read_header, read_labels
 from facepriv.datasets.labelling import label_by_subject
-from facepriv.datasets.labels import Role, read_header, read_labels
-from facepriv.datasets.reading import ReadOptions, ReadResult, finish
-from facepriv.types import LabelledImage, Problem
+from facepriv.datasets.reading import ReadOptions, ReadResult
 
 LICENCE = (
     "CC-BY 4.0: DeBruine, L. and Jones, B. (2017). Face Research Lab London Set (Version 5). figshare. "
@@ -32,59 +31,56 @@ class LondonReader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for both the file names and the table, since the names alone are too ordinary."""
-        n = count_matching(files.images, _subject)
-        if not n:
+        matching = count_matching(files.images, _subject)
+        if not matching:
             return None
         table = labels if labels is not None else _table(folder, files)
         if table is None or _columns(table) is None:
             return None
-        return f"{n:,} images are named like 001_03.jpg and {table.name} goes by face_id"
+        return f"{matching:,} images are named like 001_03.jpg and {table.name} goes by face_id"
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read images and table; without a table the images stay unlabelled."""
         subjects, problems = parse_names(files.images, _subject, "001_03.jpg")
-        table = labels if labels is not None else _table(folder, files)
-        images: list[LabelledImage]
-        if table is None:
-            images = [LabelledImage(n, s, None, folder / n) for n, s in subjects.items()]
-        else:
-            images, said = self._labelled(folder, subjects, table, options)
-            problems += said
-        return finish(
+        path = labels if labels is not None else _table(folder, files)
+        table = None if path is None else _read_table(path, options)
+        images, label_problems = label_by_subject(folder, subjects, table, fold=_fold)
+        return ReadResult(
             images,
-            problems,
+            [*problems, *(table.problems if table else []), *label_problems],
             reader=self.name,
             why="Subjects: the number before the underscore in the file name.",
             licence=LICENCE,
-            table=table.name if table is not None else "",
+            table="" if path is None else path.name,
         )
 
-    def _labelled(
-        self, folder: Path, subjects: dict[str, str], path: Path, options: ReadOptions
-    ) -> tuple[list[LabelledImage], list[Problem]]:
-        table = read_labels(
-            path,
-            name=path.name,
-            required=("subject", "gender"),
-            mapping=options.mapping,
-            columns={**(_columns(path) or {}), **options.columns},
-        )
-        images, problems = label_by_subject(folder, subjects, table, fold=lambda s: s.strip().casefold().lstrip("x"))
-        return images, [*table.problems, *problems]
+
+def _read_table(path: Path, options: ReadOptions) -> LabelTable:
+    return read_labels(
+        path,
+        name=path.name,
+        required=("subject", "gender"),
+        mapping=options.mapping,
+        columns={**(_columns(path) or {}), **options.columns},
+    )
+
+
+def _fold(subject: str) -> str:
+    return subject.strip().casefold().lstrip("x")
 
 
 def _subject(name: str) -> str | None:
-    found = _FILE.fullmatch(name)
-    return found[1] if found else None
+    match = _FILE.fullmatch(name)
+    return match[1] if match else None
 
 
 def _columns(path: Path) -> dict[Role, str] | None:
     """Return the table's columns by role; None if it is not the set's own."""
     for gender in ("face_gender", "face_sex"):
-        wanted: dict[Role, str] = {"subject": "face_id", "gender": gender, "age": "face_age", "race": "face_eth"}
-        header = read_header(path, wanted)
+        columns: dict[Role, str] = {"subject": "face_id", "gender": gender, "age": "face_age", "race": "face_eth"}
+        header = read_header(path, columns)
         if header is not None and {"subject", "gender"} <= set(header.columns):
-            return {role: column for role, column in wanted.items() if role in header.columns}
+            return {role: column for role, column in columns.items() if role in header.columns}
     return None
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from facepriv.datasets.conventions import count_matching, mapping_problems, parse_names, refuse_table
 from facepriv.datasets.files import Files
 from facepriv.datasets.problems import summarise_problems
-from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.datasets.reading import ReadOptions, ReadResult
 from facepriv.types import FEMALE, MALE, LabelledImage, Terms
 
 LICENCE = (
@@ -39,26 +39,26 @@ class MuctReader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for the file names, which no other data set has."""
-        n = 0 if labels is not None else count_matching(files.images, _FILE.fullmatch)
-        return f"{n:,} images are named like i000qa-fn.jpg" if n else None
+        matching = 0 if labels is not None else count_matching(files.images, _FILE.fullmatch)
+        return f"{matching:,} images are named like i000qa-fn.jpg" if matching else None
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read the images; mirrored copies are left out, since they show nothing new."""
         refuse_table(labels, self.name, "the file names")
         parsed, problems = parse_names(files.images, _FILE.fullmatch, "i000qa-fn.jpg")
         images = [
-            LabelledImage(name, said[2], MALE if said[3] == "m" else FEMALE, folder / name)
-            for name, said in parsed.items()
-            if not said[1]
+            LabelledImage(name, match[2], MALE if match[3] == "m" else FEMALE, folder / name)
+            for name, match in parsed.items()
+            if not match[1]
         ]
         problems += summarise_problems(
             "mirrored-image",
-            [name for name, said in parsed.items() if said[1]],
+            [name for name, match in parsed.items() if match[1]],
             one="The image {name} is a mirrored copy and was left out.",
             many="{n} images ({first}) are mirrored copies and were left out.",
             few=1,
         )
-        return finish(
+        return ReadResult(
             images,
             [*problems, *mapping_problems(options, "MUCT")],
             reader=self.name,

@@ -1,4 +1,4 @@
-"""What a data set would bring, told before any image of it is decoded."""
+"""Preview of a data set, before any of its images is decoded."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ COMMONEST = 12
 
 @dataclass(frozen=True)
 class AttributeCount:
-    """What the images say of one attribute."""
+    """Values of one attribute over the images."""
 
     name: str
     images: int
-    """Images that say something of it."""
+    """Images with a value."""
     lowest: float | None
-    """Smallest number; None if it is told in words."""
+    """Smallest number; None if the values are words."""
     highest: float | None
     words: Mapping[str, int]
-    """Images by word, the commonest first and at most `COMMONEST` of them; empty if it is told in numbers."""
+    """Images by word, the commonest first and at most `COMMONEST` of them; empty if the values are numbers."""
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Preview:
 
 
 def preview(result: ReadResult, rows: int = ROWS) -> Preview:
-    """Count what a reader found and pick some rows; fast for hundreds of thousands of images."""
+    """Return the counts and some rows of a data set; fast for hundreds of thousands of images."""
     labels = Counter(image.label for image in result.images)
     return Preview(
         reader=result.reader,
@@ -105,7 +105,7 @@ def preview(result: ReadResult, rows: int = ROWS) -> Preview:
 
 
 def _spread(images: list[LabelledImage], most: int) -> list[LabelledImage]:
-    """Pick images evenly, the first and the last among them."""
+    """Return images at even distances, the first and the last among them."""
     if len(images) <= most:
         return images
     if most < 2:
@@ -114,11 +114,11 @@ def _spread(images: list[LabelledImage], most: int) -> list[LabelledImage]:
 
 
 def _attributes(images: list[LabelledImage]) -> tuple[AttributeCount, ...]:
-    told: dict[str, Counter[str | float]] = {}
+    values: dict[str, Counter[str | float]] = {}
     for image in images:
         for name, value in image.attributes.items():
-            told.setdefault(name, Counter())[value] += 1
-    return tuple(_count(name, told[name]) for name in sorted(told))
+            values.setdefault(name, Counter())[value] += 1
+    return tuple(_count(name, values[name]) for name in sorted(values))
 
 
 def _count(name: str, values: Counter[str | float]) -> AttributeCount:

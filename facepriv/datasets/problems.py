@@ -1,4 +1,4 @@
-"""What was wrong with an input, told in few sentences however often it occurs."""
+"""Problems of an input, summarised in few sentences however often they occur."""
 
 from __future__ import annotations
 
@@ -8,31 +8,7 @@ from dataclasses import dataclass
 from facepriv.types import Problem
 
 FEW = 3
-"""Up to so many equal problems are told one by one; more are told in one sentence."""
-
-NOTICES: frozenset[str] = frozenset(
-    {
-        "contradicting-attributes",
-        "count-differs",
-        "duplicate-row",
-        "encoding",
-        "mapping-not-used",
-        "mirrored-image",
-        "no-identities",
-        "no-labels",
-        "no-mated",
-        "one-gender",
-        "one-subject",
-        "protocol-incomplete",
-        "protocol-unreadable",
-        "subject-with-both-genders",
-        "table-not-used",
-        "unknown-age",
-        "unknown-file",
-        "unknown-subject",
-    }
-)
-"""Codes of sentences that tell something worth knowing while no image was lost, changed or left unlabelled by it."""
+"""Up to so many equal problems have a sentence each; more share one."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +19,7 @@ class ProblemGroup(Problem):
 
 
 def problem_names(problem: Problem) -> tuple[str, ...]:
-    """Name the files, rows or columns that a problem is about."""
+    """Return the files, rows or columns that a problem is about."""
     return problem.names if isinstance(problem, ProblemGroup) else (problem.name,)
 
 
@@ -53,20 +29,20 @@ def problem_count(problem: Problem) -> int:
 
 
 def summarise_problems(code: str, names: Sequence[str], *, one: str, many: str, few: int = FEW) -> list[Problem]:
-    """Tell of equal problems: one sentence each if they are few, else one for all.
+    """Return equal problems: one sentence each if they are few, else one for all.
 
     Parameters
     ----------
     code
         Reason in kebab-case.
     names
-        What each is about, in the order in which they are listed.
+        File, row or column that each is about, in order.
     one
         Sentence for a single one; ``{name}`` stands for it.
     many
         Sentence for all; ``{n}`` stands for their number, ``{first}`` for the first three names.
     few
-        Up to so many are told one by one.
+        Up to so many have a sentence each.
     """
     if len(names) <= few:
         return [Problem(name, code, one.replace("{name}", name)) for name in names]

@@ -1,4 +1,4 @@
-"""What a reader of a data set convention is, what it gives, and what is said of every data set."""
+"""Protocol of the readers of data sets, their result, and problems that any data set may have."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 from facepriv.datasets.files import Files
-from facepriv.datasets.labels import Role
+from facepriv.datasets.label_tables import Role
 from facepriv.datasets.problems import summarise_problems
 from facepriv.types import GENDER_NAMES, Gender, Identities, LabelledImage, Problem, ProtocolPair, Terms
 
@@ -18,7 +18,7 @@ NOT_STATED = "not stated; ask whoever gave you the images"
 
 @dataclass(frozen=True)
 class ReadOptions:
-    """What the user declared about a label table."""
+    """Declarations about a label table: meanings of values, names of columns."""
 
     mapping: Mapping[str, Gender] = field(default_factory=dict)
     columns: Mapping[Role, str] = field(default_factory=dict)
@@ -26,15 +26,15 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class ReadResult:
-    """A data set as its files and labels say; no image has been decoded yet."""
+    """A data set as read from its files and labels; no image has been decoded."""
 
     images: list[LabelledImage]
-    """Sorted by name, names unique."""
+    """Names unique; `facepriv.datasets.registry.read_folder` sorts by name."""
     problems: list[Problem]
     reader: str
     why: str
-    """Full sentence: why this reader, and what it took for the subject."""
-    licence: str
+    """Full sentence: why this reader, and where the subjects come from."""
+    licence: str = NOT_STATED
     table: str = ""
     """Name of the label table used, empty if none."""
     identities: Identities = "people"
@@ -65,40 +65,22 @@ class DatasetReader(Protocol):
         """
 
 
-def finish(
-    images: Sequence[LabelledImage],
-    problems: Sequence[Problem],
-    *,
-    reader: str,
-    why: str,
-    licence: str = NOT_STATED,
-    table: str = "",
-    identities: Identities = "people",
-    terms: Terms | None = None,
-    protocol: Sequence[ProtocolPair] = (),
-) -> ReadResult:
-    """Sort the images and add what cannot be computed on them."""
-    ordered = sorted(images, key=lambda image: image.name)
-    said = [*problems, *find_limits(ordered, identities)]
-    return ReadResult(ordered, said, reader, why, licence, table, identities, terms, tuple(protocol))
-
-
 def find_limits(images: Sequence[LabelledImage], identities: Identities = "people") -> list[Problem]:
-    """Say what cannot be computed on these images: matching needs several subjects, gender error both genders."""
+    """Return what cannot be computed on these images: matching needs several subjects, gender error both genders."""
     if not images:
         return []
     subjects: dict[str, list[int | None]] = {}
     for image in images:
         subjects.setdefault(image.subject, []).append(image.label)
     if identities == "people":
-        found = _limits_of_matching(subjects)
+        problems = _limits_of_matching(subjects)
     else:
-        found = [Problem("all subjects", "no-identities", _NO_IDENTITIES[identities])]
-    found += _limits_of_labels({image.label for image in images} - {None})
+        problems = [Problem("all subjects", "no-identities", _NO_IDENTITIES[identities])]
+    problems += _limits_of_labels({image.label for image in images} - {None})
     if identities != "people":
-        return found
+        return problems
     both = sorted(subject for subject, all_labels in subjects.items() if len({*all_labels} - {None}) > 1)
-    return found + summarise_problems(
+    return problems + summarise_problems(
         "subject-with-both-genders",
         both,
         one="The subject {name} is labelled male on some images and female on others, which was kept as it is; "
@@ -118,9 +100,9 @@ _NO_IDENTITIES: dict[Identities, str] = {
 
 
 def _limits_of_matching(subjects: Mapping[str, Sequence[int | None]]) -> list[Problem]:
-    found: list[Problem] = []
+    problems: list[Problem] = []
     if len(subjects) == 1:
-        found.append(
+        problems.append(
             Problem(
                 next(iter(subjects)),
                 "one-subject",
@@ -129,7 +111,7 @@ def _limits_of_matching(subjects: Mapping[str, Sequence[int | None]]) -> list[Pr
             )
         )
     if all(len(labels) == 1 for labels in subjects.values()):
-        found.append(
+        problems.append(
             Problem(
                 "all subjects",
                 "no-mated",
@@ -137,7 +119,7 @@ def _limits_of_matching(subjects: Mapping[str, Sequence[int | None]]) -> list[Pr
                 "false non-match rate; add images of the same people.",
             )
         )
-    return found
+    return problems
 
 
 def _limits_of_labels(labels: Set[int | None]) -> list[Problem]:

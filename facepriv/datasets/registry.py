@@ -1,4 +1,4 @@
-"""Read a folder by the convention it follows. A new convention is one module and one line here."""
+"""Readers of data sets by name, and reading a folder by the convention that it follows."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from facepriv.datasets.files import Files, list_files
-from facepriv.datasets.labels import COLUMN_NAMES, Role, parse_columns, read_header, read_labels
-from facepriv.datasets.reading import DatasetReader, ReadOptions, ReadResult
+from facepriv.datasets.label_tables import COLUMN_NAMES, Role, parse_columns, read_header, read_labels
+from facepriv.datasets.reading import DatasetReader, ReadOptions, ReadResult, find_limits
 from facepriv.errors import BadInputError
 from facepriv.registry import Registry
 from facepriv.types import Gender, Problem
@@ -33,7 +33,7 @@ READERS: Registry[DatasetReader] = Registry(
 )
 
 PARTICULAR = 50
-"""Rank from which a reader knows tables by columns of their own."""
+"""Least rank of readers of particular data sets, which know their own tables."""
 
 
 def read_folder(
@@ -45,14 +45,14 @@ def read_folder(
     columns: Mapping[str, str] | None = None,
     closed: bool = False,
 ) -> ReadResult:
-    """Read a folder of face images; nothing is decoded yet, and nothing is written.
+    """Read a folder of face images without decoding any, and without writing anything.
 
     Parameters
     ----------
     format
         Name of a reader, or ``auto`` to ask each, particular conventions first.
     labels
-        Label table, inside the folder or not; without it one in the folder is looked for.
+        Label table, inside the folder or not; by default one in the folder is looked for.
     mapping
         Meaning of gender values, such as ``{"0": "male", "1": "female"}``.
     columns
@@ -68,7 +68,7 @@ def read_folder(
         If there is no such format.
     """
     options = ReadOptions(mapping or {}, parse_columns(columns))
-    given = None if format == "auto" else READERS.create(format)
+    named_reader = None if format == "auto" else READERS.create(format)
     files = list_files(folder, closed=closed)
     if not files.images:
         other = len(files.tables) + len(files.others)
@@ -79,7 +79,9 @@ def read_folder(
         )
     if labels is not None and not labels.is_file():
         raise BadInputError(f"There is no label table {labels.name}; check its name.", code="unreadable")
-    reader, reason = (given, "it was asked for by name") if given else _choose(folder, files, labels, options)
+    reader, reason = (
+        (named_reader, "it was asked for by name") if named_reader else _choose_reader(folder, files, labels, options)
+    )
     result = reader.read(folder, files, labels=labels, options=options)
     if options.columns and not result.table:
         named = ", ".join(f"{role}={column}" for role, column in options.columns.items())
@@ -91,16 +93,17 @@ def read_folder(
     used = {labels.name if labels else result.table}
     unused = [name for name in files.tables if Path(name).name not in used]
     # Readers of particular data sets know which tables hold labels, and which landmarks or lists of other things.
-    told = [] if result.table or reader.rank >= PARTICULAR else _unused(folder, unused, options)
+    notices = [] if result.table or reader.rank >= PARTICULAR else _unused_tables(folder, unused, options)
     return replace(
         result,
+        images=sorted(result.images, key=lambda image: image.name),
         why=f"Format {reader.name}, because {reason}. {result.why}",
-        problems=[*files.problems, *result.problems, *told],
+        problems=[*files.problems, *result.problems, *find_limits(result.images, result.identities), *notices],
     )
 
 
-def _choose(folder: Path, files: Files, labels: Path | None, options: ReadOptions) -> tuple[DatasetReader, str]:
-    """Ask every reader, the highest rank first; equal ranks in the order of the registry."""
+def _choose_reader(folder: Path, files: Files, labels: Path | None, options: ReadOptions) -> tuple[DatasetReader, str]:
+    """Return the first reader that recognises the folder, and why; the highest rank first, equal ranks in order."""
     readers = [READERS.create(name) for name in READERS.names()]
     for reader in sorted(readers, key=lambda r: -r.rank):
         reason = reader.recognises(folder, files, labels=labels, options=options)
@@ -112,21 +115,21 @@ def _choose(folder: Path, files: Files, labels: Path | None, options: ReadOption
 
 
 def _check_table(labels: Path, options: ReadOptions) -> None:
-    """Refuse a given table that is neither about files nor about subjects, naming the columns it lacks."""
+    """Raise BadInputError for a table about neither files nor subjects; it names the columns that are missing."""
     header = read_header(labels, options.columns)
     if header is None or not {"file", "subject"} & set(header.columns):
         read_labels(labels, name=labels.name, mapping=options.mapping, columns=options.columns)
 
 
-def _unused(folder: Path, tables: list[str], options: ReadOptions) -> list[Problem]:
-    """Tell of tables that might have been meant as labels."""
-    told = []
+def _unused_tables(folder: Path, tables: list[str], options: ReadOptions) -> list[Problem]:
+    """Return problems for tables that may have been meant as labels."""
+    problems = []
     for name in tables[:3]:
         header = read_header(folder / name, options.columns)
         fields = ", ".join(header.fields[:8]) if header else "nothing readable"
         roles: tuple[Role, ...] = ("file", "gender")
         wanted = " and ".join(f"{role} ({', '.join(COLUMN_NAMES[role][:3])})" for role in roles)
-        told.append(
+        problems.append(
             Problem(
                 name,
                 "table-not-used",
@@ -134,4 +137,4 @@ def _unused(folder: Path, tables: list[str], options: ReadOptions) -> list[Probl
                 "say which columns they are, or give it as label table.",
             )
         )
-    return told
+    return problems

@@ -1,4 +1,4 @@
-"""Who is on an image, told from its path, where no table says so.
+"""Subjects of images from their paths, where no table names them.
 
 The folder names the subject (``anna/1.jpg``); without subject folders the file name does, up to its last number
 (``001_03.jpg`` and ``001_08.jpg`` are subject 001). Folders that only sort (``images``, ``train``, ``male``) and
@@ -12,12 +12,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from facepriv.datasets.files import name_stem
-from facepriv.types import FEMALE, MALE
+from facepriv.datasets.gender_words import GENDER_FOLDERS
+from facepriv.types import GENDER_NAMES
 
-GENDER_FOLDERS: dict[str, int] = {
-    **dict.fromkeys(("male", "males", "man", "men"), MALE),
-    **dict.fromkeys(("female", "females", "woman", "women"), FEMALE),
-}
 _SORTING_WORDS = (
     "images image imgs img photos photo pictures pics faces face data dataset datasets original originals raw jpg "
     "jpeg png aligned cropped train training test testing val valid validation dev neutral smile smiling happy front "
@@ -31,19 +28,19 @@ _NUMBERED = re.compile(r"(.+)[_-]\d+")
 
 @dataclass(frozen=True)
 class Subjects:
-    """The subject of every image, and how it was told."""
+    """The subject of every image, and where it comes from."""
 
-    of: dict[str, str]
+    by_name: dict[str, str]
     """Subject by file name; never empty."""
     by_folder: bool
     rule: str
-    """Half a sentence: "each subject has a folder"."""
+    """A clause: "each of 3 folders is a subject"."""
 
 
 def gender_of_path(name: str) -> int | None:
-    """Tell the gender label from folders called ``male``, ``women`` and the like; None if none or both occur."""
-    found = {GENDER_FOLDERS[part] for part in name.casefold().split("/")[:-1] if part in GENDER_FOLDERS}
-    return found.pop() if len(found) == 1 else None
+    """Return the label from folders called ``male``, ``women`` and the like; None if none or both occur."""
+    labels = {GENDER_FOLDERS[part] for part in name.casefold().split("/")[:-1] if part in GENDER_FOLDERS}
+    return labels.pop() if len(labels) == 1 else None
 
 
 def subject_of_stem(name: str) -> str:
@@ -56,7 +53,7 @@ def subject_of_stem(name: str) -> str:
 
 
 def subjects_of_paths(names: Sequence[str]) -> Subjects:
-    """Tell the subject of every file from its path."""
+    """Return the subject of every file from its path."""
     naming = {name: _naming_folders(name) for name in names}
     distinct = set(naming.values())
     stems = {name: subject_of_stem(name) for name in names}
@@ -72,8 +69,8 @@ def subjects_of_paths(names: Sequence[str]) -> Subjects:
     if inside < 0.8 * len(names):
         return Subjects(stems, False, "the file name up to its last number is the subject")
     folders = _apart_by_gender(folders)
-    of = {name: folders[name] or stems[name] for name in names}
-    return Subjects(of, True, f"each of {len(set(folders.values()) - {''})} folders is a subject")
+    by_name = {name: folders[name] or stems[name] for name in names}
+    return Subjects(by_name, True, f"each of {len(set(folders.values()) - {''})} folders is a subject")
 
 
 def _naming_folders(name: str) -> tuple[str, ...]:
@@ -96,15 +93,14 @@ def _is_subject(names: Sequence[str], stems: dict[str, str]) -> bool:
 
 
 def _apart_by_gender(folders: dict[str, str]) -> dict[str, str]:
-    """Keep ``male/001`` and ``female/001`` apart: equal names under both genders are two people."""
+    """Return folders with the gender added where both genders have one of the same name: these are two people."""
     genders: dict[str, set[int]] = {}
     for name, subject in folders.items():
         gender = gender_of_path(name)
         if gender is not None and subject:
             genders.setdefault(subject, set()).add(gender)
-    both = {subject for subject, found in genders.items() if len(found) > 1}
-    word = {MALE: "male", FEMALE: "female"}
+    both = {subject for subject, labels in genders.items() if len(labels) > 1}
     return {
-        name: f"{word[gender]}/{subject}" if subject in both and (gender := gender_of_path(name)) else subject
+        name: f"{GENDER_NAMES[gender]}/{subject}" if subject in both and (gender := gender_of_path(name)) else subject
         for name, subject in folders.items()
     }

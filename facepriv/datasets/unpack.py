@@ -1,4 +1,4 @@
-"""Unpack an uploaded zip without trusting it."""
+"""Safe unpacking of an uploaded zip."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _ARCHIVE_NAMES = ".zip .tar .gz .tgz .bz2 .tbz .xz .txz .zst .7z .rar .jar"
 _ARCHIVES = frozenset(_ARCHIVE_NAMES.split())
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
-_TOLD: dict[str, tuple[str, str]] = {
+_SENTENCES: dict[str, tuple[str, str]] = {
     "unsafe-path": (
         "The archive's entry {name} points outside the archive and was not unpacked; pack a folder with plain names.",
         "{n} entries of the archive ({first}) point outside it and were not unpacked; pack a folder with plain names.",
@@ -77,7 +77,7 @@ _TOLD: dict[str, tuple[str, str]] = {
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What came out of an archive."""
+    """The files unpacked from an archive."""
 
     folder: Path
     files: tuple[str, ...]
@@ -106,7 +106,7 @@ def unpack(
     archive
         A file, or an open one that can seek.
     name
-        What an error calls the archive.
+        Name of the archive for errors.
     max_entries, max_bytes, max_ratio
         Most entries, most bytes unpacked in all, most bytes unpacked for one packed byte of an entry.
 
@@ -128,10 +128,10 @@ def unpack(
             entries = opened.infolist()
             if len(entries) > max_entries:
                 raise _too_many(name, f"{len(entries):,} entries", max_entries)
-            session = _Unpacking(opened, work, name, max_bytes, max_ratio)
+            unpacking = _Unpacking(opened, work, name, max_bytes, max_ratio)
             for entry in entries:
-                session.take(entry)
-        result = session.result(target)
+                unpacking.take(entry)
+        result = unpacking.result(target)
         if not result.files:
             counted = Counter(p.code for p in result.problems)
             reasons = "; ".join(p.sentence for p in result.problems[:2]) if counted else "It is empty."
@@ -150,7 +150,7 @@ def unpack(
 
 
 def _check_directory(archive: Path | IO[bytes], name: str, max_entries: int) -> None:
-    """Refuse an archive whose directory is too large to be read as a whole; what is no zip is left to `_opened`."""
+    """Raise BadInputError for a directory too large to be read as a whole; what is no zip is left to `_opened`."""
     try:
         if isinstance(archive, Path):
             with archive.open("rb") as file:
@@ -199,7 +199,7 @@ def _size(archive: zipfile.ZipFile) -> int:
 
 
 class _Unpacking:
-    """One archive on its way into one folder."""
+    """The unpacking of one archive into one folder."""
 
     def __init__(self, archive: zipfile.ZipFile, work: Path, name: str, max_bytes: int, max_ratio: int) -> None:
         self.archive, self.work, self.name = archive, work, name
@@ -211,7 +211,7 @@ class _Unpacking:
         self._taken: dict[str, str] = {}  # folded path -> "file" or "folder"
 
     def take(self, entry: zipfile.ZipInfo) -> None:
-        """Unpack one entry, or note why not."""
+        """Unpack one entry, or collect why it was refused."""
         shown = _shown(entry.orig_filename)
         raw = entry.orig_filename.replace("\\", "/")
         if is_litter(PurePosixPath(raw).parts):
@@ -280,9 +280,9 @@ class _Unpacking:
         return self.written - RATIO_FROM > self.max_ratio * self.packed
 
     def result(self, target: Path) -> Unpacked:
-        """Tell what came out."""
+        """Return the files unpacked, and problems."""
         problems: list[Problem] = []
-        for code, (one, many) in _TOLD.items():
+        for code, (one, many) in _SENTENCES.items():
             problems += summarise_problems(code, self.refused.get(code, []), one=one, many=many)
         return Unpacked(target, tuple(sorted(self.files)), tuple(problems))
 

@@ -18,7 +18,7 @@ from facepriv.datasets.conventions import count_matching, mapping_problems, pars
 from facepriv.datasets.files import Files
 from facepriv.datasets.labelling import NO_IDENTITIES
 from facepriv.datasets.problems import summarise_problems
-from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.datasets.reading import ReadOptions, ReadResult
 from facepriv.types import FEMALE, MALE, LabelledImage
 
 LICENCE = (
@@ -50,28 +50,28 @@ class UtkFaceReader:
         """Ask for the file names: numbers joined by underscores, the last a time of fourteen digits or more."""
         if labels is not None or not count_matching(files.images, _parse):
             return None
-        n = sum(_parse(name) not in (None, _MALFORMED) for name in files.images)
-        return f"{n:,} images are named like 25_0_1_20170116174525125.jpg" if n else None
+        matching = sum(_parse(name) not in (None, _MALFORMED) for name in files.images)
+        return f"{matching:,} images are named like 25_0_1_20170116174525125.jpg" if matching else None
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read the images; a name that lacks a field is not guessed at."""
         refuse_table(labels, self.name, "the file names")
         parsed, problems = parse_names(files.images, _parse, "25_0_1_20170116174525125.jpg")
         images = [
-            LabelledImage(name, name, said.label, folder / name, {"age": float(said.age), "race": said.race})
-            for name, said in parsed.items()
-            if said != _MALFORMED
+            LabelledImage(name, name, fields.label, folder / name, {"age": float(fields.age), "race": fields.race})
+            for name, fields in parsed.items()
+            if fields != _MALFORMED
         ]
         problems += summarise_problems(
             "malformed-name",
-            [name for name, said in parsed.items() if said == _MALFORMED],
+            [name for name, fields in parsed.items() if fields == _MALFORMED],
             one="The name of {name} should tell age, gender, race and time, as 25_0_1_20170116174525125.jpg does, but "
             "lacks one or has one that does not exist, so it was left out rather than guessed at.",
             many="The names of {n} images ({first}) should tell age, gender, race and time, as "
             "25_0_1_20170116174525125.jpg does, but lack one or have one that does not exist, so they were left out "
             "rather than guessed at.",
         )
-        return finish(
+        return ReadResult(
             images,
             [*problems, *mapping_problems(options, "UTKFace")],
             reader=self.name,
@@ -82,11 +82,11 @@ class UtkFaceReader:
 
 
 def _parse(name: str) -> _Name | None:
-    """Return what a name says, `_MALFORMED` if it is meant as one of this set but wrong, None if it is none."""
-    found = _FILE.fullmatch(name)
-    if found is None:
+    """Return the fields of a name, `_MALFORMED` if one is missing or impossible, None if it is no such name."""
+    match = _FILE.fullmatch(name)
+    if match is None:
         return None
-    fields = found[1].split("_")
+    fields = match[1].split("_")
     if len(fields) != 3 or not all(fields):
         return _MALFORMED
     age, gender, race = map(int, fields)

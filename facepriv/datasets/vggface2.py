@@ -13,12 +13,12 @@ from pathlib import Path
 
 from facepriv.datasets.conventions import count_matching, find_list_file, mapping_problems, parse_names, read_lines
 from facepriv.datasets.files import Files
+from facepriv.datasets.gender_words import parse_gender
+from facepriv.datasets.label_tables import LabelRow, LabelTable
 from facepriv.datasets.labelling import label_by_subject
-from facepriv.datasets.labels import LabelRow, LabelTable, parse_gender
 from facepriv.datasets.problems import summarise_problems
-from facepriv.datasets.reading import ReadOptions, ReadResult, finish
+from facepriv.datasets.reading import ReadOptions, ReadResult
 from facepriv.errors import BadInputError
-from facepriv.types import LabelledImage
 
 LICENCE = (
     "Said to have been CC BY-SA 4.0 for the list of images, which no longer is offered, the images' copyright staying "
@@ -36,24 +36,20 @@ class VggFace2Reader:
 
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Ask for the names of folders and files, which no other data set has."""
-        n = count_matching(files.images, _FILE.fullmatch)
-        if not n or (labels is not None and labels.name.casefold() != _TABLE):
+        matching = count_matching(files.images, _FILE.fullmatch)
+        if not matching or (labels is not None and labels.name.casefold() != _TABLE):
             return None
-        return f"{n:,} images are named like n000001/0019_01.jpg"
+        return f"{matching:,} images are named like n000001/0019_01.jpg"
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read images and table; without a table the images stay unlabelled."""
         parsed, problems = parse_names(files.images, _FILE.fullmatch, "n000001/0019_01.jpg")
-        subjects = {name: found[1] for name, found in parsed.items()}
+        subjects = {name: match[1] for name, match in parsed.items()}
         path = find_list_file(folder, files, _TABLE) if labels is None else labels
-        images: list[LabelledImage]
-        if path is None:
-            images = [LabelledImage(name, subject, None, folder / name) for name, subject in subjects.items()]
-        else:
-            table = _read_table(path)
-            images, said = label_by_subject(folder, subjects, table)
-            problems += [*table.problems, *said]
-        return finish(
+        table = None if path is None else _read_table(path)
+        images, label_problems = label_by_subject(folder, subjects, table)
+        problems += [*(table.problems if table else []), *label_problems]
+        return ReadResult(
             images,
             [*problems, *mapping_problems(options, "VGGFace2")],
             reader=self.name,
@@ -65,14 +61,14 @@ class VggFace2Reader:
 
 def _read_table(path: Path) -> LabelTable:
     rows: list[LabelRow] = []
-    odd: list[str] = []
+    bad_rows: list[str] = []
     for number, line in enumerate(read_lines(path), start=1):
         cells = [cell.strip(' "') for cell in line.rstrip(", ").split(",")]
         if not cells[0] or cells[0].casefold() == "class_id":
             continue
         gender = parse_gender(cells[-1])
         if not re.fullmatch(r"n\d{6}", cells[0]) or len(cells) < 5 or not isinstance(gender, int):
-            odd.append(f"line {number}")
+            bad_rows.append(f"line {number}")
             continue
         rows.append(LabelRow(number, "", cells[0], gender))
     if not rows:
@@ -86,7 +82,7 @@ def _read_table(path: Path) -> LabelTable:
         tuple(
             summarise_problems(
                 "bad-row",
-                odd,
+                bad_rows,
                 one=f"The row at {{name}} of {path.name} does not begin with a class and end with m or f and was not "
                 "used.",
                 many=f"{{n}} rows of {path.name} ({{first}}) do not begin with a class and end with m or f and were "

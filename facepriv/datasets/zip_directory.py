@@ -1,4 +1,4 @@
-"""Count a zip's entries before its directory is held in memory, which `zipfile.ZipFile` does when it opens one.
+"""Size of a zip's directory, measured before `zipfile.ZipFile` holds all of it in memory.
 
 Layouts: APPNOTE.TXT of PKWARE, version 6.3.10, sections 4.3.12 (directory entry), 4.3.14 and 4.3.15 (Zip64 record and
 its locator) and 4.3.16 (end record). The records are looked for where `zipfile` looks for them.
@@ -19,7 +19,7 @@ _LONGEST_COMMENT = 0xFFFF
 
 @dataclass(frozen=True)
 class Directory:
-    """How large a zip's directory is."""
+    """Size of a zip's directory."""
 
     entries: int
     """Entries that it holds or claims to hold, whichever is more; counted no further than was asked."""
@@ -58,12 +58,12 @@ def measure_directory(file: IO[bytes], most: int) -> Directory | None:
 
 
 def _count(file: IO[bytes], place: int, end: int, most: int) -> int:
-    found = 0
-    while found <= most and place + _ENTRY.size <= end:
+    count = 0
+    while count <= most and place + _ENTRY.size <= end:
         file.seek(place)
         mark, name, extra, comment = _ENTRY.unpack(file.read(_ENTRY.size))
         if mark != b"PK\1\2":
             break
         place += _ENTRY.size + name + extra + comment
-        found += 1
-    return found
+        count += 1
+    return count

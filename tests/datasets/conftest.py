@@ -12,6 +12,30 @@ import pytest
 
 Tree = Callable[..., Path]
 
+NOTICES = frozenset(
+    [
+        "contradicting-attributes",
+        "count-differs",
+        "duplicate-row",
+        "encoding",
+        "mapping-not-used",
+        "mirrored-image",
+        "no-identities",
+        "no-labels",
+        "no-mated",
+        "one-gender",
+        "one-subject",
+        "protocol-incomplete",
+        "protocol-unreadable",
+        "subject-with-both-genders",
+        "table-not-used",
+        "unknown-age",
+        "unknown-file",
+        "unknown-subject",
+    ]
+)
+"""Codes of problems by which no image was lost, changed or left unlabelled."""
+
 
 def tiny_png(seed: int = 0) -> bytes:
     out = io.BytesIO()

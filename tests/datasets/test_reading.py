@@ -13,13 +13,14 @@ import pytest
 from facepriv.datasets.demo import demo_folder, read_demo
 from facepriv.datasets.files import list_files
 from facepriv.datasets.london import LICENCE
-from facepriv.datasets.problems import NOTICES, ProblemGroup, problem_count
+from facepriv.datasets.problems import ProblemGroup, problem_count
 from facepriv.datasets.reading import ReadResult
 from facepriv.datasets.registry import read_folder
 from facepriv.datasets.subjects import gender_of_path, subject_of_stem, subjects_of_paths
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.imaging.decode import decode
 from facepriv.types import FEMALE, MALE
+from tests.datasets.conftest import NOTICES
 
 from .conftest import Tree
 
@@ -365,7 +366,7 @@ def test_subject_of_a_file_name(name: str, subject: str) -> None:
     ],
 )
 def test_subjects_of_paths(names: list[str], subjects: list[str]) -> None:
-    assert [subjects_of_paths(names).of[name] for name in names] == subjects
+    assert [subjects_of_paths(names).by_name[name] for name in names] == subjects
 
 
 def test_gender_of_a_path() -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from facepriv.datasets.files import list_files
 from facepriv.datasets.preview import preview
-from facepriv.datasets.problems import NOTICES, problem_count
+from facepriv.datasets.problems import problem_count
 from facepriv.datasets.reading import ReadOptions
 from facepriv.datasets.registry import PARTICULAR, READERS, read_folder
+from tests.datasets.conftest import NOTICES
 from tests.stand_ins import FACTS, STAND_INS, make_stand_in
 
 kinds = pytest.mark.parametrize("kind", STAND_INS)

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path, PurePosixPath
 
+from facepriv.datasets.gender_words import GENDER_FOLDERS
 from facepriv.errors import BadInputError
 from facepriv.imaging.png import encode_png
 from facepriv.measures.stored_faces import perturbed_face, stored_pixels
@@ -29,8 +30,6 @@ from facepriv.store import ImageRecord, Store
 COLUMNS = ("file", "subject", "sha256")
 KEY_SCHEMA = "facepriv.policy-key/1"
 KEY_SUFFIX = ".policy-key.json"
-TELLING = frozenset(["male", "female", "man", "woman", "men", "women", "males", "females"])
-"""Words in a file's path that tell gender whatever is done to the image."""
 SAME_TIME = 1_000_000_000
 """When every released file was last changed, in seconds since 1970: times must not tell which were touched later."""
 
@@ -229,12 +228,13 @@ def _names(names: Sequence[str]) -> list[str]:
 
 
 def _warnings(kept: Sequence[tuple[ImageRecord, str | None]]) -> tuple[str, ...]:
-    telling = sum(
-        not TELLING.isdisjoint(re.split(r"[^a-z]+", f"{image.name} {image.subject}".lower())) for image, _ in kept
+    revealing = sum(
+        not GENDER_FOLDERS.keys().isdisjoint(re.split(r"[^a-z]+", f"{image.name} {image.subject}".lower()))
+        for image, _ in kept
     )
-    if not telling:
+    if not revealing:
         return ()
     return (
-        f"The names of {telling:,} of {len(kept):,} images hold a word such as male or female: whoever reads names "
+        f"The names of {revealing:,} of {len(kept):,} images hold a word such as male or female: whoever reads names "
         "needs no classifier. Rename them in the data set before releasing it.",
     )

@@ -10,14 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facepriv.datasets.labels import (
-    LabelTable,
-    parse_columns,
-    parse_gender,
-    parse_mapping,
-    read_header,
-    read_labels,
-)
+from facepriv.datasets.gender_words import parse_gender, parse_mapping
+from facepriv.datasets.label_tables import LabelTable, parse_columns, read_header, read_labels
 from facepriv.datasets.problems import ProblemGroup, problem_count
 from facepriv.errors import BadInputError
 from facepriv.types import FEMALE, MALE

@@ -1,8 +1,4 @@
-"""Label tables: who is on which image, of which gender, and of which age and race if they say so.
-
-Words are understood in any case (m, f, male, female, man, woman); bare numbers are not, since data sets contradict
-each other there: 1 is male in CelebA and female in UTKFace. A mapping says which is which.
-"""
+"""Label tables: the subject of each image, its gender, and its age and race if the table has them."""
 
 from __future__ import annotations
 
@@ -13,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from facepriv.datasets.attributes import UNKNOWN, parse_age, parse_race
+from facepriv.datasets.attributes import parse_age, parse_race
 from facepriv.datasets.files import is_image_name
+from facepriv.datasets.gender_words import parse_gender
 from facepriv.datasets.problems import summarise_problems
 from facepriv.errors import BadInputError
-from facepriv.types import GENDERS, Gender, Problem
+from facepriv.types import Gender, Problem
 
 Role = Literal["file", "subject", "gender", "age", "race"]
 COLUMN_NAMES: dict[Role, tuple[str, ...]] = {
@@ -27,17 +24,9 @@ COLUMN_NAMES: dict[Role, tuple[str, ...]] = {
     "age": ("age", "age_years", "age_group"),
     "race": ("race", "ethnicity", "ethnic_group"),
 }
-"""Names by which a column is recognised, best first; case, spaces and hyphens do not matter."""
-GENDER_WORDS: dict[str, Gender] = {
-    "m": "male",
-    "male": "male",
-    "man": "male",
-    "f": "female",
-    "female": "female",
-    "woman": "female",
-}
+"""Names of columns by role, best first; case, spaces and hyphens do not matter."""
 MAX_BYTES = 32 << 20
-"""Largest table that is read: some hundred thousand rows, which take thirty times the memory meanwhile."""
+"""Largest table that is read: some hundred thousand rows; reading takes thirty times the memory."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _DELIMITERS = (",", ";", "\t")
 
@@ -51,14 +40,14 @@ class LabelRow:
     file: str
     subject: str
     label: int | None
-    """+1 male, -1 female, None where the table says nothing usable."""
+    """+1 male, -1 female, None where the table has no usable gender."""
     attributes: Mapping[str, str | float] = field(default_factory=dict)
     """As in `facepriv.types.LabelledImage`."""
 
 
 @dataclass(frozen=True)
 class LabelTable:
-    """A label table as read: no row is dropped without a problem that says so."""
+    """A label table as read; a problem reports every row that was dropped."""
 
     name: str
     columns: Mapping[Role, str]
@@ -69,34 +58,15 @@ class LabelTable:
 
 @dataclass(frozen=True)
 class Header:
-    """What a table's first line says."""
+    """The first line of a table."""
 
     delimiter: str
     fields: tuple[str, ...]
     columns: Mapping[Role, str]
 
 
-def parse_mapping(text: str) -> dict[str, Gender]:
-    """Read a mapping such as ``0=male,1=female``.
-
-    Raises
-    ------
-    BadInputError
-        With code ``bad-mapping``.
-    """
-    mapping: dict[str, Gender] = {}
-    for pair in text.split(","):
-        value, equals, word = (part.strip() for part in pair.partition("="))
-        gender = GENDER_WORDS.get(word.casefold())
-        if not equals or not value or gender is None:
-            raise BadInputError(f"A mapping reads like 0=male,1=female, but {pair.strip()!r} came.", code="bad-mapping")
-        if mapping.setdefault(_canonical(value), gender) != gender:
-            raise BadInputError(f"The mapping gives {value!r} both genders; give it one.", code="bad-mapping")
-    return mapping
-
-
 def parse_columns(pairs: Mapping[str, str] | None) -> dict[Role, str]:
-    """Check names of columns given by role: ``{"file": "Bild", "gender": "Geschlecht"}``.
+    """Check names of columns by role: ``{"file": "Bild", "gender": "Geschlecht"}``.
 
     Raises
     ------
@@ -105,37 +75,18 @@ def parse_columns(pairs: Mapping[str, str] | None) -> dict[Role, str]:
     """
     columns: dict[Role, str] = {}
     for role, column in (pairs or {}).items():
-        known = next((r for r in COLUMN_NAMES if r == role), None)
-        if known is None or not column.strip():
+        parsed = next((r for r in COLUMN_NAMES if r == role), None)
+        if parsed is None or not column.strip():
             raise BadInputError(
                 f"Columns are named by role, {', '.join(COLUMN_NAMES)}, as in gender=Sex, but {role}={column} came.",
                 code="bad-columns",
             )
-        columns[known] = column
+        columns[parsed] = column
     return columns
 
 
-def parse_gender(value: str, mapping: Mapping[str, Gender] | None = None) -> int | Literal["number", "word"] | None:
-    """Understand one cell.
-
-    Returns
-    -------
-    int or None or str
-        +1 male, -1 female, None if it says unknown, ``"number"`` for a number without a declared meaning,
-        ``"word"`` for anything else.
-    """
-    plain = _canonical(value)
-    declared = {_canonical(k): v for k, v in (mapping or {}).items()}
-    gender = declared.get(plain) or GENDER_WORDS.get(plain)
-    if gender is not None:
-        return GENDERS[gender]
-    if plain in UNKNOWN:
-        return None
-    return "number" if _is_number(plain) else "word"
-
-
 def read_header(path: Path, columns: Mapping[Role, str] | None = None) -> Header | None:
-    """Look at the start of a table to see which columns it has; None if the file is no table."""
+    """Read the first line of a table, and its first rows where no column is called a file; None if it is no table."""
     most = 1 << 16
     try:
         with path.open("rb") as file:
@@ -158,19 +109,19 @@ def read_labels(
 ) -> LabelTable:
     """Read a label table: comma, semicolon or tab; UTF-8, UTF-16 with a mark, or Windows-1252.
 
-    A cell of the gender column that is neither a known word nor unknown leaves its row unlabelled and is told of.
-    A table without a file column, one other column of which holds image names, is taken to list files there.
+    A gender that is neither a word of gender nor empty leaves its row unlabelled, with a problem. In a table without a
+    file column, the one other column that holds image names counts as it.
 
     Parameters
     ----------
     name
-        What an error calls the table.
+        Name of the table for errors and problems.
     required
-        Roles without which the table is of no use.
+        Roles that the table must have.
     mapping
-        Meaning of values, such as ``{"0": "male", "1": "female"}``; goes before the words known anyway.
+        Meaning of values, such as ``{"0": "male", "1": "female"}``; takes precedence over `GENDER_WORDS`.
     columns
-        Names of columns by role, where they are not recognised.
+        Names of columns by role, where `COLUMN_NAMES` has none of them.
 
     Raises
     ------
@@ -183,16 +134,16 @@ def read_labels(
     cells, problems = _rows(text, header, name)
     header = _files_by_content(header, cells, columns or {})
     _check_header(header, name, required, columns or {})
-    found = header.columns
+    column_of = header.columns
     if encoding != "utf-8":
         problems.append(
             Problem(name, "encoding", f"{name} is not UTF-8 and was read as {encoding}; check names with accents.")
         )
-    genders = _Meanings(lambda cell: parse_gender(cell, mapping))
-    rows = tuple(_row(line, row, found, genders) for line, row in cells)
-    problems += _judge_genders(name, cells, found, mapping)
-    problems += _judge_ages(name, cells, found)
-    return LabelTable(name, found, rows, tuple(problems))
+    genders = _ParsedGenders(lambda cell: parse_gender(cell, mapping))
+    rows = tuple(_row(line, row, column_of, genders) for line, row in cells)
+    problems += _gender_problems(name, cells, column_of, mapping)
+    problems += _age_problems(name, cells, column_of)
+    return LabelTable(name, column_of, rows, tuple(problems))
 
 
 def _bytes(data: bytes | Path, name: str) -> bytes:
@@ -256,7 +207,7 @@ def _first_fields(text: str, delimiter: str) -> tuple[str, ...]:
 
 
 def _without_hint(text: str) -> str:
-    """Drop the line ``sep=;`` that spreadsheets put first; its line break stays, so that lines count as in the file."""
+    """Return text without a first line ``sep=;`` of spreadsheets; its line break stays, so that line numbers hold."""
     first, newline, rest = text.partition("\n")
     return newline + rest if first.strip().casefold() in {f"sep={d.strip()}" for d in _DELIMITERS} else text
 
@@ -267,16 +218,16 @@ def _plain(column: str) -> str:
 
 def _roles(fields: Sequence[str], columns: Mapping[Role, str]) -> dict[Role, str]:
     by_name: dict[str, str] = {}
-    for column in fields:
-        by_name.setdefault(_plain(column), column)
-    found: dict[Role, str] = {}
-    for role, known in COLUMN_NAMES.items():
-        wanted = (_plain(columns[role]),) if role in columns else known
-        taken = {_plain(c) for r, c in columns.items() if r != role}
-        hit = next((by_name[w] for w in wanted if w in by_name and w not in taken), None)
-        if hit is not None:
-            found[role] = hit
-    return found
+    for name in fields:
+        by_name.setdefault(_plain(name), name)
+    column_of: dict[Role, str] = {}
+    for role, names in COLUMN_NAMES.items():
+        candidates = (_plain(columns[role]),) if role in columns else names
+        reserved = {_plain(c) for r, c in columns.items() if r != role}
+        column = next((by_name[name] for name in candidates if name in by_name and name not in reserved), None)
+        if column is not None:
+            column_of[role] = column
+    return column_of
 
 
 def _check_header(header: Header, name: str, required: Sequence[Role], columns: Mapping[Role, str]) -> None:
@@ -285,23 +236,23 @@ def _check_header(header: Header, name: str, required: Sequence[Role], columns: 
     if missing:
         raise _missing(name, header, missing, columns)
     plain = [_plain(column) for column in header.fields]
-    for used in header.columns.values():
-        if plain.count(_plain(used)) > 1:
+    for column in header.columns.values():
+        if plain.count(_plain(column)) > 1:
             raise BadInputError(
-                f"{name} has the column {used!r} more than once; keep the one that counts.", code="duplicate-column"
+                f"{name} has the column {column!r} more than once; keep the one that counts.", code="duplicate-column"
             )
 
 
 def _missing(
     name: str, header: Header, missing: Sequence[Role], columns: Mapping[Role, str] | None = None
 ) -> BadInputError:
-    came = ", ".join(f"{c[:40]!r}" for c in header.fields[:12]) + (", ..." if len(header.fields) > 12 else "")
-    wanted = " and ".join(
+    present = ", ".join(f"{c[:40]!r}" for c in header.fields[:12]) + (", ..." if len(header.fields) > 12 else "")
+    expected = " and ".join(
         f"{role} ({columns[role]!r})" if columns and role in columns else f"{role} ({' or '.join(COLUMN_NAMES[role])})"
         for role in dict.fromkeys(missing)
     )
     return BadInputError(
-        f"{name} has the columns {came}, but none for {wanted}; rename a column or say which it is, "
+        f"{name} has the columns {present}, but none for {expected}; rename a column or say which it is, "
         f"with --{missing[0]}-column or in the field {missing[0].capitalize()} column.",
         code="missing-columns",
     )
@@ -310,14 +261,14 @@ def _missing(
 def _rows(text: str, header: Header, name: str) -> tuple[list[tuple[int, dict[str, str]]], list[Problem]]:
     cells: list[tuple[int, dict[str, str]]] = []
     ragged: list[str] = []
-    seen_header = False
+    header_passed = False
     reader = csv.reader(io.StringIO(_without_hint(text), newline=""), delimiter=header.delimiter)
     try:
         for row in reader:
             if not any(cell.strip() for cell in row):
                 continue
-            if not seen_header:
-                seen_header = True
+            if not header_passed:
+                header_passed = True
                 continue
             if any(cell.strip() for cell in row[len(header.fields) :]):
                 ragged.append(f"line {reader.line_num}")
@@ -348,19 +299,19 @@ def _rows(text: str, header: Header, name: str) -> tuple[list[tuple[int, dict[st
 def _files_by_content(
     header: Header, cells: Sequence[tuple[int, Mapping[str, str]]], columns: Mapping[Role, str]
 ) -> Header:
-    """Take the one column of image names (``photo,sex`` / ``a.jpg,f``) for the file column, whatever it is called."""
-    found = dict(header.columns)
-    if "file" not in found and "file" not in columns:
+    """Return the header with the one column of image names as file column (``photo,sex`` / ``a.jpg,f``)."""
+    column_of = dict(header.columns)
+    if "file" not in column_of and "file" not in columns:
         declared = {_plain(column) for column in columns.values()}
         listing = [
             field
             for field in dict.fromkeys(header.fields)
-            if _plain(field) not in declared and field != found.get("gender") and _lists_images(field, cells)
+            if _plain(field) not in declared and field != column_of.get("gender") and _lists_images(field, cells)
         ]
         if len(listing) == 1:
-            found = {role: field for role, field in found.items() if field != listing[0]}
-            found["file"] = listing[0]
-    return Header(header.delimiter, header.fields, found)
+            column_of = {role: field for role, field in column_of.items() if field != listing[0]}
+            column_of["file"] = listing[0]
+    return Header(header.delimiter, header.fields, column_of)
 
 
 def _lists_images(field: str, cells: Sequence[tuple[int, Mapping[str, str]]]) -> bool:
@@ -368,8 +319,8 @@ def _lists_images(field: str, cells: Sequence[tuple[int, Mapping[str, str]]]) ->
     return bool(filled) and all(map(is_image_name, filled))
 
 
-class _Meanings(dict[str, int | Literal["number", "word"] | None]):
-    """What each gender cell means, told once for each spelling."""
+class _ParsedGenders(dict[str, int | Literal["number", "word"] | None]):
+    """Parsed genders by cell, each spelling parsed once."""
 
     def __init__(self, parse: Callable[[str], int | Literal["number", "word"] | None]) -> None:
         self._parse = parse
@@ -380,43 +331,43 @@ class _Meanings(dict[str, int | Literal["number", "word"] | None]):
 
 
 def _age(cell: str, column: str) -> dict[str, str | float] | None:
-    """Understand an age; in a column called age_group, a number is a code whose years nobody tells."""
+    """Parse an age; in a column called age_group, a number is the code of a group, not years."""
     return parse_age(cell, grouped=_plain(column) == "age_group")
 
 
-def _row(line: int, cells: Mapping[str, str], found: Mapping[Role, str], genders: _Meanings) -> LabelRow:
-    gender = genders[cells[found["gender"]]] if "gender" in found else None
+def _row(line: int, cells: Mapping[str, str], column_of: Mapping[Role, str], genders: _ParsedGenders) -> LabelRow:
+    gender = genders[cells[column_of["gender"]]] if "gender" in column_of else None
     return LabelRow(
         line=line,
-        file=cells[found["file"]] if "file" in found else "",
-        subject=cells[found["subject"]] if "subject" in found else "",
+        file=cells[column_of["file"]] if "file" in column_of else "",
+        subject=cells[column_of["subject"]] if "subject" in column_of else "",
         label=gender if isinstance(gender, int) else None,
         attributes={
-            **((_age(cells[found["age"]], found["age"]) or {}) if "age" in found else {}),
-            **(parse_race(cells[found["race"]]) if "race" in found else {}),
+            **((_age(cells[column_of["age"]], column_of["age"]) or {}) if "age" in column_of else {}),
+            **(parse_race(cells[column_of["race"]]) if "race" in column_of else {}),
         },
     )
 
 
-def _judge_genders(
+def _gender_problems(
     name: str,
     cells: Sequence[tuple[int, Mapping[str, str]]],
-    found: Mapping[Role, str],
+    column_of: Mapping[Role, str],
     mapping: Mapping[str, Gender] | None,
 ) -> list[Problem]:
-    if "gender" not in found:
+    if "gender" not in column_of:
         return []
-    column = found["gender"]
-    judged = {value: parse_gender(value, mapping) for value in {row[column] for _, row in cells}}
-    numbers = sorted(value for value, meaning in judged.items() if meaning == "number")
+    column = column_of["gender"]
+    meanings = {value: parse_gender(value, mapping) for value in {row[column] for _, row in cells}}
+    numbers = sorted(value for value, meaning in meanings.items() if meaning == "number")
     if numbers:
-        came = ", ".join(numbers[:4]) + (", ..." if len(numbers) > 4 else "")
+        examples = ", ".join(numbers[:4]) + (", ..." if len(numbers) > 4 else "")
         raise BadInputError(
-            f"The column {column!r} of {name} holds the bare numbers {came}, which mean different things in different "
-            "data sets; declare what each means, as in 0=male,1=female.",
+            f"The column {column!r} of {name} holds the bare numbers {examples}, which mean different things in "
+            "different data sets; declare what each means, as in 0=male,1=female.",
             code="undeclared-numbers",
         )
-    odd = [f"{row[column][:40]!r} at line {line}" for line, row in cells if judged[row[column]] == "word"]
+    odd = [f"{row[column][:40]!r} at line {line}" for line, row in cells if meanings[row[column]] == "word"]
     return summarise_problems(
         "unknown-gender",
         odd,
@@ -427,10 +378,12 @@ def _judge_genders(
     )
 
 
-def _judge_ages(name: str, cells: Sequence[tuple[int, Mapping[str, str]]], found: Mapping[Role, str]) -> list[Problem]:
-    if "age" not in found:
+def _age_problems(
+    name: str, cells: Sequence[tuple[int, Mapping[str, str]]], column_of: Mapping[Role, str]
+) -> list[Problem]:
+    if "age" not in column_of:
         return []
-    column = found["age"]
+    column = column_of["age"]
     odd = {value for value in {row[column] for _, row in cells} if _age(value, column) is None}
     return summarise_problems(
         "unknown-age",
@@ -439,19 +392,3 @@ def _judge_ages(name: str, cells: Sequence[tuple[int, Mapping[str, str]]], found
         many=f"{{n}} ages of {name} ({{first}}) are neither numbers of years nor bands such as 20-29 and were left "
         "out.",
     )
-
-
-def _canonical(value: str) -> str:
-    """Fold a cell so that ``+1``, ``1`` and ``1.0`` are equal, and so are ``Male`` and ``male``."""
-    plain = value.strip().casefold()
-    if _is_number(plain):
-        number = float(plain)
-        return str(int(number)) if number.is_integer() else str(number)
-    return plain
-
-
-def _is_number(plain: str) -> bool:
-    try:
-        return float(plain) - float(plain) == 0  # neither nan nor infinite, which are words
-    except ValueError:
-        return False
