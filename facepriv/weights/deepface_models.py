@@ -8,6 +8,7 @@ data folder and has the SHA-256 that its authors publish or that was recorded wh
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -87,93 +88,62 @@ class DeepFaceModel:
         return " ".join(part for part in parts if part)
 
 
-def _matcher(
-    name: str,
-    deepface_name: str,
-    file: str,
-    *,
-    title: str,
-    licence: str,
-    source: str,
-    input_shape: tuple[int, int],
-    outputs: int,
-    threshold: float,
-) -> DeepFaceModel:
-    """Describe a recognition network of deepface's own release."""
-    return DeepFaceModel(
-        name=name,
-        kind="matcher",
-        deepface_name=deepface_name,
-        file=file,
-        url=ORIGIN + file,
-        title=title,
-        licence=licence,
-        source=f"{source}, {CONVERTED}",
-        input_shape=input_shape,
-        outputs=outputs,
-        checked=STANDS_IN,
-        threshold=threshold,
-    )
-
-
-def _classifier(name: str, deepface_name: str, file: str, *, title: str, outputs: int, remark: str) -> DeepFaceModel:
-    """Describe an attribute network of deepface's own release."""
-    return DeepFaceModel(
-        name=name,
-        kind="classifier",
-        deepface_name=deepface_name,
-        file=file,
-        url=ORIGIN + file,
-        title=title,
-        licence=FROM_VGG,
-        source="Serengil, github.com/serengil/deepface, trained further from VGG-Face",
-        input_shape=(224, 224),
-        outputs=outputs,
-        checked=STANDS_IN,
-        remark=remark,
-    )
-
+_matcher = partial(DeepFaceModel, kind="matcher", checked=STANDS_IN)
+"""Describe a recognition network that was not run with its own weights."""
+_classifier = partial(
+    DeepFaceModel,
+    kind="classifier",
+    licence=FROM_VGG,
+    source="Serengil, github.com/serengil/deepface, trained further from VGG-Face",
+    input_shape=(224, 224),
+    checked=STANDS_IN,
+)
+"""Describe an attribute network of deepface's own release."""
 
 VGG_FACE = _matcher(
-    "deepface-vgg-face",
-    "VGG-Face",
-    "vgg_face_weights.onnx",
+    name="deepface-vgg-face",
+    deepface_name="VGG-Face",
+    file="vgg_face_weights.onnx",
+    url=ORIGIN + "vgg_face_weights.onnx",
     title="VGG-Face by deepface",
     licence="set by the Visual Geometry Group, Oxford; said to be non-commercial: ask them for more",
-    source="Parkhi et al. 2015",
+    source="Parkhi et al. 2015, " + CONVERTED,
     input_shape=(224, 224),
     outputs=4096,
     threshold=0.32,
 )
 FACENET = _matcher(
-    "deepface-facenet",
-    "Facenet",
-    "facenet_weights.onnx",
+    name="deepface-facenet",
+    deepface_name="Facenet",
+    file="facenet_weights.onnx",
+    url=ORIGIN + "facenet_weights.onnx",
     title="FaceNet, 128-d, by deepface",
     licence="MIT (code of davidsandberg/facenet); nothing stated for the weights themselves",
-    source="Schroff et al. 2015, trained by Sandberg",
+    source="Schroff et al. 2015, trained by Sandberg, " + CONVERTED,
     input_shape=(160, 160),
     outputs=128,
     threshold=0.60,
 )
 FACENET512 = _matcher(
-    "deepface-facenet512",
-    "Facenet512",
-    "facenet512_weights.onnx",
+    name="deepface-facenet512",
+    deepface_name="Facenet512",
+    file="facenet512_weights.onnx",
+    url=ORIGIN + "facenet512_weights.onnx",
     title="FaceNet, 512-d, by deepface",
     licence="MIT (code of davidsandberg/facenet); nothing stated for the weights themselves",
-    source="Schroff et al. 2015, trained by Sandberg",
+    source="Schroff et al. 2015, trained by Sandberg, " + CONVERTED,
     input_shape=(160, 160),
     outputs=512,
     threshold=0.70,
 )
 ARCFACE = _matcher(
-    "deepface-arcface",
-    "ArcFace",
-    "arcface_weights.onnx",
+    name="deepface-arcface",
+    deepface_name="ArcFace",
+    file="arcface_weights.onnx",
+    url=ORIGIN + "arcface_weights.onnx",
     title="ArcFace by deepface",
     licence="MIT (code of leondgarse/Keras_insightface); nothing stated for the weights themselves",
-    source="Deng et al. 2019, trained by leondgarse",
+    source="Deng et al. 2019, trained by leondgarse, " + CONVERTED,
     input_shape=(112, 112),
     outputs=512,
     threshold=0.32,
@@ -197,34 +167,37 @@ SFACE = DeepFaceModel(
     remark="The network of the matcher sface at full precision.",
 )
 GHOSTFACENET = _matcher(
-    "deepface-ghostfacenet",
-    "GhostFaceNet",
-    "ghostfacenet_v1.onnx",
+    name="deepface-ghostfacenet",
+    deepface_name="GhostFaceNet",
+    file="ghostfacenet_v1.onnx",
+    url=ORIGIN + "ghostfacenet_v1.onnx",
     title="GhostFaceNet by deepface",
     licence="MIT (code of HamadYA/GhostFaceNets); nothing stated for the weights themselves",
-    source="Alansari et al. 2023",
+    source="Alansari et al. 2023, " + CONVERTED,
     input_shape=(112, 112),
     outputs=512,
     threshold=0.35,
 )
 OPENFACE = _matcher(
-    "deepface-openface",
-    "OpenFace",
-    "openface_weights.onnx",
+    name="deepface-openface",
+    deepface_name="OpenFace",
+    file="openface_weights.onnx",
+    url=ORIGIN + "openface_weights.onnx",
     title="OpenFace by deepface",
     licence="set by iwantooxxoox/Keras-OpenFace, whose licence was not seen; nothing stated for the weights themselves",
-    source="Amos et al. 2016",
+    source="Amos et al. 2016, " + CONVERTED,
     input_shape=(96, 96),
     outputs=128,
     threshold=0.90,
 )
 DEEPID = _matcher(
-    "deepface-deepid",
-    "DeepID",
-    "deepid_weights.onnx",
+    name="deepface-deepid",
+    deepface_name="DeepID",
+    file="deepid_weights.onnx",
+    url=ORIGIN + "deepid_weights.onnx",
     title="DeepID by deepface",
     licence="set by Ruoyiran/DeepID, whose licence was not seen; nothing stated for the weights themselves",
-    source="Sun et al. 2014",
+    source="Sun et al. 2014, " + CONVERTED,
     input_shape=(47, 55),
     outputs=160,
     threshold=0.985,
@@ -271,25 +244,28 @@ BUFFALO_L = DeepFaceModel(
     remark="Run without the package insightface.",
 )
 GENDER = _classifier(
-    "deepface-gender",
-    "Gender",
-    "gender_model_weights.onnx",
+    name="deepface-gender",
+    deepface_name="Gender",
+    file="gender_model_weights.onnx",
+    url=ORIGIN + "gender_model_weights.onnx",
     title="deepface gender network",
     outputs=2,
     remark="Binary, as its training labels were.",
 )
 AGE = _classifier(
-    "deepface-age",
-    "Age",
-    "age_model_weights.onnx",
+    name="deepface-age",
+    deepface_name="Age",
+    file="age_model_weights.onnx",
+    url=ORIGIN + "age_model_weights.onnx",
     title="deepface age network",
     outputs=101,
     remark="Apparent age from 0 to 100 years, in two groups; deepface-age@30 puts the boundary at 30 years, not 40.",
 )
 RACE = _classifier(
-    "deepface-race",
-    "Race",
-    "race_model_single_batch.onnx",
+    name="deepface-race",
+    deepface_name="Race",
+    file="race_model_single_batch.onnx",
+    url=ORIGIN + "race_model_single_batch.onnx",
     title="deepface race network",
     outputs=6,
     remark="Six words of its makers, which measure nobody; told as one against the rest, as in deepface-race@black.",
