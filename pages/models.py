@@ -7,7 +7,7 @@ import streamlit as st
 from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import NOTHING, plain
 from facepriv.services.models.catalogue import ModelStatus, list_models
-from facepriv.services.models.own_models import add_uploaded, check_model, list_own, remove_model
+from facepriv.services.models.own_models import add_uploaded, check_model, list_own_models, remove_model
 from facepriv.store import Store
 from parts.deletion import offer
 from parts.figures import show_rows
@@ -109,7 +109,7 @@ def add(yaml: bytes, network: bytes, *, replace: bool) -> None:
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    st.session_state[TOLD] = [f"Added the {added.own.card.kind} “{added.own.name}”.", *added.notes]
+    st.session_state[TOLD] = [f"Added the {added.own.card.kind} “{added.own.name}”.", *added.findings]
     # A new key makes new fields, and the session lets go of what the old ones hold.
     st.session_state["model_round"] = st.session_state.get("model_round", 0) + 1
     st.rerun()
@@ -117,7 +117,7 @@ def add(yaml: bytes, network: bytes, *, replace: bool) -> None:
 
 def own(store: Store) -> None:
     """Offer to check or remove each of the user's own models."""
-    found, damaged = list_own()
+    found, damaged = list_own_models()
     names = [one.name for one in found] + damaged
     if not names:
         return

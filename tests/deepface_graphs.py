@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from facepriv.weights.deepface_models import DeepFaceModel, record_path
-from facepriv.weights.files import own_path, sha256_of
+from facepriv.weights.files import data_path, sha256_of
 
 CELLS = 4
 """A stand-in averages its input over a grid of so many cells in either direction."""
@@ -112,5 +112,5 @@ def grey_levels(crop: NDArray[np.floating]) -> NDArray[np.uint8]:
 
 def trust(model: DeepFaceModel) -> None:
     """Record the hash of what lies in a model's place, as a fetch would."""
-    path = own_path(model.inside)
+    path = data_path(model.inside)
     record_path(model).write_text(f"{sha256_of(path)}  {path.name}\n")

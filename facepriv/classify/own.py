@@ -9,9 +9,9 @@ from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.imaging.described_crops import described_crop, whole_image
 from facepriv.imaging.png import encode_crops
 from facepriv.own_models.description import ClassifierOutput, CommandClassifier, NetworkClassifier
-from facepriv.own_models.network import prepared, shared_network
-from facepriv.own_models.program import Answer, number_of, shared_program
-from facepriv.own_models.stored import OwnModel, read
+from facepriv.own_models.network import prepare_input, shared_network
+from facepriv.own_models.program import Answer, get_number, shared_program
+from facepriv.own_models.stored import OwnModel, read_own_model
 from facepriv.types import AttributeClassifier, Crop, CropSpec, Face
 from facepriv.weights.carded_model import CardedModel
 from facepriv.wording import some
@@ -44,7 +44,7 @@ class OwnNetworkClassifier(CardedModel):
         """
         if len(inputs) == 0:
             return np.empty(0)
-        batch = prepared(inputs, self._description.input)
+        batch = prepare_input(inputs, self._description.input)
         with self._network.use() as network:
             return scores_of_outputs(network(batch), self._description.output)
 
@@ -124,10 +124,10 @@ class OwnCommandClassifier(CardedModel):
         return np.array([self._score(answer) for answer in answers])
 
     def _score(self, answer: Answer) -> float:
-        score = number_of(answer, "score")
+        score = get_number(answer, "score")
         if score is not None:
             return score
-        male = number_of(answer, "probability_male")
+        male = get_number(answer, "probability_male")
         if male is not None and 0 <= male <= 1:
             pair = _log(np.array([male, 1 - male]))
             return float(pair[0] - pair[1])
@@ -137,7 +137,7 @@ class OwnCommandClassifier(CardedModel):
         )
 
 
-def build(own: OwnModel) -> AttributeClassifier:
+def make_classifier(own: OwnModel) -> AttributeClassifier:
     """Make the classifier that a folder describes."""
     if isinstance(own.description, NetworkClassifier):
         return OwnNetworkClassifier(own)
@@ -146,4 +146,4 @@ def build(own: OwnModel) -> AttributeClassifier:
 
 def make(name: str) -> AttributeClassifier:
     """Make an own classifier by its name."""
-    return build(read(name))
+    return make_classifier(read_own_model(name))

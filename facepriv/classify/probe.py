@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from facepriv.errors import BadInputError
 from facepriv.match.registry import matchers
 from facepriv.own_models.description import ProbeModel
-from facepriv.own_models.stored import PROBE, OwnModel, read
+from facepriv.own_models.stored import PROBE, OwnModel, read_own_model
 from facepriv.types import Crop, CropMatcher, Face
 from facepriv.weights.carded_model import CardedModel
 from facepriv.weights.files import require
@@ -86,4 +86,4 @@ def arrays_of(own: OwnModel) -> dict[str, NDArray[np.generic]]:
 
 def make(name: str) -> ProbeClassifier:
     """Make a probe by its name."""
-    return ProbeClassifier(read(name))
+    return ProbeClassifier(read_own_model(name))

@@ -26,7 +26,7 @@ def model_add(
     with opened_store() as (store, _):
         added = add_model(store, file, actor=ACTOR, replace=replace)
     typer.echo(f"Added the {added.own.card.kind} {added.own.name}, version {added.own.card.version}.")
-    for note in added.notes:
+    for note in added.findings:
         typer.echo(note)
 
 
@@ -34,9 +34,9 @@ def model_add(
 def model_list(json_file: JsonFile = None) -> None:
     """List your own models; facepriv models lists all."""
     from facepriv.services.models.catalogue import status_of
-    from facepriv.services.models.own_models import list_own
+    from facepriv.services.models.own_models import list_own_models
 
-    found, damaged = list_own()
+    found, damaged = list_own_models()
     states = {one.name: status_of(one.card) for one in found}
     if found:
         show_table(

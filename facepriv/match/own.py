@@ -15,9 +15,9 @@ from facepriv.imaging.described_crops import described_crop
 from facepriv.imaging.png import encode_crops
 from facepriv.match.templates import CosineMatcher, unit_rows
 from facepriv.own_models.description import CommandMatcher, NetworkMatcher
-from facepriv.own_models.network import prepared, shared_network
+from facepriv.own_models.network import prepare_input, shared_network
 from facepriv.own_models.program import Answer, shared_program
-from facepriv.own_models.stored import OwnModel, read
+from facepriv.own_models.stored import OwnModel, read_own_model
 from facepriv.types import CropSpec, Face, FaceMatcher
 from facepriv.wording import some
 
@@ -58,7 +58,7 @@ class OwnNetworkMatcher(OwnMatcher):
         if len(inputs) == 0:
             return self._none()
         with self._network.use() as network:
-            return unit_rows(network(prepared(inputs, self._description.input)))
+            return unit_rows(network(prepare_input(inputs, self._description.input)))
 
     def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
         """Embed faces as ``(n, d)`` unit rows; raises as `embed_crops` does."""
@@ -124,7 +124,7 @@ class OwnCommandMatcher(OwnMatcher):
         return row
 
 
-def build(own: OwnModel) -> FaceMatcher:
+def make_matcher(own: OwnModel) -> FaceMatcher:
     """Make the matcher that a folder describes."""
     if isinstance(own.description, NetworkMatcher):
         return OwnNetworkMatcher(own)
@@ -133,4 +133,4 @@ def build(own: OwnModel) -> FaceMatcher:
 
 def make(name: str) -> FaceMatcher:
     """Make an own matcher by its name."""
-    return build(read(name))
+    return make_matcher(read_own_model(name))

@@ -24,8 +24,8 @@ from facepriv.weights.files import require
 from facepriv.weights.instances import SharedModel
 from facepriv.wording import some
 
-MOST_BYTES = 1_000_000_000
-MOST_OPEN = 16
+MAX_BYTES = 1_000_000_000
+MAX_OPEN = 16
 """Own models that a process keeps open."""
 DOMAINS = frozenset(["", "ai.onnx", "ai.onnx.ml", "com.microsoft"])
 """Of operators that ONNX Runtime brings; those of others would need a library of theirs."""
@@ -80,7 +80,7 @@ class Network:
         return array.reshape(len(batch), -1).astype(np.float64)
 
 
-def prepared(crops: NDArray[np.float32], wanted: NetworkInput) -> NDArray[np.float32]:
+def prepare_input(crops: NDArray[np.float32], wanted: NetworkInput) -> NDArray[np.float32]:
     """Turn crops ``(n, size, size, 3)`` RGB 0..255 into what a network reads."""
     shape = (3, 1, 1) if wanted.layout == "NCHW" else (3,)
     mean, std = (np.array(each, dtype=np.float32).reshape(shape) for each in (wanted.mean, wanted.std))
@@ -99,7 +99,7 @@ def shared_network(own: OwnModel) -> SharedModel[Network]:
     return _shared(own.folder, own.card.version, weight, description)
 
 
-@lru_cache(MOST_OPEN)
+@lru_cache(MAX_OPEN)
 def _shared(
     folder: Path, version: str, weight: WeightFile, description: NetworkClassifier | NetworkMatcher
 ) -> SharedModel[Network]:
@@ -120,8 +120,8 @@ def open_network(path: Path, description: NetworkClassifier | NetworkMatcher) ->
     import onnx
 
     size = path.stat().st_size
-    if size > MOST_BYTES:
-        raise _bad(f"An ONNX file of at most {MOST_BYTES:,} bytes was expected, but this has {size:,}.")
+    if size > MAX_BYTES:
+        raise _bad(f"An ONNX file of at most {MAX_BYTES:,} bytes was expected, but this has {size:,}.")
     try:
         model = onnx.load(str(path), load_external_data=False)
     except Exception as error:  # whatever the parser stumbles over

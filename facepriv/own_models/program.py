@@ -27,15 +27,15 @@ from typing import IO, Any
 from facepriv.config import temporary_folder
 from facepriv.errors import ModelUnavailableError
 from facepriv.own_models.description import CommandClassifier, CommandMatcher
-from facepriv.own_models.network import MOST_OPEN
+from facepriv.own_models.network import MAX_OPEN
 from facepriv.own_models.stored import DESCRIPTION, OwnModel
 from facepriv.types import WeightFile
 from facepriv.weights.files import require
 from facepriv.weights.instances import SharedModel
 
 PREFIX = "command-"
-MOST_LINE_BYTES = 4_000_000
-MOST_IMAGES = 256
+MAX_LINE_BYTES = 4_000_000
+MAX_IMAGES = 256
 """Images that lie in the folder at once."""
 ENVIRONMENT = {"PATH": os.defpath, "LANG": "C.UTF-8", "LC_ALL": "C.UTF-8"}
 CLOSE_SECONDS = 2.0
@@ -64,8 +64,8 @@ class Program:
             If the program cannot be started, fails, takes too long, or does not answer as it should.
         """
         answers: list[Answer] = []
-        for start in range(0, len(pngs), MOST_IMAGES):
-            answers += self._ask(pngs[start : start + MOST_IMAGES])
+        for start in range(0, len(pngs), MAX_IMAGES):
+            answers += self._ask(pngs[start : start + MAX_IMAGES])
         return answers
 
     def close(self) -> None:
@@ -149,8 +149,8 @@ class Program:
         """Wait for the next line."""
         end = time.monotonic() + self._timeout
         while b"\n" not in self._rest:
-            if len(self._rest) > MOST_LINE_BYTES:
-                raise self._fault(f"it wrote a line of more than {MOST_LINE_BYTES:,} bytes")
+            if len(self._rest) > MAX_LINE_BYTES:
+                raise self._fault(f"it wrote a line of more than {MAX_LINE_BYTES:,} bytes")
             if not self._read(process, end):
                 raise self._fault("it ended before it had answered")
         line, _, self._rest = self._rest.partition(b"\n")
@@ -251,7 +251,7 @@ def shared_program(own: OwnModel) -> SharedModel[Program]:
     return _shared(own.folder, own.card.version, files, description)
 
 
-@lru_cache(MOST_OPEN)
+@lru_cache(MAX_OPEN)
 def _shared(
     folder: Path, version: str, files: tuple[WeightFile, ...], description: CommandClassifier | CommandMatcher
 ) -> SharedModel[Program]:
@@ -268,7 +268,7 @@ def _shared(
     return SharedModel(make)
 
 
-def number_of(answer: Answer, key: str) -> float | None:
+def get_number(answer: Answer, key: str) -> float | None:
     """Return a finite number of an answer; None where it has none under that key."""
     value = answer.get(key)
     good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

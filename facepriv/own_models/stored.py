@@ -46,7 +46,7 @@ def models_folder() -> Path:
     return get_settings().home / FOLDER
 
 
-def own_names(folder: Path | None = None) -> list[str]:
+def list_own_names(folder: Path | None = None) -> list[str]:
     """Name everything that lies there, or in another folder like it, readable or not."""
     folder = models_folder() if folder is None else folder
     if not folder.is_dir():
@@ -54,7 +54,7 @@ def own_names(folder: Path | None = None) -> list[str]:
     return sorted(one.name for one in folder.iterdir() if one.is_dir() and not one.name.startswith("."))
 
 
-def read(name: str) -> OwnModel:
+def read_own_model(name: str) -> OwnModel:
     """Read an own model by its name.
 
     Raises
@@ -64,8 +64,8 @@ def read(name: str) -> OwnModel:
     ModelUnavailableError
         If it cannot be read.
     """
-    if name not in own_names():
-        known = ", ".join(own_names()) or "none"
+    if name not in list_own_names():
+        known = ", ".join(list_own_names()) or "none"
         raise UnknownNameError(f"There is no model of your own called {name!r}; there are: {known}.")
     return read_folder(models_folder() / name)
 
@@ -84,7 +84,7 @@ def read_folder(folder: Path) -> OwnModel:
     return OwnModel(folder, description, _card(folder, description, sums))
 
 
-def write(folder: Path, description: AnyModel, outside: tuple[Path, ...] = ()) -> OwnModel:
+def write_own_model(folder: Path, description: AnyModel, outside: tuple[Path, ...] = ()) -> OwnModel:
     """Write a description beside the weights that lie in a folder already, and the hashes of all.
 
     Parameters
@@ -104,7 +104,7 @@ def write(folder: Path, description: AnyModel, outside: tuple[Path, ...] = ()) -
 def targets(kind: str) -> dict[str, str]:
     """Return the readable own models of a kind, with what makes each of them as ``"module:function"`` of its name."""
     fingerprints = CLASSIFIER_TARGETS if kind == "classifier" else MATCHER_TARGETS
-    return {one.name: fingerprints[one.description.form] for one in readable() if one.description.kind == kind}
+    return {one.name: fingerprints[one.description.form] for one in list_readable() if one.description.kind == kind}
 
 
 def classifier_targets() -> dict[str, str]:
@@ -117,25 +117,25 @@ def matcher_targets() -> dict[str, str]:
     return targets("matcher")
 
 
-def readable(folder: Path | None = None) -> list[OwnModel]:
+def list_readable(folder: Path | None = None) -> list[OwnModel]:
     """Return all own models that can be read, or those in another folder."""
     found = []
-    for name in own_names(folder):
+    for name in list_own_names(folder):
         try:
             found.append(read_folder((models_folder() if folder is None else folder) / name))
         except ModelUnavailableError:
-            continue  # `damaged` names it
+            continue  # `list_unreadable` names it
     return found
 
 
-def damaged() -> list[str]:
+def list_unreadable() -> list[str]:
     """Name the own models that cannot be read."""
-    return sorted(set(own_names()) - {one.name for one in readable()})
+    return sorted(set(list_own_names()) - {one.name for one in list_readable()})
 
 
-def probes(folder: Path | None = None) -> list[tuple[OwnModel, ProbeModel]]:
+def list_probes(folder: Path | None = None) -> list[tuple[OwnModel, ProbeModel]]:
     """Return all probes, or those in another folder."""
-    return [(one, one.description) for one in readable(folder) if isinstance(one.description, ProbeModel)]
+    return [(one, one.description) for one in list_readable(folder) if isinstance(one.description, ProbeModel)]
 
 
 def _read_sums(folder: Path) -> dict[str, str]:

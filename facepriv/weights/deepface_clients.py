@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from facepriv.errors import ModelUnavailableError
 from facepriv.types import ModelCard, WeightFile
 from facepriv.weights.deepface_models import DeepFaceModel
-from facepriv.weights.files import own_path, require
+from facepriv.weights.files import data_path, require
 from facepriv.weights.instances import SharedModel
 
 Open = Callable[[Path], Any]
@@ -170,7 +170,7 @@ def shared_client(model: DeepFaceModel, card: ModelCard, make: Open | None = Non
     ``make`` opens the weight file in another way than `opener`.
     """
     (weight,) = card.weights
-    return _shared(model, weight, own_path(weight.inside), make or opener(model))
+    return _shared(model, weight, data_path(weight.inside), make or opener(model))
 
 
 def network_input(crop: NDArray[np.float32]) -> NDArray[np.float32]:

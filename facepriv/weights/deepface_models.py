@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from facepriv.types import ModelCard, WeightFile
-from facepriv.weights.files import own_path, read_sums
+from facepriv.weights.files import data_path, read_sums
 
 FOLDER = "deepface/.deepface/weights"
 """Folder of the weights inside the data folder, laid out so that ``DEEPFACE_HOME=<data folder>/deepface`` fits it."""
@@ -288,7 +288,7 @@ MODELS: dict[str, DeepFaceModel] = {model.name: model for model in (*MATCHERS, G
 
 def record_path(model: DeepFaceModel) -> Path:
     """Return where the SHA-256 of a model's weights is recorded: beside them, in the format of ``sha256sum``."""
-    path = own_path(model.inside)
+    path = data_path(model.inside)
     return path.with_name(path.name + ".sha256")
 
 

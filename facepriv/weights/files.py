@@ -20,7 +20,7 @@ _checked: dict[tuple[str, int, int], str] = {}
 _lock = threading.Lock()
 
 
-def own_path(inside: str) -> Path:
+def data_path(inside: str) -> Path:
     """Return where a weight file that no package carries belongs: ``inside`` the data folder."""
     return get_settings().home / inside
 
@@ -45,7 +45,7 @@ def bytes_of(card: ModelCard) -> int | None:
 def locate(weight: WeightFile) -> Path | None:
     """Return the file's path; None where its package is not installed or it was not fetched."""
     if not weight.package:
-        path = own_path(weight.inside)
+        path = data_path(weight.inside)
         return path if path.is_file() else None
     try:
         spec = find_spec(weight.package)

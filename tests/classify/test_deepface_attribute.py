@@ -19,7 +19,7 @@ from facepriv.imaging.crop import take_crop
 from facepriv.services.models.catalogue import status_of
 from facepriv.types import AttributeClassifier
 from facepriv.weights.deepface_models import AGE, GENDER, RACE
-from facepriv.weights.files import own_path
+from facepriv.weights.files import data_path
 from tests.contracts import test_classifiers as contract
 from tests.deepface_graphs import grey_levels, let_deepface_find, trust, write_classes
 
@@ -40,7 +40,7 @@ def make_classifier(tmp_path, monkeypatch):
 
     def make(attribute="gender", weights=None, end="softmax", batch="n", **options):
         model, made, usual = MADE[attribute]
-        write_classes(own_path(model.inside), usual if weights is None else weights, end=end, batch=batch)
+        write_classes(data_path(model.inside), usual if weights is None else weights, end=end, batch=batch)
         trust(model)
         return made(**options)
 

@@ -27,7 +27,7 @@ from facepriv.types import FaceMatcher
 from facepriv.weights.deepface_clients import open_client, shared_client
 from facepriv.weights.deepface_models import DLIB, FACENET512, VGG_FACE, DeepFaceModel, card_of, record_path
 from facepriv.weights.deepface_models import SFACE as PUBLISHED
-from facepriv.weights.files import own_path, require_all, sha256_of
+from facepriv.weights.files import data_path, require_all, sha256_of
 from tests.contracts import test_matchers as contract
 from tests.deepface_graphs import grey_levels, let_deepface_find
 
@@ -43,7 +43,7 @@ def home(tmp_path_factory):
         patch.setenv("FACEPRIV_HOME", str(folder))
         assert fetch_model(DLIB.name).origin == "copied from a package"
         (carried,) = require_all(SFACE_CARD)
-        path = own_path(SFACE.inside)
+        path = data_path(SFACE.inside)
         graph = onnx.load(carried)
         images = [entry for entry in graph.graph.input if entry.name == "data"]
         del graph.graph.input[:]
@@ -130,7 +130,7 @@ def test_changed_weights_are_refused(model, home, tmp_path, monkeypatch, faces):
     shutil.copytree(home, tmp_path, dirs_exist_ok=True)
     monkeypatch.setenv("FACEPRIV_HOME", str(tmp_path))
     matcher = DeepFaceMatcher(model)
-    with own_path(model.inside).open("ab") as stream:
+    with data_path(model.inside).open("ab") as stream:
         stream.write(b"\0")
     with pytest.raises(ModelUnavailableError, match="should have SHA-256"):
         matcher.embed(faces[:1])

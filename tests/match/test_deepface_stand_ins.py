@@ -15,7 +15,7 @@ from facepriv.services.models.catalogue import status_of
 from facepriv.types import FaceMatcher
 from facepriv.weights.deepface_clients import InsightFaceNetwork
 from facepriv.weights.deepface_models import BUFFALO_L, DEEPID, DLIB, FACENET, MATCHERS, SFACE, DeepFaceModel
-from facepriv.weights.files import own_path
+from facepriv.weights.files import data_path
 from tests.contracts import test_matchers as contract
 from tests.deepface_graphs import (
     cell_means,
@@ -36,7 +36,7 @@ def home(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FACEPRIV_HOME", str(folder))
         for model in MODELS.values():
-            write_stand_in(own_path(model.inside), model)
+            write_stand_in(data_path(model.inside), model)
             trust(model)
         yield folder
 
@@ -98,7 +98,7 @@ def test_an_oblong_input_is_the_middle_of_the_square(faces):
 
 def test_weights_that_give_another_number_of_numbers_are_refused(faces, tmp_path, monkeypatch):
     monkeypatch.setenv("FACEPRIV_HOME", str(tmp_path))
-    write_stand_in(own_path(FACENET.inside), FACENET, outputs=512)
+    write_stand_in(data_path(FACENET.inside), FACENET, outputs=512)
     trust(FACENET)
     with pytest.raises(ModelUnavailableError, match="expected to give 128 numbers for a face, but gave 512"):
         DeepFaceMatcher(FACENET).embed(faces[:1])

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 from facepriv.classify.own import scores_of_outputs
 from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.own_models.description import ClassifierOutput, NetworkInput, parse
-from facepriv.own_models.network import open_network, prepared
+from facepriv.own_models.network import open_network, prepare_input
 from tests.own_model_files import GENDER
 
 SIZE = 8
@@ -47,7 +47,7 @@ def crops(number):
 
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_fixed_number_of_images_is_filled_up(tmp_path, batch):
-    batches = prepared(crops(4), NetworkInput(**INPUT))
+    batches = prepare_input(crops(4), NetworkInput(**INPUT))
     free = open_network(write(tmp_path / "free.onnx"), described())
     fixed = open_network(write(tmp_path / "fixed.onnx", batch=batch), described())
     assert (free.batch, fixed.batch) == (None, batch)
@@ -59,7 +59,7 @@ def test_a_value_inside_the_graph_can_be_taken(tmp_path):
     path = write(tmp_path / "g.onnx")
     inside = open_network(path, described(output={**GENDER["output"], "name": "logits"}))
     end = open_network(path, described())
-    batch = prepared(crops(3), NetworkInput(**INPUT))
+    batch = prepare_input(crops(3), NetworkInput(**INPUT))
     scores = scores_of_outputs(inside(batch), described().output)
     odds = scores_of_outputs(end(batch), ClassifierOutput(meaning="probabilities", labels=("female", "male")))
     np.testing.assert_allclose(scores, odds, atol=1e-5)
@@ -96,12 +96,12 @@ def test_prepares_colours_scale_and_layout():
     wanted = NetworkInput(size=SIZE, layout="NCHW", colours="BGR", mean=(1, 2, 3), std=(2, 4, 5))
     pixels = crops(2)
     before = pixels.copy()
-    found = prepared(pixels, wanted)
+    found = prepare_input(pixels, wanted)
     np.testing.assert_allclose(found[1, 0], (pixels[1, ..., 2] - 1) / 2, rtol=1e-6)
     np.testing.assert_allclose(found[1, 2], (pixels[1, ..., 0] - 3) / 5, rtol=1e-6)
     np.testing.assert_array_equal(pixels, before)
     same = NetworkInput(size=SIZE, layout="NHWC", colours="RGB")
-    np.testing.assert_array_equal(prepared(pixels, same), pixels)
+    np.testing.assert_array_equal(prepare_input(pixels, same), pixels)
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from facepriv.own_models.stored import own_names
+from facepriv.own_models.stored import list_own_names
 from facepriv.store import open_store
 from tests.own_model_files import write_gender
 
@@ -44,7 +44,7 @@ def test_a_network_is_added_checked_and_removed(empty, visit, said, files):
     next(b for b in app.button if b.label == "Delete this model …").click().run()
     next(b for b in app.button if b.label == "Delete").click().run()
     assert "Removed “own-gender”" in said(app)
-    assert own_names() == []
+    assert list_own_names() == []
     with open_store(empty) as store:
         actions = [line.action for line in store.access.list()]
     assert sorted(actions) == ["model-added", "model-removed"]
@@ -60,7 +60,7 @@ def test_mistakes_are_told_and_nothing_is_kept(empty, visit, said, files):
     command = b"name: x1\nkind: classifier\nlicence: a\nsource: b\nversion: 1\ncommand: [touch, hacked]\n"
     send(app, command, network)
     assert "which only the command line may add" in said(app)
-    assert own_names() == []
+    assert list_own_names() == []
     assert not list(empty.temporary.glob("*"))
 
 

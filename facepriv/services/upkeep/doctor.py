@@ -18,7 +18,7 @@ from typing import Literal
 
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StoreBusyError, StoreError
-from facepriv.own_models.stored import damaged
+from facepriv.own_models.stored import list_unreadable
 from facepriv.services.datasets.retention import expired
 from facepriv.services.jobs.presence import Presence, count_alive
 from facepriv.services.models.catalogue import ModelStatus, list_models
@@ -204,7 +204,7 @@ def _skipped() -> Check:
 
 def check_models(models: Sequence[ModelStatus]) -> Check:
     """Look whether weights are here and have the pinned hash, and whether enough models can be used."""
-    unreadable = damaged()
+    unreadable = list_unreadable()
     if unreadable:
         return _problem(
             MODELS,

@@ -10,7 +10,7 @@ from facepriv.classify.registry import classifiers
 from facepriv.imaging.landmarkers.registry import landmarkers
 from facepriv.match.registry import matchers
 from facepriv.services.models.catalogue import list_models, status_of, usable_classifiers, usable_matchers
-from facepriv.weights.files import locate, own_path
+from facepriv.weights.files import data_path, locate
 
 
 def test_every_registered_model_is_listed_once():
@@ -65,7 +65,7 @@ def test_size_is_measured_of_files_that_are_here_and_else_the_published_one(tmp_
     assert status.bytes == sum(path.stat().st_size for path in files)
     sizes = {name: status_of(matchers.create(name).card).bytes for name in ("deepface-sface", "deepface-arcface")}
     assert sizes == {"deepface-sface": 38_696_353, "deepface-arcface": None}
-    path = own_path(matchers.create("deepface-arcface").card.weights[0].inside)
+    path = data_path(matchers.create("deepface-arcface").card.weights[0].inside)
     path.parent.mkdir(parents=True)
     path.write_bytes(b"weights")
     status = status_of(matchers.create("deepface-arcface").card)

@@ -18,7 +18,7 @@ from facepriv.match.sface import CARD
 from facepriv.services.models.catalogue import status_of
 from facepriv.services.models.fetching import fetch_model
 from facepriv.weights.deepface_models import ARCFACE, DLIB, FACENET, MODELS, card_of, record_path
-from facepriv.weights.files import own_path, require_all
+from facepriv.weights.files import data_path, require_all
 from tests.deepface_graphs import write_stand_in
 from tests.services.origin import NOWHERE, served
 
@@ -84,10 +84,10 @@ def test_first_fetch_records_the_hash_and_makes_the_model_usable(home, graph):
 
 def test_a_lost_or_changed_file_is_fetched_again_if_the_bytes_are_the_recorded_ones(graph):
     fetch_model(NAME)
-    own_path(ARCFACE.inside).unlink()
+    data_path(ARCFACE.inside).unlink()
     assert fetch_model(NAME).origin == "downloaded"
     assert fetch_model(NAME).origin == "already here"
-    own_path(ARCFACE.inside).write_bytes(b"changed")
+    data_path(ARCFACE.inside).write_bytes(b"changed")
     assert not status_of(card_of(ARCFACE)).usable
     restored = fetch_model(NAME)
     assert restored.origin == "downloaded"
@@ -97,7 +97,7 @@ def test_a_lost_or_changed_file_is_fetched_again_if_the_bytes_are_the_recorded_o
 
 def test_an_origin_that_changed_is_refused_and_the_record_kept(home, graph):
     fetch_model(NAME)
-    own_path(ARCFACE.inside).unlink()
+    data_path(ARCFACE.inside).unlink()
     with graph.open("ab") as stream:
         stream.write(b"\0")
     with refused("wrong-bytes", str(record_path(ARCFACE))):
@@ -116,7 +116,7 @@ def test_a_copy_from_elsewhere_needs_no_network(home, graph, tmp_path, monkeypat
 
 
 def test_a_file_put_into_the_folder_by_hand_is_adopted_on_request(graph):
-    path = own_path(ARCFACE.inside)
+    path = data_path(ARCFACE.inside)
     path.parent.mkdir(parents=True)
     shutil.copyfile(graph, path)
     assert not status_of(card_of(ARCFACE)).usable
@@ -167,7 +167,7 @@ def test_the_published_hash_must_be_met(home, monkeypatch):
 def test_a_published_hash_needs_no_record_and_adopts_a_file_put_there_by_hand(home, graph, monkeypatch):
     published = replace(MODELS[NAME], sha256=digest_of(graph), bytes=graph.stat().st_size)
     monkeypatch.setitem(MODELS, NAME, published)
-    path = own_path(ARCFACE.inside)
+    path = data_path(ARCFACE.inside)
     path.parent.mkdir(parents=True)
     shutil.copyfile(graph, path)
     assert status_of(card_of(published)).usable
@@ -200,8 +200,8 @@ def test_packed_weights_are_unpacked_and_checked(home, graph, origin, monkeypatc
     monkeypatch.setitem(MODELS, FACENET.name, replace(known, url=f"{origin}small.bz2"))
     assert fetch_model(FACENET.name).origin == "downloaded"
     assert files_in(home) == [FACENET.file]
-    assert own_path(FACENET.inside).read_bytes() == small.read_bytes()
-    own_path(FACENET.inside).unlink()
+    assert data_path(FACENET.inside).read_bytes() == small.read_bytes()
+    data_path(FACENET.inside).unlink()
     monkeypatch.setitem(MODELS, FACENET.name, replace(known, url=NOWHERE))
     with refused("not-fetched", "--file facenet_weights.onnx.bz2"):
         fetch_model(FACENET.name)

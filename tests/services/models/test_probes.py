@@ -11,7 +11,7 @@ from facepriv.classify.probe import IMAGES, SUBJECTS, arrays_of, crop_matcher
 from facepriv.classify.registry import classifiers
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, StoreError
-from facepriv.own_models.stored import own_names, read
+from facepriv.own_models.stored import list_own_names, read_own_model
 from facepriv.perturb.base import score_face
 from facepriv.perturb.registry import perturbers
 from facepriv.schemas.requests import RunRequest
@@ -126,7 +126,7 @@ def test_goes_with_its_data_set_and_no_other(store, settings):
     two, many = store.datasets.get("two").id, store.datasets.get("many").id
     assert plan_purge(store, two).probes == ()
     purge(store, settings, two, actor="test")
-    assert own_names() == ["own-probe"]
+    assert list_own_names() == ["own-probe"]
     planned = plan_purge(store, many)
     assert planned.probes == ("own-probe",)
     assert "1 probe trained on it (own-probe) would go, too." in planned.sentences
@@ -178,7 +178,7 @@ def test_a_probe_whose_data_set_is_purged_meanwhile_is_not_kept(store, settings)
     with pytest.raises(BadInputError, match="was removed while a probe was trained on it") as caught:
         train(store, on_progress=purge_at_the_end)
     assert caught.value.code == "dataset-gone"
-    assert own_names() == []
+    assert list_own_names() == []
 
 
 @pytest.mark.parametrize("damaged", ["description.json", "SHA256SUMS"])
@@ -211,7 +211,7 @@ def test_a_matcher_without_crops_makes_no_probe(own_home):
 
 
 def test_names_are_compared_as_hashes(own_home):
-    arrays = arrays_of(read("own-probe"))
+    arrays = arrays_of(read_own_model("own-probe"))
     assert len(arrays[IMAGES]) == len(arrays[SUBJECTS]) == 6
     assert {len(one) for one in arrays[SUBJECTS]} == {64}
 
