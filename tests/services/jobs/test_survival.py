@@ -27,11 +27,12 @@ from facepriv.services.jobs.presence import Presence
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalPool
 from facepriv.services.releases.export import export_run
+from facepriv.services.runs.execution import EMBEDDING, PERTURBING, SUMMING_UP
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import MAX_LOSSES, RunRecord, Store, open_store, sqlite
 from tests.finished_run import METHOD, SIX, labelled_demo
 from tests.services import plugins
-from tests.services.runs.test_execution import pool_of, result_of, rows_of, worker_process
+from tests.services.runs.test_execution import SPAWN, pool_of, result_of, rows_of, worker_process
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks into /proc")]
@@ -160,10 +161,54 @@ def test_a_locked_database_is_waited_for(store, settings, small_spec, monkeypatc
     assert (record.state, record.attempts) == ("complete", 1), record.error
 
 
-# Kills at random
+# Kills of workers: at named points between two commits, then at random
+
+POINTS = {
+    "before the first image": (PERTURBING, 0),
+    "between two images": (PERTURBING, 2),
+    "while templates are computed": (EMBEDDING, 3),
+    "before the result is stored": (SUMMING_UP, 1),
+}
+"""Stage and steps done at which a worker is killed."""
+RANDOM_KILLS = 10
 
 
-KILLS = 50
+def work_until(settings: Settings, run_id: int, point: tuple[str, int]) -> None:
+    """Work on a run, and kill this process at a point."""
+
+    def kill(number: int, stage: str, done: int, total: int) -> None:
+        if (stage, done) == point:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    run_worker(settings, run_id=run_id, on_progress=kill)
+
+
+def assert_same(store: Store, run: RunRecord, whole: RunRecord) -> None:
+    assert result_of(run) == result_of(whole)
+    assert rows_of(store, run.id) == rows_of(store, whole.id)
+    assert store.runs.gender_scores(run.id) == store.runs.gender_scores(whole.id)
+
+
+def test_kills_between_commits_change_nothing(store, settings, small_spec):
+    """One worker after the other is killed at the next point; no image that was kept is done twice."""
+    spec = small_spec(SIX, matchers=["sface"])
+    run = start_run(store, spec)
+    kept: dict[int, float] = {}
+    for name, point in POINTS.items():
+        process = SPAWN.Process(target=work_until, args=(settings, run.id, point))
+        process.start()
+        process.join()
+        assert process.exitcode == -signal.SIGKILL, name
+        assert store.runs.get(run.id).state == "running", name
+        seconds = {row.image_id: row.seconds for row in store.runs.run_images(run.id)}
+        assert kept.items() <= seconds.items(), name
+        kept = seconds
+    whole = start_run(store, spec)
+    run_worker(settings, run_id=run.id)
+    run_worker(settings, run_id=whole.id)
+    again = store.runs.get(run.id)
+    assert again.attempts == len(POINTS) + 1
+    assert_same(store, again, store.runs.get(whole.id))
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +228,7 @@ def exported(store: Store, run: RunRecord, folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.slow
-def test_fifty_kills_at_random_change_nothing(sixty: Path, tmp_path: Path) -> None:
+def test_kills_at_random_change_nothing(sixty: Path, tmp_path: Path) -> None:
     """Workers and their processes are killed at random; the run comes to the same bytes, and nothing is done twice.
 
     Where workers are killed again and again before they finish anything the run fails, as it should, and is resumed.
@@ -191,31 +236,26 @@ def test_fifty_kills_at_random_change_nothing(sixty: Path, tmp_path: Path) -> No
     settings = Settings(home=sixty, workers=2)
     rng = random.Random(2026)
     with open_store(settings) as store:
-        spec = prepare_run(store, RunRequest(dataset="demo", method=METHOD, matchers=["sface"]))
-        assert len(spec.image_ids) == 60
+        spec = prepare_run(store, "demo", method=METHOD, matchers=["sface"], limit=2 * RANDOM_KILLS)
         whole = start_run(store, spec)
         run_worker(settings, run_id=whole.id)
-        whole = store.runs.get(whole.id)
         run = start_run(store, spec)
-        killed, first_seen = Counter[str](), {}
+        killed, kept = Counter[str](), dict[int, float]()
         worker = worker_process(settings)
-        while killed["worker"] + killed["process"] < KILLS:
-            wanted = len(store.runs.images_done(run.id)) + rng.choice([0, 0, 0, 0, 1])
-            wait_until(partial(has_done, store, run.id, wanted), 30)
-            # On a quick machine no longer than that some images are left for every kill.
-            left = 60 - len(store.runs.images_done(run.id))
-            time.sleep(rng.uniform(0.0, 4.0 if left > KILLS - killed["worker"] - killed["process"] else 0.5))
-            for row in store.runs.run_images(run.id):
-                assert first_seen.setdefault(row.image_id, row.seconds) == row.seconds, "an image was done twice"
-            victim = worker.pid
-            if rng.random() < 0.3 and wait_until(partial(pool_of, worker.pid), 30):
-                victim = next(iter(sorted(pool_of(worker.pid))), worker.pid)
-            os.kill(victim, signal.SIGKILL)
-            killed["worker" if victim == worker.pid else "process"] += 1
-            if victim == worker.pid:
+        while killed.total() < RANDOM_KILLS:
+            images = len(store.runs.images_done(run.id)) + rng.choice([0, 0, 1])
+            wait_until(partial(has_done, store, run.id, images), 30)
+            time.sleep(rng.uniform(0.0, 3.0))
+            seconds = {row.image_id: row.seconds for row in store.runs.run_images(run.id)}
+            assert kept.items() <= seconds.items(), "an image was done twice"
+            kept = seconds
+            process = rng.random() < 0.4 and wait_until(partial(pool_of, worker.pid), 30) and min(pool_of(worker.pid))
+            os.kill(process or worker.pid, signal.SIGKILL)
+            killed["process" if process else "worker"] += 1
+            if not process:
                 worker.wait()
                 worker = worker_process(settings)
-            killed["resumed"] += go_on(store, run.id)
+            go_on(store, run.id)
         assert store.runs.get(run.id).state != "complete", "all kills came before its end"
         try:
             # The last kill may have been one too many, which the next worker tells.
@@ -223,17 +263,14 @@ def test_fifty_kills_at_random_change_nothing(sixty: Path, tmp_path: Path) -> No
         finally:
             worker.kill()
             worker.wait()
-        again = store.runs.get(run.id)
-        assert again.state == "complete", (again.error, store.jobs.log(store.runs.job_id(run.id)))
         assert min(killed["process"], killed["worker"]) > 0
-        assert result_of(again) == result_of(whole)
-        assert rows_of(store, again.id) == rows_of(store, whole.id)
-        assert store.runs.gender_scores(again.id) == store.runs.gender_scores(whole.id)
+        again, whole = store.runs.get(run.id), store.runs.get(whole.id)
+        assert_same(store, again, whole)
         assert exported(store, again, tmp_path / "a") == exported(store, whole, tmp_path / "b")
 
 
 def go_on(store: Store, run_id: int) -> bool:
-    """Resume the run if it has failed because its workers were lost; gives whether it had."""
+    """Resume the run if it has failed because its workers were lost; return whether it had."""
     run = store.runs.get(run_id)
     if run.state != "failed":
         return False
@@ -255,7 +292,7 @@ def test_four_workers_and_two_readers_share_one_database(sixty: Path) -> None:
         spec = prepare_run(
             store, RunRequest(dataset=dataset.id, method="colour-field", classifiers=[], matchers=[], limit=3)
         )
-        ids = [store.runs.create(spec) for _ in range(24)]
+        ids = [store.runs.create(spec) for _ in range(12)]
         log = sixty.parent / "workers.log"
         with log.open("wb") as out:
             workers = [
@@ -283,7 +320,7 @@ def test_four_workers_and_two_readers_share_one_database(sixty: Path) -> None:
 
 
 def look_on(settings: Settings, stop: threading.Event) -> int:
-    """Read what a dashboard reads, again and again; gives how often."""
+    """Read what a dashboard reads, again and again; return how often."""
     looks = 0
     with open_store(settings) as store:
         while not stop.is_set():
