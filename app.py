@@ -41,7 +41,7 @@ from facepriv.store import Store, open_store
 from facepriv.web.access import Access
 from facepriv.web.blob_routes import blob_routes
 from facepriv.web.headers import SecurityHeaders
-from facepriv.web.login import NOBODY_YET, login_routes
+from facepriv.web.login import NO_USERS, login_routes
 from facepriv.web.oidc import DONE, provider_routes
 from facepriv.web.own_pages import OwnPagesOnly, is_loopback
 from facepriv.web.pages import assets
@@ -57,7 +57,7 @@ MESSAGES = ("rerun_script", "stop_script", "app_heartbeat", "file_urls_request",
 
 @asynccontextmanager
 async def lifespan(_: st.App) -> AsyncIterator[dict[str, Any]]:
-    """Start a worker beside the server, so that runs left from last time go on; it ends by itself after the server."""
+    """Start a worker beside the server, which continues unfinished jobs and ends after the server."""
     introduce_provider()
     await asyncio.to_thread(ensure_worker, get_settings())
     yield {}
@@ -76,22 +76,22 @@ def _own_pages_only(wrapped: ASGIApp) -> OwnPagesOnly:
 
 
 def _access(wrapped: ASGIApp) -> Access:
-    return Access(wrapped, store, of_pages=is_of_pages, login=get_settings().login, secure=_is_secure())
+    return Access(wrapped, store, of_pages=is_page_message, login=get_settings().login, secure=_is_secure())
 
 
-def is_of_pages(message: bytes) -> bool:
-    """Give whether a message is one that a page's browser side sends to run, and none of Streamlit's developers' tools.
+def is_page_message(message: bytes) -> bool:
+    """Return whether a message is one that a page's browser side sends, not one of Streamlit's developers' tools.
 
     Those empty the caches of everybody or tell about the source's repository; some only Streamlit's settings hold back.
     """
-    told = BackMsg()
+    parsed = BackMsg()
     try:
-        told.ParseFromString(message)
+        parsed.ParseFromString(message)
     except DecodeError:
         return False
-    kind = told.WhichOneof("type")
+    kind = parsed.WhichOneof("type")
     if kind == "backend_operation_request":
-        kind = told.backend_operation_request.WhichOneof("payload")
+        kind = parsed.backend_operation_request.WhichOneof("payload")
     return kind in MESSAGES
 
 
@@ -105,8 +105,8 @@ def _provider() -> Provider | None:
 
 
 def _provider_name() -> str:
-    known = _provider()
-    return "" if known is None else known.name
+    provider = _provider()
+    return "" if provider is None else provider.name
 
 
 def _takes_passwords() -> bool:
@@ -122,33 +122,33 @@ def own_origin() -> str:
 
 def introduce_provider() -> None:
     """Tell Streamlit of the identity provider, if there is one, as if it stood in a file of secrets."""
-    known = _provider()
-    if known is None:
+    provider = _provider()
+    if provider is None:
         return
     section = {
         "redirect_uri": own_origin() + DONE,
         "cookie_secret": secrets.token_hex(),
-        "client_id": known.client_id,
-        "client_secret": known.client_secret.get_secret_value(),
-        "server_metadata_url": known.metadata_url,
+        "client_id": provider.client_id,
+        "client_secret": provider.client_secret.get_secret_value(),
+        "server_metadata_url": provider.metadata_url,
         "client_kwargs": {"scope": "openid email"},
     }
     st.secrets.merge_programmatic_secrets({"auth": section})
 
 
 async def send_to_provider(request: Request) -> Response:
-    """Do what `st.login` has a browser do, for somebody who has no session yet and so no page that could call it."""
+    """Redirect a browser to the provider as `st.login` does, which needs a page and so a session."""
     query = urlencode({"provider": encode_provider_token("default")}).encode()
-    return await _streamlits("/auth/login")(Request({**request.scope, "query_string": query}))
+    return await _streamlit_route("/auth/login")(Request({**request.scope, "query_string": query}))
 
 
 async def claims_from_provider(request: Request) -> dict[str, Any] | None:
-    """Let Streamlit check what a browser brought back; give the identity token's claims, or None.
+    """Return the claims of the identity token in a browser's answer, checked by Streamlit, or None.
 
     Streamlit puts them into a signed cookie, which would be good for 30 days and which no server can end. It is taken
     out of the answer here, and no browser ever gets one.
     """
-    answer = await _streamlits("/oauth2callback")(request)
+    answer = await _streamlit_route("/oauth2callback")(request)
     cookies = SimpleCookie()
     for header in answer.headers.getlist("set-cookie"):
         cookies.load(header)
@@ -157,11 +157,11 @@ async def claims_from_provider(request: Request) -> dict[str, Any] | None:
         value = cookies[name].value if name in cookies else ""
         return decode_signed_value(get_cookie_secret(), name, value.encode("latin-1"))
 
-    told = get_cookie_with_chunks(signed, USER_COOKIE_NAME)
-    return None if told is None else json.loads(told)
+    claims = get_cookie_with_chunks(signed, USER_COOKIE_NAME)
+    return None if claims is None else json.loads(claims)
 
 
-def _streamlits(path: str) -> Any:
+def _streamlit_route(path: str) -> Any:
     return next(route.endpoint for route in create_auth_routes("") if route.path == path)
 
 
@@ -176,8 +176,8 @@ app = st.App(
             provider=_provider,
             origin=own_origin,
             secure=_is_secure,
-            send_there=send_to_provider,
-            claims_brought=claims_from_provider,
+            send_to_provider=send_to_provider,
+            get_claims=claims_from_provider,
         ),
         *share_routes(store),
         *blob_routes(),
@@ -223,7 +223,7 @@ def port_number(text: str) -> int:
 def check_reach(settings: Settings, address: str | None) -> None:
     """Raise BadInputError, with code ``unsafe-address``, for a server that others would reach in the open."""
     public = urlsplit(settings.public_url)
-    listens = "127.0.0.1" if address is None else address
+    host = "127.0.0.1" if address is None else address
     if settings.public_url and (
         public.scheme != "https"
         or not public.hostname
@@ -237,13 +237,13 @@ def check_reach(settings: Settings, address: str | None) -> None:
             f"but it is {settings.public_url!r}: passwords and faces go over TLS only.",
             code="unsafe-address",
         )
-    if not settings.login and (settings.public_url or not is_loopback(listens)):
+    if not settings.login and (settings.public_url or not is_loopback(host)):
         raise BadInputError(
             "Without a login the dashboard is served on a loopback address only, such as 127.0.0.1; leave out "
             "--no-auth, or --address and FACEPRIV_PUBLIC_URL.",
             code="unsafe-address",
         )
-    if not is_loopback(listens) and not settings.public_url:
+    if not is_loopback(host) and not settings.public_url:
         raise BadInputError(
             f"To be reached at {address!r} the dashboard needs TLS before it: set FACEPRIV_PUBLIC_URL to the https "
             "address of the proxy that forwards to it, or keep to a loopback address such as 127.0.0.1.",
@@ -257,27 +257,27 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--port", default=os.environ.get(PORT_VARIABLE), help=f"port, or {PORT_VARIABLE}; default 8501")
     parser.add_argument("--address", help="address to listen at; default 127.0.0.1")
     parser.add_argument("--no-auth", action="store_true", help="ask nobody to sign in; on a loopback address only")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        port = None if given.port is None else port_number(given.port)
+        port = None if options.port is None else port_number(options.port)
     except ValueError:
-        parser.error(f"Expected a port from 1 to 65535, got {given.port!r}; give one with --port or {PORT_VARIABLE}.")
-    if given.no_auth:
+        parser.error(f"Expected a port from 1 to 65535, got {options.port!r}; give one with --port or {PORT_VARIABLE}.")
+    if options.no_auth:
         os.environ["FACEPRIV_LOGIN"] = "false"
     try:
         settings = get_settings()
-        check_reach(settings, given.address)
+        check_reach(settings, options.address)
         settings.identity_provider()
         with open_store(settings) as opened:
-            nobody = settings.login and not opened.users.list()
+            no_users = settings.login and not opened.users.list()
     except FaceprivError as error:
         sys.stderr.write(f"{error}\n")
         return 1
-    if nobody:
-        sys.stderr.write(f"{NOBODY_YET}\n")
+    if no_users:
+        sys.stderr.write(f"{NO_USERS}\n")
     # Starlette hands an interrupt on after its own shutdown; a person who pressed Ctrl+C knows why it ended.
     with suppress(KeyboardInterrupt):
-        app.run(config=server_options(port, given.address, settings.public_url))
+        app.run(config=server_options(port, options.address, settings.public_url))
     with open_store(settings) as opened:
         unfinished = opened.runs.count(states=("waiting", "running"))
     if unfinished:

@@ -1,8 +1,8 @@
-"""Error rates of a face matcher from more non-mated scores than are kept.
+"""Error rates of a face matcher from non-mated scores that are counted in bins.
 
-Mated scores are all kept, and so are the greatest non-mated ones, among which every operating point lies; the other
-non-mated scores are counted in bins. What follows is exact where it rests on kept scores or on counts at the edges of
-bins, and says how far it may be off where it does not.
+All mated scores are kept, and the greatest non-mated ones, among which every operating point lies; the other non-mated
+scores are counted in bins. Figures are exact where they rest on kept scores or on counts at the edges of bins;
+elsewhere they come with a bound of their error.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _BLOCK = 1_000_000  # mated scores ranked at a time: their ranks take twice thei
 
 
 def scores_to_keep(non_mated: int) -> int:
-    """Say how many of the greatest of so many non-mated scores hold all operating points, and one score more."""
+    """Return how many of the greatest of ``non_mated`` scores hold all operating points, and one score more."""
     return min(non_mated, int(max(FMR_TARGETS) * non_mated) + 2)
 
 
@@ -78,7 +78,11 @@ def binned_det(scores: BinnedScores) -> Det | None:
     """
     if not scores.mated.size or not scores.non_mated:
         return None
-    picked = [_along(scores.mated), _along(scores.greatest), *(_about(scores, target) for target in FMR_TARGETS)]
+    picked = [
+        _evenly_by_rank(scores.mated),
+        _evenly_by_rank(scores.greatest),
+        *(_neighbours(scores, target) for target in FMR_TARGETS),
+    ]
     top = np.concatenate(picked)
     above_all = np.nextafter(max(scores.mated[-1], scores.greatest[-1]), np.float32(np.inf))
     threshold = np.append(top[top > scores.kept_above], above_all)
@@ -93,12 +97,12 @@ def binned_det(scores: BinnedScores) -> Det | None:
     return _rates(scores, np.concatenate([coarse.threshold, *near]))
 
 
-def _along(ordered: Scores) -> Scores:
-    """Pick scores evenly by rank, both ends among them; all if they are few."""
+def _evenly_by_rank(ordered: Scores) -> Scores:
+    """Return scores evenly by rank, both ends among them; all if they are few."""
     return ordered[np.unique(np.linspace(0, ordered.size - 1, min(ordered.size, _POINTS)).round().astype(np.int64))]
 
 
-def _about(scores: BinnedScores, target: float) -> Scores:
+def _neighbours(scores: BinnedScores, target: float) -> Scores:
     """Return the greatest score at which FMR exceeds a target, and the least one above it, where it does not."""
     allowed = int(target * scores.non_mated) + 1
     while allowed / scores.non_mated > target:
@@ -166,8 +170,8 @@ def binned_edges(*phases: BinnedScores, bins: int = 80) -> list[float]:
     """
     edges = phases[0].edges
     step = float(edges[-1] - edges[0]) / (edges.size - 1)
-    found = [part for phase in phases for part in (phase.mated, phase.greatest) if part.size]
-    highest = max((float(part[-1]) for part in found), default=float(edges[-1]))
+    filled = [part for phase in phases for part in (phase.mated, phase.greatest) if part.size]
+    highest = max((float(part[-1]) for part in filled), default=float(edges[-1]))
     used = np.flatnonzero(np.sum([phase.counts for phase in phases], axis=0)[1:])
     first = int(used[0]) if used.size else 0
     least = min((float(phase.mated[0]) for phase in phases if phase.mated.size), default=float(edges[first]))
@@ -197,7 +201,7 @@ def _counts(ordered: Scores, edges: NDArray[np.floating[Any]]) -> NDArray[np.int
 
 
 def binned_matching(scores: BinnedScores, failed: int, *, edges: list[float] | None = None) -> Matching:
-    """Put together how a matcher fares in one phase.
+    """Compute the error rates of a matcher in one phase.
 
     Operating points are those of `facepriv.metrics.matching.matching` to the last bit. AUC and EER may differ by
     ``auc_error`` and ``eer_error``. The curve's points are exact.

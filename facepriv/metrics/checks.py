@@ -1,4 +1,4 @@
-"""Checks that the metrics share: one-dimensional scores, binary labels, probabilities."""
+"""Checks of arguments of metrics: one-dimensional scores, binary labels, probabilities."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Labels = NDArray[np.int64]
 
 
 def as_scores(values: ArrayLike, what: str) -> Floats:
-    """Take ``values`` as a 1-d float array; float32 is kept, all else becomes float64.
+    """Return ``values`` as a 1-d float array; float32 is kept, all else becomes float64.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def as_scores(values: ArrayLike, what: str) -> Floats:
 
 
 def as_finite(values: ArrayLike, what: str) -> Floats:
-    """Take ``values`` as `as_scores` does and refuse NaN and infinities.
+    """Return ``values`` as `as_scores` does, and raise an error for NaN and infinities.
 
     Raises
     ------
@@ -52,7 +52,7 @@ def as_finite(values: ArrayLike, what: str) -> Floats:
 
 
 def as_labels(labels: ArrayLike, size: int) -> Labels:
-    """Take ``labels`` as ``(size,)`` integers: +1 male, -1 female, 0 unlabelled.
+    """Return ``labels`` as ``(size,)`` integers: +1 male, -1 female, 0 unlabelled.
 
     Raises
     ------
@@ -75,7 +75,7 @@ def as_labels(labels: ArrayLike, size: int) -> Labels:
 
 
 def as_probabilities(values: ArrayLike, what: str) -> NDArray[np.float64]:
-    """Take ``values`` of any shape as float64 within 0..1.
+    """Return ``values`` of any shape as float64 within 0..1.
 
     Raises
     ------

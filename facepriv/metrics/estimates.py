@@ -1,4 +1,4 @@
-"""Estimates of a figure from resamples of subjects, and their 95 % intervals."""
+"""Estimates from resamples of subjects, with their 95 % intervals."""
 
 from __future__ import annotations
 
@@ -24,33 +24,32 @@ Scale = Literal["rate", "difference", "positive", "real"]
 
 @dataclass(frozen=True, eq=False)
 class Estimate:
-    """A figure with what the resamples made of it; `minus` gives paired differences, `interval` the interval."""
+    """A figure with its replicates; `minus` gives a paired difference, `interval` the 95 % interval."""
 
     value: float
     """The figure of all images; NaN where it cannot be computed."""
     replicates: NDArray[np.float64]
-    """``(B,)`` the same figure of each resample; NaN where a resample has no image that it needs."""
+    """``(B,)`` the figure of each resample; NaN where a resample lacks the images for it."""
     scale: Scale
     influence: NDArray[np.float64]
     """``(S,)`` how far each subject moves the figure, to first order; the contributions sum to 0."""
     strata: NDArray[np.int64]
     """``(S,)`` among which subjects each one is drawn."""
-    independent: float
-    """Number of independent things that the rule of three counts on; subjects, or fewer."""
-    unvarying: Interval | None = None
-    """The interval where all resamples agree though the value is no end of the scale."""
-    each: int = 1
-    """Subjects that one comparison takes: 2 for non-mated ones, of which only half as many are independent."""
+    independent_trials: float
+    """Independent trials for the rule of three: subjects, or fewer."""
+    constant_interval: Interval | None = None
+    """The interval where all resamples agree although the value is not at an end of the scale."""
+    subjects_per_trial: int = 1
+    """Subjects of one comparison: 2 for non-mated ones, of which only half as many are independent."""
     weights: NDArray[np.float64] | None = None
-    """``(S,)`` what each subject weighs in the figure; None where that is not known."""
-    trials: float | None = None
-    """Independent trials that the figure is worth at least; by default Kish's effective number of the weights, and
-    where there are none, not known."""
-    factor: float = 1.0
-    """What the standard deviation of the replicates is known to be off by, and is multiplied with."""
+    """``(S,)`` weight of each subject in the figure; None where it is not known."""
+    least_trials: float | None = None
+    """Lower bound of the number of independent trials; by default Kish's effective number of the weights."""
+    error_factor: float = 1.0
+    """Known correction of the standard deviation of the replicates, by which it is multiplied."""
 
     def minus(self, other: Estimate) -> Estimate:
-        """Take the paired difference ``self - other`` of two figures of the same `SubjectBootstrap`.
+        """Return the paired difference ``self - other`` of two figures of the same `SubjectBootstrap`.
 
         Both were computed with the same resamples, so what they have in common cancels.
 
@@ -59,11 +58,11 @@ class Estimate:
         BadInputError
             ``not-paired`` if the numbers of resamples or of subjects differ.
         """
-        mine, others = ((e.replicates.size, e.influence.size) for e in (self, other))
-        if mine != others:
+        sizes, other_sizes = ((e.replicates.size, e.influence.size) for e in (self, other))
+        if sizes != other_sizes:
             raise BadInputError(
-                f"Expected two figures of the same resamples, got {mine[0]} of {mine[1]} subjects and {others[0]} of "
-                f"{others[1]}; compute both with one bootstrap.",
+                f"Expected two figures of the same resamples, got {sizes[0]} of {sizes[1]} subjects and "
+                f"{other_sizes[0]} of {other_sizes[1]}; compute both with one bootstrap.",
                 code="not-paired",
             )
         rates = self.scale == other.scale == "rate"
@@ -73,103 +72,103 @@ class Estimate:
             "difference" if rates else "real",
             self.influence - other.influence,
             self.strata,
-            min(self.independent, other.independent),
-            each=max(self.each, other.each),
-            factor=max(self.factor, other.factor),
+            min(self.independent_trials, other.independent_trials),
+            subjects_per_trial=max(self.subjects_per_trial, other.subjects_per_trial),
+            error_factor=max(self.error_factor, other.error_factor),
         )
 
     @property
     def standard_error(self) -> float:
-        """Standard deviation of the replicates, times `factor`; NaN for fewer than two."""
+        """Standard deviation of the replicates, times `error_factor`; NaN for fewer than two."""
         usable = self.replicates[np.isfinite(self.replicates)]
-        return self.factor * float(np.std(usable, ddof=1)) if usable.size > 1 else float("nan")
+        return self.error_factor * float(np.std(usable, ddof=1)) if usable.size > 1 else float("nan")
 
     @property
-    def freedom(self) -> float:
+    def degrees_of_freedom(self) -> float:
         """Degrees of freedom of the standard error, at least 3.
 
         A variance estimated by a sum of squared contributions ``d`` varies as their fourth powers do; Satterthwaite's
         rule turns that into ``2 (sum d^2)^2 / (sum d^4 - sum over strata (sum d^2)^2 / s)``: the number of subjects
-        where contributions are normal, 2 where a single subject makes the difference; divided by `each`. Fewer than
-        3 would buy no coverage, only intervals from next to nothing to next to all.
+        where contributions are normal, 2 where a single subject makes the difference; divided by `subjects_per_trial`.
+        Fewer than 3 would not improve coverage, but give intervals of almost the whole range.
         """
         squares = self.influence**2
-        spread, own, degrees = float(np.sum(squares**2)), 0.0, 0
+        fourth_powers, expected, degrees = float(np.sum(squares**2)), 0.0, 0
         for stratum in np.unique(self.strata):
-            mine = squares[self.strata == stratum]
-            own += float(mine.sum()) ** 2 / mine.size
-            degrees += mine.size - 1 if mine.any() else 0
-        excess = spread - own
-        whole = 2 * float(squares.sum()) ** 2
-        effective = whole / excess if excess > whole / max(degrees, 1) else float(degrees)
-        return max(effective / self.each, 3.0)
+            members = squares[self.strata == stratum]
+            expected += float(members.sum()) ** 2 / members.size
+            degrees += members.size - 1 if members.any() else 0
+        excess = fourth_powers - expected
+        total = 2 * float(squares.sum()) ** 2
+        effective = total / excess if excess > total / max(degrees, 1) else float(degrees)
+        return max(effective / self.subjects_per_trial, 3.0)
 
     @property
-    def effective(self) -> float:
-        """Number of independent trials that a rate is worth at least; 0 where that is not known.
+    def effective_trials(self) -> float:
+        """Lower bound of the number of independent trials of a rate; 0 where it is not known.
 
-        However alike the images of a subject are, a rate over subjects varies no more than a binomial one of Kish's
+        However similar the images of a subject are, a rate over subjects varies no more than a binomial one of Kish's
         effective number of trials. For figures of pairs it is the number of disjoint pairs: the variance of a
         U-statistic is at most that of the mean over these (Hoeffding 1963, section 5).
         """
-        if self.trials is not None:
-            return self.trials
+        if self.least_trials is not None:
+            return self.least_trials
         return 0.0 if self.weights is None else effective_number(self.weights)
 
     def interval(self) -> Interval:
         """Return the figure with its 95 % interval.
 
-        Where a rate is 0 or 1, or a difference of rates is the same in every resample, no resample can tell how far
-        off it may be. There the rule of three stands in (Hanley and Lippman-Hand 1983, JAMA 249:1743): an event not
-        seen in ``s`` independent subjects has a chance of at most ``1 - 0.05 ** (1 / s)``, with one-sided 95 %
-        confidence. All ends are None where the value or the standard error cannot be computed.
+        Where a rate is 0 or 1, or a difference of rates is the same in every resample, the resamples do not show its
+        error. There the rule of three stands in (Hanley and Lippman-Hand 1983, JAMA 249:1743): an event not seen in
+        ``s`` independent subjects has a chance of at most ``1 - 0.05 ** (1 / s)``, with one-sided 95 % confidence. All
+        ends are None where the value or the standard error cannot be computed.
         """
         error = self.standard_error
         if not np.isfinite(self.value):
             return Interval(value=None, low=None, high=None)
         if self.scale == "rate":
             if self.value <= 0 or self.value >= 1:
-                return rule_of_three_interval(self.value, self.independent)
+                return rule_of_three_interval(self.value, self.independent_trials)
         elif self.scale == "difference" and error == 0:
-            reach = rule_of_three_limit(self.independent)
+            reach = rule_of_three_limit(self.independent_trials)
             low, high = max(self.value - reach, -1.0), min(self.value + reach, 1.0)
             return Interval(value=self.value, low=low, high=high, unseen=True)
-        if error == 0 and self.unvarying is not None:
-            return self.unvarying
+        if error == 0 and self.constant_interval is not None:
+            return self.constant_interval
         if not np.isfinite(error):
             return Interval(value=self.value, low=None, high=None)
-        reach = float(student.ppf((1 + LEVEL) / 2, self.freedom)) * error
+        reach = float(student.ppf((1 + LEVEL) / 2, self.degrees_of_freedom)) * error
         if self.scale == "positive":
             stretch = float(np.exp(reach / self.value))
             return Interval(value=self.value, low=self.value / stretch, high=self.value * stretch)
         if self.scale == "rate":
             middle = np.log(self.value) - np.log1p(-self.value)
             ends = expit(middle + np.array([-1, 1]) * reach / (self.value * (1 - self.value)))
-            # Few subjects that err tell hardly anything of the spread; then even the worst case is a shorter interval.
-            low, high = binomial_interval(self.value, self.effective)
+            # Few subjects that err hardly show the spread; then even the worst case is a shorter interval.
+            low, high = binomial_interval(self.value, self.effective_trials)
             return Interval(value=self.value, low=max(float(ends[0]), low), high=min(float(ends[1]), high))
         limit = 1.0 if self.scale == "difference" else np.inf
         return Interval(value=self.value, low=max(self.value - reach, -limit), high=min(self.value + reach, limit))
 
 
-def rule_of_three_limit(independent: float) -> float:
-    """Upper one-sided 95 % limit of the chance of something not seen in ``independent`` independent trials.
+def rule_of_three_limit(trials: float) -> float:
+    """Return the upper one-sided 95 % limit of a rate of 0 in ``trials`` independent trials.
 
-    It solves ``(1 - limit) ** independent = 0.05`` and is about ``3 / independent``.
+    It solves ``(1 - limit) ** trials = 0.05`` and is about ``3 / trials``.
     """
-    return float(1 - (1 - LEVEL) ** (1 / independent)) if independent > 0 else 1.0
+    return float(1 - (1 - LEVEL) ** (1 / trials)) if trials > 0 else 1.0
 
 
-def rule_of_three_interval(value: float, independent: float) -> Interval:
-    """Return the interval of a rate that was found to be exactly 0 or 1 in ``independent`` independent trials."""
-    limit = rule_of_three_limit(independent)
+def rule_of_three_interval(value: float, trials: float) -> Interval:
+    """Return the interval of a rate of exactly 0 or 1 in ``trials`` independent trials."""
+    limit = rule_of_three_limit(trials)
     if value <= 0:
         return Interval(value=0.0, low=0.0, high=limit, unseen=True)
     return Interval(value=1.0, low=1.0 - limit, high=1.0, unseen=True)
 
 
 def effective_number(weights: NDArray[np.float64]) -> float:
-    """Give Kish's effective number ``(sum w)^2 / sum w^2`` of weights (Kish 1965, Survey Sampling, section 11.7)."""
+    """Return Kish's effective number ``(sum w)^2 / sum w^2`` of weights (Kish 1965, Survey Sampling, section 11.7)."""
     squares = float((weights**2).sum())
     return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
 
@@ -177,7 +176,7 @@ def effective_number(weights: NDArray[np.float64]) -> float:
 def binomial_interval(rate: float, trials: float) -> tuple[float, float]:
     """Return the exact 95 % interval of a rate in independent trials (Clopper and Pearson 1934, Biometrika 26:404).
 
-    ``trials`` need not be whole; of none, nothing follows.
+    ``trials`` need not be whole; with none the interval is 0..1.
     """
     if trials <= 0:
         return 0.0, 1.0

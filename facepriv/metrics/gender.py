@@ -1,4 +1,4 @@
-"""How often a gender classifier is wrong, for whom, and how its scores lie (the paper's section 3.1).
+"""Gender error, confusion matrix and score histograms of a gender classifier (the paper's section 3.1).
 
 A score is a log-odds in nats, male positive. A score of exactly 0 predicts *male*: the threshold is 0 and a score
 at the threshold is accepted, as everywhere in facepriv (``score >= threshold``). The histograms follow: 0 is the
@@ -17,7 +17,7 @@ from facepriv.types import FEMALE, GENDERS, MALE
 
 
 def predicted_labels(scores: ArrayLike) -> Labels:
-    """Predict a gender from each score.
+    """Return the label that each score predicts.
 
     Parameters
     ----------
@@ -32,11 +32,11 @@ def predicted_labels(scores: ArrayLike) -> Labels:
 
 
 def gender_error(scores: ArrayLike, labels: ArrayLike) -> Rates:
-    """Share of acquired, labelled images whose prediction differs from the label (Table 3).
+    """Compute the proportion of acquired, labelled images whose prediction differs from the label (Table 3).
 
     Parameters
     ----------
-    scores : (n,) log-odds in nats, male positive; NaN = failure to acquire, left out of the share.
+    scores : (n,) log-odds in nats, male positive; NaN = failure to acquire, left out.
     labels : (n,) +1 male, -1 female, 0 unlabelled (ignored).
 
     Returns
@@ -68,11 +68,11 @@ def confusion(scores: ArrayLike, labels: ArrayLike) -> Confusion:
     g = as_labels(labels, g_hat.size)
 
     def row(label: int) -> dict[str, int]:
-        mine = g_hat[g == label]
+        predictions = g_hat[g == label]
         return {
-            "male": int(np.sum(mine == MALE)),
-            "female": int(np.sum(mine == FEMALE)),
-            "failed": int(np.sum(mine == 0)),
+            "male": int(np.sum(predictions == MALE)),
+            "female": int(np.sum(predictions == FEMALE)),
+            "failed": int(np.sum(predictions == 0)),
         }
 
     return Confusion.model_validate({name: row(label) for name, label in GENDERS.items()})
@@ -81,7 +81,7 @@ def confusion(scores: ArrayLike, labels: ArrayLike) -> Confusion:
 def score_histograms(
     before: ArrayLike, after: ArrayLike, labels: ArrayLike, *, bins: int | ArrayLike = 40
 ) -> GenderHistograms:
-    """Histograms of gender scores by label, before and after in the same bins (Figure 5).
+    """Count gender scores by label, before and after in the same bins (Figure 5).
 
     Parameters
     ----------
@@ -119,19 +119,19 @@ def score_histograms(
 
 
 def _edges(scores: Floats, bins: int | ArrayLike) -> NDArray[np.float64]:
-    given = np.asarray(bins)
-    if given.ndim == 0:
-        if given < 1:
-            raise BadInputError(f"Expected at least one bin, got {given!s}.", code="bad-bins")
+    array = np.asarray(bins)
+    if array.ndim == 0:
+        if array < 1:
+            raise BadInputError(f"Expected at least one bin, got {array!s}.", code="bad-bins")
         finite = scores[np.isfinite(scores)]
         low, high = float(np.min(finite, initial=0.0)), float(np.max(finite, initial=0.0))
         if high - low < 1e-9:  # one value, or no image at all: bins that a person can read
             low, high = -1.0, 1.0
-        width = (high - low) / int(given)
+        width = (high - low) / int(array)
         # Whole multiples of the width, so that 0 is an edge exactly and not only nearly; a bin on either side of it.
         first, last = min(np.floor(low / width), -1.0), max(np.ceil(high / width), 1.0)
         return np.arange(first, last + 1) * width
-    edges = given.astype(np.float64)
+    edges = array.astype(np.float64)
     if edges.ndim != 1 or edges.size < 2 or not np.all(np.isfinite(edges)) or not np.all(np.diff(edges) > 0):
         raise BadInputError("Expected bin edges as at least two finite, increasing numbers.", code="bad-bins")
     return edges

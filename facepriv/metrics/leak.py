@@ -1,4 +1,4 @@
-"""What an attacker learns about the gender label: from the sign of a score, and from posteriors.
+"""Leak of the gender label to an attacker, from the sign of a score and from posteriors.
 
 The sign is the output of a binary channel whose input is the label: men come out female with probability ``a`` (men's
 error), women come out male with probability ``b`` (women's error). The attacker knows both, and so inverts a
@@ -29,15 +29,15 @@ PERMUTATIONS = 200
 
 
 def sign_accuracy(male_error: ArrayLike, female_error: ArrayLike, *, prior: float = 0.5) -> NDArray[np.float64]:
-    """Accuracy of the best guess of the label from the sign alone (Bayes rule).
+    """Compute the accuracy of the best guess of the label from the sign alone (Bayes' rule).
 
     For each sign the attacker names the likelier gender: ``max(q (1-a), (1-q) b) + max(q a, (1-q) (1-b))`` with the
-    share of men ``q``; at equal priors that is ``1/2 + |1 - a - b| / 2``.
+    proportion of men ``q``; at equal priors that is ``1/2 + |1 - a - b| / 2``.
 
     Parameters
     ----------
     male_error, female_error : fractions a and b, arrays that broadcast.
-    prior : share of men ``q`` in the population, 0..1.
+    prior : proportion of men ``q`` in the population, 0..1.
 
     Returns
     -------
@@ -55,7 +55,7 @@ def sign_accuracy(male_error: ArrayLike, female_error: ArrayLike, *, prior: floa
 
 
 def sign_bits(male_error: ArrayLike, female_error: ArrayLike, *, prior: float = 0.5) -> NDArray[np.float64]:
-    """Mutual information between label and sign, in bits.
+    """Compute the mutual information between label and sign, in bits.
 
     ``I(Y; S) = H(S) - H(S | Y) = h(q (1-a) + (1-q) b) - q h(a) - (1-q) h(b)`` with the binary entropy ``h`` (Cover and
     Thomas, Elements of Information Theory, theorem 2.4.1).
@@ -69,12 +69,12 @@ def sign_bits(male_error: ArrayLike, female_error: ArrayLike, *, prior: float = 
     a, b, q = _channel(male_error, female_error, prior)
     sign = q * (1 - a) + (1 - q) * b
     bits = binary_entropy(sign) - q * binary_entropy(a) - (1 - q) * binary_entropy(b)
-    # Rounding may leave the range by a hair; information never does.
+    # Rounding may leave the range slightly; information never does.
     return np.asarray(np.clip(bits, 0.0, binary_entropy(q)))
 
 
 def binary_entropy(probability: ArrayLike) -> NDArray[np.float64]:
-    """Entropy ``-p log2 p - (1-p) log2 (1-p)`` of a coin in bits, 0 at both ends.
+    """Compute the entropy ``-p log2 p - (1-p) log2 (1-p)`` of a binary variable in bits, 0 at both ends.
 
     Raises
     ------
@@ -82,8 +82,8 @@ def binary_entropy(probability: ArrayLike) -> NDArray[np.float64]:
         If a probability lies outside 0..1.
     """
     p = as_probabilities(probability, "a probability")
-    parts = [np.where(x > 0, -x * np.log2(np.where(x > 0, x, 1.0)), 0.0) for x in (p, 1 - p)]
-    return np.asarray(parts[0] + parts[1])
+    terms = [np.where(x > 0, -x * np.log2(np.where(x > 0, x, 1.0)), 0.0) for x in (p, 1 - p)]
+    return np.asarray(terms[0] + terms[1])
 
 
 def _channel(
@@ -96,7 +96,7 @@ def _channel(
 
 @dataclass(frozen=True)
 class PosteriorLeak:
-    """What an attacker's held-out posteriors tell about the gender label, at equal priors (guessing gets 50 %)."""
+    """Leak of the gender label through held-out posteriors, at equal priors (guessing gets 50 %)."""
 
     accuracy: Interval
     """Balanced accuracy, 0..1: mean of men's and women's; log-odds of exactly 0 are a coin toss and count half."""
@@ -111,7 +111,7 @@ class PosteriorLeak:
     images: int
     subjects: int
     missing: int = 0
-    """Images for which the attacker had nothing to go on in at least one draw: NaN, taken as log-odds of 0, a guess."""
+    """Images with NaN, nothing to go on, in at least one draw; they count as log-odds of 0, a guess."""
 
 
 def posterior_leak(
@@ -124,7 +124,7 @@ def posterior_leak(
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> PosteriorLeak:
-    """Measure what held-out posteriors tell about the gender label.
+    """Compute the leak of the gender label through held-out posteriors.
 
     The bits are ``H(Y) - cross-entropy``, a lower bound of the mutual information of label and posterior (Barber and
     Agakov 2003), never below 0: an attacker who sees that a model does worse than the prior uses the prior. Since
@@ -150,10 +150,10 @@ def posterior_leak(
         ``bad-shape``, ``bad-label`` or ``too-few-subjects`` (`SubjectBootstrap`); ``out-of-range`` for a negative
         number of permutations.
     """
-    bootstrap = as_bootstrap(subjects, labels, resamples=resamples, seed=seed)
-    f, missing = _as_draws(log_odds, bootstrap)
-    right = _credit(f, bootstrap)
-    lost = _bits_lost(f, bootstrap)
+    bootstrap = _bootstrap(subjects, labels, resamples=resamples, seed=seed)
+    f, missing = _stack_draws(log_odds, bootstrap)
+    right = _proportion_right(f, bootstrap)
+    surprise = _surprise(f, bootstrap)
     chance = _chance_bits(f, bootstrap, permutations)
 
     def bits(cross_entropy: float | None) -> float | None:
@@ -169,30 +169,32 @@ def posterior_leak(
             )
         )
         auc = bootstrap.auc(f).interval()
-        cross_entropy = bootstrap.balanced_mean(lost, scale="positive").interval()
+        cross_entropy = bootstrap.balanced_mean(surprise, scale="positive").interval()
     else:
-        men, women = (point(bootstrap.mean_value(right, group)) for group in ("male", "female"))
-        accuracy = point((bootstrap.mean_value(right, "male") + bootstrap.mean_value(right, "female")) / 2)
-        auc = point(bootstrap.auc_value(f))
-        cross_entropy = point((bootstrap.mean_value(lost, "male") + bootstrap.mean_value(lost, "female")) / 2)
+        men, women = (_without_ends(bootstrap.mean_value(right, group)) for group in ("male", "female"))
+        accuracy = _without_ends((bootstrap.mean_value(right, "male") + bootstrap.mean_value(right, "female")) / 2)
+        auc = _without_ends(bootstrap.auc_value(f))
+        cross_entropy = _without_ends(
+            (bootstrap.mean_value(surprise, "male") + bootstrap.mean_value(surprise, "female")) / 2
+        )
     return PosteriorLeak(
         accuracy=accuracy,
         male_accuracy=men,
         female_accuracy=women,
         auc=auc,
-        # Taking off and cutting off keep the order, so the ends of an interval may be taken along.
+        # Subtracting and cutting off at 0 keep the order, so they apply to the ends of the interval too.
         bits=Interval(value=bits(cross_entropy.value), low=bits(cross_entropy.high), high=bits(cross_entropy.low)),
         chance_bits=chance,
         images=bootstrap.images,
-        subjects=bootstrap.count(),
+        subjects=bootstrap.subject_count(),
         missing=missing,
     )
 
 
-def as_bootstrap(
+def _bootstrap(
     subjects: ArrayLike | SubjectBootstrap, labels: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0
 ) -> SubjectBootstrap:
-    """Make a bootstrap of subjects and labels, or take the one given after checking that its labels are these.
+    """Return the bootstrap given after checking its labels, or make one of subjects and labels.
 
     Raises
     ------
@@ -209,26 +211,26 @@ def as_bootstrap(
     return subjects
 
 
-def point(value: float) -> Interval:
+def _without_ends(value: float) -> Interval:
     """Return a figure without an interval; None for NaN."""
     return Interval(value=value if np.isfinite(value) else None, low=None, high=None)
 
 
-def _as_draws(log_odds: ArrayLike, bootstrap: SubjectBootstrap) -> tuple[NDArray[np.float64], int]:
+def _stack_draws(log_odds: ArrayLike, bootstrap: SubjectBootstrap) -> tuple[NDArray[np.float64], int]:
     """Return log-odds as ``(R, n)`` with NaN turned into 0, and the number of images that had one."""
-    f = bootstrap.as_draws(log_odds)
-    nothing = np.isnan(f)
-    return np.where(nothing, 0.0, f), int(nothing.any(axis=0).sum())
+    f = bootstrap.stack_draws(log_odds)
+    is_missing = np.isnan(f)
+    return np.where(is_missing, 0.0, f), int(is_missing.any(axis=0).sum())
 
 
-def _credit(f: NDArray[np.float64], bootstrap: SubjectBootstrap) -> NDArray[np.float64]:
+def _proportion_right(f: NDArray[np.float64], bootstrap: SubjectBootstrap) -> NDArray[np.float64]:
     return (1 + np.sign(f) * bootstrap.labels) / 2
 
 
-def _bits_lost(f: NDArray[np.float64], bootstrap: SubjectBootstrap) -> NDArray[np.float64]:
-    """``-log2 p(label)`` of each image, ``(R, n)``; their balanced mean is the cross-entropy."""
-    lost = np.logaddexp(0.0, -np.clip(f, -LOG_ODDS_LIMIT, LOG_ODDS_LIMIT) * bootstrap.labels) / np.log(2)
-    return np.asarray(lost)
+def _surprise(f: NDArray[np.float64], bootstrap: SubjectBootstrap) -> NDArray[np.float64]:
+    """Return ``-log2 p(label)`` of each image, ``(R, n)``; the balanced mean is the cross-entropy in bits."""
+    surprise = np.logaddexp(0.0, -np.clip(f, -LOG_ODDS_LIMIT, LOG_ODDS_LIMIT) * bootstrap.labels) / np.log(2)
+    return np.asarray(surprise)
 
 
 def _chance_bits(f: NDArray[np.float64], bootstrap: SubjectBootstrap, permutations: int) -> float:
@@ -237,10 +239,10 @@ def _chance_bits(f: NDArray[np.float64], bootstrap: SubjectBootstrap, permutatio
     if not permutations:
         return 0.0
     clipped = np.clip(f, -LOG_ODDS_LIMIT, LOG_ODDS_LIMIT)
-    lost = [bootstrap.per_subject(np.logaddexp(0.0, side * clipped).mean(axis=0)) for side in (-1, 1)]
-    images = bootstrap.per_subject(np.ones(bootstrap.images))
+    nats_if = [bootstrap.sum_by_subject(np.logaddexp(0.0, sign * clipped).mean(axis=0)) for sign in (-1, 1)]
+    images = bootstrap.sum_by_subject(np.ones(bootstrap.images))
     # The cross-entropy is linear in the labels, so all shuffles are one product of matrices.
     male = (bootstrap.permuted_labels(permutations) == MALE).astype(np.float64)
-    men, women = np.stack([lost[0], images]) @ male, np.stack([lost[1], images]) @ (1 - male)
+    men, women = np.stack([nats_if[0], images]) @ male, np.stack([nats_if[1], images]) @ (1 - male)
     nats = (men[0] / men[1] + women[0] / women[1]) / 2
     return float(np.mean(np.maximum(1 - nats / np.log(2), 0.0)))

@@ -1,4 +1,4 @@
-"""Intervals of a matcher's error rates that know whose comparisons they are.
+"""Bootstrap over the subjects behind a list of comparisons: a matcher's error rates with their estimates.
 
 Subjects are resampled (`facepriv.metrics.resampling`), and their comparisons follow: a mated comparison counts as often
 as its subject was drawn, a non-mated one as often as the product of its two subjects' counts, for it is there whenever
@@ -30,7 +30,7 @@ _CELLS = 4_000_000  # comparisons times resamples held at a time: 32 MB of float
 
 
 class MatchBootstrap:
-    """Resamples of the subjects behind a list of comparisons, and error rates computed on all of them at once.
+    """Resamples of the subjects behind a list of comparisons, and error rates on all of them at once.
 
     Parameters
     ----------
@@ -64,12 +64,12 @@ class MatchBootstrap:
             raise BadInputError(f"Expected at least 2 resamples, got {resamples}.", code="out-of-range")
         # An empty list has no type of its own, and would make numbers of names or names of numbers.
         filled = [part for part in parts if part.size] or parts
-        self.names, codes = np.unique(np.concatenate(filled), return_inverse=True)
+        self.subjects, codes = np.unique(np.concatenate(filled), return_inverse=True)
         """``(S,)`` the subjects, sorted."""
-        if self.names.size < 2:
+        if self.subjects.size < 2:
             raise BadInputError(
-                f"Expected comparisons of at least 2 subjects, got {self.names.size}; nothing can be said of subjects "
-                "in general from so few: add subjects.",
+                f"Expected comparisons of at least 2 subjects, got {self.subjects.size}; nothing can be said of "
+                "subjects in general from so few: add subjects.",
                 code="too-few-subjects",
             )
         ends = np.cumsum([part.size for part in parts])
@@ -86,11 +86,11 @@ class MatchBootstrap:
 
     @cached_property
     def counts(self) -> NDArray[np.uint16]:
-        """``(S, B)`` how often each subject was drawn in each resample; drawn when first asked for."""
+        """``(S, B)`` how often each subject was drawn in each resample."""
         return draw_counts(self._strata, self.resamples, self.seed)
 
     def fnmr(self, mated: ArrayLike, threshold: float) -> Estimate:
-        """Estimate the share of mated scores below a fixed threshold.
+        """Estimate the proportion of mated scores below a fixed threshold.
 
         Parameters
         ----------
@@ -101,16 +101,16 @@ class MatchBootstrap:
         BadInputError
             If there is not one score for each mated comparison.
         """
-        scores, subject = self._known_mated(mated)
+        scores, subject = self._compared_mated(mated)
         wrong = self._per_subject(subject, scores < threshold)
         return self._ratio(wrong, self._per_subject(subject))
 
     def fmr(self, non_mated: ArrayLike, threshold: float) -> Estimate:
-        """Estimate the share of non-mated scores at or above a fixed threshold.
+        """Estimate the proportion of non-mated scores at or above a fixed threshold.
 
         Products of counts vary more than pairs of new subjects do: the part of the variance that belongs to pairs, not
         to subjects, comes out threefold. It is known from the pairs, so two thirds of it are taken off the square of
-        the standard error (`Estimate.factor`).
+        the standard error (`Estimate.error_factor`).
 
         Parameters
         ----------
@@ -121,23 +121,23 @@ class MatchBootstrap:
         BadInputError
             If there is not one score for each non-mated comparison.
         """
-        scores, first, second = self._known_non_mated(non_mated)
+        scores, first, second = self._compared_non_mated(non_mated)
         if not scores.size:
-            return self._nothing()
-        found = self._accepted(scores >= threshold, first, second)
+            return self._no_estimate()
+        rate = self._accepted(scores >= threshold, first, second)
         return Estimate(
-            found.value,
-            found.replicates,
+            rate.value,
+            rate.replicates,
             "rate",
-            found.influence,
+            rate.influence,
             self._strata,
-            max(found.subjects // 2, 1),
-            each=2,
-            factor=found.factor,
+            max(rate.subjects // 2, 1),
+            subjects_per_trial=2,
+            error_factor=rate.factor,
         )
 
     def fnmr_at_fmr(self, mated: ArrayLike, non_mated: ArrayLike, target: float) -> Estimate:
-        """Estimate the lowest FNMR at which FMR is at most ``target``, the threshold found anew in every resample.
+        """Estimate the lowest FNMR at which FMR is at most ``target``, with the threshold of each resample.
 
         Parameters
         ----------
@@ -154,58 +154,58 @@ class MatchBootstrap:
         BadInputError
             If the shapes do not fit or the target is out of range.
         """
-        same, subject = self._known_mated(mated)
-        other, first, second = self._known_non_mated(non_mated)
+        same, subject = self._compared_mated(mated)
+        other, first, second = self._compared_non_mated(non_mated)
         point = operating_point(same, other, target)
         if point.fnmr is None or point.threshold is None or not point.supported:
-            return self._nothing()
+            return self._no_estimate()
         limits = self._rejected_up_to(other, first, second, target)
         replicates = self._rejected(same, subject, limits)
-        own = self._per_subject(subject)
-        influence = (self._per_subject(subject, same < point.threshold) - point.fnmr * own) / same.size
-        moved = self._accepted(other >= point.threshold, first, second)
-        slope = self._slope(replicates, influence, moved)
-        # Through the threshold FNMR inherits what products of counts do to FMR, and is rid of it in the same way.
-        free = replicates - slope * (1 - moved.factor) * (moved.replicates - moved.value)
-        varies, varies_free = (float(np.nanstd(x)) if np.isfinite(x).any() else 0.0 for x in (replicates, free))
-        influence = influence + slope * moved.influence
+        comparisons = self._per_subject(subject)
+        influence = (self._per_subject(subject, same < point.threshold) - point.fnmr * comparisons) / same.size
+        fmr = self._accepted(other >= point.threshold, first, second)
+        slope = self._slope(replicates, influence, fmr)
+        # Through the threshold FNMR inherits the surplus variance of FMR, which is removed in the same way.
+        free = replicates - slope * (1 - fmr.factor) * (fmr.replicates - fmr.value)
+        deviation, deviation_free = (float(np.nanstd(x)) if np.isfinite(x).any() else 0.0 for x in (replicates, free))
+        influence = influence + slope * fmr.influence
         return Estimate(
             point.fnmr,
             replicates,
             "rate",
             influence,
             self._strata,
-            int(np.sum(own > 0)),
-            factor=varies_free / varies if varies > 0 else 1.0,
+            int(np.sum(comparisons > 0)),
+            error_factor=deviation_free / deviation if deviation > 0 else 1.0,
         )
 
     # ------------------------------------------------------------------------------------------------------------
 
     @cached_property
     def _strata(self) -> NDArray[np.int64]:
-        return np.zeros(self.names.size, dtype=np.int64)
+        return np.zeros(self.subjects.size, dtype=np.int64)
 
-    def _known_mated(self, scores: ArrayLike) -> tuple[Floats64, Codes]:
+    def _compared_mated(self, scores: ArrayLike) -> tuple[Floats64, Codes]:
         array = _as_comparisons(scores, self._mated.size, "mated")
-        known = ~np.isnan(array)
-        return array[known], self._mated[known]
+        compared = ~np.isnan(array)
+        return array[compared], self._mated[compared]
 
-    def _known_non_mated(self, scores: ArrayLike) -> tuple[Floats64, Codes, Codes]:
+    def _compared_non_mated(self, scores: ArrayLike) -> tuple[Floats64, Codes, Codes]:
         array = _as_comparisons(scores, self._first.size, "non-mated")
-        known = ~np.isnan(array)
-        return array[known], self._first[known], self._second[known]
+        compared = ~np.isnan(array)
+        return array[compared], self._first[compared], self._second[compared]
 
     def _per_subject(self, subject: Codes, values: ArrayLike | None = None) -> Floats64:
         weights = None if values is None else np.asarray(values, dtype=np.float64)
-        return np.bincount(subject, weights=weights, minlength=self.names.size).astype(np.float64)
+        return np.bincount(subject, weights=weights, minlength=self.subjects.size).astype(np.float64)
 
-    def _nothing(self) -> Estimate:
+    def _no_estimate(self) -> Estimate:
         none = np.full(self.resamples, np.nan)
-        return Estimate(float("nan"), none, "rate", np.zeros(self.names.size), self._strata, 0)
+        return Estimate(float("nan"), none, "rate", np.zeros(self.subjects.size), self._strata, 0)
 
     def _ratio(self, above: Floats64, below: Floats64) -> Estimate:
         if not below.sum():
-            return self._nothing()
+            return self._no_estimate()
         value = float(above.sum() / below.sum())
         sums = weighted_sums(self.counts, np.stack([above, below], axis=1))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -221,17 +221,16 @@ class MatchBootstrap:
             yield block, self.counts[:, block].astype(np.float64)
 
     def _rejected_up_to(self, other: Floats64, first: Codes, second: Codes, target: float) -> Floats64:
-        """Find, for each resample, the greatest score at which more than ``target`` of its non-mated ones match.
+        """Return, for each resample, the greatest score at which more than ``target`` of its non-mated ones match.
 
         ``(B,)``; scores up to it must be rejected. -inf where all may be accepted, NaN where a resample has no
-        non-mated comparison. Only the greatest scores are sorted and weighed: as many as the resamples turn out to
-        need.
+        non-mated comparison. Only the greatest scores are sorted and weighed, as many as the resamples need.
         """
-        total = PairCounts(first, second, self.names.size).weights(self.counts)
+        total = PairCounts(first, second, self.subjects.size).weights(self.counts)
         limits = np.full(self.resamples, np.nan)
-        open_ = total > 0
+        pending = total > 0
         size = min(other.size, int(3 * target * other.size) + 200)
-        while open_.any():
+        while pending.any():
             tail = np.arange(other.size)
             if size < other.size:
                 cut = np.partition(other, other.size - size)[other.size - size]
@@ -240,28 +239,28 @@ class MatchBootstrap:
             scores = other[tail]
             ends = np.flatnonzero(np.append(scores[1:] != scores[:-1], True))
             for block, counts in self._blocks(tail.size):
-                if not open_[block].any():
+                if not pending[block].any():
                     continue
                 weight = np.cumsum(counts[first[tail]] * counts[second[tail]], axis=0)[ends]
                 with np.errstate(divide="ignore", invalid="ignore"):
                     over = weight / total[block] > target
                 reached = over.any(axis=0)
-                found = np.where(reached, scores[ends][over.argmax(axis=0)], -np.inf)
-                settled = open_[block] & (reached | (tail.size == other.size))
-                limits[block] = np.where(settled, found, limits[block])
-                open_[block] &= ~settled
+                greatest = np.where(reached, scores[ends][over.argmax(axis=0)], -np.inf)
+                final = pending[block] & (reached | (tail.size == other.size))
+                limits[block] = np.where(final, greatest, limits[block])
+                pending[block] &= ~final
             size = min(other.size, 4 * size)
         return limits
 
     def _rejected(self, same: Floats64, subject: Codes, limits: Floats64) -> Floats64:
-        """Weigh, for each resample, the share of its mated scores that are not above its limit."""
+        """Return, for each resample, the proportion of its mated scores that are not above its limit."""
         order = np.argsort(same, kind="stable")
         ordered, subject = same[order], subject[order]
         upto = np.searchsorted(ordered, limits, side="right")
-        known = ~np.isnan(limits)
-        if not known.any():
+        limited = ~np.isnan(limits)
+        if not limited.any():
             return np.full(self.resamples, np.nan)
-        low, high = int(upto[known].min()), int(upto[known].max())
+        low, high = int(upto[limited].min()), int(upto[limited].max())
         # Below all limits and above them only the subjects' sums matter.
         sums = weighted_sums(
             self.counts, np.stack([self._per_subject(subject[:low]), self._per_subject(subject)], axis=1)
@@ -273,11 +272,11 @@ class MatchBootstrap:
             np.cumsum(counts[subject[low:high]], axis=0, out=weight[1:])
             between[block] = weight[at[block], np.arange(counts.shape[1])]
         with np.errstate(divide="ignore", invalid="ignore"):
-            return np.where(known, (sums[:, 0] + between) / sums[:, 1], np.nan)
+            return np.where(limited, (sums[:, 0] + between) / sums[:, 1], np.nan)
 
     def _accepted(self, accepted: NDArray[np.bool_], first: Codes, second: Codes) -> _Accepted:
-        pairs = PairCounts(first, second, self.names.size)
-        wrong = PairCounts(first[accepted], second[accepted], self.names.size)
+        pairs = PairCounts(first, second, self.subjects.size)
+        wrong = PairCounts(first[accepted], second[accepted], self.subjects.size)
         value = float(accepted.sum() / accepted.size)
         with np.errstate(divide="ignore", invalid="ignore"):
             replicates = wrong.weights(self.counts) / pairs.weights(self.counts)
@@ -286,18 +285,18 @@ class MatchBootstrap:
         squares = float(surplus.multiply(surplus).sum()) / 2  # the table holds each pair twice
         of_pairs = max(squares - float(influence @ influence) / max(pairs.subjects - 2, 1), 0.0)
         usable = replicates[np.isfinite(replicates)]
-        varies = float(usable.var(ddof=1)) if usable.size > 1 else 0.0
+        variance = float(usable.var(ddof=1)) if usable.size > 1 else 0.0
         # The jackknife's factor for a statistic of pairs (Arvesen 1969, Annals of Mathematical Statistics 40:2076): a
         # subject's surplus is measured against the few others there are.
         few = (pairs.subjects - 1) / max(pairs.subjects - 2, 1)
-        factor = few * float(np.sqrt(max(varies - 2 * of_pairs, squares) / varies)) if varies > 0 else 1.0
+        factor = few * float(np.sqrt(max(variance - 2 * of_pairs, squares) / variance)) if variance > 0 else 1.0
         return _Accepted(value, replicates, factor, influence, pairs.subjects)
 
-    def _slope(self, replicates: Floats64, direct: Floats64, moved: _Accepted) -> float:
-        """How much FNMR follows FMR at a fixed threshold: regression of what mated comparisons do not explain."""
-        own = weighted_sums(self.counts, direct[:, None])[:, 0]
-        known = np.isfinite(replicates) & np.isfinite(moved.replicates)
-        rest, cause = (replicates - own)[known], moved.replicates[known]
+    def _slope(self, replicates: Floats64, influence: Floats64, fmr: _Accepted) -> float:
+        """Return the regression on FMR at a fixed threshold of what mated comparisons do not explain of FNMR."""
+        explained = weighted_sums(self.counts, influence[:, None])[:, 0]
+        finite = np.isfinite(replicates) & np.isfinite(fmr.replicates)
+        rest, cause = (replicates - explained)[finite], fmr.replicates[finite]
         cause = cause - cause.mean() if cause.size else cause
         spread = float(cause @ cause)
         return float(cause @ rest) / spread if spread > 0 else 0.0
@@ -305,7 +304,7 @@ class MatchBootstrap:
 
 @dataclass(frozen=True, eq=False)
 class _Accepted:
-    """FMR at a fixed threshold, and by how much its replicates vary too much."""
+    """FMR at a fixed threshold, with the correction of its replicates' standard deviation."""
 
     value: float
     replicates: Floats64

@@ -1,7 +1,7 @@
-"""Error rates of a face matcher from its mated and non-mated similarity scores (ISO/IEC 19795-1; Figures 6 and 7).
+"""Error rates of a face matcher from mated and non-mated similarity scores (ISO/IEC 19795-1; Figures 6 and 7).
 
-A comparison is accepted when ``score >= threshold``. FMR is the share of non-mated comparisons that are accepted,
-FNMR the share of mated ones that are not. Nothing here is binned or approximated but `thin_curve`.
+A comparison is accepted when ``score >= threshold``. FMR is the proportion of non-mated comparisons that are accepted,
+FNMR that of mated ones that are not. Only `thin_curve` approximates; nothing is binned.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ class Det:
     """``(k,)`` from 0 up to 1."""
 
 
-def _both(mated: ArrayLike, non_mated: ArrayLike) -> tuple[Floats, Floats]:
+def _finite_scores(mated: ArrayLike, non_mated: ArrayLike) -> tuple[Floats, Floats]:
     return as_finite(mated, "mated scores"), as_finite(non_mated, "non-mated scores")
 
 
 def det(mated: ArrayLike, non_mated: ArrayLike) -> Det | None:
-    """Trace the exact DET curve.
+    """Compute the exact DET curve.
 
     Parameters
     ----------
@@ -51,24 +51,24 @@ def det(mated: ArrayLike, non_mated: ArrayLike) -> Det | None:
     BadInputError
         If a score is NaN or infinite.
     """
-    same, other = _both(mated, non_mated)
+    same, other = _finite_scores(mated, non_mated)
     if not same.size or not other.size:
         return None
     scores = np.unique(np.concatenate([same, other]))
     threshold = np.append(scores, np.nextafter(scores[-1], scores.dtype.type(np.inf)))
-    # Counts divided once, not 1 - share: so that 3 of 300 is the very same float as a target of 0.01.
+    # Counts divided once, not 1 - rate, so that 3 of 300 is the very same float as a target of 0.01.
     accepted = other.size - np.searchsorted(np.sort(other), threshold, side="left")
     rejected = np.searchsorted(np.sort(same), threshold, side="left")
     return Det(threshold, accepted / other.size, rejected / same.size)
 
 
 def auc(mated: ArrayLike, non_mated: ArrayLike) -> float | None:
-    """Area under the ROC curve: chance that a mated score exceeds a non-mated one, ties counting half.
+    """Compute the area under the ROC curve: chance that a mated score exceeds a non-mated one, ties counting half.
 
     It is the Mann-Whitney statistic over ``m n``, exact, by sorting. None if either array is empty; errors as in
     `det`.
     """
-    same, other = _both(mated, non_mated)
+    same, other = _finite_scores(mated, non_mated)
     if not same.size or not other.size:
         return None
     ordered = np.sort(other)
@@ -78,7 +78,7 @@ def auc(mated: ArrayLike, non_mated: ArrayLike) -> float | None:
 
 
 def eer(mated: ArrayLike, non_mated: ArrayLike) -> float | None:
-    """Equal error rate, interpolated.
+    """Compute the equal error rate, interpolated.
 
     Consecutive points of the exact DET curve are joined by straight lines; the EER is where that line meets
     FMR = FNMR. There is exactly one such point, since FNMR - FMR grows at every threshold. The convention fits the
@@ -93,8 +93,8 @@ def curve_eer(curve: Det) -> float:
     right = equal_error_index(curve)
     left = right - 1
     gap = curve.fnmr - curve.fmr
-    share = -gap[left] / (gap[right] - gap[left])
-    return float(curve.fmr[left] + share * (curve.fmr[right] - curve.fmr[left]))
+    weight = -gap[left] / (gap[right] - gap[left])
+    return float(curve.fmr[left] + weight * (curve.fmr[right] - curve.fmr[left]))
 
 
 def equal_error_index(curve: Det) -> int:
@@ -124,7 +124,7 @@ def operating_point(mated: ArrayLike, non_mated: ArrayLike, target: float) -> Op
     BadInputError
         If a score is NaN or infinite, or the target is out of range.
     """
-    same, other = _both(mated, non_mated)
+    same, other = _finite_scores(mated, non_mated)
     return curve_operating_point(det(same, other), other.size, target)
 
 
@@ -167,8 +167,8 @@ def thin_curve(curve: Det | None, *, limit: int = 300) -> Curve:
     if size <= limit:
         keep = np.arange(size)
     else:
-        linear = _travelled(curve.fmr) + _travelled(curve.fnmr)
-        tails = _travelled(_logit(curve.fmr)) + _travelled(_logit(curve.fnmr))
+        linear = _cumulative_change(curve.fmr) + _cumulative_change(curve.fnmr)
+        tails = _cumulative_change(_logit(curve.fmr)) + _cumulative_change(_logit(curve.fnmr))
         along = linear / linear[-1] + tails / tails[-1]
         keep = np.searchsorted(along, np.linspace(0, along[-1], limit), side="left")
         keep = np.unique(np.concatenate([[0], keep[1:-1], [size - 1]]))
@@ -179,12 +179,12 @@ def thin_curve(curve: Det | None, *, limit: int = 300) -> Curve:
     )
 
 
-def _travelled(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _cumulative_change(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([[0.0], np.cumsum(np.abs(np.diff(values)))])
 
 
 def _logit(rates: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Logit with 0 and 1 put half an observation off."""
+    """Return logits, with rates of 0 and 1 moved by half an observation."""
     inner = rates[(rates > 0) & (rates < 1)]
     half = min(inner.min(), 1 - inner.max()) / 2 if inner.size else 0.25
     clipped = np.clip(rates, half, 1 - half)
@@ -226,7 +226,7 @@ def match_histogram(mated: ArrayLike, non_mated: ArrayLike, *, edges: ArrayLike 
     BadInputError
         If a score is NaN or infinite, or the edges do not increase.
     """
-    same, other = _both(mated, non_mated)
+    same, other = _finite_scores(mated, non_mated)
     at = np.asarray(common_edges(same, other) if edges is None else edges, dtype=np.float64)
     if at.ndim != 1 or at.size < 2 or not np.all(np.diff(at) > 0):
         raise BadInputError("Expected bin edges as at least two increasing numbers.", code="bad-bins")
@@ -238,7 +238,7 @@ def match_histogram(mated: ArrayLike, non_mated: ArrayLike, *, edges: ArrayLike 
 
 
 def matching(mated: ArrayLike, non_mated: ArrayLike, failed: int, *, edges: ArrayLike | None = None) -> Matching:
-    """Put together how a matcher fares in one phase.
+    """Compute the error rates of a matcher in one phase.
 
     ``fmr100`` and ``fmr1000`` are None where there are too few non-mated comparisons to support them; the operating
     points still say what was measured.
@@ -247,7 +247,7 @@ def matching(mated: ArrayLike, non_mated: ArrayLike, failed: int, *, edges: Arra
     ----------
     mated, non_mated : (m,), (n,) similarity scores, higher = more similar; either may be empty.
     failed : images without a template in this phase.
-    edges : bin edges of the histogram, for phases that are to share them (`common_edges`).
+    edges : bin edges of the histogram, for phases that share them (`common_edges`).
 
     Raises
     ------
@@ -256,7 +256,7 @@ def matching(mated: ArrayLike, non_mated: ArrayLike, failed: int, *, edges: Arra
     """
     if failed < 0:
         raise BadInputError(f"Expected a count of failed images, got {failed}.", code="out-of-range")
-    same, other = _both(mated, non_mated)
+    same, other = _finite_scores(mated, non_mated)
     curve = det(same, other)
     points = [curve_operating_point(curve, other.size, target) for target in FMR_TARGETS]
     fmr100, fmr1000 = (point.fnmr if point.supported else None for point in points)

@@ -1,9 +1,9 @@
-"""Error rates of a matcher on a database of which only a random part was perturbed.
+"""Error rates of a matcher on a database of which a random proportion ``p`` of the images was perturbed.
 
-Two images of such a database are both as they were, or one of them is perturbed, or both are. Each of these *parts* has
-scores of its own, and a comparison drawn from the database comes from a part with a known probability: ``(1-p)^2``,
-``2p(1-p)``, ``p^2`` where each image is perturbed by itself with probability p. The mixed database's FMR and FNMR are
-the parts' rates weighted so, at one common threshold; nothing is sampled.
+Of two images of such a database none, one or both are perturbed. Each of these *parts* has scores of its own, and a
+comparison drawn from the database comes from a part with a known probability: ``(1-p)^2``, ``2p(1-p)``, ``p^2`` where
+each image is perturbed by itself with probability ``p``. The mixed database's FMR and FNMR are the parts' rates
+weighted so, at one common threshold; nothing is sampled.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from facepriv.metrics.checks import as_finite, as_probabilities
 from facepriv.schemas.figures import OperatingPoint
 
 _ROUNDING = 1 + 1e-12
-"""Weights such as 0.49, 0.42, 0.09 of three shares of 1 % add up to a hair more than 1 %, which is 1 % all the same."""
+"""Weights such as 0.49, 0.42, 0.09 of three FMRs of 1 % add up to slightly more than 1 %, which counts as 1 %."""
 
 
 class ScoreMixture:
@@ -43,7 +43,7 @@ class ScoreMixture:
         self._non_mated = [np.sort(as_finite(other, "non-mated scores").astype(np.float64)) for _, other in parts]
 
     def fmr(self, threshold: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
-        """Weigh the parts' shares of non-mated scores at or above each threshold; shaped as ``threshold``.
+        """Return the mixture's FMR at each threshold, shaped as ``threshold``.
 
         Raises
         ------
@@ -53,7 +53,7 @@ class ScoreMixture:
         return self._mixed(self._non_mated, threshold, self._weights(weights), accepted=True)
 
     def fnmr(self, threshold: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
-        """Weigh the parts' shares of mated scores below each threshold; shaped and raising as `fmr`."""
+        """Return the mixture's FNMR at each threshold; shape and errors as in `fmr`."""
         return self._mixed(self._mated, threshold, self._weights(weights), accepted=False)
 
     def operating_point(
@@ -63,9 +63,9 @@ class ScoreMixture:
 
         Parameters
         ----------
-        weights : (k,) share of the comparisons that comes from each part, adding up to 1.
+        weights : (k,) proportion of the comparisons from each part, adding up to 1.
         target : FMR as a fraction, 0 < target <= 1.
-        mated_weights : the shares among mated comparisons where they differ: whole subjects perturbed or not.
+        mated_weights : the weights of mated comparisons where they differ: whole subjects perturbed or not.
 
         Returns
         -------

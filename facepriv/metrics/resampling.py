@@ -1,18 +1,18 @@
-"""Intervals that take subjects, never images, as drawn at random: the cluster bootstrap.
+"""Resamples of subjects for the cluster bootstrap, in which subjects, never images, are drawn at random.
 
 Images of one subject resemble each other, so that a hundred images of ten subjects say little more than ten images do.
 Every figure is therefore computed anew on samples of *subjects*, drawn with replacement within each gender, with all
 their images (Davison and Hinkley, Bootstrap Methods and their Application, section 3.8). A drawn sample is a count for
 every subject, and a figure on it is a weighted figure, which needs no image to be copied.
 
-Three things keep the intervals honest for few subjects, where the plain percentiles of the resamples miss in up to a
-quarter of the cases (tests/metrics/test_coverage.py measures it). Of ``s`` subjects of a gender ``s - 1`` are drawn,
-since the variance of a mean over ``s`` drawn ones is too small by ``(s - 1) / s`` (Rao and Wu 1988, Journal of the
-American Statistical Association 83:231). An interval is symmetric on the logit scale for a rate and on the logarithmic
-one for a positive number, so that it is longer on the side that has more room and never leaves the range. And it
-reaches as many standard errors as Student's t asks for, with the degrees of freedom that the subjects' contributions
-to the figure really give: where three subjects of sixty make all the errors, three subjects tell how much errors vary,
-not sixty.
+Three things make the intervals cover the truth for few subjects, where plain percentiles of the resamples miss it in up
+to a quarter of the cases (tests/metrics/test_coverage.py measures it). Of ``s`` subjects of a gender ``s - 1`` are
+drawn, since the variance of a mean over ``s`` drawn ones is too small by ``(s - 1) / s`` (Rao and Wu 1988, Journal of
+the American Statistical Association 83:231). An interval is symmetric on the logit scale for a rate and on the
+logarithmic one for a positive number, so that it is longer on the side that has more room and never leaves the range.
+And it reaches as many standard errors as Student's t asks for, with the degrees of freedom that the subjects'
+contributions to the figure give: where three subjects of sixty make all the errors, errors vary as among three
+subjects, not sixty.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Resamples of the subjects of a set of images, and figures computed on all of them at once."""
+"""Bootstrap over the subjects of a set of images: means and AUC with their estimates."""
 
 from __future__ import annotations
 
@@ -54,16 +54,16 @@ class SubjectBootstrap:
             )
         if resamples < 2:
             raise BadInputError(f"Expected at least 2 resamples, got {resamples}.", code="out-of-range")
-        self.names, self.subject = np.unique(names, return_inverse=True)
+        self.subjects, self.subject_index = np.unique(names, return_inverse=True)
         """``(S,)`` the subjects, sorted, and ``(n,)`` which of them each image shows."""
-        votes = np.bincount(self.subject, weights=self.labels, minlength=self.names.size)
-        self.gender = np.where(votes >= 0, MALE, FEMALE)
+        votes = np.bincount(self.subject_index, weights=self.labels, minlength=self.subjects.size)
+        self.genders = np.where(votes >= 0, MALE, FEMALE)
         """``(S,)`` +1, -1: the gender among whose subjects each one is drawn."""
         for name, label in GENDERS.items():
-            found = int(np.sum(self.gender == label))
-            if found < 2:
+            count = int(np.sum(self.genders == label))
+            if count < 2:
                 raise BadInputError(
-                    f"Expected at least 2 {name} subjects, got {found}; nothing can be said of subjects in general "
+                    f"Expected at least 2 {name} subjects, got {count}; nothing can be said of subjects in general "
                     "from so few: add subjects.",
                     code="too-few-subjects",
                 )
@@ -74,31 +74,31 @@ class SubjectBootstrap:
     @property
     def images(self) -> int:
         """Number of images n."""
-        return int(self.subject.size)
+        return int(self.subject_index.size)
 
-    def count(self, group: Group = "all") -> int:
-        """Count the subjects, of both genders or of one."""
-        return self.names.size if group == "all" else int(np.sum(self.gender == GENDERS[group]))
+    def subject_count(self, group: Group = "all") -> int:
+        """Return the number of subjects of both genders or of one."""
+        return self.subjects.size if group == "all" else int(np.sum(self.genders == GENDERS[group]))
 
     @cached_property
     def counts(self) -> NDArray[np.uint16]:
-        """``(S, B)`` how often each subject was drawn in each resample; drawn when first asked for."""
-        return draw_counts(self.gender, self.resamples, self.seed)
+        """``(S, B)`` how often each subject was drawn in each resample."""
+        return draw_counts(self.genders, self.resamples, self.seed)
 
     def permuted_labels(self, permutations: int) -> NDArray[np.float64]:
-        """Shuffle the genders among the subjects: ``(S, permutations)`` of +1, -1, the same for every call."""
+        """Return genders shuffled among the subjects: ``(S, permutations)`` of +1, -1, the same for every call."""
         if permutations not in self._permuted:
             random = np.random.default_rng(np.random.SeedSequence([self.seed, 1]))
-            columns = np.repeat(self.gender[:, None].astype(np.float64), permutations, axis=1)
+            columns = np.repeat(self.genders[:, None].astype(np.float64), permutations, axis=1)
             self._permuted[permutations] = random.permuted(columns, axis=0)
         return self._permuted[permutations]
 
-    def per_subject(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Sum ``(n,)`` values of images over each subject: ``(S,)``."""
-        return np.bincount(self.subject, weights=values, minlength=self.names.size).astype(np.float64)
+    def sum_by_subject(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the sums ``(S,)`` of ``(n,)`` values of images over each subject."""
+        return np.bincount(self.subject_index, weights=values, minlength=self.subjects.size).astype(np.float64)
 
-    def as_draws(self, values: ArrayLike) -> NDArray[np.float64]:
-        """Take ``(n,)`` or ``(R, n)`` values of images as ``(R, n)``.
+    def stack_draws(self, values: ArrayLike) -> NDArray[np.float64]:
+        """Return ``(n,)`` or ``(R, n)`` values of images as ``(R, n)``.
 
         Raises
         ------
@@ -128,9 +128,9 @@ class SubjectBootstrap:
         BadInputError
             If the shape does not fit, or a rate lies outside 0..1.
         """
-        x, known = self._measured(values, scale)
-        mine = self._of(group)
-        return self._ratio(np.where(mine, x, 0.0), (mine & known).astype(np.float64), scale)
+        x, measured = self._mean_over_draws(values, scale)
+        members = self._is_in(group)
+        return self._ratio(np.where(members, x, 0.0), (members & measured).astype(np.float64), scale)
 
     def balanced_mean(self, values: ArrayLike, *, scale: Scale = "rate") -> Estimate:
         """Estimate the mean of the two genders' means, so that each gender weighs one half.
@@ -138,23 +138,23 @@ class SubjectBootstrap:
         Parameters and errors are those of `mean`.
         """
         male, female = (self.mean(values, group, scale=scale) for group in GENDERS)
-        unvarying = None
+        constant_interval = None
         if scale == "rate" and {male.value, female.value} <= {0.0, 1.0}:
-            parts = male.interval(), female.interval()
+            intervals = male.interval(), female.interval()
             value, low, high = (
-                float(np.mean([getattr(part, end) for part in parts])) for end in ("value", "low", "high")
+                float(np.mean([getattr(interval, end) for interval in intervals])) for end in ("value", "low", "high")
             )
-            unvarying = Interval(value=value, low=low, high=high, unseen=True)
+            constant_interval = Interval(value=value, low=low, high=high, unseen=True)
         return Estimate(
             (male.value + female.value) / 2,
             (male.replicates + female.replicates) / 2,
             scale,
             (male.influence + female.influence) / 2,
-            self.gender,
-            # An error of a gender weighs one half, so that the smaller gender limits what was not seen.
-            2 * min(male.independent, female.independent),
-            unvarying,
-            trials=2 * min(male.effective, female.effective),
+            self.genders,
+            # An error of a gender weighs one half, so the smaller gender sets the limit of the rule of three.
+            2 * min(male.independent_trials, female.independent_trials),
+            constant_interval,
+            least_trials=2 * min(male.effective_trials, female.effective_trials),
         )
 
     def auc(self, scores: ArrayLike) -> Estimate:
@@ -171,58 +171,60 @@ class SubjectBootstrap:
         BadInputError
             If the shape does not fit.
         """
-        draws = self.as_draws(scores)
+        draws = self.stack_draws(scores)
         value = float(np.mean([self._auc_of(draw) for draw in draws]))
         replicates = np.mean([self._auc_replicates(draw) for draw in draws], axis=0)
         influence = np.mean([self._auc_influence(draw, value) for draw in draws], axis=0)
-        pairs = min(self.count("male"), self.count("female"))  # of a man and a woman, no one in two of them
-        images = np.bincount(self.subject, minlength=self.names.size).astype(np.float64)
-        trials = min(effective_number(images[self.gender == label]) for label in GENDERS.values())
-        return Estimate(value, replicates, "rate", influence, self.gender, pairs, trials=trials)
+        pairs = min(
+            self.subject_count("male"), self.subject_count("female")
+        )  # of a man and a woman, no one in two of them
+        images = np.bincount(self.subject_index, minlength=self.subjects.size).astype(np.float64)
+        trials = min(effective_number(images[self.genders == label]) for label in GENDERS.values())
+        return Estimate(value, replicates, "rate", influence, self.genders, pairs, least_trials=trials)
 
     def auc_value(self, scores: ArrayLike) -> float:
         """Compute the AUC without resamples; parameters and errors are those of `auc`."""
-        return float(np.mean([self._auc_of(draw) for draw in self.as_draws(scores)]))
+        return float(np.mean([self._auc_of(draw) for draw in self.stack_draws(scores)]))
 
     def mean_value(self, values: ArrayLike, group: Group = "all") -> float:
         """Compute a mean without resamples; NaN where nothing was measured. Parameters are those of `mean`."""
-        x, known = self._measured(values, "real")
-        mine = self._of(group) & known
-        return float(x[mine].mean()) if mine.any() else float("nan")
+        x, measured = self._mean_over_draws(values, "real")
+        members = self._is_in(group) & measured
+        return float(x[members].mean()) if members.any() else float("nan")
 
     # ------------------------------------------------------------------------------------------------------------
 
-    def _measured(self, values: ArrayLike, scale: Scale) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        """Average over draws: ``(n,)`` values, 0 where there is none, and ``(n,)`` whether there is one."""
-        draws = self.as_draws(values)
-        there = ~np.isnan(draws)
-        if scale == "rate" and np.any(there & ((draws < 0) | (draws > 1))):
+    def _mean_over_draws(self, values: ArrayLike, scale: Scale) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Return the means ``(n,)`` over draws, 0 where nothing was measured, and ``(n,)`` whether something was."""
+        draws = self.stack_draws(values)
+        measured = ~np.isnan(draws)
+        if scale == "rate" and np.any(measured & ((draws < 0) | (draws > 1))):
             raise BadInputError(
                 "Expected rates from 0 to 1, got a value outside; divide percentages by 100.", code="out-of-range"
             )
-        number = there.sum(axis=0)
-        total = np.where(there, draws, 0.0).sum(axis=0)
+        number = measured.sum(axis=0)
+        total = np.where(measured, draws, 0.0).sum(axis=0)
         return np.divide(total, number, out=np.zeros_like(total), where=number > 0), number > 0
 
-    def _of(self, group: Group) -> NDArray[np.bool_]:
+    def _is_in(self, group: Group) -> NDArray[np.bool_]:
         return np.ones(self.images, dtype=bool) if group == "all" else self.labels == GENDERS[group]
 
     def _ratio(self, numerator: NDArray[np.float64], denominator: NDArray[np.float64], scale: Scale) -> Estimate:
-        above, below = self.per_subject(numerator), self.per_subject(denominator)
+        above, below = self.sum_by_subject(numerator), self.sum_by_subject(denominator)
         sums = weighted_sums(self.counts, np.stack([above, below], axis=1))
         with np.errstate(divide="ignore", invalid="ignore"):
             value = float(np.divide(above.sum(), below.sum()))
             replicates = sums[:, 0] / sums[:, 1]
             influence = (above - value * below) / below.sum()
-        return Estimate(value, replicates, scale, influence, self.gender, int(np.sum(below != 0)), weights=below)
+        return Estimate(value, replicates, scale, influence, self.genders, int(np.sum(below != 0)), weights=below)
 
     def _sorted(
         self, scores: NDArray[np.float64]
     ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], bool]:
-        known = ~np.isnan(scores)
-        male, female = (np.flatnonzero(known & (self.labels == label)) for label in (MALE, FEMALE))
+        measured = ~np.isnan(scores)
+        male, female = (np.flatnonzero(measured & (self.labels == label)) for label in (MALE, FEMALE))
         swapped = male.size < female.size
-        # The larger side is summed up once, the smaller one looks up in it.
+        # The larger group is summed up once, and the smaller one looks up in it.
         many, few = (female, male) if swapped else (male, female)
         many = many[np.argsort(scores[many], kind="stable")]
         few = few[np.argsort(scores[few], kind="stable")]
@@ -238,31 +240,33 @@ class SubjectBootstrap:
         return below if swapped else 1 - below
 
     def _auc_influence(self, scores: NDArray[np.float64], auc: float) -> NDArray[np.float64]:
-        known = ~np.isnan(scores)
-        sides = [known & (self.labels == label) for label in (MALE, FEMALE)]
-        total = np.zeros(self.names.size)
-        for mine, others, male in ((sides[0], sides[1], True), (sides[1], sides[0], False)):
-            if not mine.any() or not others.any():
-                return np.full(self.names.size, np.nan)
+        measured = ~np.isnan(scores)
+        groups = [measured & (self.labels == label) for label in (MALE, FEMALE)]
+        total = np.zeros(self.subjects.size)
+        for members, others, male in ((groups[0], groups[1], True), (groups[1], groups[0], False)):
+            if not members.any() or not others.any():
+                return np.full(self.subjects.size, np.nan)
             ordered = np.sort(scores[others])
-            below = np.searchsorted(ordered, scores[mine], "left") + np.searchsorted(ordered, scores[mine], "right")
+            below = np.searchsorted(ordered, scores[members], "left") + np.searchsorted(
+                ordered, scores[members], "right"
+            )
             won = below / (2 * ordered.size)
             surplus = (won if male else 1 - won) - auc
-            total += np.bincount(self.subject[mine], weights=surplus, minlength=total.size) / won.size
+            total += np.bincount(self.subject_index[members], weights=surplus, minlength=total.size) / won.size
         return total
 
     def _auc_replicates(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         many, few, left, right, swapped = self._sorted(scores)
-        found = np.full(self.resamples, np.nan)
+        replicates = np.full(self.resamples, np.nan)
         if not few.size:
-            return found
+            return replicates
         for start in range(0, self.resamples, BLOCK):
             counts = self.counts[:, start : start + BLOCK]
             upto = np.zeros((many.size + 1, counts.shape[1]), dtype=np.float64)
-            np.cumsum(counts[self.subject[many]], axis=0, out=upto[1:])
-            weights = counts[self.subject[few]].astype(np.float64)
+            np.cumsum(counts[self.subject_index[many]], axis=0, out=upto[1:])
+            weights = counts[self.subject_index[few]].astype(np.float64)
             below = np.einsum("ib,ib->b", weights, upto[left] + upto[right]) / 2
             with np.errstate(divide="ignore", invalid="ignore"):
-                share = below / (weights.sum(axis=0) * upto[-1])
-            found[start : start + BLOCK] = share if swapped else 1 - share
-        return found
+                area = below / (weights.sum(axis=0) * upto[-1])
+            replicates[start : start + BLOCK] = area if swapped else 1 - area
+        return replicates

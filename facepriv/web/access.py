@@ -1,4 +1,4 @@
-"""Who may have what over HTTP and the WebSocket: one middleware before everything that the server answers."""
+"""Access control: one middleware before everything that the server answers over HTTP and the WebSocket."""
 
 from __future__ import annotations
 
@@ -22,38 +22,38 @@ from facepriv.web.pages import forbidden_page
 COOKIE, SECURE_COOKIE = "facepriv_session", "__Host-facepriv_session"
 """Name of the cookie with a session's token; browsers take the second over TLS only, and from no other host."""
 USER_HEADER, SESSION_HEADER = "X-Facepriv-User", "X-Facepriv-Session"
-"""Headers by which Streamlit learns who comes (``server.trustedUserHeaders``); what a client sends there is dropped."""
+"""Headers that tell Streamlit the user (``server.trustedUserHeaders``); a client's own are dropped."""
 OPEN = re.compile(
     r"/login(/.*)?|/logout|/session|/share/.*|/assets/.*|/static/.*|/favicon\.(ico|png)|/_stcore/(health|host-config)"
 )
-"""What is answered without a session; `/share/` asks for a token of its own."""
+"""Paths that are answered without a session; `/share/` asks for a token of its own."""
 OFFICERS = re.compile(
-    # The pages of `pages/router.py` that officers have, what they are drawn by, and what was shared with them.
+    # The pages of `pages/router.py` for officers, the resources of these pages, and what was shared with them.
     # Its browser side looks for the server below the page's address first.
     r"/|/(shared|account)(/_stcore/(health|host-config))?|/shared/\d+|/_stcore/stream|/_stcore/bidi-components/.*"
 )
 SESSION = "/session"
-"""Where a page asks whether its session still lives."""
+"""Path at which a page asks whether its session is still valid."""
 REVOKED = 4401
-"""Close code of a WebSocket that nobody is signed in for, or not any more."""
+"""Close code of a WebSocket without a valid session."""
 _LOG = logging.getLogger(__name__)
 _PREFIX = b"x-facepriv-"
 
 
 class Access:
-    """Pure ASGI middleware: nobody gets past it unknown, and officers get no further than officers may.
+    """Pure ASGI middleware that admits signed-in users only, and officers to the paths of officers only.
 
-    A WebSocket is looked at again with every message from its browser, so that ending a session also ends what a page
-    would still show. Messages that no page sends are dropped and counted.
+    A WebSocket is checked again with every message from its browser, so that ending a session also ends its open pages.
+    Messages that no page sends are dropped and counted.
 
     Parameters
     ----------
     app
         The application to wrap.
     store
-        Gives the open stores; called at the first request.
+        Returns the open stores; called at the first request.
     of_pages
-        Says whether a WebSocket's message is one that pages send.
+        Returns whether a WebSocket's message is one that pages send.
     login
         Whether anybody has to sign in; without, everybody on this machine is `LOCAL`, and nobody else gets anything.
     secure
@@ -76,7 +76,7 @@ class Access:
         self._cookie = SECURE_COOKIE if secure else COOKIE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on what whoever comes may have, with their name; refuse the rest and count it."""
+        """Pass on allowed requests with the name of the user; refuse and record the rest."""
         if scope["type"] not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
@@ -86,12 +86,12 @@ class Access:
             if client is not None and not is_loopback(client[0]):
                 await _refuse(scope, receive, send, PlainTextResponse("Only this machine is answered.", 403))
                 return
-            serve = self._hand_on if scope["type"] == "http" else self._watch
+            serve = self._pass_on if scope["type"] == "http" else self._serve_socket
             await serve(scope, receive, send, LOCAL)
             return
         token = HTTPConnection(scope).cookies.get(self._cookie)
         try:
-            # Whether a session lives is asked by every open page: that is no use of it.
+            # Every open page asks whether its session is valid: that does not count as use of it.
             identity = await asyncio.to_thread(self._identify, token, note=scope["path"] != SESSION)
         except StoreError as error:
             # Its words may name the database, which is for whoever runs the server.
@@ -100,20 +100,20 @@ class Access:
             return
         path = scope["path"]
         if identity is None and (scope["type"] == "websocket" or not OPEN.fullmatch(path)):
-            await self._refuse_stranger(scope, receive, send)
+            await self._refuse_unknown(scope, receive, send)
         elif identity is not None and not may_have(identity.role, path):
-            await asyncio.to_thread(self._count, identity.user, path)
+            await asyncio.to_thread(self._record_refusal, identity.user, path)
             await _refuse(scope, receive, send, forbidden_page(identity))
         elif identity is not None and scope["type"] == "websocket":
-            await self._watch(scope, receive, send, identity, token)
+            await self._serve_socket(scope, receive, send, identity, token)
         else:
-            await self._hand_on(scope, receive, send, identity)
+            await self._pass_on(scope, receive, send, identity)
 
     def _identify(self, token: str | None, *, note: bool = True) -> Identity | None:
         session = self._store().sessions.holder(token, note=note) if token else None
         return None if session is None else Identity(session.user, session.role, session.id)
 
-    async def _hand_on(self, scope: Scope, receive: Receive, send: Send, identity: Identity | None) -> None:
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, identity: Identity | None) -> None:
         if identity is not None:
             set_identity(scope, identity)
             headers = MutableHeaders(scope=scope)
@@ -121,58 +121,58 @@ class Access:
             headers[SESSION_HEADER] = str(identity.session or "")
         await self._app(scope, receive, send)
 
-    async def _watch(
+    async def _serve_socket(
         self, scope: Scope, receive: Receive, send: Send, identity: Identity, token: str | None = None
     ) -> None:
-        """Serve a WebSocket while its session lives and its user stays what they were; drop what no page says."""
-        over = False
+        """Serve a WebSocket while its session and its user's role last; drop messages that no page sends."""
+        ended = False
 
-        async def receive_for_the_living() -> Message:
-            nonlocal over
+        async def receive_while_signed_in() -> Message:
+            nonlocal ended
             while (message := await receive())["type"] == "websocket.receive":
                 if self._login and await asyncio.to_thread(self._identify, token) != identity:
-                    over = True
+                    ended = True
                     await send({"type": "websocket.close", "code": REVOKED, "reason": "Sign in again."})
                     return {"type": "websocket.disconnect", "code": REVOKED}
                 if self._of_pages(message.get("bytes") or b""):
                     break
-                await asyncio.to_thread(self._count, identity.user, scope["path"], often=True)
+                await asyncio.to_thread(self._record_refusal, identity.user, scope["path"], often=True)
             return message
 
-        async def send_to_the_living(message: Message) -> None:
-            if not over:
+        async def send_while_signed_in(message: Message) -> None:
+            if not ended:
                 await send(message)
 
-        await self._hand_on(scope, receive_for_the_living, send_to_the_living, identity)
+        await self._pass_on(scope, receive_while_signed_in, send_while_signed_in, identity)
 
-    async def _refuse_stranger(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.to_thread(self._count, "nobody", "", often=True)
-        if scope["type"] == "http" and scope["method"] == "GET" and _is_for_a_person(scope):
+    async def _refuse_unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.to_thread(self._record_refusal, "nobody", "", often=True)
+        if scope["type"] == "http" and scope["method"] == "GET" and _wants_a_page(scope):
             query = scope.get("query_string", b"").decode("latin-1")
-            wanted = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
-            answer: Response = RedirectResponse(f"/login?next={wanted}", status_code=303)
+            target = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
+            answer: Response = RedirectResponse(f"/login?next={target}", status_code=303)
         else:
             answer = PlainTextResponse("Sign in first, at /login.", status_code=401)
         await _refuse(scope, receive, send, answer)
 
-    def _count(self, actor: str, path: str, *, often: bool = False) -> None:
-        """Keep a line of a refusal, or sum up what may come often; what cannot be kept is refused all the same."""
+    def _record_refusal(self, actor: str, path: str, *, often: bool = False) -> None:
+        """Record a refusal, or sum up frequent ones; a failure to record does not lift the refusal."""
         log = self._store().access
         # The first part only, in plain signs: the rest may hold a token, and others a terminal's commands.
-        asked = re.sub(r"[^\x21-\x7e]", "?", path.strip("/").split("/")[0][:40])
+        first_part = re.sub(r"[^\x21-\x7e]", "?", path.strip("/").split("/")[0][:40])
         try:
             record = log.record_seldom if often else log.record
-            record(actor, "access-refused", f"/{asked}" if asked else "")
+            record(actor, "access-refused", f"/{first_part}" if first_part else "")
         except StoreError as error:
             _LOG.warning("a refusal could not be recorded: %s", error)
 
 
 def may_have(role: Role, path: str) -> bool:
-    """Return whether somebody in this role may have what is at a path."""
+    """Return whether a user in this role may open a path."""
     return role == "auditor" or bool(OPEN.fullmatch(path) or OFFICERS.fullmatch(path))
 
 
-def _is_for_a_person(scope: Scope) -> bool:
+def _wants_a_page(scope: Scope) -> bool:
     return "text/html" in HTTPConnection(scope).headers.get("accept", "")
 
 

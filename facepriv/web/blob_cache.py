@@ -1,4 +1,4 @@
-"""What pages hand to one person's browser for a while, in the server's memory: faces, and what shows them."""
+"""Cache in the server's memory of images and files that a page shows to one person for a while."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from facepriv.errors import BadInputError
 
 Kind = Literal["pictures", "viewers", "downloads"]
 MOST_BYTES = 256 << 20
-"""Of everything on a shelf; what was not used for longest goes first."""
+"""Most bytes of a cache; the least recently used blobs go first."""
 SECONDS = 3600.0
-"""How long a thing lies after it was last put there."""
+"""How long a blob is kept after it was last saved."""
 TOKEN_BYTES = 32
 
 
@@ -33,26 +33,26 @@ class Blob:
 
 
 @dataclass
-class _Place:
-    thing: Blob
+class _Entry:
+    blob: Blob
     holder: str
     key: bytes
     until: float
 
 
 class BlobCache:
-    """Things for one holder each, under addresses that nobody can guess; safe to use from any thread.
+    """Blobs for one holder each, under addresses that nobody can guess; safe to use from any thread.
 
-    A thing stays for ``seconds`` after it was last put, or until others need its room. Nothing is written to disk.
+    A blob is kept for ``seconds`` after it was last saved, or until others need its room. Nothing is written to disk.
 
     Parameters
     ----------
     most_bytes
-        Of all contents together.
+        Most bytes of all blobs together.
     seconds
-        Age at which a thing goes.
+        Age at which a blob is dropped.
     clock
-        Gives the time in seconds; never goes back.
+        Returns the time in seconds; never goes back.
     """
 
     def __init__(
@@ -60,77 +60,77 @@ class BlobCache:
     ) -> None:
         self._most_bytes, self._seconds, self._clock = most_bytes, seconds, clock
         self._lock = threading.Lock()
-        self._places: OrderedDict[str, _Place] = OrderedDict()  # by token, the longest unused first
+        self._entries: OrderedDict[str, _Entry] = OrderedDict()  # by token, the longest unused first
         self._tokens: dict[bytes, str] = {}
         self._bytes = 0
         self._timer: threading.Timer | None = None
 
     @property
     def size(self) -> int:
-        """Bytes of all that lies here."""
+        """Bytes of all blobs."""
         with self._lock:
             return self._bytes
 
-    def put(self, thing: Blob, holder: str) -> str:
-        """Keep a thing for a holder; return its path, the same one for the same bytes as long as they lie here.
+    def save(self, blob: Blob, holder: str) -> str:
+        """Save a blob for a holder; return its path, the same one for the same bytes while they are kept.
 
         Raises
         ------
         BadInputError
             With code ``picture-too-large`` if it has no room even alone.
         """
-        if len(thing.content) > self._most_bytes:
+        if len(blob.content) > self._most_bytes:
             raise BadInputError(
                 f"At most {self._most_bytes >> 20:,} MB can be shown at once, but this picture takes "
-                f"{len(thing.content) >> 20:,} MB; export it and open it in an image viewer.",
+                f"{len(blob.content) >> 20:,} MB; export it and open it in an image viewer.",
                 code="picture-too-large",
             )
-        key = _key(thing, holder)
+        key = _key(blob, holder)
         with self._lock:
             self._drop_old()
             token = self._tokens.get(key)
             if token is None:
                 token = secrets.token_urlsafe(TOKEN_BYTES)
-                self._places[token] = _Place(thing, holder, key, 0.0)
+                self._entries[token] = _Entry(blob, holder, key, 0.0)
                 self._tokens[key] = token
-                self._bytes += len(thing.content)
-            self._places[token].until = self._clock() + self._seconds
-            self._places.move_to_end(token)
+                self._bytes += len(blob.content)
+            self._entries[token].until = self._clock() + self._seconds
+            self._entries.move_to_end(token)
             while self._bytes > self._most_bytes:
-                self._drop(next(iter(self._places)))
-            self._watch()
-        return f"/{thing.kind}/{token}"
+                self._drop(next(iter(self._entries)))
+            self._start_timer()
+        return f"/{blob.kind}/{token}"
 
     def get(self, kind: str, token: str, holder: str) -> Blob | None:
-        """Return a thing to its holder; None to anybody else, and for what is not here."""
+        """Return a blob to its holder; None to anybody else, and for an unknown token."""
         with self._lock:
             self._drop_old()
-            place = self._places.get(token)
-            if place is None or place.holder != holder or place.thing.kind != kind:
+            entry = self._entries.get(token)
+            if entry is None or entry.holder != holder or entry.blob.kind != kind:
                 return None
-            self._places.move_to_end(token)
-            return place.thing
+            self._entries.move_to_end(token)
+            return entry.blob
 
-    def forget(self) -> None:
-        """Drop everything, as after a deletion."""
+    def clear(self) -> None:
+        """Drop all blobs, as after a deletion."""
         with self._lock:
-            for token in list(self._places):
+            for token in list(self._entries):
                 self._drop(token)
 
     def _drop(self, token: str) -> None:
-        place = self._places.pop(token)
-        del self._tokens[place.key]
-        self._bytes -= len(place.thing.content)
+        entry = self._entries.pop(token)
+        del self._tokens[entry.key]
+        self._bytes -= len(entry.blob.content)
 
     def _drop_old(self) -> None:
         now = self._clock()
-        for token in [token for token, place in self._places.items() if place.until <= now]:
+        for token in [token for token, entry in self._entries.items() if entry.until <= now]:
             self._drop(token)
 
-    def _watch(self) -> None:
-        """See to it that what is old goes even if nobody comes again."""
-        if self._timer is None and self._places:
-            wait = min(place.until for place in self._places.values()) - self._clock()
+    def _start_timer(self) -> None:
+        """Start a timer that drops old blobs even without another request."""
+        if self._timer is None and self._entries:
+            wait = min(entry.until for entry in self._entries.values()) - self._clock()
             self._timer = threading.Timer(max(0.0, wait), self._tidy)
             self._timer.daemon = True
             self._timer.start()
@@ -139,16 +139,16 @@ class BlobCache:
         with self._lock:
             self._timer = None
             self._drop_old()
-            self._watch()
+            self._start_timer()
 
 
-def _key(thing: Blob, holder: str) -> bytes:
+def _key(blob: Blob, holder: str) -> bytes:
     digest = hashlib.sha256()
-    for part in (holder.encode(), thing.kind.encode(), thing.file_name.encode(), thing.content):
+    for part in (holder.encode(), blob.kind.encode(), blob.file_name.encode(), blob.content):
         digest.update(len(part).to_bytes(8, "big"))
         digest.update(part)
     return digest.digest()
 
 
 BLOBS = BlobCache()
-"""The dashboard's: pages and routes are of one process."""
+"""The cache of the dashboard, whose pages and routes are in one process."""

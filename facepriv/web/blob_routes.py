@@ -1,4 +1,4 @@
-"""The routes by which a browser fetches what a page has put on the shelf for its holder."""
+"""Routes by which a browser fetches the blobs that a page saved for its user."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ PRIVATE = {
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""On every answer, a refusal too: no cache keeps a face, no other site embeds one."""
+"""Headers of every answer, refusals too: no cache keeps a face, no other site embeds one."""
 
 
 def blob_routes(blob_cache: BlobCache = BLOBS) -> list[Route]:
     """Return the routes ``/pictures/…``, ``/viewers/…`` and ``/downloads/…``.
 
-    They answer an auditor with what was put there for that very holder. For everything else, be it unknown, old or
-    another's, the answer is the same 404.
+    They answer an auditor with the blobs saved for them. For everything else, unknown, old or another user's, the
+    answer is the same 404.
     """
 
     def endpoint(kind: Kind) -> Route:
-        async def give(request: Request) -> Response:
+        async def answer(request: Request) -> Response:
             identity = get_identity(request.scope)
-            thing = None
+            blob = None
             if identity is not None and identity.role == "auditor":
-                thing = blob_cache.get(kind, request.path_params["token"], identity.holder)
-            if thing is None:
+                blob = blob_cache.get(kind, request.path_params["token"], identity.holder)
+            if blob is None:
                 return PlainTextResponse("There is nothing here.", status_code=404, headers=PRIVATE)
             headers = dict(PRIVATE)
-            if thing.kind == "downloads":
-                headers["Content-Disposition"] = f'attachment; filename="{thing.file_name}"'
-            if thing.kind == "viewers":
+            if blob.kind == "downloads":
+                headers["Content-Disposition"] = f'attachment; filename="{blob.file_name}"'
+            if blob.kind == "viewers":
                 headers["Content-Security-Policy"] = FRAMED_POLICY
-            return Response(thing.content, media_type=MEDIA_TYPES[thing.kind], headers=headers)
+            return Response(blob.content, media_type=MEDIA_TYPES[blob.kind], headers=headers)
 
-        return Route(f"/{kind}/{{token}}", give)
+        return Route(f"/{kind}/{{token}}", answer)
 
     return [endpoint(kind) for kind in MEDIA_TYPES]

@@ -1,4 +1,4 @@
-"""Who a request comes from, as the access middleware has proven it."""
+"""The user of a request, as the access middleware has verified it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _KEY = "facepriv.identity"
 
 @dataclass(frozen=True)
 class Identity:
-    """A user in one session of theirs."""
+    """A user in one session."""
 
     user: str
     role: Role
@@ -22,20 +22,20 @@ class Identity:
 
     @property
     def holder(self) -> str:
-        """What is made for this session only is kept under this name."""
+        """Name under which blobs of this session are saved."""
         return "local" if self.session is None else f"session {self.session}"
 
 
 LOCAL = Identity("local", "auditor")
-"""Whoever uses a dashboard without login."""
+"""The user of a dashboard without login."""
 
 
 def set_identity(scope: Scope, identity: Identity) -> None:
-    """Note in a request's scope who it comes from; nothing that a client sends can get there."""
+    """Store the user in the scope of a request, where nothing that a client sends can be."""
     scope[_KEY] = identity
 
 
 def get_identity(scope: Scope) -> Identity | None:
-    """Return who a request was proven to come from, or None."""
-    found = scope.get(_KEY)
-    return found if isinstance(found, Identity) else None
+    """Return the verified user of a request, or None."""
+    identity = scope.get(_KEY)
+    return identity if isinstance(identity, Identity) else None

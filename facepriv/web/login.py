@@ -1,4 +1,4 @@
-"""Signing in and out: a form, a cookie with a random token, and nothing else that a browser keeps."""
+"""Routes for signing in and out, by a form and a cookie with a random token."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from facepriv.web.pages import NO_STORE, message, page, read_form
 
 AT_ONCE = 2
 """Passwords that are checked at the same time: each takes 64 MiB and a core."""
-NOBODY_YET = "There is no user yet. Whoever runs this server makes one with: facepriv user add NAME --role auditor"
+NO_USERS = "There is no user yet. Whoever runs this server makes one with: facepriv user add NAME --role auditor"
 
 
 def login_routes(
@@ -30,22 +30,24 @@ def login_routes(
     provider: Callable[[], str] = lambda: "",
     passwords: Callable[[], bool] = lambda: True,
 ) -> list[Route]:
-    """Make the routes ``/login``, ``/logout`` and ``/session``, which tells a page whether its session still lives.
+    """Make the routes ``/login``, ``/logout`` and ``/session``, which tells a page whether its session is valid.
 
     Parameters
     ----------
     store
-        Gives the open stores.
+        Returns the open stores.
     secure
-        Says whether browsers reach the server over TLS, so that the cookie may go over nothing else.
+        Returns whether browsers reach the server over TLS, so that the cookie may go over nothing else.
     provider
-        Gives what an identity provider is called, if people may sign in through one at ``/login/provider``; else "".
+        Returns the name of the identity provider behind ``/login/provider``; "" if there is none.
     passwords
-        Says whether anybody may sign in by a password.
+        Returns whether users may sign in by a password.
     """
     places = asyncio.Semaphore(AT_ONCE)
 
-    def shown(request: Request, to: str, *, name: str = "", problem: str = "", wait: int | None = None) -> Response:
+    def login_page(
+        request: Request, to: str, *, name: str = "", problem: str = "", wait: int | None = None
+    ) -> Response:
         users = store().users.list()
         return page(
             "login.html.j2",
@@ -54,24 +56,26 @@ def login_routes(
             to=to,
             name=name,
             problem=problem,
-            nobody="" if users else NOBODY_YET,
+            nobody="" if users else NO_USERS,
             provider=provider(),
             passwords=passwords(),
         )
 
     async def login(request: Request) -> Response:
         if request.method == "GET":
-            return await asyncio.to_thread(shown, request, own_path(request.query_params.get("next", "")))
+            return await asyncio.to_thread(login_page, request, own_path(request.query_params.get("next", "")))
         form = await read_form(request)
         to, name = own_path(form.get("next", "")), form.get("name", "").strip()
         if not passwords():
-            return await asyncio.to_thread(shown, request, to, problem="Nobody signs in by a password here.")
+            return await asyncio.to_thread(login_page, request, to, problem="Nobody signs in by a password here.")
         address = request.client.host if request.client else ""
         try:
             async with places:
                 token = await asyncio.to_thread(sign_in, store(), name, form.get("password", ""), address=address)
         except NotAllowedError as error:
-            return await asyncio.to_thread(shown, request, to, name=name, problem=str(error), wait=error.retry_after)
+            return await asyncio.to_thread(
+                login_page, request, to, name=name, problem=str(error), wait=error.retry_after
+            )
         except StoreError:
             return message("Not at the moment", "The database cannot be used at the moment; try again.", status=503)
         return await asyncio.to_thread(session_response, store(), token, to, secure=secure())
@@ -85,7 +89,7 @@ def login_routes(
         answer = RedirectResponse("/login", status_code=303)
         for name in (COOKIE, SECURE_COOKIE):
             answer.delete_cookie(name, path="/", secure=name == SECURE_COOKIE, httponly=True, samesite="lax")
-        # Whatever the browser keeps of this server goes, back to the last picture.
+        # The browser drops all that it keeps of this server.
         answer.headers["Clear-Site-Data"] = '"cache", "storage"'
         return answer
 
@@ -100,7 +104,7 @@ def login_routes(
 
 
 def session_response(store: Store, token: str, to: str, *, secure: bool) -> Response:
-    """Send somebody on with the cookie of their session, to what their role has."""
+    """Return the redirect after signing in, with the session's cookie, to a path that the role may open."""
     session = store.sessions.holder(token)
     allowed = session is not None and may_have(session.role, urlsplit(to).path)
     answer = RedirectResponse(to if allowed else "/", status_code=303)
@@ -111,13 +115,13 @@ def session_response(store: Store, token: str, to: str, *, secure: bool) -> Resp
         path="/",
         secure=secure,
         httponly=True,
-        # Not strict: who comes by a link from a mail is still signed in.
+        # Not strict, so that a link in a mail opens signed in.
         samesite="lax",
     )
     return answer
 
 
-def own_path(wanted: str) -> str:
-    """Return where to go after signing in: a path of this server, whatever was asked for."""
-    plain = wanted.startswith("/") and not wanted.startswith("//") and wanted.isprintable() and "\\" not in wanted
-    return wanted if plain and not wanted.startswith(("/login", "/logout")) else "/"
+def own_path(target: str) -> str:
+    """Return the path to go to after signing in: the target if it is a path of this server, else the start page."""
+    plain = target.startswith("/") and not target.startswith("//") and target.isprintable() and "\\" not in target
+    return target if plain and not target.startswith(("/login", "/logout")) else "/"

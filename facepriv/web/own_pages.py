@@ -1,4 +1,4 @@
-"""Refuse what does not come from a page of this very server: foreign host names and foreign origins.
+"""Refusal of requests that do not come from a page of this server: other host names and other origins.
 
 A web site that somebody visits could reach the dashboard through their browser, by a request across origins or by a
 name that resolves to this machine (DNS rebinding). Both show in the headers that browsers set and pages cannot. What
@@ -33,35 +33,35 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def is_own(headers: Headers, public_url: str = "", *, must_say: bool = False) -> bool:
+def is_own(headers: Headers, public_url: str = "", *, must_name: bool = False) -> bool:
     """Return whether a request names this server as its host and, if it names an origin, the same one.
 
     Parameters
     ----------
     public_url
         Address under which others reach the dashboard; empty if nobody else does.
-    must_say
+    must_name
         Whether it has to name an origin.
     """
     host = headers.get("host", "")
     try:
         named = urlsplit(f"//{host}")
-        is_public = bool(public_url) and _place(f"https://{host}") == _place(public_url)
+        is_public = bool(public_url) and _normalised(f"https://{host}") == _normalised(public_url)
         if not is_loopback(named.hostname or "") and not is_public:
             return False
         origin = headers.get("origin")
         if origin is None:
-            return not must_say
-        asked = urlsplit(origin)
+            return not must_name
+        parts = urlsplit(origin)
         if is_public:
-            return _place(origin) == _place(public_url)
-        return asked.netloc == host
+            return _normalised(origin) == _normalised(public_url)
+        return parts.netloc == host
     except ValueError:
         return False
 
 
-def _place(url: str) -> tuple[str, str | None, int | None]:
-    """Return an address in one spelling: its host in small letters, and the port where it is the usual one."""
+def _normalised(url: str) -> tuple[str, str | None, int | None]:
+    """Return an address in one spelling: host in lower case, default port filled in."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
@@ -82,13 +82,13 @@ class OwnPagesOnly:
         self._public_url = public_url
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Hand on what comes from this server's own pages."""
+        """Pass on requests of this server's own pages; refuse others."""
         kind = scope["type"]
         if kind not in ("http", "websocket"):
             await self._app(scope, receive, send)
             return
-        must_say = kind == "websocket" or scope["method"] not in _SAFE
-        if is_own(Headers(scope=scope), self._public_url, must_say=must_say):
+        must_name = kind == "websocket" or scope["method"] not in _SAFE
+        if is_own(Headers(scope=scope), self._public_url, must_name=must_name):
             await self._app(scope, receive, send)
         elif kind == "http":
             await PlainTextResponse(SENTENCE, status_code=403)(scope, receive, send)

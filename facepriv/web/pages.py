@@ -1,4 +1,4 @@
-"""The few pages that the server itself writes: sign-in, sign-out, a link's passphrase, and refusals."""
+"""Pages that the server itself writes: sign-in, sign-out, passphrase of a link, refusals."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _environment() -> Any:
 
 
 def render(template: str, **values: Any) -> str:
-    """Write one of the templates, with every value as text."""
+    """Render one of the templates, with every value as text."""
     text: str = _environment().get_template(template).render(**values)
     return text
 

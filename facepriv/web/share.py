@@ -1,4 +1,4 @@
-"""What was shared: by a link that opens without an account, and for the officer it was shared with."""
+"""Routes of shared results: by a link that opens without an account, and for an officer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def share_routes(store: Callable[[], Store]) -> list[Route]:
         form = await read_form(request) if request.method == "POST" else None
         address = request.client.host if request.client else ""
 
-        def look() -> Response:
+        def answer() -> Response:
             record = find_link(store(), token)
             if record.passphrase_hash is not None:
                 if form is None:
@@ -38,16 +38,16 @@ def share_routes(store: Callable[[], Store]) -> list[Route]:
                 try:
                     check_passphrase(store(), record, form.get("passphrase", ""), address=address)
                 except NotAllowedError as error:
-                    waits = error.retry_after
+                    seconds = error.retry_after
                     return page(
                         "passphrase.html.j2",
-                        status=401 if waits is None else 429,
-                        headers={} if waits is None else {"Retry-After": str(waits)},
+                        status=401 if seconds is None else 429,
+                        headers={} if seconds is None else {"Retry-After": str(seconds)},
                         problem=str(error),
                     )
             return report_answer(view_link(store(), record), framed=False)
 
-        return await _answer(places, look)
+        return await _answer(places, answer)
 
     async def shared(request: Request) -> Response:
         identity = get_identity(request.scope)
@@ -72,7 +72,7 @@ def report_answer(report: Page, *, framed: bool) -> Response:
     framed
         Whether a page of this server may show it inside itself.
     """
-    scripts = " ".join(f"'sha256-{one}'" for one in report.scripts) or "'none'"
+    scripts = " ".join(f"'sha256-{digest}'" for digest in report.scripts) or "'none'"
     frames = "'self'" if framed else "'none'"
     policy = "; ".join(
         (

@@ -1,4 +1,4 @@
-"""The page that shows one image before and after: framed by the dashboard, its script and style from own files."""
+"""The page, framed by the dashboard, that shows one image before and after."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Theme = Literal["light", "dark"]
 
 @dataclass(frozen=True)
 class ViewerImage:
-    """A picture on the shelf, with its words; these may be any text, such as a file's name."""
+    """An image in the blob cache with its texts, which may be any, such as a file's name."""
 
     path: str
     caption: str
@@ -25,7 +25,7 @@ class ViewerImage:
 
 @dataclass(frozen=True)
 class PairView:
-    """All that the viewer can show of one image."""
+    """Everything that the viewer shows of one image."""
 
     title: str
     width: int
@@ -43,12 +43,12 @@ class PairView:
 
 
 def viewer_page(view: PairView, theme: Theme | None = None) -> bytes:
-    """Return the page; equal views give equal pages. Without a theme the browser's preference counts."""
+    """Return the page, the same for equal views; without a theme the browser's preference decides."""
     return render("viewer.html.j2", view=view, theme=theme, asset=asset, lines=_lines(view)).encode()
 
 
 def asset(name: str) -> str:
-    """Return the address of an own file, another one whenever its content is another."""
+    """Return the address of an asset, which changes with its content."""
     return f"/assets/{name}?v={_digest(name)}"
 
 

@@ -85,7 +85,7 @@ def forget() -> None:
     """Drop all faces from memory, as after a deletion."""
     _thumbnail.clear()
     _counts.clear()
-    BLOBS.forget()
+    BLOBS.clear()
 
 
 def dataset_counts(record: DatasetRecord) -> DatasetCounts:
@@ -101,7 +101,7 @@ def _counts(home: str, dataset_id: int, created_at: str) -> DatasetCounts:
 
 def address(content: bytes, kind: Kind = "pictures", file_name: str = "") -> str:
     """Return the path under which only the person who looks at this page gets the bytes."""
-    return BLOBS.put(Blob(content, kind, file_name), me().holder)
+    return BLOBS.save(Blob(content, kind, file_name), me().holder)
 
 
 def gallery(portraits: Iterable[Portrait]) -> None:

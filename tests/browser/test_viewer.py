@@ -71,7 +71,7 @@ def address(site):
     blob_cache, base = site
 
     def shown(colour, name):
-        return ViewerImage(blob_cache.put(Blob(plain_picture(colour)), LOCAL.holder), name, f"{name}: a face")
+        return ViewerImage(blob_cache.save(Blob(plain_picture(colour)), LOCAL.holder), name, f"{name}: a face")
 
     view = PairView(
         title="Before and after: a face",
@@ -84,7 +84,7 @@ def address(site):
         candidate=shown((0, 120, 0), "Candidate blended in: other.jpg"),
         mesh=[((0.0, 250.0), (399.0, 250.0))],
     )
-    return base + blob_cache.put(Blob(viewer_page(view), "viewers"), LOCAL.holder)
+    return base + blob_cache.save(Blob(viewer_page(view), "viewers"), LOCAL.holder)
 
 
 @pytest.fixture
@@ -244,8 +244,8 @@ def test_a_picture_that_is_gone_is_told(chromium, site, address):
     blob_cache, _ = site
     path = address.rpartition("/")[2]
     document = blob_cache.get("viewers", path, LOCAL.holder)
-    blob_cache.forget()
+    blob_cache.clear()
     page = chromium.new_page()
-    page.goto(site[1] + blob_cache.put(document, LOCAL.holder))
+    page.goto(site[1] + blob_cache.save(document, LOCAL.holder))
     page.get_by_text("no longer in the server's memory").wait_for(timeout=10_000)
     page.close()

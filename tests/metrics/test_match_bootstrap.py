@@ -26,7 +26,7 @@ def comparisons(seed, subjects=15, most=4, full=True, digits=2):
 
 def copied(bootstrap, where, mated, non_mated, resample):
     """Scores as often as their comparison is there in a resample."""
-    count = dict(zip(bootstrap.names, bootstrap.counts[:, resample].astype(int), strict=True))
+    count = dict(zip(bootstrap.subjects, bootstrap.counts[:, resample].astype(int), strict=True))
     own = np.array([count[s] for s in where[0]], dtype=int)
     product = np.array([count[a] * count[b] for a, b in zip(where[1], where[2], strict=True)], dtype=int)
     return np.repeat(mated, own), np.repeat(non_mated, product)
@@ -78,7 +78,7 @@ def test_pairs_that_do_not_depend_on_their_subjects_have_the_binomial_error():
     for seed in range(20):
         found = MatchBootstrap(a[:0], a, b, resamples=300, seed=seed).fmr(random.random(a.size), 0.9)
         errors.append(found.standard_error)
-        factors.append(found.factor)
+        factors.append(found.error_factor)
     assert np.mean(errors) == pytest.approx(np.sqrt(0.1 * 0.9 / a.size), rel=0.15)
     assert np.mean(factors) == pytest.approx(1 / np.sqrt(3), rel=0.15)
 

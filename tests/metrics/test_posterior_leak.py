@@ -107,10 +107,10 @@ def test_shuffled_cross_entropy_is_that_of_shuffled_labels():
     bootstrap = SubjectBootstrap(subjects, labels)
     by_hand = []
     for permuted in bootstrap.permuted_labels(25).T:
-        y = permuted[bootstrap.subject]
-        lost = np.logaddexp(0, -f * y) / np.log(2)
-        by_hand.append(max(1 - (lost[y > 0].mean() + lost[y < 0].mean()) / 2, 0))
-        assert sorted(permuted) == sorted(bootstrap.gender)
+        y = permuted[bootstrap.subject_index]
+        surprise = np.logaddexp(0, -f * y) / np.log(2)
+        by_hand.append(max(1 - (surprise[y > 0].mean() + surprise[y < 0].mean()) / 2, 0))
+        assert sorted(permuted) == sorted(bootstrap.genders)
     found = posterior_leak(f, labels, bootstrap, intervals=False, permutations=25)
     assert found.chance_bits == pytest.approx(np.mean(by_hand))
 

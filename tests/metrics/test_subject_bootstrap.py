@@ -19,7 +19,7 @@ def database(seed, men=12, women=9, most=6):
 
 def copies(bootstrap, resample):
     """Indices of images as a resample has them: an image as often as its subject was drawn."""
-    return np.repeat(np.arange(bootstrap.images), bootstrap.counts[bootstrap.subject, resample])
+    return np.repeat(np.arange(bootstrap.images), bootstrap.counts[bootstrap.subject_index, resample])
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -52,7 +52,7 @@ def test_auc_agrees_with_scikit_learn_weighted_by_the_counts():
     estimate = bootstrap.auc(scores)
     assert estimate.value == pytest.approx(roc_auc_score(labels, scores))
     for resample in range(0, 300, 23):
-        weights = bootstrap.counts[bootstrap.subject, resample]
+        weights = bootstrap.counts[bootstrap.subject_index, resample]
         expected = roc_auc_score(labels, scores, sample_weight=weights)
         assert estimate.replicates[resample] == pytest.approx(expected, abs=1e-12)
 
@@ -95,11 +95,11 @@ def test_degrees_of_freedom_are_those_of_the_subjects_that_vary():
     one[0] = 1
     few[:4] = 1
     many[:20] = 1
-    assert bootstrap.mean(one, "male").freedom == 3
-    assert 7 < bootstrap.mean(few, "male").freedom < 12
-    assert bootstrap.mean(many, "male").freedom == 39
+    assert bootstrap.mean(one, "male").degrees_of_freedom == 3
+    assert 7 < bootstrap.mean(few, "male").degrees_of_freedom < 12
+    assert bootstrap.mean(many, "male").degrees_of_freedom == 39
     normal = np.random.default_rng(0).normal(size=80)
-    assert 25 < bootstrap.balanced_mean(normal, scale="real").freedom <= 78
+    assert 25 < bootstrap.balanced_mean(normal, scale="real").degrees_of_freedom <= 78
 
 
 def test_order_of_images_and_names_that_sort_alike_change_nothing():
@@ -126,7 +126,7 @@ def test_any_other_names_change_the_interval_by_no_more_than_its_noise():
     one = SubjectBootstrap(subjects, labels).balanced_mean(right)
     other = SubjectBootstrap([shuffled[name] for name in subjects], labels).balanced_mean(right)
     assert one.value == pytest.approx(other.value)
-    assert one.freedom == pytest.approx(other.freedom)
+    assert one.degrees_of_freedom == pytest.approx(other.degrees_of_freedom)
     assert one.standard_error == pytest.approx(other.standard_error, rel=0.08)
 
 
@@ -259,7 +259,7 @@ def test_positive_figures_have_positive_intervals_and_others_any():
 def test_a_subject_with_both_labels_counts_for_both_and_is_drawn_once():
     subjects = ["a", "a", "a", "b", "c", "d"]
     bootstrap = SubjectBootstrap(subjects, [1, 1, -1, 1, -1, -1], resamples=30)
-    assert list(bootstrap.gender) == [1, 1, -1, -1]
+    assert list(bootstrap.genders) == [1, 1, -1, -1]
     mean = bootstrap.mean([1, 1, 0, 1, 1, 1], "female")
     assert mean.value == pytest.approx(2 / 3)
 

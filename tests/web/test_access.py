@@ -34,7 +34,7 @@ class Behind:
             await send({"type": "websocket.send", "text": message["bytes"].decode()})
 
 
-def is_of_pages(message: bytes) -> bool:
+def is_page_message(message: bytes) -> bool:
     return not message.startswith(b"clear")
 
 
@@ -45,7 +45,7 @@ def behind() -> Behind:
 
 @pytest.fixture
 def guarded(behind, store: Store) -> Access:
-    return Access(behind, lambda: store, of_pages=is_of_pages, login=True)
+    return Access(behind, lambda: store, of_pages=is_page_message, login=True)
 
 
 def refusals(store: Store) -> list[tuple[str, str, str]]:
@@ -135,7 +135,7 @@ def test_what_no_page_says_is_dropped_and_counted(guarded, behind, sign_in, stor
     came = converse(guarded, "/_stcore/stream", sign_in("otto"), steps=steps)
     assert [one.get("text") for one in came if one["type"] == "websocket.send"] == ["one", "two"]
     assert refusals(store) == [("otto", "/_stcore", "")]
-    open_to_all = Access(behind, lambda: store, of_pages=is_of_pages, login=False)
+    open_to_all = Access(behind, lambda: store, of_pages=is_page_message, login=False)
     came = converse(open_to_all, "/_stcore/stream", steps=steps)
     assert [one.get("text") for one in came if one["type"] == "websocket.send"] == ["one", "two"]
     assert refusals(store)[1:] == [(LOCAL.user, "/_stcore", "")]
@@ -170,14 +170,14 @@ def test_what_an_officer_asked_for_is_kept_in_plain_signs(guarded, sign_in, stor
 
 
 def test_behind_tls_only_the_cookie_of_tls_counts(behind, store, sign_in):
-    guarded = Access(behind, lambda: store, of_pages=is_of_pages, login=True, secure=True)
+    guarded = Access(behind, lambda: store, of_pages=is_page_message, login=True, secure=True)
     name, cookie = sign_in("ada")
     assert ask(guarded, "/runs", (name, cookie)).status == 401
     assert ask(guarded, "/runs", (name, f"__Host-{cookie}")).status == 200
 
 
 def test_without_login_other_machines_get_nothing(behind, store, monkeypatch):
-    guarded = Access(behind, lambda: store, of_pages=is_of_pages, login=False)
+    guarded = Access(behind, lambda: store, of_pages=is_page_message, login=False)
     monkeypatch.setattr("tests.web.asgi.CLIENT", ("192.0.2.1", 50000))
     assert ask(guarded, "/runs").status == 403
     (closed,) = converse(guarded, "/_stcore/stream")
@@ -193,5 +193,5 @@ def test_a_strangers_websocket_is_refused_where_pages_are_open(guarded, behind):
 
 
 def test_without_login_everybody_is_local_whatever_they_say(behind, store):
-    assert ask(Access(behind, lambda: store, of_pages=is_of_pages, login=False), "/runs", *SPOOFED).status == 200
+    assert ask(Access(behind, lambda: store, of_pages=is_page_message, login=False), "/runs", *SPOOFED).status == 200
     assert behind.came == [(LOCAL, ["local"], "")]

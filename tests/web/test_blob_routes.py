@@ -45,7 +45,7 @@ def get(blob_cache):
 
 @pytest.mark.parametrize("holder", [ANNA, LOCAL])
 def test_the_holder_gets_the_very_bytes_and_nobody_keeps_them(blob_cache, get, holder):
-    answer = get(blob_cache.put(Blob(PNG), holder.holder), holder)
+    answer = get(blob_cache.save(Blob(PNG), holder.holder), holder)
     headers = answer.headers
     assert (answer.status, answer.body) == (200, PNG)
     assert headers["content-type"] == "image/png"
@@ -67,7 +67,7 @@ def test_the_holder_gets_the_very_bytes_and_nobody_keeps_them(blob_cache, get, h
     ids=["nobody", "without login", "another user", "another session", "an officer"],
 )
 def test_everybody_else_learns_not_even_that_it_is_there(blob_cache, get, kind, who):
-    path = blob_cache.put(Blob(PNG, kind, "x.html"), ANNA.holder)
+    path = blob_cache.save(Blob(PNG, kind, "x.html"), ANNA.holder)
     refused = get(path, who)
     assert refused.status == 404
     assert refused.headers["cache-control"] == "no-store"
@@ -76,8 +76,8 @@ def test_everybody_else_learns_not_even_that_it_is_there(blob_cache, get, kind, 
 
 
 def test_what_was_forgotten_is_as_if_it_had_never_been(blob_cache, get):
-    path = blob_cache.put(Blob(PNG), ANNA.holder)
-    blob_cache.forget()
+    path = blob_cache.save(Blob(PNG), ANNA.holder)
+    blob_cache.clear()
     assert get(path, ANNA) == get("/pictures/unknown", ANNA)
 
 
@@ -87,13 +87,13 @@ def test_odd_paths(get, path):
 
 
 def test_pictures_are_only_read(blob_cache, get):
-    assert get(blob_cache.put(Blob(PNG), ANNA.holder), ANNA, "POST").status == 405
+    assert get(blob_cache.save(Blob(PNG), ANNA.holder), ANNA, "POST").status == 405
 
 
 def test_only_viewers_may_be_framed_and_only_by_own_pages(blob_cache, get):
     policies = {}
     for kind in KINDS:
-        answer = get(blob_cache.put(Blob(b"<p>x", kind, "x.html"), ANNA.holder), ANNA)
+        answer = get(blob_cache.save(Blob(b"<p>x", kind, "x.html"), ANNA.holder), ANNA)
         policies[kind] = answer.headers["content-security-policy"].split("; ")
     assert "frame-ancestors 'self'" in policies["viewers"]
     assert "frame-ancestors 'none'" in policies["pictures"]
@@ -102,7 +102,7 @@ def test_only_viewers_may_be_framed_and_only_by_own_pages(blob_cache, get):
 
 
 def test_a_download_is_saved_under_its_name(blob_cache, get):
-    answer = get(blob_cache.put(Blob(b"<p>x", "downloads", "report-1.html"), ANNA.holder), ANNA)
+    answer = get(blob_cache.save(Blob(b"<p>x", "downloads", "report-1.html"), ANNA.holder), ANNA)
     assert answer.headers["content-disposition"] == 'attachment; filename="report-1.html"'
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert answer.body == b"<p>x"
@@ -112,7 +112,7 @@ def test_behind_the_login_a_face_is_for_the_session_that_it_was_put_for(store, s
     ada, otto = sign_in("ada"), sign_in("otto")
     access = Access(Starlette(routes=blob_routes(blob_cache)), lambda: store, of_pages=bool, login=True)
     first = store.sessions.holder(ada[1].partition("=")[2])
-    path = blob_cache.put(Blob(PNG), Identity(first.user, first.role, first.id).holder)
+    path = blob_cache.save(Blob(PNG), Identity(first.user, first.role, first.id).holder)
     assert ask(access, path, ada).body == PNG
     assert ask(access, path, sign_in("ada")).status == 404, "another session of hers"
     assert ask(access, path, otto).status == 403

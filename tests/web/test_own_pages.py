@@ -74,8 +74,8 @@ def test_own_under_a_public_address(host, origin, own):
 
 
 def test_what_changes_something_must_name_its_origin():
-    assert not is_own(Headers({"host": "127.0.0.1:8501"}), must_say=True)
-    assert is_own(Headers({"host": "127.0.0.1:8501", "origin": "http://127.0.0.1:8501"}), must_say=True)
+    assert not is_own(Headers({"host": "127.0.0.1:8501"}), must_name=True)
+    assert is_own(Headers({"host": "127.0.0.1:8501", "origin": "http://127.0.0.1:8501"}), must_name=True)
 
 
 @pytest.fixture(scope="module")

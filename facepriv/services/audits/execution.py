@@ -262,7 +262,7 @@ class _AuditExecution(LeasedJob):
         return AuditResult(
             images=len(labels),
             left_out=count_left_out(self.store.datasets.images(spec.dataset.id, ids=spec.image_ids)),
-            subjects=bootstrap.count(),
+            subjects=bootstrap.subject_count(),
             male_images=int((labels == MALE).sum()),
             female_images=int((labels == FEMALE).sum()),
             male_subjects=len(set(subjects[labels == MALE].tolist())),
