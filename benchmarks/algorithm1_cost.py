@@ -28,14 +28,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-import facepriv.perturb.algorithm1.method as algorithm1
 from facepriv.classify.registry import classifiers
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder
 from facepriv.errors import FailureToAcquireError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
-from facepriv.perturb.base import CountingClassifier, Perturbation, score_face, side_of
+from facepriv.perturb.algorithm1 import loop
+from facepriv.perturb.algorithm1.method import Algorithm1
+from facepriv.perturb.base import Context, CountingClassifier, Perturbation, score_face, side_of
 from facepriv.perturb.gallery import Gallery
 from facepriv.types import AttributeClassifier, Face
 
@@ -105,14 +106,14 @@ def main() -> None:
     network_of: Any = network_calls(options.guide)
     if network_of is not None:
         network_of.run = network.timed(network_of.run)
-    algorithm1.find_again = looking.timed(algorithm1.find_again)
+    loop.find_again = looking.timed(loop.find_again)
     plain_guide = classifiers.create(options.guide)
     guide = Timed(plain_guide, scoring)
-    method = algorithm1.Algorithm1()
+    method = Algorithm1()
 
     def engine(face: Face) -> tuple[Perturbation, int]:
         counting = CountingClassifier(guide)
-        done = method.run(face, [counting], gallery=gallery, rng=np.random.default_rng(0))
+        done = method.run(face, [counting], Context(gallery, np.random.default_rng(0)))
         return done, counting.evaluations
 
     engine(chosen[0])

@@ -67,9 +67,9 @@ def main() -> None:
 def show(faces: Sequence[Face], results: Sequence[object], judges: Sequence[AttributeClassifier]) -> None:
     """Print what became of the faces."""
     done = [
-        (face, one, one.found)
+        (face, one, one.file_face)
         for face, one in zip(faces, results, strict=True)
-        if isinstance(one, PerturbResult) and one.found is not None
+        if isinstance(one, PerturbResult) and one.file_face is not None
     ]
     quality = np.median([psnr_db(face.pixels, one.pixels, face.box) for face, one, _ in done])
     effort = np.mean([one.evaluations for _, one, _ in done])

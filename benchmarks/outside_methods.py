@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from facepriv.imaging.crop import apply_operator, crop_operator, take_crop
-from facepriv.perturb.base import Learned, Parameters, Perturbation, Perturber, find_again, score_face, side_of
-from facepriv.perturb.gallery import CandidateGender, Gallery, choose_candidate
-from facepriv.types import AttributeClassifier, CropFunction, Face, FaceMatcher, Image, Stop
+from facepriv.perturb.base import Context, Parameters, Perturbation, Perturber, find_again, score_face, side_of
+from facepriv.perturb.gallery import CandidateGender, choose_candidate
+from facepriv.types import AttributeClassifier, CropFunction, Face, Image, Stop
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SOFTNESS = 10.0
@@ -64,18 +64,9 @@ class Transcription(Perturber):
     Parameters: ClassVar[type[Parameters]] = TranscriptionParameters
     parameters: TranscriptionParameters
 
-    def run(
-        self,
-        face: Face,
-        classifiers: Sequence[AttributeClassifier],
-        *,
-        gallery: Gallery,
-        rng: np.random.Generator,
-        guards: Sequence[FaceMatcher] = (),
-        learned: Learned | None = None,
-    ) -> Perturbation:
+    def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
         """Perturb one face; that it stopped in time is all the transcript says of why it ended."""
-        options, guide = self.parameters, classifiers[0]
+        options, guide, gallery = self.parameters, classifiers[0], context.gallery
         candidate = choose_candidate(face, gallery, options.candidates)
         side = side_of(face, score_face(guide, face))
         done = _transcription().algorithm1(
@@ -118,16 +109,7 @@ class _Toolbox(Perturber):
         """Make the attack."""
         raise NotImplementedError
 
-    def run(
-        self,
-        face: Face,
-        classifiers: Sequence[AttributeClassifier],
-        *,
-        gallery: Gallery,
-        rng: np.random.Generator,
-        guards: Sequence[FaceMatcher] = (),
-        learned: Learned | None = None,
-    ) -> Perturbation:
+    def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
         """Attack, look at the stored image, and attack it again if it has not flipped and looks are left."""
         from art.estimators.classification.blackbox import BlackBoxClassifierNeuralNetwork
 
@@ -136,7 +118,7 @@ class _Toolbox(Perturber):
         side = side_of(face, score)
         trajectory, anchor, stop = [score], face, "rounds"
         # The toolbox draws from numpy's global state.
-        np.random.seed(int(rng.integers(2**32)))  # noqa: NPY002
+        np.random.seed(int(context.rng.integers(2**32)))  # noqa: NPY002
         for _ in range(self.parameters.looks):
             square = AttackedSquare(guide, anchor, side, margin)
             start = square.of(anchor.pixels)
@@ -158,9 +140,7 @@ class _Toolbox(Perturber):
 
 def _done(pixels: Image, trajectory: list[float], stop: Any) -> Perturbation:
     ended: Stop = stop
-    return Perturbation(
-        pixels, None, len(trajectory) - 1, ended, np.array(trajectory), tuple(range(1, len(trajectory)))
-    )
+    return Perturbation(pixels, len(trajectory) - 1, ended, np.array(trajectory), tuple(range(1, len(trajectory))))
 
 
 class AttackedSquare:

@@ -222,7 +222,7 @@ class Bench:
             similarity={one: self._similarity(one, of, results) for one in self.matchers},
             errors={
                 one: error_rate(
-                    [file_scores([self.judges[one]], result.found)[0] for result in results],
+                    [file_scores([self.judges[one]], result.file_face)[0] for result in results],
                     [face.label for face in of],
                 )
                 for one in judged
@@ -249,9 +249,9 @@ class Bench:
     def _similarity(self, name: str, faces: Sequence[Face], results: Sequence[PerturbResult]) -> float:
         matcher, rows = self.matchers[name], {face.image_id: i for i, face in enumerate(self.faces)}
         scores = [
-            float(matcher.compare(self.templates[name][[rows[face.image_id]]], matcher.embed([result.found]))[0, 0])
+            float(matcher.compare(self.templates[name][[rows[face.image_id]]], matcher.embed([result.file_face]))[0, 0])
             for face, result in zip(faces, results, strict=True)
-            if result.found is not None
+            if result.file_face is not None
         ]
         return median(scores)
 

@@ -88,8 +88,8 @@ def main() -> None:
             for face, was_right in zip(faces, right, strict=True)
             if was_right
         ]
-        flipped = [one for one in results if isinstance(one, PerturbResult) and one.success and one.found is not None]
-        found = [one.found for one in flipped if one.found is not None]
+        flipped = [result for result in results if isinstance(result, PerturbResult) and result.success]
+        found = [result.file_face for result in flipped if result.file_face is not None]
         back = restored_margins(guide, found, [face.label or 0 for face in found]) > 0
         undone[f"{method} ({len(found)})"] = [*back.mean(axis=0), back.any(axis=1).mean()]
     table = Table(title=f"{len(faces)} images of the {source}, guide {options.guide}, error {1 - right.mean():.1%}")

@@ -96,7 +96,7 @@ def main() -> None:
         done = [face for face in chosen if isinstance(results.get(face.image_id), PerturbResult)]
         failed = len(chosen) - len(done)
         outcome = {face.image_id: results[face.image_id] for face in done}
-        found = [outcome[face.image_id].found for face in done]
+        found = [outcome[face.image_id].file_face for face in done]
         lost = sum(face is None for face in found)
         kept = [(face, again) for face, again in zip(done, found, strict=True) if again is not None]
         faces, again = [k[0] for k in kept], [k[1] for k in kept]

@@ -20,7 +20,7 @@ Image = NDArray[np.uint8]
 
 Gender = Literal["male", "female"]
 Stop = Literal["flipped", "already-wrong", "sweeps", "rounds", "floor", "face-lost", "landed"]
-"""Why a perturbation ended: the file's score passed eta; it had passed before the first update; the limit of sweeps
+"""Why a perturbation ended: the file's score passed -margin; it had before the first update; the limit of sweeps
 or of rounds was reached; going on would have passed the floor set for a matcher or for image quality; the face could
 no longer be found in the image; the file's score came near the one drawn for it."""
 
@@ -247,17 +247,17 @@ class PerturbResult:
     """``(updates + 1,)`` guide score ``f`` after every update, first the original's (Figure 4)."""
     anchors: tuple[int, ...]
     """Numbers of updates after which the crop was re-anchored on the landmarks found anew."""
-    found: Face | None
-    """The stored file with its face found anew; None if there was none to be found."""
+    file_face: Face | None
+    """The face found anew in the stored file; None if there was none to be found."""
     file_score: float
-    """First guide's score of ``found``; NaN if no face was found."""
+    """First guide's score of ``file_face``; NaN if no face was found."""
     fixed_score: float
     """First guide's score of the stored file under the *original's* crop: a diagnostic, never a success."""
     success: bool
-    """Whether the file is as asked for: ``flipped`` or, where scores were drawn, every guide's score of ``found`` near
-    its own."""
+    """Whether the file is as asked for: ``flipped`` or, where scores were drawn, every guide's score of ``file_face``
+    near its own."""
     flipped: bool
-    """Whether every guide's score of ``found`` is on the other side of the label."""
+    """Whether every guide's score of ``file_face`` is on the other side of the label."""
     survived: Mapping[str, bool]
     """The same as ``flipped`` for versions of the stored file (`facepriv.imaging.versions`), the face found anew."""
     notes: tuple[str, ...] = ()

@@ -130,7 +130,7 @@ def form(store: Store) -> None:
             if not matching:
                 st.warning("Without a matcher nobody will know whether the images can still be recognised.")
         guards = []
-        if methods[method].supports_guards and unmatched is None:
+        if methods[method].uses_guards and unmatched is None:
             # Who changes what a person sees must see to it that matchers still know the face.
             guards = st.multiselect(
                 "Matchers that the method heeds",
@@ -151,7 +151,7 @@ def form(store: Store) -> None:
             )
     missing(models)
     with st.expander("Another attribute, or one to keep", icon=":material/tune:"):
-        chosen = other_attributes.ask(models, keeps=methods[method].keeps, method=method)
+        chosen = other_attributes.ask(models, keeps=methods[method].keeps_attributes, method=method)
     with st.expander("Parameters of the method", icon=":material/tune:"):
         values = parameters.ask(perturbers.load(method).Parameters, method)
     learn_from = None

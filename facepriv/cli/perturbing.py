@@ -51,8 +51,8 @@ def _method_json(one: MethodInfo) -> dict[str, Any]:
         "title": one.title,
         "kind": one.kind,
         "recommended": one.recommended,
-        "heeds_guards": one.supports_guards,
-        "keeps": one.keeps,
+        "heeds_guards": one.uses_guards,
+        "keeps": one.keeps_attributes,
         "landmarkers": one.landmarkers,
         "parameters": [
             {"name": p.name, "type": p.type_in_words, "default": p.default, "help": p.help} for p in one.parameters

@@ -1,4 +1,4 @@
-"""What every perturbation method has in common: it is run, stored, loaded, and judged by others than itself."""
+"""Base class of perturbation methods: a method changes a face, the base class stores the image and judges the file."""
 
 from __future__ import annotations
 
@@ -35,12 +35,14 @@ class Perturbation:
     """What a method says it did; nothing here decides success."""
 
     pixels: Image
-    candidate_id: str | None
-    """The gallery image blended in; None for a method that needs none."""
     updates: int
     stop: Stop
     trajectory: NDArray[np.float64]
-    anchors: tuple[int, ...]
+    """First guide's score of the original and after every update."""
+    anchors: tuple[int, ...] = ()
+    """Numbers of updates after which the crop was re-anchored."""
+    candidate_id: str | None = None
+    """The gallery image blended in; None for a method that needs none."""
     notes: tuple[str, ...] = ()
     """Sentences on how it was computed that a user should know of."""
     targets: Targets | None = None
@@ -68,6 +70,27 @@ class KeptClassifiers:
     """At least one."""
     weight: float = 1.0
     """What a nat of change of theirs counts for, in the method's own measure; see the method."""
+
+
+@dataclass(frozen=True, eq=False)
+class Context:
+    """What a method may use beside a face and its guides."""
+
+    gallery: Gallery
+    """Faces to choose candidates from."""
+    rng: np.random.Generator
+    """The only source of randomness."""
+    guards: Sequence[FaceMatcher] = ()
+    """Matchers that must go on accepting the face, for methods and parameters that ask them."""
+    learned: Learned | None = None
+    """What `Perturber.learn` gave, if the method learns."""
+    kept: KeptClassifiers | None = None
+    """Classifiers whose scores are to stay, for a method that can keep them; None keeps nothing."""
+
+    @property
+    def learnt_arrays(self) -> Mapping[str, NDArray[np.generic]]:
+        """Return the arrays that were learnt; none where nothing was."""
+        return {} if self.learned is None else self.learned.arrays
 
 
 class CountingClassifier:
@@ -142,10 +165,10 @@ class Perturber(ABC):
     title: ClassVar[str]
     kind: ClassVar[Literal["unnoticeable", "visible"]]
     """Whether a person is meant to notice the change."""
-    supports_guards: ClassVar[bool] = False
-    """Whether it asks the matchers it is given while it changes a face."""
-    keeps: ClassVar[bool] = False
-    """Whether it can keep the scores of other classifiers; it then has a `run_keeping` of its own."""
+    uses_guards: ClassVar[bool] = False
+    """Whether it asks the guard matchers while it changes a face."""
+    keeps_attributes: ClassVar[bool] = False
+    """Whether it can keep the scores of other classifiers."""
     landmarkers: ClassVar[tuple[str, ...] | None] = (DEFAULT_LANDMARKER,)
     """Whose points it can lay over a face; None for anybody's, which it then takes from `Face.points`."""
     Parameters: ClassVar[type[Parameters]]
@@ -155,7 +178,7 @@ class Perturber(ABC):
 
     @property
     def learns(self) -> bool:
-        """Whether, with these parameters, `learn` must be called first on other people's images."""
+        """Return whether, with these parameters, `learn` must be called first on other people's images."""
         return False
 
     def learn(
@@ -165,9 +188,9 @@ class Perturber(ABC):
         *,
         guards: Sequence[FaceMatcher] = (),
         rng: np.random.Generator,
-        on_progress: Callable[[int, int], None] | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, steps: None,
     ) -> Learned:
-        """Learn from a labelled gallery of people to whom it will not be applied.
+        """Learn from a labelled gallery of people to whom the method will not be applied.
 
         Parameters
         ----------
@@ -177,51 +200,14 @@ class Perturber(ABC):
         raise NotImplementedError(f"The method {self.name} learns nothing.")
 
     @abstractmethod
-    def run(
-        self,
-        face: Face,
-        classifiers: Sequence[AttributeClassifier],
-        *,
-        gallery: Gallery,
-        rng: np.random.Generator,
-        guards: Sequence[FaceMatcher] = (),
-        learned: Learned | None = None,
-    ) -> Perturbation:
+    def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
         """Perturb one face; raise a `FaceprivError` where that cannot be done.
 
         Parameters
         ----------
         classifiers
             The guides, at least one.
-        guards
-            Matchers that must go on accepting the face, for methods and parameters that heed them.
-        learned
-            What `learn` gave, if `learns`.
         """
-
-    def run_keeping(
-        self,
-        face: Face,
-        classifiers: Sequence[AttributeClassifier],
-        *,
-        keep: KeptClassifiers,
-        gallery: Gallery,
-        rng: np.random.Generator,
-        guards: Sequence[FaceMatcher] = (),
-        learned: Learned | None = None,
-    ) -> Perturbation:
-        """Perturb one face as `run` does, and let the scores of ``keep`` stay near those of the untouched face.
-
-        Raises
-        ------
-        BadInputError
-            With code ``keeps-nothing`` if the method cannot.
-        """
-        raise BadInputError(
-            f"The method {self.name} keeps no other classifier's score, but was to keep that of "
-            f"{listed([one.name for one in keep.classifiers])}; leave that out, or choose a method that does.",
-            code="keeps-nothing",
-        )
 
     @final
     def __call__(
@@ -235,7 +221,7 @@ class Perturber(ABC):
         guards: Sequence[FaceMatcher] = (),
         learned: Learned | None = None,
         keep: KeptClassifiers | None = None,
-        on_progress: Callable[[int], None] | None = None,
+        on_progress: Callable[[int], None] = lambda done: None,
     ) -> list[PerturbResult | PerturbFailure]:
         """Perturb faces and judge each on its stored file.
 
@@ -257,106 +243,98 @@ class Perturber(ABC):
             Classifiers whose scores are to stay; what they are asked counts as evaluations. None keeps nothing.
         on_progress
             Called with the number of faces done, after each.
-
-        Returns
-        -------
-        list
-            One entry a face, in order. Pixels are what a PNG of the result decodes to; ``file_score`` is the first
-            guide's score with face and landmarks found anew in them.
         """
         results: list[PerturbResult | PerturbFailure] = []
         for face, position in zip(faces, positions if positions is not None else range(len(faces)), strict=True):
-            seeds = np.random.SeedSequence([seed, position])
-            results.append(self._one(face, classifiers, gallery, seeds, guards, learned, keep))
-            if on_progress is not None:
-                on_progress(len(results))
+            rng = np.random.default_rng(np.random.SeedSequence([seed, position]))
+            results.append(self._perturb_face(face, classifiers, Context(gallery, rng, guards, learned, keep)))
+            on_progress(len(results))
         return results
 
-    def _one(
-        self,
-        face: Face,
-        classifiers: Sequence[AttributeClassifier],
-        gallery: Gallery,
-        seed: np.random.SeedSequence,
-        guards: Sequence[FaceMatcher],
-        learned: Learned | None,
-        keep: KeptClassifiers | None,
+    def _perturb_face(
+        self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context
     ) -> PerturbResult | PerturbFailure:
-        counting = [CountingClassifier(classifier) for classifier in classifiers]
-        kept = [] if keep is None else [CountingClassifier(classifier) for classifier in keep.classifiers]
-        rng = np.random.default_rng(seed)
+        guides = [CountingClassifier(classifier) for classifier in classifiers]
+        kept = [CountingClassifier(classifier) for classifier in context.kept.classifiers] if context.kept else []
+        keep = replace(context.kept, classifiers=kept) if context.kept and kept else None
         try:
-            self._check_learned(face, learned)
-            if keep is None or not kept:
-                done = self.run(face, counting, gallery=gallery, rng=rng, guards=guards, learned=learned)
-            else:
-                done = self.run_keeping(
-                    face,
-                    counting,
-                    keep=replace(keep, classifiers=kept),
-                    gallery=gallery,
-                    rng=rng,
-                    guards=guards,
-                    learned=learned,
-                )
+            self._check(face, kept, context.learned)
+            perturbation = self.run(face, guides, replace(context, kept=keep))
         except FaceprivError as error:
             return _failure(face, error)
-        if done.pixels.shape != face.pixels.shape or done.pixels.dtype != np.uint8:
+        if perturbation.pixels.shape != face.pixels.shape or perturbation.pixels.dtype != np.uint8:
             raise BadInputError(
                 f"The method {self.name} must give an image {face.pixels.shape} uint8, but gave "
-                f"{done.pixels.shape} {done.pixels.dtype}; this is a fault of the method.",
+                f"{perturbation.pixels.shape} {perturbation.pixels.dtype}; this is a fault of the method.",
                 code="method-shape",
             )
-        evaluations = sum(one.evaluations for one in (*counting, *kept))
-        png = encode_png(done.pixels)
+        evaluations = sum(classifier.evaluations for classifier in (*guides, *kept))
+        png = encode_png(perturbation.pixels)
         try:
             stored = decode_png(png)
         except BadInputError as error:
             # An image too small to be imported cannot be judged as a file.
             return _failure(face, error)
-        # From here on the judge measures for itself; the evaluations of a method are not charged with it.
-        sides = [find_side(face, classifier) for classifier in classifiers]
-        found = find_again(face, stored)
-        scores = file_scores(classifiers, found)
-        flipped = all_wrong(scores, sides)
-        return PerturbResult(
-            image_id=face.image_id,
-            candidate_id=done.candidate_id,
-            png=png,
-            pixels=stored,
-            updates=done.updates,
-            evaluations=evaluations,
-            stop=done.stop,
-            trajectory=done.trajectory,
-            anchors=done.anchors,
-            found=found,
-            file_score=scores[0],
-            fixed_score=score_face(classifiers[0], replace(face, pixels=stored)),
-            success=flipped if done.targets is None else done.targets.reached(scores),
-            flipped=flipped,
-            survived={
-                version: all_wrong(file_scores(classifiers, find_again(face, make_version(stored, version))), sides)
-                for version in VERSIONS
-            },
-            notes=done.notes,
-            target=None if done.targets is None else float(done.targets.scores[0]),
-        )
+        return _judge(face, classifiers, perturbation, png, stored, evaluations)
 
-    def _check_learned(self, face: Face, learned: Learned | None) -> None:
-        if not self.learns:
-            return
-        if learned is None:
+    def _check(self, face: Face, kept: Sequence[AttributeClassifier], learned: Learned | None) -> None:
+        """Raise `BadInputError` where the method cannot keep scores, or lacks what it must have learnt from others."""
+        if kept and not self.keeps_attributes:
+            raise BadInputError(
+                f"The method {self.name} keeps no other classifier's score, but was to keep that of "
+                f"{listed([classifier.name for classifier in kept])}; leave that out, or choose a method that does.",
+                code="keeps-nothing",
+            )
+        if self.learns and learned is None:
             raise BadInputError(
                 f"The method {self.name} with these parameters needs something learnt from other people first; call "
                 "its `learn` on images of others.",
                 code="nothing-learnt",
             )
-        if face.subject in learned.subjects:
+        if self.learns and learned is not None and face.subject in learned.subjects:
             raise BadInputError(
                 f"The method {self.name} must learn from people to whom it is not applied, but it has learnt from "
                 "images of this subject; learn from other subjects.",
                 code="learnt-from-subject",
             )
+
+
+def _judge(
+    face: Face,
+    classifiers: Sequence[AttributeClassifier],
+    perturbation: Perturbation,
+    png: bytes,
+    stored: Image,
+    evaluations: int,
+) -> PerturbResult:
+    """Measure a perturbation on the stored image; what that takes is not charged to the method."""
+    sides = [find_side(face, classifier) for classifier in classifiers]
+    file_face = find_again(face, stored)
+    scores = file_scores(classifiers, file_face)
+    flipped = all_wrong(scores, sides)
+    targets = perturbation.targets
+    return PerturbResult(
+        image_id=face.image_id,
+        candidate_id=perturbation.candidate_id,
+        png=png,
+        pixels=stored,
+        updates=perturbation.updates,
+        evaluations=evaluations,
+        stop=perturbation.stop,
+        trajectory=perturbation.trajectory,
+        anchors=perturbation.anchors,
+        file_face=file_face,
+        file_score=scores[0],
+        fixed_score=score_face(classifiers[0], replace(face, pixels=stored)),
+        success=flipped if targets is None else targets.reached(scores),
+        flipped=flipped,
+        survived={
+            version: all_wrong(file_scores(classifiers, find_again(face, make_version(stored, version))), sides)
+            for version in VERSIONS
+        },
+        notes=perturbation.notes,
+        target=None if targets is None else float(targets.scores[0]),
+    )
 
 
 def _failure(face: Face, error: FaceprivError) -> PerturbFailure:

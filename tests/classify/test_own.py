@@ -107,7 +107,7 @@ def test_whole_images_guide_algorithm1(whole, faces, make_gallery):
     (done,) = method([face], [whole], gallery=make_gallery(faces), seed=0)
     assert isinstance(done, PerturbResult)
     assert done.evaluations > 10
-    assert done.file_score == pytest.approx(score_face(whole, done.found))
+    assert done.file_score == pytest.approx(score_face(whole, done.file_face))
     assert done.file_score != pytest.approx(score_face(whole, face))
     assert any("not a linear map" in note for note in done.notes)
 
@@ -117,7 +117,7 @@ def test_crops_of_a_command_guide_the_colour_field(own_home, faces, make_gallery
     (done,) = perturbers.create("colour-field")([faces[0]], [guide], gallery=make_gallery(faces), seed=0)
     assert isinstance(done, PerturbResult)
     assert done.flipped
-    assert (score_face(classifiers.create("dlib-gender"), done.found) >= 0) != (faces[0].label == 1)
+    assert (score_face(classifiers.create("dlib-gender"), done.file_face) >= 0) != (faces[0].label == 1)
 
 
 @pytest.mark.parametrize(

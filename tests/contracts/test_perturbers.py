@@ -111,8 +111,8 @@ def test_result_is_judged_on_what_is_stored(method, outcome):
     assert result.image_id == face.image_id
     assert result.pixels.shape == face.pixels.shape
     assert result.pixels.dtype == np.uint8
-    assert result.found is not None
-    np.testing.assert_array_equal(result.found.pixels, result.pixels)
+    assert result.file_face is not None
+    np.testing.assert_array_equal(result.file_face.pixels, result.pixels)
     assert result.flipped == (result.file_score * face.label < 0)
     if result.target is None:
         assert result.success == result.flipped

@@ -124,7 +124,7 @@ def test_a_probe_tells_colour_fields_of_other_people_from_untouched_images(faces
 
     def both(some):
         results = method(some, [guide], gallery=make_gallery(others), seed=0)
-        changed = [result.found for result in results if result.success]
+        changed = [result.file_face for result in results if result.success]
         rows = np.stack([residual_features(face) for face in (*some, *changed)])
         return rows, np.repeat([0, 1], [len(some), len(changed)])
 

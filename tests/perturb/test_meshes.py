@@ -55,8 +55,8 @@ def test_only_the_mesh_is_moved(meshed, name):
     if name != "mixing":  # its outline moves too
         assert not changed[triangulate(face.mesh, *face.pixels.shape[:2]).owner < 0].any()
         assert result.trajectory[0] == pytest.approx(score_face(DlibGender(), face), abs=1e-3)
-    assert result.found.mesh is None
-    assert result.found.landmarks.shape == (68, 2)
+    assert result.file_face.mesh is None
+    assert result.file_face.landmarks.shape == (68, 2)
 
 
 def test_candidates_are_those_whose_mesh_correlates_best(meshed):

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import Field
 
 from facepriv.errors import BadInputError
-from facepriv.perturb.base import Learned, Parameters, Perturbation, Perturber, score_face
+from facepriv.perturb.base import Context, Learned, Parameters, Perturbation, Perturber, score_face
 from facepriv.perturb.gallery import Gallery
 from facepriv.types import AttributeClassifier, Face, FaceMatcher
 
@@ -50,7 +50,7 @@ class Tint(Perturber):
     name = NAME
     title = "Tint of the other gender"
     kind = "visible"
-    supports_guards = True
+    uses_guards = True
     Parameters: ClassVar[type[Parameters]] = TintParameters
     parameters: TintParameters
 
@@ -88,20 +88,11 @@ class Tint(Perturber):
         # What it says of itself here is wrong; whoever calls it counts.
         return Learned(arrays=arrays, evaluations=0, images=1, subjects=frozenset())
 
-    def run(
-        self,
-        face: Face,
-        classifiers: Sequence[AttributeClassifier],
-        *,
-        gallery: Gallery,
-        rng: np.random.Generator,
-        guards: Sequence[FaceMatcher] = (),
-        learned: Learned | None = None,
-    ) -> Perturbation:
+    def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
         if face.image_id in self.parameters.deadly:
             os.kill(os.getpid(), signal.SIGKILL)
         time.sleep(self.parameters.wait)
-        goal = np.full(3, 128.0) if learned is None else learned.arrays["women" if face.label == 1 else "men"]
+        goal = context.learnt_arrays.get("women" if face.label == 1 else "men", np.full(3, 128.0))
         share = 0.25 if self.parameters.share is None else self.parameters.share
         left, top, right, bottom = face.box
         pixels = face.pixels.copy()
@@ -113,10 +104,8 @@ class Tint(Perturber):
         scores = [score_face(one, replace(face, pixels=p)) for one in classifiers[:1] for p in (face.pixels, pixels)]
         return Perturbation(
             pixels=pixels,
-            candidate_id=None,
             updates=1,
             stop="rounds",
             trajectory=np.array(scores),
-            anchors=(),
-            notes=(f"{len(guards)} matchers were heeded.",),
+            notes=(f"{len(context.guards)} matchers were heeded.",),
         )

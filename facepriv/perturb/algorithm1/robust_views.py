@@ -2,7 +2,7 @@
 
 Finding the face anew moves the landmarks, and whoever passes a file on compresses or shrinks it. Making a JPEG for
 every step would cost more than the network, so the difference between the input that a version gives and the input that
-the image itself gives in the same place is frozen, and measured anew with every look at the file.
+the image itself gives in the same place is frozen, and measured anew with every check of the file.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Jitter:
         cos, sin = self.scale * np.cos(self.turn), self.scale * np.sin(self.turn)
         matrix = np.array([[cos, sin], [-sin, cos]])
 
-        def move(these: NDArray[np.float64]) -> NDArray[np.float64]:
-            moved: NDArray[np.float64] = (these - middle) @ matrix + middle + np.multiply(self.shift, width)
+        def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
+            moved: NDArray[np.float64] = (points - middle) @ matrix + middle + np.multiply(self.shift, width)
             return moved
 
         left, top, right, bottom = face.box
@@ -57,40 +57,40 @@ def draw_jitters(count: int, rng: np.random.Generator) -> list[Jitter]:
     return [Jitter((SHIFT * float(x), SHIFT * float(y)), 1 + SCALE * float(s), TURN * float(t)) for x, y, s, t in draws]
 
 
-def mapped_back(found: Face, pixels: Image) -> Face:
-    """Return a face found in a shrunk or enlarged version the places that it has in the image itself."""
-    sizes = np.array([[pixels.shape[1], pixels.shape[0]], [found.pixels.shape[1], found.pixels.shape[0]]])
+def mapped_back(face: Face, pixels: Image) -> Face:
+    """Return a face found in a shrunk or enlarged version with the places that it has in the image itself."""
+    sizes = np.array([[pixels.shape[1], pixels.shape[0]], [face.pixels.shape[1], face.pixels.shape[0]]])
     ratio = sizes[0] / sizes[1]
-    landmarks = ((found.landmarks + 0.5) * ratio - 0.5).astype(np.float32)
-    left, top, right, bottom = (round(float(side)) for side in np.multiply(found.box, np.tile(ratio, 2)))
-    return replace(found, pixels=pixels, landmarks=landmarks, box=(left, top, right, bottom))
+    landmarks = ((face.landmarks + 0.5) * ratio - 0.5).astype(np.float32)
+    left, top, right, bottom = (round(float(side)) for side in np.multiply(face.box, np.tile(ratio, 2)))
+    return replace(face, pixels=pixels, landmarks=landmarks, box=(left, top, right, bottom))
 
 
 @dataclass(frozen=True, eq=False)
-class VersionLook:
-    """What a version of the file gives: the face found in it and the guide's input and score; or that it is lost."""
+class VersionScore:
+    """The guide's input and score of a version of the file, and the face found anew in it."""
 
     version: str
     anchor: Face
     """The face with its places in the image itself."""
-    seen: NDArray[np.float32]
+    crop: NDArray[np.float32]
     """The guide's input, ``(height, width, 3)``."""
     score: float
 
 
-def look_at_versions(
+def score_versions(
     face: Face, stored: Image, versions: Sequence[str], guide: AttributeClassifier
-) -> list[VersionLook]:
+) -> list[VersionScore]:
     """Find the face anew in versions of a stored image and score it there; a version without a face is left out."""
-    looks = []
+    scores = []
     for version in versions:
-        found = find_again(face, make_version(stored, version))
-        if found is None:
+        version_face = find_again(face, make_version(stored, version))
+        if version_face is None:
             continue
-        seen = AnchoredCrop(guide, found).take(found.pixels)
-        score = float(guide.score(seen[None])[0])
-        looks.append(VersionLook(version, mapped_back(found, stored), seen, score))
-    return looks
+        crop = AnchoredCrop(guide, version_face).take(version_face.pixels)
+        score = float(guide.score(crop[None])[0])
+        scores.append(VersionScore(version, mapped_back(version_face, stored), crop, score))
+    return scores
 
 
 def make_views(
@@ -98,10 +98,10 @@ def make_views(
     anchor: Face,
     crop: AnchoredCrop,
     jitters: Sequence[Jitter],
-    looks: Sequence[VersionLook],
+    versions: Sequence[VersionScore],
 ) -> list[View]:
-    """Return the views: the crop anchored on the face, the same moved, and one for each version looked at."""
+    """Return the views: the crop anchored on the face, the same moved, and one for each version scored."""
     views = [View(crop)]
     views += [View(AnchoredCrop(guide, jitter(anchor))) for jitter in jitters]
-    views += [View(AnchoredCrop(guide, look.anchor), look.seen) for look in looks]
+    views += [View(AnchoredCrop(guide, version.anchor), version.crop) for version in versions]
     return views

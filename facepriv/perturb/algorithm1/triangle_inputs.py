@@ -27,7 +27,7 @@ class View:
     """One input made of the image: a crop, and what is added to it."""
 
     crop: AnchoredCrop
-    seen: NDArray[np.float32] | None = None
+    version_crop: NDArray[np.float32] | None = None
     """The input ``(height, width, 3)`` that this view has of the image as it is now, where that is not the crop itself
     but the crop of a processed image; the difference to the crop is added until the next anchoring."""
 
@@ -38,7 +38,7 @@ class TriangleInputs(ABC):
     Parameters
     ----------
     image
-        Its values change by `keep` only.
+        Its values change by `accept` only.
     views
         At least one; all crops of one size.
     """
@@ -69,29 +69,29 @@ class TriangleInputs(ABC):
         self._fill(triangle)
         return self._pair.reshape(2 * self._count, *self._shape)
 
-    def keep(self, triangle: int, which: int) -> None:
+    def accept(self, triangle: int, direction: int) -> None:
         """Make the direction last tried, 0 towards or 1 away, that of the image."""
         tried = self._tried[triangle]
-        self._image.values[self._image.spans[triangle]] = tried[:, which]
-        tried[:, 1 - which] = tried[:, which]
-        self._settle(triangle, which)
+        self._image.values[self._image.spans[triangle]] = tried[:, direction]
+        tried[:, 1 - direction] = tried[:, direction]
+        self._accept_inputs(triangle, direction)
 
     @abstractmethod
     def _fill(self, triangle: int) -> None:
         """Bring the inputs of both directions up to date."""
 
     @abstractmethod
-    def _settle(self, triangle: int, which: int) -> None:
-        """Make the inputs of both directions those of ``which``."""
+    def _accept_inputs(self, triangle: int, direction: int) -> None:
+        """Make the inputs of both directions those of ``direction``."""
 
 
 def added(views: Sequence[View], inputs: NDArray[np.float32]) -> NDArray[np.float32] | None:
     """Return what is to be added to the crops ``(views * rows, 3)``; None for nothing."""
-    if all(view.seen is None for view in views):
+    if all(view.version_crop is None for view in views):
         return None
     crops = inputs.reshape(len(views), -1, 3)
     rest = [
-        np.zeros_like(crop) if view.seen is None else view.seen.reshape(-1, 3) - crop
+        np.zeros_like(crop) if view.version_crop is None else view.version_crop.reshape(-1, 3) - crop
         for view, crop in zip(views, crops, strict=True)
     ]
     return np.concatenate(rest)
@@ -167,8 +167,8 @@ class LinearInputs(TriangleInputs):
         self._pair[:, rows] = product
         self._product = product
 
-    def _settle(self, triangle: int, which: int) -> None:
-        self._pair[1 - which, self._part(triangle)[0]] = self._product[which]
+    def _accept_inputs(self, triangle: int, direction: int) -> None:
+        self._pair[1 - direction, self._part(triangle)[0]] = self._product[direction]
 
 
 class RecroppedInputs(TriangleInputs):
@@ -201,18 +201,18 @@ class RecroppedInputs(TriangleInputs):
             if not len(own):
                 continue
             rows = slice(number * self._each, (number + 1) * self._each)
-            for which in (0, 1):
-                region.reshape(-1, 3)[places] = self._tried[triangle][own, which]
+            for direction in (0, 1):
+                region.reshape(-1, 3)[places] = self._tried[triangle][own, direction]
                 crop = call_crop(spec, region).reshape(-1, 3)
-                self._pair[which, rows] = crop if self._added is None else crop + self._added[rows]
+                self._pair[direction, rows] = crop if self._added is None else crop + self._added[rows]
 
-    def _settle(self, triangle: int, which: int) -> None:
+    def _accept_inputs(self, triangle: int, direction: int) -> None:
         for number, region in enumerate(self._regions):
             own, places = self._meeting[number][triangle]
             if len(own):
                 rows = slice(number * self._each, (number + 1) * self._each)
-                region.reshape(-1, 3)[places] = self._tried[triangle][own, which]
-                self._pair[1 - which, rows] = self._pair[which, rows]
+                region.reshape(-1, 3)[places] = self._tried[triangle][own, direction]
+                self._pair[1 - direction, rows] = self._pair[direction, rows]
 
 
 def make_inputs(image: TriangleImage, views: Sequence[View]) -> TriangleInputs:

@@ -16,8 +16,8 @@ from pydantic import Field
 
 from facepriv.errors import BadInputError
 from facepriv.perturb.base import (
+    Context,
     CountingClassifier,
-    KeptClassifiers,
     Learned,
     Parameters,
     Perturbation,
@@ -114,7 +114,7 @@ class ColourField(Perturber):
     name = "colour-field"
     title = "Smooth colour field"
     kind = "unnoticeable"
-    keeps = True
+    keeps_attributes = True
     Parameters: ClassVar[type[Parameters]] = ColourFieldParameters
     parameters: ColourFieldParameters
 
@@ -123,73 +123,33 @@ class ColourField(Perturber):
         """Whether directions, or scores to draw from, must be learnt first."""
         return self.parameters.learned or self.parameters.stopping == MATCHED
 
-    def run(
-        self,
-        face: Face,
-        classifiers: Sequence[AttributeClassifier],
-        *,
-        gallery: Gallery,
-        rng: np.random.Generator,
-        guards: Sequence[FaceMatcher] = (),
-        learned: Learned | None = None,
-    ) -> Perturbation:
+    def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
         """Perturb one face so that all guides flip, or come near the scores drawn for it. No candidate is needed.
 
-        Nothing is random but the scores drawn and how they are landed at.
+        Nothing is random but the scores drawn and how they are landed at. The weight of kept classifiers is explained
+        in `facepriv.perturb.colour_field.kept_score_slopes`.
 
         Raises
         ------
         BadInputError
             With code ``no-hull`` or ``degenerate-landmarks`` for a face without a place in the image,
-            ``guide-constant`` or ``crop-not-linear`` for a guide that cannot guide, ``nothing-learnt`` or
-            ``learnt-with-others`` if what was learnt is of another basis or of other guides.
+            ``guide-constant`` or ``crop-not-linear`` for a guide or kept classifier that cannot be used,
+            ``nothing-learnt`` or ``learnt-with-others`` if what was learnt is of another basis or of other guides.
         """
-        return self._run(face, classifiers, rng, learned, None)
-
-    def run_keeping(
-        self,
-        face: Face,
-        classifiers: Sequence[AttributeClassifier],
-        *,
-        keep: KeptClassifiers,
-        gallery: Gallery,
-        rng: np.random.Generator,
-        guards: Sequence[FaceMatcher] = (),
-        learned: Learned | None = None,
-    ) -> Perturbation:
-        """Perturb one face as `run` does, by a field that also leaves kept scores near where they were.
-
-        At a weight of 1 a square nat counts as much as `STRAYED` square grey levels, see
-        `facepriv.perturb.colour_field.kept_scores`.
-
-        Raises
-        ------
-        BadInputError
-            As `run`; ``crop-not-linear`` for a kept classifier, too.
-        """
-        return self._run(face, classifiers, rng, learned, keep)
-
-    def _run(
-        self,
-        face: Face,
-        classifiers: Sequence[AttributeClassifier],
-        rng: np.random.Generator,
-        learned: Learned | None,
-        keep: KeptClassifiers | None,
-    ) -> Perturbation:
-        targets = draw_targets(self.parameters, face, classifiers, None if learned is None else learned.arrays, rng)
+        options, rng, kept = self.parameters, context.rng, context.kept
+        targets = draw_targets(options, face, classifiers, context.learnt_arrays, rng)
 
         def search(plan: Plan) -> Perturbation:
             if targets is None:
-                return FieldSearch(face, classifiers, plan, keep).result()
-            return FieldLanding(face, classifiers, plan, targets, rng, keep).result()
+                return FieldSearch(face, classifiers, plan, kept).result()
+            return FieldLanding(face, classifiers, plan, targets, rng, kept).result()
 
-        if self.parameters.basis == "auto" and is_grey(face.pixels):
-            found = search(self._plan(None, usual="brightness"))
-            return replace(found, notes=(*found.notes, GREY_NOTE))
+        if options.basis == "auto" and is_grey(face.pixels):
+            perturbation = search(self._plan(None, usual="brightness"))
+            return replace(perturbation, notes=(*perturbation.notes, GREY_NOTE))
         directions = None
-        if self.parameters.learned and learned is not None:
-            directions = learned.arrays[GENDER_NAMES[find_side(face, classifiers[0])]].astype(np.float64)
+        if options.learned:
+            directions = context.learnt_arrays[GENDER_NAMES[find_side(face, classifiers[0])]].astype(np.float64)
         plan = self._plan(directions)
         if directions is not None and directions.shape[1] != len(plan.core):
             raise BadInputError(
@@ -206,7 +166,7 @@ class ColourField(Perturber):
         *,
         guards: Sequence[FaceMatcher] = (),
         rng: np.random.Generator,
-        on_progress: Callable[[int, int], None] | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, steps: None,
     ) -> Learned:
         """Search the fields of some other people and keep what they have in common, score all of them, or both.
 
@@ -229,8 +189,7 @@ class ColourField(Perturber):
         arrays: dict[str, NDArray[np.generic]] = {}
 
         def report(done: int) -> None:
-            if on_progress is not None:
-                on_progress(done, scored + len(chosen))
+            on_progress(done, scored + len(chosen))
 
         if scored:
             arrays.update(untouched_scores(gallery, counting, lambda done, _: report(done)))

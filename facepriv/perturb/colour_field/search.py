@@ -31,7 +31,7 @@ from facepriv.imaging.crop import take_crop
 from facepriv.imaging.quality import psnr_db
 from facepriv.perturb.base import KeptClassifiers, Perturbation
 from facepriv.perturb.colour_field.cosine_field import CosineField, Pattern
-from facepriv.perturb.colour_field.kept_scores import NEAR_ENOUGH, KeptScores
+from facepriv.perturb.colour_field.kept_score_slopes import NEAR_ENOUGH, KeptScores
 from facepriv.perturb.colour_field.matcher_sensitivity import matcher_sensitivity
 from facepriv.perturb.common.face_frame import face_frame
 from facepriv.perturb.common.guides import Guides
@@ -176,7 +176,6 @@ class FieldSearch:
     def _done(self, pixels: Image, stop: Stop) -> Perturbation:
         return Perturbation(
             pixels=pixels,
-            candidate_id=None,
             updates=len(self.trajectory) - 1,
             stop=stop,
             trajectory=np.array(self.trajectory),

@@ -36,7 +36,7 @@ _PREFIX = "scores_"
 def untouched_scores(
     gallery: Gallery,
     classifiers: Sequence[AttributeClassifier],
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, images: None,
 ) -> dict[str, NDArray[np.float64]]:
     """Score a gallery of untouched, labelled images: what matched targets are drawn from.
 
@@ -55,8 +55,7 @@ def untouched_scores(
         if label is not None:
             face = gallery.face(image_id)
             found[label].append([score_face(classifier, face) for classifier in classifiers])
-        if on_progress is not None:
-            on_progress(done + 1, len(gallery.image_ids))
+        on_progress(done + 1, len(gallery.image_ids))
     for name, label in GENDERS.items():
         if not found[label]:
             raise BadInputError(
@@ -72,7 +71,7 @@ def draw_targets(
     options: StoppingParameters,
     face: Face,
     classifiers: Sequence[AttributeClassifier],
-    learnt: Mapping[str, NDArray[np.generic]] | None,
+    learnt: Mapping[str, NDArray[np.generic]],
     rng: np.random.Generator,
 ) -> Targets | None:
     """Draw the scores that an image is to end at; None where it stops just past zero, and nothing is drawn then.
@@ -92,7 +91,7 @@ def draw_targets(
     if options.stopping == NEUTRAL:
         return Targets(rng.normal(0.0, options.spread, size=len(classifiers)), options.tolerance)
     opposite = _PREFIX + GENDER_NAMES[-find_side(face, classifiers[0])]
-    if learnt is None or opposite not in learnt:
+    if opposite not in learnt:
         raise BadInputError(
             "Scores of untouched images of other people were expected, to draw a matched score from, but nothing of "
             "the kind was learnt; learn with the parameters that are to be used.",

@@ -28,7 +28,7 @@ from pydantic import Field
 
 from facepriv.errors import BadInputError
 from facepriv.imaging.triangulation import triangulate, warp_onto
-from facepriv.perturb.base import Learned, Parameters, Perturbation, Perturber, find_again
+from facepriv.perturb.base import Context, Parameters, Perturbation, Perturber, find_again
 from facepriv.perturb.common.guides import Guides, Look
 from facepriv.perturb.common.least_change import least_change
 from facepriv.perturb.common.parameters import (
@@ -44,7 +44,7 @@ from facepriv.perturb.descent.field_input import FieldInput
 from facepriv.perturb.descent.floors import QualityFloor, SimilarityFloor, blended
 from facepriv.perturb.descent.mesh_field import MeshField, Seams
 from facepriv.perturb.gallery import CandidateGender, Gallery, choose_candidate
-from facepriv.types import AttributeClassifier, Face, FaceMatcher, Stop
+from facepriv.types import AttributeClassifier, Face, Stop
 
 AHEAD = np.array([0.4, 0.6, 0.8, 1.0, 1.25, 1.6, 2.2, 3.0])
 """Multiples of the linear prediction tried in the first batch."""
@@ -107,21 +107,12 @@ class Descent(Perturber):
     name = "descent"
     title = "Descent on the blend with a candidate"
     kind = "unnoticeable"
-    supports_guards = True
+    uses_guards = True
     landmarkers = None
     Parameters: ClassVar[type[Parameters]] = DescentParameters
     parameters: DescentParameters
 
-    def run(
-        self,
-        face: Face,
-        classifiers: Sequence[AttributeClassifier],
-        *,
-        gallery: Gallery,
-        rng: np.random.Generator,
-        guards: Sequence[FaceMatcher] = (),
-        learned: Learned | None = None,
-    ) -> Perturbation:
+    def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
         """Perturb one face until all classifiers flip. Nothing is random.
 
         Raises
@@ -131,7 +122,7 @@ class Descent(Perturber):
             ``candidate-equal``, ``floor-unmeasurable``, or ``guide-constant`` if a guide that is to be turned gives
             everything one score.
         """
-        options = self.parameters
+        options, gallery = self.parameters, context.gallery
         guides = Guides(classifiers, face, -options.margin)
         mesh = triangulate(face.points, *face.pixels.shape[:2])
         searches: dict[str, _Search] = {}
@@ -139,7 +130,7 @@ class Descent(Perturber):
             warped = warp_onto(mesh, gallery.read(candidate_id), gallery.face_points(candidate_id))
             field = MeshField(mesh, warped, face.pixels, options.seams)
             quality = QualityFloor(face, field, psnr=options.psnr, ssim=options.ssim)
-            similarity = SimilarityFloor(face, field, guards, options.similarity)
+            similarity = SimilarityFloor(face, field, context.guards, options.similarity)
             searches[candidate_id] = _Search(face, guides, field, quality, similarity, options)
         candidate_id = next(iter(searches))
         if len(searches) > 1 and not searches[candidate_id].already_wrong():

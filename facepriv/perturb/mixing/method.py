@@ -17,12 +17,12 @@ from pydantic import Field
 
 from facepriv.errors import BadInputError
 from facepriv.imaging.triangulation import triangulate, warp_onto
-from facepriv.perturb.base import Learned, Parameters, Perturbation, Perturber, score_face, side_of
+from facepriv.perturb.base import Context, Parameters, Perturbation, Perturber, score_face, side_of
 from facepriv.perturb.common.face_frame import hull_mask, soft_hull
 from facepriv.perturb.common.mean_faces import Points, bounded, check_span, face_width
 from facepriv.perturb.common.parameters import Candidates
-from facepriv.perturb.gallery import Gallery, choose_candidate
-from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image
+from facepriv.perturb.gallery import choose_candidate
+from facepriv.types import AttributeClassifier, Face, Image
 
 SURROUNDINGS = 0.5
 """How far around both outlines the image is warped along, in face widths."""
@@ -47,16 +47,7 @@ class Mixing(Perturber):
     Parameters: ClassVar[type[Parameters]] = MixingParameters
     parameters: MixingParameters
 
-    def run(
-        self,
-        face: Face,
-        classifiers: Sequence[AttributeClassifier],
-        *,
-        gallery: Gallery,
-        rng: np.random.Generator,
-        guards: Sequence[FaceMatcher] = (),
-        learned: Learned | None = None,
-    ) -> Perturbation:
+    def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
         """Mix one face; nothing is random.
 
         The first guide is asked only for the side of a face without a label, where the candidate's gender depends on
@@ -67,7 +58,7 @@ class Mixing(Perturber):
         BadInputError
             With code ``no-candidate``, ``landmark-count`` or ``degenerate-landmarks``.
         """
-        options = self.parameters
+        options, gallery = self.parameters, context.gallery
         trajectory: list[float] = []
         labelled = face
         if face.label is None and options.candidates != "any":
@@ -80,7 +71,6 @@ class Mixing(Perturber):
             updates=1,
             stop="rounds",
             trajectory=np.array(trajectory, dtype=np.float64),
-            anchors=(),
         )
 
 

@@ -24,7 +24,16 @@ from pydantic import Field
 from scipy.optimize import minimize
 
 from facepriv.errors import BadInputError, FaceprivError
-from facepriv.perturb.base import Learned, Parameters, Perturbation, Perturber, find_again, score_face, side_of
+from facepriv.perturb.base import (
+    Context,
+    Learned,
+    Parameters,
+    Perturbation,
+    Perturber,
+    find_again,
+    score_face,
+    side_of,
+)
 from facepriv.perturb.common.mean_faces import (
     REGIONS,
     CanonicalFrame,
@@ -105,7 +114,7 @@ class Semantic(Perturber):
     name = "semantic"
     title = "Difference of the mean faces (visible, transfers in part)"
     kind = "visible"
-    supports_guards = True
+    uses_guards = True
     Parameters: ClassVar[type[Parameters]] = SemanticParameters
     parameters: SemanticParameters
 
@@ -121,7 +130,7 @@ class Semantic(Perturber):
         *,
         guards: Sequence[FaceMatcher] = (),
         rng: np.random.Generator,
-        on_progress: Callable[[int, int], None] | None = None,
+        on_progress: Callable[[int, int], None] = lambda done, steps: None,
     ) -> Learned:
         """Learn mean faces, spreads of scores and probes; nothing is random.
 
@@ -147,8 +156,7 @@ class Semantic(Perturber):
                 scores[classifier.name].append(score_face(classifier, small))
             for guard in guards:
                 templates[guard.name].append(guard.embed([small])[0])
-            if on_progress is not None:
-                on_progress(done + 1, len(names))
+            on_progress(done + 1, len(names))
         means = mean_faces(textures, labels, subjects)
         mean_shapes = mean_landmarks(shapes, labels, subjects, points)
         arrays: dict[str, NDArray[np.generic]] = {"points": points}
@@ -171,25 +179,16 @@ class Semantic(Perturber):
             subjects=frozenset(subjects),
         )
 
-    def run(
-        self,
-        face: Face,
-        classifiers: Sequence[AttributeClassifier],
-        *,
-        gallery: Gallery,
-        rng: np.random.Generator,
-        guards: Sequence[FaceMatcher] = (),
-        learned: Learned | None = None,
-    ) -> Perturbation:
+    def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
         """Perturb one face; nothing is random."""
-        assert learned is not None, "the base class sees to it"
-        known = learned.arrays
+        assert context.learned is not None, "the base class sees to it"
+        known, guards = context.learned.arrays, context.guards
         spreads, probes, strangers = _panel_of(known, classifiers, guards)
         small = working_copy(face)
         panel = Panel(small, classifiers, spreads, guards, probes)
         before = panel.read(small.pixels)
         side = side_of(face, float(before.margins.mean()))
-        notes = self._notes(learned, guards)
+        notes = self._notes(context.learned, guards)
         floors = strangers + self.parameters.similarity * (before.similarity - strangers)
         if before.mean(side) <= -min(self.parameters.mean_margin, ENOUGH):
             return _result(face, np.array([before.score]), "already-wrong", notes)
@@ -201,7 +200,7 @@ class Semantic(Perturber):
         done = self._settle(face, full, whole, fit, best, trajectory, notes)
         if not self.parameters.finish or done.stop == "face-lost":
             return done
-        return self._finish(face, done, side, classifiers[0], whole, fit, gallery=gallery, rng=rng)
+        return self._finish(face, done, side, classifiers[0], whole, fit, context)
 
     def _settle(
         self,
@@ -230,11 +229,9 @@ class Semantic(Perturber):
             strengths = strengths * SHRINK
         return Perturbation(
             pixels=pixels,
-            candidate_id=None,
             updates=len(trajectory) - 1,
             stop=stop,
             trajectory=np.array(trajectory),
-            anchors=(),
             notes=notes,
         )
 
@@ -246,9 +243,7 @@ class Semantic(Perturber):
         guide: AttributeClassifier,
         panel: Panel,
         fit: _Fit,
-        *,
-        gallery: Gallery,
-        rng: np.random.Generator,
+        context: Context,
     ) -> Perturbation:
         """Turn the first guide on the file with the unnoticeable method, if it has not and no floor falls by it."""
         from facepriv.perturb.registry import perturbers
@@ -258,7 +253,7 @@ class Semantic(Perturber):
             return done
         finisher = perturbers.create("recommended")
         try:
-            more = finisher.run(replace(found, label=side), [guide], gallery=gallery, rng=rng)
+            more = finisher.run(replace(found, label=side), [guide], Context(context.gallery, context.rng))
         except FaceprivError as error:
             return replace(done, notes=(*done.notes, f"The first guide was not finished: {error}"))
         again = find_again(face, more.pixels)
@@ -529,10 +524,8 @@ def _panel_of(
 def _result(face: Face, trajectory: NDArray[np.float64], stop: Stop, notes: tuple[str, ...]) -> Perturbation:
     return Perturbation(
         pixels=face.pixels.copy(),
-        candidate_id=None,
         updates=len(trajectory) - 1,
         stop=stop,
         trajectory=trajectory,
-        anchors=(),
         notes=notes,
     )

@@ -19,9 +19,9 @@ class MethodInfo:
     title: str
     kind: MethodKind
     recommended: bool
-    supports_guards: bool
+    uses_guards: bool
     """Whether it asks matchers while it changes a face, if there are any to heed."""
-    keeps: bool
+    keeps_attributes: bool
     """Whether it can keep the scores of classifiers that it is not to turn."""
     landmarkers: tuple[str, ...] | None
     """Whose points it can take; None for anybody's."""
@@ -47,8 +47,8 @@ def describe(name: str) -> MethodInfo:
         title=made.title,
         kind=made.kind,
         recommended=name == perturbers.resolve(DEFAULT_METHOD),
-        supports_guards=made.supports_guards,
-        keeps=made.keeps,
+        uses_guards=made.uses_guards,
+        keeps_attributes=made.keeps_attributes,
         landmarkers=made.landmarkers,
         parameters=tuple(describe_parameters(name).values()),
     )

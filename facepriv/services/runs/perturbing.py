@@ -125,7 +125,7 @@ class ImagePerturber:
             meshes=np.array([one for one in points if one is not None]) if meshes else None,
         )
 
-    def learn(self, lesson: Lesson, on_progress: Callable[[int, int], None] | None = None) -> Learning:
+    def learn(self, lesson: Lesson, on_progress: Callable[[int, int], None] = lambda done, steps: None) -> Learning:
         """Let the method learn, and keep what it learnt as an artifact.
 
         Raises
@@ -223,7 +223,7 @@ class ImagePerturber:
         )
         if isinstance(result, PerturbFailure):
             return _failed(image_id, position, result.code, result.sentence), None
-        found = result.found
+        found = result.file_face
         if found is not None:
             scores += self._scores(image_id, "after", found)
         unlabelled = self._spec.attribute != GENDER and face.label is None

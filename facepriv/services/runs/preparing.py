@@ -54,7 +54,7 @@ def prepare_run(store: Store, request: RunRequest) -> RunSpec:
     source = _choose_teachers(store, record, method, request, attribute)
     judges = {**guides, **kept, **_make_classifiers(choose_classifiers(request.classifiers, images))}
     judging = choose_matchers(record, request.matchers, request.guards or ())
-    by_default = judging if method.kind == "visible" and method.supports_guards else ()
+    by_default = judging if method.kind == "visible" and method.uses_guards else ()
     guards = tuple(dict.fromkeys(by_default if request.guards is None else request.guards))
     first, *further = map(make_reference, guides.values())
     return RunSpec(
@@ -99,7 +99,7 @@ def _check_learning_and_guards(method: Perturber, request: RunRequest) -> None:
             code="learns-nothing",
         )
     guards = _matcher_references(request.guards or ())
-    if guards and not method.supports_guards:
+    if guards and not method.uses_guards:
         raise BadInputError(
             f"The method {method.name} heeds no matcher, but was to heed {', '.join(ref.name for ref in guards)}; "
             "leave that out, or choose a method that does.",
@@ -134,8 +134,8 @@ def _matcher_references(names: Iterable[str]) -> tuple[ModelRef, ...]:
 def _check_kept(
     method: Perturber, guides: Mapping[str, AttributeClassifier], kept: Mapping[str, AttributeClassifier]
 ) -> None:
-    if kept and not method.keeps:
-        can = [name for name in perturbers.names() if perturbers.load(name).keeps]  # type: ignore[attr-defined]
+    if kept and not method.keeps_attributes:
+        can = [name for name in perturbers.names() if perturbers.load(name).keeps_attributes]  # type: ignore[attr-defined]
         raise BadInputError(
             f"The method {method.name} cannot keep a classifier's score, but was to keep that of "
             f"{listed(list(kept))}; leave that out, or choose {listed(can, 'or')}.",

@@ -8,7 +8,7 @@ import pytest
 from facepriv.classify.dlib_gender import DlibGender
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.versions import make_version
-from facepriv.perturb.algorithm1.robust_views import Jitter, draw_jitters, look_at_versions, make_views, mapped_back
+from facepriv.perturb.algorithm1.robust_views import Jitter, draw_jitters, make_views, mapped_back, score_versions
 from facepriv.perturb.base import score_face
 from facepriv.perturb.common.anchored_crop import AnchoredCrop
 
@@ -47,7 +47,7 @@ def test_a_face_found_in_a_shrunk_image_is_mapped_back(faces):
 
 def test_a_look_scores_a_version_as_whoever_gets_it_would(faces):
     face, guide = faces[0], DlibGender()
-    looks = look_at_versions(face, face.pixels, ("jpeg90", "resize75"), guide)
+    looks = score_versions(face, face.pixels, ("jpeg90", "resize75"), guide)
     assert [look.version for look in looks] == ["jpeg90", "resize75"]
     for look in looks:
         attacker = acquire(make_version(face.pixels, look.version), several="largest")
@@ -56,19 +56,19 @@ def test_a_look_scores_a_version_as_whoever_gets_it_would(faces):
 
 def test_a_version_without_a_face_is_left_out(faces):
     blank = np.full_like(faces[0].pixels, 128)
-    assert look_at_versions(faces[0], blank, ("jpeg90",), DlibGender()) == []
+    assert score_versions(faces[0], blank, ("jpeg90",), DlibGender()) == []
 
 
 def test_views_are_the_crop_the_moved_and_the_versions(faces):
     face, guide = faces[0], DlibGender()
     jitters = draw_jitters(2, np.random.default_rng(0))
-    looks = look_at_versions(face, face.pixels, ("jpeg90",), guide)
+    looks = score_versions(face, face.pixels, ("jpeg90",), guide)
     views = make_views(guide, face, AnchoredCrop(guide, face), jitters, looks)
     inputs = [view.crop.take(face.pixels) for view in views]
     assert len(views) == 4
-    assert [view.seen is None for view in views] == [True, True, True, False]
+    assert [view.crop is None for view in views] == [True, True, True, False]
     for moved in inputs[1:3]:
         assert 0.5 < np.abs(moved - inputs[0]).mean() < 40
-    np.testing.assert_array_equal(views[3].seen, looks[0].seen)
+    np.testing.assert_array_equal(views[3].crop, looks[0].crop)
     # The same part of the image before and after compression.
-    assert np.abs(inputs[3] - looks[0].seen).mean() < 3
+    assert np.abs(inputs[3] - looks[0].crop).mean() < 3

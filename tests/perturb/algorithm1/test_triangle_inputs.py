@@ -53,7 +53,7 @@ def test_equal_cropping_the_whole_image(faces, image, make, kind):
                 np.testing.assert_array_equal(
                     pair[which, view], take_crop(spec, changed(image, triangle, values[:, which]))
                 )
-        inputs.keep(triangle, int(rng.integers(2)))
+        inputs.accept(triangle, int(rng.integers(2)))
         for view, spec in enumerate(specs):
             np.testing.assert_array_equal(inputs.current[view], take_crop(spec, image.exact()))
 
@@ -69,7 +69,7 @@ def test_what_a_processed_image_adds_is_frozen(faces, image, make):
     for triangle in (3, 40, 3):
         pair = inputs.try_pair(triangle, EPS).reshape(2, 2, *seen.shape)
         np.testing.assert_allclose(pair[:, 1], pair[:, 0] + added, atol=1e-3)
-        inputs.keep(triangle, 1)
+        inputs.accept(triangle, 1)
         np.testing.assert_allclose(inputs.current[1], crop.take(image.exact()) + added, atol=1e-3)
 
 

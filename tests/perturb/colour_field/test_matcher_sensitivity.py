@@ -61,7 +61,7 @@ def test_fields_that_spare_templates_move_them_less(faces, make_gallery):
     def similarity(spare):
         results = ColourField(template_weight=spare)(faces[:4], [guide], gallery=gallery, seed=0)
         assert all(result.success for result in results)
-        before, after = matcher.embed(faces[:4]), matcher.embed([result.found for result in results])
+        before, after = matcher.embed(faces[:4]), matcher.embed([result.file_face for result in results])
         return float((before * after).sum(axis=1).mean())
 
     assert similarity(3.0) > similarity(0.0)

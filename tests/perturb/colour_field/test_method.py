@@ -117,7 +117,7 @@ def test_turns_two_guides_at_once(faces, gallery):
     for face, result in zip(some, ColourField()(some, guides, gallery=gallery, seed=0), strict=True):
         assert result.success
         for guide in guides:
-            assert score_face(guide, result.found) * face.label < 0
+            assert score_face(guide, result.file_face) * face.label < 0
 
 
 def test_brightness_alone_works_too(faces, gallery):

@@ -99,9 +99,9 @@ def test_several_guides_are_turned_together(faces, make_gallery):
     together = run(faces, make_gallery, 4, 9, stages=1, guides=guides, **PLAIN)
     for face, result in together:
         assert result.success
-        assert all(score_face(guide, result.found) * face.label < -0.1 for guide in guides)
+        assert all(score_face(guide, result.file_face) * face.label < -0.1 for guide in guides)
     # One guide alone does not turn the other everywhere: the demand is a real one.
-    assert not all(score_face(guides[1], result.found) * face.label < 0 for face, result in alone)
+    assert not all(score_face(guides[1], result.file_face) * face.label < 0 for face, result in alone)
 
 
 def test_more_stages_are_gentler(faces, make_gallery):
@@ -165,7 +165,7 @@ def test_guards_keep_their_floor(faces, make_gallery):
     matcher = SFace()
 
     def similarity(face, result):
-        return float(matcher.compare(matcher.embed([face]), matcher.embed([result.found]))[0, 0])
+        return float(matcher.compare(matcher.embed([face]), matcher.embed([result.file_face]))[0, 0])
 
     numbers = (0, 10)
     plain = [similarity(*row) for row in run(faces, make_gallery, *numbers)]

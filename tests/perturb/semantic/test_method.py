@@ -140,7 +140,7 @@ def test_floor_of_the_guard_holds_on_the_file(results, faces, learned):
     strangers = float(learned.arrays["strangers:sface"])
     floor = strangers + Semantic().parameters.keep * (1 - strangers)
     for result, face in zip(results, [faces[0], faces[-1]], strict=True):
-        similarity = float(guard.compare(guard.embed([face]), guard.embed([result.found]))[0, 0])
+        similarity = float(guard.compare(guard.embed([face]), guard.embed([result.file_face]))[0, 0])
         assert floor <= similarity < 0.999
 
 
@@ -157,7 +157,7 @@ def test_a_higher_floor_keeps_more(faces, gallery, learned, results):
         faces[:1], [DlibGender()], gallery=gallery, seed=0, guards=[guard], learned=learned
     )
     own = guard.embed(faces[:1])
-    kept = [float(guard.compare(own, guard.embed([r.found]))[0, 0]) for r in (near, results[0])]
+    kept = [float(guard.compare(own, guard.embed([r.file_face]))[0, 0]) for r in (near, results[0])]
     assert kept[0] > kept[1] + 0.03
 
 
@@ -240,7 +240,7 @@ def test_turns_classifiers_that_had_no_part_in_it(faces, others, make_gallery):
         learned = method.learn(gallery, [guide], guards=[SFace()], rng=np.random.default_rng(0))
         results = method(chosen, [guide], gallery=gallery, seed=0, guards=[SFace()], learned=learned)
         before += [score(judge, face) * face.label for face in chosen]
-        after += [score(judge, result.found) * face.label for face, result in zip(chosen, results, strict=True)]
+        after += [score(judge, result.file_face) * face.label for face, result in zip(chosen, results, strict=True)]
     assert np.min(before) > 2, "nats on the right side"
     assert np.median(np.subtract(before, after)) > 5
     assert np.mean(np.array(after) < 0) >= 0.6

@@ -222,4 +222,4 @@ def test_guides_the_colour_field(own_home, faces, make_gallery):
     (done,) = perturbers.create("colour-field")([faces[0]], [guide], gallery=make_gallery(faces), seed=0)
     assert isinstance(done, PerturbResult)
     assert done.flipped
-    assert done.file_score == pytest.approx(score_face(guide, done.found))
+    assert done.file_score == pytest.approx(score_face(guide, done.file_face))

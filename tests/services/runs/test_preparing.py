@@ -321,8 +321,8 @@ def test_visible_methods_heed_those_who_judge_by_default(finished: Finished):
     given = {"method": "semantic", "classifiers": [], "matchers": ["sface"]}
     # Too few people to learn from here, whichever way; whom it heeds is decided before.
     made = make_method("semantic", {})
-    assert made.supports_guards
-    assert not make_method(METHOD, {}).supports_guards
+    assert made.uses_guards
+    assert not make_method(METHOD, {}).uses_guards
     with pytest.raises(BadInputError, match="learns from one half of the people for the other") as caught:
         prepare_run(finished.store, RunRequest(dataset="six", **given, guards=[]))
     # These are demo faces, so the demo set is no way out, nor are halves of so few.
