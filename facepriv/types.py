@@ -135,13 +135,10 @@ class ModelCard:
         return whole[:12]
 
 
-@runtime_checkable
-class AttributeClassifier(Protocol):
-    """A black box that tells an attribute from a crop: no gradients."""
+class Model(Protocol):
+    """What classifiers, matchers and landmarkers have in common."""
 
     card: ModelCard
-    attribute: str
-    """What it tells: ``gender``, or ``age`` or ``race`` in two classes."""
 
     @property
     def name(self) -> str:
@@ -149,7 +146,15 @@ class AttributeClassifier(Protocol):
 
     @property
     def version(self) -> str:
-        """Prefix of the weights' SHA-256."""
+        """Prefix of the SHA-256 of the weights, or of what a landmarker was trained to and its release."""
+
+
+@runtime_checkable
+class AttributeClassifier(Model, Protocol):
+    """A black box that tells an attribute from a crop: no gradients."""
+
+    attribute: str
+    """What it tells: ``gender``, or ``age`` or ``race`` in two classes."""
 
     def crop(self, face: Face) -> Crop:
         """Return the crop that this classifier wants for this face; a linear one where it can be written so."""
@@ -162,18 +167,8 @@ class AttributeClassifier(Protocol):
 
 
 @runtime_checkable
-class FaceMatcher(Protocol):
+class FaceMatcher(Model, Protocol):
     """Turns faces into templates and compares templates."""
-
-    card: ModelCard
-
-    @property
-    def name(self) -> str:
-        """Name in the registry."""
-
-    @property
-    def version(self) -> str:
-        """Prefix of the weights' SHA-256."""
 
     def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
         """Embed faces as ``(n, d)`` unit rows; a NaN row is a failure to acquire."""
@@ -197,18 +192,8 @@ class CropMatcher(FaceMatcher, Protocol):
 
 
 @runtime_checkable
-class Landmarker(Protocol):
+class Landmarker(Model, Protocol):
     """Gives the points of a face that perturbations are laid over."""
-
-    card: ModelCard
-
-    @property
-    def name(self) -> str:
-        """Name in the registry."""
-
-    @property
-    def version(self) -> str:
-        """Hash of what it was trained to, and of its release."""
 
     @property
     def build(self) -> str:

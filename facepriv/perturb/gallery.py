@@ -70,13 +70,13 @@ class Gallery:
 
     def face_landmarks(self, image_id: str) -> NDArray[np.float32]:
         """Return the landmarks ``(k, 2)`` of an image."""
-        found: NDArray[np.float32] = self.landmarks[self._by_id[image_id]]
-        return found
+        landmarks: NDArray[np.float32] = self.landmarks[self._by_id[image_id]]
+        return landmarks
 
     def face_points(self, image_id: str) -> NDArray[np.float32]:
         """Return the corners ``(k, 2)`` of an image's triangles."""
-        found: NDArray[np.float32] = self.points[self._by_id[image_id]]
-        return found
+        points: NDArray[np.float32] = self.points[self._by_id[image_id]]
+        return points
 
 
 def landmark_correlation(landmarks: NDArray[np.float32], gallery: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -98,17 +98,24 @@ def landmark_correlation(landmarks: NDArray[np.float32], gallery: NDArray[np.flo
 
 
 def choose_candidate(face: Face, gallery: Gallery, gender: CandidateGender = "any") -> str:
-    """Choose the gallery image of another subject with the best landmark correlation.
+    """Choose the best candidate; raises as `choose_candidates`."""
+    return choose_candidates(face, gallery, gender, 1)[0]
+
+
+def choose_candidates(face: Face, gallery: Gallery, gender: CandidateGender, most: int) -> list[str]:
+    """Choose gallery images of different other subjects by their landmark correlation, the best first.
 
     Parameters
     ----------
     gender
         Whether the candidate's label must be the same as the face's, the opposite, or any.
+    most
+        How many, if there are so many; at least one.
 
     Returns
     -------
-    str
-        Its image id; of equals the first of the gallery.
+    list of str
+        Image ids; of equals the first of the gallery comes first.
 
     Raises
     ------
@@ -121,15 +128,18 @@ def choose_candidate(face: Face, gallery: Gallery, gender: CandidateGender = "an
             f"{gallery.points.shape[1]}; find all with the same landmarker.",
             code="landmark-count",
         )
-    other = np.array([subject != face.subject for subject in gallery.subjects], dtype=bool)
+    allowed = np.array([subject != face.subject for subject in gallery.subjects], dtype=bool)
     if gender != "any":
         wanted = None if face.label is None else (face.label if gender == "same" else -face.label)
-        other &= np.array([wanted is not None and label == wanted for label in gallery.labels], dtype=bool)
-    if not other.any():
+        allowed &= np.array([wanted is not None and label == wanted for label in gallery.labels], dtype=bool)
+    if not allowed.any():
         raise BadInputError(
             f"A candidate image of another subject with {gender} gender label was expected, but there is none; "
             "add images of other subjects or choose candidates of any gender.",
             code="no-candidate",
         )
-    correlation = np.where(other, landmark_correlation(face.points, gallery.points), -np.inf)
-    return gallery.image_ids[int(np.argmax(correlation))]
+    order = np.argsort(-landmark_correlation(face.points, gallery.points), kind="stable")
+    best: dict[str, str] = {}
+    for row in order[allowed[order]]:
+        best.setdefault(gallery.subjects[row], gallery.image_ids[row])
+    return list(best.values())[:most]

@@ -21,14 +21,13 @@ class Boaster(Perturber):
     kind = "unnoticeable"
     Parameters = Algorithm1Parameters
 
-    def run(self, face, classifiers, *, gallery, rng, guards=(), learned=None):
+    def run(self, face, classifiers, context):
         return Perturbation(
             pixels=face.pixels.copy(),
             candidate_id=face.image_id,
             updates=1,
             stop="flipped",
             trajectory=np.array([-9.0, 9.0] if face.label == 1 else [9.0, -9.0]),
-            anchors=(),
         )
 
 

@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from facepriv.classify.dlib_gender import DlibGender
 from facepriv.perturb.algorithm1.kept_score_cost import KeptScoreCost
 from facepriv.perturb.base import CountingClassifier, KeptClassifiers, score_face
-from facepriv.perturb.colour_field.kept_score_slopes import STRAYED, KeptScores
+from facepriv.perturb.colour_field.kept_score_slopes import SQUARE_LEVELS, KeptScores
 from facepriv.perturb.common.least_change import exact_change, least_change
 from facepriv.perturb.registry import perturbers
 from facepriv.types import PerturbFailure, PerturbResult
@@ -108,44 +108,44 @@ class TestKeptScores:
         root = rng.normal(size=(units, units))
         kept = KeptScores(KeptClassifiers([Warmth(), Warmth()], 0.3), faces[0], units)
         first = score_face(Warmth(), faces[0])
-        strayed, slopes = np.array([0.7, -1.1]), rng.normal(size=(2, units))
-        kept.note(first + strayed, slopes, np.arange(units))
+        changes, slopes = np.array([0.7, -1.1]), rng.normal(size=(2, units))
+        kept.anchor(first + changes, slopes, np.arange(units))
         moved = rng.normal(size=units)
-        return kept, root @ root.T + np.eye(units), slopes, strayed, moved, rng.normal(size=(2, units))
+        return kept, root @ root.T + np.eye(units), slopes, changes, moved, rng.normal(size=(2, units))
 
     @pytest.mark.parametrize("solve", [least_change, exact_change])
-    def test_the_way_is_the_least_of_size_and_straying(self, problem, solve):
+    def test_the_step_costs_least_of_size_and_changes(self, problem, solve):
         """The same least as a general optimiser finds of the cost written out."""
-        kept, metric, slopes, strayed, moved, demands = problem
+        kept, metric, slopes, changes, moved, demands = problem
         wanted = np.array([-2.0, -3.0])
 
-        def cost(way):
-            off = strayed + slopes @ (moved + way)
-            return way @ metric @ way + 0.3 * STRAYED * off @ off
+        def cost(step):
+            off = changes + slopes @ (moved + step)
+            return step @ metric @ step + 0.3 * SQUARE_LEVELS * off @ off
 
-        found = kept.way(solve, metric, demands, wanted, np.ones(6, dtype=bool), moved)
+        found = kept.solve_step(solve, metric, demands, wanted, np.ones(6, dtype=bool), moved)
         kind = "eq" if solve is exact_change else "ineq"
         best = minimize(
             cost,
             np.zeros(6),
-            constraints={"type": kind, "fun": lambda way: wanted - demands @ way},
+            constraints={"type": kind, "fun": lambda step: wanted - demands @ step},
             options={"ftol": 1e-12},
         )
         assert (demands @ found <= wanted + 1e-6).all()
         assert cost(found) == pytest.approx(best.fun, rel=1e-3)
 
-    def test_what_strays_counts_squared(self, problem):
+    def test_changes_cost_their_squares(self, problem):
         kept = problem[0]
-        assert kept.worth(np.array([2.0, 1.0])) == pytest.approx(0.3 * STRAYED * 5)
-        assert kept.strayed(None).tolist() == [np.inf, np.inf]
+        assert kept.cost(np.array([2.0, 1.0])) == pytest.approx(0.3 * SQUARE_LEVELS * 5)
+        assert kept.changes(None).tolist() == [np.inf, np.inf]
 
-    def test_of_none_all_is_nothing(self, faces):
+    def test_without_kept_classifiers_nothing_costs(self, faces):
         none = KeptScores(None, faces[0], 4)
         rng = np.random.default_rng(0)
         slopes, wanted = rng.normal(size=(1, 4)), np.array([-1.0])
-        way = none.way(least_change, np.eye(4), slopes, wanted, np.ones(4, dtype=bool), rng.normal(size=4))
-        assert way.tolist() == least_change(np.eye(4), slopes, wanted).tolist()
-        assert len(none.strayed(faces[0])) == 0
+        step = none.solve_step(least_change, np.eye(4), slopes, wanted, np.ones(4, dtype=bool), rng.normal(size=4))
+        assert step.tolist() == least_change(np.eye(4), slopes, wanted).tolist()
+        assert len(none.changes(faces[0])) == 0
 
 
 def test_the_term_of_algorithm_1_is_that_of_cropping_the_whole_image(faces, gallery):
@@ -158,12 +158,12 @@ def test_the_term_of_algorithm_1_is_that_of_cropping_the_whole_image(faces, gall
     mesh = triangulate(face.landmarks, *face.pixels.shape[:2])
     image = TriangleImage(face.pixels, mesh, warp_onto(mesh, other.pixels, other.landmarks))
     kept = Warmth()
-    straying = KeptScoreCost(KeptClassifiers([kept], 2.0), face, image)
+    cost = KeptScoreCost(KeptClassifiers([kept], 2.0), face, image)
     for triangle in (40, 41, 60):
-        straying.try_pair(triangle, 0.5)
-        straying.accept(triangle, 0)
-    term = straying.try_pair(61, 0.5)
-    straying.accept(61, 1)
+        cost.try_pair(triangle, 0.5)
+        cost.accept(triangle, 0)
+    term = cost.try_pair(61, 0.5)
+    cost.accept(61, 1)
     whole = kept.score(take_crop(kept.crop(face), image.exact())[None])[0]
     assert term[1] == pytest.approx(2 * abs(whole - score_face(kept, face)), rel=1e-5)
     assert term[1] > 0

@@ -23,21 +23,9 @@ class Dlib68:
         licence="trained on iBUG 300-W, whose terms are said to be non-commercial",
         notes="Jaw, brows, eyes, nose and mouth; no forehead. Every method takes them.",
     )
-
-    @property
-    def name(self) -> str:
-        """Name in the registry."""
-        return self.card.name
-
-    @property
-    def version(self) -> str:
-        """First 12 digits of the SHA-256 of the weight file."""
-        return self.card.version
-
-    @property
-    def build(self) -> str:
-        """Nothing was built here."""
-        return ""
+    name = card.name
+    version = card.version
+    build = ""
 
     def ready(self) -> None:
         """Check the weight file; raises `ModelUnavailableError`."""

@@ -72,16 +72,9 @@ class Stasm77:
         notes="The paper's landmarks, forehead included; for methods that lay triangles over a face. The detector's 68 "
         "go on placing all crops.",
     )
-
-    @property
-    def name(self) -> str:
-        """Name in the registry."""
-        return self.card.name
-
-    @property
-    def version(self) -> str:
-        """First 12 digits of the SHA-256 of release and cascades; the shape model is part of the release."""
-        return self.card.version
+    name = card.name
+    version = card.version
+    """Hash of release and cascades; the shape model is part of the release."""
 
     @property
     def build(self) -> str:

@@ -1,20 +1,20 @@
-"""Search the coefficients of a smooth field that turns all guides on the stored file with little change of the image.
+"""Search a colour field that flips all guides on the stored file with little change of the image.
 
-1. One batch of one-sided differences in the guide's input tells the slope of its score along every pattern.
+1. One batch of one-sided differences in the guide's input gives the slope of its score along every pattern.
 2. The least change of the image that would bring the score to its goal if it were linear is a small quadratic problem
-   (`least_change`). A second batch along that direction, and along mixtures with what was found before, tells how far
-   to go since the score is not linear.
-3. The first time only half of the way is gone. The image is rounded and the face found anew in it, so that the next
-   slopes are those of what will be stored; on most faces they are taken only along the patterns that count most.
+   (`least_change`). A second batch along that direction, and along mixtures with the field so far, tells how far to go,
+   since the score is not linear.
+3. The first step is halved. The image is rounded and the face found anew in it, so that the next slopes are those of
+   what will be stored; on most faces they are taken only along the patterns that count most.
 4. A flip counts on the stored file and on every version of it that is asked for, with the face found anew in each.
-   Where it does not hold, the goal is moved. Where it does, the whole field is made weaker until it would fail, and if
+   Where it does not hold, the goal is moved. Where it does, the whole field is weakened until it would fail, and if
    the image has still changed more than is wanted, further patterns are tried to make it smaller.
 
-Where directions were learnt from other people, they are tried first: some slopes instead of a hundred.
+Directions that were learnt from other people are tried first: some slopes instead of a hundred.
 
-Where other classifiers' scores are to be kept, their slopes are taken too, and the change that counts for little is one
-that also leaves them where they were: to the square of a field's size comes that of their predicted change, in nats
-from the untouched image. A flip that holds but strays is followed by further rounds.
+Where other classifiers' scores are to be kept, their slopes are taken too, and the square of their predicted change is
+added to that of the field's size (`kept_score_slopes`). A flip that holds but changes them is followed by further
+rounds.
 """
 
 from __future__ import annotations
@@ -40,36 +40,36 @@ from facepriv.types import AttributeClassifier, CropFunction, Face, Image, Stop
 
 RIDGE = 0.01
 """Added to the metric's diagonal: patterns that hardly change the image must not become large."""
-STEP = 4.0
-"""Grey levels by which a pattern is moved to see its slope."""
-AGAIN = 50
-"""Patterns whose slopes are taken a second time on most faces."""
-FIRST = 0.5
-"""Share of the way that is gone before the face is found anew."""
+SLOPE_STEP = 4.0
+"""Grey levels by which a pattern is moved to measure its slope."""
+SECOND_PATTERNS = 50
+"""Patterns whose slopes are measured a second time on most faces."""
+FIRST_SHARE = 0.5
+"""Share of the first step that is gone before the face is found anew."""
 HARD = 6.5
 """Size of the first step, root mean square in grey levels, from which a face counts as hard: some 37 dB."""
 OVERSHOOT, SLACK = 1.2, 0.6
 """Nats beyond the margin at which a step aims, since the file never quite agrees with the input: before the file was
-looked at, and afterwards."""
+scored, and afterwards."""
 MOST_SLACK = 3.0
-LEAST_WAY = 0.3
-"""Nats that a step goes at least, however near the goal is."""
+LEAST_STEP = 0.3
+"""Nats that a step demands at least, however near the goal is."""
 LENGTHS = (0.4, 0.7, 1.0, 1.4, 2.0)
 """Lengths of a step that are tried, in those that a linear score would need."""
-KEPT = (0.0, 0.5, 0.75, 1.0)
-"""Shares of the field found so far that a later step may keep."""
-KEPT_SMALLER = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95)
+FIELD_SHARES = (0.0, 0.5, 0.75, 1.0)
+"""Shares of the field so far from which a later step starts."""
+FIELD_SHARES_SMALLER = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95)
 """The same where a field that holds is to be made smaller."""
-EFFICIENT = 0.8
+EFFICIENCY = 0.8
 """A first step that cannot reach the goal goes on as long as it gains this share of what it gained at its best."""
 STRETCH, MOST_STRETCH = 0.2, 1.15
-"""A field that nearly holds is made stronger, up to so much, to gain what lacks and so many nats."""
+"""A field that nearly holds is made stronger, up to so much, to gain its shortfall and so many nats."""
 WEAKEST, HALVINGS, LEARNT_HALVINGS = 0.6, 4, 2
 """A field that holds is made weaker by halving the interval from this share of it to all of it so many times."""
-WORTH = 0.97
-"""A later field is taken only if it is smaller than this share of the one that holds."""
+SMALLER = 0.97
+"""A later field is taken only if it costs less than this share of the one that holds."""
 RETREAT, RETREATS = 0.7, 4
-"""Share of a field that is kept where it made the face impossible to find, and how often it is made so much weaker."""
+"""Share of a field that is left where it made the face impossible to find, and how often it is made so much weaker."""
 BATCH_VALUES = 4_000_000
 """Most numbers in one batch of inputs."""
 
@@ -98,17 +98,19 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class _Look:
-    """What the stored file showed."""
+class FileScore:
+    """A field rendered, and the guides' margins (score times side, negative is wrong) on the stored file."""
 
+    field: NDArray[np.float64]
+    """``(units,)``."""
     pixels: Image
-    first_score: float
+    score: float
     """First guide's score of the file; NaN where the face was lost."""
-    plain: float
-    """Largest margin of any guide on the file itself: score times side, negative is wrong; NaN where it was lost."""
+    margin: float
+    """Largest margin of any guide on the file itself; NaN where the face was lost."""
     worst: float
-    """The same over the file and its versions; infinite where a face was lost or not looked for."""
-    found: Face | None
+    """The same over the file and its versions; infinite where a face was lost or a version left out."""
+    face: Face | None
     """The face found anew in the file itself."""
 
 
@@ -119,14 +121,14 @@ class FieldSearch:
     """
 
     def __init__(
-        self, face: Face, guides: Sequence[AttributeClassifier], plan: Plan, keep: KeptClassifiers | None = None
+        self, face: Face, classifiers: Sequence[AttributeClassifier], plan: Plan, kept: KeptClassifiers | None = None
     ) -> None:
-        self.face, self.guides, self.plan = face, guides, plan
-        self.field = CosineField(face_frame(face), [*plan.core, *plan.more])
-        size = len(self.field.patterns)
+        self.face, self.classifiers, self.plan = face, classifiers, plan
+        self.cosines = CosineField(face_frame(face), [*plan.core, *plan.more])
+        size = len(self.cosines.patterns)
         learnt = np.zeros((0, size))
-        pixels = self.field.gram(plan.weights)
-        metric = pixels + plan.noticed * matcher_sensitivity(self.field.patterns)
+        pixels = self.cosines.gram(plan.weights)
+        metric = pixels + plan.noticed * matcher_sensitivity(self.cosines.patterns)
         if plan.directions is not None:
             learnt = np.zeros((len(plan.directions), size))
             learnt[:, : len(plan.core)] = plan.directions
@@ -134,46 +136,45 @@ class FieldSearch:
         """``(units, patterns)``."""
         self.metric = self.units @ metric @ self.units.T + RIDGE * np.eye(len(self.units))
         """What a change counts for: that of the pixels, and that of templates."""
-        self.pixels = self.units @ pixels @ self.units.T + RIDGE * np.eye(len(self.units))
+        self.pixel_metric = self.units @ pixels @ self.units.T + RIDGE * np.eye(len(self.units))
         """The same of the pixels alone."""
         self.learnt = np.arange(len(learnt))
         self.core = len(learnt) + np.arange(len(plan.core))
         self.patterns = len(learnt) + np.arange(size)
         # What the guides see: their input as it is, and in greyscale where that counts.
         self.greys = (False, True) if "grey" in plan.versions else (False,)
-        self.judges = Guides(guides, face, -plan.margin)
-        self.sides = self.judges.sides.tolist()
-        self.slopes = np.zeros((len(guides) * len(self.greys), len(self.units)))
-        self.kept = KeptScores(keep, face, len(self.units))
+        self.guides = Guides(classifiers, face, -plan.margin)
+        self.sides = self.guides.sides.tolist()
+        self.slopes = np.zeros((len(classifiers) * len(self.greys), len(self.units)))
+        self.kept = KeptScores(kept, face, len(self.units))
         self.best_cost = np.inf
-        self.trajectory = [self.judges.first_score]
+        self.trajectory = [self.guides.original_score]
         self.anchors: list[int] = []
-        self.best: tuple[NDArray[np.float64], _Look] | None = None
+        self.best: FileScore | None = None
 
     @property
     def coefficients(self) -> NDArray[np.float64]:
-        """``(core,)`` coefficients of the core patterns in the field that was found; zero where none was."""
+        """``(core,)`` coefficients of the core patterns in the best field; zero where none holds."""
         if self.best is None:
             return np.zeros(len(self.plan.core))
-        found: NDArray[np.float64] = (self.best[0] @ self.units)[: len(self.plan.core)]
-        return found
+        coefficients: NDArray[np.float64] = (self.best.field @ self.units)[: len(self.plan.core)]
+        return coefficients
 
     def result(self) -> Perturbation:
-        """Find the field and give what came of it."""
-        if self.judges.first.max() <= -self.plan.margin:
-            look = self._look(np.zeros(len(self.units)))
-            if self._holds(look):
-                return self._done(look.pixels, "already-wrong")
-        last = self._rounds()
+        """Search the field and return the perturbation."""
+        if self.guides.original_margins.max() <= -self.plan.margin:
+            file = self._score_file(np.zeros(len(self.units)))
+            if self._holds(file):
+                return self._perturbation(file.pixels, "already-wrong")
+        last = self._search()
         if self.best is not None:
-            best = self.best[1]
-            if self.trajectory[-1] != best.first_score:
+            if self.trajectory[-1] != self.best.score:
                 # A later field was tried and did no better: back to the one that is stored.
-                self.trajectory.append(best.first_score)
-            return self._done(best.pixels, "flipped")
-        return self._done(last.pixels, "face-lost" if last.found is None else "rounds")
+                self.trajectory.append(self.best.score)
+            return self._perturbation(self.best.pixels, "flipped")
+        return self._perturbation(last.pixels, "face-lost" if last.face is None else "rounds")
 
-    def _done(self, pixels: Image, stop: Stop) -> Perturbation:
+    def _perturbation(self, pixels: Image, stop: Stop) -> Perturbation:
         return Perturbation(
             pixels=pixels,
             updates=len(self.trajectory) - 1,
@@ -182,83 +183,97 @@ class FieldSearch:
             anchors=tuple(self.anchors),
         )
 
-    def _rounds(self) -> _Look:
-        """Go from field to field; `best` is the smallest that holds. Gives the last look."""
+    def _search(self) -> FileScore:
+        """Go from field to field; `best` is the smallest that holds. Return the last file scored, or the best one."""
         plan = self.plan
-        slack, lost_in_versions = OVERSHOOT, 0.0
-        here, anchor = np.zeros(len(self.units)), self.face
-        hard, learning = False, len(self.learnt) > 0
-        # Rounds by the learnt directions come before the others.
-        number = -2 if learning else 0
+        slack, version_loss = OVERSHOOT, 0.0
+        field, anchor = np.zeros(len(self.units)), self.face
+        hard = False
+        number = self._first_round()
         while True:
-            goal = -plan.margin - slack - lost_in_versions
-            chosen = self._chosen(number, hard)
+            goal = -plan.margin - slack - version_loss
+            chosen = self._choose_units(number, hard)
             inputs = self._inputs(anchor, chosen)
-            margins = self._take_slopes(inputs, chosen)
-            others = self._take_kept_slopes(anchor, chosen)
-            kept = (0.0,) if not here.any() else KEPT if self.best is None else KEPT_SMALLER
-            step, predicted = self._step(inputs, others, here, margins, goal, kept if number >= 0 else (kept[-1],))
+            margins = self._measure_slopes(inputs, chosen)
+            kept_inputs = self._measure_kept_slopes(anchor, chosen)
+            shares = self._field_shares(number, field, smaller=self.best is not None)
+            step, predicted = self._find_step(inputs, kept_inputs, field, margins, goal, shares)
             reached = predicted <= goal
-            if self.best is not None and (not reached or self._costs(others, [step], here)[0] > WORTH * self.best_cost):
-                return self.best[1]
+            if self.best is not None and (
+                not reached or self._costs(kept_inputs, [step], field)[0] > SMALLER * self.best_cost
+            ):
+                return self.best
             if number == 0:
-                # What it would take if the rest of the way were like the part gone.
-                whole = (
-                    np.sqrt(step @ self.pixels @ step) * (margins.max() - goal) / max(margins.max() - predicted, 1e-9)
-                )
-                hard = bool(whole > HARD)
-            partly = number == 0 and reached
-            here = here + (FIRST if partly else 1.0) * (step - here)
-            look = self._look(here, noted=True)
+                hard = self._is_hard(step, margins.max() - goal, margins.max() - predicted)
+            half = number == 0 and reached
+            file = self._score_file(field + (FIRST_SHARE if half else 1.0) * (step - field), record=True)
             for _ in range(RETREATS):
-                if look.found is not None or self.best is not None:
+                if file.face is not None or self.best is not None:
                     break
-                here, reached = RETREAT * here, False
-                look = self._look(here, noted=True)
-            if reached and not partly and not self._holds(look):
-                here, look = self._stretched(here, look)
-            if self._holds(look):
-                here, look = self._weakest(here, look)
-                strayed = self.kept.strayed(look.found)
-                cost = (
-                    self._size(here)
-                    if not len(strayed)
-                    else float(np.hypot(self._size(here), np.sqrt(self.kept.worth(strayed))))
-                )
-                if self.best is not None and cost > WORTH * self.best_cost:
-                    return self.best[1]
-                self.best, self.best_cost = (here, look), cost
-                near = bool((np.abs(strayed) <= NEAR_ENOUGH).all())
-                if near and psnr_db(self.face.pixels, look.pixels, self.face.box) >= plan.psnr:
-                    return look
+                reached = False
+                file = self._score_file(RETREAT * file.field, record=True)
+            if reached and not half and not self._holds(file):
+                file = self._strengthen(file)
+            if self._holds(file):
+                file = self._weaken(file)
+                changes = self.kept.changes(file.face)
+                cost = self._cost(file.field, changes)
+                if self.best is not None and cost > SMALLER * self.best_cost:
+                    return self.best
+                self.best, self.best_cost = file, cost
+                if self._is_good_enough(file, changes):
+                    return file
             elif self.best is not None:
-                return self.best[1]
+                return self.best
             number += 1
-            if number >= plan.rounds or look.found is None:
-                return look
+            if number >= plan.rounds or file.face is None:
+                return file
             # What versions of the file lose against the file itself must be made good for, too.
-            lost_in_versions = max(0.0, look.worst - look.plain) if np.isfinite(look.worst) else MOST_SLACK
-            missed = look.worst + plan.margin if reached and not partly else 0.0
-            slack = min(slack, SLACK) + float(np.clip(missed, 0.0, MOST_SLACK))
-            anchor = look.found
+            version_loss = max(0.0, file.worst - file.margin) if np.isfinite(file.worst) else MOST_SLACK
+            shortfall = file.worst + plan.margin if reached and not half else 0.0
+            slack = min(slack, SLACK) + float(np.clip(shortfall, 0.0, MOST_SLACK))
+            field, anchor = file.field, file.face
             self.anchors.append(len(self.trajectory) - 1)
 
-    def _chosen(self, number: int, hard: bool) -> NDArray[np.int64]:
-        """Choose the units whose slopes are taken in a round."""
+    def _first_round(self) -> int:
+        """Return the number of the first round; two by the learnt directions come before round 0."""
+        return -2 if len(self.learnt) else 0
+
+    def _choose_units(self, number: int, hard: bool) -> NDArray[np.int64]:
+        """Choose the units whose slopes are measured in a round."""
         if number < 0:
             return self.learnt
         if number == 0 or (hard and number == 1):
             return self.core
         if number == 1 or (number == 2 and not hard and self.best is None):
             gain = (self.slopes[:, self.core] ** 2 / np.diag(self.metric)[self.core]).max(axis=0)
-            return self.core[np.sort(np.argsort(-gain, kind="stable")[:AGAIN])]
+            return self.core[np.sort(np.argsort(-gain, kind="stable")[:SECOND_PATTERNS])]
         return self.patterns
+
+    def _field_shares(self, number: int, field: NDArray[np.float64], *, smaller: bool) -> tuple[float, ...]:
+        """Return the shares of the field so far from which the step of a round may start."""
+        shares = (0.0,) if not field.any() else FIELD_SHARES_SMALLER if smaller else FIELD_SHARES
+        return shares if number >= 0 else shares[-1:]
+
+    def _is_hard(self, step: NDArray[np.float64], way: float, gain: float) -> bool:
+        """Return whether the whole ``way``, nats, takes a large change if all of it is like the ``gain`` of a step."""
+        return bool(np.sqrt(step @ self.pixel_metric @ step) * way / max(gain, 1e-9) > HARD)
+
+    def _cost(self, field: NDArray[np.float64], changes: NDArray[np.float64]) -> float:
+        """Return what a field and the changes of kept scores ``(kept,)`` in its file cost, in grey levels."""
+        size = self._size(field)
+        return float(np.hypot(size, np.sqrt(self.kept.cost(changes)))) if len(changes) else size
+
+    def _is_good_enough(self, file: FileScore, changes: NDArray[np.float64]) -> bool:
+        """Return whether kept scores have hardly changed in the file and its PSNR is high enough."""
+        near = bool((np.abs(changes) <= NEAR_ENOUGH).all())
+        return near and psnr_db(self.face.pixels, file.pixels, self.face.box) >= self.plan.psnr
 
     def _size(self, field: NDArray[np.float64]) -> float:
         return float(np.sqrt(field @ self.metric @ field))
 
-    def _holds(self, look: _Look) -> bool:
-        return look.worst <= -self.plan.margin
+    def _holds(self, file: FileScore) -> bool:
+        return file.worst <= -self.plan.margin
 
     def _inputs(
         self, anchor: Face, chosen: NDArray[np.int64], classifiers: Sequence[AttributeClassifier] | None = None
@@ -267,16 +282,20 @@ class FieldSearch:
         used = np.concatenate([np.flatnonzero(self.slopes.any(axis=0)), chosen])
         needed = np.asarray(self.units[used].any(axis=0))
         return [
-            PatternInput(one, anchor, self.field, needed)
-            for one in (self.guides if classifiers is None else classifiers)
+            PatternInput(classifier, anchor, self.cosines, needed)
+            for classifier in (self.classifiers if classifiers is None else classifiers)
         ]
 
-    def _take_slopes(self, inputs: list[PatternInput], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the margins ``(views,)`` at the anchor, and keep their slopes along the chosen units."""
-        moves = np.zeros((len(chosen) + 1, len(self.units)))
-        moves[np.arange(1, len(chosen) + 1), chosen] = STEP
-        margins = self._margins(inputs, moves)
-        self.slopes[:, chosen] = (margins[:, 1:] - margins[:, :1]) / STEP
+    def _probes(self, chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the fields ``(1 + chosen, units)`` whose scores give slopes: none, then each chosen unit moved."""
+        fields = np.zeros((len(chosen) + 1, len(self.units)))
+        fields[np.arange(1, len(chosen) + 1), chosen] = SLOPE_STEP
+        return fields
+
+    def _measure_slopes(self, inputs: list[PatternInput], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the margins ``(views,)`` at the anchor, and set their slopes along the chosen units."""
+        margins = self._margins(inputs, self._probes(chosen))
+        self.slopes[:, chosen] = (margins[:, 1:] - margins[:, :1]) / SLOPE_STEP
         if not self.slopes.any(axis=1).all():
             raise BadInputError(
                 "Scores that change with the image were expected of every guide, but one gives the same score for "
@@ -285,119 +304,141 @@ class FieldSearch:
             )
         return margins[:, 0]
 
-    def _margins(self, inputs: list[PatternInput], moves: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _margins(self, inputs: list[PatternInput], changes: NDArray[np.float64]) -> NDArray[np.float64]:
         """Score changes ``(m, units)`` of the anchor's image in every view: ``(views, m)``, score times side."""
-        changes = moves @ self.units
+        patterns = changes @ self.units
         return np.stack(
             [
-                side * one.score(changes, grey=grey)
-                for one, side in zip(inputs, self.sides, strict=True)
+                side * guide_input.score(patterns, grey=grey)
+                for guide_input, side in zip(inputs, self.sides, strict=True)
                 for grey in self.greys
             ]
         )
 
-    def _take_kept_slopes(self, anchor: Face, chosen: NDArray[np.int64]) -> list[PatternInput]:
-        """Note scores and slopes of what is kept at the anchor; return its inputs there."""
+    def _measure_kept_slopes(self, anchor: Face, chosen: NDArray[np.int64]) -> list[PatternInput]:
+        """Measure scores and slopes of kept classifiers at the anchor; return their inputs there."""
         inputs = self._inputs(anchor, chosen, self.kept.classifiers)
         if inputs:
-            moves = np.zeros((len(chosen) + 1, len(self.units)))
-            moves[np.arange(1, len(chosen) + 1), chosen] = STEP
-            scores = np.stack([one.score(moves @ self.units, grey=False) for one in inputs])
-            self.kept.note(scores[:, 0], (scores[:, 1:] - scores[:, :1]) / STEP, chosen)
+            patterns = self._probes(chosen) @ self.units
+            scores = np.stack([kept_input.score(patterns, grey=False) for kept_input in inputs])
+            self.kept.anchor(scores[:, 0], (scores[:, 1:] - scores[:, :1]) / SLOPE_STEP, chosen)
         return inputs
 
     def _costs(
-        self, others: list[PatternInput], fields: Sequence[NDArray[np.float64]], here: NDArray[np.float64]
+        self, kept_inputs: list[PatternInput], fields: Sequence[NDArray[np.float64]], field: NDArray[np.float64]
     ) -> list[float]:
-        """Return what fields count for: their size and, under the anchor's crop, what they do to kept scores."""
-        sizes = [self._size(field) for field in fields]
-        if not others:
-            return sizes
-        changes = (np.array(fields) - here) @ self.units
-        scores = np.stack([one.score(changes, grey=False) for one in others])
-        return [float(cost) for cost in np.sqrt(np.square(sizes) + self.kept.count(scores))]
+        """Return the costs of fields: their size and, under the anchor's crop, what they do to kept scores.
 
-    def _step(
+        ``field`` is the anchor's.
+        """
+        sizes = [self._size(each) for each in fields]
+        if not kept_inputs:
+            return sizes
+        patterns = (np.array(fields) - field) @ self.units
+        scores = np.stack([kept_input.score(patterns, grey=False) for kept_input in kept_inputs])
+        return [float(cost) for cost in np.sqrt(np.square(sizes) + self.kept.cost_of_scores(scores))]
+
+    def _find_step(
         self,
         inputs: list[PatternInput],
-        others: list[PatternInput],
-        here: NDArray[np.float64],
+        kept_inputs: list[PatternInput],
+        field: NDArray[np.float64],
         margins: NDArray[np.float64],
         goal: float,
-        kept: tuple[float, ...],
+        shares: tuple[float, ...],
     ) -> tuple[NDArray[np.float64], float]:
-        """Give the smallest field tried that brings all views to the goal, else the best, and its predicted margin."""
+        """Return the cheapest field tried that brings all views to the goal, else the best, and its predicted margin.
+
+        Parameters
+        ----------
+        field, margins
+            The anchor's field, and the margins ``(views,)`` there.
+        shares
+            Of that field from which a step may start.
+        """
         known = np.asarray(self.slopes.any(axis=0))
         metric, slopes = self.metric[np.ix_(known, known)], self.slopes[:, known]
-        tried = []
-        for share in kept:
-            centre = share * here
-            lacking = goal - margins - self.slopes @ (centre - here)
-            lacking -= max(0.0, float(lacking.min()) + LEAST_WAY)
-            way = np.zeros(len(here))
-            way[known] = self.kept.way(least_change, metric, slopes, lacking, known, centre - here)
-            tried += [centre + length * way for length in LENGTHS]
-        fields = np.array(tried).reshape(len(kept), len(LENGTHS), -1)
-        worst = self._margins(inputs, np.array(tried) - here).max(axis=0).reshape(len(kept), len(LENGTHS))
-        reaching = [
-            field for line, row in zip(worst, fields, strict=True) if (field := crossing(line, row, goal)) is not None
-        ]
+        fields = np.empty((len(shares), len(LENGTHS), len(field)))
+        for row, share in enumerate(shares):
+            start = share * field
+            demands = goal - margins - self.slopes @ (start - field)
+            demands -= max(0.0, float(demands.min()) + LEAST_STEP)
+            step = np.zeros(len(field))
+            step[known] = self.kept.solve_step(least_change, metric, slopes, demands, known, start - field)
+            fields[row] = [start + length * step for length in LENGTHS]
+        worst = self._margins(inputs, fields.reshape(-1, len(field)) - field).max(axis=0).reshape(fields.shape[:2])
+        reaching = crossings(worst, fields, goal)
         if reaching:
-            costs = self._costs(others, reaching, here)
+            costs = self._costs(kept_inputs, reaching, field)
             return reaching[costs.index(min(costs))], goal
-        if here.any():
-            row, column = np.unravel_index(int(np.argmin(worst)), worst.shape)
-            return fields[row, column], float(worst[row, column])
-        # Far from the start slopes say little, so a first step ends where it begins to gain less.
-        rate = (margins.max() - worst[0]) / np.array([self._size(field) for field in fields[0]])
-        # Where every length loses, the one that loses least.
-        column = np.flatnonzero(rate >= EFFICIENT * rate.max())[-1] if rate.max() > 0 else np.argmin(worst[0])
-        return fields[0, column], float(worst[0, column])
+        if field.any():
+            least = np.unravel_index(int(np.argmin(worst)), worst.shape)
+            return fields[least], float(worst[least])
+        best = self._efficient_length(worst[0], fields[0], margins.max())
+        return fields[0, best], float(worst[0, best])
 
-    def _look(self, field: NDArray[np.float64], *, until_fails: bool = False, noted: bool = False) -> _Look:
+    def _efficient_length(self, margins: NDArray[np.float64], fields: NDArray[np.float64], original: float) -> int:
+        """Return which of growing fields ``(lengths, units)`` a first step ends at: where it begins to gain less.
+
+        Far from the start slopes say little. Where every length loses, it is the one that loses least.
+        """
+        rate = (original - margins) / np.array([self._size(field) for field in fields])
+        efficient = rate >= EFFICIENCY * rate.max()
+        return int(np.flatnonzero(efficient)[-1] if rate.max() > 0 else np.argmin(margins))
+
+    def _score_file(
+        self, field: NDArray[np.float64], *, until_it_fails: bool = False, record: bool = False
+    ) -> FileScore:
         """Render a field, and score the file and its versions with the face found anew in each."""
-        pixels = self.field.apply(self.face.pixels, field @ self.units)
-        until = -self.plan.margin if until_fails else np.inf
-        look = self.judges.look(self.face, pixels, self.plan.versions, until=until)
-        first = float(look.margins[0, 0] * self.sides[0])
-        # A version not looked at, or without a face, is as bad as can be.
-        worst = float(np.nan_to_num(look.margins, nan=np.inf).max())
-        if noted:
-            self.trajectory.append(first)
-        return _Look(pixels, first, float(look.margins[0].max()), worst, look.found)
+        pixels = self._render(field)
+        most = -self.plan.margin if until_it_fails else np.inf
+        file = self.guides.score_file(self.face, pixels, self.plan.versions, most=most)
+        score = float(file.margins[0, 0] * self.sides[0])
+        # A version left out, or without a face, is as bad as can be.
+        worst = float(np.nan_to_num(file.margins, nan=np.inf).max())
+        if record:
+            self.trajectory.append(score)
+        return FileScore(field, pixels, score, float(file.margins[0].max()), worst, file.face)
 
-    def _stretched(self, field: NDArray[np.float64], look: _Look) -> tuple[NDArray[np.float64], _Look]:
+    def _render(self, field: NDArray[np.float64]) -> Image:
+        return self.cosines.apply(self.face.pixels, field @ self.units)
+
+    def _strengthen(self, file: FileScore) -> FileScore:
         """Make a field stronger that nearly holds; a longer way is left to the next round."""
-        gain = -float((self.slopes @ field).max())
-        factor = 1 + (look.worst + self.plan.margin + STRETCH) / max(gain, 1e-9)
-        if not factor <= MOST_STRETCH:
-            return field, look
-        return factor * field, self._look(factor * field, noted=True)
+        gain = -float((self.slopes @ file.field).max())
+        factor = 1 + (file.worst + self.plan.margin + STRETCH) / max(gain, 1e-9)
+        return self._score_file(factor * file.field, record=True) if factor <= MOST_STRETCH else file
 
-    def _weakest(self, field: NDArray[np.float64], look: _Look) -> tuple[NDArray[np.float64], _Look]:
+    def _weaken(self, file: FileScore) -> FileScore:
         """Make a field that holds as weak as it may be."""
-        low, high = WEAKEST, 1.0
+        field, low, high = file.field, WEAKEST, 1.0
         for _ in range(LEARNT_HALVINGS if len(self.learnt) else HALVINGS):
             middle = (low + high) / 2
-            weaker = self._look(middle * field, until_fails=True)
+            weaker = self._score_file(middle * field, until_it_fails=True)
             if self._holds(weaker):
-                high, look = middle, weaker
+                high, file = middle, weaker
             else:
                 low = middle
-        self.trajectory[-1] = look.first_score
-        return high * field, look
+        self.trajectory[-1] = file.score
+        return file
 
 
-def crossing(line: NDArray[np.float64], fields: NDArray[np.float64], goal: float) -> NDArray[np.float64] | None:
-    """Return the field at which margins ``line`` along growing ``fields`` first reach the goal; None if they do not."""
-    there = np.flatnonzero(line <= goal)
-    if len(there) == 0:
-        return None
-    after = int(there[0])
-    share = (line[after - 1] - goal) / (line[after - 1] - line[after]) if after > 0 else 1.0
-    before = fields[max(after - 1, 0)]
-    crossing: NDArray[np.float64] = before + share * (fields[after] - before)
-    return crossing
+def crossings(margins: NDArray[np.float64], fields: NDArray[np.float64], goal: float) -> list[NDArray[np.float64]]:
+    """Return, of each line of growing ``fields`` ``(lines, lengths, units)``, the field at which it reaches the goal.
+
+    It lies between two lengths, where ``margins`` ``(lines, lengths)`` first cross the goal; a line that does not is
+    left out.
+    """
+    reaching = []
+    for line, line_fields in zip(margins, fields, strict=True):
+        past = np.flatnonzero(line <= goal)
+        if len(past) == 0:
+            continue
+        after = int(past[0])
+        share = (line[after - 1] - goal) / (line[after - 1] - line[after]) if after > 0 else 1.0
+        before = line_fields[max(after - 1, 0)]
+        reaching.append(before + share * (line_fields[after] - before))
+    return reaching
 
 
 class PatternInput:
@@ -423,7 +464,7 @@ class PatternInput:
             part = changes[start : start + most, self._needed].astype(np.float32)
             inputs = (part @ self._effects).reshape(-1, *self._input.shape) + self._input
             if grey:
-                luma = [cv2.cvtColor(one, cv2.COLOR_RGB2GRAY) for one in inputs]
+                luma = [cv2.cvtColor(image, cv2.COLOR_RGB2GRAY) for image in inputs]
                 inputs = np.repeat(np.stack(luma)[..., None], 3, axis=-1)
             scores.append(self._guide.score(inputs))
         return np.concatenate(scores)

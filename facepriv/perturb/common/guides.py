@@ -1,4 +1,4 @@
-"""Several guides at once: what each still lacks, on a scale of its own, and what the stored file shows all of them."""
+"""Several guides at once: how far each is from its goal, and their margins on the stored file."""
 
 from __future__ import annotations
 
@@ -15,15 +15,12 @@ from facepriv.types import AttributeClassifier, Face, Image
 LEAST_SCALE = 1.0
 """Nats; a guide that is nearly turned from the start does not make its small rest look like a long way."""
 
-PLAIN = "file"
-"""Name of the stored file itself among its versions."""
-
 
 @dataclass(frozen=True, eq=False)
-class Look:
-    """What the guides say of a stored file in which the face was found anew."""
+class FileMargins:
+    """The guides' margins on a stored file in which the face was found anew."""
 
-    found: Face | None
+    face: Face | None
     """The face found in the file itself; None if it was lost there."""
     margins: NDArray[np.float64]
     """``(versions, guides)``: score times side, the file itself first; negative is wrong; NaN where no face was."""
@@ -39,35 +36,40 @@ class Guides:
 
     def __init__(self, classifiers: Sequence[AttributeClassifier], face: Face, goal: float) -> None:
         self.classifiers = classifiers
-        first = np.array([score_face(classifier, face) for classifier in classifiers])
-        self.sides = np.array([side_of(face, score) for score in first])
+        scores = np.array([score_face(classifier, face) for classifier in classifiers])
+        self.sides = np.array([side_of(face, score) for score in scores])
         """``(guides,)`` of -1, +1."""
-        self.first_score = float(first[0])
-        self.first = first * self.sides
-        """``(guides,)`` margins of the original."""
-        self.scales = np.maximum(self.first - goal, LEAST_SCALE)
+        self.original_score = float(scores[0])
+        self.original_margins = scores * self.sides
+        """``(guides,)``."""
+        self.scales = np.maximum(self.original_margins - goal, LEAST_SCALE)
 
     def labelled(self, face: Face) -> Face:
         """Return the face with the first guide's verdict as its label where it has none."""
         return face if face.label is not None else replace(face, label=int(self.sides[0]))
 
-    def lacking(self, margins: NDArray[np.float64], goals: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Say what the worst guide still lacks, ``(..., guides)`` to ``(...,)``; at most 0 when all reach the goals."""
+    def shortfall(self, margins: NDArray[np.float64], goals: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return how far the worst guide is from its goal as a share of its way; at most 0 where all reach their goals.
+
+        Margins ``(..., guides)`` give shares ``(...,)``.
+        """
         worst: NDArray[np.float64] = ((margins - goals) / self.scales).max(axis=-1)
         return worst
 
-    def look(self, face: Face, stored: Image, versions: Sequence[str], *, until: float | None = None) -> Look:
+    def score_file(
+        self, face: Face, stored: Image, versions: Sequence[str] = (), *, most: float | None = None
+    ) -> FileMargins:
         """Find the face anew in a stored file and in versions of it, and score each with every guide.
 
-        With ``until``, versions after the first in which a margin is greater or no face is found are not looked at.
+        With ``most``, versions after the first in which a margin is greater or no face is found are left out.
         """
         margins = np.full((1 + len(versions), len(self.classifiers)), np.nan)
-        plain: Face | None = None
-        for row, name in enumerate([PLAIN, *versions]):
-            found = find_again(face, stored if name == PLAIN else make_version(stored, name))
-            plain = found if name == PLAIN else plain
+        faces: list[Face | None] = []
+        for row, version in enumerate([None, *versions]):
+            found = find_again(face, stored if version is None else make_version(stored, version))
+            faces.append(found)
             if found is not None:
-                margins[row] = [score_face(one, found) for one in self.classifiers] * self.sides
-            if until is not None and (found is None or margins[row].max() > until):
+                margins[row] = [score_face(classifier, found) for classifier in self.classifiers] * self.sides
+            if most is not None and (found is None or margins[row].max() > most):
                 break
-        return Look(found=plain, margins=margins)
+        return FileMargins(face=faces[0], margins=margins)

@@ -66,9 +66,9 @@ def test_views_are_the_crop_the_moved_and_the_versions(faces):
     views = make_views(guide, face, AnchoredCrop(guide, face), jitters, looks)
     inputs = [view.crop.take(face.pixels) for view in views]
     assert len(views) == 4
-    assert [view.crop is None for view in views] == [True, True, True, False]
+    assert [view.version_crop is None for view in views] == [True, True, True, False]
     for moved in inputs[1:3]:
         assert 0.5 < np.abs(moved - inputs[0]).mean() < 40
-    np.testing.assert_array_equal(views[3].crop, looks[0].crop)
+    np.testing.assert_array_equal(views[3].version_crop, looks[0].crop)
     # The same part of the image before and after compression.
     assert np.abs(inputs[3] - looks[0].crop).mean() < 3

@@ -76,14 +76,14 @@ def test_matched_targets_of_several_guides_are_of_one_image(faces):
 
 
 def test_neutral_targets_are_normal_around_zero_whatever_the_label(faces):
-    man, woman = (drawn(face, None, stopping="neutral", spread=3.0) for face in (faces[-1], faces[0]))
+    man, woman = (drawn(face, {}, stopping="neutral", spread=3.0) for face in (faces[-1], faces[0]))
     np.testing.assert_array_equal(man, woman)
     assert kstest(man[:, 0] / 3.0, "norm").pvalue > 0.001
-    assert not drawn(faces[0], None, stopping="neutral", spread=0).any()
+    assert not drawn(faces[0], {}, stopping="neutral", spread=0).any()
 
 
 def test_neutral_targets_of_several_guides_are_drawn_apart(faces):
-    found = drawn(faces[0], None, guides=2, stopping="neutral")
+    found = drawn(faces[0], {}, guides=2, stopping="neutral")
     assert abs(np.corrcoef(found.T)[0, 1]) < 0.2
 
 
@@ -153,15 +153,13 @@ class Idle(Perturber):
     Parameters = Algorithm1Parameters
     off = 0.0
 
-    def run(self, face, classifiers, *, gallery, rng, guards=(), learned=None):
+    def run(self, face, classifiers, context):
         scores = [score_face(guide, face) for guide in classifiers]
         return Perturbation(
             pixels=face.pixels.copy(),
-            candidate_id=None,
             updates=0,
             stop="landed",
             trajectory=np.array(scores[:1]),
-            anchors=(),
             targets=Targets(np.array(scores) + self.off, self.parameters.tolerance),
         )
 

@@ -10,6 +10,7 @@ import pytest
 from facepriv.classify.dlib_gender import DlibGender
 from facepriv.errors import BadInputError
 from facepriv.imaging.acquire import acquire
+from facepriv.perturb.base import Context
 from facepriv.perturb.common.face_frame import hull_mask
 from facepriv.perturb.common.mean_faces import bounded, correspond, face_width
 from facepriv.perturb.gallery import Gallery
@@ -152,7 +153,7 @@ def test_candidate_is_of_the_opposite_gender_by_default(faces, guide):
 
 
 def test_asks_nobody(woman, man, guide):
-    perturbation = Mixing().run(woman, [guide], gallery=Gallery.of([woman, man]), rng=np.random.default_rng(0))
+    perturbation = Mixing().run(woman, [guide], Context(Gallery.of([woman, man]), np.random.default_rng(0)))
     assert guide.asked == []
     assert len(perturbation.trajectory) == 0
     assert perturbation.updates == 1

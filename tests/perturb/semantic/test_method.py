@@ -138,7 +138,7 @@ def test_refuses_guides_and_guards_it_did_not_learn_with(faces, gallery, learned
 def test_floor_of_the_guard_holds_on_the_file(results, faces, learned):
     guard = SFace()
     strangers = float(learned.arrays["strangers:sface"])
-    floor = strangers + Semantic().parameters.keep * (1 - strangers)
+    floor = strangers + Semantic().parameters.similarity * (1 - strangers)
     for result, face in zip(results, [faces[0], faces[-1]], strict=True):
         similarity = float(guard.compare(guard.embed([face]), guard.embed([result.file_face]))[0, 0])
         assert floor <= similarity < 0.999
