@@ -1,22 +1,22 @@
-"""What guides and guards say of an image: the margins of all guides and the similarities to the original."""
+"""Score versions of one face: margins of all guides and probes, and similarities to the original under the guards."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
-from facepriv.imaging.crop import apply_operator, crop_operator, take_crop
+from facepriv.perturb.common.anchored_crop import AnchoredCrop
 from facepriv.perturb.semantic.probes import Probe
-from facepriv.types import AttributeClassifier, CropFunction, Face, FaceMatcher, Image
+from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """What the panel says of one image."""
+class PanelScores:
+    """Scores, margins and similarities of one image."""
 
     score: float
     """The first guide's score, in nats."""
@@ -27,7 +27,7 @@ class Reading:
     templates: tuple[NDArray[np.float64], ...]
     """Each guard's template."""
 
-    def mean(self, side: int) -> float:
+    def mean_margin(self, side: int) -> float:
         """Return the mean margin on the side ``side``, -1 or +1, that is to be left; negative = left on the whole.
 
         A margin ``m`` below 0 counts as ``exp(m) - 1``, so that a guide which has long turned, or took the original
@@ -64,33 +64,33 @@ class Panel:
         self._guards = guards
         self._probes = [probes[guard.name] for guard in guards]
         self._templates = [guard.embed([original]) for guard in guards]
-        lost = [g.name for g, rows in zip(guards, self._templates, strict=True) if not np.isfinite(rows).all()]
-        if lost:
+        failing = [g.name for g, rows in zip(guards, self._templates, strict=True) if not np.isfinite(rows).all()]
+        if failing:
             raise BadInputError(
-                f"A template of the original was expected of {', '.join(lost)}, but none came; leave the image out, or "
-                "choose other matchers to heed.",
+                f"A template of the original was expected of {', '.join(failing)}, but none came; leave the image "
+                "out, or choose other matchers to heed.",
                 code="no-template",
             )
         self._anchor(original)
 
     def _anchor(self, face: Face) -> None:
-        """Fix the crops on a face's landmarks, so that many versions of it need no new ones."""
-        self._crops = [_cropper(classifier, face) for classifier in self._classifiers]
+        """Make the crops on a face's landmarks, for many versions of the image."""
+        self._crops = [AnchoredCrop(classifier, face) for classifier in self._classifiers]
 
-    def read(self, pixels: Image) -> Reading:
-        """Read a version of the original that has its size, under the original's landmarks."""
-        return self._read(replace(self._face, pixels=pixels))
+    def score(self, pixels: Image) -> PanelScores:
+        """Score a version of the original that has its size, under the original's landmarks."""
+        return self._score(replace(self._face, pixels=pixels))
 
-    def read_anew(self, found: Face) -> Reading:
-        """Read an image with a face found anew in it, as whoever holds the file would."""
-        self._anchor(found)
-        reading = self._read(found)
+    def score_file_face(self, face: Face) -> PanelScores:
+        """Score a face found anew in a stored image, as whoever holds the file would."""
+        self._anchor(face)
+        scores = self._score(face)
         self._anchor(self._face)
-        return reading
+        return scores
 
-    def _read(self, face: Face) -> Reading:
+    def _score(self, face: Face) -> PanelScores:
         scores = [
-            float(classifier.score(crop(face.pixels)[None])[0])
+            float(classifier.score(crop.take(face.pixels)[None])[0])
             for classifier, crop in zip(self._classifiers, self._crops, strict=True)
         ]
         margins = [score / spread for score, spread in zip(scores, self._spreads, strict=True)]
@@ -100,13 +100,4 @@ class Panel:
             margins.append(float(probe.score(rows)[0]) / probe.spread)
             similarity.append(float(guard.compare(own, rows)[0, 0]))
             templates.append(rows[0].astype(np.float64))
-        return Reading(scores[0], np.array(margins), np.array(similarity), tuple(templates))
-
-
-def _cropper(classifier: AttributeClassifier, face: Face) -> Callable[[Image], NDArray[np.float32]]:
-    """Return a classifier's crop of any image that has this face where it is."""
-    spec = classifier.crop(face)
-    if isinstance(spec, CropFunction):
-        return lambda pixels: take_crop(spec, pixels)
-    operator = crop_operator(spec, *face.pixels.shape[:2])
-    return lambda pixels: apply_operator(operator, pixels).reshape(spec.height, spec.width, 3)
+        return PanelScores(scores[0], np.array(margins), np.array(similarity), tuple(templates))

@@ -12,7 +12,8 @@ from facepriv.classify.levi_hassner import LeviHassner
 from facepriv.errors import BadInputError
 from facepriv.match.sface import SFace
 from facepriv.perturb.base import find_again
-from facepriv.perturb.semantic.method import FEWEST_SUBJECTS, Semantic, choose_images, working_copy
+from facepriv.perturb.semantic.learning import FEWEST_SUBJECTS, choose_images, working_copy
+from facepriv.perturb.semantic.method import Semantic
 from facepriv.perturb.semantic.overlay import PARTS
 from facepriv.types import PerturbFailure, PerturbResult
 

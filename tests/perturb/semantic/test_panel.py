@@ -11,7 +11,7 @@ from facepriv.classify.dlib_gender import DlibGender
 from facepriv.errors import BadInputError
 from facepriv.match.sface import SFace
 from facepriv.perturb.base import score_face
-from facepriv.perturb.semantic.panel import Panel, Reading
+from facepriv.perturb.semantic.panel import Panel, PanelScores
 from facepriv.perturb.semantic.probes import Probe
 from facepriv.types import CropFunction, CropSpec
 
@@ -33,37 +33,37 @@ def test_reading_is_what_guide_and_guard_say(faces):
     guide, guard = DlibGender(), SFace()
     panel = Panel(face, [guide], [4.0], [guard], {"sface": PROBE})
     darker = (face.pixels * 0.8).astype(np.uint8)
-    reading = panel.read(darker)
+    scores = panel.score(darker)
     seen = replace(face, pixels=darker)
-    assert reading.score == pytest.approx(score_face(guide, seen), abs=1e-4)
+    assert scores.score == pytest.approx(score_face(guide, seen), abs=1e-4)
     own, other = guard.embed([face]), guard.embed([seen])
-    assert reading.margins == pytest.approx([reading.score / 4, (other[0, 5] + 0.25) / 0.5], abs=1e-5)
-    assert reading.similarity == pytest.approx([float((own @ other.T)[0, 0])])
-    np.testing.assert_array_equal(reading.templates[0], other[0].astype(np.float64))
+    assert scores.margins == pytest.approx([scores.score / 4, (other[0, 5] + 0.25) / 0.5], abs=1e-5)
+    assert scores.similarity == pytest.approx([float((own @ other.T)[0, 0])])
+    np.testing.assert_array_equal(scores.templates[0], other[0].astype(np.float64))
 
 
 def test_reading_anew_takes_the_new_landmarks_and_leaves_the_anchor(faces):
     face = faces[0]
     panel = Panel(face, [DlibGender()], [1.0], [], {})
-    before = panel.read(face.pixels)
+    before = panel.score(face.pixels)
     moved = replace(face, landmarks=face.landmarks + np.float32([9, 4]))
-    assert panel.read_anew(moved).score == pytest.approx(score_face(DlibGender(), moved), abs=1e-4)
-    assert panel.read_anew(moved).score != pytest.approx(before.score, abs=0.1)
-    assert panel.read(face.pixels).score == before.score
+    assert panel.score_file_face(moved).score == pytest.approx(score_face(DlibGender(), moved), abs=1e-4)
+    assert panel.score_file_face(moved).score != pytest.approx(before.score, abs=0.1)
+    assert panel.score(face.pixels).score == before.score
 
 
 def test_a_crop_that_is_no_linear_map_is_taken_too(faces):
     panel = Panel(faces[0], [Boxed()], [1.0], [], {})
     assert isinstance(DlibGender().crop(faces[0]), CropSpec)
-    assert panel.read(faces[0].pixels).score == pytest.approx(score_face(Boxed(), faces[0]))
+    assert panel.score(faces[0].pixels).score == pytest.approx(score_face(Boxed(), faces[0]))
 
 
 def test_a_guide_long_past_cannot_outvote_the_others():
-    reading = Reading(0.0, np.array([0.4, 0.4, -50.0]), np.empty(0), ())
-    assert reading.mean(1) == pytest.approx((0.4 + 0.4 - 1) / 3)
-    assert reading.mean(-1) == pytest.approx((2 * np.expm1(-0.4) + 50) / 3)
-    near = Reading(0.0, np.array([-1e-3, 1e-3]), np.empty(0), ())
-    assert near.mean(1) == pytest.approx(0, abs=1e-6)
+    scores = PanelScores(0.0, np.array([0.4, 0.4, -50.0]), np.empty(0), ())
+    assert scores.mean_margin(1) == pytest.approx((0.4 + 0.4 - 1) / 3)
+    assert scores.mean_margin(-1) == pytest.approx((2 * np.expm1(-0.4) + 50) / 3)
+    near = PanelScores(0.0, np.array([-1e-3, 1e-3]), np.empty(0), ())
+    assert near.mean_margin(1) == pytest.approx(0, abs=1e-6)
 
 
 def test_an_original_without_a_template_is_refused(faces):

@@ -1,0 +1,213 @@
+"""Learn from other people: mean faces and shapes, spreads of scores, a gender probe on every guard's templates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import combinations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from facepriv.errors import BadInputError
+from facepriv.perturb.base import Learned, score_face
+from facepriv.perturb.common.mean_faces import (
+    CanonicalFrame,
+    face_width,
+    mean_faces,
+    mean_landmarks,
+    mean_shape,
+    to_canonical,
+)
+from facepriv.perturb.gallery import Gallery
+from facepriv.perturb.semantic.overlay import Difference
+from facepriv.perturb.semantic.panel import Panel
+from facepriv.perturb.semantic.probes import Probe, train_probe
+from facepriv.types import FEMALE, MALE, AttributeClassifier, Face, FaceMatcher
+from facepriv.wording import count
+
+FEWEST_SUBJECTS = 4
+"""Of either gender, to learn from."""
+WORKING_WIDTH = 240.0
+"""Width of the face, in pixels, to which larger images are shrunk while strengths are fitted."""
+
+
+def learn_means(
+    gallery: Gallery,
+    classifiers: Sequence[AttributeClassifier],
+    guards: Sequence[FaceMatcher],
+    most: int,
+    on_progress: Callable[[int, int], None],
+) -> Learned:
+    """Learn from at most ``most`` images of either gender; nothing is random.
+
+    Raises
+    ------
+    BadInputError
+        With code ``too-few-to-learn`` if there are fewer than `FEWEST_SUBJECTS` labelled subjects of a gender.
+    """
+    names = choose_images(gallery, most)
+    shapes = [gallery.face_landmarks(name) for name in names]
+    points = mean_shape(shapes)
+    labels: list[int] = []
+    subjects: list[str] = []
+    textures = []
+    scores: dict[str, list[float]] = {classifier.name: [] for classifier in classifiers}
+    templates: dict[str, list[NDArray[np.float32]]] = {guard.name: [] for guard in guards}
+    for done, name in enumerate(names):
+        small = working_copy(gallery.face(name))
+        labels.append(int(small.label or 0))
+        subjects.append(small.subject)
+        textures.append(to_canonical(small.pixels, small.landmarks, points))
+        for classifier in classifiers:
+            scores[classifier.name].append(score_face(classifier, small))
+        for guard in guards:
+            templates[guard.name].append(guard.embed([small])[0])
+        on_progress(done + 1, len(names))
+    means = mean_faces(textures, labels, subjects)
+    mean_shapes = mean_landmarks(shapes, labels, subjects, points)
+    arrays: dict[str, NDArray[np.generic]] = {"points": points}
+    for label, word in ((FEMALE, "female"), (MALE, "male")):
+        arrays[f"mean-{word}"] = means[label]
+        arrays[f"shape-{word}"] = mean_shapes[label]
+    for name, own in scores.items():
+        arrays[f"spread:{name}"] = np.array(_spread(name, own))
+    for guard in guards:
+        rows = np.stack(templates[guard.name])
+        _check_templates(guard.name, rows, labels, subjects)
+        probe = train_probe(rows, labels, subjects)
+        arrays[f"probe:{guard.name}"] = probe.weights
+        arrays[f"spread:{guard.name}"] = np.array(_spread(guard.name, [-probe.spread, probe.spread]))
+        arrays[f"strangers:{guard.name}"] = np.array(_strangers(guard, rows, subjects))
+    return Learned(
+        arrays=arrays,
+        evaluations=len(names) * len(classifiers),
+        images=len(names),
+        subjects=frozenset(subjects),
+    )
+
+
+def choose_images(gallery: Gallery, most: int) -> list[str]:
+    """Choose up to ``most`` labelled images of either gender, one of every subject before a second of any.
+
+    Raises
+    ------
+    BadInputError
+        With code ``too-few-to-learn`` if there are fewer than `FEWEST_SUBJECTS` subjects of a gender.
+    """
+    chosen: list[str] = []
+    for label, word in ((FEMALE, "female"), (MALE, "male")):
+        turns: dict[str, list[str]] = {}
+        for image_id, subject, own in zip(gallery.image_ids, gallery.subjects, gallery.labels, strict=True):
+            if own == label:
+                turns.setdefault(subject, []).append(image_id)
+        if len(turns) < FEWEST_SUBJECTS:
+            raise BadInputError(
+                f"Images of at least {FEWEST_SUBJECTS} subjects of either gender were expected to learn from, but only "
+                f"{count(len(turns), 'subject')} labelled {word} came; add labelled images of other people.",
+                code="too-few-to-learn",
+            )
+        ordered = sorted((turn, subject, name) for subject in turns for turn, name in enumerate(turns[subject]))
+        chosen += [name for _, _, name in ordered[:most]]
+    return chosen
+
+
+def working_copy(face: Face) -> Face:
+    """Shrink an image whose face is wider than `WORKING_WIDTH`; any other is given as it is."""
+    scale = WORKING_WIDTH / max(face_width(face.landmarks), 1.0)
+    if scale >= 1:
+        return face
+    height, width = (max(1, round(side * scale)) for side in face.pixels.shape[:2])
+    smaller = cv2.resize(np.ascontiguousarray(face.pixels), (width, height), interpolation=cv2.INTER_AREA)
+    # A pixel's centre lies half a pixel inside its edge, at either size.
+    factor = np.array([width / face.pixels.shape[1], height / face.pixels.shape[0]])
+    landmarks = ((face.landmarks + 0.5) * factor - 0.5).astype(np.float32)
+    left, top, right, bottom = (round(edge * float(factor[i % 2])) for i, edge in enumerate(face.box))
+    return replace(face, pixels=smaller, landmarks=landmarks, box=(left, top, right, bottom))
+
+
+def _spread(name: str, scores: Sequence[float]) -> float:
+    if not np.isfinite(scores).all():
+        raise BadInputError(
+            f"Finite scores were expected of {name}, but not all of {len(scores)} are; check its weights, or choose "
+            "another guide.",
+            code="guide-not-finite",
+        )
+    spread = float(np.std(scores))
+    if not spread > 0:
+        raise BadInputError(
+            f"Scores of {name} that differ between people were expected, but all {len(scores)} are the same; choose "
+            "another guide or matcher.",
+            code="guide-constant",
+        )
+    return spread
+
+
+def _check_templates(name: str, rows: NDArray[np.float32], labels: Sequence[int], subjects: Sequence[str]) -> None:
+    usable = [bool(np.isfinite(row).all()) for row in rows]
+    for label in (FEMALE, MALE):
+        people = {s for s, own, good in zip(subjects, labels, usable, strict=True) if good and own == label}
+        if len(people) < FEWEST_SUBJECTS:
+            raise BadInputError(
+                f"Templates of at least {FEWEST_SUBJECTS} subjects of either gender were expected of the matcher "
+                f"{name} to learn from, but only {len(people)} came of one; choose another matcher or other images.",
+                code="too-few-to-learn",
+            )
+
+
+def _strangers(guard: FaceMatcher, rows: NDArray[np.float32], subjects: Sequence[str]) -> float:
+    """Return the mean similarity of different people."""
+    similarity = guard.compare(rows, rows)
+    different = [similarity[a, b] for a, b in combinations(range(len(rows)), 2) if subjects[a] != subjects[b]]
+    return float(np.nanmean(different))
+
+
+class LearntPanel:
+    """What was learnt of guides and guards: makes the panel that scores a face.
+
+    Raises
+    ------
+    BadInputError
+        With code ``learnt-with-others`` if other guides or matchers are to be used than were learnt with.
+    """
+
+    def __init__(
+        self,
+        arrays: Mapping[str, NDArray[np.generic]],
+        classifiers: Sequence[AttributeClassifier],
+        guards: Sequence[FaceMatcher],
+    ) -> None:
+        missing = [c.name for c in classifiers if f"spread:{c.name}" not in arrays]
+        missing += [g.name for g in guards if f"probe:{g.name}" not in arrays]
+        if missing:
+            raise BadInputError(
+                f"The method semantic must learn with the guides and matchers that it is run with, but it has not met "
+                f"{', '.join(missing)}; learn again with them.",
+                code="learnt-with-others",
+            )
+        self._classifiers, self._guards = classifiers, guards
+        self._spreads = [float(arrays[f"spread:{c.name}"]) for c in classifiers]
+        self._probes = {
+            g.name: Probe(arrays[f"probe:{g.name}"].astype(np.float64), float(arrays[f"spread:{g.name}"]))
+            for g in guards
+        }
+        self.strangers = np.array([float(arrays[f"strangers:{g.name}"]) for g in guards])
+        """``(guards,)`` mean similarity of different people."""
+
+    def panel(self, face: Face) -> Panel:
+        """Make the panel of a face."""
+        return Panel(face, self._classifiers, self._spreads, self._guards, self._probes)
+
+
+def learnt_difference(arrays: Mapping[str, NDArray[np.generic]], side: int, coarse: float) -> Difference:
+    """Return the difference of the mean faces from the gender ``side``, -1 or +1, to the other."""
+    own, other = ("male", "female") if side == MALE else ("female", "male")
+    return Difference.between(
+        CanonicalFrame(arrays["points"].astype(np.float64)),
+        arrays[f"mean-{own}"].astype(np.float32),
+        arrays[f"mean-{other}"].astype(np.float32),
+        arrays[f"shape-{own}"].astype(np.float64),
+        arrays[f"shape-{other}"].astype(np.float64),
+        coarse,
+    )
