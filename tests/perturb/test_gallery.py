@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from facepriv.errors import BadInputError
-from facepriv.perturb.gallery import choose_candidate, landmark_correlation
+from facepriv.perturb.gallery import choose_candidate, choose_candidates, landmark_correlation
 
 
 def test_correlation_is_the_mean_of_both_axes(faces):
@@ -45,3 +45,14 @@ def test_landmarks_on_a_line_are_never_the_best(faces):
     found = landmark_correlation(faces[0].landmarks, np.stack([flat, faces[1].landmarks]))
     assert found[0] == -1
     assert found[1] > 0.9
+
+
+def test_candidates_are_of_different_subjects_and_the_first_is_the_best_correlated(faces, make_gallery):
+    gallery = make_gallery(faces)
+    subjects = {face.image_id: face.subject for face in faces}
+    candidates = choose_candidates(faces[0], gallery, "opposite", 2)
+    assert candidates[0] == choose_candidate(faces[0], gallery, "opposite")
+    assert subjects[candidates[0]] != subjects[candidates[1]]
+    # Six subjects: three of either gender.
+    assert len(choose_candidates(faces[0], gallery, "opposite", 20)) == 3
+    assert len(choose_candidates(faces[0], gallery, "any", 20)) == 5
