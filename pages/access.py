@@ -1,4 +1,4 @@
-"""Access log: who saw, exported, shared or removed what, and when."""
+"""Access log: who viewed, exported, shared or deleted what, and when."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Access log")
     st.write(
-        "Lines are added and never changed or removed. Each carries a hash over itself and the line before it, so that "
-        "a change shows. It names users and numbers, never a person in an image."
+        "Lines are only added, never changed or removed. Each has a hash over itself and the line before, so a change "
+        "shows. The log names users and numbers, never a person in an image."
     )
     if st.button("Check that no line was changed", icon=":material/link:"):
         check(store)
     actors, actions = store.access.actors(), store.access.actions()
     left, right = st.columns(2)
-    actor = left.selectbox("Who", [None, *actors], format_func=lambda one: one or "everybody")
-    action = right.selectbox("Did what", [None, *actions], format_func=lambda one: one or "anything")
+    actor = left.selectbox("Who", [None, *actors], format_func=lambda actor: actor or "everybody")
+    action = right.selectbox("Action", [None, *actions], format_func=lambda action: action or "any")
     offset = page_of(store.access.count(actor=actor, action=action), PER_PAGE, "access")
     lines = store.access.list(actor=actor, action=action, limit=PER_PAGE, offset=offset)
     show_rows(
@@ -37,25 +37,25 @@ def show(store: Store) -> None:
             }
             for line in lines
         ],
-        "No line fits these filters.",
+        "No line matches these filters.",
     )
 
 
 def check(store: Store) -> None:
-    """Walk along the chain and say what was found."""
+    """Check the chain of hashes and show the outcome."""
     with st.spinner("Checking every line …"):
-        found = store.access.verify()
-    if found.broken_at is not None:
+        chain = store.access.verify()
+    if chain.broken_at is not None:
         st.error(
-            f"Line {found.broken_at:,} does not follow from the one before: it was changed, or lines before it were "
+            f"Line {chain.broken_at:,} does not match the line before: it was changed, or lines before it were "
             "removed.",
             icon=":material/error:",
         )
         return
-    st.success(f"{found.lines:,} lines; none was changed.", icon=":material/check_circle:")
+    st.success(f"{chain.lines:,} lines, none changed.", icon=":material/check_circle:")
     st.caption(
-        f"The last has the hash {found.last}. Note it elsewhere: `facepriv access --expect HASH` says later whether "
-        "its line is still there, which also shows whether the end was cut off."
+        f"Hash of the last line: {chain.last}. Note it elsewhere: `facepriv access --expect HASH` later shows whether "
+        "that line is still there, or the log was cut short."
     )
 
 

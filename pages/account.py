@@ -1,4 +1,4 @@
-"""Account: who is signed in, where else, and a new password."""
+"""Account: who is signed in, their sessions, and a new password."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from parts.account import ROLE_TITLES
 from parts.figures import show_rows
 from parts.shell import EVERYBODY, me, with_store
 
-TOLD = "_account_told"
+DONE = "_account_done"
 
 
 def show(store: Store) -> None:
@@ -22,26 +22,26 @@ def show(store: Store) -> None:
     st.title("Account")
     who = me()
     if who.session is None:
-        st.info("This dashboard has no login: whoever uses this machine is an auditor here.", icon=":material/info:")
+        st.info("This dashboard has no login: everyone who uses this machine is an auditor.", icon=":material/info:")
         return
     st.write(f"Signed in as **{plain(who.user)}**, {ROLE_TITLES[who.role]}.")
-    if told := st.session_state.pop(TOLD, None):
-        st.success(told, icon=":material/check_circle:")
+    if done := st.session_state.pop(DONE, None):
+        st.success(done, icon=":material/check_circle:")
     st.header("Where you are signed in")
     sessions = store.sessions.of_user(name_key(who.user))
     show_rows(
         [
             {
-                "Signed in": moment(one.created_at) + (" (this one)" if one.id == who.session else ""),
-                "Last used": moment(one.seen_at),
-                "Ends at the latest": moment(one.expires_at),
+                "Signed in": moment(session.created_at) + (" (this session)" if session.id == who.session else ""),
+                "Last used": moment(session.seen_at),
+                "Expires": moment(session.expires_at),
             }
-            for one in sessions
+            for session in sessions
         ]
     )
-    if len(sessions) > 1 and st.button("Sign out everywhere else", icon=":material/logout:"):
+    if len(sessions) > 1 and st.button("Sign out all other sessions", icon=":material/logout:"):
         sign_out_everywhere(store, who.user, but=who.session, actor=who.user)
-        st.session_state[TOLD] = "The other sessions are ended."
+        st.session_state[DONE] = "All other sessions are signed out."
         st.rerun()
     if store.users.get(who.user).password_hash is not None:
         password(store)
@@ -51,23 +51,23 @@ def password(store: Store) -> None:
     """Offer to change the password."""
     st.header("Change the password")
     with st.form("password", clear_on_submit=True, width=420):
-        old = st.text_input("Present password", type="password", autocomplete="current-password")
+        old = st.text_input("Current password", type="password", autocomplete="current-password")
         new = st.text_input(
             f"New password, at least {SHORTEST} characters", type="password", autocomplete="new-password"
         )
-        again = st.text_input("The new one again", type="password", autocomplete="new-password")
-        sent = st.form_submit_button("Change it")
+        again = st.text_input("Repeat the new password", type="password", autocomplete="new-password")
+        sent = st.form_submit_button("Change password")
     if not sent:
         return
     if new != again:
-        st.error("The new password was not written the same twice; nothing was changed.", icon=":material/error:")
+        st.error("The two new passwords differ. Nothing was changed.", icon=":material/error:")
         return
     try:
         change_own_password(store, me().user, old, new, session=me().session)
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    st.session_state[TOLD] = "The password is changed, and other sessions are ended."
+    st.session_state[DONE] = "Password changed; all other sessions are signed out."
     st.rerun()
 
 

@@ -1,4 +1,4 @@
-"""Overview: what this is, how far the four steps are, and what the latest run came to."""
+"""Overview: what facepriv does, the state of the four steps, and the latest result."""
 
 from __future__ import annotations
 
@@ -32,29 +32,29 @@ LEGS: dict[StepName, Leg] = {
         "datasets.py",
         "1 · Data",
         ":material/photo_library:",
-        "Bring in images and labels, and see what they hold.",
-        "Start with step 1: bring in images",
+        "Import images and labels, and check them.",
+        "Start with step 1: import images",
     ),
     "audit": Leg(
         "audit.py",
         "2 · Audit",
         ":material/search_insights:",
-        "Measure what attackers learn from the images as they are.",
-        "Go on to step 2: audit the images as they are",
+        "Measure what attackers learn from the original images.",
+        "Continue with step 2: audit the original images",
     ),
     "perturb": Leg(
         "perturb.py",
         "3 · Perturb",
         ":material/blur_on:",
         "Change the images so that gender classifiers fail.",
-        "Go on to step 3: perturb the images",
+        "Continue with step 3: perturb the images",
     ),
     "policy": Leg(
         "policy.py",
         "4 · Policy",
         ":material/balance:",
-        "Choose which share to perturb, against the worst attacker.",
-        "Go on to step 4: choose what to release",
+        "Choose how many images to perturb, against the strongest attacker.",
+        "Continue with step 4: choose what to release",
     ),
 }
 STATES: dict[StepState, str] = {
@@ -69,10 +69,10 @@ def show(store: Store) -> None:
     """Show the whole page."""
     st.title("facepriv")
     st.write(
-        "A face database that is kept for recognition also tells gender to anyone who runs a classifier on it. "
-        "facepriv measures how much it tells, and perturbs the images so that gender classifiers fail while face "
-        "matchers keep working. What attackers still learn is measured on the stored files and shown, so that you can "
-        "decide what to release."
+        "A face database kept for recognition also reveals gender to anyone who runs a classifier on it. facepriv "
+        "measures how much it reveals, and perturbs the images so that gender classifiers fail while face matchers "
+        "keep working. It then measures on the stored files what attackers still learn, so that you can decide what "
+        "to release."
     )
     progressing = progress.active_runs(store)
     auditing = progress.active_audits(store)
@@ -89,14 +89,14 @@ def show(store: Store) -> None:
 
 
 def path(store: Store) -> None:
-    """Show the four steps with what is done of each, and lead to the next."""
+    """Show the state of the four steps, and lead to the next."""
     st.header("The four steps")
     images = sum(faces.dataset_counts(record).images for record in store.datasets.list())
-    found = steps(store, images)
-    for column, step in zip(st.columns(len(found)), found, strict=True):
+    journey = steps(store, images)
+    for column, step in zip(st.columns(len(journey)), journey, strict=True):
         with column, st.container(border=True, height="stretch"):
             card(step)
-    coming = next((LEGS[step.name] for step in found if step.state == "next"), None)
+    coming = next((LEGS[step.name] for step in journey if step.state == "next"), None)
     if coming is not None and st.button(coming.call, type="primary", key="next_step", icon=":material/arrow_forward:"):
         st.switch_page(coming.page)
 
@@ -130,13 +130,13 @@ def latest(store: Store) -> None:
                     comparing.link(f"Compare the two newest: runs {other.id} and {run.id}", (other.id, run.id))
     elif store.datasets.list():
         st.info(
-            "No run is complete yet. Step 2 shows what the images tell as they are; step 3 starts a run.",
+            "No run is complete yet. Step 2 measures the original images; step 3 starts a run.",
             icon=":material/info:",
         )
     else:
         st.info(
-            "There is no data yet. Step 1 imports the demo faces, people who do not exist, with one click, or images "
-            "of your own.",
+            "There is no data yet. Step 1 imports your own images or, with one click, the demo faces (people who do "
+            "not exist).",
             icon=":material/info:",
         )
 

@@ -1,4 +1,4 @@
-"""Policy: which share of the images to perturb, judged by the worst of all attackers measured on a run."""
+"""Policy: which proportion of the images to perturb, judged by the strongest attacker measured on a run."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ from parts.shell import with_store
 
 LIST_MOST = 500
 SIGN_ONLY = """
-Nothing but the sign of one classifier's answer was taken into account yet. **Not tried**: who reads the size of the
-score, holds several classifiers, restores the image first, learns from templates or from perturbed images, tells which
-images were perturbed, or has several images of one person. Measure them above before you choose a proportion.
+This estimate covers only an attacker who sees whether one classifier says male or female. **Not tried**: attackers who
+read how large the score is, combine several classifiers, restore the image first, learn from templates or perturbed
+images, detect which images were perturbed, or have several images of one person. Measure them above before you choose
+a proportion.
 """
 
 
@@ -32,20 +33,20 @@ def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Policy")
     st.write(
-        "If every image is perturbed, an attacker who knows so may just turn the classifier's answer round. Perturbing "
-        "a random share of the images takes that away from him. This page finds the share that is best against the "
-        "worst of many attackers, as measured on a run, while matching stays good enough."
+        "If every image is perturbed, an attacker who knows this simply reverses the classifier's answer. Perturbing a "
+        "random proportion of the images prevents that. This page finds the proportion that is best against the "
+        "strongest of many attackers, measured on a run, while matching stays good enough."
     )
     choice = Choice("policy_run", "run", store.runs.get)
     choice.from_address()
     runs = {run.id: run for run in store.runs.list(states=("complete",), limit=LIST_MOST)}
     if not runs:
-        st.info("A policy is made from a complete run, and there is none yet; start one first.", icon=":material/info:")
+        st.info("A policy needs a complete run, and there is none yet. Start one first.", icon=":material/info:")
         st.page_link("perturb.py", label="Go to Perturb", icon=":material/blur_on:")
         return
     run = store.runs.get(choose_run(store, runs, choice))
     if run.result is None:
-        st.warning(f"Run {run.id} is {run.state}; choose a complete one.", icon=":material/warning:")
+        st.warning(f"Run {run.id} is {run.state}. Choose a complete run.", icon=":material/warning:")
         return
     stopping = STOPPING.get(str(run.spec.parameters.get("stopping")))
     if stopping is not None:
@@ -53,7 +54,7 @@ def show(store: Store) -> None:
     about(run.result)
     audit = audit_of(store, run)
     if audit is None or audit.result is None:
-        st.header("The sign attacker, reckoned", help=HELP["accuracy"])
+        st.header("Simplest attacker, estimated", help=HELP["accuracy"])
         st.warning(SIGN_ONLY, icon=":material/warning:")
         p = slider(run, f"policy_p-{run.id}", sign_p(run, run.result))
         sign_attacker.table(run.result, p)
@@ -65,17 +66,17 @@ def show(store: Store) -> None:
 
 
 def about(result: RunResult) -> None:
-    """Say so where a run was not about gender: this page is."""
+    """Warn that this page is about gender, if the run was not."""
     if result.attribute != GENDER:
         st.info(
-            f"This run turned {result.attribute}. What attackers learn about {result.attribute} is not measured; all "
-            "figures here are about gender.",
+            f"This run perturbed {result.attribute}. All figures here are about gender; what attackers learn about "
+            f"{result.attribute} is not measured.",
             icon=":material/info:",
         )
 
 
 def choose_run(store: Store, runs: dict[int, RunSummary], choice: Choice) -> int:
-    """Ask for a run; without an address the newest complete one."""
+    """Ask for a run; by default the newest complete one."""
     chosen = choice.now()
     if chosen is None:
         chosen = next(iter(runs))
@@ -92,7 +93,7 @@ def choose_run(store: Store, runs: dict[int, RunSummary], choice: Choice) -> int
 
 
 def sign_p(run: RunRecord, result: RunResult) -> float:
-    """Return the proportion that is best against the sign of the run's first guide; 0.5 where that is not known."""
+    """Return the proportion that is best against the sign of the run's first guide; 0.5 if it is not known."""
     best = sign_attacker.optimum(result, run.guide)
     return 0.5 if best is None else best.p
 
@@ -101,12 +102,12 @@ def sign_p(run: RunRecord, result: RunResult) -> float:
 
 
 def audit_of(store: Store, run: RunRecord) -> AuditRecord | None:
-    """Choose among the complete audits of a run, the newest by default; follow those under way; offer another."""
+    """Choose among the complete audits of a run, by default the newest; follow active ones; offer another."""
     stored = store.audits.list(run_id=run.id, limit=LIST_MOST)
     active = tuple(audit.id for audit in stored if audit.state in progress.ACTIVE)
     if active:
         progress.keep_worker()
-        st.caption("The attackers are being measured. You may close this page; the work goes on and is shown again.")
+        st.caption("The audit is running. You may close this page; the work continues.")
         progress.follow_audits(tuple(reversed(active)))
     newest = stored[0] if stored else None
     if newest is not None and newest.state in ("failed", "cancelled"):
@@ -120,15 +121,15 @@ def audit_of(store: Store, run: RunRecord) -> AuditRecord | None:
     if not active:
         st.header("Measure the attackers")
         st.write(
-            "No attacker has been measured on this run yet. An audit lets every attacker loose on the images as they "
-            "were, as the run left them, and on random mixes of both, and finds the best share."
+            "No attacker has been measured on this run yet. An audit tries every attacker on the original images, on "
+            "the perturbed images and on random mixes of both, and finds the best proportion."
         )
         form(store, run)
     return None
 
 
 def choose_audit(complete: dict[int, AuditSummary]) -> int:
-    """Return the newest audit, or let choose among several."""
+    """Return the only audit, or ask for one of several."""
     if len(complete) == 1:
         return next(iter(complete))
     return st.selectbox(
@@ -156,16 +157,16 @@ def form(store: Store, run: RunRecord) -> None:
 
 
 def measured(audit: AuditRecord, found: AuditResult, run: RunRecord, result: RunResult) -> float:
-    """Show the choice, every attacker against the proportion, and what matching pays; return the p to release with."""
+    """Show the choice, every attacker by proportion, and the cost to matching; return the p to release with."""
     choice = found.policy
     chosen = 0.0 if choice is None else choice.p
     if choice is not None:
         st.info(plain(choice.sentence), icon=":material/star:")
         headline(audit, found, chosen)
-    st.header("Every attacker against the proportion", help=HELP["attacked"])
-    worst = next((one for one in found.headlines if one.condition == "mix"), None)
-    alt = f"How often each attacker is right against p; p = {percent(chosen)} is chosen" + (
-        "" if worst is None else f", where the worst, {worst.attacker}, is right in {percent(worst.accuracy)}"
+    st.header("Every attacker by proportion", help=HELP["attacked"])
+    worst = next((line for line in found.headlines if line.condition == "mix"), None)
+    alt = f"How often each attacker is right, by proportion; chosen: {percent(chosen)}" + (
+        "" if worst is None else f", where the strongest ({worst.attacker}) is right in {percent(worst.accuracy)}"
     )
     figure = attacker_curves(found.curve, chosen, sign_p=None if choice is None else choice.sign_p)
     show_figure(figure, f"curves-{audit.id}", alt, of=f"audit {audit.id}")
@@ -174,16 +175,16 @@ def measured(audit: AuditRecord, found: AuditResult, run: RunRecord, result: Run
     left, right = st.columns([3, 2], gap="large")
     with left:
         if at is not None:
-            st.markdown(f"**Every attacker, measured at p = {percent(at)}**", help=HELP["leak_bits"])
+            st.markdown(f"**Every attacker, measured with {percent(at)} of images changed**", help=HELP["leak_bits"])
             show_rows(rows.point_rows(found, at))
-            nearest = "" if at == p else f"The measured point nearest to {percent(p)}. "
-            st.caption(f"{nearest}Intervals were computed for the three releases below.")
+            nearest = "" if at == p else f"This is the measured proportion nearest to {percent(p)}. "
+            st.caption(f"{nearest}The three releases below have intervals.")
     with right:
-        st.markdown(f"**The sign attacker, reckoned for p = {percent(p)}**", help=HELP["accuracy"])
+        st.markdown(f"**Simplest attacker (sees only the verdict), estimated for {percent(p)}**", help=HELP["accuracy"])
         sign_attacker.table(result, p)
-        st.caption("By the error rates of each classifier in this run; an attacker may hold any of them.")
+        st.caption("Estimated from each classifier's error rates in this run. An attacker may have any of them.")
     in_full = st.expander(
-        "The sign attacker in full", icon=":material/show_chart:", key=f"sign-{run.id}", on_change="rerun"
+        "Simplest attacker in full", icon=":material/show_chart:", key=f"sign-{run.id}", on_change="rerun"
     )
     if in_full.open:  # its figure takes as long to draw as those that are looked at
         with in_full:
@@ -205,25 +206,25 @@ def headline(audit: AuditRecord, found: AuditResult, p: float) -> None:
     """Show the choice in four figures."""
     boxes = st.columns(4)
     choice = found.policy
-    how = "chosen" if choice is not None and choice.automatic else "given"
+    how = "chosen by the audit" if choice is not None and choice.automatic else "set by you"
     boxes[0].metric(
-        f"Proportion p, {how}",
+        "Images changed",
         percent(p),
-        f"drawn by {audit.spec.select_by}",
+        f"{how}, drawn by {audit.spec.select_by}",
         delta_color="off",
         delta_arrow="off",
         help=HELP["proportion"],
     )
     for box, name, title in (
-        (boxes[1], "mix", "Upper bound at p"),
-        (boxes[2], "untouched", "Upper bound, untouched"),
+        (boxes[1], "mix", "Attacker right at most"),
+        (boxes[2], "untouched", "Before, right at most"),
     ):
-        worst = next((one for one in found.headlines if one.condition == name), None)
+        worst = next((line for line in found.headlines if line.condition == name), None)
         if worst is not None:
             box.metric(
                 title,
                 percent(worst.upper),
-                f"{worst.attacker}: {percent(worst.accuracy)}, {worst.bits:.2f} bits",
+                f"strongest: {worst.attacker}, {percent(worst.accuracy)}",
                 delta_color="off",
                 delta_arrow="off",
                 help=HELP["upper"],
@@ -231,9 +232,9 @@ def headline(audit: AuditRecord, found: AuditResult, p: float) -> None:
     loss = rows.worst_loss(found, p)
     floor = audit.spec.most_fnmr_loss
     boxes[3].metric(
-        "FNMR worse by",
+        "Genuine matches lost",
         "–" if loss is None else f"{100 * loss[1]:+.2f} points",
-        ("" if loss is None else f"{loss[0]}; ") + ("no floor" if floor is None else f"floor {100 * floor:g} points"),
+        ("" if loss is None else f"{loss[0]}; ") + ("no limit" if floor is None else f"limit {100 * floor:g} points"),
         delta_color="off",
         delta_arrow="off",
         help=help_of(AuditRequest, "most_fnmr_loss"),
@@ -241,17 +242,17 @@ def headline(audit: AuditRecord, found: AuditResult, p: float) -> None:
 
 
 def utility(audit: AuditRecord, found: AuditResult, p: float) -> None:
-    """Show what matching pays on the mixed database, against its floor."""
+    """Show how matching works on the mixed database, against the limit."""
     st.header("Matching on the mixed database", help=f"{help_of(AuditRequest, 'most_fnmr_loss')} {HELP['fmr1000']}")
     if not found.utility:
-        st.info("This audit had no matcher, so nothing is known about recognition.", icon=":material/info:")
+        st.info("This audit had no matcher, so the effect on recognition is not known.", icon=":material/info:")
         return
     figure = utility_curve(found.utility, audit.spec.most_fnmr_loss, p=p)
-    alt = "FNMR at FMR 0.1 % of every matcher against p, with the floor; the figures are in the table below"
+    alt = "FNMR at FMR 0.1 % of every matcher by proportion, with the limit; the table below has the figures"
     show_figure(figure, f"utility-{audit.id}", alt, of=f"audit {audit.id}")
     st.caption(
-        "Pairs of two old, an old and a new, and two new images, as a mix of that share has them. Open markers: too "
-        "few impostor comparisons to say anything firm at FMR 0.1 %; at least 1,000 are needed."
+        "Comparisons as they occur in a database where this proportion is changed: old-old, old-new and new-new. Open "
+        "markers: too few impostor comparisons for a reliable figure at FMR 0.1 % (at least 1,000 are needed)."
     )
     show_rows(rows.change_rows(found))
     with st.expander("All operating points", icon=":material/table:"):
@@ -259,10 +260,10 @@ def utility(audit: AuditRecord, found: AuditResult, p: float) -> None:
 
 
 def slider(run: RunRecord, key: str, start: float) -> float:
-    """Ask for a proportion; left where it started it gives exactly that."""
+    """Ask for a proportion; return exactly ``start`` while the slider is not moved."""
     shown = float(round(100 * start, 1))
-    share = st.slider(
-        "Proportion p of the images to perturb",
+    moved = st.slider(
+        "Proportion p of images to perturb",
         0.0,
         100.0,
         shown,
@@ -271,17 +272,17 @@ def slider(run: RunRecord, key: str, start: float) -> float:
         key=key,
         help=HELP["proportion"],
     )
-    return start if share == shown else share / 100
+    return start if moved == shown else moved / 100
 
 
 # Release
 
 
 def release(run: RunRecord, p: float, audit: AuditRecord | None) -> None:
-    """Say how the mixed database is written."""
+    """Say how to write the mixed database."""
     st.header("Release")
     if p == 0:
-        st.write("At p = 0 nothing is perturbed, so there is nothing to write; choose another proportion above.")
+        st.write("At 0 % no image is perturbed, so there is nothing to release. Choose another proportion above.")
         return
     options = [f"--p {p:.6g}"]
     if audit is not None:
@@ -289,8 +290,8 @@ def release(run: RunRecord, p: float, audit: AuditRecord | None) -> None:
         if audit.spec.most_fnmr_loss is not None:
             options.append(f"--floor {audit.spec.most_fnmr_loss:g}")
     st.write(
-        f"This writes the images of run {run.id} under their own names, a random {percent(p)} of them perturbed and "
-        "none marked; without an audit of just this policy it makes one first."
+        f"This command writes the images of run {run.id} under their own names: a random {percent(p)} of them "
+        "perturbed, none marked. If this policy has no audit yet, it makes one first."
     )
     st.code(f"facepriv policy {run.id} --out FOLDER {' '.join(options)}", language=None, wrap_lines=True)
     st.caption(f":material/key: {KEY_NOTE}")

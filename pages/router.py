@@ -1,4 +1,4 @@
-"""Main script: finds out who looks, names the pages that their role has, and runs the one asked for."""
+"""Main script: identify the user, list the pages of their role, and run the requested one."""
 
 from urllib.parse import urlsplit
 
@@ -24,13 +24,13 @@ OFFICERS = {"shared": ("Shared with you", ":material/inbox:")}
 EVERYBODYS = {"account": ("Account", ":material/account_circle:")}
 
 here = urlsplit(st.context.url or "")
-# By its own address: Streamlit would serve a picture from where faces of others may be, or fetch one from elsewhere.
+# By its own address: Streamlit would otherwise serve it beside faces, or fetch one from elsewhere.
 sign = f"{here.scheme}://{here.netloc}/assets/mark.svg" if here.netloc else None
 st.set_page_config(page_title="facepriv", page_icon=sign, layout="wide")
 
 
 def show(store) -> None:
-    """Show the page asked for, if whoever looks has it; what they do not have is counted."""
+    """Show the requested page if the user's role has it; record it if not."""
     mine = {**(AUDITORS if me().role == "auditor" else OFFICERS), **(EVERYBODYS if me().session is not None else {})}
     first = next(iter(mine))
     page = st.navigation(
@@ -44,7 +44,7 @@ def show(store) -> None:
     asked = here.path.strip("/")
     if asked in AUDITORS and asked not in mine:
         record_view(store, "access-refused", f"/{asked}")
-        st.warning("That page is for auditors.", icon=":material/block:")
+        st.warning("This page is for auditors.", icon=":material/block:")
     st.html(STYLE)
     account.sidebar()
     page.run()

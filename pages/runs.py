@@ -15,7 +15,7 @@ from parts.figures import page_of, show_rows
 from parts.run_choice import KEY, from_address, to_address
 from parts.shell import with_store
 
-LIST_MOST = 500  # newest runs offered to open; older ones are opened by their address
+LIST_MOST = 500  # newest runs offered; older ones open by their address
 PER_PAGE = 50
 
 
@@ -23,7 +23,7 @@ def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Runs")
     if store.runs.count() == 0:
-        st.info("There is no run yet; start one on the Perturb page.", icon=":material/info:")
+        st.info("There is no run yet. Start one on the Perturb page.", icon=":material/info:")
         st.page_link("perturb.py", label="Go to Perturb", icon=":material/blur_on:")
         return
     if progress.active_runs(store):
@@ -65,7 +65,7 @@ def listing(store: Store) -> None:
     runs = store.runs.list(**chosen, limit=PER_PAGE, offset=offset)
     newest = {run.id: other for run in runs for other in comparing.rivals(store, run, most=1)}
     rows = [_row(run, newest.get(run.id)) for run in runs]
-    show_rows(rows, "No run fits these filters.", markdown=("Run", "State", "Compare"))
+    show_rows(rows, "No run matches these filters.", markdown=("Run", "State", "Compare"))
 
 
 def _row(run: RunSummary, rival: RunSummary | None) -> dict[str, str]:
@@ -81,7 +81,7 @@ def _row(run: RunSummary, rival: RunSummary | None) -> dict[str, str]:
         "Images": f"{run.images:,}",
         "State": STATES[run.state] + (f" {run.done:,}/{run.total:,}" if run.state in progress.ACTIVE else ""),
         "Started": moment(run.started_at),
-        "Took": took,
+        "Time": took,
     }
 
 

@@ -1,4 +1,4 @@
-"""Sharing: everything that was shared, with whom and until when, and what officers said."""
+"""Sharing: all shares, with whom and until when, and what officers said."""
 
 from __future__ import annotations
 
@@ -15,27 +15,26 @@ def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Sharing")
     st.write(
-        "A privacy officer sees a report: what attackers learn, what recognition costs, what was not tried. It names "
-        "nobody and shows no face unless you asked for some."
+        "A privacy officer sees a report: what attackers learn, what it costs recognition, and what was not tried. It "
+        "names nobody and shows no face unless you add some."
     )
     shares = store.shares.list()
     if not shares:
         st.info(
-            "Nothing is shared yet. Open a run or an audit and share it from there: under “Spec and files” of a run, "
-            "or at the end of an audit.",
+            "Nothing is shared yet. Share a run from its “Spec and files”, or an audit from the end of its page.",
             icon=":material/info:",
         )
         st.page_link("runs.py", label="Go to the runs", icon=":material/list_alt:")
     now = datetime.now(UTC)
-    open_ones = [one for one in shares if one.is_open(now)]
-    over = [one for one in shares if not one.is_open(now)]
-    if open_ones:
+    active = [record for record in shares if record.is_open(now)]
+    over = [record for record in shares if not record.is_open(now)]
+    if active:
         st.header("Open")
-        share.listing(open_ones, named=True)
-    said = store.remarks.list()
-    if said:
+        share.listing(active, named=True)
+    remarks = store.remarks.list()
+    if remarks:
         st.header("What officers said")
-        share.remarks(store, said[::-1], named=True)
+        share.remarks(store, remarks[::-1], named=True)
     if over:
         with st.expander("Expired and revoked", icon=":material/link_off:"):
             share.listing(over, named=True)

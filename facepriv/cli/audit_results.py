@@ -1,4 +1,4 @@
-"""What a finished audit is shown and written as."""
+"""Show a finished audit, and write it as JSON."""
 
 from __future__ import annotations
 
@@ -14,37 +14,37 @@ if TYPE_CHECKING:
 
 
 def show_audit(store: Store, audit_id: int, *, variants: bool = False) -> None:
-    """Show all tables of an audit and its verdict; with ``variants`` all means of each attacker."""
+    """Show an audit's verdict and tables; with ``variants`` also each means of each attacker."""
     from facepriv.presentation import audit_tables as rows
     from facepriv.services.audits.preparing import audit_document
 
-    found = audit_document(store, audit_id)
-    of = f"run {found.spec.run_id} on " if found.spec.run_id is not None else ""
+    audit = audit_document(store, audit_id)
+    of = f"run {audit.spec.run_id} on " if audit.spec.run_id is not None else ""
     say(
-        f"Audit {audit_id} of {of}{found.spec.dataset.name}: {count(found.images, 'image')} of "
-        f"{count(found.subjects, 'subject')} ({found.female_subjects} labelled female, {found.male_subjects} male)."
+        f"Audit {audit_id} of {of}{audit.spec.dataset.name}: {count(audit.images, 'image')} of "
+        f"{count(audit.subjects, 'subject')} ({audit.female_subjects} labelled female, {audit.male_subjects} male)."
     )
-    for reason, images in found.left_out.items():
-        say(f"  Left out: {count(images, 'image')}: {reason}.")
-    if found.not_perturbed:
-        say(f"  {count(found.not_perturbed, 'image')} could not be perturbed and are released as they were.")
-    show_table("Gender error of the classifiers on the untouched images, 95 % interval", rows.baseline_rows(found))
-    for one in found.conditions:
+    if audit.policy is not None and audit.policy.p > 0:
+        say(audit.policy.sentence)
+    say(audit.verdict)
+    say(f"Not tried: {'; '.join(audit.not_tried)}.")
+    for reason, images in audit.left_out.items():
+        say(f"Left out ({reason}): {count(images, 'image')}.")
+    if audit.not_perturbed:
+        say(f"{count(audit.not_perturbed, 'image')} could not be perturbed and can only be released unchanged.")
+    show_table("Gender error of the classifiers on untouched images, 95 % interval", rows.baseline_rows(audit))
+    for condition in audit.conditions:
         show_table(
-            f"Attackers against the images {rows.condition_title(one)}: how often they are right (50 % is guessing)",
-            rows.attack_rows(one.attacks),
+            f"Attackers against the {rows.condition_title(condition)}: how often they are right (50 % is guessing)",
+            rows.attack_rows(condition.attacks),
         )
         if variants:
-            show_table("All their means", rows.attack_rows(one.variants, variants=True))
-    if found.curve:
-        show_table("How often each attacker is right, by the share p of images perturbed", rows.curve_rows(found))
-        show_table("The share that is best against each attacker alone", rows.optimum_rows(found))
-        show_table("Matching on the mixed database", rows.utility_rows(found))
-        show_table("Cost to matching", rows.change_rows(found))
-    if found.policy is not None:
-        say(found.policy.sentence)
-    say(found.verdict)
-    say(f"Not tried: {'; '.join(found.not_tried)}.")
+            show_table("Each means of each attacker", rows.attack_rows(condition.variants, variants=True))
+    if audit.curve:
+        show_table("How often each attacker is right, by proportion p of images changed", rows.curve_rows(audit))
+        show_table("Best proportion against each attacker alone", rows.optimum_rows(audit))
+        show_table("Matching on the mixed database", rows.utility_rows(audit))
+        show_table("Cost to matching", rows.change_rows(audit))
 
 
 def write_audit(json_file: Path | None, store: Store, audit_id: int) -> None:

@@ -1,4 +1,4 @@
-"""All commands, in the order of the help, and what every one of them goes through."""
+"""All commands, in the order of the help, and what all of them share."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _options(
         bool, typer.Option("--version", help="Show the version and exit.", is_eager=True, callback=_show_version)
     ] = False,
 ) -> None:
-    # A command without the option must not find it taken by one before it in the same process.
+    # In one process, a command must not inherit the option of the command before.
     json_on_stdout.set(False)
 
 

@@ -10,12 +10,12 @@ import typer
 from facepriv.cli.json_files import file_target
 from facepriv.cli.store import ACTOR
 
-db = typer.Typer(help="Look after the database.", no_args_is_help=True)
+db = typer.Typer(help="Upgrade, check, back up and restore the database.", no_args_is_help=True)
 
 
 @db.command("upgrade")
 def upgrade() -> None:
-    """Bring the database to the revision that this release needs; back it up before."""
+    """Upgrade the database to the revision that this release needs; back it up first."""
     from facepriv.config import get_settings
     from facepriv.store import migrate
 
@@ -25,7 +25,7 @@ def upgrade() -> None:
 
 @db.command("check")
 def check() -> None:
-    """Check that the database is sound and has the revision that this release needs, and say what it holds."""
+    """Check that the database is intact and has the right revision, and count what it holds."""
     from facepriv.config import get_settings
     from facepriv.services.upkeep.database import check_database
 
@@ -33,8 +33,8 @@ def check() -> None:
 
 
 @db.command("backup")
-def backup(file: Annotated[Path, typer.Argument(help="New file.", callback=file_target)]) -> None:
-    """Write the database to one SQLite file while workers go on; artifact files are not in it."""
+def backup(file: Annotated[Path, typer.Argument(help="New file to write.", callback=file_target)]) -> None:
+    """Back up the database to one SQLite file while workers run; it does not contain artifact files."""
     from facepriv.config import get_settings
     from facepriv.services.upkeep.database import back_up_database
 
@@ -43,9 +43,9 @@ def backup(file: Annotated[Path, typer.Argument(help="New file.", callback=file_
 
 @db.command("restore")
 def restore(
-    file: Annotated[Path, typer.Argument(help="What facepriv db backup wrote, or a copy of facepriv.sqlite.")],
+    file: Annotated[Path, typer.Argument(help="A file from facepriv db backup, or a copy of facepriv.sqlite.")],
 ) -> None:
-    """Fill a new, empty database with a backup, of either kind of database and of this release or an older one."""
+    """Restore a backup into a new, empty database; the backup may come from an older release or the other database."""
     from facepriv.config import get_settings
     from facepriv.services.upkeep.database import restore_database
 

@@ -1,4 +1,4 @@
-"""`facepriv quality`, `protocol`, `datasheet` and `datasets`: what is known of a data set."""
+"""`facepriv quality`, `protocol`, `datasheet` and `datasets`: what is known about a data set."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 def quality(
     dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
-    anew: Annotated[bool, typer.Option("--anew", help="Check again what was checked before.")] = False,
+    anew: Annotated[bool, typer.Option("--anew", help="Check again.")] = False,
     list_images: Annotated[
-        bool, typer.Option("--list", help="Also name the images to look at; these are personal data.")
+        bool, typer.Option("--list", help="Also name the doubtful images; these names are personal data.")
     ] = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Show a data set's quality report, or make it: failures, sizes, and what in its labels deserves a second look."""
+    """Show or make a data set's quality report: images without a face, sizes, and doubtful labels."""
     from facepriv.services.datasets.quality import doubtful_images, get_quality
 
     with opened_store() as (store, _):
@@ -45,15 +45,15 @@ def quality(
 
 
 def check_and_show_quality(store: Store, name: str) -> QualityReport:
-    """Make a data set's quality report under a bar, and show it."""
+    """Make a data set's quality report with a progress bar, and show it."""
     from facepriv.services.datasets.quality import check_quality
 
     with progress("Checking quality") as bar:
 
-        def tell(done: int, total: int, _: str = "", /) -> None:
+        def show(done: int, total: int, _: str = "", /) -> None:
             bar(done, total)
 
-        report = check_quality(store, name, on_progress=tell)
+        report = check_quality(store, name, on_progress=show)
     _show_quality(report)
     return report
 
@@ -66,9 +66,9 @@ def _show_quality(report: QualityReport) -> None:
 
 
 def protocol(
-    dataset: Annotated[str, typer.Argument(help="Name of a data set that brings pairs to compare, such as LFW.")],
+    dataset: Annotated[str, typer.Argument(help="Name of a data set with its own list of pairs, such as LFW.")],
     matcher: Annotated[str, typer.Option(help="Face matcher; facepriv models lists them.")],
-    run: Annotated[int | None, typer.Option(help="Compare the images as this run left them, too.")] = None,
+    run: Annotated[int | None, typer.Option(help="Also compare the images as this run left them.")] = None,
     json_file: JsonFile = None,
 ) -> None:
     """Show a matcher's accuracy under the data set's own comparison protocol, before and after a run."""
@@ -88,11 +88,11 @@ def datasheet(
     dataset: Annotated[str, typer.Argument(help="Name of the data set.")],
     parts: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Part as part=text; repeatable, empty to take it back. See the list shown."),
+        typer.Option("--set", help="Part to set: part=text; repeatable, empty text clears it."),
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Show where a data set comes from and on what basis it may be used, and change what is stated."""
+    """Show or change where a data set comes from and on what basis it may be used."""
     from facepriv.services.datasets.datasheets import FIELDS, RETENTION, edit_datasheet, parse_parts, shown_datasheet
 
     with opened_store() as (store, _):
@@ -109,24 +109,22 @@ def datasheet(
 
 
 def datasets(
-    discard: Annotated[
-        str | None, typer.Option(help="Remove what is left of an interrupted import of this name.")
-    ] = None,
+    discard: Annotated[str | None, typer.Option(help="Remove the interrupted import of this name.")] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """List the data sets with their counts, and the imports that were interrupted."""
+    """List the data sets with their counts, and interrupted imports."""
     from facepriv.services.datasets.importing import discard_import, is_under_way
     from facepriv.services.datasets.retention import retention_day
 
     with opened_store() as (store, _):
         if discard is not None:
-            gone = discard_import(store, discard)
-            say(f"{count(gone, 'image')} of the interrupted import {discard} removed.")
+            removed = discard_import(store, discard)
+            say(f"Removed {count(removed, 'image')} of the interrupted import {discard}.")
         records = store.datasets.list()
         found = [_dataset_json(store, record) for record in records]
         unfinished = store.datasets.unfinished()
     if not found:
-        say("There is no data set yet; import one with `facepriv import PATH --name NAME`, or `facepriv demo`.")
+        say("There is no data set yet. Import one with `facepriv import PATH --name NAME`, or try `facepriv demo`.")
     else:
         show_table(
             "Data sets",
@@ -148,11 +146,11 @@ def datasets(
         )
     for one in unfinished:
         if is_under_way(one):
-            say(f"An import of {one.name} is under way: {count(one.images, 'image')} done.")
+            say(f"Import of {one.name} is running: {count(one.images, 'image')} done.")
             continue
         say(
-            f"An import of {one.name} is not complete: {count(one.images, 'image')} done, the last at "
-            f"{one.written_at:%Y-%m-%d %H:%M} UTC. Run its command again to go on, or --discard {one.name}."
+            f"Import of {one.name} was interrupted: {count(one.images, 'image')} done, the last at "
+            f"{one.written_at:%Y-%m-%d %H:%M} UTC. Repeat its command to resume, or use --discard {one.name}."
         )
     write_json(json_file, {"schema": "facepriv.datasets/1", "datasets": found})
 
@@ -174,7 +172,7 @@ def _dataset_json(store: Store, record: DatasetRecord) -> dict[str, Any]:
 
 
 def counts_json(counts: Any) -> dict[str, Any]:
-    """Return a data set's counts as they stand in JSON."""
+    """Return a data set's counts as JSON has them."""
     return {
         "images": counts.images,
         "subjects": counts.subjects,

@@ -16,15 +16,15 @@ _RECORDED = "This hash is recorded and checked from now on. If a source you trus
 
 def fetch(
     name: Annotated[
-        str, typer.Argument(help="Model whose weights no package carries, see facepriv models; or lfw or london.")
+        str, typer.Argument(help="Model whose weights come with no package (see facepriv models), or lfw or london.")
     ],
     file: Annotated[
         Path | None,
-        typer.Option(help="Take this copy instead of downloading; of a data set of several files, their folder."),
+        typer.Option(help="Use this copy instead of downloading; for a data set of several files, their folder."),
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Download a model's weights or a public data set from their published address; no other command downloads."""
+    """Download a model's weights or a public data set from its published address; no other command downloads."""
     from facepriv.datasets.published import PUBLISHED_DATASETS
     from facepriv.services.models.fetching import fetch_model
 
@@ -52,7 +52,7 @@ def _fetch_dataset(name: str, file: Path | None, json_file: Path | None) -> None
     for sentence in fetched.skipped:
         say(f"Left out: {sentence}")
     say(f"Import it with: {fetched.command}")
-    say("The fetched files stay until you delete that folder.")
+    say("The downloaded files stay until you delete that folder.")
     row = {"name": name, "came": fetched.origin, "folder": str(fetched.folder), "sha256": fetched.sha256}
     rest = {"first": [*fetched.newly_recorded], "without": [*fetched.skipped], "import": fetched.command}
     write_json(json_file, {"schema": "facepriv.fetch-archive/1", **row, **rest})

@@ -15,15 +15,15 @@ json_on_stdout: ContextVar[bool] = ContextVar("json_on_stdout", default=False)
 
 
 def _json_target(file: Path | None) -> Path | None:
-    """Refuse a file that cannot be made before any work is done; with - leave standard output to the JSON."""
+    """Refuse a file that cannot be written, before any work is done; with - reserve standard output for the JSON."""
     json_on_stdout.set(str(file) == "-")
     return file if json_on_stdout.get() else file_target(file)
 
 
 def file_target(file: Path | None) -> Path | None:
-    """Refuse a file that cannot be made before any work is done."""
+    """Refuse a file that cannot be written, before any work is done."""
     if file is not None and (file.is_dir() or not file.absolute().parent.is_dir()):
-        raise typer.BadParameter(f"A file in a folder that exists was expected, got {file}.")
+        raise typer.BadParameter(f"Expected a file in an existing folder, got {file}.")
     return file
 
 
@@ -32,7 +32,7 @@ JsonFile = Annotated[
     typer.Option(
         "--json",
         callback=_json_target,
-        help="Also write the figures to this file as JSON; - for standard output, which then holds nothing else.",
+        help="Also write the result as JSON to this file; - writes only JSON to standard output.",
     ),
 ]
 
@@ -40,7 +40,7 @@ JsonFile = Annotated[
 def write_json(json_file: Path | None, document: Mapping[str, Any]) -> None:
     """Write a document to the file that --json names, if it names one."""
     if json_file is not None:
-        import json  # not with the module: the help has no need of it
+        import json  # imported late: the help does not need it
 
         write_text(json_file, json.dumps(document, indent=2))
 
@@ -54,6 +54,6 @@ def write_text(file: Path, text: str) -> None:
         file.write_text(text + "\n", encoding="utf-8")
     except OSError as error:
         raise BadInputError(
-            f"A file that can be written to was expected at {file}, but it cannot ({error.strerror}); name another.",
+            f"{file} cannot be written ({error.strerror}). Choose another file.",
             code="cannot-write",
         ) from error

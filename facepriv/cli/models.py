@@ -8,7 +8,7 @@ from facepriv.wording import size_of
 
 
 def models(json_file: JsonFile = None) -> None:
-    """List the models: what can be used here, under which licence, and how to get the rest."""
+    """List the models: which are usable here, under which licence, and how to get the others."""
     from facepriv.services.models.catalogue import list_models
 
     found = list_models()

@@ -12,15 +12,15 @@ from facepriv.cli.options import Replace
 from facepriv.cli.printing import say, show_table
 from facepriv.cli.store import ACTOR, opened_store
 
-model = typer.Typer(help="Bring your own models; see docs/your-own-models.md.", no_args_is_help=True)
+model = typer.Typer(help="Add your own models; see docs/your-own-models.md.", no_args_is_help=True)
 
 
 @model.command("add")
 def model_add(
-    file: Annotated[Path, typer.Argument(help="YAML of a network, whose ONNX file lies beside it, or of a command.")],
+    file: Annotated[Path, typer.Argument(help="YAML file of a network (its ONNX file beside it) or of a command.")],
     replace: Replace = False,
 ) -> None:
-    """Add a classifier or matcher of your own, after a trial on demo faces. A command can run anything you can."""
+    """Add your own classifier or matcher after a trial on demo faces. A command runs with your permissions."""
     from facepriv.services.models.own_models import add_model
 
     with opened_store() as (store, _):
@@ -32,7 +32,7 @@ def model_add(
 
 @model.command("list")
 def model_list(json_file: JsonFile = None) -> None:
-    """List your own models; facepriv models lists all."""
+    """List your own models; `facepriv models` lists all."""
     from facepriv.services.models.catalogue import status_of
     from facepriv.services.models.own_models import list_own_models
 
@@ -54,9 +54,9 @@ def model_list(json_file: JsonFile = None) -> None:
             ],
         )
     elif not damaged:
-        say("There is no model of your own; add one with: facepriv model add FILE.yaml")
+        say("You have no model of your own. Add one with: facepriv model add FILE.yaml")
     for name in damaged:
-        say(f"{name} cannot be read any more; remove it with: facepriv model remove {name}")
+        say(f"{name} is damaged. Remove it with: facepriv model remove {name}")
     rows = [
         {
             "name": one.name,
@@ -73,11 +73,11 @@ def model_list(json_file: JsonFile = None) -> None:
 
 @model.command("check")
 def model_check(name: Annotated[str, typer.Argument(help="One of your own models.")]) -> None:
-    """Look whether a model's files are unchanged, and try it on demo faces again."""
+    """Check that a model's files are unchanged, and try it on demo faces again."""
     from facepriv.services.models.own_models import check_model
 
     notes = check_model(name)
-    typer.echo(f"{name} is unchanged, and its trial on demo faces went well.")
+    typer.echo(f"{name} is unchanged and passed its trial on demo faces.")
     for note in notes:
         typer.echo(note)
 
@@ -85,13 +85,13 @@ def model_check(name: Annotated[str, typer.Argument(help="One of your own models
 @model.command("remove")
 def model_remove(
     name: Annotated[str, typer.Argument(help="One of your own models.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Remove a model of your own; results that were made with it stay, but cannot be made again."""
+    """Remove your own model; its results stay but can no longer be repeated."""
     from facepriv.services.models.own_models import remove_model
 
     with opened_store() as (store, _):
         if not yes:
             typer.confirm(f"Remove the model {name}?", abort=True)
         remove_model(store, name, actor=ACTOR)
-    typer.echo(f"Removed: {name}.")
+    typer.echo(f"Removed {name}.")

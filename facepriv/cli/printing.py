@@ -1,4 +1,4 @@
-"""What people read: sentences, tables and bars, on standard error where standard output is for the JSON."""
+"""Print sentences, tables and progress bars; on standard error if standard output is for the JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WIDTH = 140
 
 
 def say(text: str) -> None:
-    """Tell a person something; on standard error where standard output is for the JSON."""
+    """Print a sentence; on standard error if standard output is for the JSON."""
     typer.echo(text, err=json_on_stdout.get())
 
 
@@ -34,7 +34,7 @@ def show_table(title: str, rows: Sequence[Mapping[str, str]]) -> None:
 
 @contextmanager
 def progress(what: str) -> Iterator[Any]:
-    """Show a bar; the value is called with done and total, and with stage and pace where the work tells."""
+    """Show a progress bar; call the value with done and total, and with stage and pace if they are known."""
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -82,8 +82,7 @@ def error_console() -> Any:
 
 
 def plain(text: str) -> str:
-    """Return a text so that nothing in it is taken for markup or commands the terminal."""
+    """Return a text without control characters, escaped so that nothing in it counts as markup."""
     from rich.markup import escape
 
-    # What others wrote must not command the terminal.
     return escape("".join(letter if letter.isprintable() or letter == "\n" else "�" for letter in text))

@@ -10,21 +10,21 @@ from facepriv.cli.options import Replace
 from facepriv.cli.printing import progress
 from facepriv.cli.store import ACTOR, opened_store
 
-probe = typer.Typer(help="Make gender classifiers out of matchers.", no_args_is_help=True)
+probe = typer.Typer(help="Train gender classifiers on matchers' templates.", no_args_is_help=True)
 
 
 @probe.command("train")
 def probe_train(
-    name: Annotated[str, typer.Argument(help="What to call the classifier.")],
+    name: Annotated[str, typer.Argument(help="Name of the new classifier.")],
     dataset: Annotated[str, typer.Option(help="Labelled data set to train on.")],
     matcher: Annotated[str, typer.Option(help="Matcher whose templates it reads.")] = "sface",
     exclude: Annotated[
-        list[str] | None, typer.Option(help="Data set whose people and images are left out; repeatable.")
+        list[str] | None, typer.Option(help="Data set whose people and images are excluded; repeatable.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the folds.")] = 0,
     replace: Replace = False,
 ) -> None:
-    """Train a linear classifier on a matcher's templates; it can judge and guide like any other."""
+    """Train a linear gender classifier on a matcher's templates; it can judge and guide like any other."""
     from facepriv.services.models.probes import train_probe
 
     with opened_store() as (store, _), progress("Embedding") as report:

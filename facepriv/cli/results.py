@@ -1,4 +1,4 @@
-"""What a finished run is shown and written as."""
+"""Show a finished run, and write it as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def show_result(run_id: int, spec: RunSpec, result: RunResult) -> None:
-    """Show all tables of a run, the note on its failures, and what it does not protect from."""
+    """Show what a run came to and does not protect against, then all its tables."""
+    from facepriv.presentation import run_sentences
     from facepriv.presentation import run_tables as tables
     from facepriv.presentation.methods import KIND_TITLES
 
@@ -24,39 +25,40 @@ def show_result(run_id: int, spec: RunSpec, result: RunResult) -> None:
     mesh = "" if spec.landmarker is None else f" on the landmarks {spec.landmarker.name}"
     kind = f" ({KIND_TITLES[result.kind]})" if result.kind else ""
     say(f"Run {run_id}: {spec.method}{kind}, guided by {guides}{mesh}, on {count(result.images, 'image')}.")
+    say(run_sentences.headline(result, spec.guide.name))
+    for sentence in run_sentences.limits(result):
+        say(sentence)
     if result.attribute_error:
         show_table(
-            "Error on other attributes, the share of images that a classifier calls other than labelled",
+            "Error on other attributes: proportion of images that a classifier assigns to the other class than "
+            "labelled",
             tables.attribute_error_rows(result),
         )
     if result.gender_error:
         show_table(
-            f"Run {run_id}: gender error, the share of images that a classifier calls other than labelled",
+            "Gender error: proportion of images that a classifier assigns to the other gender than labelled",
             tables.gender_error_rows(result),
         )
     if result.attribute_changes:
-        show_table("What became of verdicts that were not to be turned", tables.attribute_change_rows(result))
+        show_table("Answers of classifiers that the run did not target", tables.attribute_change_rows(result))
     for name in result.gender_confusion:
         show_table(f"Confusion of {name}", tables.confusion_rows(result, name))
     if result.matching:
         show_table("Face matching", tables.matching_rows(result))
-    show_table("Flips found by those who have the file, of the images judged", tables.survival_rows(result))
+    show_table("Judged images flipped in the stored file and after processing", tables.survival_rows(result))
     show_table("Effort", tables.effort_rows(result))
     if result.learned:
-        show_table("Learnt first, from other people", tables.learned_rows(result))
+        show_table("Learned first, from other people", tables.learned_rows(result))
     show_table("Change of the image", tables.quality_rows(result))
     failures = tables.failure_rows(result)
     if failures:
-        show_table(f"Failures ({result.failures.total} of {result.images})", failures)
+        show_table(f"Failures ({result.failures.total:,} of {result.images:,} images)", failures)
     for row in tables.note_rows(result):
         say(f"Note on {row['Images']} of the images: {row['Note']}")
-    say(tables.headline(result, spec.guide.name))
-    for sentence in tables.limits(result):
-        say(sentence)
 
 
 def compare(runs: Sequence[tuple[int, RunSpec, RunResult]]) -> None:
-    """Show several runs side by side in the figures that matter most."""
+    """Show the most important figures of several runs side by side."""
     from facepriv.presentation.run_tables import comparison_rows
 
     show_table("Side by side", comparison_rows([(f"Run {run_id}", spec, result) for run_id, spec, result in runs]))

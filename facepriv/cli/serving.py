@@ -11,13 +11,14 @@ import typer
 def serve(
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
     address: Annotated[
-        str, typer.Option(help="Address to listen at; any but a loopback one needs FACEPRIV_PUBLIC_URL.")
+        str, typer.Option(help="Address to listen on; any but a loopback address needs FACEPRIV_PUBLIC_URL.")
     ] = "127.0.0.1",
     auth: Annotated[
-        bool, typer.Option("--auth/--no-auth", help="Whether to ask who comes; without, on a loopback address only.")
+        bool,
+        typer.Option("--auth/--no-auth", help="Ask users to sign in; otherwise only a loopback address is allowed."),
     ] = True,
 ) -> None:
-    """Serve the dashboard on this machine, to the users that `facepriv user add` made."""
+    """Serve the dashboard on this machine to the users added with `facepriv user add`."""
     import os
 
     from facepriv.resources import root

@@ -15,27 +15,27 @@ from facepriv.wording import listed
 
 def share(
     run: Annotated[
-        int | None, typer.Argument(help="Number of a complete run; leave it out with --audit of a data set as it is.")
+        int | None, typer.Argument(help="Number of a complete run; none for --audit of a data set as it is.")
     ] = None,
     audit: Annotated[int | None, typer.Option(help="Audit to share; by default the run's newest complete one.")] = None,
-    days: Annotated[int, typer.Option(help="How long it stays open.")] = 30,
-    link: Annotated[bool, typer.Option("--link/--no-link", help="Whether to make a link.")] = True,
+    days: Annotated[int, typer.Option(help="Days until the share expires.")] = 30,
+    link: Annotated[bool, typer.Option("--link/--no-link", help="Make a link that opens without an account.")] = True,
     passphrase: Annotated[
-        bool, typer.Option("--passphrase/--no-passphrase", help="Whether the link asks for a passphrase.")
+        bool, typer.Option("--passphrase/--no-passphrase", help="Protect the link with a passphrase.")
     ] = True,
-    officer: Annotated[str | None, typer.Option(help="Officer with an account who finds it there.")] = None,
-    faces: Annotated[int, typer.Option(min=0, help="Pairs of faces to show, none unless asked.")] = 0,
+    officer: Annotated[str | None, typer.Option(help="Officer who can open it with their account.")] = None,
+    faces: Annotated[int, typer.Option(min=0, help="Pairs of faces to show.")] = 0,
     server: Annotated[
-        str | None, typer.Option(help="Address of the dashboard, for the link; by default FACEPRIV_PUBLIC_URL.")
+        str | None, typer.Option(help="Address of the dashboard for the link; default FACEPRIV_PUBLIC_URL.")
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Share the results of a run or an audit with a privacy officer, by a link or with their account."""
+    """Share the results of a run or an audit with a privacy officer, by link or account."""
     from facepriv.services.accounts.passwords import make_password
     from facepriv.services.sharing.shares import share as share_results
 
     if run is None and audit is None:
-        raise typer.BadParameter("Say what to share: the number of a run, or --audit NUMBER.")
+        raise typer.BadParameter("Give the number of a run, or --audit NUMBER.")
     secret = make_password() if link and passphrase else ""
     with opened_store() as (store, settings):
         made = share_results(
@@ -53,18 +53,18 @@ def share(
     url = None
     if made.path is not None:
         url = (server or settings.public_url or "http://127.0.0.1:8501").rstrip("/") + made.path
-        say(f"Link, shown this once: {url}")
+        say(f"Link (shown only once): {url}")
         if secret:
-            say(f"Its passphrase, to be told another way: {secret}")
+            say(f"Passphrase (send it another way than the link): {secret}")
     row = {"share": made.share.id, "expires": made.share.expires_at.isoformat(), "link": url, "passphrase": secret}
     write_json(json_file, {"schema": "facepriv.share/1", **row})
 
 
 def shares(
-    revoke: Annotated[int | None, typer.Option(help="End the share of this number.")] = None,
+    revoke: Annotated[int | None, typer.Option(help="Revoke the share with this number.")] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """List what was shared and what officers said about it, and end a share."""
+    """List shares and what officers said about them, or revoke a share."""
     from facepriv.services.sharing.shares import about
     from facepriv.services.sharing.shares import revoke as revoke_share
 
@@ -75,7 +75,7 @@ def shares(
         found, said = store.shares.list(), store.remarks.list()
     now = datetime.now(UTC)
     if not found:
-        say("Nothing is shared; share a run with: facepriv share RUN")
+        say("Nothing is shared. Share a run with: facepriv share RUN")
     else:
         show_table(
             "Shares, newest first",
@@ -107,9 +107,9 @@ def shares(
                     "Of": one.about,
                     "By": one.author,
                     "When": f"{one.at:%Y-%m-%d %H:%M} UTC",
-                    "Said": one.decision or "comment",
+                    "Decision": one.decision or "comment",
                     "Text": one.text,
-                    "SHA-256": one.sha256 or "–",
+                    "Signed (SHA-256)": one.sha256 or "–",
                 }
                 for one in said
             ],

@@ -16,7 +16,7 @@ ACTOR = "cli"
 
 @contextmanager
 def opened_store() -> Iterator[tuple[Store, Settings]]:
-    """Open the store of the data folder; return it with the settings, and closes it at the end."""
+    """Open the store of the data folder, yield it with the settings, and close it at the end."""
     from facepriv.config import get_settings
     from facepriv.store import open_store
 

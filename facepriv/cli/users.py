@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from facepriv.store import Role
 
 
-user = typer.Typer(help="Who may sign in to the dashboard, as auditor or privacy officer.", no_args_is_help=True)
+user = typer.Typer(help="Manage who may sign in to the dashboard, as auditor or privacy officer.", no_args_is_help=True)
 UserName = Annotated[str, typer.Argument(help="Name of the user.")]
 RoleOption = Annotated[
-    str, typer.Option(help="auditor, who sees and does everything, or officer, who sees what was shared.")
+    str, typer.Option(help="auditor (sees and does everything) or officer (sees what is shared with them).")
 ]
 PasswordIn = Annotated[
-    bool, typer.Option("--password-stdin", help="Read the password from standard input instead of making one.")
+    bool, typer.Option("--password-stdin", help="Read the password from standard input instead of generating one.")
 ]
 
 
@@ -35,29 +35,29 @@ def user_add(
     oidc: Annotated[
         str | None,
         typer.Option(
-            help="By what the identity provider knows them, instead of a password: e-mail address or ISSUER#SUBJECT."
+            help="Sign in through the identity provider instead of by password: e-mail address or ISSUER#SUBJECT."
         ),
     ] = None,
 ) -> None:
-    """Add somebody; the password made for them is shown this once."""
+    """Add a user; the generated password is shown only once."""
     from facepriv.services.accounts.users import add_user
 
     with opened_store() as (store, _):
         given = _read_password() if password_stdin else None
         added = add_user(store, name, _role(role), password=given, oidc=oidc, actor=ACTOR)
-    say(f"{added.user.name} may sign in as {added.user.role}.")
+    say(f"{added.user.name} can sign in as {added.user.role}.")
     _show_password(added.password)
 
 
 @user.command("list")
 def user_list(json_file: JsonFile = None) -> None:
-    """List the users, with the sessions they have open."""
+    """List the users and their open sessions."""
     from facepriv.store.users import name_key
 
     with opened_store() as (store, _):
         found = [(one, len(store.sessions.of_user(name_key(one.name)))) for one in store.users.list()]
     if not found:
-        say("There is no user yet; make one: facepriv user add NAME --role auditor")
+        say("There is no user yet. Add one with: facepriv user add NAME --role auditor")
     rows = [
         {
             "Name": one.name,
@@ -68,7 +68,7 @@ def user_list(json_file: JsonFile = None) -> None:
                     *([f"through the provider as {one.oidc}"] if one.oidc else []),
                 ]
             ),
-            "Since": f"{one.created_at:%Y-%m-%d}",
+            "Added": f"{one.created_at:%Y-%m-%d}",
             "Sessions": str(sessions),
             "State": "active" if one.disabled_at is None else f"disabled since {one.disabled_at:%Y-%m-%d}",
         }
@@ -85,23 +85,23 @@ def user_list(json_file: JsonFile = None) -> None:
 
 @user.command("role")
 def user_role(name: UserName, role: Annotated[str, typer.Argument(help="auditor or officer.")]) -> None:
-    """Make somebody an auditor or a privacy officer, from their next click on."""
+    """Change a user's role; it takes effect with their next click."""
     from facepriv.services.accounts.users import set_role
 
     with opened_store() as (store, _):
         changed = set_role(store, name, _role(role), actor=ACTOR)
-    say(f"{changed.name} is {'an auditor' if changed.role == 'auditor' else 'a privacy officer'} now.")
+    say(f"{changed.name} is now {'an auditor' if changed.role == 'auditor' else 'a privacy officer'}.")
 
 
 @user.command("disable")
 def user_disable(name: UserName) -> None:
-    """Shut somebody out at once: all their sessions end."""
+    """Disable a user at once; all their sessions end."""
     _set_disabled(name, True)
 
 
 @user.command("enable")
 def user_enable(name: UserName) -> None:
-    """Let somebody in again who was disabled."""
+    """Enable a disabled user again."""
     _set_disabled(name, False)
 
 
@@ -110,17 +110,17 @@ def _set_disabled(name: str, disabled: bool) -> None:
 
     with opened_store() as (store, _):
         changed = set_disabled(store, name, disabled, actor=ACTOR)
-    say(f"{changed.name} may {'not sign in any more, and is signed out' if disabled else 'sign in again'}.")
+    say(f"{changed.name} {'is signed out and can no longer sign in' if disabled else 'can sign in again'}.")
 
 
 @user.command("password")
 def user_password(name: UserName, password_stdin: PasswordIn = False) -> None:
-    """Return somebody a new password, shown this once; whoever is signed in under the old one is signed out."""
+    """Give a user a new password, shown only once; all their sessions end."""
     from facepriv.services.accounts.users import change_password
 
     with opened_store() as (store, _):
         made = change_password(store, name, _read_password() if password_stdin else None, actor=ACTOR)
-    say("The password is changed.")
+    say("Password changed.")
     _show_password(made)
 
 
@@ -128,21 +128,22 @@ def user_password(name: UserName, password_stdin: PasswordIn = False) -> None:
 def user_oidc(
     name: UserName,
     claim: Annotated[
-        str | None, typer.Argument(help="E-mail address or ISSUER#SUBJECT; none to end coming through the provider.")
+        str | None,
+        typer.Argument(help="E-mail address or ISSUER#SUBJECT; none ends sign-in through the provider."),
     ] = None,
 ) -> None:
-    """Say by what the identity provider knows somebody; whoever is signed in is signed out."""
+    """Set how the identity provider identifies a user; all their sessions end."""
     from facepriv.services.accounts.users import set_claim
 
     with opened_store() as (store, _):
-        one = set_claim(store, name, claim, actor=ACTOR)
-    known = "comes through the provider no more" if one.oidc is None else f"comes through the provider as {one.oidc}"
-    say(f"{one.name} {known}.")
+        changed = set_claim(store, name, claim, actor=ACTOR)
+    how = "can no longer sign in through the provider"
+    say(f"{changed.name} {how if changed.oidc is None else f'signs in through the provider as {changed.oidc}'}.")
 
 
 @user.command("sign-out")
 def user_sign_out(name: UserName) -> None:
-    """End all sessions of somebody."""
+    """End all sessions of a user."""
     from facepriv.services.accounts.users import sign_out_everywhere
 
     with opened_store() as (store, _):
@@ -156,7 +157,7 @@ def _role(text: str) -> Role:
     for role in ROLES:
         if role == text:
             return role
-    raise BadInputError(f"A role was expected, {' or '.join(ROLES)}, but {text!r} came.", code="bad-role")
+    raise BadInputError(f"The role must be {' or '.join(ROLES)}, got {text!r}.", code="bad-role")
 
 
 def _read_password() -> str:
@@ -166,4 +167,4 @@ def _read_password() -> str:
 def _show_password(password: str | None) -> None:
     if password is not None:
         say(f"Password: {password}")
-        say("It is shown this once and kept as a hash only.")
+        say("It is shown only once; facepriv stores only its hash.")

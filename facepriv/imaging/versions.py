@@ -20,7 +20,7 @@ VERSION_TITLES = {
 }
 """What each of `VERSIONS` is called."""
 VERSION_PHRASES = {
-    "jpeg90": f"after JPEG of quality {JPEG_QUALITY}",
+    "jpeg90": f"after JPEG compression (quality {JPEG_QUALITY})",
     "resize75": f"after a resize to {RESIZE_PERCENT}",
     "grey": "in greyscale",
 }

@@ -101,10 +101,8 @@ def best_proportion(
     free = _smallest(worst, list(worst), slack)
     weak = _unsupported(utility, most_fnmr_loss)
     if not allowed:
-        sentence = (
-            f"Perturb no image: no measured proportion keeps the floor, since at p = {percent(min(worst))} "
-            f"{lost[min(worst)]}."
-        )
+        least = min(worst)
+        sentence = f"Change no image: every proportion costs too much recognition. At {percent(least)}, {lost[least]}."
         accuracy, attacker = worst.get(0.0, (None, None))
         return BestProportion(0.0, accuracy, attacker, (), given[free], weak, sentence + _caveat(weak))
     p = _smallest(worst, allowed, slack)
@@ -143,18 +141,18 @@ def judge_proportion(
         )
     accuracy, attacker = worst[share]
     lost = _losses(utility, [share], most_fnmr_loss).get(share)
-    parts = [
-        f"The proportion was set to {percent(share)}, where the worst attacker, {attacker}, is right in "
-        f"{percent(accuracy)}"
-    ]
+    sentence = (
+        f"You set the proportion to {percent(share)}: the strongest attacker ({attacker}) is right in "
+        f"{percent(accuracy)} of cases."
+    )
     if lost is not None:
-        parts.append(f"; this breaks the floor, since there {lost}")
+        sentence += f" This costs too much recognition: {lost}."
     if _key(best.p) != share and best.accuracy is not None:
-        parts.append(
-            f"; of the measured ones {percent(best.p)} would be chosen, where the worst is right in "
-            f"{percent(best.accuracy)}"
+        sentence += (
+            f" Of the measured proportions, {percent(best.p)} is best: there the strongest attacker is right in "
+            f"{percent(best.accuracy)} of cases."
         )
-    sentence = "".join(parts) + "." + _caveat(best.unsupported)
+    sentence += _caveat(best.unsupported)
     return replace(best, p=p, accuracy=accuracy, attacker=attacker, sentence=sentence)
 
 
@@ -218,12 +216,10 @@ def _losses(utility: Sequence[Utility], ps: Sequence[float], most: float | None)
         losses = [(loss, m) for m in matchers if (loss := _loss(table[m, 0.0], table[m, p])) > limit + _ROUNDING]
         if losses:
             loss, matcher = max(losses)
-            how = (
-                "has nothing left to compare"
-                if math.isinf(loss)
-                else f"loses {100 * loss:.1f} points of FNMR at FMR 0.1%"
-            )
-            found[p] = f"{matcher} {how}, and {100 * limit:.1f} points are allowed"
+            how = "has nothing left to compare"
+            if not math.isinf(loss):
+                how = f"wrongly rejects {100 * loss:.1f} more of every 100 genuine pairs"
+            found[p] = f"{matcher} {how} (allowed: {100 * limit:.1f})"
     return found
 
 
@@ -246,39 +242,43 @@ def _sentence(
     slack: float,
 ) -> str:
     accuracy, attacker = worst[p]
-    how = "Perturb no image" if p == 0 else f"Perturb {percent(p)} of the images"
-    reason = _reason(p, worst, allowed, free, lost, slack)
-    return f"{how}: the worst attacker there, {attacker}, is right in {percent(accuracy)} of cases; {reason}."
-
-
-def _reason(
-    p: float,
-    worst: Mapping[float, tuple[float, str]],
-    allowed: Sequence[float],
-    free: float,
-    lost: Mapping[float, str],
-    slack: float,
-) -> str:
+    right = f"the strongest attacker ({attacker}) is right in {percent(accuracy)} of cases"
+    guessing = accuracy <= _GUESSING + slack
+    if p == 0 and guessing:
+        return f"Change no image: {right}, which is no better than guessing."
     if list(allowed) == [0.0] and lost:
-        return f"no measured proportion above 0 keeps the floor, for at p = {percent(min(lost))} {lost[min(lost)]}"
+        least = min(lost)
+        return (
+            f"Change no image: every other proportion costs too much recognition. At {percent(least)}, {lost[least]}. "
+            f"With no image changed, {right}."
+        )
+    how = "Change no image" if p == 0 else f"Change {percent(p)} of the images"
     if free in lost:
-        instead = f"{percent(free)} would be chosen, with {percent(worst[free][0])}"
-        return f"the floor binds: without it {instead}, but there {lost[free]}"
-    least, where = min((worst[one][0], one) for one in allowed)
-    if where != p:
-        gain = f"gains no more than {100 * slack:.1f} points, the least being {percent(least)} at p = {percent(where)}"
-        return f"a greater proportion {gain}"
+        return (
+            f"{how}: {right}. Changing {percent(free)} would lower this to {percent(worst[free][0])} but cost too much "
+            f"recognition: {lost[free]}."
+        )
+    best, where = min((worst[proportion][0], proportion) for proportion in allowed)
+    more = f"{percent(best)} at {percent(where)}"
     if p == 0:
-        return "no other measured proportion lowers that"
-    if worst[p][0] <= _GUESSING + slack:
-        return "no attacker tried does better than guess by more than the noise"
-    return f"every other measured proportion {'that keeps the floor ' if lost else ''}lets the worst attacker do better"
+        measured = "measured proportion that keeps matching good enough" if lost else "other measured proportion"
+        lowers = f"lowers this noticeably (best: {more})" if where != 0 else "lowers this"
+        return (
+            f"This run does not protect gender: {right}, and no {measured} {lowers}. Try another method or more "
+            "guiding classifiers."
+        )
+    if where != p:
+        return f"{how}: {right}. Changing more gains at most {100 * slack:.1f} points (best: {more})."
+    if guessing:
+        return f"{how}: {right}, which is no better than guessing."
+    others = "At every other measured proportion" + (" that keeps matching good enough" if lost else "")
+    return f"{how}: {right}. {others}, the strongest attacker is right more often."
 
 
 def _caveat(unsupported: Sequence[str]) -> str:
     if not unsupported:
         return ""
     return (
-        f" For {listed(unsupported)} there are too few non-mated comparisons to know FNMR at FMR 0.1%, so that the "
-        "floor is judged on a guess."
+        f" {listed(unsupported)}: too few impostor comparisons to measure this loss, so whether the limit is kept is "
+        "uncertain."
     )

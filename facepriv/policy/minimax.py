@@ -344,7 +344,7 @@ def _recipe(shares: Mapping[str, float]) -> str:
 
 def _no_leak(shares: Mapping[str, float], observations: Sequence[Observation], sees: str) -> str:
     held = listed([one.classifier for one in observations], "or")
-    return f"{_recipe(shares)}: an attacker who holds {held} and sees {sees} can do no better than guess."
+    return f"{_recipe(shares)}: an attacker who has {held} and sees {sees} can only guess."
 
 
 def _sentence(
@@ -356,15 +356,15 @@ def _sentence(
     sees: str,
 ) -> str:
     held = listed(list(alone), "or")
-    most = f"is right in at most {percent(value)} of cases"
-    best = f"{_recipe(shares)}: an attacker who holds {held} and sees {sees} {most}"
+    best = (
+        f"{_recipe(shares)}: an attacker who has {held} and sees {sees} is right in at most {percent(value)} of cases."
+    )
     if unlimited < value - _ROUNDING:
-        return (
-            f"{best}. The budget keeps it there; the best policy without it would bring this to {percent(unlimited)}."
-        )
+        return f"{best} Without the budget, the best mix would lower this to {percent(unlimited)}."
     stubborn = [name for name in binding if alone[name] > value - _ROUNDING]
     if stubborn:
-        why = f"no mix of untouched images and these runs brings {listed(stubborn)} lower"
-    else:
-        why = f"each of {listed(binding)} alone could be brought lower, but what brings one down leaves another up"
-    return f"{best}. No policy reaches 50%, for {why}."
+        return f"{best} Guessing (50 %) is out of reach: no mix of these runs lowers {listed(stubborn)} any further."
+    return (
+        f"{best} Guessing (50 %) is out of reach: each of {listed(binding)} could be lowered alone, but what lowers "
+        "one raises another."
+    )

@@ -108,11 +108,13 @@ def _crossing(s0: float, s1: float) -> float:
 
 def _sentence(p: float, accuracy: float, bits: float, zero_leak: bool, s0: float, s1: float) -> str:
     right = f"is right in {percent(accuracy)} of cases ({bits:.2f} bits)"
-    leaves = f"an attacker who sees only the sign of the score {right}"
+    attacker = "an attacker who sees only whether the classifier says male or female"
     if zero_leak:
         how = "With no image perturbed" if p == 0 else f"With {percent(p)} of the images perturbed"
-        return f"{how}, {leaves}: the sign tells nothing."
-    best = "perturb every image" if p == 1 else "perturb none"
-    errors = f"men's and women's error add up to {percent(s0)} before and {percent(s1)} after"
-    side = "less" if s0 < 1 else "more"
-    return f"No proportion reaches zero leak, for {errors}, both {side} than 100 %; it is best to {best}, and {leaves}."
+        return f"{how}, {attacker} {right} and learns nothing."
+    best = "Perturb every image" if p == 1 else "Perturb no image"
+    side = "below" if s0 < 1 else "above"
+    return (
+        f"{best}: {attacker} then {right}. No proportion brings this down to guessing, because the errors for men and "
+        f"women add up to {percent(s0)} before and {percent(s1)} after, both {side} 100 %."
+    )

@@ -12,6 +12,9 @@ from facepriv.schemas.figures import Interval
 from facepriv.store import AuditRecord
 from facepriv.wording import match_rate, percent
 
+MEANS = "By"
+"""Column of the means by which an attacker guesses."""
+
 
 def between(interval: Interval, *, digits: int = 1) -> str:
     """Write a rate with its 95 % interval: ``12.3 % (9.1 to 15.0 %)``."""
@@ -39,24 +42,24 @@ def _with_ends(interval: Interval, write: Callable[[float], str], unit: str = ""
 
 
 def baseline_rows(result: AuditResult) -> list[Row]:
-    """Gender error of every classifier on the untouched images, with intervals."""
+    """Return the gender error of every classifier on the untouched images, with intervals."""
     return [
         {
-            "Classifier": one.classifier,
-            "Gender error": between(one.all),
-            "Women": between(one.female),
-            "Men": between(one.male),
+            "Classifier": error.classifier,
+            "Gender error": between(error.all),
+            "Women": between(error.female),
+            "Men": between(error.male),
         }
-        for one in result.baseline
+        for error in result.baseline
     ]
 
 
 def audit_row(audit: AuditRecord) -> Row:
-    """One stored audit in a list."""
-    worst = {} if audit.result is None else {one.condition: one for one in audit.result.headlines}
+    """Return a stored audit as a row of a list."""
+    strongest = {} if audit.result is None else {line.condition: line for line in audit.result.headlines}
 
-    def bound(name: ConditionName) -> str:
-        return "–" if name not in worst else f"{worst[name].attacker}, {percent(worst[name].upper)}"
+    def right(name: ConditionName) -> str:
+        return "–" if name not in strongest else f"{percent(strongest[name].upper)} ({strongest[name].attacker})"
 
     return {
         "Audit": str(audit.id),
@@ -64,95 +67,96 @@ def audit_row(audit: AuditRecord) -> Row:
         "Run": "–" if audit.run_id is None else str(audit.run_id),
         "Images": f"{audit.images:,}",
         "State": audit.state if audit.error is None else f"{audit.state}: {audit.error}",
-        "Untouched": bound("untouched"),
-        "The policy's mix": bound("mix"),
+        "Right at most, untouched": right("untouched"),
+        "Right at most, mixed release": right("mix"),
     }
 
 
 def attacker_rows() -> list[Row]:
-    """Every registered attacker with what it assumes."""
+    """Return every registered attacker with what it assumes."""
     rows = []
     for name in attackers.names():
-        one = attackers.load(name)
-        rows.append({"Attacker": name, "Title": one.title, "Assumption": one.assumption})  # type: ignore[attr-defined]
+        attacker = attackers.load(name)
+        rows.append({"Attacker": name, "Title": attacker.title, "Assumption": attacker.assumption})  # type: ignore[attr-defined]
     return rows
 
 
 def attack_rows(attacks: Sequence[AttackResult], *, variants: bool = False) -> list[Row]:
-    """What attackers learn, the worst first."""
-    ranked = sorted(attacks, key=lambda one: -(one.accuracy.value or 0.0))
+    """Return what attackers learn, the strongest first; with ``variants`` each means of each attacker."""
+    ranked = sorted(attacks, key=lambda attack: -(attack.accuracy.value or 0.0))
     return [
         {
-            "Attacker": one.attacker,
-            **({"By": one.variant} if variants else {}),
-            "Is right": between(one.accuracy),
-            "Women": percent(one.female_accuracy.value),
-            "Men": percent(one.male_accuracy.value),
-            "AUC": area(one.auc),
-            "Learns, bits": bits(one.bits),
-            **({} if variants else {"By": _picked(one)}),
+            "Attacker": attack.attacker,
+            **({MEANS: attack.variant} if variants else {}),
+            "Right": between(attack.accuracy),
+            "Women": percent(attack.female_accuracy.value),
+            "Men": percent(attack.male_accuracy.value),
+            "AUC": area(attack.auc),
+            "Bits learned": bits(attack.bits),
+            **({} if variants else {MEANS: _picked(attack)}),
         }
-        for one in ranked
+        for attack in ranked
     ]
 
 
-def condition_title(one: Condition) -> str:
-    """Name a release in words."""
-    share = f", p = {percent(one.p)}" if one.name == "mix" else ""
-    return f"{CONDITION_TITLES[one.name]}{share}"
+def condition_title(condition: Condition) -> str:
+    """Return a release in words, e.g. ``mixed release (45.0 % of images changed)``."""
+    changed = f" ({percent(condition.p)} of images changed)" if condition.name == "mix" else ""
+    return f"{CONDITION_TITLES[condition.name]}{changed}"
 
 
 def curve_rows(result: AuditResult) -> list[Row]:
-    """How often every attacker is right, by proportion."""
+    """Return how often every attacker is right, by proportion."""
     names = list(dict.fromkeys(point.attacker for point in result.curve))
-    found = {(point.p, point.attacker): point.accuracy for point in result.curve}
+    accuracies = {(point.p, point.attacker): point.accuracy for point in result.curve}
     return [
-        {"p": percent(p), **{name: percent(found.get((p, name))) for name in names}}
+        {"p": percent(p), **{name: percent(accuracies.get((p, name))) for name in names}}
         for p in sorted({point.p for point in result.curve})
     ]
 
 
 def optimum_rows(result: AuditResult) -> list[Row]:
-    """For every attacker alone: the measured proportion at which he does worst; of equals the smallest."""
+    """Return, for every attacker alone, the measured proportion at which it does worst; of equals the smallest."""
     rows = []
     for name in dict.fromkeys(point.attacker for point in result.curve):
-        best = min((point for point in result.curve if point.attacker == name), key=lambda one: (one.accuracy, one.p))
+        points = [point for point in result.curve if point.attacker == name]
+        best = min(points, key=lambda point: (point.accuracy, point.p))
         rows.append(
             {
                 "Attacker": name,
                 "Best p": percent(best.p),
-                "Is right": percent(best.accuracy),
-                "Bits": f"{best.bits:.2f}",
+                "Right": percent(best.accuracy),
+                "Bits learned": f"{best.bits:.2f}",
             }
         )
     return rows
 
 
 def utility_rows(result: AuditResult) -> list[Row]:
-    """How matchers fare on the database mixed at each proportion."""
+    """Return how well matchers work on the database mixed at each proportion."""
     return [
         {
-            "p": percent(one.p),
-            "Matcher": one.matcher,
-            "FNMR at FMR 1 %": match_rate(one.fmr100.fnmr),
-            "FNMR at FMR 0.1 %": match_rate(one.fmr1000.fnmr)
-            + ("" if one.fmr1000.supported else " (too few comparisons)"),
-            "EER": match_rate(one.eer),
-            "AUC": number(one.auc, 4),
+            "p": percent(point.p),
+            "Matcher": point.matcher,
+            "FNMR at FMR 1 %": match_rate(point.fmr100.fnmr),
+            "FNMR at FMR 0.1 %": match_rate(point.fmr1000.fnmr)
+            + ("" if point.fmr1000.supported else " (too few comparisons)"),
+            "EER": match_rate(point.eer),
+            "AUC": number(point.auc, 4),
         }
-        for one in result.utility
+        for point in result.utility
     ]
 
 
 def change_rows(result: AuditResult) -> list[Row]:
-    """How much worse matchers are with every image perturbed, with paired intervals."""
+    """Return how much worse matchers are with every image perturbed, with paired intervals."""
     return [
         {
-            "Matcher": one.matcher,
-            "FNMR at FMR 0.1 %, all perturbed minus untouched": between(one.fnmr_at_fmr1000, digits=2),
-            "Note": "" if one.supported else "too few comparisons for FMR 0.1 %",
+            "Matcher": change.matcher,
+            "FNMR at FMR 0.1 %, all perturbed minus untouched": between(change.fnmr_at_fmr1000, digits=2),
+            "Note": "" if change.supported else "too few comparisons for FMR 0.1 %",
         }
-        for one in result.utility_change
+        for change in result.utility_change
     ]
 
 
@@ -162,22 +166,22 @@ def nearest(result: AuditResult, p: float) -> float | None:
 
 
 def point_rows(result: AuditResult, p: float) -> list[Row]:
-    """What every attacker learns at a measured proportion, the worst first."""
-    found = sorted((point for point in result.curve if point.p == p), key=lambda point: -point.accuracy)
+    """Return what every attacker learns at a measured proportion, the strongest first."""
     return [
         {
             "Attacker": point.attacker,
-            "Is right": percent(point.accuracy),
+            "Right": percent(point.accuracy),
             "AUC": number(point.auc, 3),
-            "Learns, bits": number(point.bits, 2),
+            "Bits learned": number(point.bits, 2),
         }
-        for point in found
+        for point in sorted(result.curve, key=lambda point: -point.accuracy)
+        if point.p == p
     ]
 
 
 def worst_loss(result: AuditResult, p: float) -> tuple[str, float] | None:
     """Return the matcher whose FNMR at FMR 0.1 % suffers most at a measured proportion, and by how much; a fraction."""
-    rates = {(one.matcher, one.p): one.fmr1000.fnmr for one in result.utility}
+    rates = {(point.matcher, point.p): point.fmr1000.fnmr for point in result.utility}
     losses = [
         (after - before, matcher)
         for (matcher, at), after in rates.items()
@@ -187,24 +191,24 @@ def worst_loss(result: AuditResult, p: float) -> tuple[str, float] | None:
 
 
 def left_out_rows(result: AuditResult) -> list[Row]:
-    """Images that were left out, by reason."""
+    """Return how many images were left out, by reason."""
     return [{"Left out because": reason, "Images": f"{images:,}"} for reason, images in result.left_out.items()]
 
 
 def share_rows(mix: MinimaxPolicy) -> list[Row]:
-    """Where each image of a mix of several runs comes from."""
-    return [{"Images": name, "Share": percent(share)} for name, share in mix.shares.items()]
+    """Return where the images of a mix of several runs come from."""
+    return [{"Images": name, "Proportion": percent(share)} for name, share in mix.shares.items()]
 
 
 def holder_rows(mix: MinimaxPolicy) -> list[Row]:
-    """What an attacker with each one classifier gets from a mix of several runs, the worst first."""
+    """Return how often an attacker with each classifier is right about a mix of several runs, the strongest first."""
     return [
-        {"Classifier": name, "Is right": percent(accuracy), "If it were the only one": percent(mix.alone[name])}
-        for name, accuracy in sorted(mix.accuracies.items(), key=lambda one: -one[1])
+        {"Classifier": name, "Right": f"{percent(accuracy)} ({percent(mix.alone[name])})"}
+        for name, accuracy in sorted(mix.accuracies.items(), key=lambda item: -item[1])
     ]
 
 
-def _picked(one: AttackResult, most: int = 2) -> str:
-    whole = sum(one.chosen.values())
-    picked = [f"{name} ({100 * times / whole:.0f} %)" for name, times in one.chosen.items()]
+def _picked(attack: AttackResult, most: int = 2) -> str:
+    whole = sum(attack.chosen.values())
+    picked = [f"{name} ({100 * times / whole:.0f} %)" for name, times in attack.chosen.items()]
     return ", ".join(picked[:most]) + (", ..." if len(picked) > most else "")

@@ -1,4 +1,4 @@
-"""How quantities and foreign words are written on every page."""
+"""How times and texts from elsewhere are written on every page."""
 
 from __future__ import annotations
 
@@ -34,8 +34,13 @@ def plain(text: str) -> str:
 
 
 def guides(run: RunRecord) -> str:
-    """Name all guides of a run."""
+    """Return the names of a run's guides."""
     return " and ".join(ref.name for ref in run.spec.guides)
+
+
+def short_hash(sha256: str) -> str:
+    """Return the ends of a hash, e.g. ``5776…9656``."""
+    return f"{sha256[:4]}…{sha256[-4:]}"
 
 
 def moment(when: datetime | None) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 from facepriv.schemas.runs import MethodKind
 
 KIND_TITLES: dict[MethodKind, str] = {
-    "unnoticeable": "unnoticeable, specific to its guides",
-    "visible": "visible, transferring in part",
+    "unnoticeable": "unnoticeable, works against its guides",
+    "visible": "visible, also fools some other classifiers",
 }
 
 
 KIND_SENTENCES: dict[MethodKind, str] = {
-    "unnoticeable": "The change is meant not to be noticed; classifiers that did not guide mostly go on being right, "
-    "and taking the colour away can undo it.",
-    "visible": "Classifiers that were never asked are turned too, though not all, and a person who looks for the "
-    "change sees it.",
+    "unnoticeable": "Hardly anyone notices the change, but it works against the guides only: other classifiers mostly "
+    "stay right, and greyscale conversion can undo it.",
+    "visible": "The change also fools many other classifiers, though not all. Anyone who looks for it sees it.",
 }

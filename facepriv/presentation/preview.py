@@ -1,4 +1,4 @@
-"""What a data set would bring, as JSON and as rows of a table, for the terminal and the pages alike."""
+"""What an import would bring in, as JSON, as sentences and as rows of a table."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from facepriv.wording import count as counted
 
 SCHEMA = "facepriv.preview/1"
 IDENTITIES: dict[Identities, str] = {
-    "people": "Subjects are people, so images of one can be compared.",
-    "groups": "Subjects are groups that may hold several people: they keep folds apart, and nothing is matched.",
-    "none": "Nothing says who is on the images: each stands for itself, and nothing is matched.",
+    "people": "Subjects are people, so face matching can be measured.",
+    "groups": "Subjects are groups that may hold several people: they keep folds apart, but matching is not measured.",
+    "none": "Nothing says who is shown: each image counts as its own subject, and matching is not measured.",
 }
-"""What to tell of each kind of subjects."""
+"""What each kind of subjects means for an audit."""
 
 
 def preview_document(found: Preview, earlier: Sequence[Problem] = ()) -> dict[str, Any]:
-    """Write a preview as JSON of schema ``facepriv.preview/1``.
+    """Return a preview as JSON of schema ``facepriv.preview/1``.
 
     Parameters
     ----------
@@ -69,9 +69,9 @@ def _attribute(one: AttributeCount) -> dict[str, Any]:
 
 
 def preview_sentences(document: Mapping[str, Any]) -> list[str]:
-    """Say what was recognised, why, and what it amounts to."""
+    """Return which convention was recognised, why, and what the images hold."""
     labels = document["labels"]
-    told = [
+    sentences = [
         document["reader_reason"],
         f"{counted(document['images'], 'image')} of {counted(document['subjects'], 'subject')}: "
         f"{labels['female']:,} labelled female, {labels['male']:,} male, {labels['unlabelled']:,} unlabelled.",
@@ -80,21 +80,21 @@ def preview_sentences(document: Mapping[str, Any]) -> list[str]:
     ]
     protocol = document["protocol"]
     if protocol is not None:
-        told.append(
+        sentences.append(
             f"Published protocol: {counted(protocol['folds'], 'fold')}, {protocol['mated']:,} mated and "
             f"{protocol['non_mated']:,} non-mated comparisons."
         )
-    told.append(f"Licence: {document['licence'].rstrip('.')}.")
+    sentences.append(f"Licence: {document['licence'].rstrip('.')}.")
     if document["terms"] is not None:
-        told.append(f"Terms of use: {document['terms']}")
-    return told
+        sentences.append(f"Terms of use: {document['terms']}")
+    return sentences
 
 
 def _attribute_sentence(one: Mapping[str, Any]) -> str:
-    told = f"Attribute {one['name']}: told of {counted(one['images'], 'image')}"
+    known = f"Attribute {one['name']}: known for {counted(one['images'], 'image')}"
     if one["words"]:
-        return f"{told} ({', '.join(f'{word} {number:,}' for word, number in one['words'].items())})."
-    return f"{told}, from {one['lowest']:g} to {one['highest']:g}."
+        return f"{known} ({', '.join(f'{word} {number:,}' for word, number in one['words'].items())})."
+    return f"{known}, from {one['lowest']:g} to {one['highest']:g}."
 
 
 def preview_rows(document: Mapping[str, Any]) -> list[dict[str, str]]:

@@ -18,34 +18,35 @@ TITLES: dict[Experiment, str] = {
 CANDIDATES: dict[Candidates | None, str] = {"opposite": "opposite label", "same": "same label", None: "–"}
 
 
-def tables(found: Reproduction) -> list[tuple[str, list[Row]]]:
+def tables(reproduction: Reproduction) -> list[tuple[str, list[Row]]]:
     """Return title and rows of every table, in the paper's order."""
     return [
         (title, rows)
         for title, rows in (
-            ("Runs", run_rows(found)),
-            ("Table 3: gender error, ours beside the paper's", error_rows(found)),
-            ("Table 4: confusion of A, guided by A, ours beside the paper's on MUCT", confusion_rows(found)),
-            ("Section 3.1: do candidates of the opposite label take fewer updates?", candidate_rows(found)),
-            ("Section 3.2: updates of successful images, ours beside the paper's", update_rows(found)),
-            ("Figures 6 and 7: face matching (the paper prints no numbers for them)", matching_rows(found)),
+            ("Runs", run_rows(reproduction)),
+            ("Table 3: gender error, ours beside the paper's", error_rows(reproduction)),
+            ("Table 4: confusion of A, guided by A, ours beside the paper's on MUCT", confusion_rows(reproduction)),
+            ("Section 3.1: do candidates of the opposite label take fewer updates?", candidate_rows(reproduction)),
+            ("Section 3.2: updates of successful images, ours beside the paper's", update_rows(reproduction)),
+            ("Figures 6 and 7: face matching (the paper prints no numbers for them)", matching_rows(reproduction)),
         )
         if rows
     ]
 
 
-def headline(found: Reproduction) -> str:
-    """Say in a sentence what was compared with what."""
-    a, b = found.classifiers["a"], found.classifiers["b"]
-    small = " The sample is small; take its figures as a first look." if found.small else ""
+def headline(reproduction: Reproduction) -> str:
+    """Return in a sentence what was compared with what."""
+    a, b = reproduction.classifiers["a"], reproduction.classifiers["b"]
+    small = " The sample is small: treat its figures as a first look." if reproduction.small else ""
     return (
-        f"The paper's experiments on {found.images:,} images of {found.subjects:,} subjects of {found.dataset.name}, "
-        f"with A = {a} in place of {paper.CLASSIFIERS['a']} and B = {b} in place of {paper.CLASSIFIERS['b']}.{small}"
+        f"The paper's experiments on {reproduction.images:,} images of {reproduction.subjects:,} subjects of "
+        f"{reproduction.dataset.name}, with A = {a} in place of {paper.CLASSIFIERS['a']} and B = {b} in place of "
+        f"{paper.CLASSIFIERS['b']}.{small}"
     )
 
 
-def run_rows(found: Reproduction) -> list[Row]:
-    """All runs that the comparison rests on."""
+def run_rows(reproduction: Reproduction) -> list[Row]:
+    """Return the runs that the comparison uses."""
     return [
         {
             "Experiment": TITLES[run.experiment],
@@ -57,12 +58,12 @@ def run_rows(found: Reproduction) -> list[Row]:
             "Failures": ", ".join(f"{n:,} {reason}" for reason, n in run.failures.items()) or "none",
             "Computation": f"{number(run.seconds, 0)} s",
         }
-        for run in found.runs
+        for run in reproduction.runs
     ]
 
 
-def error_rows(found: Reproduction) -> list[Row]:
-    """Table 3."""
+def error_rows(reproduction: Reproduction) -> list[Row]:
+    """Return Table 3."""
     return [
         {
             "Images": TITLES[row.experiment],
@@ -72,16 +73,16 @@ def error_rows(found: Reproduction) -> list[Row]:
             **{dataset: percent(rate) for dataset, rate in row.published.items()},
             "Where and why they differ": row.remark,
         }
-        for row in found.gender_error
+        for row in reproduction.gender_error
     ]
 
 
-def confusion_rows(found: Reproduction) -> list[Row]:
-    """Table 4; the originals are the same whatever the candidates, so they come once."""
+def confusion_rows(reproduction: Reproduction) -> list[Row]:
+    """Return Table 4; the originals are the same for all candidates, so they come once."""
     rows: list[Row] = []
-    for number_of, compared in enumerate(found.confusion):
+    for position, compared in enumerate(reproduction.confusion):
         for phase, title in (("before", TITLES["original"]), ("after", TITLES["by-a"])):
-            if phase == "before" and number_of:
+            if phase == "before" and position:
                 continue
             for label in ("male", "female"):
                 row: Row = {
@@ -94,14 +95,14 @@ def confusion_rows(found: Reproduction) -> list[Row]:
                     counts = getattr(matrix, label)
                     total = counts["male"] + counts["female"]
                     for guess in ("male", "female"):
-                        share = counts[guess] / total if total else None
-                        row[f"{guess.capitalize()}, {whose}"] = f"{counts[guess]:,} ({percent(share)})"
+                        rate = counts[guess] / total if total else None
+                        row[f"{guess.capitalize()}, {whose}"] = f"{counts[guess]:,} ({percent(rate)})"
                 rows.append(row)
     return rows
 
 
-def candidate_rows(found: Reproduction) -> list[Row]:
-    """Opposite-label and same-label candidates compared."""
+def candidate_rows(reproduction: Reproduction) -> list[Row]:
+    """Return opposite-label and same-label candidates compared."""
     return [
         {
             "Guide": test.guide,
@@ -113,12 +114,12 @@ def candidate_rows(found: Reproduction) -> list[Row]:
             "p over images": number(test.p_images, 3),
             "Where and why they differ": test.remark,
         }
-        for test in found.candidate_tests
+        for test in reproduction.candidate_tests
     ]
 
 
-def update_rows(found: Reproduction) -> list[Row]:
-    """Section 3.2."""
+def update_rows(reproduction: Reproduction) -> list[Row]:
+    """Return the updates of section 3.2."""
     return [
         {
             "Images": TITLES[row.experiment],
@@ -128,7 +129,7 @@ def update_rows(found: Reproduction) -> list[Row]:
             "Paper": _mean(row.published_mean, row.published_standard_error),
             "Where and why they differ": row.remark,
         }
-        for row in found.updates
+        for row in reproduction.updates
     ]
 
 
@@ -136,10 +137,10 @@ def _mean(mean: float | None, error: float | None) -> str:
     return number(mean) + ("" if error is None else f" ± {number(error)}")
 
 
-def matching_rows(found: Reproduction) -> list[Row]:
-    """What Figures 6 and 7 are drawn from, in numbers; the originals come once for each matcher."""
+def matching_rows(reproduction: Reproduction) -> list[Row]:
+    """Return Figures 6 and 7 in numbers; the originals come once for each matcher."""
     rows: list[Row] = []
-    for row in found.matching:
+    for row in reproduction.matching:
         for phase in MATCH_PHASES:
             before = phase == "before"
             measured = getattr(row.phases, phase)
@@ -158,10 +159,13 @@ def matching_rows(found: Reproduction) -> list[Row]:
     return rows
 
 
-def sentences(found: Reproduction) -> list[str]:
-    """Say what the tables have no column for: on Table 4, on matching, and on all figures."""
-    confusions = [f"Table 4, {CANDIDATES[one.candidates]}: {one.remark}" for one in found.confusion]
-    matched = [
-        f"{row.matcher}, {TITLES[row.experiment]}, {CANDIDATES[row.candidates]}: {row.remark}" for row in found.matching
+def sentences(reproduction: Reproduction) -> list[str]:
+    """Return remarks that no table has a column for: on Table 4, on matching, and on all figures."""
+    confusions = [
+        f"Table 4, {CANDIDATES[compared.candidates]}: {compared.remark}" for compared in reproduction.confusion
     ]
-    return [*confusions, *matched, *found.remarks]
+    matched = [
+        f"{row.matcher}, {TITLES[row.experiment]}, {CANDIDATES[row.candidates]}: {row.remark}"
+        for row in reproduction.matching
+    ]
+    return [*confusions, *matched, *reproduction.remarks]

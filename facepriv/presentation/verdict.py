@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from facepriv.schemas.audits import AttackResult, ClassifierBaseline, Condition, ConditionName, Headline, PolicyChoice
-from facepriv.schemas.figures import Interval
+from facepriv.schemas.audits import ClassifierBaseline, Condition, ConditionName, Headline, PolicyChoice
 from facepriv.wording import listed, percent
 
 NOT_TRIED = (
@@ -14,19 +13,24 @@ NOT_TRIED = (
     "templates and image features of the audited people only)",
     "generative restoration, such as diffusion or super-resolution models",
     "commercial gender and face services",
-    "an attacker who knows which images were perturbed, or who holds some of the originals",
+    "an attacker who knows which images were perturbed, or has some of the originals",
     "names, clothes, file dates and whatever else comes with the images",
 )
 """Attackers that no audit of this package tries."""
 
 GUESSING = 0.5
 CLEAR, SOME = 0.7, 0.55
-"""Accuracy of the worst attacker from which on a release leaks clearly, and below which an upper bound speaks of
-guessing."""
+"""Accuracy of the strongest attacker from which a release clearly reveals gender, and upper bound up to which it is
+taken for guessing."""
+NOTHING, CLEARLY, PERHAPS = (
+    "do not reveal gender beyond guessing",
+    "clearly reveal gender",
+    "may reveal gender, or there are too few people to tell",
+)
 
 
 def not_tried(tried: Sequence[str], known: Sequence[str], classifiers: Sequence[str]) -> list[str]:
-    """Name attackers that were not tried: those left out of this audit, and those that none tries.
+    """Return attackers that were not tried: those left out of this audit, and those that no audit tries.
 
     Parameters
     ----------
@@ -35,7 +39,7 @@ def not_tried(tried: Sequence[str], known: Sequence[str], classifiers: Sequence[
     classifiers
         Those whose scores the attackers had.
     """
-    left_out = [f"the attacker “{name}”" for name in known if name not in tried]
+    left_out = [f"the “{name}” attacker" for name in known if name not in tried]
     return [*left_out, f"gender classifiers other than {listed(classifiers)}", *NOT_TRIED]
 
 
@@ -45,59 +49,47 @@ def verdict(
     headlines: Sequence[Headline],
     policy: PolicyChoice | None,
 ) -> str:
-    """Say in one paragraph what the attackers learn."""
-    by_name: dict[ConditionName, Condition] = {one.name: one for one in conditions}
-    worst = {one.condition: one for one in headlines}
-    parts = [_of_untouched(baseline, by_name["untouched"], worst["untouched"])]
+    """Return one paragraph on what attackers learn: from the release first, then from the untouched images."""
+    by_name: dict[ConditionName, Condition] = {condition.name: condition for condition in conditions}
+    strongest = {headline.condition: headline for headline in headlines}
+    parts = []
     if policy is not None and policy.p == 0:
         parts.append(policy.sentence)
-    elif "mix" in worst and policy is not None:
-        mix = worst["mix"]
+    elif "mix" in strongest and policy is not None:
+        changed = f"With {percent(by_name['mix'].perturbed)} of the images changed, they"
+        parts.append(_judged(changed, strongest["mix"]))
+    if "perturbed" in strongest:
+        every = strongest["perturbed"]
         parts.append(
-            f"With {percent(by_name['mix'].perturbed)} of the images perturbed, the worst attacker tried "
-            f"({mix.attacker}) is right in {percent(mix.accuracy)} and at most {percent(mix.upper)} of cases "
-            f"({mix.bits:.2f} bits); {_judged(mix)}."
+            f"With all images changed, the strongest attacker ({every.attacker}) is right in {percent(every.accuracy)} "
+            f"of cases (up to {percent(every.upper)} allowing for chance)."
         )
-    if "perturbed" in worst:
-        whole = worst["perturbed"]
+    parts.append(_judged("Unchanged, the images", strongest["untouched"]))
+    templates = next((attack for attack in by_name["untouched"].attacks if attack.attacker == "template"), None)
+    if templates is not None:
         parts.append(
-            f"With every image perturbed that can be it would be {percent(whole.accuracy)} ({whole.attacker}), "
-            f"at most {percent(whole.upper)}."
+            f"An attacker who has only their stored templates is right in {percent(templates.accuracy.value)} of cases."
         )
+    if baseline:
+        errors = "; ".join(
+            f"{error.classifier} for {percent(error.female.value)} of the images labelled female and "
+            f"{percent(error.male.value)} of those labelled male"
+            for error in baseline
+        )
+        parts.append(f"On unchanged images, classifiers are wrong as follows: {errors}.")
     return " ".join(parts)
 
 
-def _of_untouched(baseline: Sequence[ClassifierBaseline], untouched: Condition, worst: Headline) -> str:
-    errors = "; ".join(
-        f"{one.classifier} errs in {percent(one.female.value)} of the images labelled female and "
-        f"{percent(one.male.value)} of those labelled male"
-        for one in baseline
+def _judged(images: str, strongest: Headline) -> str:
+    """Return whether images reveal gender, with the figures that say so."""
+    if strongest.low <= GUESSING and strongest.upper <= SOME:
+        outcome = NOTHING
+    elif strongest.accuracy >= CLEAR and strongest.low > GUESSING:
+        outcome = CLEARLY
+    else:
+        outcome = PERHAPS
+    return (
+        f"{images} {outcome}: the strongest attacker tried ({strongest.attacker}) is right in "
+        f"{percent(strongest.accuracy)} of cases (up to {percent(strongest.upper)} allowing for chance; 50 % is "
+        "guessing)."
     )
-    templates = _find(untouched, "template")
-    text = f"As the images are, {errors}. " if errors else ""
-    text += (
-        f"The worst attacker tried ({worst.attacker}) is right in {percent(worst.accuracy)} of cases, at most "
-        f"{percent(worst.upper)}, and learns {worst.bits:.2f} of 1 bit; {_judged(worst)}."
-    )
-    if templates is not None:
-        text += (
-            f" From the stored templates alone gender is told in {percent(templates.accuracy.value)} of cases "
-            f"({_range(templates.accuracy)})."
-        )
-    return text
-
-
-def _find(found: Condition, attacker: str) -> AttackResult | None:
-    return next((one for one in found.attacks if one.attacker == attacker), None)
-
-
-def _judged(worst: Headline) -> str:
-    if worst.low <= GUESSING and worst.upper <= SOME:
-        return "that is no better than guessing"
-    if worst.accuracy >= CLEAR and worst.low > GUESSING:
-        return "that is a clear leak"
-    return "that is more than guessing, or cannot be told from it with so few people"
-
-
-def _range(interval: Interval) -> str:
-    return f"95 % interval {percent(interval.low)} to {percent(interval.high)}"

@@ -1,1 +1,1 @@
-"""Reports as one HTML file that needs no network: what they hold, and how they are written."""
+"""Reports as one offline HTML file: their contents, and how they are written."""

@@ -1,10 +1,10 @@
-"""What a report holds: sections of sentences, tables and figures, before anybody draws or writes them."""
+"""Contents of a report: sections of sentences, tables and figures, before they are drawn or written."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -33,17 +33,17 @@ class Table:
     """Rows that all have the same columns; a table without rows is not shown."""
 
     name: str
-    """Of its file, as in ``leak-untouched``."""
+    """Name of its file, such as ``leak-untouched``."""
     title: str
     rows: Sequence[Row]
 
 
 @dataclass(frozen=True, eq=False)
 class Figure:
-    """A figure with what it shows in words, for those who do not see it."""
+    """A figure with a description for readers who cannot see it."""
 
     name: str
-    """Of its file, as in ``det-sface``."""
+    """Name of its file, such as ``det-sface``."""
     title: str
     alt: str
     figure: go.Figure
@@ -77,21 +77,51 @@ class Section:
 
 @dataclass(frozen=True)
 class Report:
-    """A report, in the order it is read."""
+    """A report, in reading order."""
 
     title: str
     subtitle: str
     verdict: str
-    """What it comes to, in one paragraph; empty where the sections say it all."""
+    """The outcome in one paragraph; empty if the sections say it all."""
     figures: Mapping[str, str] = field(default_factory=dict)
-    """A few figures to be read first: what they are, and their values."""
+    """A few figures to read first, by title."""
     sections: Sequence[Section] = ()
     footer: str = ""
 
     def all_tables(self) -> list[Table]:
         """Return the tables that have rows, in order."""
-        return [one for section in self.sections for one in section.blocks if isinstance(one, Table) and one.rows]
+        return [
+            block for section in self.sections for block in section.blocks if isinstance(block, Table) and block.rows
+        ]
 
     def all_figures(self) -> list[Figure]:
         """Return the figures, in order."""
-        return [one for section in self.sections for one in section.blocks if isinstance(one, Figure)]
+        return [block for section in self.sections for block in section.blocks if isinstance(block, Figure)]
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """Return a report's texts, tables and captions of figures as plain values of schema ``facepriv.report/1``."""
+    return {
+        "schema": "facepriv.report/1",
+        "title": report.title,
+        "subtitle": report.subtitle,
+        "verdict": report.verdict,
+        "figures": dict(report.figures),
+        "sections": [
+            {"title": section.title, "blocks": [value for block in section.blocks if (value := _plain(block))]}
+            for section in report.sections
+        ],
+        "footer": report.footer,
+    }
+
+
+def _plain(block: Block) -> dict[str, Any] | None:
+    if isinstance(block, Text):
+        return {"text": block.text}
+    if isinstance(block, Bullets):
+        return {"list": list(block.items)}
+    if isinstance(block, Table) and block.rows:
+        return {"table": block.name, "title": block.title, "rows": [dict(row) for row in block.rows]}
+    if isinstance(block, Figure):
+        return {"figure": block.name, "title": block.title, "alt": block.alt}
+    return None

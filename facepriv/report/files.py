@@ -15,7 +15,7 @@ ImageFormat = Literal["svg", "png"]
 
 
 def write_page(report: Report, file: Path, *, private: bool = False) -> None:
-    """Write a report as one HTML file; ``private`` for its owner alone.
+    """Write a report as one HTML file; with ``private``, only its owner can read it.
 
     Raises
     ------
@@ -33,7 +33,7 @@ def write_page(report: Report, file: Path, *, private: bool = False) -> None:
 
 
 def to_csv(table: Table) -> str:
-    """Return a table as CSV, as Excel and others read it; a cell that would be taken for a formula is quoted as text.
+    """Return a table as CSV for spreadsheets; a cell that would count as a formula is quoted as text.
 
     A table without rows gives an empty text.
     """
@@ -48,7 +48,7 @@ def to_csv(table: Table) -> str:
 
 
 def write_tables(report: Report, folder: Path) -> list[Path]:
-    """Write each table as ``NAME.csv`` into a folder, which is made if need be.
+    """Write each table as ``NAME.csv`` into a folder, made if necessary.
 
     Raises
     ------
@@ -75,30 +75,30 @@ def write_figures(report: Report, folder: Path, format: ImageFormat) -> list[Pat
         If kaleido or a browser is missing.
     """
     figures = report.all_figures()
-    files = [folder / f"{one.name}.{format}" for one in figures]
+    files = [folder / f"{figure.name}.{format}" for figure in figures]
     with _writing(folder):
         try:
             import kaleido
         except ImportError as error:
             raise ModelUnavailableError(
-                "Figures are drawn by the package kaleido, which is not installed; get it with: pip install kaleido."
+                "Writing figures needs the package kaleido, which is not installed. Get it with: pip install kaleido."
             ) from error
         drawn = [
-            {"fig": for_paper(one), "path": file, "opts": {"format": format, "width": WIDTH, "scale": 2}}
-            for one, file in zip(figures, files, strict=True)
+            {"fig": for_paper(figure), "path": file, "opts": {"format": format, "width": WIDTH, "scale": 2}}
+            for figure, file in zip(figures, files, strict=True)
         ]
         try:
             kaleido.write_fig_from_object_sync(drawn)
         except Exception as error:  # kaleido's and the browser's errors share no base class
             raise ModelUnavailableError(
-                "Figures are drawn by Chromium or Chrome, which could not be started "
-                f"({type(error).__name__}); install one, or name it in the variable BROWSER_PATH."
+                f"Writing figures needs Chromium or Chrome, which did not start ({type(error).__name__}). Install "
+                "one, or set BROWSER_PATH."
             ) from error
     return files
 
 
 class _writing:  # noqa: N801 (reads as a statement)
-    """Make the folder, and say in one sentence what cannot be written."""
+    """Make the folder, and turn a failed write into one sentence."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -115,9 +115,8 @@ class _writing:  # noqa: N801 (reads as a statement)
 
 
 def _cannot_write(place: Path, error: OSError) -> BadInputError:
-    """Say that a file or folder cannot be written to."""
+    """Return the error of a file or folder that cannot be written."""
     return BadInputError(
-        f"A place that can be written to was expected at {place}, but it cannot ({error.strerror or error}); name "
-        "another.",
+        f"{place} cannot be written ({error.strerror or error}). Choose another place.",
         code="cannot-write",
     )

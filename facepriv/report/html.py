@@ -1,4 +1,4 @@
-"""Write a report as one HTML file: style, figures and the code that draws them are inside, and nothing is loaded."""
+"""Write a report as one self-contained HTML file: style, figures and the code that draws them are inside."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from markupsafe import Markup
 from facepriv.report.document import Block, Figure, Report
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
-"""What a browser may load for a report: nothing that is not in it."""
+"""Content policy: a browser loads nothing that is not in the file."""
 INK, LINES = "#1d1d1b", "#e0e0dc"
 WIDTH = 1000
-"""Of figures written as files, in pixels."""
+"""Width of figures written as files, pixels."""
 SHORT = 24
-"""Letters from which on a cell may be broken into lines."""
+"""Characters from which a cell may be broken into lines."""
 _SCRIPT = re.compile(r"<script[^>]*>(.*?)</script>", re.DOTALL)
 _HERE = Path(__file__).parent
 
@@ -36,11 +36,11 @@ def _environment() -> Any:
 
 @dataclass(frozen=True)
 class Page:
-    """A report as one HTML file, and what a server may say of it."""
+    """A report as one HTML file, and the hashes of its scripts."""
 
     html: str
     scripts: tuple[str, ...]
-    """SHA-256 of each script that we put into it, as base64: a browser that is told these runs no other."""
+    """SHA-256 of each of its scripts, as base64; given these, a browser runs no other."""
 
 
 def to_html(report: Report, *, notice: str = "") -> str:
@@ -49,7 +49,7 @@ def to_html(report: Report, *, notice: str = "") -> str:
     Parameters
     ----------
     notice
-        What stands above it, such as who shared it and until when.
+        Text above it, such as who shared it and until when.
     """
     return to_page(report, notice=notice).html
 
@@ -63,12 +63,12 @@ def to_page(report: Report, *, notice: str = "") -> Page:
     library = get_plotlyjs() if numbers else ""
     scripts = [library] if library else []
 
-    def draw(one: Figure) -> Markup:
-        drawn = for_paper(one).to_html(
+    def draw(figure: Figure) -> Markup:
+        drawn = for_paper(figure).to_html(
             full_html=False,
             include_plotlyjs=False,
             config={"displaylogo": False, "responsive": True},
-            div_id=f"figure-{numbers[id(one)]}",
+            div_id=f"figure-{numbers[id(figure)]}",
         )
         scripts.extend(_SCRIPT.findall(drawn))
         return Markup(drawn)  # noqa: S704 (plotly's own markup, whose texts are JSON inside a script)
@@ -95,12 +95,13 @@ def _sha256(script: str) -> str:
     return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
 
 
-def for_paper(one: Figure) -> Any:
-    """Return a copy of a figure for a white page; texts are made safe for the script that they are put into."""
+def for_paper(figure: Figure) -> Any:
+    """Return a copy of a figure for a white page."""
     import plotly.graph_objects as go
 
-    figure = go.Figure(one.figure)
-    return figure.update_layout(font={"color": INK, "size": 13}, paper_bgcolor="#fff", plot_bgcolor="#fff")
+    return go.Figure(figure.figure).update_layout(
+        font={"color": INK, "size": 13}, paper_bgcolor="#fff", plot_bgcolor="#fff"
+    )
 
 
 def _kind_of(block: Block) -> str:

@@ -19,9 +19,9 @@ SelectBy = Literal["image", "subject"]
 """Whether the policy draws each image for itself or all images of a subject together."""
 ConditionName = Literal["untouched", "perturbed", "mix"]
 CONDITION_TITLES: dict[ConditionName, str] = {
-    "untouched": "untouched",
-    "mix": "the policy's mix",
-    "perturbed": "every image perturbed",
+    "untouched": "untouched images",
+    "mix": "mixed release",
+    "perturbed": "all images changed",
 }
 
 

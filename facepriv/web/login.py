@@ -20,7 +20,7 @@ from facepriv.web.pages import NO_STORE, message, page, read_form
 
 AT_ONCE = 2
 """Passwords that are checked at the same time: each takes 64 MiB and a core."""
-NO_USERS = "There is no user yet. Whoever runs this server makes one with: facepriv user add NAME --role auditor"
+NO_USERS = "There is no user yet. The operator of this server adds one with: facepriv user add NAME --role auditor"
 
 
 def login_routes(
@@ -67,7 +67,7 @@ def login_routes(
         form = await read_form(request)
         to, name = own_path(form.get("next", "")), form.get("name", "").strip()
         if not passwords():
-            return await asyncio.to_thread(login_page, request, to, problem="Nobody signs in by a password here.")
+            return await asyncio.to_thread(login_page, request, to, problem="This server does not accept passwords.")
         address = request.client.host if request.client else ""
         try:
             async with places:
@@ -77,7 +77,7 @@ def login_routes(
                 login_page, request, to, name=name, problem=str(error), wait=error.retry_after
             )
         except StoreError:
-            return message("Not at the moment", "The database cannot be used at the moment; try again.", status=503)
+            return message("Not available", "The database is not available at the moment. Try again.", status=503)
         return await asyncio.to_thread(session_response, store(), token, to, secure=secure())
 
     async def logout(request: Request) -> Response:

@@ -1,8 +1,8 @@
 """Refusal of requests that do not come from a page of this server: other host names and other origins.
 
-A web site that somebody visits could reach the dashboard through their browser, by a request across origins or by a
-name that resolves to this machine (DNS rebinding). Both show in the headers that browsers set and pages cannot. What
-changes something must name its origin, so that no form elsewhere can be sent here (CSRF).
+A web site that a user visits could reach the dashboard through their browser, by a request across origins or by a
+name that resolves to this machine (DNS rebinding). Both show in the headers that browsers set and pages cannot. A
+request that changes something must name its origin, so that no form elsewhere can be sent here (CSRF).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 REFUSED = 4403
 """Close code of a refused WebSocket."""
 SENTENCE = (
-    "This dashboard answers only to its own pages, at a loopback address such as http://127.0.0.1 or at the address "
-    "that FACEPRIV_PUBLIC_URL names."
+    "This dashboard only answers its own pages, at a loopback address such as http://127.0.0.1 or at the address in "
+    "FACEPRIV_PUBLIC_URL."
 )
 _SAFE = ("GET", "HEAD", "OPTIONS")
 

@@ -43,23 +43,23 @@ def render(template: str, **values: Any) -> str:
 
 
 def page(template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any) -> HTMLResponse:
-    """Answer with one of the templates; no cache keeps it."""
+    """Return a page from a template, which no cache stores."""
     return HTMLResponse(render(template, **values), status_code=status, headers={**NO_STORE, **(headers or {})})
 
 
 def message(title: str, sentence: str, *, status: int, headers: dict[str, str] | None = None) -> HTMLResponse:
-    """Answer with one sentence."""
+    """Return a page with one sentence."""
     return page("message.html.j2", status=status, headers=headers, title=title, sentence=sentence, home=False)
 
 
 def forbidden_page(identity: Identity) -> HTMLResponse:
-    """Refuse what somebody's role does not allow."""
-    sentence = f"{identity.user} is signed in as privacy officer and sees what was shared; this is for auditors."
-    return page("message.html.j2", status=403, title="Not for this account", sentence=sentence, home=True)
+    """Return the page that refuses what a user's role does not allow."""
+    sentence = f"This page is for auditors; {identity.user} is signed in as privacy officer and sees shared results."
+    return page("message.html.j2", status=403, title="No access", sentence=sentence, home=True)
 
 
 async def read_form(request: Request) -> dict[str, str]:
-    """Read a small form's fields; of a larger one or of something else, none."""
+    """Return the fields of a small form; none if it is larger or no form."""
     from urllib.parse import parse_qs
 
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":

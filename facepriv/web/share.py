@@ -17,12 +17,12 @@ from facepriv.web.identity import get_identity
 from facepriv.web.pages import message, page, read_form
 
 AT_ONCE = 2
-"""Reports that are made at the same time: each takes a second of a core."""
+"""Reports made at the same time; each takes a second of a core."""
 LONGEST_TOKEN = 100
 
 
 def share_routes(store: Callable[[], Store]) -> list[Route]:
-    """Make the routes ``/share/TOKEN`` for whoever has the link, and ``/shared/NUMBER`` for officers."""
+    """Return the routes ``/share/TOKEN`` for anyone with the link, and ``/shared/NUMBER`` for officers."""
     places = asyncio.Semaphore(AT_ONCE)
 
     async def link(request: Request) -> Response:
@@ -52,7 +52,7 @@ def share_routes(store: Callable[[], Store]) -> list[Route]:
     async def shared(request: Request) -> Response:
         identity = get_identity(request.scope)
         if identity is None or identity.session is None:
-            return message("Not for this account", "Only the officer that this was shared with sees it.", status=403)
+            return message("No access", "Only the officer with whom this is shared can open it.", status=403)
         number = request.path_params["number"]
         return await _answer(
             places, lambda: report_answer(view_as_officer(store(), number, identity.user), framed=True)
@@ -65,12 +65,12 @@ def share_routes(store: Callable[[], Store]) -> list[Route]:
 
 
 def report_answer(report: Page, *, framed: bool) -> Response:
-    """Answer with a report, whose own scripts and no others may run.
+    """Return a report as an answer in which only its own scripts may run.
 
     Parameters
     ----------
     framed
-        Whether a page of this server may show it inside itself.
+        Whether a page of this server may embed it.
     """
     scripts = " ".join(f"'sha256-{digest}'" for digest in report.scripts) or "'none'"
     frames = "'self'" if framed else "'none'"
@@ -93,8 +93,8 @@ async def _answer(places: asyncio.Semaphore, make: Callable[[], Response]) -> Re
         async with places:
             return await asyncio.to_thread(make)
     except UnknownNameError as error:
-        return message("Nothing here", str(error), status=404)
+        return message("Not found", str(error), status=404)
     except NotAllowedError as error:
-        return message("Not any more", str(error), status=410)
+        return message("No longer available", str(error), status=410)
     except FaceprivError as error:
-        return message("This cannot be shown", str(error), status=503)
+        return message("Not available", str(error), status=503)

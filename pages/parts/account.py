@@ -1,4 +1,4 @@
-"""Who is signed in, and the way out."""
+"""Who is signed in, and the button that signs out."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ ROLE_TITLES = {"auditor": "auditor", "officer": "privacy officer"}
 
 
 def sidebar() -> None:
-    """Say below the navigation who is signed in, with a button that signs out."""
+    """Show below the navigation who is signed in, with a button that signs out."""
     who = me()
     with st.sidebar:
         if who.session is None:
-            st.caption("No login: whoever uses this machine is an auditor here.")
+            st.caption("No login: everyone who uses this machine is an auditor.")
             return
         st.html('<script src="/assets/session.js"></script>', unsafe_allow_javascript=True)
         st.caption(f"Signed in as {html.escape(who.user)}, {ROLE_TITLES[who.role]}")

@@ -1,4 +1,4 @@
-"""One chosen thing of a page, such as an audit: kept in the address, so that a link opens it."""
+"""What is chosen on a page, such as an audit: kept in the address, so that a link opens it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from facepriv.errors import UnknownNameError
 from facepriv.presentation.formats import plain
 
 LONGEST = 10
-"""Digits of a number that is nothing's any more."""
+"""Digits from which a number cannot name anything."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Choice:
     """Looks a number up; raises UnknownNameError."""
 
     def from_address(self) -> int | None:
-        """Return the number in the address when that has changed, else the one chosen; an unknown one is told."""
+        """Return the number in the address when that has changed, else the chosen one; warn about an unknown one."""
         asked = st.query_params.get(self.parameter, "")
         if self.key in st.session_state and st.session_state.get(self._seen) == asked:
             if not self._exists(st.session_state[self.key]):

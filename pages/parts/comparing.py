@@ -1,4 +1,4 @@
-"""Ways to put two runs side by side in one click."""
+"""Links that compare two runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Delete something after asking once more; a refusal is shown with its reason."""
+"""Delete something after a confirmation, and show why a deletion was refused."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Delete = Callable[[Store], None]
 def offer(what: str, warning: str, subject: str, delete: Delete) -> None:
     """Show the button, and why the last attempt was refused; ``warning`` is Markdown.
 
-    ``what`` is for the button, e.g. ``data set``; ``subject`` tells it from others, e.g. ``dataset 3``.
+    ``what`` names it on the button, e.g. ``data set``; ``subject`` identifies it, e.g. ``dataset 3``.
     """
     key = f"delete-{subject.replace(' ', '-')}"
     refused = st.session_state.pop(f"{key}-refused", None)
@@ -29,7 +29,7 @@ def offer(what: str, warning: str, subject: str, delete: Delete) -> None:
         confirm(warning, key, delete)
 
 
-@st.dialog("Delete this for good?")
+@st.dialog("Delete permanently?")
 def confirm(warning: str, key: str, delete: Delete) -> None:
     """Ask once more."""
     st.write(warning)

@@ -1,4 +1,4 @@
-"""What files that are handed out are called."""
+"""Names of downloaded files."""
 
 from __future__ import annotations
 

@@ -26,9 +26,9 @@ INK = {"light": "#111111", "dark": "#fafafa"}
 
 
 def show_figure(figure: go.Figure, key: str, alt: str, *, of: str = "") -> None:
-    """Show a figure at the page's width, and offer its numbers; ``alt`` is read to those who cannot see it.
+    """Show a figure at the page's width, and offer its numbers; screen readers read ``alt``.
 
-    ``of`` says for the access log whose figures these are, e.g. ``run 3``; without it the key does.
+    ``of`` tells the access log what the figure is about, e.g. ``run 3``; without it, ``key`` does.
     """
     ink = INK.get(st.context.theme.type or "")
     if ink is not None:
@@ -53,12 +53,12 @@ def show_figure(figure: go.Figure, key: str, alt: str, *, of: str = "") -> None:
         key=f"data-{key}",
         on_click="ignore",
         type="tertiary",
-        help="The numbers of this figure as a table, one row a point.",
+        help="The figure's numbers as a table, one row per point.",
     )
 
 
 def show_rows(rows: Sequence[dict[str, Any]], empty: str = "", *, markdown: Collection[str] = ()) -> None:
-    """Show rows as a plain table, which screen readers and browsers' search can read; ``empty`` where there is none.
+    """Show rows as a plain table, which screen readers and browsers' search can read; ``empty`` if there is none.
 
     Cells may hold names of files and people, so only those of the columns in ``markdown`` are taken as Markdown.
     """

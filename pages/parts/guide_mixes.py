@@ -1,4 +1,4 @@
-"""Release some images from each of several runs: the mix that the worst classifier tells least of."""
+"""Release some images from each of several runs: the mix that reveals least to any one classifier."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from facepriv.store import RunRecord, Store
 from parts.figures import show_rows
 
 LOOKED_AT = 50
-"""Newest other runs of the data set that are looked at for the same images."""
+"""Newest other runs of the data set that are searched for the same images."""
 
 
 def show(store: Store, run: RunRecord) -> None:
@@ -22,8 +22,8 @@ def show(store: Store, run: RunRecord) -> None:
     others = same_images(store, run)
     if not others:
         st.caption(
-            "There is no other complete run on the same images. One with another guide or method would help against "
-            "attackers who hold another classifier than this run's guide."
+            "There is no other complete run on the same images. A run with another guide or method would help against "
+            "attackers who have a classifier other than this run's guide."
         )
         return
     left, right = st.columns([2, 1])
@@ -48,28 +48,28 @@ def show(store: Store, run: RunRecord) -> None:
 
 def same_images(store: Store, run: RunRecord) -> dict[int, str]:
     """Name the other complete runs on the same images, newest first."""
-    found = {}
+    runs = {}
     for summary in store.runs.list(dataset_id=run.dataset_id, states=("complete",), limit=LOOKED_AT):
         if summary.id != run.id and summary.images == run.images:
             other = store.runs.get(summary.id)
             if other.spec.image_ids == run.spec.image_ids:
-                found[other.id] = run_title(other)
-    return found
+                runs[other.id] = run_title(other)
+    return runs
 
 
 def mixed(mix: MinimaxPolicy, run: RunRecord, others: list[int], sees: Sees) -> None:
-    """Show the shares, what each classifier tells, and how to release that."""
+    """Show the proportions, what each classifier reveals, and how to release the mix."""
     st.info(plain(mix.sentence), icon=":material/star:")
     left, right = st.columns(2, gap="large")
     with left:
         st.markdown("**Where each image comes from**")
         show_rows(rows.share_rows(mix))
     with right:
-        st.markdown("**What an attacker with one classifier gets**", help=HELP["holder"])
+        st.markdown("**How often an attacker with one classifier is right**", help=HELP["holder"])
         show_rows(rows.holder_rows(mix))
     st.caption(
-        "Reckoned from the same images that the mix was chosen on, for an attacker who holds one classifier at a time; "
-        "who learns from several, or from templates, may get more."
+        "Estimated on the same images on which the mix was chosen, for an attacker with one classifier at a time. An "
+        "attacker who learns from several, or from templates, may be right more often."
     )
     more = " ".join(f"--with {other}" for other in others)
     st.code(f"facepriv policy {run.id} {more} --sees {sees} --out FOLDER", language=None, wrap_lines=True)

@@ -1,4 +1,4 @@
-"""What Streamlit's theme cannot say about the look of the pages."""
+"""Styles that Streamlit's theme cannot express."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One audit in full: its verdict, the errors it starts from, every attacker, what it did not try, its files."""
+"""One audit in full: its verdict, classifier errors, every attacker, what it did not try, its files."""
 
 from __future__ import annotations
 
@@ -20,9 +20,7 @@ from parts.downloads import file_name
 from parts.figures import show_figure, show_rows
 from parts.shell import me, with_store
 
-MEANS = "By"
-"""Column of the means by which an attacker guesses."""
-INTERVALS = "Intervals are of 95 % and take people, not images, as drawn at random."
+INTERVALS = "Intervals are 95 % intervals over people, not images."
 
 
 def show(store: Store, audit: AuditRecord, forget: Callable[[], None]) -> None:
@@ -35,7 +33,7 @@ def show(store: Store, audit: AuditRecord, forget: Callable[[], None]) -> None:
     if audit.state in progress.ACTIVE:
         progress.follow_audits((audit.id,))
         work_log.show(store, audit.job_id)
-        st.caption("You may close this page; the work goes on and is shown here again.")
+        st.caption("You may close this page; the work continues.")
         return
     if audit.result is None:
         ended_without_result(audit)
@@ -54,7 +52,7 @@ def ended_without_result(audit: AuditRecord) -> None:
     if audit.state == "failed":
         st.error(f"This audit failed: {plain(audit.error or '')}", icon=":material/error:")
     else:
-        st.warning("This audit was cancelled before it was complete, so it has no result.", icon=":material/cancel:")
+        st.warning("This audit was cancelled, so it has no result.", icon=":material/cancel:")
 
 
 def result(audit: AuditRecord, found: AuditResult) -> None:
@@ -65,21 +63,21 @@ def result(audit: AuditRecord, found: AuditResult) -> None:
     st.subheader("Gender error of the classifiers", help=HELP["gender_error"])
     if found.baseline:
         show_rows(rows.baseline_rows(found))
-        st.caption(f"Of the untouched images, before any attacker learns anything. {INTERVALS}")
+        st.caption(f"On the untouched images, without any learning. {INTERVALS}")
     else:
-        st.caption("No classifier was asked.")
+        st.caption("This audit had no classifier.")
     releases(audit, found)
     not_tried(found)
 
 
 def headlines(found: AuditResult) -> None:
-    """Show the worst attacker's upper bound of every release."""
-    titles = {one.name: rows.condition_title(one) for one in found.conditions}
-    for box, one in zip(st.columns(max(3, len(found.headlines))), found.headlines, strict=False):
+    """Show how often the strongest attacker may be right, for every release."""
+    titles = {condition.name: rows.condition_title(condition) for condition in found.conditions}
+    for box, worst in zip(st.columns(max(3, len(found.headlines))), found.headlines, strict=False):
         box.metric(
-            f"Upper bound, {titles[one.condition]}",
-            percent(one.upper),
-            f"{one.attacker}: {percent(one.accuracy)}, {one.bits:.2f} bits",
+            f"Attacker right at most, {titles[worst.condition]}",
+            percent(worst.upper),
+            f"strongest: {worst.attacker}, {percent(worst.accuracy)}",
             delta_color="off",
             delta_arrow="off",
             help=HELP["upper"],
@@ -98,7 +96,7 @@ def people(found: AuditResult) -> None:
     if found.not_perturbed:
         st.caption(
             f":material/warning: {count(found.not_perturbed, 'image')} could not be perturbed and can only be released "
-            "as before: who finds out which they are has their gender."
+            "unchanged. Anyone who finds out which ones learns their gender."
         )
 
 
@@ -106,13 +104,13 @@ def releases(audit: AuditRecord, found: AuditResult) -> None:
     """Show every attacker against every release."""
     st.subheader("What attackers learn", help=f"{HELP['attacked']} {HELP['leak_bits']}")
     show_bars(audit, found)
-    named = {rows.condition_title(one): one for one in found.conditions}
+    named = {rows.condition_title(condition): condition for condition in found.conditions}
     if not named:
-        st.caption("No attacker had anything to go on.")
+        st.caption("No attacker had any data to work with.")
         return
     chosen = next(iter(named))
     if len(named) > 1:
-        default = next((title for title, one in named.items() if one.name == "mix"), chosen)
+        default = next((title for title, condition in named.items() if condition.name == "mix"), chosen)
         chosen = st.segmented_control(
             "Images released", list(named), default=default, required=True, key=f"audit_release-{audit.id}"
         )
@@ -122,49 +120,49 @@ def releases(audit: AuditRecord, found: AuditResult) -> None:
 def show_bars(audit: AuditRecord, found: AuditResult) -> None:
     """Draw every attacker's accuracy in every release."""
     worst = "; ".join(
-        f"{one.condition}: {one.attacker} with {percent(one.accuracy)}, at most {percent(one.upper)}"
-        for one in found.headlines
+        f"{line.condition}: {line.attacker} with {percent(line.accuracy)}, at most {percent(line.upper)}"
+        for line in found.headlines
     )
-    alt = f"Accuracy of every attacker with its 95 % interval, as in the table below. The worst {worst}"
+    alt = f"Accuracy of every attacker with its 95 % interval, as in the table below. The strongest: {worst}"
     show_figure(leak_bars(found.conditions), f"leak-{audit.id}", alt, of=f"audit {audit.id}")
 
 
-def attacks(one: Condition, names: Collection[str]) -> None:
-    """Show what attackers of these names learn from one release, and by which means."""
-    learnt = rows.attack_rows(one.attacks)
-    show_rows([{name: cell for name, cell in row.items() if name != MEANS} for row in learnt])
+def attacks(condition: Condition, names: Collection[str]) -> None:
+    """Show what these attackers learn from a release, and by which means."""
+    learnt = rows.attack_rows(condition.attacks)
+    show_rows([{name: cell for name, cell in row.items() if name != rows.MEANS} for row in learnt])
     st.caption(
-        f"{INTERVALS} 50 % is guessing, and there is 1 bit to learn. Women, men: how often he is right about images "
-        "with that label."
+        f"{INTERVALS} 50 % is guessing, and there is 1 bit to learn. Women, men: how often the attacker is right about "
+        "images with that label."
     )
-    missing = {attack.attacker: attack.missing for attack in one.attacks if attack.missing}
+    missing = {attack.attacker: attack.missing for attack in condition.attacks if attack.missing}
     if missing:
-        told = ", ".join(f"{name} for {images:,}" for name, images in missing.items())
-        st.caption(f"Images of which an attacker had nothing to go on, so that he guessed: {told}.")
+        images = ", ".join(f"{name} {number:,}" for name, number in missing.items())
+        st.caption(f"Images without data for the attacker, who guessed: {images}.")
     with st.expander("What each attacker has and knows", icon=":material/person_search:"):
-        assumptions(names, {row["Attacker"]: row[MEANS] for row in learnt})
-    with st.expander("All means of every attacker", icon=":material/list:"):
-        show_rows(rows.attack_rows(one.variants, variants=True))
+        assumptions(names, {row["Attacker"]: row[rows.MEANS] for row in learnt})
+    with st.expander("Every attacker's means, one by one", icon=":material/list:"):
+        show_rows(rows.attack_rows(condition.variants, variants=True))
 
 
 def assumptions(names: Collection[str], picked: Mapping[str, str]) -> None:
-    """Show in one sentence what each of these attackers has and knows, and the means that he picked."""
-    found = [row for row in rows.attacker_rows() if row["Attacker"] in names]
+    """Show what each of these attackers has and knows, and the means it picked."""
     show_rows(
         [
             {
                 "Attacker": row["Attacker"],
                 "Has and knows": row["Assumption"],
-                "Picked": picked.get(row["Attacker"], "nothing to go on"),
+                "Picked": picked.get(row["Attacker"], "no data"),
             }
-            for row in found
+            for row in rows.attacker_rows()
+            if row["Attacker"] in names
         ]
     )
-    st.caption("Picked: the means that did best on people other than those he is judged on, and how often they did.")
+    st.caption("Picked: the means that did best on other people than those the attacker is judged on, and how often.")
 
 
 def not_tried(found: AuditResult) -> None:
-    """Say against whom nothing here says anything."""
+    """List the attackers that no figure here covers."""
     st.subheader("Not tried")
     st.warning(
         "These attackers may learn more; no figure here covers them.\n\n" + bullets(found.not_tried),
@@ -174,7 +172,7 @@ def not_tried(found: AuditResult) -> None:
 
 def bullets(sentences: Sequence[str]) -> str:
     """Write a list in Markdown."""
-    return "\n".join(f"- {plain(one)}" for one in sentences)
+    return "\n".join(f"- {plain(sentence)}" for sentence in sentences)
 
 
 def files(store: Store, audit: AuditRecord, found: AuditResult) -> None:
@@ -193,15 +191,15 @@ def files(store: Store, audit: AuditRecord, found: AuditResult) -> None:
         key=f"download-audit-{audit.id}",
         on_click=took,
     )
-    st.caption(f"{duration(found.seconds)} of work.")
+    st.caption(f"Computation: {duration(found.seconds)}.")
     report.offer(audit.run_id, audit.id)
     dataset = store.datasets.get(audit.dataset_id)
     share.offer(store, dataset, run_id=audit.run_id, audit_id=audit.id)
 
 
 def spec(audit: AuditRecord) -> None:
-    """Show everything that is needed to repeat the audit."""
-    with st.expander("Spec: everything that is needed to repeat the audit", icon=":material/description:"):
+    """Show everything needed to repeat the audit."""
+    with st.expander("Spec: everything needed to repeat the audit", icon=":material/description:"):
         st.json(audit.spec.model_dump(mode="json"), expanded=1)
 
 
@@ -214,7 +212,7 @@ def deletion(audit: AuditRecord, forget: Callable[[], None]) -> None:
         forget()
 
     warning = (
-        f"Audit {audit.id} with its figures will be gone. What was measured for it is kept for other audits, until the "
-        "data set or the run is deleted. This cannot be undone."
+        f"This deletes audit {audit.id} and its figures. Its measurements stay available to other audits until the "
+        "data set or the run is deleted. It cannot be undone."
     )
     offer("audit", warning, f"audit {audit.id}", delete)

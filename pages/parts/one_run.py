@@ -7,6 +7,7 @@ import streamlit as st
 from facepriv.charts.gender import confusion_tables, gender_error_bars, gender_score_histograms
 from facepriv.charts.matching import det, match_score_histograms, roc
 from facepriv.charts.rates import survival_bars
+from facepriv.presentation import run_sentences
 from facepriv.presentation import run_tables as tables
 from facepriv.presentation.formats import guides, moment, plain
 from facepriv.presentation.help_texts import HELP
@@ -49,7 +50,7 @@ def show(store: Store, run: RunRecord) -> None:
             st.warning("This run was cancelled before it was complete, so it has no result.", icon=":material/cancel:")
         kept = len(store.runs.images_done(run.id))
         if kept:
-            st.caption(f"{count(kept, 'image')} of {run.images:,} are finished and kept.")
+            st.caption(f"{count(kept, 'image')} of {run.images:,} finished; resuming goes on from there.")
         work_log.offer_resume("run", run.id)
         work_log.show(store, run.job_id, expanded=True)
         spec(run)
@@ -81,14 +82,14 @@ def show(store: Store, run: RunRecord) -> None:
 
 
 def headline(result: RunResult, guide: str) -> None:
-    """Show what the run came to, in four figures: the guide, the other classifier least fooled, the worst matcher."""
+    """Show what the run came to, in four figures: the guide, the least fooled other classifier, the worst matcher."""
     boxes = st.columns(4)
     error = result.gender_error.get(guide) or result.attribute_error.get(guide)
     if error is None:
-        boxes[0].metric(f"Turned by {guide}", tables.percent(result.flipped.all), help=HELP["flipped"])
+        boxes[0].metric(f"Fooled: {guide}", tables.percent(result.flipped.all), help=HELP["flipped"])
     else:
         boxes[0].metric(
-            f"{'Gender e' if result.attribute == GENDER else 'E'}rror of {guide}",
+            f"{'Gender e' if result.attribute == GENDER else 'E'}rror of {guide} (guide)",
             tables.percent(error.after.all),
             f"{tables.percent(error.before.all)} before",
             delta_color="off",
@@ -103,31 +104,30 @@ def headline(result: RunResult, guide: str) -> None:
     if others:
         least = min(others, key=lambda name: others[name])
         boxes[1].metric(
-            f"Gender error of {least}",
+            f"Gender error of {least} (not a guide)",
             tables.percent(others[least]),
-            f"{tables.percent(result.gender_error[least].before.all)} before, did not guide",
+            f"{tables.percent(result.gender_error[least].before.all)} before",
             delta_color="off",
             delta_arrow="off",
             help=f"{HELP['gender_error']} {HELP['not_asked']}",
         )
     else:
-        boxes[1].metric("Flipped", tables.percent(result.flipped.all), help=HELP["flipped"])
+        boxes[1].metric("Images flipped", tables.percent(result.flipped.all), help=HELP["flipped"])
     crosses = {name: phases.cross.auc for name, phases in result.matching.items() if phases.cross.auc is not None}
     if crosses:
         worst = min(crosses, key=lambda name: crosses[name])
-        strict = result.matching[worst].cross.fmr1000
         boxes[2].metric(
-            f"AUC of {worst}",
-            tables.number(crosses[worst], 4),
-            f"FNMR {match_rate(strict)} at FMR 0.1 %",
+            f"Genuine matches lost, {worst}",
+            match_rate(result.matching[worst].cross.fmr1000),
+            f"AUC {tables.number(crosses[worst], 4)}",
             delta_color="off",
             delta_arrow="off",
-            help=f"{HELP['auc']} {HELP['cross']} Of several matchers the worst. {HELP['fmr1000']}",
+            help=f"{HELP['lost']} AUC: {HELP['auc']}",
         )
     else:
-        boxes[2].metric("AUC", tables.number(None), help=HELP["cross"])
+        boxes[2].metric("Genuine matches lost", tables.number(None), help=HELP["lost"])
     boxes[3].metric(
-        "PSNR of the face, median",
+        "Image quality, median",
         tables.number(result.psnr_db.median) + (" dB" if result.psnr_db.median is not None else ""),
         f"{count(result.failures.total, 'failure')} of {count(result.images, 'image')}",
         delta_color="off",
@@ -137,18 +137,18 @@ def headline(result: RunResult, guide: str) -> None:
 
 
 def attributes(result: RunResult) -> None:
-    """Show what became of other attributes than gender, and of what was to be kept, where any was judged."""
+    """Show how attributes other than gender, and answers to be kept, changed, where any was judged."""
     if result.attribute != GENDER:
         st.info(
-            f"This run turned {result.attribute}. Figures of gender say what became of gender by the way; audits and "
-            "policies are about gender only.",
+            f"This run perturbed {result.attribute}; the gender figures show side effects. Audits and policies measure "
+            "gender only.",
             icon=":material/info:",
         )
     if result.attribute_error:
         st.subheader("Error on other attributes", help=HELP["gender_error"])
         show_rows(tables.attribute_error_rows(result))
     if result.attribute_changes:
-        st.subheader("Verdicts that were not to be turned", help=HELP["attribute_changes"])
+        st.subheader("Answers of classifiers that the run did not target", help=HELP["attribute_changes"])
         show_rows(tables.attribute_change_rows(result))
 
 
@@ -156,13 +156,13 @@ def gender(run: RunRecord, result: RunResult) -> None:
     """Show how often each classifier errs, before and after."""
     attributes(result)
     if not result.gender_error:
-        st.caption("No classifier of gender judged this run, so what became of gender is not known.")
+        st.caption("No gender classifier judged this run, so its effect on gender is not known.")
         return
     st.subheader("Gender error", help=HELP["gender_error"])
     show_rows(tables.gender_error_rows(result))
     st.caption(
-        "Measured on the stored files, with the face found anew as an attacker would. Failures to acquire are not "
-        "counted as errors; they are listed under Failures."
+        "Measured on the stored files, with the face located again, as an attacker would do. Images without a usable "
+        "face do not count as errors; they are listed under Failures."
     )
     show_figure(
         gender_error_bars(result.gender_error),
@@ -174,7 +174,7 @@ def gender(run: RunRecord, result: RunResult) -> None:
         st.subheader(name, divider="gray")
         left, right = st.columns(2, gap="large")
         with left:
-            st.markdown("**Confusion matrices**", help="Labels against predictions, in images.")
+            st.markdown("**Confusion matrices**", help="Images by label and by prediction.")
             figure = confusion_tables(result.gender_confusion[name])
             show_figure(
                 figure,
@@ -192,18 +192,18 @@ def gender(run: RunRecord, result: RunResult) -> None:
                 f"Histograms of {name}'s scores by label, before and after",
                 of=f"run {run.id}",
             )
-            st.caption("In nats, before and after in the same bins. Dotted: 0, where the verdict turns.")
+            st.caption("In nats, before and after in the same bins. Dotted: 0, where the classifier's answer changes.")
 
 
 def matching(run: RunRecord, result: RunResult) -> None:
     """Show whether the matchers still work."""
     if not result.matching:
-        st.info("This run was made without a matcher, so nothing is known about recognition.", icon=":material/info:")
+        st.info("This run had no matcher, so its effect on recognition is not known.", icon=":material/info:")
         return
     st.subheader("Face matching", help=f"{HELP['auc']} {HELP['eer']} {HELP['fmr']}")
     show_rows(tables.matching_rows(result))
     st.caption(f"Genuine: {HELP['genuine']} Impostor: {HELP['impostor']} Cross: {HELP['cross']}")
-    for sentence in tables.sampling_notes(result):
+    for sentence in run_sentences.sampling_notes(result):
         st.caption(sentence)
     unsupported = sorted(
         {
@@ -215,7 +215,7 @@ def matching(run: RunRecord, result: RunResult) -> None:
     )
     if unsupported:
         st.caption(
-            f":material/warning: There are too few impostor comparisons to say anything firm at FMR "
+            f":material/warning: Too few impostor comparisons for reliable figures at FMR "
             f"{' and '.join(unsupported)}: at least 1 / FMR are needed."
         )
     for name, phases in result.matching.items():
@@ -229,7 +229,7 @@ def matching(run: RunRecord, result: RunResult) -> None:
         )
         st.caption(
             "Before and after in the same bins. Dotted: thresholds at which at most 1 % (FMR100) and 0.1 % (FMR1000) "
-            "of the impostors are accepted before."
+            "of impostors are accepted on the untouched images."
         )
         left, right = st.columns(2, gap="large")
         with left:
@@ -248,46 +248,46 @@ def matching(run: RunRecord, result: RunResult) -> None:
 
 
 def effort(result: RunResult) -> None:
-    """Show what it took and what it changed."""
+    """Show the cost and how much the images changed."""
     st.subheader("Effort", help=f"Updates: {HELP['updates']} Evaluations: {HELP['evaluations']}")
     show_rows(tables.effort_rows(result))
     st.caption(
-        f"{result.evaluations_total:,} evaluations in {duration(result.seconds)} of computation, unsuccessful images "
-        "included."
+        f"{result.evaluations_total:,} evaluations in {duration(result.seconds)} of computation, including "
+        "unsuccessful images."
     )
     st.subheader("Change of the images", help=f"PSNR: {HELP['psnr']} SSIM: {HELP['ssim']}")
     show_rows(tables.quality_rows(result))
-    st.caption("Images that were left unchanged are not counted.")
+    st.caption("Unchanged images are not counted.")
     if result.learned:
-        st.subheader("Learnt first", help=help_of(RunRequest, "learn_from"))
+        st.subheader("Learned first", help=help_of(RunRequest, "learn_from"))
         show_rows(tables.learned_rows(result))
-        st.caption("Paid once, before the first image, and not counted above.")
+        st.caption("One-off cost before the first image; not included above.")
 
 
 def flips(run: RunRecord, result: RunResult) -> None:
-    """Show which flips outlast what others may do to the file, why perturbing ended, and what there is to note."""
-    st.subheader("Flips that others find", help=HELP["survival"])
+    """Show which flips survive processing of the file, why perturbing ended, and the notes of the method."""
+    st.subheader("Flips in the stored file", help=HELP["survival"])
     left, right = st.columns(2, gap="medium")
     with left:
         show_rows(tables.survival_rows(result))
-        st.caption(f"Of {count(result.judged, 'judged image')}, with the face found anew each time.")
+        st.caption(f"Of {count(result.judged, 'judged image')}; the face is located again each time.")
         if result.flipped_fixed is not None:
             st.caption(HELP["fixed"])
     with right:
         show_figure(
             survival_bars(result.flips()),
             f"flips-{run.id}",
-            "Share of images flipped, as in the table",
+            "Proportion of images flipped, as in the table",
             of=f"run {run.id}",
         )
-    for sentence in tables.limits(result):
+    for sentence in run_sentences.limits(result):
         st.caption(f":material/warning: {plain(sentence)}")
     if result.stops:
         st.subheader("Why perturbing ended")
         show_rows(
             [
                 {"Reason": STOP_TITLES.get(stop, stop), "Images": f"{images:,}"}
-                for stop, images in sorted(result.stops.items(), key=lambda one: -one[1])
+                for stop, images in sorted(result.stops.items(), key=lambda item: -item[1])
             ]
         )
     if result.notes:
@@ -333,8 +333,8 @@ def files(store: Store, run: RunRecord) -> None:
 
 
 def spec(run: RunRecord) -> None:
-    """Show everything that is needed to repeat the run."""
-    st.subheader("Spec", help="Everything that is needed to repeat the run: same spec, same bytes.")
+    """Show everything needed to repeat the run."""
+    st.subheader("Spec", help="Everything needed to repeat the run: same spec, same bytes.")
     document = run.spec.model_dump(mode="json")
     if run.images > SPEC_IMAGES_SHOWN:
         for field in ("image_ids", "image_sha256"):
@@ -352,8 +352,5 @@ def deletion(run: RunRecord) -> None:
         store.access.record(me().user, "run-deleted", f"run {run.id}")
         run_choice.clear()
 
-    warning = (
-        f"Run {run.id} with its figures will be gone, and its perturbed images are removed from this machine. This "
-        "cannot be undone."
-    )
+    warning = f"This deletes run {run.id}, its figures and its perturbed images from this machine. It cannot be undone."
     offer("run", warning, f"run {run.id}", delete)

@@ -1,4 +1,4 @@
-"""A data set's quality report: figures where people look, and what in its labels deserves a second look."""
+"""A data set's quality report: figures, and doubtful labels and identities."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def show(store: Store, record: DatasetRecord) -> None:
     """Show the report, or offer to make it."""
     report = get_quality(record)
     if report is None:
-        st.info("The quality of this data set was not checked.", icon=":material/info:")
-        offer(store, record, "Check it")
+        st.info("The quality of this data set has not been checked.", icon=":material/info:")
+        offer(store, record, "Check quality")
         return
     for sentence in quality_sentences(report):
         st.markdown(f"- {plain(sentence)}")
@@ -34,19 +34,19 @@ def show(store: Store, record: DatasetRecord) -> None:
 
 
 def offer(store: Store, record: DatasetRecord, label: str) -> None:
-    """Offer to check the data set now; what was computed before is not computed again."""
+    """Offer to check the data set now, reusing what was computed before."""
     pressed = st.button(label, key=f"quality-{record.id}", icon=":material/fact_check:")
-    st.caption("Large data sets are checked without a browser:")
+    st.caption("For a large data set, use the command line:")
     st.code(f"facepriv quality {shlex.quote(record.name)} --anew", language=None, wrap_lines=True)
     if not pressed:
         return
     bar = st.progress(0.0, "Checking quality …")
 
-    def tell(done: int, total: int, _: str = "", /) -> None:
+    def show_progress(done: int, total: int, _: str = "", /) -> None:
         bar.progress(done / total, f"Checking quality: {done:,} of {total:,} images")
 
     try:
-        check_quality(store, record.id, on_progress=tell)
+        check_quality(store, record.id, on_progress=show_progress)
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
     else:
@@ -54,7 +54,7 @@ def offer(store: Store, record: DatasetRecord, label: str) -> None:
 
 
 def figures(record: DatasetRecord, report: QualityReport) -> None:
-    """Show failures, images a subject and pixels between the eyes."""
+    """Show failures, images per subject and pixels between the eyes."""
     left, right = st.columns(2, gap="large")
     with left:
         st.header("Images per subject")
@@ -64,13 +64,16 @@ def figures(record: DatasetRecord, report: QualityReport) -> None:
     with right:
         eyes = report.inter_eye_distance
         if eyes is not None:
-            st.header("Inter-eye distance", help="Pixels between the centres of the eyes, as ISO/IEC 29794-5 has it.")
+            st.header(
+                "Distance between the eyes",
+                help="Inter-eye distance of ISO/IEC 29794-5: pixels between the centres of the eyes.",
+            )
             alt = "Images by inter-eye distance: " + ", ".join(
                 f"{one.images} of {eyes.summary.n} below {one.below:.0f} pixels" for one in eyes.shortfalls
             )
             show_figure(inter_eye_distances(eyes), f"eyes-{record.id}", alt, of=f"dataset {record.id}")
     if any(found.failed for found in report.acquisition.values()):
-        st.header("Failures to acquire, by label")
+        st.header("Images without a usable face, by label")
         alt = "Images without a usable face: " + ", ".join(
             f"{label} {found.failed} of {found.images}" for label, found in report.acquisition.items()
         )
@@ -78,12 +81,12 @@ def figures(record: DatasetRecord, report: QualityReport) -> None:
 
 
 def doubts(store: Store, record: DatasetRecord, report: QualityReport) -> None:
-    """List images whose labels may be wrong; whoever looks is noted."""
+    """List images whose labels may be wrong; record who looks at their names."""
     near, labels = report.near_duplicates, report.contradictions
     if not (near is not None and near.pairs) and not (labels is not None and labels.images):
         return
-    st.header("To look at")
-    st.write("A matcher or classifier may be wrong, and so may a label. Nothing was changed.")
+    st.header("Images to check")
+    st.write("Either the label or the model may be wrong. Nothing was changed.")
     if not st.toggle("Name the images", key=f"doubts-{record.id}"):
         return
     record_view(store, "quality-listed", f"dataset {record.id}", "doubtful images")

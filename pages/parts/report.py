@@ -1,4 +1,4 @@
-"""The report of a run as a file to be handed on."""
+"""The report of a run or an audit as a file to hand on."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from parts.shell import is_still, me, opened
 
 
 def offer(run_id: int | None, audit_id: int | None = None) -> None:
-    """Show the button that makes the report once it is pressed, with no face in it unless asked.
+    """Show the button that makes the report; it shows no face unless you ask for some.
 
     Without a run it is the report of an audit of a data set as it is, which has no faces before and after.
     """
@@ -27,13 +27,13 @@ def offer(run_id: int | None, audit_id: int | None = None) -> None:
     if run_id is not None:
         faces = int(
             st.number_input(
-                "Pairs of faces to show in it",
+                "Pairs of faces to show",
                 0,
                 MOST_FACES,
                 0,
                 key=f"report-faces-{key}",
                 width=240,
-                help="With 0 nobody can be seen in the report; images whose terms forbid it are left out in any case.",
+                help="0 shows nobody. Images whose terms of use forbid showing them are left out in any case.",
             )
         )
     if run_id is not None and faces:
@@ -73,4 +73,4 @@ def offer_with_faces(run_id: int, audit_id: int | None, pairs: int, key: str) ->
         return
     path = address(page.encode(), "downloads", f"facepriv-report-{run_id}.html")
     st.html(f'<a href="{path}" download>Save the report with {count(pairs, "pair")} of faces</a>')
-    st.caption("The link works for an hour at most, and for you alone.")
+    st.caption("The link works only for you, for up to one hour.")

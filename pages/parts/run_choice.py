@@ -11,11 +11,11 @@ from facepriv.store import Store
 KEY = "open_runs"
 PARAMETER = "run"
 LONGEST = 10
-"""Digits of a number that is no run's any more."""
+"""Digits from which a number cannot be a run's."""
 
 
 def from_address(store: Store) -> None:
-    """Take the runs named in the address (``?run=3&run=4``) when it has changed; unknown ones are told and left out."""
+    """Take the runs named in the address (``?run=3&run=4``) when it has changed, and warn about unknown ones."""
     asked = st.query_params.get_all(PARAMETER)
     if KEY in st.session_state and st.session_state.get("_address_runs") == asked:
         st.session_state[KEY] = [run_id for run_id in st.session_state[KEY] if _exists(store, run_id)]

@@ -26,7 +26,7 @@ from parts.figures import page_of, show_figure, show_rows
 from parts.shell import record_view
 
 PER_PAGE = 25
-SHORT = {"jpeg90": "JPEG 90", "resize75": "size 75 %", "grey": "greyscale"}
+SHORT = {"jpeg90": "JPEG 90", "resize75": "resize to 75 %", "grey": "greyscale"}
 
 
 def show(store: Store, run: RunRecord) -> None:
@@ -52,21 +52,21 @@ def _row(record: RunImageRecord, image: ImageRecord) -> dict[str, str]:
         "Evaluations": NOTHING if record.evaluations is None else f"{record.evaluations:,}",
         "Score before": NOTHING if path is None or not len(path) else f"{path[0]:+.2f}",
         "Score after": NOTHING if record.file_score is None else f"{record.file_score:+.2f}",
-        "Holds in": holds(record),
+        "Flip survives": holds(record),
         "PSNR (dB)": number(record.psnr_db),
         "SSIM": number(record.ssim, 3),
     }
 
 
 def holds(record: RunImageRecord) -> str:
-    """Say in which versions of the file the flip is still there; a dash where that was not tried."""
+    """Return the versions of the file in which the flip survives; a dash where none was tried."""
     if not record.survived:
         return NOTHING
     return ", ".join(SHORT.get(name, name) for name, still in record.survived.items() if still) or "none"
 
 
 def outcome(record: RunImageRecord) -> str:
-    """Say in a few words what became of an image."""
+    """Return the outcome of an image in a few words."""
     if record.failure is not None:
         return f"failed: {record.failure}"
     if record.success:
@@ -75,12 +75,12 @@ def outcome(record: RunImageRecord) -> str:
 
 
 def ended(record: RunImageRecord) -> str:
-    """Say why perturbing ended."""
+    """Return why perturbing ended."""
     return STOP_TITLES.get(record.stop or "", record.stop or NOTHING)
 
 
 def pair(store: Store, run: RunRecord, image_id: int) -> None:
-    """Show one image before and after, the difference, and how the score went."""
+    """Show one image before and after, the difference, and the score over the updates."""
     record_view(store, "faces-viewed", f"run {run.id}", f"pair of image {image_id}")
     views = run_pair(store, run.id, image_id)
     record = views.record
@@ -100,28 +100,28 @@ def pair(store: Store, run: RunRecord, image_id: int) -> None:
         )
         took = "" if record.seconds is None else f" It took {duration(record.seconds)}."
         # A flipped image may have ended for another reason, such as a floor that no further step would keep.
-        why = "" if record.stop in (None, "flipped", "already-wrong") else f" (why it ended: {ended(record)})"
-        again = " At each diamond the face was found anew in the image so far, and the crop anchored on it."
+        why = "" if record.stop in (None, "flipped", "already-wrong") else f" (ended by: {ended(record)})"
+        again = " At each diamond the method located the face again and re-anchored the crop on it."
         st.caption(
-            f"{outcome(record).capitalize()}{why}; on the stored file, with the face found anew: {after}.{took}"
-            + (again if record.anchors else "")
+            f"{outcome(record).capitalize()}{why}. Score on the stored file, with the face located again: "
+            f"{after}.{took}" + (again if record.anchors else "")
         )
         if record.survived:
             fixed = "" if record.fixed_score is None else f" Under the original's crop: {record.fixed_score:+.2f} nats."
-            st.caption(f"The flip holds in: {holds(record)}.{fixed}")
+            st.caption(f"The flip survives: {holds(record)}.{fixed}")
     for note in record.notes:
         st.caption(f":material/info: {plain(note)}")
 
 
 def side(run: RunRecord, image: ImageRecord, score: float) -> tuple[int, dict[str, Any]]:
-    """Return the side that an image was to leave, and what the chart of its score calls either side."""
+    """Return the side that the method moved an image away from, and what the chart calls the two sides."""
     verdict = 1 if score >= 0 else -1
     if run.spec.attribute == GENDER:
         return image.label or verdict, {}
     guide = classifiers.create(run.guide)
-    told = classes_of(guide)
-    axis = f"score of {told.attribute}, log-odds in nats ({told.positive} above 0)"
-    return label_by(guide, image) or verdict, {"classes": {1: told.positive, -1: told.negative}, "axis": axis}
+    classes = classes_of(guide)
+    axis = f"score of {classes.attribute}, log-odds in nats ({classes.positive} above 0)"
+    return label_by(guide, image) or verdict, {"classes": {1: classes.positive, -1: classes.negative}, "axis": axis}
 
 
 def stopping_margin(run: RunRecord) -> float | None:
@@ -131,7 +131,7 @@ def stopping_margin(run: RunRecord) -> float | None:
 
 
 def pair_view(store: Store, views: Pair) -> PairView:
-    """Put the pictures on the shelf, those that are stored as the very files, and give them their words."""
+    """Serve the pictures, stored ones as the very files, and caption them."""
     who = f"{views.image.name}, labelled {faces.label_name(views.image.label)}"
     height, width = views.before.shape[:2]
 
@@ -148,12 +148,12 @@ def pair_view(store: Store, views: Pair) -> PairView:
         before=stored(views.image.artifact_sha256, "Before", f"Before: {who}"),
         after=stored(views.record.artifact_sha256, "After, as stored", f"After: {who}"),
         difference=drawn(
-            views.difference, f"Difference, {GAIN:g} times amplified", f"Difference: {who}; grey is no change"
+            views.difference, f"Difference, amplified {GAIN:g} times", f"Difference: {who}; grey means no change"
         ),
-        difference_note="Grey is no change. Lighter is more than before, darker is less, in each of the three colours.",
+        difference_note="Grey means no change; lighter means more, darker less, in each of the three colours.",
         candidate=drawn(
             views.candidate,
-            f"Candidate blended in: {views.candidate_name}",
+            f"Blended-in candidate: {views.candidate_name}",
             f"The candidate face: {views.candidate_name}",
         ),
         # Only methods that blend a candidate in work on triangles.

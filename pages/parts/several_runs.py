@@ -16,7 +16,7 @@ from parts.figures import show_figure, show_rows
 
 
 def show(runs: Sequence[RunRecord]) -> None:
-    """Compare the complete runs among these; the others are named."""
+    """Compare the complete runs among these, and name the others."""
     st.header("Comparison", divider="gray")
     complete = [run for run in runs if run.result is not None]
     for run in runs:
@@ -26,12 +26,12 @@ def show(runs: Sequence[RunRecord]) -> None:
         return
     if len({run.spec.dataset.content_sha256 for run in complete}) > 1:
         st.warning(
-            "These runs are of different data sets, so a difference between them may be the data's.",
+            "These runs use different data sets, so the data may cause differences between them.",
             icon=":material/warning:",
         )
     elif len({run.spec.image_sha256 for run in complete}) > 1:
         st.warning(
-            "These runs judged different images of the data set, so a difference between them may be the images'.",
+            "These runs use different images of the data set, which may explain differences between them.",
             icon=":material/warning:",
         )
     titles = {run.id: f"run {run.id} · {run.method}" for run in complete}
@@ -46,9 +46,11 @@ def show(runs: Sequence[RunRecord]) -> None:
             figure, f"errors-{key}", "Gender error of every classifier before and in every run, as above", of=of
         )
     with right:
-        st.subheader("Flips that others find", help=HELP["survival"])
+        st.subheader("Flips in the stored file", help=HELP["survival"])
         figure = survival_of_runs({titles[run.id]: _result(run).flips() for run in complete})
-        show_figure(figure, f"flips-{key}", "Share of images flipped in the file and its versions, as above", of=of)
+        show_figure(
+            figure, f"flips-{key}", "Proportion of images flipped in the file and its versions, as above", of=of
+        )
     for matcher in sorted({name for run in complete for name in _result(run).matching}):
         st.subheader(
             f"DET of {matcher}", help="Both error rates on logarithmic scales; lower and further left is better."

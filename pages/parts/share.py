@@ -1,4 +1,4 @@
-"""Sharing a run's or an audit's results with a privacy officer, and what officers said about them."""
+"""Share the results of a run or an audit with a privacy officer, and show what officers said."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
-from facepriv.presentation.formats import moment, plain
+from facepriv.presentation.formats import moment, plain, short_hash
 from facepriv.services.accounts.passwords import make_password
 from facepriv.services.sharing.report import MOST_FACES
 from facepriv.services.sharing.shares import DEFAULT_DAYS, MOST_DAYS, about, dataset_of, revoke, share
@@ -29,21 +29,21 @@ DECISION_ICONS = {
 
 
 def offer(store: Store, dataset: DatasetRecord, *, run_id: int | None = None, audit_id: int | None = None) -> None:
-    """Show the form that shares these results, and how they are shared already."""
+    """Show the form that shares these results, and their shares."""
     st.subheader(
         "Share with a privacy officer",
-        help="They see the report: aggregate results, no names, no faces unless you ask for some. Every view is "
-        "recorded, and you can end it at any time.",
+        help="They see the report: aggregate results, no names, and no faces unless you add some. Every view is "
+        "recorded, and you can revoke access at any time.",
     )
     key = f"{run_id}-{audit_id}"
-    # Kept until it was copied: a page runs again by itself, as when some work has ended.
+    # Kept until it is copied: a page also runs again by itself, for example when a job ends.
     made = st.session_state.get(f"{MADE}-{key}")
     if made is not None:
         with st.container(border=True):
-            st.markdown("**The link, shown this once**")
+            st.markdown("**Link (shown only once)**")
             st.code(made["link"], language=None, wrap_lines=True)
             if made["passphrase"]:
-                st.markdown("**Its passphrase**, to be told another way than the link")
+                st.markdown("**Passphrase**: send it another way than the link")
                 st.code(made["passphrase"], language=None)
             st.button("I have copied it", on_click=st.session_state.pop, args=(f"{MADE}-{key}",))
     officers = [user.name for user in store.users.list() if user.role == "officer" and user.disabled_at is None]
@@ -57,15 +57,15 @@ def offer(store: Store, dataset: DatasetRecord, *, run_id: int | None = None, au
                 "Officer with an account",
                 [None, *officers],
                 format_func=lambda name: name or "nobody",
-                help="Finds it under “Shared with you”, and can comment and sign off."
+                help="They find it under “Shared with you”, and can comment and sign off."
                 if officers
-                else "There is none yet; make one: facepriv user add NAME --role officer",
+                else "There is none yet. Add one with: facepriv user add NAME --role officer",
             )
-            days = int(st.number_input("Days it stays open", 1, MOST_DAYS, DEFAULT_DAYS, width=200))
+            days = int(st.number_input("Days until it expires", 1, MOST_DAYS, DEFAULT_DAYS, width=200))
         forbidden = dataset.terms is not None and not dataset.terms.showable
         faces = 0
         if run_id is not None:
-            why = f"Not here: {dataset.terms.sentence}" if forbidden and dataset.terms else "With 0 nobody can be seen."
+            why = f"Not allowed: {dataset.terms.sentence}" if forbidden and dataset.terms else "0 shows nobody."
             faces = int(
                 st.number_input("Pairs of faces to show", 0, MOST_FACES, 0, disabled=forbidden, help=why, width=200)
             )
@@ -104,31 +104,33 @@ def address() -> str:
 
 
 def listing(shares: Sequence[ShareRecord], *, named: bool) -> None:
-    """List shares with their state, each open one with a button that ends it; ``named`` says what is shared."""
+    """List shares with their state and a button that revokes an open share; ``named`` adds what is shared."""
     now = datetime.now(UTC)
-    for one in shares:
+    for record in shares:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             how = [
-                *([f"**{about(one)}**"] if named else []),
-                *(["link" + (" with a passphrase" if one.passphrase_hash else "")] if one.has_link else []),
-                *([f"officer {plain(one.officer)}"] if one.officer is not None else []),
-                *([f"{count(one.faces, 'pair')} of faces"] if one.faces else ["no faces"]),
-                f"by {plain(one.made_by)}, {moment(one.created_at)}",
-                count(one.views, "view") + (f", last {moment(one.viewed_at)}" if one.viewed_at else ""),
-                state(one, now),
+                *([f"**{about(record)}**"] if named else []),
+                *(["link" + (" with a passphrase" if record.passphrase_hash else "")] if record.has_link else []),
+                *([f"officer {plain(record.officer)}"] if record.officer is not None else []),
+                *([f"{count(record.faces, 'pair')} of faces"] if record.faces else ["no faces"]),
+                f"by {plain(record.made_by)}, {moment(record.created_at)}",
+                count(record.views, "view") + (f", last {moment(record.viewed_at)}" if record.viewed_at else ""),
+                state(record, now),
             ]
             st.markdown(" · ".join(how))
-            if one.is_open(now):
-                st.button("Revoke", key=f"revoke-{one.id}", icon=":material/link_off:", on_click=end, args=(one.id,))
+            if record.is_open(now):
+                st.button(
+                    "Revoke", key=f"revoke-{record.id}", icon=":material/link_off:", on_click=end, args=(record.id,)
+                )
 
 
-def state(one: ShareRecord, now: datetime) -> str:
-    """Return whether a share is open, in an icon and words."""
-    if one.revoked_at is not None:
-        return f":material/link_off: revoked {moment(one.revoked_at)}"
-    if now >= one.expires_at:
-        return f":material/timer_off: expired {moment(one.expires_at)}"
-    return f":material/link: open until {moment(one.expires_at)}"
+def state(record: ShareRecord, now: datetime) -> str:
+    """Return the state of a share as icon and words."""
+    if record.revoked_at is not None:
+        return f":material/link_off: revoked {moment(record.revoked_at)}"
+    if now >= record.expires_at:
+        return f":material/timer_off: expired {moment(record.expires_at)}"
+    return f":material/link: open until {moment(record.expires_at)}"
 
 
 def end(share_id: int) -> None:
@@ -136,32 +138,36 @@ def end(share_id: int) -> None:
 
     def body(store: Store) -> None:
         revoke(store, share_id, actor=me().user)
-        st.toast("It is not shared any more.", icon=":material/link_off:")
+        st.toast("Share revoked.", icon=":material/link_off:")
 
     with_store(body)
 
 
-def remarks(store: Store, said: Sequence[RemarkRecord], *, named: bool = False) -> None:
-    """Show what officers said, newest last; ``named`` says what about."""
-    for one in said:
-        title = "Comment" if one.decision is None else DECISION_TITLES[one.decision]
+def remarks(store: Store, remarks: Sequence[RemarkRecord], *, named: bool = False) -> None:
+    """Show officers' remarks, newest last; ``named`` adds what they are about."""
+    for remark in remarks:
+        title = "Comment" if remark.decision is None else DECISION_TITLES[remark.decision]
         with st.container(border=True):
-            what = f" of {one.about}" if named else ""
-            st.markdown(f"{DECISION_ICONS[one.decision]} **{title}**{what} by {plain(one.author)}, {moment(one.at)}")
-            if one.text:
-                st.markdown("  \n".join(plain(line) for line in one.text.splitlines()))
-            if one.sha256 is not None:
-                still = is_about(store, one)
-                told = {
-                    True: "of these very results",
-                    False: ":material/warning: of results that are others now",
-                    None: "of results that are gone",
+            what = f" of {remark.about}" if named else ""
+            st.markdown(
+                f"{DECISION_ICONS[remark.decision]} **{title}**{what} by {plain(remark.author)}, {moment(remark.at)}"
+            )
+            if remark.text:
+                st.markdown("  \n".join(plain(line) for line in remark.text.splitlines()))
+            if remark.sha256 is not None:
+                still = is_about(store, remark)
+                results = {
+                    True: "for exactly these results",
+                    False: ":material/warning: for results that have changed since",
+                    None: "for results that were deleted",
                 }[still]
-                st.caption(f"Signed {told}: SHA-256 {one.sha256}")
-                if datasheet_changed_since(store, one):
-                    st.caption(":material/warning: The data sheet (purpose, consent, contact) was changed since.")
+                st.caption(
+                    f"Signed {results} (fingerprint {short_hash(remark.sha256)})", help=f"SHA-256 {remark.sha256}"
+                )
+                if datasheet_changed_since(store, remark):
+                    st.caption(":material/warning: The data sheet (purpose, consent, contact) has changed since.")
 
 
 def name_of(store: Store, one: ShareRecord) -> str:
-    """Name what was shared, as plain text."""
+    """Return what is shared, as plain text."""
     return f"{dataset_of(store, one).name}, {about(one)}"

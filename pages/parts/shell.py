@@ -1,4 +1,4 @@
-"""What every page needs around its own content: who looks, the store, errors as sentences, and the access log."""
+"""What every page needs around its content: the user, the store, errors as sentences, and the access log."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from facepriv.store import ROLES, Role, Store, open_store
 from facepriv.web.identity import LOCAL, Identity
 
 _ME = "_me"
-_OVER = "You are not signed in any more; load this page again to sign in."
+_OVER = "Your session has ended. Reload this page to sign in."
 EVERYBODY: Collection[Role] = ROLES
 
 
 def identify(store: Store) -> Identity:
-    """Find out who looks at this page now: the server has proven it, and their session may have ended since.
+    """Return the user of this page; the server has authenticated them, but their session may have ended since.
 
     Raises
     ------
     NotAllowedError
-        If nobody is signed in any more.
+        If their session has ended.
     """
     st.session_state.pop(_ME, None)
     number = str(st.user.get("session") or "")
@@ -34,12 +34,12 @@ def identify(store: Store) -> Identity:
 
 
 def is_still(store: Store, identity: Identity) -> None:
-    """Check, outside a page's run, that somebody who looked at it is still who they were.
+    """Check, outside a page's run, that its user still has the same session and role.
 
     Raises
     ------
     NotAllowedError
-        If their session has ended, or their role is another.
+        If their session has ended or their role has changed.
     """
     if identity.session is not None and _in_session(store, identity.session) != identity:
         raise NotAllowedError(_OVER)
@@ -53,43 +53,43 @@ def _in_session(store: Store, number: int) -> Identity:
 
 
 def me() -> Identity:
-    """Return who looks at this page, as `with_store` has found out in this run of it.
+    """Return the user of this page, as `with_store` identified them in this run.
 
     Raises
     ------
     NotAllowedError
-        If it has not.
+        If it did not.
     """
-    found = st.session_state.get(_ME)
-    if not isinstance(found, Identity):
+    identity = st.session_state.get(_ME)
+    if not isinstance(identity, Identity):
         raise NotAllowedError(_OVER)
-    return found
+    return identity
 
 
 @contextmanager
 def opened(*, roles: Collection[Role] = ("auditor",)) -> Iterator[Store]:
-    """Open the store for whoever looks, if they have one of these roles.
+    """Open the store for the user, if they have one of these roles.
 
-    Fragments, dialogs and callbacks do this themselves: they run without the page around them, and a role or a session
-    may have ended since the page was shown.
+    Fragments, dialogs and callbacks also do this: they run without the page around them, and a role or a session may
+    have changed since the page was shown.
 
     Raises
     ------
     NotAllowedError
-        If nobody is signed in any more, or as something else.
+        If the session has ended, or the role is another.
     """
     with open_store(get_settings()) as store:
         who = identify(store)
         if who.role not in roles:
             record_view(store, "access-refused", "page")
             raise NotAllowedError(
-                f"This is for {' and '.join(f'{role}s' for role in roles)}; {who.user} is signed in as {who.role}."
+                f"This page is for {' and '.join(f'{role}s' for role in roles)}; {who.user} is signed in as {who.role}."
             )
         yield store
 
 
 def with_store(body: Callable[[Store], None], *, roles: Collection[Role] = ("auditor",)) -> None:
-    """Call ``body`` with the store as `opened` gives it; an expected error is shown as its one sentence."""
+    """Call ``body`` with the store from `opened`; show an expected error as its sentence."""
     try:
         with opened(roles=roles) as store:
             body(store)
@@ -98,7 +98,7 @@ def with_store(body: Callable[[Store], None], *, roles: Collection[Role] = ("aud
 
 
 def record_view(store: Store, action: str, subject: str, detail: str = "") -> None:
-    """Log that this session saw or took something, once for each thing and not at every rerun."""
+    """Record in the access log that this session viewed or downloaded something, once and not at every rerun."""
     key = (action, subject, detail)
     seen = st.session_state.setdefault("_seen", set())
     if key not in seen:

@@ -17,26 +17,26 @@ POINTS = 201
 
 
 def optimum(result: RunResult, classifier: str) -> OptimalProportion | None:
-    """Return the proportion that is best against one classifier's sign; None where a gender was not judged."""
-    found = result.gender_error.get(classifier)
-    errors = None if found is None else found.by_gender()
+    """Return the proportion that is best against a classifier's sign; None if one gender was not judged."""
+    error = result.gender_error.get(classifier)
+    errors = None if error is None else error.by_gender()
     return None if errors is None else optimal_proportion(*errors)
 
 
 def table(result: RunResult, p: float) -> None:
-    """Show what the sign attacker with each classifier gets at the proportion, the one who learns most first."""
-    found = []
+    """Show how often the sign attacker with each classifier is right at the proportion, the strongest first."""
+    attackers = []
     for name in result.gender_error:
         errors = result.gender_error[name].by_gender()
         if errors is not None:
             here = sign_attacker_curve(*errors, p)
-            found.append((-float(here.bits), name, float(here.accuracy)))
+            attackers.append((-float(here.bits), name, float(here.accuracy)))
     show_rows(
         [
-            {"Classifier": name, "Is right": percent(accuracy), "Learns, bits": f"{-less:.2f}"}
-            for less, name, accuracy in sorted(found)
+            {"Classifier": name, "Right": percent(accuracy), "Bits learned": f"{-bits:.2f}"}
+            for bits, name, accuracy in sorted(attackers)
         ],
-        "Both men and women must have been judged, before and after; this run lacks one of them.",
+        "This run has no judged images of one gender, so nothing can be estimated.",
     )
 
 
@@ -44,27 +44,26 @@ def show(run: RunRecord, result: RunResult, p: float) -> None:
     """Show the whole curve of one classifier's sign attacker, and the gender error of the mix."""
     names = list(result.gender_error)
     if not names:
-        st.info("No classifier of gender judged this run, so there is no sign to attack by.", icon=":material/info:")
+        st.info("No gender classifier judged this run, so this attacker cannot be estimated.", icon=":material/info:")
         return
     classifier = st.selectbox(
         "The attacker's classifier",
         names,
         index=names.index(run.guide) if run.guide in names else 0,
         key=f"policy_classifier-{run.id}",
-        help="The guide of the run, or another one that judged it.",
+        help="A guide of the run, or another classifier that judged it.",
     )
     errors = result.gender_error[classifier].by_gender()
     if errors is None:
         st.info(
-            "Both men and women must have been judged, before and after; this run lacks one of them. Choose a run on a "
-            "data set with both labels.",
+            "This run has no judged images of one gender. Choose a run on a data set with both labels.",
             icon=":material/info:",
         )
         return
     best = optimal_proportion(*errors)
     st.write(best.sentence)
     curve = sign_attacker_curve(*errors, np.linspace(0, 1, POINTS))
-    alt = f"Accuracy and bits against the proportion; {best.sentence}"
+    alt = f"Accuracy and bits by proportion. {best.sentence}"
     show_figure(proportion(curve, best, p), f"policy-{run.id}-{classifier}", alt, of=f"run {run.id}")
     here = sign_attacker_curve(*errors, p)
     st.markdown("**Gender error of the released mix**", help=HELP["gender_error"])
@@ -76,7 +75,7 @@ def show(run: RunRecord, result: RunResult, p: float) -> None:
         ]
     )
     st.caption(
-        f"Errors of {classifier} in run {run.id}, measured on {result.judged:,} images; for a release of other images "
+        f"Errors of {classifier} in run {run.id}, measured on {result.judged:,} images. For a release of other images, "
         "they are estimates."
     )
 

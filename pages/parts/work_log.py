@@ -1,4 +1,4 @@
-"""What became of a run or an audit line by line, and going on with one that ended before it was complete."""
+"""The log of a run or an audit, and resuming one that ended before it was complete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def show(store: Store, job_id: int, *, expanded: bool = False) -> None:
         return
     with st.expander("What happened", expanded=expanded, icon=":material/history:"):
         show_rows(log_rows(lines))
-        st.caption("Workers are named by machine, process and a random part; images by number only.")
+        st.caption("Workers are named by machine, process and a random part; images only by number.")
 
 
 def offer_resume(noun: str, number: int) -> None:
@@ -31,13 +31,13 @@ def offer_resume(noun: str, number: int) -> None:
     if refused is not None:
         st.error(plain(refused), icon=":material/error:")
     st.button(
-        "Go on where it stopped",
+        "Resume",
         key=key,
         icon=":material/play_arrow:",
         type="primary",
         on_click=resume,
         args=(noun, number, key),
-        help="What was finished is kept and not done again; the result is the same as if it had never stopped.",
+        help="Finished work is kept; the result is the same as without the interruption.",
     )
 
 

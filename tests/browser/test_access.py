@@ -19,7 +19,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from facepriv.config import Settings
 from facepriv.services.accounts.users import add_user
-from facepriv.services.sharing.report import result_sha256, run_sha256
+from facepriv.services.sharing.result_hashes import result_sha256, run_sha256
 from facepriv.services.sharing.shares import share
 from facepriv.store import Store, open_store
 from facepriv.store.rows import ShareRow
@@ -112,7 +112,7 @@ def test_signing_in_and_out(browse, site, screenshots):
     page.get_by_label("Name").fill("ada")
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Sign in", exact=True).click()
-    page.get_by_text("Name and password do not belong together").wait_for(timeout=PATIENCE)
+    page.get_by_text("Wrong name or password.").wait_for(timeout=PATIENCE)
     page.screenshot(path=screenshots / "sign-in-refused.png")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Sign in", exact=True).click()
@@ -140,7 +140,7 @@ def test_a_link_opens_without_an_account(browse, site, screenshots):
     page.goto(site.address + made.path)
     page.get_by_label("Passphrase").fill("another phrase")
     page.get_by_role("button", name="Show the results").click()
-    page.get_by_text("This is not the passphrase").wait_for(timeout=PATIENCE)
+    page.get_by_text("Wrong passphrase").wait_for(timeout=PATIENCE)
     page.screenshot(path=screenshots / "link-wrong-passphrase.png")
     page.get_by_label("Passphrase").fill(PASSPHRASE)
     page.get_by_role("button", name="Show the results").click()
@@ -192,7 +192,7 @@ def test_guessing_a_passphrase_is_slowed_down(browse, site):
     page.goto(site.address + made.path)
     page.get_by_label("Passphrase").fill(PASSPHRASE)
     page.get_by_role("button", name="Show the results").click()
-    page.get_by_text("too many wrong tries").wait_for(timeout=PATIENCE)
+    page.get_by_text("Too many failed attempts").wait_for(timeout=PATIENCE)
 
 
 def test_an_officer_signs_off(browse, site, screenshots):
@@ -204,7 +204,7 @@ def test_an_officer_signs_off(browse, site, screenshots):
     settle(auditor)
     choose(auditor, "Officer with an account", "otto")
     auditor.get_by_role("button", name="Share", exact=True).click()
-    auditor.get_by_text("The link, shown this once").wait_for(timeout=PATIENCE)
+    auditor.get_by_text("Link (shown only once)").wait_for(timeout=PATIENCE)
     settle(auditor)
     photograph(auditor, screenshots / "share-made.png", 1280)
 
@@ -228,7 +228,7 @@ def test_an_officer_signs_off(browse, site, screenshots):
     assert any(expected in detail for _, _, detail in site.lines("signed-off"))
 
     auditor.goto(site.address + "/runs?run=1")
-    auditor.get_by_text("Signed of these very results").wait_for(timeout=PATIENCE)
+    auditor.get_by_text("Signed for exactly these results").wait_for(timeout=PATIENCE)
     for scheme, width in LOOKS:
         page = browse(color_scheme=scheme, viewport={"width": width, "height": 900})
         sign_in(page, site, "otto")
@@ -278,7 +278,7 @@ def test_an_officer_reaches_nothing_of_an_auditors(browse, site):
     # By the navigation inside an open page, too: the page's code does not run.
     officer.evaluate("history.pushState({}, '', '/datasets')")
     officer.evaluate("window.dispatchEvent(new PopStateEvent('popstate'))")
-    officer.get_by_text("That page is for auditors").wait_for(timeout=PATIENCE)
+    officer.get_by_text("This page is for auditors").wait_for(timeout=PATIENCE)
     assert officer.get_by_text("Name of the data set").count() == 0
     # Another auditor's browser gets the pictures of the first one's session neither.
     other_auditor = browse()

@@ -80,7 +80,7 @@ def address(site):
         before=shown(RED, "Before"),
         after=shown(BLUE, "After, as stored"),
         difference=shown(GREY, "Difference, 8 times amplified"),
-        difference_note="Grey is no change.",
+        difference_note="Grey means no change",
         candidate=shown((0, 120, 0), "Candidate blended in: other.jpg"),
         mesh=[((0.0, 250.0), (399.0, 250.0))],
     )
@@ -247,5 +247,5 @@ def test_a_picture_that_is_gone_is_told(chromium, site, address):
     blob_cache.clear()
     page = chromium.new_page()
     page.goto(site[1] + blob_cache.save(document, LOCAL.holder))
-    page.get_by_text("no longer in the server's memory").wait_for(timeout=10_000)
+    page.get_by_text("has expired").wait_for(timeout=10_000)
     page.close()

@@ -74,7 +74,7 @@ def test_wrong_usage(empty, words):
 
 def test_a_json_file_that_cannot_be_is_told_before_any_work(empty, tmp_path):
     for target in (tmp_path, tmp_path / "no" / "such.json"):
-        assert_usage(empty("demo", "--no-serve", "--json", target), "A file in a folder that exists was expected")
+        assert_usage(empty("demo", "--no-serve", "--json", target), "Expected a file in an existing folder")
     assert not empty.home.exists()
 
 

@@ -52,7 +52,7 @@ def test_checking_backing_up_and_restoring_the_database(empty, tmp_path):
     assert said.code == 0
     assert said.out.startswith(f"The database is backed up to {file}. It refers to 0 artifact files")
     assert_one_sentence(empty("db", "backup", file), "never replaces a file")
-    assert_usage(empty("db", "backup", tmp_path / "nowhere" / "file"), "A file in a folder that exists was expected")
+    assert_usage(empty("db", "backup", tmp_path / "nowhere" / "file"), "Expected a file in an existing folder")
     other = Terminal(tmp_path / "other")
     said = other("db", "restore", file)
     assert said.code == 0

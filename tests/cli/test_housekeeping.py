@@ -59,15 +59,15 @@ def test_purging_asks_and_proves(terminal: Terminal):
         run = store.runs.create(prepare_run(store, RunRequest(dataset="four")))
     would = terminal("purge", "four", "--dry-run")
     assert would.code == 0
-    assert f"The data set 'four' would go: 4 images, 1 run ({run}), 0 audits, 3 files." in would.out
-    assert "1 file stays because the data set 'one' has the very same too." in would.out
+    assert f"This deletes the data set 'four': 4 images, 1 run ({run}), 0 audits, 3 files." in would.out
+    assert "1 file stays because the data set 'one' contains the same images." in would.out
     refused = answer(terminal, "n\n", "purge", "four")
     assert refused.code == 1
-    assert "Purge 1 data set for good?" in refused.out
+    assert "Permanently delete 1 data set?" in refused.out
     assert files(terminal) == 4
     purged = answer(terminal, "y\n", "purge", "four")
     assert purged.code == 0
-    assert "3 files removed; a scan of the files found that 0 of 3 remain." in purged.out
+    assert "3 files deleted. A scan of all files found 0 of 3 remaining." in purged.out
     assert "The database file was written anew" in purged.out
     assert files(terminal) == 1
     with opened(terminal) as store:
@@ -82,7 +82,7 @@ def test_what_remains_is_an_error(terminal: Terminal):
     with opened(terminal) as store, store.datasets.importing("coming", source="", reader=""):
         said = terminal("purge", "four", "--yes", "--json", "-")
     assert said.code == 1
-    assert said.err.splitlines()[-1] == "Error: Of four something remains; what and why is told above."
+    assert said.err.splitlines()[-1] == "Error: four could not be deleted completely; see above."
     (report,) = json.loads(said.out)["purged"]
     assert (report["complete"], report["removed"], len(report["remaining"])) == (False, 0, 3)
     assert report["shared"] == {"one": 1}
@@ -92,7 +92,7 @@ def test_work_under_way_stands_in_the_way(terminal: Terminal):
     with opened(terminal) as store:
         run = store.runs.create(prepare_run(store, RunRequest(dataset="four")))
         assert store.jobs.claim("w1") is not None
-        assert f"In the way: run {run} is being worked on." in terminal("purge", "four", "--dry-run").out
+        assert f"Not possible yet: run {run} is still active." in terminal("purge", "four", "--dry-run").out
         said = terminal("purge", "four", "--yes")
         assert said.code == 1
         assert f"cannot be deleted while run {run} on it is being worked on" in said.err
@@ -103,9 +103,11 @@ def test_work_under_way_stands_in_the_way(terminal: Terminal):
 def test_retention_is_shown_and_purged_on_demand_only(terminal: Terminal):
     assert str(TODAY) in terminal("datasets").out
     assert terminal.json("purge", "--expired", "--dry-run") == {"schema": "facepriv.purge/1", "would_go": []}
-    assert terminal("purge", "--expired", "--yes").out == "No data set is past the day until which it may be kept.\n"
+    assert terminal("purge", "--expired", "--yes").out == "No data set has passed its retention date.\n"
     said = terminal("retain", "four", YESTERDAY)
-    assert said.out == f"four may be kept until {YESTERDAY}. That is past: facepriv purge --expired removes it.\n"
+    assert (
+        said.out == f"four may be kept until {YESTERDAY}. That day has passed: facepriv purge --expired deletes it.\n"
+    )
     assert f"{YESTERDAY}, PAST" in terminal("datasets").out
     assert [row["retain_until"] for row in terminal.json("datasets")["datasets"]] == [str(YESTERDAY), None]
     (plan,) = terminal.json("purge", "--expired", "--dry-run")["would_go"]
@@ -113,7 +115,7 @@ def test_retention_is_shown_and_purged_on_demand_only(terminal: Terminal):
     assert files(terminal) == 4
     (report,) = terminal.json("purge", "--expired", "--yes")["purged"]
     assert (report["dataset"], report["complete"]) == ("four", True)
-    assert terminal("retain", "one", "none").out == "one may be kept without a last day.\n"
+    assert terminal("retain", "one", "none").out == "one may be kept without limit.\n"
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_orphans_are_shown_and_collected(terminal: Terminal):
     with opened(terminal) as store:
         store.artifacts.put(b"nobody's")
     shown = terminal("collect", "--dry-run")
-    assert shown.out == "1 file of no data set, run or import found; 0 removed.\n"
+    assert shown.out == "1 unused file found, 0 deleted.\n"
     found = terminal.json("collect")
     assert (found["removed"], found["left"], found["missing"]) == (1, 0, {})
     assert files(terminal) == 4
@@ -161,20 +163,18 @@ def test_the_doctor(terminal: Terminal):
         "access log": "ok",
         "permissions": "ok",
     }
-    assert "Not read with --quick" in terminal("doctor", "--quick").out
+    assert "Skipped by --quick" in terminal("doctor", "--quick").out
     next((terminal.home / "artifacts").rglob("*.png")).write_bytes(b"other bytes")
     with sqlite3.connect(terminal.home / "facepriv.sqlite") as database:
-        database.execute("UPDATE alembic_version SET version_num = '0001'")
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
     ill = terminal("doctor")
     assert ill.code == 1
-    assert "The bytes of 1 file cannot be read or no longer have their hash" in " ".join(
-        ill.out.replace("│", " ").split()
-    )
-    assert ill.err.splitlines()[-1] == "Error: 2 problems found: database and artifact contents."
+    assert "1 file unreadable or changed" in " ".join(ill.out.replace("│", " ").split())
+    assert ill.err.splitlines()[-1] == "Error: 2 problems: database and artifact contents."
 
 
 def test_the_access_log_is_shown_and_checked(terminal: Terminal):
-    assert "0 lines; none was changed" in terminal("access").out
+    assert "0 lines; no line was changed" in terminal("access").out
     terminal("purge", "four", "--yes")
     terminal("purge", "one", "--yes")
     with opened(terminal) as store:
@@ -182,18 +182,18 @@ def test_the_access_log_is_shown_and_checked(terminal: Terminal):
     said = terminal("access", "--limit", "1", "--expect", noted[:12])
     assert said.code == 0
     assert said.out.count("dataset-purged") == 1
-    assert "2 lines; none was changed; the last has the hash " in said.out
-    assert f"The hash {noted[:12]} is that of line 1." in said.out
+    assert "2 lines; no line was changed. Hash of the last line: " in said.out
+    assert f"{noted[:12]} is the hash of line 1." in said.out
     assert [line["action"] for line in terminal.json("access", "--actor", "cli")["lines"]] == ["dataset-purged"] * 2
     assert terminal.json("access", "--actor", "ada")["lines"] == []
     assert_usage(terminal("access", "--expect", "xyz"), "8 to 64 hexadecimal digits")
     lost = terminal("access", "--expect", "f" * 16)
     assert lost.code == 1
-    assert lost.err.startswith(f"Error: No line of the access log has the hash {'f' * 16}: its end was cut off")
+    assert lost.err.startswith(f"Error: No line of the access log has the hash {'f' * 16}: the log was cut short")
     with sqlite3.connect(terminal.home / "facepriv.sqlite") as connection:
         connection.execute("DROP TRIGGER access_log_no_update")
         connection.execute("UPDATE access_log SET actor = 'bob' WHERE id = 1")
     connection.close()
     broken = terminal("access")
     assert broken.code == 1
-    assert broken.err.startswith("Error: Line 1 of the access log does not follow from the one before")
+    assert broken.err.startswith("Error: Line 1 of the access log does not match the line before")

@@ -18,7 +18,7 @@ def test_report(job: Job, tmp_path):
     number = job.perturb_json["run_id"]
     said = job.run("report", number, "--html", tmp_path / "r.html", "--csv", tmp_path / "csv")
     assert said.code == 0, said.err
-    assert "it opens without a network" in said.out
+    assert "it works offline" in said.out
     assert f"Run {number}: " in (tmp_path / "r.html").read_text(encoding="utf-8")
     assert job.run.json("report", number)["schema"] == "facepriv.report/1"
     assert_usage(job.run("report", number), "Say what to write")
@@ -41,7 +41,7 @@ def test_export(job: Job, tmp_path):
 def test_an_export_goes_back_in_with_the_same_labels(job: Job, tmp_path):
     out = tmp_path / "out"
     said = job.run("export", job.perturb_json["run_id"], "--out", out)
-    assert "4 perturbed images, manifest.csv and run.json are in" in said.out
+    assert "Wrote 4 perturbed images, manifest.csv and run.json to" in said.out
     document = Terminal(tmp_path / "home").json("import", out, "--name", "again")
     assert (document["labels"], document["subjects"]) == ({"female": 2, "male": 2, "unlabelled": 0}, 2)
     assert (document["left_out"], document["no_usable_face"]) == ([], [])

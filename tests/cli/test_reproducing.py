@@ -34,4 +34,4 @@ def test_unknown_data_set_is_one_sentence(terminal):
 def test_files_that_cannot_be_made_are_refused_first(terminal, tmp_path):
     for option in ("--html", "--json"):
         said = terminal("reproduce", "few", option, tmp_path / "nowhere" / "file")
-        assert_usage(said, "folder that exists")
+        assert_usage(said, "existing folder")

@@ -56,7 +56,7 @@ def test_start_follow_cancel(crowd, visit, said):
         assert store.audits.get(1).state == "cancelled"
         assert store.access.list(action="audit-cancelled")[0].subject == "audit 1"
     app.run()
-    assert "cancelled before it was complete" in app.warning[0].value
+    assert "cancelled" in app.warning[0].value
 
 
 def test_too_few_people_is_one_sentence(filled, visit):
@@ -85,7 +85,7 @@ def test_an_audit_of_a_data_set(audited, visit, said):
     assert app.info[0].value == found.verdict
     (worst,) = found.headlines
     assert app.metric[0].value == f"{100 * worst.upper:.1f} %"
-    assert f"{worst.attacker}: " in app.metric[0].delta
+    assert worst.attacker in app.metric[0].delta
     shown = tables(app)
     baseline, attacks = baseline_rows(found), attack_rows(found.conditions[0].attacks)
     assert shown.index(baseline) < shown.index(without_means(attacks)), "the baseline comes first"
@@ -126,7 +126,7 @@ def test_what_was_left_out_or_guessed_is_shown(filled, visit, said):
     app = visit("audit", audit="1")
     assert [{"Left out because": "no-face", "Images": "3"}] in tables(app)
     assert "2 images could not be perturbed" in said(app)
-    assert f"so that he guessed: {first.attacker} for 5." in said(app)
+    assert f"{first.attacker} 5." in said(app)
 
 
 def test_list_and_address(audited, visit):

@@ -132,10 +132,10 @@ def test_a_folder_of_this_machine_is_browsed(empty, visit, said, face_folder, mo
 def test_quality_is_checked_shown_and_names_only_on_demand(filled, visit, said):
     app = visit("datasets")
     app.segmented_control("dataset_part").set_value("Quality").run()
-    assert "was not checked" in app.info[0].value
+    assert "has not been checked" in app.info[0].value
     app.button("quality-1").click().run()
     assert not app.exception, app.exception
-    assert "Failures to acquire, female: 0 of 4 images" in said(app)
+    assert "No usable face, female: 0 of 4 images" in said(app)
     assert len(app.get("plotly_chart")) == 3
     with open_store(filled) as store:
         assert store.datasets.get("few").quality["images"] == 8
@@ -304,7 +304,7 @@ def test_deletion_names_what_goes_refuses_while_it_is_worked_on_and_proves_itsel
     app.button("delete-dataset-1").click().run()
     app.button("delete-dataset-1-confirmed").click().run()
     assert not app.exception
-    assert "Purged the data set" in app.success[0].value
+    assert "Deleted the data set" in app.success[0].value
     assert "0 of 16 remain" in app.success[0].value
     assert BLOBS.size == 0
     assert not list(filled.artifacts.rglob("*.png"))

@@ -33,7 +33,7 @@ def test_the_overview_is_three_sentences_and_leads_to_the_first_step(empty, visi
     links = [link.proto.label for link in app.get("page_link")]
     assert links == ["**1 · Data**", "**2 · Audit**", "**3 · Perturb**", "**4 · Policy**"]
     assert said(app).count("not yet") == 3
-    assert app.button("next_step").label == "Start with step 1: bring in images"
+    assert app.button("next_step").label == "Start with step 1: import images"
     app.button("next_step").click().run()
     assert app.title[0].value == "Datasets"
 

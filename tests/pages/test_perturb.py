@@ -140,7 +140,7 @@ def test_another_attribute_is_turned_and_one_kept(no_worker, visit, said, run_wo
     app.segmented_control("run_part").set_value("Images").run()
     assert not app.exception
     app = visit("runs", run="4")
-    assert "Verdicts that were not to be turned" in [one.value for one in app.subheader]
+    assert "Answers of classifiers that the run did not target" in [one.value for one in app.subheader]
     app = visit("policy", run="3")
     assert not app.exception
     assert "What attackers learn about age is not measured" in said(app)

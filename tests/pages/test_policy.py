@@ -51,8 +51,8 @@ def test_without_an_audit_only_the_sign_attacker_is_known(filled, visit, result)
     sign = app.table[0].value
     assert sorted(sign["Classifier"]) == sorted(result.gender_error)
     assert sign["Classifier"].iloc[0] == "dlib-gender", "the one who learns most comes first"
-    assert (sign["Is right"].iloc[0], sign["Learns, bits"].iloc[0]) == ("100.0 %", "1.00")
-    for attacker in ("size of the score", "restores", "templates", "several images"):
+    assert (sign["Right"].iloc[0], sign["Bits learned"].iloc[0]) == ("100.0 %", "1.00")
+    for attacker in ("how large the score is", "restore", "templates", "several images"):
         assert attacker in " ".join(app.warning[-1].value.split())
     assert command(app) == "facepriv policy 1 --out FOLDER --p 1"
 
@@ -112,7 +112,7 @@ def test_a_runs_audit_is_shown(audited, visit, said, found):
     assert mix.attacker in app.metric[1].delta
     matcher, loss = rows.worst_loss(found, found.policy.p)
     assert app.metric[3].value == f"{100 * loss:+.2f} points"
-    assert (matcher in app.metric[3].delta, "floor 1 points" in app.metric[3].delta) == (True, True)
+    assert (matcher in app.metric[3].delta, "limit 1 points" in app.metric[3].delta) == (True, True)
     shown = tables(app)
     assert rows.point_rows(found, found.policy.p) in shown
     assert rows.utility_rows(found) in shown
@@ -133,7 +133,7 @@ def test_the_slider_reads_off_the_nearest_measured_point(audited, visit, said, f
     app.slider[0].set_value(71.5).run()
     assert rows.nearest(found, 0.715) == 0.7
     assert rows.point_rows(found, 0.7) in tables(app)
-    assert "The measured point nearest to 71.5 %." in said(app)
+    assert "the measured proportion nearest to 71.5 %." in said(app)
     assert "--p 0.715 " in command(app)
 
 
@@ -166,8 +166,8 @@ def test_drawn_stopping_scores_are_made_for_a_proportion(filled, visit, said, st
         database.execute(f"""UPDATE runs SET spec = replace(spec, '"stopping":"fixed"', '"stopping":"{stopping}"')""")
     database.close()
     words = said(visit("policy"))
-    assert f"({stopping})" in words if told else "made for a policy that" not in words
-    assert told is None or f"made for a policy that perturbs {told}" in words
+    assert f"(stopping: {stopping})" in words if told else "suits a policy" not in words
+    assert told is None or f"suits a policy that perturbs {told}" in words
 
 
 @pytest.mark.parametrize("sees", ["score", "sign"])
@@ -193,7 +193,7 @@ def test_no_other_run_to_mix_with_is_said(filled, visit, said):
 def test_at_zero_there_is_nothing_to_release(audited, visit, said):
     app = visit("policy")
     app.slider[0].set_value(0.0).run()
-    assert "nothing is perturbed" in said(app)
+    assert "no image is perturbed" in said(app)
     assert not app.code
 
 
@@ -223,6 +223,6 @@ def test_an_audit_without_a_matcher(filled, visit, said, found):
     with open_store(filled) as store:
         store_audit(store, found.model_copy(update={"utility": [], "utility_change": []}), run_id=1)
     app = visit("policy")
-    assert any("nothing is known about recognition" in info.value for info in app.info)
+    assert any("no matcher" in info.value for info in app.info)
     assert app.metric[3].value == "–"
     assert "--floor" not in command(app)

@@ -59,7 +59,7 @@ def test_nobody_sees_nothing(store, user):
     app = AppTest.from_file(ROUTER, default_timeout=60)
     app.user = user
     app.run()
-    assert [error.value for error in app.error] == ["You are not signed in any more; load this page again to sign in."]
+    assert [error.value for error in app.error] == ["Your session has ended. Reload this page to sign in."]
     assert not app.title
     assert not app.sidebar.caption
 
@@ -77,7 +77,7 @@ def test_a_page_stops_once_the_session_is_over_or_the_role_another(visit_as, sto
     assert "Run 1" not in texts(app)
     store.sessions.revoke_all(store.users.get("ada").id)
     app.run()
-    assert "You are not signed in any more" in texts(app)
+    assert "Your session has ended" in texts(app)
 
 
 def test_an_officers_home_and_sign_off(visit_as, store):
@@ -94,7 +94,7 @@ def test_an_officers_home_and_sign_off(visit_as, store):
     assert "Accepted with conditions" in texts(app)
     assert "&#42;not&#42;" in texts(app), "what somebody wrote is shown as they wrote it"
     run = visit_as("ada", "runs", run="1")
-    assert "Signed of these very results" in texts(run)
+    assert "Signed for exactly these results" in texts(run)
     store.shares.revoke(made.share.id)
     assert "Nothing is shared with you" in texts(visit_as("otto"))
 
@@ -123,7 +123,7 @@ def test_results_that_changed_since_they_were_shown_are_not_signed(visit_as, sto
     app.session_state[f"_shown-{made.share.id}"] = "0" * 64
     app.radio[0].set_value("accepted")
     app.button[0].click().run()
-    assert "others than were shown" in texts(app)
+    assert "have changed since" in texts(app)
     assert store.remarks.list() == ()
 
 
@@ -155,12 +155,12 @@ def test_changing_the_password_ends_other_sessions(visit_as, store):
     fields = {field.label: field for field in app.text_input}
     old, new, again = fields.values()
     old.set_value("wrong"), new.set_value("another long password"), again.set_value("another long password")
-    (change,) = [one for one in app.button if one.label == "Change it"]
+    (change,) = [one for one in app.button if one.label == "Change password"]
     change.click().run()
-    assert "The present password is another" in texts(app)
+    assert "The current password is wrong" in texts(app)
     old.set_value(PASSWORD), new.set_value("another long password"), again.set_value("another long password")
     change.click().run()
-    assert "The password is changed" in texts(app)
+    assert "Password changed" in texts(app)
     assert store.sessions.holder(other) is None
     assert passwords.is_password(store.users.get("ada").password_hash, "another long password")
 
@@ -177,7 +177,7 @@ def test_the_access_log_is_filtered_and_checked(visit_as, store):
     assert set(table.value["Did"]) == {"user-added"}
     (check,) = [one for one in app.button if one.label.startswith("Check")]
     check.click().run()
-    assert "none was changed" in texts(app)
+    assert "none changed" in texts(app)
 
 
 def test_faces_are_put_on_the_shelf_for_the_session_that_looks(visit_as):

@@ -13,7 +13,9 @@ import pytest
 import streamlit as st
 
 from facepriv.imaging.png import decode_png
-from facepriv.presentation.run_tables import gender_error_rows, limits, matching_rows, survival_rows
+from facepriv.presentation.help_texts import HELP
+from facepriv.presentation.run_sentences import limits
+from facepriv.presentation.run_tables import gender_error_rows, matching_rows, survival_rows
 from facepriv.services.runs.pictures import run_pair
 from facepriv.store import open_store
 from tests.pages.conftest import gallery_of, on_the_shelf, repeat_run, viewer_of
@@ -69,19 +71,19 @@ def test_flips_that_last(filled, visit, said, result):
     assert survival_rows(result) in tables(app)
     assert [{"Reason": "flipped", "Images": str(result.stops["flipped"])}] in tables(app)
     assert len(app.get("plotly_chart")) == 1
-    for sentence in (*limits(result), "Diagnostic: the share that looks flipped as long as the face is not found anew"):
+    for sentence in (*limits(result), HELP["fixed"]):
         assert sentence in said(app)
-    assert "**Unnoticeable, specific to its guides.**" in said(app)
+    assert "**Unnoticeable, works against its guides.**" in said(app)
 
 
 def test_an_image_says_in_which_versions_its_flip_holds(filled, visit, said):
     app = part(visit("runs", run="1"), "Images")
     with open_store(filled) as store:
         (first, *_) = store.runs.run_images(1)
-    short = {"jpeg90": "JPEG 90", "resize75": "size 75 %", "grey": "greyscale"}
+    short = {"jpeg90": "JPEG 90", "resize75": "resize to 75 %", "grey": "greyscale"}
     holds = ", ".join(short[name] for name, still in first.survived.items() if still) or "none"
-    assert tables(app)[-1][0]["Holds in"] == holds
-    assert f"The flip holds in: {holds}. Under the original's crop: {first.fixed_score:+.2f} nats." in said(app)
+    assert tables(app)[-1][0]["Flip survives"] == holds
+    assert f"The flip survives: {holds}. Under the original's crop: {first.fixed_score:+.2f} nats." in said(app)
 
 
 def test_an_image_without_a_candidate_or_a_stopping_score(filled, visit, said):
@@ -97,7 +99,7 @@ def test_an_image_without_a_candidate_or_a_stopping_score(filled, visit, said):
     shown = viewer_of(app)
     assert [image["alt"].split(":")[0] for image in shown.images] == ["Before", "After", "Difference"]
     assert not [tag for tag, _ in shown.tags if tag == "path"], "no triangles where nothing was blended"
-    assert tables(app)[-1][0]["Holds in"] == "–"
+    assert tables(app)[-1][0]["Flip survives"] == "–"
     assert "Learnt from &#42;others&#42;." in said(app)
     assert len(app.get("plotly_chart")) == 1
 
@@ -108,7 +110,7 @@ def test_a_flip_is_called_so_whatever_ended_the_work_on_it(filled, visit, said):
     connection.close()
     app = part(visit("runs", run="1"), "Images")
     assert {row["Outcome"] for row in tables(app)[-1]} == {"flipped"}
-    assert "Flipped (why it ended: floor of a matcher or of quality); on the stored file" in said(app)
+    assert "Flipped (ended by: floor of a matcher or of quality)." in said(app)
 
 
 def test_effort_and_failures(filled, visit, said):
@@ -131,10 +133,10 @@ def test_the_pair_is_shown_as_stored_and_logged(filled, visit, media):
     assert [image["alt"] for image in shown.images] == [
         "Before: s001_1.jpg, labelled female",
         "After: s001_1.jpg, labelled female",
-        "Difference: s001_1.jpg, labelled female; grey is no change",
+        "Difference: s001_1.jpg, labelled female; grey means no change",
         f"The candidate face: {views.candidate_name}",
     ]
-    assert shown.captions == [f"Candidate blended in: {views.candidate_name}"]
+    assert shown.captions == [f"Blended-in candidate: {views.candidate_name}"]
     (lines,) = [attributes["d"] for tag, attributes in shown.tags if tag == "path"]
     assert lines.count("M") == len(views.mesh)
     assert media == [], "no face in the media store of Streamlit"
@@ -174,7 +176,7 @@ def test_names_of_a_pair_are_text_and_nothing_else(filled, visit):
     shown = viewer_of(app.run())
     assert [tag for tag, _ in shown.tags] == usual
     assert shown.images[0]["alt"] == f"Before: {hostile}1, labelled female"
-    assert shown.captions[0].startswith(f"Candidate blended in: {hostile}")
+    assert shown.captions[0].startswith(f"Blended-in candidate: {hostile}")
 
 
 def test_a_report_with_faces_is_for_its_holder_only(filled, visit):
@@ -206,7 +208,7 @@ def test_download_is_the_result_under_a_name_of_its_own(filled, visit):
 
 def test_cancelled_run_has_no_result(filled, visit):
     app = visit("runs", run="2")
-    assert "cancelled before it was complete" in app.warning[0].value
+    assert "cancelled" in app.warning[0].value
     assert not app.metric
 
 
@@ -234,7 +236,7 @@ def test_comparison(filled, visit):
     assert rows["Parameters"] == "eps 0.3"
     assert rows["Gender error of dlib-gender"].endswith("(guide)")
     assert "Flipped: greyscale" in rows
-    assert "Learnt from" not in rows, "what no run did is no news"
+    assert "Learned from" not in rows, "what no run did is no news"
     assert app.query_params["run"] == ["1", "2"]
 
 
@@ -292,7 +294,7 @@ def test_runs_on_different_images_are_told(filled, visit):
     app = visit("runs")
     app.multiselect("open_runs").set_value([1, number]).run()
     assert not app.exception
-    assert "judged different images of the data set" in app.warning[0].value
+    assert "use different images of the data set" in app.warning[0].value
 
 
 def test_overview_shows_the_latest_result(filled, visit, result):
@@ -309,7 +311,7 @@ def test_a_failed_run_tells_what_happened_and_goes_on(filled, visit, said, monke
         store.jobs.fail(store.runs.job_id(number), "somewhere:1:ab", "The disk_is_full; *free some*.")
     app = visit("runs", run=str(number))
     assert "The disk" in app.error[0].value
-    assert f"1 image of {filled_images(filled)} are finished and kept." in said(app)
+    assert f"1 image of {filled_images(filled)} finished" in said(app)
     log = tables(app)[-1]
     assert [row["Worker"].replace("\u2060", "") for row in log] == ["somewhere:1:ab", "somewhere:1:ab"]
     assert log[0]["What"].startswith("Taken up")

@@ -39,28 +39,29 @@ def test_the_worst_attacker_decides_not_the_sign():
     assert found.without_floor == 0.75
     assert "75.0 % of the images" in found.sentence
     assert best_proportion(CURVE[:5]).p == 0.5
-    assert "better than guess" in best_proportion(CURVE[:5]).sentence
+    assert "no better than guessing" in best_proportion(CURVE[:5]).sentence
 
 
 def test_of_near_equals_the_smallest():
     curve = points(score=[1, 0.606, 0.6, 0.61, 0.62])
     assert best_proportion(curve).p == 0.25
-    assert "gains no more than 1.0 points, the least being 60.0 % at p = 50.0 %" in best_proportion(curve).sentence
+    assert "Changing more gains at most 1.0 points (best: 60.0 % at 50.0 %)" in best_proportion(curve).sentence
     assert best_proportion(curve, tolerance=0.0).p == 0.5
     assert best_proportion(points(score=[0.9] * 5)).p == 0
-    assert "Perturb no image" in best_proportion(points(score=[0.9] * 5)).sentence
+    assert "This run does not protect gender" in best_proportion(points(score=[0.9] * 5)).sentence
+    assert "Change no image" in best_proportion(points(score=[0.5] * 5)).sentence
 
 
 def test_the_floor_binds():
     loss = usefulness([0.02, 0.025, 0.029, 0.05, 0.3])
     found = best_proportion(CURVE, loss, most_fnmr_loss=0.01)
     assert (found.p, found.without_floor, found.allowed) == (0.5, 0.75, (0.0, 0.25, 0.5))
-    assert "the floor binds" in found.sentence
-    assert "m loses 3.0 points" in found.sentence
+    assert "Changing 75.0 % would lower this to 75.0 % but cost too much recognition" in found.sentence
+    assert "m wrongly rejects 3.0 more of every 100 genuine pairs (allowed: 1.0)" in found.sentence
     assert found.unsupported == ()
     # A floor that is met exactly is kept.
     assert best_proportion(CURVE, loss, most_fnmr_loss=0.03).p == 0.75
-    assert "floor binds" not in best_proportion(CURVE, loss, most_fnmr_loss=0.03).sentence
+    assert "recognition" not in best_proportion(CURVE, loss, most_fnmr_loss=0.03).sentence
     assert best_proportion(CURVE, loss).p == 0.75
 
 
@@ -68,20 +69,20 @@ def test_every_matcher_keeps_the_floor():
     both = usefulness([0, 0, 0, 0, 0]) + usefulness([0, 0, 0.2, 0.3, 0.4], matcher="other")
     found = best_proportion(CURVE, both, most_fnmr_loss=0.01)
     assert found.p == 0.25
-    assert "other loses 30.0 points" in found.sentence
+    assert "other wrongly rejects 30.0 more" in found.sentence
 
 
 def test_no_proportion_above_0_is_allowed():
     found = best_proportion(CURVE, usefulness([0.0, 0.5, 0.5, 0.5, 0.5]), most_fnmr_loss=0.1)
     assert (found.p, found.accuracy, found.allowed) == (0.0, 1.0, (0.0,))
-    assert "no measured proportion above 0 keeps the floor" in found.sentence
+    assert "every other proportion costs too much recognition" in found.sentence
 
 
 def test_no_measured_proportion_is_allowed():
     curve = [point for point in CURVE if point.p > 0]
     found = best_proportion(curve, usefulness([0.0, 0.5, 0.5, None, 0.5]), most_fnmr_loss=0.1)
     assert (found.p, found.accuracy, found.attacker, found.allowed) == (0.0, None, None, ())
-    assert "no measured proportion keeps the floor" in found.sentence
+    assert "every proportion costs too much recognition" in found.sentence
 
 
 def test_a_matcher_with_nothing_left_breaks_the_floor():
@@ -94,7 +95,7 @@ def test_unsupported_points_are_flagged():
     weak = usefulness([0.0] * 5, matcher="small", supported=False)
     found = best_proportion(CURVE, usefulness([0.0] * 5) + weak, most_fnmr_loss=0.01)
     assert found.unsupported == ("small",)
-    assert "For small there are too few" in found.sentence
+    assert "small: too few impostor comparisons" in found.sentence
     assert best_proportion(CURVE, weak).unsupported == ()
 
 
@@ -122,11 +123,11 @@ def test_a_set_proportion_is_judged_beside_the_best():
     loss = usefulness([0.0, 0.0, 0.0, 0.05, 0.3])
     found = judge_proportion(1.0, CURVE, loss, most_fnmr_loss=0.01)
     assert (found.p, found.accuracy) == (1.0, 1.0)
-    assert "breaks the floor, since there m loses 30.0 points" in found.sentence
-    assert "50.0 % would be chosen" in found.sentence
+    assert "costs too much recognition: m wrongly rejects 30.0 more" in found.sentence
+    assert "50.0 % is best" in found.sentence
     good = judge_proportion(0.75, CURVE)
-    assert "would be chosen" not in good.sentence
-    assert "floor" not in good.sentence
+    assert "is best" not in good.sentence
+    assert "recognition" not in good.sentence
 
 
 def test_noise_is_the_spread_of_coins():

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from facepriv.presentation import run_sentences as sentences
 from facepriv.presentation import run_tables as tables
 from facepriv.schemas.figures import Rates
 from facepriv.schemas.runs import LearnedItem
@@ -76,7 +77,7 @@ def test_matching(finished: Finished):
 
 def test_comparisons_drawn_at_random_say_so(finished: Finished):
     result = finished.run.result
-    assert tables.sampling_notes(result) == []
+    assert sentences.sampling_notes(result) == []
     cross = result.matching["sface"].cross
     point = cross.operating_points[0].model_copy(update={"fmr": 0.0098, "fmr_standard_error": 0.00012})
     sampled = cross.model_copy(
@@ -90,7 +91,7 @@ def test_comparisons_drawn_at_random_say_so(finished: Finished):
     phases = result.matching["sface"].model_copy(update={"cross": sampled})
     drawn = result.model_copy(update={"matching": {"sface": phases}})
     assert [row["Impostor"] for row in tables.matching_rows(drawn)][-1] == "1,000 of 25,000 sampled"
-    assert tables.sampling_notes(drawn) == [
+    assert sentences.sampling_notes(drawn) == [
         "sface, cross: 1,000 of 25,000 sampled; FMR 0.9800 % ± 0.0120 % (± standard error)."
     ]
 
@@ -115,10 +116,10 @@ def test_quality(finished: Finished):
 
 
 def test_headline(finished: Finished):
-    sentence = tables.headline(finished.run.result, "dlib-gender")
-    assert sentence.startswith("dlib-gender errs on 0.0 % of the labels before and 100.0 % after; levi-")
-    assert "sface matches before against after with AUC " in sentence
-    assert sentence.endswith("; 0 of 6 images failed.")
+    headline = sentences.headline(finished.run.result, "dlib-gender")
+    assert headline.startswith("Images whose gender is misjudged: dlib-gender from 0.0 % to 100.0 %; levi-")
+    assert f"AUC {finished.run.result.matching['sface'].cross.auc:.4f}" in headline
+    assert headline.endswith(" 0 of 6 images failed.")
 
 
 def test_all_rows_of_a_table_have_the_same_columns(finished: Finished):
@@ -159,10 +160,10 @@ def test_what_was_learnt_and_noted(finished: Finished):
     result = finished.run.result.model_copy(update=SOME)
     assert tables.learned_rows(result) == [
         {
-            "Learnt from": "six, half 2",
+            "Learned from": "six, half 2",
             "Subjects": "2",
             "Images": "3",
-            "Evaluations, once": "1,200",
+            "Evaluations (one-off)": "1,200",
             "SHA-256": "abababababab",
         }
     ]
@@ -171,21 +172,21 @@ def test_what_was_learnt_and_noted(finished: Finished):
 
 def test_limits_are_those_of_the_methods_kind(finished: Finished):
     result = finished.run.result.model_copy(update=SOME)
-    said = " ".join(tables.limits(result))
+    said = " ".join(sentences.limits(result))
     least = tables.percent(result.gender_error["levi-hassner"].after.all)
-    assert "specific to dlib-gender: classifiers that did not guide mostly go on being right" in said
-    assert f"(levi-hassner errs on {least})" in said
+    assert "works against dlib-gender only" in said
+    assert f"(levi-hassner misjudges {least} of the images)" in said
     # JPEG keeps more than nine tenths of the file's flips, greyscale does not.
-    assert "of all images 80.0 % are flipped in the file as stored, but only 10.0 % in greyscale." in said
-    visible = " ".join(tables.limits(result.model_copy(update={"kind": "visible", "survival": {}})))
-    assert "a person who looks for it sees it" in visible
-    assert "specific to" not in visible
-    assert "outlasts" not in visible
-    assert "was not measured in this run" in visible, "a run of before versions of the file were looked at"
-    assert "was not measured" not in said
+    assert "80.0 % of all images are flipped in the stored file, but only 10.0 % in greyscale." in said
+    visible = " ".join(sentences.limits(result.model_copy(update={"kind": "visible", "survival": {}})))
+    assert "Anyone who looks for the change sees it" in visible
+    assert "works against" not in visible
+    assert "undoes part" not in visible
+    assert "did not measure" in visible, "a run of before versions of the file were looked at"
+    assert "did not measure" not in said
     lost = {"jpeg90": Rates(all=0.2, male=None, female=None), "resize75": Rates(all=0.3, male=None, female=None)}
-    both = " ".join(tables.limits(result.model_copy(update={**SOME, "survival": lost})))
-    assert "but only 20.0 % after JPEG of quality 90 and 30.0 % after a resize to 75 %." in both
+    both = " ".join(sentences.limits(result.model_copy(update={**SOME, "survival": lost})))
+    assert "but only 20.0 % after JPEG compression (quality 90) and 30.0 % after a resize to 75 %." in both
 
 
 def test_runs_side_by_side(finished: Finished):
@@ -194,15 +195,15 @@ def test_runs_side_by_side(finished: Finished):
     learnt = result.model_copy(update={**SOME, "kind": None, "matching": {}})
     rows = {row["Figure"]: row for row in tables.comparison_rows([("A", spec, result), ("B", other, learnt)])}
     assert [rows["Method"][title] for title in "AB"] == ["algorithm1", "descent"]
-    assert [rows["Kind"][title] for title in "AB"] == ["unnoticeable, specific to its guides", "–"]
+    assert [rows["Kind"][title] for title in "AB"] == ["unnoticeable, works against its guides", "–"]
     assert rows["Parameters"] == {"Figure": "Parameters", "A": "eps 0.3, candidates opposite", "B": "stages 3"}
-    assert [rows["Matchers heeded"][title] for title in "AB"] == ["–", "dlib-resnet"]
-    assert [rows["Learnt from"][title] for title in "AB"] == ["–", "six"]
+    assert [rows["Guard matchers"][title] for title in "AB"] == ["–", "dlib-resnet"]
+    assert [rows["Learned from"][title] for title in "AB"] == ["–", "six"]
     assert rows["Flipped: greyscale"]["B"] == "10.0 %"
     assert rows["Gender error of dlib-gender"]["A"] == "0.0 % → 100.0 % (guide)"
-    assert rows["AUC of sface, before against after"]["B"] == "–"
-    assert rows["Evaluations for learning, once"] == {
-        "Figure": "Evaluations for learning, once",
+    assert rows["AUC of sface, old against new"]["B"] == "–"
+    assert rows["Evaluations for learning (one-off)"] == {
+        "Figure": "Evaluations for learning (one-off)",
         "A": "–",
         "B": "1,200",
     }

@@ -124,6 +124,6 @@ def test_a_page_may_be_its_owners_alone(report: Report, tmp_path: Path) -> None:
 @pytest.mark.parametrize("write", [write_page, write_tables])
 def test_what_cannot_be_written_is_one_sentence(report: Report, tmp_path: Path, write) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadInputError, match="name another") as error:
+    with pytest.raises(BadInputError) as error:
         write(report, tmp_path / "file" / "inside")
     assert error.value.code == "cannot-write"

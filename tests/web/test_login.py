@@ -50,7 +50,7 @@ def test_an_officer_is_led_to_what_officers_have(site):
 def test_what_does_not_belong_together_is_refused_in_one_way(site, name, password):
     answer = post(site, name=name, password=password)
     assert answer.status == 401
-    assert b"Name and password do not belong together" in answer.body
+    assert b"Wrong name or password." in answer.body
     assert "set-cookie" not in answer.headers
     assert answer.headers["cache-control"] == "no-store"
 

@@ -142,12 +142,18 @@ def test_a_subject_counts_even_if_nothing_is_told_about_an_address(site: Site) -
     ("person", "says"),
     [
         ({"sub": "99", "email": "max@example.org", "email_verified": True}, "--oidc max@example.org"),
-        ({"sub": "99", "email": "erika@example.org", "email_verified": False}, "#99, and has not verified"),
-        ({"sub": "99", "email": "erika@example.org"}, "#99, and has not verified"),
-        ({"sub": "99", "email": "erika@example.org", "email_verified": "true"}, "#99, and has not verified"),
+        (
+            {"sub": "99", "email": "erika@example.org", "email_verified": False},
+            "#99, with an unverified e-mail address",
+        ),
+        ({"sub": "99", "email": "erika@example.org"}, "#99, with an unverified e-mail address"),
+        (
+            {"sub": "99", "email": "erika@example.org", "email_verified": "true"},
+            "#99, with an unverified e-mail address",
+        ),
         ({"sub": "5678 "}, "facepriv user add NAME --role officer --oidc"),
         ({"sub": "<b>99</b>"}, "#&lt;b&gt;99&lt;/b&gt;"),
-        ({"sub": "7", "email": "dora@example.org", "email_verified": True}, "dora may not sign in any more"),
+        ({"sub": "7", "email": "dora@example.org", "email_verified": True}, "dora can no longer sign in"),
     ],
     ids=["unknown", "unverified", "nothing verified", "verified as text", "other subject", "markup", "disabled"],
 )

@@ -1,4 +1,4 @@
-"""Passwords and passphrases: made, checked for being usable, hashed with Argon2id, and guessed at only so often."""
+"""Passwords and passphrases: generated, checked, hashed with Argon2id, and protected against guessing."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from facepriv.store import Store
 from facepriv.wording import duration
 
 SHORTEST, LONGEST = 12, 512
-"""Characters of a password."""
+"""Fewest and most characters of a password."""
 WINDOW = timedelta(minutes=15)
 """Failures are counted over this time."""
 _LETTERS = "abcdefghijkmnpqrstuvwxyz23456789"
-"""Without those that are mistaken for each other."""
+"""Without those that are easily confused."""
 
 
 def make_password() -> str:
@@ -29,26 +29,25 @@ def make_password() -> str:
 def check_password(password: str, name: str = "") -> None:
     """Raise BadInputError with code ``weak-password`` for one that is too short, too long or the name itself."""
     if not SHORTEST <= len(password) <= LONGEST:
-        take = "a longer one, such as four words" if len(password) < SHORTEST else "a shorter one"
+        choose = "a longer one, such as four words" if len(password) < SHORTEST else "a shorter one"
         raise BadInputError(
-            f"A password of {SHORTEST} to {LONGEST} characters was expected, but this one has {len(password)}; "
-            f"take {take}.",
+            f"A password needs {SHORTEST} to {LONGEST} characters, but this one has {len(password)}. Choose {choose}.",
             code="weak-password",
         )
     if (name and password.strip().casefold() == name.strip().casefold()) or len(set(password)) < 4:
         raise BadInputError(
-            "This password would be guessed at once; take one that is neither the name nor a letter repeated.",
+            "This password is too easy to guess. Choose one that is neither the name nor a repeated letter.",
             code="weak-password",
         )
 
 
 def hash_password(password: str) -> str:
-    """Hash with Argon2id under the parameters of RFC 9106 for little memory, which stand in the hash."""
+    """Return an Argon2id hash with the low-memory parameters of RFC 9106, which the hash contains."""
     return str(_hasher().hash(_encoded(password)))
 
 
 def is_password(password_hash: str | None, password: str) -> bool:
-    """Return whether it is the password; without a hash it takes as long and is not."""
+    """Return whether it is the password; without a hash, return False after the same time."""
     from argon2.exceptions import InvalidHashError, VerificationError
 
     try:
@@ -59,7 +58,7 @@ def is_password(password_hash: str | None, password: str) -> bool:
 
 
 def _encoded(password: str) -> bytes:
-    # Keyboards differ in how they put an accent on a letter; a terminal may hand in bytes that are no UTF-8.
+    # Keyboards differ in how they compose accents, and a terminal may pass bytes that are not UTF-8.
     return unicodedata.normalize("NFC", password).encode("utf-8", "surrogatepass")
 
 
@@ -76,18 +75,16 @@ def _nobody() -> str:
 
 
 def limit_guessing(store: Store, limits: Mapping[str, int], *, now: datetime | None = None) -> None:
-    """Count a try as failed under every key, before it is looked at, so that many at once do not slip through.
+    """Count a try as failed under every key before it is checked, so that simultaneous tries do not slip through.
 
     Raises
     ------
     NotAllowedError
-        With ``retry_after``, if there were as many failures in `WINDOW` as any of the keys allows. What is refused here
-        is not counted, so that waiting helps whatever others do meanwhile.
+        With ``retry_after``, if any key has reached its number of failures in `WINDOW`. A refused try is not counted,
+        so waiting helps whatever others do meanwhile.
     """
     now = now or datetime.now(UTC)
     first = store.attempts.failed(limits, now - WINDOW, now=now)
     if first is not None:
         wait = max(1, round((first + WINDOW - now).total_seconds()))
-        raise NotAllowedError(
-            f"There were too many wrong tries; wait {duration(wait)} and try again.", retry_after=wait
-        )
+        raise NotAllowedError(f"Too many failed attempts. Try again in {duration(wait)}.", retry_after=wait)

@@ -1,7 +1,7 @@
 """Results shared with a privacy officer: by a link that expires and can be revoked, or with an officer's account.
 
-What is shared is the report of a run or an audit, which names nobody and shows no face unless faces were ticked. It is
-made anew at every view, so what was purged or forbidden since is not in it.
+A share shows the report of a run or an audit, which names nobody and shows no face unless faces were asked for. It is
+made afresh at every view, so it leaves out what was purged or forbidden since.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from facepriv.wording import count
 
 DEFAULT_DAYS, MOST_DAYS = 30, 366
 TRIES, TRIES_OF_ONE_PLACE = 10, 30
-"""Wrong passphrases in a while on one link, and from one address."""
-NO_LINK = "This link is not valid; ask whoever gave it to you for another."
-OVER = "This link has expired or was revoked; ask whoever gave it to you for another."
+"""Wrong passphrases allowed in a while on a link, and from an address."""
+NO_LINK = "This link is not valid. Ask the person who sent it for a new one."
+OVER = "This link has expired or was revoked. Ask the person who sent it for a new one."
 
 
 @dataclass(frozen=True)
 class Shared:
-    """A share, and the token of its link, which is kept nowhere and can be shown this once."""
+    """A share, and the token of its link, which is stored nowhere and can be shown only now."""
 
     share: ShareRecord
     token: str | None
 
     @property
     def path(self) -> str | None:
-        """The link's path on this server; None where only an officer's account was given it."""
+        """The link's path on this server; None if the share is for an officer's account only."""
         return None if self.token is None else f"/share/{self.token}"
 
 
@@ -53,14 +53,14 @@ def share(
     Parameters
     ----------
     run_id, audit_id
-        A complete run, whose newest complete audit goes with it unless another of it is named; or a complete audit of
-        a data set as it is.
+        A complete run, shared with its newest complete audit unless another is named; or a complete audit of a data
+        set as it is.
     days
-        How long, 1 to `MOST_DAYS`.
+        Days until it expires, 1 to `MOST_DAYS`.
     link
-        Whether whoever has the link sees them.
+        Whether to make a link that opens them without an account.
     passphrase
-        What the link asks for besides; empty for nothing.
+        What the link asks for; empty for nothing.
     officer
         Name of an officer who finds them when signed in.
     faces
@@ -75,9 +75,9 @@ def share(
         faces (code ``terms-of-use``).
     """
     if not 1 <= days <= MOST_DAYS:
-        raise BadInputError(f"1 to {MOST_DAYS} days were expected, but {days} came.", code="bad-days")
+        raise BadInputError(f"A share stays open for 1 to {MOST_DAYS} days, not {days}.", code="bad-days")
     if not link and officer is None:
-        raise BadInputError("Say with whom: by a link, with an officer, or both.", code="nobody")
+        raise BadInputError("Choose a link, an officer, or both.", code="nobody")
     if passphrase:
         check_password(passphrase)
     officer_id = None if officer is None else _officer(store, officer)
@@ -99,18 +99,18 @@ def share(
         officer_id=officer_id,
         faces=faces,
     )
-    said = [
+    details = [
         *(["by link"] if link else []),
         *([f"with user {officer_id}"] if officer_id is not None else []),
         f"for {count(days, 'day')}",
         *([f"with {count(faces, 'pair')} of faces"] if faces else []),
     ]
-    store.access.record(actor, "shared", f"share {record.id} of {about(record)}", ", ".join(said))
+    store.access.record(actor, "shared", f"share {record.id} of {about(record)}", ", ".join(details))
     return Shared(record, token)
 
 
 def about(share: ShareRecord) -> str:
-    """Say what is shared, such as ``run 3, audit 2``."""
+    """Return what is shared, such as ``run 3, audit 2``."""
     named = (("run", share.run_id), ("audit", share.audit_id))
     return ", ".join(f"{noun} {number}" for noun, number in named if number is not None)
 
@@ -131,7 +131,7 @@ def find_link(store: Store, token: str) -> ShareRecord:
     UnknownNameError
         If there is none.
     NotAllowedError
-        If it is over.
+        If it has expired or was revoked.
     """
     record = store.shares.find(token)
     if record is None:
@@ -149,7 +149,7 @@ def check_passphrase(store: Store, record: ShareRecord, passphrase: str, *, addr
     Raises
     ------
     NotAllowedError
-        If it is wrong, or there were too many wrong ones; then with ``retry_after``.
+        If it is wrong, or there were too many failed attempts; then with ``retry_after``.
     """
     if record.passphrase_hash is None:
         return
@@ -162,26 +162,26 @@ def check_passphrase(store: Store, record: ShareRecord, passphrase: str, *, addr
         raise
     if not is_password(record.passphrase_hash, passphrase):
         store.access.record("link", "share-refused", f"share {record.id}", "wrong passphrase")
-        raise NotAllowedError("This is not the passphrase; try again.")
+        raise NotAllowedError("Wrong passphrase.")
     store.attempts.forget(on_link)
-    # What was tried from there on other links stays counted.
+    # Failures on other links from there stay counted.
     store.attempts.take_back(of_place)
 
 
 def view_link(store: Store, record: ShareRecord) -> Page:
-    """Return what a link shows, and note the view; who may see it was checked before."""
+    """Return what a link shows, and record the view; access was checked before."""
     return _view(store, record, "link")
 
 
 def view_as_officer(store: Store, share_id: int, officer: str) -> Page:
-    """Return what was shared with an officer, and note the view.
+    """Return what was shared with an officer, and record the view.
 
     Raises
     ------
     UnknownNameError
         If nothing of this number was shared with them.
     NotAllowedError
-        If it is over.
+        If it has expired or was revoked.
     """
     return _view(store, share_of_officer(store, share_id, officer), officer)
 
@@ -191,10 +191,10 @@ def share_of_officer(store: Store, share_id: int, officer: str) -> ShareRecord:
     record = next((one for one in shared_with(store, officer) if one.id == share_id), None)
     if record is None:
         store.access.record_seldom(officer, "share-refused", f"share {share_id}", "not shared with them")
-        raise UnknownNameError(f"Nothing was shared with you under the number {share_id}.")
+        raise UnknownNameError(f"Share {share_id} is not one of yours.")
     if not record.is_open(datetime.now(UTC)):
         store.access.record(officer, "share-refused", f"share {record.id}", "over")
-        raise NotAllowedError("This is not shared any more; ask whoever shared it.")
+        raise NotAllowedError("This share has expired or was revoked. Ask the person who shared it.")
     return record
 
 
@@ -211,7 +211,7 @@ def dataset_of(store: Store, record: ShareRecord) -> DatasetRecord:
 
 
 def dataset_id_of(store: Store, one: ShareRecord | RemarkRecord) -> int | None:
-    """Return the number of the data set that a share or a remark is about; None where its results are gone."""
+    """Return the number of the data set that a share or a remark is about; None if its results are deleted."""
     # From the summaries: specs and results may be long.
     if one.run_id is not None:
         return store.runs.summary(one.run_id).dataset_id
@@ -224,7 +224,7 @@ def _view(store: Store, record: ShareRecord, viewer: str) -> Page:
     store.shares.viewed(record.id)
     notice = (
         f"Shared by {record.made_by} on {record.created_at:%Y-%m-%d}, open until {record.expires_at:%Y-%m-%d}. "
-        "To be read, not changed; every view is recorded."
+        "Read-only; every view is recorded."
     )
     return to_page(report_for(store, record.run_id, record.audit_id, faces=record.faces), notice=notice)
 
@@ -233,17 +233,17 @@ def _officer(store: Store, name: str) -> int:
     user = store.users.get(name)
     if user.role != "officer" or user.disabled_at is not None:
         what = "is disabled" if user.disabled_at is not None else f"is an {user.role}"
-        raise BadInputError(f"A privacy officer was expected, but {user.name} {what}; name another.", code="bad-role")
+        raise BadInputError(f"{user.name} {what}. Name an active privacy officer.", code="bad-role")
     return user.id
 
 
 def _check_faces(store: Store, run_id: int | None, faces: int) -> None:
     if run_id is None:
         raise BadInputError(
-            "An audit of a data set as it is has no faces before and after to show; leave them out.", code="no-faces"
+            "An audit of a data set as it is has no faces before and after. Leave them out.", code="no-faces"
         )
     if not 0 <= faces <= MOST_FACES:
-        raise BadInputError(f"At most {MOST_FACES} pairs of faces are shown, but {faces} came.", code="too-many-faces")
+        raise BadInputError(f"A share shows at most {MOST_FACES} pairs of faces, not {faces}.", code="too-many-faces")
     terms = store.datasets.get(store.runs.summary(run_id).dataset_id).terms
     if terms is not None and not terms.showable:
         raise BadInputError(f"The data set's terms forbid showing faces: {terms.sentence}", code="terms-of-use")

@@ -1,6 +1,6 @@
-"""Look whether everything is in order: database, files, models, disk, permissions, workers, retention.
+"""Check database, files, models, disk, permissions, workers and retention.
 
-Every check looks for itself and goes on with what can be looked at: a damaged database hides no open permission.
+The checks are independent of each other: a damaged database hides no open permission.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Check:
     name: str
     status: Status
     sentence: str
-    """What is so, and where it is not as it should be, what to do."""
+    """The state and, for a problem, what to do."""
 
 
 def examine(
@@ -72,16 +72,16 @@ def examine(
     least_free: int = LEAST_FREE_BYTES,
     on_progress: Progress | None = None,
 ) -> tuple[Check, ...]:
-    """Make all checks, without changing anything.
+    """Run all checks, without changing anything.
 
     Parameters
     ----------
     quick
         Do not hash the artifact files, which takes as long as reading them all.
     least_free
-        Bytes that must be free on every disk that holds data.
+        Bytes that must be free on every disk with data.
     on_progress
-        Told of every file that was hashed.
+        Called for every hashed file.
     """
     checks: list[Check] = []
 
@@ -111,10 +111,10 @@ def examine(
 
 @contextmanager
 def _opened(settings: Settings) -> Iterator[tuple[Store | None, Check]]:
-    """Return the stores, or None where the database cannot be used, and what that tells."""
+    """Yield the stores, or None if the database cannot be used, with the check of opening it."""
     file = database_file(settings)
     if file is not None and not file.exists():
-        yield None, _notice(DATABASE, f"There is no database at {file} yet; import a data set.")
+        yield None, _notice(DATABASE, f"There is no database at {file} yet. Import a data set.")
         return
     try:
         store = open_store(settings)
@@ -122,52 +122,51 @@ def _opened(settings: Settings) -> Iterator[tuple[Store | None, Check]]:
         yield None, _problem(DATABASE, str(error))
         return
     with store:
-        yield store, _ok(DATABASE, f"It opens and has revision {migrate.head()}.")
+        yield store, _ok(DATABASE, f"Opens, at revision {migrate.head()}.")
 
 
 def database_file(settings: Settings) -> Path | None:
-    """Return the SQLite file; None where the database is a server's."""
+    """Return the SQLite file; None if the database is on a server."""
     url = settings.database_url
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
 def check_content(settings: Settings) -> Check:
-    """Look through the whole database file, whatever its revision; raises StoreError if it cannot be read at all."""
+    """Check the whole database file, whatever its revision; raise StoreError if it cannot be read at all."""
     database = Database(settings.database_url)
     try:
         damage = find_damage(database)
     finally:
         database.close()
     if damage:
-        return _problem(CONTENT, f"The database is damaged ({damage}); restore a backup of it.")
-    return _ok(CONTENT, "Its pages, indexes and references between rows are whole.")
+        return _problem(CONTENT, f"The database is damaged ({damage}). Restore a backup.")
+    return _ok(CONTENT, "Pages, indexes and references between rows are intact.")
 
 
 def check_files(stock: Inventory) -> Check:
-    """Look whether every file that rows refer to is there."""
+    """Check that every file that rows refer to exists."""
     if not stock.missing:
-        return _ok(FILES, "Every file that rows refer to is there.")
+        return _ok(FILES, "No file is missing.")
     number = len(frozenset().union(*stock.missing.values()))
     return _problem(
         FILES,
-        f"{count(number, 'file')} of {some(list(stock.missing))} {'is' if number == 1 else 'are'} missing; restore "
-        "from a backup, or purge the data set and import it again.",
+        f"{count(number, 'file')} of {some(list(stock.missing))} missing. Restore a backup, or purge the data set and "
+        "import it again.",
     )
 
 
 def check_orphans(stock: Inventory) -> Check:
-    """Look whether files lie there that belong to nothing."""
+    """Check for files that nothing refers to."""
     if not stock.orphans:
-        return _ok(ORPHANS, "No file lies there that belongs to nothing.")
+        return _ok(ORPHANS, "No file is unused.")
     return _notice(
         ORPHANS,
-        f"{count(len(stock.orphans), 'file')} that no row refers to; unless an import or a run is under way, remove "
-        "with: facepriv collect",
+        f"{count(len(stock.orphans), 'unused file')}. Once no import or run is active, delete with: facepriv collect",
     )
 
 
 def check_hashes(artifacts: ArtifactStore, on_progress: Progress | None = None) -> Check:
-    """Read every artifact file and compare its bytes with the hash that it is named by.
+    """Read every artifact file and compare its bytes with the hash in its name.
 
     Raises
     ------
@@ -192,56 +191,53 @@ def check_hashes(artifacts: ArtifactStore, on_progress: Progress | None = None) 
         names = some([sha256[:12] + suffix for sha256, suffix in damaged])
         return _problem(
             HASHES,
-            f"The bytes of {count(len(damaged), 'file')} cannot be read or no longer have their hash ({names}); "
-            "restore from a backup, or purge the data set and import it again.",
+            f"{count(len(damaged), 'file')} unreadable or changed ({names}). Restore a backup, or purge the data set "
+            "and import it again.",
         )
-    return _ok(HASHES, f"{count(len(files), 'file')} read; all have their hashes.")
+    return _ok(HASHES, f"{count(len(files), 'file')} read, all unchanged.")
 
 
 def _skipped() -> Check:
-    return _notice(HASHES, "Not read with --quick; leave it out to hash all.")
+    return _notice(HASHES, "Skipped by --quick.")
 
 
 def check_models(models: Sequence[ModelStatus]) -> Check:
-    """Look whether weights are here and have the pinned hash, and whether enough models can be used."""
+    """Check that weights are here and have the pinned hash, and that enough models are usable."""
     unreadable = list_unreadable()
     if unreadable:
         return _problem(
             MODELS,
-            f"Of your own models cannot be read any more: {some(unreadable)}; remove with: facepriv model remove NAME",
+            f"Damaged models of your own: {some(unreadable)}. Remove them with: facepriv model remove NAME",
         )
-    changed = [one for one in models if not one.usable and any(map(locate, one.card.weights))]
+    changed = [model for model in models if not model.usable and any(map(locate, model.card.weights))]
     if changed:
         return _problem(MODELS, changed[0].reason)
-    lacking = [one for one in models if not one.usable]
+    lacking = [model for model in models if not model.usable]
     for kind in ("detector", "classifier", "matcher"):
-        kindred = [one for one in models if one.kind == kind]
-        if not any(one.usable for one in kindred):
-            return _problem(MODELS, f"No {kind} can be used. {kindred[0].reason}")
+        kindred = [model for model in models if model.kind == kind]
+        if not any(model.usable for model in kindred):
+            return _problem(MODELS, f"No {kind} is usable. {kindred[0].reason}")
     if lacking:
-        names = listed([one.card.name for one in lacking])
-        return _notice(
-            MODELS, f"Not here: {names}; facepriv models says how to get them. All others have their hashes."
-        )
-    return _ok(MODELS, f"All {len(models)} are here and their weights have their hashes.")
+        names = listed([model.card.name for model in lacking])
+        return _notice(MODELS, f"Not here: {names} (facepriv models says how to get them). All others are unchanged.")
+    return _ok(MODELS, f"All {len(models)} are here and unchanged.")
 
 
 def check_disks(settings: Settings, least_free: int = LEAST_FREE_BYTES) -> Check:
-    """Look how much room is left where data, database and artifacts lie."""
+    """Check the free space where data, database and artifacts lie."""
     file = database_file(settings)
     places = [settings.home, settings.artifacts, settings.temporary, *([] if file is None else [file.parent])]
     disks = {place.stat().st_dev: place for place in map(_existing, places)}
     free = {place: shutil.disk_usage(place).free for place in disks.values()}
     tight = {place: left for place, left in free.items() if left < least_free}
-    least = f"at least {_gigabytes(least_free)} should be"
     if tight:
-        told = listed([f"{_gigabytes(left)} are free on the disk of {place}" for place, left in tight.items()])
-        return _problem(DISK, f"Only {told}; {least}, so make room.")
-    return _ok(DISK, f"{_gigabytes(min(free.values()))} are free; {least}.")
+        left = listed([f"{_gigabytes(left)} free on the disk of {place}" for place, left in tight.items()])
+        return _problem(DISK, f"Only {left}. Make room: at least {_gigabytes(least_free)} are needed.")
+    return _ok(DISK, f"{_gigabytes(min(free.values()))} free (needed: {_gigabytes(least_free)}).")
 
 
 def check_permissions(settings: Settings) -> Check:
-    """Look whether anybody else may read the data folder, the database, artifacts or keys, and whose they are."""
+    """Check that only the owner may read the data folder, the database, artifacts and keys."""
     if not settings.home.is_dir():
         return _notice(PERMISSIONS, f"There is no data folder at {settings.home} yet.")
     owner = settings.home.stat().st_uid
@@ -251,7 +247,7 @@ def check_permissions(settings: Settings) -> Check:
         try:
             state = path.lstat()
         except FileNotFoundError:
-            continue  # work under way may remove its files meanwhile
+            continue  # running work may delete its files meanwhile
         if state.st_mode & _OPEN_TO_OTHERS:
             exposed.append(path)
         if state.st_uid != owner:
@@ -259,25 +255,25 @@ def check_permissions(settings: Settings) -> Check:
     if exposed:
         return _problem(
             PERMISSIONS,
-            f"{count(len(exposed), 'path')} may be read or changed by other users "
-            f"({some(exposed, 3)}); close with: chmod -R go= {settings.home}",
+            f"Other users may read or change {count(len(exposed), 'path')} ({some(exposed, 3)}). Close with: "
+            f"chmod -R go= {settings.home}",
         )
     if foreign:
         return _problem(
             PERMISSIONS,
-            f"{count(len(foreign), 'path')} of another owner than the data folder's "
-            f"({some(foreign, 3)}); give them to the user who runs facepriv, with chown.",
+            f"{count(len(foreign), 'path')} with another owner than the data folder ({some(foreign, 3)}). Use chown to "
+            "give them to the user who runs facepriv.",
         )
     if owner != os.geteuid():
         return _notice(
             PERMISSIONS,
-            f"{settings.home} belongs to user {owner} and you are {os.geteuid()}; run facepriv as its owner.",
+            f"{settings.home} belongs to user {owner}, but you are user {os.geteuid()}. Run facepriv as its owner.",
         )
-    return _ok(PERMISSIONS, "Data folder, database, artifacts and keys are their owner's alone.")
+    return _ok(PERMISSIONS, "Only the owner can read the data folder, database, artifacts and keys.")
 
 
 def _private(settings: Settings) -> Iterator[Path]:
-    """Return what must be closed to others by itself; all else is closed by the data folder around it."""
+    """Yield paths that must be closed to others themselves; the data folder closes everything else."""
     yield settings.home
     file = database_file(settings)
     if file is not None:
@@ -290,59 +286,57 @@ def _private(settings: Settings) -> Iterator[Path]:
 
 
 def check_queue(store: Store, settings: Settings) -> Check:
-    """Look which workers hold what, whether they are alive, and whether anything waits in vain."""
+    """Check which workers hold what, whether they are alive, and whether anything waits in vain."""
     held, waiting = _in_state(store, "running"), _in_state(store, "waiting")
-    gone = set(Presence(settings).gone(one.owner for one in held.values() if one.owner is not None))
+    gone = set(Presence(settings).gone(job.owner for job in held.values() if job.owner is not None))
     now = datetime.now(UTC)
     lost = [
         title
-        for title, one in held.items()
-        if one.owner in gone or (one.lease_until is not None and one.lease_until < now)
+        for title, job in held.items()
+        if job.owner in gone or (job.lease_until is not None and job.lease_until < now)
     ]
-    kept = {title: one.owner for title, one in held.items() if title not in lost}
+    kept = {title: job.owner for title, job in held.items() if title not in lost}
     alive = count_alive(settings)
-    at_work = listed([f"{title} is held by {owner}" for title, owner in kept.items()])
+    at_work = listed([f"{owner} works on {title}" for title, owner in kept.items()])
     if (lost or waiting) and not alive and not kept:
-        stuck = [f"{title} was lost by its worker" for title in lost]
+        stuck = [f"{title} lost its worker" for title in lost]
         stuck += [f"{title} waits" for title in waiting]
-        return _problem(WORKERS, f"No worker is alive, but {some(stuck)}; start one with: facepriv worker")
+        return _problem(WORKERS, f"No worker is running, but {some(stuck)}. Start one with: facepriv worker")
     if lost:
-        return _notice(WORKERS, f"The worker of {listed(lost)} is gone; another takes it up within a minute.")
-    told = f"{count(alive, 'worker')} of this machine alive, {len(waiting):,} waiting"
-    return _ok(WORKERS, f"{told}; {at_work}." if at_work else f"{told}.")
+        return _notice(WORKERS, f"The worker of {listed(lost)} is gone. Another takes over within a minute.")
+    numbers = f"{count(alive, 'worker')} running on this machine, {count(len(waiting), 'job')} waiting"
+    return _ok(WORKERS, f"{numbers}; {at_work}." if at_work else f"{numbers}.")
 
 
 def _in_state(store: Store, state: JobState) -> dict[str, RunSummary | AuditSummary]:
-    runs = {f"run {one.id}": one for one in store.runs.list(states=[state], limit=_MANY)}
-    return {**runs, **{f"audit {one.id}": one for one in store.audits.list(states=[state], limit=_MANY)}}
+    runs = {f"run {run.id}": run for run in store.runs.list(states=[state], limit=_MANY)}
+    return {**runs, **{f"audit {audit.id}": audit for audit in store.audits.list(states=[state], limit=_MANY)}}
 
 
 def check_retention(store: Store) -> Check:
-    """Look whether a data set is past the day until which it may be kept."""
+    """Check whether a data set has passed its retention date."""
     past = expired(store)
     if past:
         names = some([f"{record.name} ({record.retain_until})" for record in past])
-        return _problem(
-            RETENTION, f"Past the day until which they may be kept: {names}; remove with: facepriv purge --expired"
-        )
-    return _ok(RETENTION, "No data set is past the day until which it may be kept.")
+        return _problem(RETENTION, f"Past their retention date: {names}. Delete with: facepriv purge --expired")
+    return _ok(RETENTION, "No data set has passed its retention date.")
 
 
 def check_access_log(store: Store) -> Check:
-    """Look whether every line of the access log follows from the one before."""
+    """Check that every line of the access log follows from the one before."""
     chain = store.access.verify()
     if chain.broken_at is not None:
         return _problem(
             ACCESS,
-            f"Line {chain.broken_at:,} does not follow from the one before: a line was changed, removed or written by "
-            "something else than facepriv; compare it with a backup.",
+            f"Line {chain.broken_at:,} does not match the line before: a line was changed, removed or written by "
+            "something other than facepriv. Compare the log with a backup.",
         )
     if not chain.lines:
         return _ok(ACCESS, "No line yet.")
     return _ok(
         ACCESS,
-        f"{count(chain.lines, 'line')}, each following from the one before; the last is {chain.last[:16]}. Note that "
-        "elsewhere: `facepriv access --expect` then tells whether the log was cut off or rewritten since.",
+        f"{count(chain.lines, 'line')}, none changed; hash of the last: {chain.last[:16]}. Note it elsewhere: "
+        "`facepriv access --expect` then shows whether the log was cut short or rewritten.",
     )
 
 
@@ -359,7 +353,7 @@ def _problem(name: str, sentence: str) -> Check:
 
 
 def _existing(place: Path) -> Path:
-    """Return the folder, or the one above it where it would be made."""
+    """Return the folder, or the nearest existing one above it."""
     return next(folder for folder in (place.absolute(), *place.absolute().parents) if folder.exists())
 
 

@@ -1,4 +1,4 @@
-"""Collect at once what belongs to nothing: interrupted imports, files that no row refers to, measures of nothing."""
+"""Delete what nothing refers to: interrupted imports, unused files, and measures without an image."""
 
 from __future__ import annotations
 
@@ -13,32 +13,31 @@ from facepriv.wording import count
 
 @dataclass(frozen=True, kw_only=True)
 class Collected:
-    """What was found in the artifact folder, and of calls of commands, and what became of it."""
+    """Unused files of the artifact folder and of command calls, and how many were deleted."""
 
     orphans: tuple[str, ...]
-    """Files that no row referred to when they were looked for, half-written ones and those of killed calls too."""
+    """Files that no row referred to at the time, including half-written ones and those of killed calls."""
     removed: int
     left: int
-    """Orphans that are still there, since work under way may be about to refer to them."""
+    """Orphans that stay, since active work may be about to refer to them."""
     missing: Mapping[str, int]
-    """Files that rows refer to and that are not there, by the name of the data set."""
+    """Missing files that rows refer to, by name of the data set."""
 
     @property
     def sentences(self) -> tuple[str, ...]:
-        """What was found, what was removed, and what cannot be collected away."""
-        told = [f"{count(len(self.orphans), 'file')} of no data set, run or import found; {self.removed:,} removed."]
+        """What was found, what was deleted, and what is missing."""
+        sentences = [f"{count(len(self.orphans), 'unused file')} found, {self.removed:,} deleted."]
         if self.left:
-            told.append(f"{count(self.left, 'file')} may belong to work under way; collect again once it has ended.")
-        told += [
-            f"{count(files, 'file')} of the data set {name!r} {'is' if files == 1 else 'are'} missing; restore from a "
-            "backup, or purge and import again."
+            sentences.append(f"{count(self.left, 'file')} may belong to active work. Collect again once it has ended.")
+        sentences += [
+            f"{count(files, 'file')} of the data set {name!r} missing. Restore a backup, or purge and import again."
             for name, files in self.missing.items()
         ]
-        return tuple(told)
+        return tuple(sentences)
 
 
 def find_orphans(store: Store, settings: Settings) -> Collected:
-    """Look, and remove nothing."""
+    """Find unused files without deleting anything."""
     stock = store.take_inventory()
     return Collected(
         orphans=(*without_row(stock), *_left_by_calls(settings)),
@@ -49,27 +48,27 @@ def find_orphans(store: Store, settings: Settings) -> Collected:
 
 
 def collect_orphans(store: Store, settings: Settings) -> Collected:
-    """Remove what `find_orphans` finds but for what work under way may need, and what interrupted imports left.
+    """Delete what `find_orphans` finds, except what active work may need, and what interrupted imports left.
 
     Raises
     ------
     StoreError
-        If a file cannot be removed.
+        If a file cannot be deleted.
     """
     store.datasets.collect_abandoned()
-    found, of_calls = store.take_inventory(), _left_by_calls(settings)
+    before, of_calls = store.take_inventory(), _left_by_calls(settings)
     removed = store.collect_settled() + remove_killed_calls(settings.temporary)
-    left = store.take_inventory()
+    after = store.take_inventory()
     return Collected(
-        orphans=(*without_row(found), *of_calls),
+        orphans=(*without_row(before), *of_calls),
         removed=removed,
-        left=len(without_row(left)) + len(_left_by_calls(settings)),
-        missing={name: len(hashes) for name, hashes in left.missing.items()},
+        left=len(without_row(after)) + len(_left_by_calls(settings)),
+        missing={name: len(hashes) for name, hashes in after.missing.items()},
     )
 
 
 def _left_by_calls(settings: Settings) -> tuple[str, ...]:
-    """Return the images that killed calls of a user's commands have left."""
+    """Return the images that killed calls of a user's commands left."""
     return tuple(map(str, files_of_killed_calls(settings.temporary)))
 
 

@@ -10,7 +10,7 @@ from facepriv.audit.evidence import Evidence, Features
 from facepriv.audit.leak.cross_fitting import attack
 from facepriv.audit.leak.policy_draws import draw_perturbed, number_of_draws
 from facepriv.audit.leak.results import classifier_baselines, condition_result, curve_point, headline, make_bootstrap
-from facepriv.presentation.verdict import NOT_TRIED, not_tried, verdict
+from facepriv.presentation.verdict import CLEARLY, NOT_TRIED, not_tried, verdict
 from facepriv.schemas.audits import PolicyChoice
 
 SUBJECTS, EACH = 20, 4
@@ -100,15 +100,15 @@ def test_the_verdict_says_what_was_found_and_no_more():
         bootstrap,
     )
     text = verdict(classifier_baselines(evidence, bootstrap), [found], [headline(found)], None)
-    assert "judge errs in 0.0 %" in text
+    assert text.startswith(f"Unchanged, the images {CLEARLY}")
     assert "(sign) is right in 100.0 % of cases" in text
-    assert "clear leak" in text
-    nothing = PolicyChoice(p=0.0, automatic=True, select_by="image", sign_p=0.5, sentence="Perturb no image.")
-    assert verdict([], [found], [headline(found)], nothing).endswith("Perturb no image.")
+    assert "judge for 0.0 % of the images labelled female" in text
+    nothing = PolicyChoice(p=0.0, automatic=True, select_by="image", sign_p=0.5, sentence="Change no image.")
+    assert verdict([], [found], [headline(found)], nothing).startswith("Change no image. Unchanged, the images")
 
 
 def test_what_was_not_tried_is_named():
     named = not_tried(["sign"], ["sign", "score"], ["a", "b"])
-    assert named[0] == "the attacker “score”"
+    assert named[0] == "the “score” attacker"
     assert named[1] == "gender classifiers other than a and b"
     assert set(NOT_TRIED) <= set(named)

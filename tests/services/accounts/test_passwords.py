@@ -34,20 +34,18 @@ def test_generated_passwords_differ_and_can_be_used() -> None:
 
 @pytest.mark.parametrize("password", ["x" * (SHORTEST - 5) + "abcd", "", "x" * LONGEST + "abc"])
 def test_a_password_has_a_length(password: str) -> None:
-    take = "take a shorter one" if len(password) > LONGEST else "take a longer one, such as four words"
     with pytest.raises(BadInputError) as caught:
         check_password(password)
     assert caught.value.code == "weak-password"
-    assert str(caught.value) == (
-        f"A password of 12 to 512 characters was expected, but this one has {len(password)}; {take}."
-    )
+    assert f"12 to 512 characters, but this one has {len(password)}." in str(caught.value)
+    assert ("Choose a shorter one" in str(caught.value)) == (len(password) > LONGEST)
 
 
 @pytest.mark.parametrize(
     "password", ["ada.lovelace@example", " Ada.Lovelace@Example ", "aaaaaaaaaaaaaaa", "abcabcabcabcabc"]
 )
 def test_what_would_be_guessed_at_once_is_no_password(password: str) -> None:
-    with pytest.raises(BadInputError, match="guessed at once") as caught:
+    with pytest.raises(BadInputError) as caught:
         check_password(password, "ada.lovelace@example")
     assert caught.value.code == "weak-password"
     assert password not in str(caught.value)
@@ -112,10 +110,10 @@ def test_tries_are_limited_and_waiting_helps(store: Store) -> None:
     limits = {"a name": 3, "a place": 5}
     guess(store, limits, 2, now=NOW)
     guess(store, limits, 1, now=NOW + timedelta(minutes=10))
-    with pytest.raises(NotAllowedError, match=r"too many wrong tries; wait 5 min and try again") as caught:
+    with pytest.raises(NotAllowedError, match="Try again in 5 min") as caught:
         limit_guessing(store, limits, now=NOW + timedelta(minutes=10))
     assert caught.value.retry_after == 300
-    with pytest.raises(NotAllowedError, match="wait 1 s and") as caught:
+    with pytest.raises(NotAllowedError, match="Try again in 1 s") as caught:
         limit_guessing(store, limits, now=NOW + WINDOW)
     assert caught.value.retry_after == 1
     later = NOW + WINDOW + timedelta(seconds=1)

@@ -188,8 +188,8 @@ def test_a_probe_that_cannot_be_read_is_told_by_a_purge(own_home, store, setting
     report = purge(store, settings, store.datasets.get("two").id, actor="test")
     assert not report.complete
     assert report.unreadable == (str(settings.home / "models" / "own-probe" / "probe.npz"),)
-    (told,) = (sentence for sentence in report.sentences if "cannot be read" in sentence)
-    assert told.startswith("1 probe that cannot be read any more may have been trained on it; remove the folder of ")
+    (told,) = (sentence for sentence in report.sentences if "damaged probe" in sentence)
+    assert told.startswith("1 damaged probe may have been trained on it. Delete the folders of ")
     assert store.access.list(limit=1)[0].detail.endswith(", and 1 unreadable probe")
 
 

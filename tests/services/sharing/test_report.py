@@ -8,21 +8,17 @@ from pathlib import Path
 import pytest
 
 from facepriv.errors import BadInputError, UnknownNameError
-from facepriv.presentation.run_tables import gender_error_rows, limits, matching_rows
-from facepriv.report.document import Bullets, Gallery, Report, Table, Text
+from facepriv.presentation.report_sections import WITHHELD
+from facepriv.presentation.run_sentences import limits
+from facepriv.presentation.run_tables import gender_error_rows, matching_rows
+from facepriv.report.document import Bullets, Gallery, Report, Table, Text, to_json
 from facepriv.report.html import to_html
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.datasheets import NOT_STATED, edit_datasheet
 from facepriv.services.runs.preparing import prepare_run
-from facepriv.services.sharing.report import (
-    MOST_FACES,
-    WITHHELD,
-    report_json,
-    report_of,
-    run_sha256,
-    write_report,
-)
+from facepriv.services.sharing.report import MOST_FACES, report_of, write_report
+from facepriv.services.sharing.result_hashes import run_sha256
 from facepriv.wording import percent
 from tests.finished_run import Finished, candidates_of
 from tests.pages.conftest import AUDITS, store_audit
@@ -65,7 +61,7 @@ def words(report: Report) -> str:
 
 
 def test_a_run_without_an_audit_says_so(finished: Finished, report: Report) -> None:
-    assert "no audit was made of this run (facepriv audit six --run 1)" in report.verdict
+    assert "this run was not audited (facepriv audit six --run 1)" in report.verdict
     assert table(report, "gender-error") == gender_error_rows(finished.run.result)
     assert table(report, "matching") == matching_rows(finished.run.result)
     assert "No attacker was tried" in words(report)
@@ -82,7 +78,7 @@ def test_what_was_stated_is_told(finished: Finished) -> None:
     report = report_of(finished.store, finished.run.id)
     said = {row[""]: row["As entered"] for row in table(report, "purpose")}
     assert said["Consent basis"] == "signed forms"
-    assert "has not stated: source, licence, purpose, contact and may be kept until" in words(report)
+    assert "Not stated: source, licence, purpose, contact and may be kept until" in words(report)
     edit_datasheet(finished.store, finished.run.dataset_id, {"consent": ""}, actor="tester")
 
 
@@ -111,7 +107,7 @@ def test_faces_that_hold_part_of_another_are_shown_if_both_may_be(finished: Fini
     blocks = report_of(finished.store, finished.run.id, faces=6).sections[-1].blocks
     note, gallery = blocks
     assert isinstance(note, Text)
-    assert "forbid showing 3 images; they are left out" in note.text
+    assert "3 images left out" in note.text
     assert isinstance(gallery, Gallery)
     assert len(gallery.pictures) == 6
 
@@ -164,7 +160,7 @@ def test_it_is_written_and_recorded(finished: Finished, tmp_path: Path) -> None:
     )
     assert (tmp_path / "r.html").stat().st_mode & 0o777 == 0o600, "it shows faces"
     assert len(made.sentences) == 2
-    assert json.loads(json.dumps(made.json)) == report_json(report_of(finished.store, finished.run.id, faces=1))
+    assert json.loads(json.dumps(made.json)) == to_json(report_of(finished.store, finished.run.id, faces=1))
     (line,) = finished.store.access.list(action="report-made", actor="ada")
     assert (line.subject, line.detail) == (f"run {finished.run.id}", "with 1 pair of faces")
 
@@ -181,7 +177,7 @@ def test_only_complete_runs_and_their_own_audits(finished: Finished, audit) -> N
     other = audit.spec.model_copy(update={"run_id": None})
     number = finished.store.audits.create(other)
     try:
-        with pytest.raises(BadInputError, match=f"audit {number} is waiting"):
+        with pytest.raises(BadInputError, match=f"Audit {number} is waiting"):
             report_of(finished.store, finished.run.id, audit_id=number)
     finally:
         finished.store.audits.delete(number)

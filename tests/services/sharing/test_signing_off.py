@@ -18,7 +18,7 @@ from facepriv.schemas.audits import AuditDocument
 from facepriv.schemas.runs import RunDocument
 from facepriv.services.audits.preparing import audit_document
 from facepriv.services.releases.export import run_document
-from facepriv.services.sharing.report import audit_sha256, result_sha256, run_sha256
+from facepriv.services.sharing.result_hashes import audit_sha256, result_sha256, run_sha256
 from facepriv.services.sharing.shares import revoke
 from facepriv.services.sharing.signing_off import LONGEST, is_about, remark
 from facepriv.store import RemarkRecord, Store, migrate, open_store
@@ -73,13 +73,13 @@ def test_a_sign_off_names_what_exactly_was_signed(shop: Store, run_id: int, say:
 @pytest.mark.parametrize(
     ("text", "decision", "code", "what"),
     [
-        ("", None, "no-text", "A comment must be written down"),
-        (" \n\t\x00", None, "no-text", "A comment must be written down"),
-        ("", "conditions", "no-text", "The conditions must be written down"),
-        (" ", "rejected", "no-text", "The reason must be written down"),
-        ("x" * (LONGEST + 1), "accepted", "long-text", r"At most 5,000 characters are kept, but 5,001 came"),
-        ("Well.", "maybe", "bad-decision", "One of accepted, conditions, rejected was expected, but 'maybe' came"),
-        ("Well.", "", "bad-decision", "but '' came"),
+        ("", None, "no-text", "Enter a comment"),
+        (" \n\t\x00", None, "no-text", "Enter a comment"),
+        ("", "conditions", "no-text", "Enter the conditions"),
+        (" ", "rejected", "no-text", "Enter the reason"),
+        ("x" * (LONGEST + 1), "accepted", "long-text", "5,000 characters, not 5,001"),
+        ("Well.", "maybe", "bad-decision", "one of accepted, conditions, rejected"),
+        ("Well.", "", "bad-decision", "one of accepted, conditions, rejected"),
     ],
 )
 def test_what_cannot_be_kept(
@@ -95,14 +95,14 @@ def test_what_cannot_be_kept(
 def test_only_whom_it_was_shared_with_and_while_it_is(shop: Store, say: Callable[..., RemarkRecord]) -> None:
     say("x" * LONGEST, "accepted")
     for officer in ("bob", "eve"):
-        with pytest.raises(UnknownNameError, match="Nothing was shared with you"):
+        with pytest.raises(UnknownNameError, match="is not one of yours"):
             say("Fine.", "accepted", officer=officer)
-    with pytest.raises(UnknownNameError, match="Nothing was shared with you under the number 9999"):
+    with pytest.raises(UnknownNameError, match="Share 9999 is not one of yours"):
         say("Fine.", share_id=9999)
     (share,) = shop.shares.list()
     revoke(shop, share.id, actor="eve")
     for decision in (None, "accepted"):
-        with pytest.raises(NotAllowedError, match="not shared any more"):
+        with pytest.raises(NotAllowedError, match="expired or was revoked"):
             say("Fine.", decision)
     assert len(shop.remarks.list()) == 1
 
@@ -112,7 +112,7 @@ def test_what_has_changed_since_it_was_shown_is_not_signed(
 ) -> None:
     shown = result_sha256(shop, run_id, None)
     assert say("", "accepted", expected_sha256=shown).sha256 == shown
-    with pytest.raises(BadInputError, match="others than were shown; read them again") as caught:
+    with pytest.raises(BadInputError, match="have changed since") as caught:
         say("", "accepted", expected_sha256="0" * 64)
     assert caught.value.code == "changed"
     assert say("A comment signs nothing.", expected_sha256="0" * 64).sha256 is None

@@ -22,8 +22,8 @@ def test_orphans_are_shown_and_collected(store: Store, settings: Settings):
     done = collect_orphans(store, settings)
     assert (done.orphans, done.removed, done.left) == ((f"{orphan}.npz",), 1, 0)
     assert done.sentences[:2] == (
-        "1 file of no data set, run or import found; 1 removed.",
-        "1 file of the data set 'studio' is missing; restore from a backup, or purge and import again.",
+        "1 unused file found, 1 deleted.",
+        "1 file of the data set 'studio' missing. Restore a backup, or purge and import again.",
     )
     assert contents_of(store) == {b"kept"}
 
@@ -48,6 +48,6 @@ def test_work_under_way_keeps_its_files(store: Store, settings: Settings):
         (image,) = put_images(store, b"coming")
         done = collect_orphans(store, settings)
         assert (done.removed, done.left) == (0, 1)
-        assert "1 file may belong to work under way; collect again once it has ended." in done.sentences
+        assert "1 file may belong to active work. Collect again once it has ended." in done.sentences
         importing.add(image)
     assert contents_of(store) == {b"coming"}

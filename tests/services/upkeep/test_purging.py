@@ -96,17 +96,17 @@ def test_everything_goes_but_what_another_data_set_has_too(store: Store, setting
     plan = plan_purge(store, mine.id)
     assert (plan.images, list(plan.runs), list(plan.audits), plan.files) == (3, runs, audits, 5)
     assert plan.sentences == (
-        f"The data set 'mine' would go: 3 images, 3 runs ({', '.join(map(str, runs))}), 2 audits "
+        f"This deletes the data set 'mine': 3 images, 3 runs ({', '.join(map(str, runs))}), 2 audits "
         f"({', '.join(map(str, audits))}), 5 files.",
-        "1 file stays because the data set 'theirs' has the very same too.",
+        "1 file stays because the data set 'theirs' contains the same images.",
     )
     assert store.runs.count() == 3, "a plan touches nothing"
     report = purge(store, settings, mine.id, actor="ada")
     assert report.complete
     assert report.sentences[:3] == (
-        "Purged the data set 'mine': 3 images, 3 runs, 2 audits.",
-        "5 files removed; a scan of the files found that 0 of 5 remain.",
-        "1 file stays because the data set 'theirs' has the very same too.",
+        "Deleted the data set 'mine': 3 images, 3 runs, 2 audits.",
+        "5 files deleted. A scan of all files found 0 of 5 remaining.",
+        "1 file stays because the data set 'theirs' contains the same images.",
     )
     assert contents_of(store) == {b"of both", b"theirs"}
     left = rows_of(settings)
@@ -132,9 +132,7 @@ def test_shares_go_and_what_officers_said_stays(store: Store, settings: Settings
     about = f"run {runs[0]}, audit {audits[0]}"
     for said in ({"text": "Why half?"}, {"text": "Fine by me.", "decision": "accepted", "sha256": "5e" * 32}):
         store.remarks.add(run_id=runs[0], audit_id=audits[0], about=about, author="ada", **said)
-    assert plan_purge(store, mine.id).sentences[1] == (
-        "3 shares of its results would go, too; what officers said would stay."
-    )
+    assert plan_purge(store, mine.id).sentences[1] == ("It also ends 3 shares of its results; officers' remarks stay.")
     assert purge(store, settings, mine.id, actor="eve").complete
     assert [share.run_id for share in store.shares.list()] == [kept]
     comment, signed = store.remarks.list()
@@ -153,7 +151,7 @@ def test_work_under_way_is_named_and_refused(store: Store, settings: Settings):
     mine = create(store, "mine", put_images(store, b"one"))
     run = store.runs.create(spec_for(store, mine))
     claim(store, run)
-    assert plan_purge(store, mine.id).sentences[-1] == f"In the way: run {run} is being worked on."
+    assert plan_purge(store, mine.id).sentences[-1] == f"Not possible yet: run {run} is still active."
     with pytest.raises(StoreError, match=f"while run {run} on it is being worked on; cancel and try again"):
         purge(store, settings, mine.id, actor="ada")
     assert contents_of(store) == {b"one"}
@@ -200,7 +198,7 @@ def test_images_that_a_cancelled_run_had_not_saved_go_too(store: Store, settings
     worker.join()
     assert report.complete
     assert (report.removed, report.collected, report.unclaimed) == (1, 2, ())
-    assert any(sentence.startswith("2 files that no row referred to went as well") for sentence in report.sentences)
+    assert any(sentence.startswith("Also deleted 2 unused files") for sentence in report.sentences)
     assert [path for path in settings.artifacts.rglob("*") if path.is_file()] == []
 
 
@@ -218,10 +216,10 @@ def test_unsaved_images_may_remain_while_another_run_is_under_way(store: Store, 
     assert not report.complete
     assert (report.remaining, report.collected, report.unclaimed) == ((), 0, left)
     assert (
-        "2 files that no row refers to may be of this data set and remain, held by work under way or by the disk."
-        in report.sentences
+        "2 unused files may belong to this data set but could not be deleted, because running work or the disk holds "
+        "them." in report.sentences
     )
-    assert "Run `facepriv collect` once nothing is under way." in report.sentences
+    assert "Run `facepriv collect` once no work is active." in report.sentences
     assert store.access.list()[0].detail == "1 image, 1 run, 0 audits; 0 files of 1 left, and 2 without a row"
     store.jobs.fail(store.runs.job_id(held), "w1", "It broke.")
     collected = collect_orphans(store, settings)
@@ -237,7 +235,7 @@ def test_processes_elsewhere_may_leave_files_after_the_scan(
     store.runs.create(spec_for(store, mine))
     report = purge(store, settings.model_copy(update={"executor": executor}), mine.id, actor="ada")
     assert report.complete
-    assert any("Processes of the cluster may go on" in sentence for sentence in report.sentences) is told
+    assert any("Cluster processes may continue" in sentence for sentence in report.sentences) is told
 
 
 def test_what_work_under_way_may_need_remains_and_is_told(store: Store, settings: Settings):
@@ -247,8 +245,8 @@ def test_what_work_under_way_may_need_remains_and_is_told(store: Store, settings
         report = purge(store, settings, mine.id, actor="ada")
         assert not report.complete
         assert (report.removed, len(report.remaining)) == (0, 2)
-        assert "0 files removed; a scan of the files found that 2 of 2 remain." in report.sentences
-        assert any("Run `facepriv collect` once nothing is under way." in sentence for sentence in report.sentences)
+        assert "0 files deleted. A scan of all files found 2 of 2 remaining." in report.sentences
+        assert any("Run `facepriv collect` once no work is active." in sentence for sentence in report.sentences)
         importing.add(image)
     assert collect_orphans(store, settings).removed == 1
     assert contents_of(store) == {b"one"}

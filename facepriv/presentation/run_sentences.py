@@ -1,0 +1,122 @@
+"""What a run came to and what it does not protect against, in sentences."""
+
+from __future__ import annotations
+
+from facepriv.imaging.versions import VERSION_PHRASES
+from facepriv.presentation.run_tables import impostors, number
+from facepriv.schemas.runs import MATCH_PHASES, RunResult
+from facepriv.types import GENDER
+from facepriv.wording import count, listed, match_rate, percent
+
+SURVIVING = 0.9
+"""Proportion of the file's flips below which a version of the file is said to lose flips."""
+
+
+def headline(result: RunResult, guide: str) -> str:
+    """Return what a run came to: errors of classifiers, then recognition, then failures."""
+    sentences = [_attribute_sentence(result, guide)] if result.attribute != GENDER else []
+    if result.attribute == GENDER and result.gender_error[guide].before.all is None:
+        sentences.append(
+            f"The images have no labels, so each was moved away from what {guide} said of it; {guide} now says the "
+            f"opposite for {percent(result.flipped.all)}."
+        )
+    elif result.gender_error:
+        errors = sorted(result.gender_error.items(), key=lambda item: item[0] != guide)
+        changes = [f"{name} from {percent(error.before.all)} to {percent(error.after.all)}" for name, error in errors]
+        sentences.append(f"Images whose gender is misjudged: {'; '.join(changes)}.")
+    for name, change in result.attribute_changes.items():
+        if change.kept and change.mean_change is not None:
+            sentences.append(
+                f"{name}, which was to keep its answers, kept {percent(change.stayed)} of them; its score moved by "
+                f"{change.mean_change:.2f} nats on average."
+            )
+    for name, phases in result.matching.items():
+        auc = f"AUC {number(phases.cross.auc, 4)}"
+        if phases.cross.fmr1000 is None:
+            sentences.append(f"Too few pairs to say how many genuine matches {name} loses ({auc}).")
+        else:
+            sentences.append(
+                f"{name} loses {match_rate(phases.cross.fmr1000)} of the genuine matches between old and new images "
+                f"(at FMR 0.1 %; {auc})."
+            )
+    sentences.append(f"{result.failures.total:,} of {count(result.images, 'image')} failed.")
+    return " ".join(sentences)
+
+
+def _attribute_sentence(result: RunResult, guide: str) -> str:
+    error = result.attribute_error.get(guide)
+    if error is None:
+        return (
+            f"The images have no labels of {result.attribute}, so each was moved away from what {guide} said of it; "
+            f"the guides now say the opposite for {percent(result.flipped.all)}."
+        )
+    return (
+        f"Images whose {result.attribute} is misjudged: {guide} from {percent(error.before.all)} to "
+        f"{percent(error.after.all)}."
+    )
+
+
+def limits(result: RunResult) -> list[str]:
+    """Return what a run does not protect against, with its own figures."""
+    guides = " and ".join(result.guides) or "the guide"
+    of_gender = result.attribute == GENDER
+    sentences = [
+        "Nothing here shows protection against other classifiers, image restoration, retrained attackers or human "
+        "viewers. Labels and classifiers know two genders only."
+    ]
+    if not of_gender:
+        sentences.append(
+            f"This run perturbed {result.attribute}, guided by {guides}. Audits and policies measure gender only, so "
+            f"nothing here shows what attackers still learn about {result.attribute}."
+        )
+    kept = [name for name, change in result.attribute_changes.items() if change.kept]
+    if kept:
+        sentences.append(
+            f"Only the answers of {listed(kept)} were kept; other classifiers of the same attribute, and people, may "
+            "judge differently than before."
+        )
+    if result.kind == "unnoticeable":
+        sentence = f"The change works against {guides} only; other classifiers mostly stay right"
+        others = {
+            name: error.after.all
+            for name, error in result.gender_error.items()
+            if of_gender and result.guides and name not in result.guides and error.after.all is not None
+        }
+        if others:
+            least = min(others, key=others.__getitem__)
+            sentence += f" ({least} misjudges {percent(others[least])} of the images)"
+        sentences.append(f"{sentence}.")
+    elif result.kind == "visible":
+        sentences.append(
+            "Anyone who looks for the change sees it. It also fools other classifiers, but only some of the time."
+        )
+    flipped = result.flipped.all or 0.0
+    lost = [
+        f"{percent(rates.all)} {VERSION_PHRASES.get(name, f'in {name}')}"
+        for name, rates in result.survival.items()
+        if rates.all is not None and rates.all < SURVIVING * flipped
+    ]
+    if lost:
+        sentences.append(
+            f"Processing the file undoes part of the effect: {percent(flipped)} of all images are flipped in the "
+            f"stored file, but only {listed(lost)}."
+        )
+    if flipped and not result.survival:
+        sentences.append("This run did not measure whether flips survive JPEG compression, resizing or greyscale.")
+    return sentences
+
+
+def sampling_notes(result: RunResult) -> list[str]:
+    """Return where impostor comparisons were drawn at random, and how far FMR may be off because of that."""
+    sentences = []
+    for matcher, phases in result.matching.items():
+        for phase in MATCH_PHASES:
+            m = getattr(phases, phase)
+            rates = [
+                f"{percent(point.fmr, 4)} ± {percent(point.fmr_standard_error, 4)}"
+                for point in m.operating_points
+                if point.fmr is not None and point.fmr_standard_error is not None
+            ]
+            if rates:
+                sentences.append(f"{matcher}, {phase}: {impostors(m)}; FMR {' and '.join(rates)} (± standard error).")
+    return sentences
