@@ -236,6 +236,8 @@ class PerturbResult:
     """The face found anew in the stored file; None if there was none to be found."""
     file_score: float
     """First guide's score of ``file_face``; NaN if no face was found."""
+    file_scores: Mapping[str, float]
+    """All guides' scores of ``file_face``, by name."""
     fixed_score: float
     """First guide's score of the stored file under the *original's* crop: a diagnostic, never a success."""
     success: bool

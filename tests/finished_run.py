@@ -18,12 +18,13 @@ from argon2 import PasswordHasher
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder
 from facepriv.schemas.requests import RunRequest
-from facepriv.schemas.runs import RunSpec
+from facepriv.schemas.runs import Phase, RunSpec
 from facepriv.services.accounts import passwords
 from facepriv.services.accounts.users import add_user
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.scores import compute_scores
 from facepriv.store import RunRecord, Store, open_store
 from facepriv.types import Terms
 
@@ -84,6 +85,16 @@ def candidates_of(finished: Finished) -> dict[str, set[str]]:
         if row.candidate_image_id is not None:
             found[subjects[row.image_id]].add(subjects[row.candidate_image_id])
     return found
+
+
+def scores_of(store: Store, run: RunRecord, classifier: str) -> dict[tuple[int, Phase], float]:
+    """Return a classifier's scores of a run's images, by image and phase."""
+    return {
+        (image_id, phase): score
+        for image_id, scores in compute_scores(store, run).items()
+        for (name, phase), score in scores.items()
+        if name == classifier
+    }
 
 
 SIX = ("s001_1", "s001_2", "s002_1", "s003_1", "s003_2", "s006_1")

@@ -10,7 +10,6 @@ from facepriv.classify.registry import classifiers
 from facepriv.imaging.landmarkers.registry import landmarkers
 from facepriv.match.registry import matchers
 from facepriv.schemas.base import ModelRef
-from facepriv.store import Store
 from facepriv.types import Landmarker
 
 COMPUTING = (
@@ -27,12 +26,12 @@ COMPUTING = (
 
 
 def fingerprint(ref: ModelRef, found_by: str = "") -> str:
-    """Return a hash of all that a template or score depends on besides the image: weights, code, what computes.
+    """Return a hash of all that a template or score depends on besides the image: weights, code, libraries.
 
     Parameters
     ----------
     found_by
-        What found the face that the model was shown, as this function names a detector.
+        Fingerprint of the detector that found the face that the model was shown; empty for a detector itself.
     """
     code = [facepriv.__version__, classifiers.release(ref.name), matchers.release(ref.name)]
     parts = [ref.name, ref.version, *code, *(f"{name} {version(name)}" for name in COMPUTING), found_by]
@@ -43,8 +42,3 @@ def landmarks_fingerprint(landmarker: Landmarker, found_by: str = "") -> str:
     """Return a hash of all that a face's points depend on besides the image; of a library, which build of it too."""
     ref = ModelRef(name=landmarker.name, version=landmarker.version)
     return fingerprint(ref, "\n".join([found_by, landmarkers.release(ref.name), landmarker.build]))
-
-
-def found_by(store: Store, dataset_id: int) -> str:
-    """Return what found the faces of a data set's untouched images; empty where its import did not note it."""
-    return store.datasets.get(dataset_id).found_by or ""

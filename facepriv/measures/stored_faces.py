@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,37 +49,46 @@ def face_of(image: ImageRecord, pixels: Image) -> Face:
 
 @dataclass(frozen=True, eq=False)
 class StoredFace:
-    """One stored image with its face, to be embedded or measured."""
+    """One stored image with its face, to be measured."""
 
     sha256: str
     landmarks: NDArray[np.float32]
     box: tuple[int, int, int, int]
+    found_by: str
+    """Fingerprint of the detector that found the face; empty where an import did not note it."""
 
-    def face(self, kept: ArtifactStore) -> Face:
+    def face(self, artifacts: ArtifactStore) -> Face:
         """Read its face, of nobody in particular; raises StoreError if the file is missing or damaged."""
         return Face(
             image_id=self.sha256,
             subject="",
             label=None,
-            pixels=stored_pixels(kept, self.sha256),
+            pixels=stored_pixels(artifacts, self.sha256),
             landmarks=self.landmarks,
             box=self.box,
         )
 
 
-def stored_face(image: ImageRecord) -> StoredFace | None:
-    """Return an image's untouched file with its face; None where nothing was kept or no face found."""
-    return _stored(image.artifact_sha256, image.landmarks, image.box)
+def untouched_faces(store: Store, dataset_id: int, images: Iterable[ImageRecord]) -> dict[int, StoredFace]:
+    """Return the untouched files of a data set's images, by image; without those that show no usable face."""
+    found_by = store.datasets.get(dataset_id).found_by or ""
+    return {
+        image.id: StoredFace(image.artifact_sha256, image.landmarks, image.box, found_by)
+        for image in images
+        if image.artifact_sha256 is not None and image.landmarks is not None and image.box is not None
+    }
 
 
-def perturbed_face(record: RunImage) -> StoredFace | None:
-    """Return the file that a run left of an image, with the face found in it; None where it left none, or no face."""
-    return _stored(record.artifact_sha256, record.after_landmarks, record.after_box)
+def perturbed_faces(records: Iterable[RunImage], found_by: str) -> dict[int, StoredFace]:
+    """Return the files that a run left, by image; without those in which no face is found any more.
 
-
-def _stored(
-    sha256: str | None, landmarks: NDArray[np.float32] | None, box: tuple[int, int, int, int] | None
-) -> StoredFace | None:
-    if sha256 is None or landmarks is None or box is None:
-        return None
-    return StoredFace(sha256=sha256, landmarks=landmarks, box=box)
+    Parameters
+    ----------
+    found_by
+        Fingerprint of the run's detector.
+    """
+    return {
+        record.image_id: StoredFace(record.artifact_sha256, record.after_landmarks, record.after_box, found_by)
+        for record in records
+        if record.artifact_sha256 is not None and record.after_landmarks is not None and record.after_box is not None
+    }

@@ -325,6 +325,7 @@ def _judge(
         anchors=perturbation.anchors,
         file_face=file_face,
         file_score=scores[0],
+        file_scores={classifier.name: score for classifier, score in zip(classifiers, scores, strict=True)},
         fixed_score=score_face(classifiers[0], replace(face, pixels=stored)),
         success=flipped if targets is None else targets.reached(scores),
         flipped=flipped,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
@@ -126,27 +125,3 @@ def test_an_audit_goes_with_its_run(store: Store) -> None:
     kept = store.audits.create(audit_spec(store, dataset))
     store.runs.delete(run_id)
     assert [one.id for one in store.audits.list()] == [kept]
-
-
-def test_measures_are_kept_by_what_made_them(store: Store) -> None:
-    dataset = add_dataset(store)
-    run_id = complete_run(store, dataset)
-    one, two, *_ = (image.id for image in store.datasets.images(dataset.id))
-    vector = np.array([0.5, np.nan, -np.inf, 1e300])
-    store.measures.save_of_images("residuals", sha("a"), {one: vector, 999: vector})
-    store.measures.save_of_run(run_id, "residuals", sha("a"), {two: vector, 999: vector})
-    for found, image in (
-        (store.measures.of_images(dataset.id, "residuals", sha("a")), one),
-        (store.measures.of_run(run_id, "residuals", sha("a")), two),
-    ):
-        assert list(found) == [image]
-        np.testing.assert_array_equal(found[image], vector)
-    assert store.measures.of_images(dataset.id, "residuals", sha("b")) == {}
-    assert store.measures.of_images(dataset.id, "appearance", sha("a")) == {}
-    store.measures.save_of_images("residuals", sha("b"), {one: vector[:2]})
-    assert len(store.measures.of_images(dataset.id, "residuals", sha("a"))[one]) == 4
-    assert len(store.measures.of_images(dataset.id, "residuals", sha("b"))[one]) == 2
-    store.runs.delete(run_id)
-    assert store.measures.of_run(run_id, "residuals", sha("a")) == {}
-    store.datasets.delete(dataset.id)
-    assert store.measures.of_images(dataset.id, "residuals", sha("b")) == {}

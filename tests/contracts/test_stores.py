@@ -1248,60 +1248,6 @@ def test_what_was_learnt_from_a_data_set_goes_with_it(store: Store) -> None:
         store.runs.create(spec_for(store, dataset, learn_from=source))
 
 
-def test_measures_are_kept_by_content(store: Store) -> None:
-    dataset, other = add_dataset(store), add_dataset(store, "other", 2)
-    ids = [image.id for image in store.datasets.images(dataset.id)]
-    rng = np.random.default_rng(1)
-    vectors = {one: rng.normal(size=128).astype(np.float32) for one in ids}
-    name, measures = "template:sface", store.measures
-    measures.save_of_images(name, sha("v1"), vectors)
-    kept = measures.of_images(dataset.id, name, sha("v1"))
-    assert {one: (v.dtype, v.tobytes()) for one, v in kept.items()} == {
-        one: (np.dtype(np.float32), v.tobytes()) for one, v in vectors.items()
-    }
-    assert measures.of_images(dataset.id, name, sha("v2")) == {}
-    assert measures.of_images(dataset.id, "template:dlib-resnet", sha("v1")) == {}
-    assert measures.of_image(ids[1], name, sha("v1")).tobytes() == vectors[ids[1]].tobytes()
-    assert measures.of_image(ids[1], name, sha("v2")) is None
-    # The other data set has the same two images, so theirs are known.
-    same = measures.of_images(other.id, name, sha("v1"))
-    assert [v.tobytes() for v in same.values()] == [vectors[one].tobytes() for one in ids[:2]]
-    # Another maker's stand beside them; the same maker's take their place.
-    measures.save_of_images(name, sha("v2"), {ids[0]: vectors[ids[1]], 9999: vectors[ids[0]]})
-    assert set(measures.of_images(dataset.id, name, sha("v1"))) == set(ids)
-    assert set(measures.of_images(dataset.id, name, sha("v2"))) == {ids[0]}
-    measures.save_of_images(name, sha("v2"), {ids[0]: vectors[ids[2]]})
-    assert measures.of_images(dataset.id, name, sha("v2"))[ids[0]].tobytes() == vectors[ids[2]].tobytes()
-    measures.save_of_images(name, sha("v2"), {})
-    store.datasets.delete(dataset.id)
-    assert len(measures.of_images(other.id, name, sha("v1"))) == 2
-    store.datasets.delete(other.id)
-    with store._database.reading() as session:
-        assert session.execute(text("SELECT count(*) FROM measures")).scalar_one() == 0
-
-
-def test_scores_come_back_to_the_last_bit(store: Store) -> None:
-    dataset = add_dataset(store)
-    first, second, *_ = (image.id for image in store.datasets.images(dataset.id))
-    scores = {first: np.array([0.1 + 0.2]), second: np.array([-17.25])}
-    store.measures.save_of_images("score:dlib-gender", sha("v1"), {**scores, 9999: np.array([1.0])})
-    kept = store.measures.of_images(dataset.id, "score:dlib-gender", sha("v1"))
-    assert {one: vector.tolist() for one, vector in kept.items()} == {first: [0.1 + 0.2], second: [-17.25]}
-
-
-def test_measures_of_content_that_nobody_has_are_collected(store: Store) -> None:
-    dataset = add_dataset(store)
-    one = store.datasets.images(dataset.id)[0].id
-    store.measures.save_of_images("residuals", sha("v1"), {one: np.zeros(3)})
-    store.collect()
-    assert list(store.measures.of_images(dataset.id, "residuals", sha("v1"))) == [one]
-    with store._database.writing() as session:
-        session.execute(text("UPDATE images SET artifact_sha256 = NULL"))
-    store.collect()
-    with store._database.reading() as session:
-        assert session.execute(text("SELECT count(*) FROM measures")).scalar_one() == 0
-
-
 def test_faces_found_before_are_known_by_content(store: Store) -> None:
     create(store, "old", [new_image(0)])
     assert store.datasets.found_before(sha("artifact 0"), sha("v1")) is None, "found by nobody knows what"

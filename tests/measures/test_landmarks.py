@@ -12,8 +12,9 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError, ModelUnavailableError, UnknownNameError
 from facepriv.imaging.landmarkers.registry import landmarkers
 from facepriv.imaging.triangulation import triangulate
-from facepriv.measures.landmarks import known_points, locate, points_of, save_points
-from facepriv.measures.stored_faces import face_of, image_pixels
+from facepriv.measures.compute import compute
+from facepriv.measures.landmarks import Points, find_points, landmarks_measure, points_of
+from facepriv.measures.stored_faces import StoredFace, face_of, image_pixels, untouched_faces
 from facepriv.perturb.parameters import methods_for_any_landmarks
 from facepriv.presentation.run_tables import comparison_rows
 from facepriv.schemas.requests import RunRequest
@@ -66,6 +67,11 @@ def meshed(settings_here: Settings, process: LocalPool) -> Iterator[Finished]:
         yield Finished(store, settings, record)
 
 
+def points_in(finished: Finished) -> dict[int, Points | None]:
+    images = finished.store.datasets.images(finished.run.dataset_id)
+    return find_points(finished.store, finished.run.spec, images)
+
+
 @needs_stasm
 class TestMeshed:
     """What a run over 77 points is."""
@@ -77,14 +83,14 @@ class TestMeshed:
         assert meshed.run.result.flipped.all == 1.0
 
     def test_the_points_of_every_image_are_kept(self, meshed: Finished):
-        known = known_points(meshed.store, meshed.run.spec)
+        known = points_in(meshed)
         for image in meshed.store.datasets.images(meshed.run.dataset_id):
             face = face_of(image, image_pixels(meshed.store, image))
             found = landmarkers.create(STASM).locate(face.pixels, face.box, face.landmarks)
             np.testing.assert_array_equal(known[image.id], found)
 
     def test_only_triangles_of_the_77_points_are_changed_and_drawn(self, meshed: Finished):
-        known = known_points(meshed.store, meshed.run.spec)
+        known = points_in(meshed)
         for image_id in meshed.run.spec.image_ids[:2]:
             pair = run_pair(meshed.store, meshed.run.id, image_id)
             mesh = triangulate(known[image_id], *pair.before.shape[:2])
@@ -97,7 +103,9 @@ class TestMeshed:
         for row in meshed.store.runs.run_images(meshed.run.id):
             assert row.after_landmarks.shape == (68, 2)
 
-    def test_where_no_points_are_found_the_image_fails_and_is_no_candidate(self, meshed: Finished, process, tmp_path):
+    def test_where_no_points_are_found_the_image_fails_and_is_no_candidate(
+        self, meshed: Finished, process, tmp_path, monkeypatch
+    ):
         """That nothing was found is kept, too, so that nobody looks again."""
         store = meshed.store
         more = ("s001_2", "s002_1", "s003_1")
@@ -105,8 +113,10 @@ class TestMeshed:
         spec = spec_of(store, "more")
         image = store.datasets.images(spec.dataset.id)[0]
         face = face_of(image, image_pixels(store, image))
-        save_points(store, spec, {image.id: locate(STASM, replace(face, pixels=np.full_like(face.pixels, 90)))})
-        assert known_points(store, spec)[image.id] is None
+        with monkeypatch.context() as patched:
+            patched.setattr(StoredFace, "face", lambda *_: replace(face, pixels=np.full_like(face.pixels, 90)))
+            compute(store, untouched_faces(store, spec.dataset.id, [image]), [landmarks_measure(spec.landmarker)])
+        assert find_points(store, spec, [image]) == {image.id: None}
         run = start_run(store, spec)
         run_worker(meshed.settings, run_id=run.id, pool=process)
         done = store.runs.get(run.id)
@@ -171,7 +181,7 @@ def test_a_cluster_finds_the_same_points_and_gives_the_same_bytes(meshed: Finish
             both = ((store, done), (meshed.store, meshed.run))
             ours, theirs = ([row.artifact_sha256 for row in s.runs.run_images(one.id)] for s, one in both)
             assert ours == theirs
-            ours, theirs = (list(known_points(s, one.spec).values()) for s, one in both)
+            ours, theirs = (list(points_in(Finished(s, settings, one)).values()) for s, one in both)
             np.testing.assert_array_equal(ours, theirs)
 
 

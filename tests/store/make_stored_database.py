@@ -19,6 +19,7 @@ from facepriv.errors import StoreError
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import LearnFrom
 from facepriv.store import DatasetRecord, Store, migrate, open_store
+from facepriv.store.measures import Measured
 from facepriv.types import Actor, Problem, ProtocolPair, Terms
 from tests.store_examples import (
     FACELESS,
@@ -45,7 +46,9 @@ def fill(store: Store) -> None:
     _unfinished(store)
     _runs(store, school, studio)
     _audits(store, studio)
-    store.measures.save_of_run(1, "score:dlib-gender", "m" * 64, {store.runs.get(1).spec.image_ids[0]: np.array([0.5])})
+    perturbed = store.runs.run_images(1)[0].artifact_sha256
+    assert perturbed is not None
+    store.measures.save([Measured(perturbed, "score:dlib-gender", "m" * 64, np.array([0.5]))])
     preview = store.jobs.create("import", '{"name": "waiting"}', actor=ADA, total=3)
     assert store.jobs.claim("w9", only=preview) is not None
     store.jobs.await_confirmation(preview, "w9", '{"images": 3}')

@@ -1,13 +1,14 @@
 """Execute audits: measure images, let the attackers loose on random draws of the release, sum up.
 
-Measures are kept as soon as they are made, so that an interrupted audit goes on where it stopped and the next one on
-the same images measures nothing again.
+Measures are saved as they are computed, so that an interrupted audit goes on where it stopped, and the next one on the
+same images measures nothing again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from facepriv.audit.leak.policy_draws import PROPORTIONS, draw_perturbed, number
 from facepriv.audit.leak.results import classifier_baselines, condition_result, curve_point, headline, make_bootstrap
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, FaceprivError
-from facepriv.measures.audit_measures import Vector, evidence, fingerprints_of, keep, known_measures, measure_in_process
+from facepriv.measures.compute import compute
 from facepriv.measures.loaded_models import (
     check_versions,
     get_classifier,
@@ -42,11 +43,13 @@ from facepriv.schemas.audits import (
     CurvePoint,
     PolicyChoice,
     Quality,
+    Utility,
     UtilityChange,
 )
-from facepriv.schemas.runs import Phase
+from facepriv.services.audits.evidence import find_evidence, list_audited, list_measures, make_evidence
 from facepriv.services.audits.preparing import count_left_out
 from facepriv.services.jobs.leased_job import LeasedJob, Report, execute_leased, retry_while_busy
+from facepriv.services.jobs.measuring import LeasedPool
 from facepriv.services.jobs.pool_calls import Crashed
 from facepriv.services.jobs.pool_process import Job, JobRef, content_of
 from facepriv.services.jobs.worker_pool import WorkerPool
@@ -55,8 +58,6 @@ from facepriv.store import AuditRecord, Store
 from facepriv.types import FEMALE, MALE
 
 MEASURING, ATTACKING, SUMMING_UP = "measuring", "attacking", "summing up"
-SAVE_EVERY = 16
-"""Images whose measures are kept at a time."""
 FMR_TARGET = 0.001
 SIGN_DIGITS = 3
 """Decimals of the sign attacker's optimum at which the other attackers are measured, too."""
@@ -105,55 +106,46 @@ class _AuditExecution(LeasedJob):
         self.audit, self.spec = audit, audit.spec
 
     def result(self) -> AuditResult:
-        spec = self.spec
-        check_versions(spec.detector, make_detector_reference())
-        for ref in spec.classifiers:
-            check_versions(ref, make_reference(get_classifier(ref.name)))
-        for ref in spec.matchers:
-            check_versions(ref, make_reference(get_matcher(ref.name)))
-        images = self.store.datasets.images(spec.dataset.id, ids=spec.image_ids)
-        for one in find_overlaps([ref.name for ref in spec.classifiers], images):
-            self.note(one.sentence)
+        """Execute the stages one after the other."""
+        self._check_models()
+        self._note_overlaps()
         try:
-            self._measure()
-            seen = self._sum_up(lambda: evidence(known_measures(self.store, spec)))
-            bootstrap = self._sum_up(lambda: make_bootstrap(seen, spec.resamples, spec.seed))
-            found = self._as_it_is(seen, bootstrap) if spec.run_id is None else self._of_run(seen, bootstrap)
+            evidence = self._measure()
+            bootstrap = self._sum_up(lambda: make_bootstrap(evidence, self.spec.resamples, self.spec.seed))
+            execute_stages = self._audit_as_it_is if self.spec.run_id is None else self._audit_run
+            result = execute_stages(evidence, bootstrap)
         except BaseException:
             self.pool.end(at_once=True)
             raise
-        return found.model_copy(update={"seconds": self.store.audits.summary(self.number).spent})
+        return result.model_copy(update={"seconds": self.store.audits.summary(self.number).spent})
 
-    def _measure(self) -> None:
-        measured = self.run_in_thread(lambda check: known_measures(self.store, self.spec))
-        left = measured.left()
-        total = len(measured.files) + len(measured.after)
-        done = total - len(left)
-        self.heartbeat(MEASURING, done, total)
-        fresh: dict[Phase, dict[int, dict[str, Vector]]] = {"before": {}, "after": {}}
-        fingerprints = {phase: fingerprints_of(self.store, self.spec, phase) for phase in fresh}
-        job = JobRef(load_spec, self.number, self.owner, self.audit.attempts)
-        for item, vectors in self.compute_in_pool(measure_in_process, job, left):
-            if isinstance(vectors, Crashed):
-                self.note(f"Image {item.image_id} took its process down each time, so it was not measured.")
-            else:
-                fresh[item.phase][item.image_id] = vectors
-            if len(fresh[item.phase]) >= SAVE_EVERY:
-                self._keep(item.phase, fingerprints[item.phase], fresh[item.phase])
-                fresh[item.phase] = {}
-            done += 1
-            self.heartbeat(MEASURING, done, total)
-        for phase, some in fresh.items():
-            self._keep(phase, fingerprints[phase], some)
+    def _check_models(self) -> None:
+        check_versions(self.spec.detector, make_detector_reference())
+        for ref in self.spec.classifiers:
+            check_versions(ref, make_reference(get_classifier(ref.name)))
+        for ref in self.spec.matchers:
+            check_versions(ref, make_reference(get_matcher(ref.name)))
 
-    def _keep(self, phase: Phase, fingerprints: Mapping[str, str], found: Mapping[int, Mapping[str, Vector]]) -> None:
-        if found:
-            retry_while_busy(lambda: keep(self.store, self.spec, phase, fingerprints, found))
-            retry_while_busy(lambda: self.store.jobs.progressed(self.job_id, self.owner))
+    def _note_overlaps(self) -> None:
+        images = self.store.datasets.images(self.spec.dataset.id, ids=self.spec.image_ids)
+        for overlap in find_overlaps([ref.name for ref in self.spec.classifiers], images):
+            self.note(overlap.sentence)
+
+    def _measure(self) -> Evidence:
+        """Compute what attackers need to know of the images; processes read it in the database."""
+        audited = self.run_in_thread(lambda check: list_audited(self.store, self.spec))
+        computed = compute(
+            self.store,
+            audited.files,
+            list_measures(self.spec),
+            LeasedPool(self, self.audit.attempts),
+            partial(self.heartbeat, MEASURING),
+        )
+        return self._sum_up(lambda: make_evidence(audited, computed.vectors))
 
     def _attack(self, tasks: Sequence[Task], done: int, total: int) -> dict[Task, Attack]:
         """Let attackers loose in processes; ``done`` and ``total`` count the steps of the whole stage."""
-        found: dict[Task, Attack] = {}
+        attacks: dict[Task, Attack] = {}
         self.heartbeat(ATTACKING, done, total)
         job = JobRef(load_evidence, self.number, self.owner, self.audit.attempts)
         for task, result in self.compute_in_pool(attack_in_process, job, tasks, one_by_one=True):
@@ -162,103 +154,106 @@ class _AuditExecution(LeasedJob):
                     f"The attacker {task.attacker} took its process down each time, perhaps for lack of memory; allow "
                     "fewer processes (FACEPRIV_WORKERS=1) and resume, or start an audit without this attacker."
                 )
-            found[task] = result
-            self.heartbeat(ATTACKING, done + len(found), total)
-        return found
+            attacks[task] = result
+            self.heartbeat(ATTACKING, done + len(attacks), total)
+        return attacks
 
-    def _tasks(self, p: float, each_variant: bool, *, fresh: bool = False) -> list[Task]:
-        draws = self._draws(p, fresh=fresh)
+    def _tasks(self, p: float, each_variant: bool, *, other_draws: bool = False) -> list[Task]:
+        draws = self._draws(p, other_draws=other_draws)
         return [Task(name, p, draw, each_variant) for name in self.spec.attackers for draw in draws]
 
-    def _draws(self, p: float, *, fresh: bool = False) -> range:
-        """Return the numbers of the draws at ``p``; fresh ones have no part in choosing ``p``."""
+    def _draws(self, p: float, *, other_draws: bool = False) -> range:
+        """Return the numbers of the draws at ``p``, or of other draws, which had no part in choosing ``p``."""
         number = number_of_draws(p, self.spec.draws)
-        return range(number, 2 * number) if fresh else range(number)
+        return range(number, 2 * number) if other_draws else range(number)
 
-    def _as_it_is(self, seen: Evidence, bootstrap: SubjectBootstrap) -> AuditResult:
+    def _audit_as_it_is(self, evidence: Evidence, bootstrap: SubjectBootstrap) -> AuditResult:
         tasks = self._tasks(0.0, each_variant=True)
-        found = self._attack(tasks, 0, len(tasks))
-        return self._sum_up(lambda: self._result(seen, bootstrap, {"untouched": 0.0}, found))
+        attacks = self._attack(tasks, 0, len(tasks))
+        return self._sum_up(lambda: self._result(evidence, bootstrap, {"untouched": 0.0}, attacks))
 
-    def _of_run(self, seen: Evidence, bootstrap: SubjectBootstrap) -> AuditResult:
-        assert self.spec.run_id is not None
-        sign = self._sign_optimum(seen)
+    def _audit_run(self, evidence: Evidence, bootstrap: SubjectBootstrap) -> AuditResult:
+        sign = self._sign_optimum(evidence)
         fixed = self.spec.p
         grid = sorted({*PROPORTIONS, *([] if sign is None else [sign.p]), *([] if fixed is None else [fixed])})
         tasks = [task for p in grid for task in self._tasks(p, each_variant=p in (0.0, 1.0, fixed))]
-        again = 0 if fixed is not None else len(self._tasks(0.5, each_variant=True))
-        found = self._attack(tasks, 0, len(tasks) + again)
-        points = self._sum_up(lambda: self._points(grid, found, bootstrap))
-        scores = self._sum_up(lambda: self._pair_scores(seen))
-        by = self.spec.select_by
-        utility = self._sum_up(
-            lambda: [u for name, one in scores.items() for u in mixed_utility(one, grid, name, select_by=by)]
-        )
-        floor, noise = self.spec.most_fnmr_loss, self._noise(seen)
-        against = self.spec.against or self.spec.attackers
-        feared = [point for point in points if point.attacker in against]
-        if fixed is None:
-            best = best_proportion(feared, utility, most_fnmr_loss=floor, tolerance=noise)
-        else:
-            best = judge_proportion(fixed, feared, utility, most_fnmr_loss=floor, tolerance=noise)
-        choice = PolicyChoice(
-            p=best.p,
-            automatic=fixed is None,
-            select_by=by,
-            against=list(against),
-            sign_p=None if sign is None else sign.p,
-            sentence=best.sentence,
-        )
-        if fixed is None and best.p not in (0.0, 1.0):
+        total = len(tasks) + (0 if fixed is not None else len(self._tasks(0.5, each_variant=True)))
+        attacks = self._attack(tasks, 0, total)
+        points = self._sum_up(lambda: self._points(grid, attacks, bootstrap))
+        scores = self._sum_up(lambda: self._pair_scores(evidence))
+        utility = self._sum_up(lambda: self._utility(scores, grid))
+        choice = self._choose_proportion(evidence, points, utility, sign)
+        if choice.automatic and choice.p not in (0.0, 1.0):
             # On draws and folds of its own: the proportion was chosen as the best of those looked at.
-            mine = self._tasks(best.p, each_variant=True, fresh=True)
-            found |= self._attack(mine, len(tasks), len(tasks) + again)
-        names: dict[ConditionName, float] = {"untouched": 0.0, "mix": choice.p, "perturbed": 1.0}
-
-        def whole() -> AuditResult:
-            result = self._result(seen, bootstrap, names, found, choice)
-            return result.model_copy(
-                update={
-                    "not_perturbed": int((~seen.can_be_perturbed).sum()),
-                    "curve": points,
-                    "utility": utility,
-                    "utility_change": self._utility_change(scores, seen),
-                    "quality": self._quality(),
-                }
-            )
-
-        return self._sum_up(whole)
+            others = self._tasks(choice.p, each_variant=True, other_draws=True)
+            attacks |= self._attack(others, len(tasks), total)
+        conditions: dict[ConditionName, float] = {"untouched": 0.0, "mix": choice.p, "perturbed": 1.0}
+        result = self._sum_up(lambda: self._result(evidence, bootstrap, conditions, attacks, choice))
+        change = self._sum_up(lambda: self._utility_change(scores, evidence))
+        return result.model_copy(
+            update={
+                "not_perturbed": int((~evidence.can_be_perturbed).sum()),
+                "curve": points,
+                "utility": utility,
+                "utility_change": change,
+                "quality": self._quality(),
+            }
+        )
 
     def _sum_up(self, work: Callable[[], _T]) -> _T:
         """Compute in a thread, so that the lease is kept and a wish to cancel is heard meanwhile."""
         self.heartbeat(SUMMING_UP, 0, 1)
         return self.run_in_thread(lambda check: work())
 
+    def _choose_proportion(
+        self,
+        evidence: Evidence,
+        points: Sequence[CurvePoint],
+        utility: Sequence[Utility],
+        sign: OptimalProportion | None,
+    ) -> PolicyChoice:
+        spec = self.spec
+        against = spec.against or spec.attackers
+        points = [point for point in points if point.attacker in against]
+        floor, noise = spec.most_fnmr_loss, self._noise(evidence)
+        if spec.p is None:
+            best = best_proportion(points, utility, most_fnmr_loss=floor, tolerance=noise)
+        else:
+            best = judge_proportion(spec.p, points, utility, most_fnmr_loss=floor, tolerance=noise)
+        return PolicyChoice(
+            p=best.p,
+            automatic=spec.p is None,
+            select_by=spec.select_by,
+            against=list(against),
+            sign_p=None if sign is None else sign.p,
+            sentence=best.sentence,
+        )
+
     def _result(
         self,
-        seen: Evidence,
+        evidence: Evidence,
         bootstrap: SubjectBootstrap,
-        names: Mapping[ConditionName, float],
-        found: Mapping[Task, Attack],
+        proportions: Mapping[ConditionName, float],
+        attacks: Mapping[Task, Attack],
         choice: PolicyChoice | None = None,
     ) -> AuditResult:
         spec = self.spec
         conditions = []
-        for name, p in names.items():
-            fresh = name == "mix" and choice is not None and choice.automatic and p not in (0.0, 1.0)
-            drawn = [self._perturbed(seen, p, draw) for draw in self._draws(p, fresh=fresh)]
-            attacks = self._by_attacker(p, found, each_variant=True, fresh=fresh)
-            conditions.append(condition_result(name, p, drawn, attacks, bootstrap))
-        conditions = [one for one in conditions if one.attacks]
+        for name, p in proportions.items():
+            others = name == "mix" and choice is not None and choice.automatic and p not in (0.0, 1.0)
+            drawn = [self._perturbed(evidence, p, draw) for draw in self._draws(p, other_draws=others)]
+            by_attacker = self._by_attacker(p, attacks, each_variant=True, other_draws=others)
+            conditions.append(condition_result(name, p, drawn, by_attacker, bootstrap))
+        conditions = [each for each in conditions if each.attacks]
         if not conditions or conditions[0].name != "untouched":
             raise BadInputError(
                 f"Attackers with something to go on were expected, but {', '.join(spec.attackers)} found nothing in "
                 "these images; give them classifiers or matchers, or choose others.",
                 code="nothing-to-go-on",
             )
-        headlines = [headline(one) for one in conditions]
-        baseline = classifier_baselines(seen, bootstrap)
-        subjects, labels = seen.untouched.subjects, seen.labels
+        headlines = [headline(each) for each in conditions]
+        baseline = classifier_baselines(evidence, bootstrap)
+        subjects, labels = evidence.untouched.subjects, evidence.labels
         return AuditResult(
             images=len(labels),
             left_out=count_left_out(self.store.datasets.images(spec.dataset.id, ids=spec.image_ids)),
@@ -276,64 +271,68 @@ class _AuditExecution(LeasedJob):
         )
 
     def _by_attacker(
-        self, p: float, found: Mapping[Task, Attack], *, each_variant: bool, fresh: bool = False
+        self, p: float, attacks: Mapping[Task, Attack], *, each_variant: bool, other_draws: bool = False
     ) -> dict[str, list[Attack]]:
         return {
-            name: [found[Task(name, p, draw, each_variant)] for draw in self._draws(p, fresh=fresh)]
+            name: [attacks[Task(name, p, draw, each_variant)] for draw in self._draws(p, other_draws=other_draws)]
             for name in self.spec.attackers
         }
 
     def _points(
-        self, grid: Sequence[float], found: Mapping[Task, Attack], bootstrap: SubjectBootstrap
+        self, grid: Sequence[float], attacks: Mapping[Task, Attack], bootstrap: SubjectBootstrap
     ) -> list[CurvePoint]:
         points = []
         for p in grid:
-            mine = self._by_attacker(p, found, each_variant=p in (0.0, 1.0, self.spec.p))
-            points += [curve_point(p, name, attacks, bootstrap) for name, attacks in mine.items()]
+            by_attacker = self._by_attacker(p, attacks, each_variant=p in (0.0, 1.0, self.spec.p))
+            points += [curve_point(p, name, draws, bootstrap) for name, draws in by_attacker.items()]
         return [point for point in points if point is not None]
 
-    def _perturbed(self, seen: Evidence, p: float, draw: int) -> NDArray[np.bool_]:
-        return draw_perturbed(seen, p, select_by=self.spec.select_by, draw=draw, seed=self.spec.seed)
+    def _utility(self, scores: Mapping[str, PairScores], grid: Sequence[float]) -> list[Utility]:
+        by = self.spec.select_by
+        return [point for name, pairs in scores.items() for point in mixed_utility(pairs, grid, name, select_by=by)]
 
-    def _sign_optimum(self, seen: Evidence) -> OptimalProportion | None:
+    def _perturbed(self, evidence: Evidence, p: float, draw: int) -> NDArray[np.bool_]:
+        return draw_perturbed(evidence, p, select_by=self.spec.select_by, draw=draw, seed=self.spec.seed)
+
+    def _sign_optimum(self, evidence: Evidence) -> OptimalProportion | None:
         """Find the proportion that is best against the sign attacker with the run's first guide."""
         assert self.spec.run_id is not None
         guide = self.store.runs.get(self.spec.run_id).guide
-        if guide not in seen.untouched.scores or seen.perturbed is None:
+        if guide not in evidence.untouched.scores or evidence.perturbed is None:
             return None
         errors = []
-        for one in (seen.untouched, seen.perturbed):
-            rates = gender_error(one.scores[guide], seen.labels).by_gender()
+        for features in (evidence.untouched, evidence.perturbed):
+            rates = gender_error(features.scores[guide], evidence.labels).by_gender()
             if rates is None:
                 return None
             errors.append(rates)
         best = optimal_proportion(*errors)
-        # A hair beside a proportion of the grid is that proportion.
+        # Next to a proportion of the grid, it is that one.
         return replace(best, p=round(best.p, SIGN_DIGITS))
 
-    def _pair_scores(self, seen: Evidence) -> dict[str, PairScores]:
-        assert seen.perturbed is not None
-        subjects = seen.untouched.subjects.tolist()
+    def _pair_scores(self, evidence: Evidence) -> dict[str, PairScores]:
+        assert evidence.perturbed is not None
+        subjects = evidence.untouched.subjects.tolist()
         return {
             name: pair_scores(
                 templates.astype(np.float32),
-                seen.perturbed.templates[name].astype(np.float32),
+                evidence.perturbed.templates[name].astype(np.float32),
                 subjects,
                 get_matcher(name).compare,
                 seed=self.spec.seed,
             )
-            for name, templates in seen.untouched.templates.items()
+            for name, templates in evidence.untouched.templates.items()
         }
 
-    def _noise(self, seen: Evidence) -> float:
+    def _noise(self, evidence: Evidence) -> float:
         """Return how much an accuracy may differ by which images happened to be drawn."""
-        units = seen.untouched.subjects if self.spec.select_by == "subject" else np.arange(len(seen.labels))
-        men, women = (len(np.unique(units[seen.labels == label])) for label in (MALE, FEMALE))
+        units = evidence.untouched.subjects if self.spec.select_by == "subject" else np.arange(len(evidence.labels))
+        men, women = (len(np.unique(units[evidence.labels == label])) for label in (MALE, FEMALE))
         return draw_standard_error(men, women, self.spec.draws)
 
-    def _utility_change(self, scores: Mapping[str, PairScores], seen: Evidence) -> list[UtilityChange]:
+    def _utility_change(self, scores: Mapping[str, PairScores], evidence: Evidence) -> list[UtilityChange]:
         """Compare every image perturbed with none, comparison by comparison."""
-        subjects = seen.untouched.subjects
+        subjects = evidence.untouched.subjects
         changes = []
         for name, pairs in scores.items():
             mated, other = pairs.mated, ~pairs.mated
@@ -375,25 +374,20 @@ class _AuditExecution(LeasedJob):
         )
 
 
-def load_spec(store: Store, audit_id: int) -> AuditSpec:
-    """Read what processes need to know that only measure images: which models to measure with."""
-    return store.audits.get(audit_id).spec
-
-
 def load_evidence(store: Store, audit_id: int) -> tuple[AuditSpec, Evidence]:
     """Read what attackers need to know."""
     spec = store.audits.get(audit_id).spec
-    return spec, evidence(known_measures(store, spec))
+    return spec, find_evidence(store, spec)
 
 
 def attack_in_process(job: Job, tasks: Sequence[Task]) -> list[Attack]:
     """Let attackers loose in a worker's process."""
-    spec, seen = content_of(job)
+    spec, evidence = content_of(job)
     return [
         attack(
             attackers.create(task.attacker),
-            seen,
-            draw_perturbed(seen, task.p, select_by=spec.select_by, draw=task.draw, seed=spec.seed),
+            evidence,
+            draw_perturbed(evidence, task.p, select_by=spec.select_by, draw=task.draw, seed=spec.seed),
             task.p,
             # The same for every attacker and proportion: they learn from the same people and guess the same others.
             seed=spec.seed + task.draw,

@@ -11,22 +11,21 @@ from numpy.typing import NDArray
 
 from facepriv.audit.matching.comparison_protocol import ProtocolResult, protocol_result
 from facepriv.errors import BadInputError
-from facepriv.measures.audit_measures import TEMPLATE, Vector, measure_what_can_be
+from facepriv.measures.compute import TEMPLATE, Measure, compute
 from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.loaded_models import get_matcher, make_reference
-from facepriv.measures.stored_faces import StoredFace, perturbed_face, stored_face
+from facepriv.measures.stored_faces import StoredFace, perturbed_faces, untouched_faces
 from facepriv.presentation.protocol_tables import Phase
 from facepriv.schemas.base import ModelRef
 from facepriv.services.datasets.identities import refuse_matching
 from facepriv.store import DatasetRecord, Store
+from facepriv.store.measures import Vector
 from facepriv.store.records import ImagePair, RunRecord
 from facepriv.types import FaceMatcher
 
 Progress = Callable[[int, int], None]
-"""Called with images embedded and images to be embedded."""
+"""Called with the number of images embedded and of images to be embedded."""
 SCHEMA = "facepriv.protocol/1"
-SAVE_EVERY = 50
-"""Images after which templates are kept, so that an interruption costs no more."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,14 +83,14 @@ def protocol_scores(
     chosen = None if run is None else _run_on(store, record, run)
     model = get_matcher(matcher_name)
     taken = pairs if chosen is None else _of_run(pairs, chosen)
-    work = _Embedding(store, record, model, sorted({i for pair in taken for i in (pair.first, pair.second)}))
-    before = work.untouched()
-    after = None if chosen is None else work.perturbed_face(chosen)
-    work.finish(on_progress)
-    scores: dict[Phase, NDArray[np.float64]] = {"before": _compare(model, taken, before, before)}
-    if after is not None:
-        scores["after"] = _compare(model, taken, after, after)
-        scores["across"] = _compare(model, taken, before, after)
+    images = sorted({image_id for pair in taken for image_id in (pair.first, pair.second)})
+    measure = Measure(TEMPLATE, make_reference(model))
+    computed = compute(store, _files(store, record, chosen, images), [measure], progress=on_progress)
+    templates = computed.vectors[measure.name]
+    scores: dict[Phase, NDArray[np.float64]] = {"before": _compare(model, taken, templates, "before", "before")}
+    if chosen is not None:
+        scores["after"] = _compare(model, taken, templates, "after", "after")
+        scores["across"] = _compare(model, taken, templates, "before", "after")
     return ProtocolScores(
         dataset=record,
         matcher=make_reference(model),
@@ -156,74 +155,28 @@ def _of_run(pairs: Sequence[ImagePair], run: RunRecord) -> tuple[ImagePair, ...]
     return kept
 
 
-class _Embedding:
-    """Templates of a protocol's images: those that are kept, and those still to be computed."""
-
-    def __init__(self, store: Store, record: DatasetRecord, model: FaceMatcher, images: Sequence[int]) -> None:
-        self._store = store
-        self._record = record
-        self._ref = make_reference(model)
-        self._name = f"{TEMPLATE}:{model.name}"
-        self._images = images
-        self._left: list[tuple[dict[int, Vector], int, StoredFace, Callable[[Mapping[int, Vector]], None]]] = []
-
-    def untouched(self) -> dict[int, Vector]:
-        """Return the templates of the untouched images; those that `finish` is to compute come in later."""
-        made_by = fingerprint(self._ref, self._record.found_by or "")
-        known = self._known(self._store.measures.of_images(self._record.id, self._name, made_by))
-        files = {
-            image.id: stored_face(image) for image in self._store.datasets.images(self._record.id, ids=self._images)
-        }
-        self._want(known, files, lambda found: self._store.measures.save_of_images(self._name, made_by, found))
-        return known
-
-    def perturbed_face(self, run: RunRecord) -> dict[int, Vector]:
-        """Return the templates of the images as a run left them, as `untouched` does."""
-        made_by = fingerprint(self._ref, fingerprint(run.spec.detector))
-        known = self._known(self._store.measures.of_run(run.id, self._name, made_by))
-        files = {record.image_id: perturbed_face(record) for record in self._store.runs.outcomes(run.id)}
-        self._want(known, files, lambda found: self._store.measures.save_of_run(run.id, self._name, made_by, found))
-        return known
-
-    def finish(self, on_progress: Progress | None) -> None:
-        """Compute what is left and keep it."""
-        fresh: dict[int, Vector] = {}
-        for number, (known, image_id, stored, keep) in enumerate(self._left, start=1):
-            vector = measure_what_can_be(self._store.artifacts, stored, [self._name]).get(self._name)
-            if vector is not None:
-                known[image_id] = vector
-                fresh[image_id] = vector.astype(np.float32)
-            last = number == len(self._left) or self._left[number][0] is not known
-            if fresh and (last or len(fresh) >= SAVE_EVERY):
-                keep(fresh)
-                fresh = {}
-            if on_progress is not None:
-                on_progress(number, len(self._left))
-
-    def _known(self, kept: Mapping[int, NDArray[Any]]) -> dict[int, Vector]:
-        wanted = set(self._images)
-        return {image_id: np.asarray(vector) for image_id, vector in kept.items() if image_id in wanted}
-
-    def _want(
-        self,
-        known: dict[int, Vector],
-        files: Mapping[int, StoredFace | None],
-        keep: Callable[[Mapping[int, Vector]], None],
-    ) -> None:
-        for image_id in self._images:
-            stored = files.get(image_id)
-            if image_id not in known and stored is not None:
-                self._left.append((known, image_id, stored, keep))
+def _files(
+    store: Store, record: DatasetRecord, run: RunRecord | None, images: Sequence[int]
+) -> dict[tuple[Phase, int], StoredFace]:
+    before = untouched_faces(store, record.id, store.datasets.images(record.id, ids=images))
+    files: dict[tuple[Phase, int], StoredFace] = {("before", image_id): face for image_id, face in before.items()}
+    if run is not None:
+        after = perturbed_faces(store.runs.outcomes(run.id), fingerprint(run.spec.detector))
+        files |= {("after", image_id): after[image_id] for image_id in images if image_id in after}
+    return files
 
 
 def _compare(
-    model: FaceMatcher, pairs: Sequence[ImagePair], first: Mapping[int, Vector], second: Mapping[int, Vector]
+    model: FaceMatcher,
+    pairs: Sequence[ImagePair],
+    templates: Mapping[tuple[Phase, int], Vector],
+    first_phase: Phase,
+    second_phase: Phase,
 ) -> NDArray[np.float64]:
     """Compare pair by pair: ``(n,)``, NaN where a template is missing or a failure to acquire."""
     scores = np.full(len(pairs), np.nan)
     for place, pair in enumerate(pairs):
-        one, other = first.get(pair.first), second.get(pair.second)
-        if one is not None and other is not None and np.isfinite(one).all() and np.isfinite(other).all():
-            score = model.compare(one[None].astype(np.float32), other[None].astype(np.float32))
-            scores[place] = float(score[0, 0])
+        first, second = templates.get((first_phase, pair.first)), templates.get((second_phase, pair.second))
+        if first is not None and second is not None and np.isfinite(first).all() and np.isfinite(second).all():
+            scores[place] = float(model.compare(first[None], second[None])[0, 0])
     return scores

@@ -1,14 +1,14 @@
 """Check the quality of a data set: what it is like, and what in it deserves a second look.
 
-Templates and scores are kept by content (`facepriv.measures.audit_measures`), so that a later run computes none of them
-again. What is found is for people to judge: no label is changed, and no image is left out because of it.
+Templates and scores are saved by `facepriv.measures.compute`, so that a later run computes none of them again. The
+report is for people to judge: no label is changed, and no image is left out because of it.
 """
 
 from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,10 +16,9 @@ from numpy.typing import NDArray
 from facepriv.audit.matching.near_duplicates import LISTED, find_alike
 from facepriv.audit.matching.pairs import Pairs
 from facepriv.imaging.crop import eye_centres
-from facepriv.measures.audit_measures import SCORE, TEMPLATE, Vector, measure_what_can_be, save_of_images
-from facepriv.measures.fingerprint import fingerprint
+from facepriv.measures.compute import SCORE, TEMPLATE, Measure, compute
 from facepriv.measures.loaded_models import get_classifier, get_matcher, make_reference
-from facepriv.measures.stored_faces import stored_face
+from facepriv.measures.stored_faces import untouched_faces
 from facepriv.metrics.summary import summarise
 from facepriv.schemas.base import ModelRef
 from facepriv.schemas.figures import Histogram
@@ -41,14 +40,13 @@ from facepriv.services.datasets.importing import Progress
 from facepriv.services.models.catalogue import usable_classifiers, usable_matchers
 from facepriv.services.models.probe_people import independent_classifiers
 from facepriv.store import DatasetRecord, ImageRecord, Store
+from facepriv.store.measures import Vector
 from facepriv.types import GENDER_NAMES
 
 STAGE = "checking quality"
 PREFERRED = "sface"
 """Matcher that looks for one person under several names where it can be used: it finds more of them than the other and
 takes less time, as docs/importing.md shows."""
-SAVE_EVERY = 50
-"""Images whose templates and scores are kept at once: what an interruption loses."""
 MOST_IMAGES = 20
 """Number of images of a subject from which on subjects are counted together."""
 EYE_BINS = 30
@@ -87,7 +85,12 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
         not_checked.append(
             "Labels were not compared with what classifiers say, since none can be used here; facepriv models says why."
         )
-    measured = _measure(store, record, usable, judges, compared_by, on_progress)
+    measures = [Measure(SCORE, judge) for judge in judges]
+    if compared_by is not None:
+        measures.append(Measure(TEMPLATE, compared_by))
+    files = untouched_faces(store, record.id, usable)
+    progress = None if on_progress is None else lambda done, total: on_progress(done, total, STAGE)
+    measured = compute(store, files, measures, progress=progress).vectors
     near = None if compared_by is None else _near_duplicates(usable, compared_by, measured)
     if compared_by is not None and near is None:
         not_checked.append("Images of one person under several names were not looked for: there are too few subjects.")
@@ -145,45 +148,6 @@ def doubtful_images(store: Store, dataset_id: int, report: QualityReport) -> dic
     }
 
 
-# Measuring
-
-
-def _measure(
-    store: Store,
-    record: DatasetRecord,
-    usable: Sequence[ImageRecord],
-    judges: Sequence[ModelRef],
-    compared_by: ModelRef | None,
-    on_progress: Progress | None,
-) -> dict[str, dict[int, Vector]]:
-    """Return scores and templates by name and image; what is kept already is not computed again."""
-    models = {f"{SCORE}:{ref.name}": ref for ref in judges}
-    if compared_by is not None:
-        models[f"{TEMPLATE}:{compared_by.name}"] = compared_by
-    fingerprints = {name: fingerprint(ref, record.found_by or "") for name, ref in models.items()}
-    known: dict[str, dict[int, Vector]] = {
-        name: {image_id: np.asarray(v) for image_id, v in store.measures.of_images(record.id, name, by).items()}
-        for name, by in fingerprints.items()
-    }
-    fresh: dict[int, dict[str, Vector]] = {}
-    try:
-        for number, image in enumerate(usable, start=1):
-            wanted = [name for name in fingerprints if image.id not in known[name]]
-            stored = stored_face(image)
-            if wanted and stored is not None:
-                fresh[image.id] = measure_what_can_be(store.artifacts, stored, wanted)
-                for name, vector in fresh[image.id].items():
-                    known[name][image.id] = vector
-            if len(fresh) >= SAVE_EVERY:
-                save_of_images(store, fingerprints, fresh)
-                fresh = {}
-            if on_progress is not None:
-                on_progress(number, len(usable), STAGE)
-    finally:
-        save_of_images(store, fingerprints, fresh)
-    return known
-
-
 # What is found
 
 
@@ -235,7 +199,7 @@ def _inter_eye_distance(usable: Sequence[ImageRecord]) -> InterEyeDistance | Non
 
 
 def _near_duplicates(
-    usable: Sequence[ImageRecord], compared_by: ModelRef, measured: dict[str, dict[int, Vector]]
+    usable: Sequence[ImageRecord], compared_by: ModelRef, measured: Mapping[str, Mapping[int, Vector]]
 ) -> NearDuplicates | None:
     templates = measured[f"{TEMPLATE}:{compared_by.name}"]
     with_template = [image for image in usable if image.id in templates]
@@ -259,7 +223,7 @@ def _near_duplicates(
 
 
 def _contradictions(
-    usable: Sequence[ImageRecord], judges: Sequence[ModelRef], measured: dict[str, dict[int, Vector]]
+    usable: Sequence[ImageRecord], judges: Sequence[ModelRef], measured: Mapping[str, Mapping[int, Vector]]
 ) -> Contradictions:
     labelled = [image for image in usable if image.label is not None]
     scores: NDArray[np.float64] = np.array(

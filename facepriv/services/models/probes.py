@@ -15,10 +15,9 @@ from numpy.typing import NDArray
 import facepriv
 from facepriv.classify.probe import IMAGES, SUBJECTS, WEIGHTS, crop_matcher
 from facepriv.errors import BadInputError, UnknownNameError
-from facepriv.imaging.crop import take_crop
-from facepriv.measures.fingerprint import fingerprint, found_by
+from facepriv.measures.compute import CROPPED, Measure, compute
 from facepriv.measures.loaded_models import make_reference
-from facepriv.measures.stored_faces import stored_face
+from facepriv.measures.stored_faces import untouched_faces
 from facepriv.own_models.description import ProbeModel, TrainedOn, Weight
 from facepriv.own_models.stored import PROBE, OwnModel, write_own_model
 from facepriv.services.models.own_models import check_name, new_folder, put_in_place
@@ -29,15 +28,12 @@ from facepriv.types import FEMALE, GENDER_NAMES, MALE, CropMatcher
 from facepriv.weights.files import require_all
 from facepriv.wording import count
 
-CROPPED = "cropped"
-"""Measure of templates of a matcher's crops: ``cropped:MATCHER``."""
 MOST_FOLDS = 5
 LEAST = 3
 """Subjects of either label without whom a probe cannot be tried on people left out."""
 PENALTY = 0.01
 """Inverse strength of the penalty on weights of standardised numbers: a template has about as many numbers as a small
 data set has people, so a weak one would be sure of everybody whom it was trained on."""
-SAVE_EVERY = 64
 Report = Callable[[int, int], None]
 
 
@@ -79,7 +75,7 @@ def train_probe(
     images = _labelled(store, record, exclude)
     _check_enough(record.name, images, exclude)
     templates = _templates(store, record, made, images, on_progress)
-    usable = np.flatnonzero(np.isfinite(templates).all(axis=1))
+    usable = np.flatnonzero(np.isfinite(templates).all(axis=1) & (templates.shape[1] > 0))
     kept = [images[place] for place in usable]
     _check_enough(record.name, kept, exclude)
     labels = np.array([image.label for image in kept])
@@ -181,24 +177,13 @@ def _check_enough(name: str, images: Iterable[ImageRecord], exclude: Sequence[st
 def _templates(
     store: Store, record: DatasetRecord, made: CropMatcher, images: Sequence[ImageRecord], report: Report | None
 ) -> NDArray[np.float64]:
-    """Embed the crops of images, or take what is kept of them; rows in the order of the images."""
-    measure, made_by = f"{CROPPED}:{made.name}", fingerprint(make_reference(made), found_by(store, record.id))
-    known = dict(store.measures.of_images(record.id, measure, made_by))
-    fresh: dict[int, NDArray[np.float32]] = {}
-    for number, image in enumerate(images, start=1):
-        stored = stored_face(image)
-        if image.id not in known and stored is not None:
-            face = stored.face(store.artifacts)
-            fresh[image.id] = made.embed_crops(take_crop(made.crop(face), face.pixels)[None])[0]
-            known[image.id] = fresh[image.id]
-        if len(fresh) >= SAVE_EVERY or number == len(images):
-            store.measures.save_of_images(measure, made_by, fresh)
-            fresh = {}
-        if report is not None:
-            report(number, len(images))
-    width = len(next(iter(known.values())))
-    nothing = np.full(width, np.nan)
-    return np.stack([np.asarray(known.get(image.id, nothing), dtype=np.float64) for image in images])
+    """Return templates of the images' crops, rows in the order of the images; NaN where there is none."""
+    measure = Measure(CROPPED, make_reference(made))
+    computed = compute(store, untouched_faces(store, record.id, images), [measure], progress=report)
+    templates = computed.vectors[measure.name]
+    missing = np.full(len(next(iter(templates.values()), ())), np.nan)
+    rows = [templates.get(image.id, missing) for image in images]
+    return np.array(rows, dtype=np.float64).reshape(len(images), len(missing))
 
 
 @dataclass(frozen=True, eq=False)

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
 from facepriv.policy.minimax import MinimaxPolicy, Observation, binned_observation, minimax_policy, sign_observation
+from facepriv.schemas.runs import PHASES
+from facepriv.services.runs.scores import compute_scores
 from facepriv.services.runs.selecting import runs_on_same_images
 from facepriv.store import RunRecord, Store
 
@@ -66,17 +68,15 @@ def _by_sign(name: str, runs: Sequence[RunRecord]) -> Observation:
 
 
 def _by_score(store: Store, names: Sequence[str], runs: Sequence[RunRecord]) -> list[Observation]:
-    ids = runs[0].spec.image_ids
-    labels = np.array([image.label or 0 for image in store.datasets.images(runs[0].dataset_id, ids=ids)])
-    rows = {image_id: row for row, image_id in enumerate(ids)}
-    scores: dict[str, list[NDArray[np.float64]]] = {name: [] for name in names}
+    images = store.datasets.images(runs[0].dataset_id, ids=runs[0].spec.image_ids)
+    labels = np.array([image.label or 0 for image in images])
+    tables: dict[str, list[NDArray[np.float64]]] = {name: [] for name in names}
     for number, run in enumerate(runs):
-        tables = {(name, phase): np.full(len(ids), np.nan) for name in names for phase in ("before", "after")}
-        for one in store.runs.gender_scores(run.id):
-            if one.score is not None and (one.classifier, one.phase) in tables:
-                tables[one.classifier, one.phase][rows[one.image_id]] = one.score
+        scores = compute_scores(store, run)
         for name in names:
-            before, after = tables[name, "before"], tables[name, "after"]
+            before, after = (
+                np.array([scores[image.id].get((name, phase), np.nan) for image in images]) for phase in PHASES
+            )
             # What a run could not perturb is released as it was.
-            scores[name] += ([before] if number == 0 else []) + [np.where(np.isnan(after), before, after)]
-    return [binned_observation(name, scores[name], labels) for name in names]
+            tables[name] += ([before] if number == 0 else []) + [np.where(np.isnan(after), before, after)]
+    return [binned_observation(name, tables[name], labels) for name in names]

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from facepriv.datasets.gender_words import GENDER_FOLDERS
 from facepriv.errors import BadInputError
 from facepriv.imaging.png import encode_png
-from facepriv.measures.stored_faces import perturbed_face, stored_pixels
+from facepriv.measures.stored_faces import stored_pixels
 from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
 from facepriv.schemas.audits import SelectBy
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
@@ -111,7 +111,7 @@ def write_release(
         secret,
         list(shares.values()),
     )
-    made = [[one for one in store.runs.run_images(run.id) if perturbed_face(one)] for run in runs]
+    made = [[one for one in store.runs.run_images(run.id) if one.after_box is not None] for run in runs]
     # Whatever the key chose: were only chosen images kept back, fewer than the policy's share would be perturbed.
     in_use = [one for share, each in zip(shares.values(), made, strict=True) if share > 0 for one in each]
     withheld = find_withheld(store, dataset, images, in_use)

@@ -1,13 +1,14 @@
-"""Claim runs and execute them: perturb in a pool of processes, embed, compare, store the result.
+"""Execute runs: find landmarks, learn, perturb, measure what is not known yet, and sum up.
 
-A worker writes the database alone; its processes only compute. Every image is kept as soon as it is done, so a run that
-was interrupted goes on where it stopped.
+A worker alone writes the database; its processes only compute. Every image is saved as soon as it is done, so a run
+that was interrupted goes on where it stopped.
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from functools import cache, partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,9 @@ from facepriv.config import Settings
 from facepriv.errors import FaceprivError
 from facepriv.imaging.landmarkers.failures import no_landmarks
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
-from facepriv.measures.audit_measures import SCORE, TEMPLATE
-from facepriv.measures.fingerprint import fingerprint, found_by
-from facepriv.measures.landmarks import known_points, save_points
+from facepriv.measures.compute import TEMPLATE, Computed, Measure, compute, find_known
+from facepriv.measures.fingerprint import fingerprint
+from facepriv.measures.landmarks import Points, landmarks_measure, unpack_points
 from facepriv.measures.loaded_models import (
     check_versions,
     get_classifier,
@@ -28,11 +29,11 @@ from facepriv.measures.loaded_models import (
     make_detector_reference,
     make_reference,
 )
-from facepriv.measures.stored_faces import perturbed_face, stored_face
+from facepriv.measures.stored_faces import StoredFace, perturbed_faces, untouched_faces
 from facepriv.perturb.parameters import make_method
-from facepriv.schemas.base import ModelRef
-from facepriv.schemas.runs import PHASES, FailureItem, LearnedItem, Phase, RunResult
+from facepriv.schemas.runs import FailureItem, LearnedItem, Phase, RunResult
 from facepriv.services.jobs.leased_job import LeasedJob, Report, execute_leased, retry_while_busy
+from facepriv.services.jobs.measuring import LeasedPool
 from facepriv.services.jobs.pool_calls import Crashed
 from facepriv.services.jobs.pool_process import JobRef
 from facepriv.services.jobs.worker_pool import WorkerPool
@@ -41,27 +42,22 @@ from facepriv.services.runs import learning
 from facepriv.services.runs.attributes import classes_of, side_labels
 from facepriv.services.runs.perturbing import (
     FAULTS,
-    EmbedTask,
-    LocateTask,
+    PerturbedImage,
     PerturbTask,
-    embed_in_process,
-    learn_in_process,
-    load_nothing,
-    load_run,
-    locate_in_process,
+    list_measures,
     lost_image,
     perturb_in_process,
 )
+from facepriv.services.runs.process import load_run
+from facepriv.services.runs.scores import PhaseImage, Scores, compute_scores, list_files
 from facepriv.store import Store
-from facepriv.store.measures import Vector
-from facepriv.store.records import GenderScore, ImageRecord, RunImage, RunImageRecord, RunRecord
+from facepriv.store.measures import Measured, Vector
+from facepriv.store.records import ImageRecord, RunImage, RunImageRecord, RunRecord
 from facepriv.types import GENDER
 
 LOCATING, LEARNING, PERTURBING = "finding landmarks", "learning", "perturbing"
 EMBEDDING, SUMMING_UP = "embedding", "comparing"
-SAVE_EVERY = 64
-"""Templates of one matcher, or points of one landmarker, that are kept at a time."""
-_log = logging.getLogger(__name__)
+_K = TypeVar("_K", bound=Hashable)
 
 
 def execute(
@@ -89,44 +85,23 @@ class _Execution(LeasedJob):
         super().__init__(store, settings, run.job_id, run.id, owner, pool, on_progress)
         self.run = run
         self.job = JobRef(load_run, run.id, owner, run.attempts)
+        self._found_by = fingerprint(run.spec.detector)
+        self._fingerprint = cache(Measure.fingerprint)
 
     def result(self) -> RunResult:
-        """Do what is left of the run and sum it up."""
+        """Do what remains of the run, stage by stage, and sum it up."""
         self._check_models()
         images = self.store.datasets.images(self.run.dataset_id, ids=self.run.spec.image_ids)
         self._note_unusable(images)
         try:
-            self._locate(images)
+            self._find_landmarks(images)
             learned = self._learn(images)
             self._perturb(images, learned)
-            templates = self._embed(images)
+            templates, scores = self._measure(images)
         except BaseException:
             self.pool.end(at_once=True)
             raise
-        self.heartbeat(SUMMING_UP, 0, 1)
-        judged, learned_items = self.run_in_thread(lambda check: self._judged(images)), self._learned_items()
-
-        def sum_up(check: Callable[[], None]) -> RunResult:
-            return run_result(
-                judged,
-                templates,
-                classifiers=[ref.name for ref in self.run.spec.classifiers],
-                seconds=0.0,
-                guides=[ref.name for ref in self.run.spec.guides],
-                guards=[ref.name for ref in self.run.spec.guards],
-                kind=self._method.kind,
-                learned=learned_items,
-                attribute=self.run.spec.attribute,
-                others={name: classes_of(one) for name, one in self._others.items()},
-                keep=[ref.name for ref in self.run.spec.keep],
-                check=check,
-            )
-
-        found = self.run_in_thread(sum_up)
-        self.heartbeat(SUMMING_UP, 1, 1)
-        known = find_overlaps([ref.name for ref in self.run.spec.classifiers], images)
-        notes = {**found.notes, **{one.sentence: one.images or len(images) for one in known}}
-        return found.model_copy(update={"seconds": self.store.runs.summary(self.run.id).spent, "notes": notes})
+        return self._sum_up(images, templates, scores)
 
     def _check_models(self) -> None:
         spec = self.run.spec
@@ -134,32 +109,36 @@ class _Execution(LeasedJob):
         check_versions(spec.detector, make_detector_reference())
         if spec.landmarker is not None:
             check_versions(spec.landmarker, make_reference(get_landmarker(spec.landmarker.name)))
-        judges = {ref: get_classifier(ref.name) for ref in (*spec.guides, *spec.keep, *spec.classifiers)}
-        for ref, made in judges.items():
-            check_versions(ref, make_reference(made))
-        self._others = {made.name: made for made in judges.values() if made.attribute != GENDER}
+        classifiers = {ref: get_classifier(ref.name) for ref in (*spec.guides, *spec.keep, *spec.classifiers)}
+        for ref, classifier in classifiers.items():
+            check_versions(ref, make_reference(classifier))
+        self._others = {each.name: each for each in classifiers.values() if each.attribute != GENDER}
         for ref in dict.fromkeys((*spec.guards, *spec.matchers)):
             check_versions(ref, make_reference(get_matcher(ref.name)))
 
-    def _save(self, image: RunImage, scores: Sequence[GenderScore] = ()) -> None:
-        retry_while_busy(lambda: self.store.runs.save_image(self.run.id, self.owner, image, scores))
+    def _save(self, image: RunImage) -> None:
+        retry_while_busy(lambda: self.store.runs.save_image(self.run.id, self.owner, image))
+
+    def _save_unusable(self, images: Sequence[ImageRecord], position: int, failure: str, sentence: str | None) -> None:
+        self.heartbeat(PERTURBING, 0, len(images))
+        self._save(
+            RunImage(
+                image_id=images[position].id,
+                position=position,
+                failure=failure,
+                failure_stage="acquire-before",
+                failure_sentence=sentence,
+            )
+        )
 
     def _note_unusable(self, images: Sequence[ImageRecord]) -> None:
+        """Save the failure of every image in which the import found no face."""
         done = self.store.runs.images_done(self.run.id)
         for position, image in enumerate(images):
             if image.failure is not None and image.id not in done:
-                self.heartbeat(PERTURBING, 0, len(images))
-                self._save(
-                    RunImage(
-                        image_id=image.id,
-                        position=position,
-                        failure=image.failure,
-                        failure_stage="acquire-before",
-                        failure_sentence=image.failure_sentence,
-                    )
-                )
+                self._save_unusable(images, position, image.failure, image.failure_sentence)
 
-    def _locate(self, images: Sequence[ImageRecord]) -> None:
+    def _find_landmarks(self, images: Sequence[ImageRecord]) -> None:
         """Have the run's landmarker, if it has one, look at every image that may be perturbed or be a candidate.
 
         Raises
@@ -167,62 +146,29 @@ class _Execution(LeasedJob):
         FaceprivError
             If faults left nothing at all.
         """
-        spec = self.run.spec
-        if spec.landmarker is None:
+        landmarker = self.run.spec.landmarker
+        if landmarker is None:
             return
-        name = spec.landmarker.name
-        known = self.run_in_thread(lambda check: known_points(self.store, spec))
+        measure = landmarks_measure(landmarker)
         gallery = self.store.datasets.images(self.run.dataset_id, failed=False)
-        wanted = [
-            LocateTask(name, image.id, stored)
-            for image in gallery
-            if image.id not in known and (stored := stored_face(image)) is not None
-        ]
-        self.heartbeat(LOCATING, 0, len(wanted))
-        fresh: dict[int, Vector] = {}
-        found = 0
-        # These processes need to know nothing of the run, which they read once all points are kept.
-        job = JobRef(load_nothing, self.run.id, self.owner, self.run.attempts)
-        for finished, (item, vector) in enumerate(self.compute_in_pool(locate_in_process, job, wanted), start=1):
-            if isinstance(vector, Crashed):
-                self.note(f"{name} took its process down at image {item.image_id}, which has no points now.")
-            elif vector is not None:
-                fresh[item.image_id] = vector
-                found += 1
-                if len(fresh) >= SAVE_EVERY:
-                    self._keep_points(fresh)
-                    fresh.clear()
-            self.heartbeat(LOCATING, finished, len(wanted))
-        self._keep_points(fresh)
-        if wanted and not found and not known:
+        files = untouched_faces(self.store, self.run.dataset_id, gallery)
+        computed = self._compute(files, [measure], LOCATING)
+        if computed.tried and not computed.vectors[measure.name]:
             raise FaceprivError(
-                f"The landmarker {name} could look at none of {len(wanted)} images; look at what the worker logged, or "
-                f"start the run with {DEFAULT_LANDMARKER}."
+                f"The landmarker {landmarker.name} could look at none of {computed.tried[measure.name]} images; look "
+                f"at what the worker logged, or start the run with {DEFAULT_LANDMARKER}."
             )
-        self._note_without_points(images)
+        self._note_without_landmarks(images, unpack_points(computed.vectors[measure.name]), landmarker.name)
 
-    def _keep_points(self, vectors: Mapping[int, Vector]) -> None:
-        retry_while_busy(lambda: save_points(self.store, self.run.spec, vectors))
-        retry_while_busy(lambda: self.store.jobs.progressed(self.job_id, self.owner))
-
-    def _note_without_points(self, images: Sequence[ImageRecord]) -> None:
-        """Write down the failure of every image in which the landmarker finds nothing."""
-        spec = self.run.spec
-        assert spec.landmarker is not None
-        known, done = known_points(self.store, spec), self.store.runs.images_done(self.run.id)
-        missing = no_landmarks(spec.landmarker.name)
+    def _note_without_landmarks(
+        self, images: Sequence[ImageRecord], points: Mapping[int, Points | None], landmarker: str
+    ) -> None:
+        """Save the failure of every image in which the landmarker finds nothing."""
+        done = self.store.runs.images_done(self.run.id)
+        missing = no_landmarks(landmarker)
         for position, image in enumerate(images):
-            if image.id in known and known[image.id] is None and image.id not in done:
-                self.heartbeat(PERTURBING, 0, len(images))
-                self._save(
-                    RunImage(
-                        image_id=image.id,
-                        position=position,
-                        failure=missing.code,
-                        failure_stage="acquire-before",
-                        failure_sentence=str(missing),
-                    )
-                )
+            if image.id in points and points[image.id] is None and image.id not in done:
+                self._save_unusable(images, position, missing.code, str(missing))
 
     def _learn(self, images: Sequence[ImageRecord]) -> dict[str, str]:
         """Let the method learn what it has not learnt yet; return the hash of what serves each subject.
@@ -243,16 +189,23 @@ class _Execution(LeasedJob):
         gallery = self.store.datasets.images(self.run.dataset_id, failed=False)
         source = spec.learn_from.dataset
         teachers = () if source is None else self.store.datasets.images(source.id, failed=False)
-        known = {one.part: one for one in self.store.runs.learnings(self.run.id)}
-        wanted = learning.lessons(spec.learn_from, images, gallery, teachers, spec.seed)
-        left = [lesson for lesson in wanted if lesson.part not in known]
+        learnings = {each.part: each for each in self.store.runs.learnings(self.run.id)}
+        lessons = [
+            lesson
+            for lesson in learning.lessons(spec.learn_from, images, gallery, teachers, spec.seed)
+            if lesson.part not in learnings
+        ]
         self.pool.reset_steps()
-        if left:
+        if lessons:
             self.heartbeat(LEARNING, 0, 0)
-        lessons = self.compute_in_pool(
-            learn_in_process, self.job, left, one_by_one=True, progress=lambda: (LEARNING, *self.pool.steps())
+        results = self.compute_in_pool(
+            learning.learn_in_process,
+            self.job,
+            lessons,
+            one_by_one=True,
+            progress=lambda: (LEARNING, *self.pool.steps()),
         )
-        for lesson, learnt in lessons:
+        for lesson, learnt in results:
             if isinstance(learnt, str):
                 raise FaceprivError(learnt)
             if isinstance(learnt, Crashed):
@@ -261,9 +214,9 @@ class _Execution(LeasedJob):
                     "learn from fewer people, or allow fewer processes (FACEPRIV_WORKERS=1), and resume."
                 )
             retry_while_busy(lambda learnt=learnt: self.store.runs.save_learning(self.run.id, self.owner, learnt))  # type: ignore[misc]
-            known[lesson.part] = learnt
-        served = learning.lesson_of(spec.learn_from, gallery, spec.seed)
-        return {subject: known[part].artifact_sha256 for subject, part in served.items() if part in known}
+            learnings[lesson.part] = learnt
+        parts = learning.lesson_of(spec.learn_from, gallery, spec.seed)
+        return {subject: learnings[part].artifact_sha256 for subject, part in parts.items() if part in learnings}
 
     def _learned_items(self) -> list[LearnedItem]:
         spec = self.run.spec
@@ -272,179 +225,142 @@ class _Execution(LeasedJob):
         source = spec.learn_from
         return [
             LearnedItem(
-                source=one.source,
+                source=each.source,
                 dataset=learning.teacher_name(source, spec.dataset),
-                fold=one.part if one.source == learning.FOLDS else None,
-                subjects=one.subjects,
-                images=one.images,
-                evaluations=one.evaluations,
-                sha256=one.artifact_sha256,
+                fold=each.part if each.source == learning.FOLDS else None,
+                subjects=each.subjects,
+                images=each.images,
+                evaluations=each.evaluations,
+                sha256=each.artifact_sha256,
             )
-            for one in self.store.runs.learnings(self.run.id)
+            for each in self.store.runs.learnings(self.run.id)
         ]
 
     def _perturb(self, images: Sequence[ImageRecord], learned: Mapping[str, str]) -> None:
+        """Perturb what is not done yet; every image is saved with its measures as soon as it is done."""
         done = self.store.runs.images_done(self.run.id)
-        left = [(position, image) for position, image in enumerate(images) if image.id not in done]
-        finished = len(images) - len(left)
+        finished = len(done)
         self.heartbeat(PERTURBING, finished, len(images))
-        kept = self._first_scores()
-        items = [
+        remaining = {image.id: image for image in images if image.id not in done}
+        before = untouched_faces(self.store, self.run.dataset_id, remaining.values())
+        measures = list_measures(self.run.spec)
+        known = self.run_in_thread(lambda check: find_known(self.store, before, measures))
+        tasks = [
             PerturbTask(
                 image_id=image.id,
                 position=position,
                 learned=learned.get(image.subject),
-                known={name: float(scores[image.id][0]) for name, scores in kept.items() if image.id in scores},
+                unknown=tuple(measure for measure in measures if image.id not in known[measure.name]),
             )
-            for position, image in left
+            for position, image in enumerate(images)
+            if image.id in remaining
         ]
-        for item, outcome in self.compute_in_pool(perturb_in_process, self.job, items):
-            if isinstance(outcome, Crashed):
-                self._save(lost_image(item))
+        for task, perturbed in self.compute_in_pool(perturb_in_process, self.job, tasks):
+            if isinstance(perturbed, Crashed):
+                self._save(lost_image(task))
             else:
-                self._save(*outcome)
+                self._save_perturbed(perturbed, before)
             finished += 1
             self.heartbeat(PERTURBING, finished, len(images))
-        self.run_in_thread(lambda check: self._keep_scores(kept))
         self._refuse_faults_throughout()
 
-    def _first_scores(self) -> dict[str, dict[int, Vector]]:
-        """Return what is known of the untouched images, by classifier and image."""
-        return {
-            ref.name: self.store.measures.of_images(
-                self.run.dataset_id, f"{SCORE}:{ref.name}", self._maker(ref, "before")
-            )
-            for ref in self.run.spec.classifiers
+    def _save_perturbed(self, perturbed: PerturbedImage, before: Mapping[int, StoredFace]) -> None:
+        self._save(perturbed.image)
+        image_id = perturbed.image.image_id
+        files = {
+            "before": before[image_id],
+            "after": perturbed_faces([perturbed.image], self._found_by).get(image_id),
         }
-
-    def _keep_scores(self, kept: Mapping[str, Mapping[int, Vector]]) -> None:
-        """Keep the scores of images, untouched and as stored, for other runs and audits: all that this run has.
-
-        Parameters
-        ----------
-        kept
-            What was known of the untouched images before, by classifier and image.
-        """
-        fresh: dict[tuple[str, Phase], dict[int, Vector]] = {}
-        for one in self.store.runs.gender_scores(self.run.id):
-            if one.score is not None and (one.phase == "after" or one.image_id not in kept[one.classifier]):
-                fresh.setdefault((one.classifier, one.phase), {})[one.image_id] = np.array([one.score])
-        for ref in self.run.spec.classifiers:
-            for phase in PHASES:
-                self._keep(f"{SCORE}:{ref.name}", self._maker(ref, phase), phase, fresh.get((ref.name, phase), {}))
-
-    def _keep(self, name: str, made_by: str, phase: Phase, vectors: Mapping[int, Vector]) -> None:
-        measures = self.store.measures
-        if phase == "before":
-            retry_while_busy(lambda: measures.save_of_images(name, made_by, vectors))
-        else:
-            retry_while_busy(lambda: measures.save_of_run(self.run.id, name, made_by, vectors))
+        measured = [
+            Measured(face.sha256, measure.name, self._fingerprint(measure, face.found_by), vectors[measure.name])
+            for phase, vectors in perturbed.measures.items()
+            if (face := files[phase]) is not None
+            for measure in list_measures(self.run.spec)
+            if measure.name in vectors
+        ]
+        retry_while_busy(lambda: self.store.measures.save(measured))
 
     def _refuse_faults_throughout(self) -> None:
         """Fail the run if every image that was tried met a fault: no result could be told from a broken set-up."""
-        tried = [one for one in self.store.runs.outcomes(self.run.id) if one.failure_stage != "acquire-before"]
-        if tried and all(one.failure in FAULTS for one in tried):
+        tried = [each for each in self.store.runs.outcomes(self.run.id) if each.failure_stage != "acquire-before"]
+        if tried and all(each.failure in FAULTS for each in tried):
             raise FaceprivError(
                 f"None of {len(tried)} images could be perturbed. The first: {tried[0].failure_sentence}"
             )
 
-    def _embed(self, images: Sequence[ImageRecord]) -> dict[str, Templates]:
-        """Embed all images before and after with every matcher; what a matcher could not embed is as if not found.
+    def _measure(self, images: Sequence[ImageRecord]) -> tuple[dict[str, Templates], Scores]:
+        """Return all templates and scores; what perturbing has left unknown is computed.
 
         Raises
         ------
         FaceprivError
             If a matcher could embed none.
         """
-        known = self.run_in_thread(lambda check: {ref.name: self._templates(ref) for ref in self.run.spec.matchers})
-        wanted = self.run_in_thread(lambda check: self._to_embed(images, known))
-        fresh: dict[tuple[str, Phase], dict[int, Vector]] = {}
-        self.heartbeat(EMBEDDING, 0, len(wanted))
-        embedded = self.compute_in_pool(embed_in_process, self.job, wanted)
-        for finished, (item, vector) in enumerate(embedded, start=1):
-            if isinstance(vector, Crashed):
-                self.note(f"{item.matcher} took its process down at image {item.image_id}, which has no template now.")
-            elif vector is not None:
-                known[item.matcher][item.phase][item.image_id] = vector
-                some = fresh.setdefault((item.matcher, item.phase), {})
-                some[item.image_id] = vector
-                if len(some) >= SAVE_EVERY:
-                    self._keep_templates(item.matcher, item.phase, some)
-                    some.clear()
-            self.heartbeat(EMBEDDING, finished, len(wanted))
-        for (name, phase), some in fresh.items():
-            self._keep_templates(name, phase, some)
-        for name, templates in known.items():
-            tried = sum(item.matcher == name for item in wanted)
-            if tried and not any(templates.values()):
+        files = self.run_in_thread(lambda check: list_files(self.store, self.run))
+        measures = [measure for measure in list_measures(self.run.spec) if measure.kind == TEMPLATE]
+        computed = self._compute(files, measures, EMBEDDING)
+        for measure in measures:
+            if computed.tried[measure.name] and not computed.vectors[measure.name]:
                 raise FaceprivError(
-                    f"The matcher {name} could embed none of {tried} images; look at what the worker logged, or "
-                    "start the run without it."
+                    f"The matcher {measure.model.name} could embed none of {computed.tried[measure.name]} images; look "
+                    "at what the worker logged, or start the run without it."
                 )
-        return {
-            name: Templates(
-                before=_rows(templates["before"], images),
-                after=_rows(templates["after"], images),
-                compare=get_matcher(name).compare,
+        templates = {
+            measure.model.name: Templates(
+                before=_rows(computed.vectors[measure.name], "before", images),
+                after=_rows(computed.vectors[measure.name], "after", images),
+                compare=get_matcher(measure.model.name).compare,
             )
-            for name, templates in known.items()
+            for measure in measures
         }
+        return templates, compute_scores(self.store, self.run, LeasedPool(self, self.run.attempts))
 
-    def _templates(self, ref: ModelRef) -> dict[Phase, dict[int, Vector]]:
-        """Return the templates that are kept already, by phase and image."""
-        name = f"{TEMPLATE}:{ref.name}"
-        return {
-            "before": self.store.measures.of_images(self.run.dataset_id, name, self._maker(ref, "before")),
-            "after": self.store.measures.of_run(self.run.id, name, self._maker(ref, "after")),
-        }
+    def _compute(self, files: Mapping[_K, StoredFace], measures: Sequence[Measure], stage: str) -> Computed[_K]:
+        pool = LeasedPool(self, self.run.attempts)
+        return compute(self.store, files, measures, pool, partial(self.heartbeat, stage), skip_damaged=True)
 
-    def _keep_templates(self, matcher_name: str, phase: Phase, vectors: Mapping[int, Vector]) -> None:
-        (ref,) = (one for one in self.run.spec.matchers if one.name == matcher_name)
-        self._keep(f"{TEMPLATE}:{matcher_name}", self._maker(ref, phase), phase, vectors)
-        retry_while_busy(lambda: self.store.jobs.progressed(self.job_id, self.owner))
-
-    def _maker(self, ref: ModelRef, phase: Phase) -> str:
-        if phase == "before":
-            return fingerprint(ref, found_by(self.store, self.run.dataset_id))
-        return fingerprint(ref, fingerprint(self.run.spec.detector))
-
-    def _to_embed(
-        self, images: Sequence[ImageRecord], known: Mapping[str, Mapping[Phase, Mapping[int, Vector]]]
-    ) -> list[EmbedTask]:
-        outcome = {record.image_id: record for record in self.store.runs.outcomes(self.run.id)}
-        wanted = []
-        for name, templates in known.items():
-            for phase in PHASES:
-                for image in images:
-                    stored = stored_face(image) if phase == "before" else perturbed_face(outcome[image.id])
-                    if stored is not None and image.id not in templates[phase]:
-                        wanted.append(EmbedTask(name, phase, image.id, stored))
-        return wanted
-
-    def _judged(self, images: Sequence[ImageRecord]) -> list[JudgedImage]:
-        outcome = {record.image_id: record for record in self.store.runs.outcomes(self.run.id)}
-        scores: dict[int, dict[tuple[str, Phase], float]] = {image.id: {} for image in images}
-        for item in self.store.runs.gender_scores(self.run.id):
-            if item.score is not None:
-                scores[item.image_id][item.classifier, item.phase] = item.score
-        return [
-            _judged_image(image, outcome[image.id], scores[image.id], side_labels(self._others, image))
+    def _sum_up(self, images: Sequence[ImageRecord], templates: Mapping[str, Templates], scores: Scores) -> RunResult:
+        spec = self.run.spec
+        self.heartbeat(SUMMING_UP, 0, 1)
+        outcomes = {record.image_id: record for record in self.store.runs.outcomes(self.run.id)}
+        judged = [
+            _judged_image(image, outcomes[image.id], scores[image.id], side_labels(self._others, image))
             for image in images
         ]
+        result = self.run_in_thread(
+            lambda check: run_result(
+                judged,
+                templates,
+                classifiers=[ref.name for ref in spec.classifiers],
+                seconds=0.0,
+                guides=[ref.name for ref in spec.guides],
+                guards=[ref.name for ref in spec.guards],
+                kind=self._method.kind,
+                learned=self._learned_items(),
+                attribute=spec.attribute,
+                others={name: classes_of(classifier) for name, classifier in self._others.items()},
+                keep=[ref.name for ref in spec.keep],
+                check=check,
+            )
+        )
+        self.heartbeat(SUMMING_UP, 1, 1)
+        overlaps = find_overlaps([ref.name for ref in spec.classifiers], images)
+        notes = {**result.notes, **{each.sentence: each.images or len(images) for each in overlaps}}
+        return result.model_copy(update={"seconds": self.store.runs.summary(self.run.id).spent, "notes": notes})
 
 
-def _rows(vectors: Mapping[int, Vector], images: Sequence[ImageRecord]) -> NDArray[np.float32]:
-    """Lay templates out as rows in the order of the images; a row of NaN where there is none."""
-    width = len(next(iter(vectors.values()), np.empty(1)))
+def _rows(vectors: Mapping[PhaseImage, Vector], phase: Phase, images: Sequence[ImageRecord]) -> NDArray[np.float32]:
+    """Return templates as rows in the order of the images; a row of NaN where there is none."""
+    width = len(next((vector for key, vector in vectors.items() if key[0] == phase), np.empty(1)))
     rows = np.full((len(images), width), np.nan, dtype=np.float32)
     for row, image in enumerate(images):
-        if image.id in vectors:
-            rows[row] = vectors[image.id]
+        if (phase, image.id) in vectors:
+            rows[row] = vectors[phase, image.id]
     return rows
 
 
 def _judged_image(
-    image: ImageRecord, record: RunImageRecord, scores: dict[tuple[str, Phase], float], labels: dict[str, int]
+    image: ImageRecord, record: RunImageRecord, scores: Mapping[tuple[str, Phase], float], labels: dict[str, int]
 ) -> JudgedImage:
     failure = None
     if record.failure is not None:
@@ -468,7 +384,7 @@ def _judged_image(
         evaluations=record.evaluations or 0,
         psnr_db=float("nan") if record.psnr_db is None else record.psnr_db,
         ssim=float("nan") if record.ssim is None else record.ssim,
-        scores=scores,
+        scores=dict(scores),
         failure=failure,
         fixed_score=float("nan") if record.fixed_score is None else record.fixed_score,
         survived=record.survived,

@@ -1,4 +1,4 @@
-"""From whom a method learns before it perturbs, and how what it learnt is kept.
+"""From whom a method learns before it perturbs, the learning itself, and the file of what it learnt.
 
 Nobody's image is perturbed with anything learnt from that very person: either the data set's people are parted into two
 halves, and each half is perturbed with what was learnt from the other, or other people are learnt from.
@@ -9,20 +9,28 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
 
-from facepriv.datasets.demo import demo_folder
-from facepriv.errors import BadInputError, StoreError
-from facepriv.perturb.base import Learned
+from facepriv.datasets.demo import demo_folder, read_demo
+from facepriv.errors import BadInputError, FaceprivError, StoreError
+from facepriv.imaging.acquire import acquire
+from facepriv.imaging.decode import decode
+from facepriv.measures.faults import log_fault
+from facepriv.perturb.base import CountingClassifier, Learned
+from facepriv.perturb.gallery import Gallery
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import LearnFrom
+from facepriv.services.jobs.pool_process import Job, process_settings, report_steps
+from facepriv.services.runs.process import RunInProcess, get_run
 from facepriv.store import Store
-from facepriv.store.records import DatasetRecord, ImageRecord
+from facepriv.store.artifacts import LEARNED
+from facepriv.store.records import DatasetRecord, ImageRecord, Learning
 from facepriv.types import FEMALE, MALE
 from facepriv.wording import count
 
@@ -34,6 +42,7 @@ LEAST = 3
 """Subjects of either gender without whom nothing can be learnt of a gender at all."""
 DEMO_IMAGES_PER_SUBJECT = 2
 _ARRAY, _META = "array:", "meta"
+_log = logging.getLogger(__name__)
 
 
 def halves(images: Iterable[ImageRecord], seed: int) -> dict[str, int]:
@@ -199,6 +208,82 @@ def _labelled(images: Iterable[ImageRecord]) -> tuple[ImageRecord, ...]:
 def other_people(source: str, subject: str) -> str:
     """Name a subject of elsewhere so that nobody of the data set has the same name by chance."""
     return f"\0{source}\0{subject}"
+
+
+def learn(
+    run: RunInProcess, lesson: Lesson, on_progress: Callable[[int, int], None] = lambda done, steps: None
+) -> Learning:
+    """Let the method of a run learn, and write what it learnt as an artifact.
+
+    Raises
+    ------
+    FaceprivError
+        If it cannot.
+    """
+    source = run.spec.learn_from
+    assert source is not None
+    if lesson.images is None:
+        gallery = demo_gallery(process_settings().max_pixels)
+    elif source.dataset is None:
+        gallery = run.make_gallery(lesson.images)
+    else:
+        elsewhere = f"dataset {source.dataset.id}"
+        gallery = run.make_gallery(lesson.images, lambda image: other_people(elsewhere, image.subject))
+    counting = [CountingClassifier(guide) for guide in run.guides]
+    seeds = np.random.SeedSequence(run.spec.seed, spawn_key=(lesson.part,))
+    learned = run.method.learn(
+        gallery, counting, guards=run.guards, rng=np.random.default_rng(seeds), on_progress=on_progress
+    )
+    # Everybody whom the method was shown, and every image it had scored, whatever it says itself.
+    learned = replace(
+        learned,
+        subjects=frozenset(gallery.subjects),
+        images=len(gallery.image_ids),
+        evaluations=sum(guide.evaluations for guide in counting),
+    )
+    return Learning(
+        part=lesson.part,
+        source=source.source,
+        artifact_sha256=run.artifacts.put(pack(learned), LEARNED),
+        subjects=len(learned.subjects),
+        images=learned.images,
+        evaluations=learned.evaluations,
+    )
+
+
+def get_learned(run: RunInProcess, sha256: str) -> Learned:
+    """Return what was learnt, read once in a process."""
+    if sha256 not in run.learned:
+        run.learned[sha256] = unpack(run.artifacts.get(sha256, LEARNED))
+    return run.learned[sha256]
+
+
+def demo_gallery(max_pixels: int) -> Gallery:
+    """Find the faces of the demo set that the package carries, to learn from."""
+    faces = []
+    for item in read_demo(images_per_subject=DEMO_IMAGES_PER_SUBJECT).images:
+        pixels = decode(item.path, name=item.name, max_pixels=max_pixels).pixels
+        subject = other_people(DEMO, item.subject)
+        faces.append(acquire(pixels, image_id=item.name, subject=subject, label=item.label, several="largest"))
+    return Gallery.of(faces)
+
+
+def learn_in_process(job: Job, lessons: Sequence[Lesson]) -> list[Learning | str]:
+    """Learn in a worker's process; where that fails, return the reason as a sentence."""
+    return [_learn_or_say_why(job, lesson) for lesson in lessons]
+
+
+def _learn_or_say_why(job: Job, lesson: Lesson) -> Learning | str:
+    try:
+        return learn(get_run(job), lesson, lambda done, total: report_steps(lesson.part, done, total))
+    except FaceprivError as error:
+        return str(error)
+    except Exception as error:
+        log_fault(_log, "Learning stopped", error)
+        return (
+            f"The method stopped learning at an unexpected {type(error).__name__}, a fault of facepriv or of a "
+            "plug-in; report it with what the worker logged."
+        )
 
 
 def pack(learned: Learned) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from facepriv.audit.reproduction.comparison import reproduction
@@ -15,6 +15,7 @@ from facepriv.schemas.runs import Phase, RunSpec
 from facepriv.services.jobs.submit import submit
 from facepriv.services.runs.estimate import Estimate, estimate_run
 from facepriv.services.runs.preparing import find_same_run, prepare_run
+from facepriv.services.runs.scores import compute_scores
 from facepriv.store import RunRecord, Store
 from facepriv.store.records import ImageRecord
 from facepriv.types import GENDERS
@@ -170,15 +171,13 @@ def _experiment(store: Store, planned: Planned) -> ExperimentRun:
             f"All runs of the paper's experiments were expected to be complete, but {which}; start it again.",
             code="run-not-complete",
         )
-    scores: dict[tuple[int, Phase], dict[str, float]] = {}
-    for item in store.runs.gender_scores(run.id):
-        if item.score is not None:
-            scores.setdefault((item.image_id, item.phase), {})[item.classifier] = item.score
-    outcomes = {one.image_id: one for one in store.runs.run_images(run.id)}
-    images = []
-    for image in store.datasets.images(run.dataset_id, ids=run.spec.image_ids):
-        outcome = outcomes[image.id]
-        images.append(
+    images = store.datasets.images(run.dataset_id, ids=run.spec.image_ids)
+    scores = compute_scores(store, run)
+    records = {record.image_id: record for record in store.runs.outcomes(run.id)}
+    outcomes = []
+    for image in images:
+        outcome = records[image.id]
+        outcomes.append(
             ImageOutcome(
                 image_id=image.id,
                 subject=image.subject,
@@ -186,8 +185,8 @@ def _experiment(store: Store, planned: Planned) -> ExperimentRun:
                 updates=outcome.updates or 0,
                 success=bool(outcome.success),
                 anchors=len(outcome.anchors),
-                before=scores.get((image.id, "before"), {}),
-                after=scores.get((image.id, "after"), {}),
+                before=_of_phase(scores[image.id], "before"),
+                after=_of_phase(scores[image.id], "after"),
             )
         )
     return ExperimentRun(
@@ -197,5 +196,9 @@ def _experiment(store: Store, planned: Planned) -> ExperimentRun:
         method=run.method,
         guide=run.guide,
         result=run.result,
-        images=images,
+        images=outcomes,
     )
+
+
+def _of_phase(scores: Mapping[tuple[str, Phase], float], phase: Phase) -> dict[str, float]:
+    return {name: score for (name, at), score in scores.items() if at == phase}

@@ -11,22 +11,20 @@ import pytest
 
 from facepriv.audit.attackers.registry import attackers
 from facepriv.config import Settings
-from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.imaging import appearance, residuals
 from facepriv.imaging.restoring import RESTORERS
-from facepriv.measures import audit_measures as measuring
-from facepriv.measures.audit_measures import evidence, known_measures
+from facepriv.measures.compute import RESIDUALS, SAVE_EVERY, Measure, find_known
 from facepriv.presentation import audit_tables
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.requests import AuditRequest, RunRequest
-from facepriv.services.audits.execution import load_spec
+from facepriv.services.audits.evidence import find_evidence, list_audited, list_measures
 from facepriv.services.audits.preparing import audit_document, find_same_audit, prepare_audit, start_audit
 from facepriv.services.datasets.importing import DEMO, import_demo
-from facepriv.services.jobs import pool_process as computing
-from facepriv.services.jobs.pool_process import JobRef
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import AuditRecord, RunRecord, Store, open_store
+from tests.finished_run import scores_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("audits")]
 
@@ -119,19 +117,19 @@ def test_a_run_is_followed_over_proportions(audited: Audited) -> None:
     assert any("“detector”" in one for one in result.not_tried)
 
 
-def test_nothing_is_measured_twice(audited: Audited, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_measured_twice(audited: Audited) -> None:
     spec = audited.of_run.spec
-    measured = known_measures(audited.store, spec)
-    assert measured.left() == []
-    assert len(measured.files) == len(measured.after) == IMAGES
+    images = list_audited(audited.store, spec)
+    known = find_known(audited.store, images.files, list_measures(spec))
+    assert len(images.files) == 2 * IMAGES
+    assert {name: len(vectors) for name, vectors in known.items()} == dict.fromkeys(known, 2 * IMAGES)
 
 
 def test_evidence_is_what_the_files_show(audited: Audited) -> None:
-    measured = known_measures(audited.store, audited.of_run.spec)
-    seen = evidence(measured)
+    seen = find_evidence(audited.store, audited.of_run.spec)
     assert seen.perturbed is not None
-    scores = {(one.image_id, one.phase): one.score for one in audited.store.runs.gender_scores(audited.run.id)}
-    ids = [image.id for image in measured.images]
+    scores = scores_of(audited.store, audited.run, "dlib-gender")
+    ids = [image.id for image in list_audited(audited.store, audited.of_run.spec).images]
     for phase, one in (("before", seen.untouched), ("after", seen.perturbed)):
         np.testing.assert_allclose(one.scores["dlib-gender"], [scores[i, phase] for i in ids], atol=1e-6)
         assert one.restored["dlib-gender"].shape == (IMAGES, len(RESTORERS))
@@ -154,9 +152,8 @@ def test_same_spec_same_result_whatever_the_number_of_processes(audited: Audited
     audited.store.audits.delete(again.id)
 
 
-def test_an_interrupted_audit_keeps_what_it_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_audit_keeps_what_it_measured(tmp_path: Path) -> None:
     """The worker is told to stop while it measures; the audit is given back, and goes on with the rest."""
-    monkeypatch.setattr("facepriv.services.audits.execution.SAVE_EVERY", 2)
     settings = Settings(home=tmp_path / "home", workers=1)
     with open_store(settings) as store:
         import_demo(store, settings)
@@ -164,37 +161,16 @@ def test_an_interrupted_audit_keeps_what_it_measured(tmp_path: Path, monkeypatch
         audit = start_audit(store, spec)
 
         def stop(_: int, stage: str, done: int, total: int) -> None:
-            if stage == "measuring" and done >= 5:
+            if stage == "measuring" and done > SAVE_EVERY:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
             run_worker(settings, audit_id=audit.id, on_progress=stop)
         assert store.audits.get(audit.id).state == "waiting"
-        left = len(known_measures(store, spec).left())
-        assert 0 < left <= 20 - 4
+        known = find_known(store, list_audited(store, spec).files, [Measure(RESIDUALS)])
+        assert SAVE_EVERY <= len(known[RESIDUALS]) < 20
         run_worker(settings, audit_id=audit.id)
         assert store.audits.get(audit.id).state == "complete"
-
-
-def test_an_image_that_cannot_be_measured_costs_nobody_else(audited: Audited, caplog: pytest.LogCaptureFixture) -> None:
-    stored = next(iter(known_measures(audited.store, audited.of_run.spec).files.values()))
-    whole = measuring.measure(audited.store.artifacts, stored, ["score:dlib-gender", "residuals"])
-    assert set(whole) == {"score:dlib-gender", "residuals"}
-    with pytest.raises(UnknownNameError):
-        measuring.measure(audited.store.artifacts, stored, ["score:nobody"])
-    missing = type(stored)("0" * 64, stored.landmarks, stored.box)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(computing, "_settings", [audited.settings])
-        job = JobRef(load_spec, audited.of_run.id, "test", 1)
-
-        def measured(stored, *names: str) -> set[str]:
-            (found,) = measuring.measure_in_process(job, [measuring.MeasureTask("before", 1, stored, names)])
-            return set(found)
-
-        with pytest.raises(StoreError, match="missing"):
-            measured(missing, "residuals")
-        assert measured(stored, "score:nobody", "residuals") == {"residuals"}
-    assert "could not be measured" in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.measures.loaded_models import get_matcher
-from facepriv.measures.stored_faces import stored_face
+from facepriv.measures.stored_faces import untouched_faces
 from facepriv.presentation.protocol_tables import protocol_rows, protocol_sentences
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.comparison_protocol import (
@@ -46,22 +46,23 @@ def test_scores_are_the_matchers_own_and_templates_are_kept(lfw: tuple[Store, Se
     told: list[tuple[int, int]] = []
     scored = protocol_scores(store, "lfw", MATCHER, on_progress=lambda *pair: told.append(pair))
     pairs = store.datasets.protocol(scored.dataset.id)
-    images = {image.id: image for image in store.datasets.images(scored.dataset.id)}
+    images = store.datasets.images(scored.dataset.id)
     used = {i for pair in pairs for i in (pair.first, pair.second)}
-    assert told == [(n, len(used)) for n in range(1, len(used) + 1)]
+    assert told == [(n, len(used)) for n in range(len(used) + 1)]
     assert (scored.folds.tolist(), scored.mated.tolist()) == (
         [1, 1, 1, 1, 2, 2, 2],
         [True, True, False, False, True, True, False],
     )
     model = get_matcher(MATCHER)
-    faces = [[stored_face(images[i]).face(store.artifacts) for i in (p.first, p.second)] for p in pairs]  # type: ignore[union-attr]
-    templates = [model.embed(two) for two in faces]
+    files = untouched_faces(store, scored.dataset.id, images)
+    faces = {image_id: file.face(store.artifacts) for image_id, file in files.items()}
+    templates = [model.embed([faces[pair.first], faces[pair.second]]) for pair in pairs]
     wanted = [float(model.compare(two[:1], two[1:])[0, 0]) for two in templates]
     assert scored.scores["before"] == pytest.approx(wanted, abs=1e-5)
 
     again: list[tuple[int, int]] = []
     kept = protocol_scores(store, "lfw", MATCHER, on_progress=lambda *pair: again.append(pair))
-    assert again == []
+    assert again == [(0, 0)]
     assert np.array_equal(kept.scores["before"], scored.scores["before"])
 
 
@@ -83,7 +84,7 @@ def test_a_run_is_compared_on_the_pairs_it_took(lfw: tuple[Store, Settings]) -> 
     assert store.runs.get(run.id).state == "complete"
     told: list[int] = []
     scored = protocol_scores(store, "lfw", MATCHER, run=run.id, on_progress=lambda done, _: told.append(done))
-    assert told == []  # the run has embedded all that it left
+    assert told == [0]  # the run has embedded all that it left
     assert scored.not_in_run == 3
     assert (scored.folds.tolist(), scored.mated.tolist()) == ([1, 1, 2, 2], [True, False, True, False])
     assert set(scored.scores) == {"before", "after", "across"}

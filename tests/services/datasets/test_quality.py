@@ -10,11 +10,12 @@ import PIL.Image
 import pytest
 
 from facepriv.datasets.demo import demo_folder
-from facepriv.measures.fingerprint import fingerprint, found_by
+from facepriv.measures import compute
+from facepriv.measures.compute import Measure, find_known
+from facepriv.measures.stored_faces import untouched_faces
 from facepriv.presentation.quality import quality_sentences
 from facepriv.schemas.quality import QualityReport
 from facepriv.schemas.requests import RunRequest
-from facepriv.services.datasets import quality
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.datasets.quality import check_quality, doubtful_images, get_quality
 from facepriv.services.runs.preparing import prepare_run
@@ -85,7 +86,7 @@ def test_what_was_measured_is_not_measured_again(store, settings, planted, monke
     def never(*_):
         raise AssertionError("it was measured before")
 
-    monkeypatch.setattr(quality, "measure_what_can_be", never)
+    monkeypatch.setattr(compute, "compute_task", never)
     again = check_quality(store, "planted")
     assert again.near_duplicates.found == 1
     record = store.datasets.get("planted")
@@ -100,7 +101,9 @@ def test_what_was_measured_is_not_measured_again(store, settings, planted, monke
 def _kept(store, record, spec, name):
     """What a run of this spec finds computed of its untouched images."""
     ref = next(one for one in (*spec.classifiers, *spec.matchers) if one.name == name.partition(":")[2])
-    return store.measures.of_images(record.id, name, fingerprint(ref, found_by(store, record.id)))
+    measure = Measure(name.partition(":")[0], ref)
+    files = untouched_faces(store, record.id, store.datasets.images(record.id))
+    return find_known(store, files, [measure])[name]
 
 
 def test_where_subjects_are_no_people_nobody_is_compared(store, settings, tmp_path):

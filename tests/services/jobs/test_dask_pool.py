@@ -24,6 +24,7 @@ from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import Pace, make_pool
 from facepriv.services.runs.execution import EMBEDDING, LEARNING, PERTURBING
 from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.scores import compute_scores
 from facepriv.store import Store, open_store
 from tests.finished_run import SIX, Finished, labelled_demo
 from tests.services import plugins
@@ -107,7 +108,7 @@ def test_a_cluster_gives_the_same_bytes_as_a_pool(finished: Finished, cluster: C
     record = store.runs.get(run.id)
     assert result_of(record) == result_of(finished.run)
     assert rows_of(store, run.id) == rows_of(store, finished.run.id)
-    assert store.runs.gender_scores(run.id) == store.runs.gender_scores(finished.run.id)
+    assert compute_scores(store, record) == compute_scores(store, finished.run)
     assert (PERTURBING, 6, 6) in seen
     assert {stage for stage, *_ in seen} >= {PERTURBING, EMBEDDING}
     store.runs.delete(run.id)

@@ -29,6 +29,7 @@ from facepriv.services.jobs.worker_pool import LocalPool
 from facepriv.services.releases.export import export_run
 from facepriv.services.runs.execution import EMBEDDING, PERTURBING, SUMMING_UP
 from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.scores import compute_scores
 from facepriv.store import MAX_LOSSES, RunRecord, Store, open_store, sqlite
 from tests.finished_run import METHOD, SIX, labelled_demo
 from tests.services import plugins
@@ -186,7 +187,7 @@ def work_until(settings: Settings, run_id: int, point: tuple[str, int]) -> None:
 def assert_same(store: Store, run: RunRecord, whole: RunRecord) -> None:
     assert result_of(run) == result_of(whole)
     assert rows_of(store, run.id) == rows_of(store, whole.id)
-    assert store.runs.gender_scores(run.id) == store.runs.gender_scores(whole.id)
+    assert compute_scores(store, run) == compute_scores(store, whole)
 
 
 def test_kills_between_commits_change_nothing(store, settings, small_spec):

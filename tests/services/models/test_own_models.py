@@ -19,8 +19,8 @@ from facepriv.registry import Registry
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.models.catalogue import list_models
 from facepriv.services.models.own_models import add_model, add_uploaded, remove_model
-from facepriv.services.runs.perturbing import ImagePerturber, RunJob
 from facepriv.services.runs.preparing import prepare_run
+from facepriv.services.runs.process import RunInProcess, RunJob
 from facepriv.services.upkeep.doctor import check_models
 from facepriv.store import open_store
 from tests.own_model_files import GENDER, change_description, write_gender
@@ -157,11 +157,11 @@ def called(name, size):
 def test_a_process_with_another_version_refuses_the_run(home, tmp_path, small_run):
     """Another machine of a cluster may have another model under the same name."""
     spec, images, artifacts = small_run
-    ImagePerturber(RunJob(spec, images), artifacts)
+    RunInProcess(RunJob(spec, images), artifacts)
     with open_store(Settings(home=home)) as store:
         add_model(store, write_gender(tmp_path, notes="retrained"), actor="test", replace=True)
     with pytest.raises(FaceprivError, match=r"own-gender of version .* must be the same on every machine"):
-        ImagePerturber(RunJob(spec, images), artifacts)
+        RunInProcess(RunJob(spec, images), artifacts)
     with pytest.raises(FaceprivError, match="own-gender of version"):
         check_versions(spec.guide, make_reference(get_classifier("own-gender")))
 

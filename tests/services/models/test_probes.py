@@ -11,6 +11,7 @@ from facepriv.classify.probe import IMAGES, SUBJECTS, arrays_of, crop_matcher
 from facepriv.classify.registry import classifiers
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, StoreError
+from facepriv.measures import compute
 from facepriv.own_models.stored import list_own_names, read_own_model
 from facepriv.perturb.base import score_face
 from facepriv.perturb.registry import perturbers
@@ -18,7 +19,6 @@ from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.datasets.quality import check_quality
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.models import probes as probes_module
 from facepriv.services.models.catalogue import list_models
 from facepriv.services.models.own_models import add_model
 from facepriv.services.models.probe_people import find_overlaps, independent_classifiers
@@ -72,7 +72,7 @@ def test_tells_what_it_was_trained_on_and_computes_templates_once(store, monkeyp
     def not_again(*_):
         raise AssertionError("templates are kept")
 
-    monkeypatch.setattr(probes_module, "take_crop", not_again)
+    monkeypatch.setattr(compute, "compute_task", not_again)
     assert train(store, replace=True).card.version == own.card.version
     scores = [score_face(classifiers.create("own-probe"), face) for face in faces[:2]]
     assert np.isfinite(scores).all()

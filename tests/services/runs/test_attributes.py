@@ -23,7 +23,7 @@ from facepriv.services.runs.attributes import UNLABELLED_NOTE, check_guides, cla
 from facepriv.services.runs.estimate import estimate_run
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import ImageRecord
-from tests.finished_run import FAST, METHOD, Finished, labelled_demo
+from tests.finished_run import FAST, METHOD, Finished, labelled_demo, scores_of
 
 SOME = ("s001_1", "s003_1")
 
@@ -203,11 +203,7 @@ def test_age_is_turned_and_told_apart_from_gender(store, settings, tmp_path):
     assert result.attribute == "age"
     error = result.attribute_error["dlib-age@30"]
     assert error.classes == AttributeClasses(attribute="age", positive="30 and over", negative="under 30")
-    scores = {
-        (one.image_id, one.phase): one.score
-        for one in store.runs.gender_scores(run.id)
-        if one.classifier == "dlib-age@30"
-    }
+    scores = scores_of(store, run, "dlib-age@30")
     images = store.datasets.images(run.dataset_id)
     sides = {one.id: 1 if one.subject == "s003" else -1 for one in images}
     for phase in ("before", "after"):
@@ -257,7 +253,7 @@ def test_age_is_kept_while_gender_is_turned(store, settings, tmp_path):
     assert kept.gender_error["dlib-gender"].after.all == 1.0
     assert list(kept.gender_error) == ["dlib-gender"]
     # The figures are those of the scores that were stored.
-    scores = {(s.image_id, s.phase): s.score for s in store.runs.gender_scores(run.id) if s.classifier == "dlib-age@30"}
+    scores = scores_of(store, run, "dlib-age@30")
     moved = [abs(scores[i, "after"] - scores[i, "before"]) for i in {image for image, _ in scores}]
     assert after.mean_change == pytest.approx(sum(moved) / 2)
     assert "dlib-age@30, which was to keep its answers, kept" in run_sentences.headline(kept, "dlib-gender")

@@ -24,7 +24,6 @@ from facepriv.config import Settings
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.png import decode_png
 from facepriv.measures.loaded_models import get_classifier
-from facepriv.measures.stored_faces import stored_face
 from facepriv.perturb.base import score_face
 from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
@@ -33,10 +32,12 @@ from facepriv.services.jobs import worker as job_worker
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalPool, Pace
 from facepriv.services.runs import execution as worker
-from facepriv.services.runs import perturbing as judging
 from facepriv.services.runs.execution import EMBEDDING, PERTURBING
+from facepriv.services.runs.perturbing import PerturbTask, list_measures, perturb
 from facepriv.services.runs.preparing import prepare_run, start_run
-from facepriv.store import ImageRecord, RunRecord, RunStore, Store
+from facepriv.services.runs.process import RunInProcess, RunJob
+from facepriv.services.runs.scores import compute_scores
+from facepriv.store import ImageRecord, JobStore, RunRecord, Store
 from tests.finished_run import FAST, METHOD, SIX, Finished, copy_demo, labelled_demo
 from tests.waiting import wait_until
 
@@ -97,16 +98,12 @@ class TestFinished:
     def test_scores_are_those_of_the_stored_files(self, finished: Finished):
         """Scored here once more, with the face found anew, as whoever has the files would."""
         store, guide = finished.store, get_classifier("dlib-gender")
-        kept = {
-            (s.image_id, s.phase): s.score
-            for s in store.runs.gender_scores(finished.run.id)
-            if s.classifier == guide.name
-        }
+        scores = compute_scores(store, finished.run)
         for record in store.runs.run_images(finished.run.id):
             face = acquire(decode_png(store.artifacts.get(record.artifact_sha256)), several="largest")
-            assert score_face(guide, face) == pytest.approx(kept[record.image_id, "after"], abs=1e-6)
-            assert record.file_score == kept[record.image_id, "after"]
-            assert record.trajectory[0] == pytest.approx(kept[record.image_id, "before"], abs=1e-3)
+            assert score_face(guide, face) == pytest.approx(scores[record.image_id][guide.name, "after"], abs=1e-6)
+            assert record.file_score == scores[record.image_id][guide.name, "after"]
+            assert record.trajectory[0] == pytest.approx(scores[record.image_id][guide.name, "before"], abs=1e-3)
             assert len(record.trajectory) == record.updates + 1
 
     def test_effort_adds_up(self, finished: Finished):
@@ -127,7 +124,9 @@ class TestFinished:
         again = start_run(finished.store, finished.run.spec)
         run_worker(finished.settings.model_copy(update={"workers": 2}), run_id=again.id)
         assert rows_of(finished.store, again.id) == rows_of(finished.store, finished.run.id)
-        assert finished.store.runs.gender_scores(again.id) == finished.store.runs.gender_scores(finished.run.id)
+        assert compute_scores(finished.store, finished.store.runs.get(again.id)) == compute_scores(
+            finished.store, finished.run
+        )
         assert result_of(finished.store.runs.get(again.id)) == result_of(finished.run)
 
     @pytest.mark.slow
@@ -230,9 +229,8 @@ def test_subjects_without_a_label(store, settings, tmp_path):
     assert error.before.all is error.after.all is None
     # Without a label, the side to leave is the guide's own verdict.
     assert (result.flipped.all, result.flipped.male, result.flipped.female) == (1.0, None, None)
-    scores = {(s.image_id, s.phase): s.score for s in store.runs.gender_scores(run.id)}
-    for image in spec.image_ids:
-        assert scores[image, "before"] * scores[image, "after"] < 0
+    for scores in compute_scores(store, store.runs.get(run.id)).values():
+        assert scores["dlib-gender", "before"] * scores["dlib-gender", "after"] < 0
 
 
 def changed(spec: RunSpec, **fields) -> RunSpec:
@@ -282,7 +280,7 @@ def test_a_damaged_file_fails_its_image_only(store, settings, small_spec, finish
     assert result.matching["sface"].before.failed > 0
     logged = capfd.readouterr().err
     assert f"Image {damaged.id} could not be perturbed: StoreError" in logged
-    assert "sface could not embed an image: StoreError" in logged
+    assert "An image could not be measured: StoreError" in logged
     assert damaged.subject not in logged
 
 
@@ -301,23 +299,21 @@ def test_only_damaged_files_fail_the_run_with_a_sentence(store, settings, small_
 def test_an_unexpected_error_at_one_image_is_told_without_its_text(store, settings, small_spec, monkeypatch, caplog):
     spec = small_spec(matchers=["sface"])
     images = store.datasets.images(spec.dataset.id)
-    judge = judging.ImagePerturber(judging.RunJob(spec=spec, images=images), store.artifacts)
+    run = RunInProcess(RunJob(spec=spec, images=images), store.artifacts)
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError(images[0].name)
 
-    monkeypatch.setattr(judge, "_method", broken)
-    done, scores = judge.perturb(images[0].id, 0)
+    monkeypatch.setattr(run, "method", broken)
+    perturbed = perturb(run, PerturbTask(images[0].id, 0, unknown=list_measures(spec)))
+    done = perturbed.image
     assert (done.failure, done.failure_stage, done.artifact_sha256) == ("unexpected-error", "perturb", None)
     assert "unexpected ZeroDivisionError" in done.failure_sentence
-    assert [(score.image_id, score.phase) for score in scores] == [(images[0].id, "before")]
+    assert {phase: set(vectors) for phase, vectors in perturbed.measures.items()} == {
+        "before": {"score:dlib-gender", "template:sface"}
+    }
     assert "ZeroDivisionError at" in caplog.text
     assert images[0].name not in caplog.text + done.failure_sentence
-
-    damage(store, images[0])
-    vectors = [judging.embed(store.artifacts, "sface", stored_face(i)) for i in images]
-    assert [vector is None for vector in vectors] == [True, False, False]
-    assert np.linalg.norm(vectors[1]) == pytest.approx(1.0, abs=1e-5)
 
 
 def test_a_wish_to_cancel_while_scores_are_compared_is_heard_and_the_lease_kept(
@@ -332,17 +328,17 @@ def test_a_wish_to_cancel_while_scores_are_compared_is_heard_and_the_lease_kept(
         assert released.wait(60)
 
     monkeypatch.setattr(worker, "run_result", long)
-    unpatched = RunStore.heartbeat
+    unpatched = JobStore.heartbeat
 
-    def heartbeat(self: RunStore, run_id: int, *given: object, **more: object) -> bool:
-        wanted = unpatched(self, run_id, *given, **more)
+    def heartbeat(self: JobStore, job_id: int, *given: object, **more: object) -> bool:
+        wanted = unpatched(self, job_id, *given, **more)
         if comparing.is_set():
-            leases.append(store.runs.summary(run_id).lease_until)
+            leases.append(store.runs.summary(run.id).lease_until)
             if len(leases) == 6:
-                assert store.jobs.cancel(store.runs.job_id(run_id)) == "running"
+                assert store.jobs.cancel(job_id) == "running"
         return wanted
 
-    monkeypatch.setattr(RunStore, "heartbeat", heartbeat)
+    monkeypatch.setattr(JobStore, "heartbeat", heartbeat)
     quick = Pace(heartbeat_seconds=0.02, report_seconds=0.0)
     try:
         with LocalPool(settings, quick) as pool:
@@ -372,7 +368,7 @@ class Recorder(LocalPool):
 
 @pytest.mark.slow
 def test_images_are_handed_out_in_chunks_and_never_all_at_once(store, settings, small_spec):
-    """The first goes alone; from the time it took the next ones are more, here of the quick matchers."""
+    """The first goes alone; from the time it took the next ones are more, up to the largest chunk."""
     seen = []
     run = start_run(store, small_spec(("s001_1", "s001_2", "s003_1", "s003_2", "s006_1"), matchers=["sface"]))
     with Recorder(settings, Pace(ahead=1, chunk_seconds=60.0, largest_chunk=3)) as pool:
@@ -385,8 +381,8 @@ def test_images_are_handed_out_in_chunks_and_never_all_at_once(store, settings, 
     assert store.runs.get(run.id).result is not None, store.runs.get(run.id).error
     told = dict.fromkeys(seen)
     assert [done for stage, done, _ in told if stage == PERTURBING] == [0, 1, 2, 3, 4, 5]
-    assert [done for stage, done, _ in told if stage == EMBEDDING] == list(range(11))
-    assert pool.chunks == [1, 3, 1, 1, 3, 3, 3]
+    assert [done for stage, done, _ in told if stage == EMBEDDING] == [0], "perturbing has measured everything"
+    assert pool.chunks == [1, 3, 1]
 
 
 class Listener(LocalPool):
@@ -400,11 +396,9 @@ class Listener(LocalPool):
         self.items += given[-1]
         return super().submit(function, *given)
 
-    def asked_for(self) -> tuple[Counter[str], Counter[str]]:
-        """Templates by phase, and scores of untouched images that were known, by classifier."""
-        templates = Counter(item.phase for item in self.items if isinstance(item, judging.EmbedTask))
-        known = Counter(name for item in self.items if isinstance(item, judging.PerturbTask) for name in item.known)
-        return templates, known
+    def unknown(self) -> Counter[str]:
+        """Measures of untouched images that were not known, by name."""
+        return Counter(measure.name for item in self.items for measure in item.unknown)
 
 
 @pytest.mark.slow
@@ -417,16 +411,16 @@ def test_a_second_run_computes_no_template_or_score_of_an_untouched_image_again(
         store, RunRequest(dataset="again", method=METHOD, parameters=FAST, classifiers=[], matchers=["sface"])
     )
     other = changed(same, parameters={**same.parameters, "eps": 0.2})
-    for wanted, templates, known in (
-        (spec, {"before": images, "after": images}, {}),
-        (other, {"after": images}, {"dlib-gender": images}),
-        (same, {}, {"dlib-gender": images}),
+    for wanted, unknown in (
+        (spec, {"score:dlib-gender": images, "template:sface": images}),
+        (other, {}),
+        (same, {}),
     ):
         run = start_run(store, wanted)
         with Listener(settings) as pool:
             run_worker(settings, run_id=run.id, pool=pool)
         assert store.runs.get(run.id).state == "complete", store.runs.get(run.id).error
-        assert pool.asked_for() == (Counter(templates), Counter(known))
+        assert pool.unknown() == Counter(unknown)
 
 
 def test_a_worker_clears_away_leftovers_at_its_start_and_while_idle(store, settings, monkeypatch):

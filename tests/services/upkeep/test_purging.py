@@ -24,6 +24,7 @@ from facepriv.services.datasets.import_jobs import list_jobs, read_job, start_de
 from facepriv.services.upkeep.orphans import collect_orphans
 from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import DatasetRecord, Store, open_store
+from facepriv.store.measures import Measured
 from tests.store_examples import (
     audit_spec,
     contents_of,
@@ -83,9 +84,9 @@ def derive_from(store: Store, mine: DatasetRecord, theirs: DatasetRecord) -> tup
     store.runs.save_learning(taught, "w1", learning(0, store.artifacts.put(b"learnt", ".npz"), source="dataset"))
     store.jobs.fail(store.runs.job_id(taught), "w1", "It broke.")
     audits = [store.audits.create(audit_spec(store, mine)), store.audits.create(audit_spec(store, theirs, run_id=lent))]
-    vectors = {image.id: np.ones(3, np.float32) for image in store.datasets.images(mine.id)}
-    store.measures.save_of_images("template:sface", "0" * 64, vectors)
-    store.measures.save_of_run(own, "template:sface", "0" * 64, {store.runs.get(own).spec.image_ids[0]: np.ones(3)})
+    perturbed = store.runs.run_image(own, store.runs.get(own).spec.image_ids[0]).artifact_sha256
+    hashes = [*(image.artifact_sha256 for image in store.datasets.images(mine.id)), perturbed]
+    store.measures.save([Measured(sha256, "template:sface", "0" * 64, np.ones(3)) for sha256 in hashes])
     return [own, lent, taught], audits
 
 

@@ -1,0 +1,325 @@
+"""Measures of stored images: what each is, and how all that is not known yet is computed and saved.
+
+Runs, audits, quality reports, probes and comparison protocols all call `compute`. A measure is a vector of numbers,
+saved by the content of the image and the fingerprint of what computed it, so that nobody computes it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+
+from facepriv.classify.probe import crop_matcher
+from facepriv.errors import FailureToAcquireError, StoreBusyError, StoreError
+from facepriv.imaging.appearance import appearance_features
+from facepriv.imaging.crop import take_crop
+from facepriv.imaging.residuals import residual_features
+from facepriv.imaging.restoring import restored_faces
+from facepriv.measures.faults import log_fault
+from facepriv.measures.fingerprint import fingerprint, landmarks_fingerprint
+from facepriv.measures.loaded_models import (
+    check_versions,
+    get_classifier,
+    get_landmarker,
+    get_matcher,
+    make_reference,
+)
+from facepriv.measures.stored_faces import StoredFace
+from facepriv.perturb.base import score_face
+from facepriv.schemas.base import ModelRef
+from facepriv.store import ArtifactStore, Store
+from facepriv.store.measures import Measured, Vector
+from facepriv.types import CropMatcher, Face
+from facepriv.weights.files import require_all
+
+SCORE, RESTORED, TEMPLATE, CROPPED, LANDMARKS = "score", "restored", "template", "cropped", "landmarks"
+RESIDUALS, APPEARANCE = "residuals", "appearance"
+FACEPRIV = ModelRef(name="facepriv", version="")
+"""In place of a model, for features that facepriv computes itself."""
+SAVE_EVERY = 16
+"""Images whose measures are saved at a time: what an interruption loses at most."""
+_log = logging.getLogger(__name__)
+_K = TypeVar("_K", bound=Hashable)
+_T = TypeVar("_T")
+
+
+def _get_crop_matcher(name: str) -> CropMatcher:
+    matcher = crop_matcher(name)
+    require_all(matcher.card)
+    return matcher
+
+
+_GET_MODEL: dict[str, Callable[[str], Any]] = {
+    SCORE: get_classifier,
+    RESTORED: get_classifier,
+    TEMPLATE: get_matcher,
+    CROPPED: _get_crop_matcher,
+    LANDMARKS: get_landmarker,
+}
+
+
+@dataclass(frozen=True)
+class Measure:
+    """What is computed from an image: ``score`` and the like by one version of a model, or features without a model.
+
+    ======================== ===========================================================================================
+    name                     vector
+    ======================== ===========================================================================================
+    ``score:CLASSIFIER``     ``(1,)`` log-odds in nats
+    ``restored:CLASSIFIER``  ``(f,)`` log-odds after each front end of `facepriv.imaging.restoring`; NaN without a face
+    ``template:MATCHER``     ``(d,)`` float32 unit vector; NaN is a failure to acquire
+    ``cropped:MATCHER``      ``(d,)`` float32 template of the matcher's own crop, from which probes learn
+    ``landmarks:LANDMARKER`` ``(2 k,)`` float32, x and y of one point after the other; one NaN where none are found
+    ``residuals``            ``(r,)`` features of `facepriv.imaging.residuals`
+    ``appearance``           ``(a,)`` features of `facepriv.imaging.appearance`
+    ======================== ===========================================================================================
+    """
+
+    kind: str
+    model: ModelRef = FACEPRIV
+
+    @property
+    def name(self) -> str:
+        """Name under which its vectors are saved."""
+        return f"{self.kind}:{self.model.name}" if self.kind in _GET_MODEL else self.kind
+
+    def fingerprint(self, found_by: str) -> str:
+        """Return a hash of all that a vector depends on besides the image; looking up libraries' versions takes time.
+
+        Parameters
+        ----------
+        found_by
+            Fingerprint of the detector that found the face.
+        """
+        if self.kind == LANDMARKS:
+            return landmarks_fingerprint(get_landmarker(self.model.name), found_by)
+        return fingerprint(self.model, found_by)
+
+    def load(self) -> Any:
+        """Return the model; None for a measure without one.
+
+        Raises
+        ------
+        FaceprivError
+            If the model cannot be used here, or is of another version.
+        """
+        if self.kind not in _GET_MODEL:
+            return None
+        model = _GET_MODEL[self.kind](self.model.name)
+        check_versions(self.model, make_reference(model))
+        return model
+
+    def compute(self, face: Face) -> Vector:
+        """Compute the vector of one face."""
+        return _vector(self.kind, self.load(), face, lambda: restored_faces(face))
+
+
+def _vector(kind: str, model: Any, face: Face, restored: Callable[[], list[Face | None]]) -> Vector:
+    if kind == SCORE:
+        return np.array([score_face(model, face)])
+    if kind == RESTORED:
+        return np.array([np.nan if version is None else score_face(model, version) for version in restored()])
+    if kind == TEMPLATE:
+        template: Vector = model.embed([face])[0]
+        return template
+    if kind == CROPPED:
+        cropped: Vector = model.embed_crops(take_crop(model.crop(face), face.pixels)[None])[0]
+        return cropped
+    if kind == LANDMARKS:
+        try:
+            points = model.locate(face.pixels, face.box, face.landmarks)
+        except FailureToAcquireError:
+            return np.full(1, np.nan, dtype=np.float32)
+        flat: Vector = points.astype(np.float32, copy=False).ravel()
+        return flat
+    return residual_features(face) if kind == RESIDUALS else appearance_features(face)
+
+
+def compute_each(face: Face, measures: Iterable[Measure]) -> dict[str, Vector]:
+    """Compute measures of one face, by name; one that fails is logged and left out.
+
+    Raises
+    ------
+    FaceprivError
+        If a model cannot be used here, or is of another version.
+    """
+    models = {measure: measure.load() for measure in measures}
+    # Finding the face anew behind every front end is what costs, so all classifiers share it.
+    restored = cache(lambda: restored_faces(face))
+    vectors: dict[str, Vector] = {}
+    for measure, model in models.items():
+        try:
+            vectors[measure.name] = _vector(measure.kind, model, face, restored)
+        except Exception as error:
+            log_fault(_log, f"{measure.name} could not be computed", error)
+    return vectors
+
+
+@dataclass(frozen=True, eq=False)
+class MeasureTask:
+    """One stored image, and the measures that are to be computed of it."""
+
+    face: StoredFace
+    measures: tuple[Measure, ...]
+    skip_damaged: bool = False
+    """Whether a file that is missing or damaged is logged and left out, and not an error."""
+
+
+def compute_task(artifacts: ArtifactStore, task: MeasureTask) -> dict[str, Vector]:
+    """Read one stored image and compute its measures, as `compute_each` does.
+
+    Raises
+    ------
+    StoreError
+        If its file is missing or damaged, or the artifacts cannot be reached.
+    FaceprivError
+        As `compute_each`.
+    """
+    try:
+        face = task.face.face(artifacts)
+    except StoreError as error:
+        if isinstance(error, StoreBusyError) or not task.skip_damaged:
+            raise
+        log_fault(_log, "An image could not be measured", error)
+        return {}
+    return compute_each(face, task.measures)
+
+
+class MeasuringPool(Protocol):
+    """Who computes, and how the database is read and written meanwhile."""
+
+    def look_up(self, read: Callable[[], _T]) -> _T:
+        """Return what a function reads in the database."""
+
+    def compute(self, tasks: Iterable[MeasureTask]) -> Iterator[tuple[MeasureTask, Mapping[str, Vector]]]:
+        """Yield tasks with their vectors by name, in any order; without those that failed."""
+
+    def save(self, write: Callable[[], None]) -> None:
+        """Call a function that writes to the database."""
+
+
+class InThisProcess:
+    """Compute here, one image after the other."""
+
+    def __init__(self, artifacts: ArtifactStore) -> None:
+        self._artifacts = artifacts
+
+    def look_up(self, read: Callable[[], _T]) -> _T:
+        """Return what a function reads in the database."""
+        return read()
+
+    def compute(self, tasks: Iterable[MeasureTask]) -> Iterator[tuple[MeasureTask, Mapping[str, Vector]]]:
+        """Yield tasks with their vectors by name."""
+        return ((task, compute_task(self._artifacts, task)) for task in tasks)
+
+    def save(self, write: Callable[[], None]) -> None:
+        """Call a function that writes to the database."""
+        write()
+
+
+@dataclass(frozen=True, eq=False)
+class Computed(Generic[_K]):
+    """Vectors of images, and how many could not be computed."""
+
+    vectors: Mapping[str, Mapping[_K, Vector]]
+    """By measure's name and image, all that is known now."""
+    tried: Counter[str]
+    """Number of images of which each measure was not known, by the measure's name."""
+    failed: Counter[str]
+    """Number of those of which it could not be computed."""
+
+
+def compute(
+    store: Store,
+    images: Mapping[_K, StoredFace],
+    measures: Sequence[Measure],
+    pool: MeasuringPool | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    skip_damaged: bool = False,
+) -> Computed[_K]:
+    """Return measures of stored images; compute and save those that are not known.
+
+    Parameters
+    ----------
+    images
+        Stored images by whatever the caller calls them; files that several share are read once.
+    pool
+        Who computes; by default this process.
+    progress
+        Called with the number of files done and of all files to be read, first with none done.
+    skip_damaged
+        Whether the measures of a missing or damaged file count as failed, and not as an error.
+
+    Raises
+    ------
+    StoreError
+        If a file is missing or damaged.
+    FaceprivError
+        If a model cannot be used, or is of another version than its measure says.
+    """
+    pool = pool or InThisProcess(store.artifacts)
+    progress = progress or (lambda done, total: None)
+    fingerprints = _fingerprints(images, measures)
+    vectors = pool.look_up(lambda: _find_known(store, images, fingerprints))
+    files: dict[tuple[str, str], list[_K]] = {}
+    for image, face in images.items():
+        if any(image not in vectors[measure.name] for measure in measures):
+            files.setdefault((face.sha256, face.found_by), []).append(image)
+    sharing = {
+        MeasureTask(
+            face=images[same[0]],
+            measures=tuple(measure for measure in measures if same[0] not in vectors[measure.name]),
+            skip_damaged=skip_damaged,
+        ): same
+        for same in files.values()
+    }
+    tried, failed = Counter[str](), Counter[str]()
+    unsaved: list[Measured] = []
+    progress(0, len(sharing))
+    for done, (task, computed) in enumerate(pool.compute(list(sharing)), start=1):
+        for measure in task.measures:
+            tried[measure.name] += len(sharing[task])
+            if measure.name not in computed:
+                failed[measure.name] += len(sharing[task])
+                continue
+            vector = computed[measure.name]
+            vectors[measure.name].update(dict.fromkeys(sharing[task], vector))
+            made_by = fingerprints[measure, task.face.found_by]
+            unsaved.append(Measured(task.face.sha256, measure.name, made_by, vector))
+        if done % SAVE_EVERY == 0 or done == len(sharing):
+            batch, unsaved = unsaved, []
+            pool.save(lambda batch=batch: store.measures.save(batch))  # type: ignore[misc]
+        progress(done, len(sharing))
+    return Computed(vectors, tried, failed)
+
+
+def find_known(
+    store: Store, images: Mapping[_K, StoredFace], measures: Iterable[Measure]
+) -> dict[str, dict[_K, Vector]]:
+    """Return what is known of stored images, by measure's name and image."""
+    return _find_known(store, images, _fingerprints(images, measures))
+
+
+def _fingerprints(images: Mapping[Any, StoredFace], measures: Iterable[Measure]) -> dict[tuple[Measure, str], str]:
+    found_by = {face.found_by for face in images.values()} or {""}
+    return {(measure, detector): measure.fingerprint(detector) for measure in measures for detector in found_by}
+
+
+def _find_known(
+    store: Store, images: Mapping[_K, StoredFace], fingerprints: Mapping[tuple[Measure, str], str]
+) -> dict[str, dict[_K, Vector]]:
+    known: dict[str, dict[_K, Vector]] = {}
+    for (measure, found_by), made_by in fingerprints.items():
+        mine = {image: face.sha256 for image, face in images.items() if face.found_by == found_by}
+        vectors = store.measures.get(measure.name, made_by, mine.values())
+        known.setdefault(measure.name, {}).update(
+            {image: vectors[sha256] for image, sha256 in mine.items() if sha256 in vectors}
+        )
+    return known
