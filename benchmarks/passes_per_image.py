@@ -29,7 +29,7 @@ from rich.table import Table
 
 from facepriv.classify.registry import classifiers
 from facepriv.config import Settings
-from facepriv.imaging import acquire, stored
+from facepriv.imaging import acquire, png
 from facepriv.match.registry import matchers
 from facepriv.perturb.registry import perturbers
 from facepriv.services.audits.preparing import prepare_audit, start_audit
@@ -70,7 +70,7 @@ class Passes:
     @contextmanager
     def counted(self) -> Iterator[None]:
         """Count within the block."""
-        places: list[tuple[Any, str, str]] = [(stored, "decode", "decodes"), (acquire, "find_faces", "face searches")]
+        places: list[tuple[Any, str, str]] = [(png, "decode", "decodes"), (acquire, "find_faces", "face searches")]
         places += [(type(classifiers.create(name)), "score", name) for name in usable_classifiers()]
         places += [(type(matchers.create(name)), "embed", name) for name in usable_matchers()]
         patches = [mock.patch.object(owner, name, self._count(owner, name, what)) for owner, name, what in places]

@@ -167,7 +167,7 @@ def test_a_locked_database_is_waited_for(store, settings, small_spec, monkeypatc
 POINTS = {
     "before the first image": (PERTURBING, 0),
     "between two images": (PERTURBING, 2),
-    "while templates are computed": (EMBEDDING, 3),
+    "before unknown measures are computed": (EMBEDDING, 0),
     "before the result is stored": (SUMMING_UP, 1),
 }
 """Stage and steps done at which a worker is killed."""
