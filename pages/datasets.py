@@ -12,16 +12,20 @@ from facepriv.datasets.registry import READERS
 from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import NOTHING, moment, plain
 from facepriv.presentation.help_texts import HELP
+from facepriv.schemas.requests import Columns, DemoSource, ImportRequest, PathSource
 from facepriv.services.datasets.datasheets import FIELDS, edit_datasheet, shown_datasheet
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.datasets.import_folders import allowed_roots, subfolders
-from facepriv.services.datasets.import_jobs import start_demo_import, start_folder_import, start_import
+from facepriv.services.datasets.import_jobs import submit_upload
+from facepriv.services.datasets.importing import DEMO
 from facepriv.services.datasets.retention import is_past, retention_day
+from facepriv.services.jobs.submit import submit
 from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import DatasetCounts, DatasetRecord, Store
 from parts import faces, imports, quality
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
+from parts.parameters import help_of
 from parts.shell import me, record_view, with_store
 
 PER_PAGE = 24
@@ -93,7 +97,8 @@ def bring(store: Store, *, expanded: bool) -> None:
                 help="It is there already." if taken else None,
                 type="secondary" if store.datasets.list() else "primary",
             ):
-                imports.began(start_demo_import(get_settings(), actor=me().user))
+                request = ImportRequest(name=DEMO, source=DemoSource())
+                imports.began(submit(store, get_settings(), request, me().actor).id)
             st.header("From a terminal")
             st.write("Large sets are imported without a browser:")
             st.code("facepriv import FOLDER --name NAME", language=None, wrap_lines=True)
@@ -120,45 +125,42 @@ def upload(store: Store) -> None:
             min_value="today",
             key=f"upload_until-{turn}",
             format="YYYY-MM-DD",
-            help="The last day on which you may keep these images. Once it is past, this page says so; nothing is "
-            "removed without your word.",
+            help=help_of(ImportRequest, "retain_until"),
         )
         sheet = sheet_fields(turn)
         told = label_options()
         checked = st.checkbox(
-            "Check the quality afterwards",
-            True,
-            key=f"upload_quality-{turn}",
-            help="Looks for images of one person under several names, and for labels that every classifier "
-            "contradicts. It takes about as long as finding the faces; a later run computes none of it again.",
+            "Check the quality afterwards", True, key=f"upload_quality-{turn}", help=help_of(ImportRequest, "quality")
         )
         sent = st.form_submit_button("Preview", type="primary", icon=":material/visibility:")
     if not sent:
         return
-    options: dict[str, Any] = {
+    if not name.strip():
+        st.error("A name for the data set is missing; enter one and press Preview again.")
+        return
+    if folder is None and not images:
+        st.error("Nothing was chosen to import; choose images or one zip archive and press Preview again.")
+        return
+    fields: dict[str, Any] = {
         **told,
         "name": name.strip(),
         "retain_until": until,
         "datasheet": sheet or None,
         "preview": True,
         "quality": checked,
-        "actor": me().user,
     }
-    if not name.strip():
-        st.error("A name for the data set is missing; enter one and press Preview again.")
-    elif folder is None and not images:
-        st.error("Nothing was chosen to import; choose images or one zip archive and press Preview again.")
-    else:
-        try:
-            if folder is not None:
-                job_id = start_folder_import(get_settings(), folder, **options)
-            else:
-                table = None if labels is None else (labels.name, labels)
-                job_id = start_import(get_settings(), [(file.name, file) for file in images], labels=table, **options)
-        except FaceprivError as error:
-            st.error(plain(str(error)), icon=":material/error:")
+    try:
+        if folder is not None:
+            request = ImportRequest(source=PathSource(path=folder, closed=True), **fields)
+            job = submit(store, get_settings(), request, me().actor)
         else:
-            imports.began(job_id)
+            table = None if labels is None else (labels.name, labels)
+            sent_files = [(file.name, file) for file in images]
+            job = submit_upload(store, get_settings(), sent_files, me().actor, labels=table, **fields)
+    except FaceprivError as error:
+        st.error(plain(str(error)), icon=":material/error:")
+    else:
+        imports.began(job.id)
 
 
 def browse(roots: list[str], turn: int) -> str:
@@ -198,7 +200,7 @@ def files(turn: int) -> tuple[Any, Any]:
         "Label table (CSV, optional)",
         type=["csv", "tsv", "txt"],
         key=f"upload_labels-{turn}",
-        help="One row an image, with columns for the file, the gender label and, if you have it, the subject.",
+        help=help_of(ImportRequest, "labels"),
     )
     return images, labels
 
@@ -218,7 +220,7 @@ def label_options() -> dict[str, Any]:
             "Convention",
             ["auto", *READERS.names()],
             key="upload_format",
-            help="How file names and folders tell the subject and the label. “auto” looks and says what it found.",
+            help=help_of(ImportRequest, "format"),
         )
         st.caption("Columns of the label table, where their names are not recognised")
         boxes = st.columns(3)
@@ -235,7 +237,7 @@ def label_options() -> dict[str, Any]:
         }
     return {
         "format": convention,
-        "columns": {role: column.strip() for role, column in columns.items() if column.strip()},
+        "columns": Columns(**{role: column.strip() for role, column in columns.items() if column.strip()}),
         "mapping": {value: gender for value, gender in mapping.items() if value},
     }
 
@@ -328,7 +330,7 @@ def sheet(store: Store, record: DatasetRecord) -> None:
         if st.form_submit_button("Save", type="primary"):
             changes = {**texts, "retention": "" if until is None else until.isoformat()}
             try:
-                edit_datasheet(store, record.id, changes, actor=me().user)
+                edit_datasheet(store, record.id, changes, actor=me().actor)
             except FaceprivError as error:
                 st.error(plain(str(error)), icon=":material/error:")
             else:
@@ -355,7 +357,7 @@ def deletion(store: Store, record: DatasetRecord) -> None:
     planned = " ".join(plan_purge(store, record.id).sentences)
 
     def delete(store: Store) -> None:
-        st.session_state[PURGED] = purge(store, get_settings(), record.id, actor=me().user)
+        st.session_state[PURGED] = purge(store, get_settings(), record.id, actor=me().actor)
 
     offer("data set", f"{plain(planned)} This cannot be undone.", f"dataset {record.id}", delete)
 

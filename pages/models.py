@@ -106,7 +106,7 @@ def add(yaml: bytes, network: bytes, *, replace: bool) -> None:
     """Check and save the uploaded files; show a mistake below the form, which keeps them."""
     try:
         with st.spinner("Checking and trying it on demo faces …"), opened() as store:
-            added = add_uploaded(store, yaml, network, actor=me().user, replace=replace)
+            added = add_uploaded(store, yaml, network, actor=me().actor, replace=replace)
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
@@ -138,7 +138,7 @@ def own(store: Store) -> None:
                 st.warning(plain(note), icon=":material/warning:")
 
     def delete(store: Store) -> None:
-        remove_model(store, chosen, actor=me().user)
+        remove_model(store, chosen, actor=me().actor)
         st.session_state[DONE] = [f"Removed “{chosen}”."]
 
     warning = f"This removes {plain(chosen)} and its files. Its results stay but can no longer be repeated."

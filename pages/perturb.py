@@ -204,7 +204,7 @@ def launch(store: Store, request: RunRequest, images: int) -> None:
         f"this machine ({estimate.basis})."
     )
     if st.button("Start the run", type="primary", key="start_run", icon=":material/play_arrow:"):
-        run = submit(store, request, me().user)
+        run = submit(store, settings, request, me().actor)
         ensure_worker(settings)
         st.session_state["started_run"] = run.id
         st.rerun()

@@ -38,6 +38,7 @@ def access(
                     "Line": f"{line.id:,}",
                     "When": f"{line.at:%Y-%m-%d %H:%M:%S} UTC",
                     "Who": line.actor,
+                    "From": line.origin,
                     "Did": line.action,
                     "To": " ".join(filter(None, (line.subject, line.detail))),
                     "Hash": line.chain_sha256[:16],

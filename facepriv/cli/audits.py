@@ -11,7 +11,7 @@ from facepriv.cli.execution import follow_to_end, say_if_not_matched, say_queued
 from facepriv.cli.json_files import JsonFile, write_json
 from facepriv.cli.options import Executor, NoWait, Scheduler, with_fields
 from facepriv.cli.printing import say, show_table
-from facepriv.cli.store import ACTOR, opened_store
+from facepriv.cli.store import get_actor, opened_store
 from facepriv.schemas.requests import AuditRequest
 
 
@@ -48,7 +48,7 @@ def audit(
     request = AuditRequest(**fields)
     with opened_store() as (store, given):
         settings = with_executor(given, executor, scheduler)
-        record = submit(store, request, ACTOR)
+        record = submit(store, settings, request, get_actor())
         say_if_not_matched(store, record.dataset_id)
         if no_wait:
             say_queued("audit", record.id, json_file)

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from facepriv.cli.json_files import file_target
-from facepriv.cli.store import ACTOR
+from facepriv.cli.store import get_actor
 
 db = typer.Typer(help="Upgrade, check, back up and restore the database.", no_args_is_help=True)
 
@@ -38,7 +38,7 @@ def backup(file: Annotated[Path, typer.Argument(help="New file to write.", callb
     from facepriv.config import get_settings
     from facepriv.services.upkeep.database import back_up_database
 
-    typer.echo(back_up_database(get_settings(), file, actor=ACTOR))
+    typer.echo(back_up_database(get_settings(), file, actor=get_actor()))
 
 
 @db.command("restore")
@@ -49,4 +49,4 @@ def restore(
     from facepriv.config import get_settings
     from facepriv.services.upkeep.database import restore_database
 
-    typer.echo(restore_database(get_settings(), file, actor=ACTOR))
+    typer.echo(restore_database(get_settings(), file, actor=get_actor()))

@@ -8,7 +8,7 @@ import typer
 
 from facepriv.cli.json_files import JsonFile, write_json
 from facepriv.cli.printing import progress, say, show_table
-from facepriv.cli.store import ACTOR, opened_store
+from facepriv.cli.store import get_actor, opened_store
 from facepriv.wording import count
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def quality(
         else:
             _show_quality(report)
         if list_images:
-            store.access.record(ACTOR, "quality-listed", f"dataset {record.id}")
+            store.access.record(get_actor(), "quality-listed", f"dataset {record.id}")
             for title, rows in doubtful_images(store, record.id, report).items():
                 if rows:
                     show_table(title, rows)
@@ -98,7 +98,7 @@ def datasheet(
     with opened_store() as (store, _):
         record = store.datasets.get(dataset)
         if parts:
-            record = edit_datasheet(store, record.id, parse_parts(parts), actor=ACTOR)
+            record = edit_datasheet(store, record.id, parse_parts(parts), actor=get_actor())
     shown = shown_datasheet(record)
     names = {title: part for part, title in FIELDS.items()} | {"May be kept until": RETENTION}
     show_table(

@@ -13,7 +13,7 @@ from facepriv.cli.json_files import JsonFile
 from facepriv.cli.printing import progress, say
 from facepriv.cli.results import compare, show_result, write_run
 from facepriv.cli.serving import serve
-from facepriv.cli.store import ACTOR, opened_store
+from facepriv.cli.store import get_actor, opened_store
 
 if TYPE_CHECKING:
     from facepriv.store import Store
@@ -42,7 +42,7 @@ def demo(
                 show_import(import_demo(store, settings, on_progress=report))
         done = []
         for method in dict.fromkeys((PAPER_METHOD, DEFAULT_METHOD)):
-            run = submit_once(store, RunRequest(dataset=DEMO, method=method), ACTOR)
+            run = submit_once(store, settings, RunRequest(dataset=DEMO, method=method), get_actor())
             if run.result is not None:
                 say(f"Run {run.id} did this very job before; it is shown again.")
             done.append((run.id, run.spec, run.result or execute(store, settings, run.id)))
@@ -50,7 +50,7 @@ def demo(
             show_result(run_id, spec, result)
         if len(done) > 1:
             compare(done)
-        audit = submit_once(store, AuditRequest(run=done[-1][0]), ACTOR)
+        audit = submit_once(store, settings, AuditRequest(run=done[-1][0]), get_actor())
         if audit.result is None:
             follow_to_end(store, store.audits, settings, "audit", audit.id)
         show_audit(store, audit.id)
@@ -69,6 +69,6 @@ def _add_demo_user(store: Store) -> None:
     if store.users.list():
         say("Sign in to the dashboard as one of the users there are: facepriv user list")
         return
-    added = add_user(store, DEMO_USER, "auditor", actor=ACTOR)
+    added = add_user(store, DEMO_USER, "auditor", actor=get_actor())
     say(f"Sign in to the dashboard as {DEMO_USER} with the password {added.password}")
     say(f"It is shown this once. Another one: facepriv user password {DEMO_USER}")

@@ -10,7 +10,7 @@ import typer
 
 from facepriv.cli.json_files import JsonFile, json_on_stdout, write_json
 from facepriv.cli.printing import progress, say, show_table
-from facepriv.cli.store import ACTOR, opened_store
+from facepriv.cli.store import get_actor, opened_store
 from facepriv.errors import FaceprivError
 from facepriv.wording import count, listed
 
@@ -45,7 +45,7 @@ def purge(
             typer.confirm(f"Permanently delete {count(len(plans), 'data set')}?", abort=True, err=json_on_stdout.get())
         reports = []
         for plan in plans:
-            reports.append(remove(store, settings, plan.dataset_id, actor=ACTOR, cancel=cancel))
+            reports.append(remove(store, settings, plan.dataset_id, actor=get_actor(), cancel=cancel))
             for sentence in reports[-1].sentences:
                 say(sentence)
     purged = [{**asdict(report), "complete": report.complete} for report in reports]
@@ -64,7 +64,7 @@ def retain(
 
     until = retention.read_day(day)
     with opened_store() as (store, _):
-        record = retention.retain(store, store.datasets.get(dataset).id, until, actor=ACTOR)
+        record = retention.retain(store, store.datasets.get(dataset).id, until, actor=get_actor())
     if until is None:
         typer.echo(f"{record.name} may be kept without limit.")
     else:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,34 +14,31 @@ import typer
 
 from facepriv.cli.datasets import check_and_show_quality, counts_json
 from facepriv.cli.json_files import JsonFile, json_on_stdout, write_json
+from facepriv.cli.options import with_fields
 from facepriv.cli.printing import error_console, plain, progress, say, show_table
-from facepriv.cli.store import opened_store
+from facepriv.cli.store import get_actor, opened_store
+from facepriv.errors import FaceprivError
+from facepriv.schemas.fields import describe_field
+from facepriv.schemas.requests import Columns, ImportRequest, PathSource
 from facepriv.wording import count
 
 if TYPE_CHECKING:
+    from facepriv.config import Settings
     from facepriv.schemas.quality import QualityReport
-    from facepriv.services.datasets.importing import ImportReport, Source
-    from facepriv.store import Store
+    from facepriv.services.datasets.importing import ImportReport
+    from facepriv.store import JobRecord, Store
     from facepriv.types import Problem
 
 
+@with_fields(ImportRequest, only=["name", "labels", "format", "retain_until"])
+@with_fields(
+    Columns, into="columns", names={name: f"--{name}-column" for name in ("file", "subject", "gender", "age", "race")}
+)
 def import_command(
     path: Annotated[Path, typer.Argument(help="Folder or zip archive of images.")],
-    name: Annotated[str, typer.Option(help="What to call the data set.")],
-    labels: Annotated[Path | None, typer.Option(help="CSV of labels; by default the one beside the images.")] = None,
-    format: Annotated[str, typer.Option(help="Convention of the files; auto says what it recognised.")] = "auto",
-    mapping: Annotated[
-        str | None,
-        typer.Option(help="What label values mean, e.g. 0=male,1=female; bare numbers are refused without it."),
-    ] = None,
-    file_column: Annotated[str | None, typer.Option(help="Column of the file names.")] = None,
-    subject_column: Annotated[str | None, typer.Option(help="Column of the subjects.")] = None,
-    gender_column: Annotated[str | None, typer.Option(help="Column of the gender labels.")] = None,
-    age_column: Annotated[str | None, typer.Option(help="Column of the ages, in years or bands.")] = None,
-    race_column: Annotated[str | None, typer.Option(help="Column of the race, in the data set's words.")] = None,
-    retain_until: Annotated[
-        str | None, typer.Option(help="Last day on which the data set may be kept, like 2027-03-31.")
-    ] = None,
+    fields: dict[str, Any],
+    columns: dict[str, Any],
+    mapping: Annotated[str | None, typer.Option(help=f"{describe_field(ImportRequest, 'mapping').help}.")] = None,
     source: Annotated[str | None, typer.Option(help="Data sheet: where the images come from.")] = None,
     licence: Annotated[str | None, typer.Option(help="Data sheet: licence, if not the one of the convention.")] = None,
     consent: Annotated[str | None, typer.Option(help="Data sheet: on what basis the people agreed.")] = None,
@@ -57,44 +56,89 @@ def import_command(
     """
     from facepriv.datasets.gender_words import parse_mapping
     from facepriv.services.datasets.datasheets import make_datasheet, read_datasheet
-    from facepriv.services.datasets.importing import import_source, read_source
-    from facepriv.services.datasets.retention import read_day, refuse_past
+    from facepriv.services.datasets.importing import get_report
+    from facepriv.services.jobs.submit import submit_once
 
-    until = None if retain_until is None else read_day(retain_until)
-    refuse_past(until)
-    columns = {
-        "file": file_column,
-        "subject": subject_column,
-        "gender": gender_column,
-        "age": age_column,
-        "race": race_column,
-    }
     stated = {"source": source, "licence": licence, "consent": consent, "purpose": purpose, "contact": contact}
     sheet = {**(read_datasheet(datasheet) if datasheet else {}), **make_datasheet(stated)}
-    options: dict[str, Any] = {
-        "labels": labels,
-        "format": format,
-        "mapping": parse_mapping(mapping) if mapping else None,
-        "columns": {key: value for key, value in columns.items() if value is not None},
-    }
-    with opened_store() as (store, settings):
-        if not preview:
-            store.datasets.check_name(name)
-        with read_source(settings, path, **options) as read:
-            document = _show_preview(read)
+    request = ImportRequest(
+        source=PathSource(path=str(path)),
+        mapping=parse_mapping(mapping) if mapping else {},
+        columns=Columns(**columns),
+        datasheet=sheet or None,
+        preview=True,
+        **fields,
+    )
+    with opened_store() as (store, settings), _closing(store, settings) as jobs:
+        job = submit_once(store, settings, request, get_actor())
+        jobs.append(job.id)
+        job = _execute(store, settings, job)
+        told: list[Problem] = []
+        if job.state == "previewed":
+            document = json.loads(job.result or "{}")["preview"]
+            told = _show_preview(document)
             if preview:
                 write_json(json_file, document)
                 return
             if not yes and _is_asked() and not typer.confirm("Import this?", default=True, err=json_on_stdout.get()):
                 say("Nothing was imported.")
                 return
-            with _interruptible(store, name), progress("Importing") as report:
-                imported = import_source(
-                    store, settings, read, name=name, retain_until=until, datasheet=sheet or None, on_progress=report
+            store.jobs.confirm(job.id)
+            job = _execute(store, settings, job)
+        if job.dataset_id is None:
+            raise FaceprivError(job.error or "The import was cancelled; run the same command again to go on.")
+        report = get_report(store, job.dataset_id)
+        show_import(report, told=told)
+        checked = check_and_show_quality(store, report.dataset.name) if quality else None
+    write_json(json_file, _import_json(report, checked))
+
+
+def _execute(store: Store, settings: Settings, job: JobRecord) -> JobRecord:
+    """Do what is next of an import, or follow another worker that does, and return the job as it then is."""
+    from facepriv.services.datasets.import_jobs import KIND, UNDER_WAY
+    from facepriv.services.jobs.following import LOOK_SECONDS
+    from facepriv.services.jobs.worker import run_worker
+
+    store.jobs.resume(job.id)
+    with progress("Importing") as report:
+
+        def tell(_: int, stage: str, done: int, total: int) -> None:
+            report(done, total, stage)
+
+        while True:
+            run_worker(settings, kinds=KIND, job_id=job.id, on_progress=tell)
+            now = store.jobs.get(job.id)
+            if now.state not in UNDER_WAY:
+                return now
+            report(now.done, now.total, now.stage)
+            time.sleep(LOOK_SECONDS)
+
+
+@contextmanager
+def _closing(store: Store, settings: Settings) -> Iterator[list[int]]:
+    """Remove what is left of imports that cannot be gone on with; say so of one that can, where it was stopped."""
+    from facepriv.services.datasets.import_jobs import discard_import_job, get_import
+
+    jobs: list[int] = []
+    try:
+        yield jobs
+    except KeyboardInterrupt:
+        for job_id in jobs:
+            if store.jobs.cancel(job_id) == "cancelled":
+                job = get_import(store, settings, job_id)
+                done = sum(one.images for one in store.datasets.unfinished() if one.name == job.name)
+                error_console().print(
+                    f"{count(done, 'image')} of {plain(job.name)} are done and kept out of sight for 7 days. Run "
+                    "the same command again to go on, or remove them: facepriv datasets --discard NAME",
+                    highlight=False,
+                    soft_wrap=True,
                 )
-        show_import(imported, told=[*read.problems, *read.read.problems])
-        checked = check_and_show_quality(store, name) if quality else None
-    write_json(json_file, _import_json(imported, checked))
+        raise
+    finally:
+        for job_id in jobs:
+            job = get_import(store, settings, job_id)
+            if not job.under_way and not job.resumable and job.record.dataset_id is None:
+                discard_import_job(store, settings, job_id)
 
 
 def _is_asked() -> bool:
@@ -102,34 +146,18 @@ def _is_asked() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _show_preview(source: Source) -> dict[str, Any]:
-    from facepriv.datasets.preview import preview
-    from facepriv.presentation.preview import preview_document, preview_rows, preview_sentences
+def _show_preview(document: dict[str, Any]) -> list[Problem]:
+    """Show what was recognised, and return the problems that this has told."""
+    from facepriv.presentation.preview import preview_rows, preview_sentences
+    from facepriv.types import Problem
 
-    document = preview_document(preview(source.read), source.problems)
     for sentence in preview_sentences(document):
         say(sentence)
     if document["rows"]:
         show_table("Some of the images", preview_rows(document))
-    _list_problems("Left out or noted", [*source.problems, *source.read.problems])
-    return document
-
-
-@contextmanager
-def _interruptible(store: Store, name: str) -> Iterator[None]:
-    """Tell what is left of an import that was stopped, and how it goes on."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        left = [one for one in store.datasets.unfinished() if one.name == name]
-        if left:
-            error_console().print(
-                f"{count(left[0].images, 'image')} of {plain(name)} are done and kept out of sight for 7 days. Run "
-                "the same command again to go on, or remove them: facepriv datasets --discard NAME",
-                highlight=False,
-                soft_wrap=True,
-            )
-        raise
+    told = [Problem(one["name"], one["code"], one["sentence"]) for one in document["problems"]]
+    _list_problems("Left out or noted", told)
+    return told
 
 
 def show_import(report: ImportReport, told: Sequence[Problem] = ()) -> None:

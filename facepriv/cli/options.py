@@ -8,9 +8,9 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any
 
 import typer
+from pydantic import BaseModel
 
 from facepriv.schemas.fields import FieldDescription, describe_fields
-from facepriv.schemas.requests import Request
 
 Executor = Annotated[
     str | None,
@@ -24,19 +24,22 @@ Replace = Annotated[bool, typer.Option("--replace", help="In place of the one of
 
 
 def with_fields(
-    request: type[Request],
+    model: type[BaseModel],
     *,
+    into: str = "fields",
     arguments: Collection[str] = (),
     names: Mapping[str, str] | None = None,
     only: Collection[str] | None = None,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Return a decorator that gives a command an option for each field of a request.
+    """Return a decorator that gives a command an option for each field of a request, or of a part of one.
 
-    What the user gave is handed to the command as its first argument, a mapping from fields to values; the model checks
-    them and fills in the rest.
+    What the user gave is handed to the command as a mapping from fields to values; the model checks them and fills in
+    the rest.
 
     Parameters
     ----------
+    into
+        Parameter of the command that takes the mapping.
     arguments
         Fields that are arguments instead of options.
     names
@@ -46,15 +49,15 @@ def with_fields(
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        fields = {name: one for name, one in describe_fields(request).items() if only is None or name in only}
+        fields = {name: one for name, one in describe_fields(model).items() if only is None or name in only}
 
         @functools.wraps(command)
         def run(**values: Any) -> None:
             given = {name: values.pop(name) for name in fields}
-            command({name: value for name, value in given.items() if value is not None}, **values)
+            command(**{into: {name: value for name, value in given.items() if value is not None}}, **values)
 
-        _, *own = inspect.signature(command, eval_str=True).parameters.values()
-        own = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]
+        signature = inspect.signature(command, eval_str=True)
+        own = [one.replace(kind=one.KEYWORD_ONLY) for one in signature.parameters.values() if one.name != into]
         made = [_parameter(one, (names or {}).get(name), name in arguments) for name, one in fields.items()]
         # Arguments come first; those that must be given before those that need not.
         ordered = sorted([*made, *own], key=lambda one: one.default is not inspect.Parameter.empty)
@@ -71,13 +74,12 @@ def _parameter(field: FieldDescription, option: str | None, is_argument: bool) -
     kind: Any = field.kind if field.kind in (int, float) and not field.options else str
     kind = list[kind] if several else kind
     text = f"{field.help}{_more(field, several)}."
-    required = is_argument and not field.optional
     info = typer.Argument(help=text) if is_argument else typer.Option(option or _option(field.name), help=text)
     return inspect.Parameter(
         field.name,
         inspect.Parameter.KEYWORD_ONLY,
-        default=inspect.Parameter.empty if required else None,
-        annotation=Annotated[kind if required else kind | None, info],
+        default=inspect.Parameter.empty if field.required else None,
+        annotation=Annotated[kind if field.required else kind | None, info],
     )
 
 

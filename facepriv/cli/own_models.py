@@ -10,7 +10,7 @@ import typer
 from facepriv.cli.json_files import JsonFile, write_json
 from facepriv.cli.options import Replace
 from facepriv.cli.printing import say, show_table
-from facepriv.cli.store import ACTOR, opened_store
+from facepriv.cli.store import get_actor, opened_store
 
 model = typer.Typer(help="Add your own models; see docs/your-own-models.md.", no_args_is_help=True)
 
@@ -24,7 +24,7 @@ def model_add(
     from facepriv.services.models.own_models import add_model
 
     with opened_store() as (store, _):
-        added = add_model(store, file, actor=ACTOR, replace=replace)
+        added = add_model(store, file, actor=get_actor(), replace=replace)
     typer.echo(f"Added the {added.own.card.kind} {added.own.name}, version {added.own.card.version}.")
     for note in added.findings:
         typer.echo(note)
@@ -93,5 +93,5 @@ def model_remove(
     with opened_store() as (store, _):
         if not yes:
             typer.confirm(f"Remove the model {name}?", abort=True)
-        remove_model(store, name, actor=ACTOR)
+        remove_model(store, name, actor=get_actor())
     typer.echo(f"Removed {name}.")

@@ -9,7 +9,7 @@ from facepriv.cli.json_files import JsonFile, write_json
 from facepriv.cli.options import Executor, NoWait, Scheduler, with_fields
 from facepriv.cli.printing import show_table
 from facepriv.cli.results import show_result, write_run
-from facepriv.cli.store import ACTOR, opened_store
+from facepriv.cli.store import get_actor, opened_store
 from facepriv.schemas.requests import RunRequest
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def perturb(
     request = RunRequest(**fields)
     with opened_store() as (store, given):
         settings = with_executor(given, executor, scheduler)
-        run = submit(store, request, ACTOR)
+        run = submit(store, settings, request, get_actor())
         say_if_not_matched(store, run.dataset_id)
         if no_wait:
             say_queued("run", run.id, json_file)

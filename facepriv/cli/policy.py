@@ -12,7 +12,7 @@ from facepriv.cli.execution import follow_to_end
 from facepriv.cli.json_files import JsonFile, write_json
 from facepriv.cli.options import with_fields
 from facepriv.cli.printing import say, show_table
-from facepriv.cli.store import ACTOR, opened_store
+from facepriv.cli.store import get_actor, opened_store
 from facepriv.schemas.requests import AUTO, AuditRequest
 from facepriv.wording import count
 
@@ -75,7 +75,7 @@ def policy(
 
             secret = None if key is None else read_key(key)
             released = write_release(
-                store, shares, out, select_by=request.select_by, actor=ACTOR, key=secret, key_file=key_file
+                store, shares, out, select_by=request.select_by, actor=get_actor(), key=secret, key_file=key_file
             )
             say(
                 f"{count(released.images, 'image')} written to {released.folder}; "
@@ -102,7 +102,7 @@ def _audited_policy(store: Store, settings: Settings, request: AuditRequest) -> 
     from facepriv.services.audits.preparing import audit_document
     from facepriv.services.jobs.submit import submit_once
 
-    record = submit_once(store, request, ACTOR)
+    record = submit_once(store, settings, request, get_actor())
     if record.result is None:
         follow_to_end(store, store.audits, settings, "audit", record.id)
     else:

@@ -8,7 +8,7 @@ import typer
 
 from facepriv.cli.options import Replace
 from facepriv.cli.printing import progress
-from facepriv.cli.store import ACTOR, opened_store
+from facepriv.cli.store import get_actor, opened_store
 
 probe = typer.Typer(help="Train gender classifiers on matchers' templates.", no_args_is_help=True)
 
@@ -36,7 +36,7 @@ def probe_train(
             exclude=exclude or (),
             seed=seed,
             replace=replace,
-            actor=ACTOR,
+            actor=get_actor(),
             on_progress=report,
         )
     typer.echo(f"Trained the probe {own.name}, version {own.card.version}. {own.card.notes}")

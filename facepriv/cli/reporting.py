@@ -9,7 +9,7 @@ import typer
 
 from facepriv.cli.json_files import JsonFile, file_target, write_json
 from facepriv.cli.printing import say
-from facepriv.cli.store import ACTOR, opened_store
+from facepriv.cli.store import get_actor, opened_store
 from facepriv.wording import count
 
 
@@ -22,7 +22,7 @@ def export(
     from facepriv.services.releases.export import export_run
 
     with opened_store() as (store, _):
-        report = export_run(store, run, out, actor=ACTOR)
+        report = export_run(store, run, out, actor=get_actor())
     say(
         f"Wrote {count(report.images, 'perturbed image')}, manifest.csv and run.json to {report.folder}. "
         f"{count(report.without, 'image')} of the run without a perturbed version (the manifest says why)."
@@ -69,7 +69,7 @@ def report(
             csv=csv,
             figures=figures,
             format="svg" if format == "svg" else "png",
-            actor=ACTOR,
+            actor=get_actor(),
         )
     for line in made.sentences:
         say(line)

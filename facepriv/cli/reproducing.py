@@ -11,7 +11,7 @@ from facepriv.cli.execution import execute
 from facepriv.cli.json_files import JsonFile, file_target, write_text
 from facepriv.cli.options import with_fields
 from facepriv.cli.printing import say, show_table
-from facepriv.cli.store import ACTOR, opened_store
+from facepriv.cli.store import get_actor, opened_store
 from facepriv.schemas.requests import DEFAULT_GUIDE, SECOND_GUIDE, RunRequest
 
 
@@ -41,7 +41,9 @@ def reproduce(
         planned = service.plan(store, RunRequest(**fields), guide_a=guide_a, guide_b=guide_b)
         expected = service.estimate(store, settings, planned)
         say(f"{expected.basis}; expected to take about {expected.seconds / 60:,.1f} minutes.")
-        found = service.reproduce(store, planned, actor=ACTOR, execute=lambda run: execute(store, settings, run))
+        found = service.reproduce(
+            store, settings, planned, actor=get_actor(), execute=lambda run: execute(store, settings, run)
+        )
     for title, rows in tables(found):
         show_table(title, rows)
     for sentence in sentences(found):

@@ -15,7 +15,7 @@ from facepriv.cli.json_files import JsonFile, write_json
 from facepriv.cli.options import NoWait
 from facepriv.cli.printing import progress, say, show_table
 from facepriv.cli.results import show_result, write_run
-from facepriv.cli.store import ACTOR, opened_store
+from facepriv.cli.store import get_actor, opened_store
 from facepriv.errors import FaceprivError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def cancel(run: RunOrNone = None, audit: AuditOption = None) -> None:
     """Cancel a run or an audit that waits or is under way; what was finished of it is kept."""
     with _one_of(run, audit) as (_, queue, store, noun, number):
         state = store.jobs.cancel(queue.job_id(number))
-        store.access.record(ACTOR, f"{noun}-cancelled", f"{noun} {number}")
+        store.access.record(get_actor(), f"{noun}-cancelled", f"{noun} {number}")
     typer.echo(f"{noun.capitalize()} {number} is {'told to stop' if state == 'running' else state}.")
 
 
@@ -103,7 +103,7 @@ def resume(run: RunOrNone = None, audit: AuditOption = None, no_wait: NoWait = F
         ended = state in ("failed", "cancelled")
         if ended:
             state = store.jobs.resume(queue.job_id(number))
-            store.access.record(ACTOR, f"{noun}-resumed", f"{noun} {number}")
+            store.access.record(get_actor(), f"{noun}-resumed", f"{noun} {number}")
         if no_wait:
             say_under_way(noun, number, state)
             return
@@ -147,7 +147,7 @@ def delete(
         if not yes:
             typer.confirm(f"Delete {noun} {number} for good?", abort=True)
         queue.delete(number)
-        store.access.record(ACTOR, f"{noun}-deleted", f"{noun} {number}")
+        store.access.record(get_actor(), f"{noun}-deleted", f"{noun} {number}")
     typer.echo(f"Deleted: {noun} {number}.")
 
 

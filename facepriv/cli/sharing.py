@@ -9,7 +9,7 @@ import typer
 
 from facepriv.cli.json_files import JsonFile, write_json
 from facepriv.cli.printing import say, show_table
-from facepriv.cli.store import ACTOR, opened_store
+from facepriv.cli.store import get_actor, opened_store
 from facepriv.wording import listed
 
 
@@ -47,7 +47,7 @@ def share(
             passphrase=secret,
             officer=officer,
             faces=faces,
-            actor=ACTOR,
+            actor=get_actor(),
         )
     say(f"Share {made.share.id} is open until {made.share.expires_at:%Y-%m-%d %H:%M} UTC.")
     url = None
@@ -70,7 +70,7 @@ def shares(
 
     with opened_store() as (store, _):
         if revoke is not None:
-            revoke_share(store, revoke, actor=ACTOR)
+            revoke_share(store, revoke, actor=get_actor())
             say(f"Share {revoke} is revoked.")
         found, said = store.shares.list(), store.remarks.list()
     now = datetime.now(UTC)

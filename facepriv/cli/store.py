@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -9,9 +10,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from facepriv.config import Settings
     from facepriv.store import Store
+    from facepriv.types import Actor
 
 
-ACTOR = "cli"
+def get_actor() -> Actor:
+    """Return who gives a command: the operating system's user."""
+    import getpass
+
+    from facepriv.types import Actor
+
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a number without a name
+        name = str(os.getuid()) if hasattr(os, "getuid") else "unknown"
+    return Actor(name, "command line")
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import typer
 
 from facepriv.cli.json_files import JsonFile, write_json
 from facepriv.cli.printing import say, show_table
-from facepriv.cli.store import ACTOR, opened_store
+from facepriv.cli.store import get_actor, opened_store
 from facepriv.errors import BadInputError
 from facepriv.wording import count
 
@@ -44,7 +44,7 @@ def user_add(
 
     with opened_store() as (store, _):
         given = _read_password() if password_stdin else None
-        added = add_user(store, name, _role(role), password=given, oidc=oidc, actor=ACTOR)
+        added = add_user(store, name, _role(role), password=given, oidc=oidc, actor=get_actor())
     say(f"{added.user.name} can sign in as {added.user.role}.")
     _show_password(added.password)
 
@@ -89,7 +89,7 @@ def user_role(name: UserName, role: Annotated[str, typer.Argument(help="auditor 
     from facepriv.services.accounts.users import set_role
 
     with opened_store() as (store, _):
-        changed = set_role(store, name, _role(role), actor=ACTOR)
+        changed = set_role(store, name, _role(role), actor=get_actor())
     say(f"{changed.name} is now {'an auditor' if changed.role == 'auditor' else 'a privacy officer'}.")
 
 
@@ -109,7 +109,7 @@ def _set_disabled(name: str, disabled: bool) -> None:
     from facepriv.services.accounts.users import set_disabled
 
     with opened_store() as (store, _):
-        changed = set_disabled(store, name, disabled, actor=ACTOR)
+        changed = set_disabled(store, name, disabled, actor=get_actor())
     say(f"{changed.name} {'is signed out and can no longer sign in' if disabled else 'can sign in again'}.")
 
 
@@ -119,7 +119,7 @@ def user_password(name: UserName, password_stdin: PasswordIn = False) -> None:
     from facepriv.services.accounts.users import change_password
 
     with opened_store() as (store, _):
-        made = change_password(store, name, _read_password() if password_stdin else None, actor=ACTOR)
+        made = change_password(store, name, _read_password() if password_stdin else None, actor=get_actor())
     say("Password changed.")
     _show_password(made)
 
@@ -136,7 +136,7 @@ def user_oidc(
     from facepriv.services.accounts.users import set_claim
 
     with opened_store() as (store, _):
-        changed = set_claim(store, name, claim, actor=ACTOR)
+        changed = set_claim(store, name, claim, actor=get_actor())
     how = "can no longer sign in through the provider"
     say(f"{changed.name} {how if changed.oidc is None else f'signs in through the provider as {changed.oidc}'}.")
 
@@ -147,7 +147,7 @@ def user_sign_out(name: UserName) -> None:
     from facepriv.services.accounts.users import sign_out_everywhere
 
     with opened_store() as (store, _):
-        ended = sign_out_everywhere(store, name, actor=ACTOR)
+        ended = sign_out_everywhere(store, name, actor=get_actor())
     say(f"{count(ended, 'session')} ended.")
 
 

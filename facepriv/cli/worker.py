@@ -1,10 +1,9 @@
-"""`facepriv worker`, and the job of an import that the dashboard starts."""
+"""`facepriv worker`."""
 
 from __future__ import annotations
 
 import math
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +21,7 @@ def worker(
     parent: Annotated[int | None, typer.Option(hidden=True)] = None,
     linger: Annotated[float, typer.Option(hidden=True)] = math.inf,
     ready: Annotated[bool, typer.Option("--ready", hidden=True)] = False,
+    apart: Annotated[bool, typer.Option("--apart", hidden=True)] = False,
 ) -> None:
     """Take up waiting runs and audits until stopped. Any number of workers, on any machines, may serve one database."""
     import logging
@@ -32,22 +32,10 @@ def worker(
     from facepriv.services.jobs.worker import run_worker
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    settings = with_executor(get_settings(), executor, scheduler)
+    settings = get_settings() if apart else with_executor(get_settings(), executor, scheduler)
     # Told to stop, give the run back, so that whoever is next goes on at once instead of waiting for the lease to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if not local:
         run_worker(settings, run_id=run, until_idle=until_idle, ready=ready)
-    elif not serve_local(settings, parent=parent, until_idle=until_idle, linger=linger, ready=ready):
+    elif not serve_local(settings, parent=parent, apart=apart, until_idle=until_idle, linger=linger, ready=ready):
         typer.echo("Another worker serves this data folder already.")
-
-
-def import_job(folder: Annotated[Path, typer.Argument(help="Folder of the import.")]) -> None:
-    """Do an import that the dashboard has put there."""
-    import signal
-
-    from facepriv.config import get_settings
-    from facepriv.services.datasets.import_jobs import run_job
-
-    # Told to stop, clear away what was begun.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    run_job(get_settings(), folder)

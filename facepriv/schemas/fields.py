@@ -31,6 +31,7 @@ class FieldDescription:
     """Whether it may be None."""
     several: bool
     """Whether it holds several values."""
+    required: bool
     default: Any
     help: str
 
@@ -83,6 +84,7 @@ def _describe(name: str, field: FieldInfo) -> FieldDescription:
         most=_bound(rules, "le", "lt"),
         optional=optional,
         several=several,
+        required=field.is_required(),
         default=None if field.is_required() else field.get_default(call_default_factory=True),
         help=field.description or "",
     )

@@ -5,6 +5,7 @@ Each field is declared once, with its default, range and help; command-line opti
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, ValidationError, model_validator
@@ -173,3 +174,74 @@ class AuditRequest(Request):
     )
     limit: int | None = Field(default=None, ge=1, description=LIMIT_HELP)
     seed: int = Field(default=0, ge=0, description=SEED_HELP)
+
+
+class PathSource(Frozen):
+    """A folder or a zip archive of images on this machine."""
+
+    type: Literal["path"] = "path"
+    path: str
+    closed: bool = False
+    """Whether it must be a folder that pages may import from, of which nothing outside is read."""
+
+
+class UploadSource(Frozen):
+    """Files that were put aside in the import's folder, the first as ``0``, the second as ``1`` ..."""
+
+    type: Literal["upload"] = "upload"
+    files: tuple[str, ...]
+    """Names as they came: of images, or of one zip archive."""
+
+
+class DemoSource(Frozen):
+    """The synthetic demo faces, two images of each subject."""
+
+    type: Literal["demo"] = "demo"
+
+
+class Columns(Frozen):
+    """Columns of a label table, where their names are not recognised."""
+
+    file: str | None = Field(default=None, description="Column of the file names")
+    subject: str | None = Field(default=None, description="Column of the subjects")
+    gender: str | None = Field(default=None, description="Column of the gender labels")
+    age: str | None = Field(default=None, description="Column of the ages, in years or bands")
+    race: str | None = Field(default=None, description="Column of the race, in the data set's words")
+
+
+class ImportRequest(Request):
+    """Make a data set of images and their labels."""
+
+    kind: ClassVar[str] = "import"
+
+    name: str = Field(description="What to call the data set")
+    source: Annotated[PathSource | UploadSource | DemoSource, Field(discriminator="type")]
+    folder: str = ""
+    """Name of the private folder with what was put aside for it; empty until there is one."""
+    labels: str | None = Field(
+        default=None,
+        description="Label table (CSV): one row an image, with columns for the file, the gender label and, if there is "
+        "one, the subject. Default: the one beside the images",
+    )
+    format: str = Field(
+        default="auto",
+        description="How file names and folders tell the subject and the label; auto looks and says what it found",
+    )
+    mapping: dict[str, Literal["male", "female"]] = Field(
+        default_factory=dict,
+        description="What label values mean, e.g. 0=male,1=female; bare numbers are refused without it",
+    )
+    columns: Columns = Columns()
+    retain_until: date | None = Field(
+        default=None,
+        description="Last day on which the images may be kept, like 2027-03-31. Once it is past, facepriv says so; "
+        "nothing is removed by itself",
+    )
+    datasheet: dict[str, str] | None = None
+    preview: bool = Field(default=False, description="Show what would be imported, and wait for somebody to confirm it")
+    quality: bool = Field(
+        default=False,
+        description="Check the quality afterwards: look for images of one person under several names, and for labels "
+        "that every classifier contradicts. It takes about as long as finding the faces; a later run computes none of "
+        "it again",
+    )

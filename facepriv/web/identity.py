@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from starlette.types import Scope
 
 from facepriv.store import Role
+from facepriv.types import Actor
 
 _KEY = "facepriv.identity"
 
@@ -19,6 +20,11 @@ class Identity:
     role: Role
     session: int | None = None
     """Number of the session; None where there is no login and everybody is the same local auditor."""
+
+    @property
+    def actor(self) -> Actor:
+        """Who does something on a page, for the access log and the queue."""
+        return Actor(self.user, "dashboard")
 
     @property
     def holder(self) -> str:

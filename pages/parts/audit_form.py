@@ -114,7 +114,7 @@ def start(store: Store, **choices: Any) -> int | None:
         st.error("An audit needs at least one attacker; choose one under Options.", icon=":material/error:")
         return None
     try:
-        audit = submit(store, AuditRequest(**choices), me().user)
+        audit = submit(store, get_settings(), AuditRequest(**choices), me().actor)
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return None

@@ -41,7 +41,7 @@ def show_figure(figure: go.Figure, key: str, alt: str, *, of: str = "") -> None:
     def numbers() -> str:
         with open_store(get_settings()) as store:
             is_still(store, who)
-            store.access.record(who.user, "figure-downloaded", of or key, key if of else "")
+            store.access.record(who.actor, "figure-downloaded", of or key, key if of else "")
         return to_csv(Table(key, alt, figure_rows(figure)))
 
     st.download_button(

@@ -1,25 +1,24 @@
-"""Imports under way and how the last ones ended, read from the data folder: they go on whether anybody looks or not."""
+"""Imports under way and how the last ones ended, read from the queue: they go on whether anybody looks or not."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import streamlit as st
 
-from facepriv.config import Settings, get_settings
+from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import plain
 from facepriv.presentation.preview import preview_rows, preview_sentences
 from facepriv.services.datasets.import_jobs import (
-    RESUMABLE,
+    READING,
     ImportJob,
-    cancel_job,
-    confirm_job,
-    discard_job,
-    forget_job,
-    list_jobs,
-    resume_job,
+    close_import,
+    discard_import_job,
+    list_imports,
 )
+from facepriv.services.jobs.local_worker import ensure_worker, worker_faults
 from facepriv.store import Store
 from facepriv.wording import count, duration
 from parts import faces
@@ -27,92 +26,105 @@ from parts.figures import page_of, show_rows
 from parts.shell import with_store
 
 EVERY = "1s"
+LINGER_SECONDS = 60.0
+"""How long the worker that does imports waits for more."""
 LISTED = 50
 STARTED = "_started_import"
 """Import that this session began and whose end it has not seen."""
 
 
-def began(job_id: str) -> None:
+def began(job_id: int) -> None:
     """Remember what this session began, and show the page anew with its progress."""
+    ensure_worker(get_settings(), apart=True, linger=LINGER_SECONDS)
     st.session_state[STARTED] = job_id
     st.rerun()
 
 
 def show(store: Store) -> None:
     """Show every import under way with its progress, and those that ended with what came of them."""
-    jobs = list_jobs(get_settings())
+    jobs = list_imports(store, get_settings())
     for job in jobs:
-        if job.state != "running":
-            _settle(store, job)
+        if not job.under_way:
+            _settle(job)
             ended(store, job)
-    running = tuple(job.id for job in jobs if job.state == "running")
+    running = tuple(job.id for job in jobs if job.under_way)
     if running:
         follow(running)
 
 
-def _settle(store: Store, job: ImportJob) -> None:
+def _settle(job: ImportJob) -> None:
     """Once, for the session that began it: turn to the new data set and let go of the uploaded bytes."""
     if st.session_state.get(STARTED) == job.id:
         del st.session_state[STARTED]
-        if job.state == "complete":
-            st.session_state["dataset"] = job.dataset_id
-        if job.state == "previewed" or (job.state == "complete" and job.preview is None):
+        state = job.record.state
+        if state == "complete":
+            st.session_state["dataset"] = job.record.dataset_id
+        if state == "previewed" or (state == "complete" and job.preview is None):
             st.session_state["upload_round"] = st.session_state.get("upload_round", 0) + 1
 
 
 @st.fragment(run_every=EVERY)
-def follow(job_ids: tuple[str, ...]) -> None:
+def follow(job_ids: tuple[int, ...]) -> None:
     """Show the progress of these imports every second; the whole page is shown anew once one has ended."""
 
-    def body(_: Store) -> None:
-        running = {job.id: job for job in list_jobs(get_settings()) if job.state == "running"}
+    def body(store: Store) -> None:
+        settings = get_settings()
+        # The worker may have died since; the next one goes on where it was.
+        ensure_worker(settings, apart=True, linger=LINGER_SECONDS)
+        faults = worker_faults(settings, apart=True)
+        if faults is not None:
+            st.warning(plain(faults.sentence), icon=":material/warning:")
+        running = {job.id: job for job in list_imports(store, settings) if job.under_way}
         for job_id in job_ids:
             if job_id in running:
-                progress(running[job_id])
+                progress(store, running[job_id])
         if any(job_id not in running for job_id in job_ids):
             st.rerun()
 
     with_store(body)
 
 
-def progress(job: ImportJob) -> None:
+def progress(store: Store, job: ImportJob) -> None:
     """Show one import: bar, time left, and a button to cancel."""
+    now = job.record
     with st.container(border=True):
         head, side = st.columns([5, 1], vertical_alignment="center")
         head.markdown(f"**Importing “{plain(job.name)}”**")
-        if job.cancel_requested:
+        if now.cancel_requested:
             side.caption("Stopping …")
         elif side.button("Cancel", key=f"cancel-import-{job.id}", icon=":material/stop_circle:", width="stretch"):
-            cancel_job(get_settings(), job.id)
+            store.jobs.cancel(job.id)
             st.rerun()
-        if not job.total:
-            st.progress(0.0, "Reading the files …")
+        if not now.total:
+            st.progress(0.0, "Waiting for a worker …" if now.state == "waiting" else f"{READING.capitalize()} …")
         else:
-            left = "" if job.seconds_left is None else f" · {duration(job.seconds_left)} left"
-            stage = job.stage.capitalize() or "Looking for faces"
-            st.progress(job.done / job.total, f"{stage}: {job.done:,} of {count(job.total, 'image')}{left}")
+            pace = now.pace(datetime.now(UTC))
+            left = "" if pace is None else f" · {duration(pace[1])} left"
+            stage = now.stage.capitalize() or "Looking for faces"
+            st.progress(now.done / now.total, f"{stage}: {now.done:,} of {count(now.total, 'image')}{left}")
         st.caption("You may close this page; the import goes on and is shown here again.")
 
 
 def ended(store: Store, job: ImportJob) -> None:
     """Show how an import ended, with everything that was left out, and what can be done with one that did not."""
+    why = plain(job.record.error or "It was cancelled.")
     with st.container(border=True):
-        if job.state == "previewed":
+        if job.record.state == "previewed":
             previewed(store, job)
-        elif job.state in RESUMABLE:
-            st.warning(f"“{plain(job.name)}”: {plain(job.error or '')}", icon=":material/pause_circle:")
-            st.caption("What is done of it is kept for 7 days, where nobody sees it.")
-            choose(store, job, "Resume", resume_job)
+        elif job.resumable:
+            st.warning(f"“{plain(job.name)}” is not complete. {why}", icon=":material/pause_circle:")
+            st.caption("Finished parts are kept, hidden, for 7 days so that you can resume.")
+            choose(store, job, "Resume", store.jobs.resume)
         else:
-            if job.state == "complete":
+            if job.record.state == "complete":
                 complete(store, job)
             else:
-                st.error(f"“{plain(job.name)}” was not imported. {plain(job.error or '')}", icon=":material/error:")
+                st.error(f"“{plain(job.name)}” was not imported. {why}", icon=":material/error:")
             st.button("Close", key=f"close-import-{job.id}", on_click=_close, args=(job.id,))
 
 
-def _close(job_id: str) -> None:
-    with_store(lambda _: forget_job(get_settings(), job_id))
+def _close(job_id: int) -> None:
+    with_store(lambda store: close_import(store, get_settings(), job_id))
 
 
 def previewed(store: Store, job: ImportJob) -> None:
@@ -130,24 +142,24 @@ def previewed(store: Store, job: ImportJob) -> None:
             offset = page_of(len(rows), LISTED, f"preview-{job.id}")
             show_rows(rows[offset : offset + LISTED])
     st.caption("Nothing is imported yet. Without an answer the files that were uploaded go after a day.")
-    choose(store, job, "Import", confirm_job, icon=":material/check:")
+    choose(store, job, "Import", store.jobs.confirm, icon=":material/check:")
 
 
 def choose(
     store: Store,
     job: ImportJob,
     label: str,
-    go_on: Callable[[Settings, str], None],
+    go_on: Callable[[int], object],
     icon: str = ":material/play_arrow:",
 ) -> None:
     """Offer to go on with an import, or to remove it with all that is there of it."""
     with st.container(horizontal=True):
         if st.button(label, key=f"go-on-{job.id}", type="primary", icon=icon):
-            go_on(get_settings(), job.id)
+            go_on(job.id)
             began(job.id)
         if st.button("Discard", key=f"discard-{job.id}", icon=":material/delete:"):
             try:
-                discard_job(store, get_settings(), job.id)
+                discard_import_job(store, get_settings(), job.id)
             except FaceprivError as error:
                 st.error(plain(str(error)), icon=":material/error:")
             else:
@@ -156,7 +168,7 @@ def choose(
 
 def complete(store: Store, job: ImportJob) -> None:
     """Show what an import brought."""
-    record = next((record for record in store.datasets.list() if record.id == job.dataset_id), None)
+    record = next((record for record in store.datasets.list() if record.id == job.record.dataset_id), None)
     if record is None:
         st.info(f"“{plain(job.name)}” was imported and has been deleted since.", icon=":material/info:")
         return
@@ -168,8 +180,8 @@ def complete(store: Store, job: ImportJob) -> None:
         icon=":material/check_circle:",
     )
     st.write(plain(f"{record.reader_reason} Licence: {record.licence.rstrip('.')}."))
-    if job.error is not None:
-        st.info(plain(job.error), icon=":material/info:")
+    if job.note is not None:
+        st.info(plain(job.note), icon=":material/info:")
     listed = sum(counts.problems.values())
     if listed + failed:
         st.write(f"**{count(listed + failed, 'thing')} to know:**")

@@ -180,7 +180,7 @@ def files(store: Store, audit: AuditRecord, found: AuditResult) -> None:
     st.subheader("Files and spec")
 
     def took() -> None:
-        with_store(lambda store: store.access.record(me().user, "result-downloaded", f"audit {audit.id}"))
+        with_store(lambda store: store.access.record(me().actor, "result-downloaded", f"audit {audit.id}"))
 
     st.download_button(
         "Download the result as JSON",
@@ -208,7 +208,7 @@ def deletion(audit: AuditRecord, forget: Callable[[], None]) -> None:
 
     def delete(store: Store) -> None:
         store.audits.delete(audit.id)
-        store.access.record(me().user, "audit-deleted", f"audit {audit.id}")
+        store.access.record(me().actor, "audit-deleted", f"audit {audit.id}")
         forget()
 
     warning = (

@@ -314,7 +314,7 @@ def files(store: Store, run: RunRecord) -> None:
     st.subheader("Files")
 
     def took() -> None:
-        with_store(lambda store: store.access.record(me().user, "result-downloaded", f"run {run.id}"))
+        with_store(lambda store: store.access.record(me().actor, "result-downloaded", f"run {run.id}"))
 
     st.download_button(
         "Download the result as JSON",
@@ -349,7 +349,7 @@ def deletion(run: RunRecord) -> None:
 
     def delete(store: Store) -> None:
         store.runs.delete(run.id)
-        store.access.record(me().user, "run-deleted", f"run {run.id}")
+        store.access.record(me().actor, "run-deleted", f"run {run.id}")
         run_choice.clear()
 
     warning = f"This deletes run {run.id}, its figures and its perturbed images from this machine. It cannot be undone."

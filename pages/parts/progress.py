@@ -87,7 +87,7 @@ def show(store: Store, work: RunSummary | AuditSummary) -> None:
             side.caption("Stopping …")
         elif side.button("Cancel", key=cancel, icon=":material/stop_circle:", width="stretch"):
             store.jobs.cancel(work.job_id)
-            store.access.record(me().user, f"{kind}-cancelled", f"{kind} {work.id}")
+            store.access.record(me().actor, f"{kind}-cancelled", f"{kind} {work.id}")
             st.rerun()
         if work.state == "waiting":
             st.progress(0.0, f"Waiting for a worker; {count(work.images, 'image')} to do.")

@@ -67,7 +67,7 @@ def offer_with_faces(run_id: int, audit_id: int | None, pairs: int, key: str) ->
         return
     try:
         with st.spinner("Making the report …"), opened() as store:
-            page = export_report(store, run_id, audit_id=audit_id, faces=pairs, actor=me().user)
+            page = export_report(store, run_id, audit_id=audit_id, faces=pairs, actor=me().actor)
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return

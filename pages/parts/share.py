@@ -82,7 +82,7 @@ def offer(store: Store, dataset: DatasetRecord, *, run_id: int | None = None, au
                 passphrase=passphrase,
                 officer=officer,
                 faces=faces,
-                actor=me().user,
+                actor=me().actor,
             )
         except FaceprivError as error:
             st.error(plain(str(error)), icon=":material/error:")
@@ -137,7 +137,7 @@ def end(share_id: int) -> None:
     """Revoke a share; as a callback, so that it comes before the page."""
 
     def body(store: Store) -> None:
-        revoke(store, share_id, actor=me().user)
+        revoke(store, share_id, actor=me().actor)
         st.toast("Share revoked.", icon=":material/link_off:")
 
     with_store(body)

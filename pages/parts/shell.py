@@ -102,5 +102,5 @@ def record_view(store: Store, action: str, subject: str, detail: str = "") -> No
     key = (action, subject, detail)
     seen = st.session_state.setdefault("_seen", set())
     if key not in seen:
-        store.access.record(me().user, action, subject, detail)
+        store.access.record(me().actor, action, subject, detail)
         seen.add(key)

@@ -47,7 +47,7 @@ def resume(noun: str, number: int, key: str) -> None:
         with opened() as store:
             queue = store.runs if noun == "run" else store.audits
             store.jobs.resume(queue.job_id(number))
-            store.access.record(me().user, f"{noun}-resumed", f"{noun} {number}")
+            store.access.record(me().actor, f"{noun}-resumed", f"{noun} {number}")
         ensure_worker(get_settings())
     except FaceprivError as error:
         st.session_state[f"{key}-refused"] = str(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import io
 import json
 import shutil
@@ -132,7 +133,7 @@ def test_wrong_usage(terminal: Terminal, words: tuple):
         (("purge", "nobody", "--yes"), "There is no data set 'nobody'"),
         (("retain", "nobody", "none"), "There is no data set 'nobody'"),
         (("retain", "four", "soon"), "A day like 2027-03-31, or none, was expected"),
-        (("import", ".", "--name", "x", "--retain-until", "soon"), "A day like 2027-03-31, or none, was expected"),
+        (("import", ".", "--name", "x", "--retain-until", "soon"), "The value of retain until cannot be 'soon'"),
         (("import", ".", "--name", "x", "--retain-until", "2020-01-01"), "2020-01-01 is past"),
     ],
 )
@@ -174,7 +175,7 @@ def test_the_doctor(terminal: Terminal):
 
 
 def test_the_access_log_is_shown_and_checked(terminal: Terminal):
-    assert "0 lines; no line was changed" in terminal("access").out
+    assert "2 lines; no line was changed" in terminal("access").out
     terminal("purge", "four", "--yes")
     terminal("purge", "one", "--yes")
     with opened(terminal) as store:
@@ -182,9 +183,11 @@ def test_the_access_log_is_shown_and_checked(terminal: Terminal):
     said = terminal("access", "--limit", "1", "--expect", noted[:12])
     assert said.code == 0
     assert said.out.count("dataset-purged") == 1
-    assert "2 lines; no line was changed. Hash of the last line: " in said.out
+    assert "4 lines; no line was changed. Hash of the last line: " in said.out
     assert f"{noted[:12]} is the hash of line 1." in said.out
-    assert [line["action"] for line in terminal.json("access", "--actor", "cli")["lines"]] == ["dataset-purged"] * 2
+    lines = terminal.json("access", "--actor", getpass.getuser())["lines"]
+    assert [line["action"] for line in lines] == ["dataset-purged"] * 2 + ["dataset-imported"] * 2
+    assert {line["origin"] for line in lines} == {"command line"}
     assert terminal.json("access", "--actor", "ada")["lines"] == []
     assert_usage(terminal("access", "--expect", "xyz"), "8 to 64 hexadecimal digits")
     lost = terminal("access", "--expect", "f" * 16)

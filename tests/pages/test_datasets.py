@@ -11,8 +11,8 @@ from datetime import date, timedelta
 import PIL.Image
 import pytest
 
-from facepriv.services.datasets import import_jobs
-from facepriv.services.datasets.import_jobs import list_jobs
+from facepriv.services.datasets import uploads
+from facepriv.services.datasets.import_jobs import ImportJob, list_imports
 from facepriv.store import open_store
 from facepriv.web.blob_cache import BLOBS
 from tests.pages.conftest import gallery_of, on_the_shelf
@@ -27,6 +27,11 @@ def archive(face_folder):
             out.write(file, file.name)
         out.writestr("fake.jpg", "this is text")
     return data.getvalue()
+
+
+def list_jobs(settings) -> tuple[ImportJob, ...]:
+    with open_store(settings) as store:
+        return list_imports(store, settings)
 
 
 def send(app, settings, name, files, labels=None, turn=0, *, quality=False, **fields):
@@ -58,7 +63,7 @@ def preview(app, name, files, labels=None, turn=0, *, quality=False, **fields):
 def see_it_begin(settings):
     """Wait until an image is done."""
     end = time.monotonic() + 60
-    while not any(job.done for job in list_jobs(settings)):
+    while not any(job.record.done for job in list_jobs(settings)):
         assert time.monotonic() < end, "the import did not begin"
         time.sleep(0.1)
 
@@ -66,7 +71,7 @@ def see_it_begin(settings):
 def see_it_end(app, settings):
     """Look at the page until no import is under way; AppTest has no clock of its own."""
     end = time.monotonic() + 60
-    while any(job.state == "running" for job in list_jobs(settings)):
+    while any(job.under_way for job in list_jobs(settings)):
         assert time.monotonic() < end, "the import did not end"
         time.sleep(0.1)
     app.run()
@@ -165,7 +170,7 @@ def test_an_import_is_followed_from_any_session_and_cancelled(empty, visit, said
     (button,) = [b for b in app.button if b.label == "Cancel"]
     button.click().run()
     see_it_end(app, empty)
-    assert "The import was cancelled. Resume it, or discard" in app.warning[0].value
+    assert "is not complete. It was cancelled." in app.warning[0].value
     with open_store(empty) as store:
         assert store.datasets.list() == ()
         (left,) = store.datasets.unfinished()
@@ -209,7 +214,7 @@ def test_a_full_disk_is_one_sentence(empty, visit, archive, monkeypatch):
         raise OSError(28, "No space left on device")
 
     app = visit("datasets")
-    monkeypatch.setattr(import_jobs.shutil, "copyfileobj", full)
+    monkeypatch.setattr(uploads.shutil, "copyfileobj", full)
     preview(app, "full", [("faces.zip", archive, "application/zip")])
     assert "No space left on device" in app.error[0].value
 

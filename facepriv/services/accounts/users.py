@@ -19,6 +19,7 @@ from facepriv.services.accounts.passwords import (
 )
 from facepriv.store import Role, Store, UserRecord
 from facepriv.store.users import name_key
+from facepriv.types import Actor
 
 RESERVED = ("cli", "local", "nobody", "link")
 """Names that mean something else in the access log."""
@@ -39,7 +40,7 @@ class Added:
 
 
 def add_user(
-    store: Store, name: str, role: Role, *, password: str | None = None, oidc: str | None = None, actor: str
+    store: Store, name: str, role: Role, *, password: str | None = None, oidc: str | None = None, actor: Actor | str
 ) -> Added:
     """Add a user who signs in by a password or through an identity provider.
 
@@ -72,7 +73,7 @@ def add_user(
     return Added(user, made)
 
 
-def set_role(store: Store, name: str, role: Role, *, actor: str) -> UserRecord:
+def set_role(store: Store, name: str, role: Role, *, actor: Actor | str) -> UserRecord:
     """Change a user's role, from their next click on."""
     user = store.users.get(name)
     store.users.set_role(user.id, role)
@@ -80,7 +81,7 @@ def set_role(store: Store, name: str, role: Role, *, actor: str) -> UserRecord:
     return store.users.get(name)
 
 
-def set_claim(store: Store, name: str, claim: str | None, *, actor: str) -> UserRecord:
+def set_claim(store: Store, name: str, claim: str | None, *, actor: Actor | str) -> UserRecord:
     """Set how the identity provider identifies a user, or None for not at all; their sessions end.
 
     Raises
@@ -95,7 +96,7 @@ def set_claim(store: Store, name: str, claim: str | None, *, actor: str) -> User
     return store.users.get(name)
 
 
-def set_disabled(store: Store, name: str, disabled: bool, *, actor: str) -> UserRecord:
+def set_disabled(store: Store, name: str, disabled: bool, *, actor: Actor | str) -> UserRecord:
     """Disable a user at once, or enable them again."""
     user = store.users.get(name)
     store.users.set_disabled(user.id, disabled)
@@ -103,7 +104,7 @@ def set_disabled(store: Store, name: str, disabled: bool, *, actor: str) -> User
     return store.users.get(name)
 
 
-def change_password(store: Store, name: str, password: str | None = None, *, actor: str) -> str | None:
+def change_password(store: Store, name: str, password: str | None = None, *, actor: Actor | str) -> str | None:
     """Set a password, or generate and return one; the user's sessions end."""
     user = store.users.get(name)
     made = make_password() if password is None else None
@@ -139,7 +140,7 @@ def change_own_password(store: Store, name: str, old: str, new: str, *, session:
     store.access.record(user.name, "password-changed", f"user {user.id}")
 
 
-def sign_out_everywhere(store: Store, name: str, *, but: int | None = None, actor: str) -> int:
+def sign_out_everywhere(store: Store, name: str, *, but: int | None = None, actor: Actor | str) -> int:
     """End all sessions of a user, except ``but``; return how many ended."""
     user = store.users.get(name)
     ended = store.sessions.revoke_all(user.id, but=but)

@@ -15,6 +15,7 @@ from facepriv.datasets.reading import NOT_STATED as NO_LICENCE
 from facepriv.errors import BadInputError
 from facepriv.services.datasets.retention import NO_DAY, read_day, retain, retention_day
 from facepriv.store import DatasetRecord, Store
+from facepriv.types import Actor
 from facepriv.wording import listed
 
 FIELDS: dict[str, str] = {
@@ -93,7 +94,7 @@ def parse_parts(settings: Iterable[str]) -> dict[str, str]:
     return parts
 
 
-def edit_datasheet(store: Store, dataset_id: int, changes: Mapping[str, str], *, actor: str) -> DatasetRecord:
+def edit_datasheet(store: Store, dataset_id: int, changes: Mapping[str, str], *, actor: Actor | str) -> DatasetRecord:
     """Change some parts of a data sheet; the access log keeps a line that names the parts.
 
     Parameters

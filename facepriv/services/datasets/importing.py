@@ -333,9 +333,19 @@ def import_source(
         if not done.names:
             raise BadInputError(_nothing(source.called, problems), code="nothing-imported")
         session.settle(problems, protocol)
-    dataset = store.datasets.get(name)
-    counts = store.datasets.counts(dataset.id)
-    return ImportReport(dataset=dataset, counts=counts, problems=tuple(problems), failures=tuple(done.failures))
+    return get_report(store, name)
+
+
+def get_report(store: Store, dataset: int | str) -> ImportReport:
+    """Return what the import of a data set brought; raises UnknownNameError if there is no such data set."""
+    record = store.datasets.get(dataset)
+    failed = store.datasets.images(record.id, failed=True)
+    return ImportReport(
+        dataset=record,
+        counts=store.datasets.counts(record.id),
+        problems=store.datasets.problems(record.id),
+        failures=tuple(Problem(one.name, one.failure or "", one.failure_sentence or "") for one in failed),
+    )
 
 
 def is_under_way(one: UnfinishedImport) -> bool:

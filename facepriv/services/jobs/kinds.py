@@ -10,32 +10,45 @@ from facepriv.registry import Registry
 from facepriv.schemas.requests import Request
 from facepriv.services.jobs.leased_job import Report
 from facepriv.services.jobs.worker_pool import WorkerPool
-from facepriv.store import Store
+from facepriv.store import JobRecord, Store
+from facepriv.types import Actor
 
 
 class Kind(ABC):
     """One kind of job. A new one is a request, a module with such a class, and a line in `kinds`."""
 
     request: ClassVar[type[Request]]
+    started: ClassVar[str] = ""
+    """What the access log calls putting one into the queue; empty for a kind that is logged once it has ended."""
+    apart: ClassVar[bool] = False
+    """Whether a light worker on the machine where its files lie does these, so that they never wait behind a run."""
 
     @abstractmethod
-    def queue(self, store: Store) -> Any:
-        """Return the store of what its jobs have beside their place in the queue: ``create``, ``get``, ``of_job``."""
+    def prepare(self, store: Store, settings: Settings, request: Any) -> Any:
+        """Check a request and return it with all that it left open, ready to be stored; raises as documented."""
 
     @abstractmethod
-    def prepare(self, store: Store, request: Any) -> Any:
-        """Return what is to be stored: a request that was checked, with all that it left open; raises as documented."""
+    def create(self, store: Store, settings: Settings, spec: Any, request: Request, actor: Actor) -> int:
+        """Put what was prepared into the queue and return its number: that of the run, the audit, or else the job."""
+
+    @abstractmethod
+    def get(self, store: Store, number: int) -> Any:
+        """Return the record of this number."""
 
     @abstractmethod
     def find_duplicate(self, store: Store, spec: Any) -> Any:
-        """Return a job with the same spec that is complete, or under way; None if there is none."""
+        """Return the record of what did this very job, or is to do it; None if there is none."""
+
+    def find_here(self, store: Store, settings: Settings) -> list[int] | None:
+        """Return the jobs that only workers of this data folder can do; None where any worker can do any."""
+        return None
 
     @abstractmethod
     def execute(
         self,
         store: Store,
         settings: Settings,
-        job: Any,
+        job: JobRecord,
         owner: str,
         *,
         pool: WorkerPool,
@@ -47,6 +60,14 @@ class Kind(ABC):
 kinds: Registry[Kind] = Registry(
     "kind of job",
     "facepriv.jobs",
-    {"run": "facepriv.services.runs.job:RunJob", "audit": "facepriv.services.audits.job:AuditJob"},
+    {
+        "run": "facepriv.services.runs.job:RunKind",
+        "audit": "facepriv.services.audits.job:AuditKind",
+        "import": "facepriv.services.datasets.import_jobs:ImportKind",
+    },
 )
-"""All kinds that a worker takes up; `JobStore.claim` says in which order."""
+
+
+def kinds_of_workers(*, apart: bool) -> list[str]:
+    """Return the kinds that light workers do, or those that all others do."""
+    return [name for name in kinds.names() if kinds.create(name).apart is apart]

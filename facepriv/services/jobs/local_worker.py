@@ -1,4 +1,7 @@
-"""One worker process on this machine: started when it is needed, ended once its server is gone and no run waits."""
+"""Worker processes on this machine: started when needed, ended once their server is gone and nothing waits.
+
+One serves a data folder with runs and audits; a light one, apart, with what must not wait behind them, as imports.
+"""
 
 from __future__ import annotations
 
@@ -74,13 +77,13 @@ class _Starts:
         self._process, self._started = process, time.monotonic()
 
 
-_starts: dict[Path, _Starts] = {}
+_starts: dict[Path, _Starts] = {}  # by the lock of the place
 _starting = threading.Lock()  # every session of a server asks, from a thread of its own
 
 
-def _lock_path(settings: Settings) -> Path:
+def _lock_path(settings: Settings, apart: bool) -> Path:
     settings.home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return settings.home / "worker.lock"
+    return (settings.home / ("light-worker.lock" if apart else "worker.lock")).absolute()
 
 
 def log_path(settings: Settings) -> Path:
@@ -88,9 +91,9 @@ def log_path(settings: Settings) -> Path:
     return settings.home / "worker.log"
 
 
-def worker_is_alive(settings: Settings) -> bool:
-    """Return whether a local worker serves this data folder."""
-    return is_held(_lock_path(settings))
+def worker_is_alive(settings: Settings, *, apart: bool = False) -> bool:
+    """Return whether a local worker, or the light one, serves this data folder."""
+    return is_held(_lock_path(settings, apart))
 
 
 def _for_owner(path: str, flags: int) -> int:
@@ -99,7 +102,7 @@ def _for_owner(path: str, flags: int) -> int:
     return handle
 
 
-def ensure_worker(settings: Settings, *, linger: float | None = None, ready: bool = False) -> None:
+def ensure_worker(settings: Settings, *, apart: bool = False, linger: float | None = None, ready: bool = False) -> None:
     """Start a local worker for this data folder unless one is alive or the settings want none started.
 
     It ends once this process is gone and nothing waits any more. Where several processes start one at once, one stays.
@@ -108,32 +111,34 @@ def ensure_worker(settings: Settings, *, linger: float | None = None, ready: boo
 
     Parameters
     ----------
+    apart
+        Start the light one, which is started whatever the settings: no other worker does its kinds of jobs.
     linger
         It also ends when nothing was under way for so many seconds.
     ready
         Let it start its processes at once instead of when something waits.
     """
-    if not settings.auto_worker:
+    if not settings.auto_worker and not apart:
         return
     with _starting:
-        starts = _starts.setdefault(settings.home.absolute(), _Starts())
-        if starts.allowed() and not worker_is_alive(settings):
-            starts.note(_start(settings, linger=linger, ready=ready))
+        starts = _starts.setdefault(_lock_path(settings, apart), _Starts())
+        if starts.allowed() and not worker_is_alive(settings, apart=apart):
+            starts.note(_start(settings, apart=apart, linger=linger, ready=ready))
 
 
-def worker_faults(settings: Settings) -> WorkerFaults | None:
+def worker_faults(settings: Settings, *, apart: bool = False) -> WorkerFaults | None:
     """Tell that the workers which this process started last failed at their start; None where one serves."""
     with _starting:
-        starts = _starts.get(settings.home.absolute())
-        if starts is None or not starts.faults or worker_is_alive(settings):
+        starts = _starts.get(_lock_path(settings, apart))
+        if starts is None or not starts.faults or worker_is_alive(settings, apart=apart):
             return None
         return WorkerFaults(starts.faults, log_path(settings), starts.trying)
 
 
-def _start(settings: Settings, *, linger: float | None, ready: bool) -> subprocess.Popen[bytes]:
+def _start(settings: Settings, *, apart: bool, linger: float | None, ready: bool) -> subprocess.Popen[bytes]:
     options = ["--local", "--parent", str(os.getpid())]
     options += [] if linger is None else ["--linger", str(linger)]
-    options += ["--ready"] if ready else []
+    options += ["--ready"] * ready + ["--apart"] * apart
     with open(log_path(settings), "ab", opener=_for_owner) as log:
         return subprocess.Popen(
             [sys.executable, "-m", "facepriv", "worker", *options],
@@ -148,6 +153,7 @@ def _start(settings: Settings, *, linger: float | None, ready: bool) -> subproce
 def serve_local(
     settings: Settings,
     *,
+    apart: bool = False,
     parent: int | None = None,
     until_idle: bool = False,
     linger: float = math.inf,
@@ -159,7 +165,7 @@ def serve_local(
     ----------
     parent
         Process whose end ends the worker, after what it is at and all that waits.
-    linger, ready
+    apart, linger, ready
         As for `ensure_worker`.
 
     Returns
@@ -168,14 +174,18 @@ def serve_local(
         False if another local worker was there already.
     """
     # Takes seconds, which those who only start one need not wait.
+    from facepriv.services.jobs.kinds import kinds_of_workers
     from facepriv.services.jobs.worker import run_worker
 
     def should_stop(idle: float) -> bool:
         return idle >= linger or (parent is not None and os.getppid() != parent)
 
     try:
-        with filelock.FileLock(_lock_path(settings), mode=0o600).acquire(timeout=START_SECONDS):
-            run_worker(settings, until_idle=until_idle, should_stop=should_stop, ready=ready)
+        with filelock.FileLock(_lock_path(settings, apart), mode=0o600).acquire(timeout=START_SECONDS):
+            kinds = kinds_of_workers(apart=apart)
+            if apart:
+                settings = settings.model_copy(update={"executor": "processes"})
+            run_worker(settings, kinds=kinds, until_idle=until_idle, should_stop=should_stop, ready=ready)
     except filelock.Timeout:
         return False
     return True

@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, overload
 
-from facepriv.schemas.requests import AuditRequest, Request, RunRequest
+from facepriv.config import Settings
+from facepriv.schemas.requests import AuditRequest, ImportRequest, Request, RunRequest
 from facepriv.services.jobs.kinds import kinds
+from facepriv.types import Actor
 
 if TYPE_CHECKING:
-    from facepriv.store import AuditRecord, RunRecord, Store
+    from facepriv.store import AuditRecord, JobRecord, RunRecord, Store
 
 
 @overload
-def submit(store: Store, request: RunRequest, actor: str) -> RunRecord: ...
+def submit(store: Store, settings: Settings, request: RunRequest, actor: Actor) -> RunRecord: ...
 @overload
-def submit(store: Store, request: AuditRequest, actor: str) -> AuditRecord: ...
-def submit(store: Store, request: Request, actor: str) -> Any:
+def submit(store: Store, settings: Settings, request: AuditRequest, actor: Actor) -> AuditRecord: ...
+@overload
+def submit(store: Store, settings: Settings, request: ImportRequest, actor: Actor) -> JobRecord: ...
+def submit(store: Store, settings: Settings, request: Request, actor: Actor) -> Any:
     """Put a job into the queue and write who did into the access log; a worker takes it up.
 
     Parameters
     ----------
     actor
-        Who asks, for the access log.
+        Who asks and from where, for the access log.
+
+    Returns
+    -------
+    RunRecord, AuditRecord or JobRecord
+        The job, or its run or audit.
 
     Raises
     ------
@@ -32,32 +41,29 @@ def submit(store: Store, request: Request, actor: str) -> Any:
     BadInputError
         If it cannot be done as it is asked for.
     """
-    return _create(store, request, kinds.create(request.kind).prepare(store, request), actor)
+    spec = kinds.create(request.kind).prepare(store, settings, request)
+    return _create(store, settings, request, spec, actor)
 
 
 @overload
-def find_duplicate(store: Store, request: RunRequest) -> RunRecord | None: ...
+def submit_once(store: Store, settings: Settings, request: RunRequest, actor: Actor) -> RunRecord: ...
 @overload
-def find_duplicate(store: Store, request: AuditRequest) -> AuditRecord | None: ...
-def find_duplicate(store: Store, request: Request) -> Any:
-    """Find a job that did just what is asked for, or is to do it; None if there is none. Errors as of `submit`."""
+def submit_once(store: Store, settings: Settings, request: AuditRequest, actor: Actor) -> AuditRecord: ...
+@overload
+def submit_once(store: Store, settings: Settings, request: ImportRequest, actor: Actor) -> JobRecord: ...
+def submit_once(store: Store, settings: Settings, request: Any, actor: Actor) -> Any:
+    """Return what did just what is asked for, or is to do it; put a job into the queue if there is none.
+
+    Parameters, result and errors as of `submit`.
+    """
     kind = kinds.create(request.kind)
-    return kind.find_duplicate(store, kind.prepare(store, request))
+    spec = kind.prepare(store, settings, request)
+    return kind.find_duplicate(store, spec) or _create(store, settings, request, spec, actor)
 
 
-@overload
-def submit_once(store: Store, request: RunRequest, actor: str) -> RunRecord: ...
-@overload
-def submit_once(store: Store, request: AuditRequest, actor: str) -> AuditRecord: ...
-def submit_once(store: Store, request: Any, actor: str) -> Any:
-    """Return a job that did just what is asked for, or is to do it; put one into the queue if there is none."""
+def _create(store: Store, settings: Settings, request: Request, spec: Any, actor: Actor) -> Any:
     kind = kinds.create(request.kind)
-    spec = kind.prepare(store, request)
-    return kind.find_duplicate(store, spec) or _create(store, request, spec, actor)
-
-
-def _create(store: Store, request: Request, spec: Any, actor: str) -> Any:
-    queue = kinds.create(request.kind).queue(store)
-    record = queue.get(queue.create(spec))
-    store.access.record(actor, f"{request.kind}-started", f"{request.kind} {record.id}")
-    return record
+    number = kind.create(store, settings, spec, request, actor)
+    if kind.started:
+        store.access.record(actor, kind.started, f"{request.kind} {number}")
+    return kind.get(store, number)

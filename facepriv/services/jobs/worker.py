@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import ExitStack
 
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StorageFullError, StoreBusyError
-from facepriv.services.jobs.kinds import kinds
+from facepriv.services.jobs.kinds import kinds as registry
+from facepriv.services.jobs.kinds import kinds_of_workers
 from facepriv.services.jobs.leased_job import Report
 from facepriv.services.jobs.presence import Presence
 from facepriv.services.jobs.worker_pool import WorkerPool, make_pool
-from facepriv.store import Store, open_store
+from facepriv.store import JobRecord, Store, open_store
 
 _log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
@@ -26,24 +27,27 @@ COLLECT_SECONDS = 3600.0
 def run_worker(
     settings: Settings,
     *,
+    kinds: Collection[str] | None = None,
     run_id: int | None = None,
     audit_id: int | None = None,
+    job_id: int | None = None,
     until_idle: bool = False,
     should_stop: Callable[[float], bool] = lambda idle: False,
     on_progress: Report | None = None,
     pool: WorkerPool | None = None,
     ready: bool = False,
 ) -> int:
-    """Take up waiting runs and audits, one after the other, and clear away leftovers at the start and while none waits.
+    """Take up waiting jobs, one after the other, and clear away leftovers at the start and while none waits.
 
-    Runs come first: an audit may be waiting for the images of one that is queued after it. Any number of workers may
-    serve one database; what a worker that was killed has left is taken up at once where it ran on this machine with
-    this data folder, else when its lease has ended.
+    Any number of workers may serve one database; what a worker that was killed has left is taken up at once where it
+    ran on this machine with this data folder, else when its lease has ended.
 
     Parameters
     ----------
-    run_id, audit_id
-        Take up this run or audit only.
+    kinds
+        Take up jobs of these kinds only; by default of all that need no worker apart.
+    run_id, audit_id, job_id
+        Take up this run, audit or job only.
     until_idle
         Return as soon as none waits, instead of asking again every second.
     should_stop
@@ -56,15 +60,19 @@ def run_worker(
     Returns
     -------
     int
-        Number of runs and audits that were taken up.
+        Number of jobs that were taken up.
     """
     with open_store(settings) as store, Presence(settings) as presence, ExitStack() as stack:
         workers = pool if pool is not None else stack.enter_context(make_pool(settings))
-        worker = _Worker(store, settings, presence, workers, on_progress)
+        worker = _Worker(store, settings, presence, workers, on_progress, kinds or kinds_of_workers(apart=False))
         if ready:
             worker.get_ready()
         taken = 0
-        only = _job_of(store, run_id, audit_id)
+        only = job_id
+        if run_id is not None:
+            only = store.runs.job_id(run_id)
+        elif audit_id is not None:
+            only = store.audits.job_id(audit_id)
         # Who asks for a certain one wants it taken up before anybody else does.
         collected = time.monotonic() if only is not None else worker.collect()
         busy = time.monotonic()
@@ -84,23 +92,24 @@ def run_worker(
             time.sleep(POLL_SECONDS)
 
 
-def _job_of(store: Store, run_id: int | None, audit_id: int | None) -> int | None:
-    if run_id is not None:
-        return store.runs.job_id(run_id)
-    return None if audit_id is None else store.audits.job_id(audit_id)
-
-
 class _Worker:
     """Looks for work and does it."""
 
     def __init__(
-        self, store: Store, settings: Settings, presence: Presence, pool: WorkerPool, on_progress: Report | None
+        self,
+        store: Store,
+        settings: Settings,
+        presence: Presence,
+        pool: WorkerPool,
+        on_progress: Report | None,
+        kinds: Collection[str],
     ) -> None:
         self._store = store
         self._settings = settings
         self._presence = presence
         self._pool = pool
         self._on_progress = on_progress
+        self._kinds = kinds
 
     def get_ready(self) -> None:
         """Start the processes; where that does not work, whoever needs them will be told."""
@@ -121,17 +130,28 @@ class _Worker:
         """
         owner, store = self._presence.owner, self._store
         try:
-            gone = self._presence.gone(store.jobs.owners())
-            job = store.jobs.claim(owner, kinds=kinds.names(), only=only, gone=gone)
+            job = self._claim(only)
             if job is None:
                 return False
-            kind = kinds.create(job.kind)
-            record = kind.queue(store).of_job(job.id)
-            kind.execute(store, self._settings, record, owner, pool=self._pool, on_progress=self._on_progress)
+            kind = registry.create(job.kind)
+            kind.execute(store, self._settings, job, owner, pool=self._pool, on_progress=self._on_progress)
         except (StoreBusyError, StorageFullError, OSError) as error:
             _log.warning("%s", error)
             return None
         return True
+
+    def _claim(self, only: int | None) -> JobRecord | None:
+        jobs = self._store.jobs
+        gone = self._presence.gone(jobs.owners())
+        anywhere = []
+        for name in self._kinds:
+            here = registry.create(name).find_here(self._store, self._settings)
+            if here is None:
+                anywhere.append(name)
+            for number in here or ():
+                if only in (None, number) and (job := jobs.claim(self._presence.owner, only=number, gone=gone)):
+                    return job
+        return jobs.claim(self._presence.owner, kinds=anywhere, only=only, gone=gone) if anywhere else None
 
     def collect(self) -> float:
         """Clear away what interrupted imports, runs and workers have left; return when."""

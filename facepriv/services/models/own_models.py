@@ -37,6 +37,7 @@ from facepriv.own_models.stored import (
 )
 from facepriv.services.models.trial import try_classifier, try_model
 from facepriv.store import Store
+from facepriv.types import Actor
 from facepriv.weights.files import require_all
 
 
@@ -52,7 +53,7 @@ def add_model(
     store: Store,
     file: Path,
     *,
-    actor: str,
+    actor: Actor | str,
     replace: bool = False,
     commands: bool = True,
     network: Path | None = None,
@@ -99,7 +100,7 @@ def add_model(
     return AddedModel(own, description.found)
 
 
-def add_uploaded(store: Store, yaml: bytes, network: bytes, *, actor: str, replace: bool = False) -> AddedModel:
+def add_uploaded(store: Store, yaml: bytes, network: bytes, *, actor: Actor | str, replace: bool = False) -> AddedModel:
     """Add a network whose YAML and graph were uploaded; raise as `add_model` does."""
     with temporary_folder("model-") as folder:
         (folder / "model.yaml").write_bytes(yaml)
@@ -109,7 +110,7 @@ def add_uploaded(store: Store, yaml: bytes, network: bytes, *, actor: str, repla
         return add_model(store, folder / "model.yaml", actor=actor, replace=replace, commands=False, network=graph)
 
 
-def remove_model(store: Store, name: str, *, actor: str) -> None:
+def remove_model(store: Store, name: str, *, actor: Actor | str) -> None:
     """Remove an own model with its files; raise UnknownNameError if there is none."""
     if name not in list_own_names():
         read_own_model(name)

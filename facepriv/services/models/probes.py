@@ -24,7 +24,7 @@ from facepriv.services.models.own_models import check_name, new_folder, put_in_p
 from facepriv.services.models.probe_people import subject_sha256
 from facepriv.store import Store
 from facepriv.store.records import DatasetRecord, ImageRecord
-from facepriv.types import FEMALE, GENDER_NAMES, MALE, CropMatcher
+from facepriv.types import FEMALE, GENDER_NAMES, MALE, Actor, CropMatcher
 from facepriv.weights.files import require_all
 from facepriv.wording import count
 
@@ -46,7 +46,7 @@ def train_probe(
     exclude: Sequence[str] = (),
     seed: int = 0,
     replace: bool = False,
-    actor: str,
+    actor: Actor | str,
     on_progress: Report | None = None,
 ) -> OwnModel:
     """Train a probe on a matcher's templates of a labelled data set and keep it as a classifier.

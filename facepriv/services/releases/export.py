@@ -15,7 +15,7 @@ from facepriv.schemas.base import stored_fields
 from facepriv.schemas.runs import RunDocument
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
 from facepriv.store import Store
-from facepriv.types import GENDER_NAMES
+from facepriv.types import GENDER_NAMES, Actor
 
 IMAGES = "images"
 MANIFEST = "manifest.csv"
@@ -71,7 +71,7 @@ def result_json(store: Store, run_id: int) -> str:
     return run_document(store, run_id).model_dump_json(by_alias=True, indent=2)
 
 
-def export_run(store: Store, run_id: int, folder: Path, *, actor: str) -> ExportReport:
+def export_run(store: Store, run_id: int, folder: Path, *, actor: Actor | str) -> ExportReport:
     """Write a run's perturbed images, a manifest and the result into a new or empty folder.
 
     Parameters

@@ -26,6 +26,7 @@ from facepriv.services.datasets.terms import find_withheld, require_images, with
 from facepriv.services.releases.export import IMAGES, LONGEST_STEM, MANIFEST, empty_folder
 from facepriv.services.runs.selecting import runs_on_same_images
 from facepriv.store import ImageRecord, Store
+from facepriv.types import Actor
 
 COLUMNS = ("file", "subject", "sha256")
 KEY_SCHEMA = "facepriv.policy-key/1"
@@ -58,7 +59,7 @@ def write_release(
     folder: Path,
     *,
     select_by: SelectBy,
-    actor: str,
+    actor: Actor | str,
     key_file: Path | None = None,
     key: bytes | None = None,
 ) -> ReleaseReport:

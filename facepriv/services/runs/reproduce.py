@@ -18,7 +18,7 @@ from facepriv.services.runs.preparing import find_same_run, prepare_run
 from facepriv.services.runs.scores import compute_scores
 from facepriv.store import RunRecord, Store
 from facepriv.store.records import ImageRecord
-from facepriv.types import GENDERS
+from facepriv.types import GENDERS, Actor
 from facepriv.wording import count
 
 GUIDE_A, GUIDE_B = DEFAULT_GUIDE, SECOND_GUIDE
@@ -121,9 +121,10 @@ def estimate(store: Store, settings: Settings, planned: Sequence[Planned]) -> Es
 
 def reproduce(
     store: Store,
+    settings: Settings,
     planned: Sequence[Planned],
     *,
-    actor: str,
+    actor: Actor,
     execute: Callable[[int], object],
 ) -> Reproduction:
     """See all runs through, one after the other, and compare them with the paper.
@@ -148,7 +149,7 @@ def reproduce(
     }
     runs = []
     for one in planned:
-        run = one.known or submit(store, one.request, actor)
+        run = one.known or submit(store, settings, one.request, actor)
         if run.result is None:
             execute(run.id)
             run = store.runs.get(run.id)

@@ -34,6 +34,7 @@ from facepriv.services.models.catalogue import list_models
 from facepriv.services.releases.export import run_document
 from facepriv.services.sharing.result_hashes import audit_sha256, result_sha256, run_sha256
 from facepriv.store import AuditRecord, DatasetRecord, RunRecord, Store
+from facepriv.types import Actor
 from facepriv.wording import count, listed
 
 FACE_HEIGHT = 200
@@ -282,12 +283,14 @@ def _day(moment: datetime | None) -> str:
     return "–" if moment is None else f"{moment:%Y-%m-%d}"
 
 
-def export_report(store: Store, run_id: int | None, *, audit_id: int | None = None, faces: int = 0, actor: str) -> str:
+def export_report(
+    store: Store, run_id: int | None, *, audit_id: int | None = None, faces: int = 0, actor: Actor | str
+) -> str:
     """Return the report's page, and record it in the access log; parameters and errors as for `write_report`."""
     return to_html(_recorded(store, run_id, audit_id, faces, actor))
 
 
-def _recorded(store: Store, run_id: int | None, audit_id: int | None, faces: int, actor: str) -> Report:
+def _recorded(store: Store, run_id: int | None, audit_id: int | None, faces: int, actor: Actor | str) -> Report:
     if run_id is None:
         report, about = report_of_audit(store, audit_id or 0), f"audit {audit_id}"
     else:
@@ -316,7 +319,7 @@ def write_report(
     csv: Path | None = None,
     figures: Path | None = None,
     format: ImageFormat = "svg",
-    actor: str,
+    actor: Actor | str,
 ) -> WrittenReport:
     """Make the report of a complete run, or of an audit of a data set as it is, and write the parts asked for.
 

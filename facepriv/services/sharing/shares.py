@@ -14,6 +14,7 @@ from facepriv.report.html import Page, to_page
 from facepriv.services.accounts.passwords import check_password, hash_password, is_password, limit_guessing
 from facepriv.services.sharing.report import MOST_FACES, check_reportable, report_for
 from facepriv.store import DatasetRecord, RemarkRecord, ShareRecord, Store
+from facepriv.types import Actor
 from facepriv.wording import count
 
 DEFAULT_DAYS, MOST_DAYS = 30, 366
@@ -46,7 +47,7 @@ def share(
     passphrase: str = "",
     officer: str | None = None,
     faces: int = 0,
-    actor: str,
+    actor: Actor | str,
 ) -> Shared:
     """Share the results of a run or an audit as they are now.
 
@@ -93,7 +94,7 @@ def share(
         run_id=run_id,
         audit_id=audit_id,
         expires_at=datetime.now(UTC) + timedelta(days=days),
-        made_by=actor,
+        made_by=actor if isinstance(actor, str) else actor.name,
         link=link,
         passphrase_hash=hash_password(passphrase) if passphrase and link else None,
         officer_id=officer_id,
@@ -115,7 +116,7 @@ def about(share: ShareRecord) -> str:
     return ", ".join(f"{noun} {number}" for noun, number in named if number is not None)
 
 
-def revoke(store: Store, share_id: int, *, actor: str) -> ShareRecord:
+def revoke(store: Store, share_id: int, *, actor: Actor | str) -> ShareRecord:
     """End a share at once."""
     record = store.shares.get(share_id)
     store.shares.revoke(share_id)

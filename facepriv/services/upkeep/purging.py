@@ -12,10 +12,11 @@ from pathlib import Path
 from facepriv.config import Settings, get_settings
 from facepriv.errors import StoreError
 from facepriv.own_models.program import files_of_calls, remove_killed_calls
-from facepriv.services.datasets.import_jobs import forget_job, imports_folder, list_jobs
+from facepriv.services.datasets.import_jobs import close_import, imports_folder, list_imports
 from facepriv.services.models.probe_people import files_left, remove_probes, trained_on, unreadable_probes
 from facepriv.services.upkeep.orphans import without_row
 from facepriv.store import Holdings, Store
+from facepriv.types import Actor
 from facepriv.wording import count, listed, some
 
 WAIT_SECONDS = 300.0
@@ -161,7 +162,9 @@ def plan_purge(store: Store, dataset_id: int) -> PurgePlan:
     )
 
 
-def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, cancel: bool = False) -> PurgeReport:
+def purge(
+    store: Store, settings: Settings, dataset_id: int, *, actor: Actor | str, cancel: bool = False
+) -> PurgeReport:
     """Delete a data set with its images, runs, audits, measures and files, and verify it.
 
     Runs that took candidates or learned from it, and probes trained on it, are deleted too. Its hashes are noted
@@ -192,7 +195,7 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: str, canc
     # Probes first: if this were killed after the rows are gone, the purge could not be repeated.
     trained = () if holdings.busy else _remove_probes(settings, holdings)
     holdings, refused = _delete(store, holdings)
-    _forget_imports(settings, holdings)
+    _forget_imports(store, settings, holdings)
     # A probe whose training ended meanwhile; any later one finds the data set gone and removes itself.
     trained = tuple(dict.fromkeys([*trained, *_remove_probes(settings, holdings)]))
     collected, also_refused = _collect(store)
@@ -281,12 +284,11 @@ def _collect(store: Store) -> tuple[int, str | None]:
         return 0, str(error)
 
 
-def _forget_imports(settings: Settings, holdings: Holdings) -> None:
+def _forget_imports(store: Store, settings: Settings, holdings: Holdings) -> None:
     """Delete ended imports of this data set, since they name its files."""
-    for job in list_jobs(settings):
-        mine = job.dataset_id == holdings.dataset.id or job.name == holdings.dataset.name
-        if mine and job.state != "running":
-            forget_job(settings, job.id)
+    for job in list_imports(store, settings):
+        if holdings.dataset.id == job.record.dataset_id or holdings.dataset.name == job.name:
+            close_import(store, settings, job.id)
 
 
 def _files_of(store: Store, hashes: frozenset[str]) -> frozenset[str]:

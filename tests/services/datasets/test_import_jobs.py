@@ -1,43 +1,40 @@
-"""Imports in processes of their own: started, watched, cancelled, killed; no upload outlives them."""
+"""Imports as jobs: taken up, watched, cancelled, killed; no upload outlives them."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import json
 import os
 import re
-import shutil
 import signal
 import stat
-import subprocess
 import time
 import zipfile
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
+import filelock
 import pytest
 
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.schemas.requests import DemoSource, ImportRequest, PathSource
 from facepriv.services.datasets import import_jobs
 from facepriv.services.datasets.import_jobs import (
-    cancel_job,
-    confirm_job,
-    discard_job,
-    forget_job,
-    list_jobs,
-    read_job,
-    resume_job,
-    run_job,
-    start_demo_import,
-    start_folder_import,
-    start_import,
+    ImportJob,
+    close_import,
+    discard_import_job,
+    get_import,
+    list_imports,
+    submit_upload,
 )
-from facepriv.services.datasets.importing import import_source, read_source
-from facepriv.store import open_store
-from tests.finished_run import labelled_demo
+from facepriv.services.jobs.local_worker import ensure_worker
+from facepriv.services.jobs.submit import submit
+from facepriv.services.jobs.worker import run_worker
+from facepriv.store import Store
+from facepriv.types import Actor
+from tests.waiting import wait_until
 
 PATIENCE = 60.0
 
@@ -54,102 +51,115 @@ TABLE = b"file,subject,gender\ns001_1.jpg,s001,female\ns003_1.jpg,s003,male\n"
 TWO = (("s001_1.jpg", face("s001_1")), ("s003_1.jpg", face("s003_1")))
 
 
-def start(settings: Settings, files=TWO, *, name="two", labels=TABLE, **options) -> str:
+ADA = Actor("ada", "dashboard")
+
+
+def start(store: Store, settings: Settings, files=TWO, *, name="two", labels=TABLE, **fields) -> int:
+    """Put uploaded files into the queue; no worker is started."""
     table = None if labels is None else ("labels.csv", stream(labels))
-    return start_import(settings, [(n, stream(d)) for n, d in files], name=name, labels=table, actor="local", **options)
+    return submit_upload(store, settings, [(n, stream(d)) for n, d in files], ADA, name=name, labels=table, **fields).id
 
 
-def wait(settings: Settings, job_id: str, condition=lambda job: job.state != "running"):
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end:
-        job = read_job(settings, job_id)
-        if condition(job):
-            return job
-        time.sleep(0.05)
-    raise AssertionError(f"The import did not come so far: {job}")
+def start_path(store: Store, settings: Settings, path: Path, *, name="here", **fields) -> int:
+    source = PathSource(path=str(path), closed=True)
+    return submit(store, settings, ImportRequest(name=name, source=source, **fields), ADA).id
 
 
-def folder(settings: Settings, job_id: str) -> Path:
-    return settings.home / "imports" / job_id
+def do(store: Store, settings: Settings, job_id: int, **options) -> ImportJob:
+    """Be the worker of an import until it needs none any more."""
+    run_worker(settings, kinds=import_jobs.KIND, job_id=job_id, **options)
+    return get_import(store, settings, job_id)
 
 
-def uploads(settings: Settings, job_id: str) -> list[str]:
-    """Whatever is left of the uploads in an import's folder."""
-    kept = {
-        *("job.json", "started.json", "progress.json", "preview.json", "source.json", "imported.json"),
-        *("report.json", "cancel", "confirmed", "lock", "log"),
-    }
-    return [p.name for p in folder(settings, job_id).iterdir() if p.name not in kept]
+def do_until(store: Store, settings: Settings, job_id: int, done: int, act) -> ImportJob:
+    """Be the worker, and do something once so many images were looked at."""
+
+    def tell(_: int, stage: str, so_far: int, total: int) -> None:
+        if total and so_far >= done:
+            act()
+
+    return do(store, settings, job_id, on_progress=tell)
 
 
-def test_uploads_become_a_data_set_and_go(settings):
-    job_id = start(settings)
-    assert stat.S_IMODE(folder(settings, job_id).stat().st_mode) == 0o700
-    job = wait(settings, job_id)
-    assert (job.state, job.error) == ("complete", None)
-    assert uploads(settings, job_id) == []
-    with open_store(settings) as store:
-        counts = store.datasets.counts(job.dataset_id)
-        assert (counts.images, counts.labels) == (2, {-1: 1, 1: 1})
-        (line,) = store.access.list()
-        assert (line.actor, line.action, line.subject) == ("local", "dataset-imported", f"dataset {job.dataset_id}")
-    assert [one.id for one in list_jobs(settings)] == [job_id]
-    assert (folder(settings, job_id) / "log").read_bytes() == b""
-    forget_job(settings, job_id)
-    assert list_jobs(settings) == ()
+def folder(settings: Settings, job: ImportJob) -> Path:
+    return settings.home / "imports" / job.request.folder
+
+
+def test_uploads_become_a_data_set_and_go(store, settings):
+    job_id = start(store, settings)
+    waiting = get_import(store, settings, job_id)
+    assert stat.S_IMODE(folder(settings, waiting).stat().st_mode) == 0o700
+    assert re.fullmatch("[0-9a-f]{16}", waiting.request.folder), "names are not guessable"
+    job = do(store, settings, job_id)
+    assert job.record.state == "complete", job.record.error
+    assert not folder(settings, job).exists()
+    counts = store.datasets.counts(job.record.dataset_id)
+    assert counts.images == 2
+    assert counts.labels == {-1: 1, 1: 1}
+    (line,) = store.access.list()
+    assert line.action == "dataset-imported"
+    assert line.subject == f"dataset {job.record.dataset_id}"
+    assert Actor(line.actor, line.origin) == ADA
+    assert [one.id for one in list_imports(store, settings)] == [job_id]
+    close_import(store, settings, job_id)
+    assert list_imports(store, settings) == ()
     with pytest.raises(UnknownNameError):
-        read_job(settings, job_id)
+        get_import(store, settings, job_id)
 
 
-def test_an_archive_is_told_of_by_its_own_name(settings):
+def test_an_archive_is_told_of_by_its_own_name(store, settings):
     data = io.BytesIO()
     with zipfile.ZipFile(data, "w") as out:
         for name, content in (*TWO, ("labels.csv", TABLE)):
             out.writestr(name, content)
-    job = wait(settings, start(settings, [("x" * 300 + "\0.zip", data.getvalue())], labels=None))
-    assert job.state == "complete", job.error
-    with open_store(settings) as store:
-        assert store.datasets.get(job.dataset_id).source == "x" * 60 + " … " + "x" * 10 + "?.zip"
-        assert store.datasets.counts(job.dataset_id).images == 2
+    job = do(store, settings, start(store, settings, [("x" * 300 + "\0.zip", data.getvalue())], labels=None))
+    assert job.record.state == "complete", job.record.error
+    assert store.datasets.get(job.record.dataset_id).source == "x" * 60 + " … " + "x" * 10 + "?.zip"
+    assert store.datasets.counts(job.record.dataset_id).images == 2
 
 
-def test_names_that_cannot_be_are_left_out_and_told(settings):
+def test_names_that_cannot_be_are_left_out_and_told(store, settings):
     odd = [("ü" * 200 + ".jpg", b"1"), ("nul\0.jpg", b"2"), ("..", b"3"), ("", b"4"), ("S001_1.JPG", b"5")]
-    job = wait(settings, start(settings, [*TWO, *odd, ("a/b\\text.jpg", b"no image")]))
-    assert job.state == "complete", job.error
-    with open_store(settings) as store:
-        problems = store.datasets.problems(job.dataset_id)
+    job = do(store, settings, start(store, settings, [*TWO, *odd, ("a/b\\text.jpg", b"no image")]))
+    assert job.record.state == "complete", job.record.error
+    problems = store.datasets.problems(job.record.dataset_id)
     told = [p for p in problems if p.code == "bad-name"]
     assert [p.name.rstrip("?")[:4] for p in told] == ["üüüü", "nul?", "..", ""]
     assert [p.name for p in problems if p.code == "duplicate-name"] == ["S001_1.JPG"]
     assert "text.jpg" in [p.name for p in problems]
 
 
-def test_a_refusal_is_one_sentence_and_nothing_is_kept(settings):
+def test_a_refusal_is_one_sentence_and_nothing_is_kept(store, settings):
     bare = TABLE.replace(b"female", b"0").replace(b"male", b"1")
-    refused = start(settings, labels=bare)
-    job = wait(settings, refused)
-    assert (job.state, job.dataset_id) == ("failed", None)
-    assert "0" in job.error
-    assert uploads(settings, refused) == []
-    again = wait(settings, start(settings, labels=bare, mapping={"0": "female", "1": "male"}))
-    assert again.state == "complete", again.error
+    job = do(store, settings, start(store, settings, labels=bare))
+    assert job.record.state == "failed"
+    assert job.record.dataset_id is None
+    assert not job.resumable
+    assert "0" in job.record.error
+    assert not folder(settings, job).exists()
+    again = do(store, settings, start(store, settings, labels=bare, mapping={"0": "female", "1": "male"}))
+    assert again.record.state == "complete", again.record.error
 
 
-def test_what_cannot_be_staged_is_refused_at_once(settings):
-    with pytest.raises(BadInputError, match="put everything into one archive") as caught:
-        start(settings, [*TWO, ("a.zip", b"")])
+def test_what_cannot_be_staged_is_refused_at_once(store, settings):
+    with pytest.raises(BadInputError) as caught:
+        start(store, settings, [*TWO, ("a.zip", b"")])
     assert caught.value.code == "mixed-upload"
-    with pytest.raises(BadInputError, match="nothing came"):
-        start(settings, [])
+    with pytest.raises(BadInputError) as caught:
+        start(store, settings, [])
+    assert caught.value.code == "no-images"
+    with pytest.raises(BadInputError) as caught:
+        start(store, settings, retain_until="2020-01-01")
+    assert caught.value.code == "past-day"
 
     class Full(io.RawIOBase):
         def read(self, size=-1):
             raise OSError(28, "No space left on device")
 
     with pytest.raises(StoreError, match="has room"):
-        start_import(settings, [("a.jpg", Full())], name="full", actor="local")
+        submit_upload(store, settings, [("a.jpg", Full())], ADA, name="full")
     assert list((settings.home / "imports").iterdir()) == []
+    assert store.jobs.count() == 0
 
 
 def many(count: int) -> list[tuple[str, bytes]]:
@@ -157,288 +167,315 @@ def many(count: int) -> list[tuple[str, bytes]]:
     return [(f"{i:03}.jpg", face("s001_1") + bytes([i])) for i in range(count)]
 
 
-@contextlib.contextmanager
-def under_way(settings):
-    """An import that has looked at an image and has many to go."""
-    job_id = start(settings, many(200), name="many", labels=None)
-    job = wait(settings, job_id, lambda job: job.done > 0 or job.state != "running")
-    assert job.state == "running", job
-    assert 0 < job.done < job.total == 200
-    assert job.seconds_left > 0
-    yield job_id
-    with open_store(settings) as store:
-        assert store.datasets.list() == ()
-
-
-def pid_of(folder: Path) -> int:
-    found = subprocess.run(["pgrep", "-f", f"import-job {folder}"], capture_output=True, text=True, check=True)
-    return int(found.stdout.split()[0])
-
-
-def written(settings: Settings) -> int:
+def written(store: Store) -> int:
     """Images of unfinished imports that are in the database."""
-    with open_store(settings) as store:
-        return sum(one.images for one in store.datasets.unfinished())
+    return sum(one.images for one in store.datasets.unfinished())
 
 
-@pytest.mark.slow
-def test_what_was_cancelled_is_resumed_or_discarded(settings):
-    with under_way(settings) as job_id:
-        cancel_job(settings, job_id)
-        assert read_job(settings, job_id).cancel_requested
-        job = wait(settings, job_id)
-        assert (job.state, job.error) == ("cancelled", import_jobs.CANCELLED)
-    first = written(settings)
-    assert 0 < first < 200
-    source = (folder(settings, job_id) / "source.json").read_bytes()
-    resume_job(settings, job_id)
-    job = wait(settings, job_id, lambda job: job.done > first or job.state != "running")
-    assert job.state == "running"
-    with open_store(settings) as store:
-        with pytest.raises(BadInputError, match="still under way"):
-            discard_job(store, settings, job_id)
-        cancel_job(settings, job_id)
-        assert wait(settings, job_id).state == "cancelled"
-        assert written(settings) > first
-        assert (folder(settings, job_id) / "source.json").read_bytes() == source, "it went on"
-        discard_job(store, settings, job_id)
-        assert store.datasets.unfinished() == ()
-    assert list_jobs(settings) == ()
+def test_what_was_cancelled_is_resumed_or_discarded(store, settings):
+    job_id = start(store, settings, many(12), name="many", labels=None)
+    job = do_until(store, settings, job_id, 3, lambda: store.jobs.cancel(job_id))
+    assert job.record.state == "cancelled"
+    assert job.resumable
+    first = written(store)
+    assert 0 < first < 12
+    assert store.datasets.list() == ()
+    store.jobs.resume(job_id)
+    with pytest.raises(BadInputError) as caught:
+        discard_import_job(store, settings, job_id)
+    assert caught.value.code == "import-under-way"
+    seen = []
+
+    def cancel_later() -> None:
+        seen.append(written(store))
+        store.jobs.cancel(job_id)
+
+    assert do_until(store, settings, job_id, first + 3, cancel_later).record.state == "cancelled"
+    assert seen[0] >= first, "it went on"
+    assert written(store) > first
+    discard_import_job(store, settings, job_id)
+    assert store.datasets.unfinished() == ()
+    assert list_imports(store, settings) == ()
     assert not [p for p in settings.artifacts.rglob("*") if p.is_file()]
-    assert not folder(settings, job_id).exists()
+    assert not folder(settings, job).exists()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_process_that_ends_early_is_resumed_and_ends_as_without(settings, how):
-    files = [(f"{i:02}.jpg", face("s001_1") + bytes([i])) for i in range(12)] + [("text.jpg", b"no image")]
-    job_id = start(settings, files, name="few", labels=None)
-    wait(settings, job_id, lambda job: job.done > 1 or job.state != "running")
-    os.kill(pid_of(folder(settings, job_id)), how)
-    job = wait(settings, job_id)
-    assert (job.state, job.error) == ("interrupted", import_jobs.INTERRUPTED)
-    resume_job(settings, job_id)
-    job = wait(settings, job_id)
-    assert job.state == "complete", job.error
-    assert uploads(settings, job_id) == []
-    with open_store(settings) as store:
-        images = store.datasets.images(job.dataset_id)
-        assert [image.name for image in images] == [name for name, _ in files[:-1]]
-        assert [one.name for one in store.datasets.problems(job.dataset_id) if one.code == "not-an-image"] == [
-            "text.jpg"
-        ]
-        assert len(store.access.list(action="dataset-imported")) == 1
+def workers_of(settings: Settings) -> list[int]:
+    """Light workers of a data folder."""
+    from tests.services.jobs.test_local_worker import workers_of
 
-
-@pytest.mark.slow
-def test_a_fault_of_the_database_loses_no_uploads(settings):
-    job_id = start(settings, many(25), name="many", labels=None)
-    wait(settings, job_id, lambda job: job.done > 0 or job.state != "running")
-    with open_store(settings) as store:
-        store.datasets.collect_abandoned(timedelta(0))  # as when it could not write for an hour
-    job = wait(settings, job_id)
-    assert job.state == "interrupted"
-    assert "start it again" in job.error
-    assert "upload" in uploads(settings, job_id)
-    resume_job(settings, job_id)
-    job = wait(settings, job_id)
-    assert job.state == "complete", job.error
-    with open_store(settings) as store:
-        assert store.datasets.counts(job.dataset_id).images == 25
+    return workers_of(settings)
 
 
 @pytest.fixture
-def staged(settings, monkeypatch):
-    """An import whose files are there and which no process does, to be done by `run_job`."""
-    monkeypatch.setattr(import_jobs.sys, "executable", "/bin/true")
-    return start(settings)
+def clean(settings: Settings):
+    """No worker of the folder outlives the test."""
+    yield
+    for process in workers_of(settings):
+        os.kill(process, signal.SIGKILL)
 
 
-def test_a_fault_of_the_disk_loses_no_uploads(settings, staged):
-    in_the_way = folder(settings, staged) / "upload"
-    in_the_way.touch()
-    run_job(settings, folder(settings, staged))
-    job = read_job(settings, staged)
-    assert job.state == "interrupted"
-    assert "resume the import" in job.error
-    in_the_way.unlink()
-    run_job(settings, folder(settings, staged))
-    assert read_job(settings, staged).state == "complete"
+def ended(store: Store, settings: Settings, job_id: int) -> ImportJob:
+    """Wait for the end of an import that light workers do, and that new ones take up where one was lost."""
 
+    def over() -> bool:
+        ensure_worker(settings, apart=True, linger=1.0)
+        return not get_import(store, settings, job_id).under_way
 
-def test_what_was_killed_right_after_finishing_is_complete(settings, store, staged, tmp_path):
-    with read_source(settings, labelled_demo(tmp_path / "f", ["s001_1", "s003_1"])) as source:
-        made = import_source(store, settings, source, name="two", resume_key=staged).dataset
-    shutil.rmtree(folder(settings, staged) / "files")
-    for _ in range(2):
-        run_job(settings, folder(settings, staged))
-        job = read_job(settings, staged)
-        assert (job.state, job.dataset_id, job.error) == ("complete", made.id, None)
-        (line,) = store.access.list()
-        assert (line.action, line.subject) == ("dataset-imported", f"dataset {made.id}")
-        (folder(settings, staged) / "imported.json").unlink()
-        (folder(settings, staged) / "report.json").unlink()
-
-
-def test_days_count_from_the_last_work(settings, staged):
-    (folder(settings, staged) / "cancel").touch()
-    age(settings, staged, import_jobs.KEEP_SECONDS)
-    run_job(settings, folder(settings, staged))
-    assert [job.state for job in list_jobs(settings)] == ["cancelled"]
-    assert "files" in uploads(settings, staged)
-    age(settings, staged, import_jobs.KEEP_SECONDS)
-    assert list_jobs(settings) == ()
-    assert not folder(settings, staged).exists()
+    assert wait_until(over, PATIENCE)
+    return get_import(store, settings, job_id)
 
 
 @pytest.mark.slow
-def test_files_wait_for_a_word_and_are_not_sent_again(settings):
-    job_id = start(settings, [*TWO, ("text.jpg", b"no image")], preview=True, quality=True)
-    job = wait(settings, job_id)
-    assert (job.state, job.error, job.dataset_id) == ("previewed", None, None)
+@pytest.mark.usefixtures("clean")
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_process_that_ends_early_is_followed_by_another_and_it_ends_as_without(store, settings, how):
+    files = [(f"{i:02}.jpg", face("s001_1") + bytes([i])) for i in range(24)] + [("text.jpg", b"no image")]
+    job_id = start(store, settings, files, name="few", labels=None)
+    ensure_worker(settings, apart=True)
+    assert wait_until(lambda: store.jobs.get(job_id).done > 1, PATIENCE)
+    for process in workers_of(settings):
+        os.kill(process, how)
+    job = ended(store, settings, job_id)
+    assert job.record.state == "complete", job.record.error
+    assert job.record.attempts == (2 if how == signal.SIGKILL else 1)
+    assert not folder(settings, job).exists()
+    images = store.datasets.images(job.record.dataset_id)
+    assert [image.name for image in images] == [name for name, _ in files[:-1]]
+    assert [one.name for one in store.datasets.problems(job.record.dataset_id) if one.code == "not-an-image"] == [
+        "text.jpg"
+    ]
+    assert len(store.access.list(action="dataset-imported")) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("clean")
+def test_an_import_does_not_wait_behind_a_run(store, settings):
+    """The local worker is busy, as the lock that it holds tells; the light one does the import all the same."""
+    settings.home.mkdir(exist_ok=True)
+    with filelock.FileLock(settings.home / "worker.lock"):
+        job = ended(store, settings.model_copy(update={"auto_worker": False}), start(store, settings))
+    assert job.record.state == "complete", job.record.error
+
+
+def test_imports_are_done_where_their_files_are(store, settings, tmp_path):
+    elsewhere = settings.model_copy(update={"home": tmp_path / "elsewhere", "database": None})
+    job_id = start(store, settings)
+    assert import_jobs.ImportKind().find_here(store, settings) == [job_id]
+    assert import_jobs.ImportKind().find_here(store, elsewhere) == []
+
+
+def test_a_fault_of_the_database_loses_no_uploads(store, settings):
+    job_id = start(store, settings, many(6), name="many", labels=None)
+    job = do_until(store, settings, job_id, 2, lambda: store.datasets.collect_abandoned(timedelta(0)))
+    assert job.record.state == "failed"
+    assert job.resumable
+    assert "start it again" in job.record.error
+    assert (folder(settings, job) / "upload").is_dir()
+    store.jobs.resume(job_id)
+    job = do(store, settings, job_id)
+    assert job.record.state == "complete", job.record.error
+    assert store.datasets.counts(job.record.dataset_id).images == 6
+
+
+def test_a_fault_of_the_disk_loses_no_uploads(store, settings):
+    job_id = start(store, settings)
+    in_the_way = folder(settings, get_import(store, settings, job_id)) / "upload"
+    in_the_way.touch()
+    job = do(store, settings, job_id)
+    assert job.record.state == "failed"
+    assert job.resumable
+    assert "resume the import" in job.record.error
+    in_the_way.unlink()
+    store.jobs.resume(job_id)
+    assert do(store, settings, job_id).record.state == "complete"
+
+
+def test_a_fault_of_facepriv_keeps_nothing(store, settings, monkeypatch):
+    def fail(*_, **__):
+        raise RuntimeError("s001_1.jpg")
+
+    monkeypatch.setattr(import_jobs, "import_source", fail)
+    job = do(store, settings, start(store, settings))
+    assert job.record.state == "failed"
+    assert not job.resumable
+    assert "s001" not in job.record.error
+    assert not folder(settings, job).exists()
+
+
+def test_what_was_killed_right_after_finishing_is_complete(store, settings, monkeypatch):
+    """As many times as it may be: killed before the queue knew of the data set, and before it was logged."""
+
+    def killed(*_, **__):
+        raise KeyboardInterrupt
+
+    job_id = start(store, settings)
+    for name in ("set_dataset", "finish"):
+        with monkeypatch.context() as patched:
+            patched.setattr(type(store.jobs), name, killed)
+            with pytest.raises(KeyboardInterrupt):
+                do(store, settings, job_id)
+    job = do(store, settings, job_id)
+    assert job.record.state == "complete", job.record.error
+    (made,) = store.datasets.list()
+    assert job.record.dataset_id == made.id
+    (line,) = store.access.list()
+    assert line.action == "dataset-imported"
+    assert line.subject == f"dataset {made.id}"
+
+
+def test_a_name_that_is_taken_is_refused(store, settings):
+    assert do(store, settings, start(store, settings)).record.state == "complete"
+    for preview in (True, False):
+        job = do(store, settings, start(store, settings, preview=preview))
+        assert job.record.state == "failed"
+        assert "already a data set called 'two'" in job.record.error
+
+
+@pytest.mark.slow
+def test_files_wait_for_a_word_and_are_not_sent_again(store, settings):
+    job_id = start(store, settings, [*TWO, ("text.jpg", b"no image")], preview=True, quality=True)
+    job = do(store, settings, job_id)
+    assert job.record.state == "previewed", job.record.error
+    assert job.record.dataset_id is None
     assert job.preview["reader"] == "csv"
     assert job.preview["labels"] == {"female": 1, "male": 1, "unlabelled": 1}
     assert [row["name"] for row in job.preview["rows"]] == ["s001_1.jpg", "s003_1.jpg", "text.jpg"]
-    assert written(settings) == 0
+    assert written(store) == 0
     assert not settings.artifacts.exists() or not any(settings.artifacts.iterdir())
-    confirm_job(settings, job_id)
-    job = wait(settings, job_id)
-    assert job.state == "complete", job.error
-    assert uploads(settings, job_id) == []
-    with open_store(settings) as store:
-        record = store.datasets.get(job.dataset_id)
-        assert record.quality["images"] == 2
-        assert [one.code for one in store.datasets.problems(record.id)].count("not-an-image") == 1
+    store.jobs.confirm(job_id)
+    job = do(store, settings, job_id)
+    assert job.record.state == "complete", job.record.error
+    assert job.note is None
+    assert not folder(settings, job).exists()
+    record = store.datasets.get(job.record.dataset_id)
+    assert record.quality["images"] == 2
+    assert [one.code for one in store.datasets.problems(record.id)].count("not-an-image") == 1
 
 
-def age(settings: Settings, job_id: str, seconds: float) -> None:
-    """Let an import have begun, and been worked on, so much earlier."""
-    order = folder(settings, job_id) / "job.json"
-    said = json.loads(order.read_text())
-    order.write_text(json.dumps({**said, "created_at": said["created_at"] - seconds}))
-    for file in folder(settings, job_id).iterdir():
-        os.utime(file, (file.stat().st_mtime - seconds,) * 2)
+def test_a_check_that_is_cancelled_leaves_the_data_set(store, settings, monkeypatch):
+    def check(store, dataset, on_progress):
+        store.jobs.cancel(job_id)
+        while True:
+            on_progress(0, 2, "checking quality")
+            time.sleep(0.05)
+
+    monkeypatch.setattr(import_jobs, "check_quality", check)
+    job_id = start(store, settings, quality=True)
+    job = do(store, settings, job_id)
+    assert job.record.state == "complete"
+    assert job.note == import_jobs.UNCHECKED
+    assert store.datasets.counts(job.record.dataset_id).images == 2
 
 
-def test_files_that_nobody_confirms_go(settings):
-    job_id = start(settings, preview=True)
-    wait(settings, job_id)
-    age(settings, job_id, import_jobs.PREVIEW_SECONDS)
-    assert list_jobs(settings) == ()
-    assert not folder(settings, job_id).exists()
+def list_later(store: Store, settings: Settings, monkeypatch, later: timedelta) -> tuple[ImportJob, ...]:
+    """List the imports as somebody would so much later."""
+
+    class Later(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime.now(tz) + later
+
+    with monkeypatch.context() as patched:
+        patched.setattr(import_jobs, "datetime", Later)
+        return list_imports(store, settings)
 
 
-@pytest.mark.slow
-def test_a_killed_check_leaves_the_data_set(settings):
-    job_id = start(settings, quality=True)
-    wait(settings, job_id, lambda job: job.stage == "checking quality" or job.state != "running")
-    with contextlib.suppress(subprocess.CalledProcessError):
-        os.kill(pid_of(folder(settings, job_id)), signal.SIGKILL)
-    job = wait(settings, job_id)
-    assert job.state == "complete"
-    assert job.error in (None, import_jobs.UNCHECKED)
-    with open_store(settings) as store:
-        assert store.datasets.counts(job.dataset_id).images == 2
+def test_what_nobody_answers_goes(store, settings, monkeypatch):
+    cancelled = start(store, settings)
+    store.jobs.cancel(cancelled)
+    previewed = do(store, settings, start(store, settings, name="other", preview=True))
+    complete = do(store, settings, start(store, settings, name="done"))
+    assert [one.id for one in list_imports(store, settings)] == [cancelled, previewed.id, complete.id]
+    later = list_later(store, settings, monkeypatch, import_jobs.KEEP_PREVIEW)
+    assert [one.id for one in later] == [cancelled, complete.id]
+    assert not folder(settings, previewed).exists()
+    assert list_later(store, settings, monkeypatch, import_jobs.KEEP) == ()
+    assert list((settings.home / "imports").iterdir()) == []
+    assert [one.name for one in store.datasets.list()] == ["done"]
 
 
-def test_a_folder_of_this_machine(settings, tmp_path):
+def test_a_folder_of_this_machine(store, settings, tmp_path):
     allowed = tmp_path / "allowed"
     faces = allowed / "faces"
     faces.mkdir(parents=True)
     for name, data in TWO:
         (faces / name).write_bytes(data)
     settings = settings.model_copy(update={"import_folders": str(allowed)})
-    job = wait(settings, start_folder_import(settings, str(faces), name="here", actor="local"))
-    assert job.state == "complete", job.error
-    with open_store(settings) as store:
-        assert store.datasets.get(job.dataset_id).source == "faces"
+    job = do(store, settings, start_path(store, settings, faces))
+    assert job.record.state == "complete", job.record.error
+    assert store.datasets.get(job.record.dataset_id).source == "faces"
     assert sorted(p.name for p in faces.iterdir()) == [name for name, _ in TWO]
-    with pytest.raises(BadInputError, match="none of those"):
-        start_folder_import(settings, str(tmp_path), name="there", actor="local")
+    with pytest.raises(BadInputError) as caught:
+        start_path(store, settings, tmp_path, name="there")
+    assert caught.value.code == "folder-not-allowed"
 
 
-def test_nothing_beside_an_allowed_folder_is_read(settings, tmp_path):
+def test_a_folder_is_checked_again_when_its_turn_comes(store, settings, tmp_path):
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    allowed = settings.model_copy(update={"import_folders": str(faces)})
+    job = do(store, settings, start_path(store, allowed, faces))
+    assert job.record.state == "failed"
+    assert "none of those that pages may import from" in job.record.error
+
+
+def test_nothing_beside_an_allowed_folder_is_read(store, settings, tmp_path):
     allowed = tmp_path / "lfw"
     (allowed / "Ann_Lee").mkdir(parents=True)
     (allowed / "Ann_Lee" / "Ann_Lee_0001.jpg").write_bytes(face("s001_1"))
     (tmp_path / "secret.txt").write_text("Ann_Lee_0001.jpg\nBob_Roe_0001.jpg\n")
     (tmp_path / "female_names.txt").symlink_to(tmp_path / "secret.txt")
     settings = settings.model_copy(update={"import_folders": str(allowed)})
-    job = wait(settings, start_folder_import(settings, str(allowed), name="here", preview=True, actor="local"))
-    assert job.state == "previewed", job.error
+    job = do(store, settings, start_path(store, settings, allowed, preview=True))
+    assert job.record.state == "previewed", job.record.error
     assert job.preview["reader"] == "lfw"
     assert job.preview["labels"] == {"female": 0, "male": 0, "unlabelled": 1}
     assert "Bob_Roe" not in json.dumps(job.preview)
 
 
-@pytest.mark.slow
-def test_files_that_were_changed_meanwhile_are_imported_anew(settings, tmp_path):
+def test_files_that_were_changed_meanwhile_are_imported_anew(store, settings, tmp_path):
     faces = tmp_path / "faces"
     faces.mkdir()
-    for name, data in many(30):
+    files = many(6)
+    for name, data in files:
         (faces / name).write_bytes(data)
 
     def label(gender: str) -> None:
-        rows = "".join(f"{name},one,{gender}\n" for name, _ in many(30))
+        rows = "".join(f"{name},one,{gender}\n" for name, _ in files)
         (faces / "list.csv").write_text(f"file,subject,gender\n{rows}")
 
     label("male")
     settings = settings.model_copy(update={"import_folders": str(faces)})
-    job_id = start_folder_import(settings, str(faces), name="here", actor="local")
-    wait(settings, job_id, lambda job: job.done > 1 or job.state != "running")
-    cancel_job(settings, job_id)
-    assert wait(settings, job_id).state == "cancelled"
-    assert written(settings) > 1
+    job_id = start_path(store, settings, faces)
+    assert do_until(store, settings, job_id, 3, lambda: store.jobs.cancel(job_id)).record.state == "cancelled"
+    assert written(store) > 1
     label("female")
     (faces / "000.jpg").unlink()
-    resume_job(settings, job_id)
-    job = wait(settings, job_id)
-    assert job.state == "complete", job.error
-    with open_store(settings) as store:
-        images = store.datasets.images(job.dataset_id)
-    assert [(image.name, image.label) for image in images] == [(name, -1) for name, _ in many(30)[1:]]
+    store.jobs.resume(job_id)
+    job = do(store, settings, job_id)
+    assert job.record.state == "complete", job.record.error
+    images = store.datasets.images(job.record.dataset_id)
+    assert [(image.name, image.label) for image in images] == [(name, -1) for name, _ in files[1:]]
+    store.datasets.collect_abandoned()
+    assert store.datasets.unfinished() == (), "what was written of the old files goes"
 
 
-def test_one_that_never_came_up_is_interrupted(settings, monkeypatch):
-    monkeypatch.setattr(import_jobs.sys, "executable", "/bin/true")
-    job_id = start(settings)
-    assert read_job(settings, job_id).state == "running"
-    monkeypatch.setattr(import_jobs, "START_SECONDS", 0.0)
-    assert read_job(settings, job_id).state == "interrupted"
-
-
-def test_old_ends_and_half_staged_folders_go(settings):
-    job_id = start(settings, labels=b"nothing")
-    wait(settings, job_id)
-    age(settings, job_id, import_jobs.KEEP_SECONDS)
+def test_folders_left_half_staged_go(store, settings):
     half = settings.home / "imports" / ("0" * 16)
-    half.mkdir()
-    assert list_jobs(settings) == ()
-    assert not folder(settings, job_id).exists()
+    half.mkdir(parents=True)
+    list_imports(store, settings)
     assert half.exists()
     os.utime(half, (0, 0))
-    list_jobs(settings)
+    list_imports(store, settings)
     assert not half.exists()
 
 
-@pytest.mark.parametrize("job_id", ["../../etc", "0" * 16, ""])
-def test_an_id_that_is_none(settings, job_id):
-    with pytest.raises(UnknownNameError):
-        read_job(settings, job_id)
-
-
 @pytest.mark.slow
-def test_the_demo_set(settings):
-    job = wait(settings, start_demo_import(settings, actor="local"))
-    assert job.state == "complete", job.error
-    with open_store(settings) as store:
-        record = store.datasets.get("demo")
-        assert record.id == job.dataset_id
-        assert store.datasets.counts(record.id).images == 120
-
-
-def test_ids_are_not_guessable(settings, monkeypatch):
-    monkeypatch.setattr(import_jobs.sys, "executable", "/bin/true")
-    ids = {start(settings) for _ in range(3)}
-    assert len(ids) == 3
-    assert all(re.fullmatch("[0-9a-f]{16}", one) for one in ids)
+def test_the_demo_set(store, settings):
+    job_id = submit(store, settings, ImportRequest(name="demo", source=DemoSource()), ADA).id
+    job = do(store, settings, job_id)
+    assert job.record.state == "complete", job.record.error
+    record = store.datasets.get("demo")
+    assert record.id == job.record.dataset_id
+    assert store.datasets.counts(record.id).images == 120

@@ -19,12 +19,16 @@ import pytest
 
 from facepriv.config import Settings
 from facepriv.errors import StoreError, UnknownNameError
+from facepriv.schemas.requests import DemoSource, ImportRequest
 from facepriv.schemas.runs import LearnFrom
-from facepriv.services.datasets.import_jobs import list_jobs, read_job, start_demo_import
+from facepriv.services.datasets.import_jobs import KIND, list_imports
+from facepriv.services.jobs.submit import submit
+from facepriv.services.jobs.worker import run_worker
 from facepriv.services.upkeep.orphans import collect_orphans
 from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import DatasetRecord, Store, open_store
 from facepriv.store.measures import Measured
+from facepriv.types import Actor
 from tests.store_examples import (
     audit_spec,
     contents_of,
@@ -308,13 +312,11 @@ def test_a_file_that_cannot_be_removed_keeps_no_other(store: Store, settings: Se
 
 @pytest.mark.slow
 def test_an_ended_import_is_forgotten_with_its_data_set(settings: Settings, store: Store):
-    job = start_demo_import(settings, actor="ada")
-    end = time.monotonic() + 120
-    while read_job(settings, job).state == "running":
-        assert time.monotonic() < end, "the import did not end"
-        time.sleep(0.2)
+    request = ImportRequest(name="demo", source=DemoSource())
+    job = submit(store, settings, request, Actor("ada", "dashboard"))
+    run_worker(settings, kinds=KIND, job_id=job.id)
     (record,) = store.datasets.list()
-    assert [one.dataset_id for one in list_jobs(settings)] == [record.id]
+    assert [one.record.dataset_id for one in list_imports(store, settings)] == [record.id]
     assert purge(store, settings, record.id, actor="ada").complete
-    assert list_jobs(settings) == ()
+    assert list_imports(store, settings) == ()
     assert not any((settings.home / "imports").iterdir())

@@ -1,0 +1,127 @@
+"""Uploaded files: put aside under neutral names, and given their own names again to be read."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from facepriv.errors import BadInputError, StoreError
+from facepriv.types import Problem
+
+MAX_NAME_BYTES = 255
+"""Longest file name, in UTF-8, of the usual file systems."""
+_FILES, _LABELS = "files", "labels"
+
+
+def check_files(names: Sequence[str]) -> None:
+    """Make sure that one archive, or any number of images, came.
+
+    Raises
+    ------
+    BadInputError
+        With code ``mixed-upload`` or ``no-images``.
+    """
+    archives = sum(map(is_archive, names))
+    if archives and len(names) > 1:
+        raise BadInputError(
+            f"One zip archive or any number of images was expected, but {archives} of {len(names)} files are archives; "
+            "put everything into one archive, or import one after the other.",
+            code="mixed-upload",
+        )
+    if not names:
+        raise BadInputError("Images or one zip archive were expected, but nothing came; choose some.", code="no-images")
+
+
+def put_aside(folder: Path, contents: Sequence[IO[bytes]], labels: IO[bytes] | None) -> None:
+    """Write files into an import's folder; raises StoreError if that cannot be, as when the disk is full."""
+    named = {str(number): content for number, content in enumerate(contents)}
+    if labels is not None:
+        named[_LABELS] = labels
+    try:
+        (folder / _FILES).mkdir(mode=0o700)
+        for name, content in named.items():
+            with (folder / _FILES / name).open("wb") as out:
+                shutil.copyfileobj(content, out)
+    except OSError as error:
+        raise cannot_write(error) from error
+
+
+def cannot_write(error: OSError) -> StoreError:
+    """Return that files cannot be put aside as an error of one sentence."""
+    return StoreError(
+        f"The uploaded files cannot be put into the data folder ({error.strerror or type(error).__name__}); make sure "
+        "that it can be written to and has room, and import again."
+    )
+
+
+def lay_out(folder: Path, names: Sequence[str], labels: str | None) -> tuple[Path, Path | None, list[Problem]]:
+    """Return the files their own names again, since names may tell subject and label; what cannot be is told.
+
+    Done again after an interruption, it gives the same.
+
+    Returns
+    -------
+    tuple
+        The archive, or the folder of the images; the label table; and what was left out.
+    """
+    stored, target = folder / _FILES, folder / "upload"
+    table = None
+    if labels is not None:
+        table = _place(stored / _LABELS, folder / "table", labels) or stored / _LABELS
+    if len(names) == 1 and is_archive(names[0]):
+        return stored / "0", table, []
+    problems = []
+    taken: set[str] = set()
+    target.mkdir(mode=0o700, exist_ok=True)
+    for number, name in enumerate(names):
+        called = shown(name)
+        if _bare(name).casefold() in taken:
+            problems.append(
+                Problem(
+                    called,
+                    "duplicate-name",
+                    f"Another uploaded file is called {called} too, so this one was left out; rename it, or upload "
+                    "both in a zip with folders.",
+                )
+            )
+        elif _place(stored / str(number), target, name) is None:
+            problems.append(
+                Problem(
+                    called,
+                    "bad-name",
+                    f"The uploaded file {called} has a name that no file can have here and was left out; rename it.",
+                )
+            )
+        taken.add(_bare(name).casefold())
+    return target, table, problems
+
+
+def shown(name: str) -> str:
+    """Return a file's name so that it can be shown and stored."""
+    clean = "".join(c if c.isprintable() else "?" for c in _bare(name))
+    return clean if len(clean) <= 80 else f"{clean[:60]} … {clean[-15:]}"
+
+
+def is_archive(name: str) -> bool:
+    """Return whether a file says that it is a zip archive."""
+    return name.lower().endswith(".zip")
+
+
+def _place(file: Path, folder: Path, name: str) -> Path | None:
+    """Move a file into a folder under a name; None, and the file stays, if it cannot have that name."""
+    bare = _bare(name)
+    if not bare or bare in (".", "..") or "\0" in bare or len(bare.encode(errors="replace")) > MAX_NAME_BYTES:
+        return None
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        placed = folder / bare
+        return file.rename(placed) if file.exists() or not placed.exists() else placed
+    except (OSError, ValueError):
+        return None
+
+
+def _bare(name: str) -> str:
+    """Take the folders off a name as a browser sent it."""
+    return PurePosixPath(name.replace("\\", "/")).name
