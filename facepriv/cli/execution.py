@@ -10,6 +10,7 @@ import typer
 
 from facepriv.cli.json_files import write_json
 from facepriv.cli.printing import error_console, progress, say
+from facepriv.cli.store import get_actor
 from facepriv.errors import FaceprivError
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def follow_to_end(
 
     Ctrl+C cancels it if this command put it into the queue (``cancels``), else it ends the following only.
     """
+    from facepriv.services.jobs import control
     from facepriv.services.jobs.following import follow
 
     with progress(f"{noun.capitalize()} {number}") as report:
@@ -85,7 +87,7 @@ def follow_to_end(
         except KeyboardInterrupt:
             if not cancels:
                 raise
-            store.jobs.cancel(queue.job_id(number))
+            control.cancel(store, noun, number, get_actor())
             error_console().print(
                 f"{noun.capitalize()} {number} is cancelled, since it was interrupted; what was finished is kept: "
                 f"facepriv resume {number if noun == 'run' else f'--audit {number}'}"

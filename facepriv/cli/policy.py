@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,6 +20,7 @@ from facepriv.wording import count
 if TYPE_CHECKING:
     from facepriv.config import Settings
     from facepriv.policy.minimax import MinimaxPolicy
+    from facepriv.schemas.audits import SelectBy
     from facepriv.store import Store
 
 
@@ -70,31 +72,44 @@ def policy(
             document |= {"accuracies": mix.accuracies, "sentence": mix.sentence}
         else:
             shares, document = _audited_policy(store, settings, request)
-        if out is not None:
-            from facepriv.services.releases.release import read_key, write_release
-
-            secret = None if key is None else read_key(key)
-            released = write_release(
-                store, shares, out, select_by=request.select_by, actor=get_actor(), key=secret, key_file=key_file
-            )
-            say(
-                f"{count(released.images, 'image')} written to {released.folder}; "
-                f"{released.left_out} of the data set are not kept and so left out."
-            )
-            if released.not_perturbable:
-                say(
-                    f"{count(released.not_perturbable, 'image')} could not be perturbed and can only be released as "
-                    "before: who finds out which they are has their gender."
-                )
-            for sentence in released.warnings:
-                say(sentence)
-            say(
-                f"The key is in {released.key_file}, readable by you alone: it tells which images were perturbed. Keep "
-                "it apart from the release."
-            )
-        else:
+        shown = " ".join(f"run {number}: {share:.6g}" for number, share in shares.items())
+        store.access.record(get_actor(), "policy-decided", f"run {run}", shown)
+        if out is None:
             say("Add --out FOLDER to write the database.")
+        else:
+            _release(store, shares, out, select_by=request.select_by, key=key, key_file=key_file)
         write_json(json_file, document)
+
+
+def _release(
+    store: Store,
+    shares: Mapping[int, float],
+    out: Path,
+    *,
+    select_by: SelectBy,
+    key: Path | None,
+    key_file: Path | None,
+) -> None:
+    """Write the mixed database into a folder, and say what there is to know of it."""
+    from facepriv.services.releases.release import read_key, write_release
+
+    secret = None if key is None else read_key(key)
+    released = write_release(store, shares, out, select_by=select_by, actor=get_actor(), key=secret, key_file=key_file)
+    say(
+        f"{count(released.images, 'image')} written to {released.folder}; "
+        f"{released.left_out} of the data set are not kept and so left out."
+    )
+    if released.not_perturbable:
+        say(
+            f"{count(released.not_perturbable, 'image')} could not be perturbed and can only be released as before: "
+            "who finds out which they are has their gender."
+        )
+    for sentence in released.warnings:
+        say(sentence)
+    say(
+        f"The key is in {released.key_file}, readable by you alone: it tells which images were perturbed. Keep it "
+        "apart from the release."
+    )
 
 
 def _audited_policy(store: Store, settings: Settings, request: AuditRequest) -> tuple[dict[int, float], dict[str, Any]]:

@@ -85,9 +85,10 @@ def schema(json_file: JsonFile = None) -> None:
 
 def cancel(run: RunOrNone = None, audit: AuditOption = None) -> None:
     """Cancel a run or an audit that waits or is under way; what was finished of it is kept."""
-    with _one_of(run, audit) as (_, queue, store, noun, number):
-        state = store.jobs.cancel(queue.job_id(number))
-        store.access.record(get_actor(), f"{noun}-cancelled", f"{noun} {number}")
+    from facepriv.services.jobs import control
+
+    with _one_of(run, audit) as (_, _, store, noun, number):
+        state = control.cancel(store, noun, number, get_actor())
     typer.echo(f"{noun.capitalize()} {number} is {'told to stop' if state == 'running' else state}.")
 
 
@@ -96,14 +97,15 @@ def resume(run: RunOrNone = None, audit: AuditOption = None, no_wait: NoWait = F
 
     One that waits or is under way already is only followed, and Ctrl+C leaves it alone.
     """
+    from facepriv.services.jobs import control
+
     with _one_of(run, audit) as (settings, queue, store, noun, number):
         state = queue.summary(number).state
         if state == "complete":
             raise FaceprivError(f"{noun.capitalize()} {number} is complete; there is nothing to go on with.")
         ended = state in ("failed", "cancelled")
         if ended:
-            state = store.jobs.resume(queue.job_id(number))
-            store.access.record(get_actor(), f"{noun}-resumed", f"{noun} {number}")
+            state = control.resume(store, noun, number, get_actor())
         if no_wait:
             say_under_way(noun, number, state)
             return

@@ -18,12 +18,13 @@ from facepriv.services.datasets.import_jobs import (
     discard_import_job,
     list_imports,
 )
+from facepriv.services.jobs import control
 from facepriv.services.jobs.local_worker import ensure_worker, worker_faults
 from facepriv.store import Store
 from facepriv.wording import count, duration
 from parts import faces
 from parts.figures import page_of, show_rows
-from parts.shell import with_store
+from parts.shell import me, with_store
 
 EVERY = "1s"
 LINGER_SECONDS = 60.0
@@ -93,7 +94,7 @@ def progress(store: Store, job: ImportJob) -> None:
         if now.cancel_requested:
             side.caption("Stopping …")
         elif side.button("Cancel", key=f"cancel-import-{job.id}", icon=":material/stop_circle:", width="stretch"):
-            store.jobs.cancel(job.id)
+            control.cancel(store, "import", job.id, me().actor)
             st.rerun()
         if not now.total:
             st.progress(0.0, "Waiting for a worker …" if now.state == "waiting" else f"{READING.capitalize()} …")
@@ -114,7 +115,7 @@ def ended(store: Store, job: ImportJob) -> None:
         elif job.resumable:
             st.warning(f"“{plain(job.name)}” is not complete. {why}", icon=":material/pause_circle:")
             st.caption("Finished parts are kept, hidden, for 7 days so that you can resume.")
-            choose(store, job, "Resume", store.jobs.resume)
+            choose(store, job, "Resume", lambda number: control.resume(store, "import", number, me().actor))
         else:
             if job.record.state == "complete":
                 complete(store, job)

@@ -10,6 +10,7 @@ import streamlit as st
 from facepriv.config import get_settings
 from facepriv.presentation.formats import guides, plain
 from facepriv.services.audits.execution import ATTACKING, SUMMING_UP
+from facepriv.services.jobs import control
 from facepriv.services.jobs.local_worker import ensure_worker, worker_faults
 from facepriv.services.runs.execution import LEARNING
 from facepriv.store import AuditSummary, RunSummary, Store
@@ -86,8 +87,7 @@ def show(store: Store, work: RunSummary | AuditSummary) -> None:
         if work.cancel_requested:
             side.caption("Stopping …")
         elif side.button("Cancel", key=cancel, icon=":material/stop_circle:", width="stretch"):
-            store.jobs.cancel(work.job_id)
-            store.access.record(me().actor, f"{kind}-cancelled", f"{kind} {work.id}")
+            control.cancel(store, kind, work.id, me().actor)
             st.rerun()
         if work.state == "waiting":
             st.progress(0.0, f"Waiting for a worker; {count(work.images, 'image')} to do.")

@@ -8,6 +8,7 @@ from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import plain
 from facepriv.presentation.run_tables import log_rows
+from facepriv.services.jobs import control
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.store import Store
 from parts.figures import show_rows
@@ -45,9 +46,7 @@ def resume(noun: str, number: int, key: str) -> None:
     """Put it back into the queue; as a callback, so that it comes before the page."""
     try:
         with opened() as store:
-            queue = store.runs if noun == "run" else store.audits
-            store.jobs.resume(queue.job_id(number))
-            store.access.record(me().actor, f"{noun}-resumed", f"{noun} {number}")
+            control.resume(store, noun, number, me().actor)
         ensure_worker(get_settings())
     except FaceprivError as error:
         st.session_state[f"{key}-refused"] = str(error)

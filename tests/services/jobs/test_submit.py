@@ -1,0 +1,66 @@
+"""What is asked for is checked, stored and logged in one place, with who asked and from where."""
+
+from __future__ import annotations
+
+import pytest
+
+from facepriv.errors import BadInputError, UnknownNameError
+from facepriv.schemas.requests import RunRequest
+from facepriv.services.datasets.importing import import_dataset
+from facepriv.services.jobs import control
+from facepriv.services.jobs.kinds import kinds, kinds_of_workers
+from facepriv.services.jobs.submit import submit, submit_once
+from facepriv.types import Actor
+from tests.finished_run import FAST, METHOD, labelled_demo
+
+ADA = Actor("ada", "command line")
+BOB = Actor("bob", "dashboard")
+
+
+@pytest.fixture
+def request_of_two(store, settings, tmp_path) -> RunRequest:
+    import_dataset(store, settings, labelled_demo(tmp_path / "faces", ("s001_1", "s003_1")), name="two")
+    return RunRequest(dataset="two", method=METHOD, parameters=FAST, classifiers=[], matchers=[])
+
+
+def log(store) -> list[tuple[str, str, str]]:
+    return [(line.actor, line.origin, line.action) for line in store.access.list()]
+
+
+def test_a_request_is_stored_and_logged(store, settings, request_of_two):
+    run = submit(store, settings, request_of_two, ADA)
+    job = store.jobs.get(run.job_id)
+    assert RunRequest.model_validate_json(job.request) == request_of_two
+    assert Actor(job.actor, job.origin) == ADA
+    assert job.kind == "run"
+    assert log(store) == [("ada", "command line", "run-started")]
+    assert store.access.list()[0].subject == f"run {run.id}"
+
+
+def test_the_same_request_is_put_into_the_queue_once(store, settings, request_of_two):
+    first = submit(store, settings, request_of_two, ADA)
+    assert submit_once(store, settings, request_of_two, BOB).id == first.id
+    other = request_of_two.model_copy(update={"seed": 1})
+    assert submit_once(store, settings, other, BOB).id != first.id
+    assert [actor for actor, _, _ in log(store)] == ["bob", "ada"]
+
+
+def test_what_is_refused_leaves_nothing(store, settings, request_of_two):
+    for update, error in (({"guides": ("oracle",)}, UnknownNameError), ({"learn_from": "demo"}, BadInputError)):
+        with pytest.raises(error):
+            submit(store, settings, request_of_two.model_copy(update=update), ADA)
+    assert store.jobs.count() == 0
+    assert log(store) == []
+
+
+def test_who_cancels_and_resumes_is_logged(store, settings, request_of_two):
+    run = submit(store, settings, request_of_two, ADA)
+    assert control.cancel(store, "run", run.id, BOB) == "cancelled"
+    assert control.resume(store, "run", run.id, BOB) == "waiting"
+    assert log(store)[:2] == [("bob", "dashboard", "run-resumed"), ("bob", "dashboard", "run-cancelled")]
+
+
+def test_every_kind_is_what_its_request_says():
+    for name in kinds.names():
+        assert kinds.create(name).request.kind == name
+    assert sorted(kinds_of_workers(apart=True) + kinds_of_workers(apart=False)) == sorted(kinds.names())
