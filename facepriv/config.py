@@ -33,22 +33,22 @@ def _default_home() -> Path:
 
 @dataclass(frozen=True)
 class Provider:
-    """An identity provider that speaks OpenID Connect, and who this dashboard is to it."""
+    """An identity provider (OpenID Connect) and the dashboard's registration with it."""
 
     issuer: str
     client_id: str
     client_secret: SecretStr
     name: str
-    """What people call it."""
+    """Name on the sign-in page."""
 
     @property
     def metadata_url(self) -> str:
-        """Where it describes itself (OpenID Connect Discovery 1.0, section 4)."""
+        """Return the address of its metadata (OpenID Connect Discovery 1.0, section 4)."""
         return f"{self.issuer.rstrip('/')}/.well-known/openid-configuration"
 
 
 class Settings(BaseSettings):
-    """Where data lives and how much an import may take."""
+    """Settings of the data folder, imports, sign-in and workers."""
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, populate_by_name=True)
 
@@ -62,25 +62,25 @@ class Settings(BaseSettings):
     """Most bytes an archive may unpack to."""
     max_archive_entries: int = Field(default=100_000, gt=0)
     import_folders: str = ""
-    """Folders of this machine that pages may import from, with all below them, parted as in PATH; empty for none."""
+    """Folders of this machine that pages may import from, with all below them, separated as in PATH; empty for none."""
     login: bool = True
-    """Whether the dashboard asks who comes; without, it answers only on this machine."""
+    """Whether the dashboard asks people to sign in; without, it answers only on this machine."""
     public_url: str = ""
-    """Address under which others reach the dashboard, such as https://faces.example.org; empty if nobody else does."""
+    """Address at which others reach the dashboard, such as https://faces.example.org; empty if nobody else does."""
     passwords: bool = True
-    """Whether people may sign in by a password; without, only through the identity provider."""
+    """Whether people may sign in with a password; without, only through the identity provider."""
     oidc_issuer: str = ""
     """Issuer of the identity provider that people may sign in through, such as https://login.example.org."""
     oidc_client_id: str = ""
-    """By what the provider knows this dashboard."""
+    """Name under which the dashboard is registered with the provider."""
     oidc_client_secret: SecretStr | None = None
-    """By what the dashboard proves to the provider that it is the one."""
+    """Secret that the dashboard shows the provider."""
     oidc_name: str = ""
-    """What the provider is called on the sign-in page; empty for the issuer's host."""
+    """Name of the provider on the sign-in page; empty for the issuer's host."""
     workers: int = Field(default=0, ge=0)
     """Processes that perturb images in a run; 0 = one for each core."""
     executor: Literal["processes", "dask"] = "processes"
-    """Where workers compute: in processes of their own, or on a Dask cluster."""
+    """Whether workers compute in processes of this machine or on a Dask cluster."""
     scheduler: str = ""
     """Address of the cluster's scheduler, such as tcp://10.0.0.1:8786."""
     auto_worker: bool = True
@@ -136,16 +136,16 @@ class Settings(BaseSettings):
 
     @property
     def artifacts(self) -> Path:
-        """Folder of images and arrays, addressed by content hash; unused where `artifacts_url` is set."""
+        """Return the folder of images and arrays, addressed by content hash; unused where `artifacts_url` is set."""
         return self.home / "artifacts"
 
     @property
     def temporary(self) -> Path:
-        """Folder of half-finished things; safe to empty when nothing runs."""
+        """Return the folder of temporary files; safe to empty when nothing runs."""
         return self.home / "tmp"
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that make these settings in another process."""
+        """Return the environment variables that give another process these settings."""
         # Secrets come out of a dump as asterisks; who signs in is nothing to other processes.
         given = self.model_dump(mode="json", exclude={"database", "oidc_client_secret"}, exclude_none=True)
         values = {**given, "home": str(self.home.absolute())}
@@ -154,7 +154,7 @@ class Settings(BaseSettings):
 
 
 def _issuer_host(issuer: str) -> str | None:
-    """Give the host of an issuer; None for what no provider's identifier is, or one without TLS elsewhere than here."""
+    """Return the host of an issuer; None if it is no issuer's address, or lacks TLS and is not on this machine."""
     try:
         url = urlsplit(issuer)
     except ValueError:
@@ -184,7 +184,7 @@ def _read_url(text: str) -> URL:
 
 
 def get_settings() -> Settings:
-    """Read the settings of this moment's environment.
+    """Return the settings of the environment as it is now.
 
     Raises
     ------
@@ -209,7 +209,7 @@ def temporary_folder(prefix: str) -> Iterator[Path]:
 
 
 def _settings_variables() -> set[str]:
-    """Name the variables on which settings depend: ours, and where a user's data lies."""
+    """Return the variables that settings depend on: facepriv's own, and those of the user's data folder."""
     return {name for name in os.environ if name.upper().startswith(_PREFIX)} | _USERS_FOLDERS
 
 

@@ -7,21 +7,23 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
 from importlib.metadata import entry_points
+from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from facepriv.errors import BadInputError, UnknownNameError
 
 T = TypeVar("T")
 VALUE = "@"
-"""Parts a name from the value of the plug-in's one option."""
+"""Separates a name from the value of the plug-in's one option."""
 
 
 class Registry(Generic[T]):
     """Names to factories, written as lazy ``"module:attribute"`` strings so that listing imports nothing.
 
     Entry points of ``group`` are merged in; a built-in name cannot be replaced. An alias is a further name of a
-    registered plug-in, such as ``recommended``; it is not listed. ``more`` gives further names that may come and go
-    while the process runs, each with the ``"module:function"`` that makes what is called so; it cannot replace others.
+    registered plug-in, such as ``recommended``; it is not listed. ``more`` returns further names that may appear and
+    disappear while the process runs, each with the ``"module:function"`` that makes the plug-in from its name; they
+    cannot replace others.
 
     A plug-in whose class names one of its options as ``option`` may be asked for with a value of it after an ``@``:
     ``dlib-age@40``.
@@ -43,19 +45,19 @@ class Registry(Generic[T]):
         self._installed: tuple[tuple[str, ...], dict[str, str]] | None = None
 
     def _targets(self) -> dict[str, str]:
-        # Every package's metadata is read for this, so once for each search path; a page asks some twenty times.
+        # This reads the metadata of every package, so only once for each search path; a page asks some twenty times.
         path = tuple(sys.path)
         if self._installed is None or self._installed[0] != path:
             self._installed = path, {point.name: point.value for point in entry_points(group=self.group)}
         return {**self._installed[1], **self._builtin}
 
     def names(self) -> list[str]:
-        """List the known names, built-in ones first, in the order they were written; those of ``more`` last."""
+        """Return the known names: the built-in ones in their order, then those of packages, then those of ``more``."""
         fixed = self.fixed_names()
         return fixed + sorted(set(self._more()) - set(fixed))
 
     def fixed_names(self) -> list[str]:
-        """List the names without those of ``more``."""
+        """Return the names without those of ``more``."""
         return list(self._builtin) + sorted(set(self._targets()) - set(self._builtin))
 
     def resolve(self, name: str) -> str:
@@ -64,12 +66,12 @@ class Registry(Generic[T]):
         return self.aliases.get(name, name)
 
     def release(self, name: str) -> str:
-        """Name the distribution and version that a plug-in of another package comes from; empty for a built-in one."""
+        """Return the distribution and version that a plug-in of another package comes from; empty for others."""
         name = self.resolve(name)
         if name in self._builtin:
             return ""
-        found = [point.dist for point in entry_points(group=self.group) if point.name == name]
-        return " ".join(f"{dist.name} {dist.version}" for dist in found if dist is not None)
+        distributions = [point.dist for point in entry_points(group=self.group) if point.name == name]
+        return " ".join(f"{dist.name} {dist.version}" for dist in distributions if dist is not None)
 
     def load(self, name: str) -> Callable[..., T]:
         """Return the factory called ``name``.
@@ -91,34 +93,32 @@ class Registry(Generic[T]):
         return _import(targets[name])
 
     def create(self, name: str, **options: Any) -> T:
-        """Make the plug-in called ``name`` with the given options and the one in its name.
+        """Return a new plug-in called ``name``, made with the given options and the one in its name.
 
         Raises
         ------
         UnknownNameError
             As `load`.
         BadInputError
-            With code ``takes-no-value`` if the name holds a value and the plug-in takes none; what a plug-in raises of
-            a value that it cannot use.
+            With code ``takes-no-value`` if the name holds a value and the plug-in takes none; with the plug-in's own
+            code if it cannot use the value.
         """
-        made = self.load(name)
+        factory = self.load(name)
         base, at, value = name.partition(VALUE)
         if at:
-            option = getattr(made, "option", None)
+            option = getattr(factory, "option", None)
             if option is None or not value:
                 raise BadInputError(
-                    f"The {self.what} {base} takes no value after {VALUE}, but {name!r} was given; write {base}."
+                    f"The {self.what} {base} takes no value, but {name!r} was given; write {base}."
                     if option is None
-                    else f"A value was expected after {VALUE}, but {name!r} was given; write {base}, or add the value.",
+                    else f"A value is missing after the {VALUE} of {name!r}; add it, or write {base}.",
                     code="takes-no-value",
                 )
             options = {option: int(value) if value.isdecimal() else value, **options}
-        return made(**options)
+        return factory(**options)
 
 
 def _import(target: str) -> Callable[..., Any]:
     module, _, attribute = target.partition(":")
-    found: Any = import_module(module)
-    for part in attribute.split("."):
-        found = getattr(found, part)
-    return found  # type: ignore[no-any-return]
+    factory: Callable[..., Any] = attrgetter(attribute)(import_module(module))
+    return factory

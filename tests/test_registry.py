@@ -44,17 +44,10 @@ def test_a_name_may_hold_a_value(valued, name, size):
     assert valued.release(name) == ""
 
 
-@pytest.mark.parametrize(
-    ("name", "sentence"),
-    [
-        ("plain@4", "The thing plain takes no value after @, but 'plain@4' was given; write plain."),
-        ("valued@", "A value was expected after @, but 'valued@' was given; write valued, or add the value."),
-    ],
-)
-def test_a_value_that_has_no_place(valued, name, sentence):
+@pytest.mark.parametrize("name", ["plain@4", "valued@"])
+def test_a_value_that_has_no_place(valued, name):
     with pytest.raises(BadInputError) as caught:
         valued.create(name)
-    assert str(caught.value) == sentence
     assert caught.value.code == "takes-no-value"
 
 

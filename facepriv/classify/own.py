@@ -1,4 +1,4 @@
-"""Classifiers that a user brings: an ONNX graph, or a program."""
+"""Own classifiers: an ONNX graph, or a program."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from facepriv.own_models.program import Answer, get_number, shared_program
 from facepriv.own_models.stored import OwnModel, read_own_model
 from facepriv.types import AttributeClassifier, Crop, CropSpec, Face
 from facepriv.weights.carded_model import CardedModel
-from facepriv.wording import some
+from facepriv.wording import count, some
 
 LEAST_PROBABILITY = float(np.finfo(np.float32).eps)
 """Probabilities nearer to 0 or 1 cannot be told from them in float32: scores stay within 15.9 nats of 0."""
@@ -57,11 +57,11 @@ def scores_of_outputs(outputs: NDArray[np.float64], described: ClassifierOutput)
     ModelUnavailableError
         If there are more or fewer numbers than described, or probabilities outside 0..1.
     """
-    wanted = 2 if described.meaning in ("logits", "probabilities") else 1
-    if outputs.shape[1] != wanted:
+    width = 2 if described.meaning in ("logits", "probabilities") else 1
+    if outputs.shape[1] != width:
         raise ModelUnavailableError(
-            f"{wanted} number{'s' if wanted > 1 else ''} for each image {'were' if wanted > 1 else 'was'} expected of "
-            f"an output of {described.meaning}, but {outputs.shape[1]} came; correct output in the YAML."
+            f"An output of {described.meaning} should have {count(width, 'number')} for each image, but this one has "
+            f"{outputs.shape[1]}; correct output in the YAML."
         )
     male = described.labels.index("male")
     if described.meaning == "logits":
@@ -71,10 +71,11 @@ def scores_of_outputs(outputs: NDArray[np.float64], described: ClassifierOutput)
     else:
         if (outputs < 0).any() or (outputs > 1).any():
             raise ModelUnavailableError(
-                "Probabilities from 0 to 1 were expected, but others came; if they are logits, say so in the YAML."
+                "The network should give probabilities from 0 to 1, but gives others; if they are logits, say so in "
+                "the YAML."
             )
         last = outputs[:, -1]
-        other = outputs[:, 0] if wanted == 2 else 1 - last
+        other = outputs[:, 0] if width == 2 else 1 - last
         scores = (1 if male == 1 else -1) * (_log(last) - _log(other))
     return np.asarray(scores, dtype=np.float64)
 
@@ -117,8 +118,8 @@ class OwnCommandClassifier(CardedModel):
         refused = sum("error" in answer for answer in answers)
         if refused:
             raise BadInputError(
-                f"A score was expected of {self.name}, but it says of {refused} of {len(answers)} images that it "
-                "cannot give one; leave the image out, or the classifier.",
+                f"The command of {self.name} cannot score {refused} of {len(answers)} images; leave out the images or "
+                "the classifier.",
                 code="command-error",
             )
         return np.array([self._score(answer) for answer in answers])
@@ -132,18 +133,18 @@ class OwnCommandClassifier(CardedModel):
             pair = _log(np.array([male, 1 - male]))
             return float(pair[0] - pair[1])
         raise ModelUnavailableError(
-            f"A finite score, or a probability_male from 0 to 1, was expected of the command of {self.name}, but its "
+            f"The command of {self.name} should answer with a finite score, or a probability_male from 0 to 1, but its "
             f"answer has the fields {some(sorted(answer))}; correct the program."
         )
 
 
 def make_classifier(own: OwnModel) -> AttributeClassifier:
-    """Make the classifier that a folder describes."""
+    """Return the classifier of an own model."""
     if isinstance(own.description, NetworkClassifier):
         return OwnNetworkClassifier(own)
     return OwnCommandClassifier(own)
 
 
 def make(name: str) -> AttributeClassifier:
-    """Make an own classifier by its name."""
+    """Return an own classifier by its name."""
     return make_classifier(read_own_model(name))

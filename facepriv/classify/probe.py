@@ -1,4 +1,4 @@
-"""A classifier out of a matcher: a linear probe on the templates of the crops that the matcher is given."""
+"""Probes: linear classifiers on the templates that a matcher gives of crops."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class ProbeClassifier(CardedModel):
 
 
 def crop_matcher(name: str) -> CropMatcher:
-    """Make a matcher that can be given crops.
+    """Return a matcher that takes crops.
 
     Raises
     ------
@@ -67,23 +67,23 @@ def crop_matcher(name: str) -> CropMatcher:
     BadInputError
         With code ``no-crops`` if it takes whole images only.
     """
-    made = matchers.create(name)
-    if not isinstance(made, CropMatcher):
+    matcher = matchers.create(name)
+    if not isinstance(matcher, CropMatcher):
         raise BadInputError(
-            f"A probe needs a matcher that can be given crops, but {name} takes whole images only; choose another, "
-            "such as sface.",
+            f"A probe needs a matcher that takes crops, but {name} takes whole images only; choose another, such as "
+            "sface.",
             code="no-crops",
         )
-    return made
+    return matcher
 
 
 def arrays_of(own: OwnModel) -> dict[str, NDArray[np.generic]]:
-    """Read a probe's arrays, from a file that has its hash; raises ModelUnavailableError."""
+    """Return a probe's arrays, after a check of the file's hash; raise ModelUnavailableError if it was changed."""
     (weight,) = (one for one in own.card.weights if one.name == PROBE and not one.package)
     with np.load(require(weight, own.card.command), allow_pickle=False) as stored:
         return {name: stored[name] for name in (WEIGHTS, IMAGES, SUBJECTS)}
 
 
 def make(name: str) -> ProbeClassifier:
-    """Make a probe by its name."""
+    """Return a probe by its name."""
     return ProbeClassifier(read_own_model(name))

@@ -11,7 +11,7 @@ def models(json_file: JsonFile = None) -> None:
     """List the models: which are usable here, under which licence, and how to get the others."""
     from facepriv.services.models.catalogue import list_models
 
-    found = list_models()
+    statuses = list_models()
     show_table(
         "Models",
         [
@@ -26,7 +26,7 @@ def models(json_file: JsonFile = None) -> None:
                 if status.state == "not here"
                 else status.reason or status.card.notes,
             }
-            for status in found
+            for status in statuses
         ],
     )
     rows = [
@@ -45,6 +45,6 @@ def models(json_file: JsonFile = None) -> None:
             "source": status.card.source,
             "notes": status.card.notes,
         }
-        for status in found
+        for status in statuses
     ]
     write_json(json_file, {"schema": "facepriv.models/1", "models": rows})

@@ -26,8 +26,8 @@ def model_add(
     with opened_store() as (store, _):
         added = add_model(store, file, actor=get_actor(), replace=replace)
     typer.echo(f"Added the {added.own.card.kind} {added.own.name}, version {added.own.card.version}.")
-    for note in added.findings:
-        typer.echo(note)
+    for finding in added.findings:
+        typer.echo(finding)
 
 
 @model.command("list")
@@ -36,21 +36,21 @@ def model_list(json_file: JsonFile = None) -> None:
     from facepriv.services.models.catalogue import status_of
     from facepriv.services.models.own_models import list_own_models
 
-    found, damaged = list_own_models()
-    states = {one.name: status_of(one.card) for one in found}
-    if found:
+    models, damaged = list_own_models()
+    states = {own.name: status_of(own.card) for own in models}
+    if models:
         show_table(
             "Your own models",
             [
                 {
-                    "Name": one.name,
-                    "Kind": f"{one.card.kind}, {one.description.form}",
-                    "Usable": "yes" if states[one.name].usable else "no",
-                    "Version": one.card.version,
-                    "Licence": one.card.licence,
-                    "Notes": one.card.notes if states[one.name].usable else states[one.name].reason,
+                    "Name": own.name,
+                    "Kind": f"{own.card.kind}, {own.description.form}",
+                    "Usable": "yes" if states[own.name].usable else "no",
+                    "Version": own.card.version,
+                    "Licence": own.card.licence,
+                    "Notes": own.card.notes if states[own.name].usable else states[own.name].reason,
                 }
-                for one in found
+                for own in models
             ],
         )
     elif not damaged:
@@ -59,14 +59,14 @@ def model_list(json_file: JsonFile = None) -> None:
         say(f"{name} is damaged. Remove it with: facepriv model remove {name}")
     rows = [
         {
-            "name": one.name,
-            "form": one.description.form,
-            "usable": states[one.name].usable,
-            "reason": states[one.name].reason,
-            "version": one.card.version,
-            "description": one.description.model_dump(mode="json", exclude={"form"}),
+            "name": own.name,
+            "form": own.description.form,
+            "usable": states[own.name].usable,
+            "reason": states[own.name].reason,
+            "version": own.card.version,
+            "description": own.description.model_dump(mode="json", exclude={"form"}),
         }
-        for one in found
+        for own in models
     ]
     write_json(json_file, {"schema": "facepriv.own-models/1", "models": rows, "damaged": damaged})
 
@@ -76,10 +76,10 @@ def model_check(name: Annotated[str, typer.Argument(help="One of your own models
     """Check that a model's files are unchanged, and try it on demo faces again."""
     from facepriv.services.models.own_models import check_model
 
-    notes = check_model(name)
+    findings = check_model(name)
     typer.echo(f"{name} is unchanged and passed its trial on demo faces.")
-    for note in notes:
-        typer.echo(note)
+    for finding in findings:
+        typer.echo(finding)
 
 
 @model.command("remove")

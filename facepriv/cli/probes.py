@@ -1,4 +1,4 @@
-"""`facepriv probe`: gender classifiers made out of matchers."""
+"""`facepriv probe`: gender classifiers on matchers' templates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matchers that a user brings: an ONNX graph, or a program that gives templates."""
+"""Own matchers: an ONNX graph, or a program that gives templates."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from facepriv.wording import some
 
 
 class OwnMatcher(CosineMatcher):
-    """What both kinds share: a card, and templates compared by cosine."""
+    """Base of both kinds."""
 
     def __init__(self, own: OwnModel) -> None:
         assert isinstance(own.description, NetworkMatcher | CommandMatcher)
@@ -87,15 +87,15 @@ class OwnCommandMatcher(OwnMatcher):
             return self._none()
         with self._program.use() as program:
             answers = program.ask([self._png(face) for face in faces])
-        found = [self._template(answer) for answer in answers]
-        widths = {len(row) for row in found if row is not None} | ({self._width} if self._width else set())
+        rows = [self._template(answer) for answer in answers]
+        widths = {len(row) for row in rows if row is not None} | ({self._width} if self._width else set())
         if len(widths) > 1:
             raise ModelUnavailableError(
-                f"Templates of one length were expected of the command of {self.name}, but lengths of "
-                f"{some(sorted(widths))} came; correct the program, or add it again."
+                f"The command of {self.name} should give templates of one length, but their lengths are "
+                f"{some(sorted(widths))}; correct the program, or add it again."
             )
         nothing = np.full(next(iter(widths), 1), np.nan)
-        return unit_rows(np.stack([nothing if row is None else row for row in found]))
+        return unit_rows(np.stack([nothing if row is None else row for row in rows]))
 
     def _png(self, face: Face) -> bytes:
         described = self._description
@@ -108,29 +108,29 @@ class OwnCommandMatcher(OwnMatcher):
     def _template(self, answer: Answer) -> NDArray[np.float64] | None:
         if "error" in answer:
             return None
-        given = answer.get("template")
+        template = answer.get("template")
         try:
-            if isinstance(given, str):
-                row = np.frombuffer(base64.b64decode(given, validate=True), dtype="<f4").astype(np.float64)
+            if isinstance(template, str):
+                row = np.frombuffer(base64.b64decode(template, validate=True), dtype="<f4").astype(np.float64)
             else:
-                row = np.asarray(given, dtype=np.float64)
+                row = np.asarray(template, dtype=np.float64)
         except (TypeError, ValueError, binascii.Error):
             row = np.empty(0)
         if row.ndim != 1 or len(row) == 0 or not np.isfinite(row).all():
             raise ModelUnavailableError(
-                f"A template of finite numbers, or of base64 of float32, was expected of the command of {self.name}, "
+                f"The command of {self.name} should answer with a template of finite numbers, or base64 of float32, "
                 f"but its answer has the fields {some(sorted(answer))}; correct the program."
             )
         return row
 
 
 def make_matcher(own: OwnModel) -> FaceMatcher:
-    """Make the matcher that a folder describes."""
+    """Return the matcher of an own model."""
     if isinstance(own.description, NetworkMatcher):
         return OwnNetworkMatcher(own)
     return OwnCommandMatcher(own)
 
 
 def make(name: str) -> FaceMatcher:
-    """Make an own matcher by its name."""
+    """Return an own matcher by its name."""
     return make_matcher(read_own_model(name))

@@ -1,7 +1,7 @@
-"""A user's ONNX graph: looked through before it is opened, then run on crops by one thread of the processor.
+"""A user's ONNX graph: checked before it is opened, then run on crops by one thread of the processor.
 
-Trusted is ONNX Runtime: it runs the graph's operators and no code of the graph's own. So only its own operators are
-taken, all weights must be in the file, and its size has a limit.
+ONNX Runtime is trusted: it runs the graph's operators and no code of the graph's own. So only its own operators are
+accepted, all weights must be in the file, and its size has a limit.
 """
 
 from __future__ import annotations
@@ -33,55 +33,54 @@ DOMAINS = frozenset(["", "ai.onnx", "ai.onnx.ml", "com.microsoft"])
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A graph that is open."""
+    """An open graph."""
 
     session: Any
-    read: str
-    """Name of the input that crops go into."""
-    given: str
-    """Name of the output that is taken."""
-    batch: int | None
-    """Images that it takes at a time; None for any number."""
+    input_name: str
+    """Name of the input for the crops."""
+    output_name: str
+    batch_size: int | None
+    """Images at a time; None for any number."""
     before_softmax: str | None
     """Name of the value that the output is the softmax of, if it is."""
 
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Run it on prepared inputs ``(n, ...)``, n > 0; return ``(n, k)``.
+        """Return the outputs ``(n, k)`` for prepared inputs ``(n, ...)``, n > 0.
 
         Raises
         ------
         ModelUnavailableError
-            If it cannot be run on them.
+            If the graph cannot be run on them.
         """
-        if self.batch is None:
+        if self.batch_size is None:
             return self._outputs(batch)
         rows = []
-        for start in range(0, len(batch), self.batch):
-            part = batch[start : start + self.batch]
+        for start in range(0, len(batch), self.batch_size):
+            part = batch[start : start + self.batch_size]
             # A graph of a fixed number of images gets the last one again where there are fewer.
-            filled = np.concatenate([part, np.repeat(part[-1:], self.batch - len(part), axis=0)])
+            filled = np.concatenate([part, np.repeat(part[-1:], self.batch_size - len(part), axis=0)])
             rows.append(self._outputs(filled)[: len(part)])
         return np.concatenate(rows)
 
     def _outputs(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         try:
-            (output,) = self.session.run([self.given], {self.read: batch})
+            (output,) = self.session.run([self.output_name], {self.input_name: batch})
         except Exception as error:  # ONNX Runtime's errors share no public base class
             raise ModelUnavailableError(
-                f"A network of your own cannot be run on inputs of shape {batch.shape}: correct size and layout in its "
-                "YAML, or write it so that it takes any number of images."
+                f"The network cannot be run on inputs of shape {batch.shape}; correct size and layout in its YAML, or "
+                "export it so that it takes any number of images."
             ) from error
         array = np.asarray(output)
         if array.ndim == 0 or len(array) != len(batch) or not np.issubdtype(array.dtype, np.floating):
             raise ModelUnavailableError(
-                f"One row of numbers for each of {len(batch)} images was expected of the output {self.given}, but its "
+                f"The output {self.output_name} should be one row of numbers for each of {len(batch)} images, but its "
                 f"shape is {array.shape} and its type {array.dtype}; name another output in the YAML."
             )
         return array.reshape(len(batch), -1).astype(np.float64)
 
 
 def prepare_input(crops: NDArray[np.float32], wanted: NetworkInput) -> NDArray[np.float32]:
-    """Turn crops ``(n, size, size, 3)`` RGB 0..255 into what a network reads."""
+    """Return crops ``(n, size, size, 3)`` RGB 0..255 in the layout, colours and scale that a network reads."""
     shape = (3, 1, 1) if wanted.layout == "NCHW" else (3,)
     mean, std = (np.array(each, dtype=np.float32).reshape(shape) for each in (wanted.mean, wanted.std))
     batch = crops if wanted.colours == "RGB" else crops[..., ::-1]
@@ -92,7 +91,7 @@ def prepare_input(crops: NDArray[np.float32], wanted: NetworkInput) -> NDArray[n
 
 
 def shared_network(own: OwnModel) -> SharedModel[Network]:
-    """Return the process's one session of an own network, opened at first use from weights that have their hash."""
+    """Return the process's one session of an own network, opened at first use after a check of the weights' hash."""
     description = own.description
     assert isinstance(description, NetworkClassifier | NetworkMatcher)
     (weight,) = (one for one in own.card.weights if one.name == NETWORK)
@@ -110,83 +109,80 @@ def _shared(
 
 
 def open_network(path: Path, description: NetworkClassifier | NetworkMatcher) -> Network:
-    """Look through a graph and open it.
+    """Check a graph and open it.
 
     Raises
     ------
     BadInputError
-        With code ``model-network`` if it is no graph that can be taken, or not the one described.
+        With code ``model-network`` if it is not an acceptable graph, or not the one described.
     """
     import onnx
 
     size = path.stat().st_size
     if size > MAX_BYTES:
-        raise _bad(f"An ONNX file of at most {MAX_BYTES:,} bytes was expected, but this has {size:,}.")
+        raise _error(f"The ONNX file may have {MAX_BYTES:,} bytes at most, but has {size:,}.")
     try:
         model = onnx.load(str(path), load_external_data=False)
-    except Exception as error:  # whatever the parser stumbles over
-        raise _bad("An ONNX graph was expected, but the file cannot be read as one; export it again.") from error
+    except Exception as error:  # the parser's errors share no base class
+        raise _error("The file cannot be read as an ONNX graph; export it again.") from error
     graph = model.graph
     if not graph.node:
-        raise _bad("An ONNX graph was expected, but the file holds no operator; export the network again.")
+        raise _error("The ONNX file has no operators; export the network again.")
     _refuse_foreign(model)
-    read, batch = _input(graph, description.input)
-    given = _output(graph, description.output.name)
-    softmax = next((node for node in graph.node if given in node.output and node.op_type == "Softmax"), None)
-    if given not in {value.name for value in graph.output}:
-        graph.output.append(onnx.helper.make_empty_tensor_value_info(given))
-    kept = [value for value in graph.input if value.name == read or value.name in _names(graph.initializer)]
+    input_name, batch_size = _find_input(graph, description.input)
+    output_name = _find_output(graph, description.output.name)
+    softmax = next((node for node in graph.node if output_name in node.output and node.op_type == "Softmax"), None)
+    if output_name not in _names(graph.output):
+        graph.output.append(onnx.helper.make_empty_tensor_value_info(output_name))
+    inputs = [value for value in graph.input if value.name == input_name or value.name in _names(graph.initializer)]
     del graph.input[:]
-    graph.input.extend(kept)
+    graph.input.extend(inputs)
     try:
         session = make_session(model.SerializeToString())
     except ModelUnavailableError as error:
-        raise _bad(
-            "An ONNX graph that ONNX Runtime can open was expected, but it cannot open this one; export the network "
-            "again, with an older opset if need be."
+        raise _error(
+            "ONNX Runtime cannot open the ONNX graph; export the network again, with an older opset if need be."
         ) from error
-    return Network(session, read, given, batch, None if softmax is None else softmax.input[0])
+    return Network(session, input_name, output_name, batch_size, None if softmax is None else softmax.input[0])
 
 
 def _refuse_foreign(model: Any) -> None:
-    """Refuse weights in other files, and operators that would need code of their own."""
+    """Raise an error if weights are in other files, or operators need code of their own."""
     from onnx.external_data_helper import uses_external_data
 
     if any(uses_external_data(tensor) for tensor in _tensors(model)):
-        raise _bad(
-            "An ONNX file that holds all its weights was expected, but some are in a file beside it; write it as one "
-            "file, with onnx.save_model(model, FILE, save_as_external_data=False)."
+        raise _error(
+            "The ONNX file must hold all its weights, but some are in another file; write one file with "
+            "onnx.save_model(model, FILE, save_as_external_data=False)."
         )
     own = {function.domain for function in model.functions}
     foreign = {node.domain for graph in _graphs(model) for node in graph.node} - DOMAINS - own
     foreign |= {node.domain for function in model.functions for node in function.node} - DOMAINS - own
     if foreign:
-        raise _bad(
-            f"Operators of ONNX Runtime's own were expected, but some are of {some(sorted(foreign))}, which would need "
-            "a library of their own; export the network without them."
+        raise _error(
+            f"The network may use ONNX Runtime's own operators only, but some are of {some(sorted(foreign))}; export "
+            "it without them."
         )
 
 
 def _graphs(model: Any) -> Iterator[Any]:
     """Return the graph and all graphs inside its operators."""
-    left = [model.graph]
-    for function in model.functions:
-        left += _inner(function)
-    while left:
-        graph = left.pop()
+    waiting = [model.graph, *(graph for function in model.functions for graph in _inner(function))]
+    while waiting:
+        graph = waiting.pop()
         yield graph
-        left += _inner(graph)
+        waiting += _inner(graph)
 
 
 def _inner(graph: Any) -> list[Any]:
     attributes = [attribute for node in graph.node for attribute in node.attribute]
     single = [attribute.g for attribute in attributes if attribute.HasField("g")]
-    return single + [one for attribute in attributes for one in attribute.graphs]
+    return single + [graph for attribute in attributes for graph in attribute.graphs]
 
 
 def _tensors(model: Any) -> Iterator[Any]:
-    parts = [*_graphs(model), *model.functions]
-    for part in parts:
+    """Return all weights of the graph, of graphs inside operators, and of functions."""
+    for part in (*_graphs(model), *model.functions):
         yield from getattr(part, "initializer", ())
         for sparse in getattr(part, "sparse_initializer", ()):
             yield from (sparse.values, sparse.indices)
@@ -201,49 +197,43 @@ def _names(values: Any) -> set[str]:
     return {value.name for value in values}
 
 
-def _input(graph: Any, wanted: NetworkInput) -> tuple[str, int | None]:
-    """Find the input and how many images it takes at a time; check its type and shape."""
+def _find_input(graph: Any, wanted: NetworkInput) -> tuple[str, int | None]:
+    """Return the input's name and its number of images, after a check of its type and shape."""
     from onnx import TensorProto
 
     # Some exporters also declare weights as inputs, or values that nothing reads.
-    used = {name for one in [graph, *_inner(graph)] for node in one.node for name in node.input}
-    fed = {v.name: v for v in graph.input if v.name in used and v.name not in _names(graph.initializer)}
-    name = wanted.name if wanted.name is not None else next(iter(fed), "")
-    if name not in fed:
-        raise _bad(f"An input called {name!r} was expected, but the graph's are {some(list(fed))}; name one of them.")
-    if len(fed) > 1:
-        raise _bad(f"A graph that reads one image was expected, but it has the inputs {some(list(fed))}.")
-    tensor = fed[name].type.tensor_type
+    used = {name for part in [graph, *_inner(graph)] for node in part.node for name in node.input}
+    inputs = {v.name: v for v in graph.input if v.name in used and v.name not in _names(graph.initializer)}
+    name = wanted.name if wanted.name is not None else next(iter(inputs), "")
+    if name not in inputs:
+        raise _error(f"The graph has no input called {name!r}; its inputs are {some(list(inputs))}.")
+    if len(inputs) > 1:
+        raise _error(f"The graph must read one image only, but it has the inputs {some(list(inputs))}.")
+    tensor = inputs[name].type.tensor_type
     if tensor.elem_type != TensorProto.FLOAT:
-        raise _bad(f"An input of float32 was expected, but {name} is of {TensorProto.DataType.Name(tensor.elem_type)}.")
-    # A dimension that is only named, or nothing at all, takes any number.
-    found = [one.dim_value if one.HasField("dim_value") and one.dim_value > 0 else None for one in tensor.shape.dim]
+        raise _error(f"The input {name} must be float32, but is {TensorProto.DataType.Name(tensor.elem_type)}.")
+    # A dimension that has a name only, or nothing at all, takes any number.
+    shape = [dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None for dim in tensor.shape.dim]
     edge = wanted.size
-    shape = [3, edge, edge] if wanted.layout == "NCHW" else [edge, edge, 3]
-    fits = len(found) == 4 and all(have in (None, want) for have, want in zip(found[1:], shape, strict=True))
-    if not fits:
-        raise _bad(
-            f"An input of shape {('N', *shape)} was expected for layout {wanted.layout} and size {edge}, but that of "
-            f"{name} is {tuple('any' if one is None else one for one in found)}; correct size or layout."
+    expected = [3, edge, edge] if wanted.layout == "NCHW" else [edge, edge, 3]
+    if len(shape) != 4 or any(size not in (None, other) for size, other in zip(shape[1:], expected, strict=True)):
+        raise _error(
+            f"For layout {wanted.layout} and size {edge} the input {name} must have the shape {('N', *expected)}, but "
+            f"has {tuple('any' if size is None else size for size in shape)}; correct size or layout."
         )
-    return name, found[0]
+    return name, shape[0]
 
 
-def _output(graph: Any, wanted: str | None) -> str:
+def _find_output(graph: Any, wanted: str | None) -> str:
+    outputs = [value.name for value in graph.output]
     if wanted is None:
-        if len(graph.output) != 1:
-            raise _bad(
-                f"The graph has the outputs {some([one.name for one in graph.output])}; name the one to take under "
-                "output.name."
-            )
-        return str(graph.output[0].name)
+        if len(outputs) != 1:
+            raise _error(f"The graph has the outputs {some(outputs)}; name one of them under output.name.")
+        return str(outputs[0])
     if not any(wanted in node.output for node in graph.node):
-        raise _bad(
-            f"A value called {wanted!r} was expected in the graph, but there is none; its outputs are "
-            f"{some([one.name for one in graph.output])}."
-        )
+        raise _error(f"The graph has no value called {wanted!r}; its outputs are {some(outputs)}.")
     return wanted
 
 
-def _bad(sentence: str) -> BadInputError:
+def _error(sentence: str) -> BadInputError:
     return BadInputError(sentence, code="model-network")

@@ -1,4 +1,4 @@
-"""A user's program that reads images and answers in JSON, one line each.
+"""A user's program that reads images and answers in JSON, one line for each.
 
 For every image it gets a line ``{"id": 1, "image": "FOLDER/1.png"}`` and must answer, in the same order, with a line
 that repeats the id. The images lie in a folder of their own that only the user may read and that is removed after
@@ -44,7 +44,7 @@ Answer = dict[str, Any]
 
 
 class Program:
-    """One process's way to a program: started at each call, or once if it stays open."""
+    """A program of the user's: started for each call, or once if it stays open."""
 
     def __init__(self, name: str, command: Sequence[str], *, stays_open: bool, timeout_seconds: float) -> None:
         self._name = name
@@ -69,7 +69,7 @@ class Program:
         return answers
 
     def close(self) -> None:
-        """End the program, if it is open: its input ends, and after a moment it is killed."""
+        """End the program if it is open: close its input, then kill it after `CLOSE_SECONDS`."""
         process, self._process, self._rest = self._process, None, b""
         if process is None or self._started_by != os.getpid():
             return
@@ -95,7 +95,7 @@ class Program:
 
     def _talk(self, lines: Sequence[bytes]) -> list[Answer]:
         if self._started_by != os.getpid():
-            # A process that was forked off must leave its parent's program alone.
+            # A forked process must not use its parent's program.
             self._process, self._rest = None, b""
         if self._process is None or self._process.poll() is not None:
             self._process, self._rest = self._start(subprocess.PIPE), b""
@@ -107,35 +107,35 @@ class Program:
                 process.stdin.write(line)
                 process.stdin.flush()
             except OSError as error:
-                raise self._fault("it ended before it had answered") from error
+                raise self._error("it ended before it had answered") from error
             answers.append(self._answer(self._line(process), number))
         return answers
 
     def _run_once(self, lines: Sequence[bytes], folder: Path) -> list[Answer]:
-        given = folder / "requests.jsonl"
-        given.write_bytes(b"".join(lines))
-        with given.open("rb") as stream:
+        requests = folder / "requests.jsonl"
+        requests.write_bytes(b"".join(lines))
+        with requests.open("rb") as stream:
             process = self._process = self._start(stream)
         self._rest = b""
         answers = [self._answer(self._line(process), number) for number in range(1, len(lines) + 1)]
         if self._read(process, time.monotonic() + self._timeout) or self._rest.strip():
-            raise self._fault("it wrote more than one line for each image")
+            raise self._error("it wrote more than one line for each image")
         try:
             status = process.wait(self._timeout)
         except subprocess.TimeoutExpired as error:
-            raise self._fault(f"it did not end within {self._timeout:g} s of its last answer") from error
+            raise self._error(f"it did not end within {self._timeout:g} s of its last answer") from error
         if status != 0:
-            raise self._fault(f"it ended with exit status {status}")
+            raise self._error(f"it ended with exit status {status}")
         self._abandon()
         return answers
 
-    def _start(self, given: int | IO[bytes]) -> subprocess.Popen[bytes]:
+    def _start(self, stdin: int | IO[bytes]) -> subprocess.Popen[bytes]:
         self._started_by = os.getpid()
         atexit.register(self.close)
         try:
             return subprocess.Popen(
                 self._command,
-                stdin=given,
+                stdin=stdin,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
                 cwd="/",
@@ -143,26 +143,26 @@ class Program:
                 start_new_session=True,
             )
         except OSError as error:
-            raise self._fault(f"it cannot be started: {error.strerror}") from error
+            raise self._error(f"it cannot be started: {error.strerror}") from error
 
     def _line(self, process: subprocess.Popen[bytes]) -> bytes:
         """Wait for the next line."""
         end = time.monotonic() + self._timeout
         while b"\n" not in self._rest:
             if len(self._rest) > MAX_LINE_BYTES:
-                raise self._fault(f"it wrote a line of more than {MAX_LINE_BYTES:,} bytes")
+                raise self._error(f"it wrote a line of more than {MAX_LINE_BYTES:,} bytes")
             if not self._read(process, end):
-                raise self._fault("it ended before it had answered")
+                raise self._error("it ended before it had answered")
         line, _, self._rest = self._rest.partition(b"\n")
         return line
 
     def _read(self, process: subprocess.Popen[bytes], end: float) -> bool:
-        """Read what there is, waiting for some until ``end``; false at the end of what it writes."""
+        """Read output, waiting for some until ``end``; return False at its end."""
         assert process.stdout is not None
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
             if not selector.select(max(0.0, end - time.monotonic())):
-                raise self._fault(f"it gave no answer within {self._timeout:g} s")
+                raise self._error(f"it gave no answer within {self._timeout:g} s")
         part = os.read(process.stdout.fileno(), 65_536)
         self._rest += part
         return bool(part)
@@ -171,9 +171,9 @@ class Program:
         try:
             answer = json.loads(line)
         except ValueError as error:
-            raise self._fault("it wrote a line that is no JSON") from error
+            raise self._error("it wrote a line that is not JSON") from error
         if not isinstance(answer, dict) or answer.get("id") != number:
-            raise self._fault(f"an answer with the id {number} was expected and another came")
+            raise self._error(f"the answer does not have the id {number}")
         return answer
 
     def _abandon(self) -> None:
@@ -181,16 +181,16 @@ class Program:
         if process is not None:
             _kill(process)
 
-    def _fault(self, what: str) -> ModelUnavailableError:
+    def _error(self, problem: str) -> ModelUnavailableError:
         return ModelUnavailableError(
-            f"The command of {self._name} was expected to answer one line of JSON for each image, but {what}; try it "
-            f"with: facepriv model check {self._name}"
+            f"The command of {self._name} should answer one line of JSON for each image, but {problem}; try it with: "
+            f"facepriv model check {self._name}"
         )
 
 
 @contextlib.contextmanager
 def _held(folder: Path) -> Iterator[None]:
-    """Hold a folder's lock, which goes with this process however it ends."""
+    """Hold a lock on a folder; it is released when this process ends, however it ends."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         with contextlib.suppress(OSError):  # a file system without locks: such a folder never counts as left behind
@@ -204,7 +204,7 @@ def _is_held(folder: Path) -> bool:
     try:
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except OSError:
-        return True  # not there any more
+        return True  # removed meanwhile
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -215,17 +215,17 @@ def _is_held(folder: Path) -> bool:
 
 
 def files_of_calls(scratch: Path) -> list[Path]:
-    """Return the files that calls under way, or killed ones, have in the folder for temporary files."""
+    """Return the files of calls, running or killed, among the temporary files."""
     return sorted(file for file in scratch.glob(f"{PREFIX}*/*") if file.is_file())
 
 
 def files_of_killed_calls(scratch: Path) -> list[Path]:
-    """Return those of the files whose process is gone."""
+    """Return the files of calls whose process is gone."""
     return [file for file in files_of_calls(scratch) if not _is_held(file.parent)]
 
 
 def remove_killed_calls(scratch: Path) -> int:
-    """Remove what calls have left whose process is gone; return how many files went."""
+    """Remove the files of calls whose process is gone; return how many were removed."""
     files = files_of_killed_calls(scratch)
     for folder in {file.parent for file in files}:
         shutil.rmtree(folder, ignore_errors=True)
@@ -233,7 +233,7 @@ def remove_killed_calls(scratch: Path) -> int:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """End a program and all that it has started, and close what leads to it."""
+    """Kill a program and all that it started, and close its streams."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
@@ -244,10 +244,10 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def shared_program(own: OwnModel) -> SharedModel[Program]:
-    """Return the process's one way to an own command, whose files are checked at first use."""
+    """Return the process's one program of an own command, whose files are checked at first use."""
     description = own.description
     assert isinstance(description, CommandClassifier | CommandMatcher)
-    files = tuple(one for one in own.card.weights if one.name != DESCRIPTION)
+    files = tuple(weight for weight in own.card.weights if weight.name != DESCRIPTION)
     return _shared(own.folder, own.card.version, files, description)
 
 
@@ -269,7 +269,8 @@ def _shared(
 
 
 def get_number(answer: Answer, key: str) -> float | None:
-    """Return a finite number of an answer; None where it has none under that key."""
+    """Return the finite number that an answer has under a key; None where there is none."""
     value = answer.get(key)
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    return float(value) if good else None  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)

@@ -1,6 +1,6 @@
-"""deepface's own clients, opened around checked weights and fed with our crops, and never left to download.
+"""deepface's own clients, made around checked weights, fed with our crops, and kept from downloading.
 
-Neither deepface's global cache of models nor its choice of a backend by what else is installed takes part (ADR 0005).
+deepface's global cache of models and its choice of a backend are not used (ADR 0005).
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ def make_session(graph: Path | bytes) -> Any:
         return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors share no public base class
         raise ModelUnavailableError(
-            "The weights were expected to be an ONNX graph, but ONNX Runtime cannot open them; use the file that the "
-            "model's authors publish."
+            "The weights should be an ONNX graph, but ONNX Runtime cannot open them; use the file that the model's "
+            "authors publish."
         ) from error
 
 
@@ -64,24 +64,26 @@ def make_dlib_network(path: Path) -> Any:
         return dlib.face_recognition_model_v1(str(path))
     except RuntimeError as error:
         raise ModelUnavailableError(
-            "The weights were expected to be dlib's recognition network, but dlib cannot open them; use the file that "
-            "its author publishes."
+            "The weights should be dlib's recognition network, but dlib cannot open them; use the file that its author "
+            "publishes."
         ) from error
 
 
 class InsightFaceNetwork:
-    """A recognition network of InsightFace, fed as that package feeds it, which is not needed then.
+    """A recognition network of InsightFace, fed as that package feeds it; the package itself is not needed.
 
-    Graphs that begin by subtracting and multiplying bring their own normalisation; all others want -1..1.
+    Graphs that begin by subtracting and multiplying normalise their input; all others read -1..1.
     """
 
     def __init__(self, path: Path) -> None:
         import onnx
 
         self.session = make_session(path)
-        first = [node.name for node in onnx.load(str(path), load_external_data=False).graph.node[:8]]
-        own = all(any(name.startswith(starts) for name in first) for starts in (("Sub", "_minus"), ("Mul", "_mul")))
-        self.mean, self.scale = (0.0, 1.0) if own else (127.5, 127.5)
+        names = [node.name for node in onnx.load(str(path), load_external_data=False).graph.node[:8]]
+        normalises = all(
+            any(name.startswith(prefixes) for name in names) for prefixes in (("Sub", "_minus"), ("Mul", "_mul"))
+        )
+        self.mean, self.scale = (0.0, 1.0) if normalises else (127.5, 127.5)
 
     def get_feat(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the template ``(1, d)`` of an aligned face ``(112, 112, 3)`` BGR 0..255."""
@@ -92,7 +94,7 @@ class InsightFaceNetwork:
 
 
 def opener(model: DeepFaceModel) -> Open:
-    """Say how a model's weight file is opened."""
+    """Return the function that opens a model's weight file."""
     openers: dict[str, Open] = {
         "onnx": make_session,
         "dlib": make_dlib_network,
@@ -127,26 +129,26 @@ def open_client(model: DeepFaceModel, network: Any) -> Any:
     def give_session(file_name: str, source_url: object) -> Any:
         if file_name != model.file:
             raise ModelUnavailableError(
-                f"deepface was expected to use the weights {model.file} for {model.deepface_name}, but asks for "
-                f"{file_name}; install deepface in the version of facepriv's requirements."
+                f"deepface should use the weights {model.file} for {model.deepface_name}, but asks for {file_name}; "
+                "install the version of deepface that facepriv requires."
             )
         return network
 
     def give_network() -> SimpleNamespace:
         return SimpleNamespace(model=network)
 
-    asks, answer = ("DlibResNet", give_network) if model.runtime == "dlib" else ("build_session", give_session)
+    name, replacement = ("DlibResNet", give_network) if model.runtime == "dlib" else ("build_session", give_session)
     with _opening:
-        original = getattr(module, asks)
-        setattr(module, asks, answer)
+        original = getattr(module, name)
+        setattr(module, name, replacement)
         try:
             return client()
         finally:
-            setattr(module, asks, original)
+            setattr(module, name, original)
 
 
 def _client_with(client: Any, network: Any) -> Any:
-    """Make a client whose ``load_model`` asks for a package and a download, without either."""
+    """Return a client whose ``load_model`` would need a package and a download, without either."""
 
     class Client(client):  # type: ignore[misc]  # known at run time only
         def load_model(self) -> None:
@@ -174,7 +176,7 @@ def shared_client(model: DeepFaceModel, card: ModelCard, make: Open | None = Non
 
 
 def network_input(crop: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn a crop ``(h, w, 3)`` RGB 0..255 into what deepface feeds its networks: ``(1, h, w, 3)`` BGR 0..1.
+    """Return a crop ``(h, w, 3)`` RGB 0..255 as deepface feeds it to its networks: ``(1, h, w, 3)`` BGR 0..1.
 
     deepface's own preprocessing gives the same for a crop that has the network's size already, but takes an image
     without a value above 1 for one in 0..1. Its Dlib client takes an image with any value above 1 for one in 0..255,

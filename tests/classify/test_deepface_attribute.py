@@ -197,7 +197,7 @@ def test_logits_are_taken_where_the_graph_allows_it(tmp_path, end, output):
 def test_what_is_no_graph_is_refused(tmp_path):
     path = tmp_path / "page.onnx"
     path.write_text("<html>Not Found</html>")
-    with pytest.raises(ModelUnavailableError, match="expected to be an ONNX graph"):
+    with pytest.raises(ModelUnavailableError, match="should be an ONNX graph"):
         logits_session(path)
 
 

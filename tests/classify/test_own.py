@@ -121,18 +121,18 @@ def test_crops_of_a_command_guide_the_colour_field(own_home, faces, make_gallery
 
 
 @pytest.mark.parametrize(
-    ("answer", "raised", "sentence"),
+    ("answer", "raised"),
     [
-        ({"score": "high"}, ModelUnavailableError, "A finite score, or a probability_male from 0 to 1, was expected"),
-        ({"probability_male": 1.2}, ModelUnavailableError, "a probability_male from 0 to 1"),
-        ({"score": float("nan")}, ModelUnavailableError, "A finite score"),
-        ({"error": "no face"}, BadInputError, "it says of 8 of 8 images|it says of 1 of 1 images"),
+        ({"score": "high"}, ModelUnavailableError),
+        ({"probability_male": 1.2}, ModelUnavailableError),
+        ({"score": float("nan")}, ModelUnavailableError),
+        ({"error": "no face"}, BadInputError),
     ],
 )
-def test_wrong_answers_of_a_classifier_are_refused_at_adding(add, home, tmp_path, answer, raised, sentence):
+def test_wrong_answers_of_a_classifier_are_refused_at_adding(add, home, tmp_path, answer, raised):
     code = f"import json, sys\nfor n, line in enumerate(sys.stdin, 1): print(json.dumps({{'id': n, **{answer!r}}}))"
     code = code.replace("nan", "float('nan')")
-    with pytest.raises(raised, match=sentence):
+    with pytest.raises(raised, match="own-command"):
         add(write_program(tmp_path / "w", code))
     assert not list((home / "models").iterdir())
 
@@ -172,11 +172,11 @@ def test_a_matcher_that_finds_no_face_gives_no_template(add, tmp_path, faces):
 @pytest.mark.parametrize(
     ("template", "sentence"),
     [
-        ("'template': row[:1 + n % 2]", "Templates of one length were expected"),
-        ("'template': 'no base64!'", "A template of finite numbers"),
-        ("'template': []", "A template of finite numbers"),
+        ("'template': row[:1 + n % 2]", "templates of one length"),
+        ("'template': 'no base64!'", "a template of finite numbers"),
+        ("'template': []", "a template of finite numbers"),
         ("'error': 'no licence'", "none of them has one"),
-        (f"'template': {base64.b64encode(b'12345').decode()!r}", "A template of finite numbers"),
+        (f"'template': {base64.b64encode(b'12345').decode()!r}", "a template of finite numbers"),
     ],
 )
 def test_wrong_answers_of_a_matcher_are_refused_at_adding(add, tmp_path, template, sentence):

@@ -50,7 +50,8 @@ def test_a_fixed_number_of_images_is_filled_up(tmp_path, batch):
     batches = prepare_input(crops(4), NetworkInput(**INPUT))
     free = open_network(write(tmp_path / "free.onnx"), described())
     fixed = open_network(write(tmp_path / "fixed.onnx", batch=batch), described())
-    assert (free.batch, fixed.batch) == (None, batch)
+    assert free.batch_size is None
+    assert fixed.batch_size == batch
     np.testing.assert_allclose(fixed(batches), free(batches), rtol=1e-6)
     assert free.before_softmax == "logits"
 
@@ -66,30 +67,31 @@ def test_a_value_inside_the_graph_can_be_taken(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "changes", "sentence"),
+    ("options", "changes", "fact"),
     [
-        ({"external": True}, {}, "some are in a file beside it"),
-        ({"op": "Mystery", "domain": "evil.ops"}, {}, "some are of evil.ops"),
-        ({"op": "Mystery"}, {}, "cannot open this one"),
-        ({"elem": TensorProto.UINT8}, {}, "An input of float32 was expected, but image is of UINT8."),
-        ({"edge": 9}, {}, "that of image is ('any', 3, 9, 9)"),
-        ({}, {"input": {**INPUT, "layout": "NHWC"}}, "An input of shape ('N', 8, 8, 3) was expected"),
-        ({}, {"input": {**INPUT, "name": "picture"}}, "An input called 'picture' was expected"),
-        ({}, {"output": {**GENDER["output"], "name": "embedding"}}, "A value called 'embedding' was expected"),
+        ({"external": True}, {}, "in another file"),
+        ({"op": "Mystery", "domain": "evil.ops"}, {}, "evil.ops"),
+        ({"op": "Mystery"}, {}, "ONNX Runtime cannot open"),
+        ({"elem": TensorProto.UINT8}, {}, "UINT8"),
+        ({"edge": 9}, {}, "('any', 3, 9, 9)"),
+        ({}, {"input": {**INPUT, "layout": "NHWC"}}, "('N', 8, 8, 3)"),
+        ({}, {"input": {**INPUT, "name": "picture"}}, "no input called 'picture'"),
+        ({}, {"output": {**GENDER["output"], "name": "embedding"}}, "no value called 'embedding'"),
     ],
 )
-def test_what_cannot_be_taken_is_refused(tmp_path, options, changes, sentence):
+def test_what_cannot_be_taken_is_refused(tmp_path, options, changes, fact):
     with pytest.raises(BadInputError) as caught:
         open_network(write(tmp_path / "g.onnx", **options), described(**changes))
-    assert sentence in str(caught.value)
+    assert fact in str(caught.value)
     assert caught.value.code == "model-network"
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>Not Found</html>", b"\x00" * 100])
 def test_what_is_no_graph_is_refused(tmp_path, content):
     (tmp_path / "g.onnx").write_bytes(content)
-    with pytest.raises(BadInputError, match="An ONNX graph was expected"):
+    with pytest.raises(BadInputError) as caught:
         open_network(tmp_path / "g.onnx", described())
+    assert caught.value.code == "model-network"
 
 
 def test_prepares_colours_scale_and_layout():
@@ -125,7 +127,7 @@ def test_log_odds_of_every_meaning(meaning, labels, outputs, expected):
 
 def test_outputs_that_are_not_as_described_are_refused():
     output = ClassifierOutput(meaning="probability", labels=("female", "male"))
-    with pytest.raises(ModelUnavailableError, match="Probabilities from 0 to 1"):
+    with pytest.raises(ModelUnavailableError, match="probabilities from 0 to 1"):
         scores_of_outputs(np.array([[3.0]]), output)
-    with pytest.raises(ModelUnavailableError, match="1 number for each image was expected"):
+    with pytest.raises(ModelUnavailableError, match="should have 1 number for each image"):
         scores_of_outputs(np.array([[0.5, 0.5]]), output)

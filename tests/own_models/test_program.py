@@ -92,9 +92,9 @@ def test_images_are_named_by_numbers_and_closed_to_others(program, pngs):
     [
         ("time.sleep(60)", "it gave no answer within 0.7 s"),
         ("sys.exit(3)", "it ended before it had answered"),
-        ('print("hello", flush=True)', "it wrote a line that is no JSON"),
-        ('print(json.dumps({"id": 7}), flush=True)', "an answer with the id 1 was expected"),
-        ('print("[]", flush=True)', "an answer with the id 1 was expected"),
+        ('print("hello", flush=True)', "a line that is not JSON"),
+        ('print(json.dumps({"id": 7}), flush=True)', "the answer does not have the id 1"),
+        ('print("[]", flush=True)', "the answer does not have the id 1"),
         ('print("x" * 5_000_000, flush=True)', "a line of more than 4,000,000 bytes"),
     ],
 )

@@ -103,9 +103,9 @@ def test_network_input_is_blue_first_and_up_to_one_as_deepface_own_preprocessing
 def test_what_is_no_graph_is_refused(tmp_path):
     path = tmp_path / "page.onnx"
     path.write_text("<html>Not Found</html>")
-    with pytest.raises(ModelUnavailableError, match="expected to be an ONNX graph"):
+    with pytest.raises(ModelUnavailableError, match="should be an ONNX graph"):
         make_session(path)
-    with pytest.raises(ModelUnavailableError, match="expected to be dlib's recognition network"):
+    with pytest.raises(ModelUnavailableError, match="should be dlib's recognition network"):
         make_dlib_network(path)
 
 

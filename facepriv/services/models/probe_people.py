@@ -1,4 +1,4 @@
-"""Whom probes were trained on: where one would judge its own people, and which go with a data set."""
+"""The people that probes were trained on: overlaps with images to judge, and probes to remove with a data set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from facepriv.wording import count, listed
 
 @dataclass(frozen=True)
 class Overlap:
-    """What a probe's training set shares with some images."""
+    """Images and subjects that a probe's training set shares with some images."""
 
     probe: str
     images: int
@@ -25,7 +25,7 @@ class Overlap:
 
     @property
     def sentence(self) -> str:
-        """What that means for a run or an audit."""
+        """Return the meaning for a run or an audit, in a sentence."""
         shared = [count(self.images, "image")] if self.images else []
         shared += [f"the names of {count(self.subjects, 'subject')}"] if self.subjects else []
         return (
@@ -35,31 +35,31 @@ class Overlap:
 
 
 def subject_sha256(subject: str) -> str:
-    """Return what a probe keeps of a subject's name."""
+    """Return the hash that a probe stores in place of a subject's name."""
     return hashlib.sha256(f"facepriv subject\0{subject}".encode()).hexdigest()
 
 
 def find_overlaps(names: Iterable[str], images: Sequence[ImageRecord]) -> list[Overlap]:
-    """Say which of some classifiers are probes that were trained on any of these images or their people."""
+    """Return the overlaps of the probes among some classifiers that were trained on these images or their people."""
     wanted = set(names)
-    found = []
+    overlaps = []
     for own in [own for own, _ in list_probes() if own.name in wanted]:
         arrays = arrays_of(own)
         shared_images = len({image.source_sha256 for image in images} & set(arrays[IMAGES].tolist()))
         shared_people = len({subject_sha256(image.subject) for image in images} & set(arrays[SUBJECTS].tolist()))
         if shared_images or shared_people:
-            found.append(Overlap(own.name, shared_images, shared_people))
-    return found
+            overlaps.append(Overlap(own.name, shared_images, shared_people))
+    return overlaps
 
 
 def independent_classifiers(names: Sequence[str], images: Sequence[ImageRecord]) -> list[str]:
-    """Leave probes out that were trained on any of these images or their people."""
-    unfair = {one.probe for one in find_overlaps(names, images)}
-    return [name for name in names if name not in unfair]
+    """Return the classifiers without the probes that were trained on any of these images or their people."""
+    overlapping = {overlap.probe for overlap in find_overlaps(names, images)}
+    return [name for name in names if name not in overlapping]
 
 
 def trained_on(settings: Settings, dataset_id: int, name: str) -> tuple[str, ...]:
-    """Name the probes that were trained on a data set."""
+    """Return the names of the probes that were trained on a data set."""
     return tuple(
         own.name
         for own, probe in list_probes(settings.home / FOLDER)
@@ -68,9 +68,9 @@ def trained_on(settings: Settings, dataset_id: int, name: str) -> tuple[str, ...
 
 
 def unreadable_probes(settings: Settings) -> list[Path]:
-    """Return what is left of probes that cannot be read, or that were never finished: the files with their numbers.
+    """Return the arrays of probes that cannot be read or were never finished.
 
-    Only the description tells on which data set a probe was trained.
+    Without a readable description, the data set of such a probe is not known.
     """
     folder = settings.home / FOLDER
     known = {own.folder for own, _ in list_probes(folder)}
@@ -78,11 +78,11 @@ def unreadable_probes(settings: Settings) -> list[Path]:
 
 
 def remove_probes(settings: Settings, names: Iterable[str]) -> None:
-    """Remove probes with all their files; `files_left` tells whether that worked."""
+    """Remove probes with all their files; see `files_left` for those that could not be removed."""
     for name in names:
         shutil.rmtree(settings.home / FOLDER / name, ignore_errors=True)
 
 
 def files_left(settings: Settings, names: Iterable[str]) -> list[Path]:
-    """Return the files of probes that are still there."""
+    """Return the files of probes that still exist."""
     return [file for name in names for file in sorted((settings.home / FOLDER / name).rglob("*")) if file.is_file()]

@@ -1,4 +1,4 @@
-"""Train probes: classifiers out of matchers, on a labelled data set that is here."""
+"""Train probes: classifiers on a matcher's templates of a labelled data set."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from facepriv.types import FEMALE, GENDER_NAMES, MALE, Actor, CropMatcher
 from facepriv.weights.files import require_all
 from facepriv.wording import count
 
-MOST_FOLDS = 5
-LEAST = 3
-"""Subjects of either label without whom a probe cannot be tried on people left out."""
+MAX_FOLDS = 5
+MIN_SUBJECTS = 3
+"""Fewest subjects of either label with whom a probe can be tried on people left out."""
 PENALTY = 0.01
 """Inverse strength of the penalty on weights of standardised numbers: a template has about as many numbers as a small
 data set has people, so a weak one would be sure of everybody whom it was trained on."""
@@ -56,7 +56,7 @@ def train_probe(
     exclude
         Data sets whose images and people are left out, so that the probe may judge them.
     replace
-        Whether a probe of that name may go.
+        Whether it may take the place of a probe of that name.
 
     Raises
     ------
@@ -69,26 +69,45 @@ def train_probe(
     check_name(name, replace=replace, form="probe")
     if seed < 0:
         raise BadInputError(f"A seed of 0 or more was expected, got {seed}; choose such a number.", code="bad-seed")
-    made = crop_matcher(matcher)
-    require_all(made.card)
+    model = crop_matcher(matcher)
+    require_all(model.card)
     record = store.datasets.get(dataset)
     images = _labelled(store, record, exclude)
     _check_enough(record.name, images, exclude)
-    templates = _templates(store, record, made, images, on_progress)
+    templates = _templates(store, record, model, images, on_progress)
     usable = np.flatnonzero(np.isfinite(templates).all(axis=1) & (templates.shape[1] > 0))
-    kept = [images[place] for place in usable]
-    _check_enough(record.name, kept, exclude)
-    labels = np.array([image.label for image in kept])
-    subjects = np.array([image.subject for image in kept])
-    fitted = _fit(templates[usable], labels, subjects, seed)
-    by_subject = {image.subject: image.label for image in kept}
-    trained_on = TrainedOn(
+    images = [images[place] for place in usable]
+    _check_enough(record.name, images, exclude)
+    fitted = _fit(templates[usable], images, seed)
+    description = _describe(name, model, _provenance(record, exclude, images, fitted, seed))
+    with new_folder() as folder:
+        arrays: dict[str, Any] = {
+            WEIGHTS: fitted.weights,
+            IMAGES: np.array(sorted(image.source_sha256 for image in images)),
+            SUBJECTS: np.array(sorted({subject_sha256(image.subject) for image in images})),
+        }
+        np.savez(folder / PROBE, **arrays)
+        write_own_model(folder, description)
+        own = put_in_place(folder, name)
+    _refuse_outliving(store, record, own)
+    store.access.record(
+        actor, "probe-trained", f"model {name}", f"on dataset {record.id}, {count(len(images), 'image')}"
+    )
+    return own
+
+
+def _provenance(
+    record: DatasetRecord, exclude: Sequence[str], images: Sequence[ImageRecord], fitted: _Fitted, seed: int
+) -> TrainedOn:
+    labels = Counter(image.label or 0 for image in images)
+    subjects = Counter({image.subject: image.label or 0 for image in images}.values())
+    return TrainedOn(
         dataset_id=record.id,
         dataset=record.name,
         content_sha256=record.ref.content_sha256,
         excluded=tuple(exclude),
-        images={GENDER_NAMES[label]: number for label, number in sorted(Counter(labels.tolist()).items())},
-        subjects={GENDER_NAMES[label or 0]: number for label, number in sorted(Counter(by_subject.values()).items())},
+        images={GENDER_NAMES[label]: number for label, number in sorted(labels.items())},
+        subjects={GENDER_NAMES[label]: number for label, number in sorted(subjects.items())},
         folds=fitted.folds,
         accuracy=fitted.accuracy,
         auc=fitted.auc,
@@ -96,37 +115,30 @@ def train_probe(
         scikit_learn=version("scikit-learn"),
         facepriv=facepriv.__version__,
     )
-    description = ProbeModel(
+
+
+def _describe(name: str, matcher: CropMatcher, trained_on: TrainedOn) -> ProbeModel:
+    people = " and ".join(f"{number} {label}" for label, number in trained_on.subjects.items())
+    return ProbeModel(
         name=name,
         kind="classifier",
-        title=f"Probe on {matcher}",
-        licence=f"that of {matcher} ({made.card.licence}) and of its training images",
-        source=f"trained here on {record.name}",
-        notes=_told(trained_on),
-        matcher=matcher,
-        matcher_version=made.version,
+        title=f"Probe on {matcher.name}",
+        licence=f"that of {matcher.name} ({matcher.card.licence}) and of its training images",
+        source=f"trained here on {trained_on.dataset}",
+        notes=f"Trained on {sum(trained_on.images.values()):,} images of {people} subjects of {trained_on.dataset}; on "
+        f"subjects left out, accuracy {trained_on.accuracy:.3f} and AUC {trained_on.auc:.3f}.",
+        matcher=matcher.name,
+        matcher_version=matcher.version,
         matcher_weights=tuple(
-            Weight(name=one.name, sha256=one.sha256, package=one.package, inside=one.inside)
-            for one in made.card.weights
+            Weight(name=weight.name, sha256=weight.sha256, package=weight.package, inside=weight.inside)
+            for weight in matcher.card.weights
         ),
         trained_on=trained_on,
     )
-    with new_folder() as folder:
-        arrays: dict[str, Any] = {
-            WEIGHTS: fitted.weights,
-            IMAGES: np.array(sorted(image.source_sha256 for image in kept)),
-            SUBJECTS: np.array(sorted({subject_sha256(image.subject) for image in kept})),
-        }
-        np.savez(folder / PROBE, **arrays)
-        write_own_model(folder, description)
-        own = put_in_place(folder, name)
-    _refuse_outliving(store, record, own)
-    store.access.record(actor, "probe-trained", f"model {name}", f"on dataset {record.id}, {count(len(kept), 'image')}")
-    return own
 
 
 def _refuse_outliving(store: Store, record: DatasetRecord, own: OwnModel) -> None:
-    """Remove a probe whose data set has gone meanwhile; a purge after this look finds the probe in its place."""
+    """Remove a probe if its data set was removed meanwhile; a later purge finds the probe in its place."""
     try:
         store.datasets.get(record.id)
     except UnknownNameError as error:
@@ -138,24 +150,17 @@ def _refuse_outliving(store: Store, record: DatasetRecord, own: OwnModel) -> Non
         ) from error
 
 
-def _told(trained: TrainedOn) -> str:
-    people = " and ".join(f"{number} {label}" for label, number in trained.subjects.items())
-    return (
-        f"Trained on {sum(trained.images.values()):,} images of {people} subjects of {trained.dataset}; on subjects "
-        f"left out, accuracy {trained.accuracy:.3f} and AUC {trained.auc:.3f}."
-    )
-
-
 def _labelled(store: Store, record: DatasetRecord, exclude: Sequence[str]) -> list[ImageRecord]:
-    others = [image for name in exclude for image in store.datasets.images(store.datasets.get(name).id)]
-    files, people = {image.source_sha256 for image in others}, {image.subject for image in others}
-    # A file that is there twice would be on both sides of a fold under two names.
-    first = {image.source_sha256: image for image in reversed(store.datasets.images(record.id, failed=False))}
+    excluded = [image for name in exclude for image in store.datasets.images(store.datasets.get(name).id)]
+    files, people = {image.source_sha256 for image in excluded}, {image.subject for image in excluded}
+    images = store.datasets.images(record.id, failed=False)
+    # A file that the data set has twice, under two names, would be on both sides of a fold.
+    first = {image.source_sha256: image.id for image in reversed(images)}
     return [
         image
-        for image in store.datasets.images(record.id, failed=False)
+        for image in images
         if image.label is not None
-        and first[image.source_sha256].id == image.id
+        and first[image.source_sha256] == image.id
         and image.source_sha256 not in files
         and image.subject not in people
     ]
@@ -165,9 +170,9 @@ def _check_enough(name: str, images: Iterable[ImageRecord], exclude: Sequence[st
     people: dict[int, set[str]] = {FEMALE: set(), MALE: set()}
     for image in images:
         people[image.label or 0].add(image.subject)
-    if min(map(len, people.values())) < LEAST:
+    if min(map(len, people.values())) < MIN_SUBJECTS:
         raise BadInputError(
-            f"{LEAST} labelled women and {LEAST} labelled men with a usable face are needed to train a probe, but "
+            f"A probe needs {MIN_SUBJECTS} labelled women and {MIN_SUBJECTS} labelled men with a usable face, but "
             f"{name} has {len(people[FEMALE])} and {len(people[MALE])}"
             f"{' besides those excluded' if exclude else ''}; train on another data set.",
             code="too-few-to-learn",
@@ -175,10 +180,10 @@ def _check_enough(name: str, images: Iterable[ImageRecord], exclude: Sequence[st
 
 
 def _templates(
-    store: Store, record: DatasetRecord, made: CropMatcher, images: Sequence[ImageRecord], report: Report | None
+    store: Store, record: DatasetRecord, matcher: CropMatcher, images: Sequence[ImageRecord], report: Report | None
 ) -> NDArray[np.float64]:
     """Return templates of the images' crops, rows in the order of the images; NaN where there is none."""
-    measure = Measure(CROPPED, make_reference(made))
+    measure = Measure(CROPPED, make_reference(matcher))
     computed = compute(store, untouched_faces(store, record.id, images), [measure], progress=report)
     templates = computed.vectors[measure.name]
     missing = np.full(len(next(iter(templates.values()), ())), np.nan)
@@ -194,8 +199,10 @@ class _Fitted:
     auc: float
 
 
-def _fit(templates: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.str_], seed: int) -> _Fitted:
+def _fit(templates: NDArray[np.float64], images: Sequence[ImageRecord], seed: int) -> _Fitted:
     """Fit a logistic regression to standardised templates, and to all folds but one to try it on people left out."""
+    labels = np.array([image.label for image in images])
+    subjects = np.array([image.subject for image in images])
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import balanced_accuracy_score, roc_auc_score
     from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
@@ -206,7 +213,7 @@ def _fit(templates: NDArray[np.float64], labels: NDArray[np.int64], subjects: ND
     model = make_pipeline(
         StandardScaler(), LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=1000, tol=1e-8)
     )
-    folds = min(MOST_FOLDS, *(len(set(subjects[labels == label])) for label in (FEMALE, MALE)))
+    folds = min(MAX_FOLDS, *(len(set(subjects[labels == label])) for label in (FEMALE, MALE)))
     parts = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
     # One thread, so that the weights do not depend on how many cores there are.
     with threadpool_limits(1):

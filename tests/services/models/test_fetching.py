@@ -128,7 +128,7 @@ def test_a_file_put_into_the_folder_by_hand_is_adopted_on_request(graph):
 
 def test_what_is_no_graph_leaves_nothing_behind(home, graph):
     graph.write_text("<html>please log in</html>")
-    with pytest.raises(ModelUnavailableError, match="expected to be an ONNX graph"):
+    with pytest.raises(ModelUnavailableError, match="should be an ONNX graph"):
         fetch_model(NAME)
     assert files_in(home) == []
 
@@ -152,7 +152,7 @@ def test_a_failed_download_says_why_and_leaves_nothing_behind(home, origin, monk
 def test_a_cut_off_copy_leaves_nothing_behind(home, graph, tmp_path):
     copy = tmp_path / "copy.onnx"
     copy.write_bytes(graph.read_bytes()[:-1000])
-    with pytest.raises(ModelUnavailableError, match="expected to be an ONNX graph"):
+    with pytest.raises(ModelUnavailableError, match="should be an ONNX graph"):
         fetch_model(NAME, file=copy)
     assert files_in(home) == []
 

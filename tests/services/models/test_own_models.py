@@ -100,7 +100,7 @@ def test_probabilities_are_noted_with_the_logits_before_them(store, tmp_path):
 
 
 def test_nothing_is_left_of_a_model_that_was_refused(home, store, tmp_path):
-    with pytest.raises(ModelUnavailableError, match="1 number for each image was expected"):
+    with pytest.raises(ModelUnavailableError, match="should have 1 number for each image"):
         add_model(store, write_gender(tmp_path, output={"meaning": "logit", "labels": ["female", "male"]}), actor="t")
     yaml = write_gender(tmp_path)
     (tmp_path / "gender.onnx").unlink()
@@ -189,7 +189,7 @@ def face_few(home, tmp_path):
 
 def test_commands_of_the_command_line(home, tmp_path):
     run = CliRunner().invoke
-    assert "There is no model of your own" in run(app, ["model", "list"]).output
+    assert "You have no model of your own" in run(app, ["model", "list"]).output
     added = run(app, ["model", "add", str(write_gender(tmp_path))])
     assert added.output.startswith("Added the classifier own-gender, version ")
     assert "own-gender" in run(app, ["model", "list"]).output
