@@ -56,13 +56,13 @@ class Stopwatch:
 
 
 def children() -> list[int]:
-    """Give the processes of the local pool."""
+    """Return the processes of the local pool."""
     listing = Path(f"/proc/{os.getpid()}/task").glob("*/children")
     return [int(child) for file in listing for child in file.read_text().split()]
 
 
 def peak_bytes(process: int) -> int:
-    """Give the largest resident set that a process has had."""
+    """Return the largest resident set that a process has had."""
     for line in Path(f"/proc/{process}/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) * 1024
@@ -72,7 +72,7 @@ def peak_bytes(process: int) -> int:
 def timed(
     store: Store, settings: Settings, pool: WorkerPool, spec: RunSpec, computing: list[int]
 ) -> tuple[int, Stopwatch]:
-    """Do a run with a crew that is ready; gives its id and what the watch saw."""
+    """Do a run with a pool that is ready; return its id and what the watch saw."""
     warm = spec.model_copy(
         update={"image_ids": spec.image_ids[:WARMING], "image_sha256": spec.image_sha256[:WARMING], "seed": 1}
     )
@@ -86,7 +86,7 @@ def timed(
 
 @contextlib.contextmanager
 def cluster(workers: int) -> Iterator[tuple[str, list[int]]]:
-    """Run a Dask scheduler and workers; gives its address and the workers' process ids."""
+    """Run a Dask scheduler and workers; yield its address and the workers' process ids."""
     common = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
         file = Path(folder, "scheduler.json")
