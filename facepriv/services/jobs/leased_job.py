@@ -23,7 +23,7 @@ Report = Callable[[int, str, int, int], None]
 
 PATIENCE_SECONDS = 600.0
 """How long to wait for a database that is locked or away, or for an artifact store that is."""
-PAUSE_BEATS = 5
+PAUSE_HEARTBEATS = 5
 """Heartbeats between two tries at an artifact store that is away."""
 _T = TypeVar("_T")
 _I = TypeVar("_I", bound=Hashable)
@@ -50,8 +50,8 @@ class LeasedJob:
         self.owner = owner
         self.pool = pool
         self.on_progress = on_progress
-        self._last: tuple[str, int, int] = ("", 0, 0)
-        self._beaten = time.monotonic()
+        self._progress: tuple[str, int, int] = ("", 0, 0)
+        self._last_heartbeat = time.monotonic()
 
     def compute_in_pool(
         self,
@@ -64,53 +64,56 @@ class LeasedJob:
     ) -> Iterator[tuple[_I, Any]]:
         """Yield items with their results as they are done, with a heartbeat at least every second.
 
-        Items are handed out in chunks. One over which its process is lost, again and again, has `CRASHED` for a result;
-        the others that were under way then are computed anew.
+        Items are handed out in chunks. One at which its process dies again and again has `CRASHED` for a result.
 
         Parameters
         ----------
         function
-            Called in a process with the job and some items; gives a result for each.
+            Called in a process with the job and some items; returns a result for each.
         one_by_one
             Never hand out several at once, for long ones.
         progress
-            Gives stage, steps done and steps in all while calls are under way, if they tell.
+            Called while calls are under way; returns stage, steps done and steps in all.
 
         Raises
         ------
         FaceprivError
             If several items in a row take their processes down.
         """
-        calls = PoolCalls(
-            self.pool, function, self.pool.job(ref), items, largest_chunk=1 if one_by_one else None, note=self.note
-        )
-        away: float | None = None
+        largest = 1 if one_by_one else None
+        calls = PoolCalls(self.pool, function, self.pool.job(ref), items, largest_chunk=largest, note=self.note)
+        away_since: float | None = None
         while calls.hand_out():
             results = calls.wait(self.pool.pace.heartbeat_seconds)
             yield from results
             if calls.busy is not None:
-                away = self._wait_for_artifacts(calls.busy, away)
+                away_since = self._wait_for_artifacts(calls.busy, away_since)
             elif results:
-                away = None
+                away_since = None
             else:
-                self.heartbeat(*(self._last if progress is None else progress()))
+                self.heartbeat(*(self._progress if progress is None else progress()))
 
     def _wait_for_artifacts(self, error: StoreBusyError, since: float | None) -> float:
-        """Wait a while for an artifact store that is away since a time, None for now; return since when it is.
+        """Wait some heartbeats for an artifact store that is away; return since when it is.
+
+        Parameters
+        ----------
+        since
+            When it was found away first; None for now.
 
         Raises
         ------
         StoreBusyError
-            The error itself, if that is too long.
+            The error itself, after `PATIENCE_SECONDS`.
         """
-        begun = time.monotonic() if since is None else since
-        if time.monotonic() - begun > PATIENCE_SECONDS:
+        since = time.monotonic() if since is None else since
+        if time.monotonic() - since > PATIENCE_SECONDS:
             raise error
         _log.warning("%s Trying again.", error)
-        for _ in range(PAUSE_BEATS):
+        for _ in range(PAUSE_HEARTBEATS):
             time.sleep(self.pool.pace.heartbeat_seconds)
-            self.heartbeat(*self._last)
-        return begun
+            self.heartbeat(*self._progress)
+        return since
 
     def run_in_thread(self, work: Callable[[Callable[[], None]], _T]) -> _T:
         """Compute in a thread of this process, so that the lease is kept and a wish to cancel is heard meanwhile.
@@ -142,23 +145,29 @@ class LeasedJob:
         threading.Thread(target=compute, daemon=True).start()
         try:
             while not wait([future], timeout=self.pool.pace.heartbeat_seconds).done:
-                self.heartbeat(*self._last)
+                self.heartbeat(*self._progress)
             return future.result()
         finally:
             unwanted.set()
 
     def heartbeat(self, stage: str, done: int, total: int) -> None:
-        """Say that the worker is alive and how far it is; raise if the user wants it cancelled."""
+        """Tell the queue that the worker is alive and how far it is, if it is time to.
+
+        Raises
+        ------
+        CancelledError
+            If the user wants the job cancelled.
+        """
         now = time.monotonic()
-        news = stage != self._last[0] or done == total
-        self._last = (stage, done, total)
-        if news or now - self._beaten >= self.pool.pace.report_seconds:
-            seconds = now - self._beaten
+        new_stage_or_end = stage != self._progress[0] or done == total
+        self._progress = (stage, done, total)
+        if new_stage_or_end or now - self._last_heartbeat >= self.pool.pace.report_seconds:
+            seconds = now - self._last_heartbeat
             if retry_while_busy(
                 lambda: self.store.jobs.heartbeat(self.job_id, self.owner, stage, done, total, seconds=seconds)
             ):
                 raise CancelledError("It was cancelled.")
-            self._beaten = now
+            self._last_heartbeat = now
         if self.on_progress is not None:
             self.on_progress(self.number, stage, done, total)
 
@@ -181,16 +190,16 @@ def retry_while_busy(
     StoreError
         If it is so for longer than ``patience`` seconds.
     """
-    until, pause, told = time.monotonic() + patience, 0.5, False
+    until, pause, logged = time.monotonic() + patience, 0.5, False
     while True:
         try:
             return act()
         except over as error:
             if time.monotonic() > until:
                 raise
-            if not told:
+            if not logged:
                 _log.warning("%s Trying again.", error)
-                told = True
+                logged = True
             time.sleep(pause)
             pause = min(2 * pause, 10.0)
 
