@@ -1,4 +1,4 @@
-"""A process that computes: its settings, and what it works for, brought along or read in the database once.
+"""A process that computes: its settings, and the job it works for, which came along or is read in the database once.
 
 Nothing here writes to the database: a process reads what it works on, reads and writes artifact files, and hands
 results back. It may work for one run or audit after another.
@@ -34,6 +34,11 @@ class JobRef:
     owner: str
     attempt: int
 
+    @property
+    def ref(self) -> JobRef:
+        """The reference itself, as a `PortableJob` has it."""
+        return self
+
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PortableJob:
@@ -46,14 +51,14 @@ class PortableJob:
     settings: Settings
     content: Any
     set_up_process: Callable[[PortableJob], None]
-    """Sets a process up for the job, as `start_process` does in a pool."""
+    """Sets a process up for the job, as `answer_calls` does in a pool."""
 
 
 Job = JobRef | PortableJob
 
 _settings: list[Settings] = []
 _contents: dict[JobRef, Any] = {}
-"""What this process works for at present, one entry."""
+"""What the present job is about, one entry."""
 _lock = threading.RLock()
 
 
@@ -91,14 +96,14 @@ def artifacts() -> ArtifactStore:
 
 
 def report_steps(part: int, done: int, total: int) -> None:
-    """Tell the worker how far a lesson is."""
+    """Report to the worker how far a lesson is."""
     _report_steps[0](part, done, total)
 
 
 def content_of(job: Job) -> Any:
     """Return what a job is about; a process that has worked for another forgets that one."""
     with _lock:
-        ref = job.ref if isinstance(job, PortableJob) else job
+        ref = job.ref
         if ref not in _contents:
             _contents.clear()
             if isinstance(job, PortableJob):

@@ -65,7 +65,7 @@ class WorkerPool(ABC):
 
     @abstractmethod
     def job(self, job: JobRef) -> Any:
-        """Return what is handed over with every call so that a process knows what it works for."""
+        """Return what every call is given, so that a process knows its job."""
 
     @abstractmethod
     def steps(self) -> tuple[int, int]:
