@@ -38,7 +38,7 @@ def gender_error_bars(gender_error: Mapping[str, GenderError]) -> go.Figure:
             hovertemplate=f"%{{x}}, {phase}: %{{y:.2%}} wrong<extra></extra>",
         )
     figure.update_layout(barmode="group")
-    figure.update_yaxes(title_text="gender error (share of images)", tickformat=".0%", range=[0, 1.05], dtick=0.25)
+    figure.update_yaxes(title_text="gender error (proportion of images)", tickformat=".0%", range=[0, 1.05], dtick=0.25)
     figure.update_xaxes(title_text="classifier, images by label", dividercolor=style.NEUTRAL)
     return style.finish(figure, height=380)
 
@@ -60,7 +60,7 @@ def confusion_tables(confusions: Confusions) -> go.Figure:
     for column, matrix in enumerate(both, start=1):
         heat = _heat(matrix, with_failed=failed)
         figure.add_trace(heat, row=1, col=column)
-        # Notes rather than the trace's own text, whose colour is reckoned for a white page.
+        # Notes rather than the trace's own text, whose colour is chosen for a white page.
         for label, counts, shares in zip(heat.y, heat.customdata, heat.z, strict=True):
             for guess, count, share in zip(heat.x, counts, shares, strict=True):
                 text = f"{count}<br>{percent(share)}"

@@ -62,7 +62,7 @@ def match_score_histograms(phases: MatchingPhases, matcher: str) -> go.Figure:
                 font={"size": 11},
             )
     figure.update_xaxes(title_text="similarity score (higher = more similar)", row=2, col=1)
-    figure.update_yaxes(title_text="share of comparisons", tickformat=".0%", rangemode="tozero")
+    figure.update_yaxes(title_text="proportion of comparisons", tickformat=".0%", rangemode="tozero")
     # Room for a legend of two lines above the first title.
     return style.finish(figure, height=550).update_layout(margin_t=90)
 
@@ -95,7 +95,7 @@ def det(phases: MatchingPhases, matcher: str) -> go.Figure:
     figure = _curves(phases, height, "FNMR %{customdata[1]:.3%}", columns, notes="top")
     figure.add_hline(y=least, line={"color": style.NEUTRAL, "dash": "dot", "width": 1})
     figure.add_annotation(
-        x=0, xref="paper", y=math.log10(least), text="0 stands here", showarrow=False, xanchor="left", yanchor="top"
+        x=0, xref="paper", y=math.log10(least), text="0 is drawn here", showarrow=False, xanchor="left", yanchor="top"
     )
     figure.update_yaxes(title_text=title, range=_log_range(least, below=0.3), **_LOG)
     return style.finish(figure, height=460)

@@ -1,4 +1,4 @@
-"""Figures of the proportion policy: what attackers get, and what matching costs, against the share perturbed."""
+"""Figures of the proportion policy: what attackers get, and what matching costs, by proportion of images perturbed."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def attacker_curves(points: Sequence[CurvePoint], p: float | None = None, *, sig
             mode="lines",
             line={"color": style.NEUTRAL, "width": 11},
             opacity=0.35,
-            name="the worst of them",
+            name="the strongest of them",
             hoverinfo="skip",
         )
     at = p if p is not None else shares[int(worst.argmin())] if shares else 0.0
@@ -141,12 +141,12 @@ def attacker_curves(points: Sequence[CurvePoint], p: float | None = None, *, sig
             y=[y],
             mode="markers",
             marker={"symbol": "circle-open", "size": 16, "color": style.NEUTRAL, "line": {"width": 3}},
-            name="the worst at the chosen p",
+            name="the strongest at the chosen p",
             showlegend=False,
-            hovertemplate=f"chosen p = %{{x:.1%}}: the worst, {foremost}, is right in %{{y:.2%}}<extra></extra>",
+            hovertemplate=f"chosen p = %{{x:.1%}}: the strongest ({foremost}) is right in %{{y:.2%}}<extra></extra>",
         )
     _mark(figure, p, "chosen", "solid", low=low, high=1.02)
-    _mark(figure, sign_p, "best against the sign alone", "dash", low=low, high=1.02)
+    _mark(figure, sign_p, "best against the simplest attacker", "dash", low=low, high=1.02)
     _guessing(figure)
     _proportions(figure)
     figure.update_yaxes(title_text=ACCURACY_AXIS, tickformat=".0%", tick0=0.5, dtick=0.1, range=[low, 1.02])
@@ -231,7 +231,7 @@ def utility_curve(
         figure.add_scatter(
             x=[one.p for one in curve],
             y=rates,
-            customdata=["" if one.fmr1000.supported else "<br>too few non-mated comparisons to know" for one in curve],
+            customdata=["" if one.fmr1000.supported else "<br>too few impostor comparisons" for one in curve],
             mode="lines+markers",
             connectgaps=False,
             line={"color": look.colour, "dash": look.dash, "width": 2.5},
@@ -254,14 +254,16 @@ def utility_curve(
                 y=[limit, limit],
                 mode="lines",
                 line={"color": look.colour, "dash": "dot", "width": 1.5},
-                name=f"floor of {name}: FNMR at most {match_rate(limit)}",
-                hovertemplate=f"floor of {name}: %{{y:.2%}}<extra></extra>",
+                name=f"limit of {name}: FNMR at most {match_rate(limit)}",
+                hovertemplate=f"limit of {name}: %{{y:.2%}}<extra></extra>",
             )
     high = top * 1.08
     _name_ends(figure, ends, looks, x=max((one.p for one in utility), default=1.0), bold="", low=-0.03 * top, high=high)
     _mark(figure, p, "chosen", "solid", low=-0.03 * top, high=high)
     _proportions(figure)
-    figure.update_yaxes(title_text="FNMR at FMR 0.1 %: genuine rejected", tickformat=".1~%", range=[-0.03 * top, high])
+    figure.update_yaxes(
+        title_text="genuine pairs rejected (FNMR at FMR 0.1 %)", tickformat=".1~%", range=[-0.03 * top, high]
+    )
     return style.finish(figure, height=400)
 
 
@@ -312,7 +314,7 @@ def _name_ends(
             hoverinfo="skip",
             cliponaxis=False,
         )
-        # A note rather than the trace's own text, whose colour is reckoned for a white page.
+        # A note rather than the trace's own text, whose colour is chosen for a white page.
         text = f"<b>{name}</b>" if name == bold else name
         figure.add_annotation(
             x=x + 0.075, y=place, text=text, xanchor="left", yanchor="middle", showarrow=False, font={"size": 12}

@@ -45,7 +45,7 @@ def failures_by_reason(acquisition: Mapping[Label, Acquisition]) -> go.Figure:
         )
     figure.update_layout(barmode="group")
     figure.update_xaxes(title_text="why no usable face was found", type="category")
-    figure.update_yaxes(title_text="share of the label's images", tickformat=".1%", rangemode="tozero")
+    figure.update_yaxes(title_text="proportion of the label's images", tickformat=".1%", rangemode="tozero")
     return style.finish(figure, height=320)
 
 
@@ -62,7 +62,7 @@ def images_per_subject(histogram: Histogram) -> go.Figure:
         marker=style.bars(style.Look(style.GREEN)),
         hovertemplate="%{y:,} subjects with %{x} images<extra></extra>",
     )
-    figure.update_xaxes(title_text="images of a subject", type="category")
+    figure.update_xaxes(title_text="images per subject", type="category")
     figure.update_yaxes(title_text="subjects", rangemode="tozero")
     return style.finish(figure, height=280).update_layout(showlegend=False, margin={"t": 20})
 

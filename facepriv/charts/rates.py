@@ -43,7 +43,7 @@ def survival_bars(flips: Mapping[str, Rates]) -> go.Figure:
         VERSION_AXIS,
         places,
         {style.GROUP_NAMES[g]: ([getattr(rates, g) for rates in flips.values()], GROUP_LOOKS[g]) for g in GROUPS},
-        "share of images flipped",
+        "proportion of images flipped",
     )
 
 
@@ -59,7 +59,7 @@ def survival_of_runs(runs: Mapping[str, Mapping[str, Rates]]) -> go.Figure:
         title: ([flips[name].all if name in flips else None for name in names], look)
         for (title, flips), look in zip(runs.items(), _looks(len(runs)), strict=True)
     }
-    return _bars(VERSION_AXIS, [_title(name) for name in names], series, "share of images flipped")
+    return _bars(VERSION_AXIS, [_title(name) for name in names], series, "proportion of images flipped")
 
 
 def gender_error_of_runs(runs: Mapping[str, Mapping[str, GenderError]]) -> go.Figure:
@@ -74,7 +74,7 @@ def gender_error_of_runs(runs: Mapping[str, Mapping[str, GenderError]]) -> go.Fi
     series = {"before": (before, style.PHASE_LOOKS["before"])}
     for (title, errors), look in zip(runs.items(), _looks(len(runs)), strict=True):
         series[title] = ([errors[name].after.all if name in errors else None for name in names], look)
-    return _bars("classifier", names, series, "gender error (share of images)")
+    return _bars("classifier", names, series, "gender error (proportion of images)")
 
 
 def _title(name: str) -> str:

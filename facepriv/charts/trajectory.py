@@ -55,11 +55,11 @@ def trajectory(
         y=[f[a] for a in shown],
         mode="markers",
         marker={"color": style.VERMILLION, "symbol": "diamond-open", "size": 11, "line": {"width": 2}},
-        name="face found anew, crop re-anchored",
+        name="face located again, crop re-anchored",
         showlegend=bool(shown),
         hovertemplate="re-anchored after %{x} updates: %{y:.3f} nats<extra></extra>",
     )
-    lines = [(0.0, "dot", "0: the prediction turns", "bottom" if label > 0 else "top")]
+    lines = [(0.0, "dot", "0: the answer changes", "bottom" if label > 0 else "top")]
     if margin is not None:
         stop = -margin * label
         lines.append((stop, "dash", f"stop at {stop:+g}", "top" if label > 0 else "bottom"))

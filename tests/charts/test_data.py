@@ -45,7 +45,7 @@ def test_histograms_give_bins_and_counts_of_every_panel(phases):
     assert [int(row["count"]) for row in genuine] == [0, *phases.after.histogram.counts["mated"], 0]
     edges = phases.after.histogram.edges
     assert [float(row["from"]) for row in genuine[1:]] == pytest.approx(edges)
-    assert sum(float(row["share of comparisons"]) for row in genuine) == pytest.approx(1)
+    assert sum(float(row["proportion of comparisons"]) for row in genuine) == pytest.approx(1)
 
 
 def test_gender_scores_have_their_unit_in_the_column():
@@ -78,7 +78,7 @@ def test_marks_are_no_data():
     result = audit_result("of-run")
     rows = figure_rows(attacker_curves(result.curve, 0.5, sign_p=0.4))
     attackers = {point.attacker for point in result.curve}
-    assert {row["series"] for row in rows} == attackers | {"the worst at the chosen p"}
+    assert {row["series"] for row in rows} == attackers | {"the strongest at the chosen p"}
     assert len([row for row in rows if row["series"] in attackers]) == len(result.curve)
 
 
@@ -93,7 +93,7 @@ def test_axes_of_several_titles_have_a_column_each():
 def test_bars_in_two_levels_and_rates_that_are_missing():
     rows = figure_rows(gender_error_bars({"g": GenderError(before=ALL, after=ALL)}))
     assert [row["classifier, images by label"] for row in rows[:3]] == ["g, all", "g, men", "g, women"]
-    assert [row["gender error (share of images)"] for row in rows[:3]] == ["0.5", "0.25", ""]
+    assert [row["gender error (proportion of images)"] for row in rows[:3]] == ["0.5", "0.25", ""]
     assert figure_rows(survival_bars({"fixed": ALL}))[0]["flipped in"] == "the original's crop (diagnostic)"
 
 

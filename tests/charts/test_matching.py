@@ -59,7 +59,7 @@ def test_det_carries_the_curves_on_logarithmic_axes(phases):
     assert low < math.log10(0.5 / 60) < 0 < high
     (level,) = [shape for shape in figure.layout.shapes if shape.y0 == shape.y1]
     assert level.y0 == 0.5 / 60, "the line on which a rate of 0 stands is drawn and named"
-    assert "0 stands here" in {note.text for note in figure.layout.annotations}
+    assert "0 is drawn here" in {note.text for note in figure.layout.annotations}
 
 
 @pytest.mark.parametrize("draw", [roc, det])

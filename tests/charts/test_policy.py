@@ -52,14 +52,14 @@ def test_curves_show_every_attacker_and_the_worst():
         assert list(by_name[name].x) == PS
         assert list(by_name[name].y) == values
         assert not by_name[name].showlegend
-    assert list(by_name["the worst of them"].y) == [0.97, 0.9, 0.85, 0.8, 0.93]
-    chosen = by_name["the worst at the chosen p"]
+    assert list(by_name["the strongest of them"].y) == [0.97, 0.9, 0.85, 0.8, 0.93]
+    chosen = by_name["the strongest at the chosen p"]
     assert (chosen.x[0], chosen.y[0]) == (0.5, 0.85)
     assert by_name["score"].line.width > by_name["sign"].line.width
     texts = notes(figure)
     assert {"<b>score</b>", "sign", "template", "guessing"} <= texts.keys()
     assert list(by_name["chosen: p = 50.0 %"].x) == [0.5, 0.5]
-    assert list(by_name["best against the sign alone: p = 45.0 %"].x) == [0.45, 0.45]
+    assert list(by_name["best against the simplest attacker: p = 45.0 %"].x) == [0.45, 0.45]
     assert [shape.y0 for shape in figure.layout.shapes] == [0.5]
     assert figure.layout.yaxis.title.text == "attacker is right"
     json.loads(figure.to_json())
@@ -67,7 +67,7 @@ def test_curves_show_every_attacker_and_the_worst():
 
 def test_a_proportion_between_points_is_read_off():
     figure = attacker_curves(curve_points(), 0.6)
-    chosen = next(trace for trace in figure.data if trace.name == "the worst at the chosen p")
+    chosen = next(trace for trace in figure.data if trace.name == "the strongest at the chosen p")
     assert chosen.y[0] == pytest.approx(0.85 + 0.4 * (0.8 - 0.85))
 
 
@@ -144,9 +144,9 @@ def test_bars_show_each_release_with_intervals():
     )
     untouched, mix, perturbed = figure.data
     assert [trace.name for trace in figure.data] == [
-        "untouched",
-        "the policy's mix (p = 40.0 %)",
-        "every image perturbed",
+        "untouched images",
+        "mixed release (p = 40.0 %)",
+        "all images changed",
     ]
     assert list(untouched.x) == ["sign", "score"]
     assert [trace.base for trace in figure.data] == [0.5] * 3
@@ -163,7 +163,7 @@ def test_bars_show_each_release_with_intervals():
 
 def test_a_database_as_it_is_has_one_series():
     figure = leak_bars([release("untouched", 0.0, {"sign": 0.95})])
-    assert [trace.name for trace in figure.data] == ["untouched"]
+    assert [trace.name for trace in figure.data] == ["untouched images"]
     assert list(leak_bars([]).data) == []
 
 
@@ -184,8 +184,8 @@ def test_utility_has_a_floor_for_each_matcher():
     assert list(by_name["sface"].x) == PS
     assert list(by_name["sface"].y) == [0.01, 0.02, 0.03, 0.05, None]
     assert not by_name["sface"].connectgaps
-    assert list(by_name["floor of sface: FNMR at most 2.00 %"].y) == [0.02, 0.02]
-    assert list(by_name["floor of dlib: FNMR at most 1.00 %"].y) == [0.01, 0.01]
+    assert list(by_name["limit of sface: FNMR at most 2.00 %"].y) == [0.02, 0.02]
+    assert list(by_name["limit of dlib: FNMR at most 1.00 %"].y) == [0.01, 0.01]
     assert all(symbol.endswith("-open") for symbol in by_name["dlib"].marker.symbol)
     assert not any(symbol.endswith("-open") for symbol in by_name["sface"].marker.symbol)
     assert by_name["sface"].line.dash != by_name["dlib"].line.dash
