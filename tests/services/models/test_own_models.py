@@ -196,5 +196,5 @@ def test_commands_of_the_command_line(home, tmp_path):
     told = json.loads(run(app, ["model", "list", "--json", "-"]).stdout)
     assert told["models"][0]["description"]["network"] == "gender.onnx"
     assert "passed its trial on demo faces" in run(app, ["model", "check", "own-gender"]).output
-    assert run(app, ["model", "remove", "own-gender", "--yes"]).output == "Removed: own-gender.\n"
+    assert run(app, ["model", "remove", "own-gender", "--yes"]).output == "Removed own-gender.\n"
     assert isinstance(run(app, ["model", "check", "own-gender"]).exception, UnknownNameError)
