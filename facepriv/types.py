@@ -193,7 +193,7 @@ class CropMatcher(FaceMatcher, Protocol):
 
 @runtime_checkable
 class Landmarker(Model, Protocol):
-    """Gives the points of a face that perturbations are laid over."""
+    """Finds the points of a face that perturbations are laid over."""
 
     @property
     def build(self) -> str:

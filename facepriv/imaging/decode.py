@@ -118,19 +118,7 @@ def decode(data: bytes | Path, *, name: str, max_pixels: int) -> Decoded:
     """
     raw = _read(data, name, max_pixels)
     image = _open(raw, name, max_pixels)
-    width, height = image.size
-    if width * height > max_pixels:
-        raise BadInputError(
-            f"{name} has {width:,} x {height:,} pixels, more than the {max_pixels:,} allowed; scale it down or raise "
-            "FACEPRIV_MAX_PIXELS.",
-            code="too-many-pixels",
-        )
-    if min(width, height) < MIN_SIDE:
-        raise BadInputError(
-            f"{name} is {width} x {height} pixels, too small to hold a face; "
-            f"use images of at least {MIN_SIDE} pixels on the shorter side.",
-            code="too-small",
-        )
+    _check_size(*image.size, name, max_pixels)
     notes: list[str] = []
     try:
         if image.format == "PNG":
@@ -153,6 +141,21 @@ def decode(data: bytes | Path, *, name: str, max_pixels: int) -> Decoded:
     if orientation in _TURNS:
         flat = flat.transpose(_TURNS[orientation])
     return Decoded(np.array(flat, dtype=np.uint8), tuple(notes))
+
+
+def _check_size(width: int, height: int, name: str, max_pixels: int) -> None:
+    if width * height > max_pixels:
+        raise BadInputError(
+            f"{name} has {width:,} x {height:,} pixels, more than the {max_pixels:,} allowed; scale it down or raise "
+            "FACEPRIV_MAX_PIXELS.",
+            code="too-many-pixels",
+        )
+    if min(width, height) < MIN_SIDE:
+        raise BadInputError(
+            f"{name} is {width} x {height} pixels, too small to hold a face; "
+            f"use images of at least {MIN_SIDE} pixels on the shorter side.",
+            code="too-small",
+        )
 
 
 def _read(data: bytes | Path, name: str, max_pixels: int) -> bytes:
@@ -231,7 +234,7 @@ def _orientation(image: PIL.Image.Image) -> int:
 
 
 def _to_rgb(image: PIL.Image.Image, raw: bytes, name: str, notes: list[str]) -> PIL.Image.Image:
-    """Bring a loaded image to 8-bit RGB without transparency; CMYK stays, since its profile is needed first."""
+    """Convert a loaded image to 8-bit RGB without transparency; CMYK stays, since its profile is needed first."""
     mode = image.mode
     if mode.startswith("I;16") or (mode == "I" and image.format == "PPM"):
         notes.extend((NOTE_DEEP, NOTE_GREY))

@@ -43,7 +43,7 @@ SHEAR = 0.15
 
 
 def _with_chroma(pixels: Image, change: Callable[[NDArray[np.float32]], NDArray[np.float32]]) -> Image:
-    """Keep the luma and change the two colour differences ``(h, w, 2)``, zero where there is no colour."""
+    """Change only the two colour differences ``(h, w, 2)``, zero where there is no colour."""
     planes = cv2.cvtColor(np.ascontiguousarray(pixels, dtype=np.float32) / np.float32(255), cv2.COLOR_RGB2YCrCb)
     planes[..., 1:] = change(planes[..., 1:] - np.float32(0.5)) + np.float32(0.5)
     back = cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB)
@@ -118,7 +118,7 @@ def sheared(pixels: Image) -> Image:
 
 
 def sheared_levels(pixels: Image) -> Image:
-    """Do as `sheared` does and then as `levels`, for what is smooth and symmetric."""
+    """Apply `sheared` and then `levels`, against changes that are smooth and symmetric."""
     return levels(sheared(pixels))
 
 

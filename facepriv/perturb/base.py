@@ -138,9 +138,9 @@ def find_again(face: Face, stored: Image) -> Face | None:
     return replace(face, pixels=stored, landmarks=found.landmarks, box=found.box, mesh=None)
 
 
-def file_scores(classifiers: Sequence[AttributeClassifier], found: Face | None) -> list[float]:
+def file_scores(classifiers: Sequence[AttributeClassifier], face: Face | None) -> list[float]:
     """Score a face found anew with every classifier; NaN where none was found."""
-    return [float("nan") if found is None else score_face(classifier, found) for classifier in classifiers]
+    return [float("nan") if face is None else score_face(classifier, face) for classifier in classifiers]
 
 
 def all_wrong(scores: Sequence[float], sides: Sequence[int]) -> bool:

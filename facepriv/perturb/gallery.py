@@ -27,7 +27,7 @@ class Gallery:
     boxes: Sequence[tuple[int, int, int, int]]
     """left, top, right, bottom of every face."""
     read: Callable[[str], Image]
-    """Gives the pixels of an image id."""
+    """Returns the pixels of an image id."""
     meshes: NDArray[np.float32] | None = None
     """``(n, k, 2)`` points of another landmarker, as `Face.mesh`."""
     _by_id: dict[str, int] = field(init=False, repr=False)

@@ -1,4 +1,4 @@
-"""The scores that one image is to end at, where they were drawn for it."""
+"""Scores drawn for one image, at which it is to end; `common.stopping` draws them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Targets:
-    """One score for every guide, and how near to it the guide's score of the stored file must be."""
+    """A score for every guide, and how near to it the guide's score of the stored file must be."""
 
     scores: NDArray[np.float64]
     """``(guides,)`` log-odds in nats, male positive."""

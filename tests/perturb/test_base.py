@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from facepriv.classify.dlib_gender import DlibGender
-from facepriv.perturb.algorithm1.method import Algorithm1Parameters
+from facepriv.perturb.algorithm1.parameters import Algorithm1Parameters
 from facepriv.perturb.base import Perturbation, Perturber
 from facepriv.types import PerturbFailure, PerturbResult
 

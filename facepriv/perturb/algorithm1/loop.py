@@ -7,13 +7,12 @@ Lines of the paper's pseudo-code and their methods here: the sign of the numeric
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
 from facepriv.perturb.algorithm1.kept_score_cost import KeptScoreCost
+from facepriv.perturb.algorithm1.parameters import Algorithm1Parameters
 from facepriv.perturb.algorithm1.robust_views import draw_jitters, make_views, score_versions
 from facepriv.perturb.algorithm1.triangle_image import TriangleImage
 from facepriv.perturb.algorithm1.triangle_inputs import RecroppedInputs, make_inputs
@@ -21,19 +20,6 @@ from facepriv.perturb.base import KeptClassifiers, find_again, side_of
 from facepriv.perturb.common.anchored_crop import AnchoredCrop
 from facepriv.perturb.targets import Targets
 from facepriv.types import AttributeClassifier, Face, Stop
-
-
-class LoopOptions(Protocol):
-    """The parameters of Algorithm 1 that the loop reads."""
-
-    eps: float
-    margin: float
-    sweeps: int
-    jitter: int
-
-    @property
-    def versions(self) -> tuple[str, ...]:
-        """Versions of the stored file that must be flipped too."""
 
 
 class TriangleLoop:
@@ -59,7 +45,7 @@ class TriangleLoop:
         face: Face,
         guide: AttributeClassifier,
         image: TriangleImage,
-        options: LoopOptions,
+        options: Algorithm1Parameters,
         targets: Targets | None,
         kept: KeptClassifiers | None,
         rng: np.random.Generator,

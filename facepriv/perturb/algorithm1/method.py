@@ -1,16 +1,18 @@
-"""Algorithm 1 of Mirjalili and Ross (IJCB 2017), with the file's own score as the test of success.
+"""Algorithm 1 of Mirjalili and Ross (IJCB 2017, section 2), with the file's own score as the test of success.
 
-The steps and their order are the paper's. Two things are added to its stopping rule, because whoever attacks the stored
+The steps and their order are the paper's: candidate (section 2.2), triangles and warp (equation 3), then the loop
+(equation 5) in `loop`, which decides. Two things are added to its stopping rule, because whoever attacks the stored
 file finds the face anew: when the score under the fixed crop has passed ``-margin``, the rounded image is searched for
 its face again and scored there, and if that has not passed, the crop is re-anchored on the landmarks just found and the
 loop goes on.
 
 With a score drawn for the image (`stopping`) the loop goes towards it from whichever side the image's own score lies
-on. Where an update leads past it, and so does the file, the loop goes back in the same way, until the file is near.
+on. Where an update leads past it, and so does the file, the loop turns back, until the file is near.
 
 Where other classifiers' scores are to be kept (the paper's future work), the cost that decides between the two
 directions has a second term, ``J(X) = f(X) g + w sum |k(X) - k(X0)|`` over the kept ``k``. Both are in nats, so with
-``w`` = 1 an update that strays by a nat must bring the guide as much. When to stop is still the guide's to say.
+``w`` = 1 an update that changes a kept score by a nat must gain as much of the guide. The guide alone decides when to
+stop.
 """
 
 from __future__ import annotations
@@ -19,59 +21,16 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
-from pydantic import Field
 
 from facepriv.imaging.triangulation import triangulate, warp_onto
 from facepriv.perturb.algorithm1.loop import TriangleLoop
+from facepriv.perturb.algorithm1.parameters import Algorithm1Parameters
 from facepriv.perturb.algorithm1.triangle_image import TriangleImage
 from facepriv.perturb.base import Context, CountingClassifier, Learned, Parameters, Perturbation, Perturber
-from facepriv.perturb.common.parameters import (
-    FIXED,
-    MATCHED,
-    Candidates,
-    Margin,
-    Spread,
-    Stopping,
-    SurviveJpeg,
-    SurviveResize,
-    Tolerance,
-    versions_to_survive,
-)
+from facepriv.perturb.common.parameters import MATCHED
 from facepriv.perturb.common.stopping import draw_targets, untouched_scores
 from facepriv.perturb.gallery import Gallery, choose_candidate
 from facepriv.types import AttributeClassifier, Face, FaceMatcher
-
-
-class Algorithm1Parameters(Parameters):
-    """The paper's parameters (section 3); ``margin`` is its ``-eta``, in nats, since scores are log-odds.
-
-    The paper knows no ``jitter``, ``survive_*`` and ``stopping``; with their defaults the method is the paper's.
-    """
-
-    eps: float = Field(default=0.05, gt=0, lt=1, description="Share of the candidate blended in or out in one update")
-    margin: Margin = 0.1
-    sweeps: int = Field(default=40, ge=1, le=1000, description="Most passes over all triangles")
-    candidates: Candidates = "any"
-    jitter: int = Field(
-        default=0,
-        ge=0,
-        le=16,
-        description="Crops moved a little over which the score is averaged too, so that a flip survives finding the "
-        "face anew; each costs one more evaluation a direction",
-    )
-    survive_jpeg: SurviveJpeg = False
-    survive_resize: SurviveResize = False
-    stopping: Stopping
-    spread: Spread
-    tolerance: Tolerance
-
-    @property
-    def versions(self) -> tuple[str, ...]:
-        """Versions of the stored file that must be flipped too, as keys of `facepriv.imaging.versions.VERSIONS`.
-
-        None with a drawn score: its versions would have to lie at some other score.
-        """
-        return versions_to_survive(self) if self.stopping == FIXED else ()
 
 
 class Algorithm1(Perturber):
@@ -87,7 +46,7 @@ class Algorithm1(Perturber):
 
     @property
     def learns(self) -> bool:
-        """Whether scores to draw from must be learnt first."""
+        """Return whether scores to draw from must be learnt first."""
         return self.parameters.stopping == MATCHED
 
     def learn(

@@ -78,7 +78,7 @@ class TriangleInputs(ABC):
 
     @abstractmethod
     def _fill(self, triangle: int) -> None:
-        """Bring the inputs of both directions up to date."""
+        """Compute the inputs of both directions for the blend last made."""
 
     @abstractmethod
     def _accept_inputs(self, triangle: int, direction: int) -> None:

@@ -1,7 +1,8 @@
 """Flip the guides by a smooth, mirror-symmetric colour field: far less change than triangles, and no candidate face.
 
-The field is a sum of masked cosine patterns in the face's own coordinates (`cosine_field`); `field_search` finds its
-coefficients, and this module holds the method's parameters and what can be learnt from other people.
+The field is a sum of masked cosine patterns in the face's own coordinates (`cosine_field`). `search` finds its
+coefficients and decides when to stop, `landing` where a score was drawn; this module also learns from other people.
+The paper has no such method.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from facepriv.errors import BadInputError
 from facepriv.perturb.base import (
@@ -26,19 +26,9 @@ from facepriv.perturb.base import (
 )
 from facepriv.perturb.colour_field.cosine_field import Pattern, patterns
 from facepriv.perturb.colour_field.landing import FieldLanding
+from facepriv.perturb.colour_field.parameters import ColourFieldParameters
 from facepriv.perturb.colour_field.search import FieldSearch, Plan
-from facepriv.perturb.common.parameters import (
-    MATCHED,
-    Margin,
-    Rounds,
-    Spread,
-    Stopping,
-    SurviveGrey,
-    SurviveJpeg,
-    SurviveResize,
-    Tolerance,
-    versions_to_survive,
-)
+from facepriv.perturb.common.parameters import MATCHED, versions_to_survive
 from facepriv.perturb.common.stopping import draw_targets, untouched_scores
 from facepriv.perturb.gallery import Gallery
 from facepriv.types import GENDER_NAMES, AttributeClassifier, Face, FaceMatcher, Image
@@ -75,39 +65,6 @@ LEAST_LENGTH = 1e-6
 """Principal directions along which unit fields differ by less than this, root mean square, are none."""
 
 
-class ColourFieldParameters(Parameters):
-    """Parameters of the colour field; scores are in nats."""
-
-    basis: Literal["auto", "colour", "brightness", "mixed"] = Field(
-        default="auto",
-        description="What is changed: colour, brightness or both; auto takes colour, "
-        "both if greyscale counts, and brightness on a photo without colour",
-    )
-    margin: Margin = 0.5
-    survive_jpeg: SurviveJpeg
-    survive_resize: SurviveResize
-    survive_grey: SurviveGrey
-    psnr: float = Field(
-        default=38.0, ge=0, le=80, description="PSNR of the face box, dB, below which more patterns are tried"
-    )
-    template_weight: float = Field(
-        default=1.0,
-        ge=0,
-        le=100,
-        description="How much a change that face recognition notices counts beside one of the pixels; 0 is the highest "
-        "PSNR",
-    )
-    rounds: Rounds = 6
-    learned: bool = Field(
-        default=False,
-        description="Learn the usual directions from other people first (about 10,000 evaluations, once); a face then "
-        "takes some 20 evaluations instead of 225",
-    )
-    stopping: Stopping
-    spread: Spread
-    tolerance: Tolerance
-
-
 class ColourField(Perturber):
     """A smooth colour field, found with few evaluations and judged on the stored file and its versions."""
 
@@ -120,7 +77,7 @@ class ColourField(Perturber):
 
     @property
     def learns(self) -> bool:
-        """Whether directions, or scores to draw from, must be learnt first."""
+        """Return whether directions, or scores to draw from, must be learnt first."""
         return self.parameters.learned or self.parameters.stopping == MATCHED
 
     def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
@@ -198,7 +155,7 @@ class ColourField(Perturber):
         seen = {*chosen, *(gallery.image_ids if scored else ())}
         return Learned(
             arrays=arrays,
-            evaluations=sum(one.evaluations for one in counting),
+            evaluations=sum(classifier.evaluations for classifier in counting),
             images=len(seen),
             subjects=frozenset(
                 subject for subject, i in zip(gallery.subjects, gallery.image_ids, strict=True) if i in seen
@@ -224,14 +181,14 @@ class ColourField(Perturber):
                 if error.code not in ("no-hull", "degenerate-landmarks"):
                     raise
             report(done + 1)
-        fewest = min(len(found) for found in fields.values())
+        fewest = min(len(of_side) for of_side in fields.values())
         if fewest < LEARN_LEAST:
             raise BadInputError(
                 f"At least {LEARN_LEAST} images of either gender that can be turned were expected to learn from, but "
                 f"of one there are {fewest}; learn from a larger data set, or switch learning off.",
                 code="too-few-to-learn-from",
             )
-        return {GENDER_NAMES[side]: _directions(np.array(found)) for side, found in fields.items()}
+        return {GENDER_NAMES[side]: _directions(np.array(of_side)) for side, of_side in fields.items()}
 
     def _plan(self, directions: NDArray[np.float64] | None, usual: Basis | None = None) -> Plan:
         options = self.parameters

@@ -72,17 +72,9 @@ _SURVIVE = {"survive_jpeg": "jpeg90", "survive_resize": "resize75", "survive_gre
 class StoppingParameters(Protocol):
     """A method's parameters that say where to stop."""
 
-    @property
-    def stopping(self) -> Literal["fixed", "matched", "neutral"]:
-        """How the target is chosen."""
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation of neutral targets, nats."""
-
-    @property
-    def tolerance(self) -> float:
-        """How near a target is near enough, nats."""
+    stopping: Stopping
+    spread: Spread
+    tolerance: Tolerance
 
 
 def versions_to_survive(parameters: Parameters) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Where a perturbation is to stop: at a score just past zero, or at one drawn so that its size betrays nothing.
+"""Decide where a perturbation is to stop: just past zero, or at a score drawn so that its size betrays nothing.
 
 The paper stops as soon as the score is past -0.1, so whoever reads the score's size tells perturbed images, just past
 zero, from untouched ones, far out. Two ways of drawing a target for every image leave no such trace:
@@ -50,21 +50,21 @@ def untouched_scores(
     BadInputError
         With code ``no-opposite-label`` if there is no image of one label.
     """
-    found: dict[int, list[list[float]]] = {label: [] for label in GENDERS.values()}
+    scores: dict[int, list[list[float]]] = {label: [] for label in GENDERS.values()}
     for done, (image_id, label) in enumerate(zip(gallery.image_ids, gallery.labels, strict=True)):
         if label is not None:
             face = gallery.face(image_id)
-            found[label].append([score_face(classifier, face) for classifier in classifiers])
+            scores[label].append([score_face(classifier, face) for classifier in classifiers])
         on_progress(done + 1, len(gallery.image_ids))
     for name, label in GENDERS.items():
-        if not found[label]:
+        if not scores[label]:
             raise BadInputError(
                 f"Untouched images of either gender label were expected, to draw matched scores from, but none of "
                 f"{len(gallery.image_ids)} is labelled {name}; learn from a data set with both, or choose another way "
                 "of stopping.",
                 code="no-opposite-label",
             )
-    return {_PREFIX + GENDER_NAMES[label]: np.array(rows) for label, rows in found.items()}
+    return {_PREFIX + GENDER_NAMES[label]: np.array(rows) for label, rows in scores.items()}
 
 
 def draw_targets(

@@ -37,7 +37,7 @@ class FieldInput:
 
     def scores(self, values: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Score images, each given by its pixels ``(n, 3)`` inside the face, and give one score for each."""
-        return self._score(self._input(one) for one in values)
+        return self._score(self._input(pixels) for pixels in values)
 
     def slopes(self, coefficients: NDArray[np.float64], step: float) -> tuple[float, NDArray[np.float64]]:
         """Estimate how the score changes with every coefficient, by one-sided differences in one batch.
@@ -91,8 +91,8 @@ class FieldInput:
         most = max(1, BATCH_VALUES // int(np.prod(self._shape)))
         scores: list[NDArray[np.float64]] = []
         batch: list[NDArray[np.float32]] = []
-        for one in inputs:
-            batch.append(one.reshape(self._shape))
+        for each in inputs:
+            batch.append(each.reshape(self._shape))
             if len(batch) == most:
                 scores.append(self._classifier.score(np.stack(batch)))
                 batch = []

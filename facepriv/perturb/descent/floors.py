@@ -50,7 +50,7 @@ class QualityFloor:
 
     @property
     def active(self) -> bool:
-        """Whether there is a floor."""
+        """Return whether there is a floor."""
         return self._psnr > 0 or self._ssim > 0
 
     def within(self, coefficients: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -67,7 +67,7 @@ class QualityFloor:
         return np.zeros_like(coefficients)
 
     def _excess(self, coefficients: NDArray[np.float64]) -> float:
-        """Say how many times the tolerated fault (mean square; 1 - SSIM) an image has."""
+        """Return how many times the tolerated fault (mean square; 1 - SSIM) an image has."""
         image = self._field.image(coefficients)
         original, box = self._face.pixels, self._face.box
         excess = 0.0
@@ -104,17 +104,17 @@ class SimilarityFloor:
 
     @property
     def active(self) -> bool:
-        """Whether there is a floor."""
+        """Return whether there is a floor."""
         return bool(self._guards)
 
-    def excess(self, found: Face | None) -> float:
-        """Say how many times the tolerated fall of similarity ``1 - floor`` a face found anew shows; worst guard."""
+    def excess(self, face: Face | None) -> float:
+        """Return how many times the tolerated fall of similarity ``1 - floor`` the worst guard sees in a face found anew."""
         if not self.active:
             return 0.0
-        if found is None:
+        if face is None:
             return float("inf")
         falls = [
-            1 - float(guard.compare(template, guard.embed([found]))[0, 0])
+            1 - float(guard.compare(template, guard.embed([face]))[0, 0])
             for guard, template in zip(self._guards, self._templates, strict=True)
         ]
         return float("inf") if np.isnan(falls).any() else max(falls) / (1 - self._floor)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from facepriv.perturb.common.least_change import least_change
 from facepriv.perturb.descent.field_input import FieldInput
 from facepriv.perturb.descent.floors import QualityFloor, SimilarityFloor, blended
 from facepriv.perturb.descent.mesh_field import MeshField
+from facepriv.perturb.descent.parameters import DescentParameters
 from facepriv.types import Face, Stop
 
 AHEAD = np.array([0.4, 0.6, 0.8, 1.0, 1.25, 1.6, 2.2, 3.0])
@@ -36,21 +36,6 @@ RETREATS = 8
 """Most measurements on the way back to a matcher's floor."""
 LEAST_PROGRESS = 0.01
 """Share of the whole way below which a round at a floor counts as none."""
-
-
-class SearchOptions(Protocol):
-    """The parameters of `descent` that the search reads."""
-
-    margin: float
-    stages: int
-    rounds: int
-    reach: float
-    slope_step: float
-    shrinks: int
-
-    @property
-    def versions(self) -> tuple[str, ...]:
-        """Versions of the stored file that must be flipped too."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,7 +68,7 @@ class BlendSearch:
         field: MeshField,
         quality: QualityFloor,
         similarity: SimilarityFloor,
-        options: SearchOptions,
+        options: DescentParameters,
     ) -> None:
         self._face, self._guides, self.field, self._options = face, guides, field, options
         self._quality, self._similarity = quality, similarity
@@ -295,7 +280,7 @@ class BlendSearch:
     # -- floors -------------------------------------------------------------------------------------------------------
 
     def _limited(self, point: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Keep a point within the reach and above the floor of image quality."""
+        """Return a point limited to the reach and to the floor of image quality."""
         clipped = np.clip(point, -self._options.reach, self._options.reach)
         limited = self._quality.within(clipped)
         self._at_floor |= limited is not clipped

@@ -13,28 +13,20 @@ from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
 
 from facepriv.errors import BadInputError
 from facepriv.imaging.triangulation import triangulate, warp_onto
 from facepriv.perturb.base import Context, Parameters, Perturbation, Perturber, score_face, side_of
 from facepriv.perturb.common.face_frame import hull_mask, soft_hull
 from facepriv.perturb.common.mean_faces import Points, bounded, check_span, face_width
-from facepriv.perturb.common.parameters import Candidates
 from facepriv.perturb.gallery import choose_candidate
+from facepriv.perturb.mixing.parameters import MixingParameters
 from facepriv.types import AttributeClassifier, Face, Image
 
 SURROUNDINGS = 0.5
 """How far around both outlines the image is warped along, in face widths."""
 RING = 6
 """Points on each side of the window outside of which nothing moves."""
-
-
-class MixingParameters(Parameters):
-    """How much of the candidate goes into the mix, and who may be one."""
-
-    coefficient: float = Field(default=0.5, ge=0, le=1, description="Share of the candidate's shape and texture")
-    candidates: Candidates = "opposite"
 
 
 class Mixing(Perturber):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +11,7 @@ from scipy.optimize import minimize
 from facepriv.errors import BadInputError
 from facepriv.perturb.semantic.overlay import PARTS, Overlay
 from facepriv.perturb.semantic.panel import Panel, PanelScores
+from facepriv.perturb.semantic.parameters import SemanticParameters
 
 Strengths = NDArray[np.float64]
 
@@ -19,14 +19,6 @@ START, STEP = 0.6, 0.6
 """Strength of all parts at which their effects are measured, and by how much each is raised to do so."""
 STEEPEST = 4.0
 """By how much one trial may be stronger than the one before."""
-
-
-class FitOptions(Protocol):
-    """The parameters of `semantic` that the fit reads."""
-
-    mean_margin: float
-    trials: int
-    visibility_weight: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +40,7 @@ class StrengthFit:
         floors: NDArray[np.float64],
         side: int,
         limits: Strengths,
-        options: FitOptions,
+        options: SemanticParameters,
     ) -> None:
         self._panel = panel
         self._overlay = overlay
