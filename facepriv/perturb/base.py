@@ -23,6 +23,9 @@ from facepriv.perturb.targets import Targets
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image, PerturbFailure, PerturbResult, Stop
 from facepriv.wording import listed
 
+Progress = Callable[[int, int], None]
+"""Is called with the number of steps done and of all steps."""
+
 
 class Parameters(BaseModel):
     """Parameters of a method; each method has its own subclass with defaults and ranges."""
@@ -188,15 +191,13 @@ class Perturber(ABC):
         *,
         guards: Sequence[FaceMatcher] = (),
         rng: np.random.Generator,
-        on_progress: Callable[[int, int], None] = lambda done, steps: None,
+        on_progress: Progress = lambda done, steps: None,
     ) -> Learned:
-        """Learn from a labelled gallery of people to whom the method will not be applied.
+        """Learn from a labelled gallery of people to whom the method will not be applied."""
+        return self.learn_in(Context(gallery, rng, guards), classifiers, on_progress)
 
-        Parameters
-        ----------
-        on_progress
-            Called with the number of steps done and of all steps.
-        """
+    def learn_in(self, context: Context, classifiers: Sequence[AttributeClassifier], on_progress: Progress) -> Learned:
+        """Learn from the context's gallery; for a method that `learns`."""
         raise NotImplementedError(f"The method {self.name} learns nothing.")
 
     @abstractmethod

@@ -17,7 +17,7 @@ stop.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -26,11 +26,11 @@ from facepriv.imaging.triangulation import triangulate, warp_onto
 from facepriv.perturb.algorithm1.loop import TriangleLoop
 from facepriv.perturb.algorithm1.parameters import Algorithm1Parameters
 from facepriv.perturb.algorithm1.triangle_image import TriangleImage
-from facepriv.perturb.base import Context, CountingClassifier, Learned, Parameters, Perturbation, Perturber
+from facepriv.perturb.base import Context, CountingClassifier, Learned, Parameters, Perturbation, Perturber, Progress
 from facepriv.perturb.common.parameters import MATCHED
 from facepriv.perturb.common.stopping import draw_targets, untouched_scores
-from facepriv.perturb.gallery import Gallery, choose_candidate
-from facepriv.types import AttributeClassifier, Face, FaceMatcher
+from facepriv.perturb.gallery import choose_candidate
+from facepriv.types import AttributeClassifier, Face
 
 
 class Algorithm1(Perturber):
@@ -49,15 +49,7 @@ class Algorithm1(Perturber):
         """Return whether scores to draw from must be learnt first."""
         return self.parameters.stopping == MATCHED
 
-    def learn(
-        self,
-        gallery: Gallery,
-        classifiers: Sequence[AttributeClassifier],
-        *,
-        guards: Sequence[FaceMatcher] = (),
-        rng: np.random.Generator,
-        on_progress: Callable[[int, int], None] = lambda done, steps: None,
-    ) -> Learned:
+    def learn_in(self, context: Context, classifiers: Sequence[AttributeClassifier], on_progress: Progress) -> Learned:
         """Score a gallery of untouched images, to draw matched scores from.
 
         Raises
@@ -65,6 +57,7 @@ class Algorithm1(Perturber):
         BadInputError
             With code ``no-opposite-label`` if there is no image of one label.
         """
+        gallery = context.gallery
         counting = [CountingClassifier(classifier) for classifier in classifiers]
         return Learned(
             arrays=untouched_scores(gallery, counting, on_progress),

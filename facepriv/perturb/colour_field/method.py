@@ -22,6 +22,7 @@ from facepriv.perturb.base import (
     Parameters,
     Perturbation,
     Perturber,
+    Progress,
     find_side,
 )
 from facepriv.perturb.colour_field.cosine_field import Pattern, patterns
@@ -31,7 +32,7 @@ from facepriv.perturb.colour_field.search import FieldSearch, Plan
 from facepriv.perturb.common.parameters import MATCHED, versions_to_survive
 from facepriv.perturb.common.stopping import draw_targets, untouched_scores
 from facepriv.perturb.gallery import Gallery
-from facepriv.types import GENDER_NAMES, AttributeClassifier, Face, FaceMatcher, Image
+from facepriv.types import GENDER_NAMES, AttributeClassifier, Face, Image
 
 Basis = Literal["colour", "brightness", "mixed"]
 
@@ -116,15 +117,7 @@ class ColourField(Perturber):
             )
         return search(plan)
 
-    def learn(
-        self,
-        gallery: Gallery,
-        classifiers: Sequence[AttributeClassifier],
-        *,
-        guards: Sequence[FaceMatcher] = (),
-        rng: np.random.Generator,
-        on_progress: Callable[[int, int], None] = lambda done, steps: None,
-    ) -> Learned:
+    def learn_in(self, context: Context, classifiers: Sequence[AttributeClassifier], on_progress: Progress) -> Learned:
         """Search the fields of some other people and keep what they have in common, score all of them, or both.
 
         Returns
@@ -139,7 +132,7 @@ class ColourField(Perturber):
             With code ``too-few-to-learn-from`` if fewer than `LEARN_LEAST` images of a side could be turned,
             ``no-opposite-label`` if there is no image of one label to draw scores from.
         """
-        options = self.parameters
+        options, gallery = self.parameters, context.gallery
         chosen = _spread(gallery) if options.learned else []
         scored = len(gallery.image_ids) if options.stopping == MATCHED else 0
         counting = [CountingClassifier(classifier) for classifier in classifiers]

@@ -17,13 +17,13 @@ than they miss the target, and such small rests may lie on the side that the ima
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
-from facepriv.perturb.base import find_side, score_face
+from facepriv.perturb.base import Progress, find_side, score_face
 from facepriv.perturb.common.parameters import FIXED, NEUTRAL, StoppingParameters
 from facepriv.perturb.gallery import Gallery
 from facepriv.perturb.targets import Targets
@@ -36,7 +36,7 @@ _PREFIX = "scores_"
 def untouched_scores(
     gallery: Gallery,
     classifiers: Sequence[AttributeClassifier],
-    on_progress: Callable[[int, int], None] = lambda done, images: None,
+    on_progress: Progress = lambda done, images: None,
 ) -> dict[str, NDArray[np.float64]]:
     """Score a gallery of untouched, labelled images: what matched targets are drawn from.
 

@@ -108,7 +108,7 @@ class SimilarityFloor:
         return bool(self._guards)
 
     def excess(self, face: Face | None) -> float:
-        """Return how many times the tolerated fall of similarity ``1 - floor`` the worst guard sees in a face found anew."""
+        """Return the fall of similarity of a face found anew, in shares of ``1 - floor``, under the worst guard."""
         if not self.active:
             return 0.0
         if face is None:

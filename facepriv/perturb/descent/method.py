@@ -13,8 +13,9 @@ the field ``c`` is given by one coefficient a landmark (or a triangle), and all 
    is not needed for it is undone: coefficients that do little for their share of the change, then a part of all.
 
 `search` decides each step and when to stop, `floors` what must not be passed. The least-distance problem replaces
-equation 5 of the paper, whose blend (equation 3) it keeps. With guard matchers, an image that has become too unlike the original is searched again with the matchers' term in
-the measure of the change (the paper's section 5 names this as future work).
+equation 5 of the paper, whose blend (equation 3) it keeps. With guard matchers, an image that has become too unlike the
+original is searched again with the matchers' term in the measure of the change (the paper's section 5 names this as
+future work).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
-from facepriv.perturb.base import Learned, score_face
+from facepriv.perturb.base import Learned, Progress, score_face
 from facepriv.perturb.common.mean_faces import (
     CanonicalFrame,
     face_width,
@@ -38,7 +38,7 @@ def learn_means(
     classifiers: Sequence[AttributeClassifier],
     guards: Sequence[FaceMatcher],
     most: int,
-    on_progress: Callable[[int, int], None],
+    on_progress: Progress,
 ) -> Learned:
     """Learn from at most ``most`` images of either gender; nothing is random.
 

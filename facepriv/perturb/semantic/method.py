@@ -12,7 +12,7 @@ of 0.75 turned no more by that judge, and `dlib-resnet`, left out, no longer acc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import ClassVar
 
@@ -25,12 +25,12 @@ from facepriv.perturb.base import (
     Parameters,
     Perturbation,
     Perturber,
+    Progress,
     find_again,
     score_face,
     side_of,
 )
 from facepriv.perturb.common.mean_faces import REGIONS
-from facepriv.perturb.gallery import Gallery
 from facepriv.perturb.semantic.learning import LearntPanel, learn_means, learnt_difference, working_copy
 from facepriv.perturb.semantic.overlay import Overlay
 from facepriv.perturb.semantic.panel import Panel
@@ -62,17 +62,9 @@ class Semantic(Perturber):
         """Always: the mean faces, and the probes."""
         return True
 
-    def learn(
-        self,
-        gallery: Gallery,
-        classifiers: Sequence[AttributeClassifier],
-        *,
-        guards: Sequence[FaceMatcher] = (),
-        rng: np.random.Generator,
-        on_progress: Callable[[int, int], None] = lambda done, steps: None,
-    ) -> Learned:
+    def learn_in(self, context: Context, classifiers: Sequence[AttributeClassifier], on_progress: Progress) -> Learned:
         """Learn mean faces, spreads of scores and probes, as `facepriv.perturb.semantic.learning` does."""
-        return learn_means(gallery, classifiers, guards, self.parameters.images, on_progress)
+        return learn_means(context.gallery, classifiers, context.guards, self.parameters.images, on_progress)
 
     def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
         """Perturb one face; nothing is random."""
