@@ -27,6 +27,7 @@ from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.services.runs.scores import compute_scores
 from facepriv.store import RunRecord, Store, open_store
 from facepriv.types import Terms
+from tests.actors import CLI
 
 GENDERS = {"s001": "female", "s002": "female", "s003": "male", "s006": "male"}
 METHOD = "algorithm1"
@@ -198,7 +199,7 @@ def shop(finished: Finished) -> Iterator[Store]:
     store = finished.store
     for name, role in (("Ada", "officer"), ("bob", "officer"), ("eve", "auditor")):
         if store.users.find(name) is None:
-            add_user(store, name, role, password="correct horse battery", actor="cli")
+            add_user(store, name, role, password="correct horse battery", actor=CLI)
     yield store
     for audit in store.audits.list():
         store.audits.delete(audit.id)

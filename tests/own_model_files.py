@@ -19,6 +19,7 @@ from facepriv.services.models.probes import train_probe
 from facepriv.store import open_store
 from facepriv.types import GENDER_NAMES
 from facepriv.weights.files import require_all
+from tests.actors import TEST
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "docs" / "examples"
@@ -171,9 +172,9 @@ def add_all(home: Path, folder: Path) -> None:
             write_scoring_command(folder / "3"),
             write_embedding_command(folder / "4"),
         ):
-            add_model(store, file, actor="test")
+            add_model(store, file, actor=TEST)
         import_dataset(store, settings, people, name="people")
-        train_probe(store, "own-probe", matcher="sface", dataset="people", actor="test")
+        train_probe(store, "own-probe", matcher="sface", dataset="people", actor=TEST)
 
 
 def change_description(folder: Path, **changes: object) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import make_url
 from facepriv.config import Settings, get_settings
 from facepriv.errors import BadInputError
 from facepriv.store import open_store
+from tests.actors import ADA
 
 
 @pytest.mark.parametrize("name", ["what?", "50% of all", "50%25", "a#b&c=d", "me@home:1", "später", "x y"])
@@ -17,7 +18,7 @@ def test_data_folder_of_any_name(tmp_path: Path, name: str) -> None:
     home = tmp_path / name / "home"
     for _ in range(2):
         with open_store(Settings(home=home)) as store:
-            store.access.record("ada", "opened")
+            store.access.record(ADA, "opened")
     with open_store(Settings(home=home)) as store:
         assert len(store.access.list()) == 2
     assert (home / "facepriv.sqlite").is_file()

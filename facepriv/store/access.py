@@ -52,9 +52,8 @@ class AccessLog:
         self._seldom: dict[tuple[Actor | str, ...], tuple[float | None, int]] = {}
         self._seldom_lock = threading.Lock()
 
-    def record(self, actor: Actor | str, action: str, subject: str = "", detail: str = "") -> AccessRecord:
+    def record(self, actor: Actor, action: str, subject: str = "", detail: str = "") -> AccessRecord:
         """Add a line with the present time; once this returns, the line survives a power cut."""
-        who = Actor(actor, "python") if isinstance(actor, str) else actor
         with self._database.writing() as session:
             if self._database.kind == "postgresql":
                 # Taken before the last line is read: whoever waits here then sees the line that was added meanwhile.
@@ -62,8 +61,8 @@ class AccessLog:
             last = session.execute(select(AccessRow.chain_sha256).order_by(AccessRow.id.desc()).limit(1)).scalar()
             row = AccessRow(
                 at=datetime.now(UTC),
-                actor=who.name,
-                origin=who.origin,
+                actor=actor.name,
+                origin=actor.origin,
                 action=action,
                 subject=subject,
                 detail=detail,
@@ -73,9 +72,7 @@ class AccessLog:
             session.flush()
             return _record(row)
 
-    def record_seldom(
-        self, actor: Actor | str, action: str, subject: str = "", detail: str = ""
-    ) -> AccessRecord | None:
+    def record_seldom(self, actor: Actor, action: str, subject: str = "", detail: str = "") -> AccessRecord | None:
         """Add a line unless the same was added less than `SELDOM_SECONDS` ago by this process.
 
         What came meanwhile is counted and told with the next, so that a stranger cannot fill the log.

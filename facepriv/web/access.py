@@ -14,7 +14,9 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from facepriv.errors import StoreError
+from facepriv.services.accounts.users import NOBODY
 from facepriv.store import Role, Store
+from facepriv.types import Actor
 from facepriv.web.identity import LOCAL, Identity, set_identity
 from facepriv.web.own_pages import is_loopback
 from facepriv.web.pages import forbidden_page
@@ -102,7 +104,7 @@ class Access:
         if identity is None and (scope["type"] == "websocket" or not OPEN.fullmatch(path)):
             await self._refuse_unknown(scope, receive, send)
         elif identity is not None and not may_have(identity.role, path):
-            await asyncio.to_thread(self._record_refusal, identity.user, path)
+            await asyncio.to_thread(self._record_refusal, identity.actor, path)
             await _refuse(scope, receive, send, forbidden_page(identity))
         elif identity is not None and scope["type"] == "websocket":
             await self._serve_socket(scope, receive, send, identity, token)
@@ -136,7 +138,7 @@ class Access:
                     return {"type": "websocket.disconnect", "code": REVOKED}
                 if self._of_pages(message.get("bytes") or b""):
                     break
-                await asyncio.to_thread(self._record_refusal, identity.user, scope["path"], often=True)
+                await asyncio.to_thread(self._record_refusal, identity.actor, scope["path"], often=True)
             return message
 
         async def send_while_signed_in(message: Message) -> None:
@@ -146,7 +148,7 @@ class Access:
         await self._pass_on(scope, receive_while_signed_in, send_while_signed_in, identity)
 
     async def _refuse_unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await asyncio.to_thread(self._record_refusal, "nobody", "", often=True)
+        await asyncio.to_thread(self._record_refusal, NOBODY, "", often=True)
         if scope["type"] == "http" and scope["method"] == "GET" and _wants_a_page(scope):
             query = scope.get("query_string", b"").decode("latin-1")
             target = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
@@ -155,7 +157,7 @@ class Access:
             answer = PlainTextResponse("Sign in first, at /login.", status_code=401)
         await _refuse(scope, receive, send, answer)
 
-    def _record_refusal(self, actor: str, path: str, *, often: bool = False) -> None:
+    def _record_refusal(self, actor: Actor, path: str, *, often: bool = False) -> None:
         """Record a refusal, or sum up frequent ones; a failure to record does not lift the refusal."""
         log = self._store().access
         # The first part only, in plain signs: the rest may hold a token, and others a terminal's commands.

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from facepriv.config import Provider
 from facepriv.errors import NotAllowedError
-from facepriv.services.accounts.users import sign_in_through_provider
+from facepriv.services.accounts.users import NOBODY, sign_in_through_provider
 from facepriv.store import Store
 from facepriv.web.login import own_path, session_response
 from facepriv.web.pages import message, page
@@ -79,7 +79,7 @@ def provider_routes(
         _drop_unfinished(request)
         # A token for somebody else's program is no proof here (OpenID Connect Core 1.0, section 3.1.3.7).
         if claims is None or identity_provider.client_id not in _audience(claims):
-            refusal = ("nobody", "sign-in-refused", "", "through the provider, without proof")
+            refusal = (NOBODY, "sign-in-refused", "", "through the provider, without proof")
             await asyncio.to_thread(store().access.record_seldom, *refusal)
             name = identity_provider.name
             sentence = f"{name} did not say who you are, or too late, or to somebody else. Nobody was signed in."

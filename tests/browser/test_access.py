@@ -23,6 +23,7 @@ from facepriv.services.sharing.result_hashes import result_sha256, run_sha256
 from facepriv.services.sharing.shares import share
 from facepriv.store import Store, open_store
 from facepriv.store.rows import ShareRow
+from tests.actors import ADA, TEST
 from tests.browser.conftest import ROOT, serving
 from tests.browser.test_journey import LOOKS, PATIENCE, choose, photograph, settle
 from tests.pages.conftest import audit_result, face_folder, prepared, repeat_run, store_audit  # noqa: F401 (fixtures)
@@ -57,7 +58,7 @@ def site(tmp_path_factory, prepared) -> Iterator[Site]:  # noqa: F811
     settings = Settings(home=home, workers=1)
     with open_store(settings) as store:
         for name, role in (("ada", "auditor"), ("eve", "auditor"), ("otto", "officer"), ("olga", "officer")):
-            add_user(store, name, role, password=PASSWORD, actor="test")
+            add_user(store, name, role, password=PASSWORD, actor=TEST)
         store_audit(store, audit_result("of-run"), run_id=1)
         run = store.runs.get(1)
         repeat_run(store, run, run.spec)
@@ -130,7 +131,7 @@ def test_signing_in_and_out(browse, site, screenshots):
 
 def test_a_link_opens_without_an_account(browse, site, screenshots):
     with site.store() as store:
-        made = share(store, run_id=1, passphrase=PASSPHRASE, actor="ada")
+        made = share(store, run_id=1, passphrase=PASSPHRASE, actor=ADA)
         views = len(site.lines("share-viewed"))
     elsewhere = []
     page = browse()
@@ -165,7 +166,7 @@ def test_a_link_opens_without_an_account(browse, site, screenshots):
 
 def test_links_that_are_over_or_never_were(browse, site, screenshots):
     with site.store() as store:
-        expired, revoked = (share(store, run_id=1, actor="ada") for _ in range(2))
+        expired, revoked = (share(store, run_id=1, actor=ADA) for _ in range(2))
         store.shares.revoke(revoked.share.id)
         with store._database.writing() as session:
             passed = datetime.now(UTC) - timedelta(seconds=1)
@@ -184,7 +185,7 @@ def test_links_that_are_over_or_never_were(browse, site, screenshots):
 
 def test_guessing_a_passphrase_is_slowed_down(browse, site):
     with site.store() as store:
-        made = share(store, run_id=1, passphrase=PASSPHRASE, actor="ada")
+        made = share(store, run_id=1, passphrase=PASSPHRASE, actor=ADA)
     form = {"Content_Type": "application/x-www-form-urlencoded", "Origin": site.address}
     tries = [fetch(site, made.path, method="POST", body=b"passphrase=guess", **form)[0] for _ in range(11)]
     assert tries == [401] * 10 + [429]
@@ -259,7 +260,7 @@ def test_an_officer_reaches_nothing_of_an_auditors(browse, site):
     assert pictures, "the pair must have been shown"
     downloaded = download.value.url.removeprefix(site.address)
     with site.store() as store:
-        other = share(store, run_id=1, link=False, officer="olga", actor="ada")
+        other = share(store, run_id=1, link=False, officer="olga", actor=ADA)
 
     officer = browse()
     sign_in(officer, site, "otto")

@@ -14,6 +14,7 @@ from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.services.sharing.shares import share
 from facepriv.services.sharing.signing_off import remark
 from facepriv.store import open_store
+from tests.actors import ADA, TEST
 from tests.browser.conftest import ROOT, serving
 from tests.browser.test_journey import settle
 from tests.pages.conftest import audit_result, repeat_run, store_audit, work, write_faces
@@ -73,8 +74,8 @@ def guarded_site(filled):
     """The same behind a login, with an officer with whom a run is shared; gives the address and the path of a link."""
     with open_store(filled) as store:
         for name, role in (("ada", "auditor"), ("otto", "officer")):
-            add_user(store, name, role, password=PASSWORD, actor="test")
-        shared = share(store, run_id=1, officer="otto", passphrase=PASSWORD, faces=2, actor="ada")
+            add_user(store, name, role, password=PASSWORD, actor=TEST)
+        shared = share(store, run_id=1, officer="otto", passphrase=PASSWORD, faces=2, actor=ADA)
         remark(store, shared.share.id, "As it is.", decision="accepted", officer="otto")
     with serving(ROOT / "app.py", filled.home, login=True, FACEPRIV_AUTO_WORKER="false") as address:
         yield address, shared.path

@@ -19,6 +19,7 @@ from facepriv.perturb.registry import perturbers
 from facepriv.services.models.own_models import add_model
 from facepriv.store import open_store
 from facepriv.types import PerturbFailure, PerturbResult
+from tests.actors import TEST
 from tests.own_model_files import write_program
 
 pytestmark = pytest.mark.slow
@@ -46,7 +47,7 @@ def home(tmp_path, monkeypatch):
 def add(home):
     def go(file):
         with open_store(Settings(home=home)) as store:
-            return add_model(store, file, actor="test")
+            return add_model(store, file, actor=TEST)
 
     return go
 

@@ -14,6 +14,7 @@ from unittest import mock
 
 import pytest
 
+from facepriv.cli.store import get_actor
 from facepriv.config import Settings
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.runs.preparing import prepare_run
@@ -75,7 +76,9 @@ def test_purging_asks_and_proves(terminal: Terminal):
         assert [record.name for record in store.datasets.list()] == ["one"]
         assert store.runs.count() == 0
         (line,) = store.access.list(action="dataset-purged")
-        assert (line.actor, line.detail) == ("cli", "4 images, 1 run, 0 audits; 0 files of 3 left")
+        assert line.actor == get_actor().name
+        assert line.origin == "command line"
+        assert line.detail == "4 images, 1 run, 0 audits; 0 files of 3 left"
     assert b"s003" not in b"".join(path.read_bytes() for path in terminal.home.glob("facepriv.sqlite*"))
 
 

@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from facepriv.cli.store import get_actor
 from facepriv.config import Settings
 from facepriv.store import open_store
 from tests.cli.conftest import Job
@@ -35,7 +36,9 @@ def test_export(job: Job, tmp_path):
     refused = job.run("export", number, "--out", tmp_path / "out")
     assert_one_sentence(refused, "A new or empty folder was expected", "name another one")
     with open_store(Settings(home=job.run.home)) as store:
-        assert [(line.actor, line.action) for line in store.access.list(limit=1)] == [("cli", "run-exported")]
+        assert [(line.actor, line.action) for line in store.access.list(limit=1)] == [
+            (get_actor().name, "run-exported")
+        ]
 
 
 def test_an_export_goes_back_in_with_the_same_labels(job: Job, tmp_path):

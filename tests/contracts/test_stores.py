@@ -39,7 +39,8 @@ from facepriv.store.engine import Database
 from facepriv.store.inspection import inspect_database
 from facepriv.store.leftovers import Leftovers
 from facepriv.store.rows import Base
-from facepriv.types import Problem, ProtocolPair, Terms
+from facepriv.types import Actor, Problem, ProtocolPair, Terms
+from tests.actors import ADA, CLI, TEST
 from tests.store_examples import (
     FACELESS,
     add_dataset,
@@ -905,9 +906,9 @@ def test_deleting_a_run(store: Store, settings: Settings) -> None:
 
 
 def test_access_log(store: Store) -> None:
-    first = store.access.record("ada", "dataset-deleted", "dataset 3", "with 2 runs")
-    second = store.access.record("cli", "run-exported", "run 7")
-    third = store.access.record("ada", "run-exported", "run 8")
+    first = store.access.record(ADA, "dataset-deleted", "dataset 3", "with 2 runs")
+    second = store.access.record(CLI, "run-exported", "run 7")
+    third = store.access.record(ADA, "run-exported", "run 8")
     assert first.at.utcoffset() == timedelta(0)
     assert store.access.list() == (third, second, first)
     assert store.access.list(limit=1, offset=1) == (second,)
@@ -921,7 +922,7 @@ def test_access_log(store: Store) -> None:
 def test_the_access_log_is_a_chain(store: Store) -> None:
     empty = store.access.verify()
     assert (empty.lines, empty.broken_at, empty.last) == (0, None, "0" * 64)
-    lines = [store.access.record("ada", "run-exported", f"run {number}", "Zoë") for number in range(5)]
+    lines = [store.access.record(ADA, "run-exported", f"run {number}", "Zoë") for number in range(5)]
     assert len({line.chain_sha256 for line in lines}) == 5
     chain = store.access.verify(lines[1].chain_sha256[:8].upper())
     assert (chain.lines, store.access.count()) == (5, 5)
@@ -931,7 +932,7 @@ def test_the_access_log_is_a_chain(store: Store) -> None:
 
 @pytest.mark.parametrize("change", ["DELETE FROM access_log", "UPDATE access_log SET actor = 'bob'"])
 def test_the_database_itself_keeps_the_access_log(store: Store, change: str) -> None:
-    store.access.record("ada", "run-exported", "run 7")
+    store.access.record(ADA, "run-exported", "run 7")
     with pytest.raises((StoreError, IntegrityError)), store.access._database.writing() as session:
         session.execute(text(change))
     assert [line.actor for line in store.access.list()] == ["ada"]
@@ -947,7 +948,7 @@ def test_the_database_itself_keeps_the_access_log(store: Store, change: str) -> 
     ],
 )
 def test_a_line_that_was_tampered_with_is_found(store: Store, change: str, broken: str) -> None:
-    number = {f"run {n}": store.access.record("ada", "run-exported", f"run {n}").id for n in range(4)}
+    number = {f"run {n}": store.access.record(ADA, "run-exported", f"run {n}").id for n in range(4)}
     noted = store.access.list()[0].chain_sha256
     with store.access._database.writing() as session:  # as one who may change the tables may
         if store.access._database.kind == "sqlite":
@@ -966,7 +967,7 @@ def test_a_line_that_was_tampered_with_is_found(store: Store, change: str, broke
 def test_lines_written_at_once_stay_a_chain(store: Store) -> None:
     def write(name: str) -> None:
         for _ in range(10):
-            store.access.record(name, "run-exported")
+            store.access.record(Actor(name, "python"), "run-exported")
 
     threads = [threading.Thread(target=write, args=(name,)) for name in ("ada", "bob", "cyd")]
     for thread in threads:
@@ -1200,7 +1201,7 @@ def test_store_survives_a_fork(store: Store) -> None:
     pid = os.fork()
     if pid == 0:  # the child must not touch the parent's connections
         try:
-            store.access.record("child", "fork-tried")
+            store.access.record(TEST, "fork-tried")
             os._exit(0 if len(store.datasets.list()) == 1 else 1)
         finally:
             os._exit(2)

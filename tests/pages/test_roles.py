@@ -10,6 +10,7 @@ from facepriv.services.accounts.users import add_user, begin_session
 from facepriv.services.sharing.shares import share
 from facepriv.store import open_store
 from facepriv.web.blob_cache import BLOBS
+from tests.actors import ADA, TEST
 from tests.pages.conftest import ROUTER, audit_result, gallery_of, store_audit, texts
 
 PASSWORD = "a password for tests"
@@ -28,7 +29,7 @@ def login(monkeypatch) -> None:
 def store(filled):
     with open_store(filled) as opened:
         for name, role in (("ada", "auditor"), ("otto", "officer")):
-            add_user(opened, name, role, password=PASSWORD, actor="test")
+            add_user(opened, name, role, password=PASSWORD, actor=TEST)
         store_audit(opened, audit_result("of-run"), run_id=1)
         yield opened
 
@@ -83,7 +84,7 @@ def test_a_page_stops_once_the_session_is_over_or_the_role_another(visit_as, sto
 def test_an_officers_home_and_sign_off(visit_as, store):
     app = visit_as("otto")
     assert "Nothing is shared with you" in texts(app)
-    made = share(store, run_id=1, officer="otto", link=False, actor="ada")
+    made = share(store, run_id=1, officer="otto", link=False, actor=ADA)
     app = visit_as("otto")
     assert "not signed by you" in texts(app)
     app.radio[0].set_value("conditions")
@@ -101,7 +102,7 @@ def test_an_officers_home_and_sign_off(visit_as, store):
 
 def test_the_share_that_is_shown_is_the_one_that_is_signed(visit_as, store):
     """Two shares of the same results, and one of the run without its audit, which has no remarks of its own."""
-    first, second = (share(store, run_id=1, officer="otto", link=False, actor="ada") for _ in range(2))
+    first, second = (share(store, run_id=1, officer="otto", link=False, actor=ADA) for _ in range(2))
     audit = first.share.audit_id
     store.remarks.add(run_id=1, audit_id=None, about="run 1", author="olga", text="Of the run alone.")
     app = visit_as("otto")
@@ -118,7 +119,7 @@ def test_the_share_that_is_shown_is_the_one_that_is_signed(visit_as, store):
 
 
 def test_results_that_changed_since_they_were_shown_are_not_signed(visit_as, store):
-    made = share(store, run_id=1, officer="otto", link=False, actor="ada")
+    made = share(store, run_id=1, officer="otto", link=False, actor=ADA)
     app = visit_as("otto")
     app.session_state[f"_shown-{made.share.id}"] = "0" * 64
     app.radio[0].set_value("accepted")

@@ -20,6 +20,7 @@ from facepriv.store import backup, migrate, open_store
 from facepriv.store.backup import back_up, describe_tables, restore
 from facepriv.store.engine import Database
 from facepriv.store.rows import AccessRow, AttemptRow
+from tests.actors import ADA
 from tests.old_databases import write_stored_database
 
 KINDS = ["sqlite", "postgresql"]
@@ -168,7 +169,7 @@ def test_a_backup_is_of_one_moment_while_others_write(
                     for detail in ("x" * 5000, "y"):
                         line = {
                             "at": datetime.now(UTC),
-                            "actor": "ada",
+                            "actor": ADA,
                             "origin": "python",
                             "action": "x",
                             "subject": "",
@@ -323,7 +324,7 @@ def test_a_database_that_holds_anything_is_left_alone(
 ) -> None:
     settings = settings_for(kind, migrated=True)
     with open_store(settings) as store:
-        store.access.record("ada", "looked")
+        store.access.record(ADA, "looked")
     with pytest.raises(StoreError, match="new database only"):
         restored(saved, settings)
     with open_store(settings) as store:

@@ -22,6 +22,7 @@ from facepriv.store import open_store, postgresql
 from facepriv.store.engine import Database
 from facepriv.store.leftovers import Leftovers
 from facepriv.store.rows import AccessRow, ImageRow, MeasureRow
+from tests.actors import ADA
 from tests.postgresql import Server
 from tests.store_examples import add_dataset, spec_for
 
@@ -306,7 +307,7 @@ def test_a_missing_driver_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> No
 def test_the_stores_keep_the_data_folder_for_files(url: str, tmp_path: Path) -> None:
     with open_store(Settings(home=tmp_path / "home", database=url)) as store:
         store.artifacts.put(b"an image")
-        store.access.record("ada", "looked")
+        store.access.record(ADA, "looked")
     assert sorted(path.name for path in (tmp_path / "home").iterdir()) == ["artifacts"]
 
 

@@ -19,6 +19,7 @@ from facepriv.errors import StorageFullError, StoreBusyError, StoreError
 from facepriv.store import migrate, open_store, sqlite
 from facepriv.store.engine import Database
 from facepriv.store.rows import AccessRow
+from tests.actors import ADA
 
 
 @pytest.fixture
@@ -49,7 +50,7 @@ def test_sqlite_is_set_up(database: Database) -> None:
 def test_only_the_owner_may_read(tmp_path: Path) -> None:
     home = tmp_path / "home"
     with open_store(Settings(home=home)) as store:
-        store.access.record("ada", "opened")
+        store.access.record(ADA, "opened")
         store.artifacts.put(b"a face")
         modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in [home, *home.iterdir()]}
     assert modes == {

@@ -17,6 +17,7 @@ from facepriv.store.backup import copy_rows, describe_tables
 from facepriv.store.engine import Database
 from facepriv.store.rows import AccessRow
 from facepriv.types import Terms
+from tests.actors import ADA
 from tests.old_databases import write_stored_database
 from tests.store_examples import claim_run
 
@@ -113,7 +114,7 @@ def test_the_access_log_of_the_stored_database_goes_on(stored: Settings) -> None
         before = store.access.verify()
         assert before.lines == 2
         assert before.broken_at is None
-        store.access.record("ada", "looked")
+        store.access.record(ADA, "looked")
         assert store.access.verify(expected=before.last).expected_at == 2
     database = Database(stored.database_url)
     with pytest.raises((StoreError, DBAPIError), match="never changed or removed"), database.writing() as session:

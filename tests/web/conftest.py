@@ -10,6 +10,7 @@ from facepriv.config import Settings
 from facepriv.services.accounts import passwords
 from facepriv.services.accounts.users import add_user, begin_session
 from facepriv.store import Store, open_store
+from tests.actors import TEST
 
 PASSWORD = "a password for tests"
 
@@ -28,8 +29,8 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 def store(tmp_path, make_tables) -> Iterator[Store]:
     make_tables(tmp_path / "home")
     with open_store(Settings(home=tmp_path / "home")) as opened:
-        add_user(opened, "ada", "auditor", password=PASSWORD, actor="test")
-        add_user(opened, "otto", "officer", password=PASSWORD, actor="test")
+        add_user(opened, "ada", "auditor", password=PASSWORD, actor=TEST)
+        add_user(opened, "otto", "officer", password=PASSWORD, actor=TEST)
         yield opened
 
 

@@ -21,6 +21,7 @@ from facepriv.config import Settings
 from facepriv.services.accounts.users import add_user, set_disabled
 from facepriv.store import Store, open_store
 from facepriv.web.login import login_routes
+from tests.actors import TEST
 from tests.browser.conftest import ROOT, serving
 from tests.web.asgi import ask
 from tests.web.conftest import PASSWORD
@@ -57,10 +58,10 @@ class Site:
 def _site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     home = tmp_path_factory.mktemp("oidc") / "home"
     with Provider() as provider, open_store(Settings(home=home)) as store:
-        add_user(store, "erika", "officer", oidc="erika@example.ORG", actor="test")
-        add_user(store, "sam", "auditor", oidc=f"{provider.issuer}#5678", actor="test")
-        add_user(store, "dora", "officer", oidc="dora@example.org", actor="test")
-        set_disabled(store, "dora", True, actor="test")
+        add_user(store, "erika", "officer", oidc="erika@example.ORG", actor=TEST)
+        add_user(store, "sam", "auditor", oidc=f"{provider.issuer}#5678", actor=TEST)
+        add_user(store, "dora", "officer", oidc="dora@example.org", actor=TEST)
+        set_disabled(store, "dora", True, actor=TEST)
         variables = {
             "FACEPRIV_OIDC_ISSUER": provider.issuer,
             "FACEPRIV_OIDC_CLIENT_ID": CLIENT,

@@ -23,6 +23,8 @@ from facepriv.types import Actor
 
 RESERVED = ("cli", "local", "nobody", "link")
 """Names that mean something else in the access log."""
+NOBODY = Actor("nobody", "dashboard")
+"""Somebody who has not signed in."""
 _NAME = re.compile(r"[^\W_][\w.@+-]{0,63}")
 _EMAIL, _SUBJECT = re.compile(r"[^\s@:]+@[^\s@:]+"), re.compile(r"https?://[^\s#]+#.+")
 """No text matches both, so one person's address cannot be another's subject."""
@@ -40,7 +42,7 @@ class Added:
 
 
 def add_user(
-    store: Store, name: str, role: Role, *, password: str | None = None, oidc: str | None = None, actor: Actor | str
+    store: Store, name: str, role: Role, *, password: str | None = None, oidc: str | None = None, actor: Actor
 ) -> Added:
     """Add a user who signs in by a password or through an identity provider.
 
@@ -73,7 +75,7 @@ def add_user(
     return Added(user, made)
 
 
-def set_role(store: Store, name: str, role: Role, *, actor: Actor | str) -> UserRecord:
+def set_role(store: Store, name: str, role: Role, *, actor: Actor) -> UserRecord:
     """Change a user's role, from their next click on."""
     user = store.users.get(name)
     store.users.set_role(user.id, role)
@@ -81,7 +83,7 @@ def set_role(store: Store, name: str, role: Role, *, actor: Actor | str) -> User
     return store.users.get(name)
 
 
-def set_claim(store: Store, name: str, claim: str | None, *, actor: Actor | str) -> UserRecord:
+def set_claim(store: Store, name: str, claim: str | None, *, actor: Actor) -> UserRecord:
     """Set how the identity provider identifies a user, or None for not at all; their sessions end.
 
     Raises
@@ -96,7 +98,7 @@ def set_claim(store: Store, name: str, claim: str | None, *, actor: Actor | str)
     return store.users.get(name)
 
 
-def set_disabled(store: Store, name: str, disabled: bool, *, actor: Actor | str) -> UserRecord:
+def set_disabled(store: Store, name: str, disabled: bool, *, actor: Actor) -> UserRecord:
     """Disable a user at once, or enable them again."""
     user = store.users.get(name)
     store.users.set_disabled(user.id, disabled)
@@ -104,7 +106,7 @@ def set_disabled(store: Store, name: str, disabled: bool, *, actor: Actor | str)
     return store.users.get(name)
 
 
-def change_password(store: Store, name: str, password: str | None = None, *, actor: Actor | str) -> str | None:
+def change_password(store: Store, name: str, password: str | None = None, *, actor: Actor) -> str | None:
     """Set a password, or generate and return one; the user's sessions end."""
     user = store.users.get(name)
     made = make_password() if password is None else None
@@ -130,17 +132,17 @@ def change_own_password(store: Store, name: str, old: str, new: str, *, session:
     limits = {f"password of {name_key(name)}": FROM_ONE_PLACE}
     limit_guessing(store, limits)
     if not is_password(user.password_hash, old):
-        store.access.record(user.name, "password-refused", f"user {user.id}")
+        store.access.record(Actor(user.name, "dashboard"), "password-refused", f"user {user.id}")
         raise NotAllowedError("The current password is wrong. Nothing was changed.")
     for key in limits:
         store.attempts.forget(key)
     check_password(new, user.name)
     store.users.set_password(user.id, hash_password(new))
     store.sessions.revoke_all(user.id, but=session)
-    store.access.record(user.name, "password-changed", f"user {user.id}")
+    store.access.record(Actor(user.name, "dashboard"), "password-changed", f"user {user.id}")
 
 
-def sign_out_everywhere(store: Store, name: str, *, but: int | None = None, actor: Actor | str) -> int:
+def sign_out_everywhere(store: Store, name: str, *, but: int | None = None, actor: Actor) -> int:
     """End all sessions of a user, except ``but``; return how many ended."""
     user = store.users.get(name)
     ended = store.sessions.revoke_all(user.id, but=but)
@@ -167,12 +169,12 @@ def sign_in(store: Store, name: str, password: str, *, address: str) -> str:
     try:
         limit_guessing(store, limits)
     except NotAllowedError:
-        store.access.record_seldom("nobody", "sign-in-refused", known, "too many tries")
+        store.access.record_seldom(NOBODY, "sign-in-refused", known, "too many tries")
         raise
     right = is_password(None if user is None else user.password_hash, password)
     if user is None or not right or user.disabled_at is not None:
         # The limits bound the lines of a known name; unknown names are summed up.
-        (store.access.record if known else store.access.record_seldom)("nobody", "sign-in-refused", known)
+        (store.access.record if known else store.access.record_seldom)(NOBODY, "sign-in-refused", known)
         raise NotAllowedError("Wrong name or password.")
     store.attempts.forget(here)
     # Other failures stay counted: having an account is no way past the limits.
@@ -228,7 +230,7 @@ def sign_in_through_provider(store: Store, token: Mapping[str, Any]) -> str:
     claims = claims_of(token)
     user = next((match for claim in claims if (match := store.users.find_oidc(claim))), None)
     if user is None:
-        store.access.record("nobody", "sign-in-refused", "", "through the provider")
+        store.access.record(NOBODY, "sign-in-refused", "", "through the provider")
         unverified = ", with an unverified e-mail address" if token.get("email") and len(claims) == 1 else ""
         raise NotAllowedError(
             f"You signed in at the provider as {claims[-1]}{unverified}, but no user here has that identity. The "
@@ -236,7 +238,7 @@ def sign_in_through_provider(store: Store, token: Mapping[str, Any]) -> str:
             f"{shlex.quote(claims[-1])}"
         )
     if user.disabled_at is not None:
-        store.access.record("nobody", "sign-in-refused", f"user {user.id}", "through the provider")
+        store.access.record(NOBODY, "sign-in-refused", f"user {user.id}", "through the provider")
         raise NotAllowedError(f"{user.name} can no longer sign in. Ask the operator of this server.")
     return begin_session(store, user)
 
@@ -249,7 +251,7 @@ def _one_case(email: str) -> str:
 def begin_session(store: Store, user: UserRecord) -> str:
     """Begin a session of a user who has proven their identity; return its token."""
     token = store.sessions.open(user.id)
-    store.access.record(user.name, "signed-in", f"user {user.id}")
+    store.access.record(Actor(user.name, "dashboard"), "signed-in", f"user {user.id}")
     return token
 
 
@@ -258,4 +260,4 @@ def sign_out(store: Store, token: str) -> None:
     session = store.sessions.holder(token)
     if session is not None:
         store.sessions.revoke(session.id)
-        store.access.record(session.user, "signed-out")
+        store.access.record(Actor(session.user, "dashboard"), "signed-out")

@@ -94,7 +94,7 @@ def parse_parts(settings: Iterable[str]) -> dict[str, str]:
     return parts
 
 
-def edit_datasheet(store: Store, dataset_id: int, changes: Mapping[str, str], *, actor: Actor | str) -> DatasetRecord:
+def edit_datasheet(store: Store, dataset_id: int, changes: Mapping[str, str], *, actor: Actor) -> DatasetRecord:
     """Change some parts of a data sheet; the access log keeps a line that names the parts.
 
     Parameters

@@ -53,7 +53,7 @@ def add_model(
     store: Store,
     file: Path,
     *,
-    actor: Actor | str,
+    actor: Actor,
     replace: bool = False,
     commands: bool = True,
     network: Path | None = None,
@@ -100,7 +100,7 @@ def add_model(
     return AddedModel(own, description.found)
 
 
-def add_uploaded(store: Store, yaml: bytes, network: bytes, *, actor: Actor | str, replace: bool = False) -> AddedModel:
+def add_uploaded(store: Store, yaml: bytes, network: bytes, *, actor: Actor, replace: bool = False) -> AddedModel:
     """Add a network whose YAML and graph were uploaded; raise as `add_model` does."""
     with temporary_folder("model-") as folder:
         (folder / "model.yaml").write_bytes(yaml)
@@ -110,7 +110,7 @@ def add_uploaded(store: Store, yaml: bytes, network: bytes, *, actor: Actor | st
         return add_model(store, folder / "model.yaml", actor=actor, replace=replace, commands=False, network=graph)
 
 
-def remove_model(store: Store, name: str, *, actor: Actor | str) -> None:
+def remove_model(store: Store, name: str, *, actor: Actor) -> None:
     """Remove an own model with its files; raise UnknownNameError if there is none."""
     if name not in list_own_names():
         read_own_model(name)

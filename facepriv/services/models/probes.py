@@ -46,7 +46,7 @@ def train_probe(
     exclude: Sequence[str] = (),
     seed: int = 0,
     replace: bool = False,
-    actor: Actor | str,
+    actor: Actor,
     on_progress: Report | None = None,
 ) -> OwnModel:
     """Train a probe on a matcher's templates of a labelled data set and keep it as a classifier.

@@ -71,7 +71,7 @@ def result_json(store: Store, run_id: int) -> str:
     return run_document(store, run_id).model_dump_json(by_alias=True, indent=2)
 
 
-def export_run(store: Store, run_id: int, folder: Path, *, actor: Actor | str) -> ExportReport:
+def export_run(store: Store, run_id: int, folder: Path, *, actor: Actor) -> ExportReport:
     """Write a run's perturbed images, a manifest and the result into a new or empty folder.
 
     Parameters

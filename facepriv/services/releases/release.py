@@ -59,7 +59,7 @@ def write_release(
     folder: Path,
     *,
     select_by: SelectBy,
-    actor: Actor | str,
+    actor: Actor,
     key_file: Path | None = None,
     key: bytes | None = None,
 ) -> ReleaseReport:

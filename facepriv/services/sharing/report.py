@@ -284,13 +284,13 @@ def _day(moment: datetime | None) -> str:
 
 
 def export_report(
-    store: Store, run_id: int | None, *, audit_id: int | None = None, faces: int = 0, actor: Actor | str
+    store: Store, run_id: int | None, *, audit_id: int | None = None, faces: int = 0, actor: Actor
 ) -> str:
     """Return the report's page, and record it in the access log; parameters and errors as for `write_report`."""
     return to_html(_recorded(store, run_id, audit_id, faces, actor))
 
 
-def _recorded(store: Store, run_id: int | None, audit_id: int | None, faces: int, actor: Actor | str) -> Report:
+def _recorded(store: Store, run_id: int | None, audit_id: int | None, faces: int, actor: Actor) -> Report:
     if run_id is None:
         report, about = report_of_audit(store, audit_id or 0), f"audit {audit_id}"
     else:
@@ -319,7 +319,7 @@ def write_report(
     csv: Path | None = None,
     figures: Path | None = None,
     format: ImageFormat = "svg",
-    actor: Actor | str,
+    actor: Actor,
 ) -> WrittenReport:
     """Make the report of a complete run, or of an audit of a data set as it is, and write the parts asked for.
 

@@ -22,6 +22,8 @@ TRIES, TRIES_OF_ONE_PLACE = 10, 30
 """Wrong passphrases allowed in a while on a link, and from an address."""
 NO_LINK = "This link is not valid. Ask the person who sent it for a new one."
 OVER = "This link has expired or was revoked. Ask the person who sent it for a new one."
+LINK = Actor("link", "dashboard")
+"""Somebody who opens a shared link."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def share(
     passphrase: str = "",
     officer: str | None = None,
     faces: int = 0,
-    actor: Actor | str,
+    actor: Actor,
 ) -> Shared:
     """Share the results of a run or an audit as they are now.
 
@@ -94,7 +96,7 @@ def share(
         run_id=run_id,
         audit_id=audit_id,
         expires_at=datetime.now(UTC) + timedelta(days=days),
-        made_by=actor if isinstance(actor, str) else actor.name,
+        made_by=actor.name,
         link=link,
         passphrase_hash=hash_password(passphrase) if passphrase and link else None,
         officer_id=officer_id,
@@ -116,7 +118,7 @@ def about(share: ShareRecord) -> str:
     return ", ".join(f"{noun} {number}" for noun, number in named if number is not None)
 
 
-def revoke(store: Store, share_id: int, *, actor: Actor | str) -> ShareRecord:
+def revoke(store: Store, share_id: int, *, actor: Actor) -> ShareRecord:
     """End a share at once."""
     record = store.shares.get(share_id)
     store.shares.revoke(share_id)
@@ -136,10 +138,10 @@ def find_link(store: Store, token: str) -> ShareRecord:
     """
     record = store.shares.find(token)
     if record is None:
-        store.access.record_seldom("link", "share-refused", "", "unknown link")
+        store.access.record_seldom(LINK, "share-refused", "", "unknown link")
         raise UnknownNameError(NO_LINK)
     if not record.is_open(datetime.now(UTC)):
-        store.access.record_seldom("link", "share-refused", f"share {record.id}", "over")
+        store.access.record_seldom(LINK, "share-refused", f"share {record.id}", "over")
         raise NotAllowedError(OVER)
     return record
 
@@ -159,10 +161,10 @@ def check_passphrase(store: Store, record: ShareRecord, passphrase: str, *, addr
     try:
         limit_guessing(store, limits)
     except NotAllowedError:
-        store.access.record_seldom("link", "share-refused", f"share {record.id}", "too many tries")
+        store.access.record_seldom(LINK, "share-refused", f"share {record.id}", "too many tries")
         raise
     if not is_password(record.passphrase_hash, passphrase):
-        store.access.record("link", "share-refused", f"share {record.id}", "wrong passphrase")
+        store.access.record(LINK, "share-refused", f"share {record.id}", "wrong passphrase")
         raise NotAllowedError("Wrong passphrase.")
     store.attempts.forget(on_link)
     # Failures on other links from there stay counted.
@@ -171,7 +173,7 @@ def check_passphrase(store: Store, record: ShareRecord, passphrase: str, *, addr
 
 def view_link(store: Store, record: ShareRecord) -> Page:
     """Return what a link shows, and record the view; access was checked before."""
-    return _view(store, record, "link")
+    return _view(store, record, LINK)
 
 
 def view_as_officer(store: Store, share_id: int, officer: str) -> Page:
@@ -184,17 +186,18 @@ def view_as_officer(store: Store, share_id: int, officer: str) -> Page:
     NotAllowedError
         If it has expired or was revoked.
     """
-    return _view(store, share_of_officer(store, share_id, officer), officer)
+    return _view(store, share_of_officer(store, share_id, officer), Actor(officer, "dashboard"))
 
 
 def share_of_officer(store: Store, share_id: int, officer: str) -> ShareRecord:
     """Return a share that is open for an officer; errors as for `view_as_officer`."""
     record = next((one for one in shared_with(store, officer) if one.id == share_id), None)
     if record is None:
-        store.access.record_seldom(officer, "share-refused", f"share {share_id}", "not shared with them")
+        who = Actor(officer, "dashboard")
+        store.access.record_seldom(who, "share-refused", f"share {share_id}", "not shared with them")
         raise UnknownNameError(f"Share {share_id} is not one of yours.")
     if not record.is_open(datetime.now(UTC)):
-        store.access.record(officer, "share-refused", f"share {record.id}", "over")
+        store.access.record(Actor(officer, "dashboard"), "share-refused", f"share {record.id}", "over")
         raise NotAllowedError("This share has expired or was revoked. Ask the person who shared it.")
     return record
 
@@ -219,7 +222,7 @@ def dataset_id_of(store: Store, one: ShareRecord | RemarkRecord) -> int | None:
     return None if one.audit_id is None else store.audits.summary(one.audit_id).dataset_id
 
 
-def _view(store: Store, record: ShareRecord, viewer: str) -> Page:
+def _view(store: Store, record: ShareRecord, viewer: Actor) -> Page:
     faces = f"with {count(record.faces, 'pair')} of faces" if record.faces else ""
     store.access.record(viewer, "share-viewed", f"share {record.id} of {about(record)}", faces)
     store.shares.viewed(record.id)

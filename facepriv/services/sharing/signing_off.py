@@ -7,6 +7,7 @@ from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.services.sharing.shares import about, dataset_id_of, share_of_officer
 from facepriv.store import RemarkRecord, Store
 from facepriv.store.records import DECISIONS, Decision
+from facepriv.types import Actor
 
 DECISION_TITLES: dict[Decision, str] = {
     "accepted": "Accepted",
@@ -69,7 +70,7 @@ def remark(
         sha256=sha256,
     )
     action, detail = ("commented", "") if decision is None else ("signed-off", f"{decision}, SHA-256 {sha256}")
-    store.access.record(officer, action, f"share {share_id} of {about(record)}", detail)
+    store.access.record(Actor(officer, "dashboard"), action, f"share {share_id} of {about(record)}", detail)
     return saved
 
 

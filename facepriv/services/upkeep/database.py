@@ -35,7 +35,7 @@ def check_database(settings: Settings) -> str:
         return f"The database {database.where} is {sound}at revision {migrate.head()} and holds {listed(holds)}."
 
 
-def back_up_database(settings: Settings, file: Path, *, actor: Actor | str) -> str:
+def back_up_database(settings: Settings, file: Path, *, actor: Actor) -> str:
     """Write the database to a new file (`facepriv.store.backup`), and say what has to be copied besides."""
     with _database(settings) as database:
         artifacts = back_up(database, file)
@@ -46,7 +46,7 @@ def back_up_database(settings: Settings, file: Path, *, actor: Actor | str) -> s
     )
 
 
-def restore_database(settings: Settings, file: Path, *, actor: Actor | str) -> str:
+def restore_database(settings: Settings, file: Path, *, actor: Actor) -> str:
     """Fill a new database with a backup, and say how many artifact files are missing."""
     with _database(settings, foreign_keys=False) as database:
         revision = restore(file, database)

@@ -162,9 +162,7 @@ def plan_purge(store: Store, dataset_id: int) -> PurgePlan:
     )
 
 
-def purge(
-    store: Store, settings: Settings, dataset_id: int, *, actor: Actor | str, cancel: bool = False
-) -> PurgeReport:
+def purge(store: Store, settings: Settings, dataset_id: int, *, actor: Actor, cancel: bool = False) -> PurgeReport:
     """Delete a data set with its images, runs, audits, measures and files, and verify it.
 
     Runs that took candidates or learned from it, and probes trained on it, are deleted too. Its hashes are noted

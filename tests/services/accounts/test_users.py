@@ -26,6 +26,8 @@ from facepriv.services.accounts.users import (
     sign_out_everywhere,
 )
 from facepriv.store import Store, UserRecord, open_store
+from facepriv.types import Actor
+from tests.actors import ADA, CLI
 from tests.finished_run import Clock
 
 GOOD, OTHER = "correct horse battery", "staple of something"
@@ -42,7 +44,7 @@ def verified(cheap_passwords: list[str]) -> list[str]:
 
 @pytest.fixture
 def ada(store: Store) -> UserRecord:
-    return add_user(store, "Ada", "auditor", password=GOOD, actor="cli").user
+    return add_user(store, "Ada", "auditor", password=GOOD, actor=CLI).user
 
 
 def log(store: Store) -> list[tuple[str, str, str, str]]:
@@ -68,14 +70,14 @@ def refuse(store: Store, name: str, *, address: str = HERE, password: str = GOOD
 
 
 def test_users_are_added_with_a_password_of_their_own_or_one_that_is_made(store: Store) -> None:
-    own = add_user(store, "ada", "auditor", password=GOOD, actor="cli")
+    own = add_user(store, "ada", "auditor", password=GOOD, actor=CLI)
     assert own.password is None
     assert is_password(own.user.password_hash, GOOD)
-    made = add_user(store, "bob@example.org", "officer", actor="ada")
+    made = add_user(store, "bob@example.org", "officer", actor=ADA)
     assert made.password is not None
     check_password(made.password, "bob@example.org")
     assert sign_in(store, "bob@example.org", made.password, address=HERE)
-    vouched = add_user(store, "cyd", "officer", oidc="cyd@example.org", actor="ada")
+    vouched = add_user(store, "cyd", "officer", oidc="cyd@example.org", actor=ADA)
     assert (vouched.password, vouched.user.password_hash, vouched.user.oidc) == (None, None, "cyd@example.org")
     assert log(store)[:2] == [("cli", "user-added", "user 1", "auditor"), ("ada", "user-added", "user 2", "officer")]
 
@@ -84,29 +86,29 @@ def test_some_names_cannot_be_used(store: Store) -> None:
     odd = ("", " ada", "ada\n", "-ada", "_ada", "a b", "a/b", "a\x00b", "x" * 65, "CLI", "Ｌｏｃａｌ", "<b>")
     for name in (*odd, *RESERVED):
         with pytest.raises(BadInputError) as caught:
-            add_user(store, name, "auditor", actor="cli")
+            add_user(store, name, "auditor", actor=CLI)
         assert caught.value.code == "bad-name"
     assert (store.users.list(), log(store)) == ((), [])
 
 
 def test_other_names_can(store: Store) -> None:
     for name in ("a", "Zoë", "ada.lovelace+audit@example.org", "x" * 64, "Łukasz-7"):
-        assert add_user(store, name, "auditor", password=GOOD, actor="cli").user.name == name
+        assert add_user(store, name, "auditor", password=GOOD, actor=CLI).user.name == name
         assert sign_in(store, name.upper(), GOOD, address=HERE)
 
 
 def test_what_is_refused_adds_nobody(store: Store, ada: UserRecord) -> None:
     for name, password, code in (("bob", "short", "weak-password"), ("ADA", GOOD, "name-taken")):
         with pytest.raises(BadInputError) as caught:
-            add_user(store, name, "officer", password=password, actor="cli")
+            add_user(store, name, "officer", password=password, actor=CLI)
         assert caught.value.code == code
     assert store.users.list() == (ada,)
     assert len(log(store)) == 1
     for change in (
-        lambda: set_role(store, "eve", "officer", actor="cli"),
-        lambda: set_disabled(store, "eve", True, actor="cli"),
-        lambda: change_password(store, "eve", actor="cli"),
-        lambda: sign_out_everywhere(store, "eve", actor="cli"),
+        lambda: set_role(store, "eve", "officer", actor=CLI),
+        lambda: set_disabled(store, "eve", True, actor=CLI),
+        lambda: change_password(store, "eve", actor=CLI),
+        lambda: sign_out_everywhere(store, "eve", actor=CLI),
     ):
         with pytest.raises(UnknownNameError, match=r"no user eve\. Known: Ada"):
             change()
@@ -114,14 +116,14 @@ def test_what_is_refused_adds_nobody(store: Store, ada: UserRecord) -> None:
 
 def test_roles_and_access_are_given_and_taken(store: Store, ada: UserRecord) -> None:
     token = sign_in(store, "ada", GOOD, address=HERE)
-    assert set_role(store, "ADA", "officer", actor="cli").role == "officer"
+    assert set_role(store, "ADA", "officer", actor=CLI).role == "officer"
     held = store.sessions.holder(token)
     assert held is not None
     assert held.role == "officer"
-    assert set_disabled(store, "ada", True, actor="cli").disabled_at is not None
+    assert set_disabled(store, "ada", True, actor=CLI).disabled_at is not None
     assert store.sessions.holder(token) is None
     fail(store, "ada", password=GOOD)
-    assert set_disabled(store, "ada", False, actor="cli").disabled_at is None
+    assert set_disabled(store, "ada", False, actor=CLI).disabled_at is None
     assert store.sessions.holder(sign_in(store, "ada", GOOD, address=HERE)) is not None
     mine = f"user {ada.id}"
     assert log(store)[2:] == [
@@ -152,9 +154,9 @@ def test_signing_in_and_out(store: Store, ada: UserRecord) -> None:
 def test_whoever_may_not_gets_the_same_answer_after_the_same_work(
     store: Store, ada: UserRecord, verified: list[str], password: str
 ) -> None:
-    add_user(store, "bob", "auditor", password=GOOD, actor="cli")
-    set_disabled(store, "bob", True, actor="cli")
-    add_user(store, "cyd", "auditor", oidc="cyd@example.org", actor="cli")
+    add_user(store, "bob", "auditor", password=GOOD, actor=CLI)
+    set_disabled(store, "bob", True, actor=CLI)
+    add_user(store, "cyd", "auditor", oidc="cyd@example.org", actor=CLI)
     wrong = password if password != GOOD else "another wrong one"
     for name, tried in (
         ("Ada", wrong),
@@ -174,7 +176,7 @@ def test_the_log_holds_no_password_and_no_unknown_name(store: Store, settings: S
     fail(store, "my-password-typed-as-a-name", FROM_ONE_PLACE)
     refuse(store, "my-password-typed-as-a-name")
     fail(store, "ada", password="nearly-my-password")
-    change_password(store, "ada", OTHER, actor="cli")
+    change_password(store, "ada", OTHER, actor=CLI)
     change_own_password(store, "ada", OTHER, GOOD, session=None)
     mine = f"user {ada.id}"
     assert log(store)[1:] == [
@@ -267,17 +269,17 @@ def test_many_guesses_at_once_do_not_slip_through(store: Store, settings: Settin
 
 def test_a_new_password_signs_out_who_is_in_under_the_old_one(store: Store, ada: UserRecord) -> None:
     token = sign_in(store, "ada", GOOD, address=HERE)
-    assert change_password(store, "ada", OTHER, actor="cli") is None
+    assert change_password(store, "ada", OTHER, actor=CLI) is None
     assert store.sessions.holder(token) is None
     fail(store, "ada", password=GOOD)
     sign_in(store, "ada", OTHER, address=HERE)
-    made = change_password(store, "ada", actor="cli")
+    made = change_password(store, "ada", actor=CLI)
     assert made is not None
     sign_in(store, "ada", made, address=HERE)
     with pytest.raises(BadInputError, match="12 to 512"):
-        change_password(store, "ada", "short", actor="cli")
+        change_password(store, "ada", "short", actor=CLI)
     with pytest.raises(BadInputError, match="12 to 512"):
-        change_password(store, "ada", "", actor="cli")
+        change_password(store, "ada", "", actor=CLI)
     sign_in(store, "ada", made, address=HERE)
 
 
@@ -313,7 +315,7 @@ def test_an_open_page_is_no_place_to_guess_the_password(
 
 
 def test_who_has_no_password_cannot_change_one(store: Store) -> None:
-    add_user(store, "cyd", "auditor", oidc="cyd@example.org", actor="cli")
+    add_user(store, "cyd", "auditor", oidc="cyd@example.org", actor=CLI)
     for old in ("", GOOD):
         with pytest.raises(NotAllowedError, match="Nothing was changed"):
             change_own_password(store, "cyd", old, OTHER, session=None)
@@ -324,9 +326,9 @@ def test_signing_out_everywhere(store: Store, ada: UserRecord) -> None:
     tokens = [sign_in(store, "ada", GOOD, address=HERE) for _ in range(3)]
     kept = store.sessions.holder(tokens[0])
     assert kept is not None
-    assert sign_out_everywhere(store, "ada", but=kept.id, actor="Ada") == 2
+    assert sign_out_everywhere(store, "ada", but=kept.id, actor=Actor("Ada", "dashboard")) == 2
     assert [store.sessions.holder(token) for token in tokens] == [kept, None, None]
-    assert sign_out_everywhere(store, "ada", actor="cli") == 1
+    assert sign_out_everywhere(store, "ada", actor=CLI) == 1
     assert log(store)[-2:] == [
         ("Ada", "sessions-revoked", f"user {ada.id}", "2"),
         ("cli", "sessions-revoked", f"user {ada.id}", "1"),

@@ -16,6 +16,7 @@ from facepriv.services.datasets.datasheets import (
     read_datasheet,
     shown_datasheet,
 )
+from tests.actors import ADA
 
 
 @pytest.fixture
@@ -37,19 +38,19 @@ def test_the_licence_of_the_convention_is_the_default(store, imported):
     record = imported(datasheet=make_datasheet({"source": " a  studio ", "consent": "", "purpose": None}))
     assert record.datasheet == {"source": "a studio"}
     assert shown_datasheet(record)["Licence"] == "CC-BY 4.0"
-    changed = edit_datasheet(store, record.id, {"licence": "by contract"}, actor="ada")
+    changed = edit_datasheet(store, record.id, {"licence": "by contract"}, actor=ADA)
     assert shown_datasheet(changed)["Licence"] == "by contract"
-    assert shown_datasheet(edit_datasheet(store, record.id, {"licence": ""}, actor="ada"))["Licence"] == "CC-BY 4.0"
+    assert shown_datasheet(edit_datasheet(store, record.id, {"licence": ""}, actor=ADA))["Licence"] == "CC-BY 4.0"
 
 
 def test_every_change_is_in_the_log_by_its_parts_only(store, imported):
     record = imported()
     day = date.today() + timedelta(days=30)
     changes = parse_parts(["consent=signed forms of 2024", "contact=x=y", f"retention={day}"])
-    record = edit_datasheet(store, record.id, changes, actor="ada")
+    record = edit_datasheet(store, record.id, changes, actor=ADA)
     assert record.datasheet == {"consent": "signed forms of 2024", "contact": "x=y"}
     assert record.retain_until == day
-    edit_datasheet(store, record.id, {"contact": "x=y"}, actor="ada")
+    edit_datasheet(store, record.id, {"contact": "x=y"}, actor=ADA)
     lines = [(line.actor, line.action, line.detail) for line in store.access.list()]
     assert sorted(lines) == [
         ("ada", "dataset-retained", f"until {day}"),

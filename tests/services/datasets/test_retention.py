@@ -9,6 +9,7 @@ import pytest
 from facepriv.errors import BadInputError
 from facepriv.services.datasets.retention import expired, is_past, read_day, refuse_past, retain, retention_day
 from facepriv.store import Store
+from tests.actors import ADA
 from tests.store_examples import add_dataset
 
 TODAY = date.today()
@@ -26,11 +27,11 @@ def test_days_are_read():
 def test_the_last_day_itself_is_not_past(store: Store):
     record = add_dataset(store)
     assert (is_past(record), retention_day(record), expired(store)) == (False, "", ())
-    record = retain(store, record.id, TODAY, actor="ada")
+    record = retain(store, record.id, TODAY, actor=ADA)
     assert (is_past(record), retention_day(record), expired(store)) == (False, str(TODAY), ())
-    record = retain(store, record.id, YESTERDAY, actor="ada")
+    record = retain(store, record.id, YESTERDAY, actor=ADA)
     assert (is_past(record), retention_day(record), expired(store)) == (True, f"{YESTERDAY}, PAST", (record,))
-    record = retain(store, record.id, None, actor="ada")
+    record = retain(store, record.id, None, actor=ADA)
     assert expired(store) == ()
     lines = [(line.actor, line.subject, line.detail) for line in store.access.list(action="dataset-retained")]
     assert lines == [("ada", "dataset 1", f"until {day}") for day in ("no day", YESTERDAY, TODAY)]

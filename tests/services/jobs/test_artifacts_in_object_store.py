@@ -16,6 +16,7 @@ from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.releases.export import IMAGES, MANIFEST, export_run, run_document
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import open_store
+from tests.actors import TEST
 from tests.finished_run import FAST, METHOD, labelled_demo
 from tests.object_store import ObjectStore
 
@@ -34,7 +35,7 @@ def do_the_job(settings: Settings, faces: Path, out: Path) -> dict[str, Any]:
         subprocess.run([sys.executable, "-m", "facepriv", "worker", "--until-idle"], env=environment, check=True)
         record = store.runs.get(run.id)
         assert record.state == "complete", record.error
-        export_run(store, run.id, out, actor="test")
+        export_run(store, run.id, out, actor=TEST)
         return run_document(store, run.id).model_dump(mode="json", by_alias=True, exclude=TIMES)
 
 

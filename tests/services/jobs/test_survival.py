@@ -31,6 +31,7 @@ from facepriv.services.runs.execution import EMBEDDING, PERTURBING, SUMMING_UP
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.services.runs.scores import compute_scores
 from facepriv.store import MAX_LOSSES, RunRecord, Store, open_store, sqlite
+from tests.actors import TEST
 from tests.finished_run import METHOD, SIX, labelled_demo
 from tests.services import plugins
 from tests.services.runs.test_execution import SPAWN, pool_of, result_of, rows_of, worker_process
@@ -224,7 +225,7 @@ def sixty(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def exported(store: Store, run: RunRecord, folder: Path) -> dict[str, bytes]:
     """Every perturbed image, as an export writes it."""
-    report = export_run(store, run.id, folder, actor="test")
+    report = export_run(store, run.id, folder, actor=TEST)
     return {path.name: path.read_bytes() for path in sorted(report.folder.rglob("*.png"))}
 
 

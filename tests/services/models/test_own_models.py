@@ -23,6 +23,7 @@ from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.runs.process import RunInProcess, RunJob
 from facepriv.services.upkeep.doctor import check_models
 from facepriv.store import open_store
+from tests.actors import TEST
 from tests.own_model_files import GENDER, change_description, write_gender
 
 
@@ -45,22 +46,22 @@ def status(name):
 
 def test_is_found_behind_the_built_in_ones_and_goes_again(home, store, tmp_path):
     before = classifiers.names()
-    added = add_model(store, write_gender(tmp_path), actor="test")
+    added = add_model(store, write_gender(tmp_path), actor=TEST)
     assert added.findings == ()
     assert classifiers.names() == [*before, "own-gender"]
     assert "own-gender" not in matchers.names()
     assert get_classifier("own-gender").version == added.own.card.version
     assert status("own-gender").usable
     assert stat.S_IMODE((home / "models").stat().st_mode) == 0o700
-    remove_model(store, "own-gender", actor="test")
+    remove_model(store, "own-gender", actor=TEST)
     assert classifiers.names() == before
     with pytest.raises(UnknownNameError, match="own-gender"):
-        remove_model(store, "own-gender", actor="test")
+        remove_model(store, "own-gender", actor=TEST)
 
 
 def test_the_version_is_of_graph_and_description(store, tmp_path):
     def version(**changes):
-        return add_model(store, write_gender(tmp_path, **changes), actor="t", replace=True).own.card.version
+        return add_model(store, write_gender(tmp_path, **changes), actor=TEST, replace=True).own.card.version
 
     first = version()
     assert version() == first, "the same again"
@@ -73,20 +74,20 @@ def test_the_version_is_of_graph_and_description(store, tmp_path):
 @pytest.mark.parametrize("name", ["dlib-gender", "sface", "dlib-hog-68"])
 def test_a_name_that_is_taken_is_refused(store, tmp_path, name):
     with pytest.raises(BadInputError) as caught:
-        add_model(store, write_gender(tmp_path, name=name), actor="test", replace=True)
+        add_model(store, write_gender(tmp_path, name=name), actor=TEST, replace=True)
     assert caught.value.code == "model-name"
 
 
 def test_an_own_name_is_replaced_only_if_asked(store, tmp_path):
-    add_model(store, write_gender(tmp_path), actor="test")
+    add_model(store, write_gender(tmp_path), actor=TEST)
     with pytest.raises(BadInputError) as caught:
-        add_model(store, write_gender(tmp_path), actor="test")
+        add_model(store, write_gender(tmp_path), actor=TEST)
     assert caught.value.code == "model-name"
 
 
 def test_labels_in_the_wrong_order_are_noted(store, tmp_path):
     output = {**GENDER["output"], "labels": ["male", "female"]}
-    added = add_model(store, write_gender(tmp_path, output=output), actor="test")
+    added = add_model(store, write_gender(tmp_path, output=output), actor=TEST)
     (finding,) = added.findings
     assert "0 of 8 demo faces" in finding
     assert finding in added.own.card.notes
@@ -94,18 +95,18 @@ def test_labels_in_the_wrong_order_are_noted(store, tmp_path):
 
 def test_probabilities_are_noted_with_the_logits_before_them(store, tmp_path):
     output = {"meaning": "probabilities", "labels": ["female", "male"]}
-    added = add_model(store, write_gender(tmp_path, output=output), actor="test")
+    added = add_model(store, write_gender(tmp_path, output=output), actor=TEST)
     assert "stay within 15.9 nats" in added.findings[0]
     assert "The value logits before its softmax" in added.findings[0]
 
 
 def test_nothing_is_left_of_a_model_that_was_refused(home, store, tmp_path):
     with pytest.raises(ModelUnavailableError, match="should have 1 number for each image"):
-        add_model(store, write_gender(tmp_path, output={"meaning": "logit", "labels": ["female", "male"]}), actor="t")
+        add_model(store, write_gender(tmp_path, output={"meaning": "logit", "labels": ["female", "male"]}), actor=TEST)
     yaml = write_gender(tmp_path)
     (tmp_path / "gender.onnx").unlink()
     with pytest.raises(BadInputError) as caught:
-        add_model(store, yaml, actor="test")
+        add_model(store, yaml, actor=TEST)
     assert caught.value.code == "model-network"
     assert list_own_names() == []
     assert list((home / "models").iterdir()) == []
@@ -116,18 +117,18 @@ def test_nothing_is_left_of_a_model_that_was_refused(home, store, tmp_path):
 )
 def test_an_uploaded_graph_may_be_called_anything(home, store, tmp_path, name):
     yaml = write_gender(tmp_path, network=name)
-    added = add_uploaded(store, yaml.read_bytes(), (tmp_path / "gender.onnx").read_bytes(), actor="test")
+    added = add_uploaded(store, yaml.read_bytes(), (tmp_path / "gender.onnx").read_bytes(), actor=TEST)
     assert added.own.description.network == name
     assert added.findings == ()
     assert list((home / "tmp").iterdir()) == []
     if name != "model.yaml":
         with pytest.raises(BadInputError) as caught:
-            add_model(store, yaml, actor="test", replace=True)
+            add_model(store, yaml, actor=TEST, replace=True)
         assert caught.value.code == "model-network"
 
 
 def test_doctor_tells_of_changed_and_unreadable_models(home, store, tmp_path):
-    add_model(store, write_gender(tmp_path), actor="test")
+    add_model(store, write_gender(tmp_path), actor=TEST)
     folder = home / "models" / "own-gender"
     change_description(folder, licence="public domain")
     changed = check_models(list_models())
@@ -159,7 +160,7 @@ def test_a_process_with_another_version_refuses_the_run(home, tmp_path, small_ru
     spec, images, artifacts = small_run
     RunInProcess(RunJob(spec, images), artifacts)
     with open_store(Settings(home=home)) as store:
-        add_model(store, write_gender(tmp_path, notes="retrained"), actor="test", replace=True)
+        add_model(store, write_gender(tmp_path, notes="retrained"), actor=TEST, replace=True)
     with pytest.raises(FaceprivError, match=r"own-gender of version .* must be the same on every machine"):
         RunInProcess(RunJob(spec, images), artifacts)
     with pytest.raises(FaceprivError, match="own-gender of version"):
@@ -169,7 +170,7 @@ def test_a_process_with_another_version_refuses_the_run(home, tmp_path, small_ru
 @pytest.fixture
 def small_run(home, tmp_path, face_few):
     with open_store(Settings(home=home)) as store:
-        add_model(store, write_gender(tmp_path), actor="test")
+        add_model(store, write_gender(tmp_path), actor=TEST)
         spec = prepare_run(
             store, RunRequest(dataset=face_few, classifiers=[], matchers=[], method="algorithm1", guides=["own-gender"])
         )

@@ -27,6 +27,7 @@ from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import open_store
 from facepriv.types import PerturbResult
+from tests.actors import TEST
 from tests.own_model_files import write_matcher, write_people
 
 
@@ -51,7 +52,7 @@ def store(settings, tmp_path):
 
 
 def train(store, name="own-probe", **options):
-    return train_probe(store, name, **{"matcher": "sface", "dataset": "many", "actor": "test", **options})
+    return train_probe(store, name, **{"matcher": "sface", "dataset": "many", "actor": TEST, **options})
 
 
 def test_tells_what_it_was_trained_on_and_computes_templates_once(store, monkeypatch, faces):
@@ -125,12 +126,12 @@ def test_goes_with_its_data_set_and_no_other(store, settings):
     own = train(store, exclude=["two"])
     two, many = store.datasets.get("two").id, store.datasets.get("many").id
     assert plan_purge(store, two).probes == ()
-    purge(store, settings, two, actor="test")
+    purge(store, settings, two, actor=TEST)
     assert list_own_names() == ["own-probe"]
     planned = plan_purge(store, many)
     assert planned.probes == ("own-probe",)
     assert planned.probes == ("own-probe",)
-    report = purge(store, settings, many, actor="test")
+    report = purge(store, settings, many, actor=TEST)
     assert report.probes == ("own-probe",)
     assert report.complete
     assert "1 probe trained on it (own-probe) removed." in report.sentences
@@ -140,7 +141,7 @@ def test_goes_with_its_data_set_and_no_other(store, settings):
 def test_a_purge_that_leaves_a_probe_is_not_complete(store, settings, monkeypatch):
     train(store)
     monkeypatch.setattr("facepriv.services.upkeep.purging.remove_probes", lambda *_: None)
-    report = purge(store, settings, store.datasets.get("many").id, actor="test")
+    report = purge(store, settings, store.datasets.get("many").id, actor=TEST)
     assert not report.complete
     assert any(file.endswith("probe.npz") for file in report.remaining)
 
@@ -153,7 +154,7 @@ def test_a_purge_that_is_killed_leaves_no_probe_without_its_data_set(store, sett
     )
     store.jobs.claim("w1", only=store.runs.job_id(run.id))
     with pytest.raises(StoreError, match="is being worked on"):
-        purge(store, settings, many, actor="test")
+        purge(store, settings, many, actor=TEST)
     assert own.folder.exists(), "a refused purge touches nothing"
     store.jobs.fail(store.runs.job_id(run.id), "w1", "It broke.")
 
@@ -164,7 +165,7 @@ def test_a_purge_that_is_killed_leaves_no_probe_without_its_data_set(store, sett
     delete = store.datasets.delete
     monkeypatch.setattr(store.datasets, "delete", delete_and_die)
     with pytest.raises(KeyboardInterrupt):
-        purge(store, settings, many, actor="test")
+        purge(store, settings, many, actor=TEST)
     assert not own.folder.exists()
 
 
@@ -173,7 +174,7 @@ def test_a_probe_whose_data_set_is_purged_meanwhile_is_not_kept(store, settings)
 
     def purge_at_the_end(done, total):
         if done == total:
-            assert purge(store, settings, many, actor="test").complete
+            assert purge(store, settings, many, actor=TEST).complete
 
     with pytest.raises(BadInputError, match="was removed while a probe was trained on it") as caught:
         train(store, on_progress=purge_at_the_end)
@@ -185,7 +186,7 @@ def test_a_probe_whose_data_set_is_purged_meanwhile_is_not_kept(store, settings)
 def test_a_probe_that_cannot_be_read_is_told_by_a_purge(own_home, store, settings, damaged):
     shutil.copytree(own_home / "models" / "own-probe", settings.home / "models" / "own-probe")
     (settings.home / "models" / "own-probe" / damaged).write_text("{")
-    report = purge(store, settings, store.datasets.get("two").id, actor="test")
+    report = purge(store, settings, store.datasets.get("two").id, actor=TEST)
     assert not report.complete
     assert report.unreadable == (str(settings.home / "models" / "own-probe" / "probe.npz"),)
     (told,) = (sentence for sentence in report.sentences if "damaged probe" in sentence)
@@ -195,11 +196,11 @@ def test_a_probe_that_cannot_be_read_is_told_by_a_purge(own_home, store, setting
 
 @pytest.mark.slow
 def test_is_unusable_once_its_matcher_is_another(store, tmp_path):
-    add_model(store, write_matcher(tmp_path / "m"), actor="test")
+    add_model(store, write_matcher(tmp_path / "m"), actor=TEST)
     own = train(store, matcher="own-sface")
     (status,) = (one for one in list_models() if one.card.name == own.name)
     assert status.usable
-    add_model(store, write_matcher(tmp_path / "m", notes="another"), actor="test", replace=True)
+    add_model(store, write_matcher(tmp_path / "m", notes="another"), actor=TEST, replace=True)
     (status,) = (one for one in list_models() if one.card.name == own.name)
     assert not status.usable
     assert "it was changed" in status.reason

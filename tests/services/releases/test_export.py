@@ -20,6 +20,8 @@ from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.export import COLUMNS, _safe, export_run, result_json, run_document
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store
+from facepriv.types import Actor
+from tests.actors import TESTER
 from tests.finished_run import FAST, METHOD, Finished, candidates_of, labelled_demo
 
 pytestmark = pytest.mark.xdist_group("finished-run")
@@ -33,7 +35,7 @@ def manifest_of(folder):
 @pytest.fixture
 def exported(finished: Finished, tmp_path):
     folder = tmp_path / "deep" / "out"
-    return folder, export_run(finished.store, finished.run.id, folder, actor="tester")
+    return folder, export_run(finished.store, finished.run.id, folder, actor=TESTER)
 
 
 def test_what_is_written(finished: Finished, exported):
@@ -101,31 +103,31 @@ def test_a_folder_that_holds_something_is_refused(finished: Finished, exported):
     before = sorted(folder.rglob("*"))
     lines = len(finished.store.access.list(actor="other"))
     with pytest.raises(BadInputError, match="there is something in it; name another one") as caught:
-        export_run(finished.store, finished.run.id, folder, actor="other")
+        export_run(finished.store, finished.run.id, folder, actor=Actor("other", "python"))
     assert caught.value.code == "folder-not-empty"
     with pytest.raises(BadInputError, match="name another one"):
-        export_run(finished.store, finished.run.id, folder / "run.json", actor="other")
+        export_run(finished.store, finished.run.id, folder / "run.json", actor=Actor("other", "python"))
     assert sorted(folder.rglob("*")) == before
     assert len(finished.store.access.list(actor="other")) == lines
 
 
 def test_an_empty_folder_will_do(finished: Finished, tmp_path):
-    assert export_run(finished.store, finished.run.id, tmp_path, actor="tester").images == 6
+    assert export_run(finished.store, finished.run.id, tmp_path, actor=TESTER).images == 6
 
 
 def test_a_place_that_cannot_be_written_to(finished: Finished, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(BadInputError, match="name another one") as caught:
-        export_run(finished.store, finished.run.id, tmp_path / "file" / "out", actor="tester")
+        export_run(finished.store, finished.run.id, tmp_path / "file" / "out", actor=TESTER)
     assert caught.value.code == "cannot-write"
 
 
 def test_unknown_and_unfinished_runs(finished: Finished, store: Store, small_spec, tmp_path):
     with pytest.raises(UnknownNameError, match="There is no run 999"):
-        export_run(finished.store, 999, tmp_path / "out", actor="tester")
+        export_run(finished.store, 999, tmp_path / "out", actor=TESTER)
     waiting = start_run(store, small_spec())
     with pytest.raises(BadInputError, match="is waiting; wait for it, or choose one") as caught:
-        export_run(store, waiting.id, tmp_path / "out", actor="tester")
+        export_run(store, waiting.id, tmp_path / "out", actor=TESTER)
     assert caught.value.code == "run-not-complete"
     assert not (tmp_path / "out").exists()
 
@@ -144,7 +146,7 @@ def test_images_without_a_version_and_an_export_cut_short(store, settings, tmp_p
     run = start_run(store, spec)
     run_worker(settings, run_id=run.id)
     folder = tmp_path / "out"
-    report = export_run(store, run.id, folder, actor="tester")
+    report = export_run(store, run.id, folder, actor=TESTER)
     assert (report.images, report.without) == (2, 1)
     (row,) = [row for row in manifest_of(folder) if row["perturbed"] == "false"]
     assert (row["source"], row["file"], row["sha256"], row["failure"]) == ("s003_1.jpg", "", "", "no-candidate")
@@ -158,7 +160,7 @@ def test_images_without_a_version_and_an_export_cut_short(store, settings, tmp_p
     (tmp_path / "empty").mkdir()
     for target in (tmp_path / "cut", tmp_path / "empty"):
         with pytest.raises(StoreError, match="is damaged"):
-            export_run(store, run.id, target, actor="tester")
+            export_run(store, run.id, target, actor=TESTER)
     assert not (tmp_path / "cut").exists()
     assert list((tmp_path / "empty").iterdir()) == []
 
@@ -188,13 +190,13 @@ def test_terms_of_use_keep_images_back(finished: Finished, tmp_path, with_terms)
     """Those of s003 too, who agreed: they hold part of the face of s002, who did not."""
     assert candidates_of(finished) == {"s001": {"s006"}, "s002": {"s006"}, "s003": {"s002"}, "s006": {"s001"}}
     with_terms(frozenset(["s001", "s003", "s006"]))
-    report = export_run(finished.store, finished.run.id, tmp_path / "out", actor="tester")
+    report = export_run(finished.store, finished.run.id, tmp_path / "out", actor=TESTER)
     assert (report.images, report.without, report.withheld) == (3, 0, 3)
     assert report.note == "3 images left out, as the terms of use ask: Only some people may be shown."
     assert {row["subject"] for row in manifest_of(tmp_path / "out")} == {"s001", "s006"}
     assert len(list((tmp_path / "out" / "images").iterdir())) == 3
     with_terms(frozenset())
     with pytest.raises(BadInputError, match="let none of these images out") as caught:
-        export_run(finished.store, finished.run.id, tmp_path / "none", actor="tester")
+        export_run(finished.store, finished.run.id, tmp_path / "none", actor=TESTER)
     assert caught.value.code == "terms-of-use"
     assert not (tmp_path / "none").exists()

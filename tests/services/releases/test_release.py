@@ -27,6 +27,7 @@ from facepriv.services.releases.release import (
     write_release,
 )
 from facepriv.services.runs.preparing import prepare_run, start_run
+from tests.actors import TESTER
 from tests.finished_run import Finished, candidates_of
 
 pytestmark = pytest.mark.xdist_group("finished-run")
@@ -34,7 +35,7 @@ KEY = bytes(range(32))
 
 
 def release(finished: Finished, folder: Path, p: float = 0.5, **options: object) -> ReleaseReport:
-    given = {"select_by": "image", "actor": "tester", **options}
+    given = {"select_by": "image", "actor": TESTER, **options}
     return write_release(finished.store, {finished.run.id: p}, folder, **given)  # type: ignore[arg-type]
 
 
@@ -146,7 +147,7 @@ def test_what_cannot_be_released_gets_one_sentence_and_leaves_nothing(finished: 
     with pytest.raises(BadInputError, match="must not lie in the folder"):
         release(finished, tmp_path / "in", key_file=tmp_path / "elsewhere" / ".." / "in" / "key.json")
     with pytest.raises(BadInputError, match="At least one run"):
-        write_release(finished.store, {}, tmp_path / "out", select_by="image", actor="tester")
+        write_release(finished.store, {}, tmp_path / "out", select_by="image", actor=TESTER)
     with pytest.raises(BadInputError):
         release(finished, tmp_path / "out", p=1.5)
     for name in ("in", "out"):
@@ -174,11 +175,11 @@ def test_runs_on_other_images_are_refused(finished: Finished, tmp_path: Path) ->
     )
     other = start_run(finished.store, spec)
     with pytest.raises(BadInputError, match=f"run {other.id} is waiting"):
-        write_release(finished.store, {other.id: 0.5}, tmp_path / "a", select_by="image", actor="tester")
+        write_release(finished.store, {other.id: 0.5}, tmp_path / "a", select_by="image", actor=TESTER)
     run_worker(finished.settings, run_id=other.id)
     shares = {finished.run.id: 0.5, other.id: 0.5}
     with pytest.raises(BadInputError, match="on other images"):
-        write_release(finished.store, shares, tmp_path / "a", select_by="image", actor="tester")
+        write_release(finished.store, shares, tmp_path / "a", select_by="image", actor=TESTER)
     finished.store.runs.delete(other.id)
 
 

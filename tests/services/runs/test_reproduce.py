@@ -21,6 +21,7 @@ from facepriv.services.jobs.worker_pool import LocalPool
 from facepriv.services.runs import reproduce as service
 from facepriv.services.sharing.reproduction_page import page, write_page
 from facepriv.store import open_store
+from tests.actors import ADA
 from tests.finished_run import copy_demo, labelled_demo, write_labels
 from tests.reproduction_case import COUNT, MATCHER, made, six_runs
 
@@ -232,7 +233,7 @@ def done(tmp_path_factory) -> Done:
                 executed.append(run_id)
                 run_worker(settings, run_id=run_id, pool=pool)
 
-            both.append((service.reproduce(store, planned, actor="ada", execute=execute), executed))
+            both.append((service.reproduce(store, planned, actor=ADA, execute=execute), executed))
     return Done(home, *both[0], *both[1])
 
 

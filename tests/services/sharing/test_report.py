@@ -20,6 +20,7 @@ from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.sharing.report import MOST_FACES, report_of, write_report
 from facepriv.services.sharing.result_hashes import run_sha256
 from facepriv.wording import percent
+from tests.actors import ADA, TESTER
 from tests.finished_run import Finished, candidates_of
 from tests.pages.conftest import AUDITS, store_audit
 
@@ -74,12 +75,12 @@ def test_a_run_without_an_audit_says_so(finished: Finished, report: Report) -> N
 
 
 def test_what_was_stated_is_told(finished: Finished) -> None:
-    edit_datasheet(finished.store, finished.run.dataset_id, {"consent": "signed forms"}, actor="tester")
+    edit_datasheet(finished.store, finished.run.dataset_id, {"consent": "signed forms"}, actor=TESTER)
     report = report_of(finished.store, finished.run.id)
     said = {row[""]: row["As entered"] for row in table(report, "purpose")}
     assert said["Consent basis"] == "signed forms"
     assert "Not stated: source, licence, purpose, contact and may be kept until" in words(report)
-    edit_datasheet(finished.store, finished.run.dataset_id, {"consent": ""}, actor="tester")
+    edit_datasheet(finished.store, finished.run.dataset_id, {"consent": ""}, actor=TESTER)
 
 
 def test_nobody_is_named_or_shown_unasked(finished: Finished, report: Report) -> None:
@@ -156,7 +157,7 @@ def test_the_runs_hash_is_of_all_that_it_says(finished: Finished, report: Report
 
 def test_it_is_written_and_recorded(finished: Finished, tmp_path: Path) -> None:
     made = write_report(
-        finished.store, finished.run.id, html=tmp_path / "r.html", csv=tmp_path / "csv", faces=1, actor="ada"
+        finished.store, finished.run.id, html=tmp_path / "r.html", csv=tmp_path / "csv", faces=1, actor=ADA
     )
     assert (tmp_path / "r.html").stat().st_mode & 0o777 == 0o600, "it shows faces"
     assert len(made.sentences) == 2

@@ -40,6 +40,7 @@ from facepriv.services.sharing.shares import (
 )
 from facepriv.store import ShareRecord, Store
 from facepriv.wording import percent
+from tests.actors import CLI, EVE
 from tests.finished_run import Clock, Finished
 from tests.pages.conftest import AUDITS, store_audit
 
@@ -54,7 +55,7 @@ pytestmark = [pytest.mark.xdist_group("finished-run"), pytest.mark.usefixtures("
 
 
 def put(store: Store, **given: Any) -> Shared:
-    return share(store, **{"actor": "eve", **given})
+    return share(store, **{"actor": EVE, **given})
 
 
 def log(store: Store, share_id: int) -> list[tuple[str, str, str]]:
@@ -127,9 +128,9 @@ def test_another_token_finds_nothing(shop: Store, run_id: int) -> None:
 
 def test_what_is_over_shows_nothing(finished: Finished, shop: Store, run_id: int) -> None:
     revoked, expired = (put(shop, run_id=run_id, officer="ada") for _ in range(2))
-    ended = revoke(shop, revoked.share.id, actor="eve")
+    ended = revoke(shop, revoked.share.id, actor=EVE)
     assert ended.revoked_at is not None
-    assert revoke(shop, revoked.share.id, actor="eve").revoked_at == ended.revoked_at
+    assert revoke(shop, revoked.share.id, actor=EVE).revoked_at == ended.revoked_at
     expire(finished, expired.share.id)
     for one in (revoked, expired):
         with pytest.raises(NotAllowedError) as caught:
@@ -141,7 +142,7 @@ def test_what_is_over_shows_nothing(finished: Finished, shop: Store, run_id: int
         assert log(shop, one.share.id)[-2:] == [("link", "share-refused", "over"), ("ada", "share-refused", "over")]
     assert [line[1] for line in log(shop, revoked.share.id)].count("share-revoked") == 2
     with pytest.raises(UnknownNameError, match="no share 9999"):
-        revoke(shop, 9999, actor="eve")
+        revoke(shop, 9999, actor=EVE)
 
 
 # Passphrases
@@ -314,15 +315,15 @@ def test_only_officers_who_are_let_in(shop: Store, run_id: int) -> None:
     with pytest.raises(BadInputError, match="eve is an auditor") as caught:
         put(shop, run_id=run_id, officer="eve")
     assert caught.value.code == "bad-role"
-    set_disabled(shop, "bob", True, actor="cli")
+    set_disabled(shop, "bob", True, actor=CLI)
     try:
         with pytest.raises(BadInputError, match="bob is disabled"):
             put(shop, run_id=run_id, officer="bob")
     finally:
-        set_disabled(shop, "bob", False, actor="cli")
-    set_role(shop, "eve", "officer", actor="cli")
+        set_disabled(shop, "bob", False, actor=CLI)
+    set_role(shop, "eve", "officer", actor=CLI)
     try:
         assert put(shop, run_id=run_id, officer="eve").share.officer == "eve"
     finally:
-        set_role(shop, "eve", "auditor", actor="cli")
+        set_role(shop, "eve", "auditor", actor=CLI)
     assert datetime.now(UTC) < put(shop, run_id=run_id, officer="bob").share.expires_at

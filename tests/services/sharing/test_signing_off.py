@@ -22,6 +22,7 @@ from facepriv.services.sharing.result_hashes import audit_sha256, result_sha256,
 from facepriv.services.sharing.shares import revoke
 from facepriv.services.sharing.signing_off import LONGEST, is_about, remark
 from facepriv.store import RemarkRecord, Store, migrate, open_store
+from tests.actors import EVE
 from tests.finished_run import Finished
 from tests.old_databases import write_stored_database
 from tests.pages.conftest import store_audit
@@ -100,7 +101,7 @@ def test_only_whom_it_was_shared_with_and_while_it_is(shop: Store, say: Callable
     with pytest.raises(UnknownNameError, match="Share 9999 is not one of yours"):
         say("Fine.", share_id=9999)
     (share,) = shop.shares.list()
-    revoke(shop, share.id, actor="eve")
+    revoke(shop, share.id, actor=EVE)
     for decision in (None, "accepted"):
         with pytest.raises(NotAllowedError, match="expired or was revoked"):
             say("Fine.", decision)

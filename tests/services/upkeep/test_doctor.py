@@ -18,6 +18,7 @@ from facepriv.services.models.catalogue import list_models, status_of
 from facepriv.services.upkeep.doctor import Check, check_disks, check_models, examine
 from facepriv.store import DatasetRecord, Store, migrate, open_store
 from facepriv.types import ModelCard, WeightFile
+from tests.actors import ADA
 from tests.store_examples import create, put_images, spec_for
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -274,7 +275,7 @@ def test_data_sets_past_their_day(settings: Settings, store: Store, studio: Data
 def test_a_tampered_access_log_is_a_problem(settings: Settings, store: Store) -> None:
     assert found(settings)["access log"].sentence == "No line yet."
     for number in range(3):
-        store.access.record("ada", "run-exported", f"run {number}")
+        store.access.record(ADA, "run-exported", f"run {number}")
     whole = found(settings)["access log"]
     assert (whole.status, whole.sentence.split(";")[0]) == ("ok", "3 lines, none changed")
     assert store.access.list()[0].chain_sha256[:16] in whole.sentence

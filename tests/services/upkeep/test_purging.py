@@ -29,6 +29,7 @@ from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import DatasetRecord, Store, open_store
 from facepriv.store.measures import Measured
 from facepriv.types import Actor
+from tests.actors import ADA, EVE
 from tests.store_examples import (
     audit_spec,
     contents_of,
@@ -106,7 +107,7 @@ def test_everything_goes_but_what_another_data_set_has_too(store: Store, setting
         "1 file stays because the data set 'theirs' contains the same images.",
     )
     assert store.runs.count() == 3, "a plan touches nothing"
-    report = purge(store, settings, mine.id, actor="ada")
+    report = purge(store, settings, mine.id, actor=ADA)
     assert report.complete
     assert report.sentences[:3] == (
         "Deleted the data set 'mine': 3 images, 3 runs, 2 audits.",
@@ -121,7 +122,7 @@ def test_everything_goes_but_what_another_data_set_has_too(store: Store, setting
     assert (line.actor, line.action, line.subject) == ("ada", "dataset-purged", f"dataset {mine.id}")
     assert line.detail == "3 images, 3 runs, 2 audits; 0 files of 5 left"
     with pytest.raises(UnknownNameError, match="no data set"):
-        purge(store, settings, mine.id, actor="ada")
+        purge(store, settings, mine.id, actor=ADA)
 
 
 def test_shares_go_and_what_officers_said_stays(store: Store, settings: Settings):
@@ -138,7 +139,7 @@ def test_shares_go_and_what_officers_said_stays(store: Store, settings: Settings
     for said in ({"text": "Why half?"}, {"text": "Fine by me.", "decision": "accepted", "sha256": "5e" * 32}):
         store.remarks.add(run_id=runs[0], audit_id=audits[0], about=about, author="ada", **said)
     assert plan_purge(store, mine.id).sentences[1] == ("It also ends 3 shares of its results; officers' remarks stay.")
-    assert purge(store, settings, mine.id, actor="eve").complete
+    assert purge(store, settings, mine.id, actor=EVE).complete
     assert [share.run_id for share in store.shares.list()] == [kept]
     comment, signed = store.remarks.list()
     for one in (comment, signed):
@@ -158,7 +159,7 @@ def test_work_under_way_is_named_and_refused(store: Store, settings: Settings):
     claim(store, run)
     assert plan_purge(store, mine.id).sentences[-1] == f"Not possible yet: run {run} is still active."
     with pytest.raises(StoreError, match=f"while run {run} on it is being worked on; cancel and try again"):
-        purge(store, settings, mine.id, actor="ada")
+        purge(store, settings, mine.id, actor=ADA)
     assert contents_of(store) == {b"one"}
     assert store.access.list() == ()
 
@@ -177,7 +178,7 @@ def test_work_under_way_is_cancelled_and_waited_for(store: Store, settings: Sett
     claim(store, held)
     worker = threading.Thread(target=heed, args=(settings, held))
     worker.start()
-    report = purge(store, settings, mine.id, actor="ada", cancel=True)
+    report = purge(store, settings, mine.id, actor=ADA, cancel=True)
     worker.join()
     assert report.complete
     assert report.runs == 2
@@ -199,7 +200,7 @@ def test_images_that_a_cancelled_run_had_not_saved_go_too(store: Store, settings
     leave_unsaved(store, settings)
     worker = threading.Thread(target=heed, args=(settings, run))
     worker.start()
-    report = purge(store, settings, mine.id, actor="ada", cancel=True)
+    report = purge(store, settings, mine.id, actor=ADA, cancel=True)
     worker.join()
     assert report.complete
     assert (report.removed, report.collected, report.unclaimed) == (1, 2, ())
@@ -217,7 +218,7 @@ def test_unsaved_images_may_remain_while_another_run_is_under_way(store: Store, 
     claim(store, held)
     left = leave_unsaved(store, settings)
     store.jobs.mark_cancelled(store.runs.job_id(cancelled), "w1")
-    report = purge(store, settings, mine.id, actor="ada")
+    report = purge(store, settings, mine.id, actor=ADA)
     assert not report.complete
     assert (report.remaining, report.collected, report.unclaimed) == ((), 0, left)
     assert (
@@ -238,7 +239,7 @@ def test_processes_elsewhere_may_leave_files_after_the_scan(
 ):
     mine = create(store, "mine", put_images(store, b"one"))
     store.runs.create(spec_for(store, mine))
-    report = purge(store, settings.model_copy(update={"executor": executor}), mine.id, actor="ada")
+    report = purge(store, settings.model_copy(update={"executor": executor}), mine.id, actor=ADA)
     assert report.complete
     assert any("Cluster processes may continue" in sentence for sentence in report.sentences) is told
 
@@ -247,7 +248,7 @@ def test_what_work_under_way_may_need_remains_and_is_told(store: Store, settings
     mine = create(store, "mine", put_images(store, b"one", b"two"))
     with store.datasets.importing("coming", source="", reader="") as importing:
         (image,) = put_images(store, b"one")  # put, and its row not written yet
-        report = purge(store, settings, mine.id, actor="ada")
+        report = purge(store, settings, mine.id, actor=ADA)
         assert not report.complete
         assert (report.removed, len(report.remaining)) == (0, 2)
         assert "0 files deleted. A scan of all files found 2 of 2 remaining." in report.sentences
@@ -265,7 +266,7 @@ def test_copies_that_a_killed_import_left_are_found(store: Store, settings: Sett
     left.mkdir(parents=True)
     (left / "photo.jpg").write_bytes(upload)
     (left / "other.jpg").write_bytes(b"another's photo")
-    report = purge(store, settings, mine.id, actor="ada")
+    report = purge(store, settings, mine.id, actor=ADA)
     assert report.remaining == (str(left / "photo.jpg"),)
     assert not report.complete
 
@@ -286,11 +287,11 @@ def test_images_that_a_killed_call_of_a_command_left_go_too(store: Store, settin
             assert scoring.poll() is None
             assert time.monotonic() < end, "the call did not begin"
             time.sleep(0.05)
-        report = purge(store, settings, mine.id, actor="ada")
+        report = purge(store, settings, mine.id, actor=ADA)
         assert not report.complete
         assert [Path(file).name for file in report.unclaimed] == ["1.png"]
         scoring.kill()
-    report = purge(store, settings, theirs.id, actor="ada")
+    report = purge(store, settings, theirs.id, actor=ADA)
     assert report.complete
     assert (report.collected, report.unclaimed) == (1, ())
     assert list(settings.temporary.iterdir()) == []
@@ -302,7 +303,7 @@ def test_a_file_that_cannot_be_removed_keeps_no_other(store: Store, settings: Se
     stuck = store.artifacts.path(min(str(image.artifact_sha256) for image in images))
     stuck.unlink()
     (stuck / "inside").mkdir(parents=True)  # what cannot be unlinked
-    report = purge(store, settings, mine.id, actor="ada")
+    report = purge(store, settings, mine.id, actor=ADA)
     assert report.refused is not None
     assert "cannot be written to" in report.refused
     assert not report.complete
@@ -317,6 +318,6 @@ def test_an_ended_import_is_forgotten_with_its_data_set(settings: Settings, stor
     run_worker(settings, kinds=KIND, job_id=job.id)
     (record,) = store.datasets.list()
     assert [one.record.dataset_id for one in list_imports(store, settings)] == [record.id]
-    assert purge(store, settings, record.id, actor="ada").complete
+    assert purge(store, settings, record.id, actor=ADA).complete
     assert list_imports(store, settings) == ()
     assert not any((settings.home / "imports").iterdir())
