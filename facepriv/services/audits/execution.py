@@ -48,10 +48,10 @@ from facepriv.schemas.audits import (
 )
 from facepriv.services.audits.evidence import find_evidence, list_audited, list_measures, make_evidence
 from facepriv.services.audits.preparing import count_left_out
-from facepriv.services.jobs.leased_job import LeasedJob, Report, execute_leased, retry_while_busy
+from facepriv.services.jobs.leased_job import LeasedJob, Report, retry_while_busy
 from facepriv.services.jobs.measuring import LeasedPool
 from facepriv.services.jobs.pool_calls import Crashed
-from facepriv.services.jobs.pool_process import Job, JobRef, content_of
+from facepriv.services.jobs.pool_process import Job, JobRef, get_content
 from facepriv.services.jobs.worker_pool import WorkerPool
 from facepriv.services.models.probe_people import find_overlaps
 from facepriv.store import AuditRecord, Store
@@ -84,15 +84,12 @@ def execute_audit(
     on_progress: Report | None = None,
 ) -> None:
     """Execute a claimed audit to its end: complete, failed or cancelled."""
-
-    def work() -> None:
-        result = _AuditExecution(store, settings, audit, owner, pool, on_progress).result()
-        retry_while_busy(lambda: store.audits.finish(audit.id, owner, result))
-
-    execute_leased(store.jobs, audit.job_id, owner, f"audit {audit.id}", work)
+    _AuditExecution(store, settings, audit, owner, pool, on_progress).execute()
 
 
 class _AuditExecution(LeasedJob):
+    noun = "audit"
+
     def __init__(
         self,
         store: Store,
@@ -104,6 +101,10 @@ class _AuditExecution(LeasedJob):
     ) -> None:
         super().__init__(store, settings, audit.job_id, audit.id, owner, pool, on_progress)
         self.audit, self.spec = audit, audit.spec
+
+    def work(self) -> None:
+        result = self.result()
+        retry_while_busy(lambda: self.store.audits.finish(self.audit.id, self.owner, result))
 
     def result(self) -> AuditResult:
         """Execute the stages one after the other."""
@@ -382,7 +383,7 @@ def load_evidence(store: Store, audit_id: int) -> tuple[AuditSpec, Evidence]:
 
 def attack_in_process(job: Job, tasks: Sequence[Task]) -> list[Attack]:
     """Let attackers loose in a worker's process."""
-    spec, evidence = content_of(job)
+    spec, evidence = get_content(job)
     return [
         attack(
             attackers.create(task.attacker),

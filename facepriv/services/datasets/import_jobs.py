@@ -31,7 +31,7 @@ from facepriv.services.datasets.importing import Source, import_source, read_dem
 from facepriv.services.datasets.quality import check_quality
 from facepriv.services.datasets.retention import refuse_past
 from facepriv.services.jobs.kinds import Kind
-from facepriv.services.jobs.leased_job import LeasedJob, Report, execute_leased, retry_while_busy
+from facepriv.services.jobs.leased_job import LeasedJob, Report, retry_while_busy
 from facepriv.services.jobs.submit import submit
 from facepriv.services.jobs.worker_pool import WorkerPool
 from facepriv.store import DatasetRecord, JobRecord, JobState, Store
@@ -144,13 +144,15 @@ class ImportKind(Kind):
     ) -> None:
         """Do what is next of a claimed import."""
         execution = _Execution(store, settings, job, owner, pool, on_progress)
-        execute_leased(store.jobs, job.id, owner, f"import {job.id}", execution.work)
+        execution.execute()
         if execution.is_over:
             # Only once the queue knows, since nobody takes up an import whose folder is gone.
             shutil.rmtree(execution.folder, ignore_errors=True)
 
 
 class _Execution(LeasedJob):
+    noun = "import"
+
     def __init__(
         self,
         store: Store,

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from facepriv.config import Settings
 from facepriv.errors import CancelledError, FaceprivError, StorageFullError, StoreBusyError, StoreError
@@ -16,7 +17,7 @@ from facepriv.measures.faults import log_fault
 from facepriv.services.jobs.pool_calls import PoolCalls
 from facepriv.services.jobs.pool_process import JobRef
 from facepriv.services.jobs.worker_pool import WorkerPool
-from facepriv.store import JobStore, LeaseLostError, Store
+from facepriv.store import LeaseLostError, Store
 
 Report = Callable[[int, str, int, int], None]
 """Called with the number of the run or audit, stage, steps done and steps in all."""
@@ -30,8 +31,11 @@ _I = TypeVar("_I", bound=Hashable)
 _log = logging.getLogger(__name__)
 
 
-class LeasedJob:
-    """One run or audit under way."""
+class LeasedJob(ABC):
+    """One job under way, which a worker holds."""
+
+    noun: ClassVar[str]
+    """What people call such a job."""
 
     def __init__(
         self,
@@ -47,11 +51,50 @@ class LeasedJob:
         self.settings = settings
         self.job_id = job_id
         self.number = number
+        self.title = f"{self.noun} {number}"
         self.owner = owner
         self.pool = pool
         self.on_progress = on_progress
         self._progress: tuple[str, int, int] = ("", 0, 0)
         self._last_heartbeat = time.monotonic()
+
+    def execute(self) -> None:
+        """Do the job to its end, whatever it is; the reason of a failure is stored.
+
+        One failure, however unexpected, does not end the worker that others wait for.
+        """
+        jobs, job_id, owner = self.store.jobs, self.job_id, self.owner
+        try:
+            # Whatever the end was, what another worker has taken over is that worker's to end.
+            with suppress(LeaseLostError):
+                try:
+                    self.work()
+                except LeaseLostError:
+                    raise
+                except CancelledError:
+                    retry_while_busy(lambda: jobs.mark_cancelled(job_id, owner))
+                except FaceprivError as error:
+                    self._fail(str(error))
+                except Exception as error:
+                    log_fault(_log, f"{self.title.capitalize()} stopped unexpectedly", error)
+                    self._fail(
+                        f"The {self.noun} stopped at an unexpected {type(error).__name__}, a fault of facepriv or of a "
+                        "plug-in; report it with what the worker logged."
+                    )
+        except (KeyboardInterrupt, SystemExit):
+            # Where even this fails, the lock that the worker lets go tells others that it is gone.
+            with suppress(FaceprivError):
+                jobs.release(job_id, owner)
+            raise
+
+    def _fail(self, sentence: str) -> None:
+        # A disk that is full has no room for this line either.
+        over = (StoreBusyError, StorageFullError)
+        retry_while_busy(lambda: self.store.jobs.fail(self.job_id, self.owner, sentence), over=over)
+
+    @abstractmethod
+    def work(self) -> None:
+        """Compute the result and store it."""
 
     def compute_in_pool(
         self,
@@ -173,7 +216,7 @@ class LeasedJob:
 
     def note(self, text: str) -> None:
         """Add a line to what becomes of it, and to the worker's own log."""
-        _log.warning("%s %d: %s", type(self).__name__.strip("_"), self.number, text)
+        _log.warning("%s: %s", self.title.capitalize(), text)
         retry_while_busy(lambda: self.store.jobs.note(self.job_id, self.owner, text))
 
 
@@ -202,44 +245,3 @@ def retry_while_busy(
                 logged = True
             time.sleep(pause)
             pause = min(2 * pause, 10.0)
-
-
-def execute_leased(jobs: JobStore, job_id: int, owner: str, title: str, work: Callable[[], None]) -> None:
-    """Do claimed work to its end, whatever it is; the reason of a failure is stored.
-
-    One failure, however unexpected, does not end the worker that others wait for.
-
-    Parameters
-    ----------
-    title
-        What the job is called, such as ``run 7``.
-    work
-        Computes and writes down the result.
-    """
-
-    def fail(sentence: str) -> None:
-        # A disk that is full has no room for this line either.
-        retry_while_busy(lambda: jobs.fail(job_id, owner, sentence), over=(StoreBusyError, StorageFullError))
-
-    try:
-        # Whatever the end was, what another worker has taken over is that worker's to end.
-        with suppress(LeaseLostError):
-            try:
-                work()
-            except LeaseLostError:
-                raise
-            except CancelledError:
-                retry_while_busy(lambda: jobs.mark_cancelled(job_id, owner))
-            except FaceprivError as error:
-                fail(str(error))
-            except Exception as error:
-                log_fault(_log, f"{title.capitalize()} stopped unexpectedly", error)
-                fail(
-                    f"The {title.split()[0]} stopped at an unexpected {type(error).__name__}, a fault of facepriv or "
-                    "of a plug-in; report it with what the worker logged."
-                )
-    except (KeyboardInterrupt, SystemExit):
-        # Where even this fails, the lock that the worker lets go tells others that it is gone.
-        with suppress(FaceprivError):
-            jobs.release(job_id, owner)
-        raise

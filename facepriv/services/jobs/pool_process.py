@@ -100,7 +100,7 @@ def report_steps(part: int, done: int, total: int) -> None:
     _report_steps[0](part, done, total)
 
 
-def content_of(job: Job) -> Any:
+def get_content(job: Job) -> Any:
     """Return what a job is about; a process that has worked for another forgets that one."""
     with _lock:
         ref = job.ref

@@ -36,6 +36,8 @@ def run_worker(
     on_progress: Report | None = None,
     pool: WorkerPool | None = None,
     ready: bool = False,
+    poll_seconds: float = POLL_SECONDS,
+    collect_seconds: float = COLLECT_SECONDS,
 ) -> int:
     """Take up waiting jobs, one after the other, and clear away leftovers at the start and while none waits.
 
@@ -56,6 +58,8 @@ def run_worker(
         Processes to compute with, which stay; by default some of its own, which end when nothing waits for a minute.
     ready
         Start the processes at once instead of when something waits.
+    poll_seconds, collect_seconds
+        Time between two looks for work while none waits, and for files that nobody needs any more.
 
     Returns
     -------
@@ -87,9 +91,9 @@ def run_worker(
                 return taken
             if idle >= KEEP_POOL_SECONDS and pool is None:
                 workers.end()
-            if time.monotonic() - collected >= COLLECT_SECONDS:
+            if time.monotonic() - collected >= collect_seconds:
                 collected = worker.collect()
-            time.sleep(POLL_SECONDS)
+            time.sleep(poll_seconds)
 
 
 class _Worker:

@@ -32,7 +32,7 @@ from facepriv.measures.loaded_models import (
 from facepriv.measures.stored_faces import StoredFace, perturbed_faces, untouched_faces
 from facepriv.perturb.parameters import make_method
 from facepriv.schemas.runs import FailureItem, LearnedItem, Phase, RunResult
-from facepriv.services.jobs.leased_job import LeasedJob, Report, execute_leased, retry_while_busy
+from facepriv.services.jobs.leased_job import LeasedJob, Report, retry_while_busy
 from facepriv.services.jobs.measuring import LeasedPool
 from facepriv.services.jobs.pool_calls import Crashed
 from facepriv.services.jobs.pool_process import JobRef
@@ -70,15 +70,12 @@ def execute(
     on_progress: Report | None = None,
 ) -> None:
     """Execute a claimed run to its end: complete, failed or cancelled."""
-
-    def work() -> None:
-        result = _Execution(store, settings, run, owner, pool, on_progress).result()
-        retry_while_busy(lambda: store.runs.finish(run.id, owner, result))
-
-    execute_leased(store.jobs, run.job_id, owner, f"run {run.id}", work)
+    _Execution(store, settings, run, owner, pool, on_progress).execute()
 
 
 class _Execution(LeasedJob):
+    noun = "run"
+
     def __init__(
         self, store: Store, settings: Settings, run: RunRecord, owner: str, pool: WorkerPool, on_progress: Report | None
     ) -> None:
@@ -87,6 +84,10 @@ class _Execution(LeasedJob):
         self.job = JobRef(load_run, run.id, owner, run.attempts)
         self._found_by = fingerprint(run.spec.detector)
         self._fingerprint = cache(Measure.fingerprint)
+
+    def work(self) -> None:
+        result = self.result()
+        retry_while_busy(lambda: self.store.runs.finish(self.run.id, self.owner, result))
 
     def result(self) -> RunResult:
         """Do what remains of the run, stage by stage, and sum it up."""

@@ -16,7 +16,7 @@ from facepriv.perturb.base import KeptClassifiers, Learned
 from facepriv.perturb.gallery import Gallery
 from facepriv.perturb.parameters import make_method
 from facepriv.schemas.runs import RunSpec
-from facepriv.services.jobs.pool_process import Job, JobRef, PortableJob, artifacts, content_of
+from facepriv.services.jobs.pool_process import Job, JobRef, artifacts, get_content
 from facepriv.services.runs.attributes import labelled_by
 from facepriv.store import ArtifactStore, Store
 from facepriv.store.records import ImageRecord
@@ -107,10 +107,10 @@ def load_run(store: Store, run_id: int) -> RunJob:
 
 def get_run(job: Job) -> RunInProcess:
     """Return the run of a job; a process that has worked for another run forgets that one."""
-    ref = job.ref if isinstance(job, PortableJob) else job
+    ref = job.ref
     with _lock:
         if ref not in _run:
-            content: RunJob = content_of(job)
+            content: RunJob = get_content(job)
             _run.clear()
             _run[ref] = RunInProcess(content, artifacts())
         return _run[ref]

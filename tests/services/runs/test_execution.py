@@ -28,7 +28,6 @@ from facepriv.perturb.base import score_face
 from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
-from facepriv.services.jobs import worker as job_worker
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalPool, Pace
 from facepriv.services.runs import execution as worker
@@ -423,14 +422,12 @@ def test_a_second_run_computes_no_template_or_score_of_an_untouched_image_again(
         assert pool.unknown() == Counter(unknown)
 
 
-def test_a_worker_clears_away_leftovers_at_its_start_and_while_idle(store, settings, monkeypatch):
+def test_a_worker_clears_away_leftovers_at_its_start_and_while_idle(store, settings):
     def leave() -> Path:
         path = store.artifacts.path(store.artifacts.put(os.urandom(100)))
         os.utime(path, (1, 1))
         return path
 
-    monkeypatch.setattr(job_worker, "POLL_SECONDS", 0.01)
-    monkeypatch.setattr(job_worker, "COLLECT_SECONDS", 0.05)
     first, later, young = leave(), [], store.artifacts.path(store.artifacts.put(b"just put"))
 
     def stop(idle: float) -> bool:
@@ -440,7 +437,7 @@ def test_a_worker_clears_away_leftovers_at_its_start_and_while_idle(store, setti
             later.append(time.monotonic() + 20)
         return not later[0].exists() or time.monotonic() > later[1]
 
-    run_worker(settings, should_stop=stop)
+    run_worker(settings, should_stop=stop, poll_seconds=0.01, collect_seconds=0.05)
     assert not later[0].exists()
     assert young.exists()
 
