@@ -194,9 +194,11 @@ class UploadSource(Frozen):
 
 
 class DemoSource(Frozen):
-    """The synthetic demo faces, two images of each subject."""
+    """The synthetic demo faces."""
 
     type: Literal["demo"] = "demo"
+    images_per_subject: int | None = 2
+    """None for all."""
 
 
 class Columns(Frozen):

@@ -24,10 +24,10 @@ from facepriv.datasets.preview import preview
 from facepriv.errors import BadInputError, FaceprivError, StoreError, UnknownNameError
 from facepriv.measures.faults import log_fault
 from facepriv.presentation.preview import preview_document
-from facepriv.schemas.requests import DemoSource, ImportRequest, PathSource, Request, UploadSource
+from facepriv.schemas.requests import ImportRequest, PathSource, Request, UploadSource
 from facepriv.services.datasets import uploads
 from facepriv.services.datasets.import_folders import allowed_folder
-from facepriv.services.datasets.importing import Source, import_source, read_demo_source, read_source
+from facepriv.services.datasets.importing import Source, import_source, read_source
 from facepriv.services.datasets.quality import check_quality
 from facepriv.services.datasets.retention import refuse_past
 from facepriv.services.jobs.kinds import Kind
@@ -35,7 +35,7 @@ from facepriv.services.jobs.leased_job import LeasedJob, Report, retry_while_bus
 from facepriv.services.jobs.submit import submit
 from facepriv.services.jobs.worker_pool import WorkerPool
 from facepriv.store import DatasetRecord, JobRecord, JobState, Store
-from facepriv.types import Actor, Problem
+from facepriv.types import Actor
 
 KIND = ("import",)
 UNDER_WAY: tuple[JobState, ...] = ("waiting", "running")
@@ -207,7 +207,7 @@ class _Execution(LeasedJob):
     @contextmanager
     def _source(self) -> Iterator[Source]:
         with ExitStack() as stack:
-            opened = _open_source(self.settings, self.request, self.folder)
+            opened = read_source(self.settings, self.request, self.folder)
             yield self.run_in_thread(lambda check: stack.enter_context(opened))
 
     def _preview(self, source: Source) -> None:
@@ -224,15 +224,7 @@ class _Execution(LeasedJob):
         def tell(done: int, total: int, stage: str = "", /) -> None:
             self.heartbeat(stage, done, total)
 
-        return import_source(
-            self.store,
-            self.settings,
-            source,
-            name=self.request.name,
-            retain_until=self.request.retain_until,
-            datasheet=self.request.datasheet,
-            on_progress=tell,
-        ).dataset
+        return import_source(self.store, self.settings, source, self.request, on_progress=tell).dataset
 
     def _check_quality(self, dataset_id: int) -> str | None:
         """Check the quality of what was imported; whatever goes wrong, the data set is there."""
@@ -259,39 +251,6 @@ class _Execution(LeasedJob):
         self.is_over = True
         with suppress(StoreError):
             _discard_rows(self.store, self.request.name, self.job_id)
-
-
-@contextmanager
-def _open_source(settings: Settings, request: ImportRequest, folder: Path) -> Iterator[Source]:
-    if isinstance(request.source, DemoSource):
-        yield read_demo_source(settings)
-        return
-    problems: list[Problem] = []
-    table = None if request.labels is None else Path(request.labels)
-    closed, called = True, None
-    if isinstance(request.source, UploadSource):
-        path, table, problems = uploads.lay_out(folder, request.source.files, request.labels)
-        called = uploads.shown(request.source.files[0]) if path.is_file() else "uploaded images"
-    else:
-        path, closed = Path(request.source.path), request.source.closed
-        # Looked at again: what is allowed, or what lies there, may have changed meanwhile.
-        path = allowed_folder(settings, request.source.path) if closed else path
-    workspace = folder / "work"
-    shutil.rmtree(workspace, ignore_errors=True)
-    workspace.mkdir(mode=0o700)
-    with read_source(
-        settings,
-        path,
-        labels=table,
-        format=request.format,
-        mapping=request.mapping,
-        columns=request.columns.model_dump(exclude_none=True),
-        closed=closed,
-        source_name=called,
-        earlier=problems,
-        workspace=workspace,
-    ) as source:
-        yield source
 
 
 def _log_once(store: Store, job: JobRecord, dataset: DatasetRecord) -> None:

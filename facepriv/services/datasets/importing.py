@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,10 +30,13 @@ from facepriv.imaging.decode import decode
 from facepriv.imaging.png import encode_png
 from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.loaded_models import make_detector_reference
+from facepriv.schemas.requests import DemoSource, ImportRequest, PathSource, UploadSource
+from facepriv.services.datasets import uploads
+from facepriv.services.datasets.import_folders import allowed_folder
 from facepriv.services.datasets.retention import refuse_past
 from facepriv.store import Store
 from facepriv.store.records import DatasetCounts, DatasetRecord, FoundFace, NewImage, UnfinishedImport
-from facepriv.types import Gender, Image, LabelledImage, Problem, ProtocolPair
+from facepriv.types import Image, LabelledImage, Problem, ProtocolPair
 from facepriv.wording import count
 
 
@@ -88,98 +91,99 @@ class Source:
 
 
 def import_dataset(
-    store: Store,
-    settings: Settings,
-    source: Path,
-    *,
-    name: str,
-    labels: Path | None = None,
-    format: str = "auto",
-    mapping: Mapping[str, Gender] | None = None,
-    columns: Mapping[str, str] | None = None,
-    retain_until: date | None = None,
-    datasheet: Mapping[str, Any] | None = None,
-    on_progress: Progress | None = None,
+    store: Store, settings: Settings, path: Path, *, on_progress: Progress | None = None, **fields: Any
 ) -> ImportReport:
-    """Import a folder or a zip archive of images; parameters and errors as of `read_source` and `import_source`."""
-    refuse_past(retain_until)
-    with read_source(settings, source, labels=labels, format=format, mapping=mapping, columns=columns) as read:
-        return import_source(
-            store,
-            settings,
-            read,
-            name=name,
-            retain_until=retain_until,
-            datasheet=datasheet,
-            on_progress=on_progress,
-        )
-
-
-@contextmanager
-def read_source(
-    settings: Settings,
-    source: Path,
-    *,
-    labels: Path | None = None,
-    format: str = "auto",
-    mapping: Mapping[str, Gender] | None = None,
-    columns: Mapping[str, str] | None = None,
-    closed: bool = False,
-    source_name: str | None = None,
-    earlier: Sequence[Problem] = (),
-    workspace: Path | None = None,
-) -> Iterator[Source]:
-    """Read a folder, or unpack a zip archive and read it; what was unpacked is gone when the block ends.
+    """Import a folder or a zip archive of images here and now.
 
     Parameters
     ----------
-    source
-        A folder, or a zip archive.
-    labels
-        A CSV of labels; by default the one found beside the images.
-    mapping
-        What label values mean, for values like 0 and 1 that say nothing themselves.
-    columns
-        Names of the columns ``file``, ``subject`` and ``gender``, where they are not recognised.
-    closed
-        Whether nothing outside the folder may be read but ``labels``; by default its data set's own lists just above it
-        are found too.
-    source_name
-        What to call the source to a person; by default its file name.
-    earlier
-        What was left out before the import, to be told with the rest.
-    workspace
-        Folder that is removed afterwards by who made it, to unpack an archive in; by default a temporary one.
+    fields
+        Other fields of `ImportRequest`, such as ``name``.
 
     Raises
     ------
     BadInputError
-        If nothing can be read.
+        If a field cannot be used, or nothing can be imported; then nothing is kept.
     """
-    called = source.name if source_name is None else source_name
-    if not source.exists():
-        raise BadInputError(
-            f"A folder or a zip archive was expected at {source}, but nothing is there; check its name.", code="no-file"
-        )
-    options = {"format": format, "mapping": dict(mapping or {}), "columns": dict(columns or {})}
+    labels = fields.pop("labels", None)
+    request = ImportRequest(source=PathSource(path=str(path)), labels=None if labels is None else str(labels), **fields)
+    with read_source(settings, request) as source:
+        return import_source(store, settings, source, request, on_progress=on_progress)
 
-    def read(folder: Path, problems: Sequence[Problem]) -> Source:
-        found = read_folder(folder, format=format, labels=labels, mapping=mapping, columns=columns, closed=closed)
-        key = _resume_key(settings, source, options, found)
-        return Source(found, called, key, tuple(problems))
 
-    if source.is_dir():
-        yield read(source, earlier)
+def import_demo(
+    store: Store,
+    settings: Settings,
+    *,
+    images_per_subject: int | None = 2,
+    name: str = DEMO,
+    on_progress: Progress | None = None,
+) -> ImportReport:
+    """Import the synthetic demo faces here and now, by default two images of each of the 60 subjects."""
+    request = ImportRequest(name=name, source=DemoSource(images_per_subject=images_per_subject))
+    with read_source(settings, request) as source:
+        return import_source(store, settings, source, request, on_progress=on_progress)
+
+
+@contextmanager
+def read_source(settings: Settings, request: ImportRequest, folder: Path | None = None) -> Iterator[Source]:
+    """Read what an import is made from; what was unpacked for it may be gone when the block ends.
+
+    Parameters
+    ----------
+    folder
+        The import's own, in which its uploaded files lie, and to unpack an archive in; who made it removes it. By
+        default a temporary one.
+
+    Raises
+    ------
+    BadInputError
+        If nothing can be read, or pages may not import from the folder any more.
+    """
+    if isinstance(request.source, DemoSource):
+        read = read_demo(images_per_subject=request.source.images_per_subject)
+        yield Source(read, "demo faces of facepriv", _resume_key(settings, demo_folder(), {}, read))
         return
-    with temporary_folder(settings) if workspace is None else nullcontext(workspace) as folder:
+    with temporary_folder(settings) if folder is None else nullcontext(folder) as own:
+        yield _read_files(settings, request, own)
+
+
+def _read_files(settings: Settings, request: ImportRequest, own: Path) -> Source:
+    problems: Sequence[Problem] = ()
+    labels, closed = None if request.labels is None else Path(request.labels), True
+    if isinstance(request.source, UploadSource):
+        path, labels, problems = uploads.lay_out(own, request.source.files, request.labels)
+        called = uploads.shown(request.source.files[0]) if path.is_file() else "uploaded images"
+    else:
+        assert isinstance(request.source, PathSource)
+        closed = request.source.closed
+        # Looked at again: what is allowed, or what lies there, may have changed meanwhile.
+        path = allowed_folder(settings, request.source.path) if closed else Path(request.source.path)
+        called = path.name
+    if not path.exists():
+        raise BadInputError(
+            f"A folder or a zip archive was expected at {path}, but nothing is there; check its name.", code="no-file"
+        )
+    images = path
+    if not path.is_dir():
+        workspace = own / "work"
+        shutil.rmtree(workspace, ignore_errors=True)
+        workspace.mkdir(mode=0o700)
         unpacked = unpack(
-            source,
-            folder / "unpacked",
+            path,
+            workspace / "unpacked",
             name=called,
             max_entries=settings.max_archive_entries,
             max_bytes=settings.max_upload_bytes,
         )
-        yield read(unpacked.folder, (*earlier, *unpacked.problems))
+        images, problems = unpacked.folder, (*problems, *unpacked.problems)
+    options: dict[str, Any] = {
+        "format": request.format,
+        "mapping": dict(request.mapping),
+        "columns": request.columns.model_dump(exclude_none=True),
+    }
+    read = read_folder(images, labels=labels, closed=closed, **options)
+    return Source(read, called, _resume_key(settings, path, options, read), tuple(problems))
 
 
 def _resume_key(settings: Settings, source: Path, options: Mapping[str, Any], read: ReadResult) -> str:
@@ -208,25 +212,6 @@ def _signs(path: Path) -> list[int]:
     return [found.st_size, found.st_mtime_ns]
 
 
-def import_demo(
-    store: Store,
-    settings: Settings,
-    *,
-    images_per_subject: int | None = 2,
-    name: str = DEMO,
-    on_progress: Progress | None = None,
-) -> ImportReport:
-    """Import the synthetic demo faces, by default two images of each of the 60 subjects."""
-    source = read_demo_source(settings, images_per_subject=images_per_subject)
-    return import_source(store, settings, source, name=name, on_progress=on_progress)
-
-
-def read_demo_source(settings: Settings, *, images_per_subject: int | None = 2) -> Source:
-    """Read the synthetic demo faces."""
-    read = read_demo(images_per_subject=images_per_subject)
-    return Source(read, "demo faces of facepriv", _resume_key(settings, demo_folder(), {}, read))
-
-
 @contextmanager
 def temporary_folder(settings: Settings) -> Iterator[Path]:
     """Return a private folder that is gone afterwards; what a kill left behind goes with the next one."""
@@ -253,11 +238,8 @@ def import_source(
     store: Store,
     settings: Settings,
     source: Source,
+    request: ImportRequest,
     *,
-    name: str,
-    retain_until: date | None = None,
-    datasheet: Mapping[str, Any] | None = None,
-    resume_key: str | None = None,
     on_progress: Progress | None = None,
 ) -> ImportReport:
     """Import what was read, going on with an interrupted import of the same source under the same name.
@@ -265,36 +247,27 @@ def import_source(
     An image is decoded, and its face looked for, once, whatever happens in between: what came out of it is written
     every few seconds. The result is the same as without an interruption.
 
-    Parameters
-    ----------
-    retain_until
-        Last day on which the data set may be kept, None for no such day.
-    datasheet
-        As `facepriv.services.datasets.datasheets` keeps it.
-    resume_key
-        What an interrupted import is known by; by default the source's own.
-
     Raises
     ------
     BadInputError
         If nothing can be imported; then nothing is kept.
     """
-    refuse_past(retain_until)
+    refuse_past(request.retain_until)
     read = source.read
     store.datasets.collect_abandoned()
     found_by = fingerprint(make_detector_reference())
     with store.datasets.importing(
-        name,
+        request.name,
         source=source.called,
         reader=read.reader,
         reader_reason=read.why,
         licence=read.licence,
         found_by=found_by,
-        retain_until=retain_until,
+        retain_until=request.retain_until,
         identities=read.identities,
         terms=read.terms,
-        datasheet=datasheet,
-        resume_key=source.resume_key if resume_key is None else resume_key,
+        datasheet=request.datasheet,
+        resume_key=source.resume_key,
     ) as session:
         keep = _Keeper(store, settings, found_by)
         done = _Done()
@@ -333,7 +306,7 @@ def import_source(
         if not done.names:
             raise BadInputError(_nothing(source.called, problems), code="nothing-imported")
         session.settle(problems, protocol)
-    return get_report(store, name)
+    return get_report(store, request.name)
 
 
 def get_report(store: Store, dataset: int | str) -> ImportReport:
