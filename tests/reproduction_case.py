@@ -8,7 +8,7 @@ import numpy as np
 
 from facepriv.audit.reproduction.comparison import reproduction
 from facepriv.audit.reproduction.experiments import ExperimentRun, ImageOutcome
-from facepriv.audit.run_result import JudgedImage, Templates, run_result
+from facepriv.audit.run_result import JudgedImage, RunSetup, Templates, run_result
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.reproductions import CANDIDATES, Reproduction
 from facepriv.schemas.runs import FailureItem
@@ -92,10 +92,8 @@ def case(
     result = run_result(
         judged,
         {MATCHER: templates} if matchers else {},
-        classifiers=[A, B],
+        RunSetup(classifiers=[A, B], guides=[guide], kind="unnoticeable"),
         seconds=1.0,
-        guides=[guide],
-        kind="unnoticeable",
     )
     return ExperimentRun(
         experiment=experiment,

@@ -1,4 +1,4 @@
-"""Put a run's measurements together as the result that is stored, shown and exported."""
+"""Result of a run from its measurements, as it is stored, shown and exported."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class JudgedImage:
     stop: str | None = None
     notes: tuple[str, ...] = ()
     labels: Mapping[str, int] = field(default_factory=dict)
-    """Labels +1, -1 by classifier, of those that tell another attribute than gender; without those that have none."""
+    """Labels +1, -1 by classifier of another attribute than gender; absent where there is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,19 +71,48 @@ class Templates:
     compare: Compare
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunSetup:
+    """Names of the models of a run, and what they were for; as in `RunResult` unless said otherwise."""
+
+    classifiers: Sequence[str]
+    """All that scored the images."""
+    guides: Sequence[str] = ()
+    guards: Sequence[str] = ()
+    kind: MethodKind | None = None
+    attribute: str = GENDER
+    others: Mapping[str, AttributeClasses] = field(default_factory=dict)
+    """Classes of the classifiers of other attributes than gender."""
+    keep: Sequence[str] = ()
+    """Classifiers whose scores were to be kept."""
+
+    def classes(self, classifier: str) -> AttributeClasses:
+        """Return the classes of a classifier."""
+        return self.others.get(classifier, GENDER_CLASSES)
+
+
+@dataclass(frozen=True, eq=False)
+class _Columns:
+    """The images of a run in columns ``(n,)``."""
+
+    labels: NDArray[np.int64]
+    """Gender labels, 0 for none."""
+    attribute_labels: NDArray[np.int64]
+    """Labels of the attribute that the guides tell, 0 for none."""
+    perturbed: NDArray[np.bool_]
+    flipped: NDArray[np.bool_]
+    updated: NDArray[np.bool_]
+    """Perturbed with success and at least one update: images that were wrong at once would only dilute the means."""
+    scores: Mapping[str, Mapping[Phase, NDArray[np.float64]]]
+
+
 def run_result(
     images: Sequence[JudgedImage],
     templates: Mapping[str, Templates],
+    setup: RunSetup,
     *,
-    classifiers: Sequence[str],
     seconds: float,
-    guides: Sequence[str] = (),
-    guards: Sequence[str] = (),
-    kind: MethodKind | None = None,
     learned: Sequence[LearnedItem] = (),
-    attribute: str = GENDER,
-    others: Mapping[str, AttributeClasses] | None = None,
-    keep: Sequence[str] = (),
     check: Callable[[], None] = no_check,
 ) -> RunResult:
     """Compute everything the paper reports of a run (Tables 3 and 4, Figures 5 to 8, section 3.2).
@@ -94,165 +123,165 @@ def run_result(
         All images asked for, failures included.
     templates
         By matcher; rows in the order of ``images``.
-    classifiers
-        Those that judged.
     seconds
         Wall time of the computation.
-    guides, guards, kind, learned, attribute
-        As in `RunResult`.
-    others
-        What classifiers tell that do not tell gender.
-    keep
-        Classifiers whose scores were to be kept.
     check
         Called often while templates are compared; what it raises ends the work.
     """
-    labels = np.array([image.label or 0 for image in images], dtype=np.int64)
+    columns = _columns(images, setup)
+    labels, perturbed, updated = columns.labels, columns.perturbed, columns.updated
+    gender_scores = {name: scores for name, scores in columns.scores.items() if name not in setup.others}
     subjects = [image.subject for image in images]
-
-    def scores(classifier: str, phase: Phase) -> NDArray[np.float64]:
-        return np.array([image.scores.get((classifier, phase), np.nan) for image in images], dtype=np.float64)
-
-    others = others or {}
-    by_phase = {c: {phase: scores(c, phase) for phase in PHASES} for c in classifiers}
-    of_gender = {c: found for c, found in by_phase.items() if c not in others}
-    # What the guides were to be wrong about; zero where there is no label.
-    own = labels if attribute == GENDER else np.array([image.labels.get(guides[0], 0) for image in images])
-    done = np.array([image.perturbed for image in images], dtype=bool)
-    success = np.array([image.success for image in images], dtype=bool)
-    # Success may be to come near a score drawn, on whichever side that lies; flipped is what the guides say.
-    flipped = _flipped(by_phase, guides, own) if guides else success
-    # Images that were wrong before the first update took no work and would only dilute its mean.
-    successful = done & success & np.array([image.updates > 0 for image in images], dtype=bool)
-
-    def of(values: Sequence[float], chosen: NDArray[np.bool_]) -> NDArray[np.float64]:
-        return np.asarray(values, dtype=np.float64)[chosen]
-
-    updates = of([image.updates for image in images], successful)
-    evaluations = of([image.evaluations for image in images], successful)
     psnr = np.array([image.psnr_db for image in images], dtype=np.float64)
-    similarity = np.array([image.ssim for image in images], dtype=np.float64)
-    changed = done & np.isfinite(psnr)
+    ssim = np.array([image.ssim for image in images], dtype=np.float64)
+    changed = perturbed & np.isfinite(psnr)
+    updates, evaluations = (
+        np.array([getattr(image, name) for image in images], dtype=np.float64)[updated]
+        for name in ("updates", "evaluations")
+    )
     return RunResult(
         images=len(images),
-        judged=int(done.sum()),
+        judged=int(perturbed.sum()),
         subjects=len(set(subjects)),
         gender_error={
-            c: GenderError(before=gender_error(s["before"], labels), after=gender_error(s["after"], labels))
-            for c, s in of_gender.items()
+            name: GenderError(before=gender_error(s["before"], labels), after=gender_error(s["after"], labels))
+            for name, s in gender_scores.items()
         },
         gender_confusion={
-            c: Confusions(before=confusion(s["before"], labels), after=confusion(s["after"], labels))
-            for c, s in of_gender.items()
+            name: Confusions(before=confusion(s["before"], labels), after=confusion(s["after"], labels))
+            for name, s in gender_scores.items()
         },
-        gender_scores={c: score_histograms(s["before"], s["after"], labels) for c, s in of_gender.items()},
+        gender_scores={name: score_histograms(s["before"], s["after"], labels) for name, s in gender_scores.items()},
         matching={
             name: matching_phases(t.before, t.after, subjects, t.compare, check=check) for name, t in templates.items()
         },
-        flipped=_share(flipped[done], labels[done]),
-        flipped_fixed=_fixed(images, by_phase[guides[0]]["before"], own, labels, done) if guides else None,
-        survival=_survival(images, labels, done),
+        flipped=_rates(columns.flipped[perturbed], labels[perturbed]),
+        flipped_fixed=_flipped_fixed(images, columns, setup.guides[0]) if setup.guides else None,
+        survival=_survival(images, labels, perturbed),
         stops=dict(sorted(Counter(image.stop for image in images if image.perturbed and image.stop).items())),
         notes=dict(sorted(Counter(note for image in images for note in dict.fromkeys(image.notes)).items())),
         learned=list(learned),
-        attribute=attribute,
-        attribute_error={
-            c: error
-            for c, classes in others.items()
-            if (error := _attribute_error(classes, by_phase[c], [image.labels.get(c, 0) for image in images]))
-        },
+        attribute=setup.attribute,
+        attribute_error=_attribute_errors(images, columns, setup),
         attribute_changes={
-            c: _attribute_change(others.get(c, GENDER_CLASSES), by_phase[c], kept=c in keep)
-            for c in classifiers
-            if c in keep or (c not in guides and others.get(c, GENDER_CLASSES).attribute != attribute)
+            name: _attribute_change(setup.classes(name), columns.scores[name], kept=name in setup.keep)
+            for name in setup.classifiers
+            if name in setup.keep or (name not in setup.guides and setup.classes(name).attribute != setup.attribute)
         },
-        kind=kind,
-        guides=list(guides),
-        guards=list(guards),
-        updates=summarise_by_gender(updates, labels[successful]),
-        evaluations=summarise_by_gender(evaluations, labels[successful]),
+        kind=setup.kind,
+        guides=list(setup.guides),
+        guards=list(setup.guards),
+        updates=summarise_by_gender(updates, labels[updated]),
+        evaluations=summarise_by_gender(evaluations, labels[updated]),
         psnr_db=summarise(psnr[changed]),
-        ssim=summarise(similarity[changed]),
+        ssim=summarise(ssim[changed]),
         failures=_failures(images),
         seconds=seconds,
         evaluations_total=sum(image.evaluations for image in images),
     )
 
 
+def _columns(images: Sequence[JudgedImage], setup: RunSetup) -> _Columns:
+    labels = np.array([image.label or 0 for image in images], dtype=np.int64)
+    attribute_labels = labels
+    if setup.attribute != GENDER:
+        attribute_labels = np.array([image.labels.get(setup.guides[0], 0) for image in images])
+    scores = {
+        name: {
+            phase: np.array([image.scores.get((name, phase), np.nan) for image in images], dtype=np.float64)
+            for phase in PHASES
+        }
+        for name in setup.classifiers
+    }
+    perturbed = np.array([image.perturbed for image in images], dtype=bool)
+    success = np.array([image.success for image in images], dtype=bool)
+    # Success may be a score near a drawn one, on whichever side that lies; the guides decide what is flipped.
+    flipped = _flipped(scores, setup.guides, attribute_labels) if setup.guides else success
+    updated = perturbed & success & np.array([image.updates > 0 for image in images], dtype=bool)
+    return _Columns(labels, attribute_labels, perturbed, flipped, updated, scores)
+
+
+def _attribute_errors(images: Sequence[JudgedImage], columns: _Columns, setup: RunSetup) -> dict[str, ErrorOfAttribute]:
+    errors = {
+        name: _attribute_error(classes, columns.scores[name], [image.labels.get(name, 0) for image in images])
+        for name, classes in setup.others.items()
+    }
+    return {name: error for name, error in errors.items() if error is not None}
+
+
 def _attribute_error(
     classes: AttributeClasses, scores: Mapping[Phase, NDArray[np.float64]], labels: Sequence[int]
 ) -> ErrorOfAttribute | None:
-    """Return how often a classifier of another attribute errs; None where no image is labelled."""
+    """Return the error of a classifier of another attribute; None where no image is labelled."""
     if not any(labels):
         return None
     rates = {phase: gender_error(scores[phase], labels) for phase in PHASES}
-    found = {phase: ClassRates(all=one.all, positive=one.male, negative=one.female) for phase, one in rates.items()}
-    return ErrorOfAttribute(classes=classes, labelled=sum(1 for label in labels if label), **found)
+    by_class = {phase: ClassRates(all=r.all, positive=r.male, negative=r.female) for phase, r in rates.items()}
+    return ErrorOfAttribute(classes=classes, labelled=sum(1 for label in labels if label), **by_class)
 
 
 def _attribute_change(
     classes: AttributeClasses, scores: Mapping[Phase, NDArray[np.float64]], *, kept: bool
 ) -> AttributeChange:
-    """Return what became of the scores of a classifier that was not to be turned."""
+    """Return the change of the scores of a classifier that was not to be flipped."""
     both = np.isfinite(scores["before"]) & np.isfinite(scores["after"])
     before, after = scores["before"][both], scores["after"][both]
-    some = bool(both.any())
+    measured = bool(both.any())
     return AttributeChange(
         classes=classes,
         kept=kept,
         images=int(both.sum()),
-        stayed=float((predicted_labels(before) == predicted_labels(after)).mean()) if some else None,
-        mean_change=float(np.abs(after - before).mean()) if some else None,
-        positive_before=float((before >= 0).mean()) if some else None,
-        positive_after=float((after >= 0).mean()) if some else None,
+        stayed=float((predicted_labels(before) == predicted_labels(after)).mean()) if measured else None,
+        mean_change=float(np.abs(after - before).mean()) if measured else None,
+        positive_before=float((before >= 0).mean()) if measured else None,
+        positive_after=float((after >= 0).mean()) if measured else None,
     )
 
 
-def _share(flags: NDArray[np.bool_], labels: NDArray[np.int64]) -> Rates:
-    def rate(chosen: NDArray[np.bool_]) -> float | None:
-        return float(flags[chosen].mean()) if chosen.any() else None
+def _rates(flags: NDArray[np.bool_], labels: NDArray[np.int64]) -> Rates:
+    """Return the proportion of images ``(n,)`` with a flag, by gender label."""
+
+    def rate(members: NDArray[np.bool_]) -> float | None:
+        return float(flags[members].mean()) if members.any() else None
 
     return Rates(all=rate(np.ones(len(flags), dtype=bool)), male=rate(labels == 1), female=rate(labels == -1))
 
 
 def _flipped(
-    by_phase: Mapping[str, Mapping[Phase, NDArray[np.float64]]], guides: Sequence[str], labels: NDArray[np.int64]
+    scores: Mapping[str, Mapping[Phase, NDArray[np.float64]]], guides: Sequence[str], labels: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """Say of which images every guide takes the stored file for the other gender; not where no face was found."""
+    """Return whether every guide takes the stored file for the other class; false where no face was found."""
     # Without a label, the side to leave is the first guide's own verdict, as in perturbing.
-    sides = np.where(labels != 0, labels, predicted_labels(by_phase[guides[0]]["before"]))
-    verdicts = np.array([predicted_labels(by_phase[guide]["after"]) for guide in guides])
-    turned: NDArray[np.bool_] = (verdicts == -sides).all(axis=0) & (sides != 0)
-    return turned
+    sides = np.where(labels != 0, labels, predicted_labels(scores[guides[0]]["before"]))
+    verdicts = np.array([predicted_labels(scores[guide]["after"]) for guide in guides])
+    flipped: NDArray[np.bool_] = (verdicts == -sides).all(axis=0) & (sides != 0)
+    return flipped
 
 
-def _fixed(
-    images: Sequence[JudgedImage],
-    before: NDArray[np.float64],
-    own: NDArray[np.int64],
-    labels: NDArray[np.int64],
-    done: NDArray[np.bool_],
-) -> Rates | None:
-    """Share of images that the guide takes for the other gender under the crop of the original."""
+def _flipped_fixed(images: Sequence[JudgedImage], columns: _Columns, guide: str) -> Rates | None:
+    """Return the proportion of images that the guide takes for the other class under the original's crop."""
     fixed = np.array([image.fixed_score for image in images], dtype=np.float64)
-    measured = done & np.isfinite(fixed)
+    measured = columns.perturbed & np.isfinite(fixed)
     if not measured.any():
         return None
     # Without a label, the side to leave is the guide's own verdict, as in perturbing.
-    sides = np.where(own != 0, own, predicted_labels(np.nan_to_num(before)))
-    return _share((predicted_labels(np.nan_to_num(fixed)) != sides)[measured], labels[measured])
+    before = predicted_labels(np.nan_to_num(columns.scores[guide]["before"]))
+    sides = np.where(columns.attribute_labels != 0, columns.attribute_labels, before)
+    return _rates((predicted_labels(np.nan_to_num(fixed)) != sides)[measured], columns.labels[measured])
 
 
-def _survival(images: Sequence[JudgedImage], labels: NDArray[np.int64], done: NDArray[np.bool_]) -> dict[str, Rates]:
-    """Share of images still flipped in each version that was tried, in the versions' order."""
+def _survival(
+    images: Sequence[JudgedImage], labels: NDArray[np.int64], perturbed: NDArray[np.bool_]
+) -> dict[str, Rates]:
+    """Return the proportion of images still flipped in each version that was tried, in the versions' order."""
     versions = list(dict.fromkeys(name for image in images for name in image.survived))
     order = [*(name for name in VERSIONS if name in versions), *(name for name in versions if name not in VERSIONS)]
-    shares = {}
+    survival = {}
     for name in order:
-        tried = done & np.array([name in image.survived for image in images], dtype=bool)
-        still = np.array([image.survived.get(name, False) for image in images], dtype=bool)
-        shares[name] = _share(still[tried], labels[tried])
-    return shares
+        tried = perturbed & np.array([name in image.survived for image in images], dtype=bool)
+        flipped = np.array([image.survived.get(name, False) for image in images], dtype=bool)
+        survival[name] = _rates(flipped[tried], labels[tried])
+    return survival
 
 
 def _failures(images: Sequence[JudgedImage]) -> Failures:

@@ -1,4 +1,4 @@
-"""Work on pieces in threads, one core each."""
+"""A function mapped over items in threads, one core each."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
 
-Piece = TypeVar("Piece")
-Found = TypeVar("Found")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 MOST_THREADS = 8
 
@@ -21,33 +21,33 @@ def no_check() -> None:
 
 
 def map_in_threads(
-    work: Callable[[Piece], Found],
-    pieces: Iterable[Piece],
-    take: Callable[[Found], None],
+    function: Callable[[Item], Result],
+    items: Iterable[Item],
+    take: Callable[[Result], None],
     *,
     check: Callable[[], None] = no_check,
 ) -> None:
-    """Do ``work`` on every piece in as many threads as there are cores, and ``take`` what it gives, in order.
+    """Call ``function`` on every item in as many threads as there are cores, and ``take`` its results in order.
 
-    BLAS works with one thread meanwhile: the pieces are the parallelism, and a product of matrices has the same bits
-    whatever number of threads BLAS was set to. A few pieces at a time are under way.
+    BLAS uses one thread meanwhile: the items are the parallelism, and a product of matrices has the same bits whatever
+    number of threads BLAS was set to. A few items at a time are being computed.
 
     Parameters
     ----------
-    work : pure, and mostly in code that lets other threads run.
-    pieces : asked for one after the other, in the calling thread.
+    function : pure, and mostly in code that lets other threads run.
+    items : taken one after the other, in the calling thread.
     take : called in the calling thread.
-    check : called in the calling thread before every piece is taken; what it raises ends the work.
+    check : called in the calling thread before every result is taken; what it raises ends the work.
     """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     threads = min(cores, MOST_THREADS)
-    under_way: deque[Future[Found]] = deque()
+    pending: deque[Future[Result]] = deque()
     with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
-        for piece in pieces:
-            under_way.append(pool.submit(work, piece))
-            if len(under_way) > 2 * threads:
+        for item in items:
+            pending.append(pool.submit(function, item))
+            if len(pending) > 2 * threads:
                 check()
-                take(under_way.popleft().result())
-        while under_way:
+                take(pending.popleft().result())
+        while pending:
             check()
-            take(under_way.popleft().result())
+            take(pending.popleft().result())

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facepriv.audit.run_result import JudgedImage, Templates, run_result
+from facepriv.audit.run_result import JudgedImage, RunSetup, Templates, run_result
 from facepriv.schemas.figures import Rates
 from facepriv.schemas.runs import FailureItem, LearnedItem, RunResult
 from facepriv.types import FEMALE, MALE
@@ -17,6 +17,10 @@ NAN = float("nan")
 
 def dot(gallery, probes):
     return gallery @ probes.T
+
+
+def result_of(images, templates, *, seconds=1.0, learned=(), **setup) -> RunResult:
+    return run_result(images, templates, RunSetup(**setup), seconds=seconds, learned=learned)
 
 
 def judged(number, subject, label, before, after, **changes) -> JudgedImage:
@@ -82,18 +86,25 @@ AFTER = np.array([[0.8, 0.6], [1, 0], [0.6, 0.8], [0, 1], [NAN, NAN], [NAN, NAN]
 
 @pytest.fixture(scope="module")
 def result() -> RunResult:
-    return run_result(IMAGES, {"dot": Templates(BEFORE, AFTER, dot)}, classifiers=["guide"], seconds=2.5)
+    return result_of(IMAGES, {"dot": Templates(BEFORE, AFTER, dot)}, classifiers=["guide"], seconds=2.5)
 
 
 def test_counts(result):
-    assert (result.images, result.judged, result.subjects, result.seconds) == (6, 4, 4, 2.5)
+    assert result.images == 6
+    assert result.judged == 4
+    assert result.subjects == 4
+    assert result.seconds == 2.5
     assert result.evaluations_total == 200 + 1 + 600 + 800
 
 
 def test_gender_error_of_those_that_were_scored(result):
     error = result.gender_error["guide"]
-    assert (error.before.all, error.before.female, error.before.male) == (1 / 5, 1 / 2, 0.0)
-    assert (error.after.all, error.after.female, error.after.male) == (3 / 4, 1.0, 1 / 2)
+    assert error.before.all == 1 / 5
+    assert error.before.female == 1 / 2
+    assert error.before.male == 0.0
+    assert error.after.all == 3 / 4
+    assert error.after.female == 1.0
+    assert error.after.male == 1 / 2
 
 
 def test_confusion_counts_labelled_images_without_a_score_as_failed(result):
@@ -112,7 +123,9 @@ def test_histograms_hold_every_score_of_a_labelled_image(result):
 
 
 def test_flipped_is_of_the_images_that_have_a_version(result):
-    assert (result.flipped.all, result.flipped.female, result.flipped.male) == (3 / 4, 1.0, 1 / 2)
+    assert result.flipped.all == 3 / 4
+    assert result.flipped.female == 1.0
+    assert result.flipped.male == 1 / 2
 
 
 def test_flipped_is_what_the_guides_say_where_success_is_to_come_near_a_score():
@@ -125,10 +138,12 @@ def test_flipped_is_what_the_guides_say_where_success_is_to_come_near_a_score():
         judged(6, "fay", None, -2.0, -1.0),
     ]
     rows = np.eye(6, dtype=np.float32)
-    result = run_result(
+    result = result_of(
         images, {"dot": Templates(rows, rows, dot)}, classifiers=["guide"], guides=["guide"], seconds=1.0
     )
-    assert (result.flipped.all, result.flipped.female, result.flipped.male) == (3 / 6, 1 / 2, 1 / 2)
+    assert result.flipped.all == 3 / 6
+    assert result.flipped.female == 1 / 2
+    assert result.flipped.male == 1 / 2
     assert result.updates.all.n == 4, "effort is of images that came near their scores"
 
 
@@ -137,7 +152,7 @@ def test_flipped_asks_every_guide():
     images = [judged(1, "bert", MALE, 0, 0, **both), judged(2, "carl", MALE, 0, 0, **both)]
     rows = np.eye(2, dtype=np.float32)
     shares = [
-        run_result(images, {"dot": Templates(rows, rows, dot)}, classifiers=["a", "b"], guides=guides, seconds=1.0)
+        result_of(images, {"dot": Templates(rows, rows, dot)}, classifiers=["a", "b"], guides=guides, seconds=1.0)
         for guides in (["a"], ["a", "b"])
     ]
     assert [one.flipped.all for one in shares] == [1.0, 0.0]
@@ -145,24 +160,35 @@ def test_flipped_asks_every_guide():
 
 def test_effort_is_of_the_images_that_were_changed_with_success(result):
     # 2 was wrong before the first update, 4 was not turned.
-    assert (result.updates.all.n, result.updates.all.mean) == (2, 200.0)
+    assert result.updates.all.n == 2
+    assert result.updates.all.mean == 200.0
     assert result.updates.all.standard_error == pytest.approx(100.0)  # of 100 and 300: 141.4 / sqrt(2)
-    assert (result.updates.female.n, result.updates.female.mean, result.updates.female.standard_error) == (1, 100, None)
-    assert (result.updates.male.n, result.updates.male.mean) == (1, 300.0)
-    assert (result.evaluations.all.n, result.evaluations.all.mean) == (2, 400.0)
+    assert result.updates.female.n == 1
+    assert result.updates.female.mean == 100
+    assert result.updates.female.standard_error is None
+    assert result.updates.male.n == 1
+    assert result.updates.male.mean == 300.0
+    assert result.evaluations.all.n == 2
+    assert result.evaluations.all.mean == 400.0
 
 
 def test_quality_is_of_the_images_that_changed_inside_the_box(result):
     # 2 was not changed; 3 only outside its face box, where PSNR is infinite.
-    assert (result.psnr_db.n, result.psnr_db.mean, result.psnr_db.minimum) == (2, 32.5, 31.0)
-    assert (result.ssim.n, result.ssim.mean) == (2, 0.9)
+    assert result.psnr_db.n == 2
+    assert result.psnr_db.mean == 32.5
+    assert result.psnr_db.minimum == 31.0
+    assert result.ssim.n == 2
+    assert result.ssim.mean == 0.9
 
 
 def test_matching_before(result):
     phase = result.matching["dot"].before
-    assert (phase.mated, phase.non_mated, phase.failed) == (2, 8, 1)
+    assert phase.mated == 2
+    assert phase.non_mated == 8
+    assert phase.failed == 1
     # Mated 1, 1; non-mated: four times 0, and carl's 0.6, 0.6, 0.8, 0.8.
-    assert (phase.auc, phase.eer) == (1.0, 0.0)
+    assert phase.auc == 1.0
+    assert phase.eer == 0.0
     assert sum(phase.histogram.counts["mated"]) == 2
     assert sum(phase.histogram.counts["non_mated"]) == 8
 
@@ -170,14 +196,18 @@ def test_matching_before(result):
 def test_matching_after(result):
     phase = result.matching["dot"].after
     # Mated 0.8, 0.8; non-mated 1-3: 0.96, 1-4: 0.6, 2-3: 0.6, 2-4: 0; so 6 of 8 pairs are in order.
-    assert (phase.mated, phase.non_mated, phase.failed) == (2, 4, 2)
+    assert phase.mated == 2
+    assert phase.non_mated == 4
+    assert phase.failed == 2
     assert phase.auc == 6 / 8
 
 
 def test_matching_across_leaves_out_the_same_image(result):
     phase = result.matching["dot"].cross
     # Five before with four after, less the four pairs of one image; carl has nobody of his own.
-    assert (phase.mated, phase.non_mated, phase.failed) == (4, 12, 2)
+    assert phase.mated == 4
+    assert phase.non_mated == 12
+    assert phase.failed == 2
 
 
 def test_the_phases_share_their_bins(result):
@@ -203,7 +233,7 @@ def test_failures_are_counted_by_reason_and_listed_in_order(result):
 
 def test_order_of_images_changes_no_figure(result):
     order = [3, 0, 5, 2, 4, 1]
-    again = run_result(
+    again = result_of(
         [IMAGES[i] for i in order],
         {"dot": Templates(BEFORE[order], AFTER[order], dot)},
         classifiers=["guide"],
@@ -223,7 +253,7 @@ def test_a_run_in_which_everything_failed_is_a_result_too():
         for image in IMAGES
     ]
     nothing = np.full((6, 1), np.nan, dtype=np.float32)
-    result = run_result(images, {"dot": Templates(BEFORE, nothing, dot)}, classifiers=["guide"], seconds=0.0)
+    result = result_of(images, {"dot": Templates(BEFORE, nothing, dot)}, classifiers=["guide"], seconds=0.0)
     assert result.judged == 0
     assert result.gender_error["guide"].after.all is None
     assert result.updates.all.mean is result.psnr_db.mean is result.flipped.all is None
@@ -233,8 +263,11 @@ def test_a_run_in_which_everything_failed_is_a_result_too():
 
 
 def test_no_image_and_no_matcher():
-    result = run_result([], {}, classifiers=["guide"], seconds=0.0)
-    assert (result.images, result.judged, result.failures.total, result.matching) == (0, 0, 0, {})
+    result = result_of([], {}, classifiers=["guide"], seconds=0.0)
+    assert result.images == 0
+    assert result.judged == 0
+    assert result.failures.total == 0
+    assert result.matching == {}
 
 
 def test_flips_that_last_are_shares_of_the_images_tried():
@@ -244,7 +277,7 @@ def test_flips_that_last_are_shares_of_the_images_tried():
         replace(IMAGES[2], survived={"jpeg90": False, "grey": False}),
         *IMAGES[3:],  # 4 was perturbed but not tried in versions, 5 and 6 have none
     ]
-    result = run_result(images, {}, classifiers=["guide"], seconds=1.0)
+    result = result_of(images, {}, classifiers=["guide"], seconds=1.0)
     assert list(result.survival) == ["jpeg90", "grey"], "in the order of the versions"
     assert result.survival["jpeg90"] == Rates(all=2 / 3, male=0.0, female=1.0)
     assert result.survival["grey"] == Rates(all=1 / 3, male=0.0, female=1 / 2)
@@ -255,16 +288,16 @@ def test_the_fixed_crops_share_is_of_the_first_guide():
     # anna's first is flipped under the original's crop, bert's is not; a score of nobody is not counted.
     fixed = [0.5, NAN, 2.0, -1.0, 3.0, NAN]
     images = [replace(image, fixed_score=score) for image, score in zip(IMAGES, fixed, strict=True)]
-    result = run_result(images, {}, classifiers=["guide"], seconds=1.0, guides=["guide"])
+    result = result_of(images, {}, classifiers=["guide"], seconds=1.0, guides=["guide"])
     assert result.flipped_fixed == Rates(all=2 / 3, male=1 / 2, female=1.0)
     assert list(result.flips()) == ["file", "fixed"]
-    assert run_result(IMAGES, {}, classifiers=["guide"], seconds=1.0, guides=["guide"]).flipped_fixed is None
+    assert result_of(IMAGES, {}, classifiers=["guide"], seconds=1.0, guides=["guide"]).flipped_fixed is None
 
 
 def test_an_image_without_a_label_leaves_the_guides_own_side_under_the_fixed_crop():
     scores = {("guide", "before"): 2.0, ("guide", "after"): -1.0}
     image = judged(1, "eva", None, 2.0, -1.0, scores=scores, fixed_score=-0.5)
-    result = run_result([image], {}, classifiers=["guide"], seconds=1.0, guides=["guide"])
+    result = result_of([image], {}, classifiers=["guide"], seconds=1.0, guides=["guide"])
     assert result.flipped_fixed == Rates(all=1.0, male=None, female=None)
 
 
@@ -276,9 +309,11 @@ def test_stops_and_notes_are_counted_by_image():
         IMAGES[4],
     ]
     learned = LearnedItem(source="demo", dataset="demo", subjects=2, images=3, evaluations=4, sha256="0" * 64)
-    result = run_result(
+    result = result_of(
         images, {}, classifiers=["guide"], seconds=1.0, kind="visible", guards=["dot"], learned=[learned]
     )
     assert result.stops == {"flipped": 2, "rounds": 1}
     assert result.notes == {"slow": 2, "odd": 1}
-    assert (result.kind, result.guards, result.learned) == ("visible", ["dot"], [learned])
+    assert result.kind == "visible"
+    assert result.guards == ["dot"]
+    assert result.learned == [learned]

@@ -80,7 +80,9 @@ def test_the_order_does_not_depend_on_the_disk(name: str, example: Callable[[str
     assert [(i.name, i.subject, i.label, i.attributes) for i in one.images] == [
         (i.name, i.subject, i.label, i.attributes) for i in two.images
     ]
-    assert (one.problems, one.protocol, one.why) == (two.problems, two.protocol, two.why)
+    assert one.problems == two.problems
+    assert one.protocol == two.protocol
+    assert one.why == two.why
 
 
 @readers

@@ -31,8 +31,10 @@ def read(tree: Tree, *rows: str) -> ReadResult:
 @pytest.mark.parametrize(("gender", "label"), [("f", FEMALE), ("m", MALE), ("u", None), ("", None)])
 def test_ages_and_genders(tree: Tree, age: str, attributes: dict[str, object], gender: str, label: int | None) -> None:
     got = read(tree, f"1@N03\t10_o.jpg\t1\t{age}\t{gender}\t0\t0", "1@N03\t10_o.jpg\t2\t(0, 2)\tf\t0\t0")
-    assert (got.images[0].label, got.images[0].attributes) == (label, attributes)
-    assert (got.images[1].subject, got.images[1].label) == ("1@N03", FEMALE)
+    assert got.images[0].label == label
+    assert got.images[0].attributes == attributes
+    assert got.images[1].subject == "1@N03"
+    assert got.images[1].label == FEMALE
 
 
 def test_accounts_are_groups_and_nothing_is_matched(tmp_path: Path) -> None:

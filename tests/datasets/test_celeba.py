@@ -37,13 +37,17 @@ def test_male_is_found_by_name_and_runs_of_spaces_are_one(tree: Tree) -> None:
         ("000002.jpg", FEMALE),
         ("000003.jpg", FEMALE),
     ]
-    assert (got.reader, got.identities, got.table) == ("celeba", "none", "list_attr_celeba.txt")
+    assert got.reader == "celeba"
+    assert got.identities == "none"
+    assert got.table == "list_attr_celeba.txt"
     assert [p.code for p in got.problems] == ["no-identities"]
 
 
 def test_identities_make_people_of_images(tree: Tree) -> None:
     got = write(tree(IMAGES), LIST, "000001.jpg 2880\n000002.jpg 7\n000003.jpg 7\n")
-    assert ([i.subject for i in got.images], got.identities, got.problems) == (["2880", "7", "7"], "people", [])
+    assert [i.subject for i in got.images] == ["2880", "7", "7"]
+    assert got.identities == "people"
+    assert got.problems == []
     assert "identity_CelebA.txt numbers them" in got.why
 
 
@@ -80,7 +84,8 @@ def test_a_list_without_its_column_is_refused(tree: Tree, text: str) -> None:
 def test_the_csv_form(tmp_path: Path) -> None:
     folder = make_stand_in("celeba-kaggle", tmp_path / "x")
     got = read_folder(folder)
-    assert (got.table, [i.label for i in got.images]) == ("list_attr_celeba.csv", [FEMALE] * 4 + [MALE] * 4)
+    assert got.table == "list_attr_celeba.csv"
+    assert [i.label for i in got.images] == [FEMALE] * 4 + [MALE] * 4
 
 
 def test_a_list_from_elsewhere(tree: Tree, tmp_path: Path) -> None:

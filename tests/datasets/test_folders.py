@@ -13,7 +13,8 @@ PEOPLE = "person,sex,age,race\nAnn,f,30,white\nbob,m,,black\n"
 
 def test_the_only_table_about_the_subjects_is_used(tree: Tree) -> None:
     got = read_folder(tree(IMAGES, people_csv=PEOPLE, other_csv="a,b\n1,2\n"))
-    assert (got.reader, got.table) == ("folders", "people.csv")
+    assert got.reader == "folders"
+    assert got.table == "people.csv"
     assert [(i.subject, i.label, i.attributes) for i in got.images] == [
         ("ann", FEMALE, {"age": 30.0, "race": "white"}),
         ("ann", FEMALE, {"age": 30.0, "race": "white"}),

@@ -254,7 +254,8 @@ def test_a_path_and_its_peek(tmp_path: Path) -> None:
     path.write_text("file;gender\n" + "long name.png;f\n" * 9000)
     header = read_header(path)
     assert header is not None
-    assert (header.delimiter, header.fields) == (";", ("file", "gender"))
+    assert header.delimiter == ";"
+    assert header.fields == ("file", "gender")
     assert len(read_labels(path, name="l.csv").rows) == 9000
     assert read_header(tmp_path / "none.csv") is None
     with pytest.raises(BadInputError) as caught:

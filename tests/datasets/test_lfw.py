@@ -79,7 +79,8 @@ def test_many_missing_images_are_one_sentence(stand_in: Path) -> None:
 def test_a_list_of_pairs_that_is_none_costs_the_protocol_only(stand_in: Path, text: str) -> None:
     (stand_in / "pairs.txt").write_text(text)
     got = read_folder(stand_in)
-    assert (len(got.images), got.protocol) == (12, ())
+    assert len(got.images) == 12
+    assert got.protocol == ()
     assert "pairs.txt was not read as a protocol" in said(got, "protocol-unreadable").sentence
 
 
@@ -94,10 +95,14 @@ def test_lists_may_lie_above_the_images(stand_in: Path, inside: str) -> None:
     if not folder.exists():
         (stand_in / "lfw-deepfunneled").rename(folder)
     got = read_folder(folder)
-    assert (got.reader, len(got.images), len(got.protocol)) == ("lfw", 12, 7)
+    assert got.reader == "lfw"
+    assert len(got.images) == 12
+    assert len(got.protocol) == 7
     assert {i.label for i in got.images} == {MALE, FEMALE, None}
     alone = read_folder(folder, closed=True)
-    assert (alone.reader, alone.protocol, alone.table) == ("lfw", (), "")
+    assert alone.reader == "lfw"
+    assert alone.protocol == ()
+    assert alone.table == ""
     assert {i.label for i in alone.images} == {None}
 
 
@@ -144,12 +149,10 @@ def test_the_published_lists(tmp_path: Path) -> None:
     assert reader.recognises(tmp_path, files, labels=None, options=ReadOptions()) is not None
     got = reader.read(tmp_path, files, labels=None, options=ReadOptions())
     labels = [i.label for i in got.images]
-    assert (len(labels), labels.count(FEMALE), labels.count(MALE), labels.count(None)) == (
-        13_228,
-        2_961,
-        10_263,
-        4,
-    )
+    assert len(labels) == 13_228
+    assert labels.count(FEMALE) == 2_961
+    assert labels.count(MALE) == 10_263
+    assert labels.count(None) == 4
     assert len({i.subject for i in got.images if i.label is not None}) == 5_743
     assert "subject-with-both-genders" not in {p.code for p in got.problems}
     assert {Path(name).stem for name in problem_names(said(got, "in-both-lists"))} == {

@@ -28,7 +28,8 @@ def test_names_tell_subject_and_gender(tree: Tree) -> None:
 @pytest.mark.parametrize("name", ["i000qa-xn.jpg", "i000qf-fn.jpg", "i00qa-fn.jpg", "x000qa-fn.jpg", "i000qa-fn_2.jpg"])
 def test_other_names_are_told_of(tree: Tree, name: str) -> None:
     got = read_folder(tree([name, *(f"i{n:03}qa-fn.jpg" for n in range(4))]))
-    assert (got.reader, len(got.images)) == ("muct", 4)
+    assert got.reader == "muct"
+    assert len(got.images) == 4
     (problem,) = [p for p in got.problems if p.code == "unexpected-file"]
     assert problem.name == name
 

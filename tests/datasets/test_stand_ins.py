@@ -57,8 +57,11 @@ def test_it_is_read_in_full(kind: str, stand_in: Callable[[str], Path]) -> None:
     facts = FACTS[kind]
     result = read_folder(stand_in(kind))
     got = preview(result)
-    assert (got.images, got.subjects) == (facts.images, facts.subjects)
-    assert (got.male, got.female, got.unlabelled) == (facts.male, facts.female, facts.unlabelled)
+    assert got.images == facts.images
+    assert got.subjects == facts.subjects
+    assert got.male == facts.male
+    assert got.female == facts.female
+    assert got.unlabelled == facts.unlabelled
     assert got.identities == facts.identities
     assert {attribute.name for attribute in got.attributes} == facts.attributes
     assert (got.protocol.pairs if got.protocol else 0) == facts.pairs

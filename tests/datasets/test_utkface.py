@@ -14,7 +14,8 @@ GOOD = ["9_0_0_20170116174525125.jpg.chip.jpg", "116_1_4_20170109142408075.jpg",
 
 def test_names_tell_age_gender_and_race(tree: Tree) -> None:
     got = read_folder(tree(GOOD))
-    assert (got.reader, got.identities) == ("utkface", "none")
+    assert got.reader == "utkface"
+    assert got.identities == "none"
     assert [(i.label, i.attributes) for i in got.images] == [
         (FEMALE, {"age": 116.0, "race": "Others"}),
         (FEMALE, {"age": 30.0, "race": "Asian"}),
@@ -38,7 +39,8 @@ def test_names_tell_age_gender_and_race(tree: Tree) -> None:
 )
 def test_a_name_that_lacks_a_field_is_left_out(tree: Tree, name: str) -> None:
     got = read_folder(tree([*GOOD, name]))
-    assert (got.reader, len(got.images)) == ("utkface", 3)
+    assert got.reader == "utkface"
+    assert len(got.images) == 3
     (problem,) = [p for p in got.problems if p.code == "malformed-name"]
     assert problem.name == name
     assert "left out rather than guessed at" in problem.sentence

@@ -24,7 +24,8 @@ def test_the_gender_is_the_last_cell_whatever_the_name_holds(tree: Tree, name: s
     text = f"{HEAD}n000001, {name},424,0, m{end}\nn000002, {name},315,1, f{end}\n"
     (folder / "meta" / "identity_meta.csv").write_text(text, encoding="utf-8")
     got = read_folder(folder)
-    assert (got.reader, got.table) == ("vggface2", "identity_meta.csv")
+    assert got.reader == "vggface2"
+    assert got.table == "identity_meta.csv"
     assert [(i.subject, i.label) for i in got.images] == [
         ("n000001", MALE),
         ("n000002", FEMALE),
@@ -54,5 +55,6 @@ def test_a_table_that_is_none_is_refused(tree: Tree) -> None:
 
 def test_without_a_table_the_images_stay_unlabelled(tree: Tree) -> None:
     got = read_folder(tree(IMAGES))
-    assert ([i.label for i in got.images], got.reader) == ([None] * 3, "vggface2")
+    assert [i.label for i in got.images] == [None] * 3
+    assert got.reader == "vggface2"
     assert [p.code for p in got.problems] == ["no-labels"]

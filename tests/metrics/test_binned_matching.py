@@ -68,7 +68,10 @@ def test_every_point_of_the_curve_is_exact(mated, non_mated):
     same, other = np.float32(mated), np.float32(non_mated)
     assert curve.fmr.tolist() == [np.mean(other >= t) for t in curve.threshold]
     assert curve.fnmr.tolist() == [np.mean(same < t) for t in curve.threshold]
-    assert (curve.fmr[0], curve.fnmr[0], curve.fmr[-1], curve.fnmr[-1]) == (1, 0, 0, 1)
+    assert curve.fmr[0] == 1
+    assert curve.fnmr[0] == 0
+    assert curve.fmr[-1] == 0
+    assert curve.fnmr[-1] == 1
     assert np.all(np.diff(curve.threshold) > 0)
 
 
@@ -124,5 +127,6 @@ def test_results_of_before_comparisons_were_streamed_still_load():
     for point in old["operating_points"]:
         del point["fmr_standard_error"]
     loaded = Matching.model_validate(old)
-    assert (loaded.non_mated_taken, loaded.non_mated_existing) == ("all", None)
+    assert loaded.non_mated_taken == "all"
+    assert loaded.non_mated_existing is None
     assert loaded.operating_points == found.operating_points

@@ -61,7 +61,10 @@ def test_rates_are_counts_at_score_at_least_threshold(mated, non_mated):
     for threshold, fmr, fnmr in zip(curve.threshold, curve.fmr, curve.fnmr, strict=True):
         assert fmr == np.mean(other >= threshold)
         assert fnmr == np.mean(same < threshold)
-    assert (curve.fmr[0], curve.fnmr[0], curve.fmr[-1], curve.fnmr[-1]) == (1, 0, 0, 1)
+    assert curve.fmr[0] == 1
+    assert curve.fnmr[0] == 0
+    assert curve.fmr[-1] == 0
+    assert curve.fnmr[-1] == 1
     assert np.all(np.diff(curve.threshold) > 0)
     assert np.all(np.isfinite(curve.threshold))
 
@@ -102,7 +105,9 @@ def test_order_and_increasing_maps_do_not_matter(mated, non_mated, random, targe
     assert auc(same, other) == auc(mated, non_mated)
     assert eer(same, other) == eer(mated, non_mated)
     before, after = operating_point(mated, non_mated, target), operating_point(same, other, target)
-    assert (before.fmr, before.fnmr, before.supported) == (after.fmr, after.fnmr, after.supported)
+    assert before.fmr == after.fmr
+    assert before.fnmr == after.fnmr
+    assert before.supported == after.supported
 
 
 @given(SCORES, SCORES, TARGET)
@@ -161,8 +166,13 @@ def test_scores_that_are_not_finite_are_refused(bad):
 @pytest.mark.parametrize(("mated", "non_mated"), [([], [0.1]), ([0.1], []), ([], [])])
 def test_empty_arrays_give_none(mated, non_mated):
     found = matching(mated, non_mated, 3)
-    assert (found.auc, found.eer, found.fmr100, found.fmr1000) == (None, None, None, None)
-    assert (found.mated, found.non_mated, found.failed) == (len(mated), len(non_mated), 3)
+    assert found.auc is None
+    assert found.eer is None
+    assert found.fmr100 is None
+    assert found.fmr1000 is None
+    assert found.mated == len(mated)
+    assert found.non_mated == len(non_mated)
+    assert found.failed == 3
     assert det(mated, non_mated) is auc(mated, non_mated) is eer(mated, non_mated) is None
     assert found.curve.threshold == []
     assert all(p.fnmr is None and not p.supported for p in found.operating_points)
@@ -182,7 +192,10 @@ def test_thin_curve_keeps_ends_and_shape(overlapping):
     assert 250 < len(thin.threshold) <= 300
     points = set(zip(curve.threshold, curve.fmr, curve.fnmr, strict=True))
     assert set(zip(thin.threshold, thin.fmr, thin.fnmr, strict=True)) <= points
-    assert (thin.fmr[0], thin.fnmr[0], thin.fmr[-1], thin.fnmr[-1]) == (1, 0, 0, 1)
+    assert thin.fmr[0] == 1
+    assert thin.fnmr[0] == 0
+    assert thin.fmr[-1] == 0
+    assert thin.fnmr[-1] == 1
     # By linear interpolation the whole curve comes back closely, in the bulk and in the tails.
     again = np.interp(curve.threshold, thin.threshold, thin.fnmr), np.interp(curve.threshold, thin.threshold, thin.fmr)
     for exact, found, size in ((curve.fnmr, again[0], 4000), (curve.fmr, again[1], 30000)):
@@ -196,7 +209,10 @@ def test_thin_curve_keeps_ends_and_shape(overlapping):
 def test_thin_curve_never_exceeds_its_limit(mated, non_mated, limit):
     thin = thin_curve(det(mated, non_mated), limit=limit)
     assert len(thin.threshold) <= limit
-    assert (thin.fmr[0], thin.fnmr[0], thin.fmr[-1], thin.fnmr[-1]) == (1, 0, 0, 1)
+    assert thin.fmr[0] == 1
+    assert thin.fnmr[0] == 0
+    assert thin.fmr[-1] == 0
+    assert thin.fnmr[-1] == 1
     assert sorted(set(thin.threshold)) == thin.threshold
 
 
@@ -238,7 +254,9 @@ def test_matching_puts_the_figures_together(overlapping):
 def test_float32_scores_give_the_same_rates(overlapping):
     mated, non_mated = (s.astype(np.float32) for s in overlapping)
     small, large = matching(mated, non_mated, 0), matching(mated.astype(float), non_mated.astype(float), 0)
-    assert (small.auc, small.eer, small.fmr100) == (large.auc, large.eer, large.fmr100)
+    assert small.auc == large.auc
+    assert small.eer == large.eer
+    assert small.fmr100 == large.fmr100
     assert small.operating_points == large.operating_points
 
 

@@ -92,7 +92,10 @@ def test_a_part_without_scores_matters_only_if_it_weighs_something():
     mixture = ScoreMixture([part, ([], [])])
     assert mixture.operating_point([1, 0], 0.01) == operating_point(*part, 0.01)
     nothing = mixture.operating_point([0.5, 0.5], 0.01)
-    assert (nothing.threshold, nothing.fmr, nothing.fnmr, nothing.supported) == (None, None, None, False)
+    assert nothing.threshold is None
+    assert nothing.fmr is None
+    assert nothing.fnmr is None
+    assert not nothing.supported
     with pytest.raises(BadInputError) as caught:
         mixture.fmr(0.0, [0.5, 0.5])
     assert caught.value.code == "empty-part"

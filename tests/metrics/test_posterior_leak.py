@@ -30,7 +30,9 @@ def test_figures_agree_with_scikit_learn(seed):
     weights = np.where(labels > 0, 1 / np.sum(labels > 0), 1 / np.sum(labels < 0))
     nats = log_loss(labels, 1 / (1 + np.exp(-f)), sample_weight=weights)
     assert found.bits.value == pytest.approx(max(1 - nats / np.log(2), 0), abs=1e-9)
-    assert (found.images, found.subjects, found.missing) == (165, 55, 0)
+    assert found.images == 165
+    assert found.subjects == 55
+    assert found.missing == 0
 
 
 @pytest.mark.parametrize(("a", "b"), [(0.1, 0.2), (0.3, 0.3), (0.05, 0.6), (0.7, 0.9)])
@@ -159,7 +161,9 @@ def test_nothing_to_go_on_is_a_guess_and_is_counted():
     )
     nothing = posterior_leak(np.full(40, np.nan), labels, subjects, resamples=50)
     assert nothing.missing == 40
-    assert (nothing.accuracy.value, nothing.auc.value, nothing.bits.value) == (0.5, 0.5, 0.0)
+    assert nothing.accuracy.value == 0.5
+    assert nothing.auc.value == 0.5
+    assert nothing.bits.value == 0.0
     assert nothing.accuracy.low == nothing.accuracy.high == 0.5
 
 
@@ -187,7 +191,8 @@ def test_point_values_are_the_same_with_and_without_intervals():
         one, other = getattr(with_, name), getattr(without, name)
         assert one.value == pytest.approx(other.value), name
         assert one.low <= one.value <= one.high, name
-        assert (other.low, other.high) == (None, None)
+        assert other.low is None
+        assert other.high is None
     assert with_.chance_bits == without.chance_bits
     assert with_ == posterior_leak(f, labels, subjects, resamples=100)
 

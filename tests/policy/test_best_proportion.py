@@ -34,7 +34,9 @@ CURVE = points(sign=[1, 0.75, 0.5, 0.75, 1], score=[1, 0.9, 0.8, 0.7, 0.9])
 
 def test_the_worst_attacker_decides_not_the_sign():
     found = best_proportion(CURVE)
-    assert (found.p, found.accuracy, found.attacker) == (0.75, 0.75, "sign")
+    assert found.p == 0.75
+    assert found.accuracy == 0.75
+    assert found.attacker == "sign"
     assert found.allowed == tuple(PS)
     assert found.without_floor == 0.75
     assert "75.0 % of the images" in found.sentence
@@ -55,7 +57,9 @@ def test_of_near_equals_the_smallest():
 def test_the_floor_binds():
     loss = usefulness([0.02, 0.025, 0.029, 0.05, 0.3])
     found = best_proportion(CURVE, loss, most_fnmr_loss=0.01)
-    assert (found.p, found.without_floor, found.allowed) == (0.5, 0.75, (0.0, 0.25, 0.5))
+    assert found.p == 0.5
+    assert found.without_floor == 0.75
+    assert found.allowed == (0.0, 0.25, 0.5)
     assert "Changing 75.0 % would lower this to 75.0 % but cost too much recognition" in found.sentence
     assert "m wrongly rejects 3.0 more of every 100 genuine pairs (allowed: 1.0)" in found.sentence
     assert found.unsupported == ()
@@ -74,14 +78,19 @@ def test_every_matcher_keeps_the_floor():
 
 def test_no_proportion_above_0_is_allowed():
     found = best_proportion(CURVE, usefulness([0.0, 0.5, 0.5, 0.5, 0.5]), most_fnmr_loss=0.1)
-    assert (found.p, found.accuracy, found.allowed) == (0.0, 1.0, (0.0,))
+    assert found.p == 0.0
+    assert found.accuracy == 1.0
+    assert found.allowed == (0.0,)
     assert "every other proportion costs too much recognition" in found.sentence
 
 
 def test_no_measured_proportion_is_allowed():
     curve = [point for point in CURVE if point.p > 0]
     found = best_proportion(curve, usefulness([0.0, 0.5, 0.5, None, 0.5]), most_fnmr_loss=0.1)
-    assert (found.p, found.accuracy, found.attacker, found.allowed) == (0.0, None, None, ())
+    assert found.p == 0.0
+    assert found.accuracy is None
+    assert found.attacker is None
+    assert found.allowed == ()
     assert "every proportion costs too much recognition" in found.sentence
 
 
@@ -115,14 +124,17 @@ def test_order_of_points_does_not_matter():
 def test_rounding_parts_no_proportions():
     curve = points([0.0, 0.1 * 3], a=[1, 0.6]) + points([0.0, 0.3], b=[1, 0.7])
     found = best_proportion(curve, usefulness([0.0, 0.0], [0.0, 0.3]), most_fnmr_loss=0.0)
-    assert (found.p, found.accuracy, found.attacker) == (pytest.approx(0.3), 0.7, "b")
+    assert found.p == pytest.approx(0.3)
+    assert found.accuracy == 0.7
+    assert found.attacker == "b"
     assert judge_proportion(0.1 * 3, curve).accuracy == 0.7
 
 
 def test_a_set_proportion_is_judged_beside_the_best():
     loss = usefulness([0.0, 0.0, 0.0, 0.05, 0.3])
     found = judge_proportion(1.0, CURVE, loss, most_fnmr_loss=0.01)
-    assert (found.p, found.accuracy) == (1.0, 1.0)
+    assert found.p == 1.0
+    assert found.accuracy == 1.0
     assert "costs too much recognition: m wrongly rejects 30.0 more" in found.sentence
     assert "50.0 % is best" in found.sentence
     good = judge_proportion(0.75, CURVE)

@@ -61,7 +61,9 @@ def test_ends_are_the_plain_figures(scores, by):
         same, other = scores.scores[row][scores.mated], scores.scores[row][~scores.mated]
         for point, target in ((found.fmr100, 0.01), (found.fmr1000, 0.001)):
             expected = operating_point(same, other, target)
-            assert (point.fmr, point.fnmr, point.supported) == (expected.fmr, expected.fnmr, expected.supported)
+            assert point.fmr == expected.fmr
+            assert point.fnmr == expected.fnmr
+            assert point.supported == expected.supported
             assert point.target_fmr == target
             assert point.threshold == pytest.approx(expected.threshold, abs=1e-6)
         assert found.eer == pytest.approx(eer(same, other), abs=1e-12)

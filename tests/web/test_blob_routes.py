@@ -47,7 +47,8 @@ def get(blob_cache):
 def test_the_holder_gets_the_very_bytes_and_nobody_keeps_them(blob_cache, get, holder):
     answer = get(blob_cache.save(Blob(PNG), holder.holder), holder)
     headers = answer.headers
-    assert (answer.status, answer.body) == (200, PNG)
+    assert answer.status == 200
+    assert answer.body == PNG
     assert headers["content-type"] == "image/png"
     assert headers["cache-control"] == "no-store"
     assert headers["x-content-type-options"] == "nosniff"

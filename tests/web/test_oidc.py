@@ -115,7 +115,8 @@ def test_who_is_known_gets_in_with_their_role_until_the_session_is_revoked(site:
     browser = site.browser()
     assert "Sign in with Example &amp; Sons" in browser.get(f"{site.address}/login?next=/account", timeout=20).text
     answer = site.come(browser, "/account")
-    assert (answer.status_code, urlsplit(answer.url).path) == (200, "/account")
+    assert answer.status_code == 200
+    assert urlsplit(answer.url).path == "/account"
     assert {"nonce", "state", "code_challenge"} <= set(site.provider.asked)
     assert site.provider.asked["redirect_uri"] == f"{site.address}/login/provider/done"
     assert site.provider.asked["scope"] == "openid email"
@@ -209,10 +210,12 @@ def test_what_was_not_begun_in_this_browser_is_refused(site: Site) -> None:
 def test_a_provider_that_refuses_or_fails(site: Site) -> None:
     site.provider.says_no = True
     answer = site.come(site.browser())
-    assert (answer.status_code, "did not say who you are" in answer.text) == (401, True)
+    assert answer.status_code == 401
+    assert "did not say who you are" in answer.text
     site.provider.is_down = True
     answer = site.come(site.browser())
-    assert (answer.status_code, "cannot be reached" in answer.text) == (502, True)
+    assert answer.status_code == 502
+    assert "cannot be reached" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -260,4 +263,5 @@ def test_passwords_can_be_switched_off(store: Store) -> None:
     form = urlencode({"name": "ada", "password": PASSWORD}).encode()
     kind = ("content-type", "application/x-www-form-urlencoded")
     answer = ask(site, "/login", kind, method="POST", body=form)
-    assert (answer.status, "set-cookie" in answer.headers) == (401, False)
+    assert answer.status == 401
+    assert "set-cookie" not in answer.headers

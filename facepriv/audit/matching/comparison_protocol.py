@@ -20,7 +20,7 @@ from facepriv.errors import BadInputError
 
 @dataclass(frozen=True)
 class ProtocolFold:
-    """What one fold came to, at the threshold that the other folds gave."""
+    """Result of one fold at the threshold chosen on the other folds."""
 
     fold: int
     threshold: float
@@ -31,7 +31,7 @@ class ProtocolFold:
     """Mated pairs that could not be compared: failures to acquire."""
     failed_non_mated: int
     accuracy: float | None
-    """Share of right decisions, of the compared pairs; None if none was compared."""
+    """Proportion of right decisions among the compared pairs; None if none was compared."""
     accuracy_with_failures: float
     """The same of all pairs, each that could not be compared counted as wrong."""
     fmr: float | None
@@ -40,7 +40,7 @@ class ProtocolFold:
 
 @dataclass(frozen=True)
 class ProtocolResult:
-    """What a matcher came to under a protocol."""
+    """Result of a matcher under a protocol."""
 
     folds: tuple[ProtocolFold, ...]
     """By number."""
@@ -57,12 +57,12 @@ class ProtocolResult:
     @property
     def pairs(self) -> int:
         """Pairs of the protocol."""
-        return sum(one.mated + one.non_mated for one in self.folds) + self.failed
+        return sum(fold.mated + fold.non_mated for fold in self.folds) + self.failed
 
     @property
     def failed(self) -> int:
         """Pairs that could not be compared."""
-        return sum(one.failed_mated + one.failed_non_mated for one in self.folds)
+        return sum(fold.failed_mated + fold.failed_non_mated for fold in self.folds)
 
 
 def protocol_result(scores: ArrayLike, mated: ArrayLike, folds: ArrayLike) -> ProtocolResult:
@@ -86,30 +86,30 @@ def protocol_result(scores: ArrayLike, mated: ArrayLike, folds: ArrayLike) -> Pr
     """
     values, same, numbers = _checked(scores, mated, folds)
     compared = ~np.isnan(values)
-    found: list[ProtocolFold] = []
+    results: list[ProtocolFold] = []
     wrong = np.zeros(values.size, dtype=bool)
     for fold in np.unique(numbers):
-        here = numbers == fold
-        learned = ~here & compared
-        if not (same & learned).any() or not (~same & learned).any():
+        test = numbers == fold
+        train = ~test & compared
+        if not (same & train).any() or not (~same & train).any():
             raise BadInputError(
                 f"No threshold can be chosen for fold {fold}: the other folds need a mated and a non-mated pair that "
                 "could be compared; import the images of more pairs.",
                 code="protocol-too-small",
             )
-        threshold = best_threshold(values[same & learned], values[~same & learned])
-        wrong[here] = (values[here] >= threshold) != same[here]
-        found.append(_fold(int(fold), threshold, same[here], compared[here], wrong[here]))
-    accuracies = [one.accuracy for one in found if one.accuracy is not None]
-    with_failures = [one.accuracy_with_failures for one in found]
+        threshold = best_threshold(values[same & train], values[~same & train])
+        wrong[test] = (values[test] >= threshold) != same[test]
+        results.append(_fold(int(fold), threshold, same[test], compared[test], wrong[test]))
+    accuracies = [fold.accuracy for fold in results if fold.accuracy is not None]
+    with_failures = [fold.accuracy_with_failures for fold in results]
     return ProtocolResult(
-        folds=tuple(found),
+        folds=tuple(results),
         accuracy=float(np.mean(accuracies)),
         accuracy_error=_standard_error(accuracies) if len(accuracies) > 1 else None,
         accuracy_with_failures=float(np.mean(with_failures)),
         accuracy_with_failures_error=_standard_error(with_failures),
-        fmr=_share(wrong[compared & ~same]),
-        fnmr=_share(wrong[compared & same]),
+        fmr=_proportion(wrong[compared & ~same]),
+        fnmr=_proportion(wrong[compared & same]),
     )
 
 
@@ -180,15 +180,15 @@ def _fold(
         non_mated=int((~same & compared).sum()),
         failed_mated=int((same & ~compared).sum()),
         failed_non_mated=int((~same & ~compared).sum()),
-        accuracy=_share(~wrong[compared]),
+        accuracy=_proportion(~wrong[compared]),
         accuracy_with_failures=float((compared & ~wrong).mean()),
-        fmr=_share(wrong[compared & ~same]),
-        fnmr=_share(wrong[compared & same]),
+        fmr=_proportion(wrong[compared & ~same]),
+        fnmr=_proportion(wrong[compared & same]),
     )
 
 
-def _share(of: NDArray[np.bool_]) -> float | None:
-    return float(of.mean()) if of.size else None
+def _proportion(flags: NDArray[np.bool_]) -> float | None:
+    return float(flags.mean()) if flags.size else None
 
 
 def _standard_error(values: Sequence[float]) -> float:

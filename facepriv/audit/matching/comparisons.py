@@ -30,6 +30,8 @@ def compare_all(
     probes: NDArray[np.float32] | None,
     subjects: Sequence[str],
     compare: Compare,
+    *,
+    block: int = BLOCK,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Compare every image with every other.
 
@@ -44,6 +46,8 @@ def compare_all(
         ``n`` subjects.
     compare
         The matcher's comparison, ``(g, d), (p, d) -> (g, p)``.
+    block
+        Rows of the gallery compared at a time.
 
     Returns
     -------
@@ -57,8 +61,8 @@ def compare_all(
     mated, non_mated = [np.empty(0, np.float32)], [np.empty(0, np.float32)]
     if not len(usable_columns):  # a phase in which every image failed has no templates, not even their length
         return mated[0], non_mated[0]
-    for start in range(0, len(usable), BLOCK):
-        rows = usable[start : start + BLOCK]
+    for start in range(0, len(usable), block):
+        rows = usable[start : start + block]
         scores = compare(gallery[rows], against[usable_columns])
         same = subject[rows][:, None] == subject[usable_columns][None, :]
         if probes is None:

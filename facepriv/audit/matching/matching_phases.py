@@ -1,4 +1,4 @@
-"""How a matcher fares before, after and across, by the way that fits the number of images."""
+"""Error rates of a matcher before, after and across, exact or binned by the number of images."""
 
 from __future__ import annotations
 
@@ -36,12 +36,15 @@ def matching_phases(
     compare: Compare,
     *,
     check: Callable[[], None] = no_check,
+    exact_up_to: int = EXACT_UP_TO,
+    all_up_to: int = ALL_UP_TO,
+    sample: int = SAMPLE,
 ) -> MatchingPhases:
-    """Compare images before, after, and before with after, and give the error rates of each phase.
+    """Compute the error rates of images before, after, and of before compared with after.
 
-    Up to `EXACT_UP_TO` ordered pairs of images every figure is exact. Above, operating points and counts are, and AUC
-    and EER lie within ``auc_error`` and ``eer_error``. Above `ALL_UP_TO` non-mated pairs about `SAMPLE` of them are
-    drawn; mated pairs are all compared.
+    Up to ``exact_up_to`` ordered pairs of images every figure is exact. Above, operating points and counts are, and AUC
+    and EER lie within ``auc_error`` and ``eer_error``. Above ``all_up_to`` non-mated pairs about ``sample`` of them
+    are drawn; mated pairs are all compared.
 
     Parameters
     ----------
@@ -53,6 +56,8 @@ def matching_phases(
         The matcher's comparison, as in `FaceMatcher`.
     check
         Called every few million pairs or more often; what it raises ends the work.
+    exact_up_to, all_up_to, sample
+        As `EXACT_UP_TO`, `ALL_UP_TO` and `SAMPLE`.
 
     Raises
     ------
@@ -63,51 +68,53 @@ def matching_phases(
     usable["cross"] = np.intersect1d(usable["before"], usable["after"], assume_unique=True)
     failed = {phase: len(subjects) - len(rows) for phase, rows in usable.items()}
     sides = {"before": (before, None), "after": (after, None), "cross": (before, after)}
-    if len(subjects) ** 2 <= EXACT_UP_TO:
+    if len(subjects) ** 2 <= exact_up_to:
         scores = {}
         for phase, (gallery, probes) in sides.items():
             check()
             scores[phase] = compare_all(gallery, probes, subjects, compare)
         edges = common_edges(*(array for pair in scores.values() for array in pair))
-        found = {}
+        results = {}
         for phase, (mated, non_mated) in scores.items():
             check()
-            found[phase] = matching(mated, non_mated, failed[phase], edges=edges)
-        return MatchingPhases(**found)
+            results[phase] = matching(mated, non_mated, failed[phase], edges=edges)
+        return MatchingPhases(**results)
     pairs = {phase: Pairs(gallery, probes, subjects, compare) for phase, (gallery, probes) in sides.items()}
-    return _streamed(pairs, failed, check)
+    return _streamed(pairs, failed, check, all_up_to, sample)
 
 
-def _streamed(pairs: dict[str, Pairs], failed: dict[str, int], check: Callable[[], None]) -> MatchingPhases:
-    pilots = {phase: pilot(one, check=check) for phase, one in pairs.items()}
+def _streamed(
+    pairs: dict[str, Pairs], failed: dict[str, int], check: Callable[[], None], all_up_to: int, sample: int
+) -> MatchingPhases:
+    pilots = {phase: pilot(phase_pairs, check=check) for phase, phase_pairs in pairs.items()}
     bins = ScoreBins.around((p.scores for p in pilots.values()), (p.cut for p in pilots.values()))
     streamed: dict[str, BinnedScores | SampledScores] = {}
-    for phase, one in pairs.items():
-        if one.non_mated > ALL_UP_TO:
-            tiles = -(-SAMPLE // SAMPLE_TILE**2)
-            streamed[phase] = stream_sample(one, bins, pilots[phase].cut, tiles=tiles, seed=SEED, check=check)
+    for phase, phase_pairs in pairs.items():
+        if phase_pairs.non_mated > all_up_to:
+            tiles = -(-sample // SAMPLE_TILE**2)
+            streamed[phase] = stream_sample(phase_pairs, bins, pilots[phase].cut, tiles=tiles, seed=SEED, check=check)
         else:
-            streamed[phase] = stream_all(one, bins, pilots[phase].cut, check=check)
-    edges = binned_edges(*(_scores(one) for one in streamed.values()))
-    found = {}
-    for phase, summed in streamed.items():
+            streamed[phase] = stream_all(phase_pairs, bins, pilots[phase].cut, check=check)
+    edges = binned_edges(*(_binned(scores) for scores in streamed.values()))
+    results = {}
+    for phase, scores in streamed.items():
         check()
-        found[phase] = binned_matching(_scores(summed), failed[phase], edges=edges)
-        if isinstance(summed, SampledScores):
-            found[phase] = _as_sampled(found[phase], summed, check)
-    return MatchingPhases(**found)
+        results[phase] = binned_matching(_binned(scores), failed[phase], edges=edges)
+        if isinstance(scores, SampledScores):
+            results[phase] = _as_sampled(results[phase], scores, check)
+    return MatchingPhases(**results)
 
 
-def _scores(one: BinnedScores | SampledScores) -> BinnedScores:
-    return one.scores if isinstance(one, SampledScores) else one
+def _binned(scores: BinnedScores | SampledScores) -> BinnedScores:
+    return scores.scores if isinstance(scores, SampledScores) else scores
 
 
-def _as_sampled(found: Matching, one: SampledScores, check: Callable[[], None]) -> Matching:
-    """Say of figures that they come from pairs drawn at random, and how far FMR may be off."""
-    errors = one.fmr_standard_errors([point.threshold for point in found.operating_points], check=check)
+def _as_sampled(result: Matching, sampled: SampledScores, check: Callable[[], None]) -> Matching:
+    """Return figures marked as sampled, with standard errors of FMR."""
+    errors = sampled.fmr_standard_errors([point.threshold for point in result.operating_points], check=check)
     points = [
         point.model_copy(update={"fmr_standard_error": error})
-        for point, error in zip(found.operating_points, errors, strict=True)
+        for point, error in zip(result.operating_points, errors, strict=True)
     ]
-    taken = {"non_mated_taken": "sampled", "non_mated_existing": one.pairs.non_mated, "operating_points": points}
-    return found.model_copy(update=taken)
+    changes = {"non_mated_taken": "sampled", "non_mated_existing": sampled.pairs.non_mated, "operating_points": points}
+    return result.model_copy(update=changes)

@@ -1,10 +1,10 @@
-"""Images of different subjects that look like one person: possible errors of identity labels, found by a matcher.
+"""Images of different subjects that a matcher takes for one person: possible errors of identity labels.
 
 How alike different people are by chance differs between matchers and data sets, so the threshold is taken from the
 data set itself. Distances between different subjects, ``sqrt(2 - 2 s)`` for a cosine similarity ``s``, lie about their
 median like a normal distribution for every matcher tried, which similarities near 1 do not. What is nearer than the
-median by `SPREADS` robust standard deviations is told; docs/importing.md has the figures. Lookalikes and relatives pass
-too, so what is told is for people to look at and proves nothing.
+median by `SPREADS` robust standard deviations is reported; docs/importing.md has the figures. Lookalikes and relatives
+pass too, so the pairs are for people to look at and prove nothing.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ LEAST_COMPARISONS = 100
 
 @dataclass(frozen=True)
 class AlikePairs:
-    """What was found."""
+    """Pairs of images of different subjects that are alike."""
 
     threshold: float
     compared: int
     found: int
     pairs: tuple[tuple[int, int, float], ...]
-    """Rows of the templates and the score, the most alike first, at most `LISTED`; of equal scores the first rows."""
+    """Rows of the templates and the score, the most alike first, at most ``listed``; of equal scores the first rows."""
 
 
-def find_alike(pairs: Pairs, *, check: Callable[[], None] = no_check) -> AlikePairs | None:
-    """Look through all non-mated pairs of a set of images; None where there are too few to tell what is usual.
+def find_alike(pairs: Pairs, *, check: Callable[[], None] = no_check, listed: int = LISTED) -> AlikePairs | None:
+    """Find the alike ones among all non-mated pairs; None where there are too few to know what is usual.
 
     The result depends neither on tiles nor on threads.
 
@@ -49,6 +49,7 @@ def find_alike(pairs: Pairs, *, check: Callable[[], None] = no_check) -> AlikePa
     ----------
     pairs : of a set of images with itself.
     check : called between tiles; what it raises ends the work.
+    listed : as `LISTED`.
 
     Raises
     ------
@@ -60,9 +61,9 @@ def find_alike(pairs: Pairs, *, check: Callable[[], None] = no_check) -> AlikePa
     usual = pilot(pairs, check=check).scores
     threshold = np.float32(_threshold(usual.astype(np.float64)))
     greatest: list[tuple[float, int, int]] = []
-    found = 0
+    count = 0
 
-    def look(tile: Tile) -> tuple[int, list[tuple[float, int, int]]]:
+    def compare(tile: Tile) -> tuple[int, list[tuple[float, int, int]]]:
         rows, columns = pairs.gallery.images[tile.rows], pairs.probes.images[tile.columns]
         scores = np.asarray(pairs.compare(pairs.gallery.templates(tile.rows), pairs.probes.templates(tile.columns)))
         alike = scores >= threshold
@@ -72,17 +73,17 @@ def find_alike(pairs: Pairs, *, check: Callable[[], None] = no_check) -> AlikePa
         at = np.argwhere(alike)
         ends = np.sort(np.stack([rows[at[:, 0]], columns[at[:, 1]]], axis=1), axis=1)
         # Negative rows, so that of equal scores the first rows count as greater.
-        found = zip(scores[alike].tolist(), (-ends[:, 0]).tolist(), (-ends[:, 1]).tolist(), strict=True)
-        return len(at), heapq.nlargest(LISTED, found)
+        entries = zip(scores[alike].tolist(), (-ends[:, 0]).tolist(), (-ends[:, 1]).tolist(), strict=True)
+        return len(at), heapq.nlargest(listed, entries)
 
     def take(part: tuple[int, list[tuple[float, int, int]]]) -> None:
-        nonlocal found, greatest
-        found += part[0]
-        greatest = heapq.nlargest(LISTED, greatest + part[1])
+        nonlocal count, greatest
+        count += part[0]
+        greatest = heapq.nlargest(listed, greatest + part[1])
 
-    map_in_threads(look, pairs.tiles(), take, check=check)
-    listed = tuple((-first, -second, score) for score, first, second in greatest)
-    return AlikePairs(threshold=float(threshold), compared=pairs.non_mated, found=found, pairs=listed)
+    map_in_threads(compare, pairs.tiles(), take, check=check)
+    most_alike = tuple((-first, -second, score) for score, first, second in greatest)
+    return AlikePairs(threshold=float(threshold), compared=pairs.non_mated, found=count, pairs=most_alike)
 
 
 def _threshold(usual: NDArray[np.float64]) -> float:

@@ -1,4 +1,4 @@
-"""Which pairs of images are compared, in tiles that fit a cache: all of them, mated ones only, or some at random."""
+"""Pairs of images to compare, in tiles that fit a cache: all pairs, mated ones only, or some at random."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SORTED_COPY = 128 * 2**20
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """Some images of the gallery and some of the probes, each compared with each; by their place among subjects."""
+    """Places of some images of the gallery and of some probes, each compared with each."""
 
     rows: slice | Places
     columns: slice | Places
@@ -42,14 +42,14 @@ class TileScores:
 class Side:
     """The images of one side that have a template, those of a subject side by side."""
 
-    def __init__(self, templates: Scores, subject: Places) -> None:
+    def __init__(self, templates: Scores, subject: Places, copy_bytes: int) -> None:
         usable = usable_rows(templates)
         self.images = usable[np.argsort(subject[usable], kind="stable")]
         """``(k,)`` rows of the templates."""
         self.subject = subject[self.images]
         """``(k,)`` their subjects, sorted."""
         self._templates = templates
-        self._sorted = templates[self.images] if templates.nbytes <= SORTED_COPY else None
+        self._sorted = templates[self.images] if templates.nbytes <= copy_bytes else None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -70,36 +70,49 @@ class Pairs:
     probes : (n, d) templates of the same images in another phase; None compares the gallery with itself.
     subjects : (n,) subjects.
     compare : the matcher's comparison, as in `FaceMatcher`.
+    tile, sample_tile, copy_bytes : as `TILE`, `SAMPLE_TILE` and `SORTED_COPY`.
     """
 
-    def __init__(self, gallery: Scores, probes: Scores | None, subjects: Sequence[str], compare: Compare) -> None:
+    def __init__(
+        self,
+        gallery: Scores,
+        probes: Scores | None,
+        subjects: Sequence[str],
+        compare: Compare,
+        *,
+        tile: tuple[int, int] = TILE,
+        sample_tile: int = SAMPLE_TILE,
+        copy_bytes: int = SORTED_COPY,
+    ) -> None:
         subject = subject_codes(subjects)
-        self.gallery = Side(gallery, subject)
-        self.probes = self.gallery if probes is None else Side(probes, subject)
+        self.tile, self.sample_tile = tile, sample_tile
+        self.gallery = Side(gallery, subject, copy_bytes)
+        self.probes = self.gallery if probes is None else Side(probes, subject, copy_bytes)
         self.across = probes is not None
         self.compare = compare
-        mine, theirs = (np.bincount(side.subject, minlength=len(subjects)) for side in (self.gallery, self.probes))
-        together = int(mine @ theirs)
+        rows, columns = (np.bincount(side.subject, minlength=len(subjects)) for side in (self.gallery, self.probes))
+        same_subject = int(rows @ columns)
         both_ways = 1 if self.across else 2
         with_itself = len(self.gallery)
         if self.across:
             with_itself = len(np.intersect1d(self.gallery.images, self.probes.images, assume_unique=True))
-        self.mated = (together - with_itself) // both_ways
+        self.mated = (same_subject - with_itself) // both_ways
         """Mated pairs that exist."""
-        self.non_mated = (len(self.gallery) * len(self.probes) - together) // both_ways
+        self.non_mated = (len(self.gallery) * len(self.probes) - same_subject) // both_ways
         """Non-mated pairs that exist."""
 
     def tiles(self) -> Iterator[Tile]:
-        """Cut all pairs into tiles, so that few of them hold mated pairs and what must be left out."""
+        """Yield tiles of all pairs, of which few hold mated pairs or pairs to leave out."""
         return self._tiles(mated_only=False)
 
     def mated_tiles(self) -> Iterator[Tile]:
-        """Return only the tiles that may hold mated pairs."""
+        """Yield the tiles that may hold mated pairs."""
         return self._tiles(mated_only=True)
 
     def _tiles(self, *, mated_only: bool) -> Iterator[Tile]:
-        for start in range(0, len(self.gallery), TILE[0]):
-            rows = slice(start, min(start + TILE[0], len(self.gallery)))
+        height, width = self.tile
+        for start in range(0, len(self.gallery), height):
+            rows = slice(start, min(start + height, len(self.gallery)))
             first = 0 if self.across else rows.stop
             if not self.across:
                 yield Tile(rows, rows)
@@ -108,31 +121,31 @@ class Pairs:
             low = max(first, int(np.searchsorted(self.probes.subject, subjects[0], side="left")))
             high = max(first, int(np.searchsorted(self.probes.subject, subjects[-1], side="right")))
             for begin, end in [(low, high)] if mated_only else [(first, low), (low, high), (high, len(self.probes))]:
-                for at in range(begin, end, TILE[1]):
-                    yield Tile(rows, slice(at, min(at + TILE[1], end)))
+                for at in range(begin, end, width):
+                    yield Tile(rows, slice(at, min(at + width, end)))
 
     def drawn_tiles(self, number: int, seed: int) -> Iterator[Tile]:
-        """Draw so many tiles at random, independently: images of either side are as likely as any other."""
+        """Yield ``number`` tiles drawn at random, independently; all images of a side are equally likely."""
         if not len(self.gallery) or not len(self.probes):
             return
         for tile in range(number):
             random = np.random.default_rng([seed, tile])
             sides = (len(self.gallery), len(self.probes))
-            yield Tile(*(random.choice(size, min(SAMPLE_TILE, size), replace=False) for size in sides))
+            yield Tile(*(random.choice(size, min(self.sample_tile, size), replace=False) for size in sides))
 
     def scores(self, tile: Tile) -> TileScores:
         """Compare the images of a tile."""
-        found = self.compare(self.gallery.templates(tile.rows), self.probes.templates(tile.columns))
-        table = np.ascontiguousarray(found, dtype=np.float32)
-        none = np.empty(0, dtype=np.float32)
+        scores = self.compare(self.gallery.templates(tile.rows), self.probes.templates(tile.columns))
+        table = np.ascontiguousarray(scores, dtype=np.float32)
+        empty = np.empty(0, dtype=np.float32)
         if not self._may_share(tile):
-            return TileScores(none, table)
+            return TileScores(empty, table)
         same = self.gallery.subject[tile.rows][:, None] == self.probes.subject[tile.columns]
         if tile.rows is tile.columns:
             once = np.tri(len(table), dtype=np.bool_)  # and the diagonal, where an image meets itself
             return TileScores(table[same & ~once], table[~(same | once)])
         if not same.any():
-            return TileScores(none, table)
+            return TileScores(empty, table)
         itself = self.gallery.images[tile.rows][:, None] == self.probes.images[tile.columns]
         return TileScores(table[same & ~itself], table[~same])
 
@@ -140,5 +153,5 @@ class Pairs:
         """Return whether some subject may be on both sides."""
         if not isinstance(tile.rows, slice):
             return True
-        mine, theirs = self.gallery.subject[tile.rows], self.probes.subject[tile.columns]
-        return bool(mine[0] <= theirs[-1] and theirs[0] <= mine[-1])
+        rows, columns = self.gallery.subject[tile.rows], self.probes.subject[tile.columns]
+        return bool(rows[0] <= columns[-1] and columns[0] <= rows[-1])

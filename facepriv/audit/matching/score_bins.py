@@ -1,4 +1,4 @@
-"""Similarity scores counted in 256 bins, as fast as a matrix product makes them."""
+"""Counts of similarity scores in 256 bins, as fast as a matrix product computes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scores of more pairs of images than fit in memory, summed up tile by tile (`BinnedScores`)."""
+"""Scores of more pairs of images than fit in memory, counted tile by tile (`BinnedScores`)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.matching.pairs import SAMPLE_TILE, Pairs, Tile
+from facepriv.audit.matching.pairs import Pairs, Tile
 from facepriv.audit.matching.score_bins import BINS, ScoreBins
 from facepriv.audit.threads import map_in_threads, no_check
 from facepriv.metrics.binned_matching import BinnedScores, scores_to_keep
@@ -41,10 +41,10 @@ def pilot(pairs: Pairs, *, check: Callable[[], None] = no_check) -> Pilot:
     BadInputError
         If a score is NaN or infinite.
     """
-    found: list[Scores] = []
+    drawn: list[Scores] = []
     tiles = pairs.drawn_tiles(PILOT_TILES, _SEED)
-    map_in_threads(pairs.scores, tiles, lambda tile: found.append(tile.non_mated.ravel()), check=check)
-    scores = _finite(np.sort(np.concatenate([np.empty(0, np.float32), *found])), "non-mated scores")
+    map_in_threads(pairs.scores, tiles, lambda tile: drawn.append(tile.non_mated.ravel()), check=check)
+    scores = _finite(np.sort(np.concatenate([np.empty(0, np.float32), *drawn])), "non-mated scores")
     keep = int(_ROOM * scores_to_keep(scores.size)) + 1
     return Pilot(scores, float(scores[-keep]) if keep <= scores.size else -np.inf)
 
@@ -67,8 +67,8 @@ def stream_all(pairs: Pairs, bins: ScoreBins, cut: float, *, check: Callable[[],
         If a score is NaN or infinite.
     """
     mated = _Mated(pairs.mated)
-    found = _stream(pairs, pairs.tiles, pairs.non_mated, bins, cut, check, mated)
-    return found.scores(mated, bins)
+    non_mated = _stream(pairs, pairs.tiles, pairs.non_mated, bins, cut, check, mated)
+    return non_mated.scores(mated, bins)
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,14 +95,14 @@ class SampledScores:
             scores = self.pairs.scores(tile).non_mated
             return [scores.size, *(int(np.count_nonzero(scores >= threshold)) for threshold in at)]
 
-        found: list[list[int]] = []
-        map_in_threads(count, self.pairs.drawn_tiles(self.tiles, self.seed), found.append, check=check)
-        table = np.array(found, dtype=np.float64).reshape(-1, 1 + len(at))
-        made, accepted = table[:, :1], table[:, 1:]
-        if len(table) < 2 or not made.sum():
+        counts: list[list[int]] = []
+        map_in_threads(count, self.pairs.drawn_tiles(self.tiles, self.seed), counts.append, check=check)
+        table = np.array(counts, dtype=np.float64).reshape(-1, 1 + len(at))
+        compared, accepted = table[:, :1], table[:, 1:]
+        if len(table) < 2 or not compared.sum():
             return [None] * len(at)
-        residual = accepted - accepted.sum(axis=0) / made.sum() * made
-        errors = np.sqrt(len(table) / (len(table) - 1) * (residual**2).sum(axis=0)) / made.sum()
+        residual = accepted - accepted.sum(axis=0) / compared.sum() * compared
+        errors = np.sqrt(len(table) / (len(table) - 1) * (residual**2).sum(axis=0)) / compared.sum()
         return [None if threshold is None else float(e) for threshold, e in zip(thresholds, errors, strict=True)]
 
 
@@ -116,7 +116,7 @@ def stream_sample(
     """
     mated = _Mated(pairs.mated)
     map_in_threads(lambda tile: pairs.scores(tile).mated, pairs.mated_tiles(), mated.add, check=check)
-    drawn = _stream(pairs, lambda: pairs.drawn_tiles(tiles, seed), tiles * SAMPLE_TILE**2, bins, cut, check)
+    drawn = _stream(pairs, lambda: pairs.drawn_tiles(tiles, seed), tiles * pairs.sample_tile**2, bins, cut, check)
     return SampledScores(drawn.scores(mated, bins), pairs, tiles, seed)
 
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.run_result import JudgedImage, Templates, run_result
+from facepriv.audit.run_result import JudgedImage, RunSetup, Templates, run_result
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError
 from facepriv.imaging.landmarkers.failures import no_landmarks
@@ -328,21 +328,18 @@ class _Execution(LeasedJob):
             _judged_image(image, outcomes[image.id], scores[image.id], side_labels(self._others, image))
             for image in images
         ]
+        setup = RunSetup(
+            classifiers=[ref.name for ref in spec.classifiers],
+            guides=[ref.name for ref in spec.guides],
+            guards=[ref.name for ref in spec.guards],
+            kind=self._method.kind,
+            attribute=spec.attribute,
+            others={name: classes_of(classifier) for name, classifier in self._others.items()},
+            keep=[ref.name for ref in spec.keep],
+        )
+        learned = self._learned_items()
         result = self.run_in_thread(
-            lambda check: run_result(
-                judged,
-                templates,
-                classifiers=[ref.name for ref in spec.classifiers],
-                seconds=0.0,
-                guides=[ref.name for ref in spec.guides],
-                guards=[ref.name for ref in spec.guards],
-                kind=self._method.kind,
-                learned=self._learned_items(),
-                attribute=spec.attribute,
-                others={name: classes_of(classifier) for name, classifier in self._others.items()},
-                keep=[ref.name for ref in spec.keep],
-                check=check,
-            )
+            lambda check: run_result(judged, templates, setup, seconds=0.0, learned=learned, check=check)
         )
         self.heartbeat(SUMMING_UP, 1, 1)
         overlaps = find_overlaps([ref.name for ref in spec.classifiers], images)

@@ -42,7 +42,9 @@ def test_draws_are_nested_and_whole_subjects_where_asked():
     assert 0 < whole.mean() < 1
     assert not draw_perturbed(evidence, 0.0, select_by="image", draw=0, seed=0).any()
     assert draw_perturbed(evidence, 1.0, select_by="image", draw=0, seed=0).all()
-    assert (number_of_draws(0.0, 7), number_of_draws(0.5, 7), number_of_draws(1.0, 7)) == (1, 7, 1)
+    assert number_of_draws(0.0, 7) == 1
+    assert number_of_draws(0.5, 7) == 7
+    assert number_of_draws(1.0, 7) == 1
 
 
 def test_an_image_without_a_perturbed_file_is_never_drawn():
@@ -62,7 +64,9 @@ def test_figures_of_a_clear_leak_and_of_none():
         found[p] = condition_result("mix", p, drawn, {"sign": attacks}, bootstrap), attacks
     for p in (0.0, 1.0):  # inverted is as good as told
         (one,) = found[p][0].attacks
-        assert (one.accuracy.value, one.images, one.missing) == (1.0, SUBJECTS * EACH, 0)
+        assert one.accuracy.value == 1.0
+        assert one.images == SUBJECTS * EACH
+        assert one.missing == 0
         assert one.bits.value > 0.8
         assert sum(one.chosen.values()) == 5
     (half,) = found[0.5][0].attacks
@@ -73,9 +77,11 @@ def test_figures_of_a_clear_leak_and_of_none():
     assert point.accuracy == pytest.approx(half.accuracy.value)
     assert found[0.5][0].perturbed == pytest.approx(0.5, abs=0.1)
     worst = headline(found[0.5][0])
-    assert (worst.attacker, worst.upper) == ("sign", half.accuracy.high)
+    assert worst.attacker == "sign"
+    assert worst.upper == half.accuracy.high
     (error,) = classifier_baselines(evidence, bootstrap)
-    assert (error.all.value, error.all.unseen) == (0.0, True)
+    assert error.all.value == 0.0
+    assert error.all.unseen
 
 
 def test_an_attacker_with_nothing_to_go_on_is_left_out():

@@ -33,20 +33,29 @@ def test_by_hand() -> None:
     mated = [True, True, False, False, True, True, False, False]
     got = protocol_result(scores, mated, [1] * 4 + [2] * 4)
     first, second = got.folds
-    assert (first.fold, second.fold) == (1, 2)
+    assert first.fold == 1
+    assert second.fold == 2
     assert first.threshold == pytest.approx((0.2 + 0.45) / 2)
-    assert (first.fmr, first.fnmr, first.accuracy) == (0.5, 0.0, 0.75)
+    assert first.fmr == 0.5
+    assert first.fnmr == 0.0
+    assert first.accuracy == 0.75
     assert second.threshold == pytest.approx(0.5)
-    assert (second.fmr, second.fnmr) == (0.0, 0.5)
-    assert (second.mated, second.non_mated, second.failed_mated, second.failed_non_mated) == (2, 1, 0, 1)
+    assert second.fmr == 0.0
+    assert second.fnmr == 0.5
+    assert second.mated == 2
+    assert second.non_mated == 1
+    assert second.failed_mated == 0
+    assert second.failed_non_mated == 1
     assert second.accuracy == pytest.approx(2 / 3)
     assert second.accuracy_with_failures == 0.5
     assert got.accuracy == pytest.approx((3 / 4 + 2 / 3) / 2)
     # Two values: the standard error of their mean is half their distance.
     assert got.accuracy_error == pytest.approx((3 / 4 - 2 / 3) / 2)
     assert got.accuracy_with_failures_error == pytest.approx(0.125)
-    assert (got.fmr, got.fnmr) == (pytest.approx(1 / 3), 0.25)
-    assert (got.pairs, got.failed) == (8, 1)
+    assert got.fmr == pytest.approx(1 / 3)
+    assert got.fnmr == 0.25
+    assert got.pairs == 8
+    assert got.failed == 1
 
 
 def test_the_standard_error_is_that_of_the_lfw_report() -> None:
@@ -95,7 +104,9 @@ def test_scale_order_and_names_of_folds_do_not_matter(
     mixed = protocol_result(scores[order], mated[order], folds[order])
     assert mixed == got
     renamed = protocol_result(scores, mated, folds * 7)
-    assert (renamed.accuracy, renamed.fmr, renamed.fnmr) == (got.accuracy, got.fmr, got.fnmr)
+    assert renamed.accuracy == got.accuracy
+    assert renamed.fmr == got.fmr
+    assert renamed.fnmr == got.fnmr
 
 
 @settings(deadline=None, max_examples=40)
@@ -136,7 +147,8 @@ def test_a_fold_of_which_nothing_could_be_compared_is_counted_and_not_averaged()
     got = protocol_result(scores, [True, False] * 3, [1, 1, 2, 2, 3, 3])
     assert got.folds[2].accuracy is None
     assert got.folds[2].fmr is None
-    assert (got.accuracy, got.failed) == (1.0, 2)
+    assert got.accuracy == 1.0
+    assert got.failed == 2
     assert got.accuracy_with_failures == pytest.approx(2 / 3)
 
 

@@ -82,13 +82,12 @@ def test_a_phase_without_any_template(which):
     assert mated.shape == non_mated.shape == (0,)
 
 
-def test_blocks_ask_for_no_more_rows_than_their_size(monkeypatch):
-    monkeypatch.setattr(comparisons, "BLOCK", 3)
+def test_blocks_ask_for_no_more_rows_than_their_size():
     asked = []
 
     def counting(gallery, probes):
         asked.append(gallery.shape[0])
         return dot(gallery, probes)
 
-    compare_all(np.ones((8, 2), dtype=np.float32), None, list("aabbccdd"), counting)
+    compare_all(np.ones((8, 2), dtype=np.float32), None, list("aabbccdd"), counting, block=3)
     assert asked == [3, 3, 2]

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from facepriv.audit.matching import matching_phases as module
 from facepriv.audit.matching.matching_phases import matching_phases
 from facepriv.match.templates import cosine_similarity, unit_rows
 from facepriv.schemas.figures import MatchingPhases
@@ -27,32 +26,30 @@ def database():
     return before, after, [f"s{i}" for i in subject]
 
 
-def test_both_ways_find_the_same(database, monkeypatch):
+def test_both_ways_find_the_same(database):
     before, after, names = database
     exact = matching_phases(before, after, names, cosine_similarity)
-    monkeypatch.setattr(module, "EXACT_UP_TO", 0)
-    streamed = matching_phases(before, after, names, cosine_similarity)
+    streamed = matching_phases(before, after, names, cosine_similarity, exact_up_to=0)
     for phase in MATCH_PHASES:
         one, other = getattr(exact, phase), getattr(streamed, phase)
         assert other.operating_points == one.operating_points
         for name in ("mated", "non_mated", "non_mated_taken", "non_mated_existing", "failed", "fmr100", "fmr1000"):
             assert getattr(other, name) == getattr(one, name)
-        assert (one.auc_error, one.eer_error) == (0, 0)
+        assert one.auc_error == 0
+        assert one.eer_error == 0
         assert abs(other.auc - one.auc) <= other.auc_error
         assert abs(other.eer - one.eer) <= other.eer_error
     assert [getattr(exact, phase).failed for phase in MATCH_PHASES] == [2, 3, 4]
     assert streamed.before.histogram.edges == streamed.after.histogram.edges == streamed.cross.histogram.edges
 
 
-def test_a_sample_says_so(database, monkeypatch):
+def test_a_sample_says_so(database):
     before, after, names = database
-    monkeypatch.setattr(module, "EXACT_UP_TO", 0)
-    everything = matching_phases(before, after, names, cosine_similarity)
-    monkeypatch.setattr(module, "ALL_UP_TO", 100_000)
-    monkeypatch.setattr(module, "SAMPLE", 500_000)
-    found = matching_phases(before, after, names, cosine_similarity)
+    everything = matching_phases(before, after, names, cosine_similarity, exact_up_to=0)
+    found = matching_phases(before, after, names, cosine_similarity, exact_up_to=0, all_up_to=100_000, sample=500_000)
     assert found.before == everything.before  # fewer than 100,000 pairs
-    assert (found.cross.non_mated_taken, everything.cross.non_mated_taken) == ("sampled", "all")
+    assert found.cross.non_mated_taken == "sampled"
+    assert everything.cross.non_mated_taken == "all"
     assert found.cross.non_mated_existing == everything.cross.non_mated
     assert found.cross.mated == everything.cross.mated
     for point, exact in zip(found.cross.operating_points, everything.cross.operating_points, strict=True):
@@ -62,36 +59,36 @@ def test_a_sample_says_so(database, monkeypatch):
     assert MatchingPhases.model_validate_json(found.model_dump_json()) == found
 
 
-def test_number_of_blas_threads_changes_no_bit(monkeypatch):
+def test_number_of_blas_threads_changes_no_bit():
     random = np.random.default_rng(3)
     before, after = unit_rows(random.normal(size=(1100, 128))), unit_rows(random.normal(size=(1100, 128)))
     names = [f"s{i // 2}" for i in range(1100)]
-    monkeypatch.setattr(module, "EXACT_UP_TO", 0)
     found = []
     for threads in (1, 2):
         with threadpool_limits(threads, user_api="blas"):
-            found.append(matching_phases(before, after, names, cosine_similarity))
+            found.append(matching_phases(before, after, names, cosine_similarity, exact_up_to=0))
     assert found[0] == found[1]
 
 
-def test_without_any_template(monkeypatch):
-    monkeypatch.setattr(module, "EXACT_UP_TO", 0)
+def test_without_any_template():
     full, nothing = np.ones((3, 128), np.float32), np.full((3, 1), np.nan, np.float32)
-    found = matching_phases(full, nothing, ["a", "a", "b"], cosine_similarity)
-    assert (found.before.mated, found.before.non_mated, found.before.failed) == (1, 2, 0)
-    assert (found.cross.mated, found.cross.non_mated, found.cross.failed) == (0, 0, 3)
+    found = matching_phases(full, nothing, ["a", "a", "b"], cosine_similarity, exact_up_to=0)
+    assert found.before.mated == 1
+    assert found.before.non_mated == 2
+    assert found.before.failed == 0
+    assert found.cross.mated == 0
+    assert found.cross.non_mated == 0
+    assert found.cross.failed == 3
     assert found.cross.auc is found.after.eer is None
 
 
 @pytest.mark.parametrize("limit", [0, 10**9])
-def test_what_check_raises_ends_the_work(database, monkeypatch, limit):
-    monkeypatch.setattr(module, "EXACT_UP_TO", limit)
-
+def test_what_check_raises_ends_the_work(database, limit):
     def cancelled():
         raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        matching_phases(*database, cosine_similarity, check=cancelled)
+        matching_phases(*database, cosine_similarity, check=cancelled, exact_up_to=limit)
 
 
 @pytest.mark.slow

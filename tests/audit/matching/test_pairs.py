@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facepriv.audit.matching import pairs as module
 from facepriv.audit.matching.comparisons import compare_all
 from facepriv.audit.matching.pairs import Pairs
 
@@ -45,27 +44,24 @@ def test_tiles_hold_what_all_comparisons_are(seed, n, subjects, failures, across
     names = [f"s{i}" for i in random.integers(0, subjects, n)]
     gallery = numbered(n, random.random(n) < failures)
     probes = numbered(n, random.random(n) < failures) if across else None
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "TILE", tile)
-        patch.setattr(module, "SORTED_COPY", 2**20 if copied else 0)
-        pairs = Pairs(gallery, probes, names, names_of)
-        found = [pairs.scores(one) for one in pairs.tiles()]
-        only_mated = [pairs.scores(one).mated for one in pairs.mated_tiles()]
+    pairs = Pairs(gallery, probes, names, names_of, tile=tile, copy_bytes=2**20 if copied else 0)
+    found = [pairs.scores(one) for one in pairs.tiles()]
+    only_mated = [pairs.scores(one).mated for one in pairs.mated_tiles()]
     mated = [one.mated for one in found]
     non_mated = [one.non_mated.ravel() for one in found]
     expected = compare_all(gallery, probes, names, names_of)
     key = (lambda scores: sorted(np.concatenate([*scores, []]))) if across else unordered
     assert key(mated) == key(only_mated) == key([expected[0]])
     assert key(non_mated) == key([expected[1]])
-    assert (pairs.mated, pairs.non_mated) == (len(expected[0]), len(expected[1]))
+    assert pairs.mated == len(expected[0])
+    assert pairs.non_mated == len(expected[1])
 
 
 @pytest.mark.parametrize("across", [False, True])
-def test_drawn_pairs_are_non_mated_and_all_as_likely(across, monkeypatch):
-    monkeypatch.setattr(module, "SAMPLE_TILE", 4)
+def test_drawn_pairs_are_non_mated_and_all_as_likely(across):
     names = list("aabbbcde")
     rows = numbered(9, [8])
-    pairs = Pairs(rows, rows.copy() if across else None, [*names, "f"], names_of)
+    pairs = Pairs(rows, rows.copy() if across else None, [*names, "f"], names_of, sample_tile=4)
     drawn = [pairs.scores(tile).non_mated.ravel() for tile in pairs.drawn_tiles(6000, 3)]
     first, second = np.divmod(np.concatenate(drawn).astype(int), 1000)
     there = [(i, j) for i, j in product(range(8), range(8)) if names[i] != names[j]]
@@ -75,16 +71,14 @@ def test_drawn_pairs_are_non_mated_and_all_as_likely(across, monkeypatch):
     assert all(1500 - 5 * 34 < count < 1500 + 5 * 34 for count in counts.values())
 
 
-def test_the_draw_depends_on_the_seed_alone(monkeypatch):
+def test_the_draw_depends_on_the_seed_alone():
     rows = numbered(900, [])
     names = [str(i // 2) for i in range(900)]
 
-    def draw(seed):
-        pairs = Pairs(rows, None, names, names_of)
+    def draw(seed, **sizes):
+        pairs = Pairs(rows, None, names, names_of, **sizes)
         return np.concatenate([pairs.scores(tile).non_mated.ravel() for tile in pairs.drawn_tiles(3, seed)])
 
     one = draw(1)
-    monkeypatch.setattr(module, "TILE", (7, 5))
-    monkeypatch.setattr(module, "SORTED_COPY", 0)
-    np.testing.assert_array_equal(draw(1), one)
+    np.testing.assert_array_equal(draw(1, tile=(7, 5), copy_bytes=0), one)
     assert not np.array_equal(draw(2), one)

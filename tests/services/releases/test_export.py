@@ -40,7 +40,9 @@ def exported(finished: Finished, tmp_path):
 
 def test_what_is_written(finished: Finished, exported):
     folder, report = exported
-    assert (report.images, report.without, report.folder) == (6, 0, folder)
+    assert report.images == 6
+    assert report.without == 0
+    assert report.folder == folder
     assert {p.name for p in folder.iterdir()} == {"images", "manifest.csv", "run.json"}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert len(list((folder / "images").iterdir())) == 6
@@ -60,10 +62,14 @@ def test_the_manifest_tells_of_every_image(finished: Finished, exported):
         assert hashlib.sha256(data).hexdigest() == row["sha256"] == record.artifact_sha256
         assert row["subject"] == image.subject
         assert row["gender"] == {1: "male", -1: "female"}[image.label]
-        assert (row["perturbed"], row["success"], row["failure"]) == ("true", "true", "")
+        assert row["perturbed"] == "true"
+        assert row["success"] == "true"
+        assert row["failure"] == ""
         assert int(row["updates"]) == record.updates
         picture = PIL.Image.open(io.BytesIO(data))
-        assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (image.width, image.height))
+        assert picture.format == "PNG"
+        assert picture.mode == "RGB"
+        assert picture.size == (image.width, image.height)
         assert picture.info == {}
 
 
@@ -82,20 +88,24 @@ def test_the_result_lies_beside(finished: Finished, exported):
 def test_an_export_can_be_imported_with_the_same_labels(exported, store, settings):
     folder, _ = exported
     report = import_dataset(store, settings, folder, name="again")
-    assert (report.reader, report.problems, report.failures) == ("csv", (), ())
+    assert report.reader == "csv"
+    assert report.problems == ()
+    assert report.failures == ()
     rows = {row["file"]: row for row in manifest_of(folder)}
     images = store.datasets.images(report.dataset.id)
     assert {image.name for image in images} == rows.keys()
     for image in images:
         row = rows[image.name]
-        assert (image.subject, image.label) == (row["subject"], {"male": 1, "female": -1}[row["gender"]])
+        assert image.subject == row["subject"]
+        assert image.label == {"male": 1, "female": -1}[row["gender"]]
         # Stored pixels were lossless already, so their files are the very same.
         assert image.artifact_sha256 == row["sha256"]
 
 
 def test_the_access_log_keeps_a_line(finished: Finished, exported):
     line = finished.store.access.list(actor="tester", limit=1)[0]
-    assert (line.action, line.subject) == ("run-exported", f"run {finished.run.id}")
+    assert line.action == "run-exported"
+    assert line.subject == f"run {finished.run.id}"
 
 
 def test_a_folder_that_holds_something_is_refused(finished: Finished, exported):
@@ -147,11 +157,16 @@ def test_images_without_a_version_and_an_export_cut_short(store, settings, tmp_p
     run_worker(settings, run_id=run.id)
     folder = tmp_path / "out"
     report = export_run(store, run.id, folder, actor=TESTER)
-    assert (report.images, report.without) == (2, 1)
+    assert report.images == 2
+    assert report.without == 1
     (row,) = [row for row in manifest_of(folder) if row["perturbed"] == "false"]
-    assert (row["source"], row["file"], row["sha256"], row["failure"]) == ("s003_1.jpg", "", "", "no-candidate")
+    assert row["source"] == "s003_1.jpg"
+    assert row["file"] == ""
+    assert row["sha256"] == ""
+    assert row["failure"] == "no-candidate"
     again = import_dataset(store, settings, folder, name="again")
-    assert (again.counts.images, [p.code for p in again.problems]) == (2, ["no-file-name", "no-mated", "one-gender"])
+    assert again.counts.images == 2
+    assert [p.code for p in again.problems] == ["no-file-name", "no-mated", "one-gender"]
 
     # The second file is damaged: nothing of the first may stay.
     sha256 = store.runs.run_images(run.id)[1].artifact_sha256
@@ -191,7 +206,9 @@ def test_terms_of_use_keep_images_back(finished: Finished, tmp_path, with_terms)
     assert candidates_of(finished) == {"s001": {"s006"}, "s002": {"s006"}, "s003": {"s002"}, "s006": {"s001"}}
     with_terms(frozenset(["s001", "s003", "s006"]))
     report = export_run(finished.store, finished.run.id, tmp_path / "out", actor=TESTER)
-    assert (report.images, report.without, report.withheld) == (3, 0, 3)
+    assert report.images == 3
+    assert report.without == 0
+    assert report.withheld == 3
     assert report.note == "3 images left out, as the terms of use ask: Only some people may be shown."
     assert {row["subject"] for row in manifest_of(tmp_path / "out")} == {"s001", "s006"}
     assert len(list((tmp_path / "out" / "images").iterdir())) == 3
