@@ -26,7 +26,7 @@ from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import FailureItem, RunResult, RunSpec
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import NewImage, Store, open_store
-from facepriv.store.rows import GenderScoreRow, JobRow, RunImageRow, RunRow
+from facepriv.store.rows import JobRow, RunImageRow, RunRow
 
 LARGE, SMALL = "large", "small"
 FILES = 20
@@ -151,15 +151,8 @@ def _images(store: Store, spec: RunSpec, run_id: int) -> None:
             }
             for place, image in enumerate(batch)
         ]
-        scores = [
-            {"run_id": run_id, "image_id": image.id, "classifier": ref.name, "phase": phase, "score": 1.0}
-            for image in batch
-            for ref in spec.classifiers
-            for phase in ("before", "after")
-        ]
         with store._database.writing() as session:
             session.execute(insert(RunImageRow), rows)
-            session.execute(insert(GenderScoreRow), scores)
 
 
 def main() -> None:

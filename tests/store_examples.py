@@ -27,7 +27,8 @@ from facepriv.schemas.figures import (
     Summary,
 )
 from facepriv.schemas.runs import FailureItem, Failures, LearnedItem, RunResult, RunSpec
-from facepriv.store import AuditRecord, DatasetRecord, GenderScore, Learning, NewImage, RunImage, RunRecord, Store
+from facepriv.store import AuditRecord, DatasetRecord, Learning, NewImage, RunImage, RunRecord, Store
+from facepriv.store.measures import Measured
 from facepriv.types import Problem
 
 
@@ -118,11 +119,13 @@ def run_image(image_id: int, position: int, **changes: Any) -> RunImage:
     return RunImage(**{**values, **changes})
 
 
-def scores_of(image_id: int) -> list[GenderScore]:
+def measured_of(image: RunImage) -> list[Measured]:
+    """Return two measures of a perturbed image; none where nothing was stored."""
+    if image.artifact_sha256 is None:
+        return []
     return [
-        GenderScore(image_id=image_id, classifier="dlib-gender", phase="before", score=4.5 + image_id),
-        GenderScore(image_id=image_id, classifier="dlib-gender", phase="after", score=-0.1875),
-        GenderScore(image_id=image_id, classifier="levi-hassner", phase="after", score=None),
+        Measured(image.artifact_sha256, "score:dlib-gender", sha("fingerprint"), np.array([-0.1875])),
+        Measured(image.artifact_sha256, "template:sface", sha("fingerprint"), np.ones(4, dtype=np.float32)),
     ]
 
 

@@ -213,17 +213,6 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_table(
-        "gender_scores",
-        sa.Column("run_id", sa.Integer, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
-        sa.Column(
-            "image_id", sa.Integer, sa.ForeignKey("images.id", ondelete="RESTRICT"), primary_key=True, index=True
-        ),
-        sa.Column("classifier", sa.Text, primary_key=True),
-        sa.Column("phase", sa.String(8), primary_key=True),
-        sa.Column("score", sa.Double, nullable=True),
-        sa.CheckConstraint("phase IN ('before', 'after')", name="phase"),
-    )
-    op.create_table(
         "learnings",
         sa.Column("run_id", sa.Integer, sa.ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True),
         sa.Column("part", sa.Integer, primary_key=True),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from facepriv.errors import BadInputError
 from facepriv.schemas.audits import AuditResult, AuditSpec
 from facepriv.schemas.base import DatasetRef
-from facepriv.schemas.runs import LearnSource, Phase, RunResult, RunSpec
+from facepriv.schemas.runs import LearnSource, RunResult, RunSpec
 from facepriv.types import FEMALE, MALE, Box, Identities, Origin, Terms
 
 JobState = Literal["waiting", "running", "previewed", "complete", "failed", "cancelled"]
@@ -305,23 +305,6 @@ class RunRecord(RunSummary):
 
     spec: RunSpec
     result: RunResult | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class GenderScore:
-    """One classifier's log-odds for one image of a run, in nats, male positive; NaN becomes None.
-
-    ``before`` is the original image, ``after`` the stored perturbed file with the face found anew.
-    """
-
-    image_id: int
-    classifier: str
-    phase: Phase
-    score: float | None
-    """None = failure to acquire."""
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "score", _finite(self.score))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -445,22 +445,6 @@ class LearningRow(Base):
     evaluations: Mapped[int] = mapped_column(Integer)
 
 
-class GenderScoreRow(Base):
-    """Log-odds of one classifier for one image before or after; NULL is a failure to acquire."""
-
-    __tablename__ = "gender_scores"
-    __table_args__ = (
-        Index(None, "image_id"),
-        CheckConstraint("phase IN ('before', 'after')", name="phase"),
-    )
-
-    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
-    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="RESTRICT"), primary_key=True)
-    classifier: Mapped[str] = mapped_column(Text, primary_key=True)
-    phase: Mapped[str] = mapped_column(String(8), primary_key=True)
-    score: Mapped[float | None] = mapped_column(Double)
-
-
 class AccessRow(Base):
     """One line of the access log; lines are added and never changed."""
 

@@ -16,8 +16,8 @@ from facepriv.store.engine import Database
 from facepriv.store.job_details import JobDetails
 from facepriv.store.jobs import add_job, complete, delete_job, hold, progressed
 from facepriv.store.leftovers import Leftovers
+from facepriv.store.measures import Measured, save_measured
 from facepriv.store.records import (
-    GenderScore,
     JobState,
     Learning,
     RunImage,
@@ -28,7 +28,6 @@ from facepriv.store.records import (
 from facepriv.store.rows import (
     AuditRow,
     DatasetRow,
-    GenderScoreRow,
     ImageRow,
     JobRow,
     LearningRow,
@@ -174,18 +173,6 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
                 raise UnknownNameError(f"Run {run_id} has no finished image with id {image_id}; ask for its list.")
             return _run_image_record(row)
 
-    def gender_scores(self, run_id: int) -> tuple[GenderScore, ...]:
-        """Return all scores by image, classifier and phase."""
-        row = GenderScoreRow
-        query = select(row.image_id, row.classifier, row.phase, row.score).where(row.run_id == run_id)
-        with self._database.reading() as session:
-            self._require(session, run_id)
-            rows = session.execute(query.order_by(row.image_id, row.classifier, row.phase))
-            return tuple(
-                GenderScore(image_id=image_id, classifier=classifier, phase=phase, score=score)  # type: ignore[arg-type]
-                for image_id, classifier, phase, score in rows
-            )
-
     def learnings(self, run_id: int) -> tuple[Learning, ...]:
         """Return what the run's method has learnt so far, by part."""
         query = select(LearningRow).where(LearningRow.run_id == run_id).order_by(LearningRow.part)
@@ -195,8 +182,8 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
 
     # For the worker
 
-    def save_image(self, run_id: int, owner: str, image: RunImage, scores: Iterable[GenderScore] = ()) -> None:
-        """Keep one image's outcome and scores in one short transaction; its artifact must have been put before.
+    def save_image(self, run_id: int, owner: str, image: RunImage, measured: Iterable[Measured] = ()) -> None:
+        """Save one image's outcome and measures in one short transaction; its artifact must have been put before.
 
         May be called again with the same, as after a connection that was lost before it answered.
 
@@ -207,14 +194,11 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
         StoreError
             If the image is done already, or it or its position is not of the run's spec's data set.
         """
-        scores = tuple(scores)
-        if any(score.image_id != image.image_id for score in scores):
-            raise StoreError(f"The scores saved with image {image.image_id} must all be of that image.")
         try:
             with self._database.writing() as session:
                 progressed(session, self._job(run_id), owner)
                 session.execute(insert(RunImageRow).values(run_id=run_id, **_run_image_values(image)))
-                _put_scores(session, run_id, scores)
+                save_measured(session, measured)
         except IntegrityError as error:
             if self._is_saved(run_id, image):
                 return
@@ -274,7 +258,7 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
             complete(session, self._job(run_id), owner)
 
     def delete(self, run_id: int) -> None:
-        """Remove a run with its scores, its images, what it learnt and their artifact files, see `Leftovers`.
+        """Remove a run with its images, their measures, what it learnt and their artifact files, see `Leftovers`.
 
         Raises
         ------
@@ -291,25 +275,6 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
             session.execute(delete(JobRow).where(JobRow.id.in_(audits)))
             delete_job(session, job_id, f"Run {run_id}")
         self._leftovers.remove(files)
-
-
-def _put_scores(session: Session, run_id: int, scores: Sequence[GenderScore]) -> None:
-    if not scores:
-        return
-    table = GenderScoreRow
-    session.execute(
-        insert(table),
-        [
-            {
-                "run_id": run_id,
-                "image_id": one.image_id,
-                "classifier": one.classifier,
-                "phase": one.phase,
-                "score": one.score,
-            }
-            for one in scores
-        ],
-    )
 
 
 def _conditions(dataset_id: int | None, method: str | None) -> Sequence[ColumnElement[bool]]:

@@ -49,12 +49,12 @@ from tests.store_examples import (
     create,
     learning,
     lose,
+    measured_of,
     new_image,
     put_images,
     result_for,
     run_image,
     same,
-    scores_of,
     sha,
     spec_for,
 )
@@ -227,7 +227,7 @@ def test_unknown_names_list_what_exists(store: Store) -> None:
             getattr(store.datasets, method)(99)
     with pytest.raises(UnknownNameError, match="no run 99"):
         store.runs.get(99)
-    for method in ("summary", "images_done", "run_images", "gender_scores", "job_id", "delete"):
+    for method in ("summary", "images_done", "run_images", "job_id", "delete"):
         with pytest.raises(UnknownNameError, match="no run 99"):
             getattr(store.runs, method)(99)
 
@@ -468,7 +468,8 @@ def test_deleting_a_dataset(store: Store, settings: Settings) -> None:
     claimed = claim_run(store, "w2")
     assert claimed is not None
     assert claimed.id == borrowing
-    store.runs.save_image(run_id, "w1", run_image(images[0].id, 0), scores_of(images[0].id))
+    saved = run_image(images[0].id, 0)
+    store.runs.save_image(run_id, "w1", saved, measured_of(saved))
     lent = run_image(claimed.spec.image_ids[0], 0, candidate_image_id=images[1].id)
     store.runs.save_image(borrowing, "w2", lent)
     with pytest.raises(StoreError, match=rf"while run {run_id}, run {borrowing} on it is being worked on"):
@@ -482,7 +483,7 @@ def test_deleting_a_dataset(store: Store, settings: Settings) -> None:
     assert store.datasets.list() == (spared,)
     assert store.runs.list() == ()
     assert rows(settings, "images") == 6
-    assert rows(settings, "run_images") == rows(settings, "gender_scores") == 0
+    assert rows(settings, "run_images") == rows(settings, "measures") == 0
     store.datasets.delete(spared.id)
     assert rows(settings, "images") == 0
 
@@ -533,7 +534,7 @@ def test_run_comes_back_as_it_was(store: Store, settings: Settings) -> None:
     saved[3] = run_image(spec.image_ids[3], 3, file_score=float("nan"), ssim=float("nan"), success=False)
     assert saved[3].file_score is None
     for done, image in enumerate(reversed(saved), start=1):  # the order of saving must not matter
-        store.runs.save_image(run_id, "w1", image, scores_of(image.image_id))
+        store.runs.save_image(run_id, "w1", image, measured_of(image))
         assert store.jobs.heartbeat(store.runs.job_id(run_id), "w1", "perturb", done, 6) is False
     progress = store.runs.get(run_id)
     assert (progress.stage, progress.done, progress.total) == ("perturb", 6, 6)
@@ -553,12 +554,9 @@ def test_run_comes_back_as_it_was(store: Store, settings: Settings) -> None:
         assert {image.run_id for image in images} == {run_id}
         assert reopened.runs.run_images(run_id, limit=2, offset=3)[0].position == 3
         assert same(reopened.runs.run_image(run_id, spec.image_ids[1]), saved[1])
-        expected = {
-            (one.image_id, one.classifier, one.phase, one.score) for i in spec.image_ids for one in scores_of(i)
-        }
-        scores = reopened.runs.gender_scores(run_id)
-        assert len(scores) == len(expected)
-        assert {(one.image_id, one.classifier, one.phase, one.score) for one in scores} == expected
+        hashes = [image.artifact_sha256 for image in images if image.artifact_sha256 is not None]
+        scores = reopened.measures.get("score:dlib-gender", sha("fingerprint"), hashes)
+        assert {sha256: score.tolist() for sha256, score in scores.items()} == {sha256: [-0.1875] for sha256 in hashes}
 
 
 def test_impossible_specs_are_refused(store: Store) -> None:
@@ -612,7 +610,8 @@ def claim_all(settings: Settings, owner: str) -> list[int]:
         while (run := claim_run(store, owner)) is not None:
             mine.append(run.id)
             store.jobs.heartbeat(store.runs.job_id(run.id), owner, "perturb", 1, 2)
-            store.runs.save_image(run.id, owner, run_image(run.spec.image_ids[0], 0), scores_of(run.spec.image_ids[0]))
+            saved = run_image(run.spec.image_ids[0], 0)
+            store.runs.save_image(run.id, owner, saved, measured_of(saved))
             store.runs.finish(run.id, owner, result_for(1))
         return mine
 
@@ -636,7 +635,7 @@ def run_out(store: Store, run_id: int, owner: str) -> None:
     time.sleep(0.001)
 
 
-def test_lost_run_is_taken_over_and_goes_on(store: Store) -> None:
+def test_lost_run_is_taken_over_and_goes_on(store: Store, settings: Settings) -> None:
     dataset = add_dataset(store)
     run_id = store.runs.create(spec_for(store, dataset))
     first = claim_run(store, "w1")
@@ -651,7 +650,7 @@ def test_lost_run_is_taken_over_and_goes_on(store: Store) -> None:
     late = run_image(first.spec.image_ids[1], 1)
     for write in (
         lambda: store.jobs.heartbeat(store.runs.job_id(run_id), "w1", "perturb", 1, 6),
-        lambda: store.runs.save_image(run_id, "w1", late, scores_of(late.image_id)),
+        lambda: store.runs.save_image(run_id, "w1", late, measured_of(late)),
         lambda: store.runs.finish(run_id, "w1", result_for(6)),
         lambda: store.jobs.fail(store.runs.job_id(run_id), "w1", "It broke."),
         lambda: store.jobs.mark_cancelled(store.runs.job_id(run_id), "w1"),
@@ -660,7 +659,7 @@ def test_lost_run_is_taken_over_and_goes_on(store: Store) -> None:
         with pytest.raises(LeaseLostError, match="stop working on it"):
             write()
     assert store.runs.get(run_id) == second
-    assert store.runs.gender_scores(run_id) == ()
+    assert rows(settings, "measures") == 0
     store.runs.save_image(run_id, "w2", late)
     assert len(store.runs.run_images(run_id)) == 2
 
@@ -802,20 +801,19 @@ def test_pace_and_time_spent_are_known_to_everybody(store: Store) -> None:
     assert (again.stage_from, again.spent) == (5, 3.5), "the time before does not count for the pace"
 
 
-def test_an_image_is_saved_once(store: Store) -> None:
+def test_an_image_is_saved_once(store: Store, settings: Settings) -> None:
     run_id = store.runs.create(spec_for(store, add_dataset(store)))
     run = claim_run(store, "w1")
     assert run is not None
     first, second = run.spec.image_ids[:2]
-    store.runs.save_image(run_id, "w1", run_image(first, 0), scores_of(first))
+    saved = run_image(first, 0)
+    store.runs.save_image(run_id, "w1", saved, measured_of(saved))
     for wrong in (run_image(first, 1), run_image(second, 0), run_image(9999, 1)):
         with pytest.raises(StoreError, match="cannot be saved"):
-            store.runs.save_image(run_id, "w1", wrong, scores_of(wrong.image_id))
-    with pytest.raises(StoreError, match="of that image"):
-        store.runs.save_image(run_id, "w1", run_image(second, 1), scores_of(first))
-    store.runs.save_image(run_id, "w1", run_image(first, 0), scores_of(first))  # an answer that never came
+            store.runs.save_image(run_id, "w1", wrong, measured_of(wrong))
+    store.runs.save_image(run_id, "w1", saved, measured_of(saved))  # an answer that never came
     assert len(store.runs.run_images(run_id)) == 1
-    assert len(store.runs.gender_scores(run_id)) == 3
+    assert rows(settings, "measures") == 2
     (whole,), (short,) = store.runs.run_images(run_id), store.runs.outcomes(run_id)
     assert (whole.trajectory is None, short.trajectory) == (False, None)
     assert short.artifact_sha256 == whole.artifact_sha256
@@ -892,13 +890,14 @@ def test_deleting_a_run(store: Store, settings: Settings) -> None:
     run_id = store.runs.create(spec_for(store, add_dataset(store)))
     run = claim_run(store, "w1")
     assert run is not None
-    store.runs.save_image(run_id, "w1", run_image(run.spec.image_ids[0], 0), scores_of(run.spec.image_ids[0]))
+    saved = run_image(run.spec.image_ids[0], 0)
+    store.runs.save_image(run_id, "w1", saved, measured_of(saved))
     with pytest.raises(StoreError, match="being worked on"):
         store.runs.delete(run_id)
     store.jobs.fail(store.runs.job_id(run_id), "w1", "It broke.")
     store.runs.delete(run_id)
     assert store.runs.list() == ()
-    assert rows(settings, "run_images") == rows(settings, "gender_scores") == 0
+    assert rows(settings, "run_images") == rows(settings, "measures") == 0
     assert rows(settings, "images") == 6
 
 

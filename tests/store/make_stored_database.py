@@ -12,14 +12,11 @@ from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
-
 from facepriv.config import Settings
 from facepriv.errors import StoreError
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import LearnFrom
 from facepriv.store import DatasetRecord, Store, migrate, open_store
-from facepriv.store.measures import Measured
 from facepriv.types import Actor, Problem, ProtocolPair, Terms
 from tests.store_examples import (
     FACELESS,
@@ -27,10 +24,10 @@ from tests.store_examples import (
     audit_spec,
     create,
     learning,
+    measured_of,
     new_image,
     result_for,
     run_image,
-    scores_of,
     sha,
     spec_for,
 )
@@ -46,9 +43,6 @@ def fill(store: Store) -> None:
     _unfinished(store)
     _runs(store, school, studio)
     _audits(store, studio)
-    perturbed = store.runs.run_images(1)[0].artifact_sha256
-    assert perturbed is not None
-    store.measures.save([Measured(perturbed, "score:dlib-gender", "m" * 64, np.array([0.5]))])
     preview = store.jobs.create("import", '{"name": "waiting"}', actor=ADA, total=3)
     assert store.jobs.claim("w9", only=preview) is not None
     store.jobs.await_confirmation(preview, "w9", '{"images": 3}')
@@ -96,7 +90,8 @@ def _runs(store: Store, school: DatasetRecord, studio: DatasetRecord) -> None:
     failure = {"failure": "no-face", "failure_stage": "acquire-after", "failure_sentence": "No face was found."}
     for position, image_id in enumerate(spec.image_ids):
         changes = failure if position == 5 else {}
-        store.runs.save_image(run_ids[0], "w1", run_image(image_id, position, **changes), scores_of(image_id))
+        image = run_image(image_id, position, **changes)
+        store.runs.save_image(run_ids[0], "w1", image, measured_of(image))
     store.runs.finish(run_ids[0], "w1", result_for(6))
     assert store.jobs.claim("w2", only=jobs[1]) is not None
     store.jobs.fail(jobs[1], "w2", "The disk is full.")

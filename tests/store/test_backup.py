@@ -338,8 +338,8 @@ def spoil(file: Path, *statements: str) -> None:
         connection.commit()
 
 
-NEVER = "UPDATE gender_scores SET phase = 'never' WHERE image_id = 3"
-UNCHECKED = ("CREATE TABLE loose AS SELECT * FROM gender_scores", "DROP TABLE gender_scores")
+NEVER = "UPDATE learnings SET source = 'never' WHERE run_id = 1"
+UNCHECKED = ("CREATE TABLE loose AS SELECT * FROM learnings", "DROP TABLE learnings")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -351,7 +351,7 @@ UNCHECKED = ("CREATE TABLE loose AS SELECT * FROM gender_scores", "DROP TABLE ge
         (["DROP TABLE learnings"], "facepriv database was expected"),
         (["ALTER TABLE images DROP COLUMN landmarks"], "facepriv database was expected"),
         (["DELETE FROM images WHERE id = 3"], "is damaged"),
-        ([*UNCHECKED, "ALTER TABLE loose RENAME TO gender_scores", NEVER], "is damaged"),
+        ([*UNCHECKED, "ALTER TABLE loose RENAME TO learnings", NEVER], "is damaged"),
     ],
 )
 def test_what_is_no_sound_backup_leaves_the_database_empty(

@@ -117,8 +117,8 @@ class _Execution(LeasedJob):
         for ref in dict.fromkeys((*spec.guards, *spec.matchers)):
             check_versions(ref, make_reference(get_matcher(ref.name)))
 
-    def _save(self, image: RunImage) -> None:
-        retry_while_busy(lambda: self.store.runs.save_image(self.run.id, self.owner, image))
+    def _save(self, image: RunImage, measured: Sequence[Measured] = ()) -> None:
+        retry_while_busy(lambda: self.store.runs.save_image(self.run.id, self.owner, image, measured))
 
     def _save_unusable(self, images: Sequence[ImageRecord], position: int, failure: str, sentence: str | None) -> None:
         self.heartbeat(PERTURBING, 0, len(images))
@@ -266,7 +266,6 @@ class _Execution(LeasedJob):
         self._refuse_faults_throughout()
 
     def _save_perturbed(self, perturbed: PerturbedImage, before: Mapping[int, StoredFace]) -> None:
-        self._save(perturbed.image)
         image_id = perturbed.image.image_id
         files = {
             "before": before[image_id],
@@ -279,7 +278,7 @@ class _Execution(LeasedJob):
             for measure in list_measures(self.run.spec)
             if measure.name in vectors
         ]
-        retry_while_busy(lambda: self.store.measures.save(measured))
+        self._save(perturbed.image, measured)
 
     def _refuse_faults_throughout(self) -> None:
         """Fail the run if every image that was tried met a fault: no result could be told from a broken set-up."""

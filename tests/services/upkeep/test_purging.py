@@ -35,10 +35,10 @@ from tests.store_examples import (
     contents_of,
     create,
     learning,
+    measured_of,
     put_images,
     result_for,
     run_image,
-    scores_of,
     spec_for,
 )
 
@@ -48,7 +48,6 @@ EMPTIED = (
     "runs",
     "audits",
     "run_images",
-    "gender_scores",
     "log_lines",
     "learnings",
     "run_sources",
@@ -73,7 +72,7 @@ def work_on(store: Store, run: int, content: bytes, **changes) -> None:
     for position, image_id in enumerate(ids):
         sha256 = store.artifacts.put(content) if position == 0 else None
         image = run_image(image_id, position, artifact_sha256=sha256, **changes)
-        store.runs.save_image(run, "w1", image, scores_of(image_id))
+        store.runs.save_image(run, "w1", image, measured_of(image))
     store.runs.finish(run, "w1", result_for(len(ids)))
 
 
