@@ -66,9 +66,9 @@ def policy(
                 raise typer.BadParameter(f"Expected sign or score, got {sees!r}.")
             mix = guide_mix(store, [run, *with_run], sees="sign" if sees == "sign" else "score")
             numbers = {run_title(store.runs.get(number)): number for number in dict.fromkeys([run, *with_run])}
-            shares = {numbers[name]: part for name, part in mix.shares.items() if name in numbers}
+            shares = {numbers[name]: part for name, part in mix.weights.items() if name in numbers}
             _show_mix(mix)
-            document: dict[str, Any] = {"schema": "facepriv.policy/1", "shares": mix.shares, "p": mix.p}
+            document: dict[str, Any] = {"schema": "facepriv.policy/1", "shares": mix.weights, "p": mix.p}
             document |= {"accuracies": mix.accuracies, "sentence": mix.sentence}
         else:
             shares, document = _audited_policy(store, settings, request)
@@ -135,7 +135,7 @@ def _show_mix(mix: MinimaxPolicy) -> None:
 
     show_table(
         "Where each image comes from",
-        [{"Images": name, "Share": percent(part)} for name, part in mix.shares.items()],
+        [{"Images": name, "Share": percent(part)} for name, part in mix.weights.items()],
     )
     show_table(
         "What an attacker with one classifier gets",

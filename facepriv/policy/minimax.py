@@ -1,6 +1,6 @@
 """The mix of runs that serves worst the attacker it serves best: minimax over the classifiers an attacker may hold.
 
-A policy releases each image by one of several actions: untouched, or as one of several runs left it, with shares ``q``
+A policy releases each image by one of several actions: untouched, or as one of several runs left it, with weights ``q``
 that the attacker knows. With classifier ``c`` he observes a symbol ``j`` (the sign of the score, or the bin that it
 falls into), whose probability for men is ``sum_k q_k P[c, k, male, j]``, likewise for women. At equal priors the best
 guess is right with probability
@@ -65,9 +65,9 @@ class Observation:
         object.__setattr__(self, "male", male)
         object.__setattr__(self, "female", female)
 
-    def accuracy(self, shares: ArrayLike) -> float:
-        """Return the best accuracy at equal priors, 0.5..1, under release shares ``(k,)`` that add up to 1."""
-        gap = np.asarray(shares, dtype=np.float64) @ (self.male - self.female)
+    def accuracy(self, weights: ArrayLike) -> float:
+        """Return the best accuracy at equal priors, 0.5..1, under mix weights ``(k,)`` that add up to 1."""
+        gap = np.asarray(weights, dtype=np.float64) @ (self.male - self.female)
         return float(0.5 + 0.25 * np.abs(gap).sum())
 
 
@@ -137,11 +137,11 @@ def binned_observation(
         )
     edges = _cuts(pooled[usable], known[usable], bins)
 
-    def shares(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def frequencies(values: NDArray[np.float64]) -> NDArray[np.float64]:
         symbol = np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="right"))
         return np.bincount(symbol, minlength=len(edges) + 2) / len(values)
 
-    male, female = (np.stack([shares(one[label == gender]) for one in arrays]) for gender in (MALE, FEMALE))
+    male, female = (np.stack([frequencies(one[label == gender]) for one in arrays]) for gender in (MALE, FEMALE))
     return Observation(classifier, male=male, female=female)
 
 
@@ -160,7 +160,7 @@ def _cuts(scores: Matrix, cells: NDArray[np.int64], bins: int) -> Matrix:
 class MinimaxPolicy:
     """Shares of the actions, and what every classifier then tells."""
 
-    shares: dict[str, float]
+    weights: dict[str, float]
     """By action, the untouched first; they add up to 1."""
     p: float
     """Share of images that are perturbed at all."""
@@ -168,7 +168,7 @@ class MinimaxPolicy:
     """Best accuracy of an attacker who holds the classifier that tells most."""
     accuracies: dict[str, float]
     """Best accuracy by classifier."""
-    weights: dict[str, float]
+    duals: dict[str, float]
     """By classifier, the dual variables: by how much the value would fall for a small fall of that classifier's
     accuracy. They add up to 1 and are the mix of classifiers against which no other policy does better; all 0 where
     there is no leak."""
@@ -192,7 +192,7 @@ def minimax_policy(
     budget: float | None = None,
     sees: str = "the sign of its score",
 ) -> MinimaxPolicy:
-    """Find the shares of untouched images and of each run with the least accuracy of the worst attacker.
+    """Find the weights of untouched images and of each run with the least accuracy of the worst attacker.
 
     Of equally good policies the one with the smallest share of perturbed images is taken; of these the cheapest, if
     there are costs; of these the one that uses runs named earlier.
@@ -218,24 +218,24 @@ def minimax_policy(
     value = float(best.fun)
     # One goal after another, each held while the next is sought.
     goals = [np.r_[0.0, np.ones(actions - 1)], *([] if fees is None else [fees]), np.arange(actions, dtype=np.float64)]
-    shares = _clean(programme.by_goals(value + TOLERANCE, goals))
-    accuracies = {one.classifier: one.accuracy(shares) for one in observations}
+    weights = _clean(programme.by_goals(value + TOLERANCE, goals))
+    accuracies = {one.classifier: one.accuracy(weights) for one in observations}
     reached = max(accuracies.values())
     leaks = reached > 0.5 + _ROUNDING
     # The leading constraints are those of the classifiers; scipy gives duals of a minimum as at most 0.
-    duals = -best.ineqlin.marginals[: len(observations)] if leaks else np.zeros(len(observations))
-    weights = {one.classifier: float(max(w, 0.0)) for one, w in zip(observations, duals, strict=True)}
+    marginals = -best.ineqlin.marginals[: len(observations)] if leaks else np.zeros(len(observations))
+    duals = {one.classifier: float(max(w, 0.0)) for one, w in zip(observations, marginals, strict=True)}
     alone = {one.classifier: float(_Programme([one], actions, fees, budget).least_value().fun) for one in observations}
-    spent = None if fees is None else float(fees @ shares)
+    spent = None if fees is None else float(fees @ weights)
     unlimited = value if budget is None else float(_Programme(observations, actions, None, None).least_value().fun)
-    named = dict(zip(("untouched", *runs), shares.tolist(), strict=True))
-    binding = tuple(name for name, weight in weights.items() if weight > _ROUNDING)
+    named = dict(zip(("untouched", *runs), weights.tolist(), strict=True))
+    binding = tuple(name for name, dual in duals.items() if dual > _ROUNDING)
     return MinimaxPolicy(
-        shares=named,
-        p=float(shares[1:].sum()),
+        weights=named,
+        p=float(weights[1:].sum()),
         value=reached,
         accuracies=accuracies,
-        weights=weights,
+        duals=duals,
         binding=binding,
         alone=alone,
         cost=spent,
@@ -247,7 +247,7 @@ def minimax_policy(
 
 
 class _Programme:
-    """The constraints that all goals share; variables are shares, absolute values and the value, in this order."""
+    """The constraints that all goals share; variables are weights, absolute values and the value, in this order."""
 
     def __init__(
         self, observations: Sequence[Observation], actions: int, costs: Matrix | None, budget: float | None
@@ -280,7 +280,7 @@ class _Programme:
         return self._solve(goal, self.rows, self.limits)
 
     def by_goals(self, value: float, goals: Sequence[Matrix]) -> Matrix:
-        """Minimise linear goals over shares one after another at no more than a value."""
+        """Minimise linear goals over weights one after another at no more than a value."""
         cap = np.zeros(self.size)
         cap[-1] = 1.0
         rows, limits = np.vstack([self.rows, cap]), np.r_[self.limits, value]
@@ -330,25 +330,25 @@ def _check(
         )
 
 
-def _clean(shares: Matrix) -> Matrix:
-    """Take away what the solver and the tolerance of earlier goals leave of zeros."""
-    kept = np.where(shares < _ROUNDING, 0.0, shares)
+def _clean(weights: Matrix) -> Matrix:
+    """Return weights with the residues of the solver and of earlier goals set to 0."""
+    kept = np.where(weights < _ROUNDING, 0.0, weights)
     return np.asarray(kept / kept.sum())
 
 
-def _recipe(shares: Mapping[str, float]) -> str:
-    shown = {name: share for name, share in shares.items() if share >= 0.0005}
-    parts = [f"{percent(share)} {name if name == 'untouched' else f'from {name}'}" for name, share in shown.items()]
+def _recipe(weights: Mapping[str, float]) -> str:
+    shown = {name: weight for name, weight in weights.items() if weight >= 0.0005}
+    parts = [f"{percent(weight)} {name if name == 'untouched' else f'from {name}'}" for name, weight in shown.items()]
     return f"Release {listed(parts)}"
 
 
-def _no_leak(shares: Mapping[str, float], observations: Sequence[Observation], sees: str) -> str:
+def _no_leak(weights: Mapping[str, float], observations: Sequence[Observation], sees: str) -> str:
     held = listed([one.classifier for one in observations], "or")
-    return f"{_recipe(shares)}: an attacker who has {held} and sees {sees} can only guess."
+    return f"{_recipe(weights)}: an attacker who has {held} and sees {sees} can only guess."
 
 
 def _sentence(
-    shares: Mapping[str, float],
+    weights: Mapping[str, float],
     value: float,
     binding: Sequence[str],
     alone: Mapping[str, float],
@@ -357,7 +357,7 @@ def _sentence(
 ) -> str:
     held = listed(list(alone), "or")
     best = (
-        f"{_recipe(shares)}: an attacker who has {held} and sees {sees} is right in at most {percent(value)} of cases."
+        f"{_recipe(weights)}: an attacker who has {held} and sees {sees} is right in at most {percent(value)} of cases."
     )
     if unlimited < value - _ROUNDING:
         return f"{best} Without the budget, the best mix would lower this to {percent(unlimited)}."

@@ -197,7 +197,7 @@ def left_out_rows(result: AuditResult) -> list[Row]:
 
 def share_rows(mix: MinimaxPolicy) -> list[Row]:
     """Return where the images of a mix of several runs come from."""
-    return [{"Images": name, "Proportion": percent(share)} for name, share in mix.shares.items()]
+    return [{"Images": name, "Proportion": percent(share)} for name, share in mix.weights.items()]
 
 
 def holder_rows(mix: MinimaxPolicy) -> list[Row]:

@@ -52,8 +52,8 @@ def test_no_point_of_a_grid_is_better(classifiers, runs, symbols):
         assert found.value <= best + 1e-9
         # The value changes by at most 1/2 for a whole share moved, so the grid comes within one cell.
         assert found.value >= best - 0.5 * (runs + 1) / steps
-        assert found.value == worst(observations, list(found.shares.values()))
-        assert sum(found.shares.values()) == pytest.approx(1)
+        assert found.value == worst(observations, list(found.weights.values()))
+        assert sum(found.weights.values()) == pytest.approx(1)
 
 
 def test_duals_prove_the_optimum():
@@ -61,9 +61,9 @@ def test_duals_prove_the_optimum():
     rng = np.random.default_rng(5)
     observations = random_observations(rng, 3, 3, 2)
     found = minimax_policy(observations, ["a", "b"])
-    assert sum(found.weights.values()) == pytest.approx(1)
-    weights = np.array(list(found.weights.values()))
-    mixed = [weights @ [one.accuracy(shares) for one in observations] for shares in simplex(3, 60)]
+    assert sum(found.duals.values()) == pytest.approx(1)
+    duals = np.array(list(found.duals.values()))
+    mixed = [duals @ [one.accuracy(weights) for one in observations] for weights in simplex(3, 60)]
     assert min(mixed) >= found.value - 1e-7
     assert all(found.accuracies[name] == pytest.approx(found.value, abs=1e-6) for name in found.binding)
 
@@ -88,10 +88,10 @@ def test_two_guides_are_needed_for_two_classifiers():
     a = sign_observation("a", [(0.0, 0.0), (1.0, 1.0), (0.0, 0.0)])
     b = sign_observation("b", [(0.0, 0.0), (0.0, 0.0), (1.0, 1.0)])
     found = minimax_policy([a, b], ["against a", "against b"])
-    assert found.shares == pytest.approx({"untouched": 0, "against a": 0.5, "against b": 0.5}, abs=1e-6)
+    assert found.weights == pytest.approx({"untouched": 0, "against a": 0.5, "against b": 0.5}, abs=1e-6)
     assert found.value == pytest.approx(0.5, abs=1e-6)
     assert found.binding == ()
-    assert found.weights == {"a": 0, "b": 0}
+    assert found.duals == {"a": 0, "b": 0}
     assert "can only guess" in found.sentence
     assert "50.0 % from against a and 50.0 % from against b" in found.sentence
 
@@ -101,12 +101,12 @@ def test_of_equals_the_least_perturbed_then_the_cheapest_then_the_first():
     errors = [(0.0, 0.0), (0.75, 0.75), (1.0, 1.0), (1.0, 1.0)]
     one = sign_observation("c", errors)
     found = minimax_policy([one], ["weak", "strong", "strong too"])
-    assert found.shares == pytest.approx({"untouched": 0.5, "weak": 0, "strong": 0.5, "strong too": 0}, abs=1e-6)
+    assert found.weights == pytest.approx({"untouched": 0.5, "weak": 0, "strong": 0.5, "strong too": 0}, abs=1e-6)
     cheap = minimax_policy([one], ["weak", "strong", "strong too"], costs=[0, 1, 3, 2])
-    assert cheap.shares == pytest.approx({"untouched": 0.5, "weak": 0, "strong": 0, "strong too": 0.5}, abs=1e-6)
+    assert cheap.weights == pytest.approx({"untouched": 0.5, "weak": 0, "strong": 0, "strong too": 0.5}, abs=1e-6)
     assert cheap.cost == pytest.approx(1.0, abs=1e-6)
     same = minimax_policy([sign_observation("c", [(0.1, 0.2)] * 2)], ["idle"])
-    assert same.shares == {"untouched": 1.0, "idle": 0.0}
+    assert same.weights == {"untouched": 1.0, "idle": 0.0}
     assert same.value == pytest.approx(0.85)
 
 

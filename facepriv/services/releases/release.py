@@ -55,7 +55,7 @@ class ReleaseReport:
 
 def write_release(
     store: Store,
-    shares: Mapping[int, float],
+    weights: Mapping[int, float],
     folder: Path,
     *,
     select_by: SelectBy,
@@ -67,8 +67,8 @@ def write_release(
 
     Parameters
     ----------
-    shares
-        Share of the images taken from each run, by its number; the rest stays untouched.
+    weights
+        Proportion of the images taken from each run, by its number; the rest stays untouched.
     folder
         New or empty; images go below ``images``, the manifest beside them.
     select_by
@@ -83,12 +83,12 @@ def write_release(
     Raises
     ------
     BadInputError
-        If the runs are not complete or not on the same images, the shares are out of range, the folder holds something
+        If the runs are not complete or not on the same images, the weights are out of range, the folder holds something
         or the key file exists; or if the data set's terms of use let none of its images out (code ``terms-of-use``).
     """
-    if not shares:
+    if not weights:
         raise BadInputError("At least one run was expected to release images of, but none was named.", code="no-run")
-    runs = runs_on_same_images(store, list(shares))
+    runs = runs_on_same_images(store, list(weights))
     secret = new_key() if key is None else key
     beside = folder.resolve()
     target = (key_file if key_file is not None else beside.with_name(beside.name + KEY_SUFFIX)).resolve()
@@ -110,11 +110,11 @@ def write_release(
         [image.source_sha256 for image in images],
         [image.subject for image in images],
         secret,
-        list(shares.values()),
+        list(weights.values()),
     )
     made = [[one for one in store.runs.run_images(run.id) if one.after_box is not None] for run in runs]
-    # Whatever the key chose: were only chosen images kept back, fewer than the policy's share would be perturbed.
-    in_use = [one for share, each in zip(shares.values(), made, strict=True) if share > 0 for one in each]
+    # Whatever the key chose: were only chosen images kept back, fewer than ``p`` would be perturbed.
+    in_use = [one for weight, each in zip(weights.values(), made, strict=True) if weight > 0 for one in each]
     withheld = find_withheld(store, dataset, images, in_use)
     require_images(dataset, withheld, images)
     versions = [{one.image_id: one.artifact_sha256 for one in each} for each in made]
@@ -126,7 +126,7 @@ def write_release(
     with empty_folder(folder):
         store.access.record(actor, "policy-exported", f"run {', '.join(str(run.id) for run in runs)}")
         _write_images(store, folder, kept)
-        _write_key(target, secret, shares, select_by, runs[0].spec.dataset.content_sha256)
+        _write_key(target, secret, weights, select_by, runs[0].spec.dataset.content_sha256)
     able = set.union(*(set(one) for one in versions))
     return ReleaseReport(
         folder=folder,
@@ -183,12 +183,14 @@ def _write_images(store: Store, folder: Path, kept: Sequence[tuple[ImageRecord, 
             )
 
 
-def _write_key(target: Path, key: bytes, shares: Mapping[int, float], select_by: SelectBy, content_sha256: str) -> None:
+def _write_key(
+    target: Path, key: bytes, weights: Mapping[int, float], select_by: SelectBy, content_sha256: str
+) -> None:
     content = {
         "schema": KEY_SCHEMA,
         "warning": "Who holds this file can tell which images were perturbed. Keep it apart from the release.",
         "key": key.hex(),
-        "shares": {str(run_id): share for run_id, share in shares.items()},
+        "shares": {str(run_id): weight for run_id, weight in weights.items()},
         "select_by": select_by,
         "dataset_content_sha256": content_sha256,
     }

@@ -33,8 +33,8 @@ def mixed(finished: Finished) -> Iterator[RunRecord]:
 def test_two_runs_are_no_worse_than_either(finished: Finished, mixed: RunRecord, sees: str) -> None:
     store = finished.store
     both = guide_mix(store, [finished.run.id, mixed.id], sees=sees)  # type: ignore[arg-type]
-    assert list(both.shares) == ["untouched", run_title(finished.run), run_title(mixed)]
-    assert sum(both.shares.values()) == pytest.approx(1)
+    assert list(both.weights) == ["untouched", run_title(finished.run), run_title(mixed)]
+    assert sum(both.weights.values()) == pytest.approx(1)
     assert set(both.accuracies) == {"dlib-gender", "levi-hassner"}
     assert both.value == pytest.approx(max(both.accuracies.values()))
     for alone in (finished.run, mixed):
