@@ -113,12 +113,13 @@ def datasets(
     json_file: JsonFile = None,
 ) -> None:
     """List the data sets with their counts, and interrupted imports."""
-    from facepriv.services.datasets.importing import discard_import, is_under_way
+    from facepriv.services.datasets.import_jobs import discard_by_name
+    from facepriv.services.datasets.importing import is_under_way
     from facepriv.services.datasets.retention import retention_day
 
-    with opened_store() as (store, _):
+    with opened_store() as (store, settings):
         if discard is not None:
-            removed = discard_import(store, discard)
+            removed = discard_by_name(store, settings, discard)
             say(f"Removed {count(removed, 'image')} of the interrupted import {discard}.")
         records = store.datasets.list()
         found = [_dataset_json(store, record) for record in records]

@@ -92,7 +92,7 @@ def test_interrupting_an_import_says_how_it_goes_on(empty: Terminal, tmp_path):
     with open_store(Settings(home=empty.home)) as store:
         wait_until(lambda: store.datasets.unfinished())
         time.sleep(1)
-        assert "An import of many is under way" in empty("datasets").out
+        assert "Import of many is running" in empty("datasets").out
         assert_one_sentence(empty("datasets", "--discard", "many"), "is under way")
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
@@ -100,6 +100,6 @@ def test_interrupting_an_import_says_how_it_goes_on(empty: Terminal, tmp_path):
         assert "Run the same command again to go on" in " ".join(err.split())
         (left,) = store.datasets.unfinished()
         assert not left.written_by
-    assert "An import of many is not complete" in empty("datasets").out
-    assert "of the interrupted import many removed" in empty("datasets", "--discard", "many").out
+    assert "Import of many was interrupted" in empty("datasets").out
+    assert "of the interrupted import many" in empty("datasets", "--discard", "many").out
     assert_one_sentence(empty("datasets", "--discard", "many"), "no interrupted import")

@@ -27,7 +27,7 @@ from facepriv.presentation.preview import preview_document
 from facepriv.schemas.requests import ImportRequest, PathSource, Request, UploadSource
 from facepriv.services.datasets import uploads
 from facepriv.services.datasets.import_folders import allowed_folder
-from facepriv.services.datasets.importing import Source, import_source, read_source
+from facepriv.services.datasets.importing import Source, discard_import, import_source, read_source
 from facepriv.services.datasets.quality import check_quality
 from facepriv.services.datasets.retention import refuse_past
 from facepriv.services.jobs.kinds import Kind
@@ -353,6 +353,18 @@ def discard_import_job(store: Store, settings: Settings, job_id: int) -> None:
         raise BadInputError("The import is still under way; cancel it first.", code="import-under-way")
     _discard_rows(store, job.name, job_id)
     close_import(store, settings, job_id)
+
+
+def discard_by_name(store: Store, settings: Settings, name: str) -> int:
+    """Remove interrupted imports of a name, with their jobs, and return how many images were written of them.
+
+    Errors as of `discard_import`.
+    """
+    removed = discard_import(store, name)
+    for job in list_imports(store, settings):
+        if job.name == name and job.resumable:
+            close_import(store, settings, job.id)
+    return removed
 
 
 def _discard_rows(store: Store, name: str, job_id: int) -> None:

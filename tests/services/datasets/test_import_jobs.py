@@ -30,7 +30,7 @@ from facepriv.services.datasets.import_jobs import (
     submit_upload,
 )
 from facepriv.services.jobs.local_worker import ensure_worker
-from facepriv.services.jobs.submit import submit
+from facepriv.services.jobs.submit import submit, submit_once
 from facepriv.services.jobs.worker import run_worker
 from facepriv.store import Store
 from facepriv.types import Actor
@@ -459,6 +459,21 @@ def test_files_that_were_changed_meanwhile_are_imported_anew(store, settings, tm
     assert [(image.name, image.label) for image in images] == [(name, -1) for name, _ in files[1:]]
     store.datasets.collect_abandoned()
     assert store.datasets.unfinished() == (), "what was written of the old files goes"
+
+
+def test_the_same_request_goes_on_with_what_was_cancelled(store, settings, tmp_path):
+    faces = tmp_path / "faces"
+    faces.mkdir()
+    for name, data in TWO:
+        (faces / name).write_bytes(data)
+    request = ImportRequest(name="here", source=PathSource(path=str(faces)), preview=True)
+    first = submit_once(store, settings, request, ADA)
+    store.jobs.cancel(first.id)
+    assert submit_once(store, settings, request, ADA).id == first.id
+    other = request.model_copy(update={"name": "elsewhere"})
+    assert submit_once(store, settings, other, ADA).id != first.id
+    with pytest.raises(UnknownNameError):
+        import_jobs.discard_by_name(store, settings, "here")
 
 
 def test_folders_left_half_staged_go(store, settings):
