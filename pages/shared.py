@@ -45,7 +45,7 @@ def show(store: Store) -> None:
     )
     shared = named[chosen]
     st.caption(
-        f"Shared by {plain(shared.made_by)}, {moment(shared.created_at)} · open until {moment(shared.expires_at)} · "
+        f"Shared by {plain(shared.shared_by)}, {moment(shared.created_at)} · open until {moment(shared.expires_at)} · "
         f"{'with' if shared.faces else 'without'} faces · {_signed(store, shared)}"
     )
     remarks = remarks_on(store, shared)

@@ -83,7 +83,7 @@ def shares(
                 {
                     "Share": str(one.id),
                     "Of": about(one),
-                    "By": one.made_by,
+                    "By": one.shared_by,
                     "How": listed(
                         [
                             *(["link with a passphrase" if one.passphrase_hash else "link"] if one.has_link else []),
@@ -119,7 +119,7 @@ def shares(
             {
                 "share": one.id,
                 "of": about(one),
-                "by": one.made_by,
+                "by": one.shared_by,
                 "link": one.has_link,
                 "officer": one.officer,
                 "faces": one.faces,

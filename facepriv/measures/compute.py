@@ -89,17 +89,17 @@ class Measure:
         """Name under which its vectors are saved."""
         return f"{self.kind}:{self.model.name}" if self.kind in _GET_MODEL else self.kind
 
-    def fingerprint(self, found_by: str) -> str:
+    def fingerprint(self, detector_fingerprint: str) -> str:
         """Return a hash of all that a vector depends on besides the image; looking up libraries' versions takes time.
 
         Parameters
         ----------
-        found_by
+        detector_fingerprint
             Fingerprint of the detector that found the face.
         """
         if self.kind == LANDMARKS:
-            return landmarks_fingerprint(get_landmarker(self.model.name), found_by)
-        return fingerprint(self.model, found_by)
+            return landmarks_fingerprint(get_landmarker(self.model.name), detector_fingerprint)
+        return fingerprint(self.model, detector_fingerprint)
 
     def load(self) -> Any:
         """Return the model; None for a measure without one.
@@ -271,7 +271,7 @@ def compute(
     files: dict[tuple[str, str], list[_K]] = {}
     for image, face in images.items():
         if any(image not in vectors[measure.name] for measure in measures):
-            files.setdefault((face.sha256, face.found_by), []).append(image)
+            files.setdefault((face.sha256, face.detector_fingerprint), []).append(image)
     sharing = {
         MeasureTask(
             face=images[same[0]],
@@ -291,8 +291,8 @@ def compute(
                 continue
             vector = computed[measure.name]
             vectors[measure.name].update(dict.fromkeys(sharing[task], vector))
-            made_by = fingerprints[measure, task.face.found_by]
-            unsaved.append(Measured(task.face.sha256, measure.name, made_by, vector))
+            measure_fingerprint = fingerprints[measure, task.face.detector_fingerprint]
+            unsaved.append(Measured(task.face.sha256, measure.name, measure_fingerprint, vector))
         if done % SAVE_EVERY == 0 or done == len(sharing):
             batch, unsaved = unsaved, []
             pool.save(lambda batch=batch: store.measures.save(batch))  # type: ignore[misc]
@@ -308,17 +308,19 @@ def find_known(
 
 
 def _fingerprints(images: Mapping[Any, StoredFace], measures: Iterable[Measure]) -> dict[tuple[Measure, str], str]:
-    found_by = {face.found_by for face in images.values()} or {""}
-    return {(measure, detector): measure.fingerprint(detector) for measure in measures for detector in found_by}
+    detectors = {face.detector_fingerprint for face in images.values()} or {""}
+    return {(measure, detector): measure.fingerprint(detector) for measure in measures for detector in detectors}
 
 
 def _find_known(
     store: Store, images: Mapping[_K, StoredFace], fingerprints: Mapping[tuple[Measure, str], str]
 ) -> dict[str, dict[_K, Vector]]:
     known: dict[str, dict[_K, Vector]] = {}
-    for (measure, found_by), made_by in fingerprints.items():
-        mine = {image: face.sha256 for image, face in images.items() if face.found_by == found_by}
-        vectors = store.measures.get(measure.name, made_by, mine.values())
+    for (measure, detector_fingerprint), measure_fingerprint in fingerprints.items():
+        mine = {
+            image: face.sha256 for image, face in images.items() if face.detector_fingerprint == detector_fingerprint
+        }
+        vectors = store.measures.get(measure.name, measure_fingerprint, mine.values())
         known.setdefault(measure.name, {}).update(
             {image: vectors[sha256] for image, sha256 in mine.items() if sha256 in vectors}
         )

@@ -25,20 +25,20 @@ COMPUTING = (
 """Libraries whose versions may move a bit of a result."""
 
 
-def fingerprint(ref: ModelRef, found_by: str = "") -> str:
+def fingerprint(ref: ModelRef, detector_fingerprint: str = "") -> str:
     """Return a hash of all that a template or score depends on besides the image: weights, code, libraries.
 
     Parameters
     ----------
-    found_by
+    detector_fingerprint
         Fingerprint of the detector that found the face that the model was shown; empty for a detector itself.
     """
     code = [facepriv.__version__, classifiers.release(ref.name), matchers.release(ref.name)]
-    parts = [ref.name, ref.version, *code, *(f"{name} {version(name)}" for name in COMPUTING), found_by]
+    parts = [ref.name, ref.version, *code, *(f"{name} {version(name)}" for name in COMPUTING), detector_fingerprint]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def landmarks_fingerprint(landmarker: Landmarker, found_by: str = "") -> str:
+def landmarks_fingerprint(landmarker: Landmarker, detector_fingerprint: str = "") -> str:
     """Return a hash of all that a face's points depend on besides the image; of a library, which build of it too."""
     ref = ModelRef(name=landmarker.name, version=landmarker.version)
-    return fingerprint(ref, "\n".join([found_by, landmarkers.release(ref.name), landmarker.build]))
+    return fingerprint(ref, "\n".join([detector_fingerprint, landmarkers.release(ref.name), landmarker.build]))

@@ -54,7 +54,7 @@ class StoredFace:
     sha256: str
     landmarks: NDArray[np.float32]
     box: tuple[int, int, int, int]
-    found_by: str
+    detector_fingerprint: str
     """Fingerprint of the detector that found the face; empty where an import did not note it."""
 
     def face(self, artifacts: ArtifactStore) -> Face:
@@ -71,24 +71,26 @@ class StoredFace:
 
 def untouched_faces(store: Store, dataset_id: int, images: Iterable[ImageRecord]) -> dict[int, StoredFace]:
     """Return the untouched files of a data set's images, by image; without those that show no usable face."""
-    found_by = store.datasets.get(dataset_id).found_by or ""
+    detector_fingerprint = store.datasets.get(dataset_id).detector_fingerprint or ""
     return {
-        image.id: StoredFace(image.artifact_sha256, image.landmarks, image.box, found_by)
+        image.id: StoredFace(image.artifact_sha256, image.landmarks, image.box, detector_fingerprint)
         for image in images
         if image.artifact_sha256 is not None and image.landmarks is not None and image.box is not None
     }
 
 
-def perturbed_faces(records: Iterable[RunImage], found_by: str) -> dict[int, StoredFace]:
+def perturbed_faces(records: Iterable[RunImage], detector_fingerprint: str) -> dict[int, StoredFace]:
     """Return the files that a run left, by image; without those in which no face is found any more.
 
     Parameters
     ----------
-    found_by
+    detector_fingerprint
         Fingerprint of the run's detector.
     """
     return {
-        record.image_id: StoredFace(record.artifact_sha256, record.after_landmarks, record.after_box, found_by)
+        record.image_id: StoredFace(
+            record.artifact_sha256, record.after_landmarks, record.after_box, detector_fingerprint
+        )
         for record in records
         if record.artifact_sha256 is not None and record.after_landmarks is not None and record.after_box is not None
     }

@@ -44,7 +44,6 @@ from facepriv.store.records import (
     RemarkRecord,
     Role,
     RunImage,
-    RunImageRecord,
     RunRecord,
     RunSummary,
     SessionRecord,
@@ -92,7 +91,6 @@ __all__ = [
     "RemarkStore",
     "Role",
     "RunImage",
-    "RunImageRecord",
     "RunRecord",
     "RunStore",
     "RunSummary",
@@ -148,10 +146,10 @@ class Store:
         self.datasets.collect_abandoned(imports_older_than)
         return self._collect(put_before)
 
-    def collect_settled(self) -> int:
+    def collect_now(self) -> int:
         """Clear away what `collect` does, but files of any age that belong to no work under way, see `Leftovers`."""
         self.datasets.collect_abandoned()
-        return self._collect(self._leftovers.settled_until())
+        return self._collect(self._leftovers.unclaimed_before())
 
     def take_inventory(self) -> Inventory:
         """Compare what rows refer to with the files that are there."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store.engine import Database
+from facepriv.store.fields import record_of, values_of
 from facepriv.store.leftovers import Leftovers, references
 from facepriv.store.records import (
     DatasetCounts,
@@ -67,7 +68,7 @@ class ImportSession:
         self._importer = importer
         self._images: list[NewImage] = []
         self._problems: list[Problem] = []
-        self._settled: list[Problem] | None = None
+        self._final_problems: list[Problem] | None = None
         self._protocol: Sequence[ProtocolPair] = ()
         self._unwritten: set[str | None] = set()
         self._written_at = time.monotonic()
@@ -81,7 +82,9 @@ class ImportSession:
             problems = session.scalars(
                 select(ProblemRow).where(ProblemRow.dataset_id == self.dataset_id).order_by(ProblemRow.id)
             )
-            return tuple(map(_image_record, images)), tuple(Problem(p.name, p.code, p.sentence) for p in problems)
+            return tuple(record_of(ImageRecord, row) for row in images), tuple(
+                Problem(p.name, p.code, p.sentence) for p in problems
+            )
 
     def add(self, image: NewImage) -> None:
         """Add an image; written with the next batch.
@@ -102,12 +105,12 @@ class ImportSession:
         self._problems.append(problem)
         self._flush_when_due()
 
-    def settle(self, problems: Iterable[Problem], protocol: Sequence[ProtocolPair] = ()) -> None:
+    def finish(self, problems: Iterable[Problem], protocol: Sequence[ProtocolPair] = ()) -> None:
         """Say what stands in the end: these problems instead of all that were added, and the published comparisons.
 
         Written together with the data set's becoming visible. Every comparison is of images that were added.
         """
-        self._settled = list(problems)
+        self._final_problems = list(problems)
         self._protocol = protocol
 
     @property
@@ -141,7 +144,9 @@ class ImportSession:
             )
         if self._images:
             self._refuse_duplicates(session)
-            session.execute(insert(ImageRow), [_image_values(self.dataset_id, image) for image in self._images])
+            session.execute(
+                insert(ImageRow), [values_of(NewImage, image, dataset_id=self.dataset_id) for image in self._images]
+            )
         self._write_problems(session, self._problems)
         self._images.clear()
         self._problems.clear()
@@ -151,10 +156,7 @@ class ImportSession:
         if problems:
             session.execute(
                 insert(ProblemRow),
-                [
-                    {"dataset_id": self.dataset_id, "name": one.name, "code": one.code, "sentence": one.sentence}
-                    for one in problems
-                ],
+                [values_of(Problem, problem, dataset_id=self.dataset_id) for problem in problems],
             )
 
     def _refuse_duplicates(self, session: Session) -> None:
@@ -192,12 +194,12 @@ class ImportSession:
             ],
         )
 
-    def _finish(self) -> None:
+    def _publish(self) -> None:
         with self._database.writing() as session:
             self._write(session)  # also makes sure that the rows are still there
-            if self._settled is not None:
+            if self._final_problems is not None:
                 session.execute(delete(ProblemRow).where(ProblemRow.dataset_id == self.dataset_id))
-                self._write_problems(session, self._settled)
+                self._write_problems(session, self._final_problems)
             self._write_protocol(session)
             session.execute(
                 update(DatasetRow)
@@ -236,7 +238,7 @@ class DatasetStore:
         reader_reason: str = "",
         licence: str = "",
         notes: str = "",
-        found_by: str | None = None,
+        detector_fingerprint: str | None = None,
         retain_until: date | None = None,
         identities: Identities = "people",
         terms: Terms | None = None,
@@ -251,10 +253,11 @@ class DatasetStore:
 
         Parameters
         ----------
-        source, reader, reader_reason, licence, notes, found_by, retain_until, identities, terms, datasheet
+        source, reader, reader_reason, licence, notes, detector_fingerprint, retain_until, identities, terms, datasheet
             As in `DatasetRecord`.
         resume_key
-            Hash of what is imported; imports of one key and ``found_by`` must add the same images in the same order.
+            Hash of what is imported; imports of one key and ``detector_fingerprint`` must add the same images in the
+            same order.
 
         Raises
         ------
@@ -273,15 +276,17 @@ class DatasetStore:
             "notes": notes,
             "retain_until": retain_until,
             "identities": identities,
-            "terms": None if terms is None else {"sentence": terms.sentence, "showable": sorted(terms.showable)},
+            "terms": terms,
             "datasheet": None if datasheet is None else dict(datasheet),
             "importer": importer,
         }
         with self._database.writing() as session:
             _refuse_taken(session, name)
-            row = None if resume_key is None else _interrupted(session, name, resume_key, found_by)
+            row = None if resume_key is None else _interrupted(session, name, resume_key, detector_fingerprint)
             if row is None:
-                row = DatasetRow(name=name, ready=False, resume_key=resume_key, found_by=found_by, **values)
+                row = DatasetRow(
+                    name=name, ready=False, resume_key=resume_key, detector_fingerprint=detector_fingerprint, **values
+                )
                 session.add(row)
             else:
                 for column, value in values.items():
@@ -292,7 +297,7 @@ class DatasetStore:
             yield importing
             importing.flush()
             try:
-                importing._finish()
+                importing._publish()
             except IntegrityError as error:
                 raise _name_taken(name) from error
         except BaseException as error:
@@ -334,7 +339,7 @@ class DatasetStore:
             row = session.scalar(
                 select(DatasetRow).where(DatasetRow.ready, DatasetRow.name == name, DatasetRow.resume_key == resume_key)
             )
-            return None if row is None else _dataset_record(row)
+            return None if row is None else record_of(DatasetRecord, row)
 
     def discard(self, resume_key: str, name: str | None = None) -> int:
         """Remove what interrupted imports of this key have written, and give how many there were.
@@ -354,7 +359,7 @@ class DatasetStore:
         with self._database.reading() as session:
             rows = session.scalars(select(DatasetRow).where(DatasetRow.ready))
             # Sorted here: databases differ in how they order text.
-            return tuple(sorted(map(_dataset_record, rows), key=lambda one: one.name))
+            return tuple(sorted((record_of(DatasetRecord, row) for row in rows), key=lambda one: one.name))
 
     def get(self, key: int | str) -> DatasetRecord:
         """Find a data set by id, by name, or by an id written as text.
@@ -365,7 +370,7 @@ class DatasetStore:
             If there is none; the text lists those that exist.
         """
         with self._database.reading() as session:
-            return _dataset_record(_find(session, key))
+            return record_of(DatasetRecord, _find(session, key))
 
     def images(
         self,
@@ -400,7 +405,7 @@ class DatasetStore:
             if failed is not None:
                 query = query.where(ImageRow.failure.is_not(None) if failed else ImageRow.failure.is_(None))
             query = query.order_by(ImageRow.id).limit(limit).offset(offset)
-            return tuple(map(_image_record, session.scalars(query)))
+            return tuple(record_of(ImageRecord, row) for row in session.scalars(query))
 
     def problems(self, dataset_id: int, *, limit: int | None = None, offset: int = 0) -> tuple[Problem, ...]:
         """Return what the import left out and its notices, in the order they came up."""
@@ -408,7 +413,7 @@ class DatasetStore:
             _find(session, dataset_id)
             query = select(ProblemRow).where(ProblemRow.dataset_id == dataset_id).order_by(ProblemRow.id)
             rows = session.scalars(query.limit(limit).offset(offset))
-            return tuple(Problem(row.name, row.code, row.sentence) for row in rows)
+            return tuple(record_of(Problem, row) for row in rows)
 
     def counts(self, dataset_id: int) -> DatasetCounts:
         """Count images, subjects, labels and failures, in SQL."""
@@ -441,28 +446,27 @@ class DatasetStore:
                 problems={str(code): count for code, count in problems},
             )
 
-    def found_before(self, artifact_sha256: str, found_by: str) -> FoundFace | None:
+    def find_face(self, artifact_sha256: str, detector_fingerprint: str) -> FoundFace | None:
         """Return what was found in an image of this content when any finished data set with it was imported.
 
         Parameters
         ----------
-        found_by
+        detector_fingerprint
             What looked for faces, as `importing` was told; what anything else found is as if not there.
         """
         query = (
             select(ImageRow)
             .join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
-            .where(ImageRow.artifact_sha256 == artifact_sha256, DatasetRow.found_by == found_by, DatasetRow.ready)
+            .where(
+                ImageRow.artifact_sha256 == artifact_sha256,
+                DatasetRow.detector_fingerprint == detector_fingerprint,
+                DatasetRow.ready,
+            )
             .limit(1)
         )
         with self._database.reading() as session:
             row = session.scalar(query)
-            if row is None:
-                return None
-            image = _image_record(row)
-        return FoundFace(
-            box=image.box, landmarks=image.landmarks, failure=image.failure, failure_sentence=image.failure_sentence
-        )
+            return None if row is None else record_of(FoundFace, row)
 
     def protocol(self, dataset_id: int) -> tuple[ImagePair, ...]:
         """Return the comparisons of the data set's published protocol, in its order; empty where it has none."""
@@ -474,7 +478,7 @@ class DatasetStore:
                 for row in session.scalars(query.order_by(ProtocolPairRow.position))
             )
 
-    def describe(self, dataset_id: int, datasheet: Mapping[str, Any]) -> None:
+    def save_datasheet(self, dataset_id: int, datasheet: Mapping[str, Any]) -> None:
         """Replace a data set's data sheet."""
         with self._database.writing() as session:
             _find(session, dataset_id).datasheet = dict(datasheet)
@@ -484,7 +488,7 @@ class DatasetStore:
         with self._database.writing() as session:
             _find(session, dataset_id).quality = dict(quality)
 
-    def retain(self, dataset_id: int, until: date | None) -> None:
+    def save_retention(self, dataset_id: int, until: date | None) -> None:
         """Set the last day on which a data set may be kept, None for no such day; nothing is removed by it."""
         with self._database.writing() as session:
             _find(session, dataset_id).retain_until = until
@@ -572,9 +576,13 @@ class DatasetStore:
             session.execute(update(DatasetRow).where(DatasetRow.importer == importer).values(importer=None))
 
 
-def _interrupted(session: Session, name: str, resume_key: str, found_by: str | None) -> DatasetRow | None:
+def _interrupted(session: Session, name: str, resume_key: str, detector_fingerprint: str | None) -> DatasetRow | None:
     """Find the import to go on with."""
-    same = (DatasetRow.name == name, DatasetRow.resume_key == resume_key, DatasetRow.found_by == found_by)
+    same = (
+        DatasetRow.name == name,
+        DatasetRow.resume_key == resume_key,
+        DatasetRow.detector_fingerprint == detector_fingerprint,
+    )
     query = select(DatasetRow).where(~DatasetRow.ready, *same).order_by(DatasetRow.id).limit(1)
     return session.scalar(query.with_for_update())
 
@@ -620,7 +628,7 @@ def _images_by_id(session: Session, dataset_id: int, ids: Sequence[int]) -> tupl
     for start in range(0, len(ids), _BATCH):
         batch = ids[start : start + _BATCH]
         rows = session.scalars(select(ImageRow).where(ImageRow.dataset_id == dataset_id, ImageRow.id.in_(batch)))
-        found.update((row.id, _image_record(row)) for row in rows)
+        found.update((row.id, record_of(ImageRecord, row)) for row in rows)
     missing = [one for one in ids if one not in found]
     if missing:
         raise UnknownNameError(f"The data set {dataset_id} has no image with id {some(missing)}; ask for its list.")
@@ -640,7 +648,7 @@ def _audits_of(dataset_id: int) -> ColumnElement[bool]:
 
 
 def _holdings(session: Session, dataset_id: int) -> Holdings:
-    record = _dataset_record(_find(session, dataset_id))
+    record = record_of(DatasetRecord, _find(session, dataset_id))
     runs = select(RunRow.id).where(_runs_using(dataset_id))
     mine = select(ImageRow.artifact_sha256, ImageRow.source_sha256).where(ImageRow.dataset_id == dataset_id)
     made = select(RunImageRow.artifact_sha256).where(RunImageRow.run_id.in_(runs))
@@ -695,61 +703,3 @@ def _content(session: Session, dataset_id: int) -> str:
     for line in lines:
         digest.update(line.encode() + b"\n")
     return digest.hexdigest()
-
-
-def _image_values(dataset_id: int, image: NewImage) -> dict[str, object]:
-    return {
-        "dataset_id": dataset_id,
-        "name": image.name,
-        "subject": image.subject,
-        "label": image.label,
-        "width": image.width,
-        "height": image.height,
-        "source_sha256": image.source_sha256,
-        "artifact_sha256": image.artifact_sha256,
-        "failure": image.failure,
-        "failure_sentence": image.failure_sentence,
-        "box": image.box,
-        "landmarks": image.landmarks,
-        "attributes": dict(image.attributes) or None,
-    }
-
-
-def _image_record(row: ImageRow) -> ImageRecord:
-    return ImageRecord(
-        id=row.id,
-        dataset_id=row.dataset_id,
-        name=row.name,
-        subject=row.subject,
-        label=row.label,
-        width=row.width,
-        height=row.height,
-        source_sha256=row.source_sha256,
-        artifact_sha256=row.artifact_sha256,
-        failure=row.failure,
-        failure_sentence=row.failure_sentence,
-        box=row.box,
-        landmarks=row.landmarks,
-        attributes=row.attributes or {},
-    )
-
-
-def _dataset_record(row: DatasetRow) -> DatasetRecord:
-    assert row.content_sha256 is not None  # set in the statement that makes a data set ready
-    return DatasetRecord(
-        id=row.id,
-        name=row.name,
-        created_at=row.created_at,
-        source=row.source,
-        reader=row.reader,
-        reader_reason=row.reader_reason,
-        licence=row.licence,
-        content_sha256=row.content_sha256,
-        notes=row.notes,
-        found_by=row.found_by,
-        retain_until=row.retain_until,
-        identities=cast(Identities, row.identities),
-        terms=None if row.terms is None else Terms(row.terms["sentence"], frozenset(row.terms["showable"])),
-        datasheet=row.datasheet,
-        quality=row.quality,
-    )

@@ -51,7 +51,7 @@ class Leftovers:
         for start in range(0, len(names), _BATCH):
             batch = names[start : start + _BATCH]
             with self._database.writing(alone=True) as session:
-                until = _settled_until(session)
+                until = _committed_before(session)
                 kept = referred_to(session, batch)
                 gone = [sha256 for sha256 in batch if sha256 not in kept]
                 session.execute(delete(MeasureRow).where(MeasureRow.artifact_sha256.in_(gone)))
@@ -64,10 +64,10 @@ class Leftovers:
             raise refused
         return removed
 
-    def settled_until(self) -> float:
+    def unclaimed_before(self) -> float:
         """Return the time, in seconds since 1970, such that files put before it and without a row belong to nobody."""
         with self._database.writing(alone=True) as session:
-            until = min(_settled_until(session), time.time())
+            until = min(_committed_before(session), time.time())
             # None can begin before this is over, so no file of later work bears an earlier time.
             time.sleep(self._artifacts.LAG_SECONDS)
         return until
@@ -106,7 +106,7 @@ def referred_to(session: Session, hashes: Sequence[str]) -> frozenset[str]:
     return frozenset(sha256 for sha256 in session.scalars(union(kept, made, learnt)) if sha256 is not None)
 
 
-def _settled_until(session: Session) -> float:
+def _committed_before(session: Session) -> float:
     """Return the time, in seconds since 1970, such that all rows of files put before it have been committed."""
     signs: list[float] = []
     under_way = (~DatasetRow.ready, DatasetRow.importer.is_not(None))

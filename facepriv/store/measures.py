@@ -24,22 +24,22 @@ class Measured:
 
     sha256: str
     name: str
-    made_by: str
+    fingerprint: str
     vector: Vector
 
 
 class MeasureStore:
     """Measures of images as they were imported and as runs left them: scores, templates, what attackers take.
 
-    Contract. There is at most one vector for a content, a name and a fingerprint (``made_by``: SHA-256 over everything
-    that it depends on besides the content), whichever data sets and runs have an image of that content. Vectors of
-    content that no image has are not saved, and go with the last image of their content.
+    Contract. There is at most one vector for a content, a name and a fingerprint (SHA-256 over everything that it
+    depends on besides the content), whichever data sets and runs have an image of that content. Vectors of content that
+    no image has are not saved, and go with the last image of their content.
     """
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def get(self, name: str, made_by: str, hashes: Iterable[str]) -> dict[str, Vector]:
+    def get(self, name: str, fingerprint: str, hashes: Iterable[str]) -> dict[str, Vector]:
         """Return what is known of files, by SHA-256 of their content."""
         row = MeasureRow
         vectors: dict[str, Vector] = {}
@@ -47,7 +47,9 @@ class MeasureStore:
         with self._database.reading() as session:
             for start in range(0, len(distinct), _BATCH):
                 query = select(row.artifact_sha256, row.vector).where(
-                    row.artifact_sha256.in_(distinct[start : start + _BATCH]), row.name == name, row.made_by == made_by
+                    row.artifact_sha256.in_(distinct[start : start + _BATCH]),
+                    row.name == name,
+                    row.fingerprint == fingerprint,
                 )
                 vectors |= {known.artifact_sha256: known.vector for known in session.execute(query)}
         return vectors
@@ -72,7 +74,7 @@ def save_measured(session: Session, measured: Iterable[Measured]) -> None:
         session,
         MeasureRow,
         [
-            {"artifact_sha256": each.sha256, "name": each.name, "made_by": each.made_by, "vector": each.vector}
+            {"artifact_sha256": each.sha256, "name": each.name, "fingerprint": each.fingerprint, "vector": each.vector}
             for each in measured
             if each.sha256 in used
         ],

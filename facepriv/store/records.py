@@ -55,7 +55,7 @@ class DatasetRecord:
     notes: str
     """What its owner wants kept beside it, such as the basis of consent and until when it may be kept; empty unless an
     import was told."""
-    found_by: str | None = None
+    detector_fingerprint: str | None = None
     """Hash of what looked for faces in its images; None where an earlier facepriv did not note it."""
     retain_until: date | None = None
     """Last day on which it may be kept; None where none was set."""
@@ -359,13 +359,6 @@ class RunImage:
             object.__setattr__(self, name, _finite(getattr(self, name)))
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RunImageRecord(RunImage):
-    """A run's image as stored."""
-
-    run_id: int
-
-
 @dataclass(frozen=True, kw_only=True)
 class Learning:
     """What a run's method has learnt in one go, before it perturbed."""
@@ -448,7 +441,7 @@ class ShareRecord:
     """Name of the officer it is for, if it is for one."""
     faces: int
     """Pairs of faces before and after that it shows, at most."""
-    made_by: str
+    shared_by: str
     created_at: datetime
     expires_at: datetime
     revoked_at: datetime | None

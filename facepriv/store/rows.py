@@ -7,6 +7,7 @@ Every change here needs a migration in ``db/versions``; a test compares the two.
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any, cast
 
@@ -37,7 +38,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from facepriv.schemas.audits import AuditResult, AuditSpec
 from facepriv.schemas.runs import RunResult, RunSpec
-from facepriv.types import Box
+from facepriv.types import Box, Terms
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -129,6 +130,51 @@ class PackedFloats(TypeDecorator[NDArray[Any]]):
         return array
 
 
+class JsonMapping(TypeDecorator[Mapping[str, Any]]):
+    """A mapping as JSON; an empty one is NULL."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: Dialect) -> dict[str, Any] | None:
+        """Write any mapping as an object."""
+        return dict(value) if value else None
+
+    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> Mapping[str, Any]:
+        """Read NULL as an empty mapping."""
+        return value or {}
+
+
+class JsonTuple(TypeDecorator[tuple[Any, ...]]):
+    """A tuple as a JSON list; an empty one is NULL."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[Any, ...] | None, dialect: Dialect) -> list[Any] | None:
+        """Write a list."""
+        return list(value) if value else None
+
+    def process_result_value(self, value: list[Any] | None, dialect: Dialect) -> tuple[Any, ...]:
+        """Read NULL as an empty tuple."""
+        return tuple(value or ())
+
+
+class TermsJson(TypeDecorator[Terms]):
+    """What a data set's terms allow, as JSON."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: Terms | None, dialect: Dialect) -> dict[str, Any] | None:
+        """Write the subjects that may be shown in one order."""
+        return None if value is None else {"sentence": value.sentence, "showable": sorted(value.showable)}
+
+    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> Terms | None:
+        """Read the subjects that may be shown as a set."""
+        return None if value is None else Terms(value["sentence"], frozenset(value["showable"]))
+
+
 class PydanticText(TypeDecorator[BaseModel]):
     """A pydantic model as JSON text; what does not fit the model any more raises pydantic's ValidationError."""
 
@@ -189,17 +235,15 @@ class DatasetRow(Base):
     licence: Mapped[str] = mapped_column(Text)
     content_sha256: Mapped[str | None] = mapped_column(_SHA256)
     notes: Mapped[str] = mapped_column(Text)
-    # NULL in rows of before revision 0004.
-    found_by: Mapped[str | None] = mapped_column(_SHA256)
+    detector_fingerprint: Mapped[str | None] = mapped_column(_SHA256)
     retain_until: Mapped[date | None] = mapped_column(Date)
     identities: Mapped[str] = mapped_column(String(8), server_default=text("'people'"))
-    # The three below are NULL where nobody said anything: rows of before revision 0005, terms that forbid nothing.
-    terms: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    # The three below are NULL where nobody said anything, as of terms that forbid nothing.
+    terms: Mapped[Terms | None] = mapped_column(TermsJson)
     datasheet: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     quality: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    # What an import imports from, by which it goes on until it has finished, NULL where it cannot and in data sets of
-    # earlier versions; and which session writes it, NULL where none does. Problems written meanwhile are notes to go on
-    # from.
+    # What an import imports from, by which it goes on until it has finished, NULL where it cannot; and which session
+    # writes it, NULL where none does. Problems written meanwhile are notes to go on from.
     resume_key: Mapped[str | None] = mapped_column(_SHA256)
     importer: Mapped[str | None] = mapped_column(String(16))
 
@@ -231,7 +275,7 @@ class ImageRow(Base):
     failure_sentence: Mapped[str | None] = mapped_column(Text)
     box: Mapped[Box | None] = mapped_column(PackedBox)
     landmarks: Mapped[NDArray[np.float32] | None] = mapped_column(PackedArray("<f4", columns=2))
-    attributes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    attributes: Mapped[Mapping[str, Any] | None] = mapped_column(JsonMapping)
 
 
 class ProtocolPairRow(Base):
@@ -346,7 +390,7 @@ class AuditRow(Base):
 class MeasureRow(Base):
     """Numbers computed from a stored image, by the image's content: a template, a score, an attacker's features.
 
-    A cache: every row could be computed again. ``name`` says what it is and by which model; ``made_by`` stands for
+    A cache: every row could be computed again. ``name`` says what it is and by which model; ``fingerprint`` stands for
     everything that it depends on besides the image. Rows go as soon as no image of a data set or a run has that content
     any more, see `Leftovers`.
     """
@@ -355,7 +399,7 @@ class MeasureRow(Base):
 
     artifact_sha256: Mapped[str] = mapped_column(_SHA256, primary_key=True)
     name: Mapped[str] = mapped_column(Text, primary_key=True)
-    made_by: Mapped[str] = mapped_column(_SHA256, primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(_SHA256, primary_key=True)
     vector: Mapped[NDArray[Any]] = mapped_column(PackedFloats)
 
 
@@ -398,7 +442,7 @@ class RunImageRow(Base):
     stop: Mapped[str | None] = mapped_column(Text)
     success: Mapped[bool | None] = mapped_column(Boolean)
     file_score: Mapped[float | None] = mapped_column(Double)
-    anchors: Mapped[list[int]] = mapped_column(JSON)
+    anchors: Mapped[tuple[int, ...] | None] = mapped_column(JsonTuple)
     trajectory: Mapped[NDArray[np.float64] | None] = mapped_column(PackedArray("<f8"))
     psnr_db: Mapped[float | None] = mapped_column(Double)
     ssim: Mapped[float | None] = mapped_column(Double)
@@ -408,10 +452,9 @@ class RunImageRow(Base):
     failure_sentence: Mapped[str | None] = mapped_column(Text)
     after_box: Mapped[Box | None] = mapped_column(PackedBox)
     after_landmarks: Mapped[NDArray[np.float32] | None] = mapped_column(PackedArray("<f4", columns=2))
-    # NULL in rows of before revision 0002.
     fixed_score: Mapped[float | None] = mapped_column(Double)
-    survived: Mapped[dict[str, bool] | None] = mapped_column(JSON(none_as_null=True))
-    notes: Mapped[list[str] | None] = mapped_column(JSON(none_as_null=True))
+    survived: Mapped[Mapping[str, bool] | None] = mapped_column(JsonMapping)
+    notes: Mapped[tuple[str, ...] | None] = mapped_column(JsonTuple)
 
 
 class RunSourceRow(Base):
@@ -537,7 +580,7 @@ class ShareRow(Base):
     passphrase_hash: Mapped[str | None] = mapped_column(Text)
     officer_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
     faces: Mapped[int] = mapped_column(Integer)
-    made_by: Mapped[str] = mapped_column(Text)
+    shared_by: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import fields
 
 from sqlalchemy import ColumnElement, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -13,6 +12,7 @@ from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import RunResult, RunSpec
 from facepriv.store.engine import Database
+from facepriv.store.fields import record_of, values_of
 from facepriv.store.job_details import JobDetails
 from facepriv.store.jobs import add_job, complete, delete_job, hold, progressed
 from facepriv.store.leftovers import Leftovers
@@ -21,7 +21,6 @@ from facepriv.store.records import (
     JobState,
     Learning,
     RunImage,
-    RunImageRecord,
     RunRecord,
     RunSummary,
 )
@@ -149,36 +148,36 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
             self._require(session, run_id)
             return frozenset(session.scalars(select(RunImageRow.image_id).where(RunImageRow.run_id == run_id)))
 
-    def run_images(self, run_id: int, *, limit: int | None = None, offset: int = 0) -> tuple[RunImageRecord, ...]:
+    def run_images(self, run_id: int, *, limit: int | None = None, offset: int = 0) -> tuple[RunImage, ...]:
         """Return the images done so far, in the order of the spec."""
         query = select(RunImageRow).where(RunImageRow.run_id == run_id).order_by(RunImageRow.position)
         with self._database.reading() as session:
             self._require(session, run_id)
-            return tuple(map(_run_image_record, session.scalars(query.limit(limit).offset(offset))))
+            return tuple(record_of(RunImage, row) for row in session.scalars(query.limit(limit).offset(offset)))
 
-    def outcomes(self, run_id: int) -> tuple[RunImageRecord, ...]:
+    def outcomes(self, run_id: int) -> tuple[RunImage, ...]:
         """Return all images done so far as `run_images` does, but without trajectories, which may be long."""
         query = select(RunImageRow).where(RunImageRow.run_id == run_id).order_by(RunImageRow.position)
         with self._database.reading() as session:
             self._require(session, run_id)
             rows = session.scalars(query.options(defer(RunImageRow.trajectory)))
-            return tuple(_run_image_record(row, trajectory=False) for row in rows)
+            return tuple(record_of(RunImage, row, trajectory=None) for row in rows)
 
-    def run_image(self, run_id: int, image_id: int) -> RunImageRecord:
+    def run_image(self, run_id: int, image_id: int) -> RunImage:
         """Return one image of a run; raises UnknownNameError if it is not done or not of the run."""
         with self._database.reading() as session:
             self._require(session, run_id)
             row = session.get(RunImageRow, (run_id, image_id))
             if row is None:
                 raise UnknownNameError(f"Run {run_id} has no finished image with id {image_id}; ask for its list.")
-            return _run_image_record(row)
+            return record_of(RunImage, row)
 
     def learnings(self, run_id: int) -> tuple[Learning, ...]:
         """Return what the run's method has learnt so far, by part."""
         query = select(LearningRow).where(LearningRow.run_id == run_id).order_by(LearningRow.part)
         with self._database.reading() as session:
             self._require(session, run_id)
-            return tuple(map(_learning, session.scalars(query)))
+            return tuple(record_of(Learning, row) for row in session.scalars(query))
 
     # For the worker
 
@@ -197,7 +196,7 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
         try:
             with self._database.writing() as session:
                 progressed(session, self._job(run_id), owner)
-                session.execute(insert(RunImageRow).values(run_id=run_id, **_run_image_values(image)))
+                session.execute(insert(RunImageRow).values(values_of(RunImage, image, run_id=run_id)))
                 save_measured(session, measured)
         except IntegrityError as error:
             if self._is_saved(run_id, image):
@@ -227,11 +226,10 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
         StoreError
             If that part was learnt already.
         """
-        values = {field.name: getattr(learning, field.name) for field in fields(learning)}
         try:
             with self._database.writing() as session:
                 progressed(session, self._job(run_id), owner)
-                session.execute(insert(LearningRow).values(run_id=run_id, **values))
+                session.execute(insert(LearningRow).values(values_of(Learning, learning, run_id=run_id)))
         except IntegrityError as error:
             raise StoreError(f"Part {learning.part} of what run {run_id} learns is there already.") from error
 
@@ -282,69 +280,3 @@ def _conditions(dataset_id: int | None, method: str | None) -> Sequence[ColumnEl
         *([] if dataset_id is None else [RunRow.dataset_id == dataset_id]),
         *([] if method is None else [RunRow.method == method]),
     ]
-
-
-def _run_image_values(image: RunImage) -> dict[str, object]:
-    return {
-        "image_id": image.image_id,
-        "position": image.position,
-        "candidate_image_id": image.candidate_image_id,
-        "artifact_sha256": image.artifact_sha256,
-        "updates": image.updates,
-        "evaluations": image.evaluations,
-        "stop": image.stop,
-        "success": image.success,
-        "file_score": image.file_score,
-        "anchors": list(image.anchors),
-        "trajectory": image.trajectory,
-        "psnr_db": image.psnr_db,
-        "ssim": image.ssim,
-        "seconds": image.seconds,
-        "failure": image.failure,
-        "failure_stage": image.failure_stage,
-        "failure_sentence": image.failure_sentence,
-        "after_box": image.after_box,
-        "after_landmarks": image.after_landmarks,
-        "fixed_score": image.fixed_score,
-        "survived": dict(image.survived),
-        "notes": list(image.notes),
-    }
-
-
-def _run_image_record(row: RunImageRow, *, trajectory: bool = True) -> RunImageRecord:
-    return RunImageRecord(
-        run_id=row.run_id,
-        image_id=row.image_id,
-        position=row.position,
-        candidate_image_id=row.candidate_image_id,
-        artifact_sha256=row.artifact_sha256,
-        updates=row.updates,
-        evaluations=row.evaluations,
-        stop=row.stop,
-        success=row.success,
-        file_score=row.file_score,
-        anchors=tuple(row.anchors),
-        trajectory=row.trajectory if trajectory else None,
-        psnr_db=row.psnr_db,
-        ssim=row.ssim,
-        seconds=row.seconds,
-        failure=row.failure,
-        failure_stage=row.failure_stage,  # type: ignore[arg-type]
-        failure_sentence=row.failure_sentence,
-        after_box=row.after_box,
-        after_landmarks=row.after_landmarks,
-        fixed_score=row.fixed_score,
-        survived=row.survived or {},
-        notes=tuple(row.notes or ()),
-    )
-
-
-def _learning(row: LearningRow) -> Learning:
-    return Learning(
-        part=row.part,
-        source=row.source,  # type: ignore[arg-type]
-        artifact_sha256=row.artifact_sha256,
-        subjects=row.subjects,
-        images=row.images,
-        evaluations=row.evaluations,
-    )

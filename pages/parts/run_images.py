@@ -17,7 +17,7 @@ from facepriv.presentation.run_tables import number
 from facepriv.schemas.runs import STOP_TITLES
 from facepriv.services.runs.attributes import classes_of, label_by
 from facepriv.services.runs.pictures import Pair, run_pair
-from facepriv.store import ImageRecord, RunImageRecord, RunRecord, Store
+from facepriv.store import ImageRecord, RunImage, RunRecord, Store
 from facepriv.types import GENDER, Image
 from facepriv.web.viewer import PairView, ViewerImage
 from facepriv.wording import duration
@@ -42,7 +42,7 @@ def show(store: Store, run: RunRecord) -> None:
     show_rows([_row(record, images[record.image_id]) for record in records])
 
 
-def _row(record: RunImageRecord, image: ImageRecord) -> dict[str, str]:
+def _row(record: RunImage, image: ImageRecord) -> dict[str, str]:
     path = record.trajectory
     return {
         "Image": image.name,
@@ -58,14 +58,14 @@ def _row(record: RunImageRecord, image: ImageRecord) -> dict[str, str]:
     }
 
 
-def holds(record: RunImageRecord) -> str:
+def holds(record: RunImage) -> str:
     """Return the versions of the file in which the flip survives; a dash where none was tried."""
     if not record.survived:
         return NOTHING
     return ", ".join(SHORT.get(name, name) for name, still in record.survived.items() if still) or "none"
 
 
-def outcome(record: RunImageRecord) -> str:
+def outcome(record: RunImage) -> str:
     """Return the outcome of an image in a few words."""
     if record.failure is not None:
         return f"failed: {record.failure}"
@@ -74,7 +74,7 @@ def outcome(record: RunImageRecord) -> str:
     return f"{ended(record)}, not flipped"
 
 
-def ended(record: RunImageRecord) -> str:
+def ended(record: RunImage) -> str:
     """Return why perturbing ended."""
     return STOP_TITLES.get(record.stop or "", record.stop or NOTHING)
 

@@ -113,7 +113,7 @@ def listing(shares: Sequence[ShareRecord], *, named: bool) -> None:
                 *(["link" + (" with a passphrase" if record.passphrase_hash else "")] if record.has_link else []),
                 *([f"officer {plain(record.officer)}"] if record.officer is not None else []),
                 *([f"{count(record.faces, 'pair')} of faces"] if record.faces else ["no faces"]),
-                f"by {plain(record.made_by)}, {moment(record.created_at)}",
+                f"by {plain(record.shared_by)}, {moment(record.created_at)}",
                 count(record.views, "view") + (f", last {moment(record.viewed_at)}" if record.viewed_at else ""),
                 state(record, now),
             ]

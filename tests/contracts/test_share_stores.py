@@ -31,7 +31,7 @@ def results(store: Store) -> tuple[int, int, int]:
 
 
 def add(store: Store, run_id: int | None, audit_id: int | None = None, **changes: Any) -> ShareRecord:
-    values = {"expires_at": UNTIL, "made_by": "eve"}
+    values = {"expires_at": UNTIL, "shared_by": "eve"}
     return store.shares.add(run_id=run_id, audit_id=audit_id, **{**values, **changes})[0]
 
 
@@ -51,14 +51,14 @@ def test_shares_come_back_as_they_were(store: Store, results: tuple[int, int, in
         run_id=run_id,
         audit_id=audit_id,
         expires_at=UNTIL,
-        made_by="eve",
+        shared_by="eve",
         passphrase_hash="a hash",
         officer_id=officer.id,
         faces=3,
     )
     assert token is not None
     assert (shared.run_id, shared.audit_id, shared.has_link, shared.officer) == (run_id, audit_id, True, "Ada")
-    assert (shared.passphrase_hash, shared.faces, shared.made_by, shared.expires_at) == ("a hash", 3, "eve", UNTIL)
+    assert (shared.passphrase_hash, shared.faces, shared.shared_by, shared.expires_at) == ("a hash", 3, "eve", UNTIL)
     assert (shared.views, shared.viewed_at, shared.revoked_at) == (0, None, None)
     assert abs(datetime.now(UTC) - shared.created_at) < timedelta(minutes=1)
     assert store.shares.get(shared.id) == store.shares.find(token) == shared
@@ -66,7 +66,7 @@ def test_shares_come_back_as_they_were(store: Store, results: tuple[int, int, in
 
 
 def test_without_a_link_there_is_no_token(store: Store, results: tuple[int, int, int]) -> None:
-    shared, token = store.shares.add(run_id=results[0], audit_id=None, expires_at=UNTIL, made_by="eve", link=False)
+    shared, token = store.shares.add(run_id=results[0], audit_id=None, expires_at=UNTIL, shared_by="eve", link=False)
     assert token is None
     assert not shared.has_link
     for wrong in ("", "None", "\x00", "\ud800", "x" * 43):
@@ -78,7 +78,7 @@ def test_without_a_link_there_is_no_token(store: Store, results: tuple[int, int,
 def test_tokens_differ_and_are_not_in_the_database(
     store: Store, settings: Settings, results: tuple[int, int, int]
 ) -> None:
-    made = [store.shares.add(run_id=results[0], audit_id=None, expires_at=UNTIL, made_by="eve") for _ in range(3)]
+    made = [store.shares.add(run_id=results[0], audit_id=None, expires_at=UNTIL, shared_by="eve") for _ in range(3)]
     tokens = {token: shared for shared, token in made if token is not None}
     assert len(tokens) == 3
     rows = all_rows(settings)

@@ -121,7 +121,7 @@ def test_what_a_data_set_says_comes_back_as_it_was(store: Store) -> None:
         for image in images:
             importing.add(image)
         importing.problem(Problem("a", "noted", "A note to go on from."))
-        importing.settle([Problem("b", "left-out", "What stands in the end.")], pairs)
+        importing.finish([Problem("b", "left-out", "What stands in the end.")], pairs)
     made = store.datasets.get("said")
     assert (made.identities, made.terms, made.datasheet) == ("groups", terms, {"consent": "signed forms"})
     assert made.quality is None
@@ -144,7 +144,7 @@ def test_what_a_data_set_says_comes_back_as_it_was(store: Store) -> None:
 
 def test_data_sheet_and_quality_can_be_replaced(store: Store) -> None:
     dataset = add_dataset(store)
-    store.datasets.describe(dataset.id, {"source": "a studio", "retain": None})
+    store.datasets.save_datasheet(dataset.id, {"source": "a studio", "retain": None})
     store.datasets.save_quality(dataset.id, {"schema": "facepriv.quality/1", "images": 6})
     found = store.datasets.get(dataset.id)
     assert found.datasheet == {"source": "a studio", "retain": None}
@@ -315,7 +315,9 @@ def interrupted(store: Store, images: int, key: str = "key", *, error: type[Base
     """Leave an import after so many images, with a note after each fourth."""
 
     def begin() -> None:
-        with store.datasets.importing("studio", source="", reader="", resume_key=key, found_by="f") as importing:
+        with store.datasets.importing(
+            "studio", source="", reader="", resume_key=key, detector_fingerprint="f"
+        ) as importing:
             earlier, _ = importing.earlier()
             for index in range(len(earlier), images):
                 importing.add(new_image(index))
@@ -335,13 +337,13 @@ def test_an_interrupted_import_goes_on_where_it_was(store: Store) -> None:
     (left,) = store.datasets.unfinished()
     assert (left.name, left.resume_key, left.images, left.written_by) == ("studio", "key", 7, False)
     told: dict[str, Any] = {"source": "b", "reader": "r", "licence": "l", "terms": Terms("t", frozenset())}
-    with store.datasets.importing("studio", resume_key="key", found_by="f", **told) as importing:
+    with store.datasets.importing("studio", resume_key="key", detector_fingerprint="f", **told) as importing:
         images, problems = importing.earlier()
         assert [image.name for image in images] == [new_image(index).name for index in range(7)]
         assert [one.name for one in problems] == [new_image(3).name]
         for index in range(7, 10):
             importing.add(new_image(index))
-        importing.settle([])
+        importing.finish([])
     made = store.datasets.get("studio")
     assert (made.source, made.reader, made.licence) == ("b", "r", "l")
     assert store.datasets.finished("studio", "key").id == made.id
@@ -357,14 +359,16 @@ def test_an_interrupted_import_goes_on_where_it_was(store: Store) -> None:
 def test_only_the_same_import_goes_on(store: Store) -> None:
     interrupted(store, 3)
 
-    def refused(name: str, key: str, found_by: str) -> None:
-        with store.datasets.importing(name, source="", reader="", resume_key=key, found_by=found_by) as importing:
+    def refused(name: str, key: str, detector_fingerprint: str) -> None:
+        with store.datasets.importing(
+            name, source="", reader="", resume_key=key, detector_fingerprint=detector_fingerprint
+        ) as importing:
             assert importing.earlier() == ((), ())
             raise BadInputError("It was refused, so nothing of it stays.")
 
-    for name, key, found_by in [("other", "key", "f"), ("studio", "another", "f"), ("studio", "key", "g")]:
+    for name, key, detector_fingerprint in [("other", "key", "f"), ("studio", "another", "f"), ("studio", "key", "g")]:
         with pytest.raises(BadInputError):
-            refused(name, key, found_by)
+            refused(name, key, detector_fingerprint)
     assert [(one.name, one.resume_key) for one in store.datasets.unfinished()] == [("studio", "key")]
 
 
@@ -551,7 +555,6 @@ def test_run_comes_back_as_it_was(store: Store, settings: Settings) -> None:
         images = reopened.runs.run_images(run_id)
         assert len(images) == 6
         assert all(same(one, other) for one, other in zip(saved, images, strict=True))
-        assert {image.run_id for image in images} == {run_id}
         assert reopened.runs.run_images(run_id, limit=2, offset=3)[0].position == 3
         assert same(reopened.runs.run_image(run_id, spec.image_ids[1]), saved[1])
         hashes = [image.artifact_sha256 for image in images if image.artifact_sha256 is not None]
@@ -1205,7 +1208,7 @@ def test_store_survives_a_fork(store: Store) -> None:
         finally:
             os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
-    assert [line.actor for line in store.access.list()] == ["child"]
+    assert [line.actor for line in store.access.list()] == ["test"]
 
 
 # What methods learn, and what was computed of images before
@@ -1250,25 +1253,25 @@ def test_what_was_learnt_from_a_data_set_goes_with_it(store: Store) -> None:
 
 def test_faces_found_before_are_known_by_content(store: Store) -> None:
     create(store, "old", [new_image(0)])
-    assert store.datasets.found_before(sha("artifact 0"), sha("v1")) is None, "found by nobody knows what"
-    create(store, "studio", [new_image(0), new_image(1, **FACELESS)], found_by=sha("v1"))
-    found = store.datasets.found_before(sha("artifact 0"), sha("v1"))
+    assert store.datasets.find_face(sha("artifact 0"), sha("v1")) is None, "found by nobody knows what"
+    create(store, "studio", [new_image(0), new_image(1, **FACELESS)], detector_fingerprint=sha("v1"))
+    found = store.datasets.find_face(sha("artifact 0"), sha("v1"))
     assert found is not None
     expected = new_image(0)
     assert (found.box, found.failure, found.failure_sentence) == (expected.box, None, None)
     np.testing.assert_array_equal(found.landmarks, expected.landmarks)
-    lost = store.datasets.found_before(sha("artifact 1"), sha("v1"))
+    lost = store.datasets.find_face(sha("artifact 1"), sha("v1"))
     assert lost is not None
     assert (lost.box, lost.landmarks, lost.failure) == (None, None, "no-face")
-    assert store.datasets.found_before(sha("artifact 0"), sha("v2")) is None
-    assert store.datasets.found_before(sha("artifact 2"), sha("v1")) is None
+    assert store.datasets.find_face(sha("artifact 0"), sha("v2")) is None
+    assert store.datasets.find_face(sha("artifact 2"), sha("v1")) is None
     store.datasets.delete(store.datasets.get("studio").id)
-    assert store.datasets.found_before(sha("artifact 0"), sha("v1")) is None
+    assert store.datasets.find_face(sha("artifact 0"), sha("v1")) is None
 
 
 def test_how_long_a_data_set_may_be_kept(store: Store) -> None:
-    record = create(store, "studio", [new_image(0)], retain_until=date(2027, 3, 31), found_by=sha("v1"))
-    assert (record.retain_until, record.found_by) == (date(2027, 3, 31), sha("v1"))
+    record = create(store, "studio", [new_image(0)], retain_until=date(2027, 3, 31), detector_fingerprint=sha("v1"))
+    assert (record.retain_until, record.detector_fingerprint) == (date(2027, 3, 31), sha("v1"))
     assert store.datasets.list() == (record,)
 
 
@@ -1277,12 +1280,12 @@ def test_how_long_a_data_set_may_be_kept(store: Store) -> None:
 
 def test_retention_can_be_changed(store: Store) -> None:
     dataset = create(store, "studio", [new_image(0)])
-    store.datasets.retain(dataset.id, date(2031, 3, 31))
+    store.datasets.save_retention(dataset.id, date(2031, 3, 31))
     assert store.datasets.get(dataset.id) == dataclasses.replace(dataset, retain_until=date(2031, 3, 31))
-    store.datasets.retain(dataset.id, None)
+    store.datasets.save_retention(dataset.id, None)
     assert store.datasets.get(dataset.id) == dataset
     with pytest.raises(UnknownNameError, match="no data set 99"):
-        store.datasets.retain(99, None)
+        store.datasets.save_retention(99, None)
 
 
 def test_what_others_have_too_is_named(store: Store) -> None:
@@ -1311,7 +1314,7 @@ def test_what_others_have_too_is_named(store: Store) -> None:
         assert store.datasets.shared(held) == shared
         store.datasets.delete(mine.id)
         assert store.datasets.shared(held) == shared, "the same once it is gone"
-    store.collect_settled()
+    store.collect_now()
     assert contents_of(store) == {b"of both", b"of the import", b"theirs", b"made by both"}
 
 
@@ -1333,9 +1336,9 @@ def test_orphans_are_collected_at_once_but_not_those_of_work_under_way(store: St
     store.artifacts.put(b"old")
     with store.datasets.importing("coming", source="", reader="") as importing:
         for image in put_images(store, b"coming"):
-            assert store.collect_settled() == 0
+            assert store.collect_now() == 0
             importing.add(image)
-    assert store.collect_settled() == 1
+    assert store.collect_now() == 1
     assert contents_of(store) == {b"kept", b"coming"}
 
 
@@ -1355,7 +1358,7 @@ def test_work_that_begins_while_orphans_are_collected_keeps_its_files(
 
         monkeypatch.setattr(Leftovers, "forget_measures", wait_while_an_import_begins)
         store.artifacts.put(b"nobody's")
-        assert store.collect_settled() == 1
+        assert store.collect_now() == 1
     assert contents_of(store) == {b"coming"}
 
 

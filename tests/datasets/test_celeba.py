@@ -30,7 +30,7 @@ def said(result: ReadResult, code: str) -> str:
     return next(p.sentence for p in result.problems if p.code == code)
 
 
-def test_male_is_found_by_name_and_runs_of_spaces_are_one(tree: Tree) -> None:
+def test_male_is_detector_fingerprint_name_and_runs_of_spaces_are_one(tree: Tree) -> None:
     got = write(tree(IMAGES), LIST)
     assert [(i.subject, i.label) for i in got.images] == [
         ("000001.jpg", MALE),

@@ -91,7 +91,7 @@ def test_files_that_several_share_are_read_once(store, faces):
 
 def test_what_found_the_face_tells_measures_apart(store, faces):
     compute(store, faces, [Measure(APPEARANCE)])
-    others = {image: replace(face, found_by="another detector") for image, face in faces.items()}
+    others = {image: replace(face, detector_fingerprint="another detector") for image, face in faces.items()}
     assert find_known(store, others, [Measure(APPEARANCE)]) == {APPEARANCE: {}}
 
 

@@ -331,7 +331,7 @@ def test_a_day_is_kept_and_told_once_it_is_past(filled, visit, said, archive):
     with open_store(filled) as store:
         record = store.datasets.get("today")
         assert record.retain_until == date.today()
-        store.datasets.retain(record.id, date.today() - timedelta(days=1))
+        store.datasets.save_retention(record.id, date.today() - timedelta(days=1))
     app.run()
     assert "that day is past, so delete it below" in app.warning[0].value
     assert f"{date.today() - timedelta(days=1)}, PAST" in said(app)

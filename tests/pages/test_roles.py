@@ -134,7 +134,7 @@ def test_sharing_from_a_run_and_revoking_it(visit_as, store):
     (form,) = [one for one in app.button if one.label == "Share"]
     form.click().run()
     (made,) = store.shares.list()
-    assert (made.run_id, made.audit_id, made.faces, made.made_by) == (1, 1, 0, "ada")
+    assert (made.run_id, made.audit_id, made.faces, made.shared_by) == (1, 1, 0, "ada")
     assert made.passphrase_hash is not None
     link, passphrase = [code.value for code in app.code][:2]
     assert store.shares.find(link.rsplit("/", 1)[1]).id == made.id

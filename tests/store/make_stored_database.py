@@ -65,7 +65,7 @@ def _studio(store: Store) -> DatasetRecord:
         for image in images:
             importing.add(image)
         problems = [Problem(name, "not-an-image", f"{name} is no image.") for name in ("a", "b", "c")]
-        importing.settle(problems, [ProtocolPair(1, images[0].name, images[1].name, mated=True)])
+        importing.finish(problems, [ProtocolPair(1, images[0].name, images[1].name, mated=True)])
     store.datasets.save_quality(importing.dataset_id, {"schema": "facepriv.quality/1"})
     return store.datasets.get("studio")
 
@@ -117,7 +117,7 @@ def _people(store: Store) -> None:
     store.users.set_disabled(store.users.add("bob", "auditor").id, True)
     expires_at = datetime(2100, 1, 1, tzinfo=UTC)
     shared, _ = store.shares.add(
-        run_id=1, audit_id=1, expires_at=expires_at, made_by="bob", officer_id=officer.id, faces=3
+        run_id=1, audit_id=1, expires_at=expires_at, shared_by="bob", officer_id=officer.id, faces=3
     )
     store.shares.viewed(shared.id)
     for decision, sha256 in ((None, None), ("accepted", "0" * 64)):

@@ -169,7 +169,7 @@ def test_a_backup_is_of_one_moment_while_others_write(
                     for detail in ("x" * 5000, "y"):
                         line = {
                             "at": datetime.now(UTC),
-                            "actor": ADA,
+                            "actor": "ada",
                             "origin": "python",
                             "action": "x",
                             "subject": "",

@@ -186,7 +186,7 @@ def test_a_deadlock_may_be_tried_again(database: Database) -> None:
     for actor in ("ada", "bob"):
         with database.writing() as session:
             vector = np.zeros(1)
-            session.add(MeasureRow(artifact_sha256="0" * 64, name=actor, made_by="0" * 64, vector=vector))
+            session.add(MeasureRow(artifact_sha256="0" * 64, name=actor, fingerprint="0" * 64, vector=vector))
     both = threading.Barrier(2, timeout=30)
     caught: list[StoreError] = []
 
@@ -194,7 +194,7 @@ def test_a_deadlock_may_be_tried_again(database: Database) -> None:
         try:
             with database.writing() as session:
                 for actor, place in ((first, 1), (second, 2)):
-                    session.execute(text("UPDATE measures SET made_by = 'x' WHERE name = :actor"), {"actor": actor})
+                    session.execute(text("UPDATE measures SET fingerprint = 'x' WHERE name = :actor"), {"actor": actor})
                     if place == 1:
                         both.wait()
         except StoreError as error:

@@ -115,7 +115,7 @@ def test_files_of_later_work_are_never_taken_for_settled(bucket_url: str, tmp_pa
     """S3 tells whole seconds, so a file looks older than it is."""
     with open_store(Settings(home=tmp_path / "home", artifacts_url=bucket_url)) as store:
         time.sleep(1.3 - time.time() % 1)  # well after a second began, well before it ends
-        until = store._leftovers.settled_until()
+        until = store._leftovers.unclaimed_before()
         sha256 = store.artifacts.put(b"a face")
         assert store.artifacts.delete(sha256, put_before=until) is False
 

@@ -117,7 +117,7 @@ def edit_datasheet(store: Store, dataset_id: int, changes: Mapping[str, str], *,
             retain(store, dataset_id, until, actor=actor)
     changed = [part for part in FIELDS if before.get(part) != sheet.get(part)]
     if changed:
-        store.datasets.describe(dataset_id, sheet)
+        store.datasets.save_datasheet(dataset_id, sheet)
         store.access.record(actor, "datasheet-edited", f"dataset {dataset_id}", ", ".join(changed))
     return store.datasets.get(dataset_id)
 

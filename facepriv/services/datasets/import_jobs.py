@@ -374,7 +374,7 @@ def _discard_rows(store: Store, name: str, job_id: int) -> None:
         for left in store.datasets.unfinished():
             if left.name == name:
                 store.datasets.discard(left.resume_key, name)
-        store.collect_settled()
+        store.collect_now()
 
 
 def make_folder(settings: Settings) -> Path:

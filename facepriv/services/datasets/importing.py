@@ -255,21 +255,21 @@ def import_source(
     refuse_past(request.retain_until)
     read = source.read
     store.datasets.collect_abandoned()
-    found_by = fingerprint(make_detector_reference())
+    detector_fingerprint = fingerprint(make_detector_reference())
     with store.datasets.importing(
         request.name,
         source=source.called,
         reader=read.reader,
         reader_reason=read.why,
         licence=read.licence,
-        found_by=found_by,
+        detector_fingerprint=detector_fingerprint,
         retain_until=request.retain_until,
         identities=read.identities,
         terms=read.terms,
         datasheet=request.datasheet,
         resume_key=source.resume_key,
     ) as session:
-        keep = _Keeper(store, settings, found_by)
+        keep = _Keeper(store, settings, detector_fingerprint)
         done = _Done()
         earlier = _Earlier.of(*session.earlier())
         for number, item in enumerate(read.images, start=1):
@@ -305,7 +305,7 @@ def import_source(
         ]
         if not done.names:
             raise BadInputError(_nothing(source.called, problems), code="nothing-imported")
-        session.settle(problems, protocol)
+        session.finish(problems, protocol)
     return get_report(store, request.name)
 
 
@@ -351,7 +351,7 @@ def discard_import(store: Store, name: str) -> int:
         )
     for key in {one.resume_key for one in left}:
         store.datasets.discard(key, name)
-    store.collect_settled()
+    store.collect_now()
     return sum(one.images for one in left)
 
 
@@ -435,9 +435,9 @@ def _nothing(source: str, problems: Sequence[Problem]) -> str:
 class _Keeper:
     """Decodes images, stores them and finds their faces, one by one; a face found before is not looked for again."""
 
-    def __init__(self, store: Store, settings: Settings, found_by: str) -> None:
+    def __init__(self, store: Store, settings: Settings, detector_fingerprint: str) -> None:
         self._store = store
-        self._found_by = found_by
+        self._detector_fingerprint = detector_fingerprint
         self._max_pixels = settings.max_pixels
         self._seen: dict[str, LabelledImage] = {}
 
@@ -453,7 +453,9 @@ class _Keeper:
         self._refuse_copy(item, source_sha256)
         height, width = decoded.pixels.shape[:2]
         artifact_sha256 = self._store.artifacts.put(encode_png(decoded.pixels))
-        found = self._store.datasets.found_before(artifact_sha256, self._found_by) or _look_for_face(decoded.pixels)
+        found = self._store.datasets.find_face(artifact_sha256, self._detector_fingerprint) or _look_for_face(
+            decoded.pixels
+        )
         image = NewImage(
             name=item.name,
             subject=item.subject,

@@ -57,7 +57,7 @@ def expired(store: Store) -> tuple[DatasetRecord, ...]:
 
 def retain(store: Store, dataset_id: int, until: date | None, *, actor: Actor) -> DatasetRecord:
     """Set the last day on which a data set may be kept, None for no such day; the access log keeps a line of it."""
-    store.datasets.retain(dataset_id, until)
+    store.datasets.save_retention(dataset_id, until)
     store.access.record(actor, "dataset-retained", f"dataset {dataset_id}", f"until {until or 'no day'}")
     return store.datasets.get(dataset_id)
 

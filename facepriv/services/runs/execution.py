@@ -52,7 +52,7 @@ from facepriv.services.runs.process import load_run
 from facepriv.services.runs.scores import PhaseImage, Scores, compute_scores, list_files
 from facepriv.store import Store
 from facepriv.store.measures import Measured, Vector
-from facepriv.store.records import ImageRecord, RunImage, RunImageRecord, RunRecord
+from facepriv.store.records import ImageRecord, RunImage, RunRecord
 from facepriv.types import GENDER
 
 LOCATING, LEARNING, PERTURBING = "finding landmarks", "learning", "perturbing"
@@ -82,7 +82,7 @@ class _Execution(LeasedJob):
         super().__init__(store, settings, run.job_id, run.id, owner, pool, on_progress)
         self.run = run
         self.job = JobRef(load_run, run.id, owner, run.attempts)
-        self._found_by = fingerprint(run.spec.detector)
+        self._detector_fingerprint = fingerprint(run.spec.detector)
         self._fingerprint = cache(Measure.fingerprint)
 
     def work(self) -> None:
@@ -269,10 +269,12 @@ class _Execution(LeasedJob):
         image_id = perturbed.image.image_id
         files = {
             "before": before[image_id],
-            "after": perturbed_faces([perturbed.image], self._found_by).get(image_id),
+            "after": perturbed_faces([perturbed.image], self._detector_fingerprint).get(image_id),
         }
         measured = [
-            Measured(face.sha256, measure.name, self._fingerprint(measure, face.found_by), vectors[measure.name])
+            Measured(
+                face.sha256, measure.name, self._fingerprint(measure, face.detector_fingerprint), vectors[measure.name]
+            )
             for phase, vectors in perturbed.measures.items()
             if (face := files[phase]) is not None
             for measure in list_measures(self.run.spec)
@@ -357,7 +359,7 @@ def _rows(vectors: Mapping[PhaseImage, Vector], phase: Phase, images: Sequence[I
 
 
 def _judged_image(
-    image: ImageRecord, record: RunImageRecord, scores: Mapping[tuple[str, Phase], float], labels: dict[str, int]
+    image: ImageRecord, record: RunImage, scores: Mapping[tuple[str, Phase], float], labels: dict[str, int]
 ) -> JudgedImage:
     failure = None
     if record.failure is not None:

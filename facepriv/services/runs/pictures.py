@@ -12,7 +12,7 @@ from facepriv.imaging.triangulation import triangle_edges
 from facepriv.measures.landmarks import points_of
 from facepriv.measures.stored_faces import face_of, image_pixels, stored_pixels
 from facepriv.store import Store
-from facepriv.store.records import ImageRecord, RunImageRecord
+from facepriv.store.records import ImageRecord, RunImage
 from facepriv.types import Image
 
 Segment = tuple[tuple[float, float], tuple[float, float]]
@@ -23,7 +23,7 @@ class Pair:
     """An image before and after, with what helps to see the change."""
 
     image: ImageRecord
-    record: RunImageRecord
+    record: RunImage
     before: Image
     after: Image | None
     """None if nothing was stored."""

@@ -96,7 +96,7 @@ def share(
         run_id=run_id,
         audit_id=audit_id,
         expires_at=datetime.now(UTC) + timedelta(days=days),
-        made_by=actor.name,
+        shared_by=actor.name,
         link=link,
         passphrase_hash=hash_password(passphrase) if passphrase and link else None,
         officer_id=officer_id,
@@ -227,7 +227,7 @@ def _view(store: Store, record: ShareRecord, viewer: Actor) -> Page:
     store.access.record(viewer, "share-viewed", f"share {record.id} of {about(record)}", faces)
     store.shares.viewed(record.id)
     notice = (
-        f"Shared by {record.made_by} on {record.created_at:%Y-%m-%d}, open until {record.expires_at:%Y-%m-%d}. "
+        f"Shared by {record.shared_by} on {record.created_at:%Y-%m-%d}, open until {record.expires_at:%Y-%m-%d}. "
         "Read-only; every view is recorded."
     )
     return to_page(report_for(store, record.run_id, record.audit_id, faces=record.faces), notice=notice)

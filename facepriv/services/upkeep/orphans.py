@@ -57,7 +57,7 @@ def collect_orphans(store: Store, settings: Settings) -> Collected:
     """
     store.datasets.collect_abandoned()
     before, of_calls = store.take_inventory(), _left_by_calls(settings)
-    removed = store.collect_settled() + remove_killed_calls(settings.temporary)
+    removed = store.collect_now() + remove_killed_calls(settings.temporary)
     after = store.take_inventory()
     return Collected(
         orphans=(*without_row(before), *of_calls),

@@ -277,7 +277,7 @@ def _delete(store: Store, holdings: Holdings) -> tuple[Holdings, str | None]:
 def _collect(store: Store) -> tuple[int, str | None]:
     """Delete unused files; return how many, and why a file was left, if any."""
     try:
-        return store.collect_settled(), None
+        return store.collect_now(), None
     except StoreError as error:
         return 0, str(error)
 

@@ -78,7 +78,7 @@ def test_scores_without_any_spread_are_answered_with_nothing():
         np.testing.assert_array_equal(variant, 0.0)
 
 
-def test_a_leak_in_two_scores_together_is_found_by_the_ensemble_alone():
+def test_a_leak_in_two_scores_together_is_detector_fingerprint_the_ensemble_alone():
     names, labels = people(200, 1)
     rng = np.random.default_rng(5)
     first = rng.normal(0, 2, len(labels))
@@ -147,7 +147,7 @@ def test_the_retrained_classifier_reads_appearance():
     assert accuracy(guess("retrained", evidence), labels) > 0.75
 
 
-def test_a_leak_behind_one_front_end_is_found_by_restoring():
+def test_a_leak_behind_one_front_end_is_detector_fingerprint_restoring():
     labels, evidence = scored("matched", subjects=200)
     rng = np.random.default_rng(4)
     names = evidence.untouched.subjects

@@ -638,7 +638,7 @@ def test_faces_found_before_are_not_looked_for_again(store: Store, settings: Set
     assert len(looked) == 4
     again = import_dataset(store, settings, folder, name="again").dataset
     assert len(looked) == 4
-    assert again.found_by == first.found_by == fingerprint(make_detector_reference())
+    assert again.detector_fingerprint == first.detector_fingerprint == fingerprint(make_detector_reference())
     for one, two in zip(store.datasets.images(first.id), store.datasets.images(again.id), strict=True):
         assert (one.name, one.box, one.failure, one.failure_sentence) == (
             two.name,

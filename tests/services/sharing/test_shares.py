@@ -84,7 +84,7 @@ def test_a_link_finds_what_was_shared(shop: Store, run_id: int) -> None:
     assert shared.path == f"/share/{shared.token}"
     assert find_link(shop, shared.token or "") == shared.share
     record = shared.share
-    assert (record.run_id, record.audit_id, record.made_by, record.officer) == (run_id, None, "eve", None)
+    assert (record.run_id, record.audit_id, record.shared_by, record.officer) == (run_id, None, "eve", None)
     assert abs(record.expires_at - record.created_at - timedelta(days=7)) < timedelta(minutes=1)
     assert about(record) == f"run {run_id}"
     assert dataset_of(shop, record).name == "six"

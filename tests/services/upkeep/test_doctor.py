@@ -266,7 +266,7 @@ def test_a_lease_that_ran_out_is_found(settings: Settings, store: Store, studio:
 
 def test_data_sets_past_their_day(settings: Settings, store: Store, studio: DatasetRecord) -> None:
     yesterday = date.today() - timedelta(days=1)
-    store.datasets.retain(studio.id, yesterday)
+    store.datasets.save_retention(studio.id, yesterday)
     assert troubles(settings) == {
         "retention": f"Past their retention date: studio ({yesterday}). Delete with: facepriv purge --expired"
     }

@@ -133,7 +133,7 @@ def test_shares_go_and_what_officers_said_stays(store: Store, settings: Settings
     token = store.sessions.open(officer.id)
     until = datetime(2100, 1, 1, tzinfo=UTC)
     for run_id, audit_id in ((runs[0], None), (None, audits[0]), (runs[1], audits[1]), (kept, None)):
-        store.shares.add(run_id=run_id, audit_id=audit_id, expires_at=until, made_by="eve", officer_id=officer.id)
+        store.shares.add(run_id=run_id, audit_id=audit_id, expires_at=until, shared_by="eve", officer_id=officer.id)
     about = f"run {runs[0]}, audit {audits[0]}"
     for said in ({"text": "Why half?"}, {"text": "Fine by me.", "decision": "accepted", "sha256": "5e" * 32}):
         store.remarks.add(run_id=runs[0], audit_id=audits[0], about=about, author="ada", **said)
