@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,9 +10,14 @@ from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
 from facepriv.imaging.png import decode_png
+from facepriv.measures.fingerprint import fingerprint
+from facepriv.schemas.runs import Phase
 from facepriv.store import ArtifactStore, Store
-from facepriv.store.records import ImageRecord, RunImage
+from facepriv.store.records import ImageRecord, RunImage, RunRecord
 from facepriv.types import Face, Image
+
+PhaseImage = tuple[Phase, int]
+"""An image as it was imported or as a run left it."""
 
 
 def stored_pixels(artifacts: ArtifactStore, sha256: str) -> Image:
@@ -94,3 +99,15 @@ def perturbed_faces(records: Iterable[RunImage], detector_fingerprint: str) -> d
         for record in records
         if record.artifact_sha256 is not None and record.after_landmarks is not None and record.after_box is not None
     }
+
+
+def faces_by_phase(
+    store: Store, dataset_id: int, images: Sequence[ImageRecord], run: RunRecord | None
+) -> dict[PhaseImage, StoredFace]:
+    """Return the untouched files of a data set's images and, with a run, those that it left of them."""
+    before = untouched_faces(store, dataset_id, images)
+    files: dict[PhaseImage, StoredFace] = {("before", image_id): face for image_id, face in before.items()}
+    if run is not None:
+        after = perturbed_faces(store.runs.outcomes(run.id), fingerprint(run.spec.detector))
+        files |= {("after", image.id): after[image.id] for image in images if image.id in after}
+    return files

@@ -10,15 +10,12 @@ from numpy.typing import NDArray
 
 from facepriv.audit.evidence import Evidence, Features
 from facepriv.measures.compute import APPEARANCE, RESIDUALS, RESTORED, SCORE, TEMPLATE, Measure, find_known
-from facepriv.measures.fingerprint import fingerprint
-from facepriv.measures.stored_faces import StoredFace, perturbed_faces, untouched_faces
+from facepriv.measures.stored_faces import PhaseImage, StoredFace, faces_by_phase
 from facepriv.schemas.audits import AuditSpec
 from facepriv.schemas.runs import Phase
 from facepriv.store import ImageRecord, Store
 from facepriv.store.measures import Vector
 
-PhaseImage = tuple[Phase, int]
-"""An image as it was imported or as the run left it."""
 Vectors = Mapping[str, Mapping[PhaseImage, Vector]]
 
 
@@ -44,15 +41,8 @@ def list_audited(store: Store, spec: AuditSpec) -> AuditedImages:
         for image in store.datasets.images(spec.dataset.id, ids=spec.image_ids)
         if image.failure is None and image.label is not None
     )
-    files: dict[PhaseImage, StoredFace] = {
-        ("before", image_id): face for image_id, face in untouched_faces(store, spec.dataset.id, images).items()
-    }
-    if spec.run_id is not None:
-        audited = {image.id for image in images}
-        records = [record for record in store.runs.outcomes(spec.run_id) if record.image_id in audited]
-        files |= {
-            ("after", image_id): face for image_id, face in perturbed_faces(records, fingerprint(spec.detector)).items()
-        }
+    run = None if spec.run_id is None else store.runs.get(spec.run_id)
+    files = faces_by_phase(store, spec.dataset.id, images, run)
     return AuditedImages(images, files, of_run=spec.run_id is not None)
 
 

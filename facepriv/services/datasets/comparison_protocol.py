@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from facepriv.audit.matching.comparison_protocol import ProtocolResult, protocol_result
 from facepriv.errors import BadInputError
 from facepriv.measures.compute import TEMPLATE, Measure, compute
-from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.loaded_models import get_matcher, make_reference
-from facepriv.measures.stored_faces import StoredFace, perturbed_faces, untouched_faces
+from facepriv.measures.stored_faces import PhaseImage, faces_by_phase
 from facepriv.presentation.protocol_tables import Phase
 from facepriv.schemas.base import ModelRef
+from facepriv.schemas.runs import Phase as FilePhase
 from facepriv.services.datasets.identities import refuse_matching
 from facepriv.store import DatasetRecord, Store
 from facepriv.store.measures import Vector
@@ -83,9 +83,10 @@ def protocol_scores(
     chosen = None if run is None else _run_on(store, record, run)
     model = get_matcher(matcher_name)
     taken = pairs if chosen is None else _of_run(pairs, chosen)
-    images = sorted({image_id for pair in taken for image_id in (pair.first, pair.second)})
+    ids = sorted({image_id for pair in taken for image_id in (pair.first, pair.second)})
+    files = faces_by_phase(store, record.id, store.datasets.images(record.id, ids=ids), chosen)
     measure = Measure(TEMPLATE, make_reference(model))
-    computed = compute(store, _files(store, record, chosen, images), [measure], progress=on_progress)
+    computed = compute(store, files, [measure], progress=on_progress)
     templates = computed.vectors[measure.name]
     scores: dict[Phase, NDArray[np.float64]] = {"before": _compare(model, taken, templates, "before", "before")}
     if chosen is not None:
@@ -155,23 +156,12 @@ def _of_run(pairs: Sequence[ImagePair], run: RunRecord) -> tuple[ImagePair, ...]
     return kept
 
 
-def _files(
-    store: Store, record: DatasetRecord, run: RunRecord | None, images: Sequence[int]
-) -> dict[tuple[Phase, int], StoredFace]:
-    before = untouched_faces(store, record.id, store.datasets.images(record.id, ids=images))
-    files: dict[tuple[Phase, int], StoredFace] = {("before", image_id): face for image_id, face in before.items()}
-    if run is not None:
-        after = perturbed_faces(store.runs.outcomes(run.id), fingerprint(run.spec.detector))
-        files |= {("after", image_id): after[image_id] for image_id in images if image_id in after}
-    return files
-
-
 def _compare(
     model: FaceMatcher,
     pairs: Sequence[ImagePair],
-    templates: Mapping[tuple[Phase, int], Vector],
-    first_phase: Phase,
-    second_phase: Phase,
+    templates: Mapping[PhaseImage, Vector],
+    first_phase: FilePhase,
+    second_phase: FilePhase,
 ) -> NDArray[np.float64]:
     """Compare pair by pair: ``(n,)``, NaN where a template is missing or a failure to acquire."""
     scores = np.full(len(pairs), np.nan)

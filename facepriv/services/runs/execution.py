@@ -29,7 +29,7 @@ from facepriv.measures.loaded_models import (
     make_detector_reference,
     make_reference,
 )
-from facepriv.measures.stored_faces import StoredFace, perturbed_faces, untouched_faces
+from facepriv.measures.stored_faces import PhaseImage, StoredFace, faces_by_phase, perturbed_faces, untouched_faces
 from facepriv.perturb.parameters import make_method
 from facepriv.schemas.runs import FailureItem, LearnedItem, Phase, RunResult
 from facepriv.services.jobs.leased_job import LeasedJob, Report, retry_while_busy
@@ -49,7 +49,7 @@ from facepriv.services.runs.perturbing import (
     perturb_in_process,
 )
 from facepriv.services.runs.process import load_run
-from facepriv.services.runs.scores import PhaseImage, Scores, compute_scores, list_files
+from facepriv.services.runs.scores import Scores, compute_scores
 from facepriv.store import Store
 from facepriv.store.measures import Measured, Vector
 from facepriv.store.records import ImageRecord, RunImage, RunRecord
@@ -298,7 +298,7 @@ class _Execution(LeasedJob):
         FaceprivError
             If a matcher could embed none.
         """
-        files = self.run_in_thread(lambda check: list_files(self.store, self.run))
+        files = self.run_in_thread(lambda check: faces_by_phase(self.store, self.run.dataset_id, images, self.run))
         measures = [measure for measure in list_measures(self.run.spec) if measure.kind == TEMPLATE]
         computed = self._compute(files, measures, EMBEDDING)
         for measure in measures:
