@@ -14,7 +14,7 @@ from parts.figures import page_of, show_rows
 from parts.shell import with_store
 
 LIST_MOST = 500
-"""Newest audits that are offered to open; older ones are opened by their address."""
+"""Newest audits offered; older ones open by their address."""
 PER_PAGE = 50
 
 
@@ -22,15 +22,14 @@ def show(store: Store) -> None:
     """Show the whole page."""
     st.title("Audit")
     st.write(
-        "Before anything is perturbed: what do attackers learn about gender from the images of a data set, and from "
-        "the templates that face matchers store of them? Each attacker learns from some of the people and is judged "
-        "on the others."
+        "What do attackers learn about gender from the original images of a data set, and from the templates that face "
+        "matchers store? Each attacker learns from some of the people and is judged on the others."
     )
     choice = Choice("open_audit", "audit", store.audits.get)
     opened = choice.from_address()
     records = store.datasets.list()
     if not records:
-        st.info("There is no data set to audit yet; import one first.", icon=":material/info:")
+        st.info("There is no data set to audit yet. Import one first.", icon=":material/info:")
         st.page_link("datasets.py", label="Go to Datasets", icon=":material/photo_library:")
         return
     active = progress.active_audits(store)
@@ -38,8 +37,8 @@ def show(store: Store) -> None:
         progress.keep_worker()
     others = tuple(audit.id for audit in active if audit.id != opened)
     if others:
-        st.header("Under way")
-        st.caption("You may close this page; the work goes on and is shown here again.")
+        st.header("Running")
+        st.caption("You may close this page; the work continues.")
         progress.follow_audits(others)
     if opened is None:
         st.header("New audit")
@@ -108,11 +107,11 @@ def _row(audit: AuditSummary) -> dict[str, str]:
     return {
         "Audit": f"[{audit.id}](?audit={audit.id})",
         "Data set": audit.dataset_name,
-        "Images as": "they are" if audit.run_id is None else f"run {audit.run_id} left them",
+        "Version audited": "original" if audit.run_id is None else f"after run {audit.run_id}",
         "Images": f"{audit.images:,}",
         "State": STATES[audit.state] + (f" {audit.done:,}/{audit.total:,}" if audit.state in progress.ACTIVE else ""),
         "Started": moment(audit.started_at),
-        "Took": took,
+        "Time": took,
     }
 
 

@@ -1,4 +1,4 @@
-"""Data sets: what there is, bring in more, look at the faces, delete."""
+"""Data sets: list, import, view faces, check quality, delete."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PER_PAGE = 24
 PURGED = "_purged"
 """Report of this session's last purge, until it was shown."""
 IMAGE_TYPES = ["jpg", "jpeg", "png", "webp", "bmp", "tif", "tiff", "ppm", "pgm", "zip"]
-LICENCE_NOTE = "Import only images whose owners agreed to such an audit; they stay on this machine."
+LICENCE_NOTE = "Import images only if the people shown agreed to this kind of audit. They stay on this machine."
 
 
 def show(store: Store) -> None:
@@ -47,7 +47,7 @@ def show(store: Store) -> None:
         one(store, records)
     else:
         st.info(
-            "There is no data set yet. Start with the demo faces, 60 people who do not exist, or upload your own.",
+            "There is no data set yet. Start with the demo faces (60 people who do not exist) or upload your own.",
             icon=":material/info:",
         )
         bring(store, expanded=True)
@@ -94,19 +94,19 @@ def bring(store: Store, *, expanded: bool) -> None:
                 "Import the demo set",
                 key="import_demo",
                 disabled=taken,
-                help="It is there already." if taken else None,
+                help="Already imported." if taken else None,
                 type="secondary" if store.datasets.list() else "primary",
             ):
                 request = ImportRequest(name=DEMO, source=DemoSource())
                 imports.began(submit(store, get_settings(), request, me().actor).id)
-            st.header("From a terminal")
-            st.write("Large sets are imported without a browser:")
+            st.header("Command line")
+            st.write("For large data sets:")
             st.code("facepriv import FOLDER --name NAME", language=None, wrap_lines=True)
 
 
 def upload(store: Store) -> None:
     """Show the form for images, an archive or a folder of this machine, with an optional label table."""
-    # A new key after an import makes new fields, and the session lets go of what the old ones hold.
+    # A new key after an import makes new, empty fields, and the session drops the old files.
     turn = st.session_state.get("upload_round", 0)
     roots = allowed_roots(get_settings())
     places = ["Upload", "Folder on this machine"]
@@ -136,10 +136,10 @@ def upload(store: Store) -> None:
     if not sent:
         return
     if not name.strip():
-        st.error("A name for the data set is missing; enter one and press Preview again.")
+        st.error("Enter a name for the data set and press Preview again.")
         return
     if folder is None and not images:
-        st.error("Nothing was chosen to import; choose images or one zip archive and press Preview again.")
+        st.error("Choose images or one zip archive and press Preview again.")
         return
     fields: dict[str, Any] = {
         **told,
@@ -178,7 +178,7 @@ def browse(roots: list[str], turn: int) -> str:
             f"Inside {plain(here.rpartition('/')[2] or here)}",
             ["", *inside],
             key=f"folder-{turn}-{level}-{here}",
-            format_func=lambda name: plain(name) or "all of it",
+            format_func=lambda name: plain(name) or "the whole folder",
         )
         if not deeper:
             break
@@ -193,8 +193,8 @@ def files(turn: int) -> tuple[Any, Any]:
         type=IMAGE_TYPES,
         accept_multiple_files=True,
         key=f"upload_images-{turn}",
-        help="In an archive, folders may stand for subjects; file names and a CSV inside are recognised where "
-        "they follow a known convention.",
+        help="In an archive, folders can name the subjects. File names and a CSV inside are recognised if they "
+        "follow a known convention.",
     )
     labels = st.file_uploader(
         "Label table (CSV, optional)",
@@ -208,13 +208,13 @@ def files(turn: int) -> tuple[Any, Any]:
 def sheet_fields(turn: int) -> dict[str, str]:
     """Ask where the images come from and on what basis they may be used."""
     with st.expander("Data sheet: source, licence, consent, purpose (optional)"):
-        st.caption("What you leave empty is shown as not stated; the licence is then the one of the convention.")
+        st.caption("Empty parts are shown as not stated; an empty licence becomes that of the convention.")
         stated = {part: st.text_input(title, key=f"sheet_{part}-{turn}") for part, title in FIELDS.items()}
     return {part: text for part, text in stated.items() if text.strip()}
 
 
 def label_options() -> dict[str, Any]:
-    """Ask how file names and labels are to be read."""
+    """Ask how to read file names and labels."""
     with st.expander("Options for labels and file names"):
         convention = st.selectbox(
             "Convention",
@@ -222,14 +222,14 @@ def label_options() -> dict[str, Any]:
             key="upload_format",
             help=help_of(ImportRequest, "format"),
         )
-        st.caption("Columns of the label table, where their names are not recognised")
+        st.caption("Columns of the label table, if their names are not recognised")
         boxes = st.columns(3)
         columns = {
             "file": boxes[0].text_input("File column", key="column_file"),
             "subject": boxes[1].text_input("Subject column", key="column_subject"),
             "gender": boxes[2].text_input("Gender column", key="column_gender"),
         }
-        st.caption("What label values mean; bare numbers like 0 and 1 are refused without this")
+        st.caption("Meaning of label values; bare numbers such as 0 and 1 are refused without this")
         boxes = st.columns(2)
         mapping = {
             boxes[0].text_input("Value for male", key="value_male").strip(): "male",
@@ -271,10 +271,10 @@ def one(store: Store, records: tuple[DatasetRecord, ...]) -> None:
 
 
 def facts(record: DatasetRecord, counts: DatasetCounts) -> None:
-    """Show where it came from, how it is made up, and whether it should be gone."""
+    """Show its source and composition, and warn if its retention date has passed."""
     if is_past(record):
         st.warning(
-            f"This data set was to be kept until {record.retain_until} at most; that day is past, so delete it below.",
+            f"This data set was to be kept until {record.retain_until}. That day has passed: delete it below.",
             icon=":material/event_busy:",
         )
     left, right = st.columns([1, 1], gap="large")
@@ -319,7 +319,7 @@ def sheet(store: Store, record: DatasetRecord) -> None:
     """Show the data sheet, and let one change it; each change goes to the access log."""
     show_rows([{"What": title, "Stated": text} for title, text in shown_datasheet(record).items()])
     stated = record.datasheet or {}
-    with st.expander("Change it"), st.form(f"sheet-{record.id}", border=False):
+    with st.expander("Edit"), st.form(f"sheet-{record.id}", border=False):
         texts = {
             part: st.text_area(title, stated.get(part, ""), key=f"edit_{part}-{record.id}", height=68)
             for part, title in FIELDS.items()
@@ -341,7 +341,7 @@ def problems(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None
     """List images without a usable face, and everything that was left out or noted."""
     st.header("Images without a usable face", help=HELP["failure"])
     total = sum(counts.failures.values())
-    imports.failure_rows(store, record.id, total, f"failures-{record.id}", "None: a face was found in every image.")
+    imports.failure_rows(store, record.id, total, f"failures-{record.id}", "None: every image has a usable face.")
     st.header("Left out and noted at import")
     imports.problem_rows(
         store, record.id, sum(counts.problems.values()), f"problems-{record.id}", "Nothing was left out."
@@ -349,10 +349,11 @@ def problems(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None
 
 
 def deletion(store: Store, record: DatasetRecord) -> None:
-    """Offer to purge the data set, and say what goes with it."""
+    """Offer to purge the data set, and say what this deletes."""
     st.write(
-        "Removes the data set with its images, labels and landmarks, the runs and audits on it, and all that was "
-        "computed from it; then looks whether anything is left. Images that another data set holds too stay there."
+        "Deletes the data set with its images, labels and landmarks, the runs and audits on it, and everything "
+        "computed from it, and then checks that nothing is left. Images that another data set also contains stay "
+        "there."
     )
     planned = " ".join(plan_purge(store, record.id).sentences)
 
@@ -363,7 +364,7 @@ def deletion(store: Store, record: DatasetRecord) -> None:
 
 
 def purged() -> None:
-    """Tell what the last purge of this session removed and whether anything is left."""
+    """Show the outcome of this session's last purge."""
     report = st.session_state.pop(PURGED, None)
     if report is not None:
         told = plain(" ".join(report.sentences))

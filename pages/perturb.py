@@ -42,21 +42,21 @@ def show(store: Store) -> None:
     if store.datasets.list():
         form(store)
     else:
-        st.info("There is no data set to perturb yet; import one first.", icon=":material/info:")
+        st.info("There is no data set to perturb yet. Import one first.", icon=":material/info:")
         st.page_link("datasets.py", label="Go to Datasets", icon=":material/photo_library:")
     with st.expander("What this does not protect against", icon=":material/warning:"):
         st.markdown(NOT_PROTECTED)
 
 
 def watch(store: Store) -> None:
-    """Show the runs under way, and what became of the one that this session started last."""
+    """Show the active runs, and the outcome of the run that this session started last."""
     active = progress.active_runs(store)
     started = st.session_state.get("started_run")
     if started is not None and started not in [run.id for run in active]:
         ended(store, started)
     if active:
-        st.header("Under way")
-        st.caption("You may close this page; the work goes on and is shown here again.")
+        st.header("Running")
+        st.caption("You may close this page; the work continues.")
         progress.keep_worker()
         progress.follow(tuple(run.id for run in active))
 
@@ -81,7 +81,7 @@ def form(store: Store) -> None:
     models = list_models()
     classifiers, matchers = _usable(models, "classifier", GENDER), _usable(models, "matcher")
     if not classifiers:
-        st.error("No gender classifier can be used here, so nothing can be perturbed; see below how to get one.")
+        st.error("No gender classifier is usable here, so nothing can be perturbed. See below how to get one.")
         missing(models)
         return
     records = store.datasets.list()
@@ -100,7 +100,7 @@ def form(store: Store) -> None:
         kind = methods[method].kind
         st.caption(f"{KIND_ICONS[kind]} **{KIND_TITLES[kind].capitalize()}.** {KIND_SENTENCES[kind]}")
         guides = st.multiselect(
-            "Guiding classifiers, the main one first",
+            "Guiding classifiers (guides), the main one first",
             classifiers,
             default=[DEFAULT_GUIDE if DEFAULT_GUIDE in classifiers else classifiers[0]],
             key="run_guides",
@@ -128,12 +128,12 @@ def form(store: Store) -> None:
                 help=helped("matchers"),
             )
             if not matching:
-                st.warning("Without a matcher nobody will know whether the images can still be recognised.")
+                st.warning("Without a matcher, the run cannot show whether people can still be recognised.")
         guards = []
         if methods[method].uses_guards and unmatched is None:
-            # Who changes what a person sees must see to it that matchers still know the face.
+            # Visible changes must make sure that matchers still recognise the face.
             guards = st.multiselect(
-                "Matchers that the method heeds",
+                "Guard matchers",
                 matchers,
                 default=matchers if kind == "visible" else [],
                 key=f"run_guards-{method}",
@@ -171,10 +171,10 @@ def form(store: Store) -> None:
         limit = parameters.ask_limit(RunRequest, images, f"run_limit-{dataset}")
     with boxes[1]:
         seed = parameters.ask_number(RunRequest, "seed", "Seed", "run_seed")
-    # A guide of another attribute takes the place of those of gender.
+    # A guide of another attribute replaces the gender guides.
     guides = [chosen.guide] if chosen.guide else guides
     if not guides:
-        st.info("Choose at least one classifier that guides; then the run can be started.", icon=":material/info:")
+        st.info("Choose at least one guide to start the run.", icon=":material/info:")
         return
     request = RunRequest(
         dataset=int(dataset),
@@ -195,7 +195,7 @@ def form(store: Store) -> None:
 
 
 def launch(store: Store, request: RunRequest, images: int) -> None:
-    """Show what the run will take and the button that starts it; ``images`` is what the data set holds."""
+    """Show the estimate and the button that starts the run; ``images`` is the data set's number of images."""
     settings = get_settings()
     wanted = min(images, request.limit or images)
     estimate = estimate_run(store, settings, request, wanted)
@@ -211,15 +211,15 @@ def launch(store: Store, request: RunRequest, images: int) -> None:
 
 
 def helped(name: str) -> str:
-    """Return what to say of a field of a run's request."""
+    """Return the help of a field of a run's request."""
     return parameters.help_of(RunRequest, name)
 
 
 def missing(models: list[ModelStatus]) -> None:
-    """Lead to the models that cannot be used here."""
+    """Link to the models that are not usable yet."""
     absent = sum(not model.usable for model in models)
     if absent:
-        st.page_link("models.py", label=f"{count(absent, 'more model')} could be used here", icon=":material/download:")
+        st.page_link("models.py", label=f"{count(absent, 'more model')} available", icon=":material/download:")
 
 
 def _usable(models: list[ModelStatus], kind: str, attribute: str = "") -> list[str]:

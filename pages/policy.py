@@ -206,7 +206,7 @@ def headline(audit: AuditRecord, found: AuditResult, p: float) -> None:
     """Show the choice in four figures."""
     boxes = st.columns(4)
     choice = found.policy
-    how = "chosen by the audit" if choice is not None and choice.automatic else "set by you"
+    how = "chosen" if choice is not None and choice.automatic else "set by you"
     boxes[0].metric(
         "Images changed",
         percent(p),

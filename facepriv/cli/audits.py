@@ -28,21 +28,21 @@ from facepriv.schemas.requests import AuditRequest
 def audit(
     fields: dict[str, Any],
     *,
-    variants: Annotated[bool, typer.Option("--variants", help="Also show all means that each attacker has.")] = False,
+    variants: Annotated[bool, typer.Option("--variants", help="Also show each means of each attacker.")] = False,
     list_attackers: Annotated[bool, typer.Option("--attackers", help="List the attackers and exit.")] = False,
     no_wait: NoWait = False,
     executor: Executor = None,
     scheduler: Scheduler = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Measure what attackers learn about gender from a database as it is, or from what a run made of it."""
+    """Measure what attackers learn about gender from a database as it is, or after a run."""
     if list_attackers:
         from facepriv.presentation.audit_tables import attacker_rows
 
         show_table("Attackers", attacker_rows())
         return
     if ("dataset" in fields) == ("run" in fields):
-        raise typer.BadParameter("Name either a data set or, with --run, a run.")
+        raise typer.BadParameter("Name a data set, or a run with --run, but not both.")
     from facepriv.services.jobs.submit import submit
 
     request = AuditRequest(**fields)
@@ -58,7 +58,9 @@ def audit(
         write_audit(json_file, store, record.id)
 
 
-def audits(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Newest audits to list.")] = 50) -> None:
+def audits(
+    json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Number of audits to list.")] = 50
+) -> None:
     """List the stored audits, newest first."""
     with opened_store() as (store, _):
         found = [store.audits.get(one.id) for one in store.audits.list(limit=limit)]
@@ -75,11 +77,9 @@ def audits(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="
         for one in found
     ]
     if not rows:
-        say("There is no audit yet; start one with `facepriv audit DATASET`.")
+        say("There is no audit yet. Start one with `facepriv audit DATASET`.")
     else:
         from facepriv.presentation.audit_tables import audit_row
 
-        show_table(
-            "Audits: the worst attacker tried, and how often he is right at most", [audit_row(one) for one in found]
-        )
+        show_table("Audits: how often the strongest attacker is right at most", [audit_row(one) for one in found])
     write_json(json_file, {"schema": "facepriv.audits/1", "audits": rows})

@@ -1,4 +1,4 @@
-"""`facepriv demo`: the whole job on synthetic faces."""
+"""`facepriv demo`: everything on synthetic faces."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ DEMO_USER = "demo"
 def demo(
     serve_after: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the dashboard afterwards.")] = True,
     port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
-    auth: Annotated[bool, typer.Option("--auth/--no-auth", help="Whether the dashboard asks who comes.")] = True,
+    auth: Annotated[bool, typer.Option("--auth/--no-auth", help="Ask users of the dashboard to sign in.")] = True,
     json_file: JsonFile = None,
 ) -> None:
-    """Run the whole job on 60 synthetic subjects: import, perturb by the recommended method and the paper's, attack."""
+    """Import 60 synthetic subjects, perturb them with the recommended method and the paper's, and audit the result."""
     from facepriv.perturb.registry import DEFAULT_METHOD, PAPER_METHOD
     from facepriv.schemas.requests import AuditRequest, RunRequest
     from facepriv.services.datasets.importing import DEMO, import_demo
@@ -44,7 +44,7 @@ def demo(
         for method in dict.fromkeys((PAPER_METHOD, DEFAULT_METHOD)):
             run = submit_once(store, settings, RunRequest(dataset=DEMO, method=method), get_actor())
             if run.result is not None:
-                say(f"Run {run.id} did this very job before; it is shown again.")
+                say(f"Run {run.id} is the same as before and is shown again.")
             done.append((run.id, run.spec, run.result or execute(store, settings, run.id)))
         for run_id, spec, result in done:
             show_result(run_id, spec, result)
@@ -54,7 +54,7 @@ def demo(
         if audit.result is None:
             follow_to_end(store, store.audits, settings, "audit", audit.id)
         show_audit(store, audit.id)
-        # The recommended method's run comes last: it is the one that is handed on, and the newest on every page.
+        # The recommended method's run comes last: the one written as JSON, and the newest on every page.
         write_run(json_file, store, done[-1][0])
         if auth:
             _add_demo_user(store)
@@ -63,12 +63,12 @@ def demo(
 
 
 def _add_demo_user(store: Store) -> None:
-    """Make a user to look around with, unless somebody can sign in already; the password is shown this once."""
+    """Add a demo user, unless there are users already; its password is shown only once."""
     from facepriv.services.accounts.users import add_user
 
     if store.users.list():
-        say("Sign in to the dashboard as one of the users there are: facepriv user list")
+        say("Sign in to the dashboard as an existing user (list them with: facepriv user list)")
         return
     added = add_user(store, DEMO_USER, "auditor", actor=get_actor())
     say(f"Sign in to the dashboard as {DEMO_USER} with the password {added.password}")
-    say(f"It is shown this once. Another one: facepriv user password {DEMO_USER}")
+    say(f"It is shown only once. For a new one: facepriv user password {DEMO_USER}")

@@ -1,4 +1,4 @@
-"""Getting runs and audits done: put into the queue, or followed to their end."""
+"""Queue runs and audits, and follow them to their end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def with_executor(settings: Settings, executor: str | None, scheduler: str | Non
     settings = settings.model_copy(update={name: value for name, value in update.items() if value is not None})
     if settings.executor == "dask" and not settings.scheduler:
         raise typer.BadParameter(
-            "With --executor dask the address of a scheduler is needed, such as tcp://10.0.0.1:8786.",
+            "--executor dask needs the address of a scheduler, such as tcp://10.0.0.1:8786.",
             param_hint="--scheduler",
         )
     if executor is not None:
@@ -49,7 +49,7 @@ def say_under_way(noun: str, number: int, state: JobState) -> None:
     """Tell in what state a run or an audit is, and how to follow it."""
     what = "waits for a worker" if state == "waiting" else f"is {state}"
     option = f"--audit {number}" if noun == "audit" else str(number)
-    say(f"{noun.capitalize()} {number} {what}; see how far it is with: facepriv follow {option}")
+    say(f"{noun.capitalize()} {number} {what}. Follow it with: facepriv follow {option}")
 
 
 def say_if_not_matched(store: Store, dataset_id: int) -> None:
@@ -89,13 +89,13 @@ def follow_to_end(
                 raise
             control.cancel(store, noun, number, get_actor())
             error_console().print(
-                f"{noun.capitalize()} {number} is cancelled, since it was interrupted; what was finished is kept: "
+                f"{noun.capitalize()} {number} cancelled. Finished work is kept; resume with: "
                 f"facepriv resume {number if noun == 'run' else f'--audit {number}'}"
             )
             raise
     record = queue.get(number)
     if record.result is None:
-        why = f": {record.error}" if record.error else "; resume it or start it again."
+        why = f": {record.error}" if record.error else ". Resume it or start it again."
         raise FaceprivError(f"{noun.capitalize()} {number} is {record.state}{why}")
 
 
@@ -109,7 +109,7 @@ def _do_here(settings: Settings, noun: str, number: int, report: Any) -> None:
         on_progress=lambda _, stage, done, total: report(done, total, stage),
     )
     if not taken:
-        say(f"Another worker was first to take {noun} {number} up, and computes where it is set to.")
+        say(f"Another worker has already taken {noun} {number} and computes it.")
 
 
 def execute(store: Store, settings: Settings, run_id: int, executor: str | None = None) -> RunResult:

@@ -40,19 +40,19 @@ def import_command(
     columns: dict[str, Any],
     mapping: Annotated[str | None, typer.Option(help=f"{describe_field(ImportRequest, 'mapping').help}.")] = None,
     source: Annotated[str | None, typer.Option(help="Data sheet: where the images come from.")] = None,
-    licence: Annotated[str | None, typer.Option(help="Data sheet: licence, if not the one of the convention.")] = None,
+    licence: Annotated[str | None, typer.Option(help="Data sheet: licence, if not that of the convention.")] = None,
     consent: Annotated[str | None, typer.Option(help="Data sheet: on what basis the people agreed.")] = None,
     purpose: Annotated[str | None, typer.Option(help="Data sheet: what the images may be used for.")] = None,
-    contact: Annotated[str | None, typer.Option(help="Data sheet: whom to ask.")] = None,
-    datasheet: Annotated[Path | None, typer.Option(help="Data sheet as JSON or TOML; options go before it.")] = None,
-    quality: Annotated[bool, typer.Option("--quality/--no-quality", help="Check the quality afterwards.")] = True,
+    contact: Annotated[str | None, typer.Option(help="Data sheet: contact for questions.")] = None,
+    datasheet: Annotated[Path | None, typer.Option(help="Data sheet as JSON or TOML; options take precedence.")] = None,
+    quality: Annotated[bool, typer.Option("--quality/--no-quality", help="Check the quality after the import.")] = True,
     preview: Annotated[bool, typer.Option("--preview", help="Show what would be imported, and stop.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for a confirmation.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")] = False,
     json_file: JsonFile = None,
 ) -> None:
-    """Import a data set: the good part of it, with a sentence for everything left out.
+    """Import the usable images of a data set, with a reason for everything left out.
 
-    Shows first what was recognised. An import that was interrupted goes on when the same command is run again.
+    First shows what was recognised. Repeat the same command to resume an interrupted import.
     """
     from facepriv.datasets.gender_words import parse_mapping
     from facepriv.services.datasets.datasheets import make_datasheet, read_datasheet
@@ -86,7 +86,7 @@ def import_command(
             store.jobs.confirm(job.id)
             job = _execute(store, settings, job)
         if job.dataset_id is None:
-            raise FaceprivError(job.error or "The import was cancelled; run the same command again to go on.")
+            raise FaceprivError(job.error or "The import was cancelled. Repeat the same command to resume.")
         report = get_report(store, job.dataset_id)
         show_import(report, told=told)
         checked = check_and_show_quality(store, report.dataset.name) if quality else None
@@ -128,8 +128,8 @@ def _closing(store: Store, settings: Settings) -> Iterator[list[int]]:
                 job = get_import(store, settings, job_id)
                 done = sum(one.images for one in store.datasets.unfinished() if one.name == job.name)
                 error_console().print(
-                    f"{count(done, 'image')} of {plain(job.name)} are done and kept out of sight for 7 days. Run "
-                    "the same command again to go on, or remove them: facepriv datasets --discard NAME",
+                    f"{count(done, 'image')} of {plain(job.name)} finished and kept, hidden, for 7 days. Repeat the "
+                    "same command to resume, or delete them with: facepriv datasets --discard NAME",
                     highlight=False,
                     soft_wrap=True,
                 )
@@ -154,7 +154,7 @@ def _show_preview(document: dict[str, Any]) -> list[Problem]:
     for sentence in preview_sentences(document):
         say(sentence)
     if document["rows"]:
-        show_table("Some of the images", preview_rows(document))
+        show_table("Sample images", preview_rows(document))
     told = [Problem(one["name"], one["code"], one["sentence"]) for one in document["problems"]]
     _list_problems("Left out or noted", told)
     return told
@@ -169,8 +169,8 @@ def show_import(report: ImportReport, told: Sequence[Problem] = ()) -> None:
     balance = ", ".join(f"{counts.labels.get(value, 0)} {word}" for word, value in shown.items())
     say(
         f"{report.dataset.name}: {count(counts.images, 'image')} of {count(counts.subjects, 'subject')} ({balance}); "
-        f"{len(report.failures)} without a usable face, {count(len(report.problems), 'note')} on what was left out "
-        "or changed."
+        f"{len(report.failures)} without a usable face, {count(len(report.problems), 'note')} on left-out or changed "
+        "files."
     )
     noted = [problem for problem in report.problems if problem not in told]
     for title, problems in (("No usable face", report.failures), ("Left out or noted", noted)):

@@ -14,13 +14,13 @@ from facepriv.schemas.fields import FieldDescription, describe_fields
 
 Executor = Annotated[
     str | None,
-    typer.Option(help="Compute from here by processes, or on a cluster by dask, instead of by this machine's worker."),
+    typer.Option(help="Compute in this command instead of the worker: processes, or dask for a cluster."),
 ]
 Scheduler = Annotated[
-    str | None, typer.Option(help="With --executor dask: address of its scheduler, such as tcp://10.0.0.1:8786.")
+    str | None, typer.Option(help="Address of the scheduler for --executor dask, such as tcp://10.0.0.1:8786.")
 ]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Only put it into the queue; facepriv follow shows it.")]
-Replace = Annotated[bool, typer.Option("--replace", help="In place of the one of that name.")]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Only queue it; facepriv follow shows its progress.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace the existing one of that name.")]
 
 
 def with_fields(

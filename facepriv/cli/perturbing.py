@@ -36,9 +36,9 @@ def methods(json_file: JsonFile = None) -> None:
     for one in found:
         if one.parameters:
             show_table(
-                f"Parameters of {one.name}, given as --set name=value",
+                f"Parameters of {one.name} (set them with --set name=value)",
                 [
-                    {"Name": p.name, "Default": shown(p.default), "May be": p.type_in_words, "What it is": p.help}
+                    {"Name": p.name, "Default": shown(p.default), "Type": p.type_in_words, "Meaning": p.help}
                     for p in one.parameters
                 ],
             )
@@ -79,9 +79,9 @@ def perturb(
     scheduler: Scheduler = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Perturb a data set, judge the stored images, and keep the run.
+    """Perturb a data set, judge the stored images, and store the run.
 
-    A worker process of this machine does the work; it goes on if this command is ended by anything but Ctrl+C.
+    A worker process on this machine does the work; unless you press Ctrl+C, it continues if this command ends.
     """
     from facepriv.services.jobs.submit import submit
 

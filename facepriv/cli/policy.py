@@ -34,25 +34,23 @@ def policy(
     run: Annotated[int, typer.Argument(help="Number of a complete run.")],
     with_run: Annotated[
         list[int] | None,
-        typer.Option("--with", help="A further run on the same images, to mix guides; repeatable."),
+        typer.Option("--with", help="Another run on the same images, to mix guides; repeatable."),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="New or empty folder: write the mixed database, unmarked, with its names.")
+        Path | None, typer.Option(help="New or empty folder for the mixed database (unmarked, original names).")
     ] = None,
-    sees: Annotated[
-        str, typer.Option(help="With --with: whether attackers see the sign or the size of a score.")
-    ] = "score",
+    sees: Annotated[str, typer.Option(help="With --with: attackers see the sign or the score.")] = "score",
     key: Annotated[
-        Path | None, typer.Option(help="Key file of an earlier release, so that its images keep their fate.")
+        Path | None, typer.Option(help="Key file of an earlier release, to draw the same images again.")
     ] = None,
     key_file: Annotated[
-        Path | None, typer.Option(help="Where to write the key, mode 0600. Default: beside the folder.")
+        Path | None, typer.Option(help="File for the key, mode 0600. Default: beside the folder.")
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Choose which share of the images to perturb against the worst attacker, and write the database to release.
+    """Choose how many images to perturb against the strongest attacker, and write the database to release.
 
-    With one run the share comes from an audit of it, which is made if there is none; with several from a linear
+    With one run, the proportion comes from an audit of it, which is made if there is none; with several, from a linear
     programme over the classifiers that judged them all.
     """
     from facepriv.services.releases.guide_mix import guide_mix, run_title
@@ -61,7 +59,7 @@ def policy(
     with opened_store() as (store, settings):
         if with_run:
             if request.p != AUTO or request.most_fnmr_loss is not None:
-                raise typer.BadParameter("With several runs the shares are computed; leave out --p and --floor.")
+                raise typer.BadParameter("With several runs the proportions are computed; omit --p and --floor.")
             if sees not in ("sign", "score"):
                 raise typer.BadParameter(f"Expected sign or score, got {sees!r}.")
             mix = guide_mix(store, [run, *with_run], sees="sign" if sees == "sign" else "score")
@@ -75,7 +73,7 @@ def policy(
         shown = " ".join(f"run {number}: {share:.6g}" for number, share in shares.items())
         store.access.record(get_actor(), "policy-decided", f"run {run}", shown)
         if out is None:
-            say("Add --out FOLDER to write the database.")
+            say("To write the database, add --out FOLDER.")
         else:
             _release(store, shares, out, select_by=request.select_by, key=key, key_file=key_file)
         write_json(json_file, document)
@@ -96,24 +94,24 @@ def _release(
     secret = None if key is None else read_key(key)
     released = write_release(store, shares, out, select_by=select_by, actor=get_actor(), key=secret, key_file=key_file)
     say(
-        f"{count(released.images, 'image')} written to {released.folder}; "
-        f"{released.left_out} of the data set are not kept and so left out."
+        f"Wrote {count(released.images, 'image')} to {released.folder}; left out {count(released.left_out, 'image')} "
+        "without a stored file."
     )
     if released.not_perturbable:
         say(
-            f"{count(released.not_perturbable, 'image')} could not be perturbed and can only be released as before: "
-            "who finds out which they are has their gender."
+            f"{count(released.not_perturbable, 'image')} could not be perturbed and can only be released unchanged. "
+            "Anyone who finds out which ones learns their gender."
         )
     for sentence in released.warnings:
         say(sentence)
     say(
-        f"The key is in {released.key_file}, readable by you alone: it tells which images were perturbed. Keep it "
+        f"The key is in {released.key_file}, readable only by you. It reveals which images were perturbed: keep it "
         "apart from the release."
     )
 
 
 def _audited_policy(store: Store, settings: Settings, request: AuditRequest) -> tuple[dict[int, float], dict[str, Any]]:
-    """Take the share from an audit of the run, the newest that fits or a new one."""
+    """Return the proportion from an audit of the run, the newest that fits or a new one, and its document."""
     from facepriv.services.audits.preparing import audit_document
     from facepriv.services.jobs.submit import submit_once
 
@@ -121,7 +119,7 @@ def _audited_policy(store: Store, settings: Settings, request: AuditRequest) -> 
     if record.result is None:
         follow_to_end(store, store.audits, settings, "audit", record.id)
     else:
-        say(f"Audit {record.id} of run {request.run} is at hand; it is used.")
+        say(f"Using audit {record.id} of run {request.run}.")
     show_audit(store, record.id)
     document = audit_document(store, record.id)
     assert document.policy is not None
@@ -131,21 +129,11 @@ def _audited_policy(store: Store, settings: Settings, request: AuditRequest) -> 
 
 
 def _show_mix(mix: MinimaxPolicy) -> None:
-    from facepriv.wording import percent
+    from facepriv.presentation.audit_tables import holder_rows, share_rows
 
-    show_table(
-        "Where each image comes from",
-        [{"Images": name, "Share": percent(part)} for name, part in mix.weights.items()],
-    )
-    show_table(
-        "What an attacker with one classifier gets",
-        [
-            {
-                "Classifier": name,
-                "Is right": percent(accuracy),
-                "If it were the only one": percent(mix.alone[name]),
-            }
-            for name, accuracy in mix.accuracies.items()
-        ],
-    )
     say(mix.sentence)
+    show_table("Where each image comes from", share_rows(mix))
+    show_table(
+        "How often an attacker with one classifier is right (in brackets: with a mix tuned against it only)",
+        holder_rows(mix),
+    )

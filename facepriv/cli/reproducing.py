@@ -28,11 +28,11 @@ def reproduce(
     guide_b: Annotated[str, typer.Option(help="Classifier in place of the paper's GCOTS.")] = SECOND_GUIDE,
     html_file: Annotated[
         Path | None,
-        typer.Option("--html", callback=file_target, help="Also write tables and figures to this file, as one page."),
+        typer.Option("--html", callback=file_target, help="Also write tables and figures to this file as one page."),
     ] = None,
     json_file: JsonFile = None,
 ) -> None:
-    """Repeat the paper's experiments as stored runs, and lay them beside what it published."""
+    """Repeat the paper's experiments as stored runs, and compare them with its published numbers."""
     from facepriv.presentation.reproduction_tables import headline, sentences, tables
     from facepriv.services.runs import reproduce as service
     from facepriv.services.sharing.reproduction_page import write_page
@@ -40,7 +40,7 @@ def reproduce(
     with opened_store() as (store, settings):
         planned = service.plan(store, RunRequest(**fields), guide_a=guide_a, guide_b=guide_b)
         expected = service.estimate(store, settings, planned)
-        say(f"{expected.basis}; expected to take about {expected.seconds / 60:,.1f} minutes.")
+        say(f"Estimated time: about {expected.seconds / 60:,.1f} minutes ({expected.basis}).")
         found = service.reproduce(
             store, settings, planned, actor=get_actor(), execute=lambda run: execute(store, settings, run)
         )

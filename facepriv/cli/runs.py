@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from facepriv.store import AuditStore, RunStore, Store
 
 RunOrNone = Annotated[int | None, typer.Argument(help="Number of the run.")]
-AuditOption = Annotated[int | None, typer.Option("--audit", help="An audit of this number instead of a run.")]
+AuditOption = Annotated[int | None, typer.Option("--audit", help="Number of an audit, instead of a run.")]
 
 
-def runs(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Newest runs to list.")] = 50) -> None:
+def runs(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Number of runs to list.")] = 50) -> None:
     """List the stored runs, newest first."""
     with opened_store() as (store, _):
         found = store.runs.list(limit=limit)
     if not found:
-        say("There is no run yet; start one with `facepriv perturb DATASET`.")
+        say("There is no run yet. Start one with `facepriv perturb DATASET`.")
     else:
         show_table(
             "Runs",
@@ -66,7 +66,7 @@ def runs(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Ne
 
 
 def show(run: Annotated[int, typer.Argument(help="Number of the run.")], json_file: JsonFile = None) -> None:
-    """Show a stored run: gender errors, matching, effort, quality, failures."""
+    """Show a stored run: verdict, gender errors, matching, effort, quality, failures."""
     from facepriv.services.releases.export import run_document
 
     with opened_store() as (store, _):
@@ -76,7 +76,7 @@ def show(run: Annotated[int, typer.Argument(help="Number of the run.")], json_fi
 
 
 def schema(json_file: JsonFile = None) -> None:
-    """Print the JSON Schema of what --json writes of a run."""
+    """Print the JSON Schema of a run's --json output."""
     from facepriv.schemas.runs import RunDocument
 
     document = RunDocument.model_json_schema(by_alias=True, mode="serialization")
@@ -84,25 +84,25 @@ def schema(json_file: JsonFile = None) -> None:
 
 
 def cancel(run: RunOrNone = None, audit: AuditOption = None) -> None:
-    """Cancel a run or an audit that waits or is under way; what was finished of it is kept."""
+    """Cancel a waiting or running run or audit; finished work is kept."""
     from facepriv.services.jobs import control
 
     with _one_of(run, audit) as (_, _, store, noun, number):
         state = control.cancel(store, noun, number, get_actor())
-    typer.echo(f"{noun.capitalize()} {number} is {'told to stop' if state == 'running' else state}.")
+    typer.echo(f"{noun.capitalize()} {number} is {'stopping' if state == 'running' else state}.")
 
 
 def resume(run: RunOrNone = None, audit: AuditOption = None, no_wait: NoWait = False) -> None:
-    """Go on with a run or an audit that failed or was cancelled: what was finished of it is not done again.
+    """Resume a failed or cancelled run or audit; finished work is kept.
 
-    One that waits or is under way already is only followed, and Ctrl+C leaves it alone.
+    A waiting or running one is only followed, and Ctrl+C does not cancel it.
     """
     from facepriv.services.jobs import control
 
     with _one_of(run, audit) as (settings, queue, store, noun, number):
         state = queue.summary(number).state
         if state == "complete":
-            raise FaceprivError(f"{noun.capitalize()} {number} is complete; there is nothing to go on with.")
+            raise FaceprivError(f"{noun.capitalize()} {number} is complete; there is nothing to resume.")
         ended = state in ("failed", "cancelled")
         if ended:
             state = control.resume(store, noun, number, get_actor())
@@ -114,7 +114,7 @@ def resume(run: RunOrNone = None, audit: AuditOption = None, no_wait: NoWait = F
 
 
 def follow(run: RunOrNone = None, audit: AuditOption = None) -> None:
-    """Show how far a run or an audit is until it has ended; Ctrl+C ends the showing only."""
+    """Show the progress of a run or an audit until it ends; Ctrl+C does not cancel it."""
     from facepriv.services.jobs.following import follow
 
     with _one_of(run, audit) as (settings, queue, _, noun, number):
@@ -125,7 +125,7 @@ def follow(run: RunOrNone = None, audit: AuditOption = None) -> None:
 
 
 def log(run: RunOrNone = None, audit: AuditOption = None, json_file: JsonFile = None) -> None:
-    """Show what became of a run or an audit, line by line: who took it up, what was lost, why it ended."""
+    """Show the log of a run or an audit: which worker took it, what was lost, why it ended."""
     with _one_of(run, audit) as (_, queue, store, noun, number):
         lines = store.jobs.log(queue.job_id(number))
     if lines:
@@ -133,31 +133,31 @@ def log(run: RunOrNone = None, audit: AuditOption = None, json_file: JsonFile = 
 
         show_table(f"Log of {noun} {number}", log_rows(lines))
     else:
-        say(f"Nothing has happened to {noun} {number} yet; it waits for a worker.")
+        say(f"{noun.capitalize()} {number} has no log yet; it waits for a worker.")
     told = [{"at": line.at.isoformat(), "owner": line.owner, "text": line.text} for line in lines]
     write_json(json_file, {"schema": "facepriv.log/1", f"{noun}_id": number, "lines": told})
 
 
 def delete(
-    run: Annotated[int | None, typer.Option(help="This run, with its perturbed images and its audits.")] = None,
-    audit: Annotated[int | None, typer.Option(help="This audit.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    run: Annotated[int | None, typer.Option(help="Delete this run with its perturbed images and its audits.")] = None,
+    audit: Annotated[int | None, typer.Option(help="Delete this audit.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
 ) -> None:
-    """Delete a run or an audit for good: rows, and the files that nothing else needs. A data set goes by purge."""
+    """Permanently delete a run or an audit, and files that nothing else uses. For data sets, see purge."""
     with _one_of(run, audit) as (_, queue, store, noun, number):
         queue.get(number)
         if not yes:
-            typer.confirm(f"Delete {noun} {number} for good?", abort=True)
+            typer.confirm(f"Permanently delete {noun} {number}?", abort=True)
         queue.delete(number)
         store.access.record(get_actor(), f"{noun}-deleted", f"{noun} {number}")
-    typer.echo(f"Deleted: {noun} {number}.")
+    typer.echo(f"Deleted {noun} {number}.")
 
 
 @contextmanager
 def _one_of(run: int | None, audit: int | None) -> Iterator[tuple[Settings, RunStore | AuditStore, Store, str, int]]:
-    """Open the store; return the queue, what it is called and the number of the run or audit that was named."""
+    """Open the store; yield settings, queue, store, noun and number of the run or audit that was named."""
     if (run is None) == (audit is None):
-        raise typer.BadParameter("Name either a run or, with --audit, an audit.")
+        raise typer.BadParameter("Name a run, or an audit with --audit, but not both.")
     with opened_store() as (store, settings):
         if run is not None:
             yield settings, store.runs, store, "run", run

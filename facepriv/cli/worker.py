@@ -13,8 +13,8 @@ from facepriv.cli.options import Scheduler
 
 
 def worker(
-    until_idle: Annotated[bool, typer.Option("--until-idle", help="End once nothing waits.")] = False,
-    run: Annotated[int | None, typer.Option(help="Do only this run, if it waits, and end.")] = None,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop once no job waits.")] = False,
+    run: Annotated[int | None, typer.Option(help="Do only this run, if it waits, and stop.")] = None,
     executor: Annotated[str | None, typer.Option(help="Where to compute: processes, or dask.")] = None,
     scheduler: Scheduler = None,
     local: Annotated[bool, typer.Option("--local", hidden=True)] = False,
@@ -23,7 +23,7 @@ def worker(
     ready: Annotated[bool, typer.Option("--ready", hidden=True)] = False,
     apart: Annotated[bool, typer.Option("--apart", hidden=True)] = False,
 ) -> None:
-    """Take up waiting runs and audits until stopped. Any number of workers, on any machines, may serve one database."""
+    """Do waiting jobs until stopped. Any number of workers, on any machines, can serve one database."""
     import logging
     import signal
 
@@ -33,9 +33,9 @@ def worker(
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = get_settings() if apart else with_executor(get_settings(), executor, scheduler)
-    # Told to stop, give the run back, so that whoever is next goes on at once instead of waiting for the lease to end.
+    # On SIGTERM, give the job back, so that another worker continues at once instead of waiting for the lease to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if not local:
         run_worker(settings, run_id=run, until_idle=until_idle, ready=ready)
     elif not serve_local(settings, parent=parent, apart=apart, until_idle=until_idle, linger=linger, ready=ready):
-        typer.echo("Another worker serves this data folder already.")
+        typer.echo("Another worker already serves this data folder.")

@@ -12,7 +12,7 @@ from facepriv.datasets.label_tables import Role
 from facepriv.datasets.problems import summarise_problems
 from facepriv.types import GENDER_NAMES, Gender, Identities, LabelledImage, Problem, ProtocolPair, Terms
 
-NOT_STATED = "not stated; ask whoever gave you the images"
+NOT_STATED = "not stated; ask the provider of the images"
 """Licence of data whose convention does not imply one."""
 
 

@@ -21,8 +21,8 @@ SECOND_GUIDE = "levi-hassner"
 SECOND_GUIDE = "levi-hassner"
 """Stands for the paper's second classifier where its experiments are repeated."""
 AUTO: Literal["auto"] = "auto"
-LIMIT_HELP = "Take at most this many images, all of a subject together, subjects spread evenly. Default: all"
-SEED_HELP = "Number that the randomness starts from; the same seed gives the same result"
+LIMIT_HELP = "Take at most this many images: whole subjects, spread evenly over the data set. Default: all"
+SEED_HELP = "Starting number of the randomness; the same seed gives the same result"
 
 
 class Request(Frozen):
@@ -69,8 +69,8 @@ class RunRequest(Request):
     dataset: str | int = Field(description="Name of the data set")
     method: str = Field(
         default=DEFAULT_METHOD,
-        description="How images are changed; see facepriv methods. Unnoticeable methods are specific to their guides; "
-        "visible ones turn a part of the other classifiers, too",
+        description="How images are changed; see facepriv methods. Unnoticeable methods work against their guides "
+        "only; visible methods also fool some other classifiers",
     )
     parameters: Annotated[dict[str, Any], BeforeValidator(read_settings)] = Field(
         default_factory=dict,
@@ -79,45 +79,46 @@ class RunRequest(Request):
     guides: tuple[str, ...] = Field(
         default=(DEFAULT_GUIDE,),
         min_length=1,
-        description="Classifier that the perturbation tries to turn; of age for instance dlib-age@40, with the "
-        "boundary in years. With several, an image counts as flipped once all of them are turned; the first is the "
-        "main one, whose score is drawn",
+        description="Classifier that the method tries to fool, such as dlib-gender, or dlib-age@40 with the boundary "
+        "in years. With several guides, an image counts as flipped once all of them are fooled; the chart shows the "
+        "first one's score",
     )
     keep: tuple[str, ...] = Field(
         default=(),
-        description="Classifier whose score the method tries to leave as it is, such as dlib-age@40. What is kept is "
-        "its answer, not what a person sees. Each makes the run slower",
+        description="Classifier whose score the method tries to keep as it is, such as dlib-age@40. It keeps the "
+        "answer, not what a person sees. Each one makes the run slower",
     )
     keep_weight: float = Field(
         default=1.0,
         gt=0,
-        description="What a change of the scores kept counts for beside the rest of the cost; more keeps them closer "
-        "and may change the image more",
+        description="How much a change of the kept scores costs compared with everything else. Higher values keep them "
+        "closer and may change the image more",
     )
     guards: tuple[str, ...] | None = Field(
         default=None,
-        description="Matcher that the method asks while it changes a face, so that it goes on accepting it; none for "
-        "no matcher. Each makes the run slower. Default: all that judge, for visible methods that ask any",
+        description="Guard matcher, which the method consults while it changes a face, so that the matcher keeps "
+        "accepting it; none for no matcher. Each one makes the run slower. Default: all matchers of the run, for "
+        "visible methods that use guards",
     )
     learn_from: str | None = Field(
         default=None,
-        description="For methods that learn, from other people than those they change: folds (what was learnt from one "
-        "half of the people is used on the other), demo, or the name of another data set that shares nobody with this "
-        "one. Default: folds if the data set is large enough, else demo",
+        description="For methods that first learn from people other than those they change: folds (what they learn "
+        "from one half of the people is used on the other half), demo, or the name of another data set without common "
+        "images. Default: folds if the data set is large enough, otherwise demo",
     )
     landmarker: str = Field(
         default=DEFAULT_LANDMARKER,
-        description="Whose points make the triangles that a method moves, and choose candidates; see facepriv models, "
-        "kind landmarks. Crops are always made from the detector's 68",
+        description="Landmarks whose triangles a method moves, and by which it chooses candidates; see facepriv "
+        "models, kind landmarks. Crops always use the detector's 68 points",
     )
     classifiers: tuple[str, ...] | None = Field(
         default=None,
-        description="Classifier that judges the images before and after; guides always do. Default: all usable ones "
-        "that tell gender",
+        description="Classifier that judges the images before and after; guides always do. Default: all usable gender "
+        "classifiers",
     )
     matchers: tuple[str, ...] | None = Field(
         default=None,
-        description="Matcher that judges whether the images can still be recognised. Default: all usable ones",
+        description="Matcher that checks whether people can still be recognised. Default: all usable ones",
     )
     limit: int | None = Field(default=None, ge=1, description=LIMIT_HELP)
     seed: int = Field(default=0, ge=0, description=SEED_HELP)
@@ -135,42 +136,44 @@ class AuditRequest(Request):
 
     dataset: str | int | None = Field(default=None, description="Name of the data set, audited as it is")
     run: int | None = Field(
-        default=None, description="Audit this complete run instead: untouched, perturbed, and the policy's mix"
+        default=None,
+        description="Audit this complete run instead: untouched, perturbed and mixed images",
     )
     attackers: tuple[str, ...] | None = Field(
         default=None,
-        description="Attacker. Each learns from a part of the people, picks its means there, and guesses the gender "
-        "label of others. Default: all; --attackers lists them",
+        description="Attacker. Each one learns from some of the people, picks the best means there, and guesses the "
+        "gender label of the others. Default: all; --attackers lists them",
     )
     classifiers: tuple[str, ...] | None = Field(
         default=None,
-        description="Gender classifier whose scores the attackers read, of the file as it is and after attempts to "
+        description="Gender classifier whose scores the attackers read: of the file as it is, and after attempts to "
         "undo a perturbation. Default: all usable ones",
     )
     matchers: tuple[str, ...] | None = Field(
         default=None,
-        description="Face matcher whose templates, the numbers that it stores of a face, the attackers learn from. "
+        description="Face matcher whose templates (the numbers that it stores about a face) the attackers learn from. "
         "Default: all usable ones",
     )
     p: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = Field(
         default=AUTO,
-        description="Of a run: share of images perturbed, 0 to 1; auto takes the smallest at which the worst attacker "
-        "learns least",
+        description="For a run: proportion of images perturbed, 0 to 1; auto takes the smallest at which the strongest "
+        "attacker learns least",
     )
     against: tuple[str, ...] = Field(default=(), description="Attacker to choose the proportion against. Default: all")
     select_by: SelectBy = Field(
         default="image",
-        description="Of a run: draw each image, or each subject with all images. Where images are drawn, a person may "
-        "have untouched ones beside perturbed ones, and whoever knows which belong together may learn from that",
+        description="For a run: draw each image on its own, or each subject with all images. If images are drawn, a "
+        "person may have both untouched and perturbed ones, and an attacker who knows which belong together may learn "
+        "from that",
     )
-    draws: int = Field(default=3, ge=1, description="Of a run: random draws that each proportion is averaged over")
+    draws: int = Field(default=3, ge=1, description="For a run: random draws over which each proportion is averaged")
     most_fnmr_loss: float | None = Field(
         default=None,
         ge=0,
         le=1,
-        description="Of a run: how much worse matching may become, as a fraction, e.g. 0.01: the share of genuine "
-        "pairs of the mixed database that are rejected when at most 0.1 % of impostors are accepted, minus the same "
-        "for the untouched images",
+        description="For a run: how much worse matching may become, as a fraction such as 0.01: the proportion of "
+        "genuine pairs of the mixed database rejected when at most 0.1 % of impostors are accepted, minus the same for "
+        "untouched images",
     )
     limit: int | None = Field(default=None, ge=1, description=LIMIT_HELP)
     seed: int = Field(default=0, ge=0, description=SEED_HELP)

@@ -21,12 +21,12 @@ from facepriv.types import GENDER
 from parts.parameters import ask_limit, ask_number, help_of
 from parts.shell import me
 
-SELECTIONS = {"image": "each image for itself", "subject": "all images of a subject together"}
+SELECTIONS = {"image": "each image on its own", "subject": "all images of a person together"}
 DEFAULT_LOSS_POINTS = 1.0
 
 
 def means(key: str, record: DatasetRecord) -> dict[str, Any]:
-    """Ask for attackers and the models that they hold; all of them unless some are taken away."""
+    """Ask for attackers and the models that they have; by default all."""
     models = list_models()
     usable = {
         kind: [m.card.name for m in models if m.kind == kind and m.attribute == attribute and m.usable]
@@ -38,7 +38,7 @@ def means(key: str, record: DatasetRecord) -> dict[str, Any]:
     )
     left, right = st.columns(2)
     holding = left.multiselect(
-        "Classifiers that attackers hold",
+        "Classifiers that attackers have",
         usable["classifier"],
         default=usable["classifier"],
         key=f"{key}_classifiers",
@@ -72,19 +72,19 @@ def numbers(key: str, images: int, *, draws: bool = False) -> dict[str, Any]:
 
 
 def policy(key: str) -> dict[str, Any]:
-    """Ask which policy to judge: proportion, selection, floor."""
+    """Ask which policy to judge: proportion, selection, limit of lost matches."""
     boxes = st.columns(3, gap="medium")
     with boxes[0]:
-        given = st.toggle("Give the proportion", key=f"{key}_given", help=HELP["given"])
+        given = st.toggle("Set the proportion myself", key=f"{key}_given", help=HELP["given"])
         share = st.number_input(
             "Proportion p, %", 0.0, 100.0, 50.0, 5.0, format="%.1f", key=f"{key}_p", disabled=not given
         )
     with boxes[1]:
         floor = st.toggle(
-            "Set a floor of utility", value=True, key=f"{key}_floored", help=help_of(AuditRequest, "most_fnmr_loss")
+            "Limit the loss of matching", value=True, key=f"{key}_floored", help=help_of(AuditRequest, "most_fnmr_loss")
         )
         loss = st.number_input(
-            "FNMR at FMR 0.1 % worse by at most, points",
+            "Genuine matches lost at most, points",
             0.0,
             100.0,
             DEFAULT_LOSS_POINTS,
@@ -109,9 +109,9 @@ def policy(key: str) -> dict[str, Any]:
 
 
 def start(store: Store, **choices: Any) -> int | None:
-    """Start an audit and give its number; what is wrong with it is shown as one sentence."""
+    """Start an audit and return its number; show a mistake as one sentence."""
     if not choices["attackers"]:
-        st.error("An audit needs at least one attacker; choose one under Options.", icon=":material/error:")
+        st.error("An audit needs at least one attacker. Choose one under Options.", icon=":material/error:")
         return None
     try:
         audit = submit(store, get_settings(), AuditRequest(**choices), me().actor)

@@ -1,4 +1,4 @@
-"""Imports under way and how the last ones ended, read from the queue: they go on whether anybody looks or not."""
+"""Active imports and the outcome of ended ones, read from the queue."""
 
 from __future__ import annotations
 
@@ -101,9 +101,9 @@ def progress(store: Store, job: ImportJob) -> None:
         else:
             pace = now.pace(datetime.now(UTC))
             left = "" if pace is None else f" · {duration(pace[1])} left"
-            stage = now.stage.capitalize() or "Looking for faces"
+            stage = now.stage.capitalize() or "Locating faces"
             st.progress(now.done / now.total, f"{stage}: {now.done:,} of {count(now.total, 'image')}{left}")
-        st.caption("You may close this page; the import goes on and is shown here again.")
+        st.caption("You may close this page; the import continues.")
 
 
 def ended(store: Store, job: ImportJob) -> None:
@@ -131,18 +131,18 @@ def _close(job_id: int) -> None:
 def previewed(store: Store, job: ImportJob) -> None:
     """Show what was recognised in the files, before any image is decoded."""
     document = job.preview or {}
-    st.markdown(f"**This would become “{plain(job.name)}”**")
+    st.markdown(f"**Preview of “{plain(job.name)}”**")
     for sentence in preview_sentences(document):
         st.write(plain(sentence))
     with st.expander(f"{count(len(document['rows']), 'sample image')}", icon=":material/table_rows:"):
         show_rows(preview_rows(document))
     if document["problems"]:
         noted = count(len(document["problems"]), "note")
-        with st.expander(f"{noted} on what is left out or unclear", expanded=True, icon=":material/info:"):
+        with st.expander(f"{noted} on left-out or unclear files", expanded=True, icon=":material/info:"):
             rows = [{"What": one["sentence"], "Code": one["code"]} for one in document["problems"]]
             offset = page_of(len(rows), LISTED, f"preview-{job.id}")
             show_rows(rows[offset : offset + LISTED])
-    st.caption("Nothing is imported yet. Without an answer the files that were uploaded go after a day.")
+    st.caption("Nothing is imported yet. If you do not import them, the uploaded files are deleted after 24 hours.")
     choose(store, job, "Import", store.jobs.confirm, icon=":material/check:")
 
 
@@ -171,7 +171,7 @@ def complete(store: Store, job: ImportJob) -> None:
     """Show what an import brought."""
     record = next((record for record in store.datasets.list() if record.id == job.record.dataset_id), None)
     if record is None:
-        st.info(f"“{plain(job.name)}” was imported and has been deleted since.", icon=":material/info:")
+        st.info(f"“{plain(job.name)}” was imported and later deleted.", icon=":material/info:")
         return
     counts = faces.dataset_counts(record)
     failed = sum(counts.failures.values())
@@ -185,11 +185,11 @@ def complete(store: Store, job: ImportJob) -> None:
         st.info(plain(job.note), icon=":material/info:")
     listed = sum(counts.problems.values())
     if listed + failed:
-        st.write(f"**{count(listed + failed, 'thing')} to know:**")
+        st.write(f"**{count(listed + failed, 'note')}:**")
         problem_rows(store, record.id, listed, f"told-{job.id}")
         failure_rows(store, record.id, failed, f"failed-{job.id}")
-    st.page_link("audit.py", label="Audit what it tells", icon=":material/search_insights:")
-    st.page_link("perturb.py", label="Go on to perturb", icon=":material/arrow_forward:")
+    st.page_link("audit.py", label="Audit it", icon=":material/search_insights:")
+    st.page_link("perturb.py", label="Perturb it", icon=":material/arrow_forward:")
 
 
 def problem_rows(store: Store, dataset_id: int, total: int, key: str, empty: str = "") -> None:

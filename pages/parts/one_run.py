@@ -89,9 +89,9 @@ def headline(result: RunResult, guide: str) -> None:
         boxes[0].metric(f"Fooled: {guide}", tables.percent(result.flipped.all), help=HELP["flipped"])
     else:
         boxes[0].metric(
-            f"{'Gender e' if result.attribute == GENDER else 'E'}rror of {guide} (guide)",
+            f"{guide} wrong",
             tables.percent(error.after.all),
-            f"{tables.percent(error.before.all)} before",
+            f"{tables.percent(error.before.all)} before; guide",
             delta_color="off",
             delta_arrow="off",
             help=HELP["gender_error"],
@@ -104,9 +104,9 @@ def headline(result: RunResult, guide: str) -> None:
     if others:
         least = min(others, key=lambda name: others[name])
         boxes[1].metric(
-            f"Gender error of {least} (not a guide)",
+            f"{least} wrong",
             tables.percent(others[least]),
-            f"{tables.percent(result.gender_error[least].before.all)} before",
+            f"{tables.percent(result.gender_error[least].before.all)} before; no guide",
             delta_color="off",
             delta_arrow="off",
             help=f"{HELP['gender_error']} {HELP['not_asked']}",
@@ -117,9 +117,9 @@ def headline(result: RunResult, guide: str) -> None:
     if crosses:
         worst = min(crosses, key=lambda name: crosses[name])
         boxes[2].metric(
-            f"Genuine matches lost, {worst}",
+            "Genuine matches lost",
             match_rate(result.matching[worst].cross.fmr1000),
-            f"AUC {tables.number(crosses[worst], 4)}",
+            f"{worst}, AUC {tables.number(crosses[worst], 4)}",
             delta_color="off",
             delta_arrow="off",
             help=f"{HELP['lost']} AUC: {HELP['auc']}",

@@ -1,4 +1,4 @@
-"""Live progress of runs and audits, read from the store: it goes on whether or not anybody looks."""
+"""Live progress of runs and audits, read from the store."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ STEPS = {LEARNING: ("steps", "a step"), ATTACKING: ("attacks", "an attack")}
 
 
 def active_runs(store: Store) -> tuple[RunSummary, ...]:
-    """Return the runs that wait or are worked on, oldest first."""
+    """Return the waiting and running runs, oldest first."""
     return tuple(reversed(store.runs.list(states=ACTIVE)))
 
 
 def active_audits(store: Store) -> tuple[AuditSummary, ...]:
-    """Return the audits that wait or are worked on, oldest first."""
+    """Return the waiting and running audits, oldest first."""
     return tuple(reversed(store.audits.list(states=ACTIVE)))
 
 
@@ -71,7 +71,7 @@ def _look(store: Store, work: Sequence[RunSummary | AuditSummary]) -> None:
 
 def audited(audit: AuditSummary) -> str:
     """Name what an audit is of, as Markdown."""
-    return plain(audit.dataset_name) + (" as it is" if audit.run_id is None else f", as run {audit.run_id} left it")
+    return plain(audit.dataset_name) + (", original images" if audit.run_id is None else f", after run {audit.run_id}")
 
 
 def show(store: Store, work: RunSummary | AuditSummary) -> None:
@@ -90,7 +90,7 @@ def show(store: Store, work: RunSummary | AuditSummary) -> None:
             control.cancel(store, kind, work.id, me().actor)
             st.rerun()
         if work.state == "waiting":
-            st.progress(0.0, f"Waiting for a worker; {count(work.images, 'image')} to do.")
+            st.progress(0.0, f"Waiting for a worker ({count(work.images, 'image')}).")
             return
         share = min(1.0, work.done / work.total) if work.total else 0.0
         # There is nothing to count while an audit sums up, and an empty bar would say that it stands still.

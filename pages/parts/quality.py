@@ -43,7 +43,7 @@ def offer(store: Store, record: DatasetRecord, label: str) -> None:
     bar = st.progress(0.0, "Checking quality …")
 
     def show_progress(done: int, total: int, _: str = "", /) -> None:
-        bar.progress(done / total, f"Checking quality: {done:,} of {total:,} images")
+        bar.progress(done / max(total, 1), f"Checking quality: {done:,} of {total:,} images")
 
     try:
         check_quality(store, record.id, on_progress=show_progress)

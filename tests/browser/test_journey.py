@@ -128,7 +128,7 @@ def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
     settle(page)
     photograph(page, screenshots / "imported-light-1280.png", 1280)
 
-    page.get_by_role("link", name="Go on to perturb").click()
+    page.get_by_role("link", name="Perturb it").click()
     page.get_by_role("button", name="Start the run").click()
     page.get_by_text(re.compile(r"perturbing: [1-7] of 8")).first.wait_for(timeout=PATIENCE)
     photograph(page, screenshots / "running-light-1280.png", 1280)
@@ -147,7 +147,7 @@ def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
         assert time.monotonic() < end, "the run did not end"
         time.sleep(0.2)
     assert now.state == "complete", now.error
-    page.get_by_text("Under way").wait_for(state="hidden", timeout=PATIENCE)
+    page.get_by_text("Running").wait_for(state="hidden", timeout=PATIENCE)
     page.goto(site)
     settle(page)
     page.get_by_role("link", name="Open run 1").click()

@@ -34,7 +34,7 @@ def test_a_database_as_it_is(terminal: Terminal) -> None:
     assert found["not_tried"]
     listed = terminal.json("audits")["audits"]
     assert [(one["audit_id"], one["state"]) for one in listed] == [(found["audit_id"], "complete")]
-    assert "worst attacker" in terminal("audits").out
+    assert "strongest attacker" in terminal("audits").out
     assert all(name in terminal("audit", "--attackers").out for name in ("several-images", "restoring", "detector"))
     assert terminal("delete", "--audit", found["audit_id"], "--yes").code == 0
     assert terminal.json("audits")["audits"] == []
@@ -49,7 +49,7 @@ def test_a_policy_is_audited_and_released(terminal: Terminal, tmp_path: Path) ->
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     again = terminal("policy", 1, "--p", 0.5, "--classifier", "dlib-gender", "--out", tmp_path / "b", "--key", key)
     assert again.code == 0
-    assert "is at hand; it is used" in again.out
+    assert "Using audit 1 of run 1." in again.out
     assert "Not tried" in again.out
     assert {p.name: p.read_bytes() for p in (tmp_path / "b").rglob("*.png")} == {
         p.name: p.read_bytes() for p in out.rglob("*.png")
@@ -59,8 +59,8 @@ def test_a_policy_is_audited_and_released(terminal: Terminal, tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("words", "code", "sentence"),
     [
-        (("audit",), 2, "Name either a data set or"),
-        (("audit", "faces", "--run", 1), 2, "Name either a data set or"),
+        (("audit",), 2, "Name a data set, or"),
+        (("audit", "faces", "--run", 1), 2, "Name a data set, or"),
         (("audit", "faces", "--p", "0.5"), 1, "judged on a run"),
         (("audit", "--run", 1, "--p", "2"), 1, "The value of p cannot be '2'"),
         (("audit", "--run", 1, "--p", "half"), 1, "The value of p cannot be 'half'"),
@@ -70,7 +70,7 @@ def test_a_policy_is_audited_and_released(terminal: Terminal, tmp_path: Path) ->
         (("audit", "--run", 7), 1, "no run 7"),
         (("audit", "--run", 1, "--attacker", "sign", "--against", "score"), 1, "leaves it out"),
         (("policy", 7), 1, "no run 7"),
-        (("policy", 1, "--with", 1, "--p", "0.5"), 2, "the shares are computed"),
+        (("policy", 1, "--with", 1, "--p", "0.5"), 2, "the proportions are computed"),
         (("policy", 1, "--with", 7), 1, "no run 7"),
         (("delete", "--audit", 7, "--yes"), 1, "no audit 7"),
     ],

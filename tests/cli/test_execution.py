@@ -117,10 +117,10 @@ def test_computing_from_here(few: Terminal) -> None:
 
 
 def test_wrong_usage(few: Terminal) -> None:
-    assert_usage(few("follow"), "Name either a run or, with --audit, an audit")
-    assert_usage(few("cancel", "1", "--audit", "1"), "Name either a run or, with --audit, an audit")
+    assert_usage(few("follow"), "Name a run, or an audit with --audit")
+    assert_usage(few("cancel", "1", "--audit", "1"), "Name a run, or an audit with --audit")
     assert_usage(few("perturb", "few", "--executor", "magic"), "Expected processes or dask, got 'magic'")
-    assert_usage(few("worker", "--executor", "dask"), "address of a scheduler is needed")
+    assert_usage(few("worker", "--executor", "dask"), "needs the address of a scheduler")
 
 
 def seconds_to_cancel(terminal: Terminal, store: Store) -> float:

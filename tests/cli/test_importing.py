@@ -97,7 +97,7 @@ def test_interrupting_an_import_says_how_it_goes_on(empty: Terminal, tmp_path):
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=60)
         assert process.returncode == 130
-        assert "Run the same command again to go on" in " ".join(err.split())
+        assert "Repeat the same command to resume" in " ".join(err.split())
         (left,) = store.datasets.unfinished()
         assert not left.written_by
     assert "Import of many was interrupted" in empty("datasets").out

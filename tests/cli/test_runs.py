@@ -55,7 +55,7 @@ def test_deleting_and_cancelling(empty, tmp_path):
     assert_one_sentence(empty("delete", "--run", "99", "--yes"), "There is no run")
     assert_usage(empty("delete", "--yes"))
     assert_usage(empty("delete", "two", "--run", run))
-    assert empty("delete", "--run", run, "--yes").out == f"Deleted: run {run}.\n"
+    assert empty("delete", "--run", run, "--yes").out == f"Deleted run {run}.\n"
     assert any((empty.home / "artifacts").rglob("*.png"))
     with open_store(Settings(home=empty.home)) as store:
         assert {line.action for line in store.access.list()} >= {"run-cancelled", "run-deleted"}

@@ -46,7 +46,7 @@ def test_start_follow_cancel(crowd, visit, said):
         assert [ref.name for ref in audit.spec.matchers] == ["sface"]
         assert store.access.list(action="audit-started")[0].subject == "audit 1"
     assert app.query_params["audit"] == "1"
-    assert "**Audit 1** · crowd as it is" in said(app)
+    assert "**Audit 1** · crowd, original images" in said(app)
     assert "Waiting for a worker" in str([bar.proto for bar in app.get("progress")])
     # A new session, as after closing the browser, shows it, and so does the overview.
     for page in ("audit", "overview"):
@@ -134,7 +134,7 @@ def test_list_and_address(audited, visit):
     assert not opened(app)
     rows = tables(app)[0]
     assert [row["Audit"] for row in rows] == ["[2](?audit=2)", "[1](?audit=1)"]
-    assert [row["Images as"] for row in rows] == ["run 1 left them", "they are"]
+    assert [row["Version audited"] for row in rows] == ["after run 1", "original"]
     app.selectbox("open_audit").set_value(1).run()
     assert opened(app) == ["Audit 1"]
     assert app.query_params["audit"] == "1"

@@ -106,7 +106,7 @@ def test_what_was_recognised_is_shown_before_anything_is_stored(empty, visit, sa
     app.text_input("sheet_consent-0").input("signed forms")
     preview(app, "upload", [("faces.zip", archive, "application/zip")])
     see_it_end(app, empty)
-    assert "**This would become “upload”**" in said(app)
+    assert "**Preview of “upload”**" in said(app)
     assert "9 images of 5 subjects: 4 labelled female, 4 male, 1 unlabelled." in said(app)
     assert "s001_1.jpg" in str(app.table[0].value)
     with open_store(empty) as store:
@@ -114,7 +114,7 @@ def test_what_was_recognised_is_shown_before_anything_is_stored(empty, visit, sa
     other = visit("datasets")
     next(b for b in other.button if b.label == "Discard").click().run()
     assert list_jobs(empty) == ()
-    assert "This would become" not in said(other)
+    assert "Preview of" not in said(other)
 
 
 @pytest.mark.slow
@@ -241,9 +241,9 @@ def test_images_with_bare_numbers_need_a_mapping(empty, visit, said, face_folder
 def test_form_says_what_is_missing(empty, visit, archive):
     app = visit("datasets")
     preview(app, " ", [("faces.zip", archive, "application/zip")])
-    assert "A name for the data set is missing" in app.error[0].value
+    assert "Enter a name for the data set" in app.error[0].value
     preview(app, "nothing", [])
-    assert "Nothing was chosen" in app.error[0].value
+    assert "Choose images" in app.error[0].value
 
 
 def test_archives_and_images_are_not_mixed(empty, visit, archive):
@@ -333,5 +333,5 @@ def test_a_day_is_kept_and_told_once_it_is_past(filled, visit, said, archive):
         assert record.retain_until == date.today()
         store.datasets.save_retention(record.id, date.today() - timedelta(days=1))
     app.run()
-    assert "that day is past, so delete it below" in app.warning[0].value
+    assert "That day has passed: delete it below" in app.warning[0].value
     assert f"{date.today() - timedelta(days=1)}, PAST" in said(app)

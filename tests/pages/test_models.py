@@ -56,7 +56,7 @@ def test_mistakes_are_told_and_nothing_is_kept(empty, visit, said, files):
     send(app, yaml, None)
     assert "Both files are needed" in said(app)
     send(app, yaml.replace(b"NCHW", b"NHWC"), network)
-    assert "An input of shape" in said(app)
+    assert "NHWC" in said(app)
     command = b"name: x1\nkind: classifier\nlicence: a\nsource: b\nversion: 1\ncommand: [touch, hacked]\n"
     send(app, command, network)
     assert "which only the command line may add" in said(app)

@@ -238,5 +238,5 @@ def test_several_guides_guards_and_whom_to_learn_from(no_worker, with_plugin, vi
 def test_without_a_guide_nothing_can_be_started(no_worker, visit):
     app = visit("perturb")
     app.multiselect("run_guides").set_value([]).run()
-    assert "at least one classifier that guides" in app.info[-1].value
+    assert "at least one guide" in app.info[-1].value
     assert not [button for button in app.button if button.key == "start_run"]

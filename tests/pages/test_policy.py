@@ -91,7 +91,7 @@ def test_start_an_audit_of_a_run(crowd, prepared, visit, said):
         spec = store.audits.get(1).spec
         assert (spec.run_id, spec.p, spec.most_fnmr_loss, spec.select_by, spec.draws) == (1, 0.35, 0.025, "subject", 2)
         assert store.access.list(action="audit-started")[0].subject == "audit 1"
-    assert "**Audit 1** · crowd, as run 1 left it" in said(visit("policy"))
+    assert "**Audit 1** · crowd, after run 1" in said(visit("policy"))
     app.button("cancel-audit-1").click().run()
     app.run()
     assert "audit 1, was cancelled" in app.warning[0].value

@@ -276,7 +276,7 @@ def test_a_figure_hands_out_its_numbers_and_says_so(filled, visit, monkeypatch):
         first, *_ = csv.DictReader(io.StringIO(numbers()))
         error = next(iter(store.runs.get(1).result.gender_error.values())).before.all
         (line,) = store.access.list(action="figure-downloaded")
-    assert float(first["gender error (share of images)"]) == pytest.approx(error)
+    assert float(first["gender error (proportion of images)"]) == pytest.approx(error)
     assert (line.actor, line.subject, line.detail) == ("local", "run 1", "error-1")
 
 

@@ -227,9 +227,9 @@ def _remarks(
         )
     remarks += [
         f"Classifiers: {classifiers['a']} and {classifiers['b']} stand in for {paper.CLASSIFIERS['a']} and "
-        f"{paper.CLASSIFIERS['b']}, which cannot be had.",
+        f"{paper.CLASSIFIERS['b']}, which are not available.",
         f"Scores are log-odds in nats here; the paper's threshold of {paper.ETA:g} was in its classifiers' own units.",
-        "Errors are of the stored files, in which the face was looked for anew, as whoever has the files would do.",
+        "Errors are measured on the stored files, with the face located again, as an attacker would do.",
     ]
     if landmarker is None:
         remarks.append(

@@ -99,7 +99,7 @@ def _original_remark(cell: _Cell, ours: Rates) -> str:
         f"{percent(rate)} of {word}" for word, rate in (("women", ours.female), ("men", ours.male)) if rate is not None
     ]
     return (
-        f"{_difference(cell)}: {cell.classifier} is another network than {paper.CLASSIFIERS[cell.slot]} and "
+        f"{_difference(cell)}: {cell.classifier} is another network than {paper.CLASSIFIERS[cell.slot]}, and "
         f"these are other images; it errs on {' and '.join(groups)}."
     )
 
@@ -111,9 +111,9 @@ def _guide_remark(cell: _Cell) -> str:
     remark = f"{_difference(cell)}."
     if updated:
         remark += (
-            " Here the search goes on until the threshold is passed in the stored file too, with its face found anew; "
-            f"of {count(len(updated), 'image')} that took updates, {at_once} ({percent(at_once / len(updated))}) had "
-            "passed it there the first time that the score did, which is where Algorithm 1 as printed ends."
+            " Here the search continues until the stored file also passes the threshold, with its face located again; "
+            f"of {count(len(updated), 'image')} that took updates, {at_once} ({percent(at_once / len(updated))}) "
+            "passed it there the first time that the score did, which is where Algorithm 1 as printed stops."
         )
     unflipped = result.failures.by_reason.get("not-flipped", 0)
     if unflipped:

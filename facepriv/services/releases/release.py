@@ -238,6 +238,6 @@ def _warnings(kept: Sequence[tuple[ImageRecord, str | None]]) -> tuple[str, ...]
     if not revealing:
         return ()
     return (
-        f"The names of {revealing:,} of {len(kept):,} images hold a word such as male or female: whoever reads names "
-        "needs no classifier. Rename them in the data set before releasing it.",
+        f"The names of {revealing:,} of {len(kept):,} images contain a word such as male or female, which reveals "
+        "gender without a classifier. Rename them in the data set before you release it.",
     )

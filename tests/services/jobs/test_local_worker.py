@@ -88,7 +88,7 @@ def test_one_worker_serves_however_many_are_asked_for(settings, store, small_spe
     assert wait_until(lambda: not workers_of(settings))
     assert not worker_is_alive(settings)
     assert log_path(settings).stat().st_mode & 0o777 == 0o600
-    assert log_path(settings).read_text().count("Another worker serves this data folder already.") >= 1
+    assert log_path(settings).read_text().count("Another worker already serves this data folder.") >= 1
 
 
 @pytest.mark.usefixtures("clean")
