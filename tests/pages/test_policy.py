@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 
 import pytest
 
@@ -74,8 +75,7 @@ def test_start_an_audit_of_a_run(crowd, prepared, visit, said):
         images = store.datasets.images(1)
         for image, done in zip(images, [other.runs.run_images(1)[0]] * len(images), strict=True):
             changes = {"image_id": image.id, "position": images.index(image), "candidate_image_id": None}
-            values = {name: getattr(done, name) for name in done.__dataclass_fields__ if name != "run_id"} | changes
-            store.runs.save_image(run, "test", type(done).__base__(**values))
+            store.runs.save_image(run, "test", replace(done, **changes))
         store.runs.finish(run, "test", other.runs.get(1).result)
     app = visit("policy")
     assert "No attacker has been measured on this run yet" in said(app)
