@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 
 import pytest
 
 from facepriv.config import Settings
 from facepriv.store import Store, open_store
+from tests.contracts.processes import SPAWN, hold_barrier
 
 BACKENDS = ["sqlite", "postgresql"]
 
@@ -29,3 +31,10 @@ def settings(request: pytest.FixtureRequest, new_settings: Callable[..., Setting
 def store(settings: Settings) -> Iterator[Store]:
     with open_store(settings) as opened:
         yield opened
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[ProcessPoolExecutor]:
+    """Four processes that can wait for each other, see `wait_for_others`."""
+    with ProcessPoolExecutor(4, SPAWN, initializer=hold_barrier, initargs=(SPAWN.Barrier(4),)) as executor:
+        yield executor
