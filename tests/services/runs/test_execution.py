@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 from collections import Counter
-from concurrent.futures import Future
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +30,7 @@ from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalPool, Pace
 from facepriv.services.runs import execution as worker
-from facepriv.services.runs.execution import EMBEDDING, PERTURBING
+from facepriv.services.runs.execution import PERTURBING
 from facepriv.services.runs.perturbing import PerturbTask, list_measures, perturb
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.services.runs.process import RunInProcess, RunJob
@@ -347,41 +346,6 @@ def test_a_wish_to_cancel_while_scores_are_compared_is_heard_and_the_lease_kept(
         released.set()
     assert len(leases) == 7
     assert leases == sorted(set(leases)), "each beat renewed the lease"
-
-
-class Recorder(LocalPool):
-    """A pool that notes what it is handed."""
-
-    def __init__(self, settings: Settings, pace: Pace) -> None:
-        super().__init__(settings, pace)
-        self.futures: list[Future] = []
-        self.chunks: list[int] = []
-
-    def submit(self, function, /, *given):
-        future = super().submit(function, *given)
-        self.futures.append(future)
-        assert sum(not one.done() for one in self.futures) <= self.pace.ahead * self.width
-        self.chunks.append(len(given[-1]))
-        return future
-
-
-@pytest.mark.slow
-def test_images_are_handed_out_in_chunks_and_never_all_at_once(store, settings, small_spec):
-    """The first goes alone; from the time it took the next ones are more, up to the largest chunk."""
-    seen = []
-    run = start_run(store, small_spec(("s001_1", "s001_2", "s003_1", "s003_2", "s006_1"), matchers=["sface"]))
-    with Recorder(settings, Pace(ahead=1, chunk_seconds=60.0, largest_chunk=3)) as pool:
-        run_worker(
-            settings,
-            run_id=run.id,
-            pool=pool,
-            on_progress=lambda _, stage, done, total: seen.append((stage, done, total)),
-        )
-    assert store.runs.get(run.id).result is not None, store.runs.get(run.id).error
-    told = dict.fromkeys(seen)
-    assert [done for stage, done, _ in told if stage == PERTURBING] == [0, 1, 2, 3, 4, 5]
-    assert [done for stage, done, _ in told if stage == EMBEDDING] == [0], "perturbing has measured everything"
-    assert pool.chunks == [1, 3, 1]
 
 
 class Listener(LocalPool):
