@@ -6,8 +6,8 @@ Usage: python benchmarks/compare_versions.py make FOLDER [--images IMAGES] [--co
 ``make`` does the whole job with one version: it imports the demo faces and, with --images, a folder of photos, perturbs
 each by algorithm1, colour-field and semantic, and audits the data sets as they are and the demo run of semantic. It
 writes what ``--json`` gives and the SHA-256 of every perturbed image to FOLDER. PROGRAM is the ``facepriv`` of the
-version to try, by default that of this environment. ``compare`` prints every figure and every image that differs, but for
-ids, times and versions. Its exit code is 1 if anything differs.
+version to try, by default that of this environment. ``compare`` prints every figure and every image that differs; ids,
+times and versions may. Its exit code is 1 if anything differs.
 """
 
 from __future__ import annotations
