@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import insert, select, update
 
-from facepriv.audit.run_result import JudgedImage, run_result
+from facepriv.audit.run_result import JudgedImage, RunSetup, run_result
 from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
 from facepriv.imaging.acquire import acquire
@@ -107,7 +107,8 @@ def _result(store: Store, spec: RunSpec) -> RunResult:
             )
         )
     names = [ref.name for ref in spec.classifiers]
-    return run_result(judged, {}, classifiers=names, seconds=1.0, guides=["dlib-gender"], kind="unnoticeable")
+    setup = RunSetup(classifiers=names, guides=["dlib-gender"], kind="unnoticeable")
+    return run_result(judged, {}, setup, seconds=1.0)
 
 
 def _complete(store: Store, specs: list[RunSpec], result: RunResult) -> list[int]:

@@ -26,7 +26,11 @@ def test_quality_and_data_sheet(empty: Terminal, tmp_path):
     assert (sheet["Consent basis"], sheet["Purpose"], sheet["Contact"]) == ("signed forms", "an audit", "not stated")
     assert_one_sentence(empty("datasheet", "few", "--set", "colour=red"), "part=text")
     with open_store(Settings(home=empty.home)) as store:
-        assert [line.action for line in store.access.list()] == ["datasheet-edited", "quality-listed"]
+        assert [line.action for line in store.access.list()] == [
+            "datasheet-edited",
+            "quality-listed",
+            "dataset-imported",
+        ]
 
 
 def test_datasets(job: Job):

@@ -169,7 +169,7 @@ def test_tokens_differ_and_are_not_in_the_database(store: Store, settings: Setti
     for token in tokens:
         assert len(token) >= 43, "256 bits"
         assert token not in rows
-    assert rows.count("ada") == 2, "name and key: the rows were looked at"
+    assert rows.count("'ada'") == 2, "name and key: the rows were looked at"
 
 
 def test_a_session_ends_by_age_however_busy_it_is(store: Store, ada: int) -> None:

@@ -32,6 +32,7 @@ from facepriv.services.datasets.import_jobs import (
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.services.jobs.submit import submit, submit_once
 from facepriv.services.jobs.worker import run_worker
+from facepriv.services.jobs.worker_pool import LocalPool, Pace
 from facepriv.store import Store
 from facepriv.types import Actor
 from tests.waiting import wait_until
@@ -78,7 +79,8 @@ def do_until(store: Store, settings: Settings, job_id: int, done: int, act) -> I
         if total and so_far >= done:
             act()
 
-    return do(store, settings, job_id, on_progress=tell)
+    with LocalPool(settings, Pace(report_seconds=0.0)) as pool:
+        return do(store, settings, job_id, on_progress=tell, pool=pool)
 
 
 def folder(settings: Settings, job: ImportJob) -> Path:

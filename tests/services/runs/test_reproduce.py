@@ -190,7 +190,7 @@ def test_names_are_text_on_the_page(found):
 
 
 def test_page_that_cannot_be_written_is_one_sentence(found, tmp_path):
-    with refused("cannot-write", "name another"):
+    with refused("cannot-write"):
         write_page(found, tmp_path / "nowhere" / "page.html")
 
 
