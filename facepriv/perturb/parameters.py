@@ -9,7 +9,6 @@ import pydantic
 
 from facepriv.errors import BadInputError
 from facepriv.perturb.base import Perturber
-from facepriv.perturb.earlier_parameters import rename_earlier
 from facepriv.perturb.registry import perturbers
 from facepriv.schemas.fields import FieldDescription, describe_fields, refusal
 
@@ -22,8 +21,6 @@ def describe_parameters(method: str) -> dict[str, FieldDescription]:
 def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
     """Make a perturbation method with checked parameters; values may be texts, as a person writes them.
 
-    Stored runs may name parameters as they were called earlier.
-
     Raises
     ------
     UnknownNameError
@@ -31,7 +28,6 @@ def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
         With code ``bad-parameter`` if a parameter is unknown or out of its range.
     """
     name = perturbers.resolve(name)
-    parameters = rename_earlier(name, parameters)
     known = describe_parameters(name)
     unknown = [parameter for parameter in parameters if parameter not in known]
     if unknown:

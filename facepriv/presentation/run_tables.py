@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from facepriv.charts.rates import FLIP_TITLES
 from facepriv.errors import FaceprivError
-from facepriv.perturb.earlier_parameters import rename_earlier
 from facepriv.perturb.parameters import make_method
 from facepriv.presentation.methods import KIND_TITLES
 from facepriv.schemas.figures import Matching
@@ -263,11 +262,7 @@ def changed_parameters(spec: RunSpec) -> str:
         defaults = make_method(spec.method, {}).parameters.model_dump(mode="json")
     except FaceprivError:  # a plug-in that is not installed here
         defaults = {}
-    changed = {
-        name: value
-        for name, value in rename_earlier(spec.method, spec.parameters).items()
-        if value != defaults.get(name, ...)
-    }
+    changed = {name: value for name, value in spec.parameters.items() if value != defaults.get(name, ...)}
     return ", ".join(f"{name} {shown(value)}" for name, value in changed.items()) or "all defaults"
 
 

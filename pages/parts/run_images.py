@@ -10,7 +10,6 @@ from facepriv.charts.trajectory import trajectory
 from facepriv.classify.registry import classifiers
 from facepriv.imaging.png import encode_png
 from facepriv.imaging.quality import GAIN
-from facepriv.perturb.earlier_parameters import rename_earlier
 from facepriv.perturb.registry import PAPER_METHOD
 from facepriv.presentation.formats import NOTHING, plain
 from facepriv.presentation.run_tables import number
@@ -126,7 +125,7 @@ def side(run: RunRecord, image: ImageRecord, score: float) -> tuple[int, dict[st
 
 def stopping_margin(run: RunRecord) -> float | None:
     """Return how far past zero the run's method stops, in nats, if one of its parameters says so."""
-    margin = rename_earlier(run.spec.method, run.spec.parameters).get("margin")
+    margin = run.spec.parameters.get("margin")
     return float(margin) if isinstance(margin, int | float) else None
 
 

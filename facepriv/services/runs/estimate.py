@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from facepriv.config import Settings
 from facepriv.perturb.base import Perturber
-from facepriv.perturb.earlier_parameters import rename_earlier
 from facepriv.perturb.parameters import make_method
 from facepriv.registry import VALUE
 from facepriv.schemas.requests import DEFAULT_LANDMARKER, RunRequest
@@ -116,7 +115,7 @@ def estimate_run(store: Store, settings: Settings, request: RunRequest, images: 
 def _asks_as_much(spec: RunSpec, request: RunRequest, method: Perturber) -> bool:
     """Return whether an image of an earlier run took as many evaluations and templates as one of this request."""
     return (
-        rename_earlier(method.name, spec.parameters) == method.parameters.model_dump(mode="json")
+        spec.parameters == method.parameters.model_dump(mode="json")
         and tuple(ref.name for ref in spec.guides) == tuple(dict.fromkeys(request.guides))
         and {ref.name for ref in spec.guards} == set(request.guards or ())
         and tuple(ref.name for ref in spec.keep) == tuple(dict.fromkeys(request.keep))
