@@ -24,7 +24,7 @@ from tests import own_model_files
 from tests.object_store import ObjectStore
 from tests.postgresql import Server, running_server
 
-pytest_plugins = ["tests.finished_run", "tests.old_databases"]
+pytest_plugins = ["tests.finished_run", "tests.store.old_databases"]
 
 MAX_PIXELS = 1_000_000
 GROUPS = {"finished": "finished-run", "prepared": "prepared"}

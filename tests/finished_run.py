@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import csv
-import json
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -26,8 +23,10 @@ from facepriv.services.jobs.worker import run_worker
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.services.runs.scores import compute_scores
 from facepriv.store import RunRecord, Store, open_store
+from facepriv.store.rows import AttemptRow, DatasetRow, RemarkRow, ShareRow
 from facepriv.types import Terms
 from tests.actors import CLI
+from tests.store.tampering import delete_rows, set_columns
 
 GENDERS = {"s001": "female", "s002": "female", "s003": "male", "s006": "male"}
 METHOD = "algorithm1"
@@ -142,18 +141,13 @@ def small_spec(store: Store, settings: Settings, tmp_path: Path) -> Callable[...
 def with_terms(finished: Finished) -> Iterator[Callable[[frozenset[str]], Terms]]:
     """Give the finished run's data set terms of use that let some subjects out, until the test ends."""
 
-    def write(terms: dict[str, object] | None) -> None:
-        with sqlite3.connect(finished.settings.home / "facepriv.sqlite") as database:
-            database.execute("UPDATE datasets SET terms = ?", [None if terms is None else json.dumps(terms)])
-        database.close()
-
     def give(showable: frozenset[str]) -> Terms:
         terms = Terms("Only some people may be shown.", showable)
-        write({"sentence": terms.sentence, "showable": sorted(showable)})
+        set_columns(finished.settings, DatasetRow, terms=terms)
         return terms
 
     yield give
-    write(None)
+    set_columns(finished.settings, DatasetRow, terms=None)
 
 
 @pytest.fixture
@@ -203,10 +197,8 @@ def shop(finished: Finished) -> Iterator[Store]:
     yield store
     for audit in store.audits.list():
         store.audits.delete(audit.id)
-    with closing(sqlite3.connect(finished.settings.home / "facepriv.sqlite")) as database:
-        for table in ("shares", "attempts", "remarks"):
-            database.execute(f"DELETE FROM {table}")
-        database.commit()
+    for row in (ShareRow, AttemptRow, RemarkRow):
+        delete_rows(finished.settings, row)
 
 
 @pytest.fixture

@@ -88,8 +88,11 @@ def test_another_process_gets_the_same_settings(
     for name, value in settings.environment().items():
         monkeypatch.setenv(name, value)
     read = get_settings()
-    assert (read.home, read.workers, read.max_pixels) == (tmp_path / "home", 3, 1000)
-    assert (read.artifacts_url, read.auto_worker) == ("s3://bucket/prefix", True)
+    assert read.home == tmp_path / "home"
+    assert read.workers == 3
+    assert read.max_pixels == 1000
+    assert read.artifacts_url == "s3://bucket/prefix"
+    assert read.auto_worker
     if database is None:
         assert read.database_url == Settings(home=tmp_path / "home", database=None).database_url
     else:

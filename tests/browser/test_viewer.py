@@ -156,7 +156,8 @@ def test_both_sides_are_zoomed_and_moved_alike(page):
         page.keyboard.press("ArrowLeft")
     assert value(page, "x") == "0px", "the picture is not moved out of sight"
     page.locator("#reset").click()
-    assert (value(page, "zoom"), page.locator("#zoom").inner_text()) == ("1", "100 %")
+    assert value(page, "zoom") == "1"
+    assert page.locator("#zoom").inner_text() == "100 %"
     assert page.locator("#smaller").is_disabled()
 
 

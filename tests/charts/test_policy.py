@@ -18,10 +18,13 @@ def test_carries_curve_optimum_and_choice():
     accuracy, best_accuracy, here_accuracy, bits, best_bits, here_bits = figure.data
     assert list(accuracy.y) == curve.accuracy.tolist()
     assert list(bits.y) == curve.bits.tolist()
-    assert (best_accuracy.x[0], best_accuracy.y[0]) == (best.p, best.accuracy)
-    assert (best_bits.x[0], best_bits.y[0]) == (best.p, best.bits)
+    assert best_accuracy.x[0] == best.p
+    assert best_accuracy.y[0] == best.accuracy
+    assert best_bits.x[0] == best.p
+    assert best_bits.y[0] == best.bits
     exact = sign_attacker_curve(BEFORE, AFTER, 0.3)
-    assert (here_accuracy.x[0], here_accuracy.y[0]) == (0.3, pytest.approx(float(exact.accuracy)))
+    assert here_accuracy.x[0] == 0.3
+    assert here_accuracy.y[0] == pytest.approx(float(exact.accuracy))
     assert here_bits.y[0] == pytest.approx(float(exact.bits), abs=1e-3)
     assert [shape.x0 for shape in figure.layout.shapes] == [0.3, 0.3]
     assert accuracy.line.dash != bits.line.dash
@@ -54,7 +57,8 @@ def test_curves_show_every_attacker_and_the_worst():
         assert not by_name[name].showlegend
     assert list(by_name["the strongest of them"].y) == [0.97, 0.9, 0.85, 0.8, 0.93]
     chosen = by_name["the strongest at the chosen p"]
-    assert (chosen.x[0], chosen.y[0]) == (0.5, 0.85)
+    assert chosen.x[0] == 0.5
+    assert chosen.y[0] == 0.85
     assert by_name["score"].line.width > by_name["sign"].line.width
     texts = notes(figure)
     assert {"<b>score</b>", "sign", "template", "guessing"} <= texts.keys()
@@ -151,7 +155,8 @@ def test_bars_show_each_release_with_intervals():
     assert list(untouched.x) == ["sign", "score"]
     assert [trace.base for trace in figure.data] == [0.5] * 3
     assert list(untouched.y) == pytest.approx([0.45, 0.47])
-    assert (list(mix.x), list(mix.y)) == (["sign"], pytest.approx([-0.03]))
+    assert list(mix.x) == ["sign"]
+    assert list(mix.y) == pytest.approx([-0.03])
     assert list(perturbed.error_y.array) == pytest.approx([0.05, 0.05])
     assert list(perturbed.error_y.arrayminus) == pytest.approx([0.05, 0.05])
     assert perturbed.customdata[0][1] == "85.0 to 95.0 %"

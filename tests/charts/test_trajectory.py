@@ -13,7 +13,8 @@ def test_carries_scores_and_anchors():
     score, anchor = figure.data
     assert list(score.x) == [0, 1, 2, 3, 4, 5]
     assert list(score.y) == SCORES.tolist()
-    assert (list(anchor.x), list(anchor.y)) == ([2], [0.6])
+    assert list(anchor.x) == [2]
+    assert list(anchor.y) == [0.6]
     json.loads(figure.to_json())
 
 
@@ -39,5 +40,6 @@ def test_without_a_stopping_score_only_zero_is_marked():
 
 def test_few_updates_are_marked_one_by_one_and_anchors_beyond_them_left_out():
     few, many = trajectory(SCORES, (2, 6), 1, 0.1), trajectory(np.linspace(3, -0.2, 500), (), 1, 0.1)
-    assert (few.data[0].mode, many.data[0].mode) == ("lines+markers", "lines")
+    assert few.data[0].mode == "lines+markers"
+    assert many.data[0].mode == "lines"
     assert list(few.data[1].x) == [2]

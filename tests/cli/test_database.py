@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 
 import pytest
 
+from facepriv.config import Settings
 from facepriv.store import migrate
 from tests.cli.terminal import Said, Terminal, assert_one_sentence, assert_usage
-from tests.old_databases import write_stored_database
+from tests.store.old_databases import write_stored_database
+from tests.store.tampering import add_foreign_table
 
 pytestmark = pytest.mark.xdist_group("cli")
 
 
 def test_a_foreign_database(empty):
-    empty.home.mkdir()
-    with sqlite3.connect(empty.home / "facepriv.sqlite") as database:
-        database.execute("CREATE TABLE cats (name)")
-    database.close()
+    add_foreign_table(Settings(home=empty.home))
     assert_one_sentence(empty("datasets"), "holds tables that are not facepriv's")
     assert_one_sentence(empty("db", "upgrade"), "holds tables that are not facepriv's")
 
@@ -32,7 +30,8 @@ def test_upgrading_the_database(empty):
 def test_an_older_database_names_the_command_that_upgrades_it(empty, command, next_revision):
     write_stored_database(empty.home / "facepriv.sqlite")
     said = empty(*command)
-    assert (said.code, said.out) == (1, "")
+    assert said.code == 1
+    assert said.out == ""
     (line,) = said.err.splitlines()
     assert re.fullmatch(r"Error: The database .* has revision 0001, but .*; run: facepriv db upgrade", line)
     assert empty("db", "upgrade").code == 0

@@ -38,12 +38,14 @@ def settings(terminal: Terminal) -> Settings:
 
 def test_what_is_queued_waits_for_a_worker_and_is_done_by_one(few: Terminal) -> None:
     said = few("perturb", "few", *QUICK, "--no-wait")
-    assert (said.code, said.out) == (0, "Run 1 waits for a worker; see how far it is with: facepriv follow 1\n")
+    assert said.code == 0
+    assert said.out == "Run 1 waits for a worker; see how far it is with: facepriv follow 1\n"
     assert "Nothing has happened to run 1 yet" in few("log", "1").out
     assert not workers_of(settings(few))
     assert few("worker", "--until-idle").code == 0
     followed = few("follow", "1")
-    assert (followed.code, followed.out) == (0, "Run 1 is complete.\n")
+    assert followed.code == 0
+    assert followed.out == "Run 1 is complete.\n"
     lines = few.json("log", "1")["lines"]
     assert [line["text"] for line in lines] == ["Taken up, attempt 1.", "Complete."]
     assert lines[0]["owner"] == lines[1]["owner"]
@@ -82,7 +84,8 @@ def test_an_interrupt_cancels_only_what_the_command_itself_resumed(few: Terminal
         assert said.code != 0
         assert len(looks) == 3
         run = store.runs.get(1)
-        assert (run.state, run.cancel_requested) == (state, state == "cancelled")
+        assert run.state == state
+        assert run.cancel_requested == (state == "cancelled")
         resumed = [line.subject for line in store.access.list(action="run-resumed")]
         assert resumed == (["run 1"] if state == "cancelled" else [])
         assert ("Run 1 is cancelled, since it was interrupted" in said.err) == (state == "cancelled")
@@ -134,7 +137,8 @@ def seconds_to_cancel(terminal: Terminal, store: Store) -> float:
     assert terminal("cancel", "1").code == 0
     assert wait_until(lambda: store.runs.get(1).state == "cancelled", 30)
     asked, cancelled = store.jobs.log(store.runs.job_id(1))[-2:]
-    assert (asked.text, cancelled.text) == ("Asked to cancel.", "Cancelled.")
+    assert asked.text == "Asked to cancel."
+    assert cancelled.text == "Cancelled."
     assert terminal("resume", "1", "--no-wait").code == 0
     return (cancelled.at - asked.at).total_seconds()
 
@@ -166,4 +170,6 @@ def test_the_log_is_json_on_demand(few: Terminal) -> None:
     few("cancel", "1")
     found = json.loads(few("log", "1", "--json", "-").out)
     assert found["schema"] == "facepriv.log/1"
-    assert (found["run_id"], found["lines"][0]["text"], found["lines"][0]["owner"]) == (1, "Cancelled.", None)
+    assert found["run_id"] == 1
+    assert found["lines"][0]["text"] == "Cancelled."
+    assert found["lines"][0]["owner"] is None

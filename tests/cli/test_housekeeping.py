@@ -6,7 +6,6 @@ import getpass
 import io
 import json
 import shutil
-import sqlite3
 import sys
 from datetime import date, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from facepriv.schemas.requests import RunRequest
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import Store, open_store
 from tests.cli.terminal import Said, Terminal, assert_one_sentence, assert_usage, write_faces
+from tests.store.tampering import change_access_line, set_revision
 
 pytestmark = pytest.mark.xdist_group("cli-housekeeping")
 
@@ -88,7 +88,9 @@ def test_what_remains_is_an_error(terminal: Terminal):
     assert said.code == 1
     assert said.err.splitlines()[-1] == "Error: four could not be deleted completely; see above."
     (report,) = json.loads(said.out)["purged"]
-    assert (report["complete"], report["removed"], len(report["remaining"])) == (False, 0, 3)
+    assert report["complete"] is False
+    assert report["removed"] == 0
+    assert len(report["remaining"]) == 3
     assert report["shared"] == {"one": 1}
 
 
@@ -115,10 +117,13 @@ def test_retention_is_shown_and_purged_on_demand_only(terminal: Terminal):
     assert f"{YESTERDAY}, PAST" in terminal("datasets").out
     assert [row["retain_until"] for row in terminal.json("datasets")["datasets"]] == [str(YESTERDAY), None]
     (plan,) = terminal.json("purge", "--expired", "--dry-run")["would_go"]
-    assert (plan["dataset"], plan["images"], plan["files"]) == ("four", 4, 3)
+    assert plan["dataset"] == "four"
+    assert plan["images"] == 4
+    assert plan["files"] == 3
     assert files(terminal) == 4
     (report,) = terminal.json("purge", "--expired", "--yes")["purged"]
-    assert (report["dataset"], report["complete"]) == ("four", True)
+    assert report["dataset"] == "four"
+    assert report["complete"] is True
     assert terminal("retain", "one", "none").out == "one may be kept without limit.\n"
 
 
@@ -150,7 +155,9 @@ def test_orphans_are_shown_and_collected(terminal: Terminal):
     shown = terminal("collect", "--dry-run")
     assert shown.out == "1 unused file found, 0 deleted.\n"
     found = terminal.json("collect")
-    assert (found["removed"], found["left"], found["missing"]) == (1, 0, {})
+    assert found["removed"] == 1
+    assert found["left"] == 0
+    assert found["missing"] == {}
     assert files(terminal) == 4
 
 
@@ -169,8 +176,7 @@ def test_the_doctor(terminal: Terminal):
     }
     assert "Skipped by --quick" in terminal("doctor", "--quick").out
     next((terminal.home / "artifacts").rglob("*.png")).write_bytes(b"other bytes")
-    with sqlite3.connect(terminal.home / "facepriv.sqlite") as database:
-        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    set_revision(Settings(home=terminal.home), "9999")
     ill = terminal("doctor")
     assert ill.code == 1
     assert "1 file unreadable or changed" in " ".join(ill.out.replace("│", " ").split())
@@ -196,10 +202,7 @@ def test_the_access_log_is_shown_and_checked(terminal: Terminal):
     lost = terminal("access", "--expect", "f" * 16)
     assert lost.code == 1
     assert lost.err.startswith(f"Error: No line of the access log has the hash {'f' * 16}: the log was cut short")
-    with sqlite3.connect(terminal.home / "facepriv.sqlite") as connection:
-        connection.execute("DROP TRIGGER access_log_no_update")
-        connection.execute("UPDATE access_log SET actor = 'bob' WHERE id = 1")
-    connection.close()
+    change_access_line(Settings(home=terminal.home), 1, actor="bob")
     broken = terminal("access")
     assert broken.code == 1
     assert broken.err.startswith("Error: Line 1 of the access log does not match the line before")

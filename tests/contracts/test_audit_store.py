@@ -23,16 +23,24 @@ def test_audit_comes_back_as_it_was(store: Store) -> None:
     spec = audit_spec(store, dataset, p=0.5, select_by="subject", most_fnmr_loss=0.01)
     number = store.audits.create(spec)
     waiting = store.audits.get(number)
-    assert (waiting.state, waiting.spec, waiting.result, waiting.images) == ("waiting", spec, None, 6)
+    assert waiting.state == "waiting"
+    assert waiting.spec == spec
+    assert waiting.result is None
+    assert waiting.images == 6
     claimed = claim_audit(store, "w1")
     assert claimed is not None
-    assert (claimed.id, claimed.state, claimed.attempts) == (number, "running", 1)
+    assert claimed.id == number
+    assert claimed.state == "running"
+    assert claimed.attempts == 1
     assert store.jobs.claim("w2") is None
     assert store.jobs.heartbeat(store.audits.job_id(number), "w1", "attacking", 3, 9) is False
-    assert (store.audits.get(number).stage, store.audits.get(number).done) == ("attacking", 3)
+    assert store.audits.get(number).stage == "attacking"
+    assert store.audits.get(number).done == 3
     store.audits.finish(number, "w1", audit_result())
     done = store.audits.get(number)
-    assert (done.state, done.result, done.dataset_name) == ("complete", audit_result(), dataset.name)
+    assert done.state == "complete"
+    assert done.result == audit_result()
+    assert done.dataset_name == dataset.name
     with pytest.raises(LeaseLostError, match="no longer this worker"):
         store.jobs.heartbeat(store.audits.job_id(number), "w1", "again", 0, 1)
 
@@ -109,7 +117,8 @@ def test_a_data_set_goes_with_its_audits(store: Store) -> None:
     number = store.audits.create(audit_spec(store, dataset))
     of_run = store.audits.create(audit_spec(store, dataset, run_id=run_id))
     held = store.datasets.holdings(dataset.id)
-    assert (held.runs, held.audits) == ((run_id,), (number, of_run))
+    assert held.runs == (run_id,)
+    assert held.audits == (number, of_run)
     assert store.jobs.claim("w1") is not None
     with pytest.raises(StoreError, match=rf"while audit {number} on it is being worked on"):
         store.datasets.delete(dataset.id)

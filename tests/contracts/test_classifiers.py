@@ -47,7 +47,9 @@ def test_is_a_classifier(classifier):
 
 def test_its_name_makes_it_again(classifier, inputs):
     again = classifiers.create(classifier.name)
-    assert (again.name, again.version, again.attribute) == (classifier.name, classifier.version, classifier.attribute)
+    assert again.name == classifier.name
+    assert again.version == classifier.version
+    assert again.attribute == classifier.attribute
     assert again.score(inputs).tolist() == classifier.score(inputs).tolist()
 
 

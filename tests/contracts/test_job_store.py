@@ -16,8 +16,10 @@ from facepriv.store import (
     Store,
     open_store,
 )
+from facepriv.store.rows import MeasureRow
 from tests.actors import ADA, CLI
-from tests.contracts.processes import rows, wait_for_others
+from tests.contracts.processes import wait_for_others
+from tests.store.tampering import count_rows
 from tests.store_examples import (
     add_dataset,
     audit_spec,
@@ -81,7 +83,10 @@ def test_lost_run_is_taken_over_and_goes_on(store: Store, settings: Settings) ->
     run_out(store, run_id, "w1")
     second = claim_run(store, "w2")
     assert second is not None
-    assert (second.id, second.owner, second.attempts, second.started_at) == (run_id, "w2", 2, first.started_at)
+    assert second.id == run_id
+    assert second.owner == "w2"
+    assert second.attempts == 2
+    assert second.started_at == first.started_at
     assert store.runs.images_done(run_id) == {first.spec.image_ids[0]}
     late = run_image(first.spec.image_ids[1], 1)
     for write in (
@@ -95,7 +100,7 @@ def test_lost_run_is_taken_over_and_goes_on(store: Store, settings: Settings) ->
         with pytest.raises(LeaseLostError, match="stop working on it"):
             write()
     assert store.runs.get(run_id) == second
-    assert rows(settings, "measures") == 0
+    assert count_rows(settings, MeasureRow) == 0
     store.runs.save_image(run_id, "w2", late)
     assert len(store.runs.run_images(run_id)) == 2
 
@@ -113,7 +118,9 @@ def test_run_that_kills_its_workers_is_failed(store: Store) -> None:
         lose(store, run_id, f"w{attempt}")
     assert store.jobs.claim("last") is None
     failed = store.runs.get(run_id)
-    assert (failed.state, failed.attempts, failed.owner) == ("failed", MAX_LOSSES, f"w{MAX_LOSSES - 1}")
+    assert failed.state == "failed"
+    assert failed.attempts == MAX_LOSSES
+    assert failed.owner == f"w{MAX_LOSSES - 1}"
     assert failed.error is not None
     assert "resume the run" in failed.error
     assert failed.finished_at is not None
@@ -133,7 +140,8 @@ def test_what_was_finished_counts_losses_anew(store: Store) -> None:
             store.runs.save_image(run_id, run.owner or "", run_image(run.spec.image_ids[place], place))
         run_out(store, run_id, run.owner or "")
     assert store.jobs.claim("last") is not None
-    assert (store.runs.get(run_id).losses, store.runs.get(run_id).attempts) == (1, 2 * MAX_LOSSES + 1)
+    assert store.runs.get(run_id).losses == 1
+    assert store.runs.get(run_id).attempts == 2 * MAX_LOSSES + 1
 
 
 def test_a_loss_is_counted_once_whoever_looks_for_work(store: Store) -> None:
@@ -141,7 +149,8 @@ def test_a_loss_is_counted_once_whoever_looks_for_work(store: Store) -> None:
     lost, other = (store.runs.create(spec_for(store, dataset)) for _ in range(2))
     lose(store, lost, "w1")
     assert store.jobs.claim("w2", only=store.runs.job_id(other)) is not None
-    assert (store.runs.get(lost).state, store.runs.get(lost).losses) == ("waiting", 1)
+    assert store.runs.get(lost).state == "waiting"
+    assert store.runs.get(lost).losses == 1
     assert store.jobs.claim("w3", only=store.runs.job_id(other)) is None
     assert store.runs.get(lost).losses == 1
 
@@ -155,7 +164,8 @@ def test_a_worker_known_to_be_gone_loses_its_run_at_once(store: Store) -> None:
     assert store.jobs.claim("w3") is None
     taken = claim_run(store, "w3", gone=["w2", "unheard of"])
     assert taken is not None
-    assert (taken.id, taken.attempts) == (second, 2)
+    assert taken.id == second
+    assert taken.attempts == 2
     assert store.runs.get(first).owner == "w1"
     with pytest.raises(LeaseLostError):
         store.jobs.heartbeat(store.runs.job_id(second), "w2", "perturb", 1, 6)
@@ -172,11 +182,16 @@ def test_what_failed_or_was_cancelled_is_resumed_with_what_is_finished(store: St
     for number in (failed, cancelled):
         assert store.jobs.resume(store.runs.job_id(number)) == "waiting"
         now = store.runs.get(number)
-        assert (now.error, now.finished_at, now.owner, now.cancel_requested) == (None, None, None, False)
+        assert now.error is None
+        assert now.finished_at is None
+        assert now.owner is None
+        assert not now.cancel_requested
         assert store.jobs.resume(store.runs.job_id(number)) == "waiting"
     again = claim_run(store, "w2")
     assert again is not None
-    assert (again.id, again.attempts, again.spec) == (failed, 2, run.spec)
+    assert again.id == failed
+    assert again.attempts == 2
+    assert again.spec == run.spec
     assert store.runs.images_done(failed) == {run.spec.image_ids[0]}
     assert store.jobs.resume(store.runs.job_id(failed)) == "running"
     for place, image_id in enumerate(run.spec.image_ids[1:], start=1):
@@ -222,10 +237,13 @@ def test_pace_and_time_spent_are_known_to_everybody(store: Store) -> None:
     store.jobs.claim("w1")
     store.jobs.heartbeat(store.runs.job_id(run_id), "w1", "perturb", 2, 10, seconds=1.5)
     begun = store.runs.summary(run_id)
-    assert (begun.stage_from, begun.pace(datetime.now(UTC) + timedelta(seconds=9))) == (2, None)
+    assert begun.stage_from == 2
+    assert begun.pace(datetime.now(UTC) + timedelta(seconds=9)) is None
     store.jobs.heartbeat(store.runs.job_id(run_id), "w1", "perturb", 6, 10, seconds=1.0)
     now = store.runs.summary(run_id)
-    assert (now.stage_since, now.stage_from, now.spent) == (begun.stage_since, 2, 2.5)
+    assert now.stage_since == begun.stage_since
+    assert now.stage_from == 2
+    assert now.spent == 2.5
     assert now.stage_since is not None
     assert now.pace(now.stage_since + timedelta(seconds=8)) == (0.5, 8.0)
     store.jobs.heartbeat(store.runs.job_id(run_id), "w1", "embed", 0, 20)
@@ -234,7 +252,8 @@ def test_pace_and_time_spent_are_known_to_everybody(store: Store) -> None:
     store.jobs.claim("w2")
     store.jobs.heartbeat(store.runs.job_id(run_id), "w2", "embed", 5, 20, seconds=1.0)
     again = store.runs.summary(run_id)
-    assert (again.stage_from, again.spent) == (5, 3.5), "the time before does not count for the pace"
+    assert again.stage_from == 5, "the time before does not count for the pace"
+    assert again.spent == 3.5, "the time before does not count for the pace"
 
 
 def test_cancelling(store: Store) -> None:
@@ -271,7 +290,8 @@ def test_cancelled_run_of_a_lost_worker_is_not_taken_up(store: Store) -> None:
     run_out(store, run_id, "w1")
     assert store.jobs.claim("w2") is None
     run = store.runs.get(run_id)
-    assert (run.state, run.error) == ("cancelled", None)
+    assert run.state == "cancelled"
+    assert run.error is None
 
 
 def test_failing_and_giving_back(store: Store) -> None:
@@ -280,11 +300,16 @@ def test_failing_and_giving_back(store: Store) -> None:
     assert store.jobs.claim("w1") is not None
     store.jobs.release(store.runs.job_id(run_id), "w1")
     released = store.runs.get(run_id)
-    assert (released.state, released.attempts, released.owner, released.lease_until) == ("waiting", 0, None, None)
+    assert released.state == "waiting"
+    assert released.attempts == 0
+    assert released.owner is None
+    assert released.lease_until is None
     assert store.jobs.claim("w2") is not None
     store.jobs.fail(store.runs.job_id(run_id), "w2", "There is no space left.")
     failed = store.runs.get(run_id)
-    assert (failed.state, failed.error, failed.result) == ("failed", "There is no space left.", None)
+    assert failed.state == "failed"
+    assert failed.error == "There is no space left."
+    assert failed.result is None
 
     other = store.runs.create(spec_for(store, dataset))
     assert store.jobs.claim("w3") is not None

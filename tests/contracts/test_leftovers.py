@@ -17,7 +17,9 @@ from facepriv.store import (
     open_store,
 )
 from facepriv.store.leftovers import Leftovers
-from tests.contracts.processes import SPAWN, rows
+from facepriv.store.rows import ImageRow
+from tests.contracts.processes import SPAWN
+from tests.store.tampering import count_rows
 from tests.store_examples import (
     add_dataset,
     claim_run,
@@ -134,7 +136,7 @@ def test_files_of_a_killed_import_are_collected(settings: Settings) -> None:
         assert store.collect(imports_older_than=timedelta(0)) == 0
         assert len(contents_of(store)) == 50, "those whose rows were never written"
         assert store.collect(files_older_than=timedelta(seconds=-1)) == 50
-        assert rows(settings, "images") == 0
+        assert count_rows(settings, ImageRow) == 0
 
 
 def test_rows_and_files_are_compared(store: Store) -> None:

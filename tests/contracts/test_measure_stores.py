@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, update
 
 from facepriv.store import Store
 from facepriv.store.measures import Measured
+from facepriv.store.rows import ImageRow, MeasureRow
 from tests.store_examples import add_dataset, complete_run, sha
 
 TEMPLATE = "template:sface"
@@ -19,7 +20,7 @@ def hashes_of(store: Store, dataset_id: int) -> list[str]:
 
 def count_measures(store: Store) -> int:
     with store._database.reading() as session:
-        return int(session.execute(text("SELECT count(*) FROM measures")).scalar_one())
+        return session.scalar(select(func.count()).select_from(MeasureRow)) or 0
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,6 @@ def test_measures_of_content_that_nobody_has_are_collected(store: Store) -> None
     store.collect()
     assert count_measures(store) == 1
     with store._database.writing() as session:
-        session.execute(text("UPDATE images SET artifact_sha256 = NULL"))
+        session.execute(update(ImageRow).values(artifact_sha256=None))
     store.collect()
     assert count_measures(store) == 0

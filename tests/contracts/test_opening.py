@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect
 
 from facepriv.config import Settings
 from facepriv.errors import StoreError
@@ -26,16 +26,10 @@ from facepriv.store.inspection import inspect_database
 from facepriv.store.rows import Base
 from tests.actors import TEST
 from tests.contracts.processes import wait_for_others
+from tests.store.tampering import add_foreign_table, set_revision
 from tests.store_examples import (
     add_dataset,
 )
-
-
-def set_revision(settings: Settings, revision: str) -> None:
-    database = Database(settings.database_url)
-    with database.writing() as session:
-        session.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
-    database.close()
 
 
 def test_migrations_make_the_tables_of_the_models(store: Store, settings: Settings) -> None:
@@ -105,10 +99,7 @@ def test_empty_database_is_refused_by_the_check_alone(settings: Settings) -> Non
 
 
 def test_foreign_database_is_refused(settings: Settings) -> None:
-    database = Database(settings.database_url)
-    with database.writing() as session:
-        session.execute(text("CREATE TABLE recipes (id integer)"))
-    database.close()
+    add_foreign_table(settings)
     for use in (lambda: open_store(settings), lambda: migrate.upgrade(settings.database_url)):
         with pytest.raises(StoreError, match="not facepriv's"):
             use()

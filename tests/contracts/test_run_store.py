@@ -17,7 +17,8 @@ from facepriv.store import (
     Store,
     open_store,
 )
-from tests.contracts.processes import rows
+from facepriv.store.rows import ImageRow, MeasureRow, RunImageRow
+from tests.store.tampering import count_rows
 from tests.store_examples import (
     add_dataset,
     claim_run,
@@ -39,17 +40,21 @@ def test_run_comes_back_as_it_was(store: Store, settings: Settings) -> None:
     assert waiting.spec == spec
     assert same(store.runs.summary(run_id), waiting)
     assert not hasattr(store.runs.summary(run_id), "spec")
-    assert (waiting.state, waiting.result, waiting.owner, waiting.attempts) == ("waiting", None, None, 0)
-    assert (waiting.method, waiting.guide, waiting.images, waiting.dataset_name) == (
-        "algorithm1",
-        "dlib-gender",
-        6,
-        "studio",
-    )
+    assert waiting.state == "waiting"
+    assert waiting.result is None
+    assert waiting.owner is None
+    assert waiting.attempts == 0
+    assert waiting.method == "algorithm1"
+    assert waiting.guide == "dlib-gender"
+    assert waiting.images == 6
+    assert waiting.dataset_name == "studio"
 
     claimed = claim_run(store, "w1", lease_seconds=30)
     assert claimed is not None
-    assert (claimed.id, claimed.state, claimed.owner, claimed.attempts) == (run_id, "running", "w1", 1)
+    assert claimed.id == run_id
+    assert claimed.state == "running"
+    assert claimed.owner == "w1"
+    assert claimed.attempts == 1
     assert claimed.spec == spec
     assert claimed.started_at is not None
     assert claimed.lease_until == claimed.started_at + timedelta(seconds=30)
@@ -70,14 +75,18 @@ def test_run_comes_back_as_it_was(store: Store, settings: Settings) -> None:
         store.runs.save_image(run_id, "w1", image, measured_of(image))
         assert store.jobs.heartbeat(store.runs.job_id(run_id), "w1", "perturb", done, 6) is False
     progress = store.runs.get(run_id)
-    assert (progress.stage, progress.done, progress.total) == ("perturb", 6, 6)
+    assert progress.stage == "perturb"
+    assert progress.done == 6
+    assert progress.total == 6
     assert store.runs.images_done(run_id) == frozenset(spec.image_ids)
 
     result = result_for(6)
     store.runs.finish(run_id, "w1", result)
     with open_store(settings) as reopened:
         complete = reopened.runs.get(run_id)
-        assert (complete.state, complete.spec, complete.result) == ("complete", spec, result)
+        assert complete.state == "complete"
+        assert complete.spec == spec
+        assert complete.result == result
         assert complete.finished_at is not None
         assert complete.finished_at >= claimed.started_at
         assert complete.lease_until is None
@@ -139,9 +148,10 @@ def test_an_image_is_saved_once(store: Store, settings: Settings) -> None:
             store.runs.save_image(run_id, "w1", wrong, measured_of(wrong))
     store.runs.save_image(run_id, "w1", saved, measured_of(saved))  # an answer that never came
     assert len(store.runs.run_images(run_id)) == 1
-    assert rows(settings, "measures") == 2
+    assert count_rows(settings, MeasureRow) == 2
     (whole,), (short,) = store.runs.run_images(run_id), store.runs.outcomes(run_id)
-    assert (whole.trajectory is None, short.trajectory) == (False, None)
+    assert whole.trajectory is not None
+    assert short.trajectory is None
     assert short.artifact_sha256 == whole.artifact_sha256
 
 
@@ -167,8 +177,8 @@ def test_deleting_a_run(store: Store, settings: Settings) -> None:
     store.jobs.fail(store.runs.job_id(run_id), "w1", "It broke.")
     store.runs.delete(run_id)
     assert store.runs.list() == ()
-    assert rows(settings, "run_images") == rows(settings, "measures") == 0
-    assert rows(settings, "images") == 6
+    assert count_rows(settings, RunImageRow) == count_rows(settings, MeasureRow) == 0
+    assert count_rows(settings, ImageRow) == 6
 
 
 def test_what_was_learnt_is_kept_by_part_and_goes_with_the_run(store: Store) -> None:

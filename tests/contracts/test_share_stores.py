@@ -57,9 +57,17 @@ def test_shares_come_back_as_they_were(store: Store, results: tuple[int, int, in
         faces=3,
     )
     assert token is not None
-    assert (shared.run_id, shared.audit_id, shared.has_link, shared.officer) == (run_id, audit_id, True, "Ada")
-    assert (shared.passphrase_hash, shared.faces, shared.shared_by, shared.expires_at) == ("a hash", 3, "eve", UNTIL)
-    assert (shared.views, shared.viewed_at, shared.revoked_at) == (0, None, None)
+    assert shared.run_id == run_id
+    assert shared.audit_id == audit_id
+    assert shared.has_link
+    assert shared.officer == "Ada"
+    assert shared.passphrase_hash == "a hash"
+    assert shared.faces == 3
+    assert shared.shared_by == "eve"
+    assert shared.expires_at == UNTIL
+    assert shared.views == 0
+    assert shared.viewed_at is None
+    assert shared.revoked_at is None
     assert abs(datetime.now(UTC) - shared.created_at) < timedelta(minutes=1)
     assert store.shares.get(shared.id) == store.shares.find(token) == shared
     assert store.shares.list() == (shared,)
@@ -172,9 +180,15 @@ def test_remarks_come_back_as_they_were(store: Store, results: tuple[int, int, i
     comment = say(store, run_id, text="Warum die Hälfte? 🤔\n\nBitte erklären.")
     signed = say(store, run_id, of_run, about="run 1, audit 1", decision="conditions", sha256=sha("both"))
     other = say(store, None, as_it_is, decision="rejected", sha256=sha("audit"))
-    assert (comment.run_id, comment.audit_id, comment.decision, comment.sha256) == (run_id, None, None, None)
-    assert (comment.text, comment.author) == ("Warum die Hälfte? 🤔\n\nBitte erklären.", "ada")
-    assert (signed.decision, signed.sha256, signed.about) == ("conditions", sha("both"), "run 1, audit 1")
+    assert comment.run_id == run_id
+    assert comment.audit_id is None
+    assert comment.decision is None
+    assert comment.sha256 is None
+    assert comment.text == "Warum die Hälfte? 🤔\n\nBitte erklären."
+    assert comment.author == "ada"
+    assert signed.decision == "conditions"
+    assert signed.sha256 == sha("both")
+    assert signed.about == "run 1, audit 1"
     assert abs(datetime.now(UTC) - signed.at) < timedelta(minutes=1)
     assert store.remarks.list() == (comment, signed, other)
     assert store.remarks.list(run_id=run_id) == (comment, signed)
@@ -203,6 +217,12 @@ def test_remarks_stay_when_what_they_are_about_is_gone(store: Store, results: tu
     assert store.runs.count() == 0
     left = store.remarks.list()
     for one, before in zip(left, (comment, signed, other), strict=True):
-        assert (one.run_id, one.audit_id) == (None, None)
-        assert (one.id, one.about, one.author, one.at) == (before.id, before.about, before.author, before.at)
-        assert (one.text, one.decision, one.sha256) == (before.text, before.decision, before.sha256)
+        assert one.run_id is None
+        assert one.audit_id is None
+        assert one.id == before.id
+        assert one.about == before.about
+        assert one.author == before.author
+        assert one.at == before.at
+        assert one.text == before.text
+        assert one.decision == before.decision
+        assert one.sha256 == before.sha256

@@ -80,7 +80,9 @@ def test_faces_are_found_anew_behind_every_front_end(faces):
         assert len(restored) == len(RESTORERS)
         for one in restored:
             assert one is not None
-            assert (one.image_id, one.subject, one.label) == (face.image_id, face.subject, face.label)
+            assert one.image_id == face.image_id
+            assert one.subject == face.subject
+            assert one.label == face.label
             assert one.landmarks.shape == (68, 2)
             height, width = one.pixels.shape[:2]
             assert abs((one.box[0] + one.box[2]) / 2 / width - 0.5) < 0.2

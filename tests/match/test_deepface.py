@@ -173,4 +173,5 @@ def test_one_client_for_a_process(model):
 def test_the_paper_matcher_opens_deepface_own_client():
     client = open_client(VGG_FACE, network=None)
     assert type(client).__module__ == "deepface.models.facial_recognition.onnx.VGGFace"
-    assert (client.input_shape, client.output_shape) == ((224, 224), 4096)
+    assert client.input_shape == (224, 224)
+    assert client.output_shape == 4096

@@ -122,7 +122,8 @@ class TestMeshed:
         done = store.runs.get(run.id)
         assert done.result.failures.by_reason == {"no-landmarks": 1}
         (item,) = done.result.failures.items
-        assert (item.image_id, item.stage) == (image.id, "acquire-before")
+        assert item.image_id == image.id
+        assert item.stage == "acquire-before"
         assert item.sentence.startswith("The landmarks stasm-77 were expected")
         assert done.result.judged == 2
         assert image.id not in {row.candidate_image_id for row in store.runs.run_images(run.id)}

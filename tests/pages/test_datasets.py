@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import io
-import sqlite3
 import time
 import zipfile
 from datetime import date, timedelta
 
 import PIL.Image
 import pytest
+from sqlalchemy import Text, cast
 
 from facepriv.services.datasets import uploads
 from facepriv.services.datasets.import_jobs import ImportJob, list_imports
 from facepriv.store import open_store
+from facepriv.store.rows import ImageRow
 from facepriv.web.blob_cache import BLOBS
 from tests.pages.conftest import gallery_of, on_the_shelf
+from tests.store.tampering import set_columns
 
 
 @pytest.fixture
@@ -156,7 +158,9 @@ def test_the_data_sheet_says_what_is_not_stated_and_is_changed(filled, visit, sa
     assert "signed forms" in str(app.table[-1].value)
     with open_store(filled) as store:
         (line,) = store.access.list(action="datasheet-edited")
-        assert (line.actor, line.subject, line.detail) == ("local", "dataset 1", "consent")
+        assert line.actor == "local"
+        assert line.subject == "dataset 1"
+        assert line.detail == "consent"
 
 
 @pytest.mark.slow
@@ -269,15 +273,14 @@ def test_faces_are_lossless_and_not_in_streamlits_media_store(filled, visit, med
     app = visit("datasets")
     for image in gallery_of(app).images:
         with PIL.Image.open(io.BytesIO(on_the_shelf(image["src"]))) as picture:
-            assert (picture.format, picture.size) == ("PNG", (140, 140))
+            assert picture.format == "PNG"
+            assert picture.size == (140, 140)
     assert media == []
 
 
 def test_what_a_data_set_calls_its_images_is_text_and_nothing_else(filled, visit):
     hostile = """"><script src=//x></script><img src=x onerror='alert(1)'>&amp;"""
-    with sqlite3.connect(filled.home / "facepriv.sqlite") as database:
-        database.execute("UPDATE images SET name = ? || id, subject = ?", (hostile, hostile))
-    database.close()
+    set_columns(filled, ImageRow, name=hostile + cast(ImageRow.id, Text), subject=hostile)
     shown = gallery_of(visit("datasets"))
     assert {tag for tag, _ in shown.tags} == {"style", "ul", "li", "figure", "img", "figcaption"}
     assert {name for image in shown.images for name in image} == {"src", "alt"}
@@ -316,7 +319,8 @@ def test_deletion_names_what_goes_refuses_while_it_is_worked_on_and_proves_itsel
     with open_store(filled) as store:
         assert store.datasets.list() == ()
         (line,) = store.access.list(action="dataset-purged")
-        assert (line.actor, line.subject) == ("local", "dataset 1")
+        assert line.actor == "local"
+        assert line.subject == "dataset 1"
     assert "Purged" not in said(app.run()), "it is told once"
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tests.old_databases import write_stored_database
+from tests.store.old_databases import write_stored_database
 
 PAGES = {
     "overview": "There is no data yet",

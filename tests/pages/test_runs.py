@@ -6,11 +6,11 @@ import csv
 import io
 import json
 import re
-import sqlite3
 
 import numpy as np
 import pytest
 import streamlit as st
+from sqlalchemy import Text, cast
 
 from facepriv.imaging.png import decode_png
 from facepriv.presentation.help_texts import HELP
@@ -18,7 +18,9 @@ from facepriv.presentation.run_sentences import limits
 from facepriv.presentation.run_tables import gender_error_rows, matching_rows, survival_rows
 from facepriv.services.runs.pictures import run_pair
 from facepriv.store import open_store
+from facepriv.store.rows import ImageRow, RunImageRow
 from tests.pages.conftest import gallery_of, on_the_shelf, repeat_run, viewer_of
+from tests.store.tampering import set_columns, set_parameters
 
 
 @pytest.fixture
@@ -88,13 +90,9 @@ def test_an_image_says_in_which_versions_its_flip_holds(filled, visit, said):
 
 def test_an_image_without_a_candidate_or_a_stopping_score(filled, visit, said):
     """As methods that need none leave it; also what revision 0001 did not measure is left out."""
-    with sqlite3.connect(filled.home / "facepriv.sqlite") as connection:
-        connection.execute(
-            "UPDATE run_images SET candidate_image_id = NULL, survived = NULL, fixed_score = NULL, notes = ?",
-            ('["Learnt from *others*."]',),
-        )
-        connection.execute("UPDATE runs SET spec = replace(spec, '\"margin\":0.1', '\"strength\":2')")
-    connection.close()
+    unmeasured = {"candidate_image_id": None, "survived": None, "fixed_score": None}
+    set_columns(filled, RunImageRow, **unmeasured, notes=("Learnt from *others*.",))
+    set_parameters(filled, 1, margin=None, strength=2)
     app = part(visit("runs", run="1"), "Images")
     shown = viewer_of(app)
     assert [image["alt"].split(":")[0] for image in shown.images] == ["Before", "After", "Difference"]
@@ -105,9 +103,7 @@ def test_an_image_without_a_candidate_or_a_stopping_score(filled, visit, said):
 
 
 def test_a_flip_is_called_so_whatever_ended_the_work_on_it(filled, visit, said):
-    with sqlite3.connect(filled.home / "facepriv.sqlite") as connection:
-        connection.execute("UPDATE run_images SET stop = 'floor'")
-    connection.close()
+    set_columns(filled, RunImageRow, stop="floor")
     app = part(visit("runs", run="1"), "Images")
     assert {row["Outcome"] for row in tables(app)[-1]} == {"flipped"}
     assert "Flipped (ended by: floor of a matcher or of quality)." in said(app)
@@ -158,9 +154,7 @@ def test_a_rerun_keeps_the_frame_and_another_image_changes_it(filled, visit):
 
 
 def test_an_image_of_which_nothing_was_stored_is_shown_alone(filled, visit):
-    with sqlite3.connect(filled.home / "facepriv.sqlite") as connection:
-        connection.execute("UPDATE run_images SET artifact_sha256 = NULL")
-    connection.close()
+    set_columns(filled, RunImageRow, artifact_sha256=None)
     shown = viewer_of(part(visit("runs", run="1"), "Images"))
     assert [image["alt"].split(":")[0] for image in shown.images] == ["Before", "The candidate face"]
     assert not [attributes for tag, attributes in shown.tags if attributes.get("type") == "range"]
@@ -170,9 +164,7 @@ def test_names_of_a_pair_are_text_and_nothing_else(filled, visit):
     app = part(visit("runs", run="1"), "Images")
     usual = [tag for tag, _ in viewer_of(app).tags]
     hostile = """"><script>alert(1)</script><img src=x onerror='alert(1)'>"""
-    with sqlite3.connect(filled.home / "facepriv.sqlite") as connection:
-        connection.execute("UPDATE images SET name = ? || id", (hostile,))
-    connection.close()
+    set_columns(filled, ImageRow, name=hostile + cast(ImageRow.id, Text))
     shown = viewer_of(app.run())
     assert [tag for tag, _ in shown.tags] == usual
     assert shown.images[0]["alt"] == f"Before: {hostile}1, labelled female"
@@ -191,7 +183,8 @@ def test_a_report_with_faces_is_for_its_holder_only(filled, visit):
     assert b"data:image/png" in on_the_shelf(link["href"])
     with open_store(filled) as store:
         (line,) = store.access.list(action="report-made")
-    assert (line.subject, line.detail) == ("run 1", "with 1 pair of faces")
+    assert line.subject == "run 1"
+    assert line.detail == "with 1 pair of faces"
 
 
 def test_download_is_the_result_under_a_name_of_its_own(filled, visit):
@@ -277,7 +270,9 @@ def test_a_figure_hands_out_its_numbers_and_says_so(filled, visit, monkeypatch):
         error = next(iter(store.runs.get(1).result.gender_error.values())).before.all
         (line,) = store.access.list(action="figure-downloaded")
     assert float(first["gender error (proportion of images)"]) == pytest.approx(error)
-    assert (line.actor, line.subject, line.detail) == ("local", "run 1", "error-1")
+    assert line.actor == "local"
+    assert line.subject == "run 1"
+    assert line.detail == "error-1"
 
 
 def test_runs_on_different_images_are_told(filled, visit):

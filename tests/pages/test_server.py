@@ -14,7 +14,7 @@ import pytest
 import app
 from facepriv.services.jobs.local_worker import worker_is_alive
 from facepriv.store import open_store
-from tests.old_databases import write_unknown_database
+from tests.store.old_databases import write_unknown_database
 from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]

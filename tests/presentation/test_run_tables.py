@@ -47,7 +47,8 @@ def test_women_and_men_are_not_swapped(finished: Finished):
     result = finished.run.result
     error = result.gender_error["dlib-gender"].model_copy(update={"before": Rates(all=0.5, male=0.25, female=0.75)})
     rows = tables.gender_error_rows(result.model_copy(update={"gender_error": {"dlib-gender": error}}))
-    assert (rows[0]["Women"], rows[0]["Men"]) == ("75.0 %", "25.0 %")
+    assert rows[0]["Women"] == "75.0 %"
+    assert rows[0]["Men"] == "25.0 %"
 
 
 def test_confusion(finished: Finished):
@@ -70,7 +71,9 @@ def test_matching(finished: Finished):
     cross = finished.run.result.matching["sface"].cross
     row = next(row for row in rows if (row["Matcher"], row["Comparison"]) == ("sface", "cross"))
     assert row["AUC"] == f"{cross.auc:.4f}"
-    assert (row["Genuine"], row["Impostor"], row["No template"]) == ("4", "26", "0")
+    assert row["Genuine"] == "4"
+    assert row["Impostor"] == "26"
+    assert row["No template"] == "0"
     # 26 pairs say nothing about a rate of one in a hundred.
     assert row["FNMR at FMR 1 %"] == row["FNMR at FMR 0.1 %"] == "–"
 

@@ -21,7 +21,7 @@ from facepriv.store.backup import back_up, describe_tables, restore
 from facepriv.store.engine import Database
 from facepriv.store.rows import AccessRow, AttemptRow
 from tests.actors import ADA
-from tests.old_databases import write_stored_database
+from tests.store.old_databases import write_stored_database
 
 KINDS = ["sqlite", "postgresql"]
 

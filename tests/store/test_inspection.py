@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,7 +13,9 @@ from facepriv.store import migrate, open_store
 from facepriv.store.backup import restore
 from facepriv.store.engine import Database
 from facepriv.store.inspection import Contents, inspect_database
-from tests.old_databases import write_stored_database
+from facepriv.store.rows import ProblemRow
+from tests.store.old_databases import write_stored_database
+from tests.store.tampering import find_page, set_columns
 
 
 def inspected(settings: Settings) -> Contents:
@@ -57,21 +57,16 @@ def test_an_older_database_names_the_command(tmp_path: Path, next_revision: str)
 
 
 def test_rows_without_the_rows_they_refer_to(stored: Settings) -> None:
-    with closing(sqlite3.connect(stored.home / "facepriv.sqlite")) as connection:
-        connection.execute("UPDATE problems SET dataset_id = 99")
-        connection.commit()
+    set_columns(stored, ProblemRow, dataset_id=99)
     with pytest.raises(StoreError, match=r"3 rows lack the rows they refer to\); restore a backup"):
         inspected(stored)
 
 
 def test_a_damaged_index(stored: Settings) -> None:
     file = stored.home / "facepriv.sqlite"
-    with closing(sqlite3.connect(file)) as connection:
-        connection.execute("PRAGMA journal_mode=DELETE")
-        page = connection.execute("SELECT rootpage FROM sqlite_master WHERE name = 'ix_images_artifact_sha256'")
-        start = (page.fetchone()[0] - 1) * connection.execute("PRAGMA page_size").fetchone()[0]
+    start, size = find_page(file, "ix_images_artifact_sha256")
     data = bytearray(file.read_bytes())
-    data[start + 4096 - 200 : start + 4096 - 100] = b"x" * 100
+    data[start + size - 200 : start + size - 100] = b"x" * 100
     file.write_bytes(data)
     open_store(stored).close()  # what is wrong inside shows when somebody looks
     with pytest.raises(StoreError, match=r"is damaged \(.*\); restore a backup") as caught:

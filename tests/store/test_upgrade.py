@@ -18,7 +18,7 @@ from facepriv.store.engine import Database
 from facepriv.store.rows import AccessRow
 from facepriv.types import Terms
 from tests.actors import ADA
-from tests.old_databases import write_stored_database
+from tests.store.old_databases import write_stored_database
 from tests.store_examples import claim_run
 
 FIRST = "0001"
@@ -103,7 +103,8 @@ def test_the_stored_database_can_be_read(stored: Settings) -> None:
         assert audit.result is not None
         assert audit.result.headlines[0].attacker == "sign"
         (preview,) = store.jobs.list(kinds=["import"])
-        assert (preview.state, preview.result) == ("previewed", '{"images": 3}')
+        assert preview.state == "previewed"
+        assert preview.result == '{"images": 3}'
         assert [user.name for user in store.users.list()] == ["Ada", "bob"]
         assert [remark.decision for remark in store.remarks.list()] == [None, "accepted"]
 

@@ -32,7 +32,8 @@ def test_shapes_and_thresholds_are_deepface_own(model):
     from deepface.modules.verification import find_threshold
 
     client = open_client(model, network=None)
-    assert (client.input_shape, client.output_shape) == (model.input_shape, model.outputs)
+    assert client.input_shape == model.input_shape
+    assert client.output_shape == model.outputs
     assert model.threshold == pytest.approx(1 - find_threshold(model.deepface_name, "cosine"))
     assert f"cosine is {model.threshold:g}." in model.notes
 
@@ -89,7 +90,8 @@ def test_network_input_is_blue_first_and_up_to_one_as_deepface_own_preprocessing
     crop[0, 0] = [255, 0, 51]
     before = crop.copy()
     batch = network_input(crop)
-    assert (batch.shape, batch.dtype) == ((1, 6, 5, 3), np.float32)
+    assert batch.shape == (1, 6, 5, 3)
+    assert batch.dtype == np.float32
     np.testing.assert_allclose(batch[0, 0, 0], [0.2, 0, 1], atol=1e-6)
     np.testing.assert_array_equal(crop, before)
     bgr = np.ascontiguousarray(crop[..., ::-1])

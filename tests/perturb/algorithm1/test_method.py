@@ -352,4 +352,7 @@ def test_a_drawn_score_out_of_reach_is_missed_and_not_the_guides_fault(faces, ma
 
 def test_an_image_at_its_drawn_score_is_left_alone(faces, make_gallery):
     result = matched_at(faces[0], make_gallery(faces), score_face(DlibGender(), faces[0]) + 0.1)
-    assert (result.stop, result.updates, result.success, result.flipped) == ("landed", 0, True, False)
+    assert result.stop == "landed"
+    assert result.updates == 0
+    assert result.success
+    assert not result.flipped

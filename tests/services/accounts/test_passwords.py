@@ -61,7 +61,8 @@ def test_the_parameters_stand_in_the_hash() -> None:
     made = hash_password(GOOD)
     assert made.startswith("$argon2id$v=19$m=65536,t=3,p=4$")
     salt, digest = made.split("$")[4:]
-    assert (len(salt), len(digest)) == (22, 43), "128 and 256 bits in base 64"
+    assert len(salt) == 22, "128 and 256 bits in base 64"
+    assert len(digest) == 43, "128 and 256 bits in base 64"
     assert is_password(made, GOOD)
     assert not is_password(made, GOOD + " ")
 

@@ -73,7 +73,10 @@ def result_of(record: AuditRecord) -> AuditResult:
 
 def test_a_database_as_it_is(audited: Audited) -> None:
     result = result_of(audited.plain)
-    assert (result.images, result.subjects, result.male_subjects, result.female_subjects) == (24, 12, 6, 6)
+    assert result.images == 24
+    assert result.subjects == 12
+    assert result.male_subjects == 6
+    assert result.female_subjects == 6
     assert [one.name for one in result.conditions] == ["untouched"]
     (untouched,) = result.conditions
     # With one classifier there are no others to put beside it.
@@ -89,7 +92,9 @@ def test_a_database_as_it_is(audited: Audited) -> None:
     assert [one.classifier for one in result.baseline] == ["dlib-gender"]
     assert result.baseline[0].all.value < 0.1
     assert {one.variant.split(":")[0] for one in untouched.variants if one.attacker == "template"} == {"sface"}
-    assert (result.policy, result.curve, result.utility) == (None, [], [])
+    assert result.policy is None
+    assert result.curve == []
+    assert result.utility == []
     assert result.headlines[0].upper == max(one.accuracy.high for one in untouched.attacks)
     assert "a person who looks at the images" in result.not_tried
     assert result.headlines[0].attacker in result.verdict

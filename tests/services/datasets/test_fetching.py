@@ -236,7 +236,8 @@ def test_published_facts_are_those_that_scikit_learn_checks_by():
 
     known = {one.filename: one for one in (_lfw.ARCHIVE, *_lfw.TARGETS)}
     for one in LFW.files:
-        assert (one.url, one.sha256) == (known[one.name].url, known[one.name].checksum)
+        assert one.url == known[one.name].url
+        assert one.sha256 == known[one.name].checksum
 
 
 def test_the_command_tells_how_to_go_on(tmp_path, origin, home):

@@ -8,7 +8,6 @@ import hashlib
 import io
 import os
 import shutil
-import sqlite3
 import stat
 import struct
 import subprocess
@@ -16,7 +15,7 @@ import sys
 import time
 import zipfile
 import zlib
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -45,8 +44,10 @@ from facepriv.services.jobs.worker import run_worker
 from facepriv.services.models.catalogue import usable_matchers
 from facepriv.services.runs.preparing import prepare_run, start_run
 from facepriv.store import Store, open_store
+from facepriv.store.rows import DatasetRow, ImageRow
 from tests.finished_run import copy_demo, labelled_demo, write_labels
 from tests.stand_ins import FACTS, STAND_INS, make_stand_in
+from tests.store.tampering import count_rows, set_columns
 
 THREE = ("s001_1", "s001_2", "s003_1")
 ROWS = [("s001_1.jpg", "s001", "female"), ("s001_2.jpg", "s001", "female"), ("s003_1.jpg", "s003", "male")]
@@ -56,9 +57,7 @@ def assert_nothing_half_written(store: Store, settings: Settings) -> None:
     """No temporary file is left, and the database holds finished data sets only."""
     assert not settings.temporary.exists() or list(settings.temporary.iterdir()) == []
     assert [p for p in settings.artifacts.rglob("*") if p.name.startswith(".tmp-")] == []
-    with sqlite3.connect(settings.home / "facepriv.sqlite") as database:
-        ids = {row[0] for row in database.execute("SELECT id FROM datasets")}
-    assert ids == {record.id for record in store.datasets.list()}
+    assert count_rows(settings, DatasetRow) == len(store.datasets.list())
 
 
 def kept_files(store: Store) -> set[str]:
@@ -192,7 +191,8 @@ class TestMixed:
 
     def test_counts(self, mixed):
         counts = mixed.report.counts
-        assert (counts.images, counts.subjects) == (9, 2)
+        assert counts.images == 9
+        assert counts.subjects == 2
         assert counts.labels == {-1: 2, 1: 7}
         assert counts.failures == {"no-face": 1, "several-faces": 1}
         assert sum(counts.problems.values()) == len(LEFT_OUT) + len(CONVERTED) + len(TOLD)
@@ -232,7 +232,8 @@ def test_a_zip_gives_what_its_folder_gives(store, settings, tmp_path):
     zipped = import_dataset(store, settings, packed, name="zipped")
     assert zipped.dataset.content_sha256 == loose.dataset.content_sha256
     assert zipped.counts == loose.counts
-    assert (zipped.problems, zipped.failures) == (loose.problems, loose.failures)
+    assert zipped.problems == loose.problems
+    assert zipped.failures == loose.failures
     assert_nothing_half_written(store, settings)
 
 
@@ -245,7 +246,8 @@ def test_a_zip_whose_entries_point_outside(store, settings, tmp_path):
         packed.write(folder / "s001_1.jpg", "../../evil.jpg")
     report = import_dataset(store, settings, archive, name="zipped")
     (problem,) = report.problems
-    assert (problem.name, problem.code) == ("../../evil.jpg", "unsafe-path")
+    assert problem.name == "../../evil.jpg"
+    assert problem.code == "unsafe-path"
     assert "pack a folder with plain names" in problem.sentence
     assert report.counts.images == 3
     assert list(tmp_path.rglob("evil.jpg")) == []
@@ -545,13 +547,12 @@ def test_killed_at_any_moment_it_goes_on_and_ends_as_without(store, settings, tm
 
 def written(home: Path) -> int:
     """Count the images that an import has written so far."""
-    try:
-        with sqlite3.connect(f"file:{home / 'facepriv.sqlite'}?mode=ro", uri=True) as database:
-            (images,) = database.execute("SELECT count(*) FROM images").fetchone()
-        database.close()
-    except sqlite3.OperationalError:  # not there yet, or just being made
+    if not (home / "facepriv.sqlite").exists():
         return 0
-    return int(images)
+    try:
+        return count_rows(Settings(home=home), ImageRow)
+    except StoreError:  # just being made
+        return 0
 
 
 def test_a_file_that_cannot_be_read_any_more(store, settings, tmp_path):
@@ -560,7 +561,8 @@ def test_a_file_that_cannot_be_read_any_more(store, settings, tmp_path):
         store, settings, folder, name="gone", on_progress=lambda *_: (folder / "s001_2.jpg").unlink(missing_ok=True)
     )
     problem = report.problems[0]
-    assert (problem.name, problem.code) == ("s001_2.jpg", "unreadable")
+    assert problem.name == "s001_2.jpg"
+    assert problem.code == "unreadable"
     assert "check that it is a file and may be read" in problem.sentence
     assert report.counts.images == 2
 
@@ -591,7 +593,9 @@ def test_the_demo_set(store, settings):
     report = import_demo(store, settings, images_per_subject=1)
     assert report.dataset.name == "demo"
     assert report.dataset.licence.startswith("CC-BY 4.0")
-    assert (report.counts.images, report.counts.subjects, report.counts.failures) == (60, 60, {})
+    assert report.counts.images == 60
+    assert report.counts.subjects == 60
+    assert report.counts.failures == {}
     assert report.counts.labels == {-1: 30, 1: 30}
     assert [p.code for p in report.problems] == ["no-mated"]
     assert_nothing_half_written(store, settings)
@@ -612,9 +616,7 @@ def test_what_a_kill_left_behind_goes_with_the_next_import(store, settings, tmp_
 
 def test_the_rows_of_a_killed_import_go_with_the_next_one(store, settings, tmp_path):
     with contextlib.suppress(StoreError), store.datasets.importing("killed", source="", reader="flat"):
-        with sqlite3.connect(settings.home / "facepriv.sqlite") as database:
-            database.execute("UPDATE datasets SET created_at = '2020-01-01 00:00:00.000000'")
-        database.close()
+        set_columns(settings, DatasetRow, created_at=datetime(2020, 1, 1, tzinfo=UTC))
         import_dataset(store, settings, labelled_demo(tmp_path / "faces", ["s001_1"]), name="next")
         assert_nothing_half_written(store, settings)
     assert [record.name for record in store.datasets.list()] == ["next"]
@@ -640,12 +642,10 @@ def test_faces_found_before_are_not_looked_for_again(store: Store, settings: Set
     assert len(looked) == 4
     assert again.detector_fingerprint == first.detector_fingerprint == fingerprint(make_detector_reference())
     for one, two in zip(store.datasets.images(first.id), store.datasets.images(again.id), strict=True):
-        assert (one.name, one.box, one.failure, one.failure_sentence) == (
-            two.name,
-            two.box,
-            two.failure,
-            two.failure_sentence,
-        )
+        assert one.name == two.name
+        assert one.box == two.box
+        assert one.failure == two.failure
+        assert one.failure_sentence == two.failure_sentence
         np.testing.assert_array_equal(one.landmarks, two.landmarks)
     assert [image.failure for image in store.datasets.images(again.id, failed=True)] == ["several-faces"]
     monkeypatch.setattr(importing, "fingerprint", lambda ref: "0" * 64)

@@ -55,15 +55,18 @@ def test_planted_errors_are_found_and_nobody_is_named(store, planted):
     report = check_quality(store, "planted", on_progress=lambda done, total, stage: steps.append((done, total, stage)))
     assert steps[-1] == (SUBJECTS + 1, SUBJECTS + 1, "checking quality")
     assert get_quality(store.datasets.get("planted")) == report
-    assert (report.images, report.subjects) == (SUBJECTS + 2, SUBJECTS + 1)
+    assert report.images == SUBJECTS + 2
+    assert report.subjects == SUBJECTS + 1
     assert sum(found.failed for found in report.acquisition.values()) == 1
     assert report.acquisition[planted[0][2]].by_reason == {"no-face": 1}
     assert report.images_per_subject.counts == {"subjects": [SUBJECTS, 1]}
-    assert (report.width.minimum, report.height.minimum) == (150, 200)
+    assert report.width.minimum == 150
+    assert report.height.minimum == 200
     eyes = report.inter_eye_distance
     assert eyes.summary.n == SUBJECTS + 1
     assert 50 < eyes.summary.median < 65
-    assert (eyes.shortfalls[0].below, eyes.shortfalls[0].images) == (30, 0)
+    assert eyes.shortfalls[0].below == 30
+    assert eyes.shortfalls[0].images == 0
     assert eyes.shortfalls[-1].images == SUBJECTS + 1
     assert report.near_duplicates.matcher.name == "sface"
     assert report.near_duplicates.found == 1
@@ -71,7 +74,8 @@ def test_planted_errors_are_found_and_nobody_is_named(store, planted):
     (pair,) = listed["Different subjects that look like one person"]
     assert {pair["Subject"], pair["Its subject"]} == {planted[2][1], "zz-twin"}
     (wrong,) = listed["Labels that every classifier contradicts"]
-    assert (wrong["Subject"], wrong["Label"]) == (planted[5][1], planted[5][2])
+    assert wrong["Subject"] == planted[5][1]
+    assert wrong["Label"] == planted[5][2]
     told = " ".join(quality_sentences(report)) + report.model_dump_json()
     for name, subject, _ in planted:
         assert name not in told

@@ -26,11 +26,17 @@ def test_days_are_read():
 
 def test_the_last_day_itself_is_not_past(store: Store):
     record = add_dataset(store)
-    assert (is_past(record), retention_day(record), expired(store)) == (False, "", ())
+    assert not is_past(record)
+    assert retention_day(record) == ""
+    assert expired(store) == ()
     record = retain(store, record.id, TODAY, actor=ADA)
-    assert (is_past(record), retention_day(record), expired(store)) == (False, str(TODAY), ())
+    assert not is_past(record)
+    assert retention_day(record) == str(TODAY)
+    assert expired(store) == ()
     record = retain(store, record.id, YESTERDAY, actor=ADA)
-    assert (is_past(record), retention_day(record), expired(store)) == (True, f"{YESTERDAY}, PAST", (record,))
+    assert is_past(record)
+    assert retention_day(record) == f"{YESTERDAY}, PAST"
+    assert expired(store) == (record,)
     record = retain(store, record.id, None, actor=ADA)
     assert expired(store) == ()
     lines = [(line.actor, line.subject, line.detail) for line in store.access.list(action="dataset-retained")]

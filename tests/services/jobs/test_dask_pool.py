@@ -173,7 +173,8 @@ def test_workers_that_die_mid_run_are_replaced_without_loss(finished: Finished, 
     cluster.add_worker()
     assert len(killed) == 2
     record = store.runs.get(run.id)
-    assert (record.state, record.attempts) == ("complete", 1), record.error
+    assert record.state == "complete", record.error
+    assert record.attempts == 1, record.error
     assert result_of(record) == result_of(finished.run)
     assert rows_of(store, run.id) == rows_of(store, finished.run.id)
     store.runs.delete(run.id)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -35,6 +34,7 @@ from tests.actors import TEST
 from tests.finished_run import METHOD, SIX, labelled_demo
 from tests.services import plugins
 from tests.services.runs.test_execution import SPAWN, pool_of, result_of, rows_of, worker_process
+from tests.store.tampering import locked_database
 from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.fault, pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="looks into /proc")]
@@ -91,7 +91,8 @@ def test_a_run_whose_worker_is_lost_again_and_again_fails_with_its_log(store, se
         with Presence(settings) as presence:
             assert store.jobs.claim("nobody", only=0, gone=presence.gone(store.jobs.owners())) is None
     failed = store.runs.get(run.id)
-    assert (failed.state, failed.attempts) == ("failed", MAX_LOSSES)
+    assert failed.state == "failed"
+    assert failed.attempts == MAX_LOSSES
     assert "lost 3 times in a row" in (failed.error or "")
     log = [line.text for line in store.jobs.log(store.runs.job_id(run.id))]
     assert [line.split(",")[0] for line in log[:-1]] == ["Taken up", "Its worker was lost without a word"] * MAX_LOSSES
@@ -146,12 +147,9 @@ def test_a_locked_database_is_waited_for(store, settings, small_spec, monkeypatc
     done = threading.Event()
 
     def lock() -> None:
-        connection = sqlite3.connect(settings.home / "facepriv.sqlite", isolation_level=None)
         wait_until(lambda: len(store.runs.images_done(run.id)) >= 2, 60)
-        connection.execute("BEGIN IMMEDIATE")
-        time.sleep(3)
-        connection.execute("ROLLBACK")
-        connection.close()
+        with locked_database(settings):
+            time.sleep(3)
         done.set()
 
     thread = threading.Thread(target=lock)
@@ -160,7 +158,8 @@ def test_a_locked_database_is_waited_for(store, settings, small_spec, monkeypatc
     thread.join()
     assert done.is_set()
     record = store.runs.get(run.id)
-    assert (record.state, record.attempts) == ("complete", 1), record.error
+    assert record.state == "complete", record.error
+    assert record.attempts == 1, record.error
 
 
 # Kills of workers: at named points between two commits, then at random

@@ -58,7 +58,8 @@ def train(store, name="own-probe", **options):
 def test_tells_what_it_was_trained_on_and_computes_templates_once(store, monkeypatch, faces):
     own = train(store)
     told = own.description.trained_on
-    assert (told.images, told.subjects) == ({"female": 4, "male": 4}, {"female": 4, "male": 4})
+    assert told.images == {"female": 4, "male": 4}
+    assert told.subjects == {"female": 4, "male": 4}
     assert told.content_sha256 == store.datasets.get("many").ref.content_sha256
     assert told.folds == 4
     assert 0 <= told.accuracy <= 1

@@ -88,7 +88,9 @@ def test_what_was_learnt_is_kept_exactly():
     arrays = {"a": np.arange(6.0).reshape(2, 3).T, "file": np.array(2.5), "on": np.array([True, False])}
     learned = Learned(arrays=arrays, evaluations=7, images=3, subjects=frozenset({"b", "a", "ä"}))
     again = unpack(pack(learned))
-    assert (again.evaluations, again.images, again.subjects) == (7, 3, learned.subjects)
+    assert again.evaluations == 7
+    assert again.images == 3
+    assert again.subjects == learned.subjects
     assert {*again.arrays} == {*arrays}
     for name, array in arrays.items():
         assert again.arrays[name].dtype == array.dtype
@@ -162,7 +164,8 @@ def school(tmp_path_factory) -> Iterator[School]:
 
 def test_halves_are_learnt_from_and_recorded(school: School):
     result = school.run.result
-    assert (result.images, result.judged) == (12, 12)
+    assert result.images == 12
+    assert result.judged == 12
     assert result.kind == "visible"
     assert result.stops == {"rounds": 12}
     assert result.notes == {"0 matchers were heeded.": 12}
@@ -232,7 +235,8 @@ def test_progress_of_learning_is_told_and_a_wish_to_cancel_heard(school: School)
             school.store.jobs.cancel(school.store.runs.job_id(run_id))
 
     run = school.work(school.spec(parameters={"pause": 0.5}), on_progress=look)
-    assert (run.state, run.error) == ("cancelled", None)
+    assert run.state == "cancelled"
+    assert run.error is None
     assert seen[0] == (0, 0)
     assert 0 < seen[-1][0] < seen[-1][1]
     assert not school.store.runs.learnings(run.id)
@@ -251,8 +255,12 @@ def test_learning_from_another_data_set(school: School):
     run = school.work(school.spec(learn_from=EIGHT, matchers=["sface"], guards=["sface"]))
     assert run.result is not None, run.error
     (item,) = run.result.learned
-    assert (item.source, item.dataset, item.fold, item.subjects) == ("dataset", EIGHT, None, 8)
-    assert (run.result.guards, run.result.notes) == (["sface"], {"1 matchers were heeded.": 12})
+    assert item.source == "dataset"
+    assert item.dataset == EIGHT
+    assert item.fold is None
+    assert item.subjects == 8
+    assert run.result.guards == ["sface"]
+    assert run.result.notes == {"1 matchers were heeded.": 12}
     teacher = school.store.datasets.get(EIGHT)
     assert school.store.datasets.holdings(teacher.id).runs == (run.id,)
     file = school.store.artifacts.path(item.sha256, LEARNED)
@@ -273,7 +281,10 @@ def test_the_demo_set_may_be_learnt_from_where_it_is_not_perturbed(school: Schoo
     run = school.work(spec)
     assert run.result is not None, run.error
     (item,) = run.result.learned
-    assert (item.source, item.dataset, item.subjects, item.images) == ("demo", "demo set of facepriv", 60, 120)
+    assert item.source == "demo"
+    assert item.dataset == "demo set of facepriv"
+    assert item.subjects == 60
+    assert item.images == 120
     assert run.result.judged == 1
 
 

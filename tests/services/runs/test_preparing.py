@@ -90,8 +90,10 @@ def test_a_spec_holds_everything(finished: Finished):
     usable = [status.card for status in list_models() if status.usable and status.attribute in ("", "gender")]
     assert [(m.name, m.version) for m in spec.matchers] == [(c.name, c.version) for c in usable if c.kind == "matcher"]
     assert {m.name for m in spec.classifiers} == {c.name for c in usable if c.kind == "classifier"}
-    assert (spec.guide.name, spec.classifiers[0]) == ("dlib-gender", spec.guide)
-    assert (spec.seed, spec.facepriv_version) == (7, facepriv.__version__)
+    assert spec.guide.name == "dlib-gender"
+    assert spec.classifiers[0] == spec.guide
+    assert spec.seed == 7
+    assert spec.facepriv_version == facepriv.__version__
     assert RunSpec.model_validate_json(spec.model_dump_json()) == spec
 
 
@@ -182,7 +184,10 @@ def test_images_without_a_face(store, settings, tmp_path):
 def test_a_run_waits_for_a_worker(store, small_spec):
     spec = small_spec()
     run = start_run(store, spec)
-    assert (run.state, run.images, run.spec, run.attempts) == ("waiting", 3, spec, 0)
+    assert run.state == "waiting"
+    assert run.images == 3
+    assert run.spec == spec
+    assert run.attempts == 0
 
 
 def test_a_method_is_made_with_all_parameters():

@@ -69,7 +69,9 @@ def test_plans_three_experiments_with_either_candidate(store, imported):
         assert len(one.spec.image_ids) == len(FOUR)
         assert not one.done
     first = planned[0].spec.parameters
-    assert (first["eps"], first["margin"], first["sweeps"]) == (0.05, 0.1, 40), "the paper's"
+    assert first["eps"] == 0.05, "the paper's"
+    assert first["margin"] == 0.1, "the paper's"
+    assert first["sweeps"] == 40, "the paper's"
     assert planned[4].spec.parameters["coefficient"] == 0.5
 
 
@@ -250,7 +252,8 @@ def test_real_runs_are_compared(done):
     assert [run.run_id for run in found.runs] == done.executed
     assert all(run.judged == len(FOUR) for run in found.runs)
     original, guided = found.gender_error[0], found.gender_error[2]
-    assert (original.classifier, original.scored) == ("dlib-gender", len(FOUR))
+    assert original.classifier == "dlib-gender"
+    assert original.scored == len(FOUR)
     assert guided.ours.all > original.ours.all
     for by_experiment in found.gender_scores.values():
         assert all(sum(h.counts["male"]) == sum(h.counts["female"]) == 2 for h in by_experiment.values())

@@ -163,7 +163,8 @@ def test_it_is_written_and_recorded(finished: Finished, tmp_path: Path) -> None:
     assert len(made.sentences) == 2
     assert json.loads(json.dumps(made.json)) == to_json(report_of(finished.store, finished.run.id, faces=1))
     (line,) = finished.store.access.list(action="report-made", actor="ada")
-    assert (line.subject, line.detail) == (f"run {finished.run.id}", "with 1 pair of faces")
+    assert line.subject == f"run {finished.run.id}"
+    assert line.detail == "with 1 pair of faces"
 
 
 def test_only_complete_runs_and_their_own_audits(finished: Finished, audit) -> None:

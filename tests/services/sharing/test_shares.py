@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 import subprocess
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,10 +37,12 @@ from facepriv.services.sharing.shares import (
     view_link,
 )
 from facepriv.store import ShareRecord, Store
+from facepriv.store.rows import ShareRow
 from facepriv.wording import percent
 from tests.actors import CLI, EVE
 from tests.finished_run import Clock, Finished
 from tests.pages.conftest import AUDITS, store_audit
+from tests.store.tampering import set_columns
 
 OF_RUN, OF_DATASET = (
     AuditResult.model_validate_json((AUDITS / f"{name}.json").read_text(encoding="utf-8"))
@@ -66,9 +66,7 @@ def log(store: Store, share_id: int) -> list[tuple[str, str, str]]:
 
 
 def expire(finished: Finished, share_id: int) -> None:
-    with closing(sqlite3.connect(finished.settings.home / "facepriv.sqlite")) as database:
-        database.execute("UPDATE shares SET expires_at = '2020-01-01 00:00:00.000000' WHERE id = ?", [share_id])
-        database.commit()
+    set_columns(finished.settings, ShareRow, ShareRow.id == share_id, expires_at=datetime(2020, 1, 1, tzinfo=UTC))
 
 
 def page_of(store: Store, shared: Shared) -> Page:
@@ -84,7 +82,10 @@ def test_a_link_finds_what_was_shared(shop: Store, run_id: int) -> None:
     assert shared.path == f"/share/{shared.token}"
     assert find_link(shop, shared.token or "") == shared.share
     record = shared.share
-    assert (record.run_id, record.audit_id, record.shared_by, record.officer) == (run_id, None, "eve", None)
+    assert record.run_id == run_id
+    assert record.audit_id is None
+    assert record.shared_by == "eve"
+    assert record.officer is None
     assert abs(record.expires_at - record.created_at - timedelta(days=7)) < timedelta(minutes=1)
     assert about(record) == f"run {run_id}"
     assert dataset_of(shop, record).name == "six"
@@ -211,7 +212,8 @@ def test_the_newest_audit_is_pinned(shop: Store, run_id: int) -> None:
     shared = put(shop, run_id=run_id)
     later = OF_RUN.model_copy(update={"verdict": "Another audit says something else."})
     second = store_audit(shop, later, run_id=run_id)
-    assert (before.share.audit_id, shared.share.audit_id) == (None, first)
+    assert before.share.audit_id is None
+    assert shared.share.audit_id == first
     assert about(shared.share) == f"run {run_id}, audit {first}"
     page = page_of(shop, shared).html
     assert OF_RUN.verdict in page
@@ -220,7 +222,8 @@ def test_the_newest_audit_is_pinned(shop: Store, run_id: int) -> None:
     _check_seeds_are_withheld(page)
     assert "this run was not audited" in page_of(shop, before).html, "as when it was shared"
     for newer in (put(shop, run_id=run_id), put(shop, audit_id=second), put(shop, run_id=run_id, audit_id=second)):
-        assert (newer.share.run_id, newer.share.audit_id) == (run_id, second)
+        assert newer.share.run_id == run_id
+        assert newer.share.audit_id == second
     assert put(shop, run_id=run_id, audit_id=first).share.audit_id == first
     shop.audits.delete(first)
     with pytest.raises(UnknownNameError):
@@ -238,7 +241,8 @@ def _check_seeds_are_withheld(page: str) -> None:
 def test_an_audit_of_a_data_set_as_it_is(shop: Store) -> None:
     audit_id = store_audit(shop, OF_DATASET)
     shared = put(shop, audit_id=audit_id)
-    assert (shared.share.run_id, shared.share.audit_id) == (None, audit_id)
+    assert shared.share.run_id is None
+    assert shared.share.audit_id == audit_id
     assert about(shared.share) == f"audit {audit_id}"
     assert dataset_of(shop, shared.share).name == "six"
     page = page_of(shop, shared).html
@@ -297,7 +301,10 @@ def test_what_cannot_be_shared(finished: Finished, shop: Store, run_id: int) -> 
 def test_an_officer_finds_what_was_shared_with_them(shop: Store, run_id: int) -> None:
     shared = put(shop, run_id=run_id, link=False, officer="ADA", passphrase=PHRASE)
     record = shared.share
-    assert (shared.token, shared.path, record.has_link, record.officer) == (None, None, False, "Ada")
+    assert shared.token is None
+    assert shared.path is None
+    assert not record.has_link
+    assert record.officer == "Ada"
     assert record.passphrase_hash is None, "there is nothing that would ask for it"
     put(shop, run_id=run_id, officer="bob")
     put(shop, run_id=run_id)

@@ -12,7 +12,7 @@ from facepriv.errors import BadInputError
 from facepriv.services.upkeep.database import back_up_database, check_database, restore_database
 from facepriv.store import migrate, open_store
 from tests.actors import ADA, BOB
-from tests.old_databases import write_stored_database
+from tests.store.old_databases import write_stored_database
 from tests.store_examples import new_image
 
 

@@ -17,10 +17,14 @@ def test_orphans_are_shown_and_collected(store: Store, settings: Settings):
     store.artifacts.delete(lost.artifact_sha256)
     orphan = store.artifacts.put(b"nobody's", ".npz")
     found = find_orphans(store, settings)
-    assert (found.orphans, found.removed, dict(found.missing)) == ((f"{orphan}.npz",), 0, {"studio": 1})
+    assert found.orphans == (f"{orphan}.npz",)
+    assert found.removed == 0
+    assert dict(found.missing) == {"studio": 1}
     assert contents_of(store) == {b"kept", b"nobody's"}, "a look touches nothing"
     done = collect_orphans(store, settings)
-    assert (done.orphans, done.removed, done.left) == ((f"{orphan}.npz",), 1, 0)
+    assert done.orphans == (f"{orphan}.npz",)
+    assert done.removed == 1
+    assert done.left == 0
     assert done.sentences[:2] == (
         "1 unused file found, 1 deleted.",
         "1 file of the data set 'studio' missing. Restore a backup, or purge and import again.",
@@ -34,7 +38,9 @@ def test_images_that_a_killed_call_of_a_command_left_are_collected(store: Store,
     left.write_bytes(b"a crop")
     assert find_orphans(store, settings).orphans == (str(left),)
     done = collect_orphans(store, settings)
-    assert (done.orphans, done.removed, done.left) == ((str(left),), 1, 0)
+    assert done.orphans == (str(left),)
+    assert done.removed == 1
+    assert done.left == 0
     assert not left.parent.exists()
 
 
@@ -47,7 +53,8 @@ def test_work_under_way_keeps_its_files(store: Store, settings: Settings):
     with store.datasets.importing("coming", source="", reader="") as importing:
         (image,) = put_images(store, b"coming")
         done = collect_orphans(store, settings)
-        assert (done.removed, done.left) == (0, 1)
+        assert done.removed == 0
+        assert done.left == 1
         assert "1 file may belong to active work. Collect again once it has ended." in done.sentences
         importing.add(image)
     assert contents_of(store) == {b"coming"}

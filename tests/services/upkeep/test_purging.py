@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -28,8 +27,21 @@ from facepriv.services.upkeep.orphans import collect_orphans
 from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import DatasetRecord, Store, open_store
 from facepriv.store.measures import Measured
+from facepriv.store.rows import (
+    AuditRow,
+    ImageRow,
+    LearningRow,
+    LogLineRow,
+    MeasureRow,
+    ProblemRow,
+    RunImageRow,
+    RunRow,
+    RunSourceRow,
+    ShareRow,
+)
 from facepriv.types import Actor
 from tests.actors import ADA, EVE
+from tests.store.tampering import count_rows
 from tests.store_examples import (
     audit_spec,
     contents_of,
@@ -42,23 +54,18 @@ from tests.store_examples import (
     spec_for,
 )
 
-EMPTIED = (
-    "images",
-    "problems",
-    "runs",
-    "audits",
-    "run_images",
-    "log_lines",
-    "learnings",
-    "run_sources",
-    "measures",
-    "shares",
+HELD = (
+    ImageRow,
+    ProblemRow,
+    RunRow,
+    AuditRow,
+    RunImageRow,
+    LogLineRow,
+    LearningRow,
+    RunSourceRow,
+    MeasureRow,
+    ShareRow,
 )
-
-
-def rows_of(settings: Settings) -> dict[str, int]:
-    with sqlite3.connect(settings.home / "facepriv.sqlite") as database:
-        return {table: database.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in EMPTIED}
 
 
 def claim(store: Store, run: int) -> None:
@@ -99,7 +106,10 @@ def test_everything_goes_but_what_another_data_set_has_too(store: Store, setting
     theirs = create(store, "theirs", put_images(store, b"of both", b"theirs"))
     runs, audits = derive_from(store, mine, theirs)
     plan = plan_purge(store, mine.id)
-    assert (plan.images, list(plan.runs), list(plan.audits), plan.files) == (3, runs, audits, 5)
+    assert plan.images == 3
+    assert list(plan.runs) == runs
+    assert list(plan.audits) == audits
+    assert plan.files == 5
     assert plan.sentences == (
         f"This deletes the data set 'mine': 3 images, 3 runs ({', '.join(map(str, runs))}), 2 audits "
         f"({', '.join(map(str, audits))}), 5 files.",
@@ -114,11 +124,12 @@ def test_everything_goes_but_what_another_data_set_has_too(store: Store, setting
         "1 file stays because the data set 'theirs' contains the same images.",
     )
     assert contents_of(store) == {b"of both", b"theirs"}
-    left = rows_of(settings)
-    assert (left.pop("images"), left.pop("measures")) == (2, 1), "what is measured of the image of both stays"
-    assert set(left.values()) == {0}
+    left = {row: count for row in HELD if (count := count_rows(settings, row))}
+    assert left == {ImageRow: 2, MeasureRow: 1}, "what is measured of the image of both stays"
     (line,) = store.access.list()
-    assert (line.actor, line.action, line.subject) == ("ada", "dataset-purged", f"dataset {mine.id}")
+    assert line.actor == "ada"
+    assert line.action == "dataset-purged"
+    assert line.subject == f"dataset {mine.id}"
     assert line.detail == "3 images, 3 runs, 2 audits; 0 files of 5 left"
     with pytest.raises(UnknownNameError, match="no data set"):
         purge(store, settings, mine.id, actor=ADA)
@@ -142,9 +153,15 @@ def test_shares_go_and_what_officers_said_stays(store: Store, settings: Settings
     assert [share.run_id for share in store.shares.list()] == [kept]
     comment, signed = store.remarks.list()
     for one in (comment, signed):
-        assert (one.run_id, one.audit_id, one.about, one.author) == (None, None, about, "ada")
-    assert (comment.text, comment.sha256) == ("Why half?", None)
-    assert (signed.text, signed.decision, signed.sha256) == ("Fine by me.", "accepted", "5e" * 32)
+        assert one.run_id is None
+        assert one.audit_id is None
+        assert one.about == about
+        assert one.author == "ada"
+    assert comment.text == "Why half?"
+    assert comment.sha256 is None
+    assert signed.text == "Fine by me."
+    assert signed.decision == "accepted"
+    assert signed.sha256 == "5e" * 32
     assert store.users.list() == (officer,)
     assert store.sessions.holder(token) is not None
     content = (settings.home / "facepriv.sqlite").read_bytes()
@@ -202,7 +219,9 @@ def test_images_that_a_cancelled_run_had_not_saved_go_too(store: Store, settings
     report = purge(store, settings, mine.id, actor=ADA, cancel=True)
     worker.join()
     assert report.complete
-    assert (report.removed, report.collected, report.unclaimed) == (1, 2, ())
+    assert report.removed == 1
+    assert report.collected == 2
+    assert report.unclaimed == ()
     assert any(sentence.startswith("Also deleted 2 unused files") for sentence in report.sentences)
     assert [path for path in settings.artifacts.rglob("*") if path.is_file()] == []
 
@@ -219,7 +238,9 @@ def test_unsaved_images_may_remain_while_another_run_is_under_way(store: Store, 
     store.jobs.mark_cancelled(store.runs.job_id(cancelled), "w1")
     report = purge(store, settings, mine.id, actor=ADA)
     assert not report.complete
-    assert (report.remaining, report.collected, report.unclaimed) == ((), 0, left)
+    assert report.remaining == ()
+    assert report.collected == 0
+    assert report.unclaimed == left
     assert (
         "2 unused files may belong to this data set but could not be deleted, because running work or the disk holds "
         "them." in report.sentences
@@ -228,7 +249,8 @@ def test_unsaved_images_may_remain_while_another_run_is_under_way(store: Store, 
     assert store.access.list()[0].detail == "1 image, 1 run, 0 audits; 0 files of 1 left, and 2 without a row"
     store.jobs.fail(store.runs.job_id(held), "w1", "It broke.")
     collected = collect_orphans(store, settings)
-    assert (collected.removed, collected.left) == (2, 0)
+    assert collected.removed == 2
+    assert collected.left == 0
     assert contents_of(store) == {b"theirs"}
 
 
@@ -249,7 +271,8 @@ def test_what_work_under_way_may_need_remains_and_is_told(store: Store, settings
         (image,) = put_images(store, b"one")  # put, and its row not written yet
         report = purge(store, settings, mine.id, actor=ADA)
         assert not report.complete
-        assert (report.removed, len(report.remaining)) == (0, 2)
+        assert report.removed == 0
+        assert len(report.remaining) == 2
         assert "0 files deleted. A scan of all files found 2 of 2 remaining." in report.sentences
         assert any("Run `facepriv collect` once no work is active." in sentence for sentence in report.sentences)
         importing.add(image)
@@ -292,7 +315,8 @@ def test_images_that_a_killed_call_of_a_command_left_go_too(store: Store, settin
         scoring.kill()
     report = purge(store, settings, theirs.id, actor=ADA)
     assert report.complete
-    assert (report.collected, report.unclaimed) == (1, ())
+    assert report.collected == 1
+    assert report.unclaimed == ()
     assert list(settings.temporary.iterdir()) == []
 
 

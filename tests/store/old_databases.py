@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from facepriv.config import Settings
 from facepriv.store import migrate
+from tests.store.tampering import set_revision
 
-STORED = Path(__file__).parent / "store" / "fixtures" / "revision_0001.sql"
+STORED = Path(__file__).parent / "fixtures" / "revision_0001.sql"
 UNKNOWN, NEXT = "9999", "0002"
 NEXT_MIGRATION = f'''"""A column and a table that no facepriv has."""
 
@@ -41,9 +43,8 @@ def write_stored_database(file: Path) -> Path:
 
 
 def write_unknown_database(file: Path) -> Path:
-    """Make a SQLite file of a revision that this facepriv does not know."""
-    with closing(sqlite3.connect(write_stored_database(file))) as connection, connection:
-        connection.execute("UPDATE alembic_version SET version_num = ?", [UNKNOWN])
+    """Make a data folder's SQLite file of a revision that this facepriv does not know."""
+    set_revision(Settings(home=write_stored_database(file).parent), UNKNOWN)
     return file
 
 
