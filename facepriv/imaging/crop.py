@@ -29,13 +29,15 @@ def samples_for(matrix: NDArray[np.float64], size: int) -> int:
     return max(1, min(math.ceil(step - 1e-6), math.isqrt(MOST_POINTS) // size))
 
 
-def crop_operator(spec: Crop, height: int, width: int) -> sparse.csr_array:
+def crop_operator(spec: Crop, height: int, width: int, *, most_cells: int = MOST_CELLS) -> sparse.csr_array:
     """Write a crop as a sparse matrix.
 
     Parameters
     ----------
     height, width
         Of the image the crop is taken from.
+    most_cells
+        As `MOST_CELLS`.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def crop_operator(spec: Crop, height: int, width: int) -> sparse.csr_array:
     taps /= s * s
     left, top = x0.astype(np.int64), y0.astype(np.int64)
     inside = left.min() >= 0 and top.min() >= 0 and left.max() < width - 1 and top.max() < height - 1
-    operator = _sum_in_boxes(spec, left, top, taps, height, width) if inside else None
+    operator = _sum_in_boxes(spec, left, top, taps, height, width, most_cells) if inside else None
     return _sum_anywhere(spec, left, top, taps, height, width) if operator is None else operator
 
 
@@ -80,6 +82,7 @@ def _sum_in_boxes(
     taps: NDArray[np.float64],
     height: int,
     width: int,
+    most_cells: int,
 ) -> sparse.csr_array | None:
     """Add up weights in the box of image pixels that feeds each output pixel; None where that would be wasteful.
 
@@ -88,7 +91,7 @@ def _sum_in_boxes(
     low_x, across = _footprints(left, spec)
     low_y, down = _footprints(top, spec)
     outputs, cells = spec.height * spec.width, down * across
-    if outputs * cells > MOST_CELLS * taps.size:
+    if outputs * cells > most_cells * taps.size:
         return None
     first = np.arange(outputs).reshape(low_x.shape) * cells - low_y * across - low_x
     places = first.repeat(spec.samples, axis=0).repeat(spec.samples, axis=1)

@@ -243,6 +243,7 @@ def compute(
     progress: Callable[[int, int], None] | None = None,
     *,
     skip_damaged: bool = False,
+    save_every: int = SAVE_EVERY,
 ) -> Computed[_K]:
     """Return measures of stored images; compute and save those that are not known.
 
@@ -256,6 +257,8 @@ def compute(
         Called with the number of files done and of all files to be read, first with none done.
     skip_damaged
         Whether the measures of a missing or damaged file count as failed, and not as an error.
+    save_every
+        After how many files what is new is saved.
 
     Raises
     ------
@@ -293,7 +296,7 @@ def compute(
             vectors[measure.name].update(dict.fromkeys(sharing[task], vector))
             measure_fingerprint = fingerprints[measure, task.face.detector_fingerprint]
             unsaved.append(Measured(task.face.sha256, measure.name, measure_fingerprint, vector))
-        if done % SAVE_EVERY == 0 or done == len(sharing):
+        if done % save_every == 0 or done == len(sharing):
             batch, unsaved = unsaved, []
             pool.save(lambda batch=batch: store.measures.save(batch))  # type: ignore[misc]
         progress(done, len(sharing))

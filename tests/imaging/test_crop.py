@@ -12,7 +12,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facepriv.errors import BadInputError
-from facepriv.imaging import crop
 from facepriv.imaging.crop import (
     MOST_POINTS,
     aligned_chip,
@@ -89,9 +88,7 @@ def test_an_operator_is_the_same_however_its_weights_are_added_up(step, turn, sa
     cos, sin = step * np.cos(turn), step * np.sin(turn)
     spec = CropSpec(matrix=np.array([[cos, -sin, 80.3], [sin, cos, 80.6]]), height=6, width=7, samples=samples)
     in_boxes = crop_operator(spec, 180, 170)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(crop, "MOST_CELLS", 0)
-        by_sorting = crop_operator(spec, 180, 170)
+    by_sorting = crop_operator(spec, 180, 170, most_cells=0)
     np.testing.assert_array_equal(in_boxes.indptr, by_sorting.indptr)
     np.testing.assert_array_equal(in_boxes.indices, by_sorting.indices)
     np.testing.assert_allclose(in_boxes.data, by_sorting.data, rtol=1e-6)

@@ -101,15 +101,13 @@ def test_progress_counts_files(store, faces):
     assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
-def test_an_interruption_loses_no_more_than_a_batch(store, faces, monkeypatch):
-    monkeypatch.setattr(computing, "SAVE_EVERY", 2)
-
+def test_an_interruption_loses_no_more_than_a_batch(store, faces):
     def stop(done: int, total: int) -> None:
         if done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        compute(store, faces, [Measure(APPEARANCE)], progress=stop)
+        compute(store, faces, [Measure(APPEARANCE)], progress=stop, save_every=2)
     assert len(find_known(store, faces, [Measure(APPEARANCE)])[APPEARANCE]) == 2
 
 

@@ -21,19 +21,19 @@ FILE = Path(__file__).with_name("matcher_sensitivity.npz")
 
 
 @cache
-def _measured() -> tuple[dict[Pattern, int], NDArray[np.float64]]:
-    with np.load(FILE) as stored:
+def _measured(file: Path) -> tuple[dict[Pattern, int], NDArray[np.float64]]:
+    with np.load(file) as stored:
         names = list(AXES)
         rows = {Pattern(names[axis], int(i), int(j)): row for row, (axis, i, j) in enumerate(stored["patterns"])}
         return rows, stored["factor"].astype(np.float64)
 
 
-def matcher_sensitivity(patterns: Sequence[Pattern]) -> NDArray[np.float64]:
+def matcher_sensitivity(patterns: Sequence[Pattern], file: Path = FILE) -> NDArray[np.float64]:
     """Return the mean square change of templates by coefficients as a matrix ``(n, n)``, of trace 1 over all measured.
 
     A pattern that was not measured counts for nothing.
     """
-    rows, factor = _measured()
+    rows, factor = _measured(file)
     chosen = np.zeros((len(patterns), factor.shape[1]))
     for place, pattern in enumerate(patterns):
         if pattern in rows:

@@ -21,14 +21,17 @@ class FieldInput:
 
     Between two anchorings a linear crop is a fixed sparse matrix ``S``, and what a coefficient adds to the input is one
     column of ``S diag(W - X0) B``, ``B`` the weights of the field: one sparse product for all of them. Where the crop
-    is no linear map, every image is rendered and cropped.
+    is no linear map, every image is rendered and cropped. A batch of inputs has at most ``batch_values`` numbers.
     """
 
-    def __init__(self, classifier: AttributeClassifier, anchor: Face, field: MeshField) -> None:
+    def __init__(
+        self, classifier: AttributeClassifier, anchor: Face, field: MeshField, *, batch_values: int = BATCH_VALUES
+    ) -> None:
         self._classifier = classifier
         self._field = field
         self._spec = classifier.crop(anchor)
         self._shape = (self._spec.height, self._spec.width, 3)
+        self._most = max(1, batch_values // int(np.prod(self._shape)))
         self.linear = not isinstance(self._spec, CropFunction)
         if self.linear:
             operator = crop_operator(self._spec, *field.image_shape)
@@ -88,12 +91,11 @@ class FieldInput:
             yield moved
 
     def _score(self, inputs: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
-        most = max(1, BATCH_VALUES // int(np.prod(self._shape)))
         scores: list[NDArray[np.float64]] = []
         batch: list[NDArray[np.float32]] = []
         for each in inputs:
             batch.append(each.reshape(self._shape))
-            if len(batch) == most:
+            if len(batch) == self._most:
                 scores.append(self._classifier.score(np.stack(batch)))
                 batch = []
         if batch:

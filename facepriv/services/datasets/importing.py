@@ -321,12 +321,12 @@ def get_report(store: Store, dataset: int | str) -> ImportReport:
     )
 
 
-def is_under_way(one: UnfinishedImport) -> bool:
-    """Return whether a process is likely to be doing an import; one that was killed counts for `SILENT_FOR`."""
-    return one.written_by and one.written_at > datetime.now(UTC) - SILENT_FOR
+def is_under_way(one: UnfinishedImport, silent_for: timedelta = SILENT_FOR) -> bool:
+    """Return whether a process is likely to be doing an import; one that was killed counts for ``silent_for``."""
+    return one.written_by and one.written_at > datetime.now(UTC) - silent_for
 
 
-def discard_import(store: Store, name: str) -> int:
+def discard_import(store: Store, name: str, silent_for: timedelta = SILENT_FOR) -> int:
     """Remove what interrupted imports of a name have left, and give how many images that was.
 
     Imports under way, and those of the same source under other names, stay.
@@ -341,12 +341,12 @@ def discard_import(store: Store, name: str) -> int:
     found = [one for one in store.datasets.unfinished() if one.name == name]
     if not found:
         raise UnknownNameError(f"There is no interrupted import called {name!r}; facepriv datasets lists them.")
-    busy = {one.resume_key for one in found if is_under_way(one)}
+    busy = {one.resume_key for one in found if is_under_way(one, silent_for)}
     left = [one for one in found if one.resume_key not in busy]
     if not left:
         raise BadInputError(
             f"The import called {name!r} is under way; stop it first, or, if it was killed, try again "
-            f"{count(SILENT_FOR // timedelta(minutes=1), 'minute')} after it.",
+            f"{count(silent_for // timedelta(minutes=1), 'minute')} after it.",
             code="import-under-way",
         )
     for key in {one.resume_key for one in left}:

@@ -158,6 +158,7 @@ def serve_local(
     until_idle: bool = False,
     linger: float = math.inf,
     ready: bool = False,
+    start_seconds: float = START_SECONDS,
 ) -> bool:
     """Be the local worker of this data folder.
 
@@ -167,6 +168,8 @@ def serve_local(
         Process whose end ends the worker, after what it is at and all that waits.
     apart, linger, ready
         As for `ensure_worker`.
+    start_seconds
+        How long to ask for the place.
 
     Returns
     -------
@@ -181,7 +184,7 @@ def serve_local(
         return idle >= linger or (parent is not None and os.getppid() != parent)
 
     try:
-        with filelock.FileLock(_lock_path(settings, apart), mode=0o600).acquire(timeout=START_SECONDS):
+        with filelock.FileLock(_lock_path(settings, apart), mode=0o600).acquire(timeout=start_seconds):
             kinds = kinds_of_workers(apart=apart)
             if apart:
                 settings = settings.model_copy(update={"executor": "processes"})

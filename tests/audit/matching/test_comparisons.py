@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facepriv.audit.matching import comparisons
 from facepriv.audit.matching.comparisons import compare_all
 
 
@@ -46,9 +45,7 @@ def test_equals_two_loops(seed, n, subjects, failures, across, block):
     names = [f"s{i}" for i in rng.integers(0, subjects, n)]
     gallery = templates(rng, n, rng.random(n) < failures)
     probes = templates(rng, n, rng.random(n) < failures) if across else None
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(comparisons, "BLOCK", block)
-        mated, non_mated = compare_all(gallery, probes, names, dot)
+    mated, non_mated = compare_all(gallery, probes, names, dot, block=block)
     expected = two_loops(gallery, probes, names)
     assert np.allclose(np.sort(mated), expected[0], atol=1e-5)
     assert np.allclose(np.sort(non_mated), expected[1], atol=1e-5)

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from facepriv.audit import threads
-from facepriv.audit.matching import pairs as pairs_module
 from facepriv.audit.matching import streamed_scores as module
 from facepriv.audit.matching.comparisons import compare_all
 from facepriv.audit.matching.pairs import Pairs
@@ -55,9 +54,7 @@ def test_equals_the_route_that_keeps_all_scores(seed, n, subjects, failures, gri
     gallery, names = database(random, n, subjects, grid, failures)
     probes = gallery[:, ::-1].copy() if across else None
     exact = matching(*compare_all(gallery, probes, names, dot), 0)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pairs_module, "TILE", tile)
-        found = binned_matching(streamed(Pairs(gallery, probes, names, dot)), 0)
+    found = binned_matching(streamed(Pairs(gallery, probes, names, dot, tile=tile)), 0)
     assert found.operating_points == exact.operating_points
     assert found.mated == exact.mated
     assert found.non_mated == exact.non_mated

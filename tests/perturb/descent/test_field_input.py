@@ -7,7 +7,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-import facepriv.perturb.descent.field_input as module
 from facepriv.classify.dlib_gender import DlibGender
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.triangulation import triangulate, warp_onto
@@ -64,10 +63,9 @@ def test_slopes_are_differences_of_unclipped_images(parts, guide):
         assert slopes[k] == pytest.approx((high - low) / 0.3, abs=2e-3)
 
 
-def test_batches_make_no_difference(parts, monkeypatch):
+def test_batches_make_no_difference(parts):
     face, field = parts
     at = np.zeros(field.size)
     _, whole = FieldInput(DlibGender(), face, field).slopes(at, 0.3)
-    monkeypatch.setattr(module, "BATCH_VALUES", 7 * 32 * 32 * 3)
-    _, parted = FieldInput(DlibGender(), face, field).slopes(at, 0.3)
+    _, parted = FieldInput(DlibGender(), face, field, batch_values=7 * 32 * 32 * 3).slopes(at, 0.3)
     np.testing.assert_allclose(parted, whole, atol=1e-3)

@@ -488,7 +488,7 @@ def test_what_another_name_has_left_is_not_discarded(store, settings, tmp_path):
     assert store.datasets.counts(store.datasets.get("other").id).images == 3
 
 
-def test_an_import_under_way_is_not_discarded(store, settings, tmp_path, monkeypatch):
+def test_an_import_under_way_is_not_discarded(store, settings, tmp_path):
     told: list[str] = []
 
     def discard(done: int, total: int, stage: str = "", /) -> None:
@@ -502,10 +502,9 @@ def test_an_import_under_way_is_not_discarded(store, settings, tmp_path, monkeyp
     assert store.datasets.counts(store.datasets.get("busy").id).images == 3
 
     def discard_silent(done: int, total: int, stage: str = "", /) -> None:
-        assert discard_import(store, "silent") == 0
+        assert discard_import(store, "silent", silent_for=timedelta(0)) == 0
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(importing, "SILENT_FOR", timedelta(0))
     with pytest.raises(KeyboardInterrupt):
         import_dataset(store, settings, faces, name="silent", on_progress=discard_silent)
     assert store.datasets.unfinished() == ()
