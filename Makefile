@@ -48,6 +48,7 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/house.py --check
 
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/dlib_gender_crop.py --demo
