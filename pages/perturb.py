@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import streamlit as st
 
 from facepriv.config import get_settings
@@ -17,8 +19,8 @@ from facepriv.services.jobs.submit import submit
 from facepriv.services.models.catalogue import ModelStatus, list_models
 from facepriv.services.runs.estimate import estimate_run
 from facepriv.services.runs.learning import DEMO, FOLDS
-from facepriv.services.runs.methods import list_methods
-from facepriv.store import Store
+from facepriv.services.runs.methods import MethodInfo, list_methods
+from facepriv.store import DatasetRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import count, duration
 from parts import faces, other_attributes, parameters, progress
@@ -79,96 +81,28 @@ def form(store: Store) -> None:
     """Ask for everything a run needs, say what it will take, and start it."""
     st.header("New run")
     models = list_models()
-    classifiers, matchers = _usable(models, "classifier", GENDER), _usable(models, "matcher")
+    classifiers = _usable(models, "classifier", GENDER)
     if not classifiers:
         st.error("No gender classifier is usable here, so nothing can be perturbed. See below how to get one.")
         missing(models)
         return
-    records = store.datasets.list()
-    names = {record.id: record.name for record in records}
-    methods = {one.name: one for one in list_methods()}
+    records = {record.id: record for record in store.datasets.list()}
+    methods = {method.name: method for method in list_methods()}
     left, right = st.columns(2, gap="large")
     with left:
-        dataset = st.selectbox("Data set", list(names), format_func=names.__getitem__, key="run_dataset")
-        method = st.selectbox(
-            "Method",
-            list(methods),
-            format_func=lambda name: methods[name].title + (" · recommended" if methods[name].recommended else ""),
-            key="run_method",
-            help=helped("method"),
-        )
-        kind = methods[method].kind
-        st.caption(f"{KIND_ICONS[kind]} **{KIND_TITLES[kind].capitalize()}.** {KIND_SENTENCES[kind]}")
-        guides = st.multiselect(
-            "Guiding classifiers (guides), the main one first",
-            classifiers,
-            default=[DEFAULT_GUIDE if DEFAULT_GUIDE in classifiers else classifiers[0]],
-            key="run_guides",
-            help=helped("guides"),
-        )
+        record, method, guides = choose_method(records, methods, classifiers)
     with right:
-        judges = st.multiselect(
-            "Classifiers that judge",
-            classifiers,
-            default=classifiers,
-            key="run_classifiers",
-            help=helped("classifiers"),
-        )
-        unmatched = why_not_matched(next(record for record in records if record.id == dataset))
-        if unmatched is not None:
-            st.info(plain(unmatched), icon=":material/info:")
-            matchers = []
-            matching = []
-        else:
-            matching = st.multiselect(
-                "Matchers that judge",
-                matchers,
-                default=matchers,
-                key="run_matchers",
-                help=helped("matchers"),
-            )
-            if not matching:
-                st.warning("Without a matcher, the run cannot show whether people can still be recognised.")
-        guards = []
-        if methods[method].uses_guards and unmatched is None:
-            # Visible changes must make sure that matchers still recognise the face.
-            guards = st.multiselect(
-                "Guard matchers",
-                matchers,
-                default=matchers if kind == "visible" else [],
-                key=f"run_guards-{method}",
-                help=helped("guards"),
-                placeholder="none",
-            )
-        landmarkers = [n for n in _usable(models, "landmarks") if methods[method].takes_landmarks_of(n)]
-        landmarker = landmarkers[0] if landmarkers else DEFAULT_LANDMARKER
-        if len(landmarkers) > 1:
-            landmarker = st.selectbox(
-                "Landmarks",
-                landmarkers,
-                key=f"run_landmarker-{method}",
-                help=helped("landmarker"),
-            )
+        judges = choose_judges(models, classifiers, record, method)
     missing(models)
     with st.expander("Another attribute, or one to keep", icon=":material/tune:"):
-        chosen = other_attributes.ask(models, keeps=methods[method].keeps_attributes, method=method)
+        chosen = other_attributes.ask(models, keeps=method.keeps_attributes, method=method.name)
     with st.expander("Parameters of the method", icon=":material/tune:"):
-        values = parameters.ask(perturbers.load(method).Parameters, method)
-    learn_from = None
-    if make_method(method, values).learns:
-        others = {record.name: record.name for record in records if record.id != dataset}
-        choices = {**LEARN_FROM, **{name: f"data set {name}" for name in others if name not in LEARN_FROM}}
-        learn_from = st.selectbox(
-            "People to learn from",
-            list(choices),
-            format_func=choices.__getitem__,
-            key=f"run_learn_from-{dataset}",
-            help=helped("learn_from"),
-        )
+        values = parameters.ask(perturbers.load(method.name).Parameters, method.name)
+    learn_from = choose_teachers(records, record) if make_method(method.name, values).learns else None
     boxes = st.columns([1, 1, 2], vertical_alignment="bottom")
-    images = faces.dataset_counts(next(record for record in records if record.id == dataset)).images
+    images = faces.dataset_counts(record).images
     with boxes[0]:
-        limit = parameters.ask_limit(RunRequest, images, f"run_limit-{dataset}")
+        limit = parameters.ask_limit(RunRequest, images, f"run_limit-{record.id}")
     with boxes[1]:
         seed = parameters.ask_number(RunRequest, "seed", "Seed", "run_seed")
     # A guide of another attribute replaces the gender guides.
@@ -177,21 +111,96 @@ def form(store: Store) -> None:
         st.info("Choose at least one guide to start the run.", icon=":material/info:")
         return
     request = RunRequest(
-        dataset=int(dataset),
-        method=method,
+        dataset=record.id,
+        method=method.name,
         parameters=values,
         guides=guides,
         keep=chosen.keep,
         keep_weight=chosen.weight,
-        guards=guards,
-        learn_from=learn_from or None,
-        landmarker=landmarker,
-        classifiers=judges,
-        matchers=matching,
+        learn_from=learn_from,
         limit=limit,
         seed=seed,
+        **judges,
     )
     launch(store, request, images)
+
+
+def choose_method(
+    records: dict[int, DatasetRecord], methods: dict[str, MethodInfo], classifiers: list[str]
+) -> tuple[DatasetRecord, MethodInfo, list[str]]:
+    """Ask for the data set, the method and the guides."""
+    dataset = st.selectbox(
+        "Data set", list(records), format_func=lambda number: records[number].name, key="run_dataset"
+    )
+    name = st.selectbox(
+        "Method",
+        list(methods),
+        format_func=lambda name: methods[name].title + (" · recommended" if methods[name].recommended else ""),
+        key="run_method",
+        help=helped("method"),
+    )
+    kind = methods[name].kind
+    st.caption(f"{KIND_ICONS[kind]} **{KIND_TITLES[kind].capitalize()}.** {KIND_SENTENCES[kind]}")
+    guides = st.multiselect(
+        "Guiding classifiers (guides), the main one first",
+        classifiers,
+        default=[DEFAULT_GUIDE if DEFAULT_GUIDE in classifiers else classifiers[0]],
+        key="run_guides",
+        help=helped("guides"),
+    )
+    return records[dataset], methods[name], guides
+
+
+def choose_judges(
+    models: list[ModelStatus], classifiers: list[str], record: DatasetRecord, method: MethodInfo
+) -> dict[str, Any]:
+    """Ask for the models that judge or guard; return them as fields of the request."""
+    judges = st.multiselect(
+        "Classifiers that judge", classifiers, default=classifiers, key="run_classifiers", help=helped("classifiers")
+    )
+    unmatched = why_not_matched(record)
+    matchers = [] if unmatched is not None else _usable(models, "matcher")
+    matching = []
+    if unmatched is not None:
+        st.info(plain(unmatched), icon=":material/info:")
+    else:
+        matching = st.multiselect(
+            "Matchers that judge", matchers, default=matchers, key="run_matchers", help=helped("matchers")
+        )
+        if not matching:
+            st.warning("Without a matcher, the run cannot show whether people can still be recognised.")
+    guards = []
+    if method.uses_guards and unmatched is None:
+        # Visible changes must make sure that matchers still recognise the face.
+        guards = st.multiselect(
+            "Guard matchers",
+            matchers,
+            default=matchers if method.kind == "visible" else [],
+            key=f"run_guards-{method.name}",
+            help=helped("guards"),
+            placeholder="none",
+        )
+    landmarkers = [name for name in _usable(models, "landmarks") if method.takes_landmarks_of(name)]
+    landmarker = landmarkers[0] if landmarkers else DEFAULT_LANDMARKER
+    if len(landmarkers) > 1:
+        landmarker = st.selectbox(
+            "Landmarks", landmarkers, key=f"run_landmarker-{method.name}", help=helped("landmarker")
+        )
+    return {"classifiers": judges, "matchers": matching, "guards": guards, "landmarker": landmarker}
+
+
+def choose_teachers(records: dict[int, DatasetRecord], record: DatasetRecord) -> str | None:
+    """Ask from whom a method is to learn; None leaves that to the service."""
+    others = [other.name for other in records.values() if other.id != record.id]
+    choices = {**LEARN_FROM, **{name: f"data set {name}" for name in others if name not in LEARN_FROM}}
+    chosen = st.selectbox(
+        "People to learn from",
+        list(choices),
+        format_func=choices.__getitem__,
+        key=f"run_learn_from-{record.id}",
+        help=helped("learn_from"),
+    )
+    return chosen or None
 
 
 def launch(store: Store, request: RunRequest, images: int) -> None:

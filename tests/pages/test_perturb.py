@@ -139,7 +139,7 @@ def test_another_attribute_is_turned_and_one_kept(no_worker, visit, said, run_wo
     lock.acquire(timeout=10)
     app = visit("runs", run="3")
     assert not app.exception
-    assert "This run turned age." in said(app)
+    assert "This run perturbed age" in said(app)
     assert app.metric[0].label == "Turned by dlib-age@30"
     app.segmented_control("run_part").set_value("Images").run()
     assert not app.exception
