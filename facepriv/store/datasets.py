@@ -6,7 +6,7 @@ import hashlib
 import json
 import secrets
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -72,6 +72,8 @@ class ImportSession:
         self._protocol: Sequence[ProtocolPair] = ()
         self._unwritten: set[str | None] = set()
         self._written_at = time.monotonic()
+        self.on_written: Callable[[], None] | None = None
+        """Called whenever a batch with images was written: what an interruption does not cost any more."""
 
     def earlier(self) -> tuple[tuple[ImageRecord, ...], tuple[Problem, ...]]:
         """Give the images and the problems that the import which this goes on with had written, each in their order."""
@@ -120,9 +122,12 @@ class ImportSession:
 
     def flush(self) -> None:
         """Write what was added so far, in one transaction."""
+        has_images = bool(self._images)
         with self._database.writing() as session:
             self._write(session)
         self._unwritten.clear()
+        if has_images and self.on_written is not None:
+            self.on_written()
 
     def _flush_when_due(self) -> None:
         late = time.monotonic() - self._written_at >= _BATCH_SECONDS

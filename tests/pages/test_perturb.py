@@ -140,7 +140,7 @@ def test_another_attribute_is_turned_and_one_kept(no_worker, visit, said, run_wo
     app = visit("runs", run="3")
     assert not app.exception
     assert "This run perturbed age" in said(app)
-    assert app.metric[0].label == "Turned by dlib-age@30"
+    assert app.metric[0].label == "Fooled: dlib-age@30"
     app.segmented_control("run_part").set_value("Images").run()
     assert not app.exception
     app = visit("runs", run="4")

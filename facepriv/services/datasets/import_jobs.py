@@ -224,7 +224,13 @@ class _Execution(LeasedJob):
         def tell(done: int, total: int, stage: str = "", /) -> None:
             self.heartbeat(stage, done, total)
 
-        return import_source(self.store, self.settings, source, self.request, on_progress=tell).dataset
+        def count_losses_anew() -> None:
+            retry_while_busy(lambda: self.store.jobs.progressed(self.job_id, self.owner))
+
+        report = import_source(
+            self.store, self.settings, source, self.request, on_progress=tell, on_written=count_losses_anew
+        )
+        return report.dataset
 
     def _check_quality(self, dataset_id: int) -> str | None:
         """Check the quality of what was imported; whatever goes wrong, the data set is there."""

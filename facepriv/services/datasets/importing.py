@@ -10,7 +10,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -241,11 +241,17 @@ def import_source(
     request: ImportRequest,
     *,
     on_progress: Progress | None = None,
+    on_written: Callable[[], None] | None = None,
 ) -> ImportReport:
     """Import what was read, going on with an interrupted import of the same source under the same name.
 
     An image is decoded, and its face looked for, once, whatever happens in between: what came out of it is written
     every few seconds. The result is the same as without an interruption.
+
+    Parameters
+    ----------
+    on_written
+        Called whenever a batch of images was written.
 
     Raises
     ------
@@ -269,6 +275,7 @@ def import_source(
         datasheet=request.datasheet,
         resume_key=source.resume_key,
     ) as session:
+        session.on_written = on_written
         keep = _Keeper(store, settings, detector_fingerprint)
         done = _Done()
         earlier = _Earlier.of(*session.earlier())
