@@ -66,7 +66,7 @@ def test_a_wheel_carries_pages_migrations_and_demo_faces(tmp_path):
         "facepriv/_bundle/app.py",
         "facepriv/_bundle/pages/router.py",
         "facepriv/_bundle/db/alembic.ini",
-        "facepriv/_bundle/db/versions/0001_first_tables.py",
+        "facepriv/_bundle/db/versions/0001_first_schema.py",
         "facepriv/datasets/demo_faces/faces.csv",
         "facepriv/datasets/demo_faces/images/s001/s001_1.jpg",
         "facepriv/py.typed",

@@ -116,7 +116,7 @@ def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
     uploads.nth(1).set_input_files(faces / "labels.csv")
     page.get_by_text("labels.csv").wait_for(timeout=PATIENCE)
     page.get_by_role("button", name="Preview", exact=True).click()
-    page.get_by_text("This would become “journey”").wait_for(timeout=PATIENCE)
+    page.get_by_text("Preview of “journey”").wait_for(timeout=PATIENCE)
     page.get_by_role("button", name="Import", exact=True).click()
     page.get_by_text(re.compile("Importing “journey”|imported as “journey”")).first.wait_for(timeout=PATIENCE)
     # Close the browser at once and come back: the import has gone on.

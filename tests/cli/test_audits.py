@@ -53,7 +53,7 @@ def test_a_policy_is_audited_and_released(terminal: Terminal, tmp_path: Path) ->
     assert stat.S_IMODE(key.stat().st_mode) == 0o600
     again = terminal("policy", 1, "--p", 0.5, "--classifier", "dlib-gender", "--out", tmp_path / "b", "--key", key)
     assert again.code == 0
-    assert "Using audit 1 of run 1." in again.out
+    assert f"Using audit {found['audit_id']} of run 1." in again.out
     assert "Not tried" in again.out
     assert {p.name: p.read_bytes() for p in (tmp_path / "b").rglob("*.png")} == {
         p.name: p.read_bytes() for p in out.rglob("*.png")

@@ -39,7 +39,7 @@ def settings(terminal: Terminal) -> Settings:
 def test_what_is_queued_waits_for_a_worker_and_is_done_by_one(few: Terminal) -> None:
     said = few("perturb", "few", *QUICK, "--no-wait")
     assert said.code == 0
-    assert said.out == "Run 1 waits for a worker; see how far it is with: facepriv follow 1\n"
+    assert said.out == "Run 1 waits for a worker. Follow it with: facepriv follow 1\n"
     assert "Nothing has happened to run 1 yet" in few("log", "1").out
     assert not workers_of(settings(few))
     assert few("worker", "--until-idle").code == 0
@@ -57,7 +57,7 @@ def test_the_number_of_what_is_queued_is_json_on_demand(few: Terminal, tmp_path:
     assert few("import", crowd, "--name", "crowd").code == 0
     file = tmp_path / "audit.json"
     said = few("audit", "crowd", "--no-wait", "--json", file)
-    assert said.out == "Audit 1 waits for a worker; see how far it is with: facepriv follow --audit 1\n", said.err
+    assert said.out == "Audit 1 waits for a worker. Follow it with: facepriv follow --audit 1\n", said.err
     assert json.loads(file.read_text()) == {"schema": "facepriv.queued/1", "audit_id": 1}
 
 
@@ -88,15 +88,15 @@ def test_an_interrupt_cancels_only_what_the_command_itself_resumed(few: Terminal
         assert run.cancel_requested == (state == "cancelled")
         resumed = [line.subject for line in store.access.list(action="run-resumed")]
         assert resumed == (["run 1"] if state == "cancelled" else [])
-        assert ("Run 1 is cancelled, since it was interrupted" in said.err) == (state == "cancelled")
+        assert ("Run 1 cancelled. " in said.err) == (state == "cancelled")
 
 
 def test_resuming_what_is_under_way_tells_its_state(few: Terminal) -> None:
     few("perturb", "few", *QUICK, "--no-wait")
-    assert few("resume", "1", "--no-wait").out.startswith("Run 1 waits for a worker; ")
+    assert few("resume", "1", "--no-wait").out.startswith("Run 1 waits for a worker. ")
     with open_store(settings(few)) as store:
         store.jobs.claim("somewhere:1:ab", only=store.runs.job_id(1))
-    assert few("resume", "1", "--no-wait").out.startswith("Run 1 is running; ")
+    assert few("resume", "1", "--no-wait").out.startswith("Run 1 is running. ")
 
 
 def test_a_cancelled_run_is_resumed(few: Terminal) -> None:

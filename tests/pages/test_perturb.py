@@ -147,7 +147,7 @@ def test_another_attribute_is_turned_and_one_kept(no_worker, visit, said, run_wo
     assert "Answers of classifiers that the run did not target" in [one.value for one in app.subheader]
     app = visit("policy", run="3")
     assert not app.exception
-    assert "What attackers learn about age is not measured" in said(app)
+    assert "what attackers learn about age is not measured" in said(app)
 
 
 def test_a_method_that_cannot_keep_says_so(filled, visit, said):

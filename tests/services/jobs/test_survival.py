@@ -237,7 +237,7 @@ def test_kills_at_random_change_nothing(sixty: Path, tmp_path: Path) -> None:
     settings = Settings(home=sixty, workers=2)
     rng = random.Random(2026)
     with open_store(settings) as store:
-        request = RunRequest(dataset="demo", method=METHOD, matchers=["sface"], limit=2 * RANDOM_KILLS)
+        request = RunRequest(dataset="demo", method=METHOD, matchers=["sface"], limit=6 * RANDOM_KILLS)
         spec = prepare_run(store, request)
         whole = start_run(store, spec)
         run_worker(settings, run_id=whole.id)

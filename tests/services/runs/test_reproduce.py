@@ -235,7 +235,7 @@ def done(tmp_path_factory) -> Done:
                 executed.append(run_id)
                 run_worker(settings, run_id=run_id, pool=pool)
 
-            both.append((service.reproduce(store, planned, actor=ADA, execute=execute), executed))
+            both.append((service.reproduce(store, settings, planned, actor=ADA, execute=execute), executed))
     return Done(home, *both[0], *both[1])
 
 
