@@ -40,7 +40,7 @@ def show(store: Store) -> None:
         ]
     )
     if len(sessions) > 1 and st.button("Sign out all other sessions", icon=":material/logout:"):
-        sign_out_everywhere(store, who.user, but=who.session, actor=who.user)
+        sign_out_everywhere(store, who.user, but=who.session, actor=who.actor)
         st.session_state[DONE] = "All other sessions are signed out."
         st.rerun()
     if store.users.get(who.user).password_hash is not None:

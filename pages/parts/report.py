@@ -45,7 +45,7 @@ def offer(run_id: int | None, audit_id: int | None = None) -> None:
     def make() -> str:
         with open_store(get_settings()) as store:
             is_still(store, who)
-            return export_report(store, run_id, audit_id=audit_id, actor=who.user)
+            return export_report(store, run_id, audit_id=audit_id, actor=who.actor)
 
     st.download_button(
         "Download the report",

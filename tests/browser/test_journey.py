@@ -147,7 +147,7 @@ def test_first_visit_to_result(chromium, site, tmp_path, screenshots):
         assert time.monotonic() < end, "the run did not end"
         time.sleep(0.2)
     assert now.state == "complete", now.error
-    page.get_by_text("Running").wait_for(state="hidden", timeout=PATIENCE)
+    page.get_by_text("Running", exact=True).wait_for(state="hidden", timeout=PATIENCE)
     page.goto(site)
     settle(page)
     page.get_by_role("link", name="Open run 1").click()

@@ -40,7 +40,7 @@ def test_what_is_queued_waits_for_a_worker_and_is_done_by_one(few: Terminal) -> 
     said = few("perturb", "few", *QUICK, "--no-wait")
     assert said.code == 0
     assert said.out == "Run 1 waits for a worker. Follow it with: facepriv follow 1\n"
-    assert "Nothing has happened to run 1 yet" in few("log", "1").out
+    assert "Run 1 has no log yet" in few("log", "1").out
     assert not workers_of(settings(few))
     assert few("worker", "--until-idle").code == 0
     followed = few("follow", "1")
