@@ -90,7 +90,7 @@ def read_lines(path: Path) -> list[str]:
     try:
         return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
     except UnicodeDecodeError as error:
-        raise BadInputError(f"{path.name} is not text in UTF-8; fetch it anew.", code="not-text") from error
+        raise BadInputError(f"{path.name} is not text in UTF-8; download it again.", code="not-text") from error
     except OSError as error:
         raise BadInputError(
             f"{path.name} cannot be read ({error.strerror or error}); check that it may be read.", code="unreadable"

@@ -192,5 +192,5 @@ def _images_of(fields: list[str]) -> tuple[str, str] | None:
 
 
 def _unreadable(path: Path, why: str) -> Problem:
-    sentence = f"{path.name} was not read as a protocol, since {why}; fetch the list anew."
+    sentence = f"{path.name} was not read as a protocol, since {why}; download the list again."
     return Problem(path.name, "protocol-unreadable", sentence)

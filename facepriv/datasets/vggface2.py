@@ -73,7 +73,7 @@ def _read_table(path: Path) -> LabelTable:
         rows.append(LabelRow(number, "", cells[0], gender))
     if not rows:
         raise BadInputError(
-            f'{path.name} has no row like n000001, "A_Name", 424, 0, m; fetch the table anew.', code="empty-labels"
+            f'{path.name} has no row like n000001, "A_Name", 424, 0, m; download the table again.', code="empty-labels"
         )
     return LabelTable(
         path.name,

@@ -33,7 +33,7 @@ class Algorithm1Parameters(Parameters):
         ge=0,
         le=16,
         description="Crops moved a little over which the score is averaged too, so that a flip survives finding the "
-        "face anew; each costs one more evaluation a direction",
+        "face again; each costs one more evaluation a direction",
     )
     survive_jpeg: SurviveJpeg = False
     survive_resize: SurviveResize = False
