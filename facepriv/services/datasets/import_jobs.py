@@ -51,6 +51,10 @@ _FOLDER = re.compile(r"[0-9a-f]{16}")
 _log = logging.getLogger(__name__)
 
 
+UNUSABLE = "unusable"
+"""File that says of an import's folder that its input cannot be used, until the folder is removed."""
+
+
 @dataclass(frozen=True)
 class ImportJob:
     """An import that waits, is under way or has ended, as `list_imports` and `get_import` read it."""
@@ -255,6 +259,9 @@ class _Execution(LeasedJob):
 
     def _give_up(self) -> None:
         self.is_over = True
+        # The folder goes once the queue knows of the end; whoever looks in between must not offer to resume.
+        with suppress(OSError):
+            (self.folder / UNUSABLE).touch(mode=0o600)
         with suppress(StoreError):
             _discard_rows(self.store, self.request.name, self.job_id)
 
@@ -416,7 +423,8 @@ def _sweep(settings: Settings, known: set[str]) -> None:
 def _read(settings: Settings, job: JobRecord) -> ImportJob:
     request = _request(job)
     ended = job.state in ("failed", "cancelled")
-    return ImportJob(job, request, resumable=ended and _folder(settings, request).is_dir())
+    folder = _folder(settings, request)
+    return ImportJob(job, request, resumable=ended and folder.is_dir() and not (folder / UNUSABLE).exists())
 
 
 def _request(job: JobRecord) -> ImportRequest:

@@ -202,6 +202,16 @@ def test_what_was_cancelled_is_resumed_or_discarded(store, settings):
     assert not folder(settings, job).exists()
 
 
+def test_an_input_that_cannot_be_used_is_not_offered_again(store, settings, monkeypatch):
+    """Not even in the moment between its end in the queue and the removal of its files."""
+    monkeypatch.setattr(import_jobs.shutil, "rmtree", lambda *_, **__: None)
+    job_id = start(store, settings, labels=b"file,subject,gender\ns001_1.jpg,s001,0\ns003_1.jpg,s003,1\n")
+    job = do(store, settings, job_id)
+    assert job.record.state == "failed"
+    assert folder(settings, job).is_dir()
+    assert not job.resumable
+
+
 def workers_of(settings: Settings) -> list[int]:
     """Light workers of a data folder."""
     from tests.services.jobs.test_local_worker import workers_of
