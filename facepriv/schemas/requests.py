@@ -18,8 +18,6 @@ from facepriv.schemas.fields import refusal
 DEFAULT_METHOD, DEFAULT_GUIDE, DEFAULT_LANDMARKER = "recommended", "dlib-gender", "dlib-68"
 SECOND_GUIDE = "levi-hassner"
 """Stands for the paper's second classifier where its experiments are repeated."""
-SECOND_GUIDE = "levi-hassner"
-"""Stands for the paper's second classifier where its experiments are repeated."""
 AUTO: Literal["auto"] = "auto"
 LIMIT_HELP = "Take at most this many images: whole subjects, spread evenly over the data set. Default: all"
 SEED_HELP = "Starting number of the randomness; the same seed gives the same result"

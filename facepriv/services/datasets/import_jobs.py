@@ -47,12 +47,10 @@ STAGING_SECONDS = 3600.0
 """Age from which a folder without a job was left by a server that ended while files came in."""
 READING = "reading the files"
 UNCHECKED = "The quality was not checked to the end; facepriv quality makes up for it."
-_FOLDER = re.compile(r"[0-9a-f]{16}")
-_log = logging.getLogger(__name__)
-
-
 UNUSABLE = "unusable"
 """File that says of an import's folder that its input cannot be used, until the folder is removed."""
+_FOLDER = re.compile(r"[0-9a-f]{16}")
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -244,7 +242,7 @@ class _Execution(LeasedJob):
         def check_quality_of(check: Callable[[], None]) -> None:
             def tell(done: int, total: int, stage: str = "", /) -> None:
                 check()
-                self._last = (stage, done, total)
+                self._progress = (stage, done, total)
 
             check_quality(self.store, dataset_id, on_progress=tell)
 

@@ -29,6 +29,7 @@ from facepriv.services.datasets.import_jobs import (
     list_imports,
     submit_upload,
 )
+from facepriv.services.datasets.quality import STAGE
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.services.jobs.submit import submit, submit_once
 from facepriv.services.jobs.worker import run_worker
@@ -210,6 +211,14 @@ def test_an_input_that_cannot_be_used_is_not_offered_again(store, settings, monk
     assert job.record.state == "failed"
     assert folder(settings, job).is_dir()
     assert not job.resumable
+
+
+def test_the_progress_of_the_quality_check_is_reported(store, settings):
+    job_id = start(store, settings, quality=True)
+    stages = set()
+    with LocalPool(settings, Pace(heartbeat_seconds=0.001)) as pool:
+        do(store, settings, job_id, on_progress=lambda _, stage, done, total: stages.add(stage), pool=pool)
+    assert STAGE in stages
 
 
 def workers_of(settings: Settings) -> list[int]:
