@@ -267,7 +267,7 @@ def test_a_run_that_cannot_begin_fails_with_a_sentence(store, settings, small_sp
         assert failed.state == "failed"
         assert failed.result is None
         assert sentence in failed.error
-        assert children() == before
+        assert children() <= before  # no new one; one of an earlier test may end meanwhile
 
 
 def damage(store: Store, image: ImageRecord) -> None:
