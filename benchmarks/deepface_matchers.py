@@ -24,7 +24,7 @@ from facepriv.match.templates import cosine_similarity, unit_rows
 from facepriv.services.models.catalogue import usable_matchers
 from facepriv.types import Face
 from facepriv.weights.deepface_clients import make_session, network_input, open_client
-from facepriv.weights.deepface_models import MATCHERS, SFACE
+from facepriv.weights.deepface_models import MATCHERS, MODELS
 from facepriv.weights.files import require_all
 
 MAX_PIXELS = 1_000_000
@@ -57,8 +57,8 @@ def sface_of_8_bits(faces: list[Face]) -> NDArray[np.float32]:
     images = [entry for entry in graph.graph.input if entry.name == "data"]
     del graph.graph.input[:]  # it also names the weights as inputs, which ONNX Runtime would ask for
     graph.graph.input.extend(images)
-    client = open_client(SFACE, make_session(graph.SerializeToString()))
-    crops = [take_crop(network_crop(SFACE, face), face.pixels) for face in faces]
+    client = open_client(MODELS["deepface-sface"], make_session(graph.SerializeToString()))
+    crops = [take_crop(network_crop(MODELS["deepface-sface"], face), face.pixels) for face in faces]
     return unit_rows(np.array([client.forward(network_input(crop)) for crop in crops]))
 
 

@@ -57,7 +57,7 @@ def test_links_in_the_documents_lead_somewhere():
 
 
 @pytest.mark.slow
-def test_a_wheel_carries_pages_migrations_and_demo_faces(tmp_path):
+def test_a_wheel_carries_pages_migrations_and_data(tmp_path):
     build = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(tmp_path), str(ROOT)]
     subprocess.run(build, check=True)
     (wheel,) = tmp_path.glob("*.whl")
@@ -68,6 +68,8 @@ def test_a_wheel_carries_pages_migrations_and_demo_faces(tmp_path):
         "facepriv/_bundle/db/alembic.ini",
         "facepriv/_bundle/db/versions/0001_first_schema.py",
         "facepriv/datasets/demo_faces/faces.csv",
+        "facepriv/datasets/published.toml",
+        "facepriv/weights/deepface_models.toml",
         "facepriv/datasets/demo_faces/images/s001/s001_1.jpg",
         "facepriv/py.typed",
     ):

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from facepriv.classify.deepface_attribute import DeepFaceAttribute
 from facepriv.errors import BadInputError
-from facepriv.weights.deepface_models import RACE
+from facepriv.weights.deepface_models import MODELS
 
 RACES = ("asian", "indian", "black", "white", "middle-eastern", "latino-hispanic")
 """The network's words in its order, with hyphens for spaces."""
@@ -45,15 +45,15 @@ class DeepFaceRace(DeepFaceAttribute):
         With code ``unknown-class`` if the network has no such word.
     """
 
-    model = RACE
+    model = MODELS["deepface-race"]
     attribute = "race"
     option: ClassVar[str] = "word"
 
     def __init__(self, word: str = RACES[0]) -> None:
         if word not in RACES:
             raise BadInputError(
-                f"The class of {RACE.name} must be one of: {', '.join(RACES)}; not {word!r}. Write for instance "
-                f"{RACE.name}@{RACES[0]}.",
+                f"The class of {self.model.name} must be one of: {', '.join(RACES)}; not {word!r}. Write for instance "
+                f"{self.model.name}@{RACES[0]}.",
                 code="unknown-class",
             )
         super().__init__()

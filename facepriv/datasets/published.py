@@ -1,8 +1,12 @@
-"""Published data sets that `facepriv fetch` knows: addresses, hashes and licences of their files."""
+"""Published data sets that `facepriv fetch` knows: addresses, hashes and licences, listed in ``published.toml``."""
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter
 
 
 @dataclass(frozen=True)
@@ -32,38 +36,11 @@ class PublishedDataset:
     """The images first."""
 
 
-FIGSHARE = "https://ndownloader.figshare.com/files/"
+def _read_datasets() -> dict[str, PublishedDataset]:
+    listed = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    return TypeAdapter(dict[str, PublishedDataset]).validate_python(
+        {name: {"name": name, **fields} for name, fields in listed.items()}
+    )
 
-LFW = PublishedDataset(
-    name="lfw",
-    title="Labeled Faces in the Wild",
-    licence="none stated by its makers; photos from news sites, collected for research: check that you may use them",
-    source="Huang et al. 2007, University of Massachusetts, Amherst; its site is gone, the files are those of "
-    "scikit-learn's copy on figshare",
-    files=(
-        PublishedFile(
-            name="lfw.tgz",
-            url=FIGSHARE + "5976018",
-            sha256="055f7d9c632d7370e6fb4afc7468d40f970c34a80d4c6f50ffec63f5a8d536c0",
-            bytes=180_566_744,
-        ),
-        PublishedFile(
-            name="pairs.txt",
-            url=FIGSHARE + "5976006",
-            sha256="ea42330c62c92989f9d7c03237ed5d591365e89b3e649747777b70e692dc1592",
-            optional=True,
-        ),
-    ),
-)
-LONDON = PublishedDataset(
-    name="london",
-    title="Face Research Lab London Set (Version 5)",
-    licence="CC-BY 4.0",
-    source="DeBruine and Jones 2017, figshare, https://doi.org/10.6084/m9.figshare.5047666.v5",
-    files=(
-        PublishedFile(name="neutral_front.zip", url=FIGSHARE + "8541961"),
-        PublishedFile(name="smiling_front.zip", url=FIGSHARE + "8541964"),
-        PublishedFile(name="london_faces_info.csv", url=FIGSHARE + "27397184"),
-    ),
-)
-PUBLISHED_DATASETS: dict[str, PublishedDataset] = {dataset.name: dataset for dataset in (LFW, LONDON)}
+
+PUBLISHED_DATASETS = _read_datasets()

@@ -14,9 +14,8 @@ from facepriv.imaging.crop import aligned_chip, take_crop
 from facepriv.imaging.five_points import five_point_square
 from facepriv.match.templates import CosineMatcher, unit_rows
 from facepriv.types import CropSpec, Face
-from facepriv.weights import deepface_models as models
 from facepriv.weights.deepface_clients import network_input, shared_client
-from facepriv.weights.deepface_models import DeepFaceModel, card_of
+from facepriv.weights.deepface_models import MODELS, DeepFaceModel, card_of
 
 DLIB_PADDING = 0.25
 """Margin of the chip that dlib's recognition network was trained on."""
@@ -77,14 +76,14 @@ class DeepFaceMatcher(CosineMatcher):
         return unit_rows(rows)
 
 
-vgg_face = partial(DeepFaceMatcher, models.VGG_FACE)
+vgg_face = partial(DeepFaceMatcher, MODELS["deepface-vgg-face"])
 """The VGG descriptor that the paper matched with (section 3.3)."""
-facenet = partial(DeepFaceMatcher, models.FACENET)
-facenet512 = partial(DeepFaceMatcher, models.FACENET512)
-arcface = partial(DeepFaceMatcher, models.ARCFACE)
-sface = partial(DeepFaceMatcher, models.SFACE)
-ghostfacenet = partial(DeepFaceMatcher, models.GHOSTFACENET)
-openface = partial(DeepFaceMatcher, models.OPENFACE)
-deepid = partial(DeepFaceMatcher, models.DEEPID)
-dlib = partial(DeepFaceMatcher, models.DLIB)
-buffalo_l = partial(DeepFaceMatcher, models.BUFFALO_L)
+facenet = partial(DeepFaceMatcher, MODELS["deepface-facenet"])
+facenet512 = partial(DeepFaceMatcher, MODELS["deepface-facenet512"])
+arcface = partial(DeepFaceMatcher, MODELS["deepface-arcface"])
+sface = partial(DeepFaceMatcher, MODELS["deepface-sface"])
+ghostfacenet = partial(DeepFaceMatcher, MODELS["deepface-ghostfacenet"])
+openface = partial(DeepFaceMatcher, MODELS["deepface-openface"])
+deepid = partial(DeepFaceMatcher, MODELS["deepface-deepid"])
+dlib = partial(DeepFaceMatcher, MODELS["deepface-dlib"])
+buffalo_l = partial(DeepFaceMatcher, MODELS["deepface-buffalo-l"])

@@ -93,16 +93,8 @@ class InsightFaceNetwork:
         return np.atleast_2d(template)
 
 
-def opener(model: DeepFaceModel) -> Open:
-    """Return the function that opens a model's weight file."""
-    openers: dict[str, Open] = {
-        "onnx": make_session,
-        "dlib": make_dlib_network,
-        "insightface": InsightFaceNetwork,
-    }
-    return openers[model.runtime]
-
-
+OPENERS: dict[str, Open] = {"onnx": make_session, "dlib": make_dlib_network, "insightface": InsightFaceNetwork}
+"""What opens a model's weight file, by its runtime."""
 _opening = threading.Lock()
 
 
@@ -124,7 +116,12 @@ def open_client(model: DeepFaceModel, network: Any) -> Any:
     module: Any = import_module(module_name)
     client: Any = getattr(module, class_name)
     if model.runtime == "insightface":
-        return _client_with(client, network)
+
+        class Client(client):  # type: ignore[misc]  # known at run time only
+            def load_model(self) -> None:  # deepface's own needs a package and a download
+                self.model = network
+
+        return Client()
 
     def give_session(file_name: str, source_url: object) -> Any:
         if file_name != model.file:
@@ -147,32 +144,19 @@ def open_client(model: DeepFaceModel, network: Any) -> Any:
             setattr(module, name, original)
 
 
-def _client_with(client: Any, network: Any) -> Any:
-    """Return a client whose ``load_model`` would need a package and a download, without either."""
-
-    class Client(client):  # type: ignore[misc]  # known at run time only
-        def load_model(self) -> None:
-            self.model = network
-
-    return Client()
-
-
 @cache
 def _shared(model: DeepFaceModel, weight: WeightFile, path: Path, make: Open) -> SharedModel[Any]:
     # The path is part of the key only: another data folder is another file.
-    def open_checked() -> Any:
-        return open_client(model, make(require(weight, f"facepriv fetch {model.name}")))
-
-    return SharedModel(open_checked)
+    return SharedModel(lambda: open_client(model, make(require(weight, f"facepriv fetch {model.name}"))))
 
 
 def shared_client(model: DeepFaceModel, card: ModelCard, make: Open | None = None) -> SharedModel[Any]:
     """Return the process's one client of a model, opened at first use from weights whose hash is the card's.
 
-    ``make`` opens the weight file in another way than `opener`.
+    ``make`` opens the weight file in another way than that of `OPENERS`.
     """
     (weight,) = card.weights
-    return _shared(model, weight, data_path(weight.inside), make or opener(model))
+    return _shared(model, weight, data_path(weight.inside), make or OPENERS[model.runtime])
 
 
 def network_input(crop: NDArray[np.float32]) -> NDArray[np.float32]:

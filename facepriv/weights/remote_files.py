@@ -14,9 +14,7 @@ RETRIES = 1
 """Further attempts at a download that failed."""
 
 
-def fetch_file(
-    url: str, path: Path, *, copy: Path | None = None, progress: bool = False, advice: str, retries: int = RETRIES
-) -> None:
+def fetch_file(url: str, path: Path, *, copy: Path | None = None, progress: bool = False, advice: str) -> None:
     """Download a file to ``path``, which must not exist, or copy it from ``copy``.
 
     Parameters
@@ -39,7 +37,7 @@ def fetch_file(
         raise BadInputError(f"The file {path.name} was expected at {copy}; check the path.", code="no-file")
     pooch.get_logger().setLevel("WARNING")
     source = pooch.create(
-        path.parent, base_url="", registry={path.name: None}, urls={path.name: url}, retry_if_failed=retries
+        path.parent, base_url="", registry={path.name: None}, urls={path.name: url}, retry_if_failed=RETRIES
     )
     try:
         if copy is None:

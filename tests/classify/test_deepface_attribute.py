@@ -18,10 +18,12 @@ from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.imaging.crop import take_crop
 from facepriv.services.models.catalogue import status_of
 from facepriv.types import AttributeClassifier
-from facepriv.weights.deepface_models import AGE, GENDER, RACE
+from facepriv.weights.deepface_models import MODELS
 from facepriv.weights.files import data_path
 from tests.contracts import test_classifiers as contract
 from tests.deepface_graphs import grey_levels, let_deepface_find, trust, write_classes
+
+AGE, GENDER, RACE = (MODELS[f"deepface-{name}"] for name in ("age", "gender", "race"))
 
 # Logits from the means of blue, green and red: rows are the channels as fed, columns the classes.
 GENDER_WEIGHTS = np.array([[3.0, -2.0], [0.5, 1.0], [-4.0, 6.0]], dtype=np.float32)

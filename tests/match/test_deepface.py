@@ -25,14 +25,15 @@ from facepriv.services.models.catalogue import status_of
 from facepriv.services.models.fetching import fetch_model
 from facepriv.types import FaceMatcher
 from facepriv.weights.deepface_clients import open_client, shared_client
-from facepriv.weights.deepface_models import DLIB, FACENET512, VGG_FACE, DeepFaceModel, card_of, record_path
-from facepriv.weights.deepface_models import SFACE as PUBLISHED
+from facepriv.weights.deepface_models import MODELS, DeepFaceModel, card_of, record_path
 from facepriv.weights.files import data_path, require_all, sha256_of
 from tests.contracts import test_matchers as contract
 from tests.deepface_graphs import grey_levels, let_deepface_find
 
+DLIB, FACENET512, VGG_FACE = (MODELS[f"deepface-{name}"] for name in ("dlib", "facenet512", "vgg-face"))
+
 # The carried weights have another hash than the published ones, so theirs is a recorded one.
-SFACE = replace(PUBLISHED, sha256="", bytes=None)
+SFACE = replace(MODELS["deepface-sface"], sha256="", bytes=None)
 
 
 @pytest.fixture(autouse=True, scope="module")

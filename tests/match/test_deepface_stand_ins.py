@@ -14,7 +14,8 @@ from facepriv.match.registry import matchers
 from facepriv.services.models.catalogue import status_of
 from facepriv.types import FaceMatcher
 from facepriv.weights.deepface_clients import InsightFaceNetwork
-from facepriv.weights.deepface_models import BUFFALO_L, DEEPID, DLIB, FACENET, MATCHERS, SFACE, DeepFaceModel
+from facepriv.weights.deepface_models import MATCHERS, DeepFaceModel
+from facepriv.weights.deepface_models import MODELS as ALL_MODELS
 from facepriv.weights.files import data_path
 from tests.contracts import test_matchers as contract
 from tests.deepface_graphs import (
@@ -24,6 +25,10 @@ from tests.deepface_graphs import (
     stand_in_matrix,
     trust,
     write_stand_in,
+)
+
+BUFFALO_L, DEEPID, DLIB, FACENET, SFACE = (
+    ALL_MODELS[f"deepface-{name}"] for name in ("buffalo-l", "deepid", "dlib", "facenet", "sface")
 )
 
 # deepface's Dlib and SFace are run with real weights, in test_deepface.py.

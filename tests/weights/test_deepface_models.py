@@ -15,13 +15,13 @@ from facepriv.classify.registry import classifiers
 from facepriv.errors import ModelUnavailableError
 from facepriv.match.registry import matchers
 from facepriv.weights.deepface_clients import make_dlib_network, make_session, network_input, open_client
-from facepriv.weights.deepface_models import BUFFALO_L, MATCHERS, MODELS
+from facepriv.weights.deepface_models import MATCHERS, MODELS
 
 
 @pytest.mark.parametrize("model", MODELS.values(), ids=MODELS)
 def test_file_and_address_are_deepface_own(model):
     client = open_client(model, network=None)  # an ONNX client refuses any other file than model.file
-    module = import_module(type(client).__mro__[1 if model is BUFFALO_L else 0].__module__)
+    module = import_module(type(client).__mro__[1 if model.name == "deepface-buffalo-l" else 0].__module__)
     source = inspect.getsource(module)
     assert f'"{model.url}"' in source
     assert f'"{Path(model.file).name}"' in source

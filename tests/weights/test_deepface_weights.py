@@ -16,8 +16,10 @@ from facepriv.imaging.crop import take_crop
 from facepriv.match.deepface import network_crop
 from facepriv.match.registry import matchers
 from facepriv.services.models.catalogue import status_of
-from facepriv.weights.deepface_models import AGE, GENDER, MATCHERS, RACE
+from facepriv.weights.deepface_models import MATCHERS, MODELS
 from tests.deepface_graphs import grey_levels, let_deepface_find
+
+AGE, GENDER, RACE = (MODELS[f"deepface-{name}"] for name in ("age", "gender", "race"))
 
 pytestmark = pytest.mark.weights
 

@@ -11,7 +11,7 @@ from facepriv.config import make_private_folder, temporary_folder
 from facepriv.datasets.published import PUBLISHED_DATASETS
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.match.registry import matchers
-from facepriv.weights.deepface_clients import opener
+from facepriv.weights.deepface_clients import OPENERS
 from facepriv.weights.deepface_models import MODELS, DeepFaceModel, known_sha256, record_path
 from facepriv.weights.files import data_path, facts, how_to_get, locate, sha256_of, write_sums
 from facepriv.weights.remote_files import check_sha256, fetch_file, unpack_bzip2
@@ -64,13 +64,13 @@ def fetch_model(name: str, *, file: Path | None = None, progress: bool = False) 
     known = known_sha256(model)
     if file is None and target.is_file() and known in ("", sha256_of(target)):
         if not known:
-            opener(model)(target)
+            OPENERS[model.runtime](target)
         return _record(model, "already here" if known else "found in the folder")
     with temporary_folder("fetch-") as folder:
         path = folder / target.name
         origin = _fetch(model, path, file, progress=progress)
         check_sha256(path, published=model.sha256, recorded=known, record=record_path(model))
-        opener(model)(path)
+        OPENERS[model.runtime](path)
         make_private_folder(target.parent)
         path.replace(target)
     return _record(model, origin)

@@ -15,12 +15,14 @@ import pytest
 
 from facepriv.config import get_settings
 from facepriv.datasets.demo import read_demo
-from facepriv.datasets.published import LFW, LONDON, PUBLISHED_DATASETS, PublishedFile
+from facepriv.datasets.published import PUBLISHED_DATASETS, PublishedFile
 from facepriv.errors import BadInputError
 from facepriv.services.datasets.fetching import fetch_dataset, folder_of
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.store import open_store
 from tests.services.origin import NOWHERE, served
+
+LFW, LONDON = PUBLISHED_DATASETS["lfw"], PUBLISHED_DATASETS["london"]
 
 
 def tgz(files):

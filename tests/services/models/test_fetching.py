@@ -17,10 +17,12 @@ from facepriv.errors import BadInputError, ModelUnavailableError, UnknownNameErr
 from facepriv.match.sface import CARD
 from facepriv.services.models.catalogue import status_of
 from facepriv.services.models.fetching import fetch_model
-from facepriv.weights.deepface_models import ARCFACE, DLIB, FACENET, MODELS, card_of, record_path
+from facepriv.weights.deepface_models import MODELS, card_of, record_path
 from facepriv.weights.files import data_path, require_all
 from tests.deepface_graphs import write_stand_in
 from tests.services.origin import NOWHERE, served
+
+ARCFACE, DLIB, FACENET = (MODELS[f"deepface-{name}"] for name in ("arcface", "dlib", "facenet"))
 
 NAME = ARCFACE.name
 
