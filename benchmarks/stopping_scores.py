@@ -23,10 +23,10 @@ from facepriv.presentation.audit_tables import between, bits
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.requests import DEFAULT_GUIDE, AuditRequest, RunRequest
 from facepriv.schemas.runs import RunResult
-from facepriv.services.audits.preparing import find_same_audit, prepare_audit, start_audit
+from facepriv.services.audits.preparing import find_same_audit, prepare_audit
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalPool, WorkerPool
-from facepriv.services.runs.preparing import find_same_run, prepare_run, start_run
+from facepriv.services.runs.preparing import find_same_run, prepare_run
 from facepriv.store import Store, open_store
 
 WAYS = ("fixed", "matched", "neutral")
@@ -39,9 +39,9 @@ def audited(store: Store, pool: WorkerPool, way: str, options: argparse.Namespac
         store,
         RunRequest(dataset=options.dataset, parameters={"stopping": way}, limit=options.limit, guides=[options.guide]),
     )
-    run = find_same_run(store, spec) or start_run(store, spec)
+    run = find_same_run(store, spec) or store.runs.get(store.runs.create(spec))
     if run.result is None:
-        run_worker(settings, run_id=run.id, pool=pool)
+        run_worker(settings, job_id=run.job_id, pool=pool)
         run = store.runs.get(run.id)
     if run.result is None:
         raise SystemExit(f"Run {run.id} is {run.state}: {run.error}")
@@ -54,9 +54,9 @@ def audited(store: Store, pool: WorkerPool, way: str, options: argparse.Namespac
             draws=DRAWS,
         ),
     )
-    audit = find_same_audit(store, wanted) or start_audit(store, wanted)
+    audit = find_same_audit(store, wanted) or store.audits.get(store.audits.create(wanted))
     if audit.result is None:
-        run_worker(settings, audit_id=audit.id, pool=pool)
+        run_worker(settings, job_id=audit.job_id, pool=pool)
         audit = store.audits.get(audit.id)
     if audit.result is None:
         raise SystemExit(f"Audit {audit.id} is {audit.state}: {audit.error}")

@@ -31,7 +31,7 @@ from facepriv.services.datasets.importing import import_demo
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import WorkerPool, make_pool
 from facepriv.services.runs.execution import PERTURBING
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import Store, open_store
 
 WARMING = 4
@@ -76,10 +76,10 @@ def timed(
     warm = spec.model_copy(
         update={"image_ids": spec.image_ids[:WARMING], "image_sha256": spec.image_sha256[:WARMING], "seed": 1}
     )
-    run_worker(settings, run_id=start_run(store, warm).id, pool=pool)
-    run = start_run(store, spec)
+    run_worker(settings, job_id=store.runs.get(store.runs.create(warm)).job_id, pool=pool)
+    run = store.runs.get(store.runs.create(spec))
     watch = Stopwatch(computing)
-    run_worker(settings, run_id=run.id, pool=pool, on_progress=watch)
+    run_worker(settings, job_id=run.job_id, pool=pool, on_progress=watch)
     assert store.runs.get(run.id).state == "complete", store.runs.get(run.id).error
     return run.id, watch
 

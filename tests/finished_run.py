@@ -14,15 +14,16 @@ from argon2 import PasswordHasher
 
 from facepriv.config import Settings
 from facepriv.datasets.demo import demo_folder
+from facepriv.schemas.audits import AuditSpec
 from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import Phase, RunSpec
 from facepriv.services.accounts import passwords
 from facepriv.services.accounts.users import add_user
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.runs.scores import compute_scores
-from facepriv.store import RunRecord, Store, open_store
+from facepriv.store import AuditRecord, RunRecord, Store, open_store
 from facepriv.store.rows import AttemptRow, DatasetRow, RemarkRow, ShareRow
 from facepriv.types import Terms
 from tests.actors import CLI
@@ -66,6 +67,16 @@ def store(settings: Settings, make_tables: Callable[[Path], None]) -> Iterator[S
         make_tables(settings.home)
     with open_store(settings) as opened:
         yield opened
+
+
+def start_run(store: Store, spec: RunSpec) -> RunRecord:
+    """Put a run into the queue."""
+    return store.runs.get(store.runs.create(spec))
+
+
+def start_audit(store: Store, spec: AuditSpec) -> AuditRecord:
+    """Put an audit into the queue."""
+    return store.audits.get(store.audits.create(spec))
 
 
 @dataclass(frozen=True)
@@ -119,7 +130,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Finished]:
             ),
         )
         run = start_run(store, spec)
-        run_worker(settings, run_id=run.id)
+        run_worker(settings, job_id=run.job_id)
         record = store.runs.get(run.id)
         assert record.state == "complete", record.error
         yield Finished(store, settings, record)

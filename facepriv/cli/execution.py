@@ -81,7 +81,7 @@ def follow_to_end(
     with progress(f"{noun.capitalize()} {number}") as report:
         try:
             if executor is not None:
-                _do_here(settings, noun, number, report)
+                _do_here(settings, queue.job_id(number), f"{noun} {number}", report)
             for now in follow(queue, settings, number):
                 report(now.done, now.total, now.stage or now.state, now.pace(datetime.now(UTC)))
         except KeyboardInterrupt:
@@ -99,17 +99,11 @@ def follow_to_end(
         raise FaceprivError(f"{noun.capitalize()} {number} is {record.state}{why}")
 
 
-def _do_here(settings: Settings, noun: str, number: int, report: Any) -> None:
+def _do_here(settings: Settings, job_id: int, title: str, report: Any) -> None:
     from facepriv.services.jobs.worker import run_worker
 
-    only = {f"{noun}_id": number}
-    taken = run_worker(
-        settings,
-        **only,  # type: ignore[arg-type]
-        on_progress=lambda _, stage, done, total: report(done, total, stage),
-    )
-    if not taken:
-        say(f"Another worker has already taken {noun} {number} and computes it.")
+    if not run_worker(settings, job_id=job_id, on_progress=lambda _, stage, done, total: report(done, total, stage)):
+        say(f"Another worker has already taken {title} and computes it.")
 
 
 def execute(store: Store, settings: Settings, run_id: int, executor: str | None = None) -> RunResult:

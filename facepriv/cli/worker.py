@@ -30,12 +30,17 @@ def worker(
     from facepriv.config import get_settings
     from facepriv.services.jobs.local_worker import serve_local
     from facepriv.services.jobs.worker import run_worker
+    from facepriv.store import open_store
 
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     settings = get_settings() if apart else with_executor(get_settings(), executor, scheduler)
     # On SIGTERM, give the job back, so that another worker continues at once instead of waiting for the lease to end.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     if not local:
-        run_worker(settings, run_id=run, until_idle=until_idle, ready=ready)
+        job_id = None
+        if run is not None:
+            with open_store(settings) as store:
+                job_id = store.runs.job_id(run)
+        run_worker(settings, job_id=job_id, until_idle=until_idle, ready=ready)
     elif not serve_local(settings, parent=parent, apart=apart, until_idle=until_idle, linger=linger, ready=ready):
         typer.echo("Another worker already serves this data folder.")

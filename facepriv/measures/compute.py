@@ -23,13 +23,7 @@ from facepriv.imaging.residuals import residual_features
 from facepriv.imaging.restoring import restored_faces
 from facepriv.measures.faults import log_fault
 from facepriv.measures.fingerprint import fingerprint, landmarks_fingerprint
-from facepriv.measures.loaded_models import (
-    check_versions,
-    get_classifier,
-    get_landmarker,
-    get_matcher,
-    make_reference,
-)
+from facepriv.measures.loaded_models import check_versions, get_classifier, get_landmarker, get_matcher
 from facepriv.measures.stored_faces import StoredFace
 from facepriv.perturb.base import score_face
 from facepriv.schemas.base import ModelRef
@@ -112,7 +106,7 @@ class Measure:
         if self.kind not in _GET_MODEL:
             return None
         model = _GET_MODEL[self.kind](self.model.name)
-        check_versions(self.model, make_reference(model))
+        check_versions(self.model, model)
         return model
 
     def compute(self, face: Face) -> Vector:

@@ -10,13 +10,14 @@ from facepriv.config import Settings
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.accounts.users import add_user
 from facepriv.services.datasets.importing import import_dataset
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.sharing.shares import share
 from facepriv.services.sharing.signing_off import remark
 from facepriv.store import open_store
 from tests.actors import ADA, TEST
 from tests.browser.conftest import ROOT, serving
 from tests.browser.test_journey import settle
+from tests.finished_run import start_run
 from tests.pages.conftest import audit_result, repeat_run, store_audit, work, write_faces
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]

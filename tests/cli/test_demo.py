@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from facepriv.config import Settings
-from facepriv.services.runs.preparing import find_same_run, start_run
+from facepriv.services.runs.preparing import find_same_run
 from facepriv.store import open_store
 from tests.cli.conftest import Job
+from tests.finished_run import start_run
 
 pytestmark = pytest.mark.xdist_group("cli")
 

@@ -25,9 +25,9 @@ from facepriv.services.jobs.worker_pool import LocalPool
 from facepriv.services.runs.estimate import estimate_run
 from facepriv.services.runs.execution import LOCATING
 from facepriv.services.runs.pictures import run_pair
-from facepriv.services.runs.preparing import landmarker_name, prepare_run, start_run
+from facepriv.services.runs.preparing import landmarker_name, prepare_run
 from facepriv.store import Store, open_store
-from tests.finished_run import FAST, METHOD, Finished, labelled_demo
+from tests.finished_run import FAST, METHOD, Finished, labelled_demo, start_run
 from tests.services.jobs.test_dask_pool import on, running_cluster
 from tests.services.runs.test_execution import interrupt_after, result_of, rows_of
 from tests.stasm import needs_stasm
@@ -61,7 +61,7 @@ def meshed(settings_here: Settings, process: LocalPool) -> Iterator[Finished]:
     with open_store(settings) as store:
         import_dataset(store, settings, folder, name="four")
         run = start_run(store, spec_of(store))
-        run_worker(settings, run_id=run.id, pool=process)
+        run_worker(settings, job_id=run.job_id, pool=process)
         record = store.runs.get(run.id)
         assert record.state == "complete", record.error
         yield Finished(store, settings, record)
@@ -118,7 +118,7 @@ class TestMeshed:
             compute(store, untouched_faces(store, spec.dataset.id, [image]), [landmarks_measure(spec.landmarker)])
         assert find_points(store, spec, [image]) == {image.id: None}
         run = start_run(store, spec)
-        run_worker(meshed.settings, run_id=run.id, pool=process)
+        run_worker(meshed.settings, job_id=run.job_id, pool=process)
         done = store.runs.get(run.id)
         assert done.result.failures.by_reason == {"no-landmarks": 1}
         (item,) = done.result.failures.items
@@ -134,10 +134,10 @@ class TestMeshed:
         store = meshed.store
         run = start_run(store, meshed.run.spec)
         with pytest.raises(KeyboardInterrupt):
-            run_worker(meshed.settings, run_id=run.id, on_progress=interrupt_after(2), pool=process)
+            run_worker(meshed.settings, job_id=run.job_id, on_progress=interrupt_after(2), pool=process)
         seen = []
         two = meshed.settings.model_copy(update={"workers": 2})
-        run_worker(two, run_id=run.id, on_progress=lambda _, stage, done, total: seen.append((stage, total)))
+        run_worker(two, job_id=run.job_id, on_progress=lambda _, stage, done, total: seen.append((stage, total)))
         assert rows_of(store, run.id) == rows_of(store, meshed.run.id)
         assert result_of(store.runs.get(run.id)) == result_of(meshed.run)
         assert [total for stage, total in seen if stage == LOCATING] == [0], "points are found once only"
@@ -176,7 +176,7 @@ def test_a_cluster_finds_the_same_points_and_gives_the_same_bytes(meshed: Finish
         with open_store(settings) as store:
             import_dataset(store, settings, labelled_demo(tmp_path / "faces", FOUR), name="four")
             run = start_run(store, spec_of(store))
-            run_worker(settings, run_id=run.id)
+            run_worker(settings, job_id=run.job_id)
             done = store.runs.get(run.id)
             assert done.result is not None, done.error
             both = ((store, done), (meshed.store, meshed.run))

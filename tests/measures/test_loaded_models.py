@@ -5,13 +5,7 @@ from __future__ import annotations
 import pytest
 
 from facepriv.errors import FaceprivError, UnknownNameError
-from facepriv.measures.loaded_models import (
-    check_versions,
-    get_classifier,
-    get_matcher,
-    make_detector_reference,
-    make_reference,
-)
+from facepriv.measures.loaded_models import DETECTOR, check_versions, get_classifier, get_matcher, make_reference
 from facepriv.schemas.base import ModelRef
 
 
@@ -25,7 +19,7 @@ def test_unknown_models():
 def test_versions_must_agree():
     found = make_reference(get_classifier("dlib-gender"))
     check_versions(found, found)
-    check_versions(make_detector_reference(), make_detector_reference())
+    check_versions(DETECTOR, DETECTOR)
     other = ModelRef(name=found.name, version="0123456789ab")
     with pytest.raises(FaceprivError, match=f"of version 0123456789ab, but {found.version} is installed; install"):
         check_versions(other, found)

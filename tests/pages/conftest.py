@@ -27,11 +27,12 @@ from facepriv.schemas.audits import AuditResult, AuditSpec
 from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import RunRecord, Store, open_store
 from facepriv.types import GENDER_NAMES
 from facepriv.web.blob_cache import BLOBS
 from facepriv.web.identity import LOCAL
+from tests.finished_run import start_run
 
 ROUTER = Path(__file__).parents[2] / "pages" / "router.py"
 AUDITS = Path(__file__).parent / "audits"

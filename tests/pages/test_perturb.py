@@ -10,8 +10,9 @@ import pytest
 from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
 from facepriv.presentation.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.schemas.requests import RunRequest
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import open_store
+from tests.finished_run import start_run
 from tests.services import plugins
 from tests.stasm import needs_stasm
 from tests.waiting import wait_until

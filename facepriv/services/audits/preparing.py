@@ -11,7 +11,7 @@ from facepriv.audit.attackers.registry import attackers
 from facepriv.audit.evidence import require_subjects
 from facepriv.errors import BadInputError
 from facepriv.measures.fingerprint import COMPUTING
-from facepriv.measures.loaded_models import get_classifier, get_matcher, make_detector_reference, make_reference
+from facepriv.measures.loaded_models import DETECTOR, get_classifier, get_matcher, make_reference
 from facepriv.schemas.audits import AuditDocument, AuditSpec
 from facepriv.schemas.base import ModelRef, stored_fields
 from facepriv.schemas.requests import AUTO, AuditRequest
@@ -64,7 +64,7 @@ def prepare_audit(store: Store, request: AuditRequest) -> AuditSpec:
         attackers=names,
         classifiers=classifiers,
         matchers=tuple(make_reference(get_matcher(name)) for name in dict.fromkeys(matchers)),
-        detector=make_detector_reference(),
+        detector=DETECTOR,
         p=None if request.p == AUTO else round(request.p, P_DIGITS),
         against=against,
         select_by=request.select_by,
@@ -129,11 +129,6 @@ def _choose_attackers(request: AuditRequest) -> tuple[tuple[str, ...], tuple[str
             code="attacker-left-out",
         )
     return names, tuple(dict.fromkeys(request.against))
-
-
-def start_audit(store: Store, spec: AuditSpec) -> AuditRecord:
-    """Put an audit into the queue; a worker takes it up."""
-    return store.audits.get(store.audits.create(spec))
 
 
 def find_same_audit(store: Store, spec: AuditSpec) -> AuditRecord | None:

@@ -31,9 +31,8 @@ from facepriv.services.datasets.importing import Source, discard_import, import_
 from facepriv.services.datasets.quality import check_quality
 from facepriv.services.datasets.retention import refuse_past
 from facepriv.services.jobs.kinds import Kind
-from facepriv.services.jobs.leased_job import LeasedJob, Report, retry_while_busy
+from facepriv.services.jobs.leased_job import Claim, LeasedJob, retry_while_busy
 from facepriv.services.jobs.submit import submit
-from facepriv.services.jobs.worker_pool import WorkerPool
 from facepriv.store import DatasetRecord, JobRecord, JobState, Store
 from facepriv.types import Actor
 
@@ -134,18 +133,9 @@ class ImportKind(Kind):
         found = store.jobs.list(kinds=KIND, states=UNDER_WAY, limit=1000)
         return [job.id for job in reversed(found) if _folder(settings, _request(job)).is_dir()]
 
-    def execute(
-        self,
-        store: Store,
-        settings: Settings,
-        job: JobRecord,
-        owner: str,
-        *,
-        pool: WorkerPool,
-        on_progress: Report | None = None,
-    ) -> None:
+    def execute(self, claim: Claim) -> None:
         """Do what is next of a claimed import."""
-        execution = _Execution(store, settings, job, owner, pool, on_progress)
+        execution = _Execution(claim)
         execution.execute()
         if execution.is_over:
             # Only once the queue knows, since nobody takes up an import whose folder is gone.
@@ -155,19 +145,10 @@ class ImportKind(Kind):
 class _Execution(LeasedJob):
     noun = "import"
 
-    def __init__(
-        self,
-        store: Store,
-        settings: Settings,
-        job: JobRecord,
-        owner: str,
-        pool: WorkerPool,
-        on_progress: Report | None,
-    ) -> None:
-        super().__init__(store, settings, job.id, job.id, owner, pool, on_progress)
-        self.job = job
-        self.request = _request(job)
-        self.folder = _folder(settings, self.request)
+    def __init__(self, claim: Claim) -> None:
+        super().__init__(claim, claim.job.id)
+        self.request = _request(claim.job)
+        self.folder = _folder(claim.settings, self.request)
         self.is_over = False
         """Whether nothing of its files is needed any more."""
 

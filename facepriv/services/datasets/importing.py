@@ -29,7 +29,7 @@ from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.imaging.png import encode_png
 from facepriv.measures.fingerprint import fingerprint
-from facepriv.measures.loaded_models import make_detector_reference
+from facepriv.measures.loaded_models import DETECTOR
 from facepriv.schemas.requests import DemoSource, ImportRequest, PathSource, UploadSource
 from facepriv.services.datasets import uploads
 from facepriv.services.datasets.import_folders import allowed_folder
@@ -261,7 +261,7 @@ def import_source(
     refuse_past(request.retain_until)
     read = source.read
     store.datasets.collect_abandoned()
-    detector_fingerprint = fingerprint(make_detector_reference())
+    detector_fingerprint = fingerprint(DETECTOR)
     with store.datasets.importing(
         request.name,
         source=source.called,

@@ -8,9 +8,10 @@ from typing import Any, ClassVar
 from facepriv.config import Settings
 from facepriv.registry import Registry
 from facepriv.schemas.requests import Request
-from facepriv.services.jobs.leased_job import Report
-from facepriv.services.jobs.worker_pool import WorkerPool
-from facepriv.store import JobRecord, Store
+from facepriv.services.jobs.leased_job import Claim
+from facepriv.store import Store
+from facepriv.store.audits import AuditStore
+from facepriv.store.runs import RunStore
 from facepriv.types import Actor
 
 
@@ -44,17 +45,24 @@ class Kind(ABC):
         return None
 
     @abstractmethod
-    def execute(
-        self,
-        store: Store,
-        settings: Settings,
-        job: JobRecord,
-        owner: str,
-        *,
-        pool: WorkerPool,
-        on_progress: Report | None = None,
-    ) -> None:
+    def execute(self, claim: Claim) -> None:
         """Do a job that was claimed, to its end."""
+
+
+class KindWithTable(Kind):
+    """A kind whose specs and results are in a table of its own beside that of all jobs."""
+
+    @abstractmethod
+    def table(self, store: Store) -> RunStore | AuditStore:
+        """Return its table."""
+
+    def create(self, store: Store, settings: Settings, spec: Any, request: Request, actor: Actor) -> int:
+        """Put a spec into the queue and return its number."""
+        return self.table(store).create(spec, request=request.model_dump_json(), actor=actor)
+
+    def get(self, store: Store, number: int) -> Any:
+        """Return a run or an audit."""
+        return self.table(store).get(number)
 
 
 kinds: Registry[Kind] = Registry(

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 from facepriv.config import Settings
@@ -17,7 +18,7 @@ from facepriv.measures.faults import log_fault
 from facepriv.services.jobs.pool_calls import PoolCalls
 from facepriv.services.jobs.pool_process import JobRef
 from facepriv.services.jobs.worker_pool import WorkerPool
-from facepriv.store import LeaseLostError, Store
+from facepriv.store import JobRecord, LeaseLostError, Store
 
 Report = Callable[[int, str, int, int], None]
 """Called with the number of the run or audit, stage, steps done and steps in all."""
@@ -31,30 +32,31 @@ _I = TypeVar("_I", bound=Hashable)
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Claim:
+    """A job that a worker has taken up, and all that it is done with."""
+
+    store: Store
+    settings: Settings
+    job: JobRecord
+    owner: str
+    """The worker."""
+    pool: WorkerPool
+    on_progress: Report | None = None
+
+
 class LeasedJob(ABC):
-    """One job under way, which a worker holds."""
+    """One job under way, which a worker holds; ``number`` is that of the run, the audit, or else the job."""
 
     noun: ClassVar[str]
     """What people call such a job."""
 
-    def __init__(
-        self,
-        store: Store,
-        settings: Settings,
-        job_id: int,
-        number: int,
-        owner: str,
-        pool: WorkerPool,
-        on_progress: Report | None,
-    ) -> None:
-        self.store = store
-        self.settings = settings
-        self.job_id = job_id
+    def __init__(self, claim: Claim, number: int) -> None:
+        self.store, self.settings, self.pool = claim.store, claim.settings, claim.pool
+        self.job, self.job_id, self.owner = claim.job, claim.job.id, claim.owner
         self.number = number
         self.title = f"{self.noun} {number}"
-        self.owner = owner
-        self.pool = pool
-        self.on_progress = on_progress
+        self._on_progress = claim.on_progress
         self._progress: tuple[str, int, int] = ("", 0, 0)
         self._last_heartbeat = time.monotonic()
 
@@ -99,7 +101,7 @@ class LeasedJob(ABC):
     def compute_in_pool(
         self,
         function: Callable[[Any, Sequence[Any]], list[Any]],
-        ref: JobRef,
+        load: Callable[[Store, int], Any],
         items: Iterable[_I],
         *,
         one_by_one: bool = False,
@@ -113,6 +115,8 @@ class LeasedJob(ABC):
         ----------
         function
             Called in a process with the job and some items; returns a result for each.
+        load
+            Reads what the processes need to know of the job, by its number.
         one_by_one
             Never hand out several at once, for long ones.
         progress
@@ -123,8 +127,9 @@ class LeasedJob(ABC):
         FaceprivError
             If several items in a row take their processes down.
         """
+        job = self.pool.job(JobRef(load, self.number, self.owner, self.job.attempts))
         largest = 1 if one_by_one else None
-        calls = PoolCalls(self.pool, function, self.pool.job(ref), items, largest_chunk=largest, note=self.note)
+        calls = PoolCalls(self.pool, function, job, items, largest_chunk=largest, note=self.note)
         away_since: float | None = None
         while calls.hand_out():
             results = calls.wait(self.pool.pace.heartbeat_seconds)
@@ -211,8 +216,8 @@ class LeasedJob(ABC):
             ):
                 raise CancelledError("It was cancelled.")
             self._last_heartbeat = now
-        if self.on_progress is not None:
-            self.on_progress(self.number, stage, done, total)
+        if self._on_progress is not None:
+            self._on_progress(self.number, stage, done, total)
 
     def note(self, text: str) -> None:
         """Add a line to what becomes of it, and to the worker's own log."""

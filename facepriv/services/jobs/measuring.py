@@ -8,7 +8,7 @@ from typing import TypeVar
 from facepriv.measures.compute import MeasureTask, compute_task
 from facepriv.services.jobs.leased_job import LeasedJob, retry_while_busy
 from facepriv.services.jobs.pool_calls import Crashed
-from facepriv.services.jobs.pool_process import Job, JobRef, artifacts
+from facepriv.services.jobs.pool_process import Job, artifacts
 from facepriv.store import Store
 from facepriv.store.measures import Vector
 
@@ -18,10 +18,8 @@ _T = TypeVar("_T")
 class LeasedPool:
     """The pool that `facepriv.measures.compute.compute` is given by a job, whose lease is kept meanwhile."""
 
-    def __init__(self, job: LeasedJob, attempt: int) -> None:
+    def __init__(self, job: LeasedJob) -> None:
         self._job = job
-        # These processes need to know nothing of the job.
-        self._ref = JobRef(load_nothing, job.number, job.owner, attempt)
 
     def look_up(self, read: Callable[[], _T]) -> _T:
         """Return what a function reads in the database."""
@@ -29,7 +27,7 @@ class LeasedPool:
 
     def compute(self, tasks: Iterable[MeasureTask]) -> Iterator[tuple[MeasureTask, Mapping[str, Vector]]]:
         """Yield tasks with their vectors by name; none where the process was lost each time."""
-        for task, vectors in self._job.compute_in_pool(compute_in_process, self._ref, tasks):
+        for task, vectors in self._job.compute_in_pool(compute_in_process, load_nothing, tasks):
             if isinstance(vectors, Crashed):
                 names = ", ".join(measure.name for measure in task.measures)
                 self._job.note(f"An image took its process down each time, so it was not measured ({names}).")

@@ -6,12 +6,13 @@ import logging
 import time
 from collections.abc import Callable, Collection
 from contextlib import ExitStack
+from dataclasses import dataclass
 
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StorageFullError, StoreBusyError
 from facepriv.services.jobs.kinds import kinds as registry
 from facepriv.services.jobs.kinds import kinds_of_workers
-from facepriv.services.jobs.leased_job import Report
+from facepriv.services.jobs.leased_job import Claim, Report
 from facepriv.services.jobs.presence import Presence
 from facepriv.services.jobs.worker_pool import WorkerPool, make_pool
 from facepriv.store import JobRecord, Store, open_store
@@ -28,8 +29,6 @@ def run_worker(
     settings: Settings,
     *,
     kinds: Collection[str] | None = None,
-    run_id: int | None = None,
-    audit_id: int | None = None,
     job_id: int | None = None,
     until_idle: bool = False,
     should_stop: Callable[[float], bool] = lambda idle: False,
@@ -48,8 +47,8 @@ def run_worker(
     ----------
     kinds
         Take up jobs of these kinds only; by default of all that need no worker apart.
-    run_id, audit_id, job_id
-        Take up this run, audit or job only.
+    job_id
+        Take up this job only.
     until_idle
         Return as soon as none waits, instead of asking again every second.
     should_stop
@@ -68,26 +67,23 @@ def run_worker(
     """
     with open_store(settings) as store, Presence(settings) as presence, ExitStack() as stack:
         workers = pool if pool is not None else stack.enter_context(make_pool(settings))
-        worker = _Worker(store, settings, presence, workers, on_progress, kinds or kinds_of_workers(apart=False))
+        worker = _Worker(
+            store, settings, presence, workers, on_progress, kinds or kinds_of_workers(apart=False), job_id
+        )
         if ready:
             worker.get_ready()
         taken = 0
-        only = job_id
-        if run_id is not None:
-            only = store.runs.job_id(run_id)
-        elif audit_id is not None:
-            only = store.audits.job_id(audit_id)
         # Who asks for a certain one wants it taken up before anybody else does.
-        collected = time.monotonic() if only is not None else worker.collect()
+        collected = time.monotonic() if job_id is not None else worker.collect()
         busy = time.monotonic()
         while True:
-            did = worker.take_up(only)
+            did = worker.take_up()
             if did:
                 taken += 1
                 busy = time.monotonic()
                 continue
             idle = time.monotonic() - busy
-            if should_stop(idle) or (did is not None and (until_idle or only is not None)):
+            if should_stop(idle) or (did is not None and (until_idle or job_id is not None)):
                 return taken
             if idle >= KEEP_POOL_SECONDS and pool is None:
                 workers.end()
@@ -96,72 +92,60 @@ def run_worker(
             time.sleep(poll_seconds)
 
 
+@dataclass(frozen=True)
 class _Worker:
     """Looks for work and does it."""
 
-    def __init__(
-        self,
-        store: Store,
-        settings: Settings,
-        presence: Presence,
-        pool: WorkerPool,
-        on_progress: Report | None,
-        kinds: Collection[str],
-    ) -> None:
-        self._store = store
-        self._settings = settings
-        self._presence = presence
-        self._pool = pool
-        self._on_progress = on_progress
-        self._kinds = kinds
+    store: Store
+    settings: Settings
+    presence: Presence
+    pool: WorkerPool
+    on_progress: Report | None
+    kinds: Collection[str]
+    only: int | None
+    """Number of the one job that may be taken up; None for any."""
 
     def get_ready(self) -> None:
         """Start the processes; where that does not work, whoever needs them will be told."""
         try:
-            self._pool.get_ready()
+            self.pool.get_ready()
         except FaceprivError as error:
             _log.warning("%s", error)
 
-    def take_up(self, only: int | None) -> bool | None:
+    def take_up(self) -> bool | None:
         """Do the oldest job that waits; return whether there was one.
 
         None where that cannot be told: a database that is locked, away or full is no end, and the caller tries again.
-
-        Parameters
-        ----------
-        only
-            Number of the one job that may be taken up; None for any.
         """
-        owner, store = self._presence.owner, self._store
         try:
-            job = self._claim(only)
+            job = self._claim()
             if job is None:
                 return False
-            kind = registry.create(job.kind)
-            kind.execute(store, self._settings, job, owner, pool=self._pool, on_progress=self._on_progress)
+            claim = Claim(self.store, self.settings, job, self.presence.owner, self.pool, self.on_progress)
+            registry.create(job.kind).execute(claim)
         except (StoreBusyError, StorageFullError, OSError) as error:
             _log.warning("%s", error)
             return None
         return True
 
-    def _claim(self, only: int | None) -> JobRecord | None:
-        jobs = self._store.jobs
-        gone = self._presence.gone(jobs.owners())
+    def _claim(self) -> JobRecord | None:
+        jobs, owner = self.store.jobs, self.presence.owner
+        gone = self.presence.gone(jobs.owners())
         anywhere = []
-        for name in self._kinds:
-            here = registry.create(name).find_here(self._store, self._settings)
+        for name in self.kinds:
+            here = registry.create(name).find_here(self.store, self.settings)
             if here is None:
                 anywhere.append(name)
             for number in here or ():
-                if only in (None, number) and (job := jobs.claim(self._presence.owner, only=number, gone=gone)):
+                if self.only in (None, number) and (job := jobs.claim(owner, only=number, gone=gone)):
                     return job
-        return jobs.claim(self._presence.owner, kinds=anywhere, only=only, gone=gone) if anywhere else None
+        return jobs.claim(owner, kinds=anywhere, only=self.only, gone=gone) if anywhere else None
 
     def collect(self) -> float:
         """Clear away what interrupted imports, runs and workers have left; return when."""
         try:
-            self._store.collect()
-            self._presence.tidy(self._store.jobs.owners())
+            self.store.collect()
+            self.presence.tidy(self.store.jobs.owners())
         except (FaceprivError, OSError) as error:
             # Runs do not depend on it, and the next worker tries again.
             _log.warning("Leftovers could not be cleared away: %s", error)

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.audit.run_result import JudgedImage, RunSetup, Templates, run_result
-from facepriv.config import Settings
 from facepriv.errors import FaceprivError
 from facepriv.imaging.landmarkers.failures import no_landmarks
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
@@ -22,21 +21,19 @@ from facepriv.measures.compute import TEMPLATE, Computed, Measure, compute, find
 from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.landmarks import Points, landmarks_measure, unpack_points
 from facepriv.measures.loaded_models import (
+    DETECTOR,
     check_versions,
     get_classifier,
     get_landmarker,
     get_matcher,
-    make_detector_reference,
-    make_reference,
+    load_models,
 )
 from facepriv.measures.stored_faces import PhaseImage, StoredFace, faces_by_phase, perturbed_faces, untouched_faces
 from facepriv.perturb.parameters import make_method
 from facepriv.schemas.runs import FailureItem, LearnedItem, Phase, RunResult
-from facepriv.services.jobs.leased_job import LeasedJob, Report, retry_while_busy
+from facepriv.services.jobs.leased_job import Claim, LeasedJob, retry_while_busy
 from facepriv.services.jobs.measuring import LeasedPool
 from facepriv.services.jobs.pool_calls import Crashed
-from facepriv.services.jobs.pool_process import JobRef
-from facepriv.services.jobs.worker_pool import WorkerPool
 from facepriv.services.models.probe_people import find_overlaps
 from facepriv.services.runs import learning
 from facepriv.services.runs.attributes import classes_of, side_labels
@@ -50,9 +47,8 @@ from facepriv.services.runs.perturbing import (
 )
 from facepriv.services.runs.process import load_run
 from facepriv.services.runs.scores import Scores, compute_scores
-from facepriv.store import Store
 from facepriv.store.measures import Measured, Vector
-from facepriv.store.records import ImageRecord, RunImage, RunRecord
+from facepriv.store.records import ImageRecord, RunImage
 from facepriv.types import GENDER
 
 LOCATING, LEARNING, PERTURBING = "finding landmarks", "learning", "perturbing"
@@ -60,36 +56,18 @@ EMBEDDING, SUMMING_UP = "embedding", "comparing"
 _K = TypeVar("_K", bound=Hashable)
 
 
-def execute(
-    store: Store,
-    settings: Settings,
-    run: RunRecord,
-    owner: str,
-    *,
-    pool: WorkerPool,
-    on_progress: Report | None = None,
-) -> None:
-    """Execute a claimed run to its end: complete, failed or cancelled."""
-    _Execution(store, settings, run, owner, pool, on_progress).execute()
+class RunExecution(LeasedJob):
+    """A claimed run, executed to its end: complete, failed or cancelled."""
 
-
-class _Execution(LeasedJob):
     noun = "run"
 
-    def __init__(
-        self, store: Store, settings: Settings, run: RunRecord, owner: str, pool: WorkerPool, on_progress: Report | None
-    ) -> None:
-        super().__init__(store, settings, run.job_id, run.id, owner, pool, on_progress)
-        self.run = run
-        self.job = JobRef(load_run, run.id, owner, run.attempts)
-        self._detector_fingerprint = fingerprint(run.spec.detector)
+    def __init__(self, claim: Claim) -> None:
+        self.run = claim.store.runs.of_job(claim.job.id)
+        super().__init__(claim, self.run.id)
+        self._detector_fingerprint = fingerprint(self.run.spec.detector)
         self._fingerprint = cache(Measure.fingerprint)
 
     def work(self) -> None:
-        result = self.result()
-        retry_while_busy(lambda: self.store.runs.finish(self.run.id, self.owner, result))
-
-    def result(self) -> RunResult:
         """Do what remains of the run, stage by stage, and sum it up."""
         self._check_models()
         images = self.store.datasets.images(self.run.dataset_id, ids=self.run.spec.image_ids)
@@ -102,20 +80,18 @@ class _Execution(LeasedJob):
         except BaseException:
             self.pool.end(at_once=True)
             raise
-        return self._sum_up(images, templates, scores)
+        result = self._sum_up(images, templates, scores)
+        retry_while_busy(lambda: self.store.runs.finish(self.run.id, self.owner, result))
 
     def _check_models(self) -> None:
         spec = self.run.spec
         self._method = make_method(spec.method, spec.parameters)
-        check_versions(spec.detector, make_detector_reference())
+        check_versions(spec.detector, DETECTOR)
         if spec.landmarker is not None:
-            check_versions(spec.landmarker, make_reference(get_landmarker(spec.landmarker.name)))
-        classifiers = {ref: get_classifier(ref.name) for ref in (*spec.guides, *spec.keep, *spec.classifiers)}
-        for ref, classifier in classifiers.items():
-            check_versions(ref, make_reference(classifier))
+            check_versions(spec.landmarker, get_landmarker(spec.landmarker.name))
+        classifiers = load_models(get_classifier, (*spec.guides, *spec.keep, *spec.classifiers))
         self._others = {each.name: each for each in classifiers.values() if each.attribute != GENDER}
-        for ref in dict.fromkeys((*spec.guards, *spec.matchers)):
-            check_versions(ref, make_reference(get_matcher(ref.name)))
+        load_models(get_matcher, (*spec.guards, *spec.matchers))
 
     def _save(self, image: RunImage, measured: Sequence[Measured] = ()) -> None:
         retry_while_busy(lambda: self.store.runs.save_image(self.run.id, self.owner, image, measured))
@@ -201,7 +177,7 @@ class _Execution(LeasedJob):
             self.heartbeat(LEARNING, 0, 0)
         results = self.compute_in_pool(
             learning.learn_in_process,
-            self.job,
+            load_run,
             lessons,
             one_by_one=True,
             progress=lambda: (LEARNING, *self.pool.steps()),
@@ -256,7 +232,7 @@ class _Execution(LeasedJob):
             for position, image in enumerate(images)
             if image.id in remaining
         ]
-        for task, perturbed in self.compute_in_pool(perturb_in_process, self.job, tasks):
+        for task, perturbed in self.compute_in_pool(perturb_in_process, load_run, tasks):
             if isinstance(perturbed, Crashed):
                 self._save(lost_image(task))
             else:
@@ -315,11 +291,11 @@ class _Execution(LeasedJob):
             )
             for measure in measures
         }
-        return templates, compute_scores(self.store, self.run, LeasedPool(self, self.run.attempts))
+        return templates, compute_scores(self.store, self.run, LeasedPool(self))
 
     def _compute(self, files: Mapping[_K, StoredFace], measures: Sequence[Measure], stage: str) -> Computed[_K]:
-        pool = LeasedPool(self, self.run.attempts)
-        return compute(self.store, files, measures, pool, partial(self.heartbeat, stage), skip_damaged=True)
+        progress = partial(self.heartbeat, stage)
+        return compute(self.store, files, measures, LeasedPool(self), progress, skip_damaged=True)
 
     def _sum_up(self, images: Sequence[ImageRecord], templates: Mapping[str, Templates], scores: Scores) -> RunResult:
         spec = self.run.spec

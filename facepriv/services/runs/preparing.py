@@ -9,7 +9,7 @@ import facepriv
 from facepriv.errors import BadInputError
 from facepriv.imaging.landmarkers.registry import landmarkers
 from facepriv.measures.fingerprint import COMPUTING
-from facepriv.measures.loaded_models import get_classifier, get_matcher, make_detector_reference, make_reference
+from facepriv.measures.loaded_models import DETECTOR, get_classifier, get_matcher, make_reference
 from facepriv.measures.loaded_models import get_landmarker as find_landmarker
 from facepriv.perturb.base import Perturber
 from facepriv.perturb.parameters import make_method, methods_for_any_landmarks
@@ -73,7 +73,7 @@ def prepare_run(store: Store, request: RunRequest) -> RunSpec:
         landmarker=landmarker,
         classifiers=tuple(map(make_reference, judges.values())),
         matchers=_matcher_references([*judging, *guards]),
-        detector=make_detector_reference(),
+        detector=DETECTOR,
         seed=request.seed,
         facepriv_version=facepriv.__version__,
         libraries={name: version(name) for name in COMPUTING},
@@ -165,11 +165,6 @@ def _landmarker_of(method: Perturber, name: str) -> ModelRef | None:
             code="other-landmarks",
         )
     return None if name == DEFAULT_LANDMARKER else make_reference(find_landmarker(name))
-
-
-def start_run(store: Store, spec: RunSpec) -> RunRecord:
-    """Put a run into the queue; a worker takes it up."""
-    return store.runs.get(store.runs.create(spec))
 
 
 def landmarker_name(spec: RunSpec) -> str:

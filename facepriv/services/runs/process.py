@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.measures.landmarks import Points, find_points
-from facepriv.measures.loaded_models import check_versions, get_classifier, get_matcher, make_reference
+from facepriv.measures.loaded_models import get_classifier, get_matcher, load_models
 from facepriv.measures.stored_faces import stored_pixels
 from facepriv.perturb.base import KeptClassifiers, Learned
 from facepriv.perturb.gallery import Gallery
@@ -48,16 +48,13 @@ class RunInProcess:
         self.spec = spec
         self.artifacts = artifacts
         self.method = make_method(spec.method, spec.parameters)
-        self.classifiers = {ref.name: get_classifier(ref.name) for ref in spec.classifiers}
+        # This process may be on another machine than the worker, which has looked at its own models only.
+        self.classifiers = load_models(get_classifier, spec.classifiers)
+        matchers = load_models(get_matcher, (*spec.guards, *spec.matchers))
         self.guides = [self.classifiers[guide.name] for guide in spec.guides]
         keep = [self.classifiers[ref.name] for ref in spec.keep]
         self.keep = KeptClassifiers(keep, spec.keep_weight) if keep else None
-        self.guards = [get_matcher(guard.name) for guard in spec.guards]
-        # This process may be on another machine than the worker, which has looked at its own models only.
-        for ref in spec.classifiers:
-            check_versions(ref, make_reference(self.classifiers[ref.name]))
-        for ref in dict.fromkeys((*spec.guards, *spec.matchers)):
-            check_versions(ref, make_reference(get_matcher(ref.name)))
+        self.guards = [matchers[guard.name] for guard in spec.guards]
         # For the methods, a label is what the guides are to be wrong about.
         images = job.images if spec.attribute == GENDER else labelled_by(self.guides[0], job.images)
         self.images = {image.id: image for image in images}

@@ -19,12 +19,12 @@ from facepriv.presentation import audit_tables
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.requests import AuditRequest, RunRequest
 from facepriv.services.audits.evidence import find_evidence, list_audited, list_measures
-from facepriv.services.audits.preparing import audit_document, find_same_audit, prepare_audit, start_audit
+from facepriv.services.audits.preparing import audit_document, find_same_audit, prepare_audit
 from facepriv.services.datasets.importing import DEMO, import_demo
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import AuditRecord, RunRecord, Store, open_store
-from tests.finished_run import scores_of
+from tests.finished_run import scores_of, start_audit, start_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("audits")]
 
@@ -45,7 +45,7 @@ class Audited:
 
 def carry_through(store: Store, settings: Settings, spec: object) -> AuditRecord:
     audit = start_audit(store, spec)  # type: ignore[arg-type]
-    run_worker(settings, audit_id=audit.id)
+    run_worker(settings, job_id=audit.job_id)
     record = store.audits.get(audit.id)
     assert record.state == "complete", record.error
     return record
@@ -58,7 +58,7 @@ def audited(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Audited]:
         import_demo(store, settings)
         plain = carry_through(store, settings, prepare_audit(store, AuditRequest(dataset=DEMO, limit=IMAGES, **MODELS)))
         run = start_run(store, prepare_run(store, RunRequest(dataset=DEMO, limit=IMAGES, **MODELS)))
-        run_worker(settings, run_id=run.id)
+        run_worker(settings, job_id=run.job_id)
         spec = prepare_audit(
             store, AuditRequest(run=run.id, attackers=["sign", "score", "several-images"], draws=2, **MODELS)
         )
@@ -170,11 +170,11 @@ def test_an_interrupted_audit_keeps_what_it_measured(tmp_path: Path) -> None:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            run_worker(settings, audit_id=audit.id, on_progress=stop)
+            run_worker(settings, job_id=audit.job_id, on_progress=stop)
         assert store.audits.get(audit.id).state == "waiting"
         known = find_known(store, list_audited(store, spec).files, [Measure(RESIDUALS)])
         assert SAVE_EVERY <= len(known[RESIDUALS]) < 20
-        run_worker(settings, audit_id=audit.id)
+        run_worker(settings, job_id=audit.job_id)
         assert store.audits.get(audit.id).state == "complete"
 
 
@@ -212,7 +212,7 @@ def test_attackers_without_anything_to_go_on_get_one_sentence(audited: Audited) 
         AuditRequest(dataset=DEMO, limit=IMAGES, attackers=["sign", "ensemble"], classifiers=[], matchers=[]),
     )
     audit = start_audit(audited.store, spec)
-    run_worker(audited.settings, audit_id=audit.id)
+    run_worker(audited.settings, job_id=audit.job_id)
     ended = audited.store.audits.get(audit.id)
     assert ended.state == "failed"
     assert "found nothing in these images" in (ended.error or "")

@@ -21,10 +21,10 @@ from facepriv.services.datasets.comparison_protocol import (
 )
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import Store, open_store
 from tests.cli.terminal import Terminal, assert_one_sentence
-from tests.finished_run import FAST, METHOD, labelled_demo
+from tests.finished_run import FAST, METHOD, labelled_demo, start_run
 from tests.stand_ins import make_stand_in
 
 MATCHER = "sface"
@@ -78,7 +78,7 @@ def test_a_run_is_compared_on_the_pairs_it_took(lfw: tuple[Store, Settings]) -> 
     run = start_run(store, spec.model_copy(update=update))
     with pytest.raises(BadInputError, match="A complete run was expected"):
         protocol_scores(store, "lfw", MATCHER, run=run.id)
-    run_worker(settings, run_id=run.id)
+    run_worker(settings, job_id=run.job_id)
     assert store.runs.get(run.id).state == "complete"
     told: list[int] = []
     scored = protocol_scores(store, "lfw", MATCHER, run=run.id, on_progress=lambda done, _: told.append(done))

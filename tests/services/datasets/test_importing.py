@@ -28,7 +28,7 @@ from facepriv.datasets.registry import read_folder
 from facepriv.errors import BadInputError, CancelledError, StoreError, UnknownNameError
 from facepriv.imaging.acquire import acquire
 from facepriv.measures.fingerprint import fingerprint
-from facepriv.measures.loaded_models import make_detector_reference
+from facepriv.measures.loaded_models import DETECTOR
 from facepriv.measures.stored_faces import image_pixels
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets import importing
@@ -42,10 +42,10 @@ from facepriv.services.datasets.importing import (
 )
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.models.catalogue import usable_matchers
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import Store, open_store
 from facepriv.store.rows import DatasetRow, ImageRow
-from tests.finished_run import copy_demo, labelled_demo, write_labels
+from tests.finished_run import copy_demo, labelled_demo, start_run, write_labels
 from tests.stand_ins import FACTS, STAND_INS, make_stand_in
 from tests.store.tampering import count_rows, set_columns
 
@@ -639,7 +639,7 @@ def test_faces_found_before_are_not_looked_for_again(store: Store, settings: Set
     assert len(looked) == 4
     again = import_dataset(store, settings, folder, name="again").dataset
     assert len(looked) == 4
-    assert again.detector_fingerprint == first.detector_fingerprint == fingerprint(make_detector_reference())
+    assert again.detector_fingerprint == first.detector_fingerprint == fingerprint(DETECTOR)
     for one, two in zip(store.datasets.images(first.id), store.datasets.images(again.id), strict=True):
         assert one.name == two.name
         assert one.box == two.box
@@ -706,7 +706,7 @@ def test_every_convention_can_be_run_on(store, settings, tmp_path, kind):
         assert caught.value.code == "not-people"
     run = start_run(store, spec)
     assert report.counts.failures == {}
-    run_worker(settings, run_id=run.id)
+    run_worker(settings, job_id=run.job_id)
     result = store.runs.get(run.id).result
     assert result is not None
     assert result.judged == len(spec.image_ids)

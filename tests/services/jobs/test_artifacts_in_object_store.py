@@ -14,10 +14,10 @@ from facepriv.config import Settings
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.releases.export import IMAGES, MANIFEST, export_run, run_document
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import open_store
 from tests.actors import TEST
-from tests.finished_run import FAST, METHOD, labelled_demo
+from tests.finished_run import FAST, METHOD, labelled_demo, start_run
 from tests.object_store import ObjectStore
 
 TIMES = {"seconds", "created_at", "finished_at"}

@@ -23,10 +23,10 @@ from facepriv.services.jobs.dask_pool import DaskPool
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import Pace, make_pool
 from facepriv.services.runs.execution import EMBEDDING, LEARNING, PERTURBING
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.runs.scores import compute_scores
 from facepriv.store import Store, open_store
-from tests.finished_run import SIX, Finished, labelled_demo
+from tests.finished_run import SIX, Finished, labelled_demo, start_run
 from tests.services import plugins
 from tests.services.runs.test_execution import result_of, rows_of
 from tests.services.runs.test_learning import copy_people
@@ -104,7 +104,7 @@ def test_a_cluster_gives_the_same_bytes_as_a_pool(finished: Finished, cluster: C
     assert isinstance(make_pool(settings), DaskPool)
     run = start_run(store, finished.run.spec)
     seen: list[tuple[str, int, int]] = []
-    run_worker(settings, run_id=run.id, on_progress=lambda _, stage, done, total: seen.append((stage, done, total)))
+    run_worker(settings, job_id=run.job_id, on_progress=lambda _, stage, done, total: seen.append((stage, done, total)))
     record = store.runs.get(run.id)
     assert result_of(record) == result_of(finished.run)
     assert rows_of(store, run.id) == rows_of(store, finished.run.id)
@@ -137,7 +137,7 @@ def test_database_artifacts_and_processes_elsewhere(
             )
             assert {name: getattr(spec, name) for name in given} == given
             run = start_run(store, spec)
-            run_worker(settings, run_id=run.id)
+            run_worker(settings, job_id=run.job_id)
             record = store.runs.get(run.id)
             assert record.result is not None, record.error
             names = {image.id: image.name for image in store.datasets.images(dataset.id)}
@@ -169,7 +169,7 @@ def test_workers_that_die_mid_run_are_replaced_without_loss(finished: Finished, 
             if len(killed) == 2:
                 cluster.add_worker()
 
-    run_worker(settings, run_id=run.id, on_progress=kill)
+    run_worker(settings, job_id=run.job_id, on_progress=kill)
     cluster.add_worker()
     assert len(killed) == 2
     record = store.runs.get(run.id)
@@ -194,7 +194,7 @@ def test_an_image_that_kills_every_worker_is_given_up_and_no_other(tmp_path: Pat
                 store, RunRequest(dataset="people", method=plugins.NAME, parameters=given, classifiers=[], matchers=[])
             )
             run = start_run(store, spec)
-            run_worker(settings, run_id=run.id)
+            run_worker(settings, job_id=run.job_id)
             record = store.runs.get(run.id)
             assert record.result is not None, record.error
             assert [i.image_id for i in record.result.failures.items if i.reason == "process-lost"] == [images[1]]
@@ -219,7 +219,7 @@ def test_steps_of_learning_are_told_through_the_scheduler(tmp_path: Path, cluste
         seen = []
         run = start_run(store, spec)
         with DaskPool(settings, Pace(heartbeat_seconds=0.1)) as pool:
-            run_worker(settings, run_id=run.id, pool=pool, on_progress=lambda _, *told: seen.append(told))
+            run_worker(settings, job_id=run.job_id, pool=pool, on_progress=lambda _, *told: seen.append(told))
         assert store.runs.get(run.id).state == "complete", store.runs.get(run.id).error
     assert any(0 < done < total for stage, done, total in seen if stage == LEARNING), seen
 
@@ -242,7 +242,7 @@ def test_cancelling_is_heard_while_the_cluster_computes(tmp_path: Path, cluster:
                 asked.append(time.monotonic())
                 store.jobs.cancel(store.runs.job_id(run_id))
 
-        run_worker(settings, run_id=run.id, on_progress=cancel)
+        run_worker(settings, job_id=run.job_id, on_progress=cancel)
         record = store.runs.get(run.id)
         assert record.state == "cancelled"
         assert not store.runs.images_done(run.id), "nothing waited for the images under way"

@@ -17,8 +17,8 @@ import pytest
 
 from facepriv.config import Settings
 from facepriv.services.jobs.local_worker import ensure_worker, log_path, serve_local, worker_faults, worker_is_alive
-from facepriv.services.runs.preparing import start_run
 from facepriv.store import open_store
+from tests.finished_run import start_run
 from tests.store_examples import add_dataset, spec_for
 from tests.waiting import wait_until
 

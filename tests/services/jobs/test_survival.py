@@ -27,11 +27,11 @@ from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalPool
 from facepriv.services.releases.export import export_run
 from facepriv.services.runs.execution import EMBEDDING, PERTURBING, SUMMING_UP
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.runs.scores import compute_scores
 from facepriv.store import MAX_LOSSES, RunRecord, Store, open_store, sqlite
 from tests.actors import TEST
-from tests.finished_run import METHOD, SIX, labelled_demo
+from tests.finished_run import METHOD, SIX, labelled_demo, start_run
 from tests.services import plugins
 from tests.services.runs.test_execution import SPAWN, pool_of, result_of, rows_of, worker_process
 from tests.store.tampering import locked_database
@@ -61,7 +61,7 @@ def deadly(store: Store, settings: Settings, tmp_path: Path, monkeypatch: pytest
 def test_an_image_that_kills_its_process_costs_itself_only(store, settings, deadly):
     spec = deadly((1,))
     run = start_run(store, spec)
-    run_worker(settings.model_copy(update={"workers": 2}), run_id=run.id)
+    run_worker(settings.model_copy(update={"workers": 2}), job_id=run.job_id)
     result = store.runs.get(run.id).result
     assert result is not None, store.runs.get(run.id).error
     (failed,) = (item for item in result.failures.items if item.reason == "process-lost")
@@ -71,7 +71,7 @@ def test_an_image_that_kills_its_process_costs_itself_only(store, settings, dead
     log = [line.text for line in store.jobs.log(store.runs.job_id(run.id))]
     assert sum("A process that computes was lost" in line for line in log) >= LocalPool.max_crashes
     without = start_run(store, deadly_free(spec))
-    run_worker(settings, run_id=without.id)
+    run_worker(settings, job_id=without.job_id)
     others = [row for row in rows_of(store, without.id) if row["image_id"] != failed.image_id]
     assert [row for row in rows_of(store, run.id) if row["image_id"] != failed.image_id] == others
 
@@ -116,7 +116,7 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[None]:
 def test_a_full_disk_fails_the_run_which_goes_on_once_there_is_room(store, settings, small_spec):
     spec = small_spec(SIX, matchers=["sface"])
     expected = start_run(store, spec)
-    run_worker(settings, run_id=expected.id)
+    run_worker(settings, job_id=expected.job_id)
     files = [store.artifacts.get(row.artifact_sha256) for row in store.runs.run_images(expected.id)]
     originals = [store.artifacts.get(image.artifact_sha256) for image in store.datasets.images(spec.dataset.id)]
     store.runs.delete(expected.id)
@@ -125,7 +125,7 @@ def test_a_full_disk_fails_the_run_which_goes_on_once_there_is_room(store, setti
         for data in originals:
             store.artifacts.put(data)
         run = start_run(store, spec)
-        run_worker(settings, run_id=run.id)
+        run_worker(settings, job_id=run.job_id)
         failed = store.runs.get(run.id)
         assert failed.state == "failed"
         assert "There is no space left for the artifact folder" in failed.error
@@ -133,7 +133,7 @@ def test_a_full_disk_fails_the_run_which_goes_on_once_there_is_room(store, setti
         assert 0 < len(kept) < 6
         subprocess.run(["mount", "-o", "remount,size=100m", settings.artifacts], check=True)
         assert store.jobs.resume(store.runs.job_id(run.id)) == "waiting"
-        run_worker(settings, run_id=run.id)
+        run_worker(settings, job_id=run.job_id)
         done = store.runs.get(run.id)
         assert done.result is not None, done.error
         again = {row.image_id: row for row in store.runs.run_images(run.id)}
@@ -154,7 +154,7 @@ def test_a_locked_database_is_waited_for(store, settings, small_spec, monkeypatc
 
     thread = threading.Thread(target=lock)
     thread.start()
-    run_worker(settings, run_id=run.id)
+    run_worker(settings, job_id=run.job_id)
     thread.join()
     assert done.is_set()
     record = store.runs.get(run.id)
@@ -174,14 +174,14 @@ POINTS = {
 RANDOM_KILLS = 10
 
 
-def work_until(settings: Settings, run_id: int, point: tuple[str, int]) -> None:
-    """Work on a run, and kill this process at a point."""
+def work_until(settings: Settings, job_id: int, point: tuple[str, int]) -> None:
+    """Be the worker of a job, and kill this process at a point."""
 
     def kill(number: int, stage: str, done: int, total: int) -> None:
         if (stage, done) == point:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    run_worker(settings, run_id=run_id, on_progress=kill)
+    run_worker(settings, job_id=job_id, on_progress=kill)
 
 
 def assert_same(store: Store, run: RunRecord, whole: RunRecord) -> None:
@@ -196,7 +196,7 @@ def test_kills_between_commits_change_nothing(store, settings, small_spec):
     run = start_run(store, spec)
     kept: dict[int, float] = {}
     for name, point in POINTS.items():
-        process = SPAWN.Process(target=work_until, args=(settings, run.id, point))
+        process = SPAWN.Process(target=work_until, args=(settings, run.job_id, point))
         process.start()
         process.join()
         assert process.exitcode == -signal.SIGKILL, name
@@ -205,8 +205,8 @@ def test_kills_between_commits_change_nothing(store, settings, small_spec):
         assert kept.items() <= seconds.items(), name
         kept = seconds
     whole = start_run(store, spec)
-    run_worker(settings, run_id=run.id)
-    run_worker(settings, run_id=whole.id)
+    run_worker(settings, job_id=run.job_id)
+    run_worker(settings, job_id=whole.job_id)
     again = store.runs.get(run.id)
     assert again.attempts == len(POINTS) + 1
     assert_same(store, again, store.runs.get(whole.id))
@@ -240,7 +240,7 @@ def test_kills_at_random_change_nothing(sixty: Path, tmp_path: Path) -> None:
         request = RunRequest(dataset="demo", method=METHOD, matchers=["sface"], limit=6 * RANDOM_KILLS)
         spec = prepare_run(store, request)
         whole = start_run(store, spec)
-        run_worker(settings, run_id=whole.id)
+        run_worker(settings, job_id=whole.job_id)
         run = start_run(store, spec)
         killed, kept = Counter[str](), dict[int, float]()
         worker = worker_process(settings)

@@ -13,7 +13,7 @@ from facepriv.cli import app
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, FaceprivError, ModelUnavailableError, UnknownNameError
 from facepriv.match.registry import matchers
-from facepriv.measures.loaded_models import check_versions, get_classifier, make_reference
+from facepriv.measures.loaded_models import check_versions, get_classifier
 from facepriv.own_models.stored import list_own_names
 from facepriv.registry import Registry
 from facepriv.schemas.requests import RunRequest
@@ -164,7 +164,7 @@ def test_a_process_with_another_version_refuses_the_run(home, tmp_path, small_ru
     with pytest.raises(FaceprivError, match=r"own-gender of version .* must be the same on every machine"):
         RunInProcess(RunJob(spec, images), artifacts)
     with pytest.raises(FaceprivError, match="own-gender of version"):
-        check_versions(spec.guide, make_reference(get_classifier("own-gender")))
+        check_versions(spec.guide, get_classifier("own-gender"))
 
 
 @pytest.fixture

@@ -23,11 +23,12 @@ from facepriv.services.models.catalogue import list_models
 from facepriv.services.models.own_models import add_model
 from facepriv.services.models.probe_people import find_overlaps, independent_classifiers
 from facepriv.services.models.probes import train_probe
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import open_store
 from facepriv.types import PerturbResult
 from tests.actors import TEST
+from tests.finished_run import start_run
 from tests.own_model_files import write_matcher, write_people
 
 
@@ -115,7 +116,7 @@ def test_a_run_says_that_it_judged_its_own_people(store, settings):
         store, RunRequest(dataset="two", matchers=[], classifiers=["own-probe"], method="mixing", limit=2)
     )
     run = start_run(store, asked)
-    run_worker(settings, run_id=run.id)
+    run_worker(settings, job_id=run.job_id)
     record = store.runs.get(run.id)
     assert record.state == "complete", record.error
     (sentence,) = record.result.notes

@@ -18,11 +18,11 @@ from facepriv.schemas.runs import RunDocument
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.export import COLUMNS, _safe, export_run, result_json, run_document
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import Store
 from facepriv.types import Actor
 from tests.actors import TESTER
-from tests.finished_run import FAST, METHOD, Finished, candidates_of, labelled_demo
+from tests.finished_run import FAST, METHOD, Finished, candidates_of, labelled_demo, start_run
 
 pytestmark = pytest.mark.xdist_group("finished-run")
 
@@ -154,7 +154,7 @@ def test_images_without_a_version_and_an_export_cut_short(store, settings, tmp_p
         ),
     )
     run = start_run(store, spec)
-    run_worker(settings, run_id=run.id)
+    run_worker(settings, job_id=run.job_id)
     folder = tmp_path / "out"
     report = export_run(store, run.id, folder, actor=TESTER)
     assert report.images == 2

@@ -10,9 +10,9 @@ from facepriv.errors import BadInputError
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.guide_mix import guide_mix, run_title
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import RunRecord
-from tests.finished_run import Finished
+from tests.finished_run import Finished, start_run
 
 pytestmark = [pytest.mark.xdist_group("finished-run"), pytest.mark.slow]
 
@@ -24,7 +24,7 @@ def mixed(finished: Finished) -> Iterator[RunRecord]:
         finished.store, RunRequest(dataset="six", method="mixing", classifiers=["levi-hassner"], matchers=["sface"])
     )
     run = start_run(finished.store, spec)
-    run_worker(finished.settings, run_id=run.id)
+    run_worker(finished.settings, job_id=run.job_id)
     yield finished.store.runs.get(run.id)
     finished.store.runs.delete(run.id)
 

@@ -26,9 +26,9 @@ from facepriv.services.releases.release import (
     read_key,
     write_release,
 )
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from tests.actors import TESTER
-from tests.finished_run import Finished, candidates_of
+from tests.finished_run import Finished, candidates_of, start_run
 
 pytestmark = pytest.mark.xdist_group("finished-run")
 KEY = bytes(range(32))
@@ -179,7 +179,7 @@ def test_runs_on_other_images_are_refused(finished: Finished, tmp_path: Path) ->
     other = start_run(finished.store, spec)
     with pytest.raises(BadInputError, match=f"run {other.id} is waiting"):
         write_release(finished.store, {other.id: 0.5}, tmp_path / "a", select_by="image", actor=TESTER)
-    run_worker(finished.settings, run_id=other.id)
+    run_worker(finished.settings, job_id=other.job_id)
     shares = {finished.run.id: 0.5, other.id: 0.5}
     with pytest.raises(BadInputError, match="on other images"):
         write_release(finished.store, shares, tmp_path / "a", select_by="image", actor=TESTER)

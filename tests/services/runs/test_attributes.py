@@ -17,10 +17,10 @@ from facepriv.services.jobs.worker import run_worker
 from facepriv.services.releases.export import run_document
 from facepriv.services.runs.attributes import UNLABELLED_NOTE, check_guides, classes_of, label_by, labelled_by
 from facepriv.services.runs.estimate import estimate_run
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import ImageRecord
 from facepriv.store.rows import ImageRow
-from tests.finished_run import FAST, METHOD, Finished, labelled_demo, scores_of
+from tests.finished_run import FAST, METHOD, Finished, labelled_demo, scores_of, start_run
 from tests.store.tampering import set_columns
 
 SOME = ("s001_1", "s003_1")
@@ -184,7 +184,7 @@ def run_on(store, settings, tmp_path, ages, **options):
     give_ages(settings, ages)
     given = {"method": METHOD, "parameters": FAST, "classifiers": ["dlib-gender"], "matchers": []}
     run = start_run(store, prepare_run(store, RunRequest(dataset="few", **{**given, **options})))
-    run_worker(settings, run_id=run.id)
+    run_worker(settings, job_id=run.job_id)
     done = store.runs.get(run.id)
     assert done.state == "complete", done.error
     return done
@@ -244,7 +244,7 @@ def test_age_is_kept_while_gender_is_turned(store, settings, tmp_path):
         RunRequest(dataset="few", method=METHOD, parameters=FAST, keep=["dlib-age@30"], classifiers=[], matchers=[]),
     )
     run = start_run(store, spec)
-    run_worker(settings, run_id=run.id)
+    run_worker(settings, job_id=run.job_id)
     kept = store.runs.get(run.id).result
     before, after = (one.attribute_changes["dlib-age@30"] for one in (plain, kept))
     assert not before.kept

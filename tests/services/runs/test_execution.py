@@ -32,11 +32,11 @@ from facepriv.services.jobs.worker_pool import LocalPool, Pace
 from facepriv.services.runs import execution as worker
 from facepriv.services.runs.execution import PERTURBING
 from facepriv.services.runs.perturbing import PerturbTask, list_measures, perturb
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.runs.process import RunInProcess, RunJob
 from facepriv.services.runs.scores import compute_scores
 from facepriv.store import ImageRecord, JobStore, RunRecord, Store
-from tests.finished_run import FAST, METHOD, SIX, Finished, copy_demo, labelled_demo
+from tests.finished_run import FAST, METHOD, SIX, Finished, copy_demo, labelled_demo, start_run
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.xdist_group("finished-run")
@@ -124,7 +124,7 @@ class TestFinished:
     @pytest.mark.slow
     def test_two_processes_give_the_same_as_one(self, finished: Finished):
         again = start_run(finished.store, finished.run.spec)
-        run_worker(finished.settings.model_copy(update={"workers": 2}), run_id=again.id)
+        run_worker(finished.settings.model_copy(update={"workers": 2}), job_id=again.job_id)
         assert rows_of(finished.store, again.id) == rows_of(finished.store, finished.run.id)
         assert compute_scores(finished.store, finished.store.runs.get(again.id)) == compute_scores(
             finished.store, finished.run
@@ -136,7 +136,7 @@ class TestFinished:
         store = finished.store
         run = start_run(store, finished.run.spec)
         with pytest.raises(KeyboardInterrupt):
-            run_worker(finished.settings, run_id=run.id, on_progress=interrupt_after(2))
+            run_worker(finished.settings, job_id=run.job_id, on_progress=interrupt_after(2))
         waiting = store.runs.get(run.id)
         assert waiting.state == "waiting"
         assert waiting.owner is None
@@ -146,7 +146,7 @@ class TestFinished:
 
         seen = []
         run_worker(
-            finished.settings, run_id=run.id, on_progress=lambda _, stage, done, total: seen.append((stage, done))
+            finished.settings, job_id=run.job_id, on_progress=lambda _, stage, done, total: seen.append((stage, done))
         )
         assert seen[0] == (PERTURBING, len(seconds))
         after = {row.image_id: row.seconds for row in store.runs.run_images(run.id)}
@@ -169,7 +169,7 @@ def test_cancelling_ends_the_run_and_its_processes_only(store, settings, small_s
             asked.append(time.monotonic())
 
     try:
-        run_worker(settings, run_id=run.id, on_progress=cancel_soon)
+        run_worker(settings, job_id=run.job_id, on_progress=cancel_soon)
         ended = store.runs.get(run.id)
         assert ended.state == "cancelled"
         assert ended.result is None
@@ -202,7 +202,7 @@ def test_images_that_cannot_be_used_are_counted_not_dropped(store, settings, tmp
         ),
     )
     run = start_run(store, spec)
-    run_worker(settings, run_id=run.id)
+    run_worker(settings, job_id=run.job_id)
     result = store.runs.get(run.id).result
     assert result is not None, store.runs.get(run.id).error
     assert result.images == 3
@@ -228,7 +228,7 @@ def test_subjects_without_a_label(store, settings, tmp_path):
         store, RunRequest(dataset="unlabelled", method=METHOD, parameters={"eps": 0.3}, classifiers=[], matchers=[])
     )
     run = start_run(store, spec)
-    run_worker(settings, run_id=run.id)
+    run_worker(settings, job_id=run.job_id)
     result = store.runs.get(run.id).result
     assert result is not None, store.runs.get(run.id).error
     assert result.images == 2
@@ -262,7 +262,7 @@ def test_a_run_that_cannot_begin_fails_with_a_sentence(store, settings, small_sp
     ):
         run = start_run(store, wrong)
         before = children()
-        run_worker(settings, run_id=run.id)
+        run_worker(settings, job_id=run.job_id)
         failed = store.runs.get(run.id)
         assert failed.state == "failed"
         assert failed.result is None
@@ -282,7 +282,7 @@ def test_a_damaged_file_fails_its_image_only(store, settings, small_spec, finish
     damaged = next(i for i in store.datasets.images(spec.dataset.id) if i.name not in candidates)
     damage(store, damaged)
     run = start_run(store, spec)
-    run_worker(settings, run_id=run.id)
+    run_worker(settings, job_id=run.job_id)
     result = store.runs.get(run.id).result
     assert result is not None, store.runs.get(run.id).error
     (item,) = result.failures.items
@@ -305,7 +305,7 @@ def test_only_damaged_files_fail_the_run_with_a_sentence(store, settings, small_
     for image in store.datasets.images(spec.dataset.id):
         damage(store, image)
     run = start_run(store, spec)
-    run_worker(settings, run_id=run.id)
+    run_worker(settings, job_id=run.job_id)
     failed = store.runs.get(run.id)
     assert failed.state == "failed"
     assert failed.result is None
@@ -361,7 +361,7 @@ def test_a_wish_to_cancel_while_scores_are_compared_is_heard_and_the_lease_kept(
     quick = Pace(heartbeat_seconds=0.02, report_seconds=0.0)
     try:
         with LocalPool(settings, quick) as pool:
-            run_worker(settings, run_id=run.id, pool=pool)
+            run_worker(settings, job_id=run.job_id, pool=pool)
         assert store.runs.get(run.id).state == "cancelled"
     finally:
         released.set()
@@ -402,7 +402,7 @@ def test_a_second_run_computes_no_template_or_score_of_an_untouched_image_again(
     ):
         run = start_run(store, wanted)
         with Listener(settings) as pool:
-            run_worker(settings, run_id=run.id, pool=pool)
+            run_worker(settings, job_id=run.job_id, pool=pool)
         assert store.runs.get(run.id).state == "complete", store.runs.get(run.id).error
         assert pool.unknown() == Counter(unknown)
 
@@ -456,7 +456,7 @@ def test_a_run_that_another_worker_took_over_is_left_to_it(store, settings, smal
             store.jobs.heartbeat(store.runs.job_id(run_id), owner, stage, done, total, lease_seconds=-1.0)
             assert store.jobs.claim("other", only=store.runs.job_id(run_id)) is not None
 
-    run_worker(settings, run_id=run.id, on_progress=taken_over)
+    run_worker(settings, job_id=run.job_id, on_progress=taken_over)
     now = store.runs.get(run.id)
     assert now.state == "running"
     assert now.owner == "other"
@@ -467,10 +467,10 @@ def test_a_run_that_another_worker_took_over_is_left_to_it(store, settings, smal
 def test_only_the_run_asked_for_is_taken_up(store, settings, small_spec):
     spec = changed(small_spec(), method="magic")
     first, second = start_run(store, spec), start_run(store, spec)
-    assert run_worker(settings, run_id=second.id) == 1
+    assert run_worker(settings, job_id=second.job_id) == 1
     assert store.runs.get(first.id).state == "waiting"
     assert store.runs.get(second.id).state == "failed"
-    assert run_worker(settings, run_id=second.id) == 0
+    assert run_worker(settings, job_id=second.job_id) == 0
 
 
 @pytest.mark.fault
@@ -483,7 +483,7 @@ def test_processes_that_end_at_whatever_they_do_fail_the_run_with_a_sentence(sto
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
 
-    run_worker(settings, run_id=run.id, on_progress=kill_one)
+    run_worker(settings, job_id=run.job_id, on_progress=kill_one)
     failed = store.runs.get(run.id)
     assert failed.state == "failed"
     assert "lost again and again" in failed.error

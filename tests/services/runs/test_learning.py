@@ -23,11 +23,11 @@ from facepriv.services.jobs.worker_pool import LocalPool, Pace, WorkerPool
 from facepriv.services.runs import learning
 from facepriv.services.runs.execution import LEARNING, PERTURBING
 from facepriv.services.runs.learning import halves, lesson_of, lessons, pack, unpack
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import ImageRecord, RunRecord, Store, open_store
 from facepriv.store.artifacts import LEARNED
 from facepriv.types import GENDER_NAMES
-from tests.finished_run import write_labels
+from tests.finished_run import start_run, write_labels
 from tests.services import plugins
 
 pytestmark = [pytest.mark.xdist_group("learning"), pytest.mark.slow]
@@ -133,7 +133,7 @@ class School:
 
     def work(self, spec: RunSpec, **options: object) -> RunRecord:
         run = start_run(self.store, spec)
-        run_worker(self.settings, run_id=run.id, pool=self.pool, **options)  # type: ignore[arg-type]
+        run_worker(self.settings, job_id=run.job_id, pool=self.pool, **options)  # type: ignore[arg-type]
         return self.store.runs.get(run.id)
 
     def spec(self, dataset: str = TWELVE, **options: object) -> RunSpec:
@@ -199,7 +199,7 @@ def test_versions_and_the_diagnostic_are_kept_for_every_image(school: School):
 def test_two_processes_learn_the_same_bytes(school: School):
     settings = school.settings.model_copy(update={"workers": 2})
     run = start_run(school.store, school.run.spec)
-    run_worker(settings, run_id=run.id)
+    run_worker(settings, job_id=run.job_id)
     again = school.store.runs.get(run.id)
     assert again.result is not None, again.error
     assert again.result.learned == school.run.result.learned
@@ -214,11 +214,13 @@ def test_a_resumed_run_does_not_learn_again(school: School):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        run_worker(school.settings, run_id=run.id, pool=school.pool, on_progress=stop)
+        run_worker(school.settings, job_id=run.job_id, pool=school.pool, on_progress=stop)
     before = school.store.runs.learnings(run.id)
     assert len(before) == 2
     seen = []
-    run_worker(school.settings, run_id=run.id, pool=school.pool, on_progress=lambda _, stage, *__: seen.append(stage))
+    run_worker(
+        school.settings, job_id=run.job_id, pool=school.pool, on_progress=lambda _, stage, *__: seen.append(stage)
+    )
     assert LEARNING not in seen
     assert school.store.runs.learnings(run.id) == before
     assert school.store.runs.get(run.id).result.learned == school.run.result.learned

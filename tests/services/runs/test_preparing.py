@@ -25,9 +25,9 @@ from facepriv.services.runs.estimate import (
     PRIOR_EVALUATIONS,
     estimate_run,
 )
-from facepriv.services.runs.preparing import prepare_run, start_run
+from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import ImageRecord
-from tests.finished_run import FAST, METHOD, Finished, copy_demo
+from tests.finished_run import FAST, METHOD, Finished, copy_demo, start_run
 from tests.services import plugins
 
 pytestmark = pytest.mark.xdist_group("finished-run")

@@ -233,7 +233,7 @@ def done(tmp_path_factory) -> Done:
 
             def execute(run_id: int, executed: list[int] = executed) -> None:
                 executed.append(run_id)
-                run_worker(settings, run_id=run_id, pool=pool)
+                run_worker(settings, job_id=store.runs.job_id(run_id), pool=pool)
 
             both.append((service.reproduce(store, settings, planned, actor=ADA, execute=execute), executed))
     return Done(home, *both[0], *both[1])
