@@ -72,11 +72,11 @@ def main() -> int:
 
     def all_at_once() -> tuple[SubjectBootstrap, object]:
         bootstrap = SubjectBootstrap(subject, labels, resamples=options.resamples, seed=options.seed)
-        return bootstrap, posterior_leak(log_odds, labels, bootstrap)
+        return bootstrap, posterior_leak(log_odds, bootstrap)
 
     whole, (bootstrap, leak) = cpu(all_at_once)
-    again, _ = cpu(lambda: posterior_leak(log_odds, labels, bootstrap))
-    points, _ = cpu(lambda: posterior_leak(log_odds, labels, bootstrap, intervals=False))
+    again, _ = cpu(lambda: posterior_leak(log_odds, bootstrap))
+    points, _ = cpu(lambda: posterior_leak(log_odds, bootstrap, intervals=False))
     plain = min(options.naive, options.resamples)
     loop, found = cpu(lambda: naive(bootstrap, log_odds, plain))
     print(f"{options.images} images of {options.subjects} subjects, {options.resamples} resamples, CPU seconds")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from stopping_figure import stopping_scores
 
-from facepriv.charts.stopping import stopping_scores
 from facepriv.config import get_settings
 from facepriv.policy.proportion import optimal_proportion
 from facepriv.presentation.audit_tables import between, bits

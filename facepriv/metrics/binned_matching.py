@@ -151,7 +151,7 @@ def binned_auc(scores: BinnedScores) -> tuple[float, float] | None:
 
 
 def binned_eer(curve: Det, scores: BinnedScores) -> tuple[float, float]:
-    """Return the equal error rate, interpolated as in `facepriv.metrics.matching.eer`, and how far it may be off.
+    """Return the equal error rate, interpolated as in `facepriv.metrics.matching.curve_eer`, and how far it may be off.
 
     The exact curve passes through both neighbours of the crossing, and both rates are monotone in between.
     """

@@ -18,10 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_probabilities
-from facepriv.metrics.resampling import RESAMPLES
 from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 from facepriv.schemas.figures import Interval
-from facepriv.types import MALE
+from facepriv.types import GENDERS, MALE
 
 LOG_ODDS_LIMIT = 15.0
 """Nats at which log-odds are clipped for bits: one sure mistake may cost some 22 bits but not infinitely many."""
@@ -115,14 +114,7 @@ class PosteriorLeak:
 
 
 def posterior_leak(
-    log_odds: ArrayLike,
-    labels: ArrayLike,
-    subjects: ArrayLike | SubjectBootstrap,
-    *,
-    intervals: bool = True,
-    permutations: int = PERMUTATIONS,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    log_odds: ArrayLike, bootstrap: SubjectBootstrap, *, intervals: bool = True, permutations: int = PERMUTATIONS
 ) -> PosteriorLeak:
     """Compute the leak of the gender label through held-out posteriors.
 
@@ -138,45 +130,37 @@ def posterior_leak(
     ----------
     log_odds : (n,) or (R, n) for R random draws of the same release; nats, male positive, may be infinite. NaN = the
         attacker had nothing to go on: a guess, log-odds of 0.
-    labels : (n,) +1 male, -1 female.
-    subjects : (n,) subject of each image, or a bootstrap made from these subjects and labels, for many calls.
+    bootstrap : of the images' subjects and labels.
     intervals : whether to compute 95 % intervals; without, ``low`` and ``high`` are None, at a fraction of the cost.
     permutations : how often the genders are shuffled among the subjects; 0 takes nothing off.
-    resamples, seed : of the bootstrap, where ``subjects`` is none.
 
     Raises
     ------
     BadInputError
-        ``bad-shape``, ``bad-label`` or ``too-few-subjects`` (`SubjectBootstrap`); ``out-of-range`` for a negative
-        number of permutations.
+        ``bad-shape`` if the log-odds are not of the bootstrap's images; ``out-of-range`` for a negative number of
+        permutations.
     """
-    bootstrap = _bootstrap(subjects, labels, resamples=resamples, seed=seed)
-    f, missing = _stack_draws(log_odds, bootstrap)
-    right = _proportion_right(f, bootstrap)
-    surprise = _surprise(f, bootstrap)
+    draws = bootstrap.stack_draws(log_odds)
+    is_missing = np.isnan(draws)
+    f = np.where(is_missing, 0.0, draws)
+    right = (1 + np.sign(f) * bootstrap.labels) / 2
+    # Of each image -log2 p(label), whose balanced mean is the cross-entropy in bits.
+    surprise = np.logaddexp(0.0, -np.clip(f, -LOG_ODDS_LIMIT, LOG_ODDS_LIMIT) * bootstrap.labels) / np.log(2)
     chance = _chance_bits(f, bootstrap, permutations)
 
     def bits(cross_entropy: float | None) -> float | None:
         return None if cross_entropy is None else max(max(1 - cross_entropy, 0.0) - chance, 0.0)
 
     if intervals:
-        accuracy, men, women = (
-            estimate.interval()
-            for estimate in (
-                bootstrap.balanced_mean(right),
-                bootstrap.mean(right, "male"),
-                bootstrap.mean(right, "female"),
-            )
-        )
+        accuracy = bootstrap.balanced_mean(right).interval()
+        men, women = (bootstrap.mean(right, group).interval() for group in GENDERS)
         auc = bootstrap.auc(f).interval()
         cross_entropy = bootstrap.balanced_mean(surprise, scale="positive").interval()
     else:
-        men, women = (_without_ends(bootstrap.mean_value(right, group)) for group in ("male", "female"))
-        accuracy = _without_ends((bootstrap.mean_value(right, "male") + bootstrap.mean_value(right, "female")) / 2)
+        rates = [bootstrap.mean_value(right, group) for group in GENDERS]
+        accuracy, men, women = (_without_ends(rate) for rate in (sum(rates) / 2, *rates))
         auc = _without_ends(bootstrap.auc_value(f))
-        cross_entropy = _without_ends(
-            (bootstrap.mean_value(surprise, "male") + bootstrap.mean_value(surprise, "female")) / 2
-        )
+        cross_entropy = _without_ends(sum(bootstrap.mean_value(surprise, group) for group in GENDERS) / 2)
     return PosteriorLeak(
         accuracy=accuracy,
         male_accuracy=men,
@@ -187,50 +171,13 @@ def posterior_leak(
         chance_bits=chance,
         images=bootstrap.images,
         subjects=bootstrap.subject_count(),
-        missing=missing,
+        missing=int(is_missing.any(axis=0).sum()),
     )
-
-
-def _bootstrap(
-    subjects: ArrayLike | SubjectBootstrap, labels: ArrayLike, *, resamples: int = RESAMPLES, seed: int = 0
-) -> SubjectBootstrap:
-    """Return the bootstrap given after checking its labels, or make one of subjects and labels.
-
-    Raises
-    ------
-    BadInputError
-        As `SubjectBootstrap`; ``bad-label`` if the given one has other labels.
-    """
-    if not isinstance(subjects, SubjectBootstrap):
-        return SubjectBootstrap(subjects, labels, resamples=resamples, seed=seed)
-    if not np.array_equal(np.asarray(labels), subjects.labels):
-        raise BadInputError(
-            "Expected the labels that the bootstrap was made with, got others; make a bootstrap for these images.",
-            code="bad-label",
-        )
-    return subjects
 
 
 def _without_ends(value: float) -> Interval:
     """Return a figure without an interval; None for NaN."""
     return Interval(value=value if np.isfinite(value) else None, low=None, high=None)
-
-
-def _stack_draws(log_odds: ArrayLike, bootstrap: SubjectBootstrap) -> tuple[NDArray[np.float64], int]:
-    """Return log-odds as ``(R, n)`` with NaN turned into 0, and the number of images that had one."""
-    f = bootstrap.stack_draws(log_odds)
-    is_missing = np.isnan(f)
-    return np.where(is_missing, 0.0, f), int(is_missing.any(axis=0).sum())
-
-
-def _proportion_right(f: NDArray[np.float64], bootstrap: SubjectBootstrap) -> NDArray[np.float64]:
-    return (1 + np.sign(f) * bootstrap.labels) / 2
-
-
-def _surprise(f: NDArray[np.float64], bootstrap: SubjectBootstrap) -> NDArray[np.float64]:
-    """Return ``-log2 p(label)`` of each image, ``(R, n)``; the balanced mean is the cross-entropy in bits."""
-    surprise = np.logaddexp(0.0, -np.clip(f, -LOG_ODDS_LIMIT, LOG_ODDS_LIMIT) * bootstrap.labels) / np.log(2)
-    return np.asarray(surprise)
 
 
 def _chance_bits(f: NDArray[np.float64], bootstrap: SubjectBootstrap, permutations: int) -> float:

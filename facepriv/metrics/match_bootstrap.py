@@ -89,53 +89,6 @@ class MatchBootstrap:
         """``(S, B)`` how often each subject was drawn in each resample."""
         return draw_counts(self._strata, self.resamples, self.seed)
 
-    def fnmr(self, mated: ArrayLike, threshold: float) -> Estimate:
-        """Estimate the proportion of mated scores below a fixed threshold.
-
-        Parameters
-        ----------
-        mated : (m,) similarity scores; NaN = not compared.
-
-        Raises
-        ------
-        BadInputError
-            If there is not one score for each mated comparison.
-        """
-        scores, subject = self._compared_mated(mated)
-        wrong = self._per_subject(subject, scores < threshold)
-        return self._ratio(wrong, self._per_subject(subject))
-
-    def fmr(self, non_mated: ArrayLike, threshold: float) -> Estimate:
-        """Estimate the proportion of non-mated scores at or above a fixed threshold.
-
-        Products of counts vary more than pairs of new subjects do: the part of the variance that belongs to pairs, not
-        to subjects, comes out threefold. It is known from the pairs, so two thirds of it are taken off the square of
-        the standard error (`Estimate.error_factor`).
-
-        Parameters
-        ----------
-        non_mated : (n,) similarity scores; NaN = not compared.
-
-        Raises
-        ------
-        BadInputError
-            If there is not one score for each non-mated comparison.
-        """
-        scores, first, second = self._compared_non_mated(non_mated)
-        if not scores.size:
-            return self._no_estimate()
-        rate = self._accepted(scores >= threshold, first, second)
-        return Estimate(
-            rate.value,
-            rate.replicates,
-            "rate",
-            rate.influence,
-            self._strata,
-            max(rate.subjects // 2, 1),
-            subjects_per_trial=2,
-            error_factor=rate.factor,
-        )
-
     def fnmr_at_fmr(self, mated: ArrayLike, non_mated: ArrayLike, target: float) -> Estimate:
         """Estimate the lowest FNMR at which FMR is at most ``target``, with the threshold of each resample.
 
@@ -202,16 +155,6 @@ class MatchBootstrap:
     def _no_estimate(self) -> Estimate:
         none = np.full(self.resamples, np.nan)
         return Estimate(float("nan"), none, "rate", np.zeros(self.subjects.size), self._strata, 0)
-
-    def _ratio(self, above: Floats64, below: Floats64) -> Estimate:
-        if not below.sum():
-            return self._no_estimate()
-        value = float(above.sum() / below.sum())
-        sums = weighted_sums(self.counts, np.stack([above, below], axis=1))
-        with np.errstate(divide="ignore", invalid="ignore"):
-            replicates = sums[:, 0] / sums[:, 1]
-        influence = (above - value * below) / below.sum()
-        return Estimate(value, replicates, "rate", influence, self._strata, int(np.sum(below > 0)), weights=below)
 
     def _blocks(self, rows: int) -> Iterator[tuple[slice, Floats64]]:
         """Yield some resamples at a time, so few that ``rows`` comparisons of each fit in memory."""

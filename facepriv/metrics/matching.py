@@ -77,19 +77,13 @@ def auc(mated: ArrayLike, non_mated: ArrayLike) -> float | None:
     return float((int(below) + int(not_above)) / (2 * same.size * other.size))
 
 
-def eer(mated: ArrayLike, non_mated: ArrayLike) -> float | None:
+def curve_eer(curve: Det) -> float:
     """Compute the equal error rate, interpolated.
 
     Consecutive points of the exact DET curve are joined by straight lines; the EER is where that line meets
     FMR = FNMR. There is exactly one such point, since FNMR - FMR grows at every threshold. The convention fits the
-    AUC, which counts ties half. None if either array is empty; errors as in `det`.
+    AUC, which counts ties half.
     """
-    curve = det(mated, non_mated)
-    return None if curve is None else curve_eer(curve)
-
-
-def curve_eer(curve: Det) -> float:
-    """Return the equal error rate of a curve, as `eer` does."""
     right = equal_error_index(curve)
     left = right - 1
     gap = curve.fnmr - curve.fmr

@@ -176,48 +176,36 @@ class MinimaxPolicy:
     """Classifiers with a weight: those that keep the value from being lower."""
     alone: dict[str, float]
     """By classifier, the value if an attacker could hold only that one; never above `value`."""
-    cost: float | None
-    """What the policy costs, in the units of the costs given."""
-    unlimited: float
-    """The value without the budget; below `value` where the budget is what binds."""
     sentence: str
     """The same in words for a person, with the reason where guessing is not reached."""
 
 
 def minimax_policy(
-    observations: Sequence[Observation],
-    runs: Sequence[str],
-    *,
-    costs: Sequence[float] | None = None,
-    budget: float | None = None,
-    sees: str = "the sign of its score",
+    observations: Sequence[Observation], runs: Sequence[str], *, sees: str = "the sign of its score"
 ) -> MinimaxPolicy:
     """Find the weights of untouched images and of each run with the least accuracy of the worst attacker.
 
-    Of equally good policies the one with the smallest share of perturbed images is taken; of these the cheapest, if
-    there are costs; of these the one that uses runs named earlier.
+    Of equally good policies the one with the smallest share of perturbed images is taken; of these the one that uses
+    runs named earlier.
 
     Parameters
     ----------
     observations : one for each classifier that an attacker may hold, each with ``1 + len(runs)`` actions.
     runs : names of the perturbed versions, in the order of the observations' rows 1, 2, ...
-    costs : cost of an image under each action, the untouched first; any unit.
-    budget : greatest mean cost of an image; needs `costs`.
     sees : what the attacker sees of a classifier, for the sentence.
 
     Raises
     ------
     BadInputError
-        If there is no classifier, names repeat, numbers of actions differ, or no policy keeps to the budget.
+        If there is no classifier, names repeat, or numbers of actions differ.
     """
-    _check(observations, runs, costs, budget)
+    _check(observations, runs)
     actions = len(runs) + 1
-    fees = None if costs is None else np.asarray(costs, dtype=np.float64)
-    programme = _Programme(observations, actions, fees, budget)
+    programme = _Programme(observations, actions)
     best = programme.least_value()
     value = float(best.fun)
     # One goal after another, each held while the next is sought.
-    goals = [np.r_[0.0, np.ones(actions - 1)], *([] if fees is None else [fees]), np.arange(actions, dtype=np.float64)]
+    goals = [np.r_[0.0, np.ones(actions - 1)], np.arange(actions, dtype=np.float64)]
     weights = _clean(programme.by_goals(value + TOLERANCE, goals))
     accuracies = {one.classifier: one.accuracy(weights) for one in observations}
     reached = max(accuracies.values())
@@ -225,9 +213,7 @@ def minimax_policy(
     # The leading constraints are those of the classifiers; scipy gives duals of a minimum as at most 0.
     marginals = -best.ineqlin.marginals[: len(observations)] if leaks else np.zeros(len(observations))
     duals = {one.classifier: float(max(w, 0.0)) for one, w in zip(observations, marginals, strict=True)}
-    alone = {one.classifier: float(_Programme([one], actions, fees, budget).least_value().fun) for one in observations}
-    spent = None if fees is None else float(fees @ weights)
-    unlimited = value if budget is None else float(_Programme(observations, actions, None, None).least_value().fun)
+    alone = {one.classifier: float(_Programme([one], actions).least_value().fun) for one in observations}
     named = dict(zip(("untouched", *runs), weights.tolist(), strict=True))
     binding = tuple(name for name, dual in duals.items() if dual > _ROUNDING)
     return MinimaxPolicy(
@@ -238,20 +224,14 @@ def minimax_policy(
         duals=duals,
         binding=binding,
         alone=alone,
-        cost=spent,
-        unlimited=unlimited,
-        sentence=_sentence(named, reached, binding, alone, unlimited, sees)
-        if leaks
-        else _no_leak(named, observations, sees),
+        sentence=_sentence(named, reached, binding, alone, sees) if leaks else _no_leak(named, list(alone), sees),
     )
 
 
 class _Programme:
     """The constraints that all goals share; variables are weights, absolute values and the value, in this order."""
 
-    def __init__(
-        self, observations: Sequence[Observation], actions: int, costs: Matrix | None, budget: float | None
-    ) -> None:
+    def __init__(self, observations: Sequence[Observation], actions: int) -> None:
         gaps = [(one.male - one.female).T for one in observations]  # (symbols, actions) each
         symbols = [len(gap) for gap in gaps]
         self.actions, self.size = actions, actions + sum(symbols) + 1
@@ -269,9 +249,6 @@ class _Programme:
             right += len(gap)
         rows = [np.stack(value_rows), *absolute_rows]
         limits = [np.full(len(gaps), -0.5), np.zeros(2 * sum(symbols))]
-        if costs is not None and budget is not None:
-            rows.append(np.r_[costs, np.zeros(self.size - actions)][None])
-            limits.append(np.array([budget]))
         self.rows, self.limits = np.concatenate(rows), np.concatenate(limits)
 
     def least_value(self) -> OptimizeResult:
@@ -300,9 +277,7 @@ class _Programme:
         return found
 
 
-def _check(
-    observations: Sequence[Observation], runs: Sequence[str], costs: Sequence[float] | None, budget: float | None
-) -> None:
+def _check(observations: Sequence[Observation], runs: Sequence[str]) -> None:
     names, actions = [one.classifier for one in observations], len(runs) + 1
     if not names or len(set(names)) != len(names) or len({"untouched", *runs}) != actions:
         raise BadInputError(
@@ -317,17 +292,6 @@ def _check(
                 f"{len(one.male)}; measure every run with every classifier.",
                 code="bad-shape",
             )
-    if costs is not None and (len(costs) != actions or not np.isfinite(np.asarray(costs, dtype=np.float64)).all()):
-        raise BadInputError(
-            f"Expected a finite cost for each of {actions} actions, the untouched first, got {list(costs)}.",
-            code="bad-costs",
-        )
-    if budget is not None and (costs is None or not budget >= min(costs)):
-        least = "no costs" if costs is None else f"{min(costs):g} as the least cost of an action"
-        raise BadInputError(
-            f"No policy keeps to a budget of {budget:g}: there are {least}; raise the budget or give the costs.",
-            code="budget-too-small",
-        )
 
 
 def _clean(weights: Matrix) -> Matrix:
@@ -342,9 +306,8 @@ def _recipe(weights: Mapping[str, float]) -> str:
     return f"Release {listed(parts)}"
 
 
-def _no_leak(weights: Mapping[str, float], observations: Sequence[Observation], sees: str) -> str:
-    held = listed([one.classifier for one in observations], "or")
-    return f"{_recipe(weights)}: an attacker who has {held} and sees {sees} can only guess."
+def _no_leak(weights: Mapping[str, float], classifiers: Sequence[str], sees: str) -> str:
+    return f"{_recipe(weights)}: an attacker who has {listed(classifiers, 'or')} and sees {sees} can only guess."
 
 
 def _sentence(
@@ -352,15 +315,12 @@ def _sentence(
     value: float,
     binding: Sequence[str],
     alone: Mapping[str, float],
-    unlimited: float,
     sees: str,
 ) -> str:
     held = listed(list(alone), "or")
     best = (
         f"{_recipe(weights)}: an attacker who has {held} and sees {sees} is right in at most {percent(value)} of cases."
     )
-    if unlimited < value - _ROUNDING:
-        return f"{best} Without the budget, the best mix would lower this to {percent(unlimited)}."
     stubborn = [name for name in binding if alone[name] > value - _ROUNDING]
     if stubborn:
         return f"{best} Guessing (50 %) is out of reach: no mix of these runs lowers {listed(stubborn)} any further."

@@ -185,7 +185,7 @@ class MixedMatching:
         return _of_existing(mated, self._mated), _of_existing(non_mated, self._non_mated)
 
     def _eer(self, mated: NDArray[np.float64], non_mated: NDArray[np.float64]) -> float:
-        """Interpolate as `facepriv.metrics.matching.eer` does, halving the thresholds rather than tracing the curve.
+        """Interpolate as `facepriv.metrics.matching.curve_eer` does, by halving the thresholds instead of the curve.
 
         Thresholds that are scores of combinations without weight do no harm: rates there are those of the next score
         that has weight.

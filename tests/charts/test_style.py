@@ -7,7 +7,6 @@ from facepriv.charts.gender import gender_error_bars, gender_score_histograms
 from facepriv.charts.matching import det, match_score_histograms, roc
 from facepriv.charts.policy import attacker_curves, leak_bars, proportion, utility_curve
 from facepriv.charts.rates import gender_error_of_runs, survival_bars, survival_of_runs
-from facepriv.charts.stopping import stopping_scores
 from facepriv.charts.trajectory import trajectory
 from facepriv.policy.proportion import optimal_proportion, sign_attacker_curve
 from facepriv.schemas.figures import GenderError, GenderHistograms, Histogram, Rates
@@ -38,7 +37,6 @@ def of_audits_and_rates():
     yield survival_bars({"file": rates})
     yield survival_of_runs({f"run {number}": {"file": rates} for number in range(5)})
     yield gender_error_of_runs({f"run {number}": error for number in range(4)})
-    yield stopping_scores(dict.fromkeys(("fixed", "matched", "neutral"), result))
 
 
 def unlike(trace):

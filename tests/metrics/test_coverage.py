@@ -14,6 +14,7 @@ from scipy.stats import norm
 from facepriv.metrics.leak import posterior_leak
 from facepriv.metrics.match_bootstrap import MatchBootstrap
 from facepriv.metrics.subject_bootstrap import SubjectBootstrap
+from tests.metrics import fixed_threshold
 
 RESAMPLES = 300
 
@@ -55,7 +56,7 @@ def classifier_coverage(worlds, world, *, percentile=False):
             covered["auc"] += low <= truth["auc"] <= high
             continue
         # The attacker's posterior is right about the classifier's noise: log-odds of 2 s z for z ~ N(+-s, 1).
-        found = posterior_leak(2 * world[-2] * f, label, bootstrap, permutations=0)
+        found = posterior_leak(2 * world[-2] * f, bootstrap, permutations=0)
         for name, interval in (
             ("accuracy", found.accuracy),
             ("male", found.male_accuracy),
@@ -93,12 +94,12 @@ def matcher_coverage(worlds, subjects, most, alike, fnmr, fmr, *, shift=0.0):
         mated = mean + np.sqrt(own_share) * own[1][first[same]]
         mated, after = (mated + np.sqrt(1 - own_share) * random.normal(size=mated.size) for _ in range(2))
         bootstrap = MatchBootstrap(first[same], a, b, resamples=RESAMPLES, seed=seed)
-        before = bootstrap.fnmr(mated, threshold)
+        before = fixed_threshold.fnmr(bootstrap, mated, threshold)
         found = {
             "fnmr": before,
-            "fmr": bootstrap.fmr(non_mated, threshold),
+            "fmr": fixed_threshold.fmr(bootstrap, non_mated, threshold),
             "fnmr at fmr": bootstrap.fnmr_at_fmr(mated, non_mated, fmr),
-            "difference": bootstrap.fnmr(after - shift, threshold).minus(before),
+            "difference": fixed_threshold.fnmr(bootstrap, after - shift, threshold).minus(before),
         }
         for name, estimate in found.items():
             covered[name] += covers(estimate.interval(), truth[name])

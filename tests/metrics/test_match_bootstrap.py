@@ -4,6 +4,7 @@ import pytest
 from facepriv.errors import BadInputError
 from facepriv.metrics.match_bootstrap import MatchBootstrap
 from facepriv.metrics.matching import operating_point
+from tests.metrics import fixed_threshold
 
 
 def comparisons(seed, subjects=15, most=4, full=True, digits=2):
@@ -62,7 +63,7 @@ def test_more_scores_than_were_sorted_at_first_change_nothing():
 def test_rates_at_a_threshold_are_those_of_the_copied_comparisons(full):
     where, mated, non_mated = comparisons(2, full=full)
     bootstrap = MatchBootstrap(*where, resamples=50, seed=2)
-    fnmr, fmr = bootstrap.fnmr(mated, 1.0), bootstrap.fmr(non_mated, 1.0)
+    fnmr, fmr = fixed_threshold.fnmr(bootstrap, mated, 1.0), fixed_threshold.fmr(bootstrap, non_mated, 1.0)
     assert fnmr.value == np.mean(mated < 1)
     assert fmr.value == np.mean(non_mated >= 1)
     for resample in range(50):
@@ -76,7 +77,7 @@ def test_pairs_that_do_not_depend_on_their_subjects_have_the_binomial_error():
     a, b = np.triu_indices(60, 1)
     errors, factors = [], []
     for seed in range(20):
-        found = MatchBootstrap(a[:0], a, b, resamples=300, seed=seed).fmr(random.random(a.size), 0.9)
+        found = fixed_threshold.fmr(MatchBootstrap(a[:0], a, b, resamples=300, seed=seed), random.random(a.size), 0.9)
         errors.append(found.standard_error)
         factors.append(found.error_factor)
     assert np.mean(errors) == pytest.approx(np.sqrt(0.1 * 0.9 / a.size), rel=0.15)
@@ -89,7 +90,7 @@ def test_subjects_that_everyone_is_taken_for_widen_the_interval():
     own = random.normal(size=60)
     scores = own[a] + own[b]
     threshold = np.quantile(scores, 0.9)
-    found = MatchBootstrap(a[:0], a, b).fmr(scores, threshold)
+    found = fixed_threshold.fmr(MatchBootstrap(a[:0], a, b), scores, threshold)
     assert found.standard_error > 4 * np.sqrt(0.1 * 0.9 / a.size)
 
 
@@ -102,8 +103,8 @@ def test_names_order_and_sides_of_comparisons_change_nothing():
     first, second = np.where(swap, where[2], where[1])[n], np.where(swap, where[1], where[2])[n]
     other = MatchBootstrap(where[0][m], first, second, resamples=50)
     for figure in (
-        lambda x, s, d: x.fnmr(s, 1.0),
-        lambda x, s, d: x.fmr(d, 1.0),
+        lambda x, s, d: fixed_threshold.fnmr(x, s, 1.0),
+        lambda x, s, d: fixed_threshold.fmr(x, d, 1.0),
         lambda x, s, d: x.fnmr_at_fmr(s, d, 0.05),
     ):
         expected, found = figure(one, mated, non_mated), figure(other, mated[m], non_mated[n])
@@ -129,12 +130,12 @@ def test_rule_of_three_counts_subjects_not_comparisons():
     where, mated, non_mated = comparisons(5, subjects=21, most=4)
     bootstrap = MatchBootstrap(*where, resamples=30)
     with_mated = np.unique(where[0]).size
-    fnmr = bootstrap.fnmr(mated, -99).interval()
+    fnmr = fixed_threshold.fnmr(bootstrap, mated, -99).interval()
     assert fnmr.value == 0
     assert fnmr.low == 0
     assert fnmr.unseen
     assert fnmr.high == pytest.approx(1 - 0.05 ** (1 / with_mated))
-    fmr = bootstrap.fmr(non_mated, 99).interval()
+    fmr = fixed_threshold.fmr(bootstrap, non_mated, 99).interval()
     assert fmr.value == 0
     assert fmr.low == 0
     assert fmr.unseen
@@ -166,7 +167,7 @@ def test_unsupported_points_and_missing_scores_have_no_figure():
     assert non_mated.size < 1000
     assert bootstrap.fnmr_at_fmr(mated, non_mated, 0.001).interval().value is None
     assert bootstrap.fnmr_at_fmr(np.full(mated.size, np.nan), non_mated, 0.01).interval().value is None
-    assert bootstrap.fmr(np.full(non_mated.size, np.nan), 1.0).interval().value is None
+    assert bootstrap.fnmr_at_fmr(mated, np.full(non_mated.size, np.nan), 0.01).interval().value is None
 
 
 def test_constant_scores_are_fine():
@@ -196,8 +197,8 @@ def test_bad_scores_and_targets_are_refused():
     where, mated, non_mated = comparisons(9)
     bootstrap = MatchBootstrap(*where, resamples=10)
     for call, code in (
-        (lambda: bootstrap.fnmr(mated[1:], 0), "bad-shape"),
-        (lambda: bootstrap.fmr(non_mated[None], 0), "bad-shape"),
+        (lambda: bootstrap.fnmr_at_fmr(mated[1:], non_mated, 0.1), "bad-shape"),
+        (lambda: bootstrap.fnmr_at_fmr(mated, non_mated[None], 0.1), "bad-shape"),
         (lambda: bootstrap.fnmr_at_fmr(mated, non_mated, 0), "out-of-range"),
         (lambda: bootstrap.fnmr_at_fmr(mated, non_mated, 10), "out-of-range"),
         (lambda: MatchBootstrap(*where, resamples=0), "out-of-range"),

@@ -11,8 +11,8 @@ from facepriv.errors import BadInputError
 from facepriv.metrics.matching import (
     auc,
     common_edges,
+    curve_eer,
     det,
-    eer,
     match_histogram,
     matching,
     operating_point,
@@ -24,6 +24,11 @@ from facepriv.schemas.figures import Matching
 SCORE = st.one_of(st.integers(-4, 4).map(float), st.floats(-1, 1, width=32))
 SCORES = st.lists(SCORE, min_size=1, max_size=40)
 TARGET = st.one_of(st.sampled_from([0.001, 0.01, 0.1, 0.5, 1.0]), st.floats(0.001, 1))
+
+
+def eer(mated, non_mated):
+    curve = det(mated, non_mated)
+    return None if curve is None else curve_eer(curve)
 
 
 def stacked(mated, non_mated):

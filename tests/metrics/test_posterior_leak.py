@@ -5,12 +5,7 @@ from scipy.stats import norm
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
 from facepriv.errors import BadInputError
-from facepriv.metrics.leak import (
-    LOG_ODDS_LIMIT,
-    posterior_leak,
-    sign_accuracy,
-    sign_bits,
-)
+from facepriv.metrics.leak import LOG_ODDS_LIMIT, posterior_leak, sign_accuracy, sign_bits
 from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 
 
@@ -19,12 +14,16 @@ def people(men, women, images=1):
     return np.repeat(np.arange(men + women), images), labels
 
 
+def leak_of(f, labels, subjects, *, resamples=2000, seed=0, **options):
+    return posterior_leak(f, SubjectBootstrap(subjects, labels, resamples=resamples, seed=seed), **options)
+
+
 @pytest.mark.parametrize("seed", range(4))
 def test_figures_agree_with_scikit_learn(seed):
     random = np.random.default_rng(seed)
     subjects, labels = people(40, 15, images=3)
     f = random.normal(size=labels.size) * 2 + labels
-    found = posterior_leak(f, labels, subjects, intervals=False, permutations=0)
+    found = leak_of(f, labels, subjects, intervals=False, permutations=0)
     assert found.accuracy.value == pytest.approx(balanced_accuracy_score(labels, np.sign(f)))
     assert found.auc.value == pytest.approx(roc_auc_score(labels, f))
     weights = np.where(labels > 0, 1 / np.sum(labels > 0), 1 / np.sum(labels < 0))
@@ -44,7 +43,7 @@ def test_binary_channel_has_its_bits(a, b):
     sign[men + int(b * women) :] = -1
     # The attacker's posterior given a sign, at equal priors: Bayes' rule.
     f = np.where(sign > 0, np.log((1 - a) / b), np.log(a / (1 - b)))
-    found = posterior_leak(f, labels, subjects, intervals=False)
+    found = leak_of(f, labels, subjects, intervals=False)
     assert found.bits.value == pytest.approx(float(sign_bits(a, b)), abs=2e-3)
     assert found.accuracy.value == pytest.approx(float(sign_accuracy(a, b)), abs=1e-9)
     assert found.chance_bits < 2e-3
@@ -60,7 +59,7 @@ def test_gaussian_scores_have_their_mutual_information(separation):
     random = np.random.default_rng(3)
     subjects, labels = people(3000, 1500, images=2)
     z = random.normal(size=labels.size) + separation * labels
-    found = posterior_leak(2 * separation * z, labels, subjects, resamples=500)
+    found = leak_of(2 * separation * z, labels, subjects, resamples=500)
     assert found.bits.low < truth < found.bits.high
     assert found.bits.value == pytest.approx(truth, abs=0.015)
     assert found.auc.low < norm.cdf(separation * np.sqrt(2)) < found.auc.high
@@ -71,7 +70,7 @@ def test_a_posterior_that_exaggerates_gives_fewer_bits_never_more():
     random = np.random.default_rng(0)
     subjects, labels = people(2000, 2000)
     f = 2 * (random.normal(size=labels.size) + labels)
-    bits = [posterior_leak(f * k, labels, subjects, intervals=False).bits.value for k in (0.2, 1, 3, 50, -1)]
+    bits = [leak_of(f * k, labels, subjects, intervals=False).bits.value for k in (0.2, 1, 3, 50, -1)]
     assert bits[1] == max(bits)
     assert bits[4] == 0
 
@@ -82,7 +81,7 @@ def test_nothing_planted_nothing_found():
     for seed in range(worlds):
         subjects, labels = people(20, 12, images=4)
         f = 0.5 * (random.normal(size=32)[subjects] + random.normal(size=labels.size))
-        found = posterior_leak(f, labels, subjects, resamples=300, seed=seed)
+        found = leak_of(f, labels, subjects, resamples=300, seed=seed)
         contained += found.accuracy.low <= 0.5 <= found.accuracy.high
         bits.append(found.bits.value)
         chance.append(found.chance_bits)
@@ -97,8 +96,8 @@ def test_several_images_of_a_subject_are_shuffled_together():
     random = np.random.default_rng(2)
     subjects, labels = people(6, 6, images=20)
     f = random.normal(size=12)[subjects]
-    together = posterior_leak(f, labels, subjects, intervals=False, permutations=2000).chance_bits
-    as_if_single = posterior_leak(f, labels, np.arange(240), intervals=False, permutations=2000).chance_bits
+    together = leak_of(f, labels, subjects, intervals=False, permutations=2000).chance_bits
+    as_if_single = leak_of(f, labels, np.arange(240), intervals=False, permutations=2000).chance_bits
     assert together > 3 * as_if_single
 
 
@@ -113,14 +112,14 @@ def test_shuffled_cross_entropy_is_that_of_shuffled_labels():
         surprise = np.logaddexp(0, -f * y) / np.log(2)
         by_hand.append(max(1 - (surprise[y > 0].mean() + surprise[y < 0].mean()) / 2, 0))
         assert sorted(permuted) == sorted(bootstrap.genders)
-    found = posterior_leak(f, labels, bootstrap, intervals=False, permutations=25)
+    found = posterior_leak(f, bootstrap, intervals=False, permutations=25)
     assert found.chance_bits == pytest.approx(np.mean(by_hand))
 
 
 def test_balance_of_the_data_set_does_not_matter():
     random = np.random.default_rng(1)
     subjects, labels = people(900, 100)
-    always_male = posterior_leak(np.full(1000, 3.0), labels, subjects, intervals=False)
+    always_male = leak_of(np.full(1000, 3.0), labels, subjects, intervals=False)
     assert always_male.accuracy.value == 0.5
     assert always_male.auc.value == 0.5
     assert always_male.bits.value == 0
@@ -129,21 +128,21 @@ def test_balance_of_the_data_set_does_not_matter():
     # Nine copies of every woman's image balance the counts and change nothing.
     f = random.normal(size=1000) + labels
     copies = np.repeat(np.arange(1000), np.where(labels > 0, 1, 9))
-    one = posterior_leak(f, labels, subjects, intervals=False, permutations=0)
-    many = posterior_leak(f[copies], labels[copies], subjects[copies], intervals=False, permutations=0)
+    one = leak_of(f, labels, subjects, intervals=False, permutations=0)
+    many = leak_of(f[copies], labels[copies], subjects[copies], intervals=False, permutations=0)
     assert one.bits.value == pytest.approx(many.bits.value)
     assert one.accuracy.value == pytest.approx(many.accuracy.value)
 
 
 def test_sure_and_right_is_one_bit_and_sure_mistakes_cost_a_limited_amount():
     subjects, labels = people(30, 30)
-    sure = posterior_leak(labels * np.inf, labels, subjects, resamples=200)
+    sure = leak_of(labels * np.inf, labels, subjects, resamples=200)
     assert sure.bits.value == pytest.approx(1, abs=1e-5)
     assert sure.accuracy.value == sure.auc.value == 1
     assert sure.accuracy.unseen
     wrong = labels * np.inf
     wrong[0] = -np.inf
-    found = posterior_leak(wrong, labels, subjects, resamples=200, permutations=0)
+    found = leak_of(wrong, labels, subjects, resamples=200, permutations=0)
     cost = LOG_ODDS_LIMIT / np.log(2) / 60
     assert found.bits.value == pytest.approx(1 - cost, abs=1e-3)
     assert found.bits.low <= found.bits.value <= found.bits.high
@@ -153,13 +152,13 @@ def test_nothing_to_go_on_is_a_guess_and_is_counted():
     subjects, labels = people(10, 10, images=2)
     f = labels * 4.0
     f[::4] = np.nan
-    found = posterior_leak(f, labels, subjects, intervals=False)
+    found = leak_of(f, labels, subjects, intervals=False)
     assert found.missing == 10
     assert found.accuracy.value == pytest.approx(0.75 + 0.25 / 2)
-    assert found == posterior_leak(np.nan_to_num(f), labels, subjects, intervals=False).__class__(
-        **{**vars(posterior_leak(np.nan_to_num(f), labels, subjects, intervals=False)), "missing": 10}
+    assert found == leak_of(np.nan_to_num(f), labels, subjects, intervals=False).__class__(
+        **{**vars(leak_of(np.nan_to_num(f), labels, subjects, intervals=False)), "missing": 10}
     )
-    nothing = posterior_leak(np.full(40, np.nan), labels, subjects, resamples=50)
+    nothing = leak_of(np.full(40, np.nan), labels, subjects, resamples=50)
     assert nothing.missing == 40
     assert nothing.accuracy.value == 0.5
     assert nothing.auc.value == 0.5
@@ -171,14 +170,14 @@ def test_draws_of_a_release_are_averaged_before_anything_is_cut_off():
     random = np.random.default_rng(6)
     subjects, labels = people(15, 15, images=2)
     draws = random.normal(size=(5, 60)) + 0.8 * labels
-    found = posterior_leak(draws, labels, subjects, intervals=False, permutations=0)
-    each = [posterior_leak(f, labels, subjects, intervals=False, permutations=0) for f in draws]
+    found = leak_of(draws, labels, subjects, intervals=False, permutations=0)
+    each = [leak_of(f, labels, subjects, intervals=False, permutations=0) for f in draws]
     assert found.accuracy.value == pytest.approx(np.mean([one.accuracy.value for one in each]))
     assert found.auc.value == pytest.approx(np.mean([one.auc.value for one in each]))
     lost = np.logaddexp(0, -draws * labels).mean() / np.log(2)
     assert found.bits.value == pytest.approx(max(1 - lost, 0))
     draws[0, 0] = draws[1, 0] = draws[1, 1] = np.nan
-    assert posterior_leak(draws, labels, subjects, intervals=False).missing == 2
+    assert leak_of(draws, labels, subjects, intervals=False).missing == 2
 
 
 def test_point_values_are_the_same_with_and_without_intervals():
@@ -186,7 +185,7 @@ def test_point_values_are_the_same_with_and_without_intervals():
     subjects, labels = people(12, 9, images=3)
     f = random.normal(size=(2, 63)) + labels
     bootstrap = SubjectBootstrap(subjects, labels, resamples=100)
-    with_, without = (posterior_leak(f, labels, bootstrap, intervals=i) for i in (True, False))
+    with_, without = (posterior_leak(f, bootstrap, intervals=i) for i in (True, False))
     for name in ("accuracy", "male_accuracy", "female_accuracy", "auc", "bits"):
         one, other = getattr(with_, name), getattr(without, name)
         assert one.value == pytest.approx(other.value), name
@@ -194,19 +193,18 @@ def test_point_values_are_the_same_with_and_without_intervals():
         assert other.low is None
         assert other.high is None
     assert with_.chance_bits == without.chance_bits
-    assert with_ == posterior_leak(f, labels, subjects, resamples=100)
+    assert with_ == leak_of(f, labels, subjects, resamples=100)
 
 
 def test_bad_input_is_one_clear_sentence():
     subjects, labels = people(3, 3)
     bootstrap = SubjectBootstrap(subjects, labels, resamples=10)
     cases = [
-        (lambda: posterior_leak([1.0, 2.0], labels, subjects), "bad-shape"),
-        (lambda: posterior_leak(np.zeros((2, 3, 6)), labels, subjects), "bad-shape"),
-        (lambda: posterior_leak(np.zeros(6), labels, subjects[:5]), "bad-shape"),
-        (lambda: posterior_leak(np.zeros(6), [1, 1, 1, 1, 1, -1], subjects), "too-few-subjects"),
-        (lambda: posterior_leak(np.zeros(6), -labels, bootstrap), "bad-label"),
-        (lambda: posterior_leak(np.zeros(6), labels, bootstrap, permutations=-1), "out-of-range"),
+        (lambda: leak_of([1.0, 2.0], labels, subjects), "bad-shape"),
+        (lambda: leak_of(np.zeros((2, 3, 6)), labels, subjects), "bad-shape"),
+        (lambda: leak_of(np.zeros(6), labels, subjects[:5]), "bad-shape"),
+        (lambda: leak_of(np.zeros(6), [1, 1, 1, 1, 1, -1], subjects), "too-few-subjects"),
+        (lambda: posterior_leak(np.zeros(6), bootstrap, permutations=-1), "out-of-range"),
     ]
     for call, code in cases:
         with pytest.raises(BadInputError) as caught:

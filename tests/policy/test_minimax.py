@@ -96,31 +96,15 @@ def test_two_guides_are_needed_for_two_classifiers():
     assert "50.0 % from against a and 50.0 % from against b" in found.sentence
 
 
-def test_of_equals_the_least_perturbed_then_the_cheapest_then_the_first():
+def test_of_equals_the_least_perturbed_then_the_first():
     # The first run turns half of what the second one turns, so the second needs half the share.
     errors = [(0.0, 0.0), (0.75, 0.75), (1.0, 1.0), (1.0, 1.0)]
     one = sign_observation("c", errors)
     found = minimax_policy([one], ["weak", "strong", "strong too"])
     assert found.weights == pytest.approx({"untouched": 0.5, "weak": 0, "strong": 0.5, "strong too": 0}, abs=1e-6)
-    cheap = minimax_policy([one], ["weak", "strong", "strong too"], costs=[0, 1, 3, 2])
-    assert cheap.weights == pytest.approx({"untouched": 0.5, "weak": 0, "strong": 0, "strong too": 0.5}, abs=1e-6)
-    assert cheap.cost == pytest.approx(1.0, abs=1e-6)
     same = minimax_policy([sign_observation("c", [(0.1, 0.2)] * 2)], ["idle"])
     assert same.weights == {"untouched": 1.0, "idle": 0.0}
     assert same.value == pytest.approx(0.85)
-
-
-def test_a_budget_is_kept_and_named():
-    one = sign_observation("c", [(0.0, 0.0), (1.0, 1.0)])
-    found = minimax_policy([one], ["run"], costs=[0, 4], budget=1.0)
-    assert found.p == pytest.approx(0.25, abs=1e-6)
-    assert found.cost == pytest.approx(1.0, abs=1e-6)
-    assert found.value == pytest.approx(0.75, abs=1e-6)
-    assert found.unlimited == pytest.approx(0.5, abs=1e-6)
-    assert "Without the budget, the best mix would lower this to 50.0 %" in found.sentence
-    ample = minimax_policy([one], ["run"], costs=[0, 4], budget=3.0)
-    assert ample.p == pytest.approx(0.5, abs=1e-6)
-    assert ample.value == pytest.approx(0.5, abs=1e-6)
 
 
 def test_same_input_gives_the_same_policy():
@@ -165,9 +149,6 @@ FINE = sign_observation("c", [(0, 0), (1, 1)])
         (lambda: minimax_policy([FINE, FINE], ["r"]), "bad-names"),
         (lambda: minimax_policy([FINE], ["untouched"]), "bad-names"),
         (lambda: minimax_policy([FINE], ["r", "s"]), "bad-shape"),
-        (lambda: minimax_policy([FINE], ["r"], costs=[1]), "bad-costs"),
-        (lambda: minimax_policy([FINE], ["r"], budget=1), "budget-too-small"),
-        (lambda: minimax_policy([FINE], ["r"], costs=[1, 2], budget=0.5), "budget-too-small"),
         (lambda: sign_observation("c", [(0, 1.5)]), "out-of-range"),
         (lambda: Observation("c", np.ones((2, 2)), np.ones((2, 2))), "bad-probabilities"),
         (lambda: Observation("c", np.ones((2, 1)), np.ones((1, 2)) / 2), "bad-shape"),

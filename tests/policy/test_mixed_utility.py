@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from facepriv.errors import BadInputError
-from facepriv.metrics.matching import auc, eer, operating_point
+from facepriv.metrics.matching import auc, curve_eer, det, operating_point
 from facepriv.policy.mixed_utility import (
     COMBINATIONS,
     MixedMatching,
@@ -66,7 +66,7 @@ def test_ends_are_the_plain_figures(scores, by):
             assert point.supported == expected.supported
             assert point.target_fmr == target
             assert point.threshold == pytest.approx(expected.threshold, abs=1e-6)
-        assert found.eer == pytest.approx(eer(same, other), abs=1e-12)
+        assert found.eer == pytest.approx(curve_eer(det(same, other)), abs=1e-12)
         assert found.auc == pytest.approx(auc(same, other), abs=1e-12)
 
 
@@ -92,7 +92,7 @@ def test_an_integer_mix_equals_the_repeated_scores(scores, by, p, lost):
     same, other = same[np.isfinite(same)], other[np.isfinite(other)]
     found = MixedMatching(sub, select_by=by).utility(p, "m")
     assert found.auc == pytest.approx(auc(same, other), abs=1e-12)
-    assert found.eer == pytest.approx(eer(same, other), abs=1e-9)
+    assert found.eer == pytest.approx(curve_eer(det(same, other)), abs=1e-9)
     expected = operating_point(same, other, 0.01)
     assert found.fmr100.fnmr == pytest.approx(expected.fnmr, abs=1e-12)
     assert found.fmr100.fmr == pytest.approx(expected.fmr, abs=1e-12)

@@ -89,7 +89,7 @@ def _attack_result(
     bootstrap: SubjectBootstrap,
     choices: dict[str, int],
 ) -> AttackResult:
-    leak = posterior_leak(np.stack(guesses), bootstrap.labels, bootstrap)
+    leak = posterior_leak(np.stack(guesses), bootstrap)
     return AttackResult(
         attacker=attacker,
         variant=variant,
@@ -109,7 +109,7 @@ def curve_point(p: float, attacker: str, attacks: Sequence[Attack], bootstrap: S
     if not _has_guesses(attacks):
         return None
     guesses = np.stack([draw.chosen for draw in attacks])
-    leak = posterior_leak(guesses, bootstrap.labels, bootstrap, intervals=False)
+    leak = posterior_leak(guesses, bootstrap, intervals=False)
     return CurvePoint(
         p=p,
         attacker=attacker,

@@ -1,10 +1,18 @@
+"""The figure of ways of stopping: what attackers learn beside what it costs."""
+
 from __future__ import annotations
+
+import sys
+from pathlib import Path
 
 import pytest
 
-from facepriv.charts.stopping import LOOKS, stopping_scores
 from facepriv.schemas.audits import AttackResult, AuditResult, Condition, PolicyChoice, Quality, Utility
 from facepriv.schemas.figures import Interval, OperatingPoint
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+
+from stopping_figure import LOOKS, stopping_scores
 
 
 def audit(accuracy: float, p: float, fnmr: float, *, supported: bool = True) -> AuditResult:

@@ -1,0 +1,35 @@
+"""FNMR and FMR at a fixed threshold, from the parts of `MatchBootstrap.fnmr_at_fmr`, to check each part alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from facepriv.metrics.estimates import Estimate
+from facepriv.metrics.resampling import weighted_sums
+
+
+def fnmr(bootstrap, mated, threshold):
+    scores, subject = bootstrap._compared_mated(mated)
+    above, below = bootstrap._per_subject(subject, scores < threshold), bootstrap._per_subject(subject)
+    value = above.sum() / below.sum()
+    sums = weighted_sums(bootstrap.counts, np.stack([above, below], axis=1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        replicates = sums[:, 0] / sums[:, 1]
+    influence = (above - value * below) / below.sum()
+    trials = int(np.sum(below > 0))
+    return Estimate(float(value), replicates, "rate", influence, bootstrap._strata, trials, weights=below)
+
+
+def fmr(bootstrap, non_mated, threshold):
+    scores, first, second = bootstrap._compared_non_mated(non_mated)
+    rate = bootstrap._accepted(scores >= threshold, first, second)
+    return Estimate(
+        rate.value,
+        rate.replicates,
+        "rate",
+        rate.influence,
+        bootstrap._strata,
+        max(rate.subjects // 2, 1),
+        subjects_per_trial=2,
+        error_factor=rate.factor,
+    )
