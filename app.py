@@ -13,7 +13,7 @@ import os
 import secrets
 import sys
 import tomllib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import cache
 from http.cookies import SimpleCookie
@@ -89,7 +89,7 @@ def is_page_message(message: bytes) -> bool:
         parsed.ParseFromString(message)
     except DecodeError:
         return False
-    kind = parsed.WhichOneof("type")
+    kind: str | None = parsed.WhichOneof("type")
     if kind == "backend_operation_request":
         kind = parsed.backend_operation_request.WhichOneof("payload")
     return kind in MESSAGES
@@ -125,7 +125,7 @@ def introduce_provider() -> None:
     provider = _provider()
     if provider is None:
         return
-    section = {
+    section: dict[str, Any] = {
         "redirect_uri": own_origin() + DONE,
         "cookie_secret": secrets.token_hex(),
         "client_id": provider.client_id,
@@ -161,8 +161,10 @@ async def claims_from_provider(request: Request) -> dict[str, Any] | None:
     return None if claims is None else json.loads(claims)
 
 
-def _streamlit_route(path: str) -> Any:
-    return next(route.endpoint for route in create_auth_routes("") if route.path == path)
+def _streamlit_route(path: str) -> Callable[[Request], Awaitable[Response]]:
+    endpoint: Callable[[Request], Awaitable[Response]]
+    endpoint = next(route.endpoint for route in create_auth_routes("") if route.path == path)
+    return endpoint
 
 
 # Settings are read when the server starts, not when this module is imported.

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from facepriv.presentation.formats import NOTHING, moment
-from facepriv.presentation.help_texts import STATES
 from facepriv.store import AuditSummary, Store
-from facepriv.wording import duration
 from parts import audit_form, faces, one_audit, progress
 from parts.choice import Choice
 from parts.figures import page_of, show_rows
@@ -26,26 +23,25 @@ def show(store: Store) -> None:
         "matchers store? Each attacker learns from some of the people and is judged on the others."
     )
     choice = Choice("open_audit", "audit", store.audits.get)
-    opened = choice.from_address()
+    choice.from_address()
+    opened = choice.now()
     records = store.datasets.list()
     if not records:
         st.info("There is no data set to audit yet. Import one first.", icon=":material/info:")
         st.page_link("datasets.py", label="Go to Datasets", icon=":material/photo_library:")
         return
-    active = progress.active_audits(store)
+    active = progress.active(store.audits)
     if active:
         progress.keep_worker()
-    others = tuple(audit.id for audit in active if audit.id != opened)
+    others = tuple(number for number in active if number != opened)
     if others:
         st.header("Running")
         st.caption("You may close this page; the work continues.")
-        progress.follow_audits(others)
+        progress.follow("audit", others)
     if opened is None:
         st.header("New audit")
+    with st.container() if opened is None else st.expander("New audit", icon=":material/add:"):
         form(store, choice)
-    else:
-        with st.expander("New audit", icon=":material/add:"):
-            form(store, choice)
     stored = {audit.id: audit for audit in store.audits.list(limit=LIST_MOST)}
     if not stored:
         return
@@ -53,7 +49,7 @@ def show(store: Store) -> None:
     with st.expander("All audits", expanded=opened is None, icon=":material/list:"):
         listing(store)
     if opened is not None:
-        one_audit.show(store, store.audits.get(opened), lambda: choice.take(None))
+        one_audit.show(store, store.audits.get(opened), choice.take)
 
 
 def form(store: Store, choice: Choice) -> None:
@@ -101,17 +97,11 @@ def _of(audit: AuditSummary) -> str:
 
 
 def _row(audit: AuditSummary) -> dict[str, str]:
-    took = NOTHING
-    if audit.started_at is not None and audit.finished_at is not None:
-        took = duration((audit.finished_at - audit.started_at).total_seconds())
     return {
         "Audit": f"[{audit.id}](?audit={audit.id})",
         "Data set": audit.dataset_name,
         "Version audited": "original" if audit.run_id is None else f"after run {audit.run_id}",
-        "Images": f"{audit.images:,}",
-        "State": STATES[audit.state] + (f" {audit.done:,}/{audit.total:,}" if audit.state in progress.ACTIVE else ""),
-        "Started": moment(audit.started_at),
-        "Time": took,
+        **progress.cells(audit),
     }
 
 

@@ -26,7 +26,7 @@ from parts import faces, imports, quality
 from parts.deletion import offer
 from parts.figures import page_of, show_figure, show_rows
 from parts.parameters import help_of
-from parts.shell import me, record_view, with_store
+from parts.shell import errors_shown, me, record_view, with_store
 
 PER_PAGE = 24
 PURGED = "_purged"
@@ -128,7 +128,7 @@ def upload(store: Store) -> None:
             help=help_of(ImportRequest, "retain_until"),
         )
         sheet = sheet_fields(turn)
-        told = label_options()
+        labelling = label_options()
         checked = st.checkbox(
             "Check the quality afterwards", True, key=f"upload_quality-{turn}", help=help_of(ImportRequest, "quality")
         )
@@ -142,14 +142,14 @@ def upload(store: Store) -> None:
         st.error("Choose images or one zip archive and press Preview again.")
         return
     fields: dict[str, Any] = {
-        **told,
+        **labelling,
         "name": name.strip(),
         "retain_until": until,
         "datasheet": sheet or None,
         "preview": True,
         "quality": checked,
     }
-    try:
+    with errors_shown():
         if folder is not None:
             request = ImportRequest(source=PathSource(path=folder, closed=True), **fields)
             job = submit(store, get_settings(), request, me().actor)
@@ -157,9 +157,6 @@ def upload(store: Store) -> None:
             table = None if labels is None else (labels.name, labels)
             sent_files = [(file.name, file) for file in images]
             job = submit_upload(store, get_settings(), sent_files, me().actor, labels=table, **fields)
-    except FaceprivError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-    else:
         imports.began(job.id)
 
 
@@ -216,28 +213,21 @@ def sheet_fields(turn: int) -> dict[str, str]:
 def label_options() -> dict[str, Any]:
     """Ask how to read file names and labels."""
     with st.expander("Options for labels and file names"):
-        convention = st.selectbox(
-            "Convention",
-            ["auto", *READERS.names()],
-            key="upload_format",
-            help=help_of(ImportRequest, "format"),
-        )
+        explained = help_of(ImportRequest, "format")
+        convention = st.selectbox("Convention", ["auto", *READERS.names()], key="upload_format", help=explained)
         st.caption("Columns of the label table, if their names are not recognised")
-        boxes = st.columns(3)
         columns = {
-            "file": boxes[0].text_input("File column", key="column_file"),
-            "subject": boxes[1].text_input("Subject column", key="column_subject"),
-            "gender": boxes[2].text_input("Gender column", key="column_gender"),
+            role: box.text_input(f"{role.capitalize()} column", key=f"column_{role}").strip()
+            for box, role in zip(st.columns(3), ("file", "subject", "gender"), strict=True)
         }
         st.caption("Meaning of label values; bare numbers such as 0 and 1 are refused without this")
-        boxes = st.columns(2)
         mapping = {
-            boxes[0].text_input("Value for male", key="value_male").strip(): "male",
-            boxes[1].text_input("Value for female", key="value_female").strip(): "female",
+            box.text_input(f"Value for {gender}", key=f"value_{gender}").strip(): gender
+            for box, gender in zip(st.columns(2), ("male", "female"), strict=True)
         }
     return {
         "format": convention,
-        "columns": Columns(**{role: column.strip() for role, column in columns.items() if column.strip()}),
+        "columns": Columns(**{role: column for role, column in columns.items() if column}),
         "mapping": {value: gender for value, gender in mapping.items() if value},
     }
 
@@ -329,11 +319,8 @@ def sheet(store: Store, record: DatasetRecord) -> None:
         )
         if st.form_submit_button("Save", type="primary"):
             changes = {**texts, "retention": "" if until is None else until.isoformat()}
-            try:
+            with errors_shown():
                 edit_datasheet(store, record.id, changes, actor=me().actor)
-            except FaceprivError as error:
-                st.error(plain(str(error)), icon=":material/error:")
-            else:
                 st.rerun()
 
 
@@ -367,11 +354,11 @@ def purged() -> None:
     """Show the outcome of this session's last purge."""
     report = st.session_state.pop(PURGED, None)
     if report is not None:
-        told = plain(" ".join(report.sentences))
+        outcome = plain(" ".join(report.sentences))
         if report.complete:
-            st.success(told, icon=":material/check_circle:")
+            st.success(outcome, icon=":material/check_circle:")
         else:
-            st.error(told, icon=":material/error:")
+            st.error(outcome, icon=":material/error:")
 
 
 with_store(show)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from facepriv.presentation.formats import plain
+from facepriv.presentation.formats import guides, plain
 from facepriv.presentation.help_texts import NOT_PROTECTED
 from facepriv.services.datasets.journey import Step, StepName, StepState, steps
 from facepriv.store import Store
@@ -74,14 +74,13 @@ def show(store: Store) -> None:
         "keep working. It then measures on the stored files what attackers still learn, so that you can decide what "
         "to release."
     )
-    progressing = progress.active_runs(store)
-    auditing = progress.active_audits(store)
-    if progressing or auditing:
+    runs, audits = progress.active(store.runs), progress.active(store.audits)
+    if runs or audits:
         progress.keep_worker()
-    if progressing:
-        progress.follow(tuple(run.id for run in progressing))
-    if auditing:
-        progress.follow_audits(tuple(audit.id for audit in auditing))
+    if runs:
+        progress.follow("run", runs)
+    if audits:
+        progress.follow("audit", audits)
     path(store)
     latest(store)
     with st.expander("What is not protected", icon=":material/warning:"):
@@ -116,7 +115,7 @@ def latest(store: Store) -> None:
         run = store.runs.get(runs[0].id)
         if run.result is not None:
             st.header(f"Latest result: run {run.id}")
-            how = f"{run.method} guided by {one_run.guides(run)}"
+            how = f"{run.method} guided by {guides(run)}"
             st.caption(f"{plain(run.dataset_name)} · {how} · {count(run.images, 'image')}")
             one_run.headline(run.result, run.guide)
             with st.container(horizontal=True):

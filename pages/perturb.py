@@ -8,7 +8,6 @@ import streamlit as st
 
 from facepriv.config import get_settings
 from facepriv.perturb.parameters import make_method
-from facepriv.perturb.registry import perturbers
 from facepriv.presentation.formats import plain
 from facepriv.presentation.help_texts import NOT_PROTECTED
 from facepriv.presentation.methods import KIND_SENTENCES, KIND_TITLES
@@ -52,15 +51,15 @@ def show(store: Store) -> None:
 
 def watch(store: Store) -> None:
     """Show the active runs, and the outcome of the run that this session started last."""
-    active = progress.active_runs(store)
+    active = progress.active(store.runs)
     started = st.session_state.get("started_run")
-    if started is not None and started not in [run.id for run in active]:
+    if started is not None and started not in active:
         ended(store, started)
     if active:
         st.header("Running")
         st.caption("You may close this page; the work continues.")
         progress.keep_worker()
-        progress.follow(tuple(run.id for run in active))
+        progress.follow("run", active)
 
 
 def ended(store: Store, run_id: int) -> None:
@@ -97,7 +96,7 @@ def form(store: Store) -> None:
     with st.expander("Another attribute, or one to keep", icon=":material/tune:"):
         chosen = other_attributes.ask(models, keeps=method.keeps_attributes, method=method.name)
     with st.expander("Parameters of the method", icon=":material/tune:"):
-        values = parameters.ask(perturbers.load(method.name).Parameters, method.name)
+        values = parameters.ask(method.parameters, method.name)
     learn_from = choose_teachers(records, record) if make_method(method.name, values).learns else None
     boxes = st.columns([1, 1, 2], vertical_alignment="bottom")
     images = faces.dataset_counts(record).images
@@ -114,7 +113,7 @@ def form(store: Store) -> None:
         dataset=record.id,
         method=method.name,
         parameters=values,
-        guides=guides,
+        guides=tuple(guides),
         keep=chosen.keep,
         keep_weight=chosen.weight,
         learn_from=learn_from,

@@ -6,7 +6,7 @@ import streamlit as st
 
 from facepriv.charts.policy import attacker_curves, utility_curve
 from facepriv.presentation import audit_tables as rows
-from facepriv.presentation.formats import moment, plain
+from facepriv.presentation.formats import NOTHING, moment, plain
 from facepriv.presentation.help_texts import HELP, KEY_NOTE, STOPPING
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.requests import AuditRequest
@@ -16,7 +16,7 @@ from facepriv.types import GENDER
 from facepriv.wording import percent
 from parts import audit_form, guide_mixes, one_audit, progress, sign_attacker
 from parts.choice import Choice
-from parts.figures import show_figure, show_rows
+from parts.figures import show_figure, show_metric, show_rows
 from parts.parameters import help_of
 from parts.shell import with_store
 
@@ -60,7 +60,7 @@ def show(store: Store) -> None:
         sign_attacker.table(run.result, p)
         sign_attacker.show(run, run.result, p)
     else:
-        p = measured(audit, audit.result, run, run.result)
+        p = show_measured(audit, audit.result, run, run.result)
     guide_mixes.show(store, run)
     release(run, p, audit)
 
@@ -108,7 +108,7 @@ def audit_of(store: Store, run: RunRecord) -> AuditRecord | None:
     if active:
         progress.keep_worker()
         st.caption("The audit is running. You may close this page; the work continues.")
-        progress.follow_audits(tuple(reversed(active)))
+        progress.follow("audit", tuple(reversed(active)))
     newest = stored[0] if stored else None
     if newest is not None and newest.state in ("failed", "cancelled"):
         why = f"failed: {plain(newest.error or '')}" if newest.state == "failed" else "was cancelled."
@@ -156,27 +156,27 @@ def form(store: Store, run: RunRecord) -> None:
 # What was measured
 
 
-def measured(audit: AuditRecord, found: AuditResult, run: RunRecord, result: RunResult) -> float:
+def show_measured(audit: AuditRecord, measured: AuditResult, run: RunRecord, result: RunResult) -> float:
     """Show the choice, every attacker by proportion, and the cost to matching; return the p to release with."""
-    choice = found.policy
+    choice = measured.policy
     chosen = 0.0 if choice is None else choice.p
     if choice is not None:
         st.info(plain(choice.sentence), icon=":material/star:")
-        headline(audit, found, chosen)
+        headline(audit, measured, chosen)
     st.header("Every attacker by proportion", help=HELP["attacked"])
-    worst = next((line for line in found.headlines if line.condition == "mix"), None)
+    worst = next((line for line in measured.headlines if line.condition == "mix"), None)
     alt = f"How often each attacker is right, by proportion; chosen: {percent(chosen)}" + (
         "" if worst is None else f", where the strongest ({worst.attacker}) is right in {percent(worst.accuracy)}"
     )
-    figure = attacker_curves(found.curve, chosen, sign_p=None if choice is None else choice.sign_p)
-    show_figure(figure, f"curves-{audit.id}", alt, of=f"audit {audit.id}")
+    figure = attacker_curves(measured.curve, chosen, sign_p=None if choice is None else choice.sign_p)
+    show_figure(figure, f"curves-{audit.id}", alt, f"audit {audit.id}")
     p = slider(run, f"policy_p-{run.id}-{audit.id}", chosen)
-    at = rows.nearest(found, p)
+    at = rows.nearest(measured, p)
     left, right = st.columns([3, 2], gap="large")
     with left:
         if at is not None:
             st.markdown(f"**Every attacker, measured with {percent(at)} of images changed**", help=HELP["leak_bits"])
-            show_rows(rows.point_rows(found, at))
+            show_rows(rows.point_rows(measured, at))
             nearest = "" if at == p else f"This is the measured proportion nearest to {percent(p)}. "
             st.caption(f"{nearest}The three releases below have intervals.")
     with right:
@@ -189,74 +189,53 @@ def measured(audit: AuditRecord, found: AuditResult, run: RunRecord, result: Run
     if in_full.open:  # its figure takes as long to draw as those that are looked at
         with in_full:
             sign_attacker.show(run, result, p)
-    utility(audit, found, p)
+    utility(audit, measured, p)
     st.header("The three releases", help=f"{HELP['attacked']} {HELP['leak_bits']}")
-    one_audit.show_bars(audit, found)
+    one_audit.show_bars(audit, measured)
     st.page_link(
         "audit.py",
         label=f"Open audit {audit.id} with all its tables",
         icon=":material/arrow_forward:",
         query_params={"audit": str(audit.id)},
     )
-    one_audit.not_tried(found)
+    one_audit.not_tried(measured)
     return p
 
 
-def headline(audit: AuditRecord, found: AuditResult, p: float) -> None:
+def headline(audit: AuditRecord, measured: AuditResult, p: float) -> None:
     """Show the choice in four figures."""
     boxes = st.columns(4)
-    choice = found.policy
+    choice = measured.policy
     how = "chosen" if choice is not None and choice.automatic else "set by you"
-    boxes[0].metric(
-        "Images changed",
-        percent(p),
-        f"{how}, drawn by {audit.spec.select_by}",
-        delta_color="off",
-        delta_arrow="off",
-        help=HELP["proportion"],
-    )
-    for box, name, title in (
-        (boxes[1], "mix", "Attacker right at most"),
-        (boxes[2], "untouched", "Before, right at most"),
-    ):
-        worst = next((line for line in found.headlines if line.condition == name), None)
-        if worst is not None:
-            box.metric(
-                title,
-                percent(worst.upper),
-                f"strongest: {worst.attacker}, {percent(worst.accuracy)}",
-                delta_color="off",
-                delta_arrow="off",
-                help=HELP["upper"],
-            )
-    loss = rows.worst_loss(found, p)
+    show_metric(boxes[0], "Images changed", percent(p), f"{how}, drawn by {audit.spec.select_by}", HELP["proportion"])
+    strongest = {line.condition: line for line in measured.headlines}
+    if "mix" in strongest:
+        one_audit.show_strongest(boxes[1], "Attacker right at most", strongest["mix"])
+    if "untouched" in strongest:
+        one_audit.show_strongest(boxes[2], "Before, right at most", strongest["untouched"])
+    loss = rows.worst_loss(measured, p)
     floor = audit.spec.most_fnmr_loss
-    boxes[3].metric(
-        "Genuine matches lost",
-        "–" if loss is None else f"{100 * loss[1]:+.2f} points",
-        ("" if loss is None else f"{loss[0]}; ") + ("no limit" if floor is None else f"limit {100 * floor:g} points"),
-        delta_color="off",
-        delta_arrow="off",
-        help=help_of(AuditRequest, "most_fnmr_loss"),
-    )
+    lost, matcher = (NOTHING, "") if loss is None else (f"{100 * loss[1]:+.2f} points", f"{loss[0]}; ")
+    limit = "no limit" if floor is None else f"limit {100 * floor:g} points"
+    show_metric(boxes[3], "Genuine matches lost", lost, matcher + limit, help_of(AuditRequest, "most_fnmr_loss"))
 
 
-def utility(audit: AuditRecord, found: AuditResult, p: float) -> None:
+def utility(audit: AuditRecord, measured: AuditResult, p: float) -> None:
     """Show how matching works on the mixed database, against the limit."""
     st.header("Matching on the mixed database", help=f"{help_of(AuditRequest, 'most_fnmr_loss')} {HELP['fmr1000']}")
-    if not found.utility:
+    if not measured.utility:
         st.info("This audit had no matcher, so the effect on recognition is not known.", icon=":material/info:")
         return
-    figure = utility_curve(found.utility, audit.spec.most_fnmr_loss, p=p)
+    figure = utility_curve(measured.utility, audit.spec.most_fnmr_loss, p=p)
     alt = "FNMR at FMR 0.1 % of every matcher by proportion, with the limit; the table below has the figures"
-    show_figure(figure, f"utility-{audit.id}", alt, of=f"audit {audit.id}")
+    show_figure(figure, f"utility-{audit.id}", alt, f"audit {audit.id}")
     st.caption(
         "Comparisons as they occur in a database where this proportion is changed: old-old, old-new and new-new. Open "
         "markers: too few impostor comparisons for a reliable figure at FMR 0.1 % (at least 1,000 are needed)."
     )
-    show_rows(rows.change_rows(found))
+    show_rows(rows.change_rows(measured))
     with st.expander("All operating points", icon=":material/table:"):
-        show_rows(rows.utility_rows(found))
+        show_rows(rows.utility_rows(measured))
 
 
 def slider(run: RunRecord, key: str, start: float) -> float:

@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from facepriv.presentation.help_texts import LABEL_NOTE
+from facepriv.store import Store
 from parts import account
 from parts.look import STYLE
 from parts.shell import EVERYBODY, me, record_view, with_store
@@ -29,7 +30,7 @@ sign = f"{here.scheme}://{here.netloc}/assets/mark.svg" if here.netloc else None
 st.set_page_config(page_title="facepriv", page_icon=sign, layout="wide")
 
 
-def show(store) -> None:
+def show(store: Store) -> None:
     """Show the requested page if the user's role has it; record it if not."""
     mine = {**(AUDITORS if me().role == "auditor" else OFFICERS), **(EVERYBODYS if me().session is not None else {})}
     first = next(iter(mine))

@@ -5,14 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from facepriv.perturb.registry import perturbers
-from facepriv.presentation.formats import NOTHING, moment
-from facepriv.presentation.help_texts import STATES
+from facepriv.presentation.formats import NOTHING
 from facepriv.store import RunSummary, Store
 from facepriv.store.records import RUN_STATES
-from facepriv.wording import duration
 from parts import comparing, one_run, progress, several_runs
+from parts.choice import Choice
 from parts.figures import page_of, show_rows
-from parts.run_choice import KEY, from_address, to_address
 from parts.shell import with_store
 
 LIST_MOST = 500  # newest runs offered; older ones open by their address
@@ -26,25 +24,26 @@ def show(store: Store) -> None:
         st.info("There is no run yet. Start one on the Perturb page.", icon=":material/info:")
         st.page_link("perturb.py", label="Go to Perturb", icon=":material/blur_on:")
         return
-    if progress.active_runs(store):
+    if progress.active(store.runs):
         progress.keep_worker()
-    from_address(store)
+    choice = Choice("open_runs", "run", store.runs.summary, several=True)
+    choice.from_address()
     everything = {run.id: run for run in store.runs.list(limit=LIST_MOST)}
-    older = [store.runs.get(run_id) for run_id in st.session_state[KEY] if run_id not in everything]
+    older = [store.runs.get(run_id) for run_id in choice.numbers() if run_id not in everything]
     everything.update({run.id: run for run in older})
     names = {run.id: f"{run.id} · {run.dataset_name} · {run.method} · {run.state}" for run in everything.values()}
     chosen = st.multiselect(
         "Open one run, or several to compare them",
         list(names),
         format_func=names.__getitem__,
-        key=KEY,
-        on_change=to_address,
+        key=choice.key,
+        on_change=choice.to_address,
         placeholder="Choose runs",
     )
     with st.expander("All runs", expanded=not chosen, icon=":material/list:"):
         listing(store)
     if len(chosen) == 1:
-        one_run.show(store, store.runs.get(chosen[0]))
+        one_run.show(store, store.runs.get(chosen[0]), choice.take)
     elif chosen:
         several_runs.show([store.runs.get(run_id) for run_id in chosen])
 
@@ -60,28 +59,22 @@ def listing(store: Store) -> None:
     method = boxes[2].selectbox(
         "Method", [None, *perturbers.names()], format_func=lambda m: m or "all", key="filter_method"
     )
-    chosen = {"dataset_id": dataset, "states": states, "method": method}
-    offset = page_of(store.runs.count(**chosen), PER_PAGE, "runs")
-    runs = store.runs.list(**chosen, limit=PER_PAGE, offset=offset)
+    total = store.runs.count(dataset_id=dataset, states=states, method=method)
+    offset = page_of(total, PER_PAGE, "runs")
+    runs = store.runs.list(dataset_id=dataset, states=states, method=method, limit=PER_PAGE, offset=offset)
     newest = {run.id: other for run in runs for other in comparing.rivals(store, run, most=1)}
     rows = [_row(run, newest.get(run.id)) for run in runs]
     show_rows(rows, "No run matches these filters.", markdown=("Run", "State", "Compare"))
 
 
 def _row(run: RunSummary, rival: RunSummary | None) -> dict[str, str]:
-    took = NOTHING
-    if run.started_at is not None and run.finished_at is not None:
-        took = duration((run.finished_at - run.started_at).total_seconds())
     return {
         "Run": f"[{run.id}](?run={run.id})",
         "Data set": run.dataset_name,
         "Compare": NOTHING if rival is None else f"[with run {rival.id}](?run={run.id}&run={rival.id})",
         "Method": run.method,
         "Main guide": run.guide,
-        "Images": f"{run.images:,}",
-        "State": STATES[run.state] + (f" {run.done:,}/{run.total:,}" if run.state in progress.ACTIVE else ""),
-        "Started": moment(run.started_at),
-        "Time": took,
+        **progress.cells(run),
     }
 
 

@@ -14,7 +14,7 @@ from facepriv.services.sharing.signing_off import DECISION_TITLES, remark
 from facepriv.store import RemarkRecord, ShareRecord, Store
 from facepriv.store.records import DECISIONS
 from parts import share
-from parts.shell import me, with_store
+from parts.shell import OFFICERS, me, with_store
 
 CHOSEN = "shared_number"
 REPORT_HEIGHT = 1400
@@ -44,11 +44,11 @@ def show(store: Store) -> None:
         key=CHOSEN,
     )
     shared = named[chosen]
+    remarks = remarks_on(store, shared)
     st.caption(
         f"Shared by {plain(shared.shared_by)}, {moment(shared.created_at)} · open until {moment(shared.expires_at)} · "
-        f"{'with' if shared.faces else 'without'} faces · {_signed(store, shared)}"
+        f"{'with' if shared.faces else 'without'} faces · {_signed(remarks)}"
     )
-    remarks = remarks_on(store, shared)
     read, decide = st.tabs(["Report", "Comments and sign-off"])
     with read:
         st.html(f'<p><a href="/shared/{shared.id}" target="_blank" rel="noopener">Open the report in a new tab</a></p>')
@@ -66,13 +66,9 @@ def remarks_on(store: Store, shared: ShareRecord) -> list[RemarkRecord]:
     return [remark for remark in remarks if (remark.run_id, remark.audit_id) == (shared.run_id, shared.audit_id)]
 
 
-def _signed(store: Store, shared: ShareRecord) -> str:
-    mine = [
-        remark for remark in remarks_on(store, shared) if remark.decision is not None and remark.author == me().user
-    ]
-    if not mine or mine[-1].decision is None:
-        return "not signed by you"
-    return f"you signed: {DECISION_TITLES[mine[-1].decision].lower()}"
+def _signed(remarks: list[RemarkRecord]) -> str:
+    mine = [remark.decision for remark in remarks if remark.decision is not None and remark.author == me().user]
+    return f"you signed: {DECISION_TITLES[mine[-1]].lower()}" if mine else "not signed by you"
 
 
 def form(store: Store, shared: ShareRecord) -> None:
@@ -104,4 +100,4 @@ def form(store: Store, shared: ShareRecord) -> None:
     st.rerun()
 
 
-with_store(show, roles=("officer",))
+with_store(show, roles=OFFICERS)

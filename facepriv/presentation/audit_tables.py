@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from facepriv.audit.attackers.registry import attackers
 from facepriv.policy.minimax import MinimaxPolicy
-from facepriv.presentation.run_tables import Row, number
+from facepriv.presentation.run_tables import Row, count_rows, number
 from facepriv.schemas.audits import CONDITION_TITLES, AttackResult, AuditResult, Condition, ConditionName
 from facepriv.schemas.figures import Interval
 from facepriv.store import AuditRecord
@@ -192,7 +192,7 @@ def worst_loss(result: AuditResult, p: float) -> tuple[str, float] | None:
 
 def left_out_rows(result: AuditResult) -> list[Row]:
     """Return how many images were left out, by reason."""
-    return [{"Left out because": reason, "Images": f"{images:,}"} for reason, images in result.left_out.items()]
+    return count_rows("Left out because", result.left_out.items())
 
 
 def share_rows(mix: MinimaxPolicy) -> list[Row]:

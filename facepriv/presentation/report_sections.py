@@ -18,7 +18,7 @@ from facepriv.registry import VALUE
 from facepriv.report.document import Block, Bullets, Figure, Row, Section, Table, Text
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.base import ModelRef
-from facepriv.schemas.runs import STOP_TITLES, RunResult, RunSpec
+from facepriv.schemas.runs import RunResult, RunSpec
 from facepriv.store import AuditRecord, DatasetCounts, DatasetRecord, RunRecord
 from facepriv.types import GENDER, Identities, ModelCard
 from facepriv.wording import count, listed, match_rate, percent
@@ -88,8 +88,8 @@ def images_section(
         Figure("labels", "Images by label", alt, class_balance(balance)),
     ]
     if any(counts.failures.values()):
-        rows_by_reason = [{"Reason": reason, "Images": f"{images:,}"} for reason, images in counts.failures.items()]
-        blocks.append(Table("no-face", "Images without a usable face", rows_by_reason))
+        reasons = run_tables.count_rows("Reason", counts.failures.items())
+        blocks.append(Table("no-face", "Images without a usable face", reasons))
     return Section("The images", blocks)
 
 
@@ -172,16 +172,11 @@ def classifiers_section(result: RunResult) -> Section:
             Table("gender-error", "Gender error, on the stored files", run_tables.gender_error_rows(result)),
             Figure("gender-error", "Gender error before and after", alt, gender_error_bars(result.gender_error)),
         ]
-    stops = sorted(result.stops.items(), key=lambda item: -item[1])
     alt = "Proportion of images flipped in the file and in versions of it, as in the table"
     blocks += [
         Table("flips", "Flips in the stored file and after processing", run_tables.survival_rows(result)),
         Figure("flips", "Flips in the stored file and after processing", alt, survival_bars(result.flips())),
-        Table(
-            "stops",
-            "Why perturbing ended",
-            [{"Reason": STOP_TITLES.get(stop, stop), "Images": f"{images:,}"} for stop, images in stops],
-        ),
+        Table("stops", "Why perturbing ended", run_tables.stop_rows(result)),
     ]
     return Section("Gender classifiers", blocks)
 
@@ -219,7 +214,7 @@ def failures_section(result: RunResult, audit: AuditResult | None) -> Section:
         blocks.append(Text(f"None: all {count(result.images, 'image')} were perturbed and judged."))
     else:
         title = f"{result.failures.total:,} of {count(result.images, 'image')}"
-        rows = [{"Reason": reason, "Images": f"{n:,}"} for reason, n in result.failures.by_reason.items()]
+        rows = run_tables.count_rows("Reason", result.failures.by_reason.items())
         note = "This report does not say which images failed, since their names may name people."
         blocks += [Table("failures", title, rows), Text(note, "note")]
     if audit is not None and audit.not_perturbed:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from facepriv.audit.reproduction import paper
-from facepriv.presentation.run_tables import Row, number
-from facepriv.schemas.figures import Confusion
+from facepriv.presentation.run_tables import Row, mean_and_error, number, recognition_cells
 from facepriv.schemas.reproductions import Candidates, Experiment, Reproduction
-from facepriv.schemas.runs import MATCH_PHASES
-from facepriv.wording import match_rate, percent
+from facepriv.wording import percent
 
 TITLES: dict[Experiment, str] = {
     "original": "Original",
@@ -91,8 +89,7 @@ def confusion_rows(reproduction: Reproduction) -> list[Row]:
                     "Label": label,
                 }
                 for whose, confusions in (("ours", compared.ours), ("paper", compared.published)):
-                    matrix: Confusion = getattr(confusions, phase)
-                    counts = getattr(matrix, label)
+                    counts = getattr(getattr(confusions, phase), label)
                     total = counts["male"] + counts["female"]
                     for guess in ("male", "female"):
                         rate = counts[guess] / total if total else None
@@ -125,34 +122,26 @@ def update_rows(reproduction: Reproduction) -> list[Row]:
             "Images": TITLES[row.experiment],
             "Candidates": CANDIDATES[row.candidates],
             "Label": row.gender,
-            "Ours": f"{_mean(row.ours.mean, row.ours.standard_error)}  (n = {row.ours.n:,})",
-            "Paper": _mean(row.published_mean, row.published_standard_error),
+            "Ours": f"{mean_and_error(row.ours.mean, row.ours.standard_error)}  (n = {row.ours.n:,})",
+            "Paper": mean_and_error(row.published_mean, row.published_standard_error),
             "Where and why they differ": row.remark,
         }
         for row in reproduction.updates
     ]
 
 
-def _mean(mean: float | None, error: float | None) -> str:
-    return number(mean) + ("" if error is None else f" ± {number(error)}")
-
-
 def matching_rows(reproduction: Reproduction) -> list[Row]:
     """Return Figures 6 and 7 in numbers; the originals come once for each matcher."""
     rows: list[Row] = []
     for row in reproduction.matching:
-        for phase in MATCH_PHASES:
+        for phase, measured in row.phases:
             before = phase == "before"
-            measured = getattr(row.phases, phase)
             line = {
                 "Matcher": row.matcher,
                 "Images": TITLES["original" if before else row.experiment],
                 "Candidates": CANDIDATES[None if before else row.candidates],
                 "Compared with": "originals" if phase == "cross" else "each other",
-                "AUC": number(measured.auc, 4),
-                "EER": match_rate(measured.eer),
-                "FNMR at FMR 1 %": match_rate(measured.fmr100),
-                "FNMR at FMR 0.1 %": match_rate(measured.fmr1000),
+                **recognition_cells(measured),
             }
             if not before or line not in rows:
                 rows.append(line)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from facepriv.imaging.versions import VERSION_PHRASES
 from facepriv.presentation.run_tables import impostors, number
-from facepriv.schemas.runs import MATCH_PHASES, RunResult
+from facepriv.schemas.runs import RunResult
 from facepriv.types import GENDER
 from facepriv.wording import count, listed, match_rate, percent
 
@@ -110,13 +110,12 @@ def sampling_notes(result: RunResult) -> list[str]:
     """Return where impostor comparisons were drawn at random, and how far FMR may be off because of that."""
     sentences = []
     for matcher, phases in result.matching.items():
-        for phase in MATCH_PHASES:
-            m = getattr(phases, phase)
-            rates = [
+        for phase, matching in phases:
+            rates = " and ".join(
                 f"{percent(point.fmr, 4)} ± {percent(point.fmr_standard_error, 4)}"
-                for point in m.operating_points
+                for point in matching.operating_points
                 if point.fmr is not None and point.fmr_standard_error is not None
-            ]
+            )
             if rates:
-                sentences.append(f"{matcher}, {phase}: {impostors(m)}; FMR {' and '.join(rates)} (± standard error).")
+                sentences.append(f"{matcher}, {phase}: {impostors(matching)}; FMR {rates} (± standard error).")
     return sentences

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from facepriv.charts.rates import FLIP_TITLES
 from facepriv.errors import FaceprivError
 from facepriv.perturb.parameters import make_method
 from facepriv.presentation.methods import KIND_TITLES
 from facepriv.schemas.figures import Matching
-from facepriv.schemas.runs import FIXED, MATCH_PHASES, PHASES, RunResult, RunSpec
+from facepriv.schemas.runs import FIXED, STOP_TITLES, RunResult, RunSpec
 from facepriv.store import LogLine
 from facepriv.types import GENDER
 from facepriv.wording import match_rate, percent
@@ -37,39 +38,33 @@ def shown(value: object) -> str:
 
 def gender_error_rows(result: RunResult) -> list[Row]:
     """Return the gender error of every classifier before and after (Table 3)."""
-    rows = []
-    for classifier, error in result.gender_error.items():
-        for phase in PHASES:
-            rates = getattr(error, phase)
-            rows.append(
-                {
-                    "Classifier": classifier,
-                    "Images": phase,
-                    "Gender error": percent(rates.all),
-                    "Women": percent(rates.female),
-                    "Men": percent(rates.male),
-                }
-            )
-    return rows
+    return [
+        {
+            "Classifier": classifier,
+            "Images": phase,
+            "Gender error": percent(rates.all),
+            "Women": percent(rates.female),
+            "Men": percent(rates.male),
+        }
+        for classifier, error in result.gender_error.items()
+        for phase, rates in error
+    ]
 
 
 def attribute_error_rows(result: RunResult) -> list[Row]:
     """Return the error of every classifier of another attribute, before and after, where there are labels."""
-    rows = []
-    for classifier, error in result.attribute_error.items():
-        for phase in PHASES:
-            rates = getattr(error, phase)
-            rows.append(
-                {
-                    "Classifier": classifier,
-                    "Images": phase,
-                    "Error": percent(rates.all),
-                    "Of the first class": f"{percent(rates.positive)} ({error.classes.positive})",
-                    "Of the second class": f"{percent(rates.negative)} ({error.classes.negative})",
-                    "Labelled": f"{error.labelled:,}",
-                }
-            )
-    return rows
+    return [
+        {
+            "Classifier": classifier,
+            "Images": phase,
+            "Error": percent(rates.all),
+            "Of the first class": f"{percent(rates.positive)} ({error.classes.positive})",
+            "Of the second class": f"{percent(rates.negative)} ({error.classes.negative})",
+            "Labelled": f"{error.labelled:,}",
+        }
+        for classifier, error in result.attribute_error.items()
+        for phase, rates in (("before", error.before), ("after", error.after))
+    ]
 
 
 def attribute_change_rows(result: RunResult) -> list[Row]:
@@ -90,43 +85,43 @@ def attribute_change_rows(result: RunResult) -> list[Row]:
 
 def confusion_rows(result: RunResult, classifier: str) -> list[Row]:
     """Return the confusion matrices of a classifier before and after (Table 4)."""
-    rows = []
-    for phase in PHASES:
-        matrix = getattr(result.gender_confusion[classifier], phase)
-        for label in ("male", "female"):
-            counts = getattr(matrix, label)
-            rows.append(
-                {
-                    "Images": phase,
-                    "Label": label,
-                    "Predicted male": str(counts["male"]),
-                    "Predicted female": str(counts["female"]),
-                    "No score": str(counts["failed"]),
-                }
-            )
-    return rows
+    return [
+        {
+            "Images": phase,
+            "Label": label,
+            "Predicted male": str(counts["male"]),
+            "Predicted female": str(counts["female"]),
+            "No score": str(counts["failed"]),
+        }
+        for phase, matrix in result.gender_confusion[classifier]
+        for label, counts in matrix
+    ]
 
 
 def matching_rows(result: RunResult) -> list[Row]:
     """Return how well every matcher works before, after and across (Figure 7)."""
-    rows = []
-    for matcher, phases in result.matching.items():
-        for phase in MATCH_PHASES:
-            m = getattr(phases, phase)
-            rows.append(
-                {
-                    "Matcher": matcher,
-                    "Comparison": phase,
-                    "AUC": number(m.auc, 4),
-                    "EER": match_rate(m.eer),
-                    "FNMR at FMR 1 %": match_rate(m.fmr100),
-                    "FNMR at FMR 0.1 %": match_rate(m.fmr1000),
-                    "Genuine": f"{m.mated:,}",
-                    "Impostor": impostors(m),
-                    "No template": str(m.failed),
-                }
-            )
-    return rows
+    return [
+        {
+            "Matcher": matcher,
+            "Comparison": phase,
+            **recognition_cells(matching),
+            "Genuine": f"{matching.mated:,}",
+            "Impostor": impostors(matching),
+            "No template": str(matching.failed),
+        }
+        for matcher, phases in result.matching.items()
+        for phase, matching in phases
+    ]
+
+
+def recognition_cells(matching: Matching) -> Row:
+    """Return the error rates of a matcher."""
+    return {
+        "AUC": number(matching.auc, 4),
+        "EER": match_rate(matching.eer),
+        "FNMR at FMR 1 %": match_rate(matching.fmr100),
+        "FNMR at FMR 0.1 %": match_rate(matching.fmr1000),
+    }
 
 
 def impostors(matching: Matching) -> str:
@@ -163,10 +158,20 @@ def learned_rows(result: RunResult) -> list[Row]:
     ]
 
 
+def count_rows(title: str, counts: Iterable[tuple[str, int]]) -> list[Row]:
+    """Return how many images there are of each reason, note or other name, which stands in a column of this title."""
+    return [{title: name, "Images": f"{images:,}"} for name, images in counts]
+
+
 def note_rows(result: RunResult) -> list[Row]:
     """Return the notes that the method made, the most frequent first."""
-    notes = sorted(result.notes.items(), key=lambda item: -item[1])
-    return [{"Note": note, "Images": f"{images:,}"} for note, images in notes]
+    return count_rows("Note", Counter(result.notes).most_common())
+
+
+def stop_rows(result: RunResult) -> list[Row]:
+    """Return why perturbing ended, the most frequent reason first."""
+    stops = Counter(result.stops).most_common()
+    return count_rows("Reason", [(STOP_TITLES.get(stop, stop), images) for stop, images in stops])
 
 
 def effort_rows(result: RunResult) -> list[Row]:
@@ -174,12 +179,16 @@ def effort_rows(result: RunResult) -> list[Row]:
     rows = []
     for what, groups in (("Updates", result.updates), ("Evaluations", result.evaluations)):
         row = {"Of successful images": what}
-        for group, word in (("all", "All"), ("female", "Women"), ("male", "Men")):
-            summary = getattr(groups, group)
-            error = "" if summary.standard_error is None else f" ± {number(summary.standard_error)}"
-            row[f"{word} (mean ± standard error)"] = f"{number(summary.mean)}{error}  (n = {summary.n})"
+        for word, summary in (("All", groups.all), ("Women", groups.female), ("Men", groups.male)):
+            mean = mean_and_error(summary.mean, summary.standard_error)
+            row[f"{word} (mean ± standard error)"] = f"{mean}  (n = {summary.n})"
         rows.append(row)
     return rows
+
+
+def mean_and_error(mean: float | None, error: float | None) -> str:
+    """Write a mean with its standard error: ``12.3 ± 0.4``."""
+    return number(mean) + ("" if error is None else f" ± {number(error)}")
 
 
 def quality_rows(result: RunResult) -> list[Row]:
@@ -228,21 +237,19 @@ def _figures(spec: RunSpec, result: RunResult) -> Row:
     for name, rates in result.flips().items():
         diagnostic = " (diagnostic)" if name == FIXED else ""
         figures[f"Flipped: {FLIP_TITLES.get(name, name)}{diagnostic}"] = percent(rates.all)
-    for name, error in result.gender_error.items():
-        # The names of rows must be the same in all runs, whichever classifiers guided.
-        figures[f"Gender error of {name}"] = f"{percent(error.before.all)} → {percent(error.after.all)}" + (
-            " (guide)" if name in guides else ""
-        )
-    for name, of_attribute in result.attribute_error.items():
-        figures[f"Error of {name}"] = f"{percent(of_attribute.before.all)} → {percent(of_attribute.after.all)}" + (
-            " (guide)" if name in guides else ""
-        )
-    for name, change in result.attribute_changes.items():
-        figures[f"Answers of {name} unchanged"] = percent(change.stayed) + (" (kept)" if change.kept else "")
+    for title, errors in (("Gender error", result.gender_error), ("Error", result.attribute_error)):
+        for name, error in errors.items():
+            # The names of rows must be the same in all runs, whichever classifiers guided.
+            change = f"{percent(error.before.all)} → {percent(error.after.all)}"
+            figures[f"{title} of {name}"] = change + (" (guide)" if name in guides else "")
+    for name, answers in result.attribute_changes.items():
+        figures[f"Answers of {name} unchanged"] = percent(answers.stayed) + (" (kept)" if answers.kept else "")
     for name, phases in result.matching.items():
         figures[f"AUC of {name}, old against new"] = number(phases.cross.auc, 4)
-        for word, rate in (("1 %", "fmr100"), ("0.1 %", "fmr1000")):
-            before, cross = getattr(phases.before, rate), getattr(phases.cross, rate)
+        for word, before, cross in (
+            ("1 %", phases.before.fmr100, phases.cross.fmr100),
+            ("0.1 %", phases.before.fmr1000, phases.cross.fmr1000),
+        ):
             text = "–" if before is None and cross is None else f"{match_rate(before)} → {match_rate(cross)}"
             figures[f"FNMR of {name} at FMR {word}, untouched → old against new"] = text
     for what, digits, unit, summary in (("PSNR", 1, " dB", result.psnr_db), ("SSIM", 3, "", result.ssim)):

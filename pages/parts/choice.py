@@ -16,54 +16,60 @@ LONGEST = 10
 
 @dataclass(frozen=True)
 class Choice:
-    """A thing chosen by its number; the widget of that ``key`` chooses among them."""
+    """One thing, or several, chosen by number; the widget of that ``key`` chooses among them."""
 
     key: str
     parameter: str
     """Its name in the address, and for people."""
     get: Callable[[int], object]
     """Looks a number up; raises UnknownNameError."""
+    several: bool = False
 
-    def from_address(self) -> int | None:
-        """Return the number in the address when that has changed, else the chosen one; warn about an unknown one."""
-        asked = st.query_params.get(self.parameter, "")
+    def from_address(self) -> None:
+        """Take the numbers in the address (``?run=3&run=4``) when it has changed, and warn about unknown ones."""
+        asked = st.query_params.get_all(self.parameter)
         if self.key in st.session_state and st.session_state.get(self._seen) == asked:
-            if not self._exists(st.session_state[self.key]):
-                st.session_state[self.key] = None
-            return self.now()
+            self._choose([number for number in self.numbers() if self._exists(number)])
+            return
         st.session_state[self._seen] = asked
-        number = int(asked) if asked.isdecimal() and len(asked) < LONGEST else None
-        st.session_state[self.key] = number if self._exists(number) else None
-        if asked and self.now() is None:
-            st.warning(f"There is no {self.parameter} {plain(asked)}; choose one from the list.")
-        return self.now()
+        texts = asked if self.several else asked[-1:]
+        numbers = {text: int(text) for text in texts if text.isdecimal() and len(text) < LONGEST}
+        known = {text: number for text, number in numbers.items() if self._exists(number)}
+        self._choose(list(dict.fromkeys(known.values())))
+        unknown = [text for text in texts if text not in known]
+        if unknown:
+            st.warning(f"There is no {self.parameter} {plain(', '.join(unknown))}; choose one from the list.")
 
     def now(self) -> int | None:
-        """Return the number chosen."""
-        number: int | None = st.session_state.get(self.key)
-        return number
+        """Return the number chosen, of several the first; None if nothing is chosen."""
+        return next(iter(self.numbers()), None)
+
+    def numbers(self) -> list[int]:
+        """Return all numbers chosen."""
+        chosen = st.session_state.get(self.key)
+        if self.several:
+            return list(chosen or ())
+        return [] if chosen is None else [chosen]
 
     def to_address(self) -> None:
         """Write what is chosen into the address."""
-        number = self.now()
-        if number is None:
-            st.query_params.pop(self.parameter, None)
-        else:
-            st.query_params[self.parameter] = str(number)
-        st.session_state[self._seen] = "" if number is None else str(number)
+        chosen = [str(number) for number in self.numbers()]
+        st.query_params[self.parameter] = chosen
+        st.session_state[self._seen] = chosen
 
-    def take(self, number: int | None) -> None:
-        """Choose a thing, or none; to be called before its widget is shown."""
-        st.session_state[self.key] = number
+    def take(self, *numbers: int) -> None:
+        """Choose these, or nothing; to be called before the widget is shown."""
+        self._choose(list(numbers))
         self.to_address()
+
+    def _choose(self, numbers: list[int]) -> None:
+        st.session_state[self.key] = numbers if self.several else next(iter(numbers), None)
 
     @property
     def _seen(self) -> str:
         return f"_address_{self.key}"
 
-    def _exists(self, number: int | None) -> bool:
-        if number is None:
-            return False
+    def _exists(self, number: int) -> bool:
         try:
             self.get(number)
         except UnknownNameError:

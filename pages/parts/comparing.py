@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import streamlit as st
 
 from facepriv.store import RunSummary, Store
-from parts.run_choice import PARAMETER
 
 OFFERED = 3
 
@@ -22,7 +21,7 @@ def rivals(store: Store, run: RunSummary, most: int = OFFERED) -> tuple[RunSumma
 
 def query(*run_ids: int) -> list[tuple[str, str]]:
     """Return the query of the address that opens these runs."""
-    return [(PARAMETER, str(run_id)) for run_id in run_ids]
+    return [("run", str(run_id)) for run_id in run_ids]
 
 
 def link(label: str, run_ids: Sequence[int]) -> None:

@@ -6,11 +6,9 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from facepriv.errors import FaceprivError
-from facepriv.presentation.formats import plain
 from facepriv.store import Store
 from parts import faces
-from parts.shell import opened
+from parts.shell import attempt, show_refusal
 
 Delete = Callable[[Store], None]
 """Removes something and keeps a line of it in the access log."""
@@ -22,9 +20,7 @@ def offer(what: str, warning: str, subject: str, delete: Delete) -> None:
     ``what`` names it on the button, e.g. ``data set``; ``subject`` identifies it, e.g. ``dataset 3``.
     """
     key = f"delete-{subject.replace(' ', '-')}"
-    refused = st.session_state.pop(f"{key}-refused", None)
-    if refused is not None:
-        st.error(plain(refused), icon=":material/error:")
+    show_refusal(key)
     if st.button(f"Delete this {what} …", key=key, icon=":material/delete:"):
         confirm(warning, key, delete)
 
@@ -32,17 +28,12 @@ def offer(what: str, warning: str, subject: str, delete: Delete) -> None:
 @st.dialog("Delete permanently?")
 def confirm(warning: str, key: str, delete: Delete) -> None:
     """Ask once more."""
+
+    def delete_and_forget(store: Store) -> None:
+        delete(store)
+        faces.forget()
+
     st.write(warning)
-    arguments = (key, delete)
+    arguments = (key, delete_and_forget)
     if st.button("Delete", key=f"{key}-confirmed", type="primary", on_click=attempt, args=arguments):
         st.rerun()
-
-
-def attempt(key: str, delete: Delete) -> None:
-    """Delete, or keep the reason of the refusal for the page; as a callback, so that it comes before the page."""
-    try:
-        with opened() as store:
-            delete(store)
-        faces.forget()
-    except FaceprivError as error:
-        st.session_state[f"{key}-refused"] = str(error)

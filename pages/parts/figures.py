@@ -8,24 +8,22 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from facepriv.charts.data import figure_rows
-from facepriv.config import get_settings
 from facepriv.presentation.formats import plain
 from facepriv.report.document import Table
 from facepriv.report.files import to_csv
-from facepriv.store import open_store
-from parts.downloads import file_name
-from parts.shell import is_still, me
+from facepriv.store import Store
+from facepriv.types import Actor
+from parts.downloads import file_name, when_asked
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
-
-
 INK = {"light": "#111111", "dark": "#fafafa"}
 """Colour of a figure's text on a page of that kind: Streamlit's own is a grey with too little contrast."""
 
 
-def show_figure(figure: go.Figure, key: str, alt: str, *, of: str = "") -> None:
+def show_figure(figure: go.Figure, key: str, alt: str, of: str = "") -> None:
     """Show a figure at the page's width, and offer its numbers; screen readers read ``alt``.
 
     ``of`` tells the access log what the figure is about, e.g. ``run 3``; without it, ``key`` does.
@@ -36,17 +34,14 @@ def show_figure(figure: go.Figure, key: str, alt: str, *, of: str = "") -> None:
         for update in (figure.update_xaxes, figure.update_yaxes):
             update(tickfont_color=ink, title_font_color=ink)
     st.plotly_chart(figure, width="stretch", key=key, config=CONFIG, alt=alt)
-    who = me()
 
-    def numbers() -> str:
-        with open_store(get_settings()) as store:
-            is_still(store, who)
-            store.access.record(who.actor, "figure-downloaded", of or key, key if of else "")
+    def numbers(store: Store, actor: Actor) -> str:
+        store.access.record(actor, "figure-downloaded", of or key, key if of else "")
         return to_csv(Table(key, alt, figure_rows(figure)))
 
     st.download_button(
         "Data (CSV)",
-        numbers,
+        when_asked(numbers),
         file_name=file_name(key, "csv"),
         mime="text/csv",
         icon=":material/download:",
@@ -67,6 +62,17 @@ def show_rows(rows: Sequence[dict[str, Any]], empty: str = "", *, markdown: Coll
         st.table(pd.DataFrame(shown), hide_index=True, border="horizontal")
     elif empty:
         st.caption(empty)
+
+
+def show_pages(rows: Sequence[dict[str, Any]], each: int, key: str) -> None:
+    """Show rows as a table, so many at a time."""
+    offset = page_of(len(rows), each, key)
+    show_rows(rows[offset : offset + each])
+
+
+def show_metric(box: DeltaGenerator, title: str, value: str, note: str, help_text: str) -> None:
+    """Show a figure in a box, with a note under it that is no change of the figure."""
+    box.metric(title, value, note, delta_color="off", delta_arrow="off", help=help_text)
 
 
 def page_of(total: int, each: int, key: str) -> int:

@@ -8,25 +8,18 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from facepriv.config import get_settings
-from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import plain
 from facepriv.presentation.preview import preview_rows, preview_sentences
-from facepriv.services.datasets.import_jobs import (
-    READING,
-    ImportJob,
-    close_import,
-    discard_import_job,
-    list_imports,
-)
+from facepriv.services.datasets.import_jobs import READING, ImportJob, close_import, discard_import_job, list_imports
 from facepriv.services.jobs import control
-from facepriv.services.jobs.local_worker import ensure_worker, worker_faults
+from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.store import Store
 from facepriv.wording import count, duration
 from parts import faces
-from parts.figures import page_of, show_rows
-from parts.shell import me, with_store
+from parts.figures import page_of, show_pages, show_rows
+from parts.progress import EVERY, check_worker, head
+from parts.shell import errors_shown, me, with_store
 
-EVERY = "1s"
 LINGER_SECONDS = 60.0
 """How long the worker that does imports waits for more."""
 LISTED = 50
@@ -69,13 +62,8 @@ def follow(job_ids: tuple[int, ...]) -> None:
     """Show the progress of these imports every second; the whole page is shown anew once one has ended."""
 
     def body(store: Store) -> None:
-        settings = get_settings()
-        # The worker may have died since; the next one goes on where it was.
-        ensure_worker(settings, apart=True, linger=LINGER_SECONDS)
-        faults = worker_faults(settings, apart=True)
-        if faults is not None:
-            st.warning(plain(faults.sentence), icon=":material/warning:")
-        running = {job.id: job for job in list_imports(store, settings) if job.under_way}
+        check_worker(apart=True, linger=LINGER_SECONDS)
+        running = {job.id: job for job in list_imports(store, get_settings()) if job.under_way}
         for job_id in job_ids:
             if job_id in running:
                 progress(store, running[job_id])
@@ -89,13 +77,7 @@ def progress(store: Store, job: ImportJob) -> None:
     """Show one import: bar, time left, and a button to cancel."""
     now = job.record
     with st.container(border=True):
-        head, side = st.columns([5, 1], vertical_alignment="center")
-        head.markdown(f"**Importing “{plain(job.name)}”**")
-        if now.cancel_requested:
-            side.caption("Stopping …")
-        elif side.button("Cancel", key=f"cancel-import-{job.id}", icon=":material/stop_circle:", width="stretch"):
-            control.cancel(store, "import", job.id, me().actor)
-            st.rerun()
+        head(store, "import", job.id, f"**Importing “{plain(job.name)}”**", now)
         if not now.total:
             st.progress(0.0, "Waiting for a worker …" if now.state == "waiting" else f"{READING.capitalize()} …")
         else:
@@ -121,11 +103,11 @@ def ended(store: Store, job: ImportJob) -> None:
                 complete(store, job)
             else:
                 st.error(f"“{plain(job.name)}” was not imported. {why}", icon=":material/error:")
-            st.button("Close", key=f"close-import-{job.id}", on_click=_close, args=(job.id,))
 
+            def close() -> None:
+                with_store(lambda store: close_import(store, get_settings(), job.id))
 
-def _close(job_id: int) -> None:
-    with_store(lambda store: close_import(store, get_settings(), job_id))
+            st.button("Close", key=f"close-import-{job.id}", on_click=close)
 
 
 def previewed(store: Store, job: ImportJob) -> None:
@@ -139,19 +121,14 @@ def previewed(store: Store, job: ImportJob) -> None:
     if document["problems"]:
         noted = count(len(document["problems"]), "note")
         with st.expander(f"{noted} on left-out or unclear files", expanded=True, icon=":material/info:"):
-            rows = [{"What": one["sentence"], "Code": one["code"]} for one in document["problems"]]
-            offset = page_of(len(rows), LISTED, f"preview-{job.id}")
-            show_rows(rows[offset : offset + LISTED])
+            rows = [{"What": problem["sentence"], "Code": problem["code"]} for problem in document["problems"]]
+            show_pages(rows, LISTED, f"preview-{job.id}")
     st.caption("Nothing is imported yet. If you do not import them, the uploaded files are deleted after 24 hours.")
     choose(store, job, "Import", store.jobs.confirm, icon=":material/check:")
 
 
 def choose(
-    store: Store,
-    job: ImportJob,
-    label: str,
-    go_on: Callable[[int], object],
-    icon: str = ":material/play_arrow:",
+    store: Store, job: ImportJob, label: str, go_on: Callable[[int], object], icon: str = ":material/play_arrow:"
 ) -> None:
     """Offer to go on with an import, or to remove it with all that is there of it."""
     with st.container(horizontal=True):
@@ -159,16 +136,13 @@ def choose(
             go_on(job.id)
             began(job.id)
         if st.button("Discard", key=f"discard-{job.id}", icon=":material/delete:"):
-            try:
+            with errors_shown():
                 discard_import_job(store, get_settings(), job.id)
-            except FaceprivError as error:
-                st.error(plain(str(error)), icon=":material/error:")
-            else:
                 st.rerun()
 
 
 def complete(store: Store, job: ImportJob) -> None:
-    """Show what an import brought."""
+    """Show the new data set in figures, and what was left out of it."""
     record = next((record for record in store.datasets.list() if record.id == job.record.dataset_id), None)
     if record is None:
         st.info(f"“{plain(job.name)}” was imported and later deleted.", icon=":material/info:")

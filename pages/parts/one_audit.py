@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from facepriv.charts.policy import leak_bars
 from facepriv.presentation import audit_tables as rows
 from facepriv.presentation.formats import moment, plain
 from facepriv.presentation.help_texts import HELP
-from facepriv.schemas.audits import AuditResult, Condition
+from facepriv.schemas.audits import AuditResult, Condition, Headline
 from facepriv.services.audits.preparing import audit_document
 from facepriv.store import AuditRecord, Store
 from facepriv.wording import count, duration, percent
 from parts import progress, report, share, work_log
 from parts.deletion import offer
-from parts.downloads import file_name
-from parts.figures import show_figure, show_rows
-from parts.shell import me, with_store
+from parts.downloads import offer_result
+from parts.figures import show_figure, show_metric, show_rows
+from parts.shell import me
 
 INTERVALS = "Intervals are 95 % intervals over people, not images."
 
@@ -31,80 +32,81 @@ def show(store: Store, audit: AuditRecord, forget: Callable[[], None]) -> None:
         f"started {moment(audit.started_at)} · finished {moment(audit.finished_at)}"
     )
     if audit.state in progress.ACTIVE:
-        progress.follow_audits((audit.id,))
+        progress.follow("audit", (audit.id,))
         work_log.show(store, audit.job_id)
         st.caption("You may close this page; the work continues.")
         return
     if audit.result is None:
-        ended_without_result(audit)
+        if audit.state == "failed":
+            st.error(f"This audit failed: {plain(audit.error or '')}", icon=":material/error:")
+        else:
+            st.warning("This audit was cancelled, so it has no result.", icon=":material/cancel:")
         work_log.offer_resume("audit", audit.id)
         work_log.show(store, audit.job_id, expanded=True)
     else:
-        result(audit, audit.result)
-        files(store, audit, audit.result)
+        show_result(audit, audit.result)
+        st.subheader("Files and spec")
+        document = audit_document(store, audit.id).model_dump_json(by_alias=True, indent=2)
+        offer_result("audit", audit.id, document)
+        st.caption(f"Computation: {duration(audit.result.seconds)}.")
+        report.offer(audit.run_id, audit.id)
+        dataset = store.datasets.get(audit.dataset_id)
+        share.offer(store, dataset, run_id=audit.run_id, audit_id=audit.id)
         work_log.show(store, audit.job_id)
-    spec(audit)
+    with st.expander("Spec: everything needed to repeat the audit", icon=":material/description:"):
+        st.json(audit.spec.model_dump(mode="json"), expanded=1)
     deletion(audit, forget)
 
 
-def ended_without_result(audit: AuditRecord) -> None:
-    """Say why there is no result."""
-    if audit.state == "failed":
-        st.error(f"This audit failed: {plain(audit.error or '')}", icon=":material/error:")
-    else:
-        st.warning("This audit was cancelled, so it has no result.", icon=":material/cancel:")
-
-
-def result(audit: AuditRecord, found: AuditResult) -> None:
-    """Show what a complete audit found, the verdict first."""
-    st.info(plain(found.verdict), icon=":material/gavel:")
-    headlines(found)
-    people(found)
+def show_result(audit: AuditRecord, result: AuditResult) -> None:
+    """Show the result of a complete audit, the verdict first."""
+    st.info(plain(result.verdict), icon=":material/gavel:")
+    headlines(result)
+    people(result)
     st.subheader("Gender error of the classifiers", help=HELP["gender_error"])
-    if found.baseline:
-        show_rows(rows.baseline_rows(found))
+    if result.baseline:
+        show_rows(rows.baseline_rows(result))
         st.caption(f"On the untouched images, without any learning. {INTERVALS}")
     else:
         st.caption("This audit had no classifier.")
-    releases(audit, found)
-    not_tried(found)
+    releases(audit, result)
+    not_tried(result)
 
 
-def headlines(found: AuditResult) -> None:
+def headlines(result: AuditResult) -> None:
     """Show how often the strongest attacker may be right, for every release."""
-    titles = {condition.name: rows.condition_title(condition) for condition in found.conditions}
-    for box, worst in zip(st.columns(max(3, len(found.headlines))), found.headlines, strict=False):
-        box.metric(
-            f"Attacker right at most, {titles[worst.condition]}",
-            percent(worst.upper),
-            f"strongest: {worst.attacker}, {percent(worst.accuracy)}",
-            delta_color="off",
-            delta_arrow="off",
-            help=HELP["upper"],
-        )
+    titles = {condition.name: rows.condition_title(condition) for condition in result.conditions}
+    for box, worst in zip(st.columns(max(3, len(result.headlines))), result.headlines, strict=False):
+        show_strongest(box, f"Attacker right at most, {titles[worst.condition]}", worst)
 
 
-def people(found: AuditResult) -> None:
+def show_strongest(box: DeltaGenerator, title: str, worst: Headline) -> None:
+    """Show in a box how often the strongest attacker on a release may be right."""
+    note = f"strongest: {worst.attacker}, {percent(worst.accuracy)}"
+    show_metric(box, title, percent(worst.upper), note, HELP["upper"])
+
+
+def people(result: AuditResult) -> None:
     """Say who was audited, and show what was left out and why."""
     st.write(
-        f"Audited: {count(found.images, 'image')} of {count(found.subjects, 'subject')}; "
-        f"{count(found.female_images, 'image')} of {count(found.female_subjects, 'subject')} labelled female, "
-        f"{count(found.male_images, 'image')} of {count(found.male_subjects, 'subject')} labelled male. "
-        + ("No image was left out." if not found.left_out else "")
+        f"Audited: {count(result.images, 'image')} of {count(result.subjects, 'subject')}; "
+        f"{count(result.female_images, 'image')} of {count(result.female_subjects, 'subject')} labelled female, "
+        f"{count(result.male_images, 'image')} of {count(result.male_subjects, 'subject')} labelled male. "
+        + ("No image was left out." if not result.left_out else "")
     )
-    show_rows(rows.left_out_rows(found))
-    if found.not_perturbed:
+    show_rows(rows.left_out_rows(result))
+    if result.not_perturbed:
         st.caption(
-            f":material/warning: {count(found.not_perturbed, 'image')} could not be perturbed and can only be released "
-            "unchanged. Anyone who finds out which ones learns their gender."
+            f":material/warning: {count(result.not_perturbed, 'image')} could not be perturbed and can only be "
+            "released unchanged. Anyone who finds out which ones learns their gender."
         )
 
 
-def releases(audit: AuditRecord, found: AuditResult) -> None:
+def releases(audit: AuditRecord, result: AuditResult) -> None:
     """Show every attacker against every release."""
     st.subheader("What attackers learn", help=f"{HELP['attacked']} {HELP['leak_bits']}")
-    show_bars(audit, found)
-    named = {rows.condition_title(condition): condition for condition in found.conditions}
+    show_bars(audit, result)
+    named = {rows.condition_title(condition): condition for condition in result.conditions}
     if not named:
         st.caption("No attacker had any data to work with.")
         return
@@ -117,14 +119,14 @@ def releases(audit: AuditRecord, found: AuditResult) -> None:
     attacks(named[chosen], audit.spec.attackers)
 
 
-def show_bars(audit: AuditRecord, found: AuditResult) -> None:
+def show_bars(audit: AuditRecord, result: AuditResult) -> None:
     """Draw every attacker's accuracy in every release."""
     worst = "; ".join(
         f"{line.condition}: {line.attacker} with {percent(line.accuracy)}, at most {percent(line.upper)}"
-        for line in found.headlines
+        for line in result.headlines
     )
     alt = f"Accuracy of every attacker with its 95 % interval, as in the table below. The strongest: {worst}"
-    show_figure(leak_bars(found.conditions), f"leak-{audit.id}", alt, of=f"audit {audit.id}")
+    show_figure(leak_bars(result.conditions), f"leak-{audit.id}", alt, f"audit {audit.id}")
 
 
 def attacks(condition: Condition, names: Collection[str]) -> None:
@@ -140,67 +142,30 @@ def attacks(condition: Condition, names: Collection[str]) -> None:
         images = ", ".join(f"{name} {number:,}" for name, number in missing.items())
         st.caption(f"Images without data for the attacker, who guessed: {images}.")
     with st.expander("What each attacker has and knows", icon=":material/person_search:"):
-        assumptions(names, {row["Attacker"]: row[rows.MEANS] for row in learnt})
+        picked = {row["Attacker"]: row[rows.MEANS] for row in learnt}
+        show_rows(
+            [
+                {
+                    "Attacker": row["Attacker"],
+                    "Has and knows": row["Assumption"],
+                    "Picked": picked.get(row["Attacker"], "no data"),
+                }
+                for row in rows.attacker_rows()
+                if row["Attacker"] in names
+            ]
+        )
+        st.caption(
+            "Picked: the means that did best on other people than those the attacker is judged on, and how often."
+        )
     with st.expander("Every attacker's means, one by one", icon=":material/list:"):
         show_rows(rows.attack_rows(condition.variants, variants=True))
 
 
-def assumptions(names: Collection[str], picked: Mapping[str, str]) -> None:
-    """Show what each of these attackers has and knows, and the means it picked."""
-    show_rows(
-        [
-            {
-                "Attacker": row["Attacker"],
-                "Has and knows": row["Assumption"],
-                "Picked": picked.get(row["Attacker"], "no data"),
-            }
-            for row in rows.attacker_rows()
-            if row["Attacker"] in names
-        ]
-    )
-    st.caption("Picked: the means that did best on other people than those the attacker is judged on, and how often.")
-
-
-def not_tried(found: AuditResult) -> None:
+def not_tried(result: AuditResult) -> None:
     """List the attackers that no figure here covers."""
     st.subheader("Not tried")
-    st.warning(
-        "These attackers may learn more; no figure here covers them.\n\n" + bullets(found.not_tried),
-        icon=":material/warning:",
-    )
-
-
-def bullets(sentences: Sequence[str]) -> str:
-    """Write a list in Markdown."""
-    return "\n".join(f"- {plain(sentence)}" for sentence in sentences)
-
-
-def files(store: Store, audit: AuditRecord, found: AuditResult) -> None:
-    """Offer the result as JSON."""
-    st.subheader("Files and spec")
-
-    def took() -> None:
-        with_store(lambda store: store.access.record(me().actor, "result-downloaded", f"audit {audit.id}"))
-
-    st.download_button(
-        "Download the result as JSON",
-        audit_document(store, audit.id).model_dump_json(by_alias=True, indent=2),
-        file_name=file_name(f"audit-{audit.id}", "json"),
-        mime="application/json",
-        icon=":material/download:",
-        key=f"download-audit-{audit.id}",
-        on_click=took,
-    )
-    st.caption(f"Computation: {duration(found.seconds)}.")
-    report.offer(audit.run_id, audit.id)
-    dataset = store.datasets.get(audit.dataset_id)
-    share.offer(store, dataset, run_id=audit.run_id, audit_id=audit.id)
-
-
-def spec(audit: AuditRecord) -> None:
-    """Show everything needed to repeat the audit."""
-    with st.expander("Spec: everything needed to repeat the audit", icon=":material/description:"):
-        st.json(audit.spec.model_dump(mode="json"), expanded=1)
+    listed = "\n".join(f"- {plain(attacker)}" for attacker in result.not_tried)
+    st.warning(f"These attackers may learn more; no figure here covers them.\n\n{listed}", icon=":material/warning:")
 
 
 def deletion(audit: AuditRecord, forget: Callable[[], None]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from facepriv.charts.gender import confusion_tables, gender_error_bars, gender_score_histograms
@@ -9,30 +11,30 @@ from facepriv.charts.matching import det, match_score_histograms, roc
 from facepriv.charts.rates import survival_bars
 from facepriv.presentation import run_sentences
 from facepriv.presentation import run_tables as tables
-from facepriv.presentation.formats import guides, moment, plain
+from facepriv.presentation.formats import NOTHING, guides, moment, plain
 from facepriv.presentation.help_texts import HELP
 from facepriv.presentation.methods import KIND_SENTENCES, KIND_TITLES
 from facepriv.schemas.requests import RunRequest
-from facepriv.schemas.runs import STOP_TITLES, RunResult
+from facepriv.schemas.runs import RunResult
 from facepriv.services.releases.export import result_json
 from facepriv.services.runs.preparing import landmarker_name
 from facepriv.store import RunRecord, Store
 from facepriv.types import GENDER
-from facepriv.wording import count, duration, match_rate
-from parts import comparing, progress, report, run_choice, run_images, share, work_log
+from facepriv.wording import count, duration, match_rate, percent
+from parts import comparing, progress, report, run_images, share, work_log
 from parts.deletion import offer
-from parts.downloads import file_name
-from parts.figures import page_of, show_figure, show_rows
+from parts.downloads import offer_result
+from parts.figures import show_figure, show_metric, show_pages, show_rows
 from parts.parameters import help_of
-from parts.shell import me, with_store
+from parts.shell import me
 
 PARTS = ["Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
 FAILURES_SHOWN = 200
 SPEC_IMAGES_SHOWN = 200
 
 
-def show(store: Store, run: RunRecord) -> None:
-    """Show a run in whatever state it is."""
+def show(store: Store, run: RunRecord, forget: Callable[[], None]) -> None:
+    """Show a run in whatever state it is; ``forget`` is called once it has been deleted."""
     st.header(f"Run {run.id}", divider="gray")
     st.caption(
         f"{plain(run.dataset_name)} · {run.method} guided by {guides(run)} · landmarks {landmarker_name(run.spec)} · "
@@ -40,7 +42,7 @@ def show(store: Store, run: RunRecord) -> None:
         f"seed {run.spec.seed} · started {moment(run.started_at)} · finished {moment(run.finished_at)}"
     )
     if run.state in progress.ACTIVE:
-        progress.follow((run.id,))
+        progress.follow("run", (run.id,))
         work_log.show(store, run.job_id)
         return
     if run.result is None:
@@ -54,7 +56,7 @@ def show(store: Store, run: RunRecord) -> None:
         work_log.offer_resume("run", run.id)
         work_log.show(store, run.job_id, expanded=True)
         spec(run)
-        deletion(run)
+        deletion(run, forget)
         return
     if run.result.kind is not None:
         st.caption(f"**{KIND_TITLES[run.result.kind].capitalize()}.** {KIND_SENTENCES[run.result.kind]}")
@@ -78,7 +80,7 @@ def show(store: Store, run: RunRecord) -> None:
         files(store, run)
         work_log.show(store, run.job_id)
         spec(run)
-        deletion(run)
+        deletion(run, forget)
 
 
 def headline(result: RunResult, guide: str) -> None:
@@ -86,54 +88,32 @@ def headline(result: RunResult, guide: str) -> None:
     boxes = st.columns(4)
     error = result.gender_error.get(guide) or result.attribute_error.get(guide)
     if error is None:
-        boxes[0].metric(f"Fooled: {guide}", tables.percent(result.flipped.all), help=HELP["flipped"])
+        boxes[0].metric(f"Fooled: {guide}", percent(result.flipped.all), help=HELP["flipped"])
     else:
-        boxes[0].metric(
-            f"{guide} wrong",
-            tables.percent(error.after.all),
-            f"{tables.percent(error.before.all)} before; guide",
-            delta_color="off",
-            delta_arrow="off",
-            help=HELP["gender_error"],
-        )
+        before = f"{percent(error.before.all)} before; guide"
+        show_metric(boxes[0], f"{guide} wrong", percent(error.after.all), before, HELP["gender_error"])
     others = {
-        name: found.after.all
-        for name, found in result.gender_error.items()
-        if name != guide and name not in result.guides and found.after.all is not None
+        name: error.after.all
+        for name, error in result.gender_error.items()
+        if name != guide and name not in result.guides and error.after.all is not None
     }
     if others:
-        least = min(others, key=lambda name: others[name])
-        boxes[1].metric(
-            f"{least} wrong",
-            tables.percent(others[least]),
-            f"{tables.percent(result.gender_error[least].before.all)} before; no guide",
-            delta_color="off",
-            delta_arrow="off",
-            help=f"{HELP['gender_error']} {HELP['not_asked']}",
-        )
+        least = min(others, key=others.__getitem__)
+        before = f"{percent(result.gender_error[least].before.all)} before; no guide"
+        explained = f"{HELP['gender_error']} {HELP['not_asked']}"
+        show_metric(boxes[1], f"{least} wrong", percent(others[least]), before, explained)
     else:
-        boxes[1].metric("Images flipped", tables.percent(result.flipped.all), help=HELP["flipped"])
+        boxes[1].metric("Images flipped", percent(result.flipped.all), help=HELP["flipped"])
     crosses = {name: phases.cross.auc for name, phases in result.matching.items() if phases.cross.auc is not None}
     if crosses:
-        worst = min(crosses, key=lambda name: crosses[name])
-        boxes[2].metric(
-            "Genuine matches lost",
-            match_rate(result.matching[worst].cross.fmr1000),
-            f"{worst}, AUC {tables.number(crosses[worst], 4)}",
-            delta_color="off",
-            delta_arrow="off",
-            help=f"{HELP['lost']} AUC: {HELP['auc']}",
-        )
+        worst = min(crosses, key=crosses.__getitem__)
+        lost, auc = match_rate(result.matching[worst].cross.fmr1000), f"{worst}, AUC {tables.number(crosses[worst], 4)}"
+        show_metric(boxes[2], "Genuine matches lost", lost, auc, f"{HELP['lost']} AUC: {HELP['auc']}")
     else:
-        boxes[2].metric("Genuine matches lost", tables.number(None), help=HELP["lost"])
-    boxes[3].metric(
-        "Image quality, median",
-        tables.number(result.psnr_db.median) + (" dB" if result.psnr_db.median is not None else ""),
-        f"{count(result.failures.total, 'failure')} of {count(result.images, 'image')}",
-        delta_color="off",
-        delta_arrow="off",
-        help=HELP["psnr"],
-    )
+        boxes[2].metric("Genuine matches lost", NOTHING, help=HELP["lost"])
+    psnr = NOTHING if result.psnr_db.median is None else f"{tables.number(result.psnr_db.median)} dB"
+    failed = f"{count(result.failures.total, 'failure')} of {count(result.images, 'image')}"
+    show_metric(boxes[3], "Image quality, median", psnr, failed, HELP["psnr"])
 
 
 def attributes(result: RunResult) -> None:
@@ -164,34 +144,23 @@ def gender(run: RunRecord, result: RunResult) -> None:
         "Measured on the stored files, with the face located again, as an attacker would do. Images without a usable "
         "face do not count as errors; they are listed under Failures."
     )
-    show_figure(
-        gender_error_bars(result.gender_error),
-        f"error-{run.id}",
-        "Gender error before and after, as above",
-        of=f"run {run.id}",
-    )
+    of = f"run {run.id}"
+    figure = gender_error_bars(result.gender_error)
+    show_figure(figure, f"error-{run.id}", "Gender error before and after, as above", of)
     for name in result.gender_error:
         st.subheader(name, divider="gray")
         left, right = st.columns(2, gap="large")
         with left:
             st.markdown("**Confusion matrices**", help="Images by label and by prediction.")
             figure = confusion_tables(result.gender_confusion[name])
-            show_figure(
-                figure,
-                f"confusion-{run.id}-{name}",
-                f"Confusion matrices of {name}, as in the table below",
-                of=f"run {run.id}",
-            )
+            alt = f"Confusion matrices of {name}, as in the table below"
+            show_figure(figure, f"confusion-{run.id}-{name}", alt, of)
             show_rows(tables.confusion_rows(result, name))
         with right:
             st.markdown("**Gender scores**", help=HELP["score"])
             figure = gender_score_histograms(result.gender_scores[name], name)
-            show_figure(
-                figure,
-                f"scores-{run.id}-{name}",
-                f"Histograms of {name}'s scores by label, before and after",
-                of=f"run {run.id}",
-            )
+            alt = f"Histograms of {name}'s scores by label, before and after"
+            show_figure(figure, f"scores-{run.id}-{name}", alt, of)
             st.caption("In nats, before and after in the same bins. Dotted: 0, where the classifier's answer changes.")
 
 
@@ -218,15 +187,11 @@ def matching(run: RunRecord, result: RunResult) -> None:
             f":material/warning: Too few impostor comparisons for reliable figures at FMR "
             f"{' and '.join(unsupported)}: at least 1 / FMR are needed."
         )
+    of = f"run {run.id}"
     for name, phases in result.matching.items():
         st.subheader(name, divider="gray")
-        figure = match_score_histograms(phases, name)
-        show_figure(
-            figure,
-            f"match-{run.id}-{name}",
-            f"Genuine and impostor scores of {name}, before, after, across",
-            of=f"run {run.id}",
-        )
+        alt = f"Genuine and impostor scores of {name}, before, after, across"
+        show_figure(match_score_histograms(phases, name), f"match-{run.id}-{name}", alt, of)
         st.caption(
             "Before and after in the same bins. Dotted: thresholds at which at most 1 % (FMR100) and 0.1 % (FMR1000) "
             "of impostors are accepted on the untouched images."
@@ -234,17 +199,11 @@ def matching(run: RunRecord, result: RunResult) -> None:
         left, right = st.columns(2, gap="large")
         with left:
             st.markdown("**ROC**", help="True match rate against false match rate, FMR on a logarithmic scale.")
-            show_figure(
-                roc(phases, name),
-                f"roc-{run.id}-{name}",
-                f"ROC curves of {name}; AUC and EER as above",
-                of=f"run {run.id}",
-            )
+            alt = f"ROC curves of {name}; AUC and EER as above"
+            show_figure(roc(phases, name), f"roc-{run.id}-{name}", alt, of)
         with right:
             st.markdown("**DET**", help=HELP["det"])
-            show_figure(
-                det(phases, name), f"det-{run.id}-{name}", f"DET curves of {name}; EER as above", of=f"run {run.id}"
-            )
+            show_figure(det(phases, name), f"det-{run.id}-{name}", f"DET curves of {name}; EER as above", of)
 
 
 def effort(result: RunResult) -> None:
@@ -274,22 +233,13 @@ def flips(run: RunRecord, result: RunResult) -> None:
         if result.flipped_fixed is not None:
             st.caption(HELP["fixed"])
     with right:
-        show_figure(
-            survival_bars(result.flips()),
-            f"flips-{run.id}",
-            "Proportion of images flipped, as in the table",
-            of=f"run {run.id}",
-        )
+        alt = "Proportion of images flipped, as in the table"
+        show_figure(survival_bars(result.flips()), f"flips-{run.id}", alt, f"run {run.id}")
     for sentence in run_sentences.limits(result):
         st.caption(f":material/warning: {plain(sentence)}")
     if result.stops:
         st.subheader("Why perturbing ended")
-        show_rows(
-            [
-                {"Reason": STOP_TITLES.get(stop, stop), "Images": f"{images:,}"}
-                for stop, images in sorted(result.stops.items(), key=lambda item: -item[1])
-            ]
-        )
+        show_rows(tables.stop_rows(result))
     if result.notes:
         st.subheader("Notes of the method")
         show_rows(tables.note_rows(result))
@@ -303,28 +253,14 @@ def failures(run_id: int, result: RunResult) -> None:
             f"None: all {count(result.images, 'image')} were perturbed and judged.", icon=":material/check_circle:"
         )
         return
-    show_rows([{"Reason": reason, "Images": f"{n:,}"} for reason, n in result.failures.by_reason.items()])
-    rows = tables.failure_rows(result)
-    offset = page_of(len(rows), FAILURES_SHOWN, f"failures-{run_id}")
-    show_rows(rows[offset : offset + FAILURES_SHOWN])
+    show_rows(tables.count_rows("Reason", result.failures.by_reason.items()))
+    show_pages(tables.failure_rows(result), FAILURES_SHOWN, f"failures-{run_id}")
 
 
 def files(store: Store, run: RunRecord) -> None:
     """Offer the result as JSON, and say how to get the images."""
     st.subheader("Files")
-
-    def took() -> None:
-        with_store(lambda store: store.access.record(me().actor, "result-downloaded", f"run {run.id}"))
-
-    st.download_button(
-        "Download the result as JSON",
-        result_json(store, run.id),
-        file_name=file_name(f"run-{run.id}", "json"),
-        mime="application/json",
-        icon=":material/download:",
-        key=f"download-{run.id}",
-        on_click=took,
-    )
+    offer_result("run", run.id, result_json(store, run.id))
     report.offer(run.id)
     share.offer(store, store.datasets.get(run.dataset_id), run_id=run.id)
     st.subheader("Images")
@@ -343,14 +279,14 @@ def spec(run: RunRecord) -> None:
     st.json(document, expanded=1)
 
 
-def deletion(run: RunRecord) -> None:
+def deletion(run: RunRecord, forget: Callable[[], None]) -> None:
     """Offer to delete the run."""
     st.subheader("Delete")
 
     def delete(store: Store) -> None:
         store.runs.delete(run.id)
         store.access.record(me().actor, "run-deleted", f"run {run.id}")
-        run_choice.clear()
+        forget()
 
     warning = f"This deletes run {run.id}, its figures and its perturbed images from this machine. It cannot be undone."
     offer("run", warning, f"run {run.id}", delete)

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 from pydantic import BaseModel
 
-from facepriv.schemas.fields import FieldDescription, describe_field, describe_fields
+from facepriv.schemas.fields import FieldDescription, describe_field
 
 COLUMNS = 4
 
 
-def ask(model: type[BaseModel], method: str) -> dict[str, Any]:
-    """Show one field for each parameter, choices first, then numbers, then switches, and return the values."""
-    fields = describe_fields(model)
+def ask(fields: Sequence[FieldDescription], method: str) -> dict[str, Any]:
+    """Show one widget for each parameter, choices first, then numbers, then switches, and return the values."""
     values: dict[str, Any] = {}
     for group in range(3):
-        row = [one for one in fields.values() if _group(one) == group]
+        row = [field for field in fields if _group(field) == group]
         for start in range(0, len(row), COLUMNS):
             shown = row[start : start + COLUMNS]
             for box, field in zip(st.columns(COLUMNS, vertical_alignment="bottom"), shown, strict=False):
                 with box:
-                    label = field.name.replace("_", " ")
-                    values[field.name] = ask_one(field, label, f"parameter-{method}-{field.name}")
-    return {name: values[name] for name in fields}
+                    values[field.name] = ask_one(field, f"parameter-{method}-{field.name}")
+    return {field.name: values[field.name] for field in fields}
 
 
 def help_of(model: type[BaseModel], name: str) -> str:
@@ -34,8 +33,7 @@ def help_of(model: type[BaseModel], name: str) -> str:
 
 def ask_number(model: type[BaseModel], name: str, label: str, key: str) -> Any:
     """Ask for a number of a request."""
-    field = describe_field(model, name)
-    return _ask_number(field, label, key, help_of(model, name))
+    return _ask_number(describe_field(model, name), label, key, help_of(model, name))
 
 
 def ask_limit(model: type[BaseModel], images: int, key: str) -> int | None:
@@ -50,8 +48,9 @@ def _group(field: FieldDescription) -> int:
     return 2 if field.kind is bool else 1 if field.kind in (int, float) else 0
 
 
-def ask_one(field: FieldDescription, label: str, key: str) -> Any:
+def ask_one(field: FieldDescription, key: str) -> Any:
     """Ask for a field's value with the widget that fits its type."""
+    label = field.name.replace("_", " ")
     if field.several and field.options:
         return tuple(st.multiselect(label, field.options, list(field.default or ()), help=field.help, key=key))
     if field.several:
@@ -77,7 +76,8 @@ def ask_one(field: FieldDescription, label: str, key: str) -> Any:
 
 def _ask_number(field: FieldDescription, label: str, key: str, text: str) -> Any:
     # Where a bound itself is excluded, the model refuses it.
-    low, high, start = (None if one is None else field.kind(one) for one in (field.least, field.most, field.default))
+    bounds = (field.least, field.most, field.default)
+    low, high, start = (None if bound is None else field.kind(bound) for bound in bounds)
     step, shape = _step(field.kind, start or high)
     return st.number_input(label, low, high, start, step, format=shape, help=text, key=key)
 

@@ -1,72 +1,65 @@
-"""Live progress of runs and audits, read from the store."""
+"""Live progress of jobs, read from the store."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 import streamlit as st
 
 from facepriv.config import get_settings
-from facepriv.presentation.formats import guides, plain
+from facepriv.presentation.formats import NOTHING, guides, moment, plain
+from facepriv.presentation.help_texts import STATES
 from facepriv.services.audits.execution import ATTACKING, SUMMING_UP
 from facepriv.services.jobs import control
 from facepriv.services.jobs.local_worker import ensure_worker, worker_faults
 from facepriv.services.runs.execution import LEARNING
-from facepriv.store import AuditSummary, RunSummary, Store
+from facepriv.store import AuditStore, AuditSummary, JobState, RunStore, RunSummary, Store
+from facepriv.store.records import JobProgress
 from facepriv.wording import count, duration, rate_of
 from parts.shell import me, with_store
 
-ACTIVE = ("waiting", "running")
+ACTIVE: tuple[JobState, ...] = ("waiting", "running")
 EVERY = "1s"
 STEPS = {LEARNING: ("steps", "a step"), ATTACKING: ("attacks", "an attack")}
 """What is counted in a stage that goes through something else than images: several, and one."""
 
 
-def active_runs(store: Store) -> tuple[RunSummary, ...]:
-    """Return the waiting and running runs, oldest first."""
-    return tuple(reversed(store.runs.list(states=ACTIVE)))
-
-
-def active_audits(store: Store) -> tuple[AuditSummary, ...]:
-    """Return the waiting and running audits, oldest first."""
-    return tuple(reversed(store.audits.list(states=ACTIVE)))
+def active(records: RunStore | AuditStore) -> tuple[int, ...]:
+    """Return the numbers of the waiting and running runs or audits, oldest first."""
+    work: Sequence[RunSummary | AuditSummary] = records.list(states=ACTIVE)
+    return tuple(summary.id for summary in reversed(work))
 
 
 @st.fragment(run_every=EVERY)
 def keep_worker() -> None:
-    """See every second that a worker serves what waits; warn where those that were started failed at once.
-
-    A worker may have died since the server started; the next one takes its work up where it was.
-    """
-    with_store(_keep_worker)
+    """See every second that a worker serves what waits; a worker may have died since the server started."""
+    with_store(lambda _: check_worker())
 
 
-def _keep_worker(_: Store) -> None:
+def check_worker(*, apart: bool = False, linger: float | None = None) -> None:
+    """Start a worker where none is alive, which takes up the work where it was; warn where workers failed at once."""
     settings = get_settings()
-    ensure_worker(settings)
-    faults = worker_faults(settings)
+    ensure_worker(settings, apart=apart, linger=linger)
+    faults = worker_faults(settings, apart=apart)
     if faults is not None:
         st.warning(plain(faults.sentence), icon=":material/warning:")
 
 
 @st.fragment(run_every=EVERY)
-def follow(run_ids: tuple[int, ...]) -> None:
-    """Show the progress of these runs every second; the whole page is shown anew once one has ended."""
-    with_store(lambda store: _look(store, [store.runs.summary(run_id) for run_id in run_ids]))
+def follow(kind: Literal["run", "audit"], numbers: tuple[int, ...]) -> None:
+    """Show the progress of these runs or audits every second; the whole page runs again once one has ended."""
 
+    def body(store: Store) -> None:
+        records: RunStore | AuditStore = store.runs if kind == "run" else store.audits
+        jobs = [records.summary(number) for number in numbers]
+        for job in jobs:
+            show(store, job)
+        if any(job.state not in ACTIVE for job in jobs):
+            st.rerun()
 
-@st.fragment(run_every=EVERY)
-def follow_audits(audit_ids: tuple[int, ...]) -> None:
-    """Show the progress of these audits every second; the whole page is shown anew once one has ended."""
-    with_store(lambda store: _look(store, [store.audits.summary(audit_id) for audit_id in audit_ids]))
-
-
-def _look(store: Store, work: Sequence[RunSummary | AuditSummary]) -> None:
-    for one in work:
-        show(store, one)
-    if any(one.state not in ACTIVE for one in work):
-        st.rerun()
+    with_store(body)
 
 
 def audited(audit: AuditSummary) -> str:
@@ -78,17 +71,10 @@ def show(store: Store, work: RunSummary | AuditSummary) -> None:
     """Show one run or audit: stage, bar, rate, time left, and a button to cancel."""
     if isinstance(work, RunSummary):
         kind, what = "run", f"{plain(work.dataset_name)} · {work.method} guided by {_guides(store, work)}"
-        cancel = f"cancel-{work.id}"
     else:
-        kind, what, cancel = "audit", audited(work), f"cancel-audit-{work.id}"
+        kind, what = "audit", audited(work)
     with st.container(border=True):
-        head, side = st.columns([5, 1], vertical_alignment="center")
-        head.markdown(f"**{kind.capitalize()} {work.id}** · {what}")
-        if work.cancel_requested:
-            side.caption("Stopping …")
-        elif side.button("Cancel", key=cancel, icon=":material/stop_circle:", width="stretch"):
-            control.cancel(store, kind, work.id, me().actor)
-            st.rerun()
+        head(store, kind, work.id, f"**{kind.capitalize()} {work.id}** · {what}", work)
         if work.state == "waiting":
             st.progress(0.0, f"Waiting for a worker ({count(work.images, 'image')}).")
             return
@@ -98,6 +84,17 @@ def show(store: Store, work: RunSummary | AuditSummary) -> None:
             share = 1.0
         far = f": {work.done:,} of {work.total:,}" if work.total and work.stage != SUMMING_UP else ""
         st.progress(share, " · ".join([f"{work.stage or 'starting'}{far}", *speed(work)]))
+
+
+def head(store: Store, kind: str, number: int, title: str, job: JobProgress) -> None:
+    """Show what a job is, and a button to cancel it."""
+    left, right = st.columns([5, 1], vertical_alignment="center")
+    left.markdown(title)
+    if job.cancel_requested:
+        right.caption("Stopping …")
+    elif right.button("Cancel", key=f"cancel-{kind}-{number}", icon=":material/stop_circle:", width="stretch"):
+        control.cancel(store, kind, number, me().actor)
+        st.rerun()
 
 
 def _guides(store: Store, run: RunSummary) -> str:
@@ -119,3 +116,16 @@ def speed(work: RunSummary | AuditSummary) -> list[str]:
     if work.started_at is not None:
         parts.append(f"running for {duration((now - work.started_at).total_seconds())}")
     return parts
+
+
+def cells(work: RunSummary | AuditSummary) -> dict[str, str]:
+    """Return the cells of a list that runs and audits have in common: images, state, start and duration."""
+    took = NOTHING
+    if work.started_at is not None and work.finished_at is not None:
+        took = duration((work.finished_at - work.started_at).total_seconds())
+    return {
+        "Images": f"{work.images:,}",
+        "State": STATES[work.state] + (f" {work.done:,}/{work.total:,}" if work.state in ACTIVE else ""),
+        "Started": moment(work.started_at),
+        "Time": took,
+    }

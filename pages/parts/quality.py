@@ -7,14 +7,13 @@ import shlex
 import streamlit as st
 
 from facepriv.charts.quality import failures_by_reason, images_per_subject, inter_eye_distances
-from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import plain
 from facepriv.presentation.quality import quality_sentences
 from facepriv.schemas.quality import QualityReport
 from facepriv.services.datasets.quality import check_quality, doubtful_images, get_quality
 from facepriv.store import DatasetRecord, Store
-from parts.figures import page_of, show_figure, show_rows
-from parts.shell import record_view
+from parts.figures import show_figure, show_pages
+from parts.shell import errors_shown, record_view
 
 LISTED = 20
 
@@ -45,11 +44,8 @@ def offer(store: Store, record: DatasetRecord, label: str) -> None:
     def show_progress(done: int, total: int, _: str = "", /) -> None:
         bar.progress(done / max(total, 1), f"Checking quality: {done:,} of {total:,} images")
 
-    try:
+    with errors_shown():
         check_quality(store, record.id, on_progress=show_progress)
-    except FaceprivError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-    else:
         st.rerun()
 
 
@@ -60,7 +56,7 @@ def figures(record: DatasetRecord, report: QualityReport) -> None:
         st.header("Images per subject")
         counts = report.images_per_subject.counts["subjects"]
         alt = "Subjects by their number of images: " + ", ".join(f"{size}: {n}" for size, n in enumerate(counts, 1))
-        show_figure(images_per_subject(report.images_per_subject), f"sizes-{record.id}", alt, of=f"dataset {record.id}")
+        show_figure(images_per_subject(report.images_per_subject), f"sizes-{record.id}", alt, f"dataset {record.id}")
     with right:
         eyes = report.inter_eye_distance
         if eyes is not None:
@@ -69,15 +65,15 @@ def figures(record: DatasetRecord, report: QualityReport) -> None:
                 help="Inter-eye distance of ISO/IEC 29794-5: pixels between the centres of the eyes.",
             )
             alt = "Images by inter-eye distance: " + ", ".join(
-                f"{one.images} of {eyes.summary.n} below {one.below:.0f} pixels" for one in eyes.shortfalls
+                f"{short.images} of {eyes.summary.n} below {short.below:.0f} pixels" for short in eyes.shortfalls
             )
-            show_figure(inter_eye_distances(eyes), f"eyes-{record.id}", alt, of=f"dataset {record.id}")
-    if any(found.failed for found in report.acquisition.values()):
+            show_figure(inter_eye_distances(eyes), f"eyes-{record.id}", alt, f"dataset {record.id}")
+    if any(acquired.failed for acquired in report.acquisition.values()):
         st.header("Images without a usable face, by label")
         alt = "Images without a usable face: " + ", ".join(
-            f"{label} {found.failed} of {found.images}" for label, found in report.acquisition.items()
+            f"{label} {acquired.failed} of {acquired.images}" for label, acquired in report.acquisition.items()
         )
-        show_figure(failures_by_reason(report.acquisition), f"acquisition-{record.id}", alt, of=f"dataset {record.id}")
+        show_figure(failures_by_reason(report.acquisition), f"acquisition-{record.id}", alt, f"dataset {record.id}")
 
 
 def doubts(store: Store, record: DatasetRecord, report: QualityReport) -> None:
@@ -93,5 +89,4 @@ def doubts(store: Store, record: DatasetRecord, report: QualityReport) -> None:
     for title, rows in doubtful_images(store, record.id, report).items():
         if rows:
             st.markdown(f"**{title}**")
-            offset = page_of(len(rows), LISTED, f"{title}-{record.id}")
-            show_rows(rows[offset : offset + LISTED])
+            show_pages(rows, LISTED, f"{title}-{record.id}")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from facepriv.config import get_settings
-from facepriv.errors import FaceprivError
-from facepriv.presentation.formats import plain
 from facepriv.services.sharing.report import MOST_FACES, export_report
-from facepriv.store import open_store
 from facepriv.wording import count
-from parts.downloads import file_name
+from parts.downloads import file_name, when_asked
 from parts.faces import address
-from parts.shell import is_still, me, opened
+from parts.shell import errors_shown, me, opened
 
 
 def offer(run_id: int | None, audit_id: int | None = None) -> None:
@@ -40,16 +36,9 @@ def offer(run_id: int | None, audit_id: int | None = None) -> None:
         offer_with_faces(run_id, audit_id, faces, key)
         return
 
-    who = me()
-
-    def make() -> str:
-        with open_store(get_settings()) as store:
-            is_still(store, who)
-            return export_report(store, run_id, audit_id=audit_id, actor=who.actor)
-
     st.download_button(
         "Download the report",
-        make,
+        when_asked(lambda store, actor: export_report(store, run_id, audit_id=audit_id, actor=actor)),
         file_name=file_name(f"report-{number}", "html"),
         mime="text/html",
         icon=":material/summarize:",
@@ -65,12 +54,9 @@ def offer_with_faces(run_id: int, audit_id: int | None, pairs: int, key: str) ->
     """
     if not st.button("Make the report", key=f"make-report-{key}", icon=":material/summarize:"):
         return
-    try:
+    with errors_shown():
         with st.spinner("Making the report …"), opened() as store:
             page = export_report(store, run_id, audit_id=audit_id, faces=pairs, actor=me().actor)
-    except FaceprivError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    path = address(page.encode(), "downloads", f"facepriv-report-{run_id}.html")
-    st.html(f'<a href="{path}" download>Save the report with {count(pairs, "pair")} of faces</a>')
-    st.caption("The link works only for you, for up to one hour.")
+        path = address(page.encode(), "downloads", f"facepriv-report-{run_id}.html")
+        st.html(f'<a href="{path}" download>Save the report with {count(pairs, "pair")} of faces</a>')
+        st.caption("The link works only for you, for up to one hour.")

@@ -140,11 +140,13 @@ def pair_view(store: Store, views: Pair) -> PairView:
     def drawn(pixels: Image | None, caption: str, alt: str) -> ViewerImage | None:
         return None if pixels is None else ViewerImage(faces.address(encode_png(pixels)), caption, alt)
 
+    before = stored(views.image.artifact_sha256, "Before", f"Before: {who}")
+    assert before is not None  # as its pixels were read
     return PairView(
         title=f"Before and after: {who}",
         width=width,
         height=height,
-        before=stored(views.image.artifact_sha256, "Before", f"Before: {who}"),
+        before=before,
         after=stored(views.record.artifact_sha256, "After, as stored", f"After: {who}"),
         difference=drawn(
             views.difference, f"Difference, amplified {GAIN:g} times", f"Difference: {who}; grey means no change"

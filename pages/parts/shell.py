@@ -15,7 +15,9 @@ from facepriv.web.identity import LOCAL, Identity
 
 _ME = "_me"
 _OVER = "Your session has ended. Reload this page to sign in."
-EVERYBODY: Collection[Role] = ROLES
+EVERYBODY: tuple[Role, ...] = ROLES
+AUDITORS: tuple[Role, ...] = ("auditor",)
+OFFICERS: tuple[Role, ...] = ("officer",)
 
 
 def identify(store: Store) -> Identity:
@@ -67,7 +69,7 @@ def me() -> Identity:
 
 
 @contextmanager
-def opened(*, roles: Collection[Role] = ("auditor",)) -> Iterator[Store]:
+def opened(*, roles: Collection[Role] = AUDITORS) -> Iterator[Store]:
     """Open the store for the user, if they have one of these roles.
 
     Fragments, dialogs and callbacks also do this: they run without the page around them, and a role or a session may
@@ -88,13 +90,35 @@ def opened(*, roles: Collection[Role] = ("auditor",)) -> Iterator[Store]:
         yield store
 
 
-def with_store(body: Callable[[Store], None], *, roles: Collection[Role] = ("auditor",)) -> None:
-    """Call ``body`` with the store from `opened`; show an expected error as its sentence."""
+@contextmanager
+def errors_shown() -> Iterator[None]:
+    """Show an expected error as its sentence, and leave out the rest of the block."""
     try:
-        with opened(roles=roles) as store:
-            body(store)
+        yield
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
+
+
+def with_store(body: Callable[[Store], object], *, roles: Collection[Role] = AUDITORS) -> None:
+    """Call ``body`` with the store from `opened`; show an expected error as its sentence."""
+    with errors_shown(), opened(roles=roles) as store:
+        body(store)
+
+
+def attempt(key: str, action: Callable[[Store], object]) -> None:
+    """Do something as a callback, so that it comes before the page, and keep why it was refused for `show_refusal`."""
+    try:
+        with opened() as store:
+            action(store)
+    except FaceprivError as error:
+        st.session_state[f"{key}-refused"] = str(error)
+
+
+def show_refusal(key: str) -> None:
+    """Show why the last attempt was refused, if it was."""
+    refused = st.session_state.pop(f"{key}-refused", None)
+    if refused is not None:
+        st.error(plain(refused), icon=":material/error:")
 
 
 def record_view(store: Store, action: str, subject: str, detail: str = "") -> None:

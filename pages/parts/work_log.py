@@ -5,14 +5,12 @@ from __future__ import annotations
 import streamlit as st
 
 from facepriv.config import get_settings
-from facepriv.errors import FaceprivError
-from facepriv.presentation.formats import plain
 from facepriv.presentation.run_tables import log_rows
 from facepriv.services.jobs import control
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.store import Store
 from parts.figures import show_rows
-from parts.shell import me, opened
+from parts.shell import attempt, me, show_refusal
 
 
 def show(store: Store, job_id: int, *, expanded: bool = False) -> None:
@@ -27,26 +25,19 @@ def show(store: Store, job_id: int, *, expanded: bool = False) -> None:
 
 def offer_resume(noun: str, number: int) -> None:
     """Show the button that puts it back into the queue, and why the last attempt was refused."""
+
+    def resume(store: Store) -> None:
+        control.resume(store, noun, number, me().actor)
+        ensure_worker(get_settings())
+
     key = f"resume-{noun}-{number}"
-    refused = st.session_state.pop(f"{key}-refused", None)
-    if refused is not None:
-        st.error(plain(refused), icon=":material/error:")
+    show_refusal(key)
     st.button(
         "Resume",
         key=key,
         icon=":material/play_arrow:",
         type="primary",
-        on_click=resume,
-        args=(noun, number, key),
+        on_click=attempt,
+        args=(key, resume),
         help="Finished work is kept; the result is the same as without the interruption.",
     )
-
-
-def resume(noun: str, number: int, key: str) -> None:
-    """Put it back into the queue; as a callback, so that it comes before the page."""
-    try:
-        with opened() as store:
-            control.resume(store, noun, number, me().actor)
-        ensure_worker(get_settings())
-    except FaceprivError as error:
-        st.session_state[f"{key}-refused"] = str(error)

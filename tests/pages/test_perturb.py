@@ -162,7 +162,7 @@ def test_cancel(no_worker, visit, said):
     settings, _ = no_worker
     app = visit("perturb")
     app.button("start_run").click().run()
-    app.button("cancel-3").click().run()
+    app.button("cancel-run-3").click().run()
     with open_store(settings) as store:
         assert store.runs.get(3).state == "cancelled"
     app.run()
