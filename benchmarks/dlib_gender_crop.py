@@ -11,8 +11,7 @@ from pathlib import Path
 import dlib
 import numpy as np
 
-from facepriv.classify.dlib_gender import DlibGender
-from facepriv.classify.dlib_networks import PADDING
+from facepriv.classify.dlib import PADDING, DlibGender
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder
 from facepriv.imaging.acquire import acquire

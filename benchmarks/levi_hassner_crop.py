@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from facepriv.classify.levi_hassner import LeviHassner
-from facepriv.classify.levi_hassner_networks import BELOW, SIDE, SIZE
+from facepriv.classify.levi_hassner import BELOW, SIDE, SIZE, LeviHassner
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder
 from facepriv.imaging.acquire import acquire

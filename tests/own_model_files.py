@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from facepriv.classify.dlib_gender import CARD as DLIB_GENDER
+from facepriv.classify.dlib import DlibGender
 from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
 from facepriv.match.sface import CARD as SFACE
@@ -92,7 +92,7 @@ def write_yaml(folder: Path, description: dict[str, object], name: str = "model.
 def write_gender(folder: Path, **changes: object) -> Path:
     """Write the YAML and the graph of a gender network into a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(require_all(DLIB_GENDER)[0], folder / "gender.onnx")
+    shutil.copyfile(require_all(DlibGender.card)[0], folder / "gender.onnx")
     return write_yaml(folder, {**GENDER, **changes}, "gender.yaml")
 
 
@@ -137,7 +137,7 @@ def write_scoring_command(folder: Path, **changes: object) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     description = {
         "name": "own-scoring-command",
-        "command": [sys.executable, "program.py", str(require_all(DLIB_GENDER)[0])],
+        "command": [sys.executable, "program.py", str(require_all(DlibGender.card)[0])],
         "images": "crop",
         "size": 32,
         "crop": {"kind": "aligned-chip", "padding": 0.2},

@@ -1,1 +1,1 @@
-"""Attribute classifiers, one adapter a file."""
+"""Attribute classifiers, one file for each family of networks."""

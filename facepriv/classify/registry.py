@@ -1,4 +1,4 @@
-"""Attribute classifiers, one adapter a file."""
+"""Attribute classifiers: registered plug-ins."""
 
 from facepriv.own_models.stored import classifier_targets
 from facepriv.registry import Registry
@@ -8,13 +8,13 @@ classifiers: Registry[AttributeClassifier] = Registry(
     "classifier",
     "facepriv.classifiers",
     {
-        "dlib-gender": "facepriv.classify.dlib_gender:DlibGender",
+        "dlib-gender": "facepriv.classify.dlib:DlibGender",
         "levi-hassner": "facepriv.classify.levi_hassner:LeviHassner",
-        "deepface-gender": "facepriv.classify.deepface_gender:DeepFaceGender",
-        "deepface-age": "facepriv.classify.deepface_age:DeepFaceAge",
-        "deepface-race": "facepriv.classify.deepface_race:DeepFaceRace",
-        "dlib-age": "facepriv.classify.dlib_age:DlibAge",
-        "levi-hassner-age": "facepriv.classify.levi_hassner_age:LeviHassnerAge",
+        "deepface-gender": "facepriv.classify.deepface:DeepFaceGender",
+        "deepface-age": "facepriv.classify.deepface:DeepFaceAge",
+        "deepface-race": "facepriv.classify.deepface:DeepFaceRace",
+        "dlib-age": "facepriv.classify.dlib:DlibAge",
+        "levi-hassner-age": "facepriv.classify.levi_hassner:LeviHassnerAge",
     },
     more=classifier_targets,
 )

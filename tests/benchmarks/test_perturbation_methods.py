@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.perturb.base import CountingClassifier, score_face
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from facepriv.classify.age_groups import older_shares
-from facepriv.classify.dlib_age import DlibAge
-from facepriv.classify.levi_hassner_age import BANDS, LeviHassnerAge
+from facepriv.classify.dlib import DlibAge
+from facepriv.classify.levi_hassner import BANDS, LeviHassnerAge
 from facepriv.classify.registry import classifiers
 from facepriv.errors import BadInputError
 from facepriv.imaging.acquire import acquire

@@ -9,10 +9,16 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facepriv.classify.deepface_age import DeepFaceAge
-from facepriv.classify.deepface_attribute import FLOOR, LOGITS, log_of_probabilities, logits_session
-from facepriv.classify.deepface_gender import DeepFaceGender
-from facepriv.classify.deepface_race import RACES, DeepFaceRace
+from facepriv.classify.deepface import (
+    FLOOR,
+    LOGITS,
+    RACES,
+    DeepFaceAge,
+    DeepFaceGender,
+    DeepFaceRace,
+    log_of_probabilities,
+    logits_session,
+)
 from facepriv.classify.registry import classifiers
 from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.imaging.crop import take_crop

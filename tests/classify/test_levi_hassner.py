@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.classify.levi_hassner import LeviHassner
 from facepriv.datasets.registry import read_folder
 from facepriv.imaging.acquire import acquire

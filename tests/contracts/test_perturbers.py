@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.perturb.base import Learned, Perturber
 from facepriv.perturb.registry import perturbers
 from facepriv.types import Face, PerturbFailure, PerturbResult

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError, StoreError
 from facepriv.measures import compute as computing

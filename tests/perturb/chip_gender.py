@@ -7,8 +7,7 @@ from dataclasses import replace
 import dlib
 import numpy as np
 
-from facepriv.classify.dlib_gender import CARD, DlibGender
-from facepriv.classify.dlib_networks import PADDING
+from facepriv.classify.dlib import PADDING, DlibGender
 from facepriv.imaging.crop import dlib_shape
 from facepriv.types import CropFunction, Face
 
@@ -17,7 +16,7 @@ MARGIN = 16
 
 
 class ChipGender(DlibGender):
-    card = replace(CARD, name="dlib-gender-chip")
+    card = replace(DlibGender.card, name="dlib-gender-chip")
     name = "dlib-gender-chip"
 
     def crop(self, face: Face) -> CropFunction:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.perturb.algorithm1.parameters import Algorithm1Parameters
 from facepriv.perturb.base import Perturbation, Perturber
 from facepriv.types import PerturbFailure, PerturbResult

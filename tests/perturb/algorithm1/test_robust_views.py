@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.versions import make_version
 from facepriv.perturb.algorithm1.robust_views import Jitter, draw_jitters, make_views, mapped_back, score_versions

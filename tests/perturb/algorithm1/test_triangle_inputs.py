@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.classify.levi_hassner import LeviHassner
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.triangulation import triangulate

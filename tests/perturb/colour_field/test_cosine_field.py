@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.classify.levi_hassner import LeviHassner
 from facepriv.imaging.crop import take_crop
 from facepriv.perturb.colour_field.cosine_field import AXES, CosineField, Pattern, patterns

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.match.sface import SFace
 from facepriv.perturb.colour_field.cosine_field import CosineField, Pattern
 from facepriv.perturb.colour_field.matcher_sensitivity import matcher_sensitivity, write

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.classify.levi_hassner import LeviHassner
 from facepriv.errors import BadInputError
 from facepriv.imaging.quality import psnr_db

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.errors import BadInputError
 from facepriv.perturb.common.face_frame import _outline, face_frame, hull_mask, input_points
 

@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 from scipy.stats import kstest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.errors import BadInputError
 from facepriv.perturb.algorithm1.method import Algorithm1
 from facepriv.perturb.algorithm1.parameters import Algorithm1Parameters

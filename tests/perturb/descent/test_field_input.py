@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.triangulation import triangulate, warp_onto
 from facepriv.perturb.base import CountingClassifier, score_face

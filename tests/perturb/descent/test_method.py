@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.crop import aligned_chip
 from facepriv.imaging.quality import psnr_db, ssim

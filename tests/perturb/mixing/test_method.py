@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.errors import BadInputError
 from facepriv.imaging.acquire import acquire
 from facepriv.perturb.base import Context

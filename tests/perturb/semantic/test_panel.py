@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from facepriv.classify.dlib_gender import DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.errors import BadInputError
 from facepriv.match.sface import SFace
 from facepriv.perturb.base import score_face

@@ -1,25 +1,38 @@
-"""Base of deepface's attribute networks: one crop, and logits from before the last softmax."""
+"""deepface's attribute networks: one crop, and logits from before the last softmax."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.classify.age_groups import AgeGroupClassifier
 from facepriv.classify.class_logits import LogitsClassifier
-from facepriv.errors import ModelUnavailableError
+from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.imaging.five_points import five_point_square
 from facepriv.types import CropSpec, Face
 from facepriv.weights.deepface_clients import make_session, network_input, shared_client
-from facepriv.weights.deepface_models import DeepFaceModel, card_of
+from facepriv.weights.deepface_models import MODELS, DeepFaceModel, card_of
 
 SIZE = 224
 LOGITS = "facepriv_logits"
 FLOOR = float(np.finfo(np.float32).tiny)
 """Smallest probability told from 0, for a graph without a softmax at its end: scores stay within 87.3 nats of 0,
 or within a few more where probabilities are added up."""
+
+RACES = ("asian", "indian", "black", "white", "middle-eastern", "latino-hispanic")
+"""The network's words in its order, with hyphens for spaces."""
+SYNONYMS = {
+    "east-asian": "asian",
+    "southeast-asian": "asian",
+    "hispanic": "latino-hispanic",
+    "latino": "latino-hispanic",
+    "middle-east": "middle-eastern",
+}
+"""Words of data sets, such as FairFace's, for the network's words; in the form that `class_of` makes of them."""
 
 
 def logits_session(path: Path) -> Any:
@@ -89,3 +102,62 @@ class DeepFaceAttribute(LogitsClassifier):
                 f"{outputs.size // len(inputs)}; use the file that the model's authors publish."
             )
         return outputs.astype(np.float64) if output.name == LOGITS else log_of_probabilities(outputs)
+
+
+class DeepFaceGender(DeepFaceAttribute):
+    """Gender from an upright square of 224 x 224 pixels placed by five landmarks, male positive."""
+
+    model = MODELS["deepface-gender"]
+    attribute = "gender"
+    positive = (0, 1)
+
+
+class DeepFaceAge(AgeGroupClassifier, DeepFaceAttribute):
+    """Age group from an upright square of 224 x 224 pixels placed by five landmarks."""
+
+    model = MODELS["deepface-age"]
+    bands = tuple((year, year) for year in range(101))
+
+
+class DeepFaceRace(DeepFaceAttribute):
+    """Race, as the network's makers worded it, from an upright square of 224 x 224 pixels placed by five landmarks.
+
+    Parameters
+    ----------
+    word
+        The word that is positive; all others are negative.
+
+    Raises
+    ------
+    BadInputError
+        With code ``unknown-class`` if the network has no such word.
+    """
+
+    model = MODELS["deepface-race"]
+    attribute = "race"
+    option: ClassVar[str] = "word"
+
+    def __init__(self, word: str = RACES[0]) -> None:
+        if word not in RACES:
+            raise BadInputError(
+                f"The class of {self.model.name} must be one of: {', '.join(RACES)}; not {word!r}. Write for instance "
+                f"{self.model.name}@{RACES[0]}.",
+                code="unknown-class",
+            )
+        super().__init__()
+        self.word = word
+        self.positive = tuple(float(race == word) for race in RACES)
+
+    @property
+    def name(self) -> str:
+        """Name in the registry and the positive word: ``deepface-race@asian``."""
+        return f"{self.card.name}@{self.word}"
+
+    def class_of(self, text: str) -> str | None:
+        """Return the network's word for what a data set says; None where it has none.
+
+        Case, spaces, underscores and hyphens do not matter.
+        """
+        folded = "-".join(re.split(r"[\s_/-]+", text.strip().casefold()))
+        word = SYNONYMS.get(folded, folded)
+        return word if word in RACES else None
