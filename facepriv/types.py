@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 
 Image = NDArray[np.uint8]
 """One RGB image, ``(h, w, 3)``."""
+Floats64 = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Flags = NDArray[np.bool_]
 
 Gender = Literal["male", "female"]
 Stop = Literal["flipped", "already-wrong", "sweeps", "rounds", "floor", "face-lost", "landed"]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
-from facepriv.types import FEMALE, MALE
+from facepriv.types import FEMALE, MALE, Flags, Floats64, Integers
 
 LEAST_SUBJECTS, LEAST_OF_GENDER = 10, 2
 
@@ -20,21 +20,21 @@ class Features:
 
     subjects: NDArray[np.str_]
     """``(n,)``; an attacker may use which images show one person, never learn from the person attacked."""
-    scores: Mapping[str, NDArray[np.float64]]
+    scores: Mapping[str, Floats64]
     """By classifier ``(n,)`` log-odds in nats, male positive, with the face found in the file itself."""
-    restored: Mapping[str, NDArray[np.float64]]
+    restored: Mapping[str, Floats64]
     """By classifier ``(n, f)`` log-odds after each filter of `facepriv.imaging.restoring`, in its order."""
-    templates: Mapping[str, NDArray[np.float64]]
+    templates: Mapping[str, Floats64]
     """By matcher ``(n, d)`` unit rows."""
-    residuals: NDArray[np.float64]
+    residuals: Floats64
     """``(n, r)`` features of what smoothing removes (`facepriv.imaging.residuals`)."""
-    appearance: NDArray[np.float64]
+    appearance: Floats64
     """``(n, a)`` features of the appearance of the face (`facepriv.imaging.appearance`)."""
 
     def __len__(self) -> int:
         return len(self.subjects)
 
-    def rows(self, index: NDArray[np.int64]) -> Features:
+    def rows(self, index: Integers) -> Features:
         """Return the features of some images by their rows."""
         return Features(
             subjects=self.subjects[index],
@@ -45,15 +45,13 @@ class Features:
             appearance=self.appearance[index],
         )
 
-    def replace_rows(self, rows: NDArray[np.bool_], other: Features) -> Features:
+    def replace_rows(self, rows: Flags, other: Features) -> Features:
         """Return these features with the rows ``(n,)`` that are true taken from ``other``."""
 
-        def mix(own: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np.float64]:
+        def mix(own: Floats64, others: Floats64) -> Floats64:
             return np.where(rows if own.ndim == 1 else rows[:, None], others, own)
 
-        def mix_all(
-            own: Mapping[str, NDArray[np.float64]], others: Mapping[str, NDArray[np.float64]]
-        ) -> dict[str, NDArray[np.float64]]:
+        def mix_all(own: Mapping[str, Floats64], others: Mapping[str, Floats64]) -> dict[str, Floats64]:
             return {name: mix(values, others[name]) for name, values in own.items()}
 
         return Features(
@@ -78,16 +76,16 @@ class Evidence:
         judged on others, so with fewer there is nothing to say.
     """
 
-    labels: NDArray[np.int64]
+    labels: Integers
     """``(n,)`` +1 male, -1 female."""
     untouched: Features
     perturbed: Features | None = None
     """The same images after a run; untouched where the run has no perturbed file."""
-    has_file: NDArray[np.bool_] | None = None
+    has_file: Flags | None = None
     """``(n,)`` which images have a perturbed file; by default all, if there is a perturbed set."""
 
     @property
-    def can_be_perturbed(self) -> NDArray[np.bool_]:
+    def can_be_perturbed(self) -> Flags:
         """``(n,)`` which images a policy can release perturbed."""
         if self.has_file is not None:
             return self.has_file
@@ -100,7 +98,7 @@ class Evidence:
             )
         require_subjects(self.untouched.subjects.tolist(), self.labels.tolist())
 
-    def release(self, perturbed: NDArray[np.bool_]) -> Features:
+    def release(self, perturbed: Flags) -> Features:
         """Return the features of a release in which the given images ``(n,)`` are perturbed.
 
         Raises

@@ -28,7 +28,7 @@ from facepriv.schemas.runs import (
     Phase,
     RunResult,
 )
-from facepriv.types import GENDER
+from facepriv.types import GENDER, Flags, Floats64, Integers
 
 GENDER_CLASSES = AttributeClasses(attribute=GENDER, positive="male", negative="female")
 
@@ -95,15 +95,15 @@ class RunSetup:
 class _Columns:
     """The images of a run in columns ``(n,)``."""
 
-    labels: NDArray[np.int64]
+    labels: Integers
     """Gender labels, 0 for none."""
-    attribute_labels: NDArray[np.int64]
+    attribute_labels: Integers
     """Labels of the attribute that the guides tell, 0 for none."""
-    perturbed: NDArray[np.bool_]
-    flipped: NDArray[np.bool_]
-    updated: NDArray[np.bool_]
+    perturbed: Flags
+    flipped: Flags
+    updated: Flags
     """Perturbed with success and at least one update: images that were wrong at once would only dilute the means."""
-    scores: Mapping[str, Mapping[Phase, NDArray[np.float64]]]
+    scores: Mapping[str, Mapping[Phase, Floats64]]
 
 
 def run_result(
@@ -119,14 +119,10 @@ def run_result(
 
     Parameters
     ----------
-    images
-        All images asked for, failures included.
-    templates
-        By matcher; rows in the order of ``images``.
-    seconds
-        Wall time of the computation.
-    check
-        Called often while templates are compared; what it raises ends the work.
+    images : all images asked for, failures included.
+    templates : by matcher; rows in the order of ``images``.
+    seconds : wall time of the computation.
+    check : called often while templates are compared; what it raises ends the work.
     """
     columns = _columns(images, setup)
     labels, perturbed, updated = columns.labels, columns.perturbed, columns.updated
@@ -210,7 +206,7 @@ def _attribute_errors(images: Sequence[JudgedImage], columns: _Columns, setup: R
 
 
 def _attribute_error(
-    classes: AttributeClasses, scores: Mapping[Phase, NDArray[np.float64]], labels: Sequence[int]
+    classes: AttributeClasses, scores: Mapping[Phase, Floats64], labels: Sequence[int]
 ) -> ErrorOfAttribute | None:
     """Return the error of a classifier of another attribute; None where no image is labelled."""
     if not any(labels):
@@ -220,9 +216,7 @@ def _attribute_error(
     return ErrorOfAttribute(classes=classes, labelled=sum(1 for label in labels if label), **by_class)
 
 
-def _attribute_change(
-    classes: AttributeClasses, scores: Mapping[Phase, NDArray[np.float64]], *, kept: bool
-) -> AttributeChange:
+def _attribute_change(classes: AttributeClasses, scores: Mapping[Phase, Floats64], *, kept: bool) -> AttributeChange:
     """Return the change of the scores of a classifier that was not to be flipped."""
     both = np.isfinite(scores["before"]) & np.isfinite(scores["after"])
     before, after = scores["before"][both], scores["after"][both]
@@ -238,23 +232,21 @@ def _attribute_change(
     )
 
 
-def _rates(flags: NDArray[np.bool_], labels: NDArray[np.int64]) -> Rates:
+def _rates(flags: Flags, labels: Integers) -> Rates:
     """Return the proportion of images ``(n,)`` with a flag, by gender label."""
 
-    def rate(members: NDArray[np.bool_]) -> float | None:
+    def rate(members: Flags) -> float | None:
         return float(flags[members].mean()) if members.any() else None
 
     return Rates(all=rate(np.ones(len(flags), dtype=bool)), male=rate(labels == 1), female=rate(labels == -1))
 
 
-def _flipped(
-    scores: Mapping[str, Mapping[Phase, NDArray[np.float64]]], guides: Sequence[str], labels: NDArray[np.int64]
-) -> NDArray[np.bool_]:
+def _flipped(scores: Mapping[str, Mapping[Phase, Floats64]], guides: Sequence[str], labels: Integers) -> Flags:
     """Return whether every guide takes the stored file for the other class; false where no face was found."""
     # Without a label, the side to leave is the first guide's own verdict, as in perturbing.
     sides = np.where(labels != 0, labels, predicted_labels(scores[guides[0]]["before"]))
     verdicts = np.array([predicted_labels(scores[guide]["after"]) for guide in guides])
-    flipped: NDArray[np.bool_] = (verdicts == -sides).all(axis=0) & (sides != 0)
+    flipped: Flags = (verdicts == -sides).all(axis=0) & (sides != 0)
     return flipped
 
 
@@ -270,9 +262,7 @@ def _flipped_fixed(images: Sequence[JudgedImage], columns: _Columns, guide: str)
     return _rates((predicted_labels(np.nan_to_num(fixed)) != sides)[measured], columns.labels[measured])
 
 
-def _survival(
-    images: Sequence[JudgedImage], labels: NDArray[np.int64], perturbed: NDArray[np.bool_]
-) -> dict[str, Rates]:
+def _survival(images: Sequence[JudgedImage], labels: Integers, perturbed: Flags) -> dict[str, Rates]:
     """Return the proportion of images still flipped in each version that was tried, in the versions' order."""
     versions = list(dict.fromkeys(name for image in images for name in image.survived))
     order = [*(name for name in VERSIONS if name in versions), *(name for name in versions if name not in VERSIONS)]

@@ -48,13 +48,7 @@ def confusion_tables(confusions: Confusions) -> go.Figure:
 
     The column of images without a score appears only if there are any.
     """
-    figure = make_subplots(
-        rows=1,
-        cols=2,
-        shared_yaxes=True,
-        horizontal_spacing=0.06,
-        subplot_titles=list(PHASES),
-    )
+    figure = make_subplots(cols=2, shared_yaxes=True, horizontal_spacing=0.06, subplot_titles=list(PHASES))
     both = (confusions.before, confusions.after)
     failed = any(row["failed"] for matrix in both for row in (matrix.male, matrix.female))
     for column, matrix in enumerate(both, start=1):
@@ -77,11 +71,9 @@ def confusion_tables(confusions: Confusions) -> go.Figure:
 
 
 def _heat(matrix: Confusion, *, with_failed: bool) -> go.Heatmap:
-    counts = [
-        [row["male"], row["female"]] + ([row["failed"]] if with_failed else []) for row in (matrix.male, matrix.female)
-    ]
-    totals = [sum(row.values()) for row in (matrix.male, matrix.female)]
-    shares = [[c / total if total else 0.0 for c in row] for row, total in zip(counts, totals, strict=True)]
+    rows = [[row[guess] for guess in ("male", "female", "failed")] for row in (matrix.male, matrix.female)]
+    counts = [row if with_failed else row[:2] for row in rows]
+    shares = [[c / sum(row) if sum(row) else 0.0 for c in shown] for row, shown in zip(rows, counts, strict=True)]
     return go.Heatmap(
         x=["male", "female"] + (["no score"] if with_failed else []),
         y=["male", "female"],
@@ -111,17 +103,10 @@ def gender_score_histograms(histograms: GenderHistograms, classifier: str) -> go
     )
     for row, label in enumerate(labels, start=1):
         for phase in PHASES:
-            trace = style.histogram_steps(
-                getattr(histograms, phase),
-                label,
-                style.PHASE_NAMES[phase],
-                style.PHASE_LOOKS[phase],
-                shares=False,
-                unit=" nats",
-                legend=row == 1,
-            )
+            histogram, look, name = getattr(histograms, phase), style.PHASE_LOOKS[phase], style.PHASE_NAMES[phase]
+            trace = style.histogram_steps(histogram, label, name, look, shares=False, unit=" nats", legend=row == 1)
             figure.add_trace(trace, row=row, col=1)
-        figure.add_vline(x=0, line={"color": style.NEUTRAL, "dash": "dot", "width": 2}, row=row, col=1)
+        figure.add_vline(x=0, line=style.rule(), row=row, col=1)
     figure.update_xaxes(title_text=SCORE_AXIS, row=2, col=1)
     figure.update_yaxes(title_text="images", rangemode="tozero")
     return style.finish(figure, height=500).update_layout(margin_t=80)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -48,19 +48,9 @@ def match_score_histograms(phases: MatchingPhases, matcher: str) -> go.Figure:
             trace = style.histogram_steps(histogram, kind, name, look, shares=True, unit="", legend=row == 1)
             figure.add_trace(trace, row=row, col=1)
         for title, threshold in thresholds.items():
-            figure.add_vline(x=threshold, line={"color": style.NEUTRAL, "dash": "dot", "width": 2}, row=row, col=1)
-            figure.add_annotation(
-                x=threshold,
-                y=1,
-                yref="y domain" if row == 1 else "y2 domain",
-                xref="x" if row == 1 else "x2",
-                text=title,
-                textangle=-90,
-                showarrow=False,
-                xanchor="right",
-                yanchor="top",
-                font={"size": 11},
-            )
+            axis = "" if row == 1 else "2"
+            figure.add_vline(x=threshold, line=style.rule(), row=row, col=1)
+            _upright(figure, title, x=threshold, xref=f"x{axis}", y=1, yref=f"y{axis} domain", yanchor="top")
     figure.update_xaxes(title_text="similarity score (higher = more similar)", row=2, col=1)
     figure.update_yaxes(title_text="proportion of comparisons", tickformat=".0%", rangemode="tozero")
     # Room for a legend of two lines above the first title.
@@ -75,7 +65,7 @@ def roc(phases: MatchingPhases, matcher: str) -> go.Figure:
     """
     title = f"{TMR_AXIS}, {matcher}"
     columns = (FMR_AXIS, FNMR_AXIS, title, THRESHOLD)
-    figure = _curves(phases, _tmr, "TMR %{customdata[2]:.2%}", columns, notes="bottom")
+    figure = _curves(phases, lambda fnmr: 1 - fnmr, "TMR %{customdata[2]:.2%}", columns, notes="bottom")
     figure.update_yaxes(title_text=title, tickformat=".0%", range=[-0.02, 1.02])
     return style.finish(figure, height=460)
 
@@ -88,12 +78,8 @@ def det(phases: MatchingPhases, matcher: str) -> go.Figure:
     least = min(_floor(_of(phases, phase).mated) for phase in MATCH_PHASES)
     title = f"{FNMR_AXIS}, {matcher}"
     columns = (FMR_AXIS, title, TMR_AXIS, THRESHOLD)
-
-    def height(_: Matching, fnmr: list[float]) -> list[float]:
-        return [max(y, least) for y in fnmr]
-
-    figure = _curves(phases, height, "FNMR %{customdata[1]:.3%}", columns, notes="top")
-    figure.add_hline(y=least, line={"color": style.NEUTRAL, "dash": "dot", "width": 1})
+    figure = _curves(phases, lambda fnmr: max(fnmr, least), "FNMR %{customdata[1]:.3%}", columns, notes="top")
+    figure.add_hline(y=least, line=style.rule(width=1))
     figure.add_annotation(
         x=0, xref="paper", y=math.log10(least), text="0 is drawn here", showarrow=False, xanchor="left", yanchor="top"
     )
@@ -105,8 +91,8 @@ _LOG = {"type": "log", "dtick": 1, "tickformat": ".5~%"}
 
 
 def _of(phases: MatchingPhases, phase: MatchPhase) -> Matching:
-    found: Matching = getattr(phases, phase)
-    return found
+    measured: Matching = getattr(phases, phase)
+    return measured
 
 
 def _floor(comparisons: int) -> float:
@@ -118,51 +104,40 @@ def _log_range(least: float, *, below: float = 0.1) -> list[float]:
     return [math.log10(least) - below, 0.05]
 
 
-def _tmr(_: Matching, fnmr: list[float]) -> list[float]:
-    return [1 - y for y in fnmr]
-
-
 def _curves(
     phases: MatchingPhases,
-    height: Callable[[Matching, list[float]], list[float]],
+    height: Callable[[float], float],
     hover: str,
     columns: Sequence[str],
     *,
     notes: Literal["bottom", "top"],
 ) -> go.Figure:
     figure = go.Figure()
+    outline = {"color": style.NEUTRAL, "width": 1.5}
     for phase in MATCH_PHASES:
-        found, look, name = _of(phases, phase), style.PHASE_LOOKS[phase], style.PHASE_NAMES[phase]
-        floor = _floor(found.non_mated)
-        area = "–" if found.auc is None else f"{found.auc:.4f}"
+        measured, look, name = _of(phases, phase), style.PHASE_LOOKS[phase], style.PHASE_NAMES[phase]
+        curve, floor = measured.curve, _floor(measured.non_mated)
+        area = "–" if measured.auc is None else f"{measured.auc:.4f}"
         figure.add_scatter(
-            x=[max(x, floor) for x in found.curve.fmr],
-            y=height(found, found.curve.fnmr),
-            customdata=[
-                [x, y, 1 - y, t]
-                for x, y, t in zip(found.curve.fmr, found.curve.fnmr, found.curve.threshold, strict=True)
-            ],
+            x=[max(x, floor) for x in curve.fmr],
+            y=[height(y) for y in curve.fnmr],
+            customdata=[[x, y, 1 - y, t] for x, y, t in zip(curve.fmr, curve.fnmr, curve.threshold, strict=True)],
             meta=columns,
             mode="lines",
-            line={"color": look.colour, "dash": look.dash, "width": 2.5},
-            name=f"{name} (AUC {area}, EER {match_rate(found.eer)})",
+            line=look.line(),
+            name=f"{name} (AUC {area}, EER {match_rate(measured.eer)})",
             legendgroup=phase,
             hovertemplate=f"{name}<br>FMR %{{customdata[0]:.4%}}, {hover}"
             "<br>threshold %{customdata[3]:.4f}<extra></extra>",
         )
-        points = [p for p in found.operating_points if p.supported and p.fmr is not None and p.fnmr is not None]
+        points = [p for p in measured.operating_points if p.supported and p.fmr is not None and p.fnmr is not None]
         figure.add_scatter(
             x=[max(p.fmr or 0.0, floor) for p in points],
-            y=height(found, [p.fnmr or 0.0 for p in points]),
+            y=[height(p.fnmr or 0.0) for p in points],
             customdata=[[p.fmr, p.fnmr, 1 - (p.fnmr or 0.0), p.threshold, _title(p.target_fmr)] for p in points],
             meta=[*columns, "operating point"],
             mode="markers",
-            marker={
-                "color": look.colour,
-                "symbol": look.symbol,
-                "size": 11,
-                "line": {"color": style.NEUTRAL, "width": 1.5},
-            },
+            marker={"color": look.colour, "symbol": look.symbol, "size": 11, "line": outline},
             name=f"{name}, operating points",
             legendgroup=phase,
             showlegend=False,
@@ -171,21 +146,18 @@ def _curves(
         )
     targets = sorted({p.target_fmr for phase in MATCH_PHASES for p in _of(phases, phase).operating_points})
     for target in targets:
-        figure.add_vline(x=target, line={"color": style.NEUTRAL, "dash": "dot", "width": 1})
-        figure.add_annotation(
-            x=math.log10(target),  # notes on a logarithmic axis are placed by exponent, lines by value
-            y={"bottom": 0.02, "top": 0.98}[notes],
-            yref="paper",
-            text=_title(target),
-            textangle=-90,
-            showarrow=False,
-            xanchor="right",
-            yanchor=notes,
-            font={"size": 11},
-        )
+        figure.add_vline(x=target, line=style.rule(width=1))
+        # Notes on a logarithmic axis are placed by exponent, lines by value.
+        y = {"bottom": 0.02, "top": 0.98}[notes]
+        _upright(figure, _title(target), x=math.log10(target), y=y, yref="paper", yanchor=notes)
     least = min(_floor(_of(phases, phase).non_mated) for phase in MATCH_PHASES)
     figure.update_xaxes(title_text=FMR_AXIS, range=_log_range(least), **_LOG)
     return figure
+
+
+def _upright(figure: go.Figure, text: str, **place: Any) -> None:
+    """Write text left of a vertical line."""
+    style.note(figure, text, textangle=-90, xanchor="right", **place)
 
 
 def _title(target: float) -> str:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
 from facepriv.charts import style
@@ -74,9 +73,9 @@ def proportion(curve: SignAttackerCurve, optimum: OptimalProportion, p: float) -
                 row=row,
                 col=1,
             )
-        figure.add_vline(x=p, line={"color": style.NEUTRAL, "dash": "dot", "width": 1.5}, row=row, col=1)
+        figure.add_vline(x=p, line=style.rule(width=1.5), row=row, col=1)
     figure.update_xaxes(tickformat=".0%", range=[0, 1])
-    figure.update_xaxes(title_text="proportion p of images perturbed", row=2, col=1)
+    figure.update_xaxes(title_text=PROPORTION_AXIS, row=2, col=1)
     figure.update_yaxes(title_text="accuracy", tickformat=".0%", tick0=0.5, dtick=0.1, range=[0.48, 1.02], row=1, col=1)
     figure.update_yaxes(title_text="leak, bits", range=[-0.04, 1.04], row=2, col=1)
     return style.finish(figure, height=480)
@@ -95,15 +94,18 @@ def attacker_curves(points: Sequence[CurvePoint], p: float | None = None, *, sig
     sign_p : the proportion that is best against the sign attacker alone, marked by a line.
     """
     figure = go.Figure()
-    curves: dict[str, list[CurvePoint]] = {}
-    for point in points:
-        curves.setdefault(point.attacker, []).append(point)
-    shares = sorted({point.p for point in points})
-    read = {name: _read_off(curve, shares) for name, curve in curves.items()}
-    worst = np.max(list(read.values()), axis=0) if read else np.empty(0)
-    if shares:
+    names = list(dict.fromkeys(point.attacker for point in points))
+    by_p = sorted(points, key=lambda point: point.p)
+    curves = {name: [point for point in by_p if point.attacker == name] for name in names}
+    ps = sorted({point.p for point in points})
+    accuracies = {
+        name: np.interp(ps, [point.p for point in curve], [point.accuracy for point in curve])
+        for name, curve in curves.items()
+    }
+    worst = np.max(list(accuracies.values()), axis=0) if ps else np.empty(0)
+    if ps:
         figure.add_scatter(
-            x=shares,
+            x=ps,
             y=worst.tolist(),
             mode="lines",
             line={"color": style.NEUTRAL, "width": 11},
@@ -111,19 +113,18 @@ def attacker_curves(points: Sequence[CurvePoint], p: float | None = None, *, sig
             name="the strongest of them",
             hoverinfo="skip",
         )
-    at = p if p is not None else shares[int(worst.argmin())] if shares else 0.0
-    foremost = max(read, key=lambda name: float(np.interp(at, shares, read[name])), default="")
-    looks = dict(zip(curves, _looks(len(curves)), strict=True))
+    at = p if p is not None else ps[int(worst.argmin())] if ps else 0.0
+    foremost = max(names, key=lambda name: float(np.interp(at, ps, accuracies[name])), default="")
+    looks = _looks(names)
     for name, curve in curves.items():
         look = looks[name]
-        ordered = sorted(curve, key=lambda one: one.p)
         figure.add_scatter(
-            x=[one.p for one in ordered],
-            y=[one.accuracy for one in ordered],
-            customdata=[[one.auc, one.bits] for one in ordered],
+            x=[point.p for point in curve],
+            y=[point.accuracy for point in curve],
+            customdata=[[point.auc, point.bits] for point in curve],
             meta=["AUC", "leak, bits"],
             mode="lines+markers",
-            line={"color": look.colour, "dash": look.dash, "width": 4 if name == foremost else 2},
+            line=look.line(4 if name == foremost else 2),
             marker={"symbol": look.symbol, "size": 10 if name == foremost else 7},
             name=name,
             showlegend=False,
@@ -132,24 +133,23 @@ def attacker_curves(points: Sequence[CurvePoint], p: float | None = None, *, sig
             "%{customdata[1]:.3f} bits<extra></extra>",
         )
     low = min([GUESSING, *(point.accuracy for point in points)]) - 0.03
-    ends = {name: float(values[-1]) for name, values in read.items()}
-    _name_ends(figure, ends, looks, x=shares[-1] if shares else 1.0, bold=foremost, low=low, high=1.02)
-    if p is not None and shares:
-        y = float(np.interp(p, shares, worst))
+    ends = {name: float(values[-1]) for name, values in accuracies.items()}
+    _name_ends(figure, ends, looks, x=ps[-1] if ps else 1.0, bold=foremost, low=low, high=1.02)
+    if p is not None and ps:
         figure.add_scatter(
             x=[p],
-            y=[y],
+            y=[float(np.interp(p, ps, worst))],
             mode="markers",
             marker={"symbol": "circle-open", "size": 16, "color": style.NEUTRAL, "line": {"width": 3}},
             name="the strongest at the chosen p",
             showlegend=False,
             hovertemplate=f"chosen p = %{{x:.1%}}: the strongest ({foremost}) is right in %{{y:.2%}}<extra></extra>",
         )
-    _mark(figure, p, "chosen", "solid", low=low, high=1.02)
-    _mark(figure, sign_p, "best against the simplest attacker", "dash", low=low, high=1.02)
+    _mark(figure, p, "chosen", "solid", [low, 1.02])
+    _mark(figure, sign_p, "best against the simplest attacker", "dash", [low, 1.02])
     _guessing(figure)
     _proportions(figure)
-    figure.update_yaxes(title_text=ACCURACY_AXIS, tickformat=".0%", tick0=0.5, dtick=0.1, range=[low, 1.02])
+    _accuracies(figure, low)
     return style.finish(figure, height=480).update_layout(margin_r=50)
 
 
@@ -164,41 +164,36 @@ def leak_bars(conditions: Sequence[Condition]) -> go.Figure:
     conditions : releases, in any order; each one's ``attacks`` are drawn.
     """
     figure = go.Figure()
-    by_name = {one.name: one for one in conditions}
-    attackers = list(dict.fromkeys(attack.attacker for one in conditions for attack in one.attacks))
+    attackers = list(dict.fromkeys(attack.attacker for condition in conditions for attack in condition.attacks))
     lowest = GUESSING
-    for name, title in CONDITION_TITLES.items():
-        if name not in by_name:
-            continue
-        found = [(one, one.accuracy, one.accuracy.value) for one in by_name[name].attacks]
-        bars = [(one, interval, value) for one, interval, value in found if value is not None]
-        lowest = min([lowest, *(value if interval.low is None else interval.low for _, interval, value in bars)])
+    for condition in sorted(conditions, key=lambda condition: list(CONDITION_TITLES).index(condition.name)):
+        title = CONDITION_TITLES[condition.name]
+        bars = [(a, a.accuracy.value, a.accuracy) for a in condition.attacks if a.accuracy.value is not None]
+        lowest = min([lowest, *(value if interval.low is None else interval.low for _, value, interval in bars)])
         figure.add_bar(
-            x=[one.attacker for one, _, _ in bars],
-            y=[value - GUESSING for _, _, value in bars],
+            x=[attack.attacker for attack, _, _ in bars],
+            y=[value - GUESSING for _, value, _ in bars],
             base=GUESSING,
-            customdata=[[value, _range(interval), one.bits.value] for one, interval, value in bars],
+            customdata=[[value, _range(interval), attack.bits.value] for attack, value, interval in bars],
             meta=["", "", "leak, bits"],
             error_y={
                 "type": "data",
                 "symmetric": False,
-                "array": [0.0 if one.high is None else max(0.0, one.high - value) for _, one, value in bars],
-                "arrayminus": [0.0 if one.low is None else max(0.0, value - one.low) for _, one, value in bars],
+                "array": [0.0 if ends.high is None else max(0.0, ends.high - value) for _, value, ends in bars],
+                "arrayminus": [0.0 if ends.low is None else max(0.0, value - ends.low) for _, value, ends in bars],
                 "color": style.NEUTRAL,
                 "thickness": 2,
                 "width": 5,
             },
-            marker=style.bars(CONDITION_LOOKS[name]),
-            name=f"{title} (p = {percent(by_name[name].p)})" if name == "mix" else title,
+            marker=style.bars(CONDITION_LOOKS[condition.name]),
+            name=f"{title} (p = {percent(condition.p)})" if condition.name == "mix" else title,
             hovertemplate=f"%{{x}}, {title}<br>right in %{{customdata[0]:.2%}} (95 %: %{{customdata[1]}}), "
             "%{customdata[2]:.3f} bits<extra></extra>",
         )
     _guessing(figure)
     figure.update_layout(barmode="group")
     figure.update_xaxes(title_text="attacker", type="category", categoryorder="array", categoryarray=attackers)
-    figure.update_yaxes(
-        title_text=ACCURACY_AXIS, tickformat=".0%", tick0=0.5, dtick=0.1, range=[min(0.45, lowest - 0.03), 1.02]
-    )
+    _accuracies(figure, min(0.45, lowest - 0.03))
     return style.finish(figure, height=440).update_xaxes(showgrid=False)
 
 
@@ -217,28 +212,24 @@ def utility_curve(
     p : proportion chosen, marked by a line.
     """
     figure = go.Figure()
-    curves: dict[str, list[Utility]] = {}
-    for one in sorted(utility, key=lambda one: one.p):
-        curves.setdefault(one.matcher, []).append(one)
+    by_p = sorted(utility, key=lambda point: point.p)
+    looks = _looks(dict.fromkeys(point.matcher for point in by_p))
     ends: dict[str, float] = {}
     top = 0.01
-    looks = dict(zip(curves, _looks(len(curves)), strict=True))
-    for name, curve in curves.items():
-        look = looks[name]
-        rates = [one.fmr1000.fnmr for one in curve]
+    for name, look in looks.items():
+        curve = [point for point in by_p if point.matcher == name]
+        supported = [point.fmr1000.supported for point in curve]
+        rates = [point.fmr1000.fnmr for point in curve]
         known = [rate for rate in rates if rate is not None]
         top = max([top, *known])
         figure.add_scatter(
-            x=[one.p for one in curve],
+            x=[point.p for point in curve],
             y=rates,
-            customdata=["" if one.fmr1000.supported else "<br>too few impostor comparisons" for one in curve],
+            customdata=["" if enough else "<br>too few impostor comparisons" for enough in supported],
             mode="lines+markers",
             connectgaps=False,
-            line={"color": look.colour, "dash": look.dash, "width": 2.5},
-            marker={
-                "symbol": [look.symbol if one.fmr1000.supported else f"{look.symbol}-open" for one in curve],
-                "size": 9,
-            },
+            line=look.line(),
+            marker={"symbol": [look.symbol if enough else f"{look.symbol}-open" for enough in supported], "size": 9},
             name=name,
             showlegend=False,
             cliponaxis=False,
@@ -257,36 +248,27 @@ def utility_curve(
                 name=f"limit of {name}: FNMR at most {match_rate(limit)}",
                 hovertemplate=f"limit of {name}: %{{y:.2%}}<extra></extra>",
             )
-    high = top * 1.08
-    _name_ends(figure, ends, looks, x=max((one.p for one in utility), default=1.0), bold="", low=-0.03 * top, high=high)
-    _mark(figure, p, "chosen", "solid", low=-0.03 * top, high=high)
+    low, high = -0.03 * top, top * 1.08
+    _name_ends(figure, ends, looks, x=max((point.p for point in utility), default=1.0), bold="", low=low, high=high)
+    _mark(figure, p, "chosen", "solid", [low, high])
     _proportions(figure)
-    figure.update_yaxes(
-        title_text="genuine pairs rejected (FNMR at FMR 0.1 %)", tickformat=".1~%", range=[-0.03 * top, high]
-    )
+    figure.update_yaxes(title_text="genuine pairs rejected (FNMR at FMR 0.1 %)", tickformat=".1~%", range=[low, high])
     return style.finish(figure, height=400)
 
 
-def _read_off(curve: Sequence[CurvePoint], ps: Sequence[float]) -> NDArray[np.float64]:
-    ordered = sorted(curve, key=lambda one: one.p)
-    return np.interp(ps, [one.p for one in ordered], [one.accuracy for one in ordered])
-
-
 def _range(interval: Interval) -> str:
-    return (
-        "unknown"
-        if interval.low is None or interval.high is None
-        else f"{100 * interval.low:.1f} to {percent(interval.high)}"
-    )
+    if interval.low is None or interval.high is None:
+        return "unknown"
+    return f"{100 * interval.low:.1f} to {percent(interval.high)}"
 
 
-def _looks(count: int) -> list[style.Look]:
-    """Return looks of which no two share both colour and dash, up to 36 of them."""
-    sizes = len(_COLOURS), len(_DASHES), len(_SYMBOLS)
-    return [
-        style.Look(_COLOURS[k % sizes[0]], _DASHES[(k + k // sizes[0]) % sizes[1]], _SYMBOLS[k % sizes[2]])
-        for k in range(count)
-    ]
+def _looks(names: Iterable[str]) -> dict[str, style.Look]:
+    """Return looks by name, of which no two of the first 36 share both colour and dash."""
+    colours, dashes, symbols = len(_COLOURS), len(_DASHES), len(_SYMBOLS)
+    return {
+        name: style.Look(_COLOURS[k % colours], _DASHES[(k + k // colours) % dashes], _SYMBOLS[k % symbols])
+        for k, name in enumerate(names)
+    }
 
 
 def _name_ends(
@@ -336,38 +318,29 @@ def _spread(values: Sequence[float], *, gap: float, low: float, high: float) -> 
     return places
 
 
-def _mark(figure: go.Figure, p: float | None, title: str, dash: str, *, low: float, high: float) -> None:
+def _mark(figure: go.Figure, p: float | None, title: str, dash: str, ends: list[float]) -> None:
     """Draw a line at a proportion, named in the legend: text along it would lie across the curves."""
     if p is None:
         return
     figure.add_scatter(
         x=[p, p],
-        y=[low, high],
+        y=ends,
         mode="lines",
-        line={"color": style.NEUTRAL, "dash": dash, "width": 1.5},
+        line=style.rule(dash, 1.5),
         name=f"{title}: p = {percent(p)}",
         hoverinfo="skip",
     )
 
 
 def _guessing(figure: go.Figure) -> None:
-    figure.add_hline(y=GUESSING, line={"color": style.NEUTRAL, "dash": "dot", "width": 2})
-    figure.add_annotation(
-        x=1,
-        xref="paper",
-        y=GUESSING,
-        text="guessing",
-        showarrow=False,
-        xanchor="right",
-        yanchor="top",
-        font={"size": 11},
-    )
+    figure.add_hline(y=GUESSING, line=style.rule())
+    style.note(figure, "guessing", x=1, xref="paper", y=GUESSING, xanchor="right", yanchor="top")
+
+
+def _accuracies(figure: go.Figure, low: float) -> None:
+    figure.update_yaxes(title_text=ACCURACY_AXIS, tickformat=".0%", tick0=0.5, dtick=0.1, range=[low, 1.02])
 
 
 def _proportions(figure: go.Figure) -> None:
-    figure.update_xaxes(
-        title_text=PROPORTION_AXIS,
-        tickvals=[0, 0.2, 0.4, 0.6, 0.8, 1],
-        tickformat=".0%",
-        range=[-0.02, 1 + _LABEL_ROOM],
-    )
+    ticks = [0, 0.2, 0.4, 0.6, 0.8, 1]
+    figure.update_xaxes(title_text=PROPORTION_AXIS, tickvals=ticks, tickformat=".0%", range=[-0.02, 1 + _LABEL_ROOM])

@@ -25,15 +25,15 @@ def failures_by_reason(acquisition: Mapping[Label, Acquisition]) -> go.Figure:
     ----------
     acquisition : as in ``QualityReport.acquisition``; labels without images are left out.
     """
-    reasons = sorted({reason for found in acquisition.values() for reason in found.by_reason})
+    reasons = sorted({reason for counts in acquisition.values() for reason in counts.by_reason})
     figure = go.Figure()
-    for label, found in acquisition.items():
-        if not found.images:
+    for label, counts in acquisition.items():
+        if not counts.images:
             continue
-        numbers = [found.by_reason.get(reason, 0) for reason in reasons]
+        numbers = [counts.by_reason.get(reason, 0) for reason in reasons]
         figure.add_bar(
             x=reasons,
-            y=[number / found.images for number in numbers],
+            y=[number / counts.images for number in numbers],
             name=label,
             customdata=numbers,
             meta=["images"],
@@ -67,9 +67,9 @@ def images_per_subject(histogram: Histogram) -> go.Figure:
     return style.finish(figure, height=280).update_layout(showlegend=False, margin={"t": 20})
 
 
-def inter_eye_distances(found: InterEyeDistance) -> go.Figure:
+def inter_eye_distances(distances: InterEyeDistance) -> go.Figure:
     """Draw the pixels between the eyes, with the limits below which images are counted."""
-    edges, counts = found.histogram.edges, found.histogram.counts["images"]
+    edges, counts = distances.histogram.edges, distances.histogram.counts["images"]
     figure = go.Figure()
     figure.add_bar(
         x=[(left + right) / 2 for left, right in pairwise(edges)],
@@ -80,13 +80,9 @@ def inter_eye_distances(found: InterEyeDistance) -> go.Figure:
         marker=style.bars(style.Look(style.SKY)),
         hovertemplate="%{y:,} images with %{customdata[0]:.0f} to %{customdata[1]:.0f} pixels<extra></extra>",
     )
-    for one in found.shortfalls:
-        figure.add_vline(
-            x=one.below,
-            line={"color": style.VERMILLION, "dash": "dash"},
-            annotation_text=f"{one.below:.0f}",
-            annotation_position="top",
-        )
+    for limit in (shortfall.below for shortfall in distances.shortfalls):
+        line = {"color": style.VERMILLION, "dash": "dash"}
+        figure.add_vline(x=limit, line=line, annotation_text=f"{limit:.0f}", annotation_position="top")
     figure.update_xaxes(title_text="inter-eye distance in pixels", rangemode="tozero")
     figure.update_yaxes(title_text="images", rangemode="tozero")
     return style.finish(figure, height=300).update_layout(showlegend=False, margin={"t": 30})

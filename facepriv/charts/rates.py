@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from itertools import cycle
 
 import plotly.graph_objects as go
 
@@ -57,7 +58,7 @@ def survival_of_runs(runs: Mapping[str, Mapping[str, Rates]]) -> go.Figure:
     names = [name for name in dict.fromkeys(n for flips in runs.values() for n in flips) if name != FIXED]
     series = {
         title: ([flips[name].all if name in flips else None for name in names], look)
-        for (title, flips), look in zip(runs.items(), _looks(len(runs)), strict=True)
+        for (title, flips), look in zip(runs.items(), cycle(LOOKS), strict=False)
     }
     return _bars(VERSION_AXIS, [_title(name) for name in names], series, "proportion of images flipped")
 
@@ -72,7 +73,7 @@ def gender_error_of_runs(runs: Mapping[str, Mapping[str, GenderError]]) -> go.Fi
     names = list(dict.fromkeys(name for errors in runs.values() for name in errors))
     before = [next(errors[name].before.all for errors in runs.values() if name in errors) for name in names]
     series = {"before": (before, style.PHASE_LOOKS["before"])}
-    for (title, errors), look in zip(runs.items(), _looks(len(runs)), strict=True):
+    for (title, errors), look in zip(runs.items(), cycle(LOOKS), strict=False):
         series[title] = ([errors[name].after.all if name in errors else None for name in names], look)
     return _bars("classifier", names, series, "gender error (proportion of images)")
 
@@ -80,10 +81,6 @@ def gender_error_of_runs(runs: Mapping[str, Mapping[str, GenderError]]) -> go.Fi
 def _title(name: str) -> str:
     title = FLIP_TITLES.get(name, name) + (" (diagnostic)" if name == FIXED else "")
     return "<br>".join(textwrap.wrap(title, LINE))
-
-
-def _looks(number: int) -> list[style.Look]:
-    return [LOOKS[i % len(LOOKS)] for i in range(number)]
 
 
 def _bars(

@@ -8,7 +8,7 @@ from plotly.subplots import make_subplots
 from facepriv.charts import style
 from facepriv.charts.gender import SCORE_AXIS
 from facepriv.schemas.figures import Matching
-from facepriv.schemas.reproductions import Experiment, MatchingRow, Reproduction
+from facepriv.schemas.reproductions import Experiment, Reproduction
 from facepriv.schemas.runs import MatchPhase
 
 EXPERIMENT_NAMES: dict[Experiment, str] = {
@@ -19,16 +19,6 @@ EXPERIMENT_NAMES: dict[Experiment, str] = {
 }
 ROW_HEIGHT = 190
 BEFORE: tuple[Experiment, MatchPhase] = ("by-a", "before")
-PANELS: tuple[tuple[Experiment, MatchPhase], ...] = (
-    BEFORE,
-    ("by-a", "after"),
-    ("by-a", "cross"),
-    ("by-b", "after"),
-    ("by-b", "cross"),
-    ("mixing", "after"),
-    ("mixing", "cross"),
-)
-"""Rows of Figure 6; the paper has no such rows for mixing."""
 LOOKS: dict[tuple[Experiment, MatchPhase], style.Look] = {
     BEFORE: style.Look(style.NEUTRAL, "solid"),
     ("by-a", "after"): style.Look(style.SKY, "solid"),
@@ -38,11 +28,13 @@ LOOKS: dict[tuple[Experiment, MatchPhase], style.Look] = {
     ("mixing", "after"): style.Look(style.GREEN, "dashdot"),
     ("mixing", "cross"): style.Look(style.GREEN, "dot"),
 }
+PANELS = tuple(LOOKS)
+"""Rows of Figure 6; the paper has no such rows for mixing."""
 
 
-def gender_scores(found: Reproduction) -> go.Figure:
+def gender_scores(comparison: Reproduction) -> go.Figure:
     """Draw the scores of men and women, a row for each experiment and a column for each classifier (Figure 5)."""
-    rows = list(found.gender_scores["a"])
+    rows = list(comparison.gender_scores["a"])
     figure = make_subplots(
         rows=len(rows),
         cols=2,
@@ -50,53 +42,43 @@ def gender_scores(found: Reproduction) -> go.Figure:
         vertical_spacing=0.07,
         horizontal_spacing=0.08,
         subplot_titles=[
-            f"{EXPERIMENT_NAMES[row]}: {slot.upper()}, {found.classifiers[slot]}"
+            f"{EXPERIMENT_NAMES[row]}: {slot.upper()}, {comparison.classifiers[slot]}"
             for row in rows
-            for slot in found.gender_scores
+            for slot in comparison.gender_scores
         ],
     )
-    for column, by_experiment in enumerate(found.gender_scores.values(), start=1):
+    for column, by_experiment in enumerate(comparison.gender_scores.values(), start=1):
         for row, experiment in enumerate(rows, start=1):
+            histogram, legend = by_experiment[experiment], row == column == 1
             for key, look in (("male", style.MALE_LOOK), ("female", style.FEMALE_LOOK)):
-                trace = style.histogram_bars(
-                    by_experiment[experiment],
-                    key,
-                    f"labelled {key}",
-                    look,
-                    shares=False,
-                    unit=" nats",
-                    legend=row == column == 1,
-                )
+                name = f"labelled {key}"
+                trace = style.histogram_bars(histogram, key, name, look, shares=False, unit=" nats", legend=legend)
                 figure.add_trace(trace, row=row, col=column)
-            figure.add_vline(x=0, line={"color": style.NEUTRAL, "dash": "dot", "width": 2}, row=row, col=column)
+            figure.add_vline(x=0, line=style.rule(), row=row, col=column)
     figure.update_layout(barmode="overlay", bargap=0)
     figure.update_xaxes(title_text=SCORE_AXIS, row=len(rows))
     figure.update_yaxes(title_text="images", col=1)
     return style.finish(figure, height=ROW_HEIGHT * len(rows) + 100)
 
 
-def match_scores(found: Reproduction) -> go.Figure | None:
+def match_scores(comparison: Reproduction) -> go.Figure | None:
     """Draw genuine and impostor scores, a column for each matcher (Figure 6); None without matchers."""
-    if not found.matchers:
+    if not comparison.matchers:
         return None
     figure = make_subplots(
         rows=len(PANELS),
-        cols=len(found.matchers),
+        cols=len(comparison.matchers),
         shared_xaxes="columns",
         vertical_spacing=0.04,
         horizontal_spacing=0.08,
-        subplot_titles=[f"{_name(*panel)}: {matcher}" for panel in PANELS for matcher in found.matchers],
+        subplot_titles=[f"{_name(*panel)}: {matcher}" for panel in PANELS for matcher in comparison.matchers],
     )
-    for column, matcher in enumerate(found.matchers, start=1):
-        for row, (experiment, phase) in enumerate(PANELS, start=1):
-            histogram = _of(found, matcher, experiment, phase).histogram
-            for key, name, look in (
-                ("non_mated", "impostor", style.IMPOSTOR_LOOK),
-                ("mated", "genuine", style.GENUINE_LOOK),
-            ):
-                trace = style.histogram_bars(
-                    histogram, key, name, look, shares=True, unit="", legend=row == column == 1
-                )
+    kinds = (("non_mated", "impostor", style.IMPOSTOR_LOOK), ("mated", "genuine", style.GENUINE_LOOK))
+    for column, matcher in enumerate(comparison.matchers, start=1):
+        for row, panel in enumerate(PANELS, start=1):
+            histogram, legend = _of(comparison, matcher, *panel).histogram, row == column == 1
+            for key, name, look in kinds:
+                trace = style.histogram_bars(histogram, key, name, look, shares=True, unit="", legend=legend)
                 figure.add_trace(trace, row=row, col=column)
     figure.update_layout(barmode="overlay", bargap=0)
     figure.update_xaxes(title_text="similarity score (higher = more similar)", row=len(PANELS))
@@ -105,26 +87,25 @@ def match_scores(found: Reproduction) -> go.Figure | None:
     return style.finish(figure, height=ROW_HEIGHT * len(PANELS) + 100)
 
 
-def rocs(found: Reproduction) -> go.Figure | None:
+def rocs(comparison: Reproduction) -> go.Figure | None:
     """Draw the ROC curves of all experiments, a panel for each matcher (Figure 7); None without matchers.
 
     As in `facepriv.charts.matching.roc`, a FMR of 0 stands at the left end of the logarithmic axis.
     """
-    if not found.matchers:
+    matchers = comparison.matchers
+    if not matchers:
         return None
-    figure = make_subplots(
-        rows=1, cols=len(found.matchers), horizontal_spacing=0.1, subplot_titles=list(found.matchers)
-    )
-    for column, matcher in enumerate(found.matchers, start=1):
-        for panel in PANELS:
-            measured, look, name = _of(found, matcher, *panel), LOOKS[panel], _name(*panel)
+    figure = make_subplots(cols=len(matchers), horizontal_spacing=0.1, subplot_titles=matchers)
+    for column, matcher in enumerate(matchers, start=1):
+        for panel, look in LOOKS.items():
+            measured, name = _of(comparison, matcher, *panel), _name(*panel)
             floor = 0.5 / max(measured.non_mated, 1)
             figure.add_scatter(
                 x=[max(x, floor) for x in measured.curve.fmr],
                 y=[1 - y for y in measured.curve.fnmr],
                 customdata=measured.curve.fmr,
                 mode="lines",
-                line={"color": look.colour, "dash": look.dash, "width": 2.5},
+                line=look.line(),
                 name=name,
                 legendgroup=name,
                 showlegend=column == 1,
@@ -144,12 +125,8 @@ def _name(experiment: Experiment, phase: MatchPhase) -> str:
     return EXPERIMENT_NAMES[experiment] + (", against originals" if phase == "cross" else "")
 
 
-def _of(found: Reproduction, matcher: str, experiment: Experiment, phase: MatchPhase) -> Matching:
+def _of(comparison: Reproduction, matcher: str, experiment: Experiment, phase: MatchPhase) -> Matching:
     """Return what was measured with opposite-label candidates."""
-    row: MatchingRow = next(
-        one
-        for one in found.matching
-        if one.matcher == matcher and one.experiment == experiment and one.candidates == "opposite"
-    )
-    measured: Matching = getattr(row.phases, phase)
+    rows = {(row.matcher, row.experiment, row.candidates): row for row in comparison.matching}
+    measured: Matching = getattr(rows[matcher, experiment, "opposite"].phases, phase)
     return measured

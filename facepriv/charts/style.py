@@ -8,6 +8,7 @@ marker symbol goes with it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import plotly.graph_objects as go
@@ -34,6 +35,10 @@ class Look:
     dash: str = "solid"
     symbol: str = "circle"
     hatch: str = ""
+
+    def line(self, width: float = 2.5) -> dict[str, Any]:
+        """Return the line of a curve in this look."""
+        return {"color": self.colour, "dash": self.dash, "width": width}
 
 
 PHASE_LOOKS: dict[MatchPhase, Look] = {
@@ -65,6 +70,16 @@ def finish(figure: go.Figure, *, height: int) -> go.Figure:
     return figure
 
 
+def rule(dash: str = "dot", width: float = 2) -> dict[str, Any]:
+    """Return a line that marks a value, beside those of the series."""
+    return {"color": NEUTRAL, "dash": dash, "width": width}
+
+
+def note(figure: go.Figure, text: str, **place: Any) -> None:
+    """Write small text at a place of a figure."""
+    figure.add_annotation(text=text, showarrow=False, font={"size": 11}, **place)
+
+
 def bars(look: Look) -> dict[str, Any]:
     """Return the marker of bars in this look."""
     return {
@@ -81,14 +96,13 @@ def histogram_bars(
     counts = histogram.counts[key]
     total = sum(counts)
     edges = histogram.edges
-    left, right = edges[:-1], edges[1:]
     heights = [c / total if total else 0.0 for c in counts] if shares else counts
     figures = "%{customdata[2]:d}" + (" (%{y:.2%})" if shares else "")
     return go.Bar(
-        x=[(a + b) / 2 for a, b in zip(left, right, strict=True)],
+        x=[(left + right) / 2 for left, right in pairwise(edges)],
         y=heights,
-        width=[b - a for a, b in zip(left, right, strict=True)],
-        customdata=list(zip(left, right, counts, strict=True)),
+        width=[right - left for left, right in pairwise(edges)],
+        customdata=[(*ends, count) for ends, count in zip(pairwise(edges), counts, strict=True)],
         meta=["from", "to", "count"],
         name=name,
         legendgroup=name,
@@ -120,7 +134,7 @@ def histogram_steps(
         legendgroup=name,
         showlegend=legend,
         mode="lines",
-        line={"color": look.colour, "dash": look.dash, "width": 2.5, "shape": "hvh"},
+        line={**look.line(), "shape": "hvh"},
         fill="tozeroy",
         fillcolor=_faint(look.colour),
         hovertemplate=bars_of.hovertemplate,

@@ -31,7 +31,7 @@ def trajectory(
     Parameters
     ----------
     scores : (updates + 1,) guide score in nats, first the original's.
-    anchors : numbers of updates after which the crop was re-anchored on the landmarks found anew.
+    anchors : numbers of updates after which the crop was re-anchored on the landmarks of the changed image.
     label : +1 male, -1 female.
     margin : how far past zero the method stops, in nats; the stop line is where ``f = -margin g``. None draws none.
     step : what an update is of this method, for the axis.
@@ -64,10 +64,8 @@ def trajectory(
         stop = -margin * label
         lines.append((stop, "dash", f"stop at {stop:+g}", "top" if label > 0 else "bottom"))
     for level, dash, text, anchor in lines:
-        figure.add_hline(y=level, line={"color": style.NEUTRAL, "dash": dash, "width": 1.5})
-        figure.add_annotation(
-            x=0, xref="paper", y=level, text=text, showarrow=False, xanchor="left", yanchor=anchor, font={"size": 11}
-        )
+        figure.add_hline(y=level, line=style.rule(dash, 1.5))
+        style.note(figure, text, x=0, xref="paper", y=level, xanchor="left", yanchor=anchor)
     figure.update_layout(showlegend=True)  # a single curve is named too
     figure.update_xaxes(title_text=step, rangemode="tozero", **({"dtick": 1} if len(f) <= FEW / 4 else {}))
     figure.update_yaxes(title_text=axis.replace(", ", "<br>"))

@@ -13,15 +13,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.metrics.matching import (
-    FMR_TARGETS,
-    Det,
-    curve_eer,
-    curve_operating_point,
-    equal_error_index,
-    thin_curve,
-)
+from facepriv.metrics.matching import FMR_TARGETS, Det, curve_eer, curve_operating_point, equal_error_index, thin_curve
 from facepriv.schemas.figures import Histogram, Matching
+from facepriv.types import Integers
 
 Scores = NDArray[np.float32]
 
@@ -42,7 +36,7 @@ class BinnedScores:
     """``(m,)`` sorted."""
     edges: Scores
     """``(b - 1,)`` least score of every bin but the first, increasing; the first and the last bin have no end."""
-    counts: NDArray[np.int64]
+    counts: Integers
     """``(b,)`` non-mated scores in each bin, the kept ones too."""
     greatest: Scores
     """``(k,)`` the greatest non-mated scores, sorted; at least `scores_to_keep`."""
@@ -60,11 +54,11 @@ class BinnedScores:
         return float(self.greatest[0]) if self.greatest.size < self.non_mated else -np.inf
 
     @property
-    def not_kept(self) -> NDArray[np.int64]:
+    def not_kept(self) -> Integers:
         """``(b,)`` non-mated scores in each bin that are not kept; none in a bin that begins above `kept_above`."""
         return self.counts - _counts(self.greatest, self.edges)
 
-    def bin_of(self, scores: Scores) -> NDArray[np.int64]:
+    def bin_of(self, scores: Scores) -> Integers:
         """Return the bin of each of ``(n,)`` scores."""
         return np.searchsorted(self.edges, scores, side="right")
 
@@ -194,7 +188,7 @@ def binned_histogram(scores: BinnedScores, edges: list[float]) -> Histogram:
     )
 
 
-def _counts(ordered: Scores, edges: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
+def _counts(ordered: Scores, edges: NDArray[np.floating[Any]]) -> Integers:
     """Count sorted scores between edges, below the first and from the last on: one count more than edges."""
     places = np.searchsorted(ordered, edges.astype(np.float64), side="left")
     return np.diff(np.concatenate([[0], places, [ordered.size]]))

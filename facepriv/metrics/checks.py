@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from facepriv.errors import BadInputError
-from facepriv.types import FEMALE, MALE
+from facepriv.types import FEMALE, MALE, Floats64
 
 Floats = NDArray[np.floating[Any]]
 Labels = NDArray[np.int64]
@@ -74,7 +74,7 @@ def as_labels(labels: ArrayLike, size: int) -> Labels:
     return array.astype(np.int64)
 
 
-def as_probabilities(values: ArrayLike, what: str) -> NDArray[np.float64]:
+def as_probabilities(values: ArrayLike, what: str) -> Floats64:
     """Return ``values`` of any shape as float64 within 0..1.
 
     Raises

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import beta
 from scipy.stats import t as student
 
 from facepriv.errors import BadInputError
 from facepriv.schemas.figures import Interval
+from facepriv.types import Floats64, Integers
 
 LEVEL = 0.95
 
@@ -28,12 +28,12 @@ class Estimate:
 
     value: float
     """The figure of all images; NaN where it cannot be computed."""
-    replicates: NDArray[np.float64]
+    replicates: Floats64
     """``(B,)`` the figure of each resample; NaN where a resample lacks the images for it."""
     scale: Scale
-    influence: NDArray[np.float64]
+    influence: Floats64
     """``(S,)`` how far each subject moves the figure, to first order; the contributions sum to 0."""
-    strata: NDArray[np.int64]
+    strata: Integers
     """``(S,)`` among which subjects each one is drawn."""
     independent_trials: float
     """Independent trials for the rule of three: subjects, or fewer."""
@@ -41,7 +41,7 @@ class Estimate:
     """The interval where all resamples agree although the value is not at an end of the scale."""
     subjects_per_trial: int = 1
     """Subjects of one comparison: 2 for non-mated ones, of which only half as many are independent."""
-    weights: NDArray[np.float64] | None = None
+    weights: Floats64 | None = None
     """``(S,)`` weight of each subject in the figure; None where it is not known."""
     least_trials: float | None = None
     """Lower bound of the number of independent trials; by default Kish's effective number of the weights."""
@@ -167,7 +167,7 @@ def rule_of_three_interval(value: float, trials: float) -> Interval:
     return Interval(value=1.0, low=1.0 - limit, high=1.0, unseen=True)
 
 
-def effective_number(weights: NDArray[np.float64]) -> float:
+def effective_number(weights: Floats64) -> float:
     """Return Kish's effective number ``(sum w)^2 / sum w^2`` of weights (Kish 1965, Survey Sampling, section 11.7)."""
     squares = float((weights**2).sum())
     return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0

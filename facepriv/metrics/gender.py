@@ -8,12 +8,12 @@ left end of a bin, so no bin mixes the two predictions.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import Floats, Labels, as_labels, as_scores
 from facepriv.schemas.figures import Confusion, GenderHistograms, Histogram, Rates
-from facepriv.types import FEMALE, GENDERS, MALE
+from facepriv.types import FEMALE, GENDERS, MALE, Flags, Floats64
 
 
 def predicted_labels(scores: ArrayLike) -> Labels:
@@ -52,7 +52,7 @@ def gender_error(scores: ArrayLike, labels: ArrayLike) -> Rates:
     g = as_labels(labels, g_hat.size)
     wrong = g_hat != g
 
-    def rate(group: NDArray[np.bool_]) -> float | None:
+    def rate(group: Flags) -> float | None:
         return float(np.mean(wrong[group])) if group.any() else None
 
     acquired = (g_hat != 0) & (g != 0)
@@ -118,7 +118,7 @@ def score_histograms(
     )
 
 
-def _edges(scores: Floats, bins: int | ArrayLike) -> NDArray[np.float64]:
+def _edges(scores: Floats, bins: int | ArrayLike) -> Floats64:
     array = np.asarray(bins)
     if array.ndim == 0:
         if array < 1:
@@ -137,7 +137,7 @@ def _edges(scores: Floats, bins: int | ArrayLike) -> NDArray[np.float64]:
     return edges
 
 
-def _counts(scores: Floats, edges: NDArray[np.float64]) -> list[int]:
+def _counts(scores: Floats, edges: Floats64) -> list[int]:
     acquired = scores[~np.isnan(scores)].astype(np.float64)
     counts, _ = np.histogram(np.clip(acquired, edges[0], edges[-1]), bins=edges)
     return [int(c) for c in counts]

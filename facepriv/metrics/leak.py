@@ -14,20 +14,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_probabilities
 from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 from facepriv.schemas.figures import Interval
-from facepriv.types import GENDERS, MALE
+from facepriv.types import GENDERS, MALE, Floats64
 
 LOG_ODDS_LIMIT = 15.0
 """Nats at which log-odds are clipped for bits: one sure mistake may cost some 22 bits but not infinitely many."""
 PERMUTATIONS = 200
 
 
-def sign_accuracy(male_error: ArrayLike, female_error: ArrayLike, *, prior: float = 0.5) -> NDArray[np.float64]:
+def sign_accuracy(male_error: ArrayLike, female_error: ArrayLike, *, prior: float = 0.5) -> Floats64:
     """Compute the accuracy of the best guess of the label from the sign alone (Bayes' rule).
 
     For each sign the attacker names the likelier gender: ``max(q (1-a), (1-q) b) + max(q a, (1-q) (1-b))`` with the
@@ -53,7 +53,7 @@ def sign_accuracy(male_error: ArrayLike, female_error: ArrayLike, *, prior: floa
     return np.asarray(male_sign + female_sign)
 
 
-def sign_bits(male_error: ArrayLike, female_error: ArrayLike, *, prior: float = 0.5) -> NDArray[np.float64]:
+def sign_bits(male_error: ArrayLike, female_error: ArrayLike, *, prior: float = 0.5) -> Floats64:
     """Compute the mutual information between label and sign, in bits.
 
     ``I(Y; S) = H(S) - H(S | Y) = h(q (1-a) + (1-q) b) - q h(a) - (1-q) h(b)`` with the binary entropy ``h`` (Cover and
@@ -72,7 +72,7 @@ def sign_bits(male_error: ArrayLike, female_error: ArrayLike, *, prior: float = 
     return np.asarray(np.clip(bits, 0.0, binary_entropy(q)))
 
 
-def binary_entropy(probability: ArrayLike) -> NDArray[np.float64]:
+def binary_entropy(probability: ArrayLike) -> Floats64:
     """Compute the entropy ``-p log2 p - (1-p) log2 (1-p)`` of a binary variable in bits, 0 at both ends.
 
     Raises
@@ -85,9 +85,7 @@ def binary_entropy(probability: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(terms[0] + terms[1])
 
 
-def _channel(
-    male_error: ArrayLike, female_error: ArrayLike, prior: float
-) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+def _channel(male_error: ArrayLike, female_error: ArrayLike, prior: float) -> tuple[Floats64, Floats64, float]:
     a = as_probabilities(male_error, "men's error")
     b = as_probabilities(female_error, "women's error")
     return a, b, float(as_probabilities(prior, "the share of men"))
@@ -180,7 +178,7 @@ def _without_ends(value: float) -> Interval:
     return Interval(value=value if np.isfinite(value) else None, low=None, high=None)
 
 
-def _chance_bits(f: NDArray[np.float64], bootstrap: SubjectBootstrap, permutations: int) -> float:
+def _chance_bits(f: Floats64, bootstrap: SubjectBootstrap, permutations: int) -> float:
     if permutations < 0:
         raise BadInputError(f"Expected a number of permutations, got {permutations}.", code="out-of-range")
     if not permutations:

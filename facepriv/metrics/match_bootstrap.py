@@ -23,8 +23,9 @@ from numpy.typing import ArrayLike, NDArray
 from facepriv.errors import BadInputError
 from facepriv.metrics.estimates import Estimate
 from facepriv.metrics.matching import operating_point
-from facepriv.metrics.pair_counts import Codes, Floats64, PairCounts
+from facepriv.metrics.pair_counts import PairCounts
 from facepriv.metrics.resampling import RESAMPLES, draw_counts, weighted_sums
+from facepriv.types import Flags, Floats64, Integers
 
 _CELLS = 4_000_000  # comparisons times resamples held at a time: 32 MB of float64
 
@@ -135,20 +136,20 @@ class MatchBootstrap:
     # ------------------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _strata(self) -> NDArray[np.int64]:
+    def _strata(self) -> Integers:
         return np.zeros(self.subjects.size, dtype=np.int64)
 
-    def _compared_mated(self, scores: ArrayLike) -> tuple[Floats64, Codes]:
+    def _compared_mated(self, scores: ArrayLike) -> tuple[Floats64, Integers]:
         array = _as_comparisons(scores, self._mated.size, "mated")
         compared = ~np.isnan(array)
         return array[compared], self._mated[compared]
 
-    def _compared_non_mated(self, scores: ArrayLike) -> tuple[Floats64, Codes, Codes]:
+    def _compared_non_mated(self, scores: ArrayLike) -> tuple[Floats64, Integers, Integers]:
         array = _as_comparisons(scores, self._first.size, "non-mated")
         compared = ~np.isnan(array)
         return array[compared], self._first[compared], self._second[compared]
 
-    def _per_subject(self, subject: Codes, values: ArrayLike | None = None) -> Floats64:
+    def _per_subject(self, subject: Integers, values: ArrayLike | None = None) -> Floats64:
         weights = None if values is None else np.asarray(values, dtype=np.float64)
         return np.bincount(subject, weights=weights, minlength=self.subjects.size).astype(np.float64)
 
@@ -163,7 +164,7 @@ class MatchBootstrap:
             block = slice(start, min(start + width, self.resamples))
             yield block, self.counts[:, block].astype(np.float64)
 
-    def _rejected_up_to(self, other: Floats64, first: Codes, second: Codes, target: float) -> Floats64:
+    def _rejected_up_to(self, other: Floats64, first: Integers, second: Integers, target: float) -> Floats64:
         """Return, for each resample, the greatest score at which more than ``target`` of its non-mated ones match.
 
         ``(B,)``; scores up to it must be rejected. -inf where all may be accepted, NaN where a resample has no
@@ -195,7 +196,7 @@ class MatchBootstrap:
             size = min(other.size, 4 * size)
         return limits
 
-    def _rejected(self, same: Floats64, subject: Codes, limits: Floats64) -> Floats64:
+    def _rejected(self, same: Floats64, subject: Integers, limits: Floats64) -> Floats64:
         """Return, for each resample, the proportion of its mated scores that are not above its limit."""
         order = np.argsort(same, kind="stable")
         ordered, subject = same[order], subject[order]
@@ -217,7 +218,7 @@ class MatchBootstrap:
         with np.errstate(divide="ignore", invalid="ignore"):
             return np.where(limited, (sums[:, 0] + between) / sums[:, 1], np.nan)
 
-    def _accepted(self, accepted: NDArray[np.bool_], first: Codes, second: Codes) -> _Accepted:
+    def _accepted(self, accepted: Flags, first: Integers, second: Integers) -> _Accepted:
         pairs = PairCounts(first, second, self.subjects.size)
         wrong = PairCounts(first[accepted], second[accepted], self.subjects.size)
         value = float(accepted.sum() / accepted.size)

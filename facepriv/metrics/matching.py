@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import Floats, as_finite
 from facepriv.schemas.figures import Curve, Histogram, Matching, OperatingPoint
+from facepriv.types import Floats64
 
 FMR_TARGETS = (0.01, 0.001)
 """Targets of FMR100 and FMR1000."""
@@ -25,9 +26,9 @@ class Det:
 
     threshold: Floats
     """``(k,)`` increasing and finite; the last is the next float above the greatest score and accepts nothing."""
-    fmr: NDArray[np.float64]
+    fmr: Floats64
     """``(k,)`` from 1 down to 0."""
-    fnmr: NDArray[np.float64]
+    fnmr: Floats64
     """``(k,)`` from 0 up to 1."""
 
 
@@ -173,11 +174,11 @@ def thin_curve(curve: Det | None, *, limit: int = 300) -> Curve:
     )
 
 
-def _cumulative_change(values: NDArray[np.float64]) -> NDArray[np.float64]:
+def _cumulative_change(values: Floats64) -> Floats64:
     return np.concatenate([[0.0], np.cumsum(np.abs(np.diff(values)))])
 
 
-def _logit(rates: NDArray[np.float64]) -> NDArray[np.float64]:
+def _logit(rates: Floats64) -> Floats64:
     """Return logits, with rates of 0 and 1 moved by half an observation."""
     inner = rates[(rates > 0) & (rates < 1)]
     half = min(inner.min(), 1 - inner.max()) / 2 if inner.size else 0.25

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_finite, as_probabilities
 from facepriv.schemas.figures import OperatingPoint
+from facepriv.types import Floats64
 
 _ROUNDING = 1 + 1e-12
 """Weights such as 0.49, 0.42, 0.09 of three FMRs of 1 % add up to slightly more than 1 %, which counts as 1 %."""
@@ -42,7 +43,7 @@ class ScoreMixture:
         self._mated = [np.sort(as_finite(mated, "mated scores").astype(np.float64)) for mated, _ in parts]
         self._non_mated = [np.sort(as_finite(other, "non-mated scores").astype(np.float64)) for _, other in parts]
 
-    def fmr(self, threshold: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
+    def fmr(self, threshold: ArrayLike, weights: ArrayLike) -> Floats64:
         """Return the mixture's FMR at each threshold, shaped as ``threshold``.
 
         Raises
@@ -52,7 +53,7 @@ class ScoreMixture:
         """
         return self._mixed(self._non_mated, threshold, self._weights(weights), accepted=True)
 
-    def fnmr(self, threshold: ArrayLike, weights: ArrayLike) -> NDArray[np.float64]:
+    def fnmr(self, threshold: ArrayLike, weights: ArrayLike) -> Floats64:
         """Return the mixture's FNMR at each threshold; shape and errors as in `fmr`."""
         return self._mixed(self._mated, threshold, self._weights(weights), accepted=False)
 
@@ -100,7 +101,7 @@ class ScoreMixture:
             supported=effective * target >= 1 - 1e-9,
         )
 
-    def _weights(self, weights: ArrayLike) -> NDArray[np.float64]:
+    def _weights(self, weights: ArrayLike) -> Floats64:
         w = as_probabilities(weights, "weights of parts")
         if w.shape != (len(self._mated),):
             raise BadInputError(
@@ -113,15 +114,13 @@ class ScoreMixture:
         return w
 
     @staticmethod
-    def _weighing(scores: list[NDArray[np.float64]], weights: NDArray[np.float64]) -> list[NDArray[np.float64]]:
+    def _weighing(scores: list[Floats64], weights: Floats64) -> list[Floats64]:
         return [part for part, weight in zip(scores, weights, strict=True) if weight > 0]
 
-    def _lacks(self, scores: list[NDArray[np.float64]], weights: NDArray[np.float64]) -> bool:
+    def _lacks(self, scores: list[Floats64], weights: Floats64) -> bool:
         return any(not part.size for part in self._weighing(scores, weights))
 
-    def _mixed(
-        self, scores: list[NDArray[np.float64]], threshold: ArrayLike, weights: NDArray[np.float64], *, accepted: bool
-    ) -> NDArray[np.float64]:
+    def _mixed(self, scores: list[Floats64], threshold: ArrayLike, weights: Floats64, *, accepted: bool) -> Floats64:
         if self._lacks(scores, weights):
             raise BadInputError(
                 "Expected scores in every part that weighs something, got a part without any.", code="empty-part"
@@ -135,7 +134,7 @@ class ScoreMixture:
                 total += weight * ((part.size - below if accepted else below) / part.size)
         return total
 
-    def _threshold(self, mated: NDArray[np.float64], non_mated: NDArray[np.float64], target: float) -> float:
+    def _threshold(self, mated: Floats64, non_mated: Floats64, target: float) -> float:
         """Find the smallest score, or the next float above all, at which the mixture's FMR is at most the target."""
         others = self._weighing(self._non_mated, non_mated)
         everything = [*others, *self._weighing(self._mated, mated)]

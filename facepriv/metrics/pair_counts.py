@@ -7,9 +7,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from facepriv.metrics.resampling import BLOCK, weighted_sums
-
-Floats64 = NDArray[np.float64]
-Codes = NDArray[np.int64]
+from facepriv.types import Floats64, Integers
 
 _DENSE = 2048  # subjects up to which a table of all pairs is multiplied faster than a sparse one
 
@@ -17,7 +15,7 @@ _DENSE = 2048  # subjects up to which a table of all pairs is multiplied faster 
 class PairCounts:
     """Symmetric table of the number of comparisons of each pair of subjects."""
 
-    def __init__(self, first: Codes, second: Codes, subjects: int) -> None:
+    def __init__(self, first: Integers, second: Integers, subjects: int) -> None:
         ones = np.ones(first.size)
         half = sparse.coo_array((ones, (first, second)), shape=(subjects, subjects)).tocsr()
         self.table = (half + half.T).tocsr()

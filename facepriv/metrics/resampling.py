@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.types import Floats64
+
 RESAMPLES = 2000
 BLOCK = 256  # resamples computed at a time: their counts fit the processor's cache
 
@@ -54,7 +56,7 @@ def draw_counts(strata: NDArray[Any], resamples: int, seed: int) -> NDArray[np.u
     return counts
 
 
-def weighted_sums(counts: NDArray[np.uint16], values: NDArray[np.float64]) -> NDArray[np.float64]:
+def weighted_sums(counts: NDArray[np.uint16], values: Floats64) -> Floats64:
     """Sum ``(S, k)`` values of subjects over each resample of ``(S, B)`` counts: ``(B, k)``."""
     blocks = [
         counts[:, start : start + BLOCK].T.astype(np.float64) @ values for start in range(0, counts.shape[1], BLOCK)

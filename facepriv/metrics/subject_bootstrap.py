@@ -12,7 +12,7 @@ from facepriv.metrics.checks import as_labels
 from facepriv.metrics.estimates import Estimate, Scale, effective_number
 from facepriv.metrics.resampling import BLOCK, RESAMPLES, draw_counts, weighted_sums
 from facepriv.schemas.figures import Group, Interval
-from facepriv.types import FEMALE, GENDERS, MALE
+from facepriv.types import FEMALE, GENDERS, MALE, Flags, Floats64
 
 
 class SubjectBootstrap:
@@ -69,7 +69,7 @@ class SubjectBootstrap:
                 )
         self.resamples = resamples
         self.seed = seed
-        self._permuted: dict[int, NDArray[np.float64]] = {}
+        self._permuted: dict[int, Floats64] = {}
 
     @property
     def images(self) -> int:
@@ -85,7 +85,7 @@ class SubjectBootstrap:
         """``(S, B)`` how often each subject was drawn in each resample."""
         return draw_counts(self.genders, self.resamples, self.seed)
 
-    def permuted_labels(self, permutations: int) -> NDArray[np.float64]:
+    def permuted_labels(self, permutations: int) -> Floats64:
         """Return genders shuffled among the subjects: ``(S, permutations)`` of +1, -1, the same for every call."""
         if permutations not in self._permuted:
             random = np.random.default_rng(np.random.SeedSequence([self.seed, 1]))
@@ -93,11 +93,11 @@ class SubjectBootstrap:
             self._permuted[permutations] = random.permuted(columns, axis=0)
         return self._permuted[permutations]
 
-    def sum_by_subject(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def sum_by_subject(self, values: Floats64) -> Floats64:
         """Return the sums ``(S,)`` of ``(n,)`` values of images over each subject."""
         return np.bincount(self.subject_index, weights=values, minlength=self.subjects.size).astype(np.float64)
 
-    def stack_draws(self, values: ArrayLike) -> NDArray[np.float64]:
+    def stack_draws(self, values: ArrayLike) -> Floats64:
         """Return ``(n,)`` or ``(R, n)`` values of images as ``(R, n)``.
 
         Raises
@@ -194,7 +194,7 @@ class SubjectBootstrap:
 
     # ------------------------------------------------------------------------------------------------------------
 
-    def _mean_over_draws(self, values: ArrayLike, scale: Scale) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def _mean_over_draws(self, values: ArrayLike, scale: Scale) -> tuple[Floats64, Flags]:
         """Return the means ``(n,)`` over draws, 0 where nothing was measured, and ``(n,)`` whether something was."""
         draws = self.stack_draws(values)
         measured = ~np.isnan(draws)
@@ -206,10 +206,10 @@ class SubjectBootstrap:
         total = np.where(measured, draws, 0.0).sum(axis=0)
         return np.divide(total, number, out=np.zeros_like(total), where=number > 0), number > 0
 
-    def _is_in(self, group: Group) -> NDArray[np.bool_]:
+    def _is_in(self, group: Group) -> Flags:
         return np.ones(self.images, dtype=bool) if group == "all" else self.labels == GENDERS[group]
 
-    def _ratio(self, numerator: NDArray[np.float64], denominator: NDArray[np.float64], scale: Scale) -> Estimate:
+    def _ratio(self, numerator: Floats64, denominator: Floats64, scale: Scale) -> Estimate:
         above, below = self.sum_by_subject(numerator), self.sum_by_subject(denominator)
         sums = weighted_sums(self.counts, np.stack([above, below], axis=1))
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -219,7 +219,7 @@ class SubjectBootstrap:
         return Estimate(value, replicates, scale, influence, self.genders, int(np.sum(below != 0)), weights=below)
 
     def _sorted(
-        self, scores: NDArray[np.float64]
+        self, scores: Floats64
     ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], NDArray[np.intp], bool]:
         measured = ~np.isnan(scores)
         male, female = (np.flatnonzero(measured & (self.labels == label)) for label in (MALE, FEMALE))
@@ -232,14 +232,14 @@ class SubjectBootstrap:
         right = np.searchsorted(scores[many], scores[few], side="right")
         return many, few, left, right, swapped
 
-    def _auc_of(self, scores: NDArray[np.float64]) -> float:
+    def _auc_of(self, scores: Floats64) -> float:
         many, few, left, right, swapped = self._sorted(scores)
         if not few.size:
             return float("nan")
         below = int(left.sum() + right.sum()) / (2 * many.size * few.size)
         return below if swapped else 1 - below
 
-    def _auc_influence(self, scores: NDArray[np.float64], auc: float) -> NDArray[np.float64]:
+    def _auc_influence(self, scores: Floats64, auc: float) -> Floats64:
         measured = ~np.isnan(scores)
         groups = [measured & (self.labels == label) for label in (MALE, FEMALE)]
         total = np.zeros(self.subjects.size)
@@ -255,7 +255,7 @@ class SubjectBootstrap:
             total += np.bincount(self.subject_index[members], weights=surplus, minlength=total.size) / won.size
         return total
 
-    def _auc_replicates(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _auc_replicates(self, scores: Floats64) -> Floats64:
         many, few, left, right, swapped = self._sorted(scores)
         replicates = np.full(self.resamples, np.nan)
         if not few.size:

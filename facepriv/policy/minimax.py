@@ -20,13 +20,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import OptimizeResult, linprog
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_labels, as_probabilities, as_scores
 from facepriv.policy.proportion import Errors
-from facepriv.types import FEMALE, MALE
+from facepriv.types import FEMALE, MALE, Floats64, Integers
 from facepriv.wording import listed, percent
 
 TOLERANCE = 1e-9
@@ -34,17 +34,15 @@ TOLERANCE = 1e-9
 _ROUNDING = 1e-6
 _SOLVER = {"primal_feasibility_tolerance": 1e-10, "dual_feasibility_tolerance": 1e-10}
 
-Matrix = NDArray[np.float64]
-
 
 @dataclass(frozen=True, eq=False)
 class Observation:
     """What one classifier shows of men and women under each action."""
 
     classifier: str
-    male: Matrix
+    male: Floats64
     """``(k, j)`` probabilities of the ``j`` symbols for men; row 0 is untouched, row ``k`` is run ``k``."""
-    female: Matrix
+    female: Floats64
     """``(k, j)`` the same for women."""
 
     def __post_init__(self) -> None:
@@ -137,7 +135,7 @@ def binned_observation(
         )
     edges = _cuts(pooled[usable], known[usable], bins)
 
-    def frequencies(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def frequencies(values: Floats64) -> Floats64:
         symbol = np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="right"))
         return np.bincount(symbol, minlength=len(edges) + 2) / len(values)
 
@@ -145,7 +143,7 @@ def binned_observation(
     return Observation(classifier, male=male, female=female)
 
 
-def _cuts(scores: Matrix, cells: NDArray[np.int64], bins: int) -> Matrix:
+def _cuts(scores: Floats64, cells: Integers, bins: int) -> Floats64:
     """Cut scores where the cells (one for each action and gender) are best told apart; 0 is one of the cuts."""
     from sklearn.tree import DecisionTreeClassifier
 
@@ -256,7 +254,7 @@ class _Programme:
         goal[-1] = 1.0
         return self._solve(goal, self.rows, self.limits)
 
-    def by_goals(self, value: float, goals: Sequence[Matrix]) -> Matrix:
+    def by_goals(self, value: float, goals: Sequence[Floats64]) -> Floats64:
         """Minimise linear goals over weights one after another at no more than a value."""
         cap = np.zeros(self.size)
         cap[-1] = 1.0
@@ -267,7 +265,7 @@ class _Programme:
             rows, limits = np.vstack([rows, whole]), np.r_[limits, best.fun + TOLERANCE]
         return np.asarray(best.x[: self.actions], dtype=np.float64)
 
-    def _solve(self, goal: Matrix, rows: Matrix, limits: Matrix) -> OptimizeResult:
+    def _solve(self, goal: Floats64, rows: Floats64, limits: Floats64) -> OptimizeResult:
         total = np.r_[np.ones(self.actions), np.zeros(self.size - self.actions)][None]
         found = linprog(
             goal, A_ub=rows, b_ub=limits, A_eq=total, b_eq=[1.0], bounds=(0, None), method="highs", options=_SOLVER
@@ -294,7 +292,7 @@ def _check(observations: Sequence[Observation], runs: Sequence[str]) -> None:
             )
 
 
-def _clean(weights: Matrix) -> Matrix:
+def _clean(weights: Floats64) -> Floats64:
     """Return weights with the residues of the solver and of earlier goals set to 0."""
     kept = np.where(weights < _ROUNDING, 0.0, weights)
     return np.asarray(kept / kept.sum())
@@ -311,11 +309,7 @@ def _no_leak(weights: Mapping[str, float], classifiers: Sequence[str], sees: str
 
 
 def _sentence(
-    weights: Mapping[str, float],
-    value: float,
-    binding: Sequence[str],
-    alone: Mapping[str, float],
-    sees: str,
+    weights: Mapping[str, float], value: float, binding: Sequence[str], alone: Mapping[str, float], sees: str
 ) -> str:
     held = listed(list(alone), "or")
     best = (

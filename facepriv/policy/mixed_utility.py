@@ -20,6 +20,7 @@ from facepriv.metrics.matching import FMR_TARGETS, auc
 from facepriv.metrics.mixture import ScoreMixture
 from facepriv.schemas.audits import SelectBy, Utility
 from facepriv.schemas.figures import OperatingPoint
+from facepriv.types import Flags, Floats64, Integers
 
 Compare = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
 
@@ -33,11 +34,11 @@ _BLOCK = 256
 class PairScores:
     """Similarity of pairs of different images in all four combinations."""
 
-    first: NDArray[np.int64]
+    first: Integers
     """``(n,)`` row of one image of each pair."""
-    second: NDArray[np.int64]
+    second: Integers
     """``(n,)`` row of the other image."""
-    mated: NDArray[np.bool_]
+    mated: Flags
     """``(n,)`` whether both images show one subject."""
     scores: NDArray[np.float32]
     """``(4, n)`` similarity in the order of `COMBINATIONS`; NaN where an image has no template, so that the comparison
@@ -99,7 +100,7 @@ def pair_scores(
     share = min(1.0, most_non_mated / max(non_mated, 1))
     rng = np.random.default_rng(seed)
     usable = [np.flatnonzero(np.isfinite(t).all(axis=1) & (t.shape[1] > 0)) for t in (before, after)]
-    found: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_], NDArray[np.float32]]] = []
+    found: list[tuple[Integers, Integers, Flags, NDArray[np.float32]]] = []
     for start in range(0, n, _BLOCK):
         rows = np.arange(start, min(start + _BLOCK, n))
         same = subject[rows][:, None] == subject[None, :]
@@ -172,19 +173,19 @@ class MixedMatching:
             auc=float(mated @ self._order @ non_mated),
         )
 
-    def _drawn(self, p: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    def _drawn(self, p: float) -> tuple[Floats64, Floats64]:
         """Return how likely each combination is among mated and among non-mated pairs."""
         share = float(as_probabilities(p, "the proportion"))
         apart = np.array([(1 - share) ** 2, share * (1 - share), share * (1 - share), share**2])
         together = np.array([1 - share, 0.0, 0.0, share])
         return (together if self._by == "subject" else apart), apart
 
-    def _weights(self, p: float) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    def _weights(self, p: float) -> tuple[Floats64 | None, Floats64 | None]:
         """Return the share of existing comparisons that each combination is expected to make up; None if none exist."""
         mated, non_mated = self._drawn(p)
         return _of_existing(mated, self._mated), _of_existing(non_mated, self._non_mated)
 
-    def _eer(self, mated: NDArray[np.float64], non_mated: NDArray[np.float64]) -> float:
+    def _eer(self, mated: Floats64, non_mated: Floats64) -> float:
         """Interpolate as `facepriv.metrics.matching.curve_eer` does, by halving the thresholds instead of the curve.
 
         Thresholds that are scores of combinations without weight do no harm: rates there are those of the next score
@@ -219,7 +220,7 @@ def mixed_utility(
     return [mixed.utility(float(p), matcher) for p in ps]
 
 
-def _of_existing(drawn: NDArray[np.float64], parts: Sequence[NDArray[np.float32]]) -> NDArray[np.float64] | None:
+def _of_existing(drawn: Floats64, parts: Sequence[NDArray[np.float32]]) -> Floats64 | None:
     counts = drawn * [len(part) for part in parts]
     total = counts.sum()
     return counts / total if total > 0 else None

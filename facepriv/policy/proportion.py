@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from facepriv.metrics.checks import as_probabilities
 from facepriv.metrics.leak import sign_accuracy, sign_bits
+from facepriv.types import Floats64
 from facepriv.wording import percent
 
 Errors = tuple[float, float]
@@ -25,14 +25,14 @@ Errors = tuple[float, float]
 class SignAttackerCurve:
     """The sign attacker against the proportion of perturbed images; all arrays of one shape."""
 
-    p: NDArray[np.float64]
-    male_error: NDArray[np.float64]
+    p: Floats64
+    male_error: Floats64
     """``a(p)`` of the released mix."""
-    female_error: NDArray[np.float64]
+    female_error: Floats64
     """``b(p)`` of the released mix."""
-    accuracy: NDArray[np.float64]
+    accuracy: Floats64
     """Best accuracy, fraction."""
-    bits: NDArray[np.float64]
+    bits: Floats64
     """Mutual information between label and sign, bits."""
 
 

@@ -16,11 +16,11 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_probabilities
 from facepriv.schemas.audits import SelectBy
+from facepriv.types import Flags, Integers
 
 KEY_BYTES = 32
 LEAST_KEY_BYTES = 16
@@ -38,7 +38,7 @@ def new_key() -> bytes:
 
 def select_images(
     select_by: SelectBy, image_sha256s: Sequence[str], subjects: Sequence[str], key: bytes, p: float
-) -> NDArray[np.bool_]:
+) -> Flags:
     """Return for each image whether the policy perturbs it.
 
     By image the draw is ``HMAC-SHA256(key, image_sha256) / 2^256 < p``. By subject it is ``HMAC-SHA256(key, 01 ||
@@ -70,7 +70,7 @@ def select_images(
 
 def choose_actions(
     select_by: SelectBy, image_sha256s: Sequence[str], subjects: Sequence[str], key: bytes, weights: Sequence[float]
-) -> NDArray[np.int64]:
+) -> Integers:
     """Return for each image from which run the release takes it, where a policy mixes several runs.
 
     Whether an image is perturbed at all is the draw of `select_images` at ``p``, the sum of the weights. Which run
@@ -129,7 +129,7 @@ def _messages(select_by: SelectBy, image_sha256s: Sequence[str], subjects: Seque
     raise BadInputError(f"Expected to select by 'image' or by 'subject', got {select_by!r}.", code="bad-selection")
 
 
-def _below(messages: Sequence[bytes], key: bytes, p: float) -> NDArray[np.bool_]:
+def _below(messages: Sequence[bytes], key: bytes, p: float) -> Flags:
     if len(key) < LEAST_KEY_BYTES:
         raise BadInputError(
             f"Expected a policy key of at least {LEAST_KEY_BYTES} bytes, got {len(key)}; make one with new_key().",

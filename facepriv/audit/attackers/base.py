@@ -6,10 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from facepriv.audit.evidence import Features
+from facepriv.types import Flags, Floats64, Integers
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,16 +21,16 @@ class Knowledge:
     """The images as the policy would release them."""
     untouched: Features
     """The same images before."""
-    labels: NDArray[np.int64]
+    labels: Integers
     """``(n,)`` +1 male, -1 female."""
-    perturbed: NDArray[np.bool_]
+    perturbed: Flags
     """``(n,)`` which of the images the policy perturbed."""
     p: float
     """The policy's proportion."""
     processed: Features | None = None
     """The same images, each perturbed if it could be; None where there is no perturbation."""
 
-    def rows(self, index: NDArray[np.int64]) -> Knowledge:
+    def rows(self, index: Integers) -> Knowledge:
         """Return some of the images."""
         return Knowledge(
             released=self.released.rows(index),
@@ -61,17 +59,14 @@ class Attacker(ABC):
         """Return the names of the models to choose from, given these features; empty if there is nothing to go on."""
 
     @abstractmethod
-    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses of the labels.
 
         Parameters
         ----------
-        variant
-            One of `variants`.
-        knowledge
-            Training data; its subjects are others than those of ``features``.
-        features
-            The released images to attack.
+        variant : one of `variants`.
+        knowledge : training data; its subjects are others than those of ``features``.
+        features : the released images to attack.
 
         Returns
         -------

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
@@ -15,6 +14,7 @@ from facepriv.audit.attackers.one_score import learn_curve
 from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.attackers.score_features import rank_features, with_features
 from facepriv.audit.evidence import Features
+from facepriv.types import Flags, Floats64, Integers
 
 _TOGETHER = "all classifiers"
 
@@ -39,7 +39,7 @@ class Detector(Attacker):
         """Return the classifiers to invert, and all of them together."""
         return [*features.scores, *([_TOGETHER] if len(features.scores) > 1 else [])]
 
-    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses from one or all classifiers' scores, read as perturbed or untouched."""
         names = list(features.scores) if variant == _TOGETHER else [variant]
         if knowledge.perturbed.all() or not knowledge.perturbed.any() or not 0 < knowledge.p < 1:
@@ -53,7 +53,7 @@ class Detector(Attacker):
         return learn(learn_sum, x, knowledge.labels, knowledge.released.subjects, seed=seed).posterior(y)
 
 
-Reading = tuple[NDArray[np.float64], NDArray[np.float64]]
+Reading = tuple[Floats64, Floats64]
 """Values of the training images, each held out with its subject, and of the images to attack."""
 
 
@@ -63,9 +63,9 @@ class _Versions:
 
     processed: Features
     """``(k,)`` the perturbed versions."""
-    rows: NDArray[np.int64]
+    rows: Integers
     """``(k,)`` rows of the training images that they are of."""
-    released: NDArray[np.bool_]
+    released: Flags
     """``(k,)`` whether the policy released that version."""
 
 
@@ -111,18 +111,14 @@ def _read(
     )
 
 
-def _as_released(
-    untouched: NDArray[np.float64], perturbed: NDArray[np.float64], versions: _Versions
-) -> NDArray[np.float64]:
+def _as_released(untouched: Floats64, perturbed: Floats64, versions: _Versions) -> Floats64:
     """Return the values of the released files: ``(k,)`` where a perturbed version was released, else ``(n,)``."""
     values = untouched.copy()
     values[versions.rows[versions.released]] = perturbed[versions.released]
     return values
 
 
-def _mix(
-    if_untouched: NDArray[np.float64], if_perturbed: NDArray[np.float64], perturbed: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _mix(if_untouched: Floats64, if_perturbed: Floats64, perturbed: Floats64) -> Floats64:
     male = (1 - perturbed) * expit(if_untouched) + perturbed * expit(if_perturbed)
     return np.asarray(np.clip(logit(male), -BOUND, BOUND))
 
@@ -132,7 +128,7 @@ def _read_alike(name: str, knowledge: Knowledge, features: Features, seed: int) 
     return fit.held_out, fit.posterior(features.scores[name])
 
 
-def _detection_features(features: Features) -> NDArray[np.float64]:
+def _detection_features(features: Features) -> Floats64:
     """Return features that may betray a perturbation: residuals, scores and their sizes."""
     scores = all_scores(features)
     return np.column_stack([features.residuals, scores, np.abs(scores)])

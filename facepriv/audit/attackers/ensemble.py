@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.learning import Learner, learn
 from facepriv.audit.attackers.probes import kernel, learn_forest, linear, ridge
 from facepriv.audit.attackers.score_features import joint_features, with_features
 from facepriv.audit.evidence import Features
+from facepriv.types import Floats64
 
 _MODELS: dict[str, Learner] = {
     "straight": with_features(joint_features, ridge(linear)),
@@ -32,13 +32,13 @@ class Ensemble(Attacker):
         """Return the models of the posterior; none with fewer than two classifiers, where `Score` does the same."""
         return list(_MODELS) if len(features.scores) > 1 else []
 
-    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses from all scores."""
         released = knowledge.released
         fit = learn(_MODELS[variant], all_scores(released), knowledge.labels, released.subjects, seed=seed)
         return fit.posterior(all_scores(features))
 
 
-def all_scores(features: Features) -> NDArray[np.float64]:
+def all_scores(features: Features) -> Floats64:
     """Return the scores of all classifiers side by side, ``(n, classifiers)``."""
     return np.column_stack(list(features.scores.values()))

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from facepriv.types import FEMALE, MALE
+from facepriv.types import FEMALE, MALE, Floats64, Integers
 
 BOUND = 6.0
 """Greatest log-odds of an attacker, nats: with some dozens of people nobody can be surer than 400 to 1."""
@@ -31,28 +30,17 @@ _LEAST_SHRINKAGE, _LEAST_SLOPE = 0.02, 0.001
 class FittedPosterior:
     """A fit: posterior log-odds at equal priors, nats, male positive."""
 
-    held_out: NDArray[np.float64]
+    held_out: Floats64
     """``(n,)`` of the training images, each held out with its subject."""
-    posterior: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    posterior: Callable[[Floats64], Floats64]
     """From features ``(m, d)`` of other images to log-odds ``(m,)``."""
 
 
-class Learner(Protocol):
-    """Learns from ``x (n, d)`` finite, ``labels (n,)`` of both kinds and ``subjects (n,)`` numbered from 0."""
-
-    def __call__(
-        self,
-        x: NDArray[np.float64],
-        labels: NDArray[np.int64],
-        subjects: NDArray[np.int64],
-        rng: np.random.Generator,
-    ) -> FittedPosterior:
-        """Return the fit."""
+Learner = Callable[[Floats64, Integers, Integers, np.random.Generator], FittedPosterior]
+"""Learns from ``x (n, d)`` finite, ``labels (n,)`` of both kinds and ``subjects (n,)`` numbered from 0."""
 
 
-def learn(
-    learner: Learner, x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.str_], *, seed: int
-) -> FittedPosterior:
+def learn(learner: Learner, x: Floats64, labels: Integers, subjects: NDArray[np.str_], *, seed: int) -> FittedPosterior:
     """Fit a learner to the rows without NaN.
 
     Rows ``(n, d)`` with a NaN are left out and get NaN. Where only one label is left, or nothing varies, the log-odds
@@ -69,7 +57,7 @@ def learn(
     fit = learner(x[usable], labels[usable], numbers, np.random.default_rng(seed))
     held_out[usable] = _bounded(fit.held_out)
 
-    def posterior(theirs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def posterior(theirs: Floats64) -> Floats64:
         theirs = _columns(theirs)
         measured = np.isfinite(theirs).all(axis=1)
         log_odds = np.full(len(theirs), np.nan)
@@ -81,10 +69,7 @@ def learn(
 
 
 def calibrate(
-    held_out: NDArray[np.float64],
-    decide: Callable[[NDArray[np.float64]], NDArray[np.float64]],
-    labels: NDArray[np.int64],
-    subjects: NDArray[np.int64],
+    held_out: Floats64, decide: Callable[[Floats64], Floats64], labels: Integers, subjects: Integers
 ) -> FittedPosterior:
     """Turn decision values, male positive, into log-odds.
 
@@ -95,9 +80,7 @@ def calibrate(
     return FittedPosterior(line(held_out), lambda theirs: line(decide(theirs)))
 
 
-def learn_sum(
-    x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.int64], rng: np.random.Generator
-) -> FittedPosterior:
+def learn_sum(x: Floats64, labels: Integers, subjects: Integers, rng: np.random.Generator) -> FittedPosterior:
     """Fit a line to the sums of held-out log-odds ``x (n, k)`` of several learners.
 
     The sum of learners that use the same evidence is too sure; the line corrects that. No learner gets a weight of its
@@ -114,14 +97,12 @@ class LogisticLine:
     slope: float
     intercept: float
 
-    def __call__(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def __call__(self, x: Floats64) -> Floats64:
         """Return log-odds ``(n,)`` of ``x (n,)``."""
         return self.slope * x + self.intercept
 
 
-def fit_line(
-    x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.int64], *, rising: bool = False
-) -> LogisticLine:
+def fit_line(x: Floats64, labels: Integers, subjects: Integers, *, rising: bool = False) -> LogisticLine:
     """Fit a logistic line to ``x (n,)``, both labels weighing the same, and shrink it.
 
     A line through chance alone gains about one nat over guessing, all people together, so a line that gains ``G`` is
@@ -130,8 +111,7 @@ def fit_line(
 
     Parameters
     ----------
-    rising
-        Whether the line may not fall; one that would is made nearly flat.
+    rising : whether the line may not fall; one that would is made nearly flat.
     """
     weights = balanced_weights(labels, subjects)
     centre = np.average(x, weights=weights)
@@ -148,9 +128,7 @@ def fit_line(
     return LogisticLine(slope / spread, intercept - slope / spread * centre)
 
 
-def _logistic(
-    unit: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64]
-) -> tuple[float, float]:
+def _logistic(unit: Floats64, labels: Integers, weights: Floats64) -> tuple[float, float]:
     """Return slope and intercept of the penalised logistic regression on one standardised feature ``(n,)``.
 
     Newton's method by hand: an audit fits tens of thousands of these lines, and scikit-learn's checks of its input take
@@ -172,7 +150,7 @@ def _logistic(
     return float(line[0]), float(line[1])
 
 
-def balanced_weights(labels: NDArray[np.int64], subjects: NDArray[np.int64]) -> NDArray[np.float64]:
+def balanced_weights(labels: Integers, subjects: Integers) -> Floats64:
     """Return weights of images ``(n,)``: both labels weigh the same, all together as much as there are subjects.
 
     Several images of one person hardly tell more than one, so people count as evidence, not images.
@@ -184,22 +162,20 @@ def balanced_weights(labels: NDArray[np.int64], subjects: NDArray[np.int64]) -> 
     return weights
 
 
-def cross_entropy(
-    log_odds: NDArray[np.float64], labels: NDArray[np.int64], weights: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def cross_entropy(log_odds: Floats64, labels: Integers, weights: Floats64) -> Floats64:
     """Return the mean surprise of the labels ``(n,)`` in nats, of each row of ``log_odds (..., n)``."""
     surprise = np.logaddexp(0.0, -log_odds * labels)
     return np.asarray(surprise @ weights / weights.sum())
 
 
-def rows_by_subject(subjects: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def rows_by_subject(subjects: Integers) -> list[Integers]:
     """Return the rows of each subject, one array ``(subjects, images)`` for each number of images."""
     order = np.argsort(subjects, kind="stable")
     _, starts, sizes = np.unique(subjects[order], return_index=True, return_counts=True)
     return [order[starts[sizes == size][:, None] + np.arange(size)] for size in np.unique(sizes)]
 
 
-def sample_subjects(subjects: NDArray[np.int64], most: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def sample_subjects(subjects: Integers, most: int, rng: np.random.Generator) -> Integers:
     """Draw whole subjects at random with at most ``most`` images in all; return their rows in rising order.
 
     The first subject drawn is taken whatever its number of images.
@@ -212,9 +188,9 @@ def sample_subjects(subjects: NDArray[np.int64], most: int, rng: np.random.Gener
     return np.flatnonzero(np.isin(subjects, drawn))
 
 
-def _bounded(log_odds: NDArray[np.float64]) -> NDArray[np.float64]:
+def _bounded(log_odds: Floats64) -> Floats64:
     return np.clip(log_odds, -BOUND, BOUND)
 
 
-def _columns(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _columns(x: Floats64) -> Floats64:
     return x[:, None] if x.ndim == 1 else x

@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facepriv.audit.attackers.learning import (
     FittedPosterior,
@@ -15,7 +14,7 @@ from facepriv.audit.attackers.learning import (
     fit_line,
     rows_by_subject,
 )
-from facepriv.types import FEMALE, MALE
+from facepriv.types import FEMALE, MALE, Floats64, Integers
 
 _WIDTHS = (0.01, 0.025, 0.06, 0.15, 0.4)
 """Widths of the neighbourhood, in ranks 0..1."""
@@ -28,19 +27,17 @@ _PRIOR_PEOPLE = 0.5
 class RankTransform:
     """Rank of a score among training scores, 0..1: a cluster, however narrow, is as wide as it is populous."""
 
-    def __init__(self, scores: NDArray[np.float64]) -> None:
+    def __init__(self, scores: Floats64) -> None:
         self._sorted = np.sort(scores)
 
-    def __call__(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    def __call__(self, scores: Floats64) -> Floats64:
         """Return the ranks ``(n,)`` of scores ``(n,)``; ties get their mean rank."""
         below = np.searchsorted(self._sorted, scores, side="left")
         upto = np.searchsorted(self._sorted, scores, side="right")
         return np.asarray((below + upto) / (2.0 * len(self._sorted)))
 
 
-def learn_line(
-    x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.int64], rng: np.random.Generator
-) -> FittedPosterior:
+def learn_line(x: Floats64, labels: Integers, subjects: Integers, rng: np.random.Generator) -> FittedPosterior:
     """Fit log-odds that are linear in the score ``x (n, 1)``.
 
     Two numbers are learnt from everybody, so leaving one subject out would change next to nothing: the held-out values
@@ -50,9 +47,7 @@ def learn_line(
     return FittedPosterior(line(x[:, 0]), lambda theirs: line(theirs[:, 0]))
 
 
-def learn_curve(
-    x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.int64], rng: np.random.Generator
-) -> FittedPosterior:
+def learn_curve(x: Floats64, labels: Integers, subjects: Integers, rng: np.random.Generator) -> FittedPosterior:
     """Fit log-odds of any shape from the men and the women near a score ``x (n, 1)``, by a Gaussian kernel.
 
     The kernel acts on ranks, so it resolves a cluster a tenth of a nat wide just past zero as well as a broad one far
@@ -80,17 +75,17 @@ def learn_curve(
     return calibrate(held_out, lambda theirs: table[_cell(rank(theirs[:, 0]))], labels, subjects)
 
 
-def _cell(ranks: NDArray[np.float64]) -> NDArray[np.int64]:
+def _cell(ranks: Floats64) -> Integers:
     return np.minimum((ranks * _CELLS).astype(np.int64), _CELLS - 1)
 
 
 @cache
-def _neighbourhoods() -> list[NDArray[np.float64]]:
+def _neighbourhoods() -> list[Floats64]:
     """Return the kernel ``(cells, cells)``, 0..1, of every two cells, for each width."""
     at = (np.arange(_CELLS) + 0.5) / _CELLS
     return [np.exp(-0.5 * ((at[:, None] - at) / width) ** 2) for width in _WIDTHS]
 
 
-def _log_ratio(counted: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_ratio(counted: Floats64) -> Floats64:
     """Return log-odds ``(n,)`` from weights of men and women ``(n, 2)``."""
     return np.asarray(np.log((counted[:, 0] + _PRIOR_PEOPLE) / (counted[:, 1] + _PRIOR_PEOPLE)))

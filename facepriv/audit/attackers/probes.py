@@ -22,7 +22,7 @@ from facepriv.audit.attackers.learning import (
     rows_by_subject,
     sample_subjects,
 )
-from facepriv.types import MALE
+from facepriv.types import MALE, Floats64, Integers
 
 _PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
 _LANDMARKS, _LANDMARKS_OF_FEW, _FEW = 400, 100, 10
@@ -34,12 +34,12 @@ _CLIP = 5.0
 """Standard deviations that features are clipped to, so that no single wild value makes an attacker sure."""
 _TREES, _LEAST_LEAF, _MOST_TREE_ROWS = 40, 5, 4000
 
-Map = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Map = Callable[[Floats64], Floats64]
 """From features ``(m, d)`` to the features ``(m, k)`` that a probe is linear in."""
-MapMaker = Callable[[NDArray[np.float64], np.random.Generator], Map]
+MapMaker = Callable[[Floats64, np.random.Generator], Map]
 
 
-def linear(x: NDArray[np.float64], rng: np.random.Generator) -> Map:
+def linear(x: Floats64, rng: np.random.Generator) -> Map:
     """Return the identity, or for many features of many images their principal directions."""
     if x.shape[1] <= _WIDEST or len(x) <= _WIDEST:
         return lambda theirs: theirs
@@ -48,7 +48,7 @@ def linear(x: NDArray[np.float64], rng: np.random.Generator) -> Map:
     return lambda theirs: theirs @ directions
 
 
-def kernel(x: NDArray[np.float64], rng: np.random.Generator, *, narrower: float = 1.0) -> Map:
+def kernel(x: Floats64, rng: np.random.Generator, *, narrower: float = 1.0) -> Map:
     """Return whitened Gaussian similarities to landmark images, as wide as the median distance between images."""
     count = _LANDMARKS_OF_FEW if x.shape[1] <= _FEW else _LANDMARKS
     landmarks = x[np.sort(rng.choice(len(x), min(len(x), count), replace=False))]
@@ -65,10 +65,9 @@ def ridge(*maps: MapMaker, blocks: tuple[int, ...] = ()) -> Learner:
 
     Parameters
     ----------
-    maps
-        `linear`, `kernel` or others.
-    blocks
-        Widths of blocks of features, adding up to all; blocks weigh the same whatever their width. One block if empty.
+    maps : `linear`, `kernel` or others.
+    blocks : widths of blocks of features, adding up to all; blocks weigh the same whatever their width. One block if
+        empty.
     """
     return partial(_ridge, maps, blocks)
 
@@ -76,16 +75,16 @@ def ridge(*maps: MapMaker, blocks: tuple[int, ...] = ()) -> Learner:
 def _ridge(
     maps: tuple[MapMaker, ...],
     blocks: tuple[int, ...],
-    x: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    subjects: NDArray[np.int64],
+    x: Floats64,
+    labels: Integers,
+    subjects: Integers,
     rng: np.random.Generator,
 ) -> FittedPosterior:
     centre, spread = x.mean(axis=0), x.std(axis=0)
     widths = np.repeat(blocks or (x.shape[1],), blocks or (x.shape[1],))
     inverse = np.where(spread > 1e-9 * (1 + np.abs(centre)), 1 / np.maximum(spread, 1e-300), 0.0)
 
-    def scaled(theirs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def scaled(theirs: Floats64) -> Floats64:
         return np.asarray(np.clip((theirs - centre) * inverse, -_CLIP, _CLIP) / np.sqrt(widths))
 
     standardised = scaled(x)
@@ -102,11 +101,8 @@ def _ridge(
 
 
 def _fits(
-    x: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    root: NDArray[np.float64],
-    groups: list[NDArray[np.int64]],
-) -> list[tuple[float, NDArray[np.float64], NDArray[np.float64]]]:
+    x: Floats64, labels: Integers, root: Floats64, groups: list[Integers]
+) -> list[tuple[float, Floats64, Floats64]]:
     """Return held-out mean squared error, held-out decisions ``(n,)`` and weights ``(k,)`` for every penalty.
 
     With the hat matrix ``H`` of the fit, the held-out residuals of a subject are ``(I - H_gg)^-1 r_g``.
@@ -128,7 +124,7 @@ def _fits(
     return fits
 
 
-def _decomposed(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _decomposed(x: Floats64) -> tuple[Floats64, Floats64, Floats64]:
     """Return the thin singular value decomposition from the smaller Gram matrix of ``x``.
 
     It has half as many digits as a direct one, which suffice with these penalties, at a fraction of the time.
@@ -140,9 +136,7 @@ def _decomposed(x: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np
     return (x @ vectors / s, s, vectors.T) if tall else (vectors, s, (x.T @ vectors / s).T)
 
 
-def learn_forest(
-    x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.int64], rng: np.random.Generator
-) -> FittedPosterior:
+def learn_forest(x: Floats64, labels: Integers, subjects: Integers, rng: np.random.Generator) -> FittedPosterior:
     """Fit a forest (Breiman, Random forests, 2001), each tree to two thirds of the subjects.
 
     Held-out values of a subject come from the trees that were fitted without it.
@@ -170,27 +164,27 @@ def learn_forest(
     if not trees:
         return FittedPosterior(np.zeros(len(x)), lambda theirs: np.zeros(len(theirs)))
 
-    def decide(theirs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def decide(theirs: Floats64) -> Floats64:
         their_single = theirs.astype(np.float32)
         return _log_odds(np.mean([_probability_male(tree, their_single) for tree in trees], axis=0))
 
     return calibrate(held_out, decide, labels, subjects)
 
 
-def _probability_male(tree: object, x: NDArray[np.float32]) -> NDArray[np.float64]:
+def _probability_male(tree: object, x: NDArray[np.float32]) -> Floats64:
     probabilities = tree.predict_proba(x, check_input=False)  # type: ignore[attr-defined]
     return np.asarray(probabilities[:, list(tree.classes_).index(MALE)])  # type: ignore[attr-defined]
 
 
-def _log_odds(probability: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_odds(probability: Floats64) -> Floats64:
     male = np.clip(probability, 0.01, 0.99)
     return np.asarray(np.log(male / (1 - male)))
 
 
-def _with_constant(x: NDArray[np.float64]) -> NDArray[np.float64]:
+def _with_constant(x: Floats64) -> Floats64:
     return np.column_stack([np.ones(len(x)), x])
 
 
-def _squared_distances(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+def _squared_distances(a: Floats64, b: Floats64) -> Floats64:
     square = (a**2).sum(axis=1)[:, None] + (b**2).sum(axis=1) - 2 * a @ b.T
     return np.asarray(np.maximum(square, 0.0))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.learning import learn
@@ -12,6 +11,7 @@ from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.attackers.score_features import difference_features, with_features
 from facepriv.audit.evidence import Features
 from facepriv.imaging.restoring import RESTORERS
+from facepriv.types import Floats64
 
 _ALL = "all front ends"
 
@@ -30,7 +30,7 @@ class Restoring(Attacker):
         """Return every pair of a classifier and a filter, and each classifier with all filters."""
         return [f"{classifier}: {restorer}" for classifier in features.restored for restorer in (*RESTORERS, _ALL)]
 
-    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses from one classifier's scores of filtered images."""
         classifier, _, restorer = variant.rpartition(": ")
         learner = with_features(difference_features, ridge(linear, kernel)) if restorer == _ALL else learn_curve
@@ -38,7 +38,7 @@ class Restoring(Attacker):
         return learn(learner, x, knowledge.labels, knowledge.released.subjects, seed=seed).posterior(y)
 
 
-def _scores(features: Features, classifier: str, restorer: str) -> NDArray[np.float64]:
+def _scores(features: Features, classifier: str, restorer: str) -> Floats64:
     """Return scores ``(n,)`` after one filter, or ``(n, 1 + f)`` of the plain image and after each filter."""
     restored = features.restored[classifier]
     if restorer == _ALL:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.learning import Learner, learn
 from facepriv.audit.attackers.probes import MapMaker, kernel, linear, ridge
 from facepriv.audit.evidence import Features
+from facepriv.types import Floats64
 
 _MODELS: dict[str, MapMaker] = {"straight": linear, "curved": kernel}
 _APPEARANCE, _TOGETHER = "appearance", "all together"
@@ -29,7 +29,7 @@ class Retrained(Attacker):
         sources = list(_sources(features))
         return [f"{source}: {model}" for source in sources for model in _MODELS] + [_TOGETHER] * (len(sources) > 1)
 
-    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses of a classifier trained on released images."""
         source, _, model = variant.rpartition(": ")
         mine, theirs = _sources(knowledge.released), _sources(features)
@@ -42,6 +42,6 @@ class Retrained(Attacker):
         return learn(learner, x, knowledge.labels, knowledge.released.subjects, seed=seed).posterior(y)
 
 
-def _sources(features: Features) -> dict[str, NDArray[np.float64]]:
+def _sources(features: Features) -> dict[str, Floats64]:
     """Return features ``(n, d)`` by source."""
     return {**features.templates, **({_APPEARANCE: features.appearance} if features.appearance.shape[1] else {})}

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.learning import Learner, learn
 from facepriv.audit.attackers.one_score import learn_curve, learn_line
 from facepriv.audit.evidence import Features
+from facepriv.types import Floats64
 
 _MODELS: dict[str, Learner] = {"curve": learn_curve, "line": learn_line}
 
@@ -27,7 +25,7 @@ class Score(Attacker):
         """Return every pair of a classifier and a model of the posterior."""
         return [f"{classifier}: {model}" for classifier in features.scores for model in _MODELS]
 
-    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses from one classifier's score."""
         classifier, _, model = variant.rpartition(": ")
         scores, subjects = knowledge.released.scores[classifier], knowledge.released.subjects

@@ -14,6 +14,7 @@ from facepriv.audit.attackers.one_score import learn_curve
 from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.attackers.score_features import joint_features, rank_features, with_features
 from facepriv.audit.evidence import Features
+from facepriv.types import Floats64
 
 _ALL = "all"
 _NUMBERS = (1, 2, 4)
@@ -41,7 +42,7 @@ class SeveralImages(Attacker):
         most = int(np.unique(features.subjects, return_counts=True)[1].max(initial=0))
         return [f"n = {number}" for number in _NUMBERS if number < most or number == 1] + [_ALL] * (most > 1)
 
-    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses from images drawn of each person, the one to guess among them."""
         number = None if variant == _ALL else int(variant.removeprefix("n = "))
         released = knowledge.released
@@ -61,7 +62,7 @@ class SeveralImages(Attacker):
         return learn(learn_sum, x, knowledge.labels, released.subjects, seed=seed).posterior(y)
 
 
-def _bases(features: Features) -> tuple[list[Learner], list[NDArray[np.float64]]]:
+def _bases(features: Features) -> tuple[list[Learner], list[Floats64]]:
     """Return learners of single images with their features: each score, and all scores if there are several."""
     scores = list(features.scores.values())
     if len(scores) == 1:
@@ -73,12 +74,8 @@ def _bases(features: Features) -> tuple[list[Learner], list[NDArray[np.float64]]
 
 
 def _pooled(
-    log_odds: NDArray[np.float64],
-    ranks: NDArray[np.float64],
-    subjects: NDArray[np.str_],
-    number: int | None,
-    seed: int,
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    log_odds: Floats64, ranks: Floats64, subjects: NDArray[np.str_], number: int | None, seed: int
+) -> tuple[Floats64, Floats64]:
     """Return sums of log-odds ``(n, b)`` and middle and width of ranks ``(n, 2 c)`` over ``number`` images or all.
 
     Images with a NaN are not pooled and get NaN.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.learning import FittedPosterior, learn
 from facepriv.audit.evidence import Features
-from facepriv.types import FEMALE, MALE
+from facepriv.types import FEMALE, MALE, Floats64, Integers
 
 
 class Sign(Attacker):
@@ -29,7 +28,7 @@ class Sign(Attacker):
         """Return the classifiers."""
         return list(features.scores)
 
-    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses from one classifier's sign."""
         fit = learn(
             _learn_rates, knowledge.released.scores[variant], knowledge.labels, knowledge.released.subjects, seed=seed
@@ -37,9 +36,7 @@ class Sign(Attacker):
         return fit.posterior(features.scores[variant])
 
 
-def _learn_rates(
-    x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.int64], rng: np.random.Generator
-) -> FittedPosterior:
+def _learn_rates(x: Floats64, labels: Integers, subjects: Integers, rng: np.random.Generator) -> FittedPosterior:
     """Fit log-odds to how often scores ``(n, 1)`` of each label are positive, with one person added to either sign.
 
     Two rates are learnt from everybody, so the held-out values are taken to be the same.
@@ -53,7 +50,7 @@ def _learn_rates(
     if_male = np.log(rate[MALE] / rate[FEMALE])
     if_female = np.log((1 - rate[MALE]) / (1 - rate[FEMALE]))
 
-    def posterior(theirs: NDArray[np.float64]) -> NDArray[np.float64]:
+    def posterior(theirs: Floats64) -> Floats64:
         return np.asarray(np.where(theirs[:, 0] > 0, if_male, if_female))
 
     return FittedPosterior(posterior(x), posterior)

@@ -6,20 +6,19 @@ from collections.abc import Callable
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facepriv.audit.attackers.learning import FittedPosterior, Learner, calibrate, sample_subjects
-from facepriv.types import FEMALE, MALE
+from facepriv.types import FEMALE, MALE, Floats64, Integers
 
 _MOST_GALLERY, _BLOCK = 4000, 1000
 """Most templates in the gallery, and templates compared at a time: a bound on memory."""
 
-Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Statistic = Callable[[Floats64], Floats64]
 """From similarities ``(m, k)`` to gallery templates of one label, NaN where the subject is the same, to ``(m,)``."""
 
 
 def learn_mean_similarity(
-    x: NDArray[np.float64], labels: NDArray[np.int64], subjects: NDArray[np.int64], rng: np.random.Generator
+    x: Floats64, labels: Integers, subjects: Integers, rng: np.random.Generator
 ) -> FittedPosterior:
     """Fit log-odds to the mean similarity of unit rows ``x (n, d)`` to all men, less that to all women.
 
@@ -35,16 +34,12 @@ def learn_nearest(count: int) -> Learner:
 
 
 def _compared(
-    statistic: Statistic,
-    x: NDArray[np.float64],
-    labels: NDArray[np.int64],
-    subjects: NDArray[np.int64],
-    rng: np.random.Generator,
+    statistic: Statistic, x: Floats64, labels: Integers, subjects: Integers, rng: np.random.Generator
 ) -> FittedPosterior:
     rows = sample_subjects(subjects, _MOST_GALLERY, rng)
     gallery, owners, gender = x[rows], subjects[rows], labels[rows]
 
-    def decide(theirs: NDArray[np.float64], their_subjects: NDArray[np.int64]) -> NDArray[np.float64]:
+    def decide(theirs: Floats64, their_subjects: Integers) -> Floats64:
         parts = []
         for start in range(0, len(theirs), _BLOCK):
             similar = theirs[start : start + _BLOCK] @ gallery.T
@@ -58,13 +53,13 @@ def _compared(
     return calibrate(decide(x, subjects), lambda theirs: decide(theirs, np.full(len(theirs), nobody)), labels, subjects)
 
 
-def _mean(similar: NDArray[np.float64]) -> NDArray[np.float64]:
+def _mean(similar: Floats64) -> Floats64:
     counted = np.isfinite(similar)
     number = counted.sum(axis=1)
     return np.asarray(np.where(number > 0, np.where(counted, similar, 0.0).sum(axis=1) / np.maximum(number, 1), np.nan))
 
 
-def _mean_of_most(count: int, similar: NDArray[np.float64]) -> NDArray[np.float64]:
+def _mean_of_most(count: int, similar: Floats64) -> Floats64:
     count = min(count, similar.shape[1])
     if count == 0:
         return np.full(len(similar), np.nan)

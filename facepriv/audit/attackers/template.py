@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.learning import Learner, learn
 from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.attackers.similarity import learn_mean_similarity, learn_nearest
 from facepriv.audit.evidence import Features
+from facepriv.types import Floats64
 
 _MODELS: dict[str, Learner] = {
     "straight": ridge(linear),
@@ -33,7 +31,7 @@ class Template(Attacker):
         """Return every pair of a matcher and a model."""
         return [f"{matcher}: {model}" for matcher in features.templates for model in _MODELS]
 
-    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> NDArray[np.float64]:
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses from one matcher's templates."""
         matcher, _, model = variant.rpartition(": ")
         mine, subjects = knowledge.untouched.templates[matcher], knowledge.untouched.subjects

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.evidence import Evidence
 from facepriv.errors import BadInputError
-from facepriv.types import MALE
+from facepriv.types import MALE, Flags, Floats64, Integers
 
 FOLDS, INNER_FOLDS = 5, 3
 
@@ -26,10 +26,10 @@ FOLDS, INNER_FOLDS = 5, 3
 class Attack:
     """Held-out guesses of one attacker."""
 
-    variants: dict[str, NDArray[np.float64]]
+    variants: dict[str, Floats64]
     """By variant ``(n,)`` posterior log-odds at equal priors, nats, male positive; NaN = nothing to go on. Empty unless
     all variants were asked for."""
-    chosen: NDArray[np.float64]
+    chosen: Floats64
     """``(n,)`` the same of the variant chosen in each fold."""
     choices: Counter[str]
     """Number of folds by the variant chosen in them."""
@@ -38,7 +38,7 @@ class Attack:
 def attack(
     attacker: Attacker,
     evidence: Evidence,
-    perturbed: NDArray[np.bool_],
+    perturbed: Flags,
     p: float,
     *,
     seed: int,
@@ -49,14 +49,10 @@ def attack(
 
     Parameters
     ----------
-    perturbed
-        ``(n,)`` which images of the release are perturbed.
-    p
-        Proportion of the policy, which the attacker knows.
-    folds
-        Number of folds of the subjects.
-    all_variants
-        Whether to guess with the variants that are not chosen, too.
+    perturbed : ``(n,)`` which images of the release are perturbed.
+    p : proportion of the policy, which the attacker knows.
+    folds : number of folds of the subjects.
+    all_variants : whether to guess with the variants that are not chosen, too.
 
     Raises
     ------
@@ -96,15 +92,13 @@ def _choose_variant(attacker: Attacker, names: list[str], knowledge: Knowledge, 
     return names[int(np.argmin(costs))]
 
 
-def _cross_entropy(log_odds: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
+def _cross_entropy(log_odds: Floats64, labels: Integers) -> float:
     """Return the cross-entropy of the labels in nats, both genders weighing the same."""
     surprise = np.logaddexp(0.0, -np.nan_to_num(log_odds) * labels)
     return float(np.mean([surprise[labels == label].mean() for label in np.unique(labels)]))
 
 
-def _folds(
-    subjects: NDArray[np.str_], labels: NDArray[np.int64], folds: int, seed: int
-) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+def _folds(subjects: NDArray[np.str_], labels: Integers, folds: int, seed: int) -> Iterator[tuple[Integers, Integers]]:
     """Yield the rows of training and of test images of each fold; subjects of each label are spread evenly at random.
 
     A subject's images stay together; the label of the first one counts.

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facepriv.audit.evidence import Evidence
 from facepriv.schemas.audits import SelectBy
+from facepriv.types import Flags
 
 PROPORTIONS = tuple(i / 10 for i in range(11))
 """Proportions ``p`` at which attackers are tried."""
 
 
-def draw_perturbed(evidence: Evidence, p: float, *, select_by: SelectBy, draw: int, seed: int) -> NDArray[np.bool_]:
+def draw_perturbed(evidence: Evidence, p: float, *, select_by: SelectBy, draw: int, seed: int) -> Flags:
     """Draw the images that a release has perturbed.
 
     Each image, or each subject, has one uniform number a draw, so a greater ``p`` only adds images, as the keyed
@@ -20,10 +20,8 @@ def draw_perturbed(evidence: Evidence, p: float, *, select_by: SelectBy, draw: i
 
     Parameters
     ----------
-    select_by
-        Whether each image is drawn for itself or all of a subject together.
-    draw
-        Number of the draw.
+    select_by : whether each image is drawn for itself or all of a subject together.
+    draw : number of the draw.
 
     Returns
     -------
@@ -37,7 +35,7 @@ def draw_perturbed(evidence: Evidence, p: float, *, select_by: SelectBy, draw: i
         uniform = rng.random(member.max(initial=0) + 1)[member]
     else:
         uniform = rng.random(len(subjects))
-    perturbed: NDArray[np.bool_] = (uniform < p) & evidence.can_be_perturbed
+    perturbed: Flags = (uniform < p) & evidence.can_be_perturbed
     return perturbed
 
 

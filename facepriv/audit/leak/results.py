@@ -6,21 +6,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facepriv.audit.evidence import Evidence
 from facepriv.audit.leak.cross_fitting import Attack
 from facepriv.metrics.gender import predicted_labels
 from facepriv.metrics.leak import posterior_leak
 from facepriv.metrics.subject_bootstrap import SubjectBootstrap
-from facepriv.schemas.audits import (
-    AttackResult,
-    ClassifierBaseline,
-    Condition,
-    ConditionName,
-    CurvePoint,
-    Headline,
-)
+from facepriv.schemas.audits import AttackResult, ClassifierBaseline, Condition, ConditionName, CurvePoint, Headline
+from facepriv.types import Flags, Floats64
 
 CHOSEN = "chosen"
 """Name of the variant that stands for the one chosen in each fold."""
@@ -50,7 +43,7 @@ def classifier_baselines(evidence: Evidence, bootstrap: SubjectBootstrap) -> lis
 def condition_result(
     name: ConditionName,
     p: float,
-    perturbed: Sequence[NDArray[np.bool_]],
+    perturbed: Sequence[Flags],
     attacks: Mapping[str, Sequence[Attack]],
     bootstrap: SubjectBootstrap,
 ) -> Condition:
@@ -58,10 +51,8 @@ def condition_result(
 
     Parameters
     ----------
-    perturbed
-        For each draw of the policy ``(n,)`` which images are perturbed.
-    attacks
-        By attacker, one for each draw; an attacker with nothing to go on in any image is left out.
+    perturbed : for each draw of the policy ``(n,)`` which images are perturbed.
+    attacks : by attacker, one for each draw; an attacker with nothing to go on in any image is left out.
     """
     chosen, variants = [], []
     for attacker, draws in attacks.items():
@@ -73,21 +64,11 @@ def condition_result(
         for variant in draws[0].variants:
             guesses = [draw.variants[variant] for draw in draws if variant in draw.variants]
             variants.append(_attack_result(attacker, variant, guesses, bootstrap, {}))
-    return Condition(
-        name=name,
-        p=p,
-        perturbed=float(np.mean(perturbed)),
-        attacks=chosen,
-        variants=variants,
-    )
+    return Condition(name=name, p=p, perturbed=float(np.mean(perturbed)), attacks=chosen, variants=variants)
 
 
 def _attack_result(
-    attacker: str,
-    variant: str,
-    guesses: Sequence[NDArray[np.float64]],
-    bootstrap: SubjectBootstrap,
-    choices: dict[str, int],
+    attacker: str, variant: str, guesses: Sequence[Floats64], bootstrap: SubjectBootstrap, choices: dict[str, int]
 ) -> AttackResult:
     leak = posterior_leak(np.stack(guesses), bootstrap)
     return AttackResult(

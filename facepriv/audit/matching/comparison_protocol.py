@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from facepriv.errors import BadInputError
+from facepriv.types import Flags, Floats64, Integers
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,9 @@ def protocol_result(scores: ArrayLike, mated: ArrayLike, folds: ArrayLike) -> Pr
 
     Parameters
     ----------
-    scores
-        ``(n,)`` similarity, higher = more similar; NaN for a pair that could not be compared.
-    mated
-        ``(n,)`` bool.
-    folds
-        ``(n,)`` number of each pair's fold.
+    scores : ``(n,)`` similarity, higher = more similar; NaN for a pair that could not be compared.
+    mated : ``(n,)`` bool.
+    folds : ``(n,)`` number of each pair's fold.
 
     Raises
     ------
@@ -122,8 +120,7 @@ def best_threshold(mated: ArrayLike, non_mated: ArrayLike) -> float:
 
     Parameters
     ----------
-    mated, non_mated
-        ``(m,)``, ``(n,)`` finite scores, neither empty.
+    mated, non_mated : ``(m,)``, ``(n,)`` finite scores, neither empty.
     """
     same, other = np.sort(np.asarray(mated, dtype=np.float64)), np.sort(np.asarray(non_mated, dtype=np.float64))
     steps = np.unique(np.concatenate([same, other]))
@@ -140,9 +137,7 @@ def best_threshold(mated: ArrayLike, non_mated: ArrayLike) -> float:
     return float(middle if middle > below[place] else above[place])
 
 
-def _checked(
-    scores: ArrayLike, mated: ArrayLike, folds: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.bool_], NDArray[np.int64]]:
+def _checked(scores: ArrayLike, mated: ArrayLike, folds: ArrayLike) -> tuple[Floats64, Flags, Integers]:
     values = np.asarray(scores, dtype=np.float64)
     same = np.asarray(mated, dtype=bool)
     numbers = np.asarray(folds, dtype=np.int64)
@@ -166,13 +161,7 @@ def _checked(
     return values, same, numbers
 
 
-def _fold(
-    number: int,
-    threshold: float,
-    same: NDArray[np.bool_],
-    compared: NDArray[np.bool_],
-    wrong: NDArray[np.bool_],
-) -> ProtocolFold:
+def _fold(number: int, threshold: float, same: Flags, compared: Flags, wrong: Flags) -> ProtocolFold:
     return ProtocolFold(
         fold=number,
         threshold=threshold,
@@ -187,7 +176,7 @@ def _fold(
     )
 
 
-def _proportion(flags: NDArray[np.bool_]) -> float | None:
+def _proportion(flags: Flags) -> float | None:
     return float(flags.mean()) if flags.size else None
 
 

@@ -7,18 +7,20 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.types import Integers
+
 Compare = Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float32]]
 
 BLOCK = 1024
 
 
-def subject_codes(subjects: Sequence[str]) -> NDArray[np.int64]:
+def subject_codes(subjects: Sequence[str]) -> Integers:
     """Number subjects in the order in which they come: ``(n,)``, the same number for the same subject."""
     numbers: dict[str, int] = {}
     return np.fromiter((numbers.setdefault(subject, len(numbers)) for subject in subjects), np.int64, len(subjects))
 
 
-def usable_rows(templates: NDArray[np.float32]) -> NDArray[np.int64]:
+def usable_rows(templates: NDArray[np.float32]) -> Integers:
     """Return the rows of ``(n, d)`` templates without NaN; the others are failures to acquire."""
     # In blocks, since a mask of all values would take a quarter of the templates' own memory.
     blocks = (np.isnan(templates[start : start + BLOCK]).any(axis=1) for start in range(0, len(templates), BLOCK))
@@ -37,17 +39,12 @@ def compare_all(
 
     Parameters
     ----------
-    gallery
-        ``(n, d)`` templates; a row with NaN is a failure to acquire and takes part in nothing.
-    probes
-        ``(n, d)`` templates of the same images in another phase: every image of the gallery is compared with every
+    gallery : ``(n, d)`` templates; a row with NaN is a failure to acquire and takes part in nothing.
+    probes : ``(n, d)`` templates of the same images in another phase: every image of the gallery is compared with every
         *other* image of the probes, in both directions. None compares the gallery with itself, each pair once.
-    subjects
-        ``n`` subjects.
-    compare
-        The matcher's comparison, ``(g, d), (p, d) -> (g, p)``.
-    block
-        Rows of the gallery compared at a time.
+    subjects : ``n`` subjects.
+    compare : the matcher's comparison, ``(g, d), (p, d) -> (g, p)``.
+    block : rows of the gallery compared at a time.
 
     Returns
     -------

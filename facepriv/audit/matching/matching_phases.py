@@ -48,16 +48,11 @@ def matching_phases(
 
     Parameters
     ----------
-    before, after
-        ``(n, d)`` templates of the same images; a row with NaN is a failure to acquire.
-    subjects
-        ``n`` subjects.
-    compare
-        The matcher's comparison, as in `FaceMatcher`.
-    check
-        Called every few million pairs or more often; what it raises ends the work.
-    exact_up_to, all_up_to, sample
-        As `EXACT_UP_TO`, `ALL_UP_TO` and `SAMPLE`.
+    before, after : ``(n, d)`` templates of the same images; a row with NaN is a failure to acquire.
+    subjects : ``n`` subjects.
+    compare : the matcher's comparison, as in `FaceMatcher`.
+    check : called every few million pairs or more often; what it raises ends the work.
+    exact_up_to, all_up_to, sample : as `EXACT_UP_TO`, `ALL_UP_TO` and `SAMPLE`.
 
     Raises
     ------

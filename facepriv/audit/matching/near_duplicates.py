@@ -14,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facepriv.audit.matching.pairs import Pairs, Tile
 from facepriv.audit.matching.streamed_scores import pilot
 from facepriv.audit.threads import map_in_threads, no_check
+from facepriv.types import Floats64
 
 SPREADS = 5.0
 LEAST_DISTANCE = 0.05
@@ -86,7 +86,7 @@ def find_alike(pairs: Pairs, *, check: Callable[[], None] = no_check, listed: in
     return AlikePairs(threshold=float(threshold), compared=pairs.non_mated, found=count, pairs=most_alike)
 
 
-def _threshold(usual: NDArray[np.float64]) -> float:
+def _threshold(usual: Floats64) -> float:
     """Return the score from which images are alike, from some non-mated scores."""
     distances = np.sqrt(np.maximum(2 - 2 * usual, 0))
     median = float(np.median(distances))

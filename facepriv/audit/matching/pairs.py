@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.audit.matching.comparisons import Compare, subject_codes, usable_rows
+from facepriv.types import Integers
 
 Scores = NDArray[np.float32]
-Places = NDArray[np.int64]
+Places = Integers
 
 TILE = (512, 1024)
 """Rows and columns of a tile: its scores take 2 MB."""

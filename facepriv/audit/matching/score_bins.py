@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
+from facepriv.types import Floats64, Integers
 
 BINS = 256
 # How far bins go below the scores they were made from and above the top, as shares of the range in between.
@@ -48,7 +49,7 @@ class ScoreBins:
         power = int(np.clip(np.floor(np.log2((BINS - 2) / (high - low))), -_MOST, _MOST))
         return cls(power=power, offset=int(np.floor(low * 2.0**power)) - 1)
 
-    def count(self, scores: NDArray[np.float32]) -> tuple[NDArray[np.int64], float]:
+    def count(self, scores: NDArray[np.float32]) -> tuple[Integers, float]:
         """Count contiguous scores of any shape.
 
         Returns
@@ -94,17 +95,17 @@ class ScoreBins:
         # The second table is the first one times 0; OpenCV has no other call that scales, shifts and cuts off at once.
         return np.asarray(cv2.addWeighted(table, 2.0**self.power, table, 0, -self.offset, dtype=cv2.CV_8U))
 
-    def _counts(self, table: NDArray[np.float32]) -> NDArray[np.int64]:
+    def _counts(self, table: NDArray[np.float32]) -> Integers:
         found = cv2.calcHist([self._codes(table)], [0], None, [BINS], [0, BINS])
         return np.asarray(found).ravel().astype(np.int64)
 
 
-def _order(values: NDArray[np.float64]) -> NDArray[np.int64]:
+def _order(values: Floats64) -> Integers:
     """Number float32 values so that neighbours have neighbouring numbers."""
     bits = values.astype(np.float32).view(np.int32).astype(np.int64)
     return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)
 
 
-def _from_order(numbers: NDArray[np.int64]) -> NDArray[np.float32]:
+def _from_order(numbers: Integers) -> NDArray[np.float32]:
     bits = np.where(numbers < 0, (-numbers) | 0x80000000, numbers)
     return bits.astype(np.uint32).view(np.float32)

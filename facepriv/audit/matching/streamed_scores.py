@@ -13,6 +13,7 @@ from facepriv.audit.matching.score_bins import BINS, ScoreBins
 from facepriv.audit.threads import map_in_threads, no_check
 from facepriv.metrics.binned_matching import BinnedScores, scores_to_keep
 from facepriv.metrics.checks import as_finite
+from facepriv.types import Integers
 
 Scores = NDArray[np.float32]
 
@@ -125,7 +126,7 @@ class _Part:
     """What is kept of a tile."""
 
     mated: Scores
-    counts: NDArray[np.int64]
+    counts: Integers
     lowest: float
     greatest: Scores
 
@@ -176,7 +177,7 @@ class _Mated:
 class _NonMated:
     """The non-mated part of `BinnedScores`."""
 
-    counts: NDArray[np.int64]
+    counts: Integers
     greatest: Scores
     lowest: float
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import wilcoxon
 
 from facepriv.audit.reproduction.experiments import ExperimentRun, ImageOutcome
 from facepriv.schemas.reproductions import CandidateTest
+from facepriv.types import Floats64
 from facepriv.wording import count
 
 LEVEL = 0.05
@@ -49,13 +49,13 @@ def compare_candidates(opposite: ExperimentRun, same: ExperimentRun) -> Candidat
     )
 
 
-def signed_rank_p(differences: NDArray[np.float64]) -> float | None:
+def signed_rank_p(differences: Floats64) -> float | None:
     """Return the two-sided p of Wilcoxon's signed-rank test, zeros left out; None where nothing differs."""
     nonzero = differences[differences != 0]
     return float(wilcoxon(nonzero).pvalue) if nonzero.size else None
 
 
-def _candidates_remark(pairs: int, p: float | None, opposite: NDArray[np.float64], same: NDArray[np.float64]) -> str:
+def _candidates_remark(pairs: int, p: float | None, opposite: Floats64, same: Floats64) -> str:
     if p is None:
         return "Nothing differs, or there is nothing to compare."
     least = 2.0 ** (1 - pairs)

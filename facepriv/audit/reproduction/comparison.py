@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facepriv.audit.reproduction import paper
 from facepriv.audit.reproduction.candidate_test import compare_candidates
@@ -26,7 +25,7 @@ from facepriv.schemas.reproductions import (
     Slot,
     UpdatesRow,
 )
-from facepriv.types import GENDERS, Gender
+from facepriv.types import GENDERS, Floats64, Gender
 from facepriv.wording import count, percent
 
 SMALL = 100
@@ -47,12 +46,9 @@ def reproduction(
 
     Parameters
     ----------
-    runs
-        One for each of ``by-a``, ``by-b`` and ``mixing`` with either kind of candidate, all on the same images.
-    classifiers
-        Names of the two that guide and judge.
-    landmarker
-        Name of the one whose points made the triangles; None for the detector's own 68.
+    runs : one for each of ``by-a``, ``by-b`` and ``mixing`` with either kind of candidate, all on the same images.
+    classifiers : names of the two that guide and judge.
+    landmarker : name of the one whose points made the triangles; None for the detector's own 68.
     """
     by_experiment = {(run.experiment, run.candidates): run for run in runs}
     first = by_experiment["by-a", "opposite"]
@@ -125,7 +121,7 @@ def _confusion(run: ExperimentRun, name: str) -> ConfusionComparison:
 
 
 def _histograms(runs: RunsByExperiment, classifier: str) -> dict[Experiment, Histogram]:
-    def scores(run: ExperimentRun, phase: Literal["before", "after"]) -> NDArray[np.float64]:
+    def scores(run: ExperimentRun, phase: Literal["before", "after"]) -> Floats64:
         return np.array([getattr(image, phase).get(classifier, np.nan) for image in run.images], dtype=np.float64)
 
     first = runs["by-a", "opposite"]
