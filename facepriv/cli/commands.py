@@ -8,29 +8,19 @@ from typing import Annotated
 import typer
 
 from facepriv.cli import (
-    access,
+    accounts,
     audits,
-    database,
     datasets,
-    demo,
-    fetching,
-    housekeeping,
     importing,
     models,
-    own_models,
     perturbing,
     policy,
-    probes,
-    reporting,
-    reproducing,
     runs,
     serving,
     sharing,
-    users,
-    worker,
+    upkeep,
 )
-from facepriv.cli.json_files import json_on_stdout
-from facepriv.cli.printing import error_console, plain
+from facepriv.cli.output import error_console, json_on_stdout, plain
 from facepriv.errors import FaceprivError
 
 app = typer.Typer(
@@ -79,7 +69,7 @@ app.command()(datasets.protocol)
 app.command()(datasets.datasheet)
 app.command()(datasets.datasets)
 app.command()(models.models)
-app.command()(fetching.fetch)
+app.command()(models.fetch)
 app.command()(perturbing.methods)
 app.command()(perturbing.perturb)
 app.command()(audits.audit)
@@ -92,21 +82,21 @@ app.command()(runs.resume)
 app.command()(runs.follow)
 app.command()(runs.log)
 app.command()(runs.delete)
-app.command()(housekeeping.purge)
-app.command()(housekeeping.retain)
-app.command()(housekeeping.collect)
-app.command()(housekeeping.doctor)
-app.command()(access.access)
-app.command()(reporting.export)
-app.command()(reporting.report)
+app.command()(upkeep.purge)
+app.command()(upkeep.retain)
+app.command()(upkeep.collect)
+app.command()(upkeep.doctor)
+app.command()(accounts.access)
+app.command()(sharing.export)
+app.command()(sharing.report)
 app.command()(sharing.share)
 app.command()(sharing.shares)
 app.command()(serving.serve)
-app.command()(demo.demo)
-app.command()(reproducing.reproduce)
-app.command()(worker.worker)
+app.command()(serving.demo)
+app.command()(perturbing.reproduce)
+app.command()(serving.worker)
 app.command()(runs.schema)
-app.add_typer(database.db, name="db")
-app.add_typer(users.user, name="user")
-app.add_typer(own_models.model, name="model")
-app.add_typer(probes.probe, name="probe")
+app.add_typer(upkeep.db, name="db")
+app.add_typer(accounts.user, name="user")
+app.add_typer(models.model, name="model")
+app.add_typer(models.probe, name="probe")

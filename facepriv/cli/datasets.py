@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facepriv.cli.json_files import JsonFile, write_json
-from facepriv.cli.printing import progress, say, show_table
+from facepriv.cli.output import JsonFile, progress, say, show_table, write_json
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.wording import count
 
 if TYPE_CHECKING:
     from facepriv.schemas.quality import QualityReport
-    from facepriv.store import DatasetRecord, Store
+    from facepriv.store import DatasetCounts, Store
 
 
 def quality(
@@ -25,27 +24,23 @@ def quality(
     json_file: JsonFile = None,
 ) -> None:
     """Show or make a data set's quality report: images without a face, sizes, and doubtful labels."""
+    from facepriv.presentation.quality import quality_sentences
     from facepriv.services.datasets.quality import doubtful_images, get_quality
 
     with opened_store() as (store, _):
         record = store.datasets.get(dataset)
-        report = get_quality(record)
-        if report is None or anew:
-            report = check_and_show_quality(store, dataset)
-        else:
-            _show_quality(report)
+        known = None if anew else get_quality(record)
+        report = check_quality_with_progress(store, dataset) if known is None else known
+        say(*quality_sentences(report))
         if list_images:
             store.access.record(get_actor(), "quality-listed", f"dataset {record.id}")
             for title, rows in doubtful_images(store, record.id, report).items():
-                if rows:
-                    show_table(title, rows)
-                else:
-                    say(f"{title}: none.")
+                show_table(title, rows, none=f"{title}: none.")
     write_json(json_file, report.model_dump(mode="json", by_alias=True))
 
 
-def check_and_show_quality(store: Store, name: str) -> QualityReport:
-    """Make a data set's quality report with a progress bar, and show it."""
+def check_quality_with_progress(store: Store, name: str) -> QualityReport:
+    """Make a data set's quality report with a progress bar."""
     from facepriv.services.datasets.quality import check_quality
 
     with progress("Checking quality") as bar:
@@ -53,16 +48,7 @@ def check_and_show_quality(store: Store, name: str) -> QualityReport:
         def show(done: int, total: int, _: str = "", /) -> None:
             bar(done, total)
 
-        report = check_quality(store, name, on_progress=show)
-    _show_quality(report)
-    return report
-
-
-def _show_quality(report: QualityReport) -> None:
-    from facepriv.presentation.quality import quality_sentences
-
-    for sentence in quality_sentences(report):
-        say(sentence)
+        return check_quality(store, name, on_progress=show)
 
 
 def protocol(
@@ -79,8 +65,7 @@ def protocol(
         scored = protocol_scores(store, dataset, matcher, run=run, on_progress=report)
     results = evaluate(scored)
     show_table(f"{dataset} by {matcher}, under its own protocol", protocol_rows(results))
-    for sentence in protocol_sentences(results, scored.run_id, scored.not_in_run):
-        say(sentence)
+    say(*protocol_sentences(results, scored.run_id, scored.not_in_run))
     write_json(json_file, protocol_document(scored, results))
 
 
@@ -121,58 +106,56 @@ def datasets(
         if discard is not None:
             removed = discard_by_name(store, settings, discard)
             say(f"Removed {count(removed, 'image')} of the interrupted import {discard}.")
-        records = store.datasets.list()
-        found = [_dataset_json(store, record) for record in records]
+        counted = [(record, store.datasets.counts(record.id)) for record in store.datasets.list()]
         unfinished = store.datasets.unfinished()
-    if not found:
-        say("There is no data set yet. Import one with `facepriv import PATH --name NAME`, or try `facepriv demo`.")
-    else:
-        show_table(
-            "Data sets",
-            [
-                {
-                    "Name": str(row["name"]),
-                    "Images": f"{row['images']:,}",
-                    "Subjects": f"{row['subjects']:,}",
-                    "Female": str(row["labels"]["female"]),
-                    "Male": str(row["labels"]["male"]),
-                    "Unlabelled": str(row["labels"]["unlabelled"]),
-                    "No usable face": str(sum(row["failures"].values())),
-                    "Notes": str(sum(row["problems"].values())),
-                    "Read as": str(row["reader"]),
-                    "Keep until": retention_day(record),
-                }
-                for record, row in zip(records, found, strict=True)
-            ],
-        )
-    for one in unfinished:
-        if is_under_way(one):
-            say(f"Import of {one.name} is running: {count(one.images, 'image')} done.")
+    show_table(
+        "Data sets",
+        [
+            {
+                "Name": record.name,
+                "Images": f"{counts.images:,}",
+                "Subjects": f"{counts.subjects:,}",
+                "Female": str(counts.labels.get(-1, 0)),
+                "Male": str(counts.labels.get(1, 0)),
+                "Unlabelled": str(counts.labels.get(None, 0)),
+                "No usable face": str(sum(counts.failures.values())),
+                "Notes": str(sum(counts.problems.values())),
+                "Read as": record.reader,
+                "Keep until": retention_day(record),
+            }
+            for record, counts in counted
+        ],
+        none="There is no data set yet. Import one with `facepriv import PATH --name NAME`, or try `facepriv demo`.",
+    )
+    for left in unfinished:
+        done = f"{count(left.images, 'image')} done"
+        if is_under_way(left):
+            say(f"Import of {left.name} is running: {done}.")
             continue
         say(
-            f"Import of {one.name} was interrupted: {count(one.images, 'image')} done, the last at "
-            f"{one.written_at:%Y-%m-%d %H:%M} UTC. Repeat its command to resume, or use --discard {one.name}."
+            f"Import of {left.name} was interrupted: {done}, the last at {left.written_at:%Y-%m-%d %H:%M} UTC. Repeat "
+            f"its command to resume, or use --discard {left.name}."
         )
-    write_json(json_file, {"schema": "facepriv.datasets/1", "datasets": found})
+    rows = [
+        {
+            "name": record.name,
+            "reader": record.reader,
+            "reader_reason": record.reader_reason,
+            "licence": record.licence,
+            "content_sha256": record.content_sha256,
+            "created_at": record.created_at.isoformat(),
+            "retain_until": None if record.retain_until is None else record.retain_until.isoformat(),
+            "identities": record.identities,
+            "terms": None if record.terms is None else record.terms.sentence,
+            "datasheet": record.datasheet,
+            **counts_json(counts),
+        }
+        for record, counts in counted
+    ]
+    write_json(json_file, {"schema": "facepriv.datasets/1", "datasets": rows})
 
 
-def _dataset_json(store: Store, record: DatasetRecord) -> dict[str, Any]:
-    return {
-        "name": record.name,
-        "reader": record.reader,
-        "reader_reason": record.reader_reason,
-        "licence": record.licence,
-        "content_sha256": record.content_sha256,
-        "created_at": record.created_at.isoformat(),
-        "retain_until": None if record.retain_until is None else record.retain_until.isoformat(),
-        "identities": record.identities,
-        "terms": None if record.terms is None else record.terms.sentence,
-        "datasheet": record.datasheet,
-        **counts_json(store.datasets.counts(record.id)),
-    }
-
-
-def counts_json(counts: Any) -> dict[str, Any]:
+def counts_json(counts: DatasetCounts) -> dict[str, Any]:
     """Return a data set's counts as JSON has them."""
     return {
         "images": counts.images,

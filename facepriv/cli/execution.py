@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from facepriv.cli.json_files import write_json
-from facepriv.cli.printing import error_console, progress, say
-from facepriv.cli.store import get_actor
+from facepriv.cli.output import error_console, progress, say, write_json
+from facepriv.cli.store import get_actor, opened_store
+from facepriv.config import Settings
 from facepriv.errors import FaceprivError
+from facepriv.schemas.requests import AuditRequest, RunRequest
 
 if TYPE_CHECKING:
-    from facepriv.config import Settings
-    from facepriv.schemas.runs import RunResult
-    from facepriv.store import AuditStore, JobState, RunStore, Store
+    from facepriv.store import AuditStore, AuditSummary, JobState, RunStore, RunSummary, Store
 
 
 def with_executor(settings: Settings, executor: str | None, scheduler: str | None) -> Settings:
@@ -39,51 +39,55 @@ def with_executor(settings: Settings, executor: str | None, scheduler: str | Non
     return settings
 
 
-def say_queued(noun: str, number: int, json_file: Path | None) -> None:
-    """Tell what was put into the queue, and write its number as JSON."""
-    say_under_way(noun, number, "waiting")
-    write_json(json_file, {"schema": "facepriv.queued/1", f"{noun}_id": number})
+def submit_and_show(
+    request: RunRequest | AuditRequest,
+    show: Callable[[Store, int, Path | None], object],
+    *,
+    no_wait: bool,
+    executor: str | None,
+    scheduler: str | None,
+    json_file: Path | None,
+) -> None:
+    """Queue a run or an audit, follow it to its end and show it; with ``no_wait`` only say that it is queued."""
+    from facepriv.services.datasets.identities import why_not_matched
+    from facepriv.services.jobs.submit import submit
+
+    with opened_store() as (store, given):
+        settings = with_executor(given, executor, scheduler)
+        record = submit(store, settings, request, get_actor())
+        why = why_not_matched(store.datasets.get(record.dataset_id))
+        if why is not None:
+            say(why)
+        if no_wait:
+            say_under_way(request.kind, record.id, "waiting")
+            write_json(json_file, {"schema": "facepriv.queued/1", f"{request.kind}_id": record.id})
+            return
+        follow_to_end(store, settings, request.kind, record.id, executor)
+        show(store, record.id, json_file)
 
 
 def say_under_way(noun: str, number: int, state: JobState) -> None:
-    """Tell in what state a run or an audit is, and how to follow it."""
+    """Say in what state a run or an audit is, and how to follow it."""
     what = "waits for a worker" if state == "waiting" else f"is {state}"
     option = f"--audit {number}" if noun == "audit" else str(number)
     say(f"{noun.capitalize()} {number} {what}. Follow it with: facepriv follow {option}")
 
 
-def say_if_not_matched(store: Store, dataset_id: int) -> None:
-    """Tell why no matcher will judge a data set's images, where that is so."""
-    from facepriv.services.datasets.identities import why_not_matched
-
-    why = why_not_matched(store.datasets.get(dataset_id))
-    if why is not None:
-        say(why)
-
-
 def follow_to_end(
-    store: Store,
-    queue: RunStore | AuditStore,
-    settings: Settings,
-    noun: str,
-    number: int,
-    executor: str | None = None,
-    *,
-    cancels: bool = True,
+    store: Store, settings: Settings, noun: str, number: int, executor: str | None = None, *, cancels: bool = True
 ) -> None:
     """Follow a run or an audit to its end; with an executor of its own, do it from here.
 
     Ctrl+C cancels it if this command put it into the queue (``cancels``), else it ends the following only.
     """
     from facepriv.services.jobs import control
-    from facepriv.services.jobs.following import follow
 
+    queue: RunStore | AuditStore = store.runs if noun == "run" else store.audits
     with progress(f"{noun.capitalize()} {number}") as report:
         try:
-            if executor is not None:
-                _do_here(settings, queue.job_id(number), f"{noun} {number}", report)
-            for now in follow(queue, settings, number):
-                report(now.done, now.total, now.stage or now.state, now.pace(datetime.now(UTC)))
+            if executor is not None and not work_here(settings, queue.job_id(number), report):
+                say(f"Another worker has already taken {noun} {number} and computes it.")
+            watch(queue, settings, number, report)
         except KeyboardInterrupt:
             if not cancels:
                 raise
@@ -99,16 +103,20 @@ def follow_to_end(
         raise FaceprivError(f"{noun.capitalize()} {number} is {record.state}{why}")
 
 
-def _do_here(settings: Settings, job_id: int, title: str, report: Any) -> None:
+def work_here(settings: Settings, job_id: int, report: Any, kinds: Collection[str] | None = None) -> bool:
+    """Do a waiting job in this process, and return whether no other worker has taken it."""
     from facepriv.services.jobs.worker import run_worker
 
-    if not run_worker(settings, job_id=job_id, on_progress=lambda _, stage, done, total: report(done, total, stage)):
-        say(f"Another worker has already taken {title} and computes it.")
+    def show(_: int, stage: str, done: int, total: int) -> None:
+        report(done, total, stage)
+
+    return run_worker(settings, kinds=kinds, job_id=job_id, on_progress=show) > 0
 
 
-def execute(store: Store, settings: Settings, run_id: int, executor: str | None = None) -> RunResult:
-    """Follow a run to its end and give its result."""
-    follow_to_end(store, store.runs, settings, "run", run_id, executor)
-    result = store.runs.get(run_id).result
-    assert result is not None
-    return result
+def watch(queue: RunStore | AuditStore, settings: Settings, number: int, report: Any) -> RunSummary | AuditSummary:
+    """Show the progress of a run or an audit until it ends, and return how it ended."""
+    from facepriv.services.jobs.following import follow
+
+    for now in follow(queue, settings, number):
+        report(now.done, now.total, now.stage or now.state, now.pace(datetime.now(UTC)))
+    return now

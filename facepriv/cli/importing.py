@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facepriv.cli.datasets import check_and_show_quality, counts_json
-from facepriv.cli.json_files import JsonFile, json_on_stdout, write_json
+from facepriv.cli.datasets import check_quality_with_progress, counts_json
+from facepriv.cli.execution import work_here
 from facepriv.cli.options import with_fields
-from facepriv.cli.printing import error_console, plain, progress, say, show_table
+from facepriv.cli.output import JsonFile, error_console, json_on_stdout, plain, progress, say, show_table, write_json
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.errors import FaceprivError
 from facepriv.schemas.fields import describe_field
@@ -24,16 +24,13 @@ from facepriv.wording import count
 
 if TYPE_CHECKING:
     from facepriv.config import Settings
-    from facepriv.schemas.quality import QualityReport
     from facepriv.services.datasets.importing import ImportReport
     from facepriv.store import JobRecord, Store
     from facepriv.types import Problem
 
 
 @with_fields(ImportRequest, only=["name", "labels", "format", "retain_until"])
-@with_fields(
-    Columns, into="columns", names={name: f"--{name}-column" for name in ("file", "subject", "gender", "age", "race")}
-)
+@with_fields(Columns, into="columns", option="--{}-column")
 def import_command(
     path: Annotated[Path, typer.Argument(help="Folder or zip archive of images.")],
     fields: dict[str, Any],
@@ -55,6 +52,7 @@ def import_command(
     First shows what was recognised. Repeat the same command to resume an interrupted import.
     """
     from facepriv.datasets.gender_words import parse_mapping
+    from facepriv.presentation.quality import quality_sentences
     from facepriv.services.datasets.datasheets import make_datasheet, read_datasheet
     from facepriv.services.datasets.importing import get_report
     from facepriv.services.jobs.submit import submit_once
@@ -69,123 +67,32 @@ def import_command(
         preview=True,
         **fields,
     )
-    with opened_store() as (store, settings), _closing(store, settings) as jobs:
-        job = submit_once(store, settings, request, get_actor())
-        jobs.append(job.id)
-        job = _execute(store, settings, job)
-        told: list[Problem] = []
-        if job.state == "previewed":
-            document = json.loads(job.result or "{}")["preview"]
-            told = _show_preview(document)
-            if preview:
-                write_json(json_file, document)
-                return
-            if not yes and _is_asked() and not typer.confirm("Import this?", default=True, err=json_on_stdout.get()):
-                say("Nothing was imported.")
-                return
-            store.jobs.confirm(job.id)
-            job = _execute(store, settings, job)
-        if job.dataset_id is None:
-            raise FaceprivError(job.error or "The import was cancelled. Repeat the same command to resume.")
-        report = get_report(store, job.dataset_id)
-        show_import(report, told=told)
-        checked = check_and_show_quality(store, report.dataset.name) if quality else None
-    write_json(json_file, _import_json(report, checked))
-
-
-def _execute(store: Store, settings: Settings, job: JobRecord) -> JobRecord:
-    """Do what is next of an import, or follow another worker that does, and return the job as it then is."""
-    from facepriv.services.datasets.import_jobs import KIND, UNDER_WAY
-    from facepriv.services.jobs.following import LOOK_SECONDS
-    from facepriv.services.jobs.worker import run_worker
-
-    store.jobs.resume(job.id)
-    with progress("Importing") as report:
-
-        def tell(_: int, stage: str, done: int, total: int) -> None:
-            report(done, total, stage)
-
-        while True:
-            run_worker(settings, kinds=KIND, job_id=job.id, on_progress=tell)
-            now = store.jobs.get(job.id)
-            if now.state not in UNDER_WAY:
-                return now
-            report(now.done, now.total, now.stage)
-            time.sleep(LOOK_SECONDS)
-
-
-@contextmanager
-def _closing(store: Store, settings: Settings) -> Iterator[list[int]]:
-    """Remove what is left of imports that cannot be gone on with; say so of one that can, where it was stopped."""
-    from facepriv.services.datasets.import_jobs import discard_import_job, get_import
-
-    jobs: list[int] = []
-    try:
-        yield jobs
-    except KeyboardInterrupt:
-        for job_id in jobs:
-            if store.jobs.cancel(job_id) == "cancelled":
-                job = get_import(store, settings, job_id)
-                done = sum(one.images for one in store.datasets.unfinished() if one.name == job.name)
-                error_console().print(
-                    f"{count(done, 'image')} of {plain(job.name)} finished and kept, hidden, for 7 days. Repeat the "
-                    "same command to resume, or delete them with: facepriv datasets --discard NAME",
-                    highlight=False,
-                    soft_wrap=True,
-                )
-        raise
-    finally:
-        for job_id in jobs:
-            job = get_import(store, settings, job_id)
-            if not job.under_way and not job.resumable and job.record.dataset_id is None:
-                discard_import_job(store, settings, job_id)
-
-
-def _is_asked() -> bool:
-    """Return whether somebody is there to answer; a script goes on."""
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def _show_preview(document: dict[str, Any]) -> list[Problem]:
-    """Show what was recognised, and return the problems that this has told."""
-    from facepriv.presentation.preview import preview_rows, preview_sentences
-    from facepriv.types import Problem
-
-    for sentence in preview_sentences(document):
-        say(sentence)
-    if document["rows"]:
-        show_table("Sample images", preview_rows(document))
-    told = [Problem(one["name"], one["code"], one["sentence"]) for one in document["problems"]]
-    _list_problems("Left out or noted", told)
-    return told
-
-
-def show_import(report: ImportReport, told: Sequence[Problem] = ()) -> None:
-    """Tell what an import brought; what was told before is not told again."""
-    if not told:
-        say(f"Read as {report.reader}: {report.why}")
-    counts = report.counts
-    shown = {"female": -1, "male": 1, "unlabelled": None}
-    balance = ", ".join(f"{counts.labels.get(value, 0)} {word}" for word, value in shown.items())
-    say(
-        f"{report.dataset.name}: {count(counts.images, 'image')} of {count(counts.subjects, 'subject')} ({balance}); "
-        f"{len(report.failures)} without a usable face, {count(len(report.problems), 'note')} on left-out or changed "
-        "files."
-    )
-    noted = [problem for problem in report.problems if problem not in told]
-    for title, problems in (("No usable face", report.failures), ("Left out or noted", noted)):
-        _list_problems(title, problems)
-
-
-def _list_problems(title: str, problems: Sequence[Problem], most: int = 20) -> None:
-    for problem in problems[:most]:
-        say(f"  {title}: {problem.sentence}  [{problem.code}: {problem.name}]")
-    if len(problems) > most:
-        say(f"  ... and {len(problems) - most} more; --json lists them all.")
-
-
-def _import_json(report: ImportReport, quality: QualityReport | None) -> dict[str, Any]:
-    return {
+    with opened_store() as (store, settings):
+        job_id = submit_once(store, settings, request, get_actor()).id
+        with _closing(store, settings, job_id):
+            job = _execute(store, settings, job_id)
+            shown: list[Problem] = []
+            if job.state == "previewed":
+                document = json.loads(job.result or "{}")["preview"]
+                shown = _show_preview(document)
+                if preview:
+                    write_json(json_file, document)
+                    return
+                # A script goes on; nobody is there to answer.
+                is_asked = not yes and sys.stdin.isatty() and sys.stderr.isatty()
+                if is_asked and not typer.confirm("Import this?", default=True, err=json_on_stdout.get()):
+                    say("Nothing was imported.")
+                    return
+                store.jobs.confirm(job_id)
+                job = _execute(store, settings, job_id)
+            if job.dataset_id is None:
+                raise FaceprivError(job.error or "The import was cancelled. Repeat the same command to resume.")
+            report = get_report(store, job.dataset_id)
+            show_import(report, shown)
+            checked = check_quality_with_progress(store, report.dataset.name) if quality else None
+            if checked is not None:
+                say(*quality_sentences(checked))
+    document = {
         "schema": "facepriv.import/1",
         "dataset": report.dataset.name,
         "reader": report.reader,
@@ -193,8 +100,84 @@ def _import_json(report: ImportReport, quality: QualityReport | None) -> dict[st
         **counts_json(report.counts),
         "left_out": _problems_json(report.problems),
         "no_usable_face": _problems_json(report.failures),
-        "quality": None if quality is None else quality.model_dump(mode="json", by_alias=True),
+        "quality": None if checked is None else checked.model_dump(mode="json", by_alias=True),
     }
+    write_json(json_file, document)
+
+
+def _execute(store: Store, settings: Settings, job_id: int) -> JobRecord:
+    """Do what is next of an import, or follow another worker that does, and return the job as it then is."""
+    from facepriv.services.datasets.import_jobs import KIND, UNDER_WAY
+    from facepriv.services.jobs.following import LOOK_SECONDS
+
+    store.jobs.resume(job_id)
+    with progress("Importing") as report:
+        while True:
+            work_here(settings, job_id, report, KIND)
+            now = store.jobs.get(job_id)
+            if now.state not in UNDER_WAY:
+                return now
+            report(now.done, now.total, now.stage)
+            time.sleep(LOOK_SECONDS)
+
+
+@contextmanager
+def _closing(store: Store, settings: Settings, job_id: int) -> Iterator[None]:
+    """Remove what is left of an import that cannot be resumed; if one that can is stopped, say how."""
+    from facepriv.services.datasets.import_jobs import discard_import_job, get_import
+
+    try:
+        yield
+    except KeyboardInterrupt:
+        if store.jobs.cancel(job_id) == "cancelled":
+            job = get_import(store, settings, job_id)
+            done = sum(left.images for left in store.datasets.unfinished() if left.name == job.name)
+            error_console().print(
+                f"{count(done, 'image')} of {plain(job.name)} finished and kept, hidden, for 7 days. Repeat the "
+                "same command to resume, or delete them with: facepriv datasets --discard NAME",
+                highlight=False,
+                soft_wrap=True,
+            )
+        raise
+    finally:
+        job = get_import(store, settings, job_id)
+        if not job.under_way and not job.resumable and job.record.dataset_id is None:
+            discard_import_job(store, settings, job_id)
+
+
+def _show_preview(document: dict[str, Any]) -> list[Problem]:
+    """Show what was recognised, and return the problems that this has named."""
+    from facepriv.presentation.preview import preview_rows, preview_sentences
+    from facepriv.types import Problem
+
+    say(*preview_sentences(document))
+    show_table("Sample images", preview_rows(document))
+    problems = [Problem(item["name"], item["code"], item["sentence"]) for item in document["problems"]]
+    _list_problems("Left out or noted", problems)
+    return problems
+
+
+def show_import(report: ImportReport, known: Sequence[Problem] = ()) -> None:
+    """Say what was imported; known problems, which the preview has named, are not named again."""
+    if not known:
+        say(f"Read as {report.reader}: {report.why}")
+    counts = report.counts
+    labels = {"female": -1, "male": 1, "unlabelled": None}
+    balance = ", ".join(f"{counts.labels.get(value, 0)} {word}" for word, value in labels.items())
+    say(
+        f"{report.dataset.name}: {count(counts.images, 'image')} of {count(counts.subjects, 'subject')} ({balance}); "
+        f"{len(report.failures)} without a usable face, {count(len(report.problems), 'note')} on left-out or changed "
+        "files."
+    )
+    _list_problems("No usable face", report.failures)
+    _list_problems("Left out or noted", [problem for problem in report.problems if problem not in known])
+
+
+def _list_problems(title: str, problems: Sequence[Problem], most: int = 20) -> None:
+    for problem in problems[:most]:
+        say(f"  {title}: {problem.sentence}  [{problem.code}: {problem.name}]")
+    if len(problems) > most:
+        say(f"  ... and {len(problems) - most} more; --json lists them all.")
 
 
 def _problems_json(problems: Sequence[Problem]) -> list[dict[str, Any]]:

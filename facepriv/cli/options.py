@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Annotated, Any
 
 import typer
@@ -21,15 +21,22 @@ Scheduler = Annotated[
 ]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Only queue it; facepriv follow shows its progress.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace the existing one of that name.")]
+ARGUMENT = "dataset"
+"""Field that is an argument instead of an option."""
+SHORT = {
+    "attackers": "attacker",
+    "classifiers": "classifier",
+    "guards": "guard",
+    "guides": "guide",
+    "matchers": "matcher",
+    "most_fnmr_loss": "floor",
+    "parameters": "set",
+}
+"""Names of options that differ from their fields'."""
 
 
 def with_fields(
-    model: type[BaseModel],
-    *,
-    into: str = "fields",
-    arguments: Collection[str] = (),
-    names: Mapping[str, str] | None = None,
-    only: Collection[str] | None = None,
+    model: type[BaseModel], *, into: str = "fields", option: str = "--{}", only: Collection[str] | None = None
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Return a decorator that gives a command an option for each field of a request, or of a part of one.
 
@@ -40,16 +47,14 @@ def with_fields(
     ----------
     into
         Parameter of the command that takes the mapping.
-    arguments
-        Fields that are arguments instead of options.
-    names
-        Names of options that differ from their fields'.
+    option
+        How an option is written, with ``{}`` for its name.
     only
         Fields that the command has; by default all.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        fields = {name: one for name, one in describe_fields(model).items() if only is None or name in only}
+        fields = {name: field for name, field in describe_fields(model).items() if only is None or name in only}
 
         @functools.wraps(command)
         def run(**values: Any) -> None:
@@ -57,24 +62,25 @@ def with_fields(
             command(**{into: {name: value for name, value in given.items() if value is not None}}, **values)
 
         signature = inspect.signature(command, eval_str=True)
-        own = [one.replace(kind=one.KEYWORD_ONLY) for one in signature.parameters.values() if one.name != into]
-        made = [_parameter(one, (names or {}).get(name), name in arguments) for name, one in fields.items()]
+        own = [each.replace(kind=each.KEYWORD_ONLY) for each in signature.parameters.values() if each.name != into]
+        parameters = [*(_parameter(field, option) for field in fields.values()), *own]
         # Arguments come first; those that must be given before those that need not.
-        ordered = sorted([*made, *own], key=lambda one: one.default is not inspect.Parameter.empty)
-        run.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
-        run.__annotations__ = {one.name: one.annotation for one in ordered}
+        parameters.sort(key=lambda parameter: parameter.default is not inspect.Parameter.empty)
+        run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+        run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
         return run
 
     return decorate
 
 
-def _parameter(field: FieldDescription, option: str | None, is_argument: bool) -> inspect.Parameter:
+def _parameter(field: FieldDescription, option: str) -> inspect.Parameter:
     """Return the parameter of a command that asks for a field."""
     several = field.several or field.kind is dict
     kind: Any = field.kind if field.kind in (int, float) and not field.options else str
     kind = list[kind] if several else kind
     text = f"{field.help}{_more(field, several)}."
-    info = typer.Argument(help=text) if is_argument else typer.Option(option or _option(field.name), help=text)
+    name = option.format(SHORT.get(field.name, field.name).replace("_", "-"))
+    info = typer.Argument(help=text) if field.name == ARGUMENT else typer.Option(name, help=text)
     return inspect.Parameter(
         field.name,
         inspect.Parameter.KEYWORD_ONLY,
@@ -83,14 +89,10 @@ def _parameter(field: FieldDescription, option: str | None, is_argument: bool) -
     )
 
 
-def _option(field: str) -> str:
-    return f"--{field.replace('_', '-')}"
-
-
 def _more(field: FieldDescription, several: bool) -> str:
     """Say what else there is to know of an option: its values, that it may be repeated, its default."""
-    named = any(str(option) in field.help for option in field.options)
-    options = f" ({' or '.join(map(str, field.options))})" if field.options and not named else ""
+    named = any(str(value) in field.help for value in field.options)
+    values = f" ({' or '.join(map(str, field.options))})" if field.options and not named else ""
     default = ", ".join(field.default) if field.several and field.default else field.default
-    told = f". Default: {default}" if default not in (None, (), {}) else ""
-    return f"{options}{told}{'. Repeatable' * several}"
+    stated = f". Default: {default}" if default not in (None, (), {}) else ""
+    return f"{values}{stated}{'. Repeatable' * several}"

@@ -1,19 +1,18 @@
-"""`facepriv methods` and `perturb`."""
+"""`facepriv methods`, `perturb` and `reproduce`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Annotated, Any
 
-from facepriv.cli.execution import execute, say_if_not_matched, say_queued, with_executor
-from facepriv.cli.json_files import JsonFile, write_json
+import typer
+
+from facepriv.cli.execution import follow_to_end, submit_and_show
 from facepriv.cli.options import Executor, NoWait, Scheduler, with_fields
-from facepriv.cli.printing import show_table
-from facepriv.cli.results import show_result, write_run
+from facepriv.cli.output import JsonFile, file_target, say, show_table, write_json
+from facepriv.cli.results import show_run, write_model
 from facepriv.cli.store import get_actor, opened_store
-from facepriv.schemas.requests import RunRequest
-
-if TYPE_CHECKING:
-    from facepriv.services.runs.methods import MethodInfo
+from facepriv.schemas.requests import DEFAULT_GUIDE, SECOND_GUIDE, RunRequest
 
 
 def methods(json_file: JsonFile = None) -> None:
@@ -22,55 +21,45 @@ def methods(json_file: JsonFile = None) -> None:
     from facepriv.presentation.run_tables import shown
     from facepriv.services.runs.methods import list_methods
 
-    found = list_methods()
+    listed = list_methods()
     rows = [
         {
-            "Method": one.name + (" (recommended)" if one.recommended else ""),
-            "Title": one.title,
-            "Kind": KIND_TITLES[one.kind],
-            "Landmarks": "any" if one.landmarkers is None else ", ".join(one.landmarkers),
+            "Method": method.name + (" (recommended)" if method.recommended else ""),
+            "Title": method.title,
+            "Kind": KIND_TITLES[method.kind],
+            "Landmarks": "any" if method.landmarkers is None else ", ".join(method.landmarkers),
         }
-        for one in found
+        for method in listed
     ]
     show_table("Perturbation methods", rows)
-    for one in found:
-        if one.parameters:
-            show_table(
-                f"Parameters of {one.name} (set them with --set name=value)",
-                [
-                    {"Name": p.name, "Default": shown(p.default), "Type": p.type_in_words, "Meaning": p.help}
-                    for p in one.parameters
-                ],
-            )
-    write_json(json_file, {"schema": "facepriv.methods/1", "methods": [_method_json(one) for one in found]})
+    for method in listed:
+        show_table(
+            f"Parameters of {method.name} (set them with --set name=value)",
+            [
+                {"Name": p.name, "Default": shown(p.default), "Type": p.type_in_words, "Meaning": p.help}
+                for p in method.parameters
+            ],
+        )
+    documents = [
+        {
+            "name": method.name,
+            "title": method.title,
+            "kind": method.kind,
+            "recommended": method.recommended,
+            "heeds_guards": method.uses_guards,
+            "keeps": method.keeps_attributes,
+            "landmarkers": method.landmarkers,
+            "parameters": [
+                {"name": p.name, "type": p.type_in_words, "default": p.default, "help": p.help}
+                for p in method.parameters
+            ],
+        }
+        for method in listed
+    ]
+    write_json(json_file, {"schema": "facepriv.methods/1", "methods": documents})
 
 
-def _method_json(one: MethodInfo) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "title": one.title,
-        "kind": one.kind,
-        "recommended": one.recommended,
-        "heeds_guards": one.uses_guards,
-        "keeps": one.keeps_attributes,
-        "landmarkers": one.landmarkers,
-        "parameters": [
-            {"name": p.name, "type": p.type_in_words, "default": p.default, "help": p.help} for p in one.parameters
-        ],
-    }
-
-
-@with_fields(
-    RunRequest,
-    arguments=["dataset"],
-    names={
-        "parameters": "--set",
-        "guides": "--guide",
-        "guards": "--guard",
-        "classifiers": "--classifier",
-        "matchers": "--matcher",
-    },
-)
+@with_fields(RunRequest)
 def perturb(
     fields: dict[str, Any],
     *,
@@ -83,16 +72,47 @@ def perturb(
 
     A worker process on this machine does the work; unless you press Ctrl+C, it continues if this command ends.
     """
-    from facepriv.services.jobs.submit import submit
+    submit_and_show(
+        RunRequest(**fields),
+        show_run,
+        no_wait=no_wait,
+        executor=executor,
+        scheduler=scheduler,
+        json_file=json_file,
+    )
 
-    request = RunRequest(**fields)
-    with opened_store() as (store, given):
-        settings = with_executor(given, executor, scheduler)
-        run = submit(store, settings, request, get_actor())
-        say_if_not_matched(store, run.dataset_id)
-        if no_wait:
-            say_queued("run", run.id, json_file)
-            return
-        result = execute(store, settings, run.id, executor)
-        show_result(run.id, run.spec, result)
-        write_run(json_file, store, run.id)
+
+@with_fields(RunRequest, only=["dataset", "matchers", "limit", "seed", "landmarker"])
+def reproduce(
+    fields: dict[str, Any],
+    *,
+    guide_a: Annotated[str, typer.Option(help="Classifier in place of the paper's IntraFace.")] = DEFAULT_GUIDE,
+    guide_b: Annotated[str, typer.Option(help="Classifier in place of the paper's GCOTS.")] = SECOND_GUIDE,
+    html_file: Annotated[
+        Path | None,
+        typer.Option("--html", callback=file_target, help="Also write tables and figures to this file as one page."),
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Repeat the paper's experiments as stored runs, and compare them with its published numbers."""
+    from facepriv.presentation.reproduction_tables import headline, sentences, tables
+    from facepriv.services.runs import reproduce as service
+    from facepriv.services.sharing.reproduction_page import write_page
+
+    with opened_store() as (store, settings):
+        planned = service.plan(store, RunRequest(**fields), guide_a=guide_a, guide_b=guide_b)
+        expected = service.estimate(store, settings, planned)
+        say(f"Estimated time: about {expected.seconds / 60:,.1f} minutes ({expected.basis}).")
+        reproduction = service.reproduce(
+            store,
+            settings,
+            planned,
+            actor=get_actor(),
+            execute=lambda run_id: follow_to_end(store, settings, "run", run_id),
+        )
+    for title, rows in tables(reproduction):
+        show_table(title, rows)
+    say(*(f"- {sentence}" for sentence in sentences(reproduction)), headline(reproduction))
+    if html_file is not None:
+        write_page(reproduction, html_file)
+    write_model(json_file, reproduction)

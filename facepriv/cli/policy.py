@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facepriv.cli.audit_results import show_audit
 from facepriv.cli.execution import follow_to_end
-from facepriv.cli.json_files import JsonFile, write_json
 from facepriv.cli.options import with_fields
-from facepriv.cli.printing import say, show_table
+from facepriv.cli.output import JsonFile, say, show_table, write_json
+from facepriv.cli.results import show_audit
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.schemas.requests import AUTO, AuditRequest
 from facepriv.wording import count
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
 @with_fields(
     AuditRequest,
-    names={"classifiers": "--classifier", "most_fnmr_loss": "--floor"},
     only=["p", "against", "classifiers", "select_by", "most_fnmr_loss"],
 )
 def policy(
@@ -102,30 +100,27 @@ def _release(
             f"{count(released.not_perturbable, 'image')} could not be perturbed and can only be released unchanged. "
             "Anyone who finds out which ones learns their gender."
         )
-    for sentence in released.warnings:
-        say(sentence)
     say(
+        *released.warnings,
         f"The key is in {released.key_file}, readable only by you. It reveals which images were perturbed: keep it "
-        "apart from the release."
+        "apart from the release.",
     )
 
 
 def _audited_policy(store: Store, settings: Settings, request: AuditRequest) -> tuple[dict[int, float], dict[str, Any]]:
     """Return the proportion from an audit of the run, the newest that fits or a new one, and its document."""
-    from facepriv.services.audits.preparing import audit_document
     from facepriv.services.jobs.submit import submit_once
 
     record = submit_once(store, settings, request, get_actor())
     if record.result is None:
-        follow_to_end(store, store.audits, settings, "audit", record.id)
+        follow_to_end(store, settings, "audit", record.id)
     else:
         say(f"Using audit {record.id} of run {request.run}.")
-    show_audit(store, record.id)
-    document = audit_document(store, record.id)
-    assert document.policy is not None
-    found: dict[str, Any] = {"schema": "facepriv.policy/1", "audit_id": record.id}
+    policy = show_audit(store, record.id).policy
+    assert policy is not None
     assert request.run is not None
-    return {request.run: document.policy.p}, found | document.policy.model_dump(mode="json")
+    document = {"schema": "facepriv.policy/1", "audit_id": record.id, **policy.model_dump(mode="json")}
+    return {request.run: policy.p}, document
 
 
 def _show_mix(mix: MinimaxPolicy) -> None:

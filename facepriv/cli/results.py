@@ -1,4 +1,4 @@
-"""Show a finished run, and write it as JSON."""
+"""Show a complete run or audit, and write it as JSON."""
 
 from __future__ import annotations
 
@@ -6,67 +6,96 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from facepriv.cli.json_files import write_text
-from facepriv.cli.printing import say, show_table
+from facepriv.cli.output import say, show_table, write_text
 from facepriv.wording import count
 
 if TYPE_CHECKING:
-    from facepriv.schemas.runs import RunResult, RunSpec
+    from pydantic import BaseModel
+
+    from facepriv.schemas.audits import AuditDocument
+    from facepriv.schemas.runs import RunDocument
     from facepriv.store import Store
 
 
-def show_result(run_id: int, spec: RunSpec, result: RunResult) -> None:
-    """Show what a run came to and does not protect against, then all its tables."""
+def show_run(store: Store, run_id: int, json_file: Path | None = None) -> RunDocument:
+    """Show what a run came to and does not protect against, then all its tables; write it as JSON, and return it."""
     from facepriv.presentation import run_sentences
     from facepriv.presentation import run_tables as tables
     from facepriv.presentation.methods import KIND_TITLES
+    from facepriv.services.releases.export import run_document
 
+    run = run_document(store, run_id)
+    spec = run.spec
     guides = " and ".join(ref.name for ref in spec.guides)
     mesh = "" if spec.landmarker is None else f" on the landmarks {spec.landmarker.name}"
-    kind = f" ({KIND_TITLES[result.kind]})" if result.kind else ""
-    say(f"Run {run_id}: {spec.method}{kind}, guided by {guides}{mesh}, on {count(result.images, 'image')}.")
-    say(run_sentences.headline(result, spec.guide.name))
-    for sentence in run_sentences.limits(result):
-        say(sentence)
-    if result.attribute_error:
-        show_table(
-            "Error on other attributes: proportion of images that a classifier assigns to the other class than "
-            "labelled",
-            tables.attribute_error_rows(result),
-        )
-    if result.gender_error:
-        show_table(
-            "Gender error: proportion of images that a classifier assigns to the other gender than labelled",
-            tables.gender_error_rows(result),
-        )
-    if result.attribute_changes:
-        show_table("Answers of classifiers that the run did not target", tables.attribute_change_rows(result))
-    for name in result.gender_confusion:
-        show_table(f"Confusion of {name}", tables.confusion_rows(result, name))
-    if result.matching:
-        show_table("Face matching", tables.matching_rows(result))
-    show_table("Judged images flipped in the stored file and after processing", tables.survival_rows(result))
-    show_table("Effort", tables.effort_rows(result))
-    if result.learned:
-        show_table("Learned first, from other people", tables.learned_rows(result))
-    show_table("Change of the image", tables.quality_rows(result))
-    failures = tables.failure_rows(result)
-    if failures:
-        show_table(f"Failures ({result.failures.total:,} of {result.images:,} images)", failures)
-    for row in tables.note_rows(result):
+    kind = f" ({KIND_TITLES[run.kind]})" if run.kind else ""
+    say(f"Run {run_id}: {spec.method}{kind}, guided by {guides}{mesh}, on {count(run.images, 'image')}.")
+    say(run_sentences.headline(run, spec.guide.name), *run_sentences.limits(run))
+    show_table(
+        "Error on other attributes: proportion of images that a classifier assigns to the other class than labelled",
+        tables.attribute_error_rows(run),
+    )
+    show_table(
+        "Gender error: proportion of images that a classifier assigns to the other gender than labelled",
+        tables.gender_error_rows(run),
+    )
+    show_table("Answers of classifiers that the run did not target", tables.attribute_change_rows(run))
+    for name in run.gender_confusion:
+        show_table(f"Confusion of {name}", tables.confusion_rows(run, name))
+    show_table("Face matching", tables.matching_rows(run))
+    show_table("Judged images flipped in the stored file and after processing", tables.survival_rows(run))
+    show_table("Effort", tables.effort_rows(run))
+    show_table("Learned first, from other people", tables.learned_rows(run))
+    show_table("Change of the image", tables.quality_rows(run))
+    show_table(f"Failures ({run.failures.total:,} of {run.images:,} images)", tables.failure_rows(run))
+    for row in tables.note_rows(run):
         say(f"Note on {row['Images']} of the images: {row['Note']}")
+    write_model(json_file, run)
+    return run
 
 
-def compare(runs: Sequence[tuple[int, RunSpec, RunResult]]) -> None:
+def compare(runs: Sequence[RunDocument]) -> None:
     """Show the most important figures of several runs side by side."""
     from facepriv.presentation.run_tables import comparison_rows
 
-    show_table("Side by side", comparison_rows([(f"Run {run_id}", spec, result) for run_id, spec, result in runs]))
+    show_table("Side by side", comparison_rows([(f"Run {run.run_id}", run.spec, run) for run in runs]))
 
 
-def write_run(json_file: Path | None, store: Store, run_id: int) -> None:
-    """Write a run to the file that --json names, if it names one."""
+def show_audit(store: Store, audit_id: int, json_file: Path | None = None, *, variants: bool = False) -> AuditDocument:
+    """Show an audit's verdict and tables, with ``variants`` also each means of each attacker; write and return it."""
+    from facepriv.presentation import audit_tables as rows
+    from facepriv.services.audits.preparing import audit_document
+
+    audit = audit_document(store, audit_id)
+    of = f"run {audit.spec.run_id} on " if audit.spec.run_id is not None else ""
+    say(
+        f"Audit {audit_id} of {of}{audit.spec.dataset.name}: {count(audit.images, 'image')} of "
+        f"{count(audit.subjects, 'subject')} ({audit.female_subjects} labelled female, {audit.male_subjects} male)."
+    )
+    if audit.policy is not None and audit.policy.p > 0:
+        say(audit.policy.sentence)
+    say(audit.verdict, f"Not tried: {'; '.join(audit.not_tried)}.")
+    for reason, images in audit.left_out.items():
+        say(f"Left out ({reason}): {count(images, 'image')}.")
+    if audit.not_perturbed:
+        say(f"{count(audit.not_perturbed, 'image')} could not be perturbed and can only be released unchanged.")
+    show_table("Gender error of the classifiers on untouched images, 95 % interval", rows.baseline_rows(audit))
+    for condition in audit.conditions:
+        show_table(
+            f"Attackers against the {rows.condition_title(condition)}: how often they are right (50 % is guessing)",
+            rows.attack_rows(condition.attacks),
+        )
+        if variants:
+            show_table("Each means of each attacker", rows.attack_rows(condition.variants, variants=True))
+    show_table("How often each attacker is right, by proportion p of images changed", rows.curve_rows(audit))
+    show_table("Best proportion against each attacker alone", rows.optimum_rows(audit))
+    show_table("Matching on the mixed database", rows.utility_rows(audit))
+    show_table("Cost to matching", rows.change_rows(audit))
+    write_model(json_file, audit)
+    return audit
+
+
+def write_model(json_file: Path | None, document: BaseModel) -> None:
+    """Write a result to the file that --json names, if it names one."""
     if json_file is not None:
-        from facepriv.services.releases.export import result_json
-
-        write_text(json_file, result_json(store, run_id))
+        write_text(json_file, document.model_dump_json(by_alias=True, indent=2))

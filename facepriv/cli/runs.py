@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facepriv.cli.execution import follow_to_end, say_under_way
-from facepriv.cli.json_files import JsonFile, write_json
+from facepriv.cli.execution import follow_to_end, say_under_way, watch
 from facepriv.cli.options import NoWait
-from facepriv.cli.printing import progress, say, show_table
-from facepriv.cli.results import show_result, write_run
+from facepriv.cli.output import JsonFile, progress, show_table, write_json
+from facepriv.cli.results import show_run
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.errors import FaceprivError
 
@@ -29,26 +27,24 @@ AuditOption = Annotated[int | None, typer.Option("--audit", help="Number of an a
 def runs(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Number of runs to list.")] = 50) -> None:
     """List the stored runs, newest first."""
     with opened_store() as (store, _):
-        found = store.runs.list(limit=limit)
-    if not found:
-        say("There is no run yet. Start one with `facepriv perturb DATASET`.")
-    else:
-        show_table(
-            "Runs",
-            [
-                {
-                    "Run": str(run.id),
-                    "Data set": run.dataset_name,
-                    "Method": run.method,
-                    "Guide": run.guide,
-                    "Images": str(run.images),
-                    "State": run.state,
-                    "Started": "" if run.started_at is None else f"{run.started_at:%Y-%m-%d %H:%M} UTC",
-                    "Why": run.error or "",
-                }
-                for run in found
-            ],
-        )
+        records = store.runs.list(limit=limit)
+    show_table(
+        "Runs",
+        [
+            {
+                "Run": str(run.id),
+                "Data set": run.dataset_name,
+                "Method": run.method,
+                "Guide": run.guide,
+                "Images": str(run.images),
+                "State": run.state,
+                "Started": "" if run.started_at is None else f"{run.started_at:%Y-%m-%d %H:%M} UTC",
+                "Why": run.error or "",
+            }
+            for run in records
+        ],
+        none="There is no run yet. Start one with `facepriv perturb DATASET`.",
+    )
     rows = [
         {
             "run_id": run.id,
@@ -60,19 +56,15 @@ def runs(json_file: JsonFile = None, limit: Annotated[int, typer.Option(help="Nu
             "created_at": run.created_at.isoformat(),
             "error": run.error,
         }
-        for run in found
+        for run in records
     ]
     write_json(json_file, {"schema": "facepriv.runs/1", "runs": rows})
 
 
 def show(run: Annotated[int, typer.Argument(help="Number of the run.")], json_file: JsonFile = None) -> None:
     """Show a stored run: verdict, gender errors, matching, effort, quality, failures."""
-    from facepriv.services.releases.export import run_document
-
     with opened_store() as (store, _):
-        document = run_document(store, run)
-        show_result(run, document.spec, document)
-        write_run(json_file, store, run)
+        show_run(store, run, json_file)
 
 
 def schema(json_file: JsonFile = None) -> None:
@@ -109,33 +101,28 @@ def resume(run: RunOrNone = None, audit: AuditOption = None, no_wait: NoWait = F
         if no_wait:
             say_under_way(noun, number, state)
             return
-        follow_to_end(store, queue, settings, noun, number, cancels=ended)
+        follow_to_end(store, settings, noun, number, cancels=ended)
     typer.echo(f"{noun.capitalize()} {number} is complete.")
 
 
 def follow(run: RunOrNone = None, audit: AuditOption = None) -> None:
     """Show the progress of a run or an audit until it ends; Ctrl+C does not cancel it."""
-    from facepriv.services.jobs.following import follow
-
     with _one_of(run, audit) as (settings, queue, _, noun, number):
         with progress(f"{noun.capitalize()} {number}") as report:
-            for now in follow(queue, settings, number):
-                report(now.done, now.total, now.stage or now.state, now.pace(datetime.now(UTC)))
+            now = watch(queue, settings, number, report)
         typer.echo(f"{noun.capitalize()} {number} is {now.state}{f': {now.error}' if now.error else '.'}")
 
 
 def log(run: RunOrNone = None, audit: AuditOption = None, json_file: JsonFile = None) -> None:
     """Show the log of a run or an audit: which worker took it, what was lost, why it ended."""
+    from facepriv.presentation.run_tables import log_rows
+
     with _one_of(run, audit) as (_, queue, store, noun, number):
         lines = store.jobs.log(queue.job_id(number))
-    if lines:
-        from facepriv.presentation.run_tables import log_rows
-
-        show_table(f"Log of {noun} {number}", log_rows(lines))
-    else:
-        say(f"{noun.capitalize()} {number} has no log yet; it waits for a worker.")
-    told = [{"at": line.at.isoformat(), "owner": line.owner, "text": line.text} for line in lines]
-    write_json(json_file, {"schema": "facepriv.log/1", f"{noun}_id": number, "lines": told})
+    none = f"{noun.capitalize()} {number} has no log yet; it waits for a worker."
+    show_table(f"Log of {noun} {number}", log_rows(lines), none=none)
+    rows = [{"at": line.at.isoformat(), "owner": line.owner, "text": line.text} for line in lines]
+    write_json(json_file, {"schema": "facepriv.log/1", f"{noun}_id": number, "lines": rows})
 
 
 def delete(

@@ -1,11 +1,23 @@
-"""`facepriv serve`."""
+"""`facepriv serve`, `worker` and `demo`."""
 
 from __future__ import annotations
 
+import math
 import sys
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from facepriv.cli.execution import follow_to_end, with_executor
+from facepriv.cli.importing import show_import
+from facepriv.cli.options import Scheduler
+from facepriv.cli.output import JsonFile, progress, say
+from facepriv.cli.results import compare, show_audit, show_run, write_model
+from facepriv.cli.store import get_actor, opened_store
+from facepriv.config import get_settings
+
+if TYPE_CHECKING:
+    from facepriv.store import Store
 
 
 def serve(
@@ -29,3 +41,93 @@ def serve(
     sys.stderr.flush()
     # The server takes this process's place, so that whatever ends this command ends the server.
     os.execv(command[0], command)
+
+
+def worker(
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="Stop once no job waits.")] = False,
+    run: Annotated[int | None, typer.Option(help="Do only this run, if it waits, and stop.")] = None,
+    executor: Annotated[str | None, typer.Option(help="Where to compute: processes, or dask.")] = None,
+    scheduler: Scheduler = None,
+    local: Annotated[bool, typer.Option("--local", hidden=True)] = False,
+    parent: Annotated[int | None, typer.Option(hidden=True)] = None,
+    linger: Annotated[float, typer.Option(hidden=True)] = math.inf,
+    ready: Annotated[bool, typer.Option("--ready", hidden=True)] = False,
+    apart: Annotated[bool, typer.Option("--apart", hidden=True)] = False,
+) -> None:
+    """Do waiting jobs until stopped. Any number of workers, on any machines, can serve one database."""
+    import logging
+    import signal
+
+    from facepriv.services.jobs.local_worker import serve_local
+    from facepriv.services.jobs.worker import run_worker
+    from facepriv.store import open_store
+
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    settings = get_settings() if apart else with_executor(get_settings(), executor, scheduler)
+    # On SIGTERM, give the job back, so that another worker continues at once instead of waiting for the lease to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if not local:
+        job_id = None
+        if run is not None:
+            with open_store(settings) as store:
+                job_id = store.runs.job_id(run)
+        run_worker(settings, job_id=job_id, until_idle=until_idle, ready=ready)
+    elif not serve_local(settings, parent=parent, apart=apart, until_idle=until_idle, linger=linger, ready=ready):
+        typer.echo("Another worker already serves this data folder.")
+
+
+DEMO_USER = "demo"
+
+
+def demo(
+    serve_after: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the dashboard afterwards.")] = True,
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 8501,
+    auth: Annotated[bool, typer.Option("--auth/--no-auth", help="Ask users of the dashboard to sign in.")] = True,
+    json_file: JsonFile = None,
+) -> None:
+    """Import 60 synthetic subjects, perturb them with the recommended method and the paper's, and audit the result."""
+    from facepriv.perturb.registry import DEFAULT_METHOD, PAPER_METHOD
+    from facepriv.schemas.requests import AuditRequest, RunRequest
+    from facepriv.services.datasets.importing import DEMO, import_demo
+    from facepriv.services.jobs.following import LINGER_SECONDS
+    from facepriv.services.jobs.local_worker import ensure_worker
+    from facepriv.services.jobs.submit import submit_once
+
+    with opened_store() as (store, settings):
+        ensure_worker(settings, linger=LINGER_SECONDS, ready=True)
+        if DEMO not in {record.name for record in store.datasets.list()}:
+            with progress("Importing the demo faces") as report:
+                show_import(import_demo(store, settings, on_progress=report))
+        numbers = []
+        for method in dict.fromkeys((PAPER_METHOD, DEFAULT_METHOD)):
+            run = submit_once(store, settings, RunRequest(dataset=DEMO, method=method), get_actor())
+            if run.result is None:
+                follow_to_end(store, settings, "run", run.id)
+            else:
+                say(f"Run {run.id} is the same as before and is shown again.")
+            numbers.append(run.id)
+        documents = [show_run(store, number) for number in numbers]
+        if len(documents) > 1:
+            compare(documents)
+        audit = submit_once(store, settings, AuditRequest(run=numbers[-1]), get_actor())
+        if audit.result is None:
+            follow_to_end(store, settings, "audit", audit.id)
+        show_audit(store, audit.id)
+        # The recommended method's run comes last: the one written as JSON, and the newest on every page.
+        write_model(json_file, documents[-1])
+        if auth:
+            _add_demo_user(store)
+    if serve_after:
+        serve(port=port, auth=auth)
+
+
+def _add_demo_user(store: Store) -> None:
+    """Add a demo user, unless there are users already; its password is shown only once."""
+    from facepriv.services.accounts.users import add_user
+
+    if store.users.list():
+        say("Sign in to the dashboard as an existing user (list them with: facepriv user list)")
+        return
+    added = add_user(store, DEMO_USER, "auditor", actor=get_actor())
+    say(f"Sign in to the dashboard as {DEMO_USER} with the password {added.password}")
+    say(f"It is shown only once. For a new one: facepriv user password {DEMO_USER}")

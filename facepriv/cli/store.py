@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from facepriv.config import Settings, get_settings
+
 if TYPE_CHECKING:
-    from facepriv.config import Settings
     from facepriv.store import Store
     from facepriv.types import Actor
 
@@ -29,7 +30,6 @@ def get_actor() -> Actor:
 @contextmanager
 def opened_store() -> Iterator[tuple[Store, Settings]]:
     """Open the store of the data folder, yield it with the settings, and close it at the end."""
-    from facepriv.config import get_settings
     from facepriv.store import open_store
 
     settings = get_settings()

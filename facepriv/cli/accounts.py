@@ -1,20 +1,72 @@
-"""`facepriv user`."""
+"""`facepriv access` and `user`."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from facepriv.cli.json_files import JsonFile, write_json
-from facepriv.cli.printing import say, show_table
+from facepriv.cli.output import JsonFile, say, show_table, write_json
 from facepriv.cli.store import get_actor, opened_store
-from facepriv.errors import BadInputError
+from facepriv.errors import BadInputError, FaceprivError
 from facepriv.wording import count
 
 if TYPE_CHECKING:
     from facepriv.store import Role
+
+
+def access(
+    limit: Annotated[int, typer.Option(min=1, help="How many of the newest lines to show.")] = 20,
+    actor: Annotated[str | None, typer.Option(help="Only lines of this user.")] = None,
+    action: Annotated[str | None, typer.Option(help="Only lines of this action, such as run-exported.")] = None,
+    expect: Annotated[
+        str | None, typer.Option(help="Check that a line noted earlier is still there; at least 8 digits of its hash.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Show who viewed, exported or deleted what and when, and check that no line was changed."""
+    with opened_store() as (store, _):
+        lines = store.access.list(actor=actor, action=action, limit=limit)
+        chain = store.access.verify(_expected_hash(expect))
+    show_table(
+        "Access log, newest first",
+        [
+            {
+                "Line": f"{line.id:,}",
+                "When": f"{line.at:%Y-%m-%d %H:%M:%S} UTC",
+                "Who": line.actor,
+                "From": line.origin,
+                "Did": line.action,
+                "To": " ".join(filter(None, (line.subject, line.detail))),
+                "Hash": line.chain_sha256[:16],
+            }
+            for line in lines
+        ],
+    )
+    state = "no line was changed" if chain.broken_at is None else f"line {chain.broken_at:,} or one before was changed"
+    say(f"{count(chain.lines, 'line')}; {state}. Hash of the last line: {chain.last[:16]}.")
+    if chain.expected_at is not None:
+        say(f"{expect} is the hash of line {chain.expected_at:,}.")
+    rows = [{**asdict(line), "at": line.at.isoformat()} for line in lines]
+    write_json(json_file, {"schema": "facepriv.access/1", "chain": asdict(chain), "lines": rows})
+    if chain.broken_at is not None:
+        raise FaceprivError(
+            f"Line {chain.broken_at:,} of the access log does not match the line before: a line was changed, removed "
+            "or written by something other than facepriv. Compare the log with a backup."
+        )
+    if expect and chain.expected_at is None:
+        raise FaceprivError(
+            f"No line of the access log has the hash {expect}: the log was cut short or rewritten since that hash was "
+            "noted. Compare the log with a backup."
+        )
+
+
+def _expected_hash(text: str | None) -> str | None:
+    if text is not None and (not 8 <= len(text) <= 64 or set(text.lower()) - set("0123456789abcdef")):
+        raise typer.BadParameter(f"--expect needs 8 to 64 hexadecimal digits of a line's hash, got {text}.")
+    return text
 
 
 user = typer.Typer(help="Manage who may sign in to the dashboard, as auditor or privacy officer.", no_args_is_help=True)
@@ -43,8 +95,8 @@ def user_add(
     from facepriv.services.accounts.users import add_user
 
     with opened_store() as (store, _):
-        given = _read_password() if password_stdin else None
-        added = add_user(store, name, _role(role), password=given, oidc=oidc, actor=get_actor())
+        password = _read_password() if password_stdin else None
+        added = add_user(store, name, _role(role), password=password, oidc=oidc, actor=get_actor())
     say(f"{added.user.name} can sign in as {added.user.role}.")
     _show_password(added.password)
 
@@ -55,32 +107,38 @@ def user_list(json_file: JsonFile = None) -> None:
     from facepriv.store.users import name_key
 
     with opened_store() as (store, _):
-        found = [(one, len(store.sessions.of_user(name_key(one.name)))) for one in store.users.list()]
-    if not found:
-        say("There is no user yet. Add one with: facepriv user add NAME --role auditor")
+        users = [(user, len(store.sessions.of_user(name_key(user.name)))) for user in store.users.list()]
+    show_table(
+        "Users",
+        [
+            {
+                "Name": user.name,
+                "Role": user.role,
+                "Signs in": " or ".join(
+                    [
+                        *(["by password"] if user.password_hash else []),
+                        *([f"through the provider as {user.oidc}"] if user.oidc else []),
+                    ]
+                ),
+                "Added": f"{user.created_at:%Y-%m-%d}",
+                "Sessions": str(sessions),
+                "State": "active" if user.disabled_at is None else f"disabled since {user.disabled_at:%Y-%m-%d}",
+            }
+            for user, sessions in users
+        ],
+        none="There is no user yet. Add one with: facepriv user add NAME --role auditor",
+    )
     rows = [
         {
-            "Name": one.name,
-            "Role": one.role,
-            "Signs in": " or ".join(
-                [
-                    *(["by password"] if one.password_hash else []),
-                    *([f"through the provider as {one.oidc}"] if one.oidc else []),
-                ]
-            ),
-            "Added": f"{one.created_at:%Y-%m-%d}",
-            "Sessions": str(sessions),
-            "State": "active" if one.disabled_at is None else f"disabled since {one.disabled_at:%Y-%m-%d}",
+            "name": user.name,
+            "role": user.role,
+            "oidc": user.oidc,
+            "disabled": user.disabled_at is not None,
+            "sessions": sessions,
         }
-        for one, sessions in found
+        for user, sessions in users
     ]
-    if rows:
-        show_table("Users", rows)
-    users = [
-        {"name": one.name, "role": one.role, "oidc": one.oidc, "disabled": one.disabled_at is not None, "sessions": n}
-        for one, n in found
-    ]
-    write_json(json_file, {"schema": "facepriv.users/1", "users": users})
+    write_json(json_file, {"schema": "facepriv.users/1", "users": rows})
 
 
 @user.command("role")
@@ -119,9 +177,9 @@ def user_password(name: UserName, password_stdin: PasswordIn = False) -> None:
     from facepriv.services.accounts.users import change_password
 
     with opened_store() as (store, _):
-        made = change_password(store, name, _read_password() if password_stdin else None, actor=get_actor())
+        password = change_password(store, name, _read_password() if password_stdin else None, actor=get_actor())
     say("Password changed.")
-    _show_password(made)
+    _show_password(password)
 
 
 @user.command("oidc")
@@ -166,5 +224,4 @@ def _read_password() -> str:
 
 def _show_password(password: str | None) -> None:
     if password is not None:
-        say(f"Password: {password}")
-        say("It is shown only once; facepriv stores only its hash.")
+        say(f"Password: {password}", "It is shown only once; facepriv stores only its hash.")

@@ -21,7 +21,7 @@ from facepriv.store import Store, open_store
 from tests.cli.terminal import Said, Terminal, assert_one_sentence, assert_usage, write_faces
 from tests.store.tampering import change_access_line, set_revision
 
-pytestmark = pytest.mark.xdist_group("cli-housekeeping")
+pytestmark = pytest.mark.xdist_group("cli-upkeep")
 
 TODAY = date.today()
 YESTERDAY = TODAY - timedelta(days=1)

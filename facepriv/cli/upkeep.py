@@ -1,16 +1,17 @@
-"""`facepriv purge`, `retain`, `collect` and `doctor`."""
+"""`facepriv purge`, `retain`, `collect`, `doctor` and `db`."""
 
 from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from facepriv.cli.json_files import JsonFile, json_on_stdout, write_json
-from facepriv.cli.printing import progress, say, show_table
+from facepriv.cli.output import JsonFile, file_target, json_on_stdout, progress, say, show_table, write_json
 from facepriv.cli.store import get_actor, opened_store
+from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
 from facepriv.wording import count, listed
 
@@ -34,8 +35,7 @@ def purge(
         records = retention.expired(store) if dataset is None else (store.datasets.get(dataset),)
         plans = [plan_purge(store, record.id) for record in records]
         if dry_run or not yes:
-            for sentence in [sentence for plan in plans for sentence in plan.sentences]:
-                say(sentence)
+            say(*(sentence for plan in plans for sentence in plan.sentences))
         if not plans:
             say("No data set has passed its retention date.")
         if dry_run:
@@ -46,8 +46,7 @@ def purge(
         reports = []
         for plan in plans:
             reports.append(remove(store, settings, plan.dataset_id, actor=get_actor(), cancel=cancel))
-            for sentence in reports[-1].sentences:
-                say(sentence)
+            say(*reports[-1].sentences)
     purged = [{**asdict(report), "complete": report.complete} for report in reports]
     write_json(json_file, {"schema": "facepriv.purge/1", "purged": purged})
     left = [report.dataset for report in reports if not report.complete]
@@ -84,8 +83,7 @@ def collect(
 
     with opened_store() as (store, settings):
         orphans = find_orphans(store, settings) if dry_run else collect_orphans(store, settings)
-        for sentence in orphans.sentences:
-            say(sentence)
+        say(*orphans.sentences)
         write_json(json_file, {"schema": "facepriv.collect/1", **asdict(orphans)})
         if not dry_run:
             say(store.erase_deleted())
@@ -96,7 +94,6 @@ def doctor(
     json_file: JsonFile = None,
 ) -> None:
     """Check the installation and the data, and say how to fix problems; exit code 1 if there are any."""
-    from facepriv.config import get_settings
     from facepriv.services.upkeep.doctor import examine
 
     with nullcontext() if quick else progress("Hashing files") as report:
@@ -106,3 +103,41 @@ def doctor(
     problems = [check.name for check in checks if check.status == "problem"]
     if problems:
         raise FaceprivError(f"{count(len(problems), 'problem')}: {listed(problems)}.")
+
+
+db = typer.Typer(help="Upgrade, check, back up and restore the database.", no_args_is_help=True)
+
+
+@db.command("upgrade")
+def upgrade() -> None:
+    """Upgrade the database to the revision that this release needs; back it up first."""
+    from facepriv.store import migrate
+
+    migrate.upgrade(get_settings().database_url)
+    typer.echo(f"The database is at revision {migrate.head()}.")
+
+
+@db.command("check")
+def check() -> None:
+    """Check that the database is intact and has the right revision, and count what it holds."""
+    from facepriv.services.upkeep.database import check_database
+
+    typer.echo(check_database(get_settings()))
+
+
+@db.command("backup")
+def backup(file: Annotated[Path, typer.Argument(help="New file to write.", callback=file_target)]) -> None:
+    """Back up the database to one SQLite file while workers run; it does not contain artifact files."""
+    from facepriv.services.upkeep.database import back_up_database
+
+    typer.echo(back_up_database(get_settings(), file, actor=get_actor()))
+
+
+@db.command("restore")
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file from facepriv db backup, or a copy of facepriv.sqlite.")],
+) -> None:
+    """Restore a backup into a new, empty database; the backup may come from an older release or the other database."""
+    from facepriv.services.upkeep.database import restore_database
+
+    typer.echo(restore_database(get_settings(), file, actor=get_actor()))
