@@ -95,8 +95,8 @@ def import_command(
     document = {
         "schema": "facepriv.import/1",
         "dataset": report.dataset.name,
-        "reader": report.reader,
-        "reader_reason": report.why,
+        "reader": report.dataset.reader,
+        "reader_reason": report.dataset.reader_reason,
         **counts_json(report.counts),
         "left_out": _problems_json(report.problems),
         "no_usable_face": _problems_json(report.failures),
@@ -160,7 +160,7 @@ def _show_preview(document: dict[str, Any]) -> list[Problem]:
 def show_import(report: ImportReport, known: Sequence[Problem] = ()) -> None:
     """Say what was imported; known problems, which the preview has named, are not named again."""
     if not known:
-        say(f"Read as {report.reader}: {report.why}")
+        say(f"Read as {report.dataset.reader}: {report.dataset.reader_reason}")
     counts = report.counts
     labels = {"female": -1, "male": 1, "unlabelled": None}
     balance = ", ".join(f"{counts.labels.get(value, 0)} {word}" for word, value in labels.items())

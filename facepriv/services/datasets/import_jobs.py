@@ -11,9 +11,8 @@ import logging
 import re
 import secrets
 import shutil
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,7 +26,7 @@ from facepriv.presentation.preview import preview_document
 from facepriv.schemas.requests import ImportRequest, PathSource, Request, UploadSource
 from facepriv.services.datasets import uploads
 from facepriv.services.datasets.import_folders import allowed_folder
-from facepriv.services.datasets.importing import Source, discard_import, import_source, read_source
+from facepriv.services.datasets.importing import Source, discard_import, import_source, read_source, remove_old
 from facepriv.services.datasets.quality import check_quality
 from facepriv.services.datasets.retention import refuse_past
 from facepriv.services.jobs.kinds import Kind
@@ -130,8 +129,8 @@ class ImportKind(Kind):
 
     def find_here(self, store: Store, settings: Settings) -> list[int]:
         """Return the imports that may be taken up here, where their folders are, oldest first."""
-        found = store.jobs.list(kinds=KIND, states=UNDER_WAY, limit=1000)
-        return [job.id for job in reversed(found) if _folder(settings, _request(job)).is_dir()]
+        jobs = store.jobs.list(kinds=KIND, states=UNDER_WAY, limit=1000)
+        return [job.id for job in reversed(jobs) if _folder(settings, _request(job)).is_dir()]
 
     def execute(self, claim: Claim) -> None:
         """Do what is next of a claimed import."""
@@ -156,28 +155,28 @@ class _Execution(LeasedJob):
         """Do what is next; an input that cannot be used is not kept, anything else can be gone on with."""
         try:
             self._work()
-        except (BadInputError, UnknownNameError):
-            self._give_up()
-            raise
-        except FaceprivError:
-            # Nothing is wrong with the files: they stay, and so does what was written of them.
-            raise
         except OSError as error:
             raise StoreError(
                 f"The files could not be worked on ({error.strerror or type(error).__name__}); make sure that the data "
                 "folder can be written to and has room, and resume the import."
             ) from error
-        except Exception:
-            self._give_up()
+        except Exception as error:
+            # Other errors of facepriv's own are no fault of the files: they stay, and what was written of them.
+            if isinstance(error, BadInputError | UnknownNameError) or not isinstance(error, FaceprivError):
+                self._give_up()
             raise
 
     def _work(self) -> None:
         dataset_id = self.job.dataset_id
         if dataset_id is None:
             self.heartbeat(READING, 0, 0)
-            with self._source() as source:
+            with ExitStack() as stack:
+                opened = read_source(self.settings, self.request, self.folder)
+                source = self.run_in_thread(lambda check: stack.enter_context(opened))
                 if self.request.preview and self.job.result is None:
-                    self._preview(source)
+                    self.store.datasets.check_name(self.request.name)
+                    document = self.run_in_thread(lambda check: preview_document(preview(source.read), source.problems))
+                    self.store.jobs.await_confirmation(self.job_id, self.owner, json.dumps({"preview": document}))
                     return
                 dataset_id = self._import(source).id
             self.store.jobs.set_dataset(self.job_id, self.owner, dataset_id)
@@ -187,48 +186,32 @@ class _Execution(LeasedJob):
         retry_while_busy(lambda: self.store.jobs.finish(self.job_id, self.owner, json.dumps(result)))
         self.is_over = True
 
-    @contextmanager
-    def _source(self) -> Iterator[Source]:
-        with ExitStack() as stack:
-            opened = read_source(self.settings, self.request, self.folder)
-            yield self.run_in_thread(lambda check: stack.enter_context(opened))
-
-    def _preview(self, source: Source) -> None:
-        self.store.datasets.check_name(self.request.name)
-        document = self.run_in_thread(lambda check: preview_document(preview(source.read), source.problems))
-        self.store.jobs.await_confirmation(self.job_id, self.owner, json.dumps({"preview": document}))
-
     def _import(self, source: Source) -> DatasetRecord:
-        made = self.store.datasets.finished(self.request.name, source.resume_key)
-        if made is not None and made.created_at > self.job.created_at:
-            # There already: the worker before was killed right after finishing it.
-            return made
-
-        def tell(done: int, total: int, stage: str = "", /) -> None:
-            self.heartbeat(stage, done, total)
-
-        def count_losses_anew() -> None:
-            retry_while_busy(lambda: self.store.jobs.progressed(self.job_id, self.owner))
-
-        report = import_source(
-            self.store, self.settings, source, self.request, on_progress=tell, on_written=count_losses_anew
-        )
-        return report.dataset
+        finished = self.store.datasets.finished(self.request.name, source.resume_key)
+        if finished is not None and finished.created_at > self.job.created_at:
+            return finished  # by a worker that was killed right afterwards
+        return import_source(
+            self.store,
+            self.settings,
+            source,
+            self.request,
+            on_progress=lambda done, total: self.heartbeat("", done, total),
+            on_written=lambda: retry_while_busy(lambda: self.store.jobs.progressed(self.job_id, self.owner)),
+        ).dataset
 
     def _check_quality(self, dataset_id: int) -> str | None:
         """Check the quality of what was imported; whatever goes wrong, the data set is there."""
-        if not self.request.quality:
-            return None
 
-        def check_quality_of(check: Callable[[], None]) -> None:
-            def tell(done: int, total: int, stage: str = "", /) -> None:
+        def check_in_thread(check: Callable[[], None]) -> None:
+            def show_progress(done: int, total: int, stage: str) -> None:
                 check()
                 self._progress = (stage, done, total)
 
-            check_quality(self.store, dataset_id, on_progress=tell)
+            check_quality(self.store, dataset_id, on_progress=show_progress)
 
         try:
-            self.run_in_thread(check_quality_of)
+            if self.request.quality:
+                self.run_in_thread(check_in_thread)
         except FaceprivError:
             return UNCHECKED
         except Exception as error:
@@ -305,10 +288,10 @@ def list_imports(store: Store, settings: Settings) -> tuple[ImportJob, ...]:
 
     Those that a command asked for are left out once they are complete or failed: the command has told.
     """
-    found = [_read(settings, job) for job in reversed(store.jobs.list(kinds=KIND, limit=1000))]
-    _sweep(settings, {job.request.folder for job in found if job.record.state != "complete"})
+    jobs = [_read(settings, job) for job in reversed(store.jobs.list(kinds=KIND, limit=1000))]
+    _sweep(settings, {job.request.folder for job in jobs if job.record.state != "complete"})
     kept = []
-    for job in found:
+    for job in jobs:
         last_work = job.record.finished_at or job.record.started_at or job.record.created_at
         age = datetime.now(UTC) - last_work
         if not job.under_way and age >= (KEEP_PREVIEW if job.record.state == "previewed" else KEEP):
@@ -362,7 +345,7 @@ def discard_by_name(store: Store, settings: Settings, name: str) -> int:
 def _discard_rows(store: Store, name: str, job_id: int) -> None:
     """Remove what an import has written, unless another one under the same name is under way."""
     others = store.jobs.list(kinds=KIND, states=UNDER_WAY, limit=1000)
-    if not any(_request(one).name == name for one in others if one.id != job_id):
+    if not any(_request(job).name == name for job in others if job.id != job_id):
         for left in store.datasets.unfinished():
             if left.name == name:
                 store.datasets.discard(left.resume_key, name)
@@ -391,12 +374,10 @@ def _folder(settings: Settings, request: ImportRequest) -> Path:
 
 def _sweep(settings: Settings, known: set[str]) -> None:
     """Remove folders that were left by a server that ended while files came in."""
-    base = imports_folder(settings)
-    for folder in base.iterdir() if base.is_dir() else ():
-        if _FOLDER.fullmatch(folder.name) and folder.name not in known:
-            with suppress(FileNotFoundError):
-                if folder.stat().st_mtime < time.time() - STAGING_SECONDS:
-                    shutil.rmtree(folder, ignore_errors=True)
+    folders = imports_folder(settings).glob("*")
+    remove_old(
+        (folder for folder in folders if _FOLDER.fullmatch(folder.name) and folder.name not in known), STAGING_SECONDS
+    )
 
 
 def _read(settings: Settings, job: JobRecord) -> ImportJob:
@@ -415,5 +396,5 @@ def _essence(request: ImportRequest) -> ImportRequest:
 
 
 def _result(job: JobRecord) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(job.result or "{}")
-    return found
+    result: dict[str, Any] = json.loads(job.result or "{}")
+    return result

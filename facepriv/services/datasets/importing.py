@@ -10,12 +10,12 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import facepriv
 from facepriv.config import Settings
@@ -34,19 +34,13 @@ from facepriv.schemas.requests import DemoSource, ImportRequest, PathSource, Upl
 from facepriv.services.datasets import uploads
 from facepriv.services.datasets.import_folders import allowed_folder
 from facepriv.services.datasets.retention import refuse_past
-from facepriv.store import Store
+from facepriv.store import ImportSession, Store
 from facepriv.store.records import DatasetCounts, DatasetRecord, FoundFace, NewImage, UnfinishedImport
 from facepriv.types import Image, LabelledImage, Problem, ProtocolPair
 from facepriv.wording import count
 
-
-class Progress(Protocol):
-    """Called with images done and images in all, and from the second stage on with what is done to them."""
-
-    def __call__(self, done: int, total: int, stage: str = "", /) -> None:
-        """Take note."""
-
-
+Progress = Callable[[int, int], None]
+"""Called with images done and images in all."""
 DEMO = "demo"
 LEFT_BEHIND_SECONDS = 24 * 3600.0
 """Age from which a temporary folder belongs to an import that was killed; no import takes that long."""
@@ -65,16 +59,6 @@ class ImportReport:
     problems: tuple[Problem, ...]
     failures: tuple[Problem, ...]
     """Images that were imported but show no usable face."""
-
-    @property
-    def reader(self) -> str:
-        """Name of the convention the files were read by."""
-        return self.dataset.reader
-
-    @property
-    def why(self) -> str:
-        """Why that convention was recognised."""
-        return self.dataset.reader_reason
 
 
 @dataclass(frozen=True)
@@ -107,8 +91,7 @@ def import_dataset(
     """
     labels = fields.pop("labels", None)
     request = ImportRequest(source=PathSource(path=str(path)), labels=None if labels is None else str(labels), **fields)
-    with read_source(settings, request) as source:
-        return import_source(store, settings, source, request, on_progress=on_progress)
+    return _import_now(store, settings, request, on_progress)
 
 
 def import_demo(
@@ -121,6 +104,10 @@ def import_demo(
 ) -> ImportReport:
     """Import the synthetic demo faces here and now, by default two images of each of the 60 subjects."""
     request = ImportRequest(name=name, source=DemoSource(images_per_subject=images_per_subject))
+    return _import_now(store, settings, request, on_progress)
+
+
+def _import_now(store: Store, settings: Settings, request: ImportRequest, on_progress: Progress | None) -> ImportReport:
     with read_source(settings, request) as source:
         return import_source(store, settings, source, request, on_progress=on_progress)
 
@@ -187,8 +174,8 @@ def _read_files(settings: Settings, request: ImportRequest, own: Path) -> Source
 
 
 def _resume_key(settings: Settings, source: Path, options: Mapping[str, Any], read: ReadResult) -> str:
-    # What was unpacked has times of its own each time, so an archive counts by its own.
-    packed = None if source.is_dir() else _signs(source)
+    # What was unpacked has other times each time, so an archive counts by its own.
+    packed = None if source.is_dir() else _size_and_time(source)
     said = {
         "source": str(source.resolve()),
         "packed": packed,
@@ -196,42 +183,43 @@ def _resume_key(settings: Settings, source: Path, options: Mapping[str, Any], re
         "max_pixels": settings.max_pixels,
         "reader": read.reader,
         "images": [
-            [one.name, one.subject, one.label, dict(one.attributes), _signs(one.path) if packed is None else None]
-            for one in read.images
+            [
+                image.name,
+                image.subject,
+                image.label,
+                dict(image.attributes),
+                _size_and_time(image.path) if packed is None else None,
+            ]
+            for image in read.images
         ],
         "facepriv": facepriv.__version__,
     }
     return hashlib.sha256(json.dumps(said, sort_keys=True).encode(errors="surrogatepass")).hexdigest()
 
 
-def _signs(path: Path) -> list[int]:
+def _size_and_time(path: Path) -> list[int]:
     try:
-        found = path.stat()
+        status = path.stat()
     except OSError:
         return []
-    return [found.st_size, found.st_mtime_ns]
+    return [status.st_size, status.st_mtime_ns]
 
 
 @contextmanager
 def temporary_folder(settings: Settings) -> Iterator[Path]:
     """Return a private folder that is gone afterwards; what a kill left behind goes with the next one."""
     settings.temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _sweep(settings.temporary)
-    folder = Path(tempfile.mkdtemp(dir=settings.temporary))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    remove_old(settings.temporary.iterdir(), LEFT_BEHIND_SECONDS)
+    with tempfile.TemporaryDirectory(dir=settings.temporary, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
-def _sweep(temporary: Path) -> None:
-    for left in temporary.iterdir():
-        try:
-            old = left.stat().st_mtime < time.time() - LEFT_BEHIND_SECONDS
-        except FileNotFoundError:
-            continue
-        if old:
-            shutil.rmtree(left, ignore_errors=True)
+def remove_old(folders: Iterable[Path], seconds: float) -> None:
+    """Remove those folders that nothing was written into for so long."""
+    for folder in folders:
+        with suppress(FileNotFoundError):
+            if folder.stat().st_mtime < time.time() - seconds:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def import_source(
@@ -262,6 +250,10 @@ def import_source(
     read = source.read
     store.datasets.collect_abandoned()
     detector_fingerprint = fingerprint(DETECTOR)
+    names: set[str] = set()
+    usable: list[LabelledImage] = []
+    left_out: list[Problem] = []
+    converted: dict[str, list[str]] = {}
     with store.datasets.importing(
         request.name,
         source=source.called,
@@ -277,41 +269,49 @@ def import_source(
     ) as session:
         session.on_written = on_written
         keep = _Keeper(store, settings, detector_fingerprint)
-        done = _Done()
-        earlier = _Earlier.of(*session.earlier())
+        outcomes, notes, refusals = _read_earlier(session)
         for number, item in enumerate(read.images, start=1):
-            if item.name in earlier.images:
-                image = earlier.images[item.name]
-                keep.recall(item, image)
-                done.add(item, image, earlier.notes.get(item.name, ""))
-            elif item.name in earlier.refusals:
-                done.problems.append(earlier.refusals[item.name])
-            else:
+            if item.name in outcomes:
+                source_sha256, failure = outcomes[item.name]
+                keep.recall(item, source_sha256)
+                note = notes.get(item.name, "")
+            elif item.name not in refusals:
                 try:
-                    new, note = keep.one(item)
+                    image, note = keep.store_image(item)
                 except BadInputError as error:
-                    done.problems.append(Problem(item.name, error.code, str(error)))
-                    session.problem(done.problems[-1])
+                    refusals[item.name] = Problem(item.name, error.code, str(error))
+                    session.problem(refusals[item.name])
                 else:
                     if note:  # first, so that no batch holds the image without it
                         session.problem(Problem(item.name, CONVERTED, note))
-                    session.add(new)
-                    done.add(item, _Outcome(new.source_sha256, new.failure, new.failure_sentence), note)
+                    session.add(image)
+                    failure = image.failure
+            if item.name in refusals:
+                left_out.append(refusals[item.name])
+            else:
+                names.add(item.name)
+                usable += [item] if failure is None else []
+                if note:
+                    converted.setdefault(note, []).append(item.name)
             if on_progress is not None:
                 on_progress(number, len(read.images))
         # What cannot be computed is told of the images that are left in the end, not of those that were named.
         limits_of_named = find_limits(read.images, read.identities)
-        protocol, incomplete = _kept_of(read.protocol, done.names)
+        protocol, incomplete = _kept_of(read.protocol, names)
         problems = [
             *source.problems,
             *(problem for problem in read.problems if problem not in limits_of_named),
-            *done.problems,
-            *done.conversions(),
+            *left_out,
+            *_conversions(converted),
             *incomplete,
-            *find_limits(done.usable, read.identities),
+            *find_limits(usable, read.identities),
         ]
-        if not done.names:
-            raise BadInputError(_nothing(source.called, problems), code="nothing-imported")
+        if not names:
+            first = f" The first problem: {problems[0].sentence}" if problems else ""
+            raise BadInputError(
+                f"No image could be imported from {source.called}, so no data set was made.{first}",
+                code="nothing-imported",
+            )
         session.finish(problems, protocol)
     return get_report(store, request.name)
 
@@ -328,9 +328,9 @@ def get_report(store: Store, dataset: int | str) -> ImportReport:
     )
 
 
-def is_under_way(one: UnfinishedImport, silent_for: timedelta = SILENT_FOR) -> bool:
+def is_under_way(unfinished: UnfinishedImport, silent_for: timedelta = SILENT_FOR) -> bool:
     """Return whether a process is likely to be doing an import; one that was killed counts for ``silent_for``."""
-    return one.written_by and one.written_at > datetime.now(UTC) - silent_for
+    return unfinished.written_by and unfinished.written_at > datetime.now(UTC) - silent_for
 
 
 def discard_import(store: Store, name: str, silent_for: timedelta = SILENT_FOR) -> int:
@@ -345,80 +345,50 @@ def discard_import(store: Store, name: str, silent_for: timedelta = SILENT_FOR) 
     BadInputError
         If there are only such as are under way (code ``import-under-way``).
     """
-    found = [one for one in store.datasets.unfinished() if one.name == name]
-    if not found:
+    imports = [one for one in store.datasets.unfinished() if one.name == name]
+    if not imports:
         raise UnknownNameError(f"There is no interrupted import called {name!r}; facepriv datasets lists them.")
-    busy = {one.resume_key for one in found if is_under_way(one, silent_for)}
-    left = [one for one in found if one.resume_key not in busy]
-    if not left:
+    busy = {one.resume_key for one in imports if is_under_way(one, silent_for)}
+    interrupted = [one for one in imports if one.resume_key not in busy]
+    if not interrupted:
         raise BadInputError(
             f"The import called {name!r} is under way; stop it first, or, if it was killed, try again "
             f"{count(silent_for // timedelta(minutes=1), 'minute')} after it.",
             code="import-under-way",
         )
-    for key in {one.resume_key for one in left}:
+    for key in {one.resume_key for one in interrupted}:
         store.datasets.discard(key, name)
     store.collect_now()
-    return sum(one.images for one in left)
+    return sum(one.images for one in interrupted)
 
 
-@dataclass(frozen=True)
-class _Outcome:
-    """What there is to know of an image that was written."""
+def _read_earlier(
+    session: ImportSession,
+) -> tuple[dict[str, tuple[str, str | None]], dict[str, str], dict[str, Problem]]:
+    """Return what an interrupted import had written, by the names of the images.
 
-    source_sha256: str
-    failure: str | None
-    failure_sentence: str | None
-
-
-@dataclass(frozen=True)
-class _Earlier:
-    """What an interrupted import had written, by the names of the images."""
-
-    images: Mapping[str, _Outcome]
-    notes: Mapping[str, str]
-    refusals: Mapping[str, Problem]
-
-    @classmethod
-    def of(cls, images: Sequence[NewImage], problems: Sequence[Problem]) -> _Earlier:
-        """Sort out what `ImportSession.earlier` gives; an image is written together with its note or after it."""
-        return cls(
-            images={
-                image.name: _Outcome(image.source_sha256, image.failure, image.failure_sentence) for image in images
-            },
-            notes={problem.name: problem.sentence for problem in problems if problem.code == CONVERTED},
-            refusals={problem.name: problem for problem in problems if problem.code != CONVERTED},
-        )
+    Returns
+    -------
+    outcomes
+        Hash of the source and reason of a failure to acquire.
+    notes
+        What was converted; an image is written together with its note or after it.
+    refusals
+        Problems of images that were left out.
+    """
+    images, problems = session.earlier()
+    return (
+        {image.name: (image.source_sha256, image.failure) for image in images},
+        {problem.name: problem.sentence for problem in problems if problem.code == CONVERTED},
+        {problem.name: problem for problem in problems if problem.code != CONVERTED},
+    )
 
 
-@dataclass
-class _Done:
-    """What became of the images so far, in their order."""
-
-    names: set[str] = field(default_factory=set)
-    """Of those imported."""
-    usable: list[LabelledImage] = field(default_factory=list)
-    failures: list[Problem] = field(default_factory=list)
-    problems: list[Problem] = field(default_factory=list)
-    converted: dict[str, list[str]] = field(default_factory=dict)
-    """Names by what was noted."""
-
-    def add(self, item: LabelledImage, image: _Outcome, note: str) -> None:
-        """Count an image that was imported."""
-        self.names.add(item.name)
-        if note:
-            self.converted.setdefault(note, []).append(item.name)
-        if image.failure is None:
-            self.usable.append(item)
-        elif image.failure_sentence is not None:
-            self.failures.append(Problem(item.name, image.failure, image.failure_sentence))
-
-    def conversions(self) -> Iterator[Problem]:
-        """Tell what had to be converted."""
-        for note, names in self.converted.items():
-            one = f"{{name}} was imported after a conversion: {note}"
-            many = f"{{n}} images ({{first}}) were imported after a conversion: {note}"
-            yield from summarise_problems(CONVERTED, names, one=one, many=many)
+def _conversions(converted: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
+    for note, names in converted.items():
+        one = f"{{name}} was imported after a conversion: {note}"
+        many = f"{{n}} images ({{first}}) were imported after a conversion: {note}"
+        yield from summarise_problems(CONVERTED, names, one=one, many=many)
 
 
 def _kept_of(protocol: Sequence[ProtocolPair], names: set[str]) -> tuple[list[ProtocolPair], list[Problem]]:
@@ -434,11 +404,6 @@ def _kept_of(protocol: Sequence[ProtocolPair], names: set[str]) -> tuple[list[Pr
     return kept, [Problem("protocol", "protocol-incomplete", sentence)]
 
 
-def _nothing(source: str, problems: Sequence[Problem]) -> str:
-    first = f" The first problem: {problems[0].sentence}" if problems else ""
-    return f"No image could be imported from {source}, so no data set was made.{first}"
-
-
 class _Keeper:
     """Decodes images, stores them and finds their faces, one by one; a face found before is not looked for again."""
 
@@ -448,11 +413,11 @@ class _Keeper:
         self._max_pixels = settings.max_pixels
         self._seen: dict[str, LabelledImage] = {}
 
-    def recall(self, item: LabelledImage, image: _Outcome) -> None:
+    def recall(self, item: LabelledImage, source_sha256: str) -> None:
         """Take note of an image that was stored before the import was interrupted."""
-        self._seen.setdefault(image.source_sha256, item)
+        self._seen.setdefault(source_sha256, item)
 
-    def one(self, item: LabelledImage) -> tuple[NewImage, str]:
+    def store_image(self, item: LabelledImage) -> tuple[NewImage, str]:
         """Store one image and say what had to be converted; a `BadInputError` says why it is left out."""
         data = self._read(item.path)
         decoded = decode(data or item.path, name=item.name, max_pixels=self._max_pixels)
@@ -460,9 +425,7 @@ class _Keeper:
         self._refuse_copy(item, source_sha256)
         height, width = decoded.pixels.shape[:2]
         artifact_sha256 = self._store.artifacts.put(encode_png(decoded.pixels))
-        found = self._store.datasets.find_face(artifact_sha256, self._detector_fingerprint) or _look_for_face(
-            decoded.pixels
-        )
+        face = self._store.datasets.find_face(artifact_sha256, self._detector_fingerprint)
         image = NewImage(
             name=item.name,
             subject=item.subject,
@@ -471,11 +434,8 @@ class _Keeper:
             height=height,
             source_sha256=source_sha256,
             artifact_sha256=artifact_sha256,
-            failure=found.failure,
-            failure_sentence=found.failure_sentence,
-            box=found.box,
-            landmarks=found.landmarks,
             attributes=item.attributes,
+            **vars(face or _look_for_face(decoded.pixels)),
         )
         return image, " ".join(decoded.notes)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,13 +36,14 @@ from facepriv.schemas.quality import (
     Shortfall,
 )
 from facepriv.services.datasets.identities import why_not_matched
-from facepriv.services.datasets.importing import Progress
 from facepriv.services.models.catalogue import usable_classifiers, usable_matchers
 from facepriv.services.models.probe_people import independent_classifiers
 from facepriv.store import DatasetRecord, ImageRecord, Store
 from facepriv.store.measures import Vector
 from facepriv.types import GENDER_NAMES
 
+Progress = Callable[[int, int, str], None]
+"""Called with images done, images in all, and `STAGE`."""
 STAGE = "checking quality"
 PREFERRED = "sface"
 """Matcher that looks for one person under several names where it can be used: it finds more of them than the other and
@@ -53,7 +54,7 @@ EYE_BINS = 30
 
 
 def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | None = None) -> QualityReport:
-    """Check a data set, keep the report with it, and give it.
+    """Check a data set, keep the report with it, and return it.
 
     Raises
     ------

@@ -132,7 +132,7 @@ def test_london_comes_with_its_table_and_is_recognised(archives):
     assert "neutral_front/000_03.png" in files_of(fetched.folder)
     with open_store(get_settings()) as store:
         report = import_dataset(store, get_settings(), fetched.folder, name="london")
-    assert report.reader == "london"
+    assert report.dataset.reader == "london"
     assert report.counts.images == 6
     assert report.counts.subjects == 3
     assert report.counts.labels == {-1: 4, 1: 2}

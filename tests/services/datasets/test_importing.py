@@ -675,7 +675,7 @@ def test_every_convention_is_imported_without_metadata_and_without_copies(store,
     shutil.copy(found[1].path, copied)
     report = import_dataset(store, settings, folder, name=kind)
     facts = FACTS[kind]
-    assert report.reader == facts.reader
+    assert report.dataset.reader == facts.reader
     assert report.dataset.identities == facts.identities
     assert report.counts.images == facts.images - 1
     assert report.counts.problems.keys() & {"duplicate-image", "contradicting-copies"}

@@ -88,7 +88,7 @@ def test_the_result_lies_beside(finished: Finished, exported):
 def test_an_export_can_be_imported_with_the_same_labels(exported, store, settings):
     folder, _ = exported
     report = import_dataset(store, settings, folder, name="again")
-    assert report.reader == "csv"
+    assert report.dataset.reader == "csv"
     assert report.problems == ()
     assert report.failures == ()
     rows = {row["file"]: row for row in manifest_of(folder)}
