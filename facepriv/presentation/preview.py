@@ -1,71 +1,19 @@
-"""What an import would bring in, as JSON, as sentences and as rows of a table."""
+"""What an import would bring in, as sentences and as rows of a table."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from facepriv.datasets.preview import AttributeCount, Preview
-from facepriv.datasets.problems import problem_count
-from facepriv.types import GENDER_NAMES, Identities, Problem
+from facepriv.types import Identities
 from facepriv.wording import count as counted
 
-SCHEMA = "facepriv.preview/1"
 IDENTITIES: dict[Identities, str] = {
     "people": "Subjects are people, so face matching can be measured.",
     "groups": "Subjects are groups that may hold several people: they keep folds apart, but matching is not measured.",
     "none": "Nothing says who is shown: each image counts as its own subject, and matching is not measured.",
 }
 """What each kind of subjects means for an audit."""
-
-
-def preview_document(found: Preview, earlier: Sequence[Problem] = ()) -> dict[str, Any]:
-    """Return a preview as JSON of schema ``facepriv.preview/1``.
-
-    Parameters
-    ----------
-    earlier
-        What was left out before the files were read.
-    """
-    return {
-        "schema": SCHEMA,
-        "reader": found.reader,
-        "reader_reason": found.why,
-        "licence": found.licence,
-        "terms": None if found.terms is None else found.terms.sentence,
-        "table": found.table,
-        "identities": found.identities,
-        "images": found.images,
-        "subjects": found.subjects,
-        "labels": {"female": found.female, "male": found.male, "unlabelled": found.unlabelled},
-        "attributes": [_attribute(one) for one in found.attributes],
-        "protocol": None
-        if found.protocol is None
-        else {"folds": found.protocol.folds, "mated": found.protocol.mated, "non_mated": found.protocol.non_mated},
-        "rows": [
-            {
-                "name": row.name,
-                "subject": row.subject,
-                "label": None if row.label is None else GENDER_NAMES[row.label],
-                "attributes": dict(row.attributes),
-            }
-            for row in found.rows
-        ],
-        "problems": [
-            {"name": one.name, "code": one.code, "count": problem_count(one), "sentence": one.sentence}
-            for one in (*earlier, *found.problems)
-        ],
-    }
-
-
-def _attribute(one: AttributeCount) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "images": one.images,
-        "lowest": one.lowest,
-        "highest": one.highest,
-        "words": dict(one.words),
-    }
 
 
 def preview_sentences(document: Mapping[str, Any]) -> list[str]:

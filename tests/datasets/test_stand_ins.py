@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from facepriv.datasets.files import list_files
-from facepriv.datasets.preview import preview
+from facepriv.datasets.preview import preview_document
 from facepriv.datasets.problems import problem_count
 from facepriv.datasets.reading import ReadOptions
 from facepriv.datasets.registry import PARTICULAR, READERS, read_folder
@@ -56,15 +56,14 @@ def test_no_other_particular_reader_takes_it(kind: str, stand_in: Callable[[str]
 def test_it_is_read_in_full(kind: str, stand_in: Callable[[str], Path]) -> None:
     facts = FACTS[kind]
     result = read_folder(stand_in(kind))
-    got = preview(result)
-    assert got.images == facts.images
-    assert got.subjects == facts.subjects
-    assert got.male == facts.male
-    assert got.female == facts.female
-    assert got.unlabelled == facts.unlabelled
-    assert got.identities == facts.identities
-    assert {attribute.name for attribute in got.attributes} == facts.attributes
-    assert (got.protocol.pairs if got.protocol else 0) == facts.pairs
+    got = preview_document(result)
+    assert got["images"] == facts.images
+    assert got["subjects"] == facts.subjects
+    assert got["labels"] == {"female": facts.female, "male": facts.male, "unlabelled": facts.unlabelled}
+    assert got["identities"] == facts.identities
+    assert {attribute["name"] for attribute in got["attributes"]} == facts.attributes
+    protocol = got["protocol"] or {"mated": 0, "non_mated": 0}
+    assert protocol["mated"] + protocol["non_mated"] == facts.pairs
     told: Counter[str] = Counter()
     for problem in result.problems:
         told[problem.code] += problem_count(problem)

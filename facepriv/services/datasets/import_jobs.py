@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from facepriv.config import Settings, make_private_folder
-from facepriv.datasets.preview import preview
+from facepriv.datasets.preview import preview_document
 from facepriv.errors import BadInputError, FaceprivError, StoreError, UnknownNameError
 from facepriv.measures.faults import log_fault
-from facepriv.presentation.preview import preview_document
 from facepriv.schemas.requests import ImportRequest, PathSource, Request, UploadSource
 from facepriv.services.datasets import uploads
 from facepriv.services.datasets.import_folders import allowed_folder
@@ -77,7 +76,7 @@ class ImportJob:
 
     @property
     def preview(self) -> dict[str, Any] | None:
-        """What was recognised, as `facepriv.presentation.preview.preview_document` writes it, once it is known."""
+        """What was recognised, as `facepriv.datasets.preview.preview_document` writes it, once it is known."""
         return _result(self.record).get("preview")
 
     @property
@@ -175,7 +174,7 @@ class _Execution(LeasedJob):
                 source = self.run_in_thread(lambda check: stack.enter_context(opened))
                 if self.request.preview and self.job.result is None:
                     self.store.datasets.check_name(self.request.name)
-                    document = self.run_in_thread(lambda check: preview_document(preview(source.read), source.problems))
+                    document = self.run_in_thread(lambda check: preview_document(source.read, source.problems))
                     self.store.jobs.await_confirmation(self.job_id, self.owner, json.dumps({"preview": document}))
                     return
                 dataset_id = self._import(source).id
