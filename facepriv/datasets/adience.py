@@ -60,7 +60,7 @@ class AdienceReader:
         )
         accounts = {name: match[1] for name, match in parsed.items()}
         keys = {name: _key(*match.groups()) for name, match in parsed.items()}
-        refuse_copies(keys, lambda name: keys[name], "Adience")
+        refuse_copies(keys, "Adience")
         folds = [labels] if labels is not None else find_list_files(folder, files, lambda n: bool(_FOLD.fullmatch(n)))
         tables = [_read_fold(fold) for fold in folds]
         # The frontal folds repeat rows of the others.

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from facepriv.datasets.conventions import count_matching, find_list_file, mapping_problems, parse_names, refuse_copies
@@ -51,23 +50,35 @@ class CelebAReader:
         """Read the lists line by line, keeping only a number and a label of each row."""
         parsed, problems = parse_names(files.images, _FILE.fullmatch, "000001.jpg")
         numbers = {name: match[1] for name, match in parsed.items()}
-        refuse_copies(numbers, lambda name: numbers[name], "CelebA")
+        refuse_copies(numbers, "CelebA")
         attributes = _attributes(folder, files, labels) if labels is None else labels
-        genders = _ValueList("") if attributes is None else _read_attributes(attributes)
+        genders, gender_problems = ({}, []) if attributes is None else _read_attributes(attributes)
         identities = find_list_file(folder, files, *_IDENTITIES)
-        people = None if identities is None else _read_identities(identities)
+        people, people_problems = (None, []) if identities is None else _read_identities(identities)
+        problems += [*gender_problems, *people_problems]
         present = set(numbers.values())
-        problems += [*genders.problems, *(people.problems if people else [])]
-        problems += _row_problems(genders, present)
+        table = "" if attributes is None else attributes.name
+        problems += summarise_problems(
+            "unknown-file",
+            [number for number in genders if number not in present],
+            one=f"The row of {table} about the image {{name}} fits no image here and was not used.",
+            many=f"{{n}} rows of {table} ({{first}}) fit no image here and were not used.",
+        )
         images: list[LabelledImage] = []
         without_subject: list[str] = []
         for name, number in numbers.items():
-            subject = name if people is None else people.rows.get(number)
+            subject = name if people is None else people.get(number)
             if subject is None:
                 without_subject.append(name)
             else:
-                images.append(LabelledImage(name, str(subject), genders.rows.get(number), folder / name))
-        problems += _missing_row_problems(genders, [image.name for image in images], numbers)
+                images.append(LabelledImage(name, subject, genders.get(number), folder / name))
+        if table:
+            problems += summarise_problems(
+                "no-row",
+                [image.name for image in images if numbers[image.name] not in genders],
+                one=f"The image {{name}} has no usable row in {table} and was taken without a gender label.",
+                many=f"{{n}} images ({{first}}) have no usable row in {table} and were taken without a gender label.",
+            )
         problems += summarise_problems(
             "no-subject",
             without_subject,
@@ -81,18 +92,9 @@ class CelebAReader:
             reader=self.name,
             why=f"Subjects: {rule}.",
             licence=LICENCE,
-            table="" if attributes is None else attributes.name,
+            table=table,
             identities="none" if people is None else "people",
         )
-
-
-@dataclass
-class _ValueList:
-    """One list: a value for every image number, and problems."""
-
-    name: str
-    rows: dict[str, int | None] = field(default_factory=dict)
-    problems: list[Problem] = field(default_factory=list)
 
 
 def _attributes(folder: Path, files: Files, labels: Path | None) -> Path | None:
@@ -101,8 +103,9 @@ def _attributes(folder: Path, files: Files, labels: Path | None) -> Path | None:
     return labels if labels.name.casefold() in _ATTRIBUTES else None
 
 
-def _read_attributes(path: Path) -> _ValueList:
-    values = _ValueList(path.name)
+def _read_attributes(path: Path) -> tuple[dict[str, int], list[Problem]]:
+    """Return the label by image number, and problems."""
+    labels: dict[str, int] = {}
     lines = _split_lines(path)
     _, first = next(lines, (0, []))
     claimed = int(first[0]) if len(first) == 1 and first[0].isdecimal() else None
@@ -121,35 +124,35 @@ def _read_attributes(path: Path) -> _ValueList:
         if len(row) != cells or row[column] not in _VALUES:
             bad_rows.append(f"line {line}")
         else:
-            values.rows[row[0].rpartition(".")[0] or row[0]] = _VALUES[row[column]]
-    values.problems += summarise_problems(
+            labels[row[0].rpartition(".")[0] or row[0]] = _VALUES[row[column]]
+    problems = summarise_problems(
         "bad-row",
         bad_rows,
         one=f"The row at {{name}} of {path.name} lacks values or says neither 1 nor -1 of Male and was not used.",
         many=f"{{n}} rows of {path.name} ({{first}}) lack values or say neither 1 nor -1 of Male and were not used.",
     )
-    rows = len(values.rows) + len(bad_rows)
+    rows = len(labels) + len(bad_rows)
     if claimed is not None and claimed != rows:
         sentence = f"{path.name} begins by announcing {claimed:,} rows but has {rows:,}; it may be cut off."
-        values.problems.append(Problem(path.name, "count-differs", sentence))
-    return values
+        problems.append(Problem(path.name, "count-differs", sentence))
+    return labels, problems
 
 
-def _read_identities(path: Path) -> _ValueList:
-    values = _ValueList(path.name)
+def _read_identities(path: Path) -> tuple[dict[str, str], list[Problem]]:
+    """Return the subject by image number, and problems."""
+    subjects: dict[str, str] = {}
     bad_rows: list[str] = []
     for line, row in _split_lines(path):
         if len(row) == 2 and row[1].isdecimal():
-            values.rows[row[0].rpartition(".")[0]] = int(row[1])
+            subjects[row[0].rpartition(".")[0]] = str(int(row[1]))
         else:
             bad_rows.append(f"line {line}")
-    values.problems += summarise_problems(
+    return subjects, summarise_problems(
         "bad-row",
         bad_rows,
         one=f"The row at {{name}} of {path.name} is not like 000001.jpg 2880 and was not used.",
         many=f"{{n}} rows of {path.name} ({{first}}) are not like 000001.jpg 2880 and were not used.",
     )
-    return values
 
 
 def _split_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -164,23 +167,3 @@ def _split_lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise BadInputError(
             f"{path.name} cannot be read ({error.strerror or error}); check that it may be read.", code="unreadable"
         ) from error
-
-
-def _row_problems(genders: _ValueList, present: set[str]) -> list[Problem]:
-    return summarise_problems(
-        "unknown-file",
-        [number for number in genders.rows if number not in present],
-        one=f"The row of {genders.name} about the image {{name}} fits no image here and was not used.",
-        many=f"{{n}} rows of {genders.name} ({{first}}) fit no image here and were not used.",
-    )
-
-
-def _missing_row_problems(genders: _ValueList, kept: list[str], numbers: dict[str, str]) -> list[Problem]:
-    if not genders.name:
-        return []
-    return summarise_problems(
-        "no-row",
-        [name for name in kept if numbers[name] not in genders.rows],
-        one=f"The image {{name}} has no usable row in {genders.name} and was taken without a gender label.",
-        many=f"{{n}} images ({{first}}) have no usable row in {genders.name} and were taken without a gender label.",
-    )

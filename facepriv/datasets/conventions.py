@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -97,17 +97,22 @@ def read_lines(path: Path) -> list[str]:
         ) from error
 
 
-def refuse_copies(names: Iterable[str], key: Callable[[str], object], what: str) -> None:
+def refuse_copies(keys: Mapping[str, str], what: str) -> None:
     """Raise BadInputError if a folder holds a data set more than once, such as aligned and not aligned.
+
+    Parameters
+    ----------
+    keys
+        What the data set calls an image, by file name.
 
     Raises
     ------
     BadInputError
         With code ``several-copies``.
     """
-    first_names: dict[object, str] = {}
-    for name in names:
-        first = first_names.setdefault(key(name), name)
+    first_names: dict[str, str] = {}
+    for name, key in keys.items():
+        first = first_names.setdefault(key, name)
         if first != name:
             raise BadInputError(
                 f"{first} and {name} are one image of {what} in two versions; name a folder that holds one version.",

@@ -41,7 +41,7 @@ class CsvReader:
                     code="no-label-table",
                 )
             labels = folder / tables[0]
-        table = read_labels(labels, name=labels.name, mapping=options.mapping, columns=options.columns)
+        table = read_labels(labels, mapping=options.mapping, columns=options.columns)
         base = ""
         if labels.is_relative_to(folder):
             base = labels.relative_to(folder).parent.as_posix()

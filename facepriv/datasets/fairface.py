@@ -44,11 +44,9 @@ class FairFaceReader:
         """Read the tables that are there, train and val; images of a table that is missing stay unlabelled."""
         parsed, problems = parse_names(files.images, _FILE.fullmatch, "train/1.jpg")
         keys = {name: match[1] for name, match in parsed.items()}
-        refuse_copies(keys, lambda name: keys[name], "FairFace")
+        refuse_copies(keys, "FairFace")
         paths = _tables(folder, files, labels)
-        tables = [
-            read_labels(path, name=path.name, mapping=options.mapping, columns={"file": "file"}) for path in paths
-        ]
+        tables = [read_labels(path, mapping=options.mapping, columns={"file": "file"}) for path in paths]
         names = " and ".join(dict.fromkeys(path.name for path in paths))
         rows = tuple(replace(row, file=name_key(row.file)) for table in tables for row in table.rows)
         joined = LabelTable(names or "the label tables, which are missing,", {}, rows)

@@ -45,7 +45,6 @@ def read_paths(reader: str, folder: Path, files: Files, labels: Path | None, opt
     if labels is not None:
         table = read_labels(
             labels,
-            name=labels.name,
             required=("subject", "gender"),
             mapping=options.mapping,
             columns=options.columns,
@@ -70,9 +69,7 @@ def _about_subjects(folder: Path, files: Files, subjects: set[str], options: Rea
 
 def _subjects_of(path: Path, options: ReadOptions) -> set[str]:
     try:
-        table = read_labels(
-            path, name=path.name, required=("subject", "gender"), mapping=options.mapping, columns=options.columns
-        )
+        table = read_labels(path, required=("subject", "gender"), mapping=options.mapping, columns=options.columns)
     except BadInputError:
         return set()
     return {row.subject.casefold() for row in table.rows}

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache, partial
+from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from facepriv.datasets.attributes import parse_age, parse_race
 from facepriv.datasets.files import is_image_name
@@ -29,6 +32,8 @@ MAX_BYTES = 32 << 20
 """Largest table that is read: some hundred thousand rows; reading takes thirty times the memory."""
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _DELIMITERS = (",", ";", "\t")
+Parse = Callable[[str], Any]
+"""Parses a cell, each spelling once."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +105,8 @@ def read_header(path: Path, columns: Mapping[Role, str] | None = None) -> Header
 
 
 def read_labels(
-    data: bytes | Path,
+    path: Path,
     *,
-    name: str,
     required: Sequence[Role] = ("file", "gender"),
     mapping: Mapping[str, Gender] | None = None,
     columns: Mapping[Role, str] | None = None,
@@ -114,8 +118,6 @@ def read_labels(
 
     Parameters
     ----------
-    name
-        Name of the table for errors and problems.
     required
         Roles that the table must have.
     mapping
@@ -129,7 +131,8 @@ def read_labels(
         With code ``unreadable``, ``empty-labels``, ``too-large``, ``not-text``, ``broken-table``,
         ``missing-columns``, ``duplicate-column`` or ``undeclared-numbers``.
     """
-    text, encoding = _text(_bytes(data, name), name)
+    name = path.name
+    text, encoding = _text(_bytes(path), name)
     header = _header(text, columns or {})
     cells, problems = _rows(text, header, name)
     header = _files_by_content(header, cells, columns or {})
@@ -139,51 +142,49 @@ def read_labels(
         problems.append(
             Problem(name, "encoding", f"{name} is not UTF-8 and was read as {encoding}; check names with accents.")
         )
-    genders = _ParsedGenders(lambda cell: parse_gender(cell, mapping))
-    rows = tuple(_row(line, row, column_of, genders) for line, row in cells)
-    problems += _gender_problems(name, cells, column_of, mapping)
-    problems += _age_problems(name, cells, column_of)
+    label_of = cache(partial(parse_gender, mapping=mapping))
+    # In a column called age_group, a number is the code of a group, not years.
+    age_of = cache(partial(parse_age, grouped=_plain(column_of.get("age", "")) == "age_group"))
+    if "gender" in column_of:
+        genders = [(line, row[column_of["gender"]]) for line, row in cells]
+        problems += _gender_problems(name, column_of["gender"], genders, label_of)
+    if "age" in column_of:
+        problems += _age_problems(name, [(line, row[column_of["age"]]) for line, row in cells], age_of)
+    rows = tuple(
+        _row(line, {role: row[column] for role, column in column_of.items()}, label_of, age_of) for line, row in cells
+    )
     return LabelTable(name, column_of, rows, tuple(problems))
 
 
-def _bytes(data: bytes | Path, name: str) -> bytes:
-    if isinstance(data, bytes):
-        raw = data
-    else:
-        try:
-            if data.stat().st_size > MAX_BYTES:
-                raise BadInputError(
-                    f"{name} has more than {MAX_BYTES >> 20} MiB, too much for a label table; split it.",
-                    code="too-large",
-                )
-            raw = data.read_bytes()
-        except OSError as error:
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > MAX_BYTES:
             raise BadInputError(
-                f"{name} cannot be read ({error.strerror or error}); check that it is a file and may be read.",
-                code="unreadable",
-            ) from error
+                f"{path.name} has more than {MAX_BYTES >> 20} MiB, too much for a label table; split it.",
+                code="too-large",
+            )
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BadInputError(
+            f"{path.name} cannot be read ({error.strerror or error}); check that it is a file and may be read.",
+            code="unreadable",
+        ) from error
     if not raw.strip():
         raise BadInputError(
-            f"{name} is empty; a table with a header such as file,subject,gender was expected.", code="empty-labels"
+            f"{path.name} is empty; a table with a header such as file,subject,gender was expected.",
+            code="empty-labels",
         )
     return raw
 
 
 def _text(raw: bytes, name: str) -> tuple[str, str]:
     """Return the text and the encoding it was in."""
-    if raw[:2] in _UTF16:
-        attempts = ["utf-16"]
-    elif b"\0" in raw:
-        attempts = []
-    else:
-        attempts = ["utf-8-sig", "cp1252"]
-    for encoding in attempts:
-        try:
+    attempts = {"utf-16": "UTF-16"} if raw[:2] in _UTF16 else {"utf-8-sig": "utf-8", "cp1252": "Windows-1252"}
+    for encoding, encoding_name in attempts.items():
+        with suppress(UnicodeDecodeError):
             text = raw.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" not in text:
-            return text, {"utf-8-sig": "utf-8", "cp1252": "Windows-1252", "utf-16": "UTF-16"}[encoding]
+            if "\0" not in text:
+                return text, encoding_name
     raise BadInputError(f"{name} is not a text file; save the label table as CSV in UTF-8.", code="not-text")
 
 
@@ -191,19 +192,26 @@ def _header(text: str, columns: Mapping[Role, str]) -> Header:
     """Find the delimiter under which most roles are recognised, then most columns."""
     candidates = []
     for delimiter in _DELIMITERS:
-        fields = _first_fields(text, delimiter)
+        fields: tuple[str, ...] = ()
+        with suppress(BadInputError):
+            fields = next((tuple(cells) for _, cells in _lines(text, delimiter, "")), ())
         candidates.append(Header(delimiter, fields, _roles(fields, columns)))
     return max(candidates, key=lambda h: (len(h.columns), len(h.fields)))
 
 
-def _first_fields(text: str, delimiter: str) -> tuple[str, ...]:
+def _lines(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the number and the cells of every row that is not blank."""
+    reader = csv.reader(io.StringIO(_without_hint(text), newline=""), delimiter=delimiter)
     try:
-        for row in csv.reader(io.StringIO(_without_hint(text), newline=""), delimiter=delimiter):
-            if any(cell.strip() for cell in row):
-                return tuple(cell.strip() for cell in row)
-    except csv.Error:
-        pass
-    return ()
+        for row in reader:
+            cells = [cell.strip() for cell in row]
+            if any(cells):
+                yield reader.line_num, cells
+    except csv.Error as error:
+        raise BadInputError(
+            f"{name} cannot be read as a table beyond line {reader.line_num} ({error}); save it as CSV again.",
+            code="broken-table",
+        ) from error
 
 
 def _without_hint(text: str) -> str:
@@ -234,7 +242,16 @@ def _check_header(header: Header, name: str, required: Sequence[Role], columns: 
     missing: list[Role] = [role for role in columns if role not in header.columns]
     missing += [role for role in required if role not in header.columns]
     if missing:
-        raise _missing(name, header, missing, columns)
+        present = ", ".join(f"{c[:40]!r}" for c in header.fields[:12]) + (", ..." if len(header.fields) > 12 else "")
+        expected = " and ".join(
+            f"{role} ({repr(columns[role]) if role in columns else ' or '.join(COLUMN_NAMES[role])})"
+            for role in dict.fromkeys(missing)
+        )
+        raise BadInputError(
+            f"{name} has the columns {present}, but none for {expected}; rename a column or say which it is, "
+            f"with --{missing[0]}-column or in the field {missing[0].capitalize()} column.",
+            code="missing-columns",
+        )
     plain = [_plain(column) for column in header.fields]
     for column in header.columns.values():
         if plain.count(_plain(column)) > 1:
@@ -243,46 +260,18 @@ def _check_header(header: Header, name: str, required: Sequence[Role], columns: 
             )
 
 
-def _missing(
-    name: str, header: Header, missing: Sequence[Role], columns: Mapping[Role, str] | None = None
-) -> BadInputError:
-    present = ", ".join(f"{c[:40]!r}" for c in header.fields[:12]) + (", ..." if len(header.fields) > 12 else "")
-    expected = " and ".join(
-        f"{role} ({columns[role]!r})" if columns and role in columns else f"{role} ({' or '.join(COLUMN_NAMES[role])})"
-        for role in dict.fromkeys(missing)
-    )
-    return BadInputError(
-        f"{name} has the columns {present}, but none for {expected}; rename a column or say which it is, "
-        f"with --{missing[0]}-column or in the field {missing[0].capitalize()} column.",
-        code="missing-columns",
-    )
-
-
 def _rows(text: str, header: Header, name: str) -> tuple[list[tuple[int, dict[str, str]]], list[Problem]]:
+    """Return the number and the cells by column of every row, and problems."""
     cells: list[tuple[int, dict[str, str]]] = []
     ragged: list[str] = []
-    header_passed = False
-    reader = csv.reader(io.StringIO(_without_hint(text), newline=""), delimiter=header.delimiter)
-    try:
-        for row in reader:
-            if not any(cell.strip() for cell in row):
-                continue
-            if not header_passed:
-                header_passed = True
-                continue
-            if any(cell.strip() for cell in row[len(header.fields) :]):
-                ragged.append(f"line {reader.line_num}")
-                continue
+    width = len(header.fields)
+    for line, row in islice(_lines(text, header.delimiter, name), 1, None):
+        if any(row[width:]):
+            ragged.append(f"line {line}")
+        else:
+            filled = row[:width] + [""] * (width - len(row))
             # Of equal column names the first counts; those with a role are unique.
-            record: dict[str, str] = {}
-            for position, column in enumerate(header.fields):
-                record.setdefault(column, row[position].strip() if position < len(row) else "")
-            cells.append((reader.line_num, record))
-    except csv.Error as error:
-        raise BadInputError(
-            f"{name} cannot be read as a table beyond line {reader.line_num} ({error}); save it as CSV again.",
-            code="broken-table",
-        ) from error
+            cells.append((line, dict(zip(reversed(header.fields), reversed(filled), strict=True))))
     if not cells and not ragged:
         raise BadInputError(f"{name} has a header but no rows; add one row for each image.", code="empty-labels")
     problems = summarise_problems(
@@ -319,47 +308,19 @@ def _lists_images(field: str, cells: Sequence[tuple[int, Mapping[str, str]]]) ->
     return bool(filled) and all(map(is_image_name, filled))
 
 
-class _ParsedGenders(dict[str, int | Literal["number", "word"] | None]):
-    """Parsed genders by cell, each spelling parsed once."""
-
-    def __init__(self, parse: Callable[[str], int | Literal["number", "word"] | None]) -> None:
-        self._parse = parse
-
-    def __missing__(self, cell: str) -> int | Literal["number", "word"] | None:
-        self[cell] = self._parse(cell)
-        return self[cell]
-
-
-def _age(cell: str, column: str) -> dict[str, str | float] | None:
-    """Parse an age; in a column called age_group, a number is the code of a group, not years."""
-    return parse_age(cell, grouped=_plain(column) == "age_group")
-
-
-def _row(line: int, cells: Mapping[str, str], column_of: Mapping[Role, str], genders: _ParsedGenders) -> LabelRow:
-    gender = genders[cells[column_of["gender"]]] if "gender" in column_of else None
+def _row(line: int, cells: Mapping[Role, str], label_of: Parse, age_of: Parse) -> LabelRow:
+    label = label_of(cells["gender"]) if "gender" in cells else None
     return LabelRow(
         line=line,
-        file=cells[column_of["file"]] if "file" in column_of else "",
-        subject=cells[column_of["subject"]] if "subject" in column_of else "",
-        label=gender if isinstance(gender, int) else None,
-        attributes={
-            **((_age(cells[column_of["age"]], column_of["age"]) or {}) if "age" in column_of else {}),
-            **(parse_race(cells[column_of["race"]]) if "race" in column_of else {}),
-        },
+        file=cells.get("file", ""),
+        subject=cells.get("subject", ""),
+        label=label if isinstance(label, int) else None,
+        attributes={**(age_of(cells.get("age", "")) or {}), **parse_race(cells.get("race", ""))},
     )
 
 
-def _gender_problems(
-    name: str,
-    cells: Sequence[tuple[int, Mapping[str, str]]],
-    column_of: Mapping[Role, str],
-    mapping: Mapping[str, Gender] | None,
-) -> list[Problem]:
-    if "gender" not in column_of:
-        return []
-    column = column_of["gender"]
-    meanings = {value: parse_gender(value, mapping) for value in {row[column] for _, row in cells}}
-    numbers = sorted(value for value, meaning in meanings.items() if meaning == "number")
+def _gender_problems(name: str, column: str, cells: Sequence[tuple[int, str]], label_of: Parse) -> list[Problem]:
+    numbers = sorted(cell for cell in {cell for _, cell in cells} if label_of(cell) == "number")
     if numbers:
         examples = ", ".join(numbers[:4]) + (", ..." if len(numbers) > 4 else "")
         raise BadInputError(
@@ -367,10 +328,9 @@ def _gender_problems(
             "different data sets; declare what each means, as in 0=male,1=female.",
             code="undeclared-numbers",
         )
-    odd = [f"{row[column][:40]!r} at line {line}" for line, row in cells if meanings[row[column]] == "word"]
     return summarise_problems(
         "unknown-gender",
-        odd,
+        [f"{cell[:40]!r} at line {line}" for line, cell in cells if label_of(cell) == "word"],
         one=f"The gender {{name}} of {name} has no binary label here, so its image stays without one; "
         "declare a meaning if it has one.",
         many=f"{{n}} genders of {name} ({{first}}) have no binary label here, so their images stay without one; "
@@ -378,16 +338,10 @@ def _gender_problems(
     )
 
 
-def _age_problems(
-    name: str, cells: Sequence[tuple[int, Mapping[str, str]]], column_of: Mapping[Role, str]
-) -> list[Problem]:
-    if "age" not in column_of:
-        return []
-    column = column_of["age"]
-    odd = {value for value in {row[column] for _, row in cells} if _age(value, column) is None}
+def _age_problems(name: str, cells: Sequence[tuple[int, str]], age_of: Parse) -> list[Problem]:
     return summarise_problems(
         "unknown-age",
-        [f"{row[column][:40]!r} at line {line}" for line, row in cells if row[column] in odd],
+        [f"{cell[:40]!r} at line {line}" for line, cell in cells if age_of(cell) is None],
         one=f"The age {{name}} of {name} is neither a number of years nor a band such as 20-29 and was left out.",
         many=f"{{n}} ages of {name} ({{first}}) are neither numbers of years nor bands such as 20-29 and were left "
         "out.",

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from facepriv.datasets.conventions import (
@@ -60,36 +59,26 @@ class LfwReader:
         """Read images, lists and pairs; an image in both gender lists is left out, since one of them is wrong."""
         refuse_table(labels, self.name, "female_names.txt and male_names.txt")
         parsed, problems = parse_names(files.images, _FILE.fullmatch, "Name/Name_0001.jpg")
+        refuse_copies({name: match[2] for name, match in parsed.items()}, "LFW")
         stems = {match[2]: name for name, match in parsed.items()}
-        refuse_copies(parsed, lambda name: parsed[name][2], "LFW")
         lists = {path: label for name, label in _LISTS.items() if (path := find_list_file(folder, files, name))}
-        genders = _read_lists(lists, stems)
+        label_of, both, list_problems = _read_lists(lists, stems)
         images = [
-            LabelledImage(name, match[1], genders.labels.get(match[2]), folder / name)
+            LabelledImage(name, match[1], label_of.get(match[2]), folder / name)
             for name, match in parsed.items()
-            if match[2] not in genders.both
+            if match[2] not in both
         ]
-        usable = {stem: name for stem, name in stems.items() if stem not in genders.both}
+        usable = {stem: name for stem, name in stems.items() if stem not in both}
         protocol, protocol_problems = _protocol(folder, files, usable)
-        table = " and ".join(path.name for path in lists)
         return ReadResult(
             images,
-            [*problems, *genders.problems, *protocol_problems, *mapping_problems(options, "LFW")],
+            [*problems, *list_problems, *protocol_problems, *mapping_problems(options, "LFW")],
             reader=self.name,
             why="Subjects: the folder of each image.",
             licence=LICENCE,
-            table=table,
+            table=" and ".join(path.name for path in lists),
             protocol=tuple(protocol),
         )
-
-
-@dataclass(frozen=True)
-class _Genders:
-    labels: dict[str, int]
-    """By the image's name without extension."""
-    both: frozenset[str]
-    """Images in both lists."""
-    problems: list[Problem]
 
 
 def _telling_folder(folder: Path, files: Files) -> str | None:
@@ -98,13 +87,14 @@ def _telling_folder(folder: Path, files: Files) -> str | None:
     return next((f"the folder {name}" for name in above if re.match(r"lfw(?![a-z])", name.casefold())), None)
 
 
-def _read_lists(lists: Mapping[Path, int], stems: Mapping[str, str]) -> _Genders:
-    listed = {path: list(dict.fromkeys(_stem(line) for line in read_lines(path) if line)) for path in lists}
+def _read_lists(lists: Mapping[Path, int], stems: Mapping[str, str]) -> tuple[dict[str, int], set[str], list[Problem]]:
+    """Return labels by the images' names without extension, the images in both lists, and problems."""
     labels: dict[str, int] = {}
     both: set[str] = set()
-    for path, names in listed.items():
-        for name in names:
-            if labels.setdefault(name, lists[path]) != lists[path]:
+    for path, label in lists.items():
+        for line in filter(None, read_lines(path)):
+            name = re.sub(r"\.jpe?g$", "", line, flags=re.IGNORECASE)
+            if labels.setdefault(name, label) != label:
                 both.add(name)
     list_names = " and ".join(path.name for path in lists)
     problems = summarise_problems(
@@ -128,11 +118,7 @@ def _read_lists(lists: Mapping[Path, int], stems: Mapping[str, str]) -> _Genders
             one=f"The image {{name}} is not in {list_names} and was taken without a gender label.",
             many=f"{{n}} images ({{first}}) are not in {list_names} and were taken without a gender label.",
         )
-    return _Genders(labels, frozenset(both), problems)
-
-
-def _stem(line: str) -> str:
-    return re.sub(r"\.jpe?g$", "", line, flags=re.IGNORECASE)
+    return labels, both, problems
 
 
 def _protocol(folder: Path, files: Files, stems: Mapping[str, str]) -> tuple[list[ProtocolPair], list[Problem]]:

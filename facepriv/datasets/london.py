@@ -58,7 +58,6 @@ class LondonReader:
 def _read_table(path: Path, options: ReadOptions) -> LabelTable:
     return read_labels(
         path,
-        name=path.name,
         required=("subject", "gender"),
         mapping=options.mapping,
         columns={**(_columns(path) or {}), **options.columns},

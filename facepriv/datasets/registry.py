@@ -118,7 +118,7 @@ def _check_table(labels: Path, options: ReadOptions) -> None:
     """Raise BadInputError for a table about neither files nor subjects; it names the columns that are missing."""
     header = read_header(labels, options.columns)
     if header is None or not {"file", "subject"} & set(header.columns):
-        read_labels(labels, name=labels.name, mapping=options.mapping, columns=options.columns)
+        read_labels(labels, mapping=options.mapping, columns=options.columns)
 
 
 def _unused_tables(folder: Path, tables: list[str], options: ReadOptions) -> list[Problem]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,10 @@ from facepriv.types import FEMALE, MALE
 
 def table(text: str | bytes, **options: object) -> LabelTable:
     raw = text.encode() if isinstance(text, str) else text
-    return read_labels(raw, name="labels.csv", **options)  # type: ignore[arg-type]
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "labels.csv")
+        path.write_bytes(raw)
+        return read_labels(path, **options)  # type: ignore[arg-type]
 
 
 def refused(text: str | bytes, **options: object) -> BadInputError:
@@ -256,10 +260,10 @@ def test_a_path_and_its_peek(tmp_path: Path) -> None:
     assert header is not None
     assert header.delimiter == ";"
     assert header.fields == ("file", "gender")
-    assert len(read_labels(path, name="l.csv").rows) == 9000
+    assert len(read_labels(path).rows) == 9000
     assert read_header(tmp_path / "none.csv") is None
     with pytest.raises(BadInputError) as caught:
-        read_labels(tmp_path / "none.csv", name="none.csv")
+        read_labels(tmp_path / "none.csv")
     assert caught.value.code == "unreadable"
 
 
