@@ -34,14 +34,14 @@ from streamlit.web.server.starlette.starlette_app_utils import decode_signed_val
 from streamlit.web.server.starlette.starlette_auth_routes import create_auth_routes
 from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
 
-from facepriv.config import Provider, Settings, get_settings
+from facepriv.config import Settings, get_settings
 from facepriv.errors import BadInputError, FaceprivError
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.store import Store, open_store
 from facepriv.web.access import Access
-from facepriv.web.blob_routes import blob_routes
+from facepriv.web.blobs import blob_routes
 from facepriv.web.headers import SecurityHeaders
-from facepriv.web.login import NO_USERS, login_routes
+from facepriv.web.login import NO_USERS, get_provider, login_routes
 from facepriv.web.oidc import DONE, provider_routes
 from facepriv.web.own_pages import OwnPagesOnly, is_loopback
 from facepriv.web.pages import assets
@@ -76,7 +76,7 @@ def _own_pages_only(wrapped: ASGIApp) -> OwnPagesOnly:
 
 
 def _access(wrapped: ASGIApp) -> Access:
-    return Access(wrapped, store, of_pages=is_page_message, login=get_settings().login, secure=_is_secure())
+    return Access(wrapped, store, get_settings(), of_pages=is_page_message)
 
 
 def is_page_message(message: bytes) -> bool:
@@ -95,24 +95,6 @@ def is_page_message(message: bytes) -> bool:
     return kind in MESSAGES
 
 
-def _is_secure() -> bool:
-    return get_settings().public_url.startswith("https://")
-
-
-def _provider() -> Provider | None:
-    settings = get_settings()
-    return settings.identity_provider() if settings.login else None
-
-
-def _provider_name() -> str:
-    provider = _provider()
-    return "" if provider is None else provider.name
-
-
-def _takes_passwords() -> bool:
-    return get_settings().passwords
-
-
 def own_origin() -> str:
     """Return the one address at which an identity provider sends people back."""
     host = st.get_option("server.address") or "127.0.0.1"
@@ -122,7 +104,7 @@ def own_origin() -> str:
 
 def introduce_provider() -> None:
     """Tell Streamlit of the identity provider, if there is one, as if it stood in a file of secrets."""
-    provider = _provider()
+    provider = get_provider(get_settings())
     if provider is None:
         return
     section: dict[str, Any] = {
@@ -172,12 +154,11 @@ app = st.App(
     ROOT / "pages" / "router.py",
     routes=[
         assets,
-        *login_routes(store, secure=_is_secure, provider=_provider_name, passwords=_takes_passwords),
+        *login_routes(store, get_settings),
         *provider_routes(
             store,
-            provider=_provider,
+            get_settings,
             origin=own_origin,
-            secure=_is_secure,
             send_to_provider=send_to_provider,
             get_claims=claims_from_provider,
         ),

@@ -13,13 +13,14 @@ from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from facepriv.config import Settings
 from facepriv.errors import StoreError
 from facepriv.services.accounts.users import NOBODY
 from facepriv.store import Role, Store
 from facepriv.types import Actor
 from facepriv.web.identity import LOCAL, Identity, set_identity
 from facepriv.web.own_pages import is_loopback
-from facepriv.web.pages import forbidden_page
+from facepriv.web.pages import message
 
 COOKIE, SECURE_COOKIE = "facepriv_session", "__Host-facepriv_session"
 """Name of the cookie with a session's token; browsers take the second over TLS only, and from no other host."""
@@ -50,32 +51,22 @@ class Access:
 
     Parameters
     ----------
-    app
-        The application to wrap.
     store
         Returns the open stores; called at the first request.
+    settings
+        Without ``login`` everybody on this machine is `LOCAL`, and nobody else gets anything.
     of_pages
         Returns whether a WebSocket's message is one that pages send.
-    login
-        Whether anybody has to sign in; without, everybody on this machine is `LOCAL`, and nobody else gets anything.
-    secure
-        Whether browsers reach the server over TLS: then only the cookie counts that comes over nothing else.
     """
 
     def __init__(
-        self,
-        app: ASGIApp,
-        store: Callable[[], Store],
-        *,
-        of_pages: Callable[[bytes], bool],
-        login: bool,
-        secure: bool = False,
+        self, app: ASGIApp, store: Callable[[], Store], settings: Settings, *, of_pages: Callable[[bytes], bool]
     ) -> None:
         self._app = app
         self._store = store
         self._of_pages = of_pages
-        self._login = login
-        self._cookie = SECURE_COOKIE if secure else COOKIE
+        self._login = settings.login
+        self._cookie = SECURE_COOKIE if is_secure(settings) else COOKIE
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on allowed requests with the name of the user; refuse and record the rest."""
@@ -105,7 +96,10 @@ class Access:
             await self._refuse_unknown(scope, receive, send)
         elif identity is not None and not may_have(identity.role, path):
             await asyncio.to_thread(self._record_refusal, identity.actor, path)
-            await _refuse(scope, receive, send, forbidden_page(identity))
+            sentence = (
+                f"This page is for auditors; {identity.user} is signed in as privacy officer and sees shared results."
+            )
+            await _refuse(scope, receive, send, message("No access", sentence, status=403, home=True))
         elif identity is not None and scope["type"] == "websocket":
             await self._serve_socket(scope, receive, send, identity, token)
         else:
@@ -131,25 +125,26 @@ class Access:
 
         async def receive_while_signed_in() -> Message:
             nonlocal ended
-            while (message := await receive())["type"] == "websocket.receive":
+            while (received := await receive())["type"] == "websocket.receive":
                 if self._login and await asyncio.to_thread(self._identify, token) != identity:
                     ended = True
                     await send({"type": "websocket.close", "code": REVOKED, "reason": "Sign in again."})
                     return {"type": "websocket.disconnect", "code": REVOKED}
-                if self._of_pages(message.get("bytes") or b""):
+                if self._of_pages(received.get("bytes") or b""):
                     break
                 await asyncio.to_thread(self._record_refusal, identity.actor, scope["path"], often=True)
-            return message
+            return received
 
-        async def send_while_signed_in(message: Message) -> None:
+        async def send_while_signed_in(sent: Message) -> None:
             if not ended:
-                await send(message)
+                await send(sent)
 
         await self._pass_on(scope, receive_while_signed_in, send_while_signed_in, identity)
 
     async def _refuse_unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.to_thread(self._record_refusal, NOBODY, "", often=True)
-        if scope["type"] == "http" and scope["method"] == "GET" and _wants_a_page(scope):
+        accepted = HTTPConnection(scope).headers.get("accept", "")
+        if scope["type"] == "http" and scope["method"] == "GET" and "text/html" in accepted:
             query = scope.get("query_string", b"").decode("latin-1")
             target = quote(scope["path"] + (f"?{query}" if query else ""), safe="/")
             answer: Response = RedirectResponse(f"/login?next={target}", status_code=303)
@@ -174,8 +169,9 @@ def may_have(role: Role, path: str) -> bool:
     return role == "auditor" or bool(OPEN.fullmatch(path) or OFFICERS.fullmatch(path))
 
 
-def _wants_a_page(scope: Scope) -> bool:
-    return "text/html" in HTTPConnection(scope).headers.get("accept", "")
+def is_secure(settings: Settings) -> bool:
+    """Return whether browsers reach the server over TLS: then the session's cookie goes over nothing else."""
+    return settings.public_url.startswith("https://")
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:

@@ -30,13 +30,7 @@ MEDIA = "/media/"
 
 
 class SecurityHeaders:
-    """Pure ASGI middleware, so that it also wraps what streams; WebSockets pass unchanged.
-
-    Parameters
-    ----------
-    app
-        The application to wrap.
-    """
+    """Pure ASGI middleware, so that it also wraps what streams; WebSockets pass unchanged."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -53,9 +47,8 @@ class SecurityHeaders:
                 # A route may have a policy of its own, such as a report, whose scripts are inside it.
                 headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
                 headers["X-Content-Type-Options"] = "nosniff"
-                headers["Cross-Origin-Opener-Policy"] = "same-origin"
-                headers["Cross-Origin-Resource-Policy"] = "same-origin"
-                headers["Referrer-Policy"] = "same-origin"
+                for name in ("Cross-Origin-Opener-Policy", "Cross-Origin-Resource-Policy", "Referrer-Policy"):
+                    headers[name] = "same-origin"
                 if scope["path"].startswith(MEDIA):
                     headers["Cache-Control"] = "no-store"
             await send(message)

@@ -10,80 +10,58 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from facepriv.config import Provider, Settings
 from facepriv.errors import NotAllowedError, StoreError
 from facepriv.services.accounts.users import sign_in, sign_out
 from facepriv.store import Store
 from facepriv.store.sessions import LIFETIME
-from facepriv.web.access import COOKIE, SECURE_COOKIE, SESSION, may_have
+from facepriv.web.access import COOKIE, SECURE_COOKIE, SESSION, is_secure, may_have
 from facepriv.web.identity import get_identity
-from facepriv.web.pages import NO_STORE, message, page, read_form
+from facepriv.web.pages import NO_STORE, form_page, message, page, read_form
 
 AT_ONCE = 2
 """Passwords that are checked at the same time: each takes 64 MiB and a core."""
 NO_USERS = "There is no user yet. The operator of this server adds one with: facepriv user add NAME --role auditor"
 
 
-def login_routes(
-    store: Callable[[], Store],
-    *,
-    secure: Callable[[], bool],
-    provider: Callable[[], str] = lambda: "",
-    passwords: Callable[[], bool] = lambda: True,
-) -> list[Route]:
-    """Make the routes ``/login``, ``/logout`` and ``/session``, which tells a page whether its session is valid.
-
-    Parameters
-    ----------
-    store
-        Returns the open stores.
-    secure
-        Returns whether browsers reach the server over TLS, so that the cookie may go over nothing else.
-    provider
-        Returns the name of the identity provider behind ``/login/provider``; "" if there is none.
-    passwords
-        Returns whether users may sign in by a password.
-    """
+def login_routes(store: Callable[[], Store], settings: Callable[[], Settings]) -> list[Route]:
+    """Make the routes ``/login``, ``/logout`` and ``/session``, which tells a page whether its session is valid."""
     places = asyncio.Semaphore(AT_ONCE)
 
-    def login_page(
-        request: Request, to: str, *, name: str = "", problem: str = "", wait: int | None = None
-    ) -> Response:
-        users = store().users.list()
-        return page(
+    def login_page(to: str, *, name: str = "", problem: str = "", wait: int | None = None) -> Response:
+        provider = get_provider(settings())
+        return form_page(
             "login.html.j2",
-            status=200 if not problem else 401 if wait is None else 429,
-            headers={} if wait is None else {"Retry-After": str(wait)},
+            problem=problem,
+            wait=wait,
             to=to,
             name=name,
-            problem=problem,
-            nobody="" if users else NO_USERS,
-            provider=provider(),
-            passwords=passwords(),
+            nobody="" if store().users.list() else NO_USERS,
+            provider="" if provider is None else provider.name,
+            passwords=settings().passwords,
         )
 
     async def login(request: Request) -> Response:
         if request.method == "GET":
-            return await asyncio.to_thread(login_page, request, own_path(request.query_params.get("next", "")))
+            return await asyncio.to_thread(login_page, own_path(request.query_params.get("next", "")))
         form = await read_form(request)
         to, name = own_path(form.get("next", "")), form.get("name", "").strip()
-        if not passwords():
-            return await asyncio.to_thread(login_page, request, to, problem="This server does not accept passwords.")
+        if not settings().passwords:
+            return await asyncio.to_thread(login_page, to, problem="This server does not accept passwords.")
         address = request.client.host if request.client else ""
         try:
             async with places:
                 token = await asyncio.to_thread(sign_in, store(), name, form.get("password", ""), address=address)
         except NotAllowedError as error:
-            return await asyncio.to_thread(
-                login_page, request, to, name=name, problem=str(error), wait=error.retry_after
-            )
+            return await asyncio.to_thread(login_page, to, name=name, problem=str(error), wait=error.retry_after)
         except StoreError:
             return message("Not available", "The database is not available at the moment. Try again.", status=503)
-        return await asyncio.to_thread(session_response, store(), token, to, secure=secure())
+        return await asyncio.to_thread(session_response, store(), token, to, settings())
 
     async def logout(request: Request) -> Response:
         if request.method == "GET":
             return page("logout.html.j2")
-        token = request.cookies.get(SECURE_COOKIE if secure() else COOKIE)
+        token = request.cookies.get(SECURE_COOKIE if is_secure(settings()) else COOKIE)
         if token is not None:
             await asyncio.to_thread(sign_out, store(), token)
         answer = RedirectResponse("/login", status_code=303)
@@ -103,17 +81,22 @@ def login_routes(
     ]
 
 
-def session_response(store: Store, token: str, to: str, *, secure: bool) -> Response:
+def get_provider(settings: Settings) -> Provider | None:
+    """Return the identity provider that people sign in through, where they sign in at all."""
+    return settings.identity_provider() if settings.login else None
+
+
+def session_response(store: Store, token: str, to: str, settings: Settings) -> Response:
     """Return the redirect after signing in, with the session's cookie, to a path that the role may open."""
     session = store.sessions.holder(token)
     allowed = session is not None and may_have(session.role, urlsplit(to).path)
     answer = RedirectResponse(to if allowed else "/", status_code=303)
     answer.set_cookie(
-        SECURE_COOKIE if secure else COOKIE,
+        SECURE_COOKIE if is_secure(settings) else COOKIE,
         token,
         max_age=int(LIFETIME.total_seconds()),
         path="/",
-        secure=secure,
+        secure=is_secure(settings),
         httponly=True,
         # Not strict, so that a link in a mail opens signed in.
         samesite="lax",

@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from facepriv.config import Provider
+from facepriv.config import Settings
 from facepriv.errors import NotAllowedError
 from facepriv.services.accounts.users import NOBODY, sign_in_through_provider
 from facepriv.store import Store
-from facepriv.web.login import own_path, session_response
+from facepriv.web.login import get_provider, own_path, session_response
 from facepriv.web.pages import message, page
 
 BEGIN, DONE = "/login/provider", "/login/provider/done"
@@ -27,25 +27,18 @@ _NEXT = "facepriv_next"
 
 def provider_routes(
     store: Callable[[], Store],
+    settings: Callable[[], Settings],
     *,
-    provider: Callable[[], Provider | None],
     origin: Callable[[], str],
-    secure: Callable[[], bool],
     send_to_provider: Callable[[Request], Awaitable[Response]],
     get_claims: Callable[[Request], Awaitable[Mapping[str, Any] | None]],
 ) -> list[Route]:
-    """Make the routes ``/login/provider`` and ``/login/provider/done``.
+    """Make the routes ``/login/provider`` and ``/login/provider/done``, which answer 404 if there is no provider.
 
     Parameters
     ----------
-    store
-        Returns the open stores.
-    provider
-        Returns the identity provider; None if there is none, and then the routes answer 404.
     origin
         Returns the address, without a path, to which the provider sends people back.
-    secure
-        As for `facepriv.web.login.login_routes`.
     send_to_provider
         Redirects a browser to the provider, and stores in its cookie what the answer must match.
     get_claims
@@ -53,8 +46,8 @@ def provider_routes(
     """
 
     async def begin(request: Request) -> Response:
-        identity_provider = provider()
-        if identity_provider is None:
+        provider = get_provider(settings())
+        if provider is None:
             return _no_provider()
         target = request.query_params.get("next", "")
         to = own_path(target if len(target) <= LONGEST_PATH else "")
@@ -66,29 +59,32 @@ def provider_routes(
         answer = await send_to_provider(request)
         if answer.status_code < 400:
             return answer
-        name = identity_provider.name
-        sentence = f"{name} cannot be reached, or does not answer as it should. Whoever runs this server finds "
-        return page("provider.html.j2", status=502, problem=sentence + "the reason in its log.")
+        problem = (
+            f"{provider.name} cannot be reached, or does not answer as it should. Whoever runs this server finds the "
+            "reason in its log."
+        )
+        return page("provider.html.j2", status=502, problem=problem)
 
     async def done(request: Request) -> Response:
-        identity_provider = provider()
-        if identity_provider is None:
+        provider = get_provider(settings())
+        if provider is None:
             return _no_provider()
         claims = await get_claims(request)
         to = own_path(str(request.session.pop(_NEXT, "")))
         _drop_unfinished(request)
         # A token for somebody else's program is no proof here (OpenID Connect Core 1.0, section 3.1.3.7).
-        if claims is None or identity_provider.client_id not in _audience(claims):
+        if claims is None or provider.client_id not in _audience(claims):
             refusal = (NOBODY, "sign-in-refused", "", "through the provider, without proof")
             await asyncio.to_thread(store().access.record_seldom, *refusal)
-            name = identity_provider.name
-            sentence = f"{name} did not say who you are, or too late, or to somebody else. Nobody was signed in."
-            return page("provider.html.j2", status=401, problem=sentence)
+            problem = (
+                f"{provider.name} did not say who you are, or too late, or to somebody else. Nobody was signed in."
+            )
+            return page("provider.html.j2", status=401, problem=problem)
         try:
             token = await asyncio.to_thread(sign_in_through_provider, store(), claims)
         except NotAllowedError as error:
             return page("provider.html.j2", status=403, problem=str(error))
-        return await asyncio.to_thread(session_response, store(), token, to, secure=secure())
+        return await asyncio.to_thread(session_response, store(), token, to, settings())
 
     return [Route(BEGIN, begin, methods=["GET"]), Route(DONE, done, methods=["GET"])]
 

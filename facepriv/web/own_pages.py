@@ -52,10 +52,7 @@ def is_own(headers: Headers, public_url: str = "", *, must_name: bool = False) -
         origin = headers.get("origin")
         if origin is None:
             return not must_name
-        parts = urlsplit(origin)
-        if is_public:
-            return _normalised(origin) == _normalised(public_url)
-        return parts.netloc == host
+        return _normalised(origin) == _normalised(public_url) if is_public else urlsplit(origin).netloc == host
     except ValueError:
         return False
 
@@ -67,15 +64,7 @@ def _normalised(url: str) -> tuple[str, str | None, int | None]:
 
 
 class OwnPagesOnly:
-    """Pure ASGI middleware: 403, or a closed WebSocket, for what is not `is_own`.
-
-    Parameters
-    ----------
-    app
-        The application to wrap.
-    public_url
-        As for `is_own`.
-    """
+    """Pure ASGI middleware: 403, or a closed WebSocket, for what is not `is_own`."""
 
     def __init__(self, app: ASGIApp, public_url: str = "") -> None:
         self._app = app

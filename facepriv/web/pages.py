@@ -11,8 +11,6 @@ from starlette.responses import HTMLResponse
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-from facepriv.web.identity import Identity
-
 _HERE = Path(__file__).parent
 NO_STORE = {"Cache-Control": "no-store"}
 FORM_BYTES = 8192
@@ -42,20 +40,22 @@ def render(template: str, **values: Any) -> str:
     return text
 
 
-def page(template: str, *, status: int = 200, headers: dict[str, str] | None = None, **values: Any) -> HTMLResponse:
+def page(template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
     """Return a page from a template, which no cache stores."""
-    return HTMLResponse(render(template, **values), status_code=status, headers={**NO_STORE, **(headers or {})})
+    return HTMLResponse(render(template, **values), status_code=status, headers=NO_STORE)
 
 
-def message(title: str, sentence: str, *, status: int, headers: dict[str, str] | None = None) -> HTMLResponse:
-    """Return a page with one sentence."""
-    return page("message.html.j2", status=status, headers=headers, title=title, sentence=sentence, home=False)
+def form_page(template: str, *, problem: str = "", wait: int | None = None, **values: Any) -> HTMLResponse:
+    """Return a page with a form: 401 if what was sent has a problem, 429 if its sender has to wait so many seconds."""
+    answer = page(template, status=200 if not problem else 401 if wait is None else 429, problem=problem, **values)
+    if wait is not None:
+        answer.headers["Retry-After"] = str(wait)
+    return answer
 
 
-def forbidden_page(identity: Identity) -> HTMLResponse:
-    """Return the page that refuses what a user's role does not allow."""
-    sentence = f"This page is for auditors; {identity.user} is signed in as privacy officer and sees shared results."
-    return page("message.html.j2", status=403, title="No access", sentence=sentence, home=True)
+def message(title: str, sentence: str, *, status: int, home: bool = False) -> HTMLResponse:
+    """Return a page with one sentence, and with ``home`` a link to the shared results."""
+    return page("message.html.j2", status=status, title=title, sentence=sentence, home=home)
 
 
 async def read_form(request: Request) -> dict[str, str]:

@@ -14,7 +14,7 @@ from facepriv.report.html import Page
 from facepriv.services.sharing.shares import check_passphrase, find_link, view_as_officer, view_link
 from facepriv.store import Store
 from facepriv.web.identity import get_identity
-from facepriv.web.pages import message, page, read_form
+from facepriv.web.pages import NO_STORE, form_page, message, read_form
 
 AT_ONCE = 2
 """Reports made at the same time; each takes a second of a core."""
@@ -34,17 +34,11 @@ def share_routes(store: Callable[[], Store]) -> list[Route]:
             record = find_link(store(), token)
             if record.passphrase_hash is not None:
                 if form is None:
-                    return page("passphrase.html.j2", problem="")
+                    return form_page("passphrase.html.j2")
                 try:
                     check_passphrase(store(), record, form.get("passphrase", ""), address=address)
                 except NotAllowedError as error:
-                    seconds = error.retry_after
-                    return page(
-                        "passphrase.html.j2",
-                        status=401 if seconds is None else 429,
-                        headers={} if seconds is None else {"Retry-After": str(seconds)},
-                        problem=str(error),
-                    )
+                    return form_page("passphrase.html.j2", problem=str(error), wait=error.retry_after)
             return report_answer(view_link(store(), record), framed=False)
 
         return await _answer(places, answer)
@@ -65,13 +59,7 @@ def share_routes(store: Callable[[], Store]) -> list[Route]:
 
 
 def report_answer(report: Page, *, framed: bool) -> Response:
-    """Return a report as an answer in which only its own scripts may run.
-
-    Parameters
-    ----------
-    framed
-        Whether a page of this server may embed it.
-    """
+    """Return a report as an answer in which only its own scripts run; ``framed`` if a page of this server embeds it."""
     scripts = " ".join(f"'sha256-{digest}'" for digest in report.scripts) or "'none'"
     frames = "'self'" if framed else "'none'"
     policy = "; ".join(
@@ -85,7 +73,7 @@ def report_answer(report: Page, *, framed: bool) -> Response:
             f"frame-ancestors {frames}",
         )
     )
-    return HTMLResponse(report.html, headers={"Content-Security-Policy": policy, "Cache-Control": "no-store"})
+    return HTMLResponse(report.html, headers={**NO_STORE, "Content-Security-Policy": policy})
 
 
 async def _answer(places: asyncio.Semaphore, make: Callable[[], Response]) -> Response:

@@ -47,14 +47,10 @@ def viewer_page(view: PairView, theme: Theme | None = None) -> bytes:
     return render("viewer.html.j2", view=view, theme=theme, asset=asset, lines=_lines(view)).encode()
 
 
+@cache
 def asset(name: str) -> str:
     """Return the address of an asset, which changes with its content."""
-    return f"/assets/{name}?v={_digest(name)}"
-
-
-@cache
-def _digest(name: str) -> str:
-    return hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:16]
+    return f"/assets/{name}?v={hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:16]}"
 
 
 def _lines(view: PairView) -> str:

@@ -15,7 +15,7 @@ from facepriv.imaging.png import encode_png
 from facepriv.measures.stored_faces import stored_pixels
 from facepriv.store import ArtifactStore, DatasetCounts, DatasetRecord, ImageRecord, open_artifacts, open_store
 from facepriv.types import GENDER_NAMES, Box
-from facepriv.web.blob_cache import BLOBS, Blob, Kind
+from facepriv.web.blobs import BLOBS, Blob, Kind
 from facepriv.web.viewer import PairView, viewer_page
 from parts.shell import me
 

@@ -13,10 +13,10 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from facepriv.config import Settings
 from facepriv.imaging.png import encode_png
 from facepriv.web.access import Access
-from facepriv.web.blob_cache import Blob, BlobCache
-from facepriv.web.blob_routes import blob_routes
+from facepriv.web.blobs import Blob, BlobCache, blob_routes
 from facepriv.web.headers import SecurityHeaders
 from facepriv.web.identity import LOCAL
 from facepriv.web.own_pages import OwnPagesOnly
@@ -50,7 +50,7 @@ def site():
         middleware=[
             Middleware(OwnPagesOnly, ""),
             Middleware(SecurityHeaders),
-            Middleware(Access, lambda: None, of_pages=bool, login=False),
+            Middleware(Access, lambda: None, Settings(login=False), of_pages=bool),
         ],
     )
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))

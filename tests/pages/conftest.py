@@ -30,7 +30,7 @@ from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import RunRecord, Store, open_store
 from facepriv.types import GENDER_NAMES
-from facepriv.web.blob_cache import BLOBS
+from facepriv.web.blobs import BLOBS
 from facepriv.web.identity import LOCAL
 from tests.finished_run import start_run
 

@@ -15,7 +15,7 @@ from facepriv.services.datasets import uploads
 from facepriv.services.datasets.import_jobs import ImportJob, list_imports
 from facepriv.store import open_store
 from facepriv.store.rows import ImageRow
-from facepriv.web.blob_cache import BLOBS
+from facepriv.web.blobs import BLOBS
 from tests.pages.conftest import gallery_of, on_the_shelf
 from tests.store.tampering import set_columns
 
@@ -300,7 +300,7 @@ def test_deletion_names_what_goes_refuses_while_it_is_worked_on_and_proves_itsel
         store.jobs.resume(store.runs.job_id(2))
         assert store.jobs.claim("test", only=store.runs.job_id(2)) is not None
     app = visit("datasets")
-    assert BLOBS.size > 0
+    assert BLOBS._entries
     app.segmented_control("dataset_part").set_value("Delete").run()
     app.button("delete-dataset-1").click().run()
     assert "8 images, 2 runs (1, 2), 0 audits" in said(app)

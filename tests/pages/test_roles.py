@@ -9,7 +9,7 @@ from facepriv.services.accounts import passwords
 from facepriv.services.accounts.users import add_user, begin_session
 from facepriv.services.sharing.shares import share
 from facepriv.store import open_store
-from facepriv.web.blob_cache import BLOBS
+from facepriv.web.blobs import BLOBS
 from tests.actors import ADA, TEST
 from tests.pages.conftest import ROUTER, audit_result, gallery_of, store_audit, texts
 

@@ -7,11 +7,13 @@ from types import SimpleNamespace
 import pytest
 from starlette.datastructures import Headers
 
+from facepriv.config import Settings
 from facepriv.store import Store
 from facepriv.web.access import REVOKED, Access, may_have
 from facepriv.web.identity import LOCAL, get_identity
 from tests.web.asgi import ask, converse
 
+OPEN_TO_ALL = Settings(login=False)
 SPOOFED = [("X-Facepriv-User", "ada"), ("x-facepriv-session", "1"), ("X-FACEPRIV-USER", "mallory")]
 
 
@@ -45,7 +47,7 @@ def behind() -> Behind:
 
 @pytest.fixture
 def guarded(behind, store: Store) -> Access:
-    return Access(behind, lambda: store, of_pages=is_page_message, login=True)
+    return Access(behind, lambda: store, Settings(), of_pages=is_page_message)
 
 
 def refusals(store: Store) -> list[tuple[str, str, str]]:
@@ -138,7 +140,7 @@ def test_what_no_page_says_is_dropped_and_counted(guarded, behind, sign_in, stor
     came = converse(guarded, "/_stcore/stream", sign_in("otto"), steps=steps)
     assert [one.get("text") for one in came if one["type"] == "websocket.send"] == ["one", "two"]
     assert refusals(store) == [("otto", "/_stcore", "")]
-    open_to_all = Access(behind, lambda: store, of_pages=is_page_message, login=False)
+    open_to_all = Access(behind, lambda: store, OPEN_TO_ALL, of_pages=is_page_message)
     came = converse(open_to_all, "/_stcore/stream", steps=steps)
     assert [one.get("text") for one in came if one["type"] == "websocket.send"] == ["one", "two"]
     assert refusals(store)[1:] == [(LOCAL.user, "/_stcore", "")]
@@ -173,14 +175,14 @@ def test_what_an_officer_asked_for_is_kept_in_plain_signs(guarded, sign_in, stor
 
 
 def test_behind_tls_only_the_cookie_of_tls_counts(behind, store, sign_in):
-    guarded = Access(behind, lambda: store, of_pages=is_page_message, login=True, secure=True)
+    guarded = Access(behind, lambda: store, Settings(public_url="https://faces.example.org"), of_pages=is_page_message)
     name, cookie = sign_in("ada")
     assert ask(guarded, "/runs", (name, cookie)).status == 401
     assert ask(guarded, "/runs", (name, f"__Host-{cookie}")).status == 200
 
 
 def test_without_login_other_machines_get_nothing(behind, store, monkeypatch):
-    guarded = Access(behind, lambda: store, of_pages=is_page_message, login=False)
+    guarded = Access(behind, lambda: store, OPEN_TO_ALL, of_pages=is_page_message)
     monkeypatch.setattr("tests.web.asgi.CLIENT", ("192.0.2.1", 50000))
     assert ask(guarded, "/runs").status == 403
     (closed,) = converse(guarded, "/_stcore/stream")
@@ -197,5 +199,5 @@ def test_a_strangers_websocket_is_refused_where_pages_are_open(guarded, behind):
 
 
 def test_without_login_everybody_is_local_whatever_they_say(behind, store):
-    assert ask(Access(behind, lambda: store, of_pages=is_page_message, login=False), "/runs", *SPOOFED).status == 200
+    assert ask(Access(behind, lambda: store, OPEN_TO_ALL, of_pages=is_page_message), "/runs", *SPOOFED).status == 200
     assert behind.came == [(LOCAL, ["local"], "")]

@@ -1,4 +1,4 @@
-"""Who gets what from the shelf, through a real Starlette application spoken to in ASGI."""
+"""Who gets what from the cache, through a real Starlette application spoken to in ASGI."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import pytest
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 
+from facepriv.config import Settings
 from facepriv.imaging.png import encode_png
 from facepriv.web.access import Access
-from facepriv.web.blob_cache import Blob, BlobCache
-from facepriv.web.blob_routes import blob_routes
+from facepriv.web.blobs import Blob, BlobCache, blob_routes
 from facepriv.web.headers import SecurityHeaders
 from facepriv.web.identity import LOCAL, Identity, set_identity
 from tests.web.asgi import ask
@@ -111,7 +111,7 @@ def test_a_download_is_saved_under_its_name(blob_cache, get):
 
 def test_behind_the_login_a_face_is_for_the_session_that_it_was_put_for(store, sign_in, blob_cache):
     ada, otto = sign_in("ada"), sign_in("otto")
-    access = Access(Starlette(routes=blob_routes(blob_cache)), lambda: store, of_pages=bool, login=True)
+    access = Access(Starlette(routes=blob_routes(blob_cache)), lambda: store, Settings(), of_pages=bool)
     first = store.sessions.holder(ada[1].partition("=")[2])
     path = blob_cache.save(Blob(PNG), Identity(first.user, first.role, first.id).holder)
     assert ask(access, path, ada).body == PNG

@@ -7,7 +7,9 @@ from urllib.parse import urlencode
 import pytest
 from starlette.applications import Starlette
 
+from facepriv.config import Settings
 from facepriv.services.accounts.users import FROM_ONE_PLACE, OF_ONE_PLACE, sign_in
+from facepriv.store import open_store
 from facepriv.web.login import login_routes, own_path
 from facepriv.web.pages import FORM_BYTES
 from tests.web.asgi import ask
@@ -18,7 +20,7 @@ FORM = ("content-type", "application/x-www-form-urlencoded")
 
 @pytest.fixture
 def site(store):
-    return Starlette(routes=login_routes(lambda: store, secure=lambda: False))
+    return Starlette(routes=login_routes(lambda: store, Settings))
 
 
 def post(site, **fields: str):
@@ -36,7 +38,7 @@ def test_signing_in_sets_a_cookie_that_scripts_cannot_read(site, store):
 
 
 def test_behind_tls_the_cookie_goes_over_nothing_else(store):
-    site = Starlette(routes=login_routes(lambda: store, secure=lambda: True))
+    site = Starlette(routes=login_routes(lambda: store, lambda: Settings(public_url="https://faces.example.org")))
     cookie = post(site, name="ada", password=PASSWORD).headers["set-cookie"]
     assert cookie.startswith("__Host-facepriv_session=")
     assert "; Secure" in cookie
@@ -124,9 +126,6 @@ def test_other_paths_lead_home(wanted):
 
 
 def test_an_empty_installation_says_how_to_make_a_user(tmp_path):
-    from facepriv.config import Settings
-    from facepriv.store import open_store
-
     with open_store(Settings(home=tmp_path / "empty")) as store:
-        answer = ask(Starlette(routes=login_routes(lambda: store, secure=lambda: False)), "/login")
+        answer = ask(Starlette(routes=login_routes(lambda: store, Settings)), "/login")
     assert b"facepriv user add NAME --role auditor" in answer.body

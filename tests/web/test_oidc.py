@@ -253,9 +253,14 @@ def test_without_a_provider_there_is_nothing_and_streamlits_cookie_opens_nothing
 
 
 def test_passwords_can_be_switched_off(store: Store) -> None:
-    site = Starlette(
-        routes=login_routes(lambda: store, secure=lambda: False, provider=lambda: "Example", passwords=lambda: False)
+    settings = Settings(
+        passwords=False,
+        oidc_issuer="https://login.example.org",
+        oidc_client_id=CLIENT,
+        oidc_client_secret=SECRET,
+        oidc_name="Example",
     )
+    site = Starlette(routes=login_routes(lambda: store, lambda: settings))
     shown = ask(site, "/login", query=urlencode({"next": "/a?b=c&d"})).body.decode()
     assert "<form" not in shown
     link = shown.partition('href="/login/provider?')[2].partition('"')[0]

@@ -1,8 +1,7 @@
-"""Cache in the server's memory of images and files that a page shows to one person for a while."""
+"""Images and files that a page shows to one person for a while: a cache in memory, and routes to fetch them by."""
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import threading
 import time
@@ -11,7 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
 from facepriv.errors import BadInputError
+from facepriv.web.headers import FRAMED_POLICY
+from facepriv.web.identity import get_identity
 
 Kind = Literal["pictures", "viewers", "downloads"]
 MOST_BYTES = 256 << 20
@@ -19,6 +24,13 @@ MOST_BYTES = 256 << 20
 SECONDS = 3600.0
 """How long a blob is kept after it was last saved."""
 TOKEN_BYTES = 32
+MEDIA_TYPES: dict[Kind, str] = {"pictures": "image/png", "viewers": "text/html", "downloads": "text/html"}
+PRIVATE = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""Headers of every answer, refusals too: no cache keeps a face, no other site embeds one."""
 
 
 @dataclass(frozen=True)
@@ -36,23 +48,14 @@ class Blob:
 class _Entry:
     blob: Blob
     holder: str
-    key: bytes
-    until: float
+    until: float = 0.0
 
 
 class BlobCache:
     """Blobs for one holder each, under addresses that nobody can guess; safe to use from any thread.
 
-    A blob is kept for ``seconds`` after it was last saved, or until others need its room. Nothing is written to disk.
-
-    Parameters
-    ----------
-    most_bytes
-        Most bytes of all blobs together.
-    seconds
-        Age at which a blob is dropped.
-    clock
-        Returns the time in seconds; never goes back.
+    A blob is kept for ``seconds`` after it was last saved, or until others need its room: all have at most
+    ``most_bytes`` together. Nothing is written to disk.
     """
 
     def __init__(
@@ -61,15 +64,9 @@ class BlobCache:
         self._most_bytes, self._seconds, self._clock = most_bytes, seconds, clock
         self._lock = threading.Lock()
         self._entries: OrderedDict[str, _Entry] = OrderedDict()  # by token, the longest unused first
-        self._tokens: dict[bytes, str] = {}
+        self._tokens: dict[tuple[str, Blob], str] = {}
         self._bytes = 0
         self._timer: threading.Timer | None = None
-
-    @property
-    def size(self) -> int:
-        """Bytes of all blobs."""
-        with self._lock:
-            return self._bytes
 
     def save(self, blob: Blob, holder: str) -> str:
         """Save a blob for a holder; return its path, the same one for the same bytes while they are kept.
@@ -85,14 +82,12 @@ class BlobCache:
                 f"{len(blob.content) >> 20:,} MB; export it and open it in an image viewer.",
                 code="picture-too-large",
             )
-        key = _key(blob, holder)
         with self._lock:
             self._drop_old()
-            token = self._tokens.get(key)
+            token = self._tokens.get((holder, blob))
             if token is None:
-                token = secrets.token_urlsafe(TOKEN_BYTES)
-                self._entries[token] = _Entry(blob, holder, key, 0.0)
-                self._tokens[key] = token
+                token = self._tokens[holder, blob] = secrets.token_urlsafe(TOKEN_BYTES)
+                self._entries[token] = _Entry(blob, holder)
                 self._bytes += len(blob.content)
             self._entries[token].until = self._clock() + self._seconds
             self._entries.move_to_end(token)
@@ -119,7 +114,7 @@ class BlobCache:
 
     def _drop(self, token: str) -> None:
         entry = self._entries.pop(token)
-        del self._tokens[entry.key]
+        del self._tokens[entry.holder, entry.blob]
         self._bytes -= len(entry.blob.content)
 
     def _drop_old(self) -> None:
@@ -142,13 +137,32 @@ class BlobCache:
             self._start_timer()
 
 
-def _key(blob: Blob, holder: str) -> bytes:
-    digest = hashlib.sha256()
-    for part in (holder.encode(), blob.kind.encode(), blob.file_name.encode(), blob.content):
-        digest.update(len(part).to_bytes(8, "big"))
-        digest.update(part)
-    return digest.digest()
-
-
 BLOBS = BlobCache()
 """The cache of the dashboard, whose pages and routes are in one process."""
+
+
+def blob_routes(blob_cache: BlobCache = BLOBS) -> list[Route]:
+    """Return the routes ``/pictures/…``, ``/viewers/…`` and ``/downloads/…``.
+
+    They answer an auditor with the blobs saved for them. For everything else, unknown, old or another user's, the
+    answer is the same 404.
+    """
+
+    def endpoint(kind: Kind) -> Route:
+        async def answer(request: Request) -> Response:
+            identity = get_identity(request.scope)
+            blob = None
+            if identity is not None and identity.role == "auditor":
+                blob = blob_cache.get(kind, request.path_params["token"], identity.holder)
+            if blob is None:
+                return PlainTextResponse("There is nothing here.", status_code=404, headers=PRIVATE)
+            headers = dict(PRIVATE)
+            if blob.kind == "downloads":
+                headers["Content-Disposition"] = f'attachment; filename="{blob.file_name}"'
+            if blob.kind == "viewers":
+                headers["Content-Security-Policy"] = FRAMED_POLICY
+            return Response(blob.content, media_type=MEDIA_TYPES[blob.kind], headers=headers)
+
+        return Route(f"/{kind}/{{token}}", answer)
+
+    return [endpoint(kind) for kind in MEDIA_TYPES]
