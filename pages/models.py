@@ -5,9 +5,10 @@ from __future__ import annotations
 import streamlit as st
 
 from facepriv.errors import FaceprivError
+from facepriv.own_models.stored import list_readable, list_unreadable
 from facepriv.presentation.formats import NOTHING, plain
 from facepriv.services.models.catalogue import ModelStatus, list_models
-from facepriv.services.models.own_models import add_uploaded, check_model, list_own_models, remove_model
+from facepriv.services.models.own_models import add_uploaded, check_model, remove_model
 from facepriv.store import Store
 from parts.deletion import offer
 from parts.figures import show_rows
@@ -110,7 +111,7 @@ def add(yaml: bytes, network: bytes, *, replace: bool) -> None:
     except FaceprivError as error:
         st.error(plain(str(error)), icon=":material/error:")
         return
-    st.session_state[DONE] = [f"Added the {added.own.card.kind} “{added.own.name}”.", *added.findings]
+    st.session_state[DONE] = [f"Added the {added.card.kind} “{added.name}”.", *added.description.found]
     # A new key makes new, empty fields, and the session drops the old files.
     st.session_state["model_round"] = st.session_state.get("model_round", 0) + 1
     st.rerun()
@@ -118,8 +119,8 @@ def add(yaml: bytes, network: bytes, *, replace: bool) -> None:
 
 def own(store: Store) -> None:
     """Offer to check or remove each of the user's own models."""
-    usable, damaged = list_own_models()
-    names = [model.name for model in usable] + damaged
+    damaged = list_unreadable()
+    names = [model.name for model in list_readable()] + damaged
     if not names:
         return
     st.header("Your own models")

@@ -121,16 +121,16 @@ def model_add(
 
     with opened_store() as (store, _):
         added = add_model(store, file, actor=get_actor(), replace=replace)
-    say(f"Added the {added.own.card.kind} {added.own.name}, version {added.own.card.version}.", *added.findings)
+    say(f"Added the {added.card.kind} {added.name}, version {added.card.version}.", *added.description.found)
 
 
 @model.command("list")
 def model_list(json_file: JsonFile = None) -> None:
     """List your own models; `facepriv models` lists all."""
+    from facepriv.own_models.stored import list_readable, list_unreadable
     from facepriv.services.models.catalogue import status_of
-    from facepriv.services.models.own_models import list_own_models
 
-    models, damaged = list_own_models()
+    models, damaged = list_readable(), list_unreadable()
     states = {own.name: status_of(own.card) for own in models}
     show_table(
         "Your own models",

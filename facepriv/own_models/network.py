@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from facepriv.errors import BadInputError, ModelUnavailableError
 from facepriv.own_models.description import NetworkClassifier, NetworkInput, NetworkMatcher
 from facepriv.own_models.stored import NETWORK, OwnModel
-from facepriv.types import WeightFile
 from facepriv.weights.deepface_clients import make_session
 from facepriv.weights.files import require
 from facepriv.weights.instances import SharedModel
@@ -90,18 +89,13 @@ def prepare_input(crops: NDArray[np.float32], wanted: NetworkInput) -> NDArray[n
     return result
 
 
+@lru_cache(MAX_OPEN)
 def shared_network(own: OwnModel) -> SharedModel[Network]:
     """Return the process's one session of an own network, opened at first use after a check of the weights' hash."""
     description = own.description
     assert isinstance(description, NetworkClassifier | NetworkMatcher)
-    (weight,) = (one for one in own.card.weights if one.name == NETWORK)
-    return _shared(own.folder, own.card.version, weight, description)
+    (weight,) = (weight for weight in own.card.weights if weight.name == NETWORK)
 
-
-@lru_cache(MAX_OPEN)
-def _shared(
-    folder: Path, version: str, weight: WeightFile, description: NetworkClassifier | NetworkMatcher
-) -> SharedModel[Network]:
     def open_checked() -> Network:
         return open_network(require(weight, "facepriv model add FILE.yaml --replace"), description)
 
@@ -148,16 +142,17 @@ def open_network(path: Path, description: NetworkClassifier | NetworkMatcher) ->
 
 def _refuse_foreign(model: Any) -> None:
     """Raise an error if weights are in other files, or operators need code of their own."""
+    import onnx
     from onnx.external_data_helper import uses_external_data
 
-    if any(uses_external_data(tensor) for tensor in _tensors(model)):
+    parts = [part for whole in (model.graph, *model.functions) for part in _parts(whole)]
+    if any(isinstance(part, onnx.TensorProto) and uses_external_data(part) for part in parts):
         raise _error(
             "The ONNX file must hold all its weights, but some are in another file; write one file with "
             "onnx.save_model(model, FILE, save_as_external_data=False)."
         )
     own = {function.domain for function in model.functions}
-    foreign = {node.domain for graph in _graphs(model) for node in graph.node} - DOMAINS - own
-    foreign |= {node.domain for function in model.functions for node in function.node} - DOMAINS - own
+    foreign = {part.domain for part in parts if isinstance(part, onnx.NodeProto)} - DOMAINS - own
     if foreign:
         raise _error(
             f"The network may use ONNX Runtime's own operators only, but some are of {some(sorted(foreign))}; export "
@@ -165,32 +160,13 @@ def _refuse_foreign(model: Any) -> None:
         )
 
 
-def _graphs(model: Any) -> Iterator[Any]:
-    """Return the graph and all graphs inside its operators."""
-    waiting = [model.graph, *(graph for function in model.functions for graph in _inner(function))]
-    while waiting:
-        graph = waiting.pop()
-        yield graph
-        waiting += _inner(graph)
-
-
-def _inner(graph: Any) -> list[Any]:
-    attributes = [attribute for node in graph.node for attribute in node.attribute]
-    single = [attribute.g for attribute in attributes if attribute.HasField("g")]
-    return single + [graph for attribute in attributes for graph in attribute.graphs]
-
-
-def _tensors(model: Any) -> Iterator[Any]:
-    """Return all weights of the graph, of graphs inside operators, and of functions."""
-    for part in (*_graphs(model), *model.functions):
-        yield from getattr(part, "initializer", ())
-        for sparse in getattr(part, "sparse_initializer", ()):
-            yield from (sparse.values, sparse.indices)
-        for node in part.node:
-            for attribute in node.attribute:
-                if attribute.HasField("t"):
-                    yield attribute.t
-                yield from attribute.tensors
+def _parts(message: Any) -> Iterator[Any]:
+    """Yield a part of a graph and all parts inside it: operators, their attributes, weights, inner graphs."""
+    yield message
+    for field, value in message.ListFields():
+        if field.message_type is not None:
+            for part in [value] if hasattr(value, "ListFields") else value:
+                yield from _parts(part)
 
 
 def _names(values: Any) -> set[str]:
@@ -199,10 +175,10 @@ def _names(values: Any) -> set[str]:
 
 def _find_input(graph: Any, wanted: NetworkInput) -> tuple[str, int | None]:
     """Return the input's name and its number of images, after a check of its type and shape."""
-    from onnx import TensorProto
+    from onnx import NodeProto, TensorProto
 
     # Some exporters also declare weights as inputs, or values that nothing reads.
-    used = {name for part in [graph, *_inner(graph)] for node in part.node for name in node.input}
+    used = {name for part in _parts(graph) if isinstance(part, NodeProto) for name in part.input}
     inputs = {v.name: v for v in graph.input if v.name in used and v.name not in _names(graph.initializer)}
     name = wanted.name if wanted.name is not None else next(iter(inputs), "")
     if name not in inputs:

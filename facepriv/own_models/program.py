@@ -29,7 +29,6 @@ from facepriv.errors import ModelUnavailableError
 from facepriv.own_models.description import CommandClassifier, CommandMatcher
 from facepriv.own_models.network import MAX_OPEN
 from facepriv.own_models.stored import DESCRIPTION, OwnModel
-from facepriv.types import WeightFile
 from facepriv.weights.files import require
 from facepriv.weights.instances import SharedModel
 
@@ -243,21 +242,16 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
                 stream.close()
 
 
+@lru_cache(MAX_OPEN)
 def shared_program(own: OwnModel) -> SharedModel[Program]:
     """Return the process's one program of an own command, whose files are checked at first use."""
     description = own.description
     assert isinstance(description, CommandClassifier | CommandMatcher)
-    files = tuple(weight for weight in own.card.weights if weight.name != DESCRIPTION)
-    return _shared(own.folder, own.card.version, files, description)
 
-
-@lru_cache(MAX_OPEN)
-def _shared(
-    folder: Path, version: str, files: tuple[WeightFile, ...], description: CommandClassifier | CommandMatcher
-) -> SharedModel[Program]:
     def make() -> Program:
-        for file in files:
-            require(file, "facepriv model add FILE.yaml --replace")
+        for file in own.card.weights:
+            if file.name != DESCRIPTION:
+                require(file, "facepriv model add FILE.yaml --replace")
         return Program(
             description.name,
             description.command,

@@ -20,12 +20,6 @@ from facepriv.weights.files import read_sums, sha256_of, write_sums
 FOLDER = "models"
 DESCRIPTION, SUMS = "description.json", "SHA256SUMS"
 NETWORK, PROBE = "network.onnx", "probe.npz"
-CLASSIFIER_TARGETS = {
-    "network": "facepriv.classify.own:make",
-    "command": "facepriv.classify.own:make",
-    "probe": "facepriv.classify.probe:make",
-}
-MATCHER_TARGETS = {"network": "facepriv.match.own:make", "command": "facepriv.match.own:make"}
 
 
 @dataclass(frozen=True)
@@ -102,20 +96,18 @@ def write_own_model(folder: Path, description: AnyModel, outside: tuple[Path, ..
     return read_folder(folder)
 
 
-def targets(kind: str) -> dict[str, str]:
-    """Return the readable own models of a kind, each with the ``"module:function"`` that makes it from its name."""
-    makers = CLASSIFIER_TARGETS if kind == "classifier" else MATCHER_TARGETS
-    return {own.name: makers[own.description.form] for own in list_readable() if own.description.kind == kind}
-
-
 def classifier_targets() -> dict[str, str]:
-    """Return the targets of own classifiers."""
-    return targets("classifier")
+    """Return the readable own classifiers, each with the ``"module:function"`` that makes it from its name."""
+    return {
+        own.name: f"facepriv.classify.{'probe' if own.description.form == 'probe' else 'own'}:make"
+        for own in list_readable()
+        if own.description.kind == "classifier"
+    }
 
 
 def matcher_targets() -> dict[str, str]:
-    """Return the targets of own matchers."""
-    return targets("matcher")
+    """Return the same of own matchers."""
+    return {own.name: "facepriv.match.own:make" for own in list_readable() if own.description.kind == "matcher"}
 
 
 def list_readable(folder: Path | None = None) -> list[OwnModel]:
@@ -149,13 +141,10 @@ def _card(folder: Path, description: AnyModel, sums: dict[str, str]) -> ModelCar
         )
         for name, digest in sums.items()
     )
+    command = "facepriv model add FILE.yaml --replace"
     if isinstance(description, ProbeModel):
+        command = f"facepriv probe train {description.name} --replace"
         weights += tuple(WeightFile(**weight.model_dump()) for weight in description.matcher_weights)
-    command = (
-        f"facepriv probe train {description.name} --replace"
-        if description.form == "probe"
-        else "facepriv model add FILE.yaml --replace"
-    )
     return ModelCard(
         name=description.name,
         kind=description.kind,

@@ -215,4 +215,4 @@ def test_python_is_found_on_the_path(add, tmp_path, monkeypatch):
     program = Path(sys.executable)
     monkeypatch.setenv("PATH", f"{program.parent}")
     added = add(write_program(tmp_path / "n", BRIGHTNESS, command=[program.name, "program.py"]))
-    assert added.own.description.command == (str(program), str(tmp_path / "n" / "program.py"))
+    assert added.description.command == (str(program), str(tmp_path / "n" / "program.py"))

@@ -7,7 +7,6 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from facepriv.classify.registry import classifiers
@@ -29,7 +28,6 @@ from facepriv.own_models.stored import (
     NETWORK,
     OwnModel,
     list_own_names,
-    list_readable,
     list_unreadable,
     models_folder,
     read_own_model,
@@ -41,14 +39,6 @@ from facepriv.types import Actor
 from facepriv.weights.files import require_all
 
 
-@dataclass(frozen=True)
-class AddedModel:
-    """An own model that was added, and the findings of its trial in sentences."""
-
-    own: OwnModel
-    findings: tuple[str, ...]
-
-
 def add_model(
     store: Store,
     file: Path,
@@ -57,8 +47,10 @@ def add_model(
     replace: bool = False,
     commands: bool = True,
     network: Path | None = None,
-) -> AddedModel:
+) -> OwnModel:
     """Add the model that a YAML describes: an ONNX graph beside it, or a command.
+
+    The findings of its trial are in its description.
 
     Parameters
     ----------
@@ -97,10 +89,10 @@ def add_model(
         write_own_model(folder, description, outside)
         own = put_in_place(folder, description.name)
     store.access.record(actor, "model-added", f"model {own.name}", f"{description.form}, version {own.card.version}")
-    return AddedModel(own, description.found)
+    return own
 
 
-def add_uploaded(store: Store, yaml: bytes, network: bytes, *, actor: Actor, replace: bool = False) -> AddedModel:
+def add_uploaded(store: Store, yaml: bytes, network: bytes, *, actor: Actor, replace: bool = False) -> OwnModel:
     """Add a network whose YAML and graph were uploaded; raise as `add_model` does."""
     with temporary_folder("model-") as folder:
         (folder / "model.yaml").write_bytes(yaml)
@@ -131,11 +123,6 @@ def check_model(name: str) -> tuple[str, ...]:
     if isinstance(own.description, ProbeModel):
         return try_classifier(classifiers.create(name))
     return try_model(own).found
-
-
-def list_own_models() -> tuple[list[OwnModel], list[str]]:
-    """Return the own models, and the names of those that cannot be read any more."""
-    return list_readable(), list_unreadable()
 
 
 def check_name(name: str, *, replace: bool, form: str) -> None:

@@ -47,10 +47,10 @@ def status(name):
 def test_is_found_behind_the_built_in_ones_and_goes_again(home, store, tmp_path):
     before = classifiers.names()
     added = add_model(store, write_gender(tmp_path), actor=TEST)
-    assert added.findings == ()
+    assert added.description.found == ()
     assert classifiers.names() == [*before, "own-gender"]
     assert "own-gender" not in matchers.names()
-    assert get_classifier("own-gender").version == added.own.card.version
+    assert get_classifier("own-gender").version == added.card.version
     assert status("own-gender").usable
     assert stat.S_IMODE((home / "models").stat().st_mode) == 0o700
     remove_model(store, "own-gender", actor=TEST)
@@ -61,7 +61,7 @@ def test_is_found_behind_the_built_in_ones_and_goes_again(home, store, tmp_path)
 
 def test_the_version_is_of_graph_and_description(store, tmp_path):
     def version(**changes):
-        return add_model(store, write_gender(tmp_path, **changes), actor=TEST, replace=True).own.card.version
+        return add_model(store, write_gender(tmp_path, **changes), actor=TEST, replace=True).card.version
 
     first = version()
     assert version() == first, "the same again"
@@ -88,16 +88,16 @@ def test_an_own_name_is_replaced_only_if_asked(store, tmp_path):
 def test_labels_in_the_wrong_order_are_noted(store, tmp_path):
     output = {**GENDER["output"], "labels": ["male", "female"]}
     added = add_model(store, write_gender(tmp_path, output=output), actor=TEST)
-    (finding,) = added.findings
+    (finding,) = added.description.found
     assert "0 of 8 demo faces" in finding
-    assert finding in added.own.card.notes
+    assert finding in added.card.notes
 
 
 def test_probabilities_are_noted_with_the_logits_before_them(store, tmp_path):
     output = {"meaning": "probabilities", "labels": ["female", "male"]}
     added = add_model(store, write_gender(tmp_path, output=output), actor=TEST)
-    assert "stay within 15.9 nats" in added.findings[0]
-    assert "The value logits before its softmax" in added.findings[0]
+    assert "stay within 15.9 nats" in added.description.found[0]
+    assert "The value logits before its softmax" in added.description.found[0]
 
 
 def test_nothing_is_left_of_a_model_that_was_refused(home, store, tmp_path):
@@ -118,8 +118,8 @@ def test_nothing_is_left_of_a_model_that_was_refused(home, store, tmp_path):
 def test_an_uploaded_graph_may_be_called_anything(home, store, tmp_path, name):
     yaml = write_gender(tmp_path, network=name)
     added = add_uploaded(store, yaml.read_bytes(), (tmp_path / "gender.onnx").read_bytes(), actor=TEST)
-    assert added.own.description.network == name
-    assert added.findings == ()
+    assert added.description.network == name
+    assert added.description.found == ()
     assert list((home / "tmp").iterdir()) == []
     if name != "model.yaml":
         with pytest.raises(BadInputError) as caught:
