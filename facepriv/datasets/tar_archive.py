@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import shutil
 import tarfile
-import tempfile
 import zlib
 from pathlib import Path, PurePosixPath
 
 from facepriv.datasets.files import is_litter
-from facepriv.errors import BadInputError, StoreError
+from facepriv.datasets.unpack import whole_folder
+from facepriv.errors import BadInputError
 
 ENDINGS = (".tgz", ".tar.gz", ".tar")
 
@@ -35,26 +34,20 @@ def unpack_tar(archive: Path, target: Path, *, max_entries: int, max_bytes: int)
     StoreError
         If the disk is full or does not take files; nothing is left on it either.
     """
-    work = Path(tempfile.mkdtemp(prefix=".unpack-", dir=target.parent))
-    try:
-        if _extract(archive, work, max_entries, max_bytes) == 0:
+    with whole_folder(target, archive.name) as work:
+        try:
+            files = _extract(archive, work, max_entries, max_bytes)
+        except tarfile.FilterError as error:
+            raise BadInputError(
+                f"{archive.name} has an entry that points outside of it; use the published archive.", code="unsafe-path"
+            ) from error
+        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, FileExistsError, NotADirectoryError) as error:
+            raise BadInputError(
+                f"{archive.name} is not a whole tar archive: it is damaged, cut off or another file; fetch it again.",
+                code="not-an-archive",
+            ) from error
+        if files == 0:
             raise BadInputError(f"{archive.name} holds no file; fetch it again.", code="empty-archive")
-        work.replace(target)
-    except tarfile.FilterError as error:
-        raise BadInputError(
-            f"{archive.name} has an entry that points outside of it; use the published archive.", code="unsafe-path"
-        ) from error
-    except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile, FileExistsError, NotADirectoryError) as error:
-        raise BadInputError(
-            f"{archive.name} is not a whole tar archive: it is damaged, cut off or another file; fetch it again.",
-            code="not-an-archive",
-        ) from error
-    except OSError as error:
-        raise StoreError(
-            f"{archive.name} could not be unpacked ({error.strerror or error}); make room and check the data folder."
-        ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
 
 
 def _extract(archive: Path, folder: Path, max_entries: int, max_bytes: int) -> int:

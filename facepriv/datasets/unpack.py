@@ -11,8 +11,8 @@ import tempfile
 import unicodedata
 import zipfile
 import zlib
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
@@ -75,40 +75,48 @@ _SENTENCES: dict[str, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True)
-class Unpacked:
-    """The files unpacked from an archive."""
+@contextmanager
+def whole_folder(target: Path, name: str) -> Iterator[Path]:
+    """Give a folder to unpack an archive into; at the end of the block it becomes ``target``, or nothing is left.
 
-    folder: Path
-    files: tuple[str, ...]
-    """Names inside the folder, POSIX separators, sorted."""
-    problems: tuple[Problem, ...]
-    """Entries that were not unpacked, and why; leftovers of operating systems (``__MACOSX``, ``._*``, hidden files,
-    ``Thumbs.db``) are passed over in silence."""
+    Raises
+    ------
+    StoreError
+        If the disk is full or does not take files.
+    """
+    work = Path(tempfile.mkdtemp(prefix=".unpack-", dir=target.parent))
+    try:
+        yield work
+        if target.exists():
+            target.rmdir()
+        work.replace(target)
+    except OSError as error:
+        raise StoreError(
+            f"{name} could not be unpacked ({error.strerror or error}); make room and check the data folder."
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def unpack(
-    archive: Path | IO[bytes],
-    target: Path,
-    *,
-    name: str = "The archive",
-    max_entries: int,
-    max_bytes: int,
-    max_ratio: int = MAX_RATIO,
-) -> Unpacked:
+    archive: Path, target: Path, *, name: str, max_entries: int, max_bytes: int, max_ratio: int = MAX_RATIO
+) -> list[Problem]:
     """Unpack a zip into ``target``, which must not exist or be empty.
 
-    The bytes are counted while they are written, since an archive's own figures may lie. Everything goes into a
-    temporary folder beside ``target`` first and is moved there at the end: all of it arrives, or nothing.
+    The bytes are counted while they are written, since an archive's own figures may lie.
 
     Parameters
     ----------
-    archive
-        A file, or an open one that can seek.
     name
         Name of the archive for errors.
     max_entries, max_bytes, max_ratio
         Most entries, most bytes unpacked in all, most bytes unpacked for one packed byte of an entry.
+
+    Returns
+    -------
+    list of Problem
+        Entries that were not unpacked, and why; leftovers of operating systems (``__MACOSX``, ``._*``, hidden files,
+        ``Thumbs.db``) are passed over in silence.
 
     Raises
     ------
@@ -121,42 +129,27 @@ def unpack(
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise BadInputError(f"{target.name} exists and is not empty; unpack elsewhere.", code="target-not-empty")
     target.parent.mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=".unpack-", dir=target.parent))
-    try:
+    with whole_folder(target, name) as work:
         _check_directory(archive, name, max_entries)
         with _opened(archive, name) as opened:
             entries = opened.infolist()
             if len(entries) > max_entries:
                 raise _too_many(name, f"{len(entries):,} entries", max_entries)
-            unpacking = _Unpacking(opened, work, name, max_bytes, max_ratio)
+            unpacking = _Unpacking(opened, archive.stat().st_size, work, name, max_bytes, max_ratio)
             for entry in entries:
                 unpacking.take(entry)
-        result = unpacking.result(target)
-        if not result.files:
-            counted = Counter(p.code for p in result.problems)
-            reasons = "; ".join(p.sentence for p in result.problems[:2]) if counted else "It is empty."
+        problems = unpacking.problems()
+        if not any(path.is_file() for path in work.rglob("*")):
+            reasons = "; ".join(problem.sentence for problem in problems[:2]) or "It is empty."
             raise BadInputError(f"{name} holds no file that can be unpacked. {reasons}", code="empty-archive")
-        if target.exists():
-            target.rmdir()
-        work.replace(target)
-    except BaseException as error:
-        shutil.rmtree(work, ignore_errors=True)
-        if isinstance(error, OSError):
-            raise StoreError(
-                f"{name} could not be unpacked ({error.strerror or error}); make room and check the data folder."
-            ) from error
-        raise
-    return result
+    return problems
 
 
-def _check_directory(archive: Path | IO[bytes], name: str, max_entries: int) -> None:
+def _check_directory(archive: Path, name: str, max_entries: int) -> None:
     """Raise BadInputError for a directory too large to be read as a whole; what is no zip is left to `_opened`."""
     try:
-        if isinstance(archive, Path):
-            with archive.open("rb") as file:
-                directory = measure_directory(file, max_entries)
-        else:
-            directory = measure_directory(archive, max_entries)
+        with archive.open("rb") as file:
+            directory = measure_directory(file, max_entries)
     except (OSError, ValueError, struct.error):
         return
     if directory is None:
@@ -178,7 +171,7 @@ def _too_many(name: str, came: str, most: int) -> BadInputError:
     )
 
 
-def _opened(archive: Path | IO[bytes], name: str) -> zipfile.ZipFile:
+def _opened(archive: Path, name: str) -> zipfile.ZipFile:
     try:
         return zipfile.ZipFile(archive)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
@@ -188,25 +181,15 @@ def _opened(archive: Path | IO[bytes], name: str) -> zipfile.ZipFile:
         ) from error
 
 
-def _size(archive: zipfile.ZipFile) -> int:
-    file = archive.fp
-    if file is None:  # a closed archive, which unpack never hands over
-        return 0
-    place = file.tell()
-    size = file.seek(0, 2)
-    file.seek(place)
-    return size
-
-
 class _Unpacking:
     """The unpacking of one archive into one folder."""
 
-    def __init__(self, archive: zipfile.ZipFile, work: Path, name: str, max_bytes: int, max_ratio: int) -> None:
-        self.archive, self.work, self.name = archive, work, name
+    def __init__(
+        self, archive: zipfile.ZipFile, packed: int, work: Path, name: str, max_bytes: int, max_ratio: int
+    ) -> None:
+        self.archive, self.packed, self.work, self.name = archive, packed, work, name
         self.max_bytes, self.max_ratio = max_bytes, max_ratio
-        self.packed = _size(archive)
         self.written = 0
-        self.files: list[str] = []
         self.refused: dict[str, list[str]] = {}
         self._taken: dict[str, str] = {}  # folded path -> "file" or "folder"
 
@@ -221,8 +204,6 @@ class _Unpacking:
             # One spelling of accented letters, whichever system packed them, so that label files match.
             path = PurePosixPath(unicodedata.normalize("NFC", raw))
             reason = self._claim(path) or self._write(entry, path)
-            if reason is None:
-                self.files.append(path.as_posix())
         if reason is not None:
             self.refused.setdefault(reason, []).append(shown)
 
@@ -268,7 +249,8 @@ class _Unpacking:
                 )
             # A packed size larger than the archive is a lie; entries that share bytes show in the total.
             packed = max(min(entry.compress_size, self.packed), 1)
-            if max(size - RATIO_FROM, 0) > self.max_ratio * packed or self._total_ratio_exceeded():
+            total_ratio_exceeded = self.written - RATIO_FROM > self.max_ratio * self.packed
+            if max(size - RATIO_FROM, 0) > self.max_ratio * packed or total_ratio_exceeded:
                 raise BadInputError(
                     f"{self.name} looks like a zip bomb: {_shown(entry.orig_filename)} unpacks to more than "
                     f"{self.max_ratio} times its packed size; pack the images without it.",
@@ -276,15 +258,12 @@ class _Unpacking:
                 )
             target.write(chunk)
 
-    def _total_ratio_exceeded(self) -> bool:
-        return self.written - RATIO_FROM > self.max_ratio * self.packed
-
-    def result(self, target: Path) -> Unpacked:
-        """Return the files unpacked, and problems."""
+    def problems(self) -> list[Problem]:
+        """Return what was refused."""
         problems: list[Problem] = []
         for code, (one, many) in _SENTENCES.items():
             problems += summarise_problems(code, self.refused.get(code, []), one=one, many=many)
-        return Unpacked(target, tuple(sorted(self.files)), tuple(problems))
+        return problems
 
 
 def _shown(name: str) -> str:

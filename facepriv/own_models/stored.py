@@ -98,8 +98,9 @@ def write_own_model(folder: Path, description: AnyModel, outside: tuple[Path, ..
 
 def classifier_targets() -> dict[str, str]:
     """Return the readable own classifiers, each with the ``"module:function"`` that makes it from its name."""
+    probe, other = "facepriv.classify.probe:make", "facepriv.classify.own:make"
     return {
-        own.name: f"facepriv.classify.{'probe' if own.description.form == 'probe' else 'own'}:make"
+        own.name: probe if own.description.form == "probe" else other
         for own in list_readable()
         if own.description.kind == "classifier"
     }

@@ -8,6 +8,7 @@ import struct
 import tracemalloc
 import zipfile
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,9 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from facepriv.datasets.problems import ProblemGroup, problem_count
-from facepriv.datasets.unpack import Unpacked, unpack
+from facepriv.datasets.unpack import unpack
 from facepriv.datasets.zip_directory import Directory, measure_directory
 from facepriv.errors import BadInputError
+from facepriv.types import Problem
 
 from .conftest import tiny_png
 
@@ -32,9 +34,24 @@ def packed(*entries: tuple[str | zipfile.ZipInfo, bytes], method: int = zipfile.
     return out
 
 
+@dataclass
+class Unpacked:
+    folder: Path
+    files: tuple[str, ...]
+    problems: list[Problem]
+
+
 def run(archive: io.BytesIO | Path, tmp_path: Path, **limits: int) -> Unpacked:
     options = {"max_entries": 1000, "max_bytes": 50 << 20, **limits}
-    return unpack(archive, tmp_path / "place" / "out", name="faces.zip", **options)
+    file = archive if isinstance(archive, Path) else tmp_path / "packed.zip"
+    if isinstance(archive, io.BytesIO):
+        file.write_bytes(archive.getvalue())
+    folder = tmp_path / "place" / "out"
+    try:
+        problems = unpack(file, folder, name="faces.zip", **options)
+    finally:
+        file.unlink()
+    return Unpacked(folder, tuple(sorted(everything(folder))), problems)
 
 
 def refused(archive: io.BytesIO | Path, tmp_path: Path, **limits: int) -> str:
@@ -60,7 +77,7 @@ def test_good_files_arrive(tmp_path: Path) -> None:
     got = run(packed(("b/2.png", PNG), ("a.png", PNG), ("b/labels.csv", b"file,gender\n")), tmp_path)
     assert got.files == ("a.png", "b/2.png", "b/labels.csv")
     assert (got.folder / "b/2.png").read_bytes() == PNG
-    assert got.problems == ()
+    assert got.problems == []
     assert everything(tmp_path / "place") == {f"out/{name}" for name in got.files}
 
 
@@ -286,7 +303,7 @@ def test_names_that_are_equal_on_some_systems(tmp_path: Path) -> None:
 def test_leftovers_are_skipped(tmp_path: Path) -> None:
     names = ["__MACOSX/._a.png", "._a.png", ".DS_Store", "x/Thumbs.db", ".git/config", "x/desktop.ini"]
     got = run(packed(("a.png", PNG), *((n, b"x") for n in names)), tmp_path)
-    assert got.problems == ()
+    assert got.problems == []
     assert everything(tmp_path) == {"place/out/a.png"}
 
 
@@ -326,10 +343,11 @@ def test_whatever_the_names_nothing_is_written_outside(
             entry.filename = name  # past the cleaning that the constructor does
             archive.writestr(entry, name.encode())
     try:
-        got = unpack(out, place / "out", max_entries=100, max_bytes=10_000)
+        got = run(out, place, max_entries=100, max_bytes=10_000)
     except BadInputError:
-        assert list(place.iterdir()) == []
+        assert list((place / "place").iterdir()) == []
+        assert {p.name for p in place.iterdir()} == {"place"}
         return
-    assert {p.name for p in place.iterdir()} == {"out"}
-    assert everything(got.folder) == set(got.files)
+    assert {p.name for p in place.iterdir()} == {"place"}
+    assert {p.name for p in (place / "place").iterdir()} == {"out"}
     assert len(got.files) + sum(map(problem_count, got.problems)) <= len(names)

@@ -137,7 +137,7 @@ def _unpack(path: Path, place: Path) -> None:
     if path.name.endswith(ENDINGS):
         unpack_tar(path, unpacked, **limits)
     elif path.suffix == ".zip":
-        problems = unpack(path, unpacked, name=path.name, **limits).problems
+        problems = unpack(path, unpacked, name=path.name, **limits)
         if problems:
             raise BadInputError(problems[0].sentence, code=problems[0].code)
     else:

@@ -156,14 +156,15 @@ def _read_files(settings: Settings, request: ImportRequest, own: Path) -> Source
         workspace = own / "work"
         shutil.rmtree(workspace, ignore_errors=True)
         workspace.mkdir(mode=0o700)
-        unpacked = unpack(
+        images = workspace / "unpacked"
+        unpacking_problems = unpack(
             path,
-            workspace / "unpacked",
+            images,
             name=called,
             max_entries=settings.max_archive_entries,
             max_bytes=settings.max_upload_bytes,
         )
-        images, problems = unpacked.folder, (*problems, *unpacked.problems)
+        problems = (*problems, *unpacking_problems)
     options: dict[str, Any] = {
         "format": request.format,
         "mapping": dict(request.mapping),
