@@ -1,4 +1,7 @@
-"""Folders that name the subject or the gender: ``anna/1.jpg``, ``female/anna/1.jpg``, ``male/001_03.jpg``."""
+"""Folders that name the subject or the gender: ``anna/1.jpg``, ``female/anna/1.jpg``, ``male/001_03.jpg``.
+
+Where nothing but images is there, their file names say who is on them, and nothing says of which gender.
+"""
 
 from __future__ import annotations
 
@@ -34,10 +37,25 @@ class FoldersReader:
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read subjects from the paths, and genders from the table or the paths."""
-        return read_paths(self.name, folder, files, labels, options)
+        return _read_paths(self.name, folder, files, labels, options)
 
 
-def read_paths(reader: str, folder: Path, files: Files, labels: Path | None, options: ReadOptions) -> ReadResult:
+class FlatReader:
+    """Any images; asked last. The file name up to its last number is the subject."""
+
+    name = "flat"
+    rank = 0
+
+    def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
+        """Take whatever holds images."""
+        return "it holds images and follows no other convention" if files.images else None
+
+    def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
+        """Read subjects from the file names; a table about subjects may add their genders."""
+        return _read_paths(self.name, folder, files, labels, options)
+
+
+def _read_paths(reader: str, folder: Path, files: Files, labels: Path | None, options: ReadOptions) -> ReadResult:
     """Read a data set whose paths name the subjects; a table about subjects may add their genders."""
     subjects = subjects_of_paths(files.images)
     if labels is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -77,19 +77,15 @@ def label_by_file(
             continue
         images.append(_labelled(folder, name, subject_of[name], rows))
     labelled = {image.name for image in images}
-    problems = [
-        *_row_problems(table.name, unknown, ambiguous, nameless),
-        *_merging_problems(table.name, merged, "image"),
-        *_missing_row_problems(table.name, [name for name in names if name not in merged and name in labelled]),
-        *summarise_problems(
-            "no-subject",
-            without_subject,
-            one=f"The subject of the image {{name}} is not in {table.name}, so it was left out; add it there.",
-            many=f"The subjects of {{n}} images ({{first}}) are not in {table.name}, so these were left out; "
-            "add them there.",
-        ),
-    ]
-    return images, problems, rule
+    names_by_code = {
+        "unknown-file": unknown,
+        "ambiguous-file": ambiguous,
+        "no-file-name": nameless,
+        **_disagreements(merged),
+        "no-row": [name for name in names if name not in merged and name in labelled],
+        "no-subject": without_subject,
+    }
+    return images, _problems(table.name, "image", names_by_code), rule
 
 
 def label_by_key(
@@ -106,22 +102,14 @@ def label_by_key(
     table
         Rows whose ``file`` is a key; a row whose key fits no image is reported.
     """
-    key_set = set(keys.values())
-    rows_of: dict[str, list[LabelRow]] = {}
-    unknown: list[str] = []
-    for row in table.rows:
-        if row.file in key_set:
-            rows_of.setdefault(row.file, []).append(row)
-        else:
-            unknown.append(row.file or f"line {row.line}")
-    merged = {key: _merge(rows, subjects_matter=False) for key, rows in rows_of.items()}
+    merged, unknown = _merge_by_key([(row.file, row) for row in table.rows], set(keys.values()))
     images = [_labelled(folder, name, subjects[name], merged.get(key)) for name, key in keys.items()]
-    problems = [
-        *_row_problems(table.name, unknown, [], []),
-        *_merging_problems(table.name, merged, "image"),
-        *_missing_row_problems(table.name, [name for name, key in keys.items() if key not in merged]),
-    ]
-    return images, problems
+    names_by_code = {
+        "unknown-file": unknown,
+        **_disagreements(merged),
+        "no-row": [name for name, key in keys.items() if key not in merged],
+    }
+    return images, _problems(table.name, "image", names_by_code)
 
 
 def label_by_subject(
@@ -141,16 +129,7 @@ def label_by_subject(
     """
     if table is None:
         return [LabelledImage(name, subject, None, folder / name) for name, subject in subjects.items()], []
-    folded = {fold(subject) for subject in subjects.values()}
-    rows_of: dict[str, list[LabelRow]] = {}
-    unknown: list[str] = []
-    for row in table.rows:
-        if fold(row.subject) in folded:
-            rows_of.setdefault(fold(row.subject), []).append(row)
-        else:
-            unknown.append(row.subject or f"line {row.line}")
-    # The subject is the key here: its spellings are no contradiction.
-    merged = {subject: _merge(rows, subjects_matter=False) for subject, rows in rows_of.items()}
+    merged, unknown = _merge_by_key([(row.subject, row) for row in table.rows], set(map(fold, subjects.values())), fold)
     images: list[LabelledImage] = []
     without: dict[str, None] = {}
     for name, subject in subjects.items():
@@ -158,22 +137,14 @@ def label_by_subject(
         if rows is None:
             without[subject] = None
         images.append(_labelled(folder, name, subject, rows, default=gender_of_path(name)))
-    problems = [
-        *summarise_problems(
-            "unknown-subject",
-            unknown,
-            one=f"The row of {table.name} about the subject {{name}} fits no image and was not used.",
-            many=f"{{n}} rows of {table.name} about subjects ({{first}}) fit no image and were not used.",
-        ),
-        *_merging_problems(table.name, merged, "subject"),
-        *summarise_problems(
-            "no-row",
-            list(without),
-            one=f"The subject {{name}} has no row in {table.name}, which gives its images no gender label; add a row.",
-            many=f"{{n}} subjects ({{first}}) have no row in {table.name}, which gives their images no gender label; "
-            "add rows.",
-        ),
-    ]
+    problems = _problems(table.name, "subject", {"unknown-subject": unknown, **_disagreements(merged)})
+    problems += summarise_problems(
+        "no-row",
+        list(without),
+        one=f"The subject {{name}} has no row in {table.name}, which gives its images no gender label; add a row.",
+        many=f"{{n}} subjects ({{first}}) have no row in {table.name}, which gives their images no gender label; add "
+        "rows.",
+    )
     return images, problems
 
 
@@ -183,6 +154,23 @@ def _labelled(
     """Return an image with the label and attributes of its rows, or without any with a default label."""
     label, attributes = (default, {}) if rows is None else (rows.label, rows.attributes)
     return LabelledImage(name, subject, label, folder / name, attributes)
+
+
+def _merge_by_key(
+    rows: Iterable[tuple[str, LabelRow]], keys: Set[str], fold: Callable[[str], str] = str
+) -> tuple[dict[str, _MergedRows], list[str]]:
+    """Merge rows, each given with its key, and name those whose key fits no image.
+
+    The key tells the subject: how rows spell it is no contradiction.
+    """
+    rows_of: dict[str, list[LabelRow]] = {}
+    unknown: list[str] = []
+    for key, row in rows:
+        if fold(key) in keys:
+            rows_of.setdefault(fold(key), []).append(row)
+        else:
+            unknown.append(key or f"line {row.line}")
+    return {key: _merge(rows, subjects_matter=False) for key, rows in rows_of.items()}, unknown
 
 
 def _merge(rows: Sequence[LabelRow], *, subjects_matter: bool = True) -> _MergedRows:
@@ -232,67 +220,71 @@ def _subjects(names: Sequence[str], merged: Mapping[str, _MergedRows], column: b
     return subject_of, "a column of the table names them"
 
 
-def _row_problems(
-    table: str, unknown: Sequence[str], ambiguous: Sequence[str], nameless: Sequence[str]
-) -> Iterable[Problem]:
-    yield from summarise_problems(
-        "unknown-file",
-        unknown,
-        one=f"The row of {table} about {{name}} fits no image here and was not used; check the name or add the file.",
-        many=f"{{n}} rows of {table} ({{first}}) fit no image here and were not used; check the names or add the "
-        "files.",
-    )
-    yield from summarise_problems(
-        "ambiguous-file",
-        ambiguous,
-        one=f"The row of {table} about {{name}} fits several images and was not used; write its folder too.",
-        many=f"{{n}} rows of {table} ({{first}}) fit several images each and were not used; write their folders too.",
-    )
-    yield from summarise_problems(
-        "no-file-name",
-        nameless,
-        one=f"The row at {{name}} of {table} names no file and was not used; fill it in or remove it.",
-        many=f"{{n}} rows of {table} ({{first}}) name no file and were not used; fill them in or remove them.",
-    )
+def _disagreements(merged: Mapping[str, _MergedRows]) -> dict[str, list[str]]:
+    """Return the images or subjects with several rows, by the code of what these say of them."""
+    return {
+        "duplicate-row": [
+            name for name, rows in merged.items() if rows.repeated and not (rows.contradiction or rows.disputed)
+        ],
+        "contradicting-attributes": [name for name, rows in merged.items() if rows.disputed],
+        "contradicting-genders": [name for name, rows in merged.items() if rows.contradiction == "gender"],
+        "contradicting-subjects": [name for name, rows in merged.items() if rows.contradiction == "subject"],
+    }
 
 
-def _missing_row_problems(table: str, without: Sequence[str]) -> Iterable[Problem]:
-    yield from summarise_problems(
-        "no-row",
-        without,
-        one=f"The image {{name}} has no row in {table} and was taken without a gender label; add a row.",
-        many=f"{{n}} images ({{first}}) have no row in {table} and were taken without a gender label; add rows.",
-    )
+def _problems(table: str, what: str, names_by_code: Mapping[str, Sequence[str]]) -> list[Problem]:
+    """Return problems with rows about ``what``: images or subjects."""
+    problems: list[Problem] = []
+    for code, names in names_by_code.items():
+        one, many = (text.replace("{table}", table).replace("{what}", what) for text in _SENTENCES[code])
+        problems += summarise_problems(code, names, one=one, many=many)
+    return problems
 
 
-def _merging_problems(table: str, merged: Mapping[str, _MergedRows], what: str) -> Iterable[Problem]:
-    yield from summarise_problems(
-        "duplicate-row",
-        [name for name, rows in merged.items() if rows.repeated and not (rows.contradiction or rows.disputed)],
-        one=f"The {what} {{name}} has several rows in {table} that say the same; one would do.",
-        many=f"{{n}} {what}s ({{first}}) have several rows in {table} that say the same; one each would do.",
-    )
-    yield from summarise_problems(
-        "contradicting-attributes",
-        [name for name, rows in merged.items() if rows.disputed],
-        one=f"The rows of {table} about the {what} {{name}} contradict each other about its age or race, which was "
-        "left out; keep the right one.",
-        many=f"The rows of {table} about {{n}} {what}s ({{first}}) contradict each other about their age or race, "
-        "which was left out; keep the right ones.",
-    )
-    yield from summarise_problems(
-        "contradicting-genders",
-        [name for name, rows in merged.items() if rows.contradiction == "gender"],
-        one=f"The rows of {table} about the {what} {{name}} contradict each other about its gender, so it has no "
-        "label; keep the right one.",
-        many=f"The rows of {table} about {{n}} {what}s ({{first}}) contradict each other about their genders, so they "
-        "have no label; keep the right ones.",
-    )
-    yield from summarise_problems(
-        "contradicting-subjects",
-        [name for name, rows in merged.items() if rows.contradiction == "subject"],
-        one=f"The rows of {table} about the {what} {{name}} name different subjects, so it was left out; "
+_SENTENCES = {
+    "unknown-file": (
+        "The row of {table} about {name} fits no image here and was not used; check the name or add the file.",
+        "{n} rows of {table} ({first}) fit no image here and were not used; check the names or add the files.",
+    ),
+    "ambiguous-file": (
+        "The row of {table} about {name} fits several images and was not used; write its folder too.",
+        "{n} rows of {table} ({first}) fit several images each and were not used; write their folders too.",
+    ),
+    "no-file-name": (
+        "The row at {name} of {table} names no file and was not used; fill it in or remove it.",
+        "{n} rows of {table} ({first}) name no file and were not used; fill them in or remove them.",
+    ),
+    "unknown-subject": (
+        "The row of {table} about the subject {name} fits no image and was not used.",
+        "{n} rows of {table} about subjects ({first}) fit no image and were not used.",
+    ),
+    "duplicate-row": (
+        "The {what} {name} has several rows in {table} that say the same; one would do.",
+        "{n} {what}s ({first}) have several rows in {table} that say the same; one each would do.",
+    ),
+    "contradicting-attributes": (
+        "The rows of {table} about the {what} {name} contradict each other about its age or race, which was left out; "
         "keep the right one.",
-        many=f"The rows of {table} about {{n}} {what}s ({{first}}) name different subjects, so they were left out; "
-        "keep the right ones.",
-    )
+        "The rows of {table} about {n} {what}s ({first}) contradict each other about their age or race, which was left "
+        "out; keep the right ones.",
+    ),
+    "contradicting-genders": (
+        "The rows of {table} about the {what} {name} contradict each other about its gender, so it has no label; keep "
+        "the right one.",
+        "The rows of {table} about {n} {what}s ({first}) contradict each other about their genders, so they have no "
+        "label; keep the right ones.",
+    ),
+    "contradicting-subjects": (
+        "The rows of {table} about the {what} {name} name different subjects, so it was left out; keep the right one.",
+        "The rows of {table} about {n} {what}s ({first}) name different subjects, so they were left out; keep the "
+        "right ones.",
+    ),
+    "no-row": (
+        "The image {name} has no row in {table} and was taken without a gender label; add a row.",
+        "{n} images ({first}) have no row in {table} and were taken without a gender label; add rows.",
+    ),
+    "no-subject": (
+        "The subject of the image {name} is not in {table}, so it was left out; add it there.",
+        "The subjects of {n} images ({first}) are not in {table}, so these were left out; add them there.",
+    ),
+}

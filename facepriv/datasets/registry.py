@@ -27,7 +27,7 @@ READERS: Registry[DatasetReader] = Registry(
         "adience": "facepriv.datasets.adience:AdienceReader",
         "csv": "facepriv.datasets.csv_list:CsvReader",
         "folders": "facepriv.datasets.folders:FoldersReader",
-        "flat": "facepriv.datasets.flat:FlatReader",
+        "flat": "facepriv.datasets.folders:FlatReader",
     },
     aliases={"face-research-lab-london": "london", "manifest": "csv"},
 )

@@ -67,10 +67,8 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
     record = store.datasets.get(dataset)
     images = store.datasets.images(record.id)
     usable = [image for image in images if image.failure is None]
-    judging = independent_classifiers(
-        usable_classifiers(), images
-    )  # a probe would find the labels right that it was trained on
-    judges = [make_reference(made) for name in judging if (made := get_classifier(name)).attribute == "gender"]
+    # A probe would find the labels right that it was trained on.
+    judges = [make_reference(get_classifier(name)) for name in independent_classifiers(usable_classifiers(), images)]
     not_checked = []
     compared_by = None
     if (why := why_not_matched(record)) is not None:
@@ -87,8 +85,7 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
             "Labels were not compared with what classifiers say, since none can be used here; facepriv models says why."
         )
     measures = [Measure(SCORE, judge) for judge in judges]
-    if compared_by is not None:
-        measures.append(Measure(TEMPLATE, compared_by))
+    measures += [] if compared_by is None else [Measure(TEMPLATE, compared_by)]
     files = untouched_faces(store, record.id, usable)
     progress = None if on_progress is None else lambda done, total: on_progress(done, total, STAGE)
     measured = compute(store, files, measures, progress=progress).vectors
@@ -124,8 +121,8 @@ def doubtful_images(store: Store, dataset_id: int, report: QualityReport) -> dic
     """Name the images that deserve a second look, as rows of tables by their titles; this is personal data."""
     near = [] if report.near_duplicates is None else report.near_duplicates.pairs
     labels = [] if report.contradictions is None else report.contradictions.images
-    wanted = dict.fromkeys([*(i for pair in near for i in (pair.first, pair.second)), *(one.image for one in labels)])
-    images = {image.id: image for image in store.datasets.images(dataset_id, ids=wanted)}
+    ids = {*(i for pair in near for i in (pair.first, pair.second)), *(doubt.image for doubt in labels)}
+    images = {image.id: image for image in store.datasets.images(dataset_id, ids=sorted(ids))}
     return {
         "Different subjects that look like one person": [
             {
@@ -139,12 +136,12 @@ def doubtful_images(store: Store, dataset_id: int, report: QualityReport) -> dic
         ],
         "Labels that every classifier contradicts": [
             {
-                "Image": images[one.image].name,
-                "Subject": images[one.image].subject,
-                "Label": _label(images[one.image]),
-                "By at least": f"{one.least:.1f} nats",
+                "Image": images[doubt.image].name,
+                "Subject": images[doubt.image].subject,
+                "Label": _label(images[doubt.image]),
+                "By at least": f"{doubt.least:.1f} nats",
             }
-            for one in labels
+            for doubt in labels
         ],
     }
 
@@ -162,14 +159,14 @@ def _by_label(labels: Sequence[Label]) -> dict[Label, int]:
 
 
 def _acquisition(images: Sequence[ImageRecord]) -> dict[Label, Acquisition]:
-    found = {}
+    acquisition = {}
     for label in LABELS:
-        mine = [image for image in images if _label(image) == label]
-        reasons = Counter(image.failure for image in mine if image.failure is not None)
-        found[label] = Acquisition(
-            images=len(mine), failed=reasons.total(), by_reason={reason: reasons[reason] for reason in sorted(reasons)}
+        labelled = [image for image in images if _label(image) == label]
+        reasons = Counter(image.failure for image in labelled if image.failure is not None)
+        acquisition[label] = Acquisition(
+            images=len(labelled), failed=reasons.total(), by_reason=dict(sorted(reasons.items()))
         )
-    return found
+    return acquisition
 
 
 def _images_per_subject(images: Sequence[ImageRecord]) -> Histogram:
@@ -183,14 +180,10 @@ def _images_per_subject(images: Sequence[ImageRecord]) -> Histogram:
 
 
 def _inter_eye_distance(usable: Sequence[ImageRecord]) -> InterEyeDistance | None:
-    found = [
-        float(np.linalg.norm(np.diff(eye_centres(image.landmarks), axis=0)))
-        for image in usable
-        if image.landmarks is not None
-    ]
-    if not found:
+    landmarks = [image.landmarks for image in usable if image.landmarks is not None]
+    if not landmarks:
         return None
-    distances = np.array(found)
+    distances = np.array([float(np.linalg.norm(np.diff(eye_centres(points), axis=0))) for points in landmarks])
     counts, edges = np.histogram(distances, bins=EYE_BINS, range=(0.0, max(distances.max(), EYES_BELOW[-1])))
     return InterEyeDistance(
         summary=summarise(distances),
@@ -227,13 +220,10 @@ def _contradictions(
     usable: Sequence[ImageRecord], judges: Sequence[ModelRef], measured: Mapping[str, Mapping[int, Vector]]
 ) -> Contradictions:
     labelled = [image for image in usable if image.label is not None]
-    scores: NDArray[np.float64] = np.array(
-        [
-            [measured[f"{SCORE}:{ref.name}"].get(image.id, np.array([np.nan]))[0] for ref in judges]
-            for image in labelled
-        ],
-        dtype=np.float64,
-    ).reshape(len(labelled), len(judges))
+    scores: NDArray[np.float64] = np.full((len(labelled), len(judges)), np.nan)
+    for column, judge in enumerate(judges):
+        values = measured[f"{SCORE}:{judge.name}"]
+        scores[:, column] = [values[image.id][0] if image.id in values else np.nan for image in labelled]
     judged = np.isfinite(scores).all(axis=1)
     against = -scores * np.array([image.label or 0 for image in labelled]).reshape(-1, 1)
     least = np.where(judged, np.min(against, axis=1, initial=np.inf), -np.inf)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,8 +52,12 @@ class ModelStatus:
 
 def status_of(card: ModelCard, attribute: str = "") -> ModelStatus:
     """Return whether all weight files of a model are here and unchanged."""
+    return _status(card, lambda: require_all(card), attribute)
+
+
+def _status(card: ModelCard, check: Callable[[], object], attribute: str = "") -> ModelStatus:
     try:
-        require_all(card)
+        check()
     except ModelUnavailableError as error:
         return ModelStatus(card, usable=False, reason=str(error), attribute=attribute)
     return ModelStatus(card, usable=True, reason="", attribute=attribute)
@@ -60,12 +65,8 @@ def status_of(card: ModelCard, attribute: str = "") -> ModelStatus:
 
 def list_models() -> list[ModelStatus]:
     """Return the status of the detector, all classifiers, all matchers and all landmarkers."""
-    return [
-        status_of(DETECTOR),
-        *_list_statuses(classifiers),
-        *_list_statuses(matchers),
-        *map(_landmarker_status, landmarkers.names()),
-    ]
+    points = [_status(model.card, model.ready) for model in map(landmarkers.create, landmarkers.names())]
+    return [status_of(DETECTOR), *_list_statuses(classifiers), *_list_statuses(matchers), *points]
 
 
 def usable_classifiers() -> list[str]:
@@ -81,12 +82,3 @@ def usable_matchers() -> list[str]:
 def _list_statuses(registry: Registry[Any]) -> list[ModelStatus]:
     models = map(registry.create, registry.names())
     return [status_of(model.card, getattr(model, "attribute", "")) for model in models]
-
-
-def _landmarker_status(name: str) -> ModelStatus:
-    landmarker = landmarkers.create(name)
-    try:
-        landmarker.ready()
-    except ModelUnavailableError as error:
-        return ModelStatus(landmarker.card, usable=False, reason=str(error))
-    return ModelStatus(landmarker.card, usable=True, reason="")
