@@ -43,12 +43,8 @@ def check_quality_with_progress(store: Store, name: str) -> QualityReport:
     """Make a data set's quality report with a progress bar."""
     from facepriv.services.datasets.quality import check_quality
 
-    with progress("Checking quality") as bar:
-
-        def show(done: int, total: int, _: str = "", /) -> None:
-            bar(done, total)
-
-        return check_quality(store, name, on_progress=show)
+    with progress("Checking quality") as report:
+        return check_quality(store, name, on_progress=report)
 
 
 def protocol(
@@ -59,14 +55,13 @@ def protocol(
 ) -> None:
     """Show a matcher's accuracy under the data set's own comparison protocol, before and after a run."""
     from facepriv.presentation.protocol_tables import protocol_rows, protocol_sentences
-    from facepriv.services.datasets.comparison_protocol import evaluate, protocol_document, protocol_scores
+    from facepriv.services.datasets.comparison_protocol import protocol_document, protocol_scores
 
     with opened_store() as (store, _), progress("Embedding") as report:
         scored = protocol_scores(store, dataset, matcher, run=run, on_progress=report)
-    results = evaluate(scored)
-    show_table(f"{dataset} by {matcher}, under its own protocol", protocol_rows(results))
-    say(*protocol_sentences(results, scored.run_id, scored.not_in_run))
-    write_json(json_file, protocol_document(scored, results))
+    show_table(f"{dataset} by {matcher}, under its own protocol", protocol_rows(scored.results))
+    say(*protocol_sentences(scored.results, scored.run_id, scored.not_in_run))
+    write_json(json_file, protocol_document(scored))
 
 
 def datasheet(

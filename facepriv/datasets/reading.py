@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -69,25 +69,24 @@ def find_limits(images: Sequence[LabelledImage], identities: Identities = "peopl
     """Return what cannot be computed on these images: matching needs several subjects, gender error both genders."""
     if not images:
         return []
-    subjects: dict[str, list[int | None]] = {}
+    labels_of: dict[str, list[int | None]] = {}
     for image in images:
-        subjects.setdefault(image.subject, []).append(image.label)
-    if identities == "people":
-        problems = _limits_of_matching(subjects)
-    else:
-        problems = [Problem("all subjects", "no-identities", _NO_IDENTITIES[identities])]
-    problems += _limits_of_labels({image.label for image in images} - {None})
+        labels_of.setdefault(image.subject, []).append(image.label)
     if identities != "people":
-        return problems
-    both = sorted(subject for subject, all_labels in subjects.items() if len({*all_labels} - {None}) > 1)
-    return problems + summarise_problems(
-        "subject-with-both-genders",
-        both,
-        one="The subject {name} is labelled male on some images and female on others, which was kept as it is; "
-        "check the labels.",
-        many="{n} subjects ({first}) are labelled male on some images and female on others, which was kept as it is; "
-        "check the labels.",
-    )
+        no_identities = Problem("all subjects", "no-identities", _NO_IDENTITIES[identities])
+        return [no_identities, *_limits_of_labels(images)]
+    return [
+        *_limits_of_matching(labels_of),
+        *_limits_of_labels(images),
+        *summarise_problems(
+            "subject-with-both-genders",
+            sorted(subject for subject, labels in labels_of.items() if len({*labels} - {None}) > 1),
+            one="The subject {name} is labelled male on some images and female on others, which was kept as it is; "
+            "check the labels.",
+            many="{n} subjects ({first}) are labelled male on some images and female on others, which was kept as it "
+            "is; check the labels.",
+        ),
+    ]
 
 
 _NO_IDENTITIES: dict[Identities, str] = {
@@ -99,47 +98,36 @@ _NO_IDENTITIES: dict[Identities, str] = {
 }
 
 
-def _limits_of_matching(subjects: Mapping[str, Sequence[int | None]]) -> list[Problem]:
+def _limits_of_matching(labels_of: Mapping[str, Sequence[int | None]]) -> list[Problem]:
     problems: list[Problem] = []
-    if len(subjects) == 1:
-        problems.append(
-            Problem(
-                next(iter(subjects)),
-                "one-subject",
-                f"All images are of one subject, {next(iter(subjects))!r}, so there are no non-mated comparisons and "
-                "neither false matches nor candidates can be had; add other people, or name the subjects in a table.",
-            )
+    if len(labels_of) == 1:
+        (subject,) = labels_of
+        sentence = (
+            f"All images are of one subject, {subject!r}, so there are no non-mated comparisons and neither false "
+            "matches nor candidates can be had; add other people, or name the subjects in a table."
         )
-    if all(len(labels) == 1 for labels in subjects.values()):
-        problems.append(
-            Problem(
-                "all subjects",
-                "no-mated",
-                "Every subject has one image only, so images before perturbation have no mated comparisons and no "
-                "false non-match rate; add images of the same people.",
-            )
+        problems.append(Problem(subject, "one-subject", sentence))
+    if all(len(labels) == 1 for labels in labels_of.values()):
+        sentence = (
+            "Every subject has one image only, so images before perturbation have no mated comparisons and no false "
+            "non-match rate; add images of the same people."
         )
+        problems.append(Problem("all subjects", "no-mated", sentence))
     return problems
 
 
-def _limits_of_labels(labels: Set[int | None]) -> list[Problem]:
+def _limits_of_labels(images: Sequence[LabelledImage]) -> list[Problem]:
+    labels = {image.label for image in images if image.label is not None}
     if not labels:
-        return [
-            Problem(
-                "all images",
-                "no-labels",
-                "No image has a gender label, so no gender error can be computed; add a table with the columns "
-                "file and gender.",
-            )
-        ]
-    if len(labels) == 1:
-        gender = GENDER_NAMES[next(label for label in labels if label is not None)]
-        return [
-            Problem(
-                "all labels",
-                "one-gender",
-                f"All labelled images are {gender}, so only that gender's error can be computed and no leak; "
-                "add images of the other gender.",
-            )
-        ]
-    return []
+        sentence = (
+            "No image has a gender label, so no gender error can be computed; add a table with the columns file and "
+            "gender."
+        )
+        return [Problem("all images", "no-labels", sentence)]
+    if len(labels) > 1:
+        return []
+    sentence = (
+        f"All labelled images are {GENDER_NAMES[labels.pop()]}, so only that gender's error can be computed and no "
+        "leak; add images of the other gender."
+    )
+    return [Problem("all labels", "one-gender", sentence)]

@@ -41,7 +41,7 @@ def offer(store: Store, record: DatasetRecord, label: str) -> None:
         return
     bar = st.progress(0.0, "Checking quality …")
 
-    def show_progress(done: int, total: int, _: str = "", /) -> None:
+    def show_progress(done: int, total: int) -> None:
         bar.progress(done / max(total, 1), f"Checking quality: {done:,} of {total:,} images")
 
     with errors_shown():

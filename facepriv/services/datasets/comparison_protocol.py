@@ -41,6 +41,8 @@ class ProtocolScores:
     """``(n,)``."""
     scores: Mapping[Phase, NDArray[np.float64]]
     """``(n,)`` similarity each; NaN where one of the two images gave no template."""
+    results: Mapping[Phase, ProtocolResult]
+    """The accuracy of each phase."""
     not_in_run: int
     """Pairs that were left out since the run did not take both images."""
 
@@ -67,7 +69,8 @@ def protocol_scores(
     ModelUnavailableError
         If the matcher's weights are missing.
     BadInputError
-        With code ``no-protocol``, ``not-people``, ``run-not-complete`` or ``other-dataset``.
+        With code ``no-protocol``, ``not-people``, ``run-not-complete`` or ``other-dataset``, and as
+        `facepriv.audit.matching.comparison_protocol.protocol_result` does.
     StoreError
         If a stored file is missing or damaged.
     """
@@ -92,29 +95,21 @@ def protocol_scores(
     if chosen is not None:
         scores["after"] = _compare(model, taken, templates, "after", "after")
         scores["across"] = _compare(model, taken, templates, "before", "after")
+    folds = np.array([pair.fold for pair in taken], dtype=np.int64)
+    mated = np.array([pair.mated for pair in taken], dtype=bool)
     return ProtocolScores(
         dataset=record,
         matcher=make_reference(model),
         run_id=run,
-        folds=np.array([pair.fold for pair in taken], dtype=np.int64),
-        mated=np.array([pair.mated for pair in taken], dtype=bool),
+        folds=folds,
+        mated=mated,
         scores=scores,
+        results={phase: protocol_result(similarity, mated, folds) for phase, similarity in scores.items()},
         not_in_run=len(pairs) - len(taken),
     )
 
 
-def evaluate(scored: ProtocolScores) -> dict[Phase, ProtocolResult]:
-    """Return the accuracy of each phase.
-
-    Raises
-    ------
-    BadInputError
-        As `facepriv.audit.matching.comparison_protocol.protocol_result` does.
-    """
-    return {phase: protocol_result(scores, scored.mated, scored.folds) for phase, scores in scored.scores.items()}
-
-
-def protocol_document(scored: ProtocolScores, results: Mapping[Phase, ProtocolResult]) -> dict[str, Any]:
+def protocol_document(scored: ProtocolScores) -> dict[str, Any]:
     """Put the figures together as ``--json`` writes them; no image and no subject is named."""
     return {
         "schema": SCHEMA,
@@ -125,7 +120,7 @@ def protocol_document(scored: ProtocolScores, results: Mapping[Phase, ProtocolRe
         "pairs_not_in_run": scored.not_in_run,
         "phases": {
             phase: {**asdict(result), "pairs": result.pairs, "failed": result.failed}
-            for phase, result in results.items()
+            for phase, result in scored.results.items()
         },
     }
 

@@ -42,7 +42,7 @@ KEEP_PREVIEW = timedelta(days=1)
 """How long files wait for somebody to confirm what was recognised."""
 STAGING_SECONDS = 3600.0
 """Age from which a folder without a job was left by a server that ended while files came in."""
-READING = "reading the files"
+READING, CHECKING = "reading the files", "checking quality"
 UNCHECKED = "The quality was not checked to the end; facepriv quality makes up for it."
 UNUSABLE = "unusable"
 """File that says of an import's folder that its input cannot be used, until the folder is removed."""
@@ -102,8 +102,8 @@ class ImportKind(Kind):
         refuse_past(request.retain_until)
         update: dict[str, Any] = {}
         if isinstance(request.source, PathSource):
-            path = Path(request.source.path).absolute()
-            path = allowed_folder(settings, request.source.path) if request.source.closed else path
+            given = request.source.path
+            path = allowed_folder(settings, given) if request.source.closed else Path(given).absolute()
             update["source"] = request.source.model_copy(update={"path": str(path)})
             update["labels"] = None if request.labels is None else str(Path(request.labels).absolute())
         return request.model_copy(update=update)
@@ -120,11 +120,8 @@ class ImportKind(Kind):
 
     def find_duplicate(self, store: Store, spec: ImportRequest) -> JobRecord | None:
         """Return the newest import of the same source under the same name that is not complete."""
-        wanted = _essence(spec)
-        for job in store.jobs.list(kinds=KIND, states=(*UNDER_WAY, "failed", "cancelled"), limit=1000):
-            if _essence(_request(job)) == wanted:
-                return job
-        return None
+        jobs = store.jobs.list(kinds=KIND, states=(*UNDER_WAY, "failed", "cancelled"), limit=1000)
+        return next((job for job in jobs if _essence(_request(job)) == _essence(spec)), None)
 
     def find_here(self, store: Store, settings: Settings) -> list[int]:
         """Return the imports that may be taken up here, where their folders are, oldest first."""
@@ -202,9 +199,9 @@ class _Execution(LeasedJob):
         """Check the quality of what was imported; whatever goes wrong, the data set is there."""
 
         def check_in_thread(check: Callable[[], None]) -> None:
-            def show_progress(done: int, total: int, stage: str) -> None:
+            def show_progress(done: int, total: int) -> None:
                 check()
-                self._progress = (stage, done, total)
+                self._progress = (CHECKING, done, total)
 
             check_quality(self.store, dataset_id, on_progress=show_progress)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,15 +36,13 @@ from facepriv.schemas.quality import (
     Shortfall,
 )
 from facepriv.services.datasets.identities import why_not_matched
+from facepriv.services.datasets.importing import Progress
 from facepriv.services.models.catalogue import usable_classifiers, usable_matchers
 from facepriv.services.models.probe_people import independent_classifiers
 from facepriv.store import DatasetRecord, ImageRecord, Store
 from facepriv.store.measures import Vector
 from facepriv.types import GENDER_NAMES
 
-Progress = Callable[[int, int, str], None]
-"""Called with images done, images in all, and `STAGE`."""
-STAGE = "checking quality"
 PREFERRED = "sface"
 """Matcher that looks for one person under several names where it can be used: it finds more of them than the other and
 takes less time, as docs/importing.md shows."""
@@ -87,8 +85,7 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
     measures = [Measure(SCORE, judge) for judge in judges]
     measures += [] if compared_by is None else [Measure(TEMPLATE, compared_by)]
     files = untouched_faces(store, record.id, usable)
-    progress = None if on_progress is None else lambda done, total: on_progress(done, total, STAGE)
-    measured = compute(store, files, measures, progress=progress).vectors
+    measured = compute(store, files, measures, progress=on_progress).vectors
     near = None if compared_by is None else _near_duplicates(usable, compared_by, measured)
     if compared_by is not None and near is None:
         not_checked.append("Images of one person under several names were not looked for: there are too few subjects.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -78,11 +77,25 @@ def train_probe(
     usable = np.flatnonzero(np.isfinite(templates).all(axis=1) & (templates.shape[1] > 0))
     images = [images[place] for place in usable]
     _check_enough(record.name, images, exclude)
-    fitted = _fit(templates[usable], images, seed)
-    description = _describe(name, model, _provenance(record, exclude, images, fitted, seed))
+    weights, accuracy = _fit(templates[usable], images, seed)
+    labels = Counter(image.label or 0 for image in images)
+    subjects = Counter({image.subject: image.label or 0 for image in images}.values())
+    trained_on = TrainedOn(
+        dataset_id=record.id,
+        dataset=record.name,
+        content_sha256=record.ref.content_sha256,
+        excluded=tuple(exclude),
+        images={GENDER_NAMES[label]: number for label, number in sorted(labels.items())},
+        subjects={GENDER_NAMES[label]: number for label, number in sorted(subjects.items())},
+        seed=seed,
+        scikit_learn=version("scikit-learn"),
+        facepriv=facepriv.__version__,
+        **accuracy,
+    )
+    description = _describe(name, model, trained_on)
     with new_folder() as folder:
         arrays: dict[str, Any] = {
-            WEIGHTS: fitted.weights,
+            WEIGHTS: weights,
             IMAGES: np.array(sorted(image.source_sha256 for image in images)),
             SUBJECTS: np.array(sorted({subject_sha256(image.subject) for image in images})),
         }
@@ -94,27 +107,6 @@ def train_probe(
         actor, "probe-trained", f"model {name}", f"on dataset {record.id}, {count(len(images), 'image')}"
     )
     return own
-
-
-def _provenance(
-    record: DatasetRecord, exclude: Sequence[str], images: Sequence[ImageRecord], fitted: _Fitted, seed: int
-) -> TrainedOn:
-    labels = Counter(image.label or 0 for image in images)
-    subjects = Counter({image.subject: image.label or 0 for image in images}.values())
-    return TrainedOn(
-        dataset_id=record.id,
-        dataset=record.name,
-        content_sha256=record.ref.content_sha256,
-        excluded=tuple(exclude),
-        images={GENDER_NAMES[label]: number for label, number in sorted(labels.items())},
-        subjects={GENDER_NAMES[label]: number for label, number in sorted(subjects.items())},
-        folds=fitted.folds,
-        accuracy=fitted.accuracy,
-        auc=fitted.auc,
-        seed=seed,
-        scikit_learn=version("scikit-learn"),
-        facepriv=facepriv.__version__,
-    )
 
 
 def _describe(name: str, matcher: CropMatcher, trained_on: TrainedOn) -> ProbeModel:
@@ -191,16 +183,16 @@ def _templates(
     return np.array(rows, dtype=np.float64).reshape(len(images), len(missing))
 
 
-@dataclass(frozen=True, eq=False)
-class _Fitted:
-    weights: NDArray[np.float64]
-    folds: int
-    accuracy: float
-    auc: float
+def _fit(
+    templates: NDArray[np.float64], images: Sequence[ImageRecord], seed: int
+) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    """Fit a logistic regression to standardised templates, and to all folds but one to try it on people left out.
 
-
-def _fit(templates: NDArray[np.float64], images: Sequence[ImageRecord], seed: int) -> _Fitted:
-    """Fit a logistic regression to standardised templates, and to all folds but one to try it on people left out."""
+    Returns
+    -------
+    weights, accuracy
+        ``(d + 1,)``, the last one the bias; what `TrainedOn` says of the accuracy on people left out.
+    """
     labels = np.array([image.label for image in images])
     subjects = np.array([image.subject for image in images])
     from sklearn.linear_model import LogisticRegression
@@ -223,9 +215,8 @@ def _fit(templates: NDArray[np.float64], images: Sequence[ImageRecord], seed: in
     slopes = regression.coef_[0] / scaler.scale_
     bias = float(regression.intercept_[0] - slopes @ scaler.mean_)
     predicted = np.where(held_out >= 0, MALE, FEMALE)
-    return _Fitted(
-        weights=np.append(slopes, bias),
-        folds=folds,
-        accuracy=float(balanced_accuracy_score(labels, predicted)),
-        auc=float(roc_auc_score(labels, held_out)),
-    )
+    return np.append(slopes, bias), {
+        "folds": folds,
+        "accuracy": float(balanced_accuracy_score(labels, predicted)),
+        "auc": float(roc_auc_score(labels, held_out)),
+    }

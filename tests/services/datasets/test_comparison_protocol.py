@@ -15,7 +15,6 @@ from facepriv.measures.stored_faces import untouched_faces
 from facepriv.presentation.protocol_tables import protocol_rows, protocol_sentences
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.comparison_protocol import (
-    evaluate,
     protocol_document,
     protocol_scores,
 )
@@ -88,22 +87,22 @@ def test_a_run_is_compared_on_the_pairs_it_took(lfw: tuple[Store, Settings]) -> 
     assert scored.mated.tolist() == [True, False, True, False]
     assert set(scored.scores) == {"before", "after", "across"}
     assert not np.array_equal(scored.scores["before"], scored.scores["after"])
-    results = evaluate(scored)
+    results = scored.results
     assert len(protocol_sentences(results, run.id, scored.not_in_run)) == 2
-    assert set(protocol_document(scored, results)["phases"]) == {"before", "after", "across"}
+    assert set(protocol_document(scored)["phases"]) == {"before", "after", "across"}
     assert [row["Compared"] for row in protocol_rows(results)][::3] == ["before", "after", "before with after"]
 
 
 def test_figures_are_told_with_what_they_leave_out(lfw: tuple[Store, Settings]) -> None:
     store, _ = lfw
     scored = protocol_scores(store, "lfw", MATCHER)
-    results = evaluate(scored)
+    results = scored.results
     rows = protocol_rows(results)
     assert [row["Fold"] for row in rows] == ["1", "2", "all"]
     assert rows[-1]["Pairs"] == "7"
     assert "\u00b1" in rows[-1]["Accuracy"]
     assert len(protocol_sentences(results, None, 0)) == 1
-    document = protocol_document(scored, results)
+    document = protocol_document(scored)
     assert document["schema"] == "facepriv.protocol/1"
     assert document["phases"]["before"]["accuracy"] == results["before"].accuracy
     assert len(document["phases"]["before"]["folds"]) == 2

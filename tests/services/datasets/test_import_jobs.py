@@ -29,7 +29,6 @@ from facepriv.services.datasets.import_jobs import (
     list_imports,
     submit_upload,
 )
-from facepriv.services.datasets.quality import STAGE
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.services.jobs.submit import submit, submit_once
 from facepriv.services.jobs.worker import run_worker
@@ -218,7 +217,7 @@ def test_the_progress_of_the_quality_check_is_reported(store, settings):
     stages = set()
     with LocalPool(settings, Pace(heartbeat_seconds=0.001)) as pool:
         do(store, settings, job_id, on_progress=lambda _, stage, done, total: stages.add(stage), pool=pool)
-    assert STAGE in stages
+    assert import_jobs.CHECKING in stages
 
 
 def workers_of(settings: Settings) -> list[int]:
@@ -378,7 +377,7 @@ def test_a_check_that_is_cancelled_leaves_the_data_set(store, settings, monkeypa
     def check(store, dataset, on_progress):
         store.jobs.cancel(job_id)
         while True:
-            on_progress(0, 2, "checking quality")
+            on_progress(0, 2)
             time.sleep(0.05)
 
     monkeypatch.setattr(import_jobs, "check_quality", check)

@@ -52,8 +52,8 @@ def planted(store, settings, tmp_path):
 
 def test_planted_errors_are_found_and_nobody_is_named(store, planted):
     steps = []
-    report = check_quality(store, "planted", on_progress=lambda done, total, stage: steps.append((done, total, stage)))
-    assert steps[-1] == (SUBJECTS + 1, SUBJECTS + 1, "checking quality")
+    report = check_quality(store, "planted", on_progress=lambda done, total: steps.append((done, total)))
+    assert steps[-1] == (SUBJECTS + 1, SUBJECTS + 1)
     assert get_quality(store.datasets.get("planted")) == report
     assert report.images == SUBJECTS + 2
     assert report.subjects == SUBJECTS + 1
