@@ -55,15 +55,7 @@ def parse_names(
 def find_list_files(folder: Path, files: Files, matches: Callable[[str], bool]) -> list[Path]:
     """Find lists that belong to a data set, in its folder or, if there are none and it is not closed, just above it.
 
-    Parameters
-    ----------
-    matches
-        Whether a file name in lower case is that of a list.
-
-    Returns
-    -------
-    list of Path
-        Those nearest the top first.
+    ``matches`` says whether a file name in lower case is that of a list. Those nearest the top come first.
     """
     names = [name for name in (*files.tables, *files.others) if matches(name.rpartition("/")[2].casefold())]
     if names or files.closed:
@@ -82,10 +74,7 @@ def find_list_file(folder: Path, files: Files, *names: str) -> Path | None:
 def read_lines(path: Path) -> list[str]:
     """Read the lines of a list, stripped; blank ones are kept, so that line numbers hold.
 
-    Raises
-    ------
-    BadInputError
-        With code ``unreadable`` or ``not-text``.
+    Raises BadInputError with code ``unreadable`` or ``not-text``.
     """
     try:
         return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
@@ -100,15 +89,7 @@ def read_lines(path: Path) -> list[str]:
 def refuse_copies(keys: Mapping[str, str], what: str) -> None:
     """Raise BadInputError if a folder holds a data set more than once, such as aligned and not aligned.
 
-    Parameters
-    ----------
-    keys
-        What the data set calls an image, by file name.
-
-    Raises
-    ------
-    BadInputError
-        With code ``several-copies``.
+    ``keys`` is what the data set calls an image, by file name. The error's code is ``several-copies``.
     """
     first_names: dict[str, str] = {}
     for name, key in keys.items():
@@ -121,13 +102,7 @@ def refuse_copies(keys: Mapping[str, str], what: str) -> None:
 
 
 def refuse_table(labels: Path | None, reader: str, own: str) -> None:
-    """Raise BadInputError if a label table was given for a data set that has its labels elsewhere.
-
-    Raises
-    ------
-    BadInputError
-        With code ``labels-not-used``.
-    """
+    """Raise BadInputError with code ``labels-not-used`` if a label table was given where labels are elsewhere."""
     if labels is not None:
         raise BadInputError(
             f"The format {reader} takes its labels from {own}, not from {labels.name}; leave the label table out, or "

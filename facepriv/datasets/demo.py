@@ -23,17 +23,9 @@ def demo_folder() -> Path:
 
 
 def read_demo(images_per_subject: int | None = None) -> ReadResult:
-    """Read the demo set: 60 subjects, 30 of each gender, four images each.
+    """Read the demo set: 60 subjects, 30 of each gender, four images each, or the first so many of each by name.
 
-    Parameters
-    ----------
-    images_per_subject
-        Take the first so many images of every subject only, by name.
-
-    Raises
-    ------
-    BadInputError
-        With code ``bad-count`` if fewer than one image a subject is asked for.
+    Raises BadInputError with code ``bad-count`` if fewer than one image a subject is asked for.
     """
     if images_per_subject is not None and images_per_subject < 1:
         raise BadInputError(f"At least one image a subject is needed, but {images_per_subject} came.", code="bad-count")

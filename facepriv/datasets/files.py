@@ -68,15 +68,7 @@ def name_stem(name: str) -> str:
 def list_files(folder: Path, *, closed: bool = False) -> Files:
     """List a folder and all below it without following links to folders; problems report what cannot be read.
 
-    Parameters
-    ----------
-    closed
-        As in `Files`.
-
-    Raises
-    ------
-    BadInputError
-        With code ``not-a-folder``.
+    ``closed`` is as in `Files`. Raises BadInputError with code ``not-a-folder``.
     """
     if not folder.is_dir():
         raise BadInputError(

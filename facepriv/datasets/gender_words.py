@@ -26,13 +26,7 @@ GENDER_FOLDERS: dict[str, int] = {
 
 
 def parse_mapping(text: str) -> dict[str, Gender]:
-    """Read a mapping such as ``0=male,1=female``.
-
-    Raises
-    ------
-    BadInputError
-        With code ``bad-mapping``.
-    """
+    """Read a mapping such as ``0=male,1=female``; raise BadInputError with code ``bad-mapping`` if it is none."""
     mapping: dict[str, Gender] = {}
     for pair in text.split(","):
         value, equals, word = (text.strip() for text in pair.partition("="))

@@ -71,12 +71,9 @@ class Header:
 
 
 def parse_columns(pairs: Mapping[str, str] | None) -> dict[Role, str]:
-    """Check names of columns by role: ``{"file": "Bild", "gender": "Geschlecht"}``.
+    """Check names of columns by role, such as ``{"file": "Bild", "gender": "Geschlecht"}``.
 
-    Raises
-    ------
-    BadInputError
-        With code ``bad-columns`` for a role that is none.
+    Raises BadInputError with code ``bad-columns`` for a role that is none.
     """
     columns: dict[Role, str] = {}
     for role, column in (pairs or {}).items():

@@ -79,10 +79,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
 def whole_folder(target: Path, name: str) -> Iterator[Path]:
     """Give a folder to unpack an archive into; at the end of the block it becomes ``target``, or nothing is left.
 
-    Raises
-    ------
-    StoreError
-        If the disk is full or does not take files.
+    Raises StoreError if the disk is full or does not take files.
     """
     work = Path(tempfile.mkdtemp(prefix=".unpack-", dir=target.parent))
     try:

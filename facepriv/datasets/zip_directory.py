@@ -29,10 +29,7 @@ class Directory:
 def measure_directory(file: IO[bytes], most: int) -> Directory | None:
     """Measure the directory of a zip, reading it once in small pieces; None if it has none.
 
-    Parameters
-    ----------
-    most
-        Entries after which counting may stop.
+    Counting may stop after ``most`` entries.
     """
     length = file.seek(0, 2)
     start = max(length - _END.size - _LONGEST_COMMENT, 0)

@@ -260,10 +260,7 @@ _by_form_and_kind: TypeAdapter[AnyModel] = TypeAdapter(
 def read_yaml(text: bytes) -> AnyModel:
     """Return the description of a network or a command that a YAML holds.
 
-    Raises
-    ------
-    BadInputError
-        With code ``model-description``; the text has one sentence for each mistake.
+    Raises BadInputError with code ``model-description`` and one sentence for each mistake.
     """
     if len(text) > MAX_YAML_BYTES:
         raise _error(f"A YAML of at most {MAX_YAML_BYTES:,} bytes was expected, but this has {len(text):,}.")

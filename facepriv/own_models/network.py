@@ -46,10 +46,7 @@ class Network:
     def __call__(self, batch: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the outputs ``(n, k)`` for prepared inputs ``(n, ...)``, n > 0.
 
-        Raises
-        ------
-        ModelUnavailableError
-            If the graph cannot be run on them.
+        Raises ModelUnavailableError if the graph cannot be run on them.
         """
         if self.batch_size is None:
             return self._outputs(batch)
@@ -105,10 +102,7 @@ def shared_network(own: OwnModel) -> SharedModel[Network]:
 def open_network(path: Path, description: NetworkClassifier | NetworkMatcher) -> Network:
     """Check a graph and open it.
 
-    Raises
-    ------
-    BadInputError
-        With code ``model-network`` if it is not an acceptable graph, or not the one described.
+    Raises BadInputError with code ``model-network`` if it is not an acceptable graph, or not the one described.
     """
     import onnx
 

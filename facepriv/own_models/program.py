@@ -57,10 +57,7 @@ class Program:
     def ask(self, pngs: Sequence[bytes]) -> list[Answer]:
         """Return the answers for images, in order.
 
-        Raises
-        ------
-        ModelUnavailableError
-            If the program cannot be started, fails, takes too long, or does not answer as it should.
+        Raises ModelUnavailableError if it cannot be started, fails, takes too long, or does not answer as it should.
         """
         answers: list[Answer] = []
         for start in range(0, len(pngs), MAX_IMAGES):

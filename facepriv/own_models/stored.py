@@ -52,12 +52,7 @@ def list_own_names(folder: Path | None = None) -> list[str]:
 def read_own_model(name: str) -> OwnModel:
     """Return an own model by its name.
 
-    Raises
-    ------
-    UnknownNameError
-        If there is none of that name.
-    ModelUnavailableError
-        If it cannot be read.
+    Raises UnknownNameError if there is none of that name, ModelUnavailableError if it cannot be read.
     """
     if name not in list_own_names():
         known = ", ".join(list_own_names()) or "none"
@@ -84,10 +79,7 @@ def read_folder(folder: Path) -> OwnModel:
 def write_own_model(folder: Path, description: AnyModel, outside: tuple[Path, ...] = ()) -> OwnModel:
     """Write a description beside the weights in a folder, and the hashes of all files; return the model.
 
-    Parameters
-    ----------
-    outside
-        Files elsewhere that belong to the model, such as a program.
+    ``outside`` are files elsewhere that belong to the model, such as a program.
     """
     text = json.dumps(description.model_dump(mode="json"), sort_keys=True, indent=1, ensure_ascii=True)
     (folder / DESCRIPTION).write_text(text + "\n", encoding="utf-8")

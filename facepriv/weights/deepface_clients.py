@@ -29,10 +29,7 @@ Open = Callable[[Path], Any]
 def make_session(graph: Path | bytes) -> Any:
     """Open an ONNX graph, given by file or bytes, on one thread of the processor.
 
-    Raises
-    ------
-    ModelUnavailableError
-        If it is no graph that ONNX Runtime can open.
+    Raises ModelUnavailableError if it is no graph that ONNX Runtime can open.
     """
     import onnxruntime
 
@@ -51,13 +48,7 @@ def make_session(graph: Path | bytes) -> Any:
 
 
 def make_dlib_network(path: Path) -> Any:
-    """Open dlib's recognition network.
-
-    Raises
-    ------
-    ModelUnavailableError
-        If dlib cannot open the file.
-    """
+    """Open dlib's recognition network; raise ModelUnavailableError if dlib cannot."""
     import dlib
 
     try:

@@ -102,10 +102,7 @@ def check_sha256(path: Path, *, published: str, recorded: str, record: Path) -> 
 def unpack_bzip2(packed: Path, path: Path, *, max_bytes: int) -> None:
     """Unpack a file packed by bzip2.
 
-    Raises
-    ------
-    BadInputError
-        With code ``not-an-archive`` if it is damaged, ends early, or unpacks to more than ``max_bytes``.
+    Raises BadInputError with code ``not-an-archive`` if it is damaged, cut off, or unpacks to more than ``max_bytes``.
     """
     try:
         with bz2.open(packed) as stream:

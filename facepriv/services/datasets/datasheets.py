@@ -36,10 +36,7 @@ LONGEST = 2000
 def make_datasheet(stated: Mapping[str, str | None]) -> dict[str, str]:
     """Check the parts of a data sheet, and leave out those that are empty.
 
-    Raises
-    ------
-    BadInputError
-        With code ``bad-datasheet`` if there is no such part, or it is too long or no text.
+    Raises BadInputError with code ``bad-datasheet`` if there is no such part, or it is too long or no text.
     """
     made = {}
     for part, text in stated.items():
@@ -56,13 +53,7 @@ def make_datasheet(stated: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def read_datasheet(file: Path) -> dict[str, str]:
-    """Read a data sheet from a JSON or TOML file with one text a part.
-
-    Raises
-    ------
-    BadInputError
-        With code ``bad-datasheet``.
-    """
+    """Read a data sheet from a JSON or TOML file with one text a part; raise as `make_datasheet` does."""
     try:
         text = file.read_text(encoding="utf-8")
         found = tomllib.loads(text) if file.suffix.lower() == ".toml" else json.loads(text)
@@ -78,13 +69,7 @@ def read_datasheet(file: Path) -> dict[str, str]:
 
 
 def parse_parts(settings: Iterable[str]) -> dict[str, str]:
-    """Read parts written as ``consent=signed forms``; an empty text takes a part back.
-
-    Raises
-    ------
-    BadInputError
-        With code ``bad-datasheet`` if one is written otherwise.
-    """
+    """Read parts written as ``consent=signed forms``; an empty text takes a part back; raise as `make_datasheet`."""
     parts = {}
     for setting in settings:
         part, equals, text = setting.partition("=")

@@ -21,13 +21,7 @@ def why_not_matched(record: DatasetRecord) -> str | None:
 
 
 def refuse_matching(record: DatasetRecord, named: Sequence[str]) -> None:
-    """Make sure that no matcher was asked for where nothing can be matched.
-
-    Raises
-    ------
-    BadInputError
-        With code ``not-people``.
-    """
+    """Raise BadInputError with code ``not-people`` if a matcher was asked for where nothing can be matched."""
     why = why_not_matched(record)
     if why is not None and named:
         raise BadInputError(f"{why} Leave out {', '.join(named)}.", code="not-people")

@@ -19,10 +19,7 @@ def allowed_roots(settings: Settings) -> tuple[Path, ...]:
 def subfolders(settings: Settings, folder: str) -> tuple[str, ...]:
     """Name the folders directly inside an allowed one that are allowed too; hidden ones are left out.
 
-    Raises
-    ------
-    BadInputError
-        As `allowed_folder`, but for links inside.
+    Raises as `allowed_folder` does, but for links inside.
     """
     here = _allowed(settings, folder)
     try:

@@ -94,10 +94,7 @@ class ImportKind(Kind):
     def prepare(self, store: Store, settings: Settings, request: ImportRequest) -> ImportRequest:
         """Return the request with full paths.
 
-        Raises
-        ------
-        BadInputError
-            If the day until which it may be kept is past (code ``past-day``), or pages may not import from its folder.
+        Raises BadInputError with code ``past-day`` if the last day of keeping is past, and as `allowed_folder` does.
         """
         refuse_past(request.retain_until)
         update: dict[str, Any] = {}
@@ -314,10 +311,7 @@ def close_import(store: Store, settings: Settings, job_id: int) -> None:
 def discard_import_job(store: Store, settings: Settings, job_id: int) -> None:
     """Remove an import that has not become a data set, with its files and all that was written of it.
 
-    Raises
-    ------
-    BadInputError
-        With code ``import-under-way`` if it is.
+    Raises BadInputError with code ``import-under-way`` if it is.
     """
     job = get_import(store, settings, job_id)
     if job.under_way:
@@ -327,10 +321,7 @@ def discard_import_job(store: Store, settings: Settings, job_id: int) -> None:
 
 
 def discard_by_name(store: Store, settings: Settings, name: str) -> int:
-    """Remove interrupted imports of a name, with their jobs, and return how many images were written of them.
-
-    Errors as of `discard_import`.
-    """
+    """Remove interrupted imports of a name, and their jobs; raise, and count their images, as `discard_import`."""
     removed = discard_import(store, name)
     for job in list_imports(store, settings):
         if job.name == name and job.resumable:

@@ -27,13 +27,7 @@ class Step:
 
 
 def steps(store: Store, images: int) -> tuple[Step, ...]:
-    """Tell how far each step is, in their order.
-
-    Parameters
-    ----------
-    images
-        How many images all data sets have.
-    """
+    """Tell how far each step is, in their order; ``images`` is how many images all data sets have."""
     datasets = len(store.datasets.list())
     audits, policies = (store.audits.count(of_run=of_run, states=("complete",)) for of_run in (False, True))
     runs = store.runs.count(states=("complete",))

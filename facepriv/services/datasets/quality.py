@@ -54,12 +54,7 @@ EYE_BINS = 30
 def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | None = None) -> QualityReport:
     """Check a data set, keep the report with it, and return it.
 
-    Raises
-    ------
-    UnknownNameError
-        If there is no such data set.
-    StoreError
-        If a stored image is missing or damaged.
+    Raises UnknownNameError if there is no such data set, StoreError if a stored image is missing or damaged.
     """
     begun = time.monotonic()
     record = store.datasets.get(dataset)

@@ -12,13 +12,7 @@ NO_DAY = "none"
 
 
 def read_day(text: str) -> date | None:
-    """Read a day written as 2027-03-31; None for ``none``.
-
-    Raises
-    ------
-    BadInputError
-        With code ``bad-day`` if it is neither.
-    """
+    """Read a day like 2027-03-31, None for ``none``; raise BadInputError with code ``bad-day`` for anything else."""
     if text == NO_DAY:
         return None
     try:
@@ -31,13 +25,7 @@ def read_day(text: str) -> date | None:
 
 
 def refuse_past(until: date | None) -> None:
-    """Make sure that a data set is not imported after the day until which it may be kept.
-
-    Raises
-    ------
-    BadInputError
-        With code ``past-day`` if the day is past.
-    """
+    """Raise BadInputError with code ``past-day`` if the day until which a data set may be kept is past."""
     if until is not None and until < date.today():
         raise BadInputError(
             f"A data set is imported to be kept for a while, but {until} is past; name a day from today on.",

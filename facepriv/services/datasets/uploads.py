@@ -16,13 +16,7 @@ _FILES, _LABELS = "files", "labels"
 
 
 def check_files(names: Sequence[str]) -> None:
-    """Make sure that one archive, or any number of images, came.
-
-    Raises
-    ------
-    BadInputError
-        With code ``mixed-upload`` or ``no-images``.
-    """
+    """Raise BadInputError with code ``mixed-upload`` or ``no-images`` unless one archive, or any images, came."""
     archives = sum(map(is_archive, names))
     if archives and len(names) > 1:
         raise BadInputError(

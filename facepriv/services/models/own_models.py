@@ -113,10 +113,7 @@ def remove_model(store: Store, name: str, *, actor: Actor) -> None:
 def check_model(name: str) -> tuple[str, ...]:
     """Check that a model's files are unchanged, and try it again; return the findings in sentences.
 
-    Raises
-    ------
-    UnknownNameError, ModelUnavailableError, BadInputError
-        As `add_model` does.
+    Raises UnknownNameError if there is none of this name, and as `add_model` does.
     """
     own = read_own_model(name)
     require_all(own.card)
@@ -126,13 +123,7 @@ def check_model(name: str) -> tuple[str, ...]:
 
 
 def check_name(name: str, *, replace: bool, form: str) -> None:
-    """Raise an error unless an own model of this form can have this name.
-
-    Raises
-    ------
-    BadInputError
-        With code ``model-name``.
-    """
+    """Raise BadInputError with code ``model-name`` unless an own model of this form can have this name."""
     if not re.fullmatch(NAME.strip("^$"), name):
         raise BadInputError(
             f"A name must be 2 to 40 small letters, digits and hyphens, not {name!r}; choose another.",

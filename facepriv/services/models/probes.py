@@ -188,10 +188,7 @@ def _fit(
 ) -> tuple[NDArray[np.float64], dict[str, Any]]:
     """Fit a logistic regression to standardised templates, and to all folds but one to try it on people left out.
 
-    Returns
-    -------
-    weights, accuracy
-        ``(d + 1,)``, the last one the bias; what `TrainedOn` says of the accuracy on people left out.
+    Returns the weights ``(d + 1,)``, the last one the bias, and what `TrainedOn` says of the accuracy.
     """
     labels = np.array([image.label for image in images])
     subjects = np.array([image.subject for image in images])

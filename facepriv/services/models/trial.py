@@ -39,10 +39,8 @@ TOLERANCE = 1e-3
 def try_model(own: OwnModel) -> AnyModel:
     """Try a network or command on demo faces; return its description with the findings.
 
-    Raises
-    ------
-    ModelUnavailableError
-        If it cannot be run, or its answers are not finite, not repeatable, or depend on the other faces.
+    Raises ModelUnavailableError if it cannot be run, or its answers are not finite, not repeatable, or depend on the
+    other faces.
     """
     description = own.description
     try:
