@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from facepriv.audit.matching.matching_phases import SAMPLE
 from facepriv.audit.matching.pairs import SAMPLE_TILE, Pairs
 from facepriv.audit.matching.score_bins import ScoreBins
-from facepriv.audit.matching.streamed_scores import pilot, stream_all, stream_sample
+from facepriv.audit.matching.streamed_scores import fmr_standard_errors, pilot, stream_all, stream_sample
 from facepriv.match.templates import cosine_similarity
 from facepriv.metrics.binned_matching import binned_matching
 from facepriv.schemas.figures import Matching
@@ -133,8 +133,9 @@ def sample_pairs(options: argparse.Namespace) -> None:
     bins = ScoreBins.around([found.scores], [found.cut])
     tiles = -(-options.pairs // SAMPLE_TILE**2)
     sampled = stream_sample(pairs, bins, found.cut, tiles=tiles, seed=options.seed)
-    result = binned_matching(sampled.scores, 0)
-    errors = sampled.fmr_standard_errors([point.threshold for point in result.operating_points])
+    result = binned_matching(sampled, 0)
+    thresholds = [point.threshold for point in result.operating_points]
+    errors = fmr_standard_errors(pairs, thresholds, tiles=tiles, seed=options.seed)
     points = [
         point.model_copy(update={"fmr_standard_error": error})
         for point, error in zip(result.operating_points, errors, strict=True)

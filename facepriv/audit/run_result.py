@@ -13,7 +13,7 @@ from facepriv.audit.matching.comparisons import Compare
 from facepriv.audit.matching.matching_phases import matching_phases
 from facepriv.audit.threads import no_check
 from facepriv.imaging.versions import VERSIONS
-from facepriv.metrics.gender import confusion, gender_error, predicted_labels, score_histograms
+from facepriv.metrics.gender import confusion, gender_error, predicted_labels, rates_by_gender, score_histograms
 from facepriv.metrics.summary import summarise, summarise_by_gender
 from facepriv.schemas.figures import ClassRates, Confusions, GenderError, Rates
 from facepriv.schemas.runs import (
@@ -151,7 +151,7 @@ def run_result(
         matching={
             name: matching_phases(t.before, t.after, subjects, t.compare, check=check) for name, t in templates.items()
         },
-        flipped=_rates(columns.flipped[perturbed], labels[perturbed]),
+        flipped=rates_by_gender(columns.flipped[perturbed], labels[perturbed]),
         flipped_fixed=_flipped_fixed(images, columns, setup.guides[0]) if setup.guides else None,
         survival=_survival(images, labels, perturbed),
         stops=dict(sorted(Counter(image.stop for image in images if image.perturbed and image.stop).items())),
@@ -198,22 +198,15 @@ def _columns(images: Sequence[JudgedImage], setup: RunSetup) -> _Columns:
 
 
 def _attribute_errors(images: Sequence[JudgedImage], columns: _Columns, setup: RunSetup) -> dict[str, ErrorOfAttribute]:
-    errors = {
-        name: _attribute_error(classes, columns.scores[name], [image.labels.get(name, 0) for image in images])
-        for name, classes in setup.others.items()
-    }
-    return {name: error for name, error in errors.items() if error is not None}
-
-
-def _attribute_error(
-    classes: AttributeClasses, scores: Mapping[Phase, Floats64], labels: Sequence[int]
-) -> ErrorOfAttribute | None:
-    """Return the error of a classifier of another attribute; None where no image is labelled."""
-    if not any(labels):
-        return None
-    rates = {phase: gender_error(scores[phase], labels) for phase in PHASES}
-    by_class = {phase: ClassRates(all=r.all, positive=r.male, negative=r.female) for phase, r in rates.items()}
-    return ErrorOfAttribute(classes=classes, labelled=sum(1 for label in labels if label), **by_class)
+    """Return the errors of the classifiers of other attributes for which images are labelled."""
+    errors = {}
+    for name, classes in setup.others.items():
+        labels = [image.labels.get(name, 0) for image in images]
+        rates = {phase: gender_error(columns.scores[name][phase], labels) for phase in PHASES}
+        by_class = {phase: ClassRates(all=r.all, positive=r.male, negative=r.female) for phase, r in rates.items()}
+        if any(labels):
+            errors[name] = ErrorOfAttribute(classes=classes, labelled=sum(label != 0 for label in labels), **by_class)
+    return errors
 
 
 def _attribute_change(classes: AttributeClasses, scores: Mapping[Phase, Floats64], *, kept: bool) -> AttributeChange:
@@ -230,15 +223,6 @@ def _attribute_change(classes: AttributeClasses, scores: Mapping[Phase, Floats64
         positive_before=float((before >= 0).mean()) if measured else None,
         positive_after=float((after >= 0).mean()) if measured else None,
     )
-
-
-def _rates(flags: Flags, labels: Integers) -> Rates:
-    """Return the proportion of images ``(n,)`` with a flag, by gender label."""
-
-    def rate(members: Flags) -> float | None:
-        return float(flags[members].mean()) if members.any() else None
-
-    return Rates(all=rate(np.ones(len(flags), dtype=bool)), male=rate(labels == 1), female=rate(labels == -1))
 
 
 def _flipped(scores: Mapping[str, Mapping[Phase, Floats64]], guides: Sequence[str], labels: Integers) -> Flags:
@@ -259,7 +243,7 @@ def _flipped_fixed(images: Sequence[JudgedImage], columns: _Columns, guide: str)
     # Without a label, the side to leave is the guide's own verdict, as in perturbing.
     before = predicted_labels(np.nan_to_num(columns.scores[guide]["before"]))
     sides = np.where(columns.attribute_labels != 0, columns.attribute_labels, before)
-    return _rates((predicted_labels(np.nan_to_num(fixed)) != sides)[measured], columns.labels[measured])
+    return rates_by_gender((predicted_labels(np.nan_to_num(fixed)) != sides)[measured], columns.labels[measured])
 
 
 def _survival(images: Sequence[JudgedImage], labels: Integers, perturbed: Flags) -> dict[str, Rates]:
@@ -270,7 +254,7 @@ def _survival(images: Sequence[JudgedImage], labels: Integers, perturbed: Flags)
     for name in order:
         tried = perturbed & np.array([name in image.survived for image in images], dtype=bool)
         flipped = np.array([image.survived.get(name, False) for image in images], dtype=bool)
-        survival[name] = _rates(flipped[tried], labels[tried])
+        survival[name] = rates_by_gender(flipped[tried], labels[tried])
     return survival
 
 

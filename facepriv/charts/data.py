@@ -36,22 +36,22 @@ def _rows(figure: go.Figure, trace: Any) -> Iterator[Row]:
     named = [name for name in trace.meta or () if isinstance(name, str)]
     if trace.type == "heatmap":
         for label, values, more in zip(trace.y, trace.z, trace.customdata, strict=True):
-            for place, value, one in zip(trace.x, values, more, strict=True):
-                yield {**head, y: _text(label), x: _text(place), "share": _text(value), named[0]: _text(one)}
+            for place, share, count in zip(trace.x, values, more, strict=True):
+                yield {**head, y: _text(label), x: _text(place), "share": _text(share), named[0]: _text(count)}
         return
     if trace.name:
         head[SERIES] = _plain(trace.name)
     lows, highs = _ends(trace)
     base = trace.base if trace.type == "bar" and trace.base is not None else 0
-    for number, (one, other) in enumerate(zip(_places(trace.x), _places(trace.y), strict=True)):
+    for number, (place, height) in enumerate(zip(_places(trace.x), _places(trace.y), strict=True)):
         # Bars that start elsewhere than at 0 are drawn by their length.
-        value = other + base if base and isinstance(other, int | float) else other
-        row = {**head, x: _text(one), y: _text(value)}
+        value = height + base if base and isinstance(height, int | float) else height
+        row = {**head, x: _text(place), y: _text(value)}
         more = trace.customdata[number] if trace.customdata is not None and named else ()
         more = more if isinstance(more, list | tuple) or hasattr(more, "tolist") else (more,)
         row.update({name: _text(cell) for name, cell in zip(named, more, strict=False) if name})
         if lows is not None and highs is not None:
-            middle = one if trace.error_x.array is not None else value
+            middle = place if trace.error_x.array is not None else value
             row.update({LOW: _text(middle - lows[number]), HIGH: _text(middle + highs[number])})
         yield row
 
@@ -75,11 +75,11 @@ def _ends(trace: Any) -> tuple[Any, Any]:
 
 def _axis_title(figure: go.Figure, trace: Any, letter: str) -> str:
     """Return the title of a trace's axis, or of the others where panels share one; its letter where there is none."""
-    found = figure.layout[_axis(trace, letter)].title.text
+    title = figure.layout[_axis(trace, letter)].title.text
     titles = dict.fromkeys(axis.title.text for axis in _axes(figure, letter) if axis.title.text)
-    if not found and len(titles) == 1:
-        (found,) = titles
-    return _plain(found or letter)
+    if not title and len(titles) == 1:
+        (title,) = titles
+    return _plain(title or letter)
 
 
 def _axes(figure: go.Figure, letter: str) -> list[Any]:

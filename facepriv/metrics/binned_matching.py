@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.metrics.matching import FMR_TARGETS, Det, curve_eer, curve_operating_point, equal_error_index, thin_curve
+from facepriv.metrics.matching import FMR_TARGETS, Det, equal_error_index, matching_of_curve
 from facepriv.schemas.figures import Histogram, Matching
 from facepriv.types import Integers
 
@@ -144,16 +144,16 @@ def binned_auc(scores: BinnedScores) -> tuple[float, float] | None:
     return (below + not_above + 2 * lower + shared) / pairs, shared / pairs
 
 
-def binned_eer(curve: Det, scores: BinnedScores) -> tuple[float, float]:
-    """Return the equal error rate, interpolated as in `facepriv.metrics.matching.curve_eer`, and how far it may be off.
+def eer_error(curve: Det, scores: BinnedScores) -> float:
+    """Return how far the equal error rate of a curve of `binned_det` may be off.
 
     The exact curve passes through both neighbours of the crossing, and both rates are monotone in between.
     """
     right = equal_error_index(curve)
     left = right - 1
     if curve.threshold[left] > scores.kept_above:
-        return curve_eer(curve), 0.0
-    return curve_eer(curve), float(min(curve.fmr[left] - curve.fmr[right], curve.fnmr[right] - curve.fnmr[left]))
+        return 0.0
+    return float(min(curve.fmr[left] - curve.fmr[right], curve.fnmr[right] - curve.fnmr[left]))
 
 
 def binned_edges(*phases: BinnedScores, bins: int = 80) -> list[float]:
@@ -208,21 +208,13 @@ def binned_matching(scores: BinnedScores, failed: int, *, edges: list[float] | N
     """
     curve = binned_det(scores)
     area, area_error = binned_auc(scores) or (None, 0.0)
-    equal, equal_error = (None, 0.0) if curve is None else binned_eer(curve, scores)
-    points = [curve_operating_point(curve, scores.non_mated, target) for target in FMR_TARGETS]
-    fmr100, fmr1000 = (point.fnmr if point.supported else None for point in points)
-    return Matching(
-        mated=scores.mated.size,
-        non_mated=scores.non_mated,
-        non_mated_existing=scores.non_mated,
-        failed=failed,
+    return matching_of_curve(
+        curve,
+        scores.mated.size,
+        scores.non_mated,
+        failed,
         auc=area,
-        auc_error=area_error,
-        eer=equal,
-        eer_error=equal_error,
-        fmr100=fmr100,
-        fmr1000=fmr1000,
-        operating_points=points,
-        curve=thin_curve(curve),
         histogram=binned_histogram(scores, edges or binned_edges(scores)),
+        auc_error=area_error,
+        eer_error=0.0 if curve is None else eer_error(curve, scores),
     )

@@ -50,13 +50,17 @@ def gender_error(scores: ArrayLike, labels: ArrayLike) -> Rates:
     """
     g_hat = predicted_labels(scores)
     g = as_labels(labels, g_hat.size)
-    wrong = g_hat != g
-
-    def rate(group: Flags) -> float | None:
-        return float(np.mean(wrong[group])) if group.any() else None
-
     acquired = (g_hat != 0) & (g != 0)
-    return Rates(all=rate(acquired), male=rate(acquired & (g == MALE)), female=rate(acquired & (g == FEMALE)))
+    return rates_by_gender((g_hat != g)[acquired], g[acquired])
+
+
+def rates_by_gender(flags: Flags, labels: Labels) -> Rates:
+    """Return the proportion of images ``(n,)`` with a flag, of all and by label; None where there is no image."""
+
+    def rate(members: Flags) -> float | None:
+        return float(flags[members].mean()) if members.any() else None
+
+    return Rates(all=rate(np.ones(len(flags), dtype=bool)), male=rate(labels == MALE), female=rate(labels == FEMALE))
 
 
 def confusion(scores: ArrayLike, labels: ArrayLike) -> Confusion:

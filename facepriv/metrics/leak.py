@@ -27,49 +27,45 @@ LOG_ODDS_LIMIT = 15.0
 PERMUTATIONS = 200
 
 
-def sign_accuracy(male_error: ArrayLike, female_error: ArrayLike, *, prior: float = 0.5) -> Floats64:
-    """Compute the accuracy of the best guess of the label from the sign alone (Bayes' rule).
+def sign_accuracy(male_error: ArrayLike, female_error: ArrayLike) -> Floats64:
+    """Compute the accuracy of the best guess of the label from the sign alone, at equal priors (Bayes' rule).
 
-    For each sign the attacker names the likelier gender: ``max(q (1-a), (1-q) b) + max(q a, (1-q) (1-b))`` with the
-    proportion of men ``q``; at equal priors that is ``1/2 + |1 - a - b| / 2``.
+    For each sign the attacker names the likelier gender: ``max(1-a, b) / 2 + max(a, 1-b) / 2``, which is
+    ``1/2 + |1 - a - b| / 2``.
 
     Parameters
     ----------
     male_error, female_error : fractions a and b, arrays that broadcast.
-    prior : proportion of men ``q`` in the population, 0..1.
 
     Returns
     -------
-    Accuracy, ``max(q, 1-q)``..1, of the broadcast shape.
+    Accuracy, 0.5..1, of the broadcast shape.
 
     Raises
     ------
     BadInputError
-        If a rate or the prior lies outside 0..1.
+        If a rate lies outside 0..1.
     """
-    a, b, q = _channel(male_error, female_error, prior)
-    male_sign = np.maximum(q * (1 - a), (1 - q) * b)
-    female_sign = np.maximum(q * a, (1 - q) * (1 - b))
-    return np.asarray(male_sign + female_sign)
+    a, b = as_probabilities(male_error, "men's error"), as_probabilities(female_error, "women's error")
+    return np.asarray(np.maximum((1 - a) / 2, b / 2) + np.maximum(a / 2, (1 - b) / 2))
 
 
-def sign_bits(male_error: ArrayLike, female_error: ArrayLike, *, prior: float = 0.5) -> Floats64:
-    """Compute the mutual information between label and sign, in bits.
+def sign_bits(male_error: ArrayLike, female_error: ArrayLike) -> Floats64:
+    """Compute the mutual information between label and sign at equal priors, in bits.
 
-    ``I(Y; S) = H(S) - H(S | Y) = h(q (1-a) + (1-q) b) - q h(a) - (1-q) h(b)`` with the binary entropy ``h`` (Cover and
+    ``I(Y; S) = H(S) - H(S | Y) = h((1 - a + b) / 2) - h(a) / 2 - h(b) / 2`` with the binary entropy ``h`` (Cover and
     Thomas, Elements of Information Theory, theorem 2.4.1).
 
     Parameters and errors are those of `sign_accuracy`.
 
     Returns
     -------
-    Bits, 0..h(q), of the broadcast shape.
+    Bits, 0..1, of the broadcast shape.
     """
-    a, b, q = _channel(male_error, female_error, prior)
-    sign = q * (1 - a) + (1 - q) * b
-    bits = binary_entropy(sign) - q * binary_entropy(a) - (1 - q) * binary_entropy(b)
+    a, b = as_probabilities(male_error, "men's error"), as_probabilities(female_error, "women's error")
+    bits = binary_entropy((1 - a) / 2 + b / 2) - binary_entropy(a) / 2 - binary_entropy(b) / 2
     # Rounding may leave the range slightly; information never does.
-    return np.asarray(np.clip(bits, 0.0, binary_entropy(q)))
+    return np.asarray(np.clip(bits, 0.0, 1.0))
 
 
 def binary_entropy(probability: ArrayLike) -> Floats64:
@@ -83,12 +79,6 @@ def binary_entropy(probability: ArrayLike) -> Floats64:
     p = as_probabilities(probability, "a probability")
     terms = [np.where(x > 0, -x * np.log2(np.where(x > 0, x, 1.0)), 0.0) for x in (p, 1 - p)]
     return np.asarray(terms[0] + terms[1])
-
-
-def _channel(male_error: ArrayLike, female_error: ArrayLike, prior: float) -> tuple[Floats64, Floats64, float]:
-    a = as_probabilities(male_error, "men's error")
-    b = as_probabilities(female_error, "women's error")
-    return a, b, float(as_probabilities(prior, "the share of men"))
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,9 @@ class MatchBootstrap:
                 code="too-few-subjects",
             )
         ends = np.cumsum([part.size for part in parts])
-        self._mated, self._first, self._second = np.split(codes.astype(np.int64), ends[:2])
-        same = int(np.sum(self._first == self._second))
+        self._mated, first_codes, second_codes = np.split(codes.astype(np.int64), ends[:2])
+        self._non_mated = np.stack([first_codes, second_codes])
+        same = int(np.sum(first_codes == second_codes))
         if same:
             raise BadInputError(
                 f"Expected non-mated comparisons of two subjects, got {same} of a subject with itself; "
@@ -84,6 +85,7 @@ class MatchBootstrap:
             )
         self.resamples = resamples
         self.seed = seed
+        self._strata = np.zeros(self.subjects.size, dtype=np.int64)
 
     @cached_property
     def counts(self) -> NDArray[np.uint16]:
@@ -108,11 +110,12 @@ class MatchBootstrap:
         BadInputError
             If the shapes do not fit or the target is out of range.
         """
-        same, subject = self._compared_mated(mated)
-        other, first, second = self._compared_non_mated(non_mated)
+        same, subject = self._compared(mated, self._mated, "mated")
+        other, (first, second) = self._compared(non_mated, self._non_mated, "non-mated")
         point = operating_point(same, other, target)
         if point.fnmr is None or point.threshold is None or not point.supported:
-            return self._no_estimate()
+            nothing = np.full(self.resamples, np.nan)
+            return Estimate(float("nan"), nothing, "rate", np.zeros(self.subjects.size), self._strata, 0)
         limits = self._rejected_up_to(other, first, second, target)
         replicates = self._rejected(same, subject, limits)
         comparisons = self._per_subject(subject)
@@ -135,27 +138,21 @@ class MatchBootstrap:
 
     # ------------------------------------------------------------------------------------------------------------
 
-    @cached_property
-    def _strata(self) -> Integers:
-        return np.zeros(self.subjects.size, dtype=np.int64)
-
-    def _compared_mated(self, scores: ArrayLike) -> tuple[Floats64, Integers]:
-        array = _as_comparisons(scores, self._mated.size, "mated")
+    def _compared(self, scores: ArrayLike, subjects: Integers, what: str) -> tuple[Floats64, Integers]:
+        """Return the scores of the comparisons that were made, and the subjects ``(..., n)`` of these."""
+        array = np.asarray(scores, dtype=np.float64)
+        if array.shape != subjects.shape[-1:]:
+            raise BadInputError(
+                f"Expected {subjects.shape[-1]} {what} scores, one for each comparison, got shape {array.shape}; "
+                "give NaN where there was none.",
+                code="bad-shape",
+            )
         compared = ~np.isnan(array)
-        return array[compared], self._mated[compared]
-
-    def _compared_non_mated(self, scores: ArrayLike) -> tuple[Floats64, Integers, Integers]:
-        array = _as_comparisons(scores, self._first.size, "non-mated")
-        compared = ~np.isnan(array)
-        return array[compared], self._first[compared], self._second[compared]
+        return array[compared], subjects[..., compared]
 
     def _per_subject(self, subject: Integers, values: ArrayLike | None = None) -> Floats64:
         weights = None if values is None else np.asarray(values, dtype=np.float64)
         return np.bincount(subject, weights=weights, minlength=self.subjects.size).astype(np.float64)
-
-    def _no_estimate(self) -> Estimate:
-        none = np.full(self.resamples, np.nan)
-        return Estimate(float("nan"), none, "rate", np.zeros(self.subjects.size), self._strata, 0)
 
     def _blocks(self, rows: int) -> Iterator[tuple[slice, Floats64]]:
         """Yield some resamples at a time, so few that ``rows`` comparisons of each fit in memory."""
@@ -255,14 +252,3 @@ class _Accepted:
     factor: float
     influence: Floats64
     subjects: int
-
-
-def _as_comparisons(scores: ArrayLike, size: int, what: str) -> Floats64:
-    array = np.asarray(scores, dtype=np.float64)
-    if array.shape != (size,):
-        raise BadInputError(
-            f"Expected {size} {what} scores, one for each comparison, got shape {array.shape}; "
-            "give NaN where there was none.",
-            code="bad-shape",
-        )
-    return array

@@ -252,19 +252,36 @@ def matching(mated: ArrayLike, non_mated: ArrayLike, failed: int, *, edges: Arra
     if failed < 0:
         raise BadInputError(f"Expected a count of failed images, got {failed}.", code="out-of-range")
     same, other = _finite_scores(mated, non_mated)
-    curve = det(same, other)
-    points = [curve_operating_point(curve, other.size, target) for target in FMR_TARGETS]
+    histogram = match_histogram(same, other, edges=edges)
+    return matching_of_curve(det(same, other), same.size, other.size, failed, auc=auc(same, other), histogram=histogram)
+
+
+def matching_of_curve(
+    curve: Det | None,
+    mated: int,
+    non_mated: int,
+    failed: int,
+    *,
+    auc: float | None,
+    histogram: Histogram,
+    auc_error: float = 0.0,
+    eer_error: float = 0.0,
+) -> Matching:
+    """Put the error rates of a matcher together from a curve of so many comparisons; see `Matching`."""
+    points = [curve_operating_point(curve, non_mated, target) for target in FMR_TARGETS]
     fmr100, fmr1000 = (point.fnmr if point.supported else None for point in points)
     return Matching(
-        mated=same.size,
-        non_mated=other.size,
-        non_mated_existing=other.size,
+        mated=mated,
+        non_mated=non_mated,
+        non_mated_existing=non_mated,
         failed=failed,
-        auc=auc(same, other),
+        auc=auc,
+        auc_error=auc_error,
         eer=None if curve is None else curve_eer(curve),
+        eer_error=eer_error,
         fmr100=fmr100,
         fmr1000=fmr1000,
         operating_points=points,
         curve=thin_curve(curve),
-        histogram=match_histogram(same, other, edges=edges),
+        histogram=histogram,
     )

@@ -26,7 +26,7 @@ class PairCounts:
         factors = self._factors()
         if factors is not None:
             sums = weighted_sums(counts, factors[:, None])[:, 0]
-            squares = _squared_counts(counts, factors**2)
+            squares = weighted_sums(counts, factors**2, power=2)
             return np.asarray((sums**2 - squares) / 2)
         table = self.table.toarray() if self.table.shape[0] <= _DENSE else self.table
         blocks = []
@@ -48,8 +48,3 @@ class PairCounts:
         table = self.table.tocoo()
         fits = np.allclose(table.data, factors[table.row] * factors[table.col], rtol=1e-9)
         return factors if fits else None
-
-
-def _squared_counts(counts: NDArray[np.uint16], values: Floats64) -> Floats64:
-    blocks = (counts[:, start : start + BLOCK].T.astype(np.float64) for start in range(0, counts.shape[1], BLOCK))
-    return np.concatenate([block**2 @ values for block in blocks])

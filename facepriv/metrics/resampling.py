@@ -56,9 +56,10 @@ def draw_counts(strata: NDArray[Any], resamples: int, seed: int) -> NDArray[np.u
     return counts
 
 
-def weighted_sums(counts: NDArray[np.uint16], values: Floats64) -> Floats64:
-    """Sum ``(S, k)`` values of subjects over each resample of ``(S, B)`` counts: ``(B, k)``."""
+def weighted_sums(counts: NDArray[np.uint16], values: Floats64, *, power: int = 1) -> Floats64:
+    """Sum ``(S, ...)`` values of subjects over each resample of ``(S, B)`` counts, or powers of these: ``(B, ...)``."""
     blocks = [
-        counts[:, start : start + BLOCK].T.astype(np.float64) @ values for start in range(0, counts.shape[1], BLOCK)
+        counts[:, start : start + BLOCK].T.astype(np.float64) ** power @ values
+        for start in range(0, counts.shape[1], BLOCK)
     ]
     return np.concatenate(blocks)

@@ -175,9 +175,8 @@ class SubjectBootstrap:
         value = float(np.mean([self._auc_of(draw) for draw in draws]))
         replicates = np.mean([self._auc_replicates(draw) for draw in draws], axis=0)
         influence = np.mean([self._auc_influence(draw, value) for draw in draws], axis=0)
-        pairs = min(
-            self.subject_count("male"), self.subject_count("female")
-        )  # of a man and a woman, no one in two of them
+        # Pairs of a man and a woman, nobody in two of them.
+        pairs = min(self.subject_count(group) for group in GENDERS)
         images = np.bincount(self.subject_index, minlength=self.subjects.size).astype(np.float64)
         trials = min(effective_number(images[self.genders == label]) for label in GENDERS.values())
         return Estimate(value, replicates, "rate", influence, self.genders, pairs, least_trials=trials)

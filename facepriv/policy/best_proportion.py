@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_probabilities
@@ -27,13 +27,6 @@ class BestProportion:
     """The worst attacker's accuracy at ``p``; None if no curve was measured there."""
     attacker: str | None
     """That attacker; the first named of equals."""
-    allowed: tuple[float, ...]
-    """Measured proportions that keep the floor, increasing; all of them if there is none."""
-    without_floor: float
-    """The proportion that would be chosen if there were no floor."""
-    unsupported: tuple[str, ...]
-    """Matchers whose FNMR at FMR 0.1 % rests on too few non-mated comparisons, or on none, so that the floor is not
-    known to be kept."""
     sentence: str
     """The same in words for a person."""
 
@@ -99,23 +92,14 @@ def best_proportion(
     lost = _losses(utility, list(worst), most_fnmr_loss)
     allowed = [p for p in worst if lost.get(p) is None]
     free = _smallest(worst, list(worst), slack)
-    weak = _unsupported(utility, most_fnmr_loss)
+    caveat = _caveat(utility, most_fnmr_loss)
     if not allowed:
         least = min(worst)
         sentence = f"Change no image: every proportion costs too much recognition. At {percent(least)}, {lost[least]}."
         accuracy, attacker = worst.get(0.0, (None, None))
-        return BestProportion(0.0, accuracy, attacker, (), given[free], weak, sentence + _caveat(weak))
+        return BestProportion(0.0, accuracy, attacker, sentence + caveat)
     p = _smallest(worst, allowed, slack)
-    accuracy, attacker = worst[p]
-    return BestProportion(
-        p=given[p],
-        accuracy=accuracy,
-        attacker=attacker,
-        allowed=tuple(given[one] for one in allowed),
-        without_floor=given[free],
-        unsupported=weak,
-        sentence=_sentence(p, worst, allowed, free, lost, slack) + _caveat(weak),
-    )
+    return BestProportion(given[p], *worst[p], _sentence(p, worst, allowed, free, lost, slack) + caveat)
 
 
 def judge_proportion(
@@ -136,7 +120,7 @@ def judge_proportion(
     if share not in worst:
         raise BadInputError(
             f"Expected a proportion at which attackers were measured, got {percent(share)}; measure it, or take one of "
-            f"{listed([f'{percent(one)}' for one in worst], 'or')}.",
+            f"{listed([f'{percent(q)}' for q in worst], 'or')}.",
             code="not-measured",
         )
     accuracy, attacker = worst[share]
@@ -152,8 +136,7 @@ def judge_proportion(
             f" Of the measured proportions, {percent(best.p)} is best: there the strongest attacker is right in "
             f"{percent(best.accuracy)} of cases."
         )
-    sentence += _caveat(best.unsupported)
-    return replace(best, p=p, accuracy=accuracy, attacker=attacker, sentence=sentence)
+    return BestProportion(p, accuracy, attacker, sentence + _caveat(utility, most_fnmr_loss))
 
 
 def _key(p: float) -> float:
@@ -172,24 +155,27 @@ def _worst(curve: Sequence[CurvePoint]) -> dict[float, tuple[float, str]]:
     as_probabilities([point.p for point in curve], "a proportion of the curve")
     as_probabilities([point.accuracy for point in curve], "an attacker's accuracy")
     table: dict[float, dict[str, float]] = {}
-    for point in sorted(curve, key=lambda one: one.p):
-        found = table.setdefault(_key(point.p), {})
-        if point.attacker in found:
+    for point in sorted(curve, key=lambda point: point.p):
+        accuracies = table.setdefault(_key(point.p), {})
+        if point.attacker in accuracies:
             raise BadInputError(
                 f"Expected each attacker once at each proportion, got {point.attacker} twice at {percent(point.p)}.",
                 code="repeated-point",
             )
-        found[point.attacker] = point.accuracy
+        accuracies[point.attacker] = point.accuracy
     attackers = {point.attacker for point in curve}
-    for p, found in table.items():
-        if len(found) < len(attackers):
-            missing = listed(sorted(attackers - found.keys()))
+    for p, accuracies in table.items():
+        if len(accuracies) < len(attackers):
+            missing = listed(sorted(attackers - accuracies.keys()))
             raise BadInputError(
                 f"Expected every attacker at every proportion, got none of {missing} at {percent(p)}; measure it "
                 "there too.",
                 code="uneven-curve",
             )
-    return {p: max(((a, name) for name, a in found.items()), key=lambda pair: pair[0]) for p, found in table.items()}
+    return {
+        p: max(((accuracy, name) for name, accuracy in accuracies.items()), key=lambda pair: pair[0])
+        for p, accuracies in table.items()
+    }
 
 
 def _smallest(worst: Mapping[float, tuple[float, str]], among: Sequence[float], slack: float) -> float:
@@ -202,8 +188,8 @@ def _losses(utility: Sequence[Utility], ps: Sequence[float], most: float | None)
     if most is None:
         return {}
     limit = float(as_probabilities(most, "the greatest loss of FNMR"))
-    table = {(one.matcher, _key(one.p)): one.fmr1000 for one in utility}
-    matchers = list(dict.fromkeys(one.matcher for one in utility))
+    table = {(point.matcher, _key(point.p)): point.fmr1000 for point in utility}
+    matchers = list(dict.fromkeys(point.matcher for point in utility))
     missing = [f"{m} at {percent(p)}" for m in matchers for p in (0.0, *ps) if (m, p) not in table]
     if missing or not matchers:
         raise BadInputError(
@@ -211,7 +197,7 @@ def _losses(utility: Sequence[Utility], ps: Sequence[float], most: float | None)
             f"{missing[0] if missing else 'any matcher'}; measure it, or set no floor.",
             code="no-utility",
         )
-    found = {}
+    broken = {}
     for p in ps:
         losses = [(loss, m) for m in matchers if (loss := _loss(table[m, 0.0], table[m, p])) > limit + _ROUNDING]
         if losses:
@@ -219,18 +205,14 @@ def _losses(utility: Sequence[Utility], ps: Sequence[float], most: float | None)
             how = "has nothing left to compare"
             if not math.isinf(loss):
                 how = f"wrongly rejects {100 * loss:.1f} more of every 100 genuine pairs"
-            found[p] = f"{matcher} {how} (allowed: {100 * limit:.1f})"
-    return found
+            broken[p] = f"{matcher} {how} (allowed: {100 * limit:.1f})"
+    return broken
 
 
 def _loss(before: OperatingPoint, here: OperatingPoint) -> float:
     if before.fnmr is None:
         return 0.0  # nothing to lose; such a matcher is named among the unsupported
     return math.inf if here.fnmr is None else here.fnmr - before.fnmr
-
-
-def _unsupported(utility: Sequence[Utility], most: float | None) -> tuple[str, ...]:
-    return () if most is None else tuple(dict.fromkeys(u.matcher for u in utility if not u.fmr1000.supported))
 
 
 def _sentence(
@@ -275,8 +257,10 @@ def _sentence(
     return f"{how}: {right}. {others}, the strongest attacker is right more often."
 
 
-def _caveat(unsupported: Sequence[str]) -> str:
-    if not unsupported:
+def _caveat(utility: Sequence[Utility], most: float | None) -> str:
+    """Name the matchers of which too few comparisons exist to know whether the floor is kept."""
+    unsupported = list(dict.fromkeys(point.matcher for point in utility if not point.fmr1000.supported))
+    if most is None or not unsupported:
         return ""
     return (
         f" {listed(unsupported)}: too few impostor comparisons to measure this loss, so whether the limit is kept is "

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.linalg import block_diag
 from scipy.optimize import OptimizeResult, linprog
 
 from facepriv.errors import BadInputError
@@ -112,14 +113,15 @@ def binned_observation(
     """
     if bins < 2:
         raise BadInputError(f"Expected at least 2 bins of scores, got {bins}.", code="bad-bins")
-    arrays = [as_scores(one, "gender scores").astype(np.float64) for one in scores]
-    if not arrays or len({len(one) for one in arrays}) != 1:
+    arrays = [as_scores(values, "gender scores").astype(np.float64) for values in scores]
+    sizes = [len(array) for array in arrays]
+    if len(set(sizes)) != 1:
         raise BadInputError(
             f"Expected the scores of the same images under every action of {classifier}, got "
-            f"{[len(one) for one in arrays]} scores; write NaN where there is none.",
+            f"{sizes} scores; write NaN where there is none.",
             code="bad-shape",
         )
-    label = as_labels(labels, len(arrays[0]))
+    label = as_labels(labels, sizes[0])
     for gender, word in ((MALE, "male"), (FEMALE, "female")):
         if not (label == gender).any():
             raise BadInputError(
@@ -139,7 +141,7 @@ def binned_observation(
         symbol = np.where(np.isnan(values), len(edges) + 1, np.searchsorted(edges, values, side="right"))
         return np.bincount(symbol, minlength=len(edges) + 2) / len(values)
 
-    male, female = (np.stack([frequencies(one[label == gender]) for one in arrays]) for gender in (MALE, FEMALE))
+    male, female = (np.stack([frequencies(array[label == gender]) for array in arrays]) for gender in (MALE, FEMALE))
     return Observation(classifier, male=male, female=female)
 
 
@@ -200,18 +202,23 @@ def minimax_policy(
     _check(observations, runs)
     actions = len(runs) + 1
     programme = _Programme(observations, actions)
-    best = programme.least_value()
-    value = float(best.fun)
-    # One goal after another, each held while the next is sought.
-    goals = [np.r_[0.0, np.ones(actions - 1)], np.arange(actions, dtype=np.float64)]
-    weights = _clean(programme.by_goals(value + TOLERANCE, goals))
-    accuracies = {one.classifier: one.accuracy(weights) for one in observations}
+    zeros = np.zeros(programme.size - actions)
+    least_perturbed, first_named = np.r_[0.0, np.ones(actions - 1), zeros], np.r_[np.arange(actions), zeros]
+    best, *_, last = programme.minimise(programme.value, least_perturbed, first_named)
+    # Residues of the solver and of earlier goals are no weights.
+    weights = np.where(last.x[:actions] < _ROUNDING, 0.0, last.x[:actions])
+    weights = weights / weights.sum()
+    accuracies = {seen.classifier: seen.accuracy(weights) for seen in observations}
     reached = max(accuracies.values())
-    leaks = reached > 0.5 + _ROUNDING
-    # The leading constraints are those of the classifiers; scipy gives duals of a minimum as at most 0.
-    marginals = -best.ineqlin.marginals[: len(observations)] if leaks else np.zeros(len(observations))
-    duals = {one.classifier: float(max(w, 0.0)) for one, w in zip(observations, marginals, strict=True)}
-    alone = {one.classifier: float(_Programme([one], actions).least_value().fun) for one in observations}
+    duals = dict.fromkeys(accuracies, 0.0)
+    if reached > 0.5 + _ROUNDING:
+        # The leading constraints are those of the classifiers; scipy gives duals of a minimum as at most 0.
+        marginals = -best.ineqlin.marginals[: len(observations)]
+        duals = {name: float(max(dual, 0.0)) for name, dual in zip(accuracies, marginals, strict=True)}
+    alone = {}
+    for seen in observations:
+        single = _Programme([seen], actions)
+        alone[seen.classifier] = float(single.minimise(single.value)[0].fun)
     named = dict(zip(("untouched", *runs), weights.tolist(), strict=True))
     binding = tuple(name for name, dual in duals.items() if dual > _ROUNDING)
     return MinimaxPolicy(
@@ -222,7 +229,7 @@ def minimax_policy(
         duals=duals,
         binding=binding,
         alone=alone,
-        sentence=_sentence(named, reached, binding, alone, sees) if leaks else _no_leak(named, list(alone), sees),
+        sentence=_sentence(named, reached, binding, alone, sees),
     )
 
 
@@ -230,72 +237,51 @@ class _Programme:
     """The constraints that all goals share; variables are weights, absolute values and the value, in this order."""
 
     def __init__(self, observations: Sequence[Observation], actions: int) -> None:
-        gaps = [(one.male - one.female).T for one in observations]  # (symbols, actions) each
-        symbols = [len(gap) for gap in gaps]
-        self.actions, self.size = actions, actions + sum(symbols) + 1
-        right = actions
-        value_rows, absolute_rows = [], []
-        for gap in gaps:
-            columns = slice(right, right + len(gap))
-            row = np.zeros(self.size)
-            row[columns], row[-1] = 0.25, -1.0
-            value_rows.append(row)
-            for sign in (1, -1):
-                block = np.zeros((len(gap), self.size))
-                block[:, :actions], block[:, columns] = sign * gap, -np.eye(len(gap))
-                absolute_rows.append(block)
-            right += len(gap)
-        rows = [np.stack(value_rows), *absolute_rows]
-        limits = [np.full(len(gaps), -0.5), np.zeros(2 * sum(symbols))]
-        self.rows, self.limits = np.concatenate(rows), np.concatenate(limits)
-
-    def least_value(self) -> OptimizeResult:
-        goal = np.zeros(self.size)
-        goal[-1] = 1.0
-        return self._solve(goal, self.rows, self.limits)
-
-    def by_goals(self, value: float, goals: Sequence[Floats64]) -> Floats64:
-        """Minimise linear goals over weights one after another at no more than a value."""
-        cap = np.zeros(self.size)
-        cap[-1] = 1.0
-        rows, limits = np.vstack([self.rows, cap]), np.r_[self.limits, value]
-        for goal in goals:
-            whole = np.r_[goal, np.zeros(self.size - self.actions)]
-            best = self._solve(whole, rows, limits)
-            rows, limits = np.vstack([rows, whole]), np.r_[limits, best.fun + TOLERANCE]
-        return np.asarray(best.x[: self.actions], dtype=np.float64)
-
-    def _solve(self, goal: Floats64, rows: Floats64, limits: Floats64) -> OptimizeResult:
-        total = np.r_[np.ones(self.actions), np.zeros(self.size - self.actions)][None]
-        found = linprog(
-            goal, A_ub=rows, b_ub=limits, A_eq=total, b_eq=[1.0], bounds=(0, None), method="highs", options=_SOLVER
+        gaps = [(seen.male - seen.female).T for seen in observations]  # (symbols, actions) each
+        differences = np.concatenate([sign * gap for gap in gaps for sign in (1, -1)])
+        absolutes = block_diag(*(np.tile(np.eye(len(gap)), (2, 1)) for gap in gaps))
+        mean = block_diag(*(np.full(len(gap), 0.25) for gap in gaps))
+        self.rows = np.block(
+            [
+                [np.zeros((len(gaps), actions)), mean, -np.ones((len(gaps), 1))],
+                [differences, -absolutes, np.zeros((len(differences), 1))],
+            ]
         )
-        if not found.success:
-            raise ArithmeticError(f"the linear programme of the policy was not solved: {found.message}")
-        return found
+        self.limits = np.repeat([-0.5, 0.0], [len(gaps), len(differences)])
+        self.actions, self.size = actions, self.rows.shape[1]
+        self.value = np.r_[np.zeros(self.size - 1), 1.0]
+        """The goal of the least accuracy."""
+
+    def minimise(self, *goals: Floats64) -> list[OptimizeResult]:
+        """Minimise linear goals one after another, each held while the next is sought."""
+        total = np.repeat([1.0, 0.0], [self.actions, self.size - self.actions])[None]
+        rows, limits, results = self.rows, self.limits, []
+        for goal in goals:
+            solved = linprog(
+                goal, A_ub=rows, b_ub=limits, A_eq=total, b_eq=[1.0], bounds=(0, None), method="highs", options=_SOLVER
+            )
+            if not solved.success:
+                raise ArithmeticError(f"the linear programme of the policy was not solved: {solved.message}")
+            results.append(solved)
+            rows, limits = np.vstack([rows, goal]), np.r_[limits, solved.fun + TOLERANCE]
+        return results
 
 
 def _check(observations: Sequence[Observation], runs: Sequence[str]) -> None:
-    names, actions = [one.classifier for one in observations], len(runs) + 1
+    names, actions = [seen.classifier for seen in observations], len(runs) + 1
     if not names or len(set(names)) != len(names) or len({"untouched", *runs}) != actions:
         raise BadInputError(
             f"Expected one or more classifiers and runs, each named once, got {listed(names) or 'no classifier'} and "
             f"{listed(list(runs)) or 'no run'}; name each once, and no run 'untouched'.",
             code="bad-names",
         )
-    for one in observations:
-        if len(one.male) != actions:
+    for seen in observations:
+        if len(seen.male) != actions:
             raise BadInputError(
-                f"Expected {one.classifier} under {actions} actions, untouched and {len(runs)} runs, got "
-                f"{len(one.male)}; measure every run with every classifier.",
+                f"Expected {seen.classifier} under {actions} actions, untouched and {len(runs)} runs, got "
+                f"{len(seen.male)}; measure every run with every classifier.",
                 code="bad-shape",
             )
-
-
-def _clean(weights: Floats64) -> Floats64:
-    """Return weights with the residues of the solver and of earlier goals set to 0."""
-    kept = np.where(weights < _ROUNDING, 0.0, weights)
-    return np.asarray(kept / kept.sum())
 
 
 def _recipe(weights: Mapping[str, float]) -> str:
@@ -304,17 +290,13 @@ def _recipe(weights: Mapping[str, float]) -> str:
     return f"Release {listed(parts)}"
 
 
-def _no_leak(weights: Mapping[str, float], classifiers: Sequence[str], sees: str) -> str:
-    return f"{_recipe(weights)}: an attacker who has {listed(classifiers, 'or')} and sees {sees} can only guess."
-
-
 def _sentence(
     weights: Mapping[str, float], value: float, binding: Sequence[str], alone: Mapping[str, float], sees: str
 ) -> str:
-    held = listed(list(alone), "or")
-    best = (
-        f"{_recipe(weights)}: an attacker who has {held} and sees {sees} is right in at most {percent(value)} of cases."
-    )
+    attacker = f"{_recipe(weights)}: an attacker who has {listed(list(alone), 'or')} and sees {sees}"
+    if value <= 0.5 + _ROUNDING:
+        return f"{attacker} can only guess."
+    best = f"{attacker} is right in at most {percent(value)} of cases."
     stubborn = [name for name in binding if alone[name] > value - _ROUNDING]
     if stubborn:
         return f"{best} Guessing (50 %) is out of reach: no mix of these runs lowers {listed(stubborn)} any further."

@@ -99,8 +99,10 @@ def pair_scores(
     non_mated = n * (n - 1) // 2 - int((sizes * (sizes - 1) // 2).sum())
     share = min(1.0, most_non_mated / max(non_mated, 1))
     rng = np.random.default_rng(seed)
-    usable = [np.flatnonzero(np.isfinite(t).all(axis=1) & (t.shape[1] > 0)) for t in (before, after)]
-    found: list[tuple[Integers, Integers, Flags, NDArray[np.float32]]] = []
+    templates = (before, after)
+    usable = [np.flatnonzero(np.isfinite(t).all(axis=1) & (t.shape[1] > 0)) for t in templates]
+    none, no_scores = np.empty(0, dtype=np.int64), np.empty((len(COMBINATIONS), 0), dtype=np.float32)
+    parts = [(none, none, np.empty(0, dtype=np.bool_), no_scores)]
     for start in range(0, n, _BLOCK):
         rows = np.arange(start, min(start + _BLOCK, n))
         same = subject[rows][:, None] == subject[None, :]
@@ -109,22 +111,15 @@ def pair_scores(
             keep &= same | (rng.random(keep.shape) < share)
         i, j = np.nonzero(keep)
         scores = np.full((len(COMBINATIONS), len(i)), np.nan, dtype=np.float32)
-        for number, (one, other) in enumerate(COMBINATIONS):
-            mine = usable[one][(usable[one] >= start) & (usable[one] < start + _BLOCK)]
-            theirs = usable[other]
+        for number, sides in enumerate(COMBINATIONS):
+            (gallery, mine), (probes, theirs) = ((templates[side], usable[side]) for side in sides)
+            mine = mine[(mine >= start) & (mine < start + _BLOCK)]
             if len(mine) and len(theirs):
                 whole = np.full(keep.shape, np.nan, dtype=np.float32)
-                gallery, probes = (after if one else before)[mine], (after if other else before)[theirs]
-                whole[np.ix_(mine - start, theirs)] = compare(gallery, probes)
+                whole[np.ix_(mine - start, theirs)] = compare(gallery[mine], probes[theirs])
                 scores[number] = whole[i, j]
-        found.append((rows[i], j, same[i, j], scores))
-    if not found:
-        empty = np.empty(0, dtype=np.int64)
-        return PairScores(empty, empty, np.empty(0, dtype=np.bool_), np.empty((len(COMBINATIONS), 0), np.float32))
-    first, second, mated, each = zip(*found, strict=True)
-    return PairScores(
-        np.concatenate(first), np.concatenate(second), np.concatenate(mated), np.concatenate(each, axis=1)
-    )
+        parts.append((rows[i], j, same[i, j], scores))
+    return PairScores(*(np.concatenate(part, axis=-1) for part in zip(*parts, strict=True)))
 
 
 class MixedMatching:
@@ -138,9 +133,9 @@ class MixedMatching:
 
     def __init__(self, scores: PairScores, *, select_by: SelectBy = "image") -> None:
         self._by = select_by
-        kept = [(one, np.isfinite(one)) for one in scores.scores]
-        self._mated = [one[ok & scores.mated] for one, ok in kept]
-        self._non_mated = [one[ok & ~scores.mated] for one, ok in kept]
+        self._mated, self._non_mated = (
+            [part[kind & np.isfinite(part)] for part in scores.scores] for kind in (scores.mated, ~scores.mated)
+        )
         self._mixture = ScoreMixture(list(zip(self._mated, self._non_mated, strict=True)))
         self._thresholds = np.unique(np.concatenate([*self._mated, *self._non_mated])).astype(np.float64)
         # Chance that a mated score of one combination exceeds a non-mated one of another, ties counting half.
@@ -173,17 +168,13 @@ class MixedMatching:
             auc=float(mated @ self._order @ non_mated),
         )
 
-    def _drawn(self, p: float) -> tuple[Floats64, Floats64]:
-        """Return how likely each combination is among mated and among non-mated pairs."""
-        share = float(as_probabilities(p, "the proportion"))
-        apart = np.array([(1 - share) ** 2, share * (1 - share), share * (1 - share), share**2])
-        together = np.array([1 - share, 0.0, 0.0, share])
-        return (together if self._by == "subject" else apart), apart
-
     def _weights(self, p: float) -> tuple[Floats64 | None, Floats64 | None]:
-        """Return the share of existing comparisons that each combination is expected to make up; None if none exist."""
-        mated, non_mated = self._drawn(p)
-        return _of_existing(mated, self._mated), _of_existing(non_mated, self._non_mated)
+        """Return the share of each combination in the mated and non-mated comparisons that exist; None if none do."""
+        q = float(as_probabilities(p, "the proportion"))
+        apart = np.array([(1 - q) ** 2, q * (1 - q), q * (1 - q), q**2])
+        together = np.array([1 - q, 0.0, 0.0, q])
+        mated = together if self._by == "subject" else apart
+        return _of_existing(mated, self._mated), _of_existing(apart, self._non_mated)
 
     def _eer(self, mated: Floats64, non_mated: Floats64) -> float:
         """Interpolate as `facepriv.metrics.matching.curve_eer` does, by halving the thresholds instead of the curve.

@@ -49,32 +49,25 @@ class OptimalProportion:
     """The same in words for a person, with the reason where zero cannot be reached."""
 
 
-def sign_attacker_curve(before: Errors, after: Errors, p: ArrayLike, *, prior: float = 0.5) -> SignAttackerCurve:
-    """Follow the sign attacker over proportions.
+def sign_attacker_curve(before: Errors, after: Errors, p: ArrayLike) -> SignAttackerCurve:
+    """Follow the sign attacker over proportions, at equal priors.
 
     Parameters
     ----------
     before, after : men's and women's error (a0, b0) of untouched and (a1, b1) of perturbed images.
     p : proportions 0..1, any shape.
-    prior : share of men in the population, 0..1.
 
     Raises
     ------
     BadInputError
-        If an error, a proportion or the prior lies outside 0..1.
+        If an error or a proportion lies outside 0..1.
     """
     share = as_probabilities(p, "the proportion")
     a0, b0 = as_probabilities(before, "the errors before")
     a1, b1 = as_probabilities(after, "the errors after")
     a = (1 - share) * a0 + share * a1
     b = (1 - share) * b0 + share * b1
-    return SignAttackerCurve(
-        p=share,
-        male_error=a,
-        female_error=b,
-        accuracy=sign_accuracy(a, b, prior=prior),
-        bits=sign_bits(a, b, prior=prior),
-    )
+    return SignAttackerCurve(share, a, b, accuracy=sign_accuracy(a, b), bits=sign_bits(a, b))
 
 
 def optimal_proportion(before: Errors, after: Errors) -> OptimalProportion:
@@ -96,14 +89,12 @@ def optimal_proportion(before: Errors, after: Errors) -> OptimalProportion:
     s0 = float(as_probabilities(before, "the errors before").sum())
     s1 = float(as_probabilities(after, "the errors after").sum())
     zero_leak = min(s0, s1) <= 1 <= max(s0, s1)
-    p = _crossing(s0, s1) if zero_leak else float(abs(1 - s1) < abs(1 - s0))
+    p = float(abs(1 - s1) < abs(1 - s0))
+    if zero_leak:
+        p = 0.0 if s0 == 1 else (1 - s0) / (s1 - s0)
     here = sign_attacker_curve(before, after, p)
     accuracy, bits = float(here.accuracy), float(here.bits)
     return OptimalProportion(p, accuracy, bits, zero_leak, _sentence(p, accuracy, bits, zero_leak, s0, s1))
-
-
-def _crossing(s0: float, s1: float) -> float:
-    return 0.0 if s0 == 1 else (1 - s0) / (s1 - s0)
 
 
 def _sentence(p: float, accuracy: float, bits: float, zero_leak: bool, s0: float, s1: float) -> str:

@@ -39,7 +39,7 @@ def new_key() -> bytes:
 def select_images(
     select_by: SelectBy, image_sha256s: Sequence[str], subjects: Sequence[str], key: bytes, p: float
 ) -> Flags:
-    """Return for each image whether the policy perturbs it.
+    """Return for each of ``(n,)`` images whether the policy perturbs it.
 
     By image the draw is ``HMAC-SHA256(key, image_sha256) / 2^256 < p``. By subject it is ``HMAC-SHA256(key, 01 ||
     SHA-256(name)) / 2^256 < p``, so that all images of a subject agree; the name is signed in UTF-8, composed (Unicode
@@ -55,17 +55,21 @@ def select_images(
     key : secret of at least 16 bytes (`new_key` makes one).
     p : proportion, 0..1.
 
-    Returns
-    -------
-    (n,) true where the image is to be perturbed.
-
     Raises
     ------
     BadInputError
         With code ``short-key``, ``out-of-range`` for ``p``, ``bad-hash``, ``no-subject``, ``bad-shape`` if the two
         lists differ in length, or ``bad-selection`` if ``select_by`` is neither.
     """
-    return _below(_messages(select_by, image_sha256s, subjects), key, p)
+    messages = _messages(select_by, image_sha256s, subjects)
+    if len(key) < LEAST_KEY_BYTES:
+        raise BadInputError(
+            f"Expected a policy key of at least {LEAST_KEY_BYTES} bytes, got {len(key)}; make one with new_key().",
+            code="short-key",
+        )
+    # Exact: the float p is a fraction, and x < y for integer x means x < ceil(y).
+    limit = math.ceil(Fraction(float(as_probabilities(p, "the proportion"))) * _ALL)
+    return np.fromiter((_draw(key, message) < limit for message in messages), dtype=np.bool_, count=len(messages))
 
 
 def choose_actions(
@@ -127,17 +131,6 @@ def _messages(select_by: SelectBy, image_sha256s: Sequence[str], subjects: Seque
     if select_by == "subject":
         return [_subject_message(name) for name in subjects]
     raise BadInputError(f"Expected to select by 'image' or by 'subject', got {select_by!r}.", code="bad-selection")
-
-
-def _below(messages: Sequence[bytes], key: bytes, p: float) -> Flags:
-    if len(key) < LEAST_KEY_BYTES:
-        raise BadInputError(
-            f"Expected a policy key of at least {LEAST_KEY_BYTES} bytes, got {len(key)}; make one with new_key().",
-            code="short-key",
-        )
-    # Exact: the float p is a fraction, and x < y for integer x means x < ceil(y).
-    limit = math.ceil(Fraction(float(as_probabilities(p, "the proportion"))) * _ALL)
-    return np.fromiter((_draw(key, message) < limit for message in messages), dtype=np.bool_, count=len(messages))
 
 
 def _draw(key: bytes, message: bytes) -> int:

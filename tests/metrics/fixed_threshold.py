@@ -9,7 +9,7 @@ from facepriv.metrics.resampling import weighted_sums
 
 
 def fnmr(bootstrap, mated, threshold):
-    scores, subject = bootstrap._compared_mated(mated)
+    scores, subject = bootstrap._compared(mated, bootstrap._mated, "mated")
     above, below = bootstrap._per_subject(subject, scores < threshold), bootstrap._per_subject(subject)
     value = above.sum() / below.sum()
     sums = weighted_sums(bootstrap.counts, np.stack([above, below], axis=1))
@@ -21,7 +21,7 @@ def fnmr(bootstrap, mated, threshold):
 
 
 def fmr(bootstrap, non_mated, threshold):
-    scores, first, second = bootstrap._compared_non_mated(non_mated)
+    scores, (first, second) = bootstrap._compared(non_mated, bootstrap._non_mated, "non-mated")
     rate = bootstrap._accepted(scores >= threshold, first, second)
     return Estimate(
         rate.value,

@@ -37,8 +37,6 @@ def test_the_worst_attacker_decides_not_the_sign():
     assert found.p == 0.75
     assert found.accuracy == 0.75
     assert found.attacker == "sign"
-    assert found.allowed == tuple(PS)
-    assert found.without_floor == 0.75
     assert "75.0 % of the images" in found.sentence
     assert best_proportion(CURVE[:5]).p == 0.5
     assert "no better than guessing" in best_proportion(CURVE[:5]).sentence
@@ -58,11 +56,8 @@ def test_the_floor_binds():
     loss = usefulness([0.02, 0.025, 0.029, 0.05, 0.3])
     found = best_proportion(CURVE, loss, most_fnmr_loss=0.01)
     assert found.p == 0.5
-    assert found.without_floor == 0.75
-    assert found.allowed == (0.0, 0.25, 0.5)
     assert "Changing 75.0 % would lower this to 75.0 % but cost too much recognition" in found.sentence
     assert "m wrongly rejects 3.0 more of every 100 genuine pairs (allowed: 1.0)" in found.sentence
-    assert found.unsupported == ()
     # A floor that is met exactly is kept.
     assert best_proportion(CURVE, loss, most_fnmr_loss=0.03).p == 0.75
     assert "recognition" not in best_proportion(CURVE, loss, most_fnmr_loss=0.03).sentence
@@ -80,7 +75,6 @@ def test_no_proportion_above_0_is_allowed():
     found = best_proportion(CURVE, usefulness([0.0, 0.5, 0.5, 0.5, 0.5]), most_fnmr_loss=0.1)
     assert found.p == 0.0
     assert found.accuracy == 1.0
-    assert found.allowed == (0.0,)
     assert "every other proportion costs too much recognition" in found.sentence
 
 
@@ -90,22 +84,19 @@ def test_no_measured_proportion_is_allowed():
     assert found.p == 0.0
     assert found.accuracy is None
     assert found.attacker is None
-    assert found.allowed == ()
     assert "every proportion costs too much recognition" in found.sentence
 
 
 def test_a_matcher_with_nothing_left_breaks_the_floor():
     found = best_proportion(CURVE, usefulness([0.0, 0.0, 0.0, None, None]), most_fnmr_loss=1.0)
-    assert found.allowed == (0.0, 0.25, 0.5)
     assert "has nothing left to compare" in found.sentence
 
 
 def test_unsupported_points_are_flagged():
     weak = usefulness([0.0] * 5, matcher="small", supported=False)
     found = best_proportion(CURVE, usefulness([0.0] * 5) + weak, most_fnmr_loss=0.01)
-    assert found.unsupported == ("small",)
     assert "small: too few impostor comparisons" in found.sentence
-    assert best_proportion(CURVE, weak).unsupported == ()
+    assert "too few" not in best_proportion(CURVE, weak).sentence
 
 
 @given(st.lists(st.tuples(st.floats(0.5, 1), st.floats(0.5, 1)), min_size=2, max_size=8), st.floats(0, 0.1))

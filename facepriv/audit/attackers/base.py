@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+from facepriv.audit.attackers.learning import FittedPosterior, Learner, learn
 from facepriv.audit.evidence import Features
 from facepriv.types import Flags, Floats64, Integers
 
@@ -29,6 +30,10 @@ class Knowledge:
     """The policy's proportion."""
     processed: Features | None = None
     """The same images, each perturbed if it could be; None where there is no perturbation."""
+
+    def learn(self, learner: Learner, x: Floats64, *, seed: int) -> FittedPosterior:
+        """Fit a learner to features ``(n, d)`` of the images, as `facepriv.audit.attackers.learning.learn` does."""
+        return learn(learner, x, self.labels, self.untouched.subjects, seed=seed)
 
     def rows(self, index: Integers) -> Knowledge:
         """Return some of the images."""
@@ -70,6 +75,5 @@ class Attacker(ABC):
 
         Returns
         -------
-        ndarray
-            ``(n,)`` posterior log-odds at equal priors, nats, male positive; NaN where there is nothing to go on.
+        ``(n,)`` posterior log-odds at equal priors, nats, male positive; NaN where there is nothing to go on.
         """

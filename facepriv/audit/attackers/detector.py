@@ -44,13 +44,14 @@ class Detector(Attacker):
         names = list(features.scores) if variant == _TOGETHER else [variant]
         if knowledge.perturbed.all() or not knowledge.perturbed.any() or not 0 < knowledge.p < 1:
             # All images are alike, so there is nothing to detect, and what the score means can be learnt directly.
-            readings = [_read_alike(name, knowledge, features, seed) for name in names]
+            fits = {name: knowledge.learn(learn_curve, knowledge.released.scores[name], seed=seed) for name in names}
+            readings = [(fit.held_out, fit.posterior(features.scores[name])) for name, fit in fits.items()]
         else:
             versions = _perturbed_versions(knowledge)
             probability = _detect(knowledge, versions, features, seed)
             readings = [_read(name, knowledge, versions, features, probability, seed) for name in names]
         x, y = (np.column_stack(values) for values in zip(*readings, strict=True))
-        return learn(learn_sum, x, knowledge.labels, knowledge.released.subjects, seed=seed).posterior(y)
+        return knowledge.learn(learn_sum, x, seed=seed).posterior(y)
 
 
 Reading = tuple[Floats64, Floats64]
@@ -93,9 +94,7 @@ def _read(
     name: str, knowledge: Knowledge, versions: _Versions, features: Features, probability: Reading, seed: int
 ) -> Reading:
     """Return log-odds of gender from one classifier's score and the probability of being perturbed."""
-    before = learn(
-        learn_curve, knowledge.untouched.scores[name], knowledge.labels, knowledge.untouched.subjects, seed=seed
-    )
+    before = knowledge.learn(learn_curve, knowledge.untouched.scores[name], seed=seed)
     processed = versions.processed
     after = learn(learn_curve, processed.scores[name], knowledge.labels[versions.rows], processed.subjects, seed=seed)
     # Each training image is in one of the two states, and the reading of that one has not learnt from its subject.
@@ -121,11 +120,6 @@ def _as_released(untouched: Floats64, perturbed: Floats64, versions: _Versions) 
 def _mix(if_untouched: Floats64, if_perturbed: Floats64, perturbed: Floats64) -> Floats64:
     male = (1 - perturbed) * expit(if_untouched) + perturbed * expit(if_perturbed)
     return np.asarray(np.clip(logit(male), -BOUND, BOUND))
-
-
-def _read_alike(name: str, knowledge: Knowledge, features: Features, seed: int) -> Reading:
-    fit = learn(learn_curve, knowledge.released.scores[name], knowledge.labels, knowledge.released.subjects, seed=seed)
-    return fit.held_out, fit.posterior(features.scores[name])
 
 
 def _detection_features(features: Features) -> Floats64:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
-from facepriv.audit.attackers.learning import Learner, learn
+from facepriv.audit.attackers.learning import Learner
 from facepriv.audit.attackers.probes import kernel, learn_forest, linear, ridge
 from facepriv.audit.attackers.score_features import joint_features, with_features
 from facepriv.audit.evidence import Features
@@ -34,8 +34,7 @@ class Ensemble(Attacker):
 
     def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses from all scores."""
-        released = knowledge.released
-        fit = learn(_MODELS[variant], all_scores(released), knowledge.labels, released.subjects, seed=seed)
+        fit = knowledge.learn(_MODELS[variant], all_scores(knowledge.released), seed=seed)
         return fit.posterior(all_scores(features))
 
 

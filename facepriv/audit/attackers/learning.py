@@ -90,20 +90,10 @@ def learn_sum(x: Floats64, labels: Integers, subjects: Integers, rng: np.random.
     return calibrate(x.sum(axis=1), lambda theirs: np.asarray(theirs.sum(axis=1)), labels, subjects)
 
 
-@dataclass(frozen=True)
-class LogisticLine:
-    """Log-odds that are linear in one number."""
-
-    slope: float
-    intercept: float
-
-    def __call__(self, x: Floats64) -> Floats64:
-        """Return log-odds ``(n,)`` of ``x (n,)``."""
-        return self.slope * x + self.intercept
-
-
-def fit_line(x: Floats64, labels: Integers, subjects: Integers, *, rising: bool = False) -> LogisticLine:
-    """Fit a logistic line to ``x (n,)``, both labels weighing the same, and shrink it.
+def fit_line(
+    x: Floats64, labels: Integers, subjects: Integers, *, rising: bool = False
+) -> Callable[[Floats64], Floats64]:
+    """Fit log-odds that are linear in one number ``x (n,)``, both labels weighing the same, and shrink them.
 
     A line through chance alone gains about one nat over guessing, all people together, so a line that gains ``G`` is
     multiplied by ``1 - 1 / G`` (after James and Stein's estimator, 1961). Some slope always remains: an attacker who
@@ -117,7 +107,7 @@ def fit_line(x: Floats64, labels: Integers, subjects: Integers, *, rising: bool 
     centre = np.average(x, weights=weights)
     spread = np.sqrt(np.average((x - centre) ** 2, weights=weights))
     if not spread > 1e-12:
-        return LogisticLine(0.0, 0.0)
+        return np.zeros_like
     unit = (x - centre) / spread
     slope, intercept = _logistic(unit, labels, weights)
     gain = weights.sum() * (np.log(2) - float(cross_entropy(slope * unit + intercept, labels, weights)))
@@ -125,7 +115,8 @@ def fit_line(x: Floats64, labels: Integers, subjects: Integers, *, rising: bool 
     slope, intercept = shrinkage * slope, shrinkage * intercept
     if rising and slope <= _LEAST_SLOPE:
         slope, intercept = _LEAST_SLOPE, 0.0
-    return LogisticLine(slope / spread, intercept - slope / spread * centre)
+    slope, intercept = slope / spread, intercept - slope / spread * centre
+    return lambda theirs: slope * theirs + intercept
 
 
 def _logistic(unit: Floats64, labels: Integers, weights: Floats64) -> tuple[float, float]:

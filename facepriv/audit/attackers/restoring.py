@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
-from facepriv.audit.attackers.learning import learn
 from facepriv.audit.attackers.one_score import learn_curve
 from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.attackers.score_features import difference_features, with_features
@@ -23,7 +22,7 @@ class Restoring(Attacker):
     title = "Filters before the classifier"
     assumption = (
         "Has a classifier, filters the stored file before it is scored (greyscale, smoothing, JPEG and the like), and "
-        "has learnt restorer the scores mean from labelled images of other people released by the same policy."
+        "has learnt what the scores mean from labelled images of other people released by the same policy."
     )
 
     def variants(self, features: Features) -> list[str]:
@@ -35,7 +34,7 @@ class Restoring(Attacker):
         classifier, _, restorer = variant.rpartition(": ")
         learner = with_features(difference_features, ridge(linear, kernel)) if restorer == _ALL else learn_curve
         x, y = (_scores(images, classifier, restorer) for images in (knowledge.released, features))
-        return learn(learner, x, knowledge.labels, knowledge.released.subjects, seed=seed).posterior(y)
+        return knowledge.learn(learner, x, seed=seed).posterior(y)
 
 
 def _scores(features: Features, classifier: str, restorer: str) -> Floats64:

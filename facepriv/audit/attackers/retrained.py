@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
-from facepriv.audit.attackers.learning import Learner, learn
+from facepriv.audit.attackers.learning import Learner
 from facepriv.audit.attackers.probes import MapMaker, kernel, linear, ridge
 from facepriv.audit.evidence import Features
 from facepriv.types import Floats64
@@ -39,7 +39,7 @@ class Retrained(Attacker):
             x, y = np.column_stack(list(mine.values())), np.column_stack(list(theirs.values()))
         else:
             learner, x, y = ridge(_MODELS[model]), mine[source], theirs[source]
-        return learn(learner, x, knowledge.labels, knowledge.released.subjects, seed=seed).posterior(y)
+        return knowledge.learn(learner, x, seed=seed).posterior(y)
 
 
 def _sources(features: Features) -> dict[str, Floats64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
-from facepriv.audit.attackers.learning import Learner, learn
+from facepriv.audit.attackers.learning import Learner
 from facepriv.audit.attackers.one_score import learn_curve, learn_line
 from facepriv.audit.evidence import Features
 from facepriv.types import Floats64
@@ -28,7 +28,5 @@ class Score(Attacker):
     def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses from one classifier's score."""
         classifier, _, model = variant.rpartition(": ")
-        scores, subjects = knowledge.released.scores[classifier], knowledge.released.subjects
-        return learn(_MODELS[model], scores, knowledge.labels, subjects, seed=seed).posterior(
-            features.scores[classifier]
-        )
+        fit = knowledge.learn(_MODELS[model], knowledge.released.scores[classifier], seed=seed)
+        return fit.posterior(features.scores[classifier])

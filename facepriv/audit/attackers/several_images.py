@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
 from facepriv.audit.attackers.ensemble import all_scores
-from facepriv.audit.attackers.learning import Learner, learn, learn_sum
+from facepriv.audit.attackers.learning import Learner, learn_sum
 from facepriv.audit.attackers.one_score import learn_curve
 from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.attackers.score_features import joint_features, rank_features, with_features
@@ -48,7 +48,7 @@ class SeveralImages(Attacker):
         released = knowledge.released
         mine, theirs = [], []
         for learner, ours, others in zip(*_bases(released), _bases(features)[1], strict=True):
-            fit = learn(learner, ours, knowledge.labels, released.subjects, seed=seed)
+            fit = knowledge.learn(learner, ours, seed=seed)
             mine.append(fit.held_out)
             theirs.append(fit.posterior(others))
         rank = rank_features(all_scores(released))
@@ -56,10 +56,10 @@ class SeveralImages(Attacker):
         their_sums, their_ends = _pooled(
             np.column_stack(theirs), rank(all_scores(features)), features.subjects, number, seed
         )
-        by_ends = learn(ridge(linear, kernel), ends, knowledge.labels, released.subjects, seed=seed)
+        by_ends = knowledge.learn(ridge(linear, kernel), ends, seed=seed)
         x = np.column_stack([sums, by_ends.held_out])
         y = np.column_stack([their_sums, by_ends.posterior(their_ends)])
-        return learn(learn_sum, x, knowledge.labels, released.subjects, seed=seed).posterior(y)
+        return knowledge.learn(learn_sum, x, seed=seed).posterior(y)
 
 
 def _bases(features: Features) -> tuple[list[Learner], list[Floats64]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
-from facepriv.audit.attackers.learning import FittedPosterior, learn
+from facepriv.audit.attackers.learning import FittedPosterior
 from facepriv.audit.evidence import Features
 from facepriv.types import FEMALE, MALE, Floats64, Integers
 
@@ -30,9 +30,7 @@ class Sign(Attacker):
 
     def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses from one classifier's sign."""
-        fit = learn(
-            _learn_rates, knowledge.released.scores[variant], knowledge.labels, knowledge.released.subjects, seed=seed
-        )
+        fit = knowledge.learn(_learn_rates, knowledge.released.scores[variant], seed=seed)
         return fit.posterior(features.scores[variant])
 
 

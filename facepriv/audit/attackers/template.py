@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
-from facepriv.audit.attackers.learning import Learner, learn
+from facepriv.audit.attackers.learning import Learner
 from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.attackers.similarity import learn_mean_similarity, learn_nearest
 from facepriv.audit.evidence import Features
@@ -34,5 +34,5 @@ class Template(Attacker):
     def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses from one matcher's templates."""
         matcher, _, model = variant.rpartition(": ")
-        mine, subjects = knowledge.untouched.templates[matcher], knowledge.untouched.subjects
-        return learn(_MODELS[model], mine, knowledge.labels, subjects, seed=seed).posterior(features.templates[matcher])
+        fit = knowledge.learn(_MODELS[model], knowledge.untouched.templates[matcher], seed=seed)
+        return fit.posterior(features.templates[matcher])

@@ -25,8 +25,7 @@ def draw_perturbed(evidence: Evidence, p: float, *, select_by: SelectBy, draw: i
 
     Returns
     -------
-    ndarray
-        ``(n,)`` which images are perturbed; never an image without a perturbed file.
+    ``(n,)`` which images are perturbed; never an image without a perturbed file.
     """
     rng = np.random.default_rng([seed, draw])
     subjects = evidence.untouched.subjects

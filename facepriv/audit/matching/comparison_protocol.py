@@ -9,11 +9,11 @@ each of them as a wrong decision.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.stats import sem
 
 from facepriv.errors import BadInputError
 from facepriv.types import Flags, Floats64, Integers
@@ -103,9 +103,9 @@ def protocol_result(scores: ArrayLike, mated: ArrayLike, folds: ArrayLike) -> Pr
     return ProtocolResult(
         folds=tuple(results),
         accuracy=float(np.mean(accuracies)),
-        accuracy_error=_standard_error(accuracies) if len(accuracies) > 1 else None,
+        accuracy_error=float(sem(accuracies)) if len(accuracies) > 1 else None,
         accuracy_with_failures=float(np.mean(with_failures)),
-        accuracy_with_failures_error=_standard_error(with_failures),
+        accuracy_with_failures_error=float(sem(with_failures)),
         fmr=_proportion(wrong[compared & ~same]),
         fnmr=_proportion(wrong[compared & same]),
     )
@@ -178,7 +178,3 @@ def _fold(number: int, threshold: float, same: Flags, compared: Flags, wrong: Fl
 
 def _proportion(flags: Flags) -> float | None:
     return float(flags.mean()) if flags.size else None
-
-
-def _standard_error(values: Sequence[float]) -> float:
-    return float(np.std(values, ddof=1) / np.sqrt(len(values)))

@@ -48,8 +48,7 @@ def compare_all(
 
     Returns
     -------
-    mated, non_mated
-        One-dimensional similarity scores.
+    Mated and non-mated similarity scores, one-dimensional.
     """
     against = gallery if probes is None else probes
     subject = subject_codes(subjects)

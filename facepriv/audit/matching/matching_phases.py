@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from facepriv.audit.matching.comparisons import Compare, compare_all, usable_rows
 from facepriv.audit.matching.pairs import SAMPLE_TILE, Pairs
 from facepriv.audit.matching.score_bins import ScoreBins
-from facepriv.audit.matching.streamed_scores import SampledScores, pilot, stream_all, stream_sample
+from facepriv.audit.matching.streamed_scores import fmr_standard_errors, pilot, stream_all, stream_sample
 from facepriv.audit.threads import no_check
-from facepriv.metrics.binned_matching import BinnedScores, binned_edges, binned_matching
+from facepriv.metrics.binned_matching import binned_edges, binned_matching
 from facepriv.metrics.matching import common_edges, matching
 from facepriv.schemas.figures import Matching, MatchingPhases
 
@@ -83,33 +83,30 @@ def _streamed(
 ) -> MatchingPhases:
     pilots = {phase: pilot(phase_pairs, check=check) for phase, phase_pairs in pairs.items()}
     bins = ScoreBins.around((p.scores for p in pilots.values()), (p.cut for p in pilots.values()))
-    streamed: dict[str, BinnedScores | SampledScores] = {}
-    for phase, phase_pairs in pairs.items():
-        if phase_pairs.non_mated > all_up_to:
-            tiles = -(-sample // SAMPLE_TILE**2)
-            streamed[phase] = stream_sample(phase_pairs, bins, pilots[phase].cut, tiles=tiles, seed=SEED, check=check)
-        else:
-            streamed[phase] = stream_all(phase_pairs, bins, pilots[phase].cut, check=check)
-    edges = binned_edges(*(_binned(scores) for scores in streamed.values()))
+    tiles = -(-sample // SAMPLE_TILE**2)
+    streamed = {
+        phase: stream_sample(phase_pairs, bins, pilots[phase].cut, tiles=tiles, seed=SEED, check=check)
+        if phase_pairs.non_mated > all_up_to
+        else stream_all(phase_pairs, bins, pilots[phase].cut, check=check)
+        for phase, phase_pairs in pairs.items()
+    }
+    edges = binned_edges(*streamed.values())
     results = {}
     for phase, scores in streamed.items():
         check()
-        results[phase] = binned_matching(_binned(scores), failed[phase], edges=edges)
-        if isinstance(scores, SampledScores):
-            results[phase] = _as_sampled(results[phase], scores, check)
+        results[phase] = binned_matching(scores, failed[phase], edges=edges)
+        if pairs[phase].non_mated > all_up_to:
+            results[phase] = _as_sampled(results[phase], pairs[phase], tiles, check)
     return MatchingPhases(**results)
 
 
-def _binned(scores: BinnedScores | SampledScores) -> BinnedScores:
-    return scores.scores if isinstance(scores, SampledScores) else scores
-
-
-def _as_sampled(result: Matching, sampled: SampledScores, check: Callable[[], None]) -> Matching:
+def _as_sampled(result: Matching, pairs: Pairs, tiles: int, check: Callable[[], None]) -> Matching:
     """Return figures marked as sampled, with standard errors of FMR."""
-    errors = sampled.fmr_standard_errors([point.threshold for point in result.operating_points], check=check)
+    thresholds = [point.threshold for point in result.operating_points]
+    errors = fmr_standard_errors(pairs, thresholds, tiles=tiles, seed=SEED, check=check)
     points = [
         point.model_copy(update={"fmr_standard_error": error})
         for point, error in zip(result.operating_points, errors, strict=True)
     ]
-    changes = {"non_mated_taken": "sampled", "non_mated_existing": sampled.pairs.non_mated, "operating_points": points}
+    changes = {"non_mated_taken": "sampled", "non_mated_existing": pairs.non_mated, "operating_points": points}
     return result.model_copy(update=changes)

@@ -102,15 +102,8 @@ class Pairs:
         self.non_mated = (len(self.gallery) * len(self.probes) - same_subject) // both_ways
         """Non-mated pairs that exist."""
 
-    def tiles(self) -> Iterator[Tile]:
-        """Yield tiles of all pairs, of which few hold mated pairs or pairs to leave out."""
-        return self._tiles(mated_only=False)
-
-    def mated_tiles(self) -> Iterator[Tile]:
-        """Yield the tiles that may hold mated pairs."""
-        return self._tiles(mated_only=True)
-
-    def _tiles(self, *, mated_only: bool) -> Iterator[Tile]:
+    def tiles(self, *, mated_only: bool = False) -> Iterator[Tile]:
+        """Yield tiles of all pairs, of which few hold mated pairs or pairs to leave out, or those few only."""
         height, width = self.tile
         for start in range(0, len(self.gallery), height):
             rows = slice(start, min(start + height, len(self.gallery)))

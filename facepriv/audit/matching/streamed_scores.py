@@ -67,68 +67,52 @@ def stream_all(pairs: Pairs, bins: ScoreBins, cut: float, *, check: Callable[[],
     BadInputError
         If a score is NaN or infinite.
     """
-    mated = _Mated(pairs.mated)
-    non_mated = _stream(pairs, pairs.tiles, pairs.non_mated, bins, cut, check, mated)
-    return non_mated.scores(mated, bins)
-
-
-@dataclass(frozen=True, eq=False)
-class SampledScores:
-    """Mated scores of all pairs, non-mated ones of pairs drawn at random."""
-
-    scores: BinnedScores
-    pairs: Pairs
-    tiles: int
-    seed: int
-
-    def fmr_standard_errors(
-        self, thresholds: Sequence[float | None], *, check: Callable[[], None] = no_check
-    ) -> list[float | None]:
-        """Return the standard error of FMR at each threshold, as far as it comes from drawing pairs; None without one.
-
-        Pairs of a tile share images, so tiles are what is counted as drawn: FMR is a ratio of sums over independent
-        tiles, and its error that of such a ratio (Cochran 1977, Sampling Techniques, section 6.4). The tiles are
-        compared once more.
-        """
-        at = np.array([np.nan if threshold is None else threshold for threshold in thresholds], dtype=np.float32)
-
-        def count(tile: Tile) -> list[int]:
-            scores = self.pairs.scores(tile).non_mated
-            return [scores.size, *(int(np.count_nonzero(scores >= threshold)) for threshold in at)]
-
-        counts: list[list[int]] = []
-        map_in_threads(count, self.pairs.drawn_tiles(self.tiles, self.seed), counts.append, check=check)
-        table = np.array(counts, dtype=np.float64).reshape(-1, 1 + len(at))
-        compared, accepted = table[:, :1], table[:, 1:]
-        if len(table) < 2 or not compared.sum():
-            return [None] * len(at)
-        residual = accepted - accepted.sum(axis=0) / compared.sum() * compared
-        errors = np.sqrt(len(table) / (len(table) - 1) * (residual**2).sum(axis=0)) / compared.sum()
-        return [None if threshold is None else float(e) for threshold, e in zip(thresholds, errors, strict=True)]
+    return _stream(pairs, pairs.tiles, pairs.non_mated, bins, cut, check, _Mated(pairs.mated))
 
 
 def stream_sample(
     pairs: Pairs, bins: ScoreBins, cut: float, *, tiles: int, seed: int, check: Callable[[], None] = no_check
-) -> SampledScores:
+) -> BinnedScores:
     """Compare all mated pairs, and the non-mated pairs of so many tiles drawn at random (`Pairs.drawn_tiles`).
 
     The pairs depend on the seed and on the images that have templates; nothing depends on the other tiles or on
     threads. Errors as in `stream_all`.
     """
     mated = _Mated(pairs.mated)
-    map_in_threads(lambda tile: pairs.scores(tile).mated, pairs.mated_tiles(), mated.add, check=check)
-    drawn = _stream(pairs, lambda: pairs.drawn_tiles(tiles, seed), tiles * pairs.sample_tile**2, bins, cut, check)
-    return SampledScores(drawn.scores(mated, bins), pairs, tiles, seed)
+    map_in_threads(lambda tile: pairs.scores(tile).mated, pairs.tiles(mated_only=True), mated.add, check=check)
+    most = tiles * pairs.sample_tile**2
+    return _stream(pairs, lambda: pairs.drawn_tiles(tiles, seed), most, bins, cut, check, mated, mated_too=False)
 
 
-@dataclass(frozen=True, eq=False)
-class _Part:
-    """What is kept of a tile."""
+def fmr_standard_errors(
+    pairs: Pairs,
+    thresholds: Sequence[float | None],
+    *,
+    tiles: int,
+    seed: int,
+    check: Callable[[], None] = no_check,
+) -> list[float | None]:
+    """Return the standard error of FMR at each threshold that comes from the draw of `stream_sample`; None without one.
 
-    mated: Scores
-    counts: Integers
-    lowest: float
-    greatest: Scores
+    Pairs of a tile share images, so tiles are what is counted as drawn: FMR is a ratio of sums over independent tiles,
+    and its error that of such a ratio (Cochran 1977, Sampling Techniques, section 6.4). The tiles are compared once
+    more.
+    """
+    at = np.array([np.nan if threshold is None else threshold for threshold in thresholds], dtype=np.float32)
+
+    def count(tile: Tile) -> list[int]:
+        scores = pairs.scores(tile).non_mated
+        return [scores.size, *(int(np.count_nonzero(scores >= threshold)) for threshold in at)]
+
+    counts: list[list[int]] = []
+    map_in_threads(count, pairs.drawn_tiles(tiles, seed), counts.append, check=check)
+    table = np.array(counts, dtype=np.float64).reshape(-1, 1 + len(at))
+    compared, accepted = table[:, :1], table[:, 1:]
+    if len(table) < 2 or not compared.sum():
+        return [None] * len(at)
+    residual = accepted - accepted.sum(axis=0) / compared.sum() * compared
+    errors = np.sqrt(len(table) / (len(table) - 1) * (residual**2).sum(axis=0)) / compared.sum()
+    return [None if threshold is None else float(e) for threshold, e in zip(thresholds, errors, strict=True)]
 
 
 class _Greatest:
@@ -173,18 +157,6 @@ class _Mated:
         return _finite(self._scores, "mated scores")
 
 
-@dataclass(frozen=True, eq=False)
-class _NonMated:
-    """The non-mated part of `BinnedScores`."""
-
-    counts: Integers
-    greatest: Scores
-    lowest: float
-
-    def scores(self, mated: _Mated, bins: ScoreBins) -> BinnedScores:
-        return BinnedScores(mated.sorted(), bins.edges, self.counts, self.greatest, self.lowest)
-
-
 def _stream(
     pairs: Pairs,
     tiles: Callable[[], Iterable[Tile]],
@@ -192,37 +164,38 @@ def _stream(
     bins: ScoreBins,
     cut: float,
     check: Callable[[], None],
-    mated: _Mated | None = None,
-) -> _NonMated:
-    """Sum up the non-mated pairs of tiles, ``most`` or fewer, and add the mated ones to ``mated`` if it is given."""
+    mated: _Mated,
+    *,
+    mated_too: bool = True,
+) -> BinnedScores:
+    """Sum up the non-mated pairs of tiles, ``most`` or fewer; mated ones are added to ``mated`` or known already."""
     greatest = _Greatest(scores_to_keep(most), cut)
     counts = np.zeros(BINS, dtype=np.int64)
     lowest = np.inf
 
-    def compare(tile: Tile) -> _Part:
+    def compare(tile: Tile) -> tuple[Scores, Integers, float, Scores]:
         scores = pairs.scores(tile)
         flat = scores.non_mated.reshape(-1)
-        in_bins, least = bins.count(scores.non_mated)
-        return _Part(scores.mated, in_bins, least, flat[np.flatnonzero(flat > greatest.cut)])
+        return scores.mated, *bins.count(scores.non_mated), flat[np.flatnonzero(flat > greatest.cut)]
 
-    def take(part: _Part) -> None:
+    def take(part: tuple[Scores, Integers, float, Scores]) -> None:
         nonlocal lowest
-        counts[:] += part.counts
-        lowest = min(lowest, part.lowest)
-        greatest.add(part.greatest)
-        if mated is not None:
-            mated.add(part.mated)
+        same, in_bins, least, high = part
+        counts[:] += in_bins
+        lowest = min(lowest, least)
+        greatest.add(high)
+        if mated_too:
+            mated.add(same)
 
     map_in_threads(compare, tiles(), take, check=check)
     keep = scores_to_keep(int(counts.sum()))
     kept = greatest.sorted(keep)
     if kept.size < keep:
-        # Mated scores are all there already.
-        return _stream(pairs, tiles, most, bins, -np.inf, check)
+        return _stream(pairs, tiles, most, bins, -np.inf, check, mated, mated_too=False)
     if not counts[0]:
         occupied = np.flatnonzero(counts)
         lowest = float(bins.edges[occupied[0] - 1]) if occupied.size else 0.0
-    return _NonMated(counts, kept, lowest)
+    return BinnedScores(mated.sorted(), bins.edges, counts, kept, lowest)
 
 
 def _finite(ordered: Scores, what: str) -> Scores:

@@ -211,7 +211,9 @@ def _remarks(
     landmarker: str | None,
 ) -> list[str]:
     result = run.result
-    paper_data = " and ".join(f"{d.images:,} of {d.subjects:,} ({d.name})" for d in paper.DATA_SETS.values())
+    paper_data = " and ".join(
+        f"{data.images:,} of {data.subjects:,} ({name})" for name, data in paper.DATA_SETS.items()
+    )
     remarks = [
         f"Data: {count(result.images, 'image')} of {count(result.subjects, 'subject')} here "
         f"({of_label['female']} of women, {of_label['male']} of men), {paper_data} in the paper."

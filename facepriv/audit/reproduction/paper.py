@@ -25,15 +25,14 @@ ETA = -0.1
 class DataSet:
     """One of the paper's data sets (section 3)."""
 
-    name: str
     images: int
     subjects: int
 
 
 DATA_SETS: dict[str, DataSet] = {
     # The number of MUCT's images is the total of Table 4.
-    "MUCT": DataSet("MUCT", images=3600, subjects=276),
-    "LFW": DataSet("LFW", images=13227, subjects=5740),
+    "MUCT": DataSet(images=3600, subjects=276),
+    "LFW": DataSet(images=13227, subjects=5740),
 }
 
 GENDER_ERROR: dict[str, dict[Experiment, dict[Slot, float]]] = {

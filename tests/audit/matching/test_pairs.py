@@ -46,7 +46,7 @@ def test_tiles_hold_what_all_comparisons_are(seed, n, subjects, failures, across
     probes = numbered(n, random.random(n) < failures) if across else None
     pairs = Pairs(gallery, probes, names, names_of, tile=tile, copy_bytes=2**20 if copied else 0)
     found = [pairs.scores(one) for one in pairs.tiles()]
-    only_mated = [pairs.scores(one).mated for one in pairs.mated_tiles()]
+    only_mated = [pairs.scores(one).mated for one in pairs.tiles(mated_only=True)]
     mated = [one.mated for one in found]
     non_mated = [one.non_mated.ravel() for one in found]
     expected = compare_all(gallery, probes, names, names_of)

@@ -12,7 +12,7 @@ from facepriv.audit.matching import streamed_scores as module
 from facepriv.audit.matching.comparisons import compare_all
 from facepriv.audit.matching.pairs import Pairs
 from facepriv.audit.matching.score_bins import ScoreBins
-from facepriv.audit.matching.streamed_scores import pilot, stream_all, stream_sample
+from facepriv.audit.matching.streamed_scores import fmr_standard_errors, pilot, stream_all, stream_sample
 from facepriv.errors import BadInputError
 from facepriv.metrics.binned_matching import binned_matching
 from facepriv.metrics.matching import matching
@@ -153,9 +153,9 @@ def test_standard_errors_are_how_far_samples_scatter():
     off, said = [], []
     for seed in range(60):
         sample = stream_sample(pairs, bins, -np.inf, tiles=100, seed=seed)
-        accepted = [np.sum(sample.scores.greatest >= threshold) for threshold in thresholds]
-        off.append(np.array(accepted) / sample.scores.non_mated - true)
-        said.append(sample.fmr_standard_errors(thresholds.tolist()))
+        accepted = [np.sum(sample.greatest >= threshold) for threshold in thresholds]
+        off.append(np.array(accepted) / sample.non_mated - true)
+        said.append(fmr_standard_errors(pairs, thresholds.tolist(), tiles=100, seed=seed))
     scatter, error = (np.sqrt(np.mean(np.square(values), axis=0)) for values in (off, said))
     assert scatter == pytest.approx(error, rel=0.3)
     # Pairs of a tile share images: more than if all pairs had been drawn one by one.
@@ -168,12 +168,11 @@ def test_a_sample_has_all_mated_pairs_and_depends_on_its_seed_alone(monkeypatch)
     mated = np.sort(compare_all(gallery, None, names, dot)[0])
 
     def draw(seed, **sizes):
-        sample = stream_sample(
-            Pairs(gallery, None, names, dot, sample_tile=32, **sizes), bins, 5.0, tiles=20, seed=seed
-        )
-        np.testing.assert_array_equal(sample.scores.mated, mated)
-        assert 18 * 32**2 < sample.scores.non_mated <= 20 * 32**2
-        return binned_matching(sample.scores, 0), sample.fmr_standard_errors([3.0, None])
+        pairs = Pairs(gallery, None, names, dot, sample_tile=32, **sizes)
+        sample = stream_sample(pairs, bins, 5.0, tiles=20, seed=seed)
+        np.testing.assert_array_equal(sample.mated, mated)
+        assert 18 * 32**2 < sample.non_mated <= 20 * 32**2
+        return binned_matching(sample, 0), fmr_standard_errors(pairs, [3.0, None], tiles=20, seed=seed)
 
     one = draw(1)
     assert one[1][0] > 0
