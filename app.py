@@ -41,8 +41,7 @@ from facepriv.store import Store, open_store
 from facepriv.web.access import Access
 from facepriv.web.blobs import blob_routes
 from facepriv.web.headers import SecurityHeaders
-from facepriv.web.login import NO_USERS, get_provider, login_routes
-from facepriv.web.oidc import DONE, provider_routes
+from facepriv.web.login import DONE, NO_USERS, get_provider, login_routes, provider_routes
 from facepriv.web.own_pages import OwnPagesOnly, is_loopback
 from facepriv.web.pages import assets
 from facepriv.web.share import share_routes

@@ -1,18 +1,27 @@
-"""`facepriv audit` and `audits`."""
+"""`facepriv audit`, `audits` and `policy`."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
-from typing import Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from facepriv.cli.execution import submit_and_show
+from facepriv.cli.execution import follow_to_end, submit_and_show
 from facepriv.cli.options import Executor, NoWait, Scheduler, with_fields
-from facepriv.cli.output import JsonFile, show_table, write_json
+from facepriv.cli.output import JsonFile, say, show_table, write_json
 from facepriv.cli.results import show_audit
-from facepriv.cli.store import opened_store
-from facepriv.schemas.requests import AuditRequest
+from facepriv.cli.store import get_actor, opened_store
+from facepriv.schemas.requests import AUTO, AuditRequest
+from facepriv.wording import count
+
+if TYPE_CHECKING:
+    from facepriv.config import Settings
+    from facepriv.policy.minimax import MinimaxPolicy
+    from facepriv.schemas.audits import SelectBy
+    from facepriv.store import Store
 
 
 @with_fields(AuditRequest)
@@ -70,3 +79,114 @@ def audits(
         for audit in records
     ]
     write_json(json_file, {"schema": "facepriv.audits/1", "audits": rows})
+
+
+@with_fields(
+    AuditRequest,
+    only=["p", "against", "classifiers", "select_by", "most_fnmr_loss"],
+)
+def policy(
+    fields: dict[str, Any],
+    run: Annotated[int, typer.Argument(help="Number of a complete run.")],
+    with_run: Annotated[
+        list[int] | None,
+        typer.Option("--with", help="Another run on the same images, to mix guides; repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="New or empty folder for the mixed database (unmarked, original names).")
+    ] = None,
+    sees: Annotated[str, typer.Option(help="With --with: attackers see the sign or the score.")] = "score",
+    key: Annotated[
+        Path | None, typer.Option(help="Key file of an earlier release, to draw the same images again.")
+    ] = None,
+    key_file: Annotated[
+        Path | None, typer.Option(help="File for the key, mode 0600. Default: beside the folder.")
+    ] = None,
+    json_file: JsonFile = None,
+) -> None:
+    """Choose how many images to perturb against the strongest attacker, and write the database to release.
+
+    With one run, the proportion comes from an audit of it, which is made if there is none; with several, from a linear
+    programme over the classifiers that judged them all.
+    """
+    from facepriv.services.releases.guide_mix import guide_mix, run_title
+
+    request = AuditRequest(run=run, **fields)
+    with opened_store() as (store, settings):
+        if with_run:
+            if request.p != AUTO or request.most_fnmr_loss is not None:
+                raise typer.BadParameter("With several runs the proportions are computed; omit --p and --floor.")
+            if sees not in ("sign", "score"):
+                raise typer.BadParameter(f"Expected sign or score, got {sees!r}.")
+            mix = guide_mix(store, [run, *with_run], sees="sign" if sees == "sign" else "score")
+            numbers = {run_title(store.runs.get(number)): number for number in dict.fromkeys([run, *with_run])}
+            shares = {numbers[name]: part for name, part in mix.weights.items() if name in numbers}
+            _show_mix(mix)
+            document: dict[str, Any] = {"schema": "facepriv.policy/1", "shares": mix.weights, "p": mix.p}
+            document |= {"accuracies": mix.accuracies, "sentence": mix.sentence}
+        else:
+            shares, document = _audited_policy(store, settings, request)
+        shown = " ".join(f"run {number}: {share:.6g}" for number, share in shares.items())
+        store.access.record(get_actor(), "policy-decided", f"run {run}", shown)
+        if out is None:
+            say("To write the database, add --out FOLDER.")
+        else:
+            _release(store, shares, out, select_by=request.select_by, key=key, key_file=key_file)
+        write_json(json_file, document)
+
+
+def _release(
+    store: Store,
+    shares: Mapping[int, float],
+    out: Path,
+    *,
+    select_by: SelectBy,
+    key: Path | None,
+    key_file: Path | None,
+) -> None:
+    """Write the mixed database into a folder, and say what there is to know of it."""
+    from facepriv.services.releases.release import read_key, write_release
+
+    secret = None if key is None else read_key(key)
+    released = write_release(store, shares, out, select_by=select_by, actor=get_actor(), key=secret, key_file=key_file)
+    say(
+        f"Wrote {count(released.images, 'image')} to {released.folder}; left out {count(released.left_out, 'image')} "
+        "without a stored file."
+    )
+    if released.not_perturbable:
+        say(
+            f"{count(released.not_perturbable, 'image')} could not be perturbed and can only be released unchanged. "
+            "Anyone who finds out which ones learns their gender."
+        )
+    say(
+        *released.warnings,
+        f"The key is in {released.key_file}, readable only by you. It reveals which images were perturbed: keep it "
+        "apart from the release.",
+    )
+
+
+def _audited_policy(store: Store, settings: Settings, request: AuditRequest) -> tuple[dict[int, float], dict[str, Any]]:
+    """Return the proportion from an audit of the run, the newest that fits or a new one, and its document."""
+    from facepriv.services.jobs.submit import submit_once
+
+    record = submit_once(store, settings, request, get_actor())
+    if record.result is None:
+        follow_to_end(store, settings, "audit", record.id)
+    else:
+        say(f"Using audit {record.id} of run {request.run}.")
+    policy = show_audit(store, record.id).policy
+    assert policy is not None
+    assert request.run is not None
+    document = {"schema": "facepriv.policy/1", "audit_id": record.id, **policy.model_dump(mode="json")}
+    return {request.run: policy.p}, document
+
+
+def _show_mix(mix: MinimaxPolicy) -> None:
+    from facepriv.presentation.audit_tables import holder_rows, share_rows
+
+    say(mix.sentence)
+    show_table("Where each image comes from", share_rows(mix))
+    show_table(
+        "How often an attacker with one classifier is right (in brackets: with a mix tuned against it only)",
+        holder_rows(mix),
+    )

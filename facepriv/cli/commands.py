@@ -14,7 +14,6 @@ from facepriv.cli import (
     importing,
     models,
     perturbing,
-    policy,
     runs,
     serving,
     sharing,
@@ -73,7 +72,7 @@ app.command()(models.fetch)
 app.command()(perturbing.methods)
 app.command()(perturbing.perturb)
 app.command()(audits.audit)
-app.command()(policy.policy)
+app.command()(audits.policy)
 app.command()(runs.runs)
 app.command()(audits.audits)
 app.command()(runs.show)

@@ -72,6 +72,7 @@ def say(*sentences: str) -> None:
 
 def show_table(title: str, rows: Sequence[Mapping[str, str]], *, none: str = "") -> None:
     """Show rows under their title, with the first row's keys as columns; without rows, say ``none``, if anything."""
+    from rich.console import Console
     from rich.table import Table
 
     if not rows:
@@ -84,7 +85,11 @@ def show_table(title: str, rows: Sequence[Mapping[str, str]], *, none: str = "")
         table.add_column(column)
     for row in rows:
         table.add_row(*(plain(value) for value in row.values()))
-    _console().print(table)
+    console = Console(stderr=json_on_stdout.get())
+    if not console.is_terminal:
+        # A pipe or a log has no width of its own; 80 columns would break the tables' words.
+        console.width = WIDTH
+    console.print(table)
 
 
 @contextmanager
@@ -113,14 +118,6 @@ def progress(what: str) -> Iterator[Any]:
             bar.update(task, completed=done, total=total, description=description, pace=shown)
 
         yield report
-
-
-def _console() -> Any:
-    from rich.console import Console
-
-    console = Console(stderr=json_on_stdout.get())
-    # A pipe or a log has no width of its own; 80 columns would break the tables' words.
-    return console if console.is_terminal else Console(width=WIDTH, stderr=json_on_stdout.get())
 
 
 def error_console() -> Any:

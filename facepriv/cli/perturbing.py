@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -103,13 +104,8 @@ def reproduce(
         planned = service.plan(store, RunRequest(**fields), guide_a=guide_a, guide_b=guide_b)
         expected = service.estimate(store, settings, planned)
         say(f"Estimated time: about {expected.seconds / 60:,.1f} minutes ({expected.basis}).")
-        reproduction = service.reproduce(
-            store,
-            settings,
-            planned,
-            actor=get_actor(),
-            execute=lambda run_id: follow_to_end(store, settings, "run", run_id),
-        )
+        execute = partial(follow_to_end, store, settings, "run")
+        reproduction = service.reproduce(store, settings, planned, actor=get_actor(), execute=execute)
     for title, rows in tables(reproduction):
         show_table(title, rows)
     say(*(f"- {sentence}" for sentence in sentences(reproduction)), headline(reproduction))

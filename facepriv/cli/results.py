@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,13 +51,6 @@ def show_run(store: Store, run_id: int, json_file: Path | None = None) -> RunDoc
         say(f"Note on {row['Images']} of the images: {row['Note']}")
     write_model(json_file, run)
     return run
-
-
-def compare(runs: Sequence[RunDocument]) -> None:
-    """Show the most important figures of several runs side by side."""
-    from facepriv.presentation.run_tables import comparison_rows
-
-    show_table("Side by side", comparison_rows([(f"Run {run.run_id}", run.spec, run) for run in runs]))
 
 
 def show_audit(store: Store, audit_id: int, json_file: Path | None = None, *, variants: bool = False) -> AuditDocument:

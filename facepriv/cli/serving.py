@@ -11,8 +11,8 @@ import typer
 from facepriv.cli.execution import follow_to_end, with_executor
 from facepriv.cli.importing import show_import
 from facepriv.cli.options import Scheduler
-from facepriv.cli.output import JsonFile, progress, say
-from facepriv.cli.results import compare, show_audit, show_run, write_model
+from facepriv.cli.output import JsonFile, progress, say, show_table
+from facepriv.cli.results import show_audit, show_run, write_model
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.config import get_settings
 
@@ -87,6 +87,7 @@ def demo(
 ) -> None:
     """Import 60 synthetic subjects, perturb them with the recommended method and the paper's, and audit the result."""
     from facepriv.perturb.registry import DEFAULT_METHOD, PAPER_METHOD
+    from facepriv.presentation.run_tables import comparison_rows
     from facepriv.schemas.requests import AuditRequest, RunRequest
     from facepriv.services.datasets.importing import DEMO, import_demo
     from facepriv.services.jobs.following import LINGER_SECONDS
@@ -108,7 +109,7 @@ def demo(
             numbers.append(run.id)
         documents = [show_run(store, number) for number in numbers]
         if len(documents) > 1:
-            compare(documents)
+            show_table("Side by side", comparison_rows([(f"Run {run.run_id}", run.spec, run) for run in documents]))
         audit = submit_once(store, settings, AuditRequest(run=numbers[-1]), get_actor())
         if audit.result is None:
             follow_to_end(store, settings, "audit", audit.id)

@@ -18,7 +18,7 @@ from facepriv.errors import StoreError
 from facepriv.services.accounts.users import NOBODY
 from facepriv.store import Role, Store
 from facepriv.types import Actor
-from facepriv.web.identity import LOCAL, Identity, set_identity
+from facepriv.web.identity import KEY, LOCAL, Identity
 from facepriv.web.own_pages import is_loopback
 from facepriv.web.pages import message
 
@@ -78,9 +78,8 @@ class Access:
             client = scope.get("client")
             if client is not None and not is_loopback(client[0]):
                 await _refuse(scope, receive, send, PlainTextResponse("Only this machine is answered.", 403))
-                return
-            serve = self._pass_on if scope["type"] == "http" else self._serve_socket
-            await serve(scope, receive, send, LOCAL)
+            else:
+                await self._serve(scope, receive, send, LOCAL)
             return
         token = HTTPConnection(scope).cookies.get(self._cookie)
         try:
@@ -100,27 +99,29 @@ class Access:
                 f"This page is for auditors; {identity.user} is signed in as privacy officer and sees shared results."
             )
             await _refuse(scope, receive, send, message("No access", sentence, status=403, home=True))
-        elif identity is not None and scope["type"] == "websocket":
-            await self._serve_socket(scope, receive, send, identity, token)
         else:
-            await self._pass_on(scope, receive, send, identity)
+            await self._serve(scope, receive, send, identity, token)
 
     def _identify(self, token: str | None, *, note: bool = True) -> Identity | None:
         session = self._store().sessions.holder(token, note=note) if token else None
         return None if session is None else Identity(session.user, session.role, session.id)
 
-    async def _pass_on(self, scope: Scope, receive: Receive, send: Send, identity: Identity | None) -> None:
+    async def _serve(
+        self, scope: Scope, receive: Receive, send: Send, identity: Identity | None, token: str | None = None
+    ) -> None:
         if identity is not None:
-            set_identity(scope, identity)
-            headers = MutableHeaders(scope=scope)
-            headers[USER_HEADER] = quote(identity.user)
-            headers[SESSION_HEADER] = str(identity.session or "")
+            scope[KEY] = identity
+            MutableHeaders(scope=scope).update(
+                {USER_HEADER: quote(identity.user), SESSION_HEADER: str(identity.session or "")}
+            )
+            if scope["type"] == "websocket":
+                receive, send = self._while_signed_in(scope, receive, send, identity, token)
         await self._app(scope, receive, send)
 
-    async def _serve_socket(
-        self, scope: Scope, receive: Receive, send: Send, identity: Identity, token: str | None = None
-    ) -> None:
-        """Serve a WebSocket while its session and its user's role last; drop messages that no page sends."""
+    def _while_signed_in(
+        self, scope: Scope, receive: Receive, send: Send, identity: Identity, token: str | None
+    ) -> tuple[Receive, Send]:
+        """Return the ends of a WebSocket that closes with its session and drops messages that no page sends."""
         ended = False
 
         async def receive_while_signed_in() -> Message:
@@ -139,7 +140,7 @@ class Access:
             if not ended:
                 await send(sent)
 
-        await self._pass_on(scope, receive_while_signed_in, send_while_signed_in, identity)
+        return receive_while_signed_in, send_while_signed_in
 
     async def _refuse_unknown(self, scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.to_thread(self._record_refusal, NOBODY, "", often=True)

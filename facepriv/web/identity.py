@@ -9,7 +9,8 @@ from starlette.types import Scope
 from facepriv.store import Role
 from facepriv.types import Actor
 
-_KEY = "facepriv.identity"
+KEY = "facepriv.identity"
+"""Where the access middleware puts the user into the scope of a request; nothing that a client sends can be there."""
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,7 @@ LOCAL = Identity("local", "auditor")
 """The user of a dashboard without login."""
 
 
-def set_identity(scope: Scope, identity: Identity) -> None:
-    """Store the user in the scope of a request, where nothing that a client sends can be."""
-    scope[_KEY] = identity
-
-
 def get_identity(scope: Scope) -> Identity | None:
     """Return the verified user of a request, or None."""
-    identity = scope.get(_KEY)
-    return identity if isinstance(identity, Identity) else None
+    identity: Identity | None = scope.get(KEY)
+    return identity

@@ -12,7 +12,7 @@ from facepriv.imaging.png import encode_png
 from facepriv.web.access import Access
 from facepriv.web.blobs import Blob, BlobCache, blob_routes
 from facepriv.web.headers import SecurityHeaders
-from facepriv.web.identity import LOCAL, Identity, set_identity
+from facepriv.web.identity import KEY, LOCAL, Identity
 from tests.web.asgi import ask
 
 PNG = encode_png(np.full((2, 3, 3), 7, dtype=np.uint8))
@@ -32,7 +32,7 @@ def get(blob_cache):
     def known(identity):
         async def proven(scope, receive, send):
             if identity is not None:
-                set_identity(scope, identity)
+                scope[KEY] = identity
             await app(scope, receive, send)
 
         return proven
