@@ -26,6 +26,7 @@ from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import FailureItem, RunResult, RunSpec
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import NewImage, Store, open_store
+from facepriv.store.records import NewDataset
 from facepriv.store.rows import JobRow, RunImageRow, RunRow
 
 LARGE, SMALL = "large", "small"
@@ -57,7 +58,7 @@ def _dataset(store: Store, name: str, images: int) -> None:
     for item in read_demo(images_per_subject=1).images[:FILES]:
         pixels = decode(item.path, name=item.name, max_pixels=10**6).pixels
         faces.append((acquire(pixels, several="largest"), store.artifacts.put(encode_png(pixels))))
-    with store.datasets.importing(name, source="made up", reader="csv") as session:
+    with store.datasets.importing(NewDataset(name=name, source="made up", reader="csv")) as session:
         for number in range(images):
             face, sha256 = faces[number % FILES]
             session.add(

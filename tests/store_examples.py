@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import time
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,20 @@ from facepriv.schemas.figures import (
     Summary,
 )
 from facepriv.schemas.runs import FailureItem, Failures, LearnedItem, RunResult, RunSpec
-from facepriv.store import AuditRecord, DatasetRecord, Learning, NewImage, RunImage, RunRecord, Store
+from facepriv.store import AuditRecord, DatasetRecord, Learning, NewImage, RunImage, RunRecord, Store, attempts
 from facepriv.store.measures import Measured
+from facepriv.store.records import NewDataset
 from facepriv.types import Problem
 
 
 def sha(text_: str) -> str:
     return hashlib.sha256(text_.encode()).hexdigest()
+
+
+def failures_since(store: Store, key: str, moment: datetime) -> tuple[int, datetime | None]:
+    """Count the failed tries under a key since a moment, and give the time of the first of them."""
+    with store.attempts._database.reading() as session:
+        return attempts._since(session, key, moment)
 
 
 def new_image(index: int, **changes: Any) -> NewImage:
@@ -65,7 +73,7 @@ def create(
     store: Store, name: str, images: Iterable[NewImage], problems: Iterable[Problem] = (), **told: Any
 ) -> DatasetRecord:
     """Import what is at hand in one go."""
-    with store.datasets.importing(name, **{"source": "", "reader": "", **told}) as importing:
+    with store.datasets.importing(NewDataset(name=name, **{"source": "", "reader": "", **told})) as importing:
         for image in images:
             importing.add(image)
         for problem in problems:

@@ -97,8 +97,9 @@ def reproduce(
 ) -> None:
     """Repeat the paper's experiments as stored runs, and compare them with its published numbers."""
     from facepriv.presentation.reproduction_tables import headline, sentences, tables
+    from facepriv.report.files import write_page
     from facepriv.services.runs import reproduce as service
-    from facepriv.services.sharing.reproduction_page import write_page
+    from facepriv.services.sharing.reproduction_page import reproduction_report
 
     with opened_store() as (store, settings):
         planned = service.plan(store, RunRequest(**fields), guide_a=guide_a, guide_b=guide_b)
@@ -110,5 +111,5 @@ def reproduce(
         show_table(title, rows)
     say(*(f"- {sentence}" for sentence in sentences(reproduction)), headline(reproduction))
     if html_file is not None:
-        write_page(reproduction, html_file)
+        write_page(reproduction_report(reproduction), html_file)
     write_model(json_file, reproduction)

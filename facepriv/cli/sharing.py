@@ -60,7 +60,7 @@ def report(
         raise typer.BadParameter("Give the number of a run, or --audit NUMBER.")
     with opened_store() as (store, _):
         of_run = store.audits.get(audit).run_id if run is None and audit is not None else run
-        written = write_report(
+        sentences, report = write_report(
             store,
             of_run,
             audit_id=audit,
@@ -71,8 +71,8 @@ def report(
             format="svg" if format == "svg" else "png",
             actor=get_actor(),
         )
-    say(*written.sentences)
-    write_json(json_file, written.json)
+    say(*sentences)
+    write_json(json_file, report)
 
 
 def share(

@@ -5,24 +5,21 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 from urllib.request import url2pathname
 
 from facepriv.config import Settings
 from facepriv.errors import StoreError
 from facepriv.store import migrate
-from facepriv.store.access import AccessLog, ChainState
+from facepriv.store.access import AccessLog
 from facepriv.store.artifacts import ArtifactStore
 from facepriv.store.attempts import AttemptStore
 from facepriv.store.audits import AuditStore
-from facepriv.store.datasets import DatasetStore, ImportSession
+from facepriv.store.datasets import DatasetStore
 from facepriv.store.engine import Database
-from facepriv.store.erasure import erase_deleted
 from facepriv.store.folder_artifacts import FolderArtifacts
-from facepriv.store.inventory import Inventory, take_inventory
-from facepriv.store.jobs import LEASE_SECONDS, MAX_LOSSES, JobStore, LeaseLostError
-from facepriv.store.leftovers import Leftovers, referred_to
+from facepriv.store.jobs import MAX_LOSSES, JobStore, LeaseLostError
+from facepriv.store.leftovers import Inventory, Leftovers, referred_to, take_inventory
 from facepriv.store.measures import MeasureStore
 from facepriv.store.records import (
     ROLES,
@@ -31,10 +28,7 @@ from facepriv.store.records import (
     AuditSummary,
     DatasetCounts,
     DatasetRecord,
-    FailureStage,
-    FoundFace,
     Holdings,
-    ImagePair,
     ImageRecord,
     JobRecord,
     JobState,
@@ -46,38 +40,28 @@ from facepriv.store.records import (
     RunImage,
     RunRecord,
     RunSummary,
-    SessionRecord,
     ShareRecord,
-    UnfinishedImport,
     UserRecord,
 )
 from facepriv.store.remote_artifacts import RemoteArtifacts
+from facepriv.store.rows import Base
 from facepriv.store.runs import RunStore
 from facepriv.store.sessions import SessionStore
 from facepriv.store.shares import RemarkStore, ShareStore
 from facepriv.store.users import UserStore
 
 __all__ = [
-    "LEASE_SECONDS",
     "MAX_LOSSES",
     "ROLES",
-    "AccessLog",
     "AccessRecord",
     "ArtifactStore",
-    "AttemptStore",
     "AuditRecord",
     "AuditStore",
     "AuditSummary",
-    "ChainState",
     "DatasetCounts",
     "DatasetRecord",
-    "DatasetStore",
-    "FailureStage",
-    "FoundFace",
     "Holdings",
-    "ImagePair",
     "ImageRecord",
-    "ImportSession",
     "Inventory",
     "JobRecord",
     "JobState",
@@ -85,23 +69,16 @@ __all__ = [
     "Learning",
     "LeaseLostError",
     "LogLine",
-    "MeasureStore",
     "NewImage",
     "RemarkRecord",
-    "RemarkStore",
     "Role",
     "RunImage",
     "RunRecord",
     "RunStore",
     "RunSummary",
-    "SessionRecord",
-    "SessionStore",
     "ShareRecord",
-    "ShareStore",
     "Store",
-    "UnfinishedImport",
     "UserRecord",
-    "UserStore",
     "open_artifacts",
     "open_store",
 ]
@@ -156,8 +133,29 @@ class Store:
         return take_inventory(self._database, self.artifacts)
 
     def erase_deleted(self) -> str:
-        """Make what was deleted from the database unreadable, as `facepriv.store.erasure.erase_deleted` does."""
-        return erase_deleted(self._database)
+        """Make what was deleted unreadable in the database's files, and return a sentence on what that covers.
+
+        SQLite also empties its journal. PostgreSQL rewrites every table (``VACUUM FULL``), which keeps others waiting
+        meanwhile; its journal and its backups are the server's. Raises StoreError if that cannot be done now, for
+        instance because another process keeps the database open and reads.
+        """
+        with self._database.outside_transactions() as connection:
+            if self._database.kind == "postgresql":
+                connection.autocommit = True
+                for table in Base.metadata.sorted_tables:
+                    connection.execute(f"VACUUM FULL {table.name}")
+                return (
+                    "The tables of the database were written anew; the server's write-ahead log and its backups may "
+                    "hold what was deleted for a while and are in its administrator's hands."
+                )
+            connection.execute("VACUUM")
+            (busy, *_) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreError(
+                f"The journal of the database {self._database.where} could not be emptied, because another process is "
+                "reading; end that process or wait for it, then run: facepriv collect"
+            )
+        return "The database file was written anew and its journal emptied, so nothing deleted can be read there."
 
     def _collect(self, put_before: float) -> int:
         self._leftovers.forget_measures()
@@ -171,9 +169,7 @@ class Store:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

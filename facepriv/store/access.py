@@ -1,22 +1,28 @@
-"""The access log: who saw or exported what, and when, as a chain of hashes."""
+"""The access log: who saw or exported what, and when, as a chain of hashes.
+
+Each line's hash covers the line and the hash of the one before. A changed, removed, moved or slipped-in line breaks the
+chain from there on, unless whoever did it computed all later hashes too: to notice that, or that the last lines were
+cut off, a later hash must have been noted elsewhere.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TypeVar, cast
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import InstrumentedAttribute
 
-from facepriv.store.chain import START, link_sha256
 from facepriv.store.engine import Database
+from facepriv.store.fields import matching, record_of
 from facepriv.store.records import AccessRecord
 from facepriv.store.rows import AccessRow
-from facepriv.types import Actor, Origin
+from facepriv.types import Actor
 
 _CHAIN_LOCK = int.from_bytes(b"fp-chain", "big")
 """Number of PostgreSQL's advisory lock on the chain's end; SQLite has one writer at a time anyway."""
@@ -24,7 +30,8 @@ _BATCH = 1000
 SELDOM_SECONDS = 60.0
 """For how long equal refusals of strangers are summed up to one line."""
 _MOST_SELDOM = 1000
-One = TypeVar("One")
+START = "0" * 64
+"""Stands for the hash of the line before the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +50,7 @@ class ChainState:
 class AccessLog:
     """Lines that are added and never changed or removed; this class has no way to do either.
 
-    Lines name data sets, runs and images by id only, so that the log itself holds no personal data of subjects. Each
-    carries a hash over itself and the line before, see `facepriv.store.chain`.
+    Lines name data sets, runs and images by id only, so that the log itself holds no personal data of subjects.
     """
 
     def __init__(self, database: Database) -> None:
@@ -67,7 +73,7 @@ class AccessLog:
                 subject=subject,
                 detail=detail,
             )
-            row.chain_sha256 = _link(last or START, row)
+            row.chain_sha256 = _link_sha256(last or START, row)
             session.add(row)
             session.flush()
             return _record(row)
@@ -93,13 +99,13 @@ class AccessLog:
         self, *, actor: str | None = None, action: str | None = None, limit: int = 100, offset: int = 0
     ) -> tuple[AccessRecord, ...]:
         """Return lines, newest first, of one actor or action if asked for."""
-        query = _chosen(select(AccessRow).order_by(AccessRow.id.desc()), actor, action).limit(limit).offset(offset)
+        query = select(AccessRow).where(*matching(AccessRow, actor=actor, action=action))
         with self._database.reading() as session:
-            return tuple(map(_record, session.scalars(query)))
+            return tuple(map(_record, session.scalars(query.order_by(AccessRow.id.desc()).limit(limit).offset(offset))))
 
     def count(self, *, actor: str | None = None, action: str | None = None) -> int:
         """Count the lines, of one actor or action if asked for."""
-        query = _chosen(select(func.count()).select_from(AccessRow), actor, action)
+        query = select(func.count(AccessRow.id)).where(*matching(AccessRow, actor=actor, action=action))
         with self._database.reading() as session:
             return session.scalar(query) or 0
 
@@ -127,34 +133,26 @@ class AccessLog:
         with self._database.reading() as session:
             for row in session.scalars(select(AccessRow).order_by(AccessRow.id).execution_options(yield_per=_BATCH)):
                 lines += 1
-                found = _link(previous, row)
-                if row.chain_sha256 != found and broken_at is None:
+                link_sha256 = _link_sha256(previous, row)
+                if row.chain_sha256 != link_sha256 and broken_at is None:
                     broken_at = row.id
                 # Going on from what stands there finds the first break, not all that follow from it.
-                previous = row.chain_sha256 or found
+                previous = row.chain_sha256 or link_sha256
                 if expected and previous.startswith(expected.lower()):
                     expected_at = row.id
         return ChainState(lines=lines, last=previous, broken_at=broken_at, expected_at=expected_at)
 
 
-def _chosen(query: Select[One], actor: str | None, action: str | None) -> Select[One]:
-    if actor is not None:
-        query = query.where(AccessRow.actor == actor)
-    return query if action is None else query.where(AccessRow.action == action)
-
-
-def _link(previous: str, row: AccessRow) -> str:
-    return link_sha256(previous, row.at, row.actor, row.origin, row.action, row.subject, row.detail)
+def _link_sha256(previous: str, row: AccessRow) -> str:
+    """Return a line's hash, from that of the line before and all that the line says."""
+    moment = row.at.astimezone(UTC).isoformat(timespec="microseconds")
+    said = json.dumps(
+        [previous, moment, row.actor, row.origin, row.action, row.subject, row.detail],
+        ensure_ascii=True,
+        separators=(",", ":"),
+    )
+    return hashlib.sha256(said.encode("ascii")).hexdigest()
 
 
 def _record(row: AccessRow) -> AccessRecord:
-    return AccessRecord(
-        id=row.id,
-        at=row.at,
-        actor=row.actor,
-        origin=cast(Origin, row.origin),
-        action=row.action,
-        subject=row.subject,
-        detail=row.detail,
-        chain_sha256=row.chain_sha256 or "",
-    )
+    return record_of(AccessRecord, row, chain_sha256=row.chain_sha256 or "")

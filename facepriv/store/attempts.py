@@ -24,12 +24,8 @@ class AttemptStore:
     def failed(self, limits: Mapping[str, int], since: datetime, *, now: datetime | None = None) -> datetime | None:
         """Note one failure under every key, unless there are as many of any since a moment as its limit.
 
-        Of many at once, no more are noted than the limits allow.
-
-        Returns
-        -------
-        datetime or None
-            When the first of these many was, if nothing was noted because of them.
+        Of many at once, no more are noted than the limits allow. Where none was noted, return when the first of these
+        many was.
         """
         now = now or datetime.now(UTC)
         # Alone: no other is noted between counting and noting.
@@ -41,11 +37,6 @@ class AttemptStore:
             session.execute(delete(AttemptRow).where(AttemptRow.at < now - _KEPT))
             session.add_all(AttemptRow(key_sha256=_hash(key), at=now) for key in limits)
         return None
-
-    def since(self, key: str, moment: datetime) -> tuple[int, datetime | None]:
-        """Count the failures under a key since a moment, and give the time of the first of them."""
-        with self._database.reading() as session:
-            return _since(session, key, moment)
 
     def take_back(self, key: str) -> None:
         """Drop the newest failure under a key: it was none."""

@@ -8,8 +8,9 @@ from sqlalchemy import select, update
 
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.schemas.audits import AuditResult, AuditSpec
+from facepriv.store.fields import matching
 from facepriv.store.job_details import JobDetails
-from facepriv.store.jobs import add_job, complete, delete_job
+from facepriv.store.jobs import complete, delete_job
 from facepriv.store.records import AuditRecord, AuditSummary, JobState
 from facepriv.store.rows import AuditRow, DatasetRow, JobRow, RunRow
 from facepriv.types import UNNAMED, Actor
@@ -25,14 +26,7 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
     _summary, _record = AuditSummary, AuditRecord
 
     def create(self, spec: AuditSpec, *, request: str = "{}", actor: Actor = UNNAMED) -> int:
-        """Put an audit into the queue and return its number.
-
-        Parameters
-        ----------
-        request
-            JSON of what was asked for.
-        actor
-            Who asks, and from where.
+        """Put an audit into the queue and return its number; ``request`` and ``actor`` as for `JobStore.create`.
 
         Raises
         ------
@@ -60,16 +54,7 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
                         f"A complete run on {spec.dataset.name} was expected, but run {spec.run_id} is {run.state}"
                         f"{'' if run.dataset_id == dataset.id else ' and on another data set'}; choose another run."
                     )
-            row = AuditRow(
-                job_id=add_job(session, "audit", request, actor=actor, total=len(spec.image_ids)),
-                dataset_id=spec.dataset.id,
-                run_id=spec.run_id,
-                spec=spec,
-                images=len(spec.image_ids),
-            )
-            session.add(row)
-            session.flush()
-            return row.id
+            return self._add(session, spec, request, actor, run_id=spec.run_id)
 
     def list(
         self,
@@ -80,18 +65,11 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
         limit: int = 50,
         offset: int = 0,
     ) -> tuple[AuditSummary, ...]:
-        """Return audits without specs and results, newest first, a page at a time.
+        """Return audits of a data set, of a run and in one of these states, if asked for, without specs and results.
 
-        Parameters
-        ----------
-        dataset_id, run_id, states
-            Only audits of that data set, of that run, in one of those states (none given: any).
+        Newest first, a page at a time.
         """
-        conditions = [
-            *([] if dataset_id is None else [AuditRow.dataset_id == dataset_id]),
-            *([] if run_id is None else [AuditRow.run_id == run_id]),
-        ]
-        return self._list(conditions, states, limit, offset)
+        return self._list(matching(AuditRow, dataset_id=dataset_id, run_id=run_id), states, limit, offset)
 
     def count(self, *, of_run: bool | None = None, states: Iterable[JobState] = ()) -> int:
         """Count audits: of images as a run left them or as they are, if asked for, and in one of these states."""
@@ -104,12 +82,6 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
             session.execute(update(AuditRow).where(AuditRow.id == number).values(result=result))
 
     def delete(self, number: int) -> None:
-        """Remove an audit; what was measured for it stays, for others, and goes with the data set or the run.
-
-        Raises
-        ------
-        StoreError
-            If a worker is at it.
-        """
+        """Remove an audit, but nothing that was measured for it; raises StoreError if a worker is at it."""
         with self._database.writing() as session:
             delete_job(session, self._require(session, number), f"Audit {number}")

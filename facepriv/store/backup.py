@@ -40,6 +40,7 @@ from sqlalchemy.pool import NullPool
 from facepriv.errors import BadInputError, StorageFullError, StoreError
 from facepriv.store import migrate, sqlite
 from facepriv.store.engine import Database
+from facepriv.store.folder_artifacts import sync
 from facepriv.store.rows import AttemptRow, SessionRow, UtcDateTime
 
 REFERRING = ("images", "run_images", "learnings")
@@ -160,13 +161,10 @@ def _copy_pages(connection: Connection, unfinished: Path, file: Path) -> None:
 
 def _copy_to_file(connection: Connection, revision: str, unfinished: Path) -> None:
     """Copy the rows that the transaction sees into a new SQLite database."""
-    target = Database(URL.create("sqlite", database=str(unfinished)), foreign_keys=False)
-    try:
-        with target.migrating() as to:
-            migrate.run(to, revision)
-            copy_rows(connection, to)
-    finally:
-        target.close()
+    url = URL.create("sqlite", database=str(unfinished))
+    with closing(Database(url, foreign_keys=False)) as target, target.migrating() as to:
+        migrate.run(to, revision)
+        copy_rows(connection, to)
     _leave_wal(unfinished)
 
 
@@ -186,9 +184,9 @@ def _appearing(file: Path) -> Iterator[Path]:
             unfinished = Path(folder) / "backup"
             os.close(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
             yield unfinished
-            _sync(unfinished)
+            sync(unfinished)
             _reveal(unfinished, file)
-            _sync(file.absolute().parent)
+            sync(file.absolute().parent)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StorageFullError(f"There is no space left for the backup {file}; free some and try again.") from error
@@ -204,14 +202,6 @@ def _reveal(unfinished: Path, file: Path) -> None:
         if file.exists() or file.is_symlink():
             raise _exists(file) from error
         unfinished.replace(file)  # a disk without hard links, as USB sticks are
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _exists(file: Path) -> BadInputError:

@@ -11,13 +11,13 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store.engine import Database
-from facepriv.store.fields import record_of, values_of
+from facepriv.store.fields import record_of, select_fields, values_of
 from facepriv.store.leftovers import Leftovers, references
 from facepriv.store.records import (
     DatasetCounts,
@@ -26,6 +26,7 @@ from facepriv.store.records import (
     Holdings,
     ImagePair,
     ImageRecord,
+    NewDataset,
     NewImage,
     UnfinishedImport,
 )
@@ -42,7 +43,7 @@ from facepriv.store.rows import (
     RunSourceRow,
     ShareRow,
 )
-from facepriv.types import Identities, Problem, ProtocolPair, Terms
+from facepriv.types import Problem, ProtocolPair
 from facepriv.wording import some
 
 _BATCH = 200
@@ -70,7 +71,8 @@ class ImportSession:
         self._problems: list[Problem] = []
         self._final_problems: list[Problem] | None = None
         self._protocol: Sequence[ProtocolPair] = ()
-        self._unwritten: set[str | None] = set()
+        self.unwritten: set[str | None] = set()
+        """Hashes of the artifacts of images that no batch held yet, or that could not be written."""
         self._written_at = time.monotonic()
         self.on_written: Callable[[], None] | None = None
         """Called whenever a batch with images was written: what an interruption does not cost any more."""
@@ -81,12 +83,7 @@ class ImportSession:
             images = session.scalars(
                 select(ImageRow).where(ImageRow.dataset_id == self.dataset_id).order_by(ImageRow.id)
             )
-            problems = session.scalars(
-                select(ProblemRow).where(ProblemRow.dataset_id == self.dataset_id).order_by(ProblemRow.id)
-            )
-            return tuple(record_of(ImageRecord, row) for row in images), tuple(
-                Problem(p.name, p.code, p.sentence) for p in problems
-            )
+            return tuple(record_of(ImageRecord, row) for row in images), _problems(session, self.dataset_id)
 
     def add(self, image: NewImage) -> None:
         """Add an image; written with the next batch.
@@ -99,7 +96,7 @@ class ImportSession:
             If the import is finished, goes on elsewhere, or was collected as abandoned meanwhile.
         """
         self._images.append(image)
-        self._unwritten.add(image.artifact_sha256)
+        self.unwritten.add(image.artifact_sha256)
         self._flush_when_due()
 
     def problem(self, problem: Problem) -> None:
@@ -115,17 +112,12 @@ class ImportSession:
         self._final_problems = list(problems)
         self._protocol = protocol
 
-    @property
-    def unwritten(self) -> frozenset[str | None]:
-        """Hashes of the artifacts of images that no batch held yet, or that could not be written."""
-        return frozenset(self._unwritten)
-
     def flush(self) -> None:
         """Write what was added so far, in one transaction."""
         has_images = bool(self._images)
         with self._database.writing() as session:
             self._write(session)
-        self._unwritten.clear()
+        self.unwritten.clear()
         if has_images and self.on_written is not None:
             self.on_written()
 
@@ -152,17 +144,10 @@ class ImportSession:
             session.execute(
                 insert(ImageRow), [values_of(NewImage, image, dataset_id=self.dataset_id) for image in self._images]
             )
-        self._write_problems(session, self._problems)
+        _write_problems(session, self.dataset_id, self._problems)
         self._images.clear()
         self._problems.clear()
         self._written_at = time.monotonic()
-
-    def _write_problems(self, session: Session, problems: Sequence[Problem]) -> None:
-        if problems:
-            session.execute(
-                insert(ProblemRow),
-                [values_of(Problem, problem, dataset_id=self.dataset_id) for problem in problems],
-            )
 
     def _refuse_duplicates(self, session: Session) -> None:
         names = [image.name for image in self._images]
@@ -204,7 +189,7 @@ class ImportSession:
             self._write(session)  # also makes sure that the rows are still there
             if self._final_problems is not None:
                 session.execute(delete(ProblemRow).where(ProblemRow.dataset_id == self.dataset_id))
-                self._write_problems(session, self._final_problems)
+                _write_problems(session, self.dataset_id, self._final_problems)
             self._write_protocol(session)
             session.execute(
                 update(DatasetRow)
@@ -224,9 +209,9 @@ class DatasetStore:
     Contract: a data set is listed, found and counted only once its import has finished; an import that was
     interrupted at any moment, by a kill too, leaves nothing that any method here shows but `unfinished`. A finished
     data set never changes but for how long it may be kept, its data sheet and its quality report. Records are detached
-    values. Methods that take ``dataset_id`` raise
-    UnknownNameError if there is no such finished data set, and every method raises StoreError if the database cannot
-    be used. Artifact files that only removed rows referred to go with them, see `Leftovers`.
+    values. Methods that take ``dataset_id`` raise UnknownNameError if there is no such finished data set, and every
+    method raises StoreError if the database cannot be used. Artifact files that only removed rows referred to go with
+    them, see `Leftovers`.
     """
 
     def __init__(self, database: Database, leftovers: Leftovers) -> None:
@@ -234,22 +219,7 @@ class DatasetStore:
         self._leftovers = leftovers
 
     @contextmanager
-    def importing(
-        self,
-        name: str,
-        *,
-        source: str,
-        reader: str,
-        reader_reason: str = "",
-        licence: str = "",
-        notes: str = "",
-        detector_fingerprint: str | None = None,
-        retain_until: date | None = None,
-        identities: Identities = "people",
-        terms: Terms | None = None,
-        datasheet: Mapping[str, Any] | None = None,
-        resume_key: str | None = None,
-    ) -> Iterator[ImportSession]:
+    def importing(self, new: NewDataset, *, resume_key: str | None = None) -> Iterator[ImportSession]:
         """Import a data set: visible when the block ends, gone if the block raises.
 
         With a ``resume_key`` it is gone only if the block raises BadInputError; after anything else, and after a kill,
@@ -258,8 +228,6 @@ class DatasetStore:
 
         Parameters
         ----------
-        source, reader, reader_reason, licence, notes, detector_fingerprint, retain_until, identities, terms, datasheet
-            As in `DatasetRecord`.
         resume_key
             Hash of what is imported; imports of one key and ``detector_fingerprint`` must add the same images in the
             same order.
@@ -270,41 +238,25 @@ class DatasetStore:
             If the name cannot be used (code ``bad-name``) or is taken (``name-taken``), at the start or, when
             another import of the same name finished first, at the end.
         """
-        _check_name(name)
+        _check_name(new.name)
         importer = secrets.token_hex(8)
-        values = {
-            "created_at": datetime.now(UTC),
-            "source": source,
-            "reader": reader,
-            "reader_reason": reader_reason,
-            "licence": licence,
-            "notes": notes,
-            "retain_until": retain_until,
-            "identities": identities,
-            "terms": terms,
-            "datasheet": None if datasheet is None else dict(datasheet),
-            "importer": importer,
-        }
         with self._database.writing() as session:
-            _refuse_taken(session, name)
-            row = None if resume_key is None else _interrupted(session, name, resume_key, detector_fingerprint)
+            _refuse_taken(session, new.name)
+            row = None if resume_key is None else _interrupted(session, new, resume_key)
             if row is None:
-                row = DatasetRow(
-                    name=name, ready=False, resume_key=resume_key, detector_fingerprint=detector_fingerprint, **values
-                )
+                row = DatasetRow(ready=False, resume_key=resume_key)
                 session.add(row)
-            else:
-                for column, value in values.items():
-                    setattr(row, column, value)
+            for column, value in values_of(NewDataset, new, created_at=datetime.now(UTC), importer=importer).items():
+                setattr(row, column, value)
             session.flush()
-            importing = ImportSession(self._database, row.id, name, importer)
+            importing = ImportSession(self._database, row.id, new.name, importer)
         try:
             yield importing
             importing.flush()
             try:
                 importing._publish()
             except IntegrityError as error:
-                raise _name_taken(name) from error
+                raise _name_taken(new.name) from error
         except BaseException as error:
             # Where even this fails the rows stay invisible, and `collect_abandoned` takes them later.
             with suppress(StoreError):
@@ -324,19 +276,12 @@ class DatasetStore:
     def unfinished(self) -> tuple[UnfinishedImport, ...]:
         """Return the imports that were interrupted and can go on, and those under way, by name."""
         images = select(func.count()).where(ImageRow.dataset_id == DatasetRow.id).scalar_subquery()
-        query = select(DatasetRow, images).where(~DatasetRow.ready, DatasetRow.resume_key.is_not(None))
+        times = {"written_at": DatasetRow.created_at, "written_by": DatasetRow.importer.is_not(None)}
+        query = select_fields(UnfinishedImport, DatasetRow, images=images, **times)
+        query = query.where(~DatasetRow.ready, DatasetRow.resume_key.is_not(None))
         with self._database.reading() as session:
-            found = [
-                UnfinishedImport(
-                    name=row.name,
-                    resume_key=row.resume_key or "",
-                    images=number,
-                    written_at=row.created_at,
-                    written_by=row.importer is not None,
-                )
-                for row, number in session.execute(query)
-            ]
-        return tuple(sorted(found, key=lambda one: one.name))
+            imports = [UnfinishedImport(**row._mapping) for row in session.execute(query)]
+        return tuple(sorted(imports, key=lambda each: each.name))
 
     def finished(self, name: str, resume_key: str) -> DatasetRecord | None:
         """Give the data set that an import of this name and key became, None if it did not; it may be deleted since."""
@@ -364,16 +309,10 @@ class DatasetStore:
         with self._database.reading() as session:
             rows = session.scalars(select(DatasetRow).where(DatasetRow.ready))
             # Sorted here: databases differ in how they order text.
-            return tuple(sorted((record_of(DatasetRecord, row) for row in rows), key=lambda one: one.name))
+            return tuple(sorted((record_of(DatasetRecord, row) for row in rows), key=lambda each: each.name))
 
     def get(self, key: int | str) -> DatasetRecord:
-        """Find a data set by id, by name, or by an id written as text.
-
-        Raises
-        ------
-        UnknownNameError
-            If there is none; the text lists those that exist.
-        """
+        """Find a data set by id, by name, or by an id in text; raises UnknownNameError, which lists those there are."""
         with self._database.reading() as session:
             return record_of(DatasetRecord, _find(session, key))
 
@@ -416,9 +355,7 @@ class DatasetStore:
         """Return what the import left out and its notices, in the order they came up."""
         with self._database.reading() as session:
             _find(session, dataset_id)
-            query = select(ProblemRow).where(ProblemRow.dataset_id == dataset_id).order_by(ProblemRow.id)
-            rows = session.scalars(query.limit(limit).offset(offset))
-            return tuple(record_of(Problem, row) for row in rows)
+            return _problems(session, dataset_id, limit, offset)
 
     def counts(self, dataset_id: int) -> DatasetCounts:
         """Count images, subjects, labels and failures, in SQL."""
@@ -428,37 +365,16 @@ class DatasetStore:
             images, subjects = session.execute(
                 select(func.count(), func.count(ImageRow.subject.distinct())).where(mine)
             ).one()
-            labels = session.execute(
-                select(ImageRow.label, func.count().label("images")).where(mine).group_by(ImageRow.label)
-            )
-            failures = session.execute(
-                select(ImageRow.failure, func.count())
-                .where(mine, ImageRow.failure.is_not(None))
-                .group_by(ImageRow.failure)
-                .order_by(ImageRow.failure)
-            )
-            problems = session.execute(
-                select(ProblemRow.code, func.count())
-                .where(ProblemRow.dataset_id == dataset_id)
-                .group_by(ProblemRow.code)
-                .order_by(ProblemRow.code)
-            )
             return DatasetCounts(
                 images=images,
                 subjects=subjects,
-                labels={row.label: row.images for row in labels},
-                failures={str(code): count for code, count in failures},
-                problems={str(code): count for code, count in problems},
+                labels=_tally(session, ImageRow.label, mine),
+                failures=_tally(session, ImageRow.failure, mine, ImageRow.failure.is_not(None)),
+                problems=_tally(session, ProblemRow.code, ProblemRow.dataset_id == dataset_id),
             )
 
     def find_face(self, artifact_sha256: str, detector_fingerprint: str) -> FoundFace | None:
-        """Return what was found in an image of this content when any finished data set with it was imported.
-
-        Parameters
-        ----------
-        detector_fingerprint
-            What looked for faces, as `importing` was told; what anything else found is as if not there.
-        """
+        """Return what this detector found in an image of this content when it was imported into a finished data set."""
         query = (
             select(ImageRow)
             .join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
@@ -475,13 +391,11 @@ class DatasetStore:
 
     def protocol(self, dataset_id: int) -> tuple[ImagePair, ...]:
         """Return the comparisons of the data set's published protocol, in its order; empty where it has none."""
-        query = select(ProtocolPairRow).where(ProtocolPairRow.dataset_id == dataset_id)
+        images = {"first": ProtocolPairRow.first_image_id, "second": ProtocolPairRow.second_image_id}
+        query = select_fields(ImagePair, ProtocolPairRow, **images).where(ProtocolPairRow.dataset_id == dataset_id)
         with self._database.reading() as session:
             _find(session, dataset_id)
-            return tuple(
-                ImagePair(fold=row.fold, first=row.first_image_id, second=row.second_image_id, mated=row.mated)
-                for row in session.scalars(query.order_by(ProtocolPairRow.position))
-            )
+            return tuple(ImagePair(**row._mapping) for row in session.execute(query.order_by(ProtocolPairRow.position)))
 
     def save_datasheet(self, dataset_id: int, datasheet: Mapping[str, Any]) -> None:
         """Replace a data set's data sheet."""
@@ -508,13 +422,19 @@ class DatasetStore:
 
         A run's artifacts count as its data set's; an import under way counts by the name that it was given.
         """
-        found: dict[str, set[str]] = {}
+        shared: dict[str, set[str]] = {}
         hashes = sorted(holdings.artifacts)
+        every = references()
+        others = select(every.c.name, every.c.artifact_sha256).where(
+            every.c.dataset_id != holdings.dataset.id,
+            or_(every.c.run_id.is_(None), every.c.run_id.not_in(holdings.runs)),
+        )
         with self._database.reading() as session:
             for start in range(0, len(hashes), _BATCH):
-                for name, sha256 in session.execute(_others(holdings, hashes[start : start + _BATCH])):
-                    found.setdefault(name, set()).add(sha256)
-        return {name: frozenset(found[name]) for name in sorted(found)}
+                batch = hashes[start : start + _BATCH]
+                for name, sha256 in session.execute(others.where(every.c.artifact_sha256.in_(batch))):
+                    shared.setdefault(name, set()).add(sha256)
+        return {name: frozenset(shared[name]) for name in sorted(shared)}
 
     def delete(self, dataset_id: int) -> Holdings:
         """Remove a data set with all that `holdings` names, the problems of its import, and measures of its images.
@@ -581,12 +501,12 @@ class DatasetStore:
             session.execute(update(DatasetRow).where(DatasetRow.importer == importer).values(importer=None))
 
 
-def _interrupted(session: Session, name: str, resume_key: str, detector_fingerprint: str | None) -> DatasetRow | None:
+def _interrupted(session: Session, new: NewDataset, resume_key: str) -> DatasetRow | None:
     """Find the import to go on with."""
     same = (
-        DatasetRow.name == name,
+        DatasetRow.name == new.name,
         DatasetRow.resume_key == resume_key,
-        DatasetRow.detector_fingerprint == detector_fingerprint,
+        DatasetRow.detector_fingerprint == new.detector_fingerprint,
     )
     query = select(DatasetRow).where(~DatasetRow.ready, *same).order_by(DatasetRow.id).limit(1)
     return session.scalar(query.with_for_update())
@@ -614,13 +534,9 @@ def _name_taken(name: str) -> BadInputError:
 
 
 def _find(session: Session, key: int | str) -> DatasetRow:
-    query = select(DatasetRow).where(DatasetRow.ready)
-    if isinstance(key, int):
-        row = session.scalar(query.where(DatasetRow.id == key))
-    elif key.isdecimal() and len(key) < 10:
-        row = session.scalar(query.where(DatasetRow.id == int(key)))
-    else:
-        row = session.scalar(query.where(DatasetRow.name == key))
+    is_id = isinstance(key, int) or (key.isdecimal() and len(key) < 10)
+    this = DatasetRow.id == int(key) if is_id else DatasetRow.name == key
+    row = session.scalar(select(DatasetRow).where(DatasetRow.ready, this))
     if row is None:
         names = sorted(session.scalars(select(DatasetRow.name).where(DatasetRow.ready)))
         exist = f"there are: {some(names)}." if names else "there is none yet; import one first."
@@ -628,16 +544,32 @@ def _find(session: Session, key: int | str) -> DatasetRow:
     return row
 
 
+def _write_problems(session: Session, dataset_id: int, problems: Sequence[Problem]) -> None:
+    if problems:
+        session.execute(insert(ProblemRow), [values_of(Problem, each, dataset_id=dataset_id) for each in problems])
+
+
+def _problems(session: Session, dataset_id: int, limit: int | None = None, offset: int = 0) -> tuple[Problem, ...]:
+    query = select(ProblemRow).where(ProblemRow.dataset_id == dataset_id).order_by(ProblemRow.id)
+    return tuple(record_of(Problem, row) for row in session.scalars(query.limit(limit).offset(offset)))
+
+
+def _tally(session: Session, column: InstrumentedAttribute[Any], *conditions: ColumnElement[bool]) -> dict[Any, int]:
+    """Count rows by what they have in a column."""
+    rows = session.execute(select(column, func.count()).where(*conditions).group_by(column).order_by(column))
+    return dict(rows.all())
+
+
 def _images_by_id(session: Session, dataset_id: int, ids: Sequence[int]) -> tuple[ImageRecord, ...]:
-    found: dict[int, ImageRecord] = {}
+    images: dict[int, ImageRecord] = {}
     for start in range(0, len(ids), _BATCH):
         batch = ids[start : start + _BATCH]
         rows = session.scalars(select(ImageRow).where(ImageRow.dataset_id == dataset_id, ImageRow.id.in_(batch)))
-        found.update((row.id, record_of(ImageRecord, row)) for row in rows)
-    missing = [one for one in ids if one not in found]
+        images.update((row.id, record_of(ImageRecord, row)) for row in rows)
+    missing = [image_id for image_id in ids if image_id not in images]
     if missing:
         raise UnknownNameError(f"The data set {dataset_id} has no image with id {some(missing)}; ask for its list.")
-    return tuple(found[one] for one in ids)
+    return tuple(images[image_id] for image_id in ids)
 
 
 def _runs_using(dataset_id: int) -> ColumnElement[bool]:
@@ -654,19 +586,18 @@ def _audits_of(dataset_id: int) -> ColumnElement[bool]:
 
 def _holdings(session: Session, dataset_id: int) -> Holdings:
     record = record_of(DatasetRecord, _find(session, dataset_id))
-    runs = select(RunRow.id).where(_runs_using(dataset_id))
+    using, audited = _runs_using(dataset_id), _audits_of(dataset_id)
+    runs, audits = select(RunRow.id).where(using), select(AuditRow.id).where(audited)
     mine = select(ImageRow.artifact_sha256, ImageRow.source_sha256).where(ImageRow.dataset_id == dataset_id)
     made = select(RunImageRow.artifact_sha256).where(RunImageRow.run_id.in_(runs))
     learnt = select(LearningRow.artifact_sha256).where(LearningRow.run_id.in_(runs))
     images = session.execute(mine).all()
     hashes = {*(image.artifact_sha256 for image in images), *session.scalars(made), *session.scalars(learnt)}
-    using, audited = _runs_using(dataset_id), _audits_of(dataset_id)
-    audits = select(AuditRow.id).where(audited)
     shared = select(func.count()).where(or_(ShareRow.run_id.in_(runs), ShareRow.audit_id.in_(audits)))
     return Holdings(
         dataset=record,
         images=len(images),
-        runs=tuple(session.scalars(select(RunRow.id).where(using).order_by(RunRow.id))),
+        runs=tuple(session.scalars(runs.order_by(RunRow.id))),
         audits=tuple(session.scalars(audits.order_by(AuditRow.id))),
         shares=session.scalar(shared) or 0,
         artifacts=frozenset(sha256 for sha256 in hashes if sha256 is not None),
@@ -680,16 +611,6 @@ def _held(session: Session, noun: str, row: Any, these: ColumnElement[bool]) -> 
     held = select(row.id).join(JobRow, JobRow.id == row.job_id).order_by(row.id)
     held = held.where(these, JobRow.state == "running", JobRow.lease_until >= now)
     return (f"{noun} {number}" for number in session.scalars(held))
-
-
-def _others(holdings: Holdings, hashes: Sequence[str]) -> Select[str, str]:
-    """Select data sets' names and those of some hashes that their images, or runs on them, refer to."""
-    every = references()
-    return select(every.c.name, every.c.artifact_sha256).where(
-        every.c.artifact_sha256.in_(hashes),
-        every.c.dataset_id != holdings.dataset.id,
-        or_(every.c.run_id.is_(None), every.c.run_id.not_in(holdings.runs)),
-    )
 
 
 def _content(session: Session, dataset_id: int) -> str:

@@ -7,6 +7,7 @@ import os
 import tempfile
 import uuid
 from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from facepriv.errors import StorageFullError, StoreError
@@ -16,15 +17,10 @@ _TEMPORARY = ".tmp-"
 
 
 class FolderArtifacts(ArtifactStore):
-    """Files of a folder, on a local disk or on one that several machines share.
+    """Files of a folder, on a local disk or on one that several machines share; made when first needed.
 
     Beyond the contract of every kind: what was put is on the disk, a power cut included; a file put while another
     process removes it for its age is there afterwards; files have mode 0600 and folders 0700.
-
-    Parameters
-    ----------
-    folder
-        Root of the files; made when first needed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -40,15 +36,13 @@ class FolderArtifacts(ArtifactStore):
         return self._path(artifact_name(sha256, suffix))
 
     def half_written(self) -> Sequence[str]:
-        """Return the names of temporary files; see `ArtifactStore.half_written`."""
+        """Return the names of temporary files."""
         return [file.name for file in self._temporary()]
 
     def sweep(self, wanted: Callable[[Sequence[str]], Container[str]], *, put_before: float) -> int:
         """Remove unwanted files and what interrupted writes left behind; see `ArtifactStore.sweep`."""
-        try:
+        with self._writing():
             left_behind = sum(_take_away(file, put_before) for file in self._temporary())
-        except OSError as error:
-            raise self._cannot_write(error) from error
         return left_behind + super().sweep(wanted, put_before=put_before)
 
     def _temporary(self) -> list[Path]:
@@ -59,12 +53,10 @@ class FolderArtifacts(ArtifactStore):
 
     def _write(self, name: str, data: bytes) -> None:
         target = self._path(name)
-        try:
+        with self._writing():
             if not _renew(target, data):
                 self._make_shard(target.parent)
                 _write_new(target, data)
-        except OSError as error:
-            raise self._cannot_write(error) from error
 
     def _read(self, name: str) -> bytes | None:
         try:
@@ -77,10 +69,8 @@ class FolderArtifacts(ArtifactStore):
             ) from error
 
     def _remove(self, name: str, put_before: float) -> bool:
-        try:
+        with self._writing():
             return _take_away(self._path(name), put_before)
-        except OSError as error:
-            raise self._cannot_write(error) from error
 
     def _entries(self) -> Iterator[tuple[str, float]]:
         try:
@@ -99,17 +89,21 @@ class FolderArtifacts(ArtifactStore):
         if not shard.is_dir():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             shard.mkdir(mode=0o700, exist_ok=True)
-            _sync_folder(self.folder)
+            sync(self.folder)
 
-    def _cannot_write(self, error: OSError) -> StoreError:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return StorageFullError(
-                f"There is no space left for the artifact folder {self.folder}; free some and try again."
-            )
-        return StoreError(
-            f"The artifact folder {self.folder} cannot be written to ({error.strerror}); "
-            "check its permissions and its disk."
-        )
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StorageFullError(
+                    f"There is no space left for the artifact folder {self.folder}; free some and try again."
+                ) from error
+            raise StoreError(
+                f"The artifact folder {self.folder} cannot be written to ({error.strerror}); "
+                "check its permissions and its disk."
+            ) from error
 
 
 def _renew(target: Path, data: bytes) -> bool:
@@ -135,7 +129,7 @@ def _write_new(target: Path, data: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(target.parent)
+    sync(target.parent)
 
 
 def _put_at(file: Path) -> float | None:
@@ -155,21 +149,21 @@ def _take_away(file: Path, put_before: float) -> bool:
     if not _is_older(file, put_before):
         return False
     # Aside first: who puts the bytes from now on writes them anew, and who had just renewed them gets them back.
-    run_in_thread = file.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+    aside = file.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
     try:
-        file.rename(run_in_thread)
+        file.rename(aside)
     except FileNotFoundError:
         return False
-    if not _is_older(run_in_thread, put_before):
-        run_in_thread.replace(file)
+    if not _is_older(aside, put_before):
+        aside.replace(file)
         return False
-    run_in_thread.unlink(missing_ok=True)
+    aside.unlink(missing_ok=True)
     return True
 
 
-def _sync_folder(folder: Path) -> None:
-    # Without this the rename itself may be lost in a power cut, after the database has come to rely on it.
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Write a file or a folder to the disk: without this a rename may be lost in a power cut."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -49,13 +49,7 @@ def inspect_database(database: Database) -> Contents:
 
 
 def find_damage(database: Database) -> str:
-    """Return the first thing that is wrong with a database, whatever its revision; empty if nothing is.
-
-    Raises
-    ------
-    StoreError
-        If it is so damaged that it cannot be read at all.
-    """
+    """Return the first thing wrong with a database of any revision, or nothing; raises StoreError if unreadable."""
     with database.reading() as session:
         return _damage(session.connection())
 

@@ -9,13 +9,18 @@ from sqlalchemy import ColumnElement, ScalarSelect, func, select
 from sqlalchemy.orm import Session
 
 from facepriv.errors import UnknownNameError
+from facepriv.schemas.audits import AuditSpec
+from facepriv.schemas.runs import RunSpec
 from facepriv.store.engine import Database
 from facepriv.store.fields import select_fields
+from facepriv.store.jobs import add_job
 from facepriv.store.records import RUN_STATES, JobProgress, JobState
 from facepriv.store.rows import DatasetRow, JobRow
+from facepriv.types import Actor
 
 Summary = TypeVar("Summary", bound=JobProgress)
 Record = TypeVar("Record", bound=JobProgress)
+Read = TypeVar("Read", bound=JobProgress)
 
 
 class JobDetails(Generic[Summary, Record]):
@@ -39,13 +44,11 @@ class JobDetails(Generic[Summary, Record]):
 
     def summary(self, number: int) -> Summary:
         """Return it without its spec and result, which cost much more to read: for whoever asks again and again."""
-        found: Summary = self._read(self._summary, number)
-        return found
+        return self._read(self._summary, number)
 
     def get(self, number: int) -> Record:
         """Return it with its spec and, if complete, its result."""
-        found: Record = self._read(self._record, number)
-        return found
+        return self._read(self._record, number)
 
     def of_job(self, job_id: int) -> Record:
         """Return the one that a job carries out."""
@@ -55,12 +58,22 @@ class JobDetails(Generic[Summary, Record]):
             raise UnknownNameError(f"There is no job {job_id} of the kind {self._noun}.")
         return self.get(number)
 
-    def _read(self, record: Any, number: int) -> Any:
+    def _add(self, session: Session, spec: RunSpec | AuditSpec, request: str, actor: Actor, **columns: object) -> int:
+        """Put one into the queue, and return its number."""
+        images = len(spec.image_ids)
+        job_id = add_job(session, self._noun, request, actor=actor, total=images)
+        row = self._row(job_id=job_id, dataset_id=spec.dataset.id, spec=spec, images=images, **columns)
+        session.add(row)
+        session.flush()
+        number: int = row.id
+        return number
+
+    def _read(self, record: type[Read], number: int) -> Read:
         with self._database.reading() as session:
-            found = session.execute(self._select(record).where(self._row.id == number)).one_or_none()
-            if found is None:
+            row = session.execute(self._select(record).where(self._row.id == number)).one_or_none()
+            if row is None:
                 raise self._unknown(session, number)
-            return record(**found._mapping)
+            return record(**row._mapping)
 
     def _list(
         self, conditions: Iterable[ColumnElement[bool]], states: Iterable[JobState], limit: int, offset: int

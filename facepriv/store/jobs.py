@@ -78,14 +78,11 @@ class JobStore:
         self, *, kinds: Collection[str] = (), states: Iterable[JobState] = (), limit: int = 50, offset: int = 0
     ) -> tuple[JobRecord, ...]:
         """Return jobs of these kinds and in these states (none given: any), newest first, a page at a time."""
-        query = select_fields(JobRecord, JobRow).where(*_chosen(kinds, states)).order_by(JobRow.id.desc())
+        wanted = {JobRow.kind: tuple(kinds), JobRow.state: tuple(states)}
+        conditions = [column.in_(values) for column, values in wanted.items() if values]
+        query = select_fields(JobRecord, JobRow).where(*conditions).order_by(JobRow.id.desc())
         with self._database.reading() as session:
             return tuple(JobRecord(**row._mapping) for row in session.execute(query.limit(limit).offset(offset)))
-
-    def count(self, *, kinds: Collection[str] = (), states: Iterable[JobState] = ()) -> int:
-        """Count the jobs that `list` would return without a limit."""
-        with self._database.reading() as session:
-            return session.scalar(select(func.count(JobRow.id)).where(*_chosen(kinds, states))) or 0
 
     def log(self, job_id: int, *, limit: int = 200) -> tuple[LogLine, ...]:
         """Return the newest lines of what became of a job, oldest first."""
@@ -107,9 +104,8 @@ class JobStore:
 
         What was finished of it is not done again.
         """
-        return self._put_back(
-            job_id, ("failed", "cancelled"), "Put back into the queue; what was finished is not done again."
-        )
+        line = "Put back into the queue; what was finished is not done again."
+        return self._put_back(job_id, ("failed", "cancelled"), line)
 
     def cancel(self, job_id: int) -> JobState:
         """Ask to cancel and return the state it then has.
@@ -118,7 +114,7 @@ class JobStore:
         what has ended stays as it is. A preview that was not confirmed is forgotten.
         """
         now = datetime.now(UTC)
-        idle = or_(JobRow.state != "running", JobRow.lease_until < now)
+        idle = _is_idle(now)
         with self._database.writing() as session:
             state: JobState | None = session.scalar(
                 update(JobRow)
@@ -139,13 +135,7 @@ class JobStore:
             return state
 
     def delete(self, job_id: int) -> None:
-        """Remove a job with its log; runs and audits are removed by their own stores.
-
-        Raises
-        ------
-        StoreError
-            If a worker is at it.
-        """
+        """Remove a job with its log, but no run or audit; raises StoreError if a worker is at it."""
         with self._database.writing() as session:
             _state(session, job_id)
             delete_job(session, job_id, f"Job {job_id}")
@@ -187,8 +177,10 @@ class JobStore:
             Take up this job only.
         """
         now = datetime.now(UTC)
-        if not self._is_waiting(now, gone):
-            return None
+        claimable = or_(JobRow.state == "waiting", _is_lost(now, gone))
+        with self._database.reading() as session:  # an idle worker polls without taking the writers' lock
+            if session.scalar(select(JobRow.id).where(claimable).limit(1)) is None:
+                return None
         oldest = aliased(JobRow)
         wanted = [oldest.state == "waiting"]
         if kinds:
@@ -232,15 +224,7 @@ class JobStore:
     ) -> bool:
         """Renew the lease, note the progress, and return whether the user asked to cancel.
 
-        Parameters
-        ----------
-        seconds
-            Time spent since the last heartbeat, to be added up over all attempts.
-
-        Raises
-        ------
-        LeaseLostError
-            If the job is not this owner's any more.
+        The ``seconds`` since the last heartbeat are added up over all attempts.
         """
         now = datetime.now(UTC)
         same_stage = and_(JobRow.stage == stage, JobRow.stage_since.is_not(None), JobRow.done <= done)
@@ -265,9 +249,9 @@ class JobStore:
             add_log_line(session, job_id, text, owner)
 
     def progressed(self, job_id: int, owner: str) -> None:
-        """Note that something was finished for good, so that losses are counted anew; raises LeaseLostError."""
+        """Note that something was finished for good: losses are counted from zero again; raises LeaseLostError."""
         with self._database.writing() as session:
-            progressed(session, job_id, owner)
+            set_held(session, job_id, owner, losses=0)
 
     def set_dataset(self, job_id: int, owner: str, dataset_id: int) -> None:
         """Say which data set an import has made: from now on the job goes with it; raises LeaseLostError."""
@@ -281,13 +265,7 @@ class JobStore:
             add_log_line(session, job_id, "Waits for somebody to confirm what was recognised.", owner)
 
     def finish(self, job_id: int, owner: str, result: str | None = None) -> None:
-        """Make a job complete, for kinds without a store of their own; raises LeaseLostError.
-
-        Parameters
-        ----------
-        result
-            JSON; None leaves what is there.
-        """
+        """Make a job complete that has no store of its own, with a result in JSON, or with what is there."""
         with self._database.writing() as session:
             complete(session, job_id, owner, **({} if result is None else {"result": result}))
 
@@ -321,12 +299,6 @@ class JobStore:
         held = select(JobRow.owner).where(JobRow.state == "running").distinct()
         with self._database.reading() as session:
             return tuple(owner for owner in session.scalars(held) if owner is not None)
-
-    def _is_waiting(self, now: datetime, gone: Collection[str]) -> bool:
-        """Return whether anything could be claimed: an idle worker polls without taking the writers' lock."""
-        claimable = or_(JobRow.state == "waiting", _is_lost(now, gone))
-        with self._database.reading() as session:
-            return session.scalar(select(JobRow.id).where(claimable).limit(1)) is not None
 
 
 # Inside a transaction, also for the stores of runs and audits
@@ -374,11 +346,6 @@ def hold(session: Session, job_id: JobId, owner: str) -> bool:
     return _or_lost(session.scalar(select(JobRow.cancel_requested).where(*held).with_for_update()))
 
 
-def progressed(session: Session, job_id: JobId, owner: str) -> None:
-    """Count losses anew; raises LeaseLostError."""
-    set_held(session, job_id, owner, losses=0)
-
-
 def complete(session: Session, job_id: JobId, owner: str, **values: object) -> None:
     """Make a job complete; raises LeaseLostError."""
     _end(session, job_id, owner, "complete", done=JobRow.total, **values)
@@ -387,8 +354,8 @@ def complete(session: Session, job_id: JobId, owner: str, **values: object) -> N
 
 def delete_job(session: Session, job_id: JobId, title: str) -> None:
     """Delete a job with its log, and its run or audit; raises StoreError, which calls it ``title``, if it is held."""
-    idle = or_(JobRow.state != "running", JobRow.lease_until < datetime.now(UTC))
-    if session.scalar(delete(JobRow).where(JobRow.id == job_id, idle).returning(JobRow.id)) is None:
+    idle = delete(JobRow).where(JobRow.id == job_id, _is_idle(datetime.now(UTC))).returning(JobRow.id)
+    if session.scalar(idle) is None:
         raise StoreError(f"{title} is being worked on; cancel it and delete it once it has stopped.")
 
 
@@ -403,9 +370,8 @@ def _state(session: Session, job_id: int) -> JobState:
     return _get(session, job_id).state
 
 
-def _chosen(kinds: Collection[str], states: Iterable[JobState]) -> Iterable[ColumnElement[bool]]:
-    wanted = tuple(states)
-    return [*([JobRow.kind.in_(kinds)] if kinds else []), *([JobRow.state.in_(wanted)] if wanted else [])]
+def _is_idle(now: datetime) -> ColumnElement[bool]:
+    return or_(JobRow.state != "running", JobRow.lease_until < now)
 
 
 def _is_lost(now: datetime, gone: Collection[str]) -> ColumnElement[bool]:

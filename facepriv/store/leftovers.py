@@ -1,10 +1,11 @@
-"""Remove artifacts that no row refers to any more, while others may be putting the same bytes."""
+"""Artifacts against the rows that refer to them: what is missing, and what is left over and can be removed."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Integer, Subquery, cast, delete, exists, func, null, or_, select, union, union_all
 from sqlalchemy.orm import Session
@@ -80,6 +81,45 @@ class Leftovers:
             return len(session.scalars(delete(MeasureRow).where(~used).returning(sha256)).all())
 
 
+@dataclass(frozen=True, kw_only=True)
+class Inventory:
+    """Artifacts that are there, and how they fit the rows."""
+
+    files: tuple[tuple[str, str], ...]
+    """Hash and suffix of every file."""
+    orphans: tuple[tuple[str, str], ...]
+    """Those that no row refers to: left behind, or put by work under way that has not written its row yet."""
+    half_written: tuple[str, ...]
+    """Names of what writes under way, or interrupted ones, have put aside."""
+    missing: Mapping[str, frozenset[str]]
+    """Hashes that rows refer to without a file, by the name of the data set."""
+
+
+def take_inventory(database: Database, artifacts: ArtifactStore) -> Inventory:
+    """Compare rows and files, by names alone; others may go on writing meanwhile."""
+    # Files first: what is put from now on cannot look like an orphan.
+    files = tuple(artifacts.list())
+    wanted: dict[str, set[str]] = {}
+    every = references()
+    rows = select(every.c.artifact_sha256, every.c.name).where(every.c.artifact_sha256.is_not(None)).distinct()
+    with database.reading() as session:
+        for sha256, name in session.execute(rows):
+            wanted.setdefault(sha256, set()).add(name)
+    lacking = wanted.keys() - {sha256 for sha256, _ in files}
+    if lacking:
+        lacking -= {sha256 for sha256, _ in artifacts.list()}
+    missing: dict[str, set[str]] = {}
+    for sha256 in lacking:
+        for name in wanted[sha256]:
+            missing.setdefault(name, set()).add(sha256)
+    return Inventory(
+        files=files,
+        orphans=tuple(file for file in files if file[0] not in wanted),
+        half_written=tuple(artifacts.half_written()),
+        missing={name: frozenset(missing[name]) for name in sorted(missing)},
+    )
+
+
 def references() -> Subquery:
     """Return all references to artifacts, as ``dataset_id``, ``name``, ``run_id`` and ``artifact_sha256``.
 
@@ -100,10 +140,8 @@ def references() -> Subquery:
 
 def referred_to(session: Session, hashes: Sequence[str]) -> frozenset[str]:
     """Return those of some hundred hashes that a row of any data set, import or run refers to."""
-    kept = select(ImageRow.artifact_sha256).where(ImageRow.artifact_sha256.in_(hashes))
-    made = select(RunImageRow.artifact_sha256).where(RunImageRow.artifact_sha256.in_(hashes))
-    learnt = select(LearningRow.artifact_sha256).where(LearningRow.artifact_sha256.in_(hashes))
-    return frozenset(sha256 for sha256 in session.scalars(union(kept, made, learnt)) if sha256 is not None)
+    columns = [row.artifact_sha256 for row in (ImageRow, RunImageRow, LearningRow)]
+    return frozenset(session.scalars(union(*(select(column).where(column.in_(hashes)) for column in columns))))
 
 
 def _committed_before(session: Session) -> float:

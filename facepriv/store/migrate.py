@@ -7,6 +7,7 @@ an older one names the command that upgrades it, because data should not change 
 from __future__ import annotations
 
 import threading
+from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Literal
@@ -45,20 +46,13 @@ def prepare(database: Database) -> None:
 def upgrade(url: str | URL) -> None:
     """Apply every missing migration in one transaction: all or nothing, and one process at a time.
 
-    Raises
-    ------
-    StoreError
-        If the database is newer than this facepriv or is not one of facepriv's.
+    Raises StoreError if the database is newer than this facepriv or is not one of facepriv's.
     """
-    database = Database(url, foreign_keys=False)
-    try:
-        with database.migrating() as connection:
-            found, revision = condition(connection)
-            if found in ("newer", "foreign"):
-                raise StoreError(refusal(found, database.where, revision))
-            run(connection, "head")
-    finally:
-        database.close()
+    with closing(Database(url, foreign_keys=False)) as database, database.migrating() as connection:
+        found, revision = condition(connection)
+        if found in ("newer", "foreign"):
+            raise StoreError(refusal(found, database.where, revision))
+        run(connection, "head")
 
 
 def run(connection: Connection, revision: str) -> None:
@@ -70,18 +64,7 @@ def run(connection: Connection, revision: str) -> None:
 
 
 def check(connection: Connection, where: str) -> None:
-    """Make sure that the database has the revision this facepriv needs.
-
-    Parameters
-    ----------
-    where
-        What messages call the database.
-
-    Raises
-    ------
-    StoreError
-        If it is empty, older, newer, or holds something else; the text says what to do.
-    """
+    """Raise StoreError, which calls the database ``where``, unless it has the revision that this facepriv needs."""
     _accept(*condition(connection), where)
 
 
@@ -111,12 +94,8 @@ def _accept(found: Condition, revision: str, where: str) -> None:
 def _config() -> Config:
     folder = scripts()
     config = Config(str(folder / "alembic.ini"))
-    config.set_main_option("script_location", _escaped(folder))
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
     return config
-
-
-def _escaped(folder: Path) -> str:
-    return str(folder).replace("%", "%%")
 
 
 def _look(database: Database) -> tuple[Condition, str]:

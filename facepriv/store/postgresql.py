@@ -22,13 +22,7 @@ READING = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
 def make_engine(url: URL) -> Engine:
-    """Make an engine; nothing is connected to yet.
-
-    Raises
-    ------
-    StoreError
-        If psycopg is not installed.
-    """
+    """Make an engine, which does not connect yet; raises StoreError if psycopg is not installed."""
     connect_args = {"application_name": "facepriv", "connect_timeout": CONNECT_SECONDS}
     given = {name: value for name, value in connect_args.items() if name not in url.query}
     try:
@@ -58,9 +52,7 @@ def trouble(where: str, error: BaseException | None) -> StoreError:
     from psycopg import InterfaceError, OperationalError
 
     lines = (line.strip() for line in str(error).splitlines())
-    reason = "; ".join(
-        line for line in lines if line and not line.endswith("?")
-    )  # the driver's own advice is a question
+    reason = "; ".join(line for line in lines if line and not line.endswith("?"))  # the driver's advice is a question
     code = getattr(error, "sqlstate", None) or ""
     # The server tells the code of an error only while a connection stands; else there is nothing but its text.
     if code == "53300" or (not code and isinstance(error, OperationalError | InterfaceError)):

@@ -36,25 +36,19 @@ def _finite(value: float | None) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetRecord:
-    """A finished data set."""
+class NewDataset:
+    """A data set that is being imported."""
 
-    id: int
     name: str
-    created_at: datetime
-    """When its import was finished, UTC."""
     source: str
-    """Where it came from, in words for the user."""
+    """Where it comes from, in words for the user."""
     reader: str
-    """Name of the convention its files were read by."""
-    reader_reason: str
+    """Name of the convention its files are read by."""
+    reader_reason: str = ""
     """Why that reader was chosen."""
-    licence: str
-    content_sha256: str
-    """Hash of the images' hashes, subjects and labels; independent of their order and names."""
-    notes: str
-    """What its owner wants kept beside it, such as the basis of consent and until when it may be kept; empty unless an
-    import was told."""
+    licence: str = ""
+    notes: str = ""
+    """What its owner wants kept beside it, such as the basis of consent and until when it may be kept."""
     detector_fingerprint: str | None = None
     """Hash of what looked for faces in its images; None where an earlier facepriv did not note it."""
     retain_until: date | None = None
@@ -63,6 +57,17 @@ class DatasetRecord:
     terms: Terms | None = None
     datasheet: dict[str, Any] | None = None
     """Source, licence, consent basis and the like, as entered."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetRecord(NewDataset):
+    """A finished data set."""
+
+    id: int
+    created_at: datetime
+    """When its import was finished, UTC."""
+    content_sha256: str
+    """Hash of the images' hashes, subjects and labels; independent of their order and names."""
     quality: dict[str, Any] | None = None
     """Its data-quality report, of the schema ``facepriv.quality/1``; None where none was made."""
 

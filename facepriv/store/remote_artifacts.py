@@ -7,6 +7,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
@@ -79,10 +80,9 @@ class RemoteArtifacts(ArtifactStore):
         self._persist(lambda files, root: files.pipe_file(f"{root}/{place(name)}", data))
 
     def _read(self, name: str) -> bytes | None:
-        try:
-            data: bytes = self._persist(lambda files, root: files.cat_file(f"{root}/{place(name)}"))
-        except FileNotFoundError:
-            return None
+        data: bytes | None = None
+        with suppress(FileNotFoundError):
+            data = self._persist(lambda files, root: files.cat_file(f"{root}/{place(name)}"))
         return data
 
     def _remove(self, name: str, put_before: float) -> bool:
@@ -116,15 +116,7 @@ class RemoteArtifacts(ArtifactStore):
         return {name: by_name[name] for name in sorted(by_name)}
 
     def _persist(self, use: Callable[[Any, str], _T]) -> _T:
-        """Use the file system and its root, again and again while faults are transient.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such object in a store that is there.
-        StoreError
-            If there is no hope, or no patience left.
-        """
+        """Use the file system and its root, again while faults are transient; FileNotFoundError is of one object."""
         pause, until = FIRST_PAUSE, time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
@@ -148,13 +140,7 @@ class RemoteArtifacts(ArtifactStore):
 
 
 def _open_file_system(url: str) -> tuple[Any, str]:
-    """Make an fsspec file system, which does not connect yet; return it with the path of the URL in it.
-
-    Raises
-    ------
-    StoreError
-        If a package is missing or fsspec does not know the scheme.
-    """
+    """Make an fsspec file system, which does not connect yet; return it with the path of the URL in it."""
     # What others put must be seen, and retries are counted in one place only: S3 would be asked 25 times each time.
     options: dict[str, Any] = {"use_listings_cache": False, "skip_instance_cache": True}
     s3 = url.partition("://")[0] in _S3

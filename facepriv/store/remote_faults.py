@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
-from contextlib import suppress
 
 from facepriv.errors import StorageFullError, StoreBusyError, StoreError
 
@@ -17,6 +15,21 @@ _FULL_STATUS = 507
 _FULL_CODES = frozenset(["QuotaExceeded", "XMinioAdminBucketQuotaExceeded", "XMinioStorageFull"])
 _FULL_NUMBERS = frozenset([errno.ENOSPC, errno.EDQUOT])
 _CLOCK_CODE = "RequestTimeTooSkewed"
+_NETWORK_ERRORS = frozenset(
+    [
+        "aiohttp.client_exceptions.ClientConnectionError",
+        "aiohttp.client_exceptions.ClientPayloadError",
+        "botocore.exceptions.ConnectionError",
+        "botocore.exceptions.HTTPClientError",
+        "botocore.exceptions.IncompleteReadError",
+        "botocore.parsers.ResponseParserError",  # what some throttles answer is no XML
+    ]
+)
+_CERTIFICATE_ERRORS = frozenset(["aiohttp.client_exceptions.ClientSSLError", "botocore.exceptions.SSLError"])
+_CREDENTIAL_ERRORS = frozenset(
+    f"botocore.exceptions.{name}"
+    for name in ("CredentialRetrievalError", "NoCredentialsError", "PartialCredentialsError", "ProfileNotFound")
+)
 
 
 def is_transient(error: BaseException) -> bool:
@@ -28,7 +41,8 @@ def is_transient(error: BaseException) -> bool:
         return code in _TRANSIENT_CODES or status in _TRANSIENT_STATUS
     if isinstance(error, OSError) and error.errno in _TRANSIENT_NUMBERS:
         return True
-    return isinstance(error, _network_errors()) and not isinstance(error, _certificate_errors())
+    is_of_network = isinstance(error, ConnectionError | TimeoutError) or _is_a(error, _NETWORK_ERRORS)
+    return is_of_network and not _is_a(error, _CERTIFICATE_ERRORS)
 
 
 def is_no_place(error: BaseException) -> bool:
@@ -57,7 +71,7 @@ def as_store_error(error: BaseException, url: str) -> StoreError:
         )
     if code == _CLOCK_CODE:
         return StoreError(f"The object store {url} refuses this machine's clock; set it right.")
-    if isinstance(error, _credential_errors()):
+    if _is_a(error, _CREDENTIAL_ERRORS):
         return StoreError(
             f"There are no usable credentials for the object store {url} ({what}); set AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, or what your store takes instead."
@@ -75,21 +89,16 @@ def as_store_error(error: BaseException, url: str) -> StoreError:
 
 def _answer(error: BaseException) -> tuple[str, int]:
     """Return code and HTTP status of the store's answer; empty and 0 if there was none."""
-    for one in _chain(error):
-        response = getattr(one, "response", None)
+    cause: BaseException | None = error
+    while cause is not None:
+        response = getattr(cause, "response", None)
         if isinstance(response, dict):  # botocore's form
             code = str(response.get("Error", {}).get("Code", ""))
             status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
             # Where an answer has no body, its status stands for the code.
             return ("", int(code)) if code.isdecimal() else (code, status)
+        cause = cause.__cause__
     return "", 0
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    one: BaseException | None = error
-    while one is not None:
-        yield one
-        one = one.__cause__
 
 
 def _is_full(error: BaseException) -> bool:
@@ -98,42 +107,6 @@ def _is_full(error: BaseException) -> bool:
     return code in _FULL_CODES or status == _FULL_STATUS or number in _FULL_NUMBERS
 
 
-def _network_errors() -> tuple[type[BaseException], ...]:
-    kinds: list[type[BaseException]] = [ConnectionError, TimeoutError]
-    with suppress(ImportError):
-        from aiohttp import ClientConnectionError, ClientPayloadError
-
-        kinds += [ClientConnectionError, ClientPayloadError]
-    with suppress(ImportError):
-        from botocore.exceptions import ConnectionError as NoConnection
-        from botocore.exceptions import HTTPClientError, IncompleteReadError
-        from botocore.parsers import ResponseParserError  # what some throttles answer is no XML
-
-        kinds += [NoConnection, HTTPClientError, IncompleteReadError, ResponseParserError]
-    return tuple(kinds)
-
-
-def _certificate_errors() -> tuple[type[BaseException], ...]:
-    kinds: list[type[BaseException]] = []
-    with suppress(ImportError):
-        from aiohttp import ClientSSLError
-
-        kinds.append(ClientSSLError)
-    with suppress(ImportError):
-        from botocore.exceptions import SSLError
-
-        kinds.append(SSLError)
-    return tuple(kinds)
-
-
-def _credential_errors() -> tuple[type[BaseException], ...]:
-    with suppress(ImportError):
-        from botocore.exceptions import (
-            CredentialRetrievalError,
-            NoCredentialsError,
-            PartialCredentialsError,
-            ProfileNotFound,
-        )
-
-        return CredentialRetrievalError, NoCredentialsError, PartialCredentialsError, ProfileNotFound
-    return ()
+def _is_a(error: BaseException, kinds: frozenset[str]) -> bool:
+    """Tell by the names of its classes, whose packages may not be installed."""
+    return not kinds.isdisjoint(f"{kind.__module__}.{kind.__qualname__}" for kind in type(error).__mro__)

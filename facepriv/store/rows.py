@@ -9,22 +9,19 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from typing import Any, cast
+from typing import Annotated, Any, ClassVar, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel
 from sqlalchemy import (
     JSON,
-    Boolean,
     CheckConstraint,
-    Date,
     DateTime,
     Dialect,
     Double,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
     SmallInteger,
@@ -40,29 +37,45 @@ from facepriv.schemas.audits import AuditResult, AuditSpec
 from facepriv.schemas.runs import RunResult, RunSpec
 from facepriv.types import Box, Terms
 
+Value = TypeVar("Value")
 
-class UtcDateTime(TypeDecorator[datetime]):
+
+class Converted(TypeDecorator[Value]):
+    """Values that the database keeps in another form; None is NULL."""
+
+    cache_ok = True
+
+    def process_bind_param(self, value: Value | None, dialect: Dialect) -> Any:
+        """Convert a value to what the database keeps."""
+        return None if value is None else self._to_stored(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Value | None:
+        """Convert what the database keeps back."""
+        return None if value is None else self._from_stored(value)
+
+    def _to_stored(self, value: Value) -> Any:
+        raise NotImplementedError
+
+    def _from_stored(self, stored: Any) -> Value:
+        raise NotImplementedError
+
+
+class UtcDateTime(Converted[datetime]):
     """A moment in UTC: takes aware datetimes only and gives aware ones back, also where the database drops the zone."""
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Convert to UTC; a naive datetime raises, because its zone would be a guess."""
-        if value is None:
-            return None
+    def _to_stored(self, value: datetime) -> datetime:
         if value.tzinfo is None:
             raise ValueError(f"A datetime with a time zone was expected, but {value.isoformat()} has none.")
         return value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Return an aware datetime in UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    def _from_stored(self, stored: datetime) -> datetime:
+        return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored.astimezone(UTC)
 
 
-class PackedArray(TypeDecorator[NDArray[Any]]):
+class PackedArray(Converted[NDArray[Any]]):
     """A small numpy array as little-endian bytes in rows of ``columns`` numbers; ``columns=0`` is one dimension.
 
     What comes back is read-only, so a record made of it cannot be changed by accident.
@@ -76,106 +89,63 @@ class PackedArray(TypeDecorator[NDArray[Any]]):
         self.dtype = dtype
         self.columns = columns
 
-    def process_bind_param(self, value: NDArray[Any] | None, dialect: Dialect) -> bytes | None:
-        """Pack the numbers in C order."""
-        return None if value is None else np.ascontiguousarray(value, dtype=self.dtype).tobytes()
+    def _to_stored(self, value: NDArray[Any]) -> bytes:
+        return np.ascontiguousarray(value, dtype=self.dtype).tobytes()
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> NDArray[Any] | None:
-        """Unpack to the machine's own byte order."""
-        if value is None:
-            return None
-        array = np.frombuffer(value, dtype=self.dtype)
-        array = array.astype(array.dtype.newbyteorder("="), copy=False)
-        if self.columns:
-            array = array.reshape(-1, self.columns)
-        array.flags.writeable = False
-        return array
+    def _from_stored(self, stored: bytes) -> NDArray[Any]:
+        array = _unpacked(stored, self.dtype)
+        return array.reshape(-1, self.columns) if self.columns else array
 
 
-class PackedBox(TypeDecorator[Box]):
-    """left, top, right and bottom of a box as four little-endian 32-bit integers."""
-
-    impl = LargeBinary
-    cache_ok = True
-
-    def process_bind_param(self, value: Box | None, dialect: Dialect) -> bytes | None:
-        """Pack the four sides."""
-        return None if value is None else struct.pack("<4i", *value)
-
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> Box | None:
-        """Unpack the four sides."""
-        return None if value is None else cast(Box, struct.unpack("<4i", value))
-
-
-class PackedFloats(TypeDecorator[NDArray[Any]]):
+class PackedFloats(Converted[NDArray[Any]]):
     """A vector of float32 or float64 as one letter for its kind and little-endian bytes; comes back read-only."""
 
     impl = LargeBinary
     cache_ok = True
 
-    def process_bind_param(self, value: NDArray[Any] | None, dialect: Dialect) -> bytes | None:
-        """Pack the numbers; anything but float32 becomes float64."""
-        if value is None:
-            return None
-        kind = b"f" if value.dtype == np.float32 else b"d"
-        return kind + np.ascontiguousarray(value, dtype=np.dtype(kind.decode()).newbyteorder("<")).tobytes()
+    def _to_stored(self, value: NDArray[Any]) -> bytes:
+        kind = "f" if value.dtype == np.float32 else "d"
+        return kind.encode() + np.ascontiguousarray(value, dtype=f"<{kind}").tobytes()
 
-    def process_result_value(self, value: bytes | None, dialect: Dialect) -> NDArray[Any] | None:
-        """Unpack to the machine's own byte order."""
-        if value is None:
-            return None
-        dtype = np.dtype(value[:1].decode())
-        array = np.frombuffer(value, dtype=dtype.newbyteorder("<"), offset=1).astype(dtype, copy=False)
-        array.flags.writeable = False
-        return array
+    def _from_stored(self, stored: bytes) -> NDArray[Any]:
+        return _unpacked(stored[1:], f"<{stored[:1].decode()}")
 
 
-class JsonMapping(TypeDecorator[Mapping[str, Any]]):
-    """A mapping as JSON; an empty one is NULL."""
+def _unpacked(stored: bytes, dtype: str) -> NDArray[Any]:
+    """Return the numbers in the machine's own byte order, read-only."""
+    array = np.frombuffer(stored, dtype=dtype)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    array.flags.writeable = False
+    return array
 
-    impl = JSON(none_as_null=True)
+
+class PackedBox(Converted[Box]):
+    """left, top, right and bottom of a box as four little-endian 32-bit integers."""
+
+    impl = LargeBinary
     cache_ok = True
 
-    def process_bind_param(self, value: Mapping[str, Any] | None, dialect: Dialect) -> dict[str, Any] | None:
-        """Write any mapping as an object."""
-        return dict(value) if value else None
+    def _to_stored(self, value: Box) -> bytes:
+        return struct.pack("<4i", *value)
 
-    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> Mapping[str, Any]:
-        """Read NULL as an empty mapping."""
-        return value or {}
+    def _from_stored(self, stored: bytes) -> Box:
+        return cast(Box, struct.unpack("<4i", stored))
 
 
-class JsonTuple(TypeDecorator[tuple[Any, ...]]):
-    """A tuple as a JSON list; an empty one is NULL."""
-
-    impl = JSON(none_as_null=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: tuple[Any, ...] | None, dialect: Dialect) -> list[Any] | None:
-        """Write a list."""
-        return list(value) if value else None
-
-    def process_result_value(self, value: list[Any] | None, dialect: Dialect) -> tuple[Any, ...]:
-        """Read NULL as an empty tuple."""
-        return tuple(value or ())
-
-
-class TermsJson(TypeDecorator[Terms]):
+class TermsJson(Converted[Terms]):
     """What a data set's terms allow, as JSON."""
 
     impl = JSON(none_as_null=True)
     cache_ok = True
 
-    def process_bind_param(self, value: Terms | None, dialect: Dialect) -> dict[str, Any] | None:
-        """Write the subjects that may be shown in one order."""
-        return None if value is None else {"sentence": value.sentence, "showable": sorted(value.showable)}
+    def _to_stored(self, value: Terms) -> dict[str, Any]:
+        return {"sentence": value.sentence, "showable": sorted(value.showable)}
 
-    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> Terms | None:
-        """Read the subjects that may be shown as a set."""
-        return None if value is None else Terms(value["sentence"], frozenset(value["showable"]))
+    def _from_stored(self, stored: dict[str, Any]) -> Terms:
+        return Terms(stored["sentence"], frozenset(stored["showable"]))
 
 
-class PydanticText(TypeDecorator[BaseModel]):
+class PydanticText(Converted[BaseModel]):
     """A pydantic model as JSON text; what does not fit the model any more raises pydantic's ValidationError."""
 
     impl = Text
@@ -185,18 +155,46 @@ class PydanticText(TypeDecorator[BaseModel]):
         super().__init__()
         self.model = model
 
-    def process_bind_param(self, value: BaseModel | None, dialect: Dialect) -> str | None:
-        """Write the fields under their public names."""
-        return None if value is None else value.model_dump_json(by_alias=True)
+    def _to_stored(self, value: BaseModel) -> str:
+        return value.model_dump_json(by_alias=True)
 
-    def process_result_value(self, value: str | None, dialect: Dialect) -> BaseModel | None:
-        """Read and validate."""
-        return None if value is None else self.model.model_validate_json(value)
+    def _from_stored(self, stored: str) -> BaseModel:
+        return self.model.model_validate_json(stored)
+
+
+class JsonCollection(TypeDecorator[Any]):
+    """A mapping or a tuple as JSON; an empty one is NULL, which is read as an empty one."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+    def __init__(self, kind: type[dict[str, Any]] | type[tuple[Any, ...]]) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        """Convert any mapping or sequence."""
+        return self.kind(value) if value else None
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        """Convert back."""
+        return self.kind(value or ())
+
+
+Sha256 = Annotated[str, "SHA-256 in hexadecimal"]
 
 
 class Base(DeclarativeBase):
     """Root of the models; every constraint gets a name, so that later migrations can speak of it."""
 
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        str: Text,
+        float: Double,
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON(none_as_null=True),
+        Box: PackedBox,
+        Sha256: String(64),
+    }
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -210,10 +208,17 @@ class Base(DeclarativeBase):
 
 # Ids are never given twice (AUTOINCREMENT), so "run 7" in an access log or an old export cannot come to mean another.
 _NEVER_REUSED = {"sqlite_autoincrement": True}
-_SHA256 = String(64)
 
 
-class DatasetRow(Base):
+class Numbered:
+    """A row with an id."""
+
+    __table_args__: Any = _NEVER_REUSED
+
+    id: Mapped[int] = mapped_column(primary_key=True, sort_order=-1)
+
+
+class DatasetRow(Numbered, Base):
     """A data set. Rows with ``ready`` false belong to an import that has not finished and are shown to nobody."""
 
     __tablename__ = "datasets"
@@ -225,87 +230,82 @@ class DatasetRow(Base):
         _NEVER_REUSED,
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    name: Mapped[str] = mapped_column(Text)
-    ready: Mapped[bool] = mapped_column(Boolean)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    source: Mapped[str] = mapped_column(Text)
-    reader: Mapped[str] = mapped_column(Text)
-    reader_reason: Mapped[str] = mapped_column(Text)
-    licence: Mapped[str] = mapped_column(Text)
-    content_sha256: Mapped[str | None] = mapped_column(_SHA256)
-    notes: Mapped[str] = mapped_column(Text)
-    detector_fingerprint: Mapped[str | None] = mapped_column(_SHA256)
-    retain_until: Mapped[date | None] = mapped_column(Date)
+    name: Mapped[str]
+    ready: Mapped[bool]
+    created_at: Mapped[datetime]
+    source: Mapped[str]
+    reader: Mapped[str]
+    reader_reason: Mapped[str]
+    licence: Mapped[str]
+    content_sha256: Mapped[Sha256 | None]
+    notes: Mapped[str]
+    detector_fingerprint: Mapped[Sha256 | None]
+    retain_until: Mapped[date | None]
     identities: Mapped[str] = mapped_column(String(8), server_default=text("'people'"))
     # The three below are NULL where nobody said anything, as of terms that forbid nothing.
     terms: Mapped[Terms | None] = mapped_column(TermsJson)
-    datasheet: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    quality: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    datasheet: Mapped[dict[str, Any] | None]
+    quality: Mapped[dict[str, Any] | None]
     # What an import imports from, by which it goes on until it has finished, NULL where it cannot; and which session
     # writes it, NULL where none does. Problems written meanwhile are notes to go on from.
-    resume_key: Mapped[str | None] = mapped_column(_SHA256)
+    resume_key: Mapped[Sha256 | None]
     importer: Mapped[str | None] = mapped_column(String(16))
 
 
-class ImageRow(Base):
+class ImageRow(Numbered, Base):
     """One image of a data set, with the face found in it or the reason why none was."""
 
     __tablename__ = "images"
     __table_args__ = (
         UniqueConstraint("dataset_id", "name"),
         Index(None, "dataset_id", "failure"),
-        Index(None, "artifact_sha256"),
         CheckConstraint("label IN (-1, 1)", name="label"),
         CheckConstraint("width > 0 AND height > 0", name="size"),
         CheckConstraint("(failure IS NULL) = (failure_sentence IS NULL)", name="failure"),
         _NEVER_REUSED,
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(Text)
-    subject: Mapped[str] = mapped_column(Text)
+    name: Mapped[str]
+    subject: Mapped[str]
     label: Mapped[int | None] = mapped_column(SmallInteger)
-    width: Mapped[int] = mapped_column(Integer)
-    height: Mapped[int] = mapped_column(Integer)
-    source_sha256: Mapped[str] = mapped_column(_SHA256)
-    artifact_sha256: Mapped[str | None] = mapped_column(_SHA256)
-    failure: Mapped[str | None] = mapped_column(Text)
-    failure_sentence: Mapped[str | None] = mapped_column(Text)
-    box: Mapped[Box | None] = mapped_column(PackedBox)
+    width: Mapped[int]
+    height: Mapped[int]
+    source_sha256: Mapped[Sha256]
+    artifact_sha256: Mapped[Sha256 | None] = mapped_column(index=True)
+    failure: Mapped[str | None]
+    failure_sentence: Mapped[str | None]
+    box: Mapped[Box | None]
     landmarks: Mapped[NDArray[np.float32] | None] = mapped_column(PackedArray("<f4", columns=2))
-    attributes: Mapped[Mapping[str, Any] | None] = mapped_column(JsonMapping)
+    attributes: Mapped[Mapping[str, Any] | None] = mapped_column(JsonCollection(dict))
 
 
 class ProtocolPairRow(Base):
     """One comparison that a data set's published protocol asks for, in the protocol's order."""
 
     __tablename__ = "protocol_pairs"
-    __table_args__ = (Index(None, "first_image_id"), Index(None, "second_image_id"))
 
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), primary_key=True)
-    position: Mapped[int] = mapped_column(Integer, primary_key=True)
-    fold: Mapped[int] = mapped_column(Integer)
-    first_image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
-    second_image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"))
-    mated: Mapped[bool] = mapped_column(Boolean)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    fold: Mapped[int]
+    first_image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), index=True)
+    second_image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="CASCADE"), index=True)
+    mated: Mapped[bool]
 
 
-class ProblemRow(Base):
+class ProblemRow(Numbered, Base):
     """A file or row that an import left out, or a notice about one."""
 
     __tablename__ = "problems"
     __table_args__ = (Index(None, "dataset_id", "code"), _NEVER_REUSED)
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
     dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(Text)
-    code: Mapped[str] = mapped_column(Text)
-    sentence: Mapped[str] = mapped_column(Text)
+    name: Mapped[str]
+    code: Mapped[str]
+    sentence: Mapped[str]
 
 
-class JobRow(Base):
+class JobRow(Numbered, Base):
     """One request that workers carry out; a run or an audit has a row of its own beside it, which goes with it.
 
     ``kind`` and ``request`` are text that the database does not check, so that a new kind needs no migration.
@@ -314,7 +314,6 @@ class JobRow(Base):
     __tablename__ = "jobs"
     __table_args__ = (
         Index(None, "state", "id"),
-        Index(None, "dataset_id"),
         CheckConstraint(
             "state IN ('waiting', 'running', 'previewed', 'complete', 'failed', 'cancelled')", name="state"
         ),
@@ -322,34 +321,33 @@ class JobRow(Base):
         _NEVER_REUSED,
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
-    request: Mapped[str] = mapped_column(Text)
-    actor: Mapped[str] = mapped_column(Text)
+    request: Mapped[str]
+    actor: Mapped[str]
     origin: Mapped[str] = mapped_column(String(16))
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    owner: Mapped[str | None] = mapped_column(Text)
-    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    attempts: Mapped[int] = mapped_column(Integer, default=0)
-    cancel_requested: Mapped[bool] = mapped_column(Boolean, default=False)
-    stage: Mapped[str] = mapped_column(Text, default="")
-    done: Mapped[int] = mapped_column(Integer, default=0)
-    total: Mapped[int] = mapped_column(Integer, default=0)
-    error: Mapped[str | None] = mapped_column(Text)
-    losses: Mapped[int] = mapped_column(Integer, default=0)
-    spent: Mapped[float] = mapped_column(Double, default=0.0)
-    stage_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    stage_from: Mapped[int] = mapped_column(Integer, default=0)
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+    owner: Mapped[str | None]
+    lease_until: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(default=0)
+    cancel_requested: Mapped[bool] = mapped_column(default=False)
+    stage: Mapped[str] = mapped_column(default="")
+    done: Mapped[int] = mapped_column(default=0)
+    total: Mapped[int] = mapped_column(default=0)
+    error: Mapped[str | None]
+    losses: Mapped[int] = mapped_column(default=0)
+    spent: Mapped[float] = mapped_column(default=0.0)
+    stage_since: Mapped[datetime | None]
+    stage_from: Mapped[int] = mapped_column(default=0)
     # Of kinds without a table of their own.
-    result: Mapped[str | None] = mapped_column(Text)
+    result: Mapped[str | None]
     # The data set that an import made. Of runs and audits their own row says it.
-    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"))
+    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="CASCADE"), index=True)
 
 
-class RunRow(Base):
+class RunRow(Numbered, Base):
     """A run: an immutable spec, and once its job is complete a result.
 
     ``method``, ``guide`` and ``images`` repeat the spec, so that lists need not parse it. The data set is held by
@@ -357,34 +355,30 @@ class RunRow(Base):
     """
 
     __tablename__ = "runs"
-    __table_args__ = (UniqueConstraint("job_id"), Index(None, "dataset_id"), _NEVER_REUSED)
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
-    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"))
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), unique=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"), index=True)
     spec: Mapped[RunSpec] = mapped_column(PydanticText(RunSpec))
     result: Mapped[RunResult | None] = mapped_column(PydanticText(RunResult))
-    method: Mapped[str] = mapped_column(Text)
-    guide: Mapped[str] = mapped_column(Text)
-    images: Mapped[int] = mapped_column(Integer)
+    method: Mapped[str]
+    guide: Mapped[str]
+    images: Mapped[int]
 
 
-class AuditRow(Base):
+class AuditRow(Numbered, Base):
     """A leak audit of a data set, or of a run's images beside it.
 
     It goes with its run, whose images it is about. The data set is held by RESTRICT, as runs hold theirs.
     """
 
     __tablename__ = "audits"
-    __table_args__ = (UniqueConstraint("job_id"), Index(None, "dataset_id"), Index(None, "run_id"), _NEVER_REUSED)
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
-    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"))
-    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), unique=True)
+    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"), index=True)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
     spec: Mapped[AuditSpec] = mapped_column(PydanticText(AuditSpec))
     result: Mapped[AuditResult | None] = mapped_column(PydanticText(AuditResult))
-    images: Mapped[int] = mapped_column(Integer)
+    images: Mapped[int]
 
 
 class MeasureRow(Base):
@@ -397,23 +391,21 @@ class MeasureRow(Base):
 
     __tablename__ = "measures"
 
-    artifact_sha256: Mapped[str] = mapped_column(_SHA256, primary_key=True)
-    name: Mapped[str] = mapped_column(Text, primary_key=True)
-    fingerprint: Mapped[str] = mapped_column(_SHA256, primary_key=True)
+    artifact_sha256: Mapped[Sha256] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    fingerprint: Mapped[Sha256] = mapped_column(primary_key=True)
     vector: Mapped[NDArray[Any]] = mapped_column(PackedFloats)
 
 
-class LogLineRow(Base):
+class LogLineRow(Numbered, Base):
     """One line of what became of a job, in words for the user; it goes with the job."""
 
     __tablename__ = "log_lines"
-    __table_args__ = (Index(None, "job_id"), _NEVER_REUSED)
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"))
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    owner: Mapped[str | None] = mapped_column(Text)
-    text: Mapped[str] = mapped_column(Text)
+    job_id: Mapped[int] = mapped_column(ForeignKey("jobs.id", ondelete="CASCADE"), index=True)
+    at: Mapped[datetime]
+    owner: Mapped[str | None]
+    text: Mapped[str]
 
 
 class RunImageRow(Base):
@@ -422,9 +414,6 @@ class RunImageRow(Base):
     __tablename__ = "run_images"
     __table_args__ = (
         UniqueConstraint("run_id", "position"),
-        Index(None, "image_id"),
-        Index(None, "candidate_image_id"),
-        Index(None, "artifact_sha256"),
         CheckConstraint("failure_stage IN ('acquire-before', 'perturb', 'acquire-after')", name="failure_stage"),
         CheckConstraint(
             "(failure IS NULL) = (failure_sentence IS NULL) AND (failure IS NULL) = (failure_stage IS NULL)",
@@ -433,28 +422,28 @@ class RunImageRow(Base):
     )
 
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
-    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="RESTRICT"), primary_key=True)
-    position: Mapped[int] = mapped_column(Integer)
-    candidate_image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id", ondelete="RESTRICT"))
-    artifact_sha256: Mapped[str | None] = mapped_column(_SHA256)
-    updates: Mapped[int | None] = mapped_column(Integer)
-    evaluations: Mapped[int | None] = mapped_column(Integer)
-    stop: Mapped[str | None] = mapped_column(Text)
-    success: Mapped[bool | None] = mapped_column(Boolean)
-    file_score: Mapped[float | None] = mapped_column(Double)
-    anchors: Mapped[tuple[int, ...] | None] = mapped_column(JsonTuple)
+    image_id: Mapped[int] = mapped_column(ForeignKey("images.id", ondelete="RESTRICT"), primary_key=True, index=True)
+    position: Mapped[int]
+    candidate_image_id: Mapped[int | None] = mapped_column(ForeignKey("images.id", ondelete="RESTRICT"), index=True)
+    artifact_sha256: Mapped[Sha256 | None] = mapped_column(index=True)
+    updates: Mapped[int | None]
+    evaluations: Mapped[int | None]
+    stop: Mapped[str | None]
+    success: Mapped[bool | None]
+    file_score: Mapped[float | None]
+    anchors: Mapped[tuple[int, ...] | None] = mapped_column(JsonCollection(tuple))
     trajectory: Mapped[NDArray[np.float64] | None] = mapped_column(PackedArray("<f8"))
-    psnr_db: Mapped[float | None] = mapped_column(Double)
-    ssim: Mapped[float | None] = mapped_column(Double)
-    seconds: Mapped[float | None] = mapped_column(Double)
-    failure: Mapped[str | None] = mapped_column(Text)
+    psnr_db: Mapped[float | None]
+    ssim: Mapped[float | None]
+    seconds: Mapped[float | None]
+    failure: Mapped[str | None]
     failure_stage: Mapped[str | None] = mapped_column(String(16))
-    failure_sentence: Mapped[str | None] = mapped_column(Text)
-    after_box: Mapped[Box | None] = mapped_column(PackedBox)
+    failure_sentence: Mapped[str | None]
+    after_box: Mapped[Box | None]
     after_landmarks: Mapped[NDArray[np.float32] | None] = mapped_column(PackedArray("<f4", columns=2))
-    fixed_score: Mapped[float | None] = mapped_column(Double)
-    survived: Mapped[Mapping[str, bool] | None] = mapped_column(JsonMapping)
-    notes: Mapped[tuple[str, ...] | None] = mapped_column(JsonTuple)
+    fixed_score: Mapped[float | None]
+    survived: Mapped[Mapping[str, bool] | None] = mapped_column(JsonCollection(dict))
+    notes: Mapped[tuple[str, ...] | None] = mapped_column(JsonCollection(tuple))
 
 
 class RunSourceRow(Base):
@@ -464,98 +453,89 @@ class RunSourceRow(Base):
     """
 
     __tablename__ = "run_sources"
-    __table_args__ = (Index(None, "dataset_id"),)
 
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
-    dataset_id: Mapped[int] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"), primary_key=True)
+    dataset_id: Mapped[int] = mapped_column(
+        ForeignKey("datasets.id", ondelete="RESTRICT"), primary_key=True, index=True
+    )
 
 
 class LearningRow(Base):
     """What a run's method has learnt before it perturbed: an artifact file, and what it cost."""
 
     __tablename__ = "learnings"
-    __table_args__ = (
-        Index(None, "artifact_sha256"),
-        CheckConstraint("source IN ('folds', 'demo', 'dataset')", name="source"),
-    )
+    __table_args__ = (CheckConstraint("source IN ('folds', 'demo', 'dataset')", name="source"),)
 
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), primary_key=True)
-    part: Mapped[int] = mapped_column(Integer, primary_key=True)
+    part: Mapped[int] = mapped_column(primary_key=True)
     source: Mapped[str] = mapped_column(String(16))
-    artifact_sha256: Mapped[str] = mapped_column(_SHA256)
-    subjects: Mapped[int] = mapped_column(Integer)
-    images: Mapped[int] = mapped_column(Integer)
-    evaluations: Mapped[int] = mapped_column(Integer)
+    artifact_sha256: Mapped[Sha256] = mapped_column(index=True)
+    subjects: Mapped[int]
+    images: Mapped[int]
+    evaluations: Mapped[int]
 
 
-class AccessRow(Base):
+class AccessRow(Numbered, Base):
     """One line of the access log; lines are added and never changed."""
 
     __tablename__ = "access_log"
-    __table_args__ = (Index(None, "at"), Index(None, "actor"), _NEVER_REUSED)
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
-    actor: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(index=True)
+    actor: Mapped[str] = mapped_column(index=True)
     origin: Mapped[str] = mapped_column(String(16))
-    action: Mapped[str] = mapped_column(Text)
-    subject: Mapped[str] = mapped_column(Text)
-    detail: Mapped[str] = mapped_column(Text)
+    action: Mapped[str]
+    subject: Mapped[str]
+    detail: Mapped[str]
     # NULL in lines that something else than facepriv wrote.
-    chain_sha256: Mapped[str | None] = mapped_column(_SHA256)
+    chain_sha256: Mapped[Sha256 | None]
 
 
-class UserRow(Base):
+class UserRow(Numbered, Base):
     """Somebody who may sign in to the dashboard; never deleted, since the access log names them, but disabled."""
 
     __tablename__ = "users"
     __table_args__ = (
-        UniqueConstraint("key"),
-        UniqueConstraint("oidc"),
         CheckConstraint("role IN ('auditor', 'officer')", name="role"),
         _NEVER_REUSED,
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    name: Mapped[str] = mapped_column(Text)
+    name: Mapped[str]
     # The name in one case, so that nobody can be mistaken for another.
-    key: Mapped[str] = mapped_column(Text)
+    key: Mapped[str] = mapped_column(unique=True)
     role: Mapped[str] = mapped_column(String(8))
     # NULL for who signs in through an identity provider only.
-    password_hash: Mapped[str | None] = mapped_column(Text)
+    password_hash: Mapped[str | None]
     # E-mail address or subject that the identity provider vouches for.
-    oidc: Mapped[str | None] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    oidc: Mapped[str | None] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    disabled_at: Mapped[datetime | None]
 
 
-class SessionRow(Base):
+class SessionRow(Numbered, Base):
     """One sign-in of a user; the cookie holds a random token, and only its hash stands here."""
 
     __tablename__ = "sessions"
-    __table_args__ = (UniqueConstraint("token_sha256"), Index(None, "user_id"), _NEVER_REUSED)
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
-    token_sha256: Mapped[str] = mapped_column(_SHA256)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
+    token_sha256: Mapped[Sha256] = mapped_column(unique=True)
+    created_at: Mapped[datetime]
+    seen_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
 
 
 class AttemptRow(Base):
     """One failed try of a password or passphrase, kept for a day; the key is a hash of what it was tried on."""
 
     __tablename__ = "attempts"
-    __table_args__ = (Index(None, "key_sha256", "at"), Index(None, "at"))
+    __table_args__ = (Index(None, "key_sha256", "at"),)
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    key_sha256: Mapped[str] = mapped_column(_SHA256)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_sha256: Mapped[Sha256]
+    at: Mapped[datetime] = mapped_column(index=True)
 
 
-class ShareRow(Base):
+class ShareRow(Numbered, Base):
     """Results of a run or an audit, shown to whoever has the link, or to one officer with an account.
 
     It goes with its run or audit.
@@ -563,32 +543,27 @@ class ShareRow(Base):
 
     __tablename__ = "shares"
     __table_args__ = (
-        UniqueConstraint("token_sha256"),
-        Index(None, "run_id"),
-        Index(None, "audit_id"),
-        Index(None, "officer_id"),
         CheckConstraint("run_id IS NOT NULL OR audit_id IS NOT NULL", name="of_something"),
         CheckConstraint("faces >= 0", name="faces"),
         _NEVER_REUSED,
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"))
-    audit_id: Mapped[int | None] = mapped_column(ForeignKey("audits.id", ondelete="CASCADE"))
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="CASCADE"), index=True)
+    audit_id: Mapped[int | None] = mapped_column(ForeignKey("audits.id", ondelete="CASCADE"), index=True)
     # NULL where there is no link, only an officer.
-    token_sha256: Mapped[str | None] = mapped_column(_SHA256)
-    passphrase_hash: Mapped[str | None] = mapped_column(Text)
-    officer_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"))
-    faces: Mapped[int] = mapped_column(Integer)
-    shared_by: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    views: Mapped[int] = mapped_column(Integer)
-    viewed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    token_sha256: Mapped[Sha256 | None] = mapped_column(unique=True)
+    passphrase_hash: Mapped[str | None]
+    officer_id: Mapped[int | None] = mapped_column(ForeignKey("users.id", ondelete="RESTRICT"), index=True)
+    faces: Mapped[int]
+    shared_by: Mapped[str]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    revoked_at: Mapped[datetime | None]
+    views: Mapped[int]
+    viewed_at: Mapped[datetime | None]
 
 
-class RemarkRow(Base):
+class RemarkRow(Numbered, Base):
     """What an officer said about results: a comment, or a sign-off with what exactly was signed.
 
     A sign-off outlives its run, so that what was decided stays known; the hash says about what.
@@ -596,20 +571,17 @@ class RemarkRow(Base):
 
     __tablename__ = "remarks"
     __table_args__ = (
-        Index(None, "run_id"),
-        Index(None, "audit_id"),
         CheckConstraint("decision IN ('accepted', 'conditions', 'rejected')", name="decision"),
         CheckConstraint("(decision IS NULL) = (sha256 IS NULL)", name="signed"),
         _NEVER_REUSED,
     )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"))
-    audit_id: Mapped[int | None] = mapped_column(ForeignKey("audits.id", ondelete="SET NULL"))
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id", ondelete="SET NULL"), index=True)
+    audit_id: Mapped[int | None] = mapped_column(ForeignKey("audits.id", ondelete="SET NULL"), index=True)
     # What it is about in words, such as "run 3, audit 2"; stays when the run is gone.
-    about: Mapped[str] = mapped_column(Text)
-    author: Mapped[str] = mapped_column(Text)
-    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    about: Mapped[str]
+    author: Mapped[str]
+    at: Mapped[datetime]
     decision: Mapped[str | None] = mapped_column(String(16))
-    text: Mapped[str] = mapped_column(Text)
-    sha256: Mapped[str | None] = mapped_column(_SHA256)
+    text: Mapped[str]
+    sha256: Mapped[Sha256 | None]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import Select, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, defer
 
@@ -12,28 +12,13 @@ from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import RunResult, RunSpec
 from facepriv.store.engine import Database
-from facepriv.store.fields import record_of, values_of
+from facepriv.store.fields import matching, record_of, values_of
 from facepriv.store.job_details import JobDetails
-from facepriv.store.jobs import add_job, complete, delete_job, hold, progressed
+from facepriv.store.jobs import complete, delete_job, hold, set_held
 from facepriv.store.leftovers import Leftovers
 from facepriv.store.measures import Measured, save_measured
-from facepriv.store.records import (
-    JobState,
-    Learning,
-    RunImage,
-    RunRecord,
-    RunSummary,
-)
-from facepriv.store.rows import (
-    AuditRow,
-    DatasetRow,
-    ImageRow,
-    JobRow,
-    LearningRow,
-    RunImageRow,
-    RunRow,
-    RunSourceRow,
-)
+from facepriv.store.records import JobState, Learning, RunImage, RunRecord, RunSummary
+from facepriv.store.rows import AuditRow, DatasetRow, ImageRow, JobRow, LearningRow, RunImageRow, RunRow, RunSourceRow
 from facepriv.types import UNNAMED, Actor
 
 
@@ -55,14 +40,7 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
     # Creating and looking
 
     def create(self, spec: RunSpec, *, request: str = "{}", actor: Actor = UNNAMED) -> int:
-        """Put a run into the queue and return its number.
-
-        Parameters
-        ----------
-        request
-            JSON of what was asked for.
-        actor
-            Who asks, and from where.
+        """Put a run into the queue and return its number; ``request`` and ``actor`` as for `JobStore.create`.
 
         Raises
         ------
@@ -80,25 +58,15 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
             teacher = None if spec.learn_from is None else spec.learn_from.dataset
             if teacher is not None:
                 self._dataset(session, teacher)
-            row = RunRow(
-                job_id=add_job(session, "run", request, actor=actor, total=len(spec.image_ids)),
-                dataset_id=spec.dataset.id,
-                spec=spec,
-                method=spec.method,
-                guide=spec.guide.name,
-                images=len(spec.image_ids),
-            )
-            session.add(row)
-            session.flush()
+            run_id = self._add(session, spec, request, actor, method=spec.method, guide=spec.guide.name)
             if teacher is not None:
-                session.add(RunSourceRow(run_id=row.id, dataset_id=teacher.id))
-            return row.id
+                session.add(RunSourceRow(run_id=run_id, dataset_id=teacher.id))
+            return run_id
 
-    @classmethod
-    def _check_dataset(cls, session: Session, spec: RunSpec) -> None:
-        dataset = cls._dataset(session, spec.dataset)
+    def _check_dataset(self, session: Session, spec: RunSpec) -> None:
+        dataset = self._dataset(session, spec.dataset)
         known = set(session.scalars(select(ImageRow.id).where(ImageRow.dataset_id == dataset.id)))
-        unknown = [one for one in spec.image_ids if one not in known]
+        unknown = [image_id for image_id in spec.image_ids if image_id not in known]
         if unknown:
             raise UnknownNameError(
                 f"The data set {spec.dataset.name!r} has no image with id {unknown[0]}"
@@ -127,20 +95,17 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
         limit: int = 50,
         offset: int = 0,
     ) -> tuple[RunSummary, ...]:
-        """Return runs without specs and results, newest first, a page at a time.
+        """Return runs on a data set, in one of these states and with a method, if asked for, without specs and results.
 
-        Parameters
-        ----------
-        dataset_id, states, method
-            Only runs on that data set, in one of those states (none given: any), with that method.
+        Newest first, a page at a time.
         """
-        return self._list(_conditions(dataset_id, method), states, limit, offset)
+        return self._list(matching(RunRow, dataset_id=dataset_id, method=method), states, limit, offset)
 
     def count(
         self, *, dataset_id: int | None = None, states: Iterable[JobState] = (), method: str | None = None
     ) -> int:
         """Count the runs that `list` would return without a limit."""
-        return self._count(_conditions(dataset_id, method), states)
+        return self._count(matching(RunRow, dataset_id=dataset_id, method=method), states)
 
     def images_done(self, run_id: int) -> frozenset[int]:
         """Return the ids of the images that need not be done again, failed ones included."""
@@ -150,17 +115,16 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
 
     def run_images(self, run_id: int, *, limit: int | None = None, offset: int = 0) -> tuple[RunImage, ...]:
         """Return the images done so far, in the order of the spec."""
-        query = select(RunImageRow).where(RunImageRow.run_id == run_id).order_by(RunImageRow.position)
         with self._database.reading() as session:
             self._require(session, run_id)
-            return tuple(record_of(RunImage, row) for row in session.scalars(query.limit(limit).offset(offset)))
+            rows = session.scalars(_images_of(run_id).limit(limit).offset(offset))
+            return tuple(record_of(RunImage, row) for row in rows)
 
     def outcomes(self, run_id: int) -> tuple[RunImage, ...]:
         """Return all images done so far as `run_images` does, but without trajectories, which may be long."""
-        query = select(RunImageRow).where(RunImageRow.run_id == run_id).order_by(RunImageRow.position)
         with self._database.reading() as session:
             self._require(session, run_id)
-            rows = session.scalars(query.options(defer(RunImageRow.trajectory)))
+            rows = session.scalars(_images_of(run_id).options(defer(RunImageRow.trajectory)))
             return tuple(record_of(RunImage, row, trajectory=None) for row in rows)
 
     def run_image(self, run_id: int, image_id: int) -> RunImage:
@@ -184,18 +148,12 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
     def save_image(self, run_id: int, owner: str, image: RunImage, measured: Iterable[Measured] = ()) -> None:
         """Save one image's outcome and measures in one short transaction; its artifact must have been put before.
 
-        May be called again with the same, as after a connection that was lost before it answered.
-
-        Raises
-        ------
-        LeaseLostError
-            If the run is not this owner's any more; nothing is written.
-        StoreError
-            If the image is done already, or it or its position is not of the run's spec's data set.
+        May be called again with the same, as after a connection that was lost before it answered. Raises StoreError if
+        the image is done already, or it or its position is not of the run's spec's data set.
         """
         try:
             with self._database.writing() as session:
-                progressed(session, self._job(run_id), owner)
+                set_held(session, self._job(run_id), owner, losses=0)
                 session.execute(insert(RunImageRow).values(values_of(RunImage, image, run_id=run_id)))
                 save_measured(session, measured)
         except IntegrityError as error:
@@ -209,26 +167,14 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
     def _is_saved(self, run_id: int, image: RunImage) -> bool:
         with self._database.reading() as session:
             row = session.get(RunImageRow, (run_id, image.image_id))
-            return row is not None and (row.position, row.artifact_sha256, row.seconds, row.failure) == (
-                image.position,
-                image.artifact_sha256,
-                image.seconds,
-                image.failure,
-            )
+            saved = ("position", "artifact_sha256", "seconds", "failure")
+            return row is not None and all(getattr(row, name) == getattr(image, name) for name in saved)
 
     def save_learning(self, run_id: int, owner: str, learning: Learning) -> None:
-        """Keep what the run's method has learnt; its artifact must have been put before.
-
-        Raises
-        ------
-        LeaseLostError
-            If the run is not this owner's any more; nothing is written.
-        StoreError
-            If that part was learnt already.
-        """
+        """Keep what the run's method has learnt, after its artifact; raises StoreError if that part is there."""
         try:
             with self._database.writing() as session:
-                progressed(session, self._job(run_id), owner)
+                set_held(session, self._job(run_id), owner, losses=0)
                 session.execute(insert(LearningRow).values(values_of(Learning, learning, run_id=run_id)))
         except IntegrityError as error:
             raise StoreError(f"Part {learning.part} of what run {run_id} learns is there already.") from error
@@ -236,12 +182,7 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
     def finish(self, run_id: int, owner: str, result: RunResult) -> None:
         """Make the run complete with its result; a cancel that came too late is ignored.
 
-        Raises
-        ------
-        LeaseLostError
-            If the run is not this owner's any more.
-        StoreError
-            If images of the spec were not saved: failed ones need a row as well, so that none is dropped.
+        Raises StoreError if images of the spec were not saved: failed ones need a row as well, so that none is dropped.
         """
         with self._database.writing() as session:
             hold(session, self._job(run_id), owner)
@@ -275,8 +216,5 @@ class RunStore(JobDetails[RunSummary, RunRecord]):
         self._leftovers.remove(files)
 
 
-def _conditions(dataset_id: int | None, method: str | None) -> Sequence[ColumnElement[bool]]:
-    return [
-        *([] if dataset_id is None else [RunRow.dataset_id == dataset_id]),
-        *([] if method is None else [RunRow.method == method]),
-    ]
+def _images_of(run_id: int) -> Select[RunImageRow]:
+    return select(RunImageRow).where(RunImageRow.run_id == run_id).order_by(RunImageRow.position)

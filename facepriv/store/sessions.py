@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
-from sqlalchemy import ColumnElement, Select, delete, select, update
+from sqlalchemy import ColumnElement, delete, update
 
 from facepriv.store.engine import Database
-from facepriv.store.records import Role, SessionRecord
+from facepriv.store.fields import select_fields
+from facepriv.store.records import SessionRecord
 from facepriv.store.rows import SessionRow, UserRow
 
 LIFETIME = timedelta(hours=12)
@@ -61,10 +61,7 @@ class SessionStore:
 
     def of_user(self, name_key: str, *, now: datetime | None = None) -> tuple[SessionRecord, ...]:
         """Return the living sessions of a user, newest first."""
-        now = now or datetime.now(UTC)
-        query = _join().where(UserRow.key == name_key, *_alive(now)).order_by(SessionRow.id.desc())
-        with self._database.reading() as session:
-            return tuple(_record(row, user) for row, user in session.execute(query))
+        return self._list(now or datetime.now(UTC), UserRow.key == name_key)
 
     def revoke(self, session_id: int) -> None:
         """End one session."""
@@ -76,13 +73,23 @@ class SessionStore:
 
     def _living(self, condition: ColumnElement[bool], note: bool, now: datetime | None) -> SessionRecord | None:
         now = now or datetime.now(UTC)
-        with self._database.reading() as session:
-            found = session.execute(_join().where(condition, *_alive(now))).one_or_none()
-            record = None if found is None else _record(*found)
+        record = next(iter(self._list(now, condition)), None)
         if record is not None and note and now - record.seen_at >= _NOTED:
             with self._database.writing() as session:
                 session.execute(update(SessionRow).where(SessionRow.id == record.id).values(seen_at=now))
         return record
+
+    def _list(self, now: datetime, condition: ColumnElement[bool]) -> tuple[SessionRecord, ...]:
+        living = (
+            SessionRow.revoked_at.is_(None),
+            SessionRow.expires_at > now,
+            SessionRow.seen_at > now - IDLE,
+            UserRow.disabled_at.is_(None),
+        )
+        query = select_fields(SessionRecord, SessionRow, UserRow, user=UserRow.name)
+        query = query.join(UserRow, UserRow.id == SessionRow.user_id).where(condition, *living)
+        with self._database.reading() as session:
+            return tuple(SessionRecord(**row._mapping) for row in session.execute(query.order_by(SessionRow.id.desc())))
 
     def _revoke(self, *conditions: ColumnElement[bool]) -> int:
         mine = [SessionRow.revoked_at.is_(None), *conditions]
@@ -90,27 +97,3 @@ class SessionStore:
             now = datetime.now(UTC)
             ended = update(SessionRow).where(*mine).values(revoked_at=now).returning(SessionRow.id)
             return len(session.execute(ended).all())
-
-
-def _join() -> Select[SessionRow, UserRow]:
-    return select(SessionRow, UserRow).join(UserRow, UserRow.id == SessionRow.user_id)
-
-
-def _alive(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    return (
-        SessionRow.revoked_at.is_(None),
-        SessionRow.expires_at > now,
-        SessionRow.seen_at > now - IDLE,
-        UserRow.disabled_at.is_(None),
-    )
-
-
-def _record(row: SessionRow, user: UserRow) -> SessionRecord:
-    return SessionRecord(
-        id=row.id,
-        user=user.name,
-        role=cast(Role, user.role),
-        created_at=row.created_at,
-        seen_at=row.seen_at,
-        expires_at=row.expires_at,
-    )

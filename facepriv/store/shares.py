@@ -5,12 +5,13 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
 from facepriv.errors import UnknownNameError
 from facepriv.store.engine import Database
+from facepriv.store.fields import matching, record_of
 from facepriv.store.records import Decision, RemarkRecord, ShareRecord
 from facepriv.store.rows import RemarkRow, ShareRow, UserRow
 from facepriv.store.sessions import TOKEN_BYTES, token_sha256
@@ -56,45 +57,34 @@ class ShareStore:
 
     def find(self, token: str) -> ShareRecord | None:
         """Return the share of a link's token, over or not; None if there is none."""
-        found = self._several(ShareRow.token_sha256 == token_sha256(token))
-        return found[0] if found else None
+        return next(iter(self._list(ShareRow.token_sha256 == token_sha256(token))), None)
 
     def get(self, share_id: int) -> ShareRecord:
-        """Return a share by its number.
-
-        Raises
-        ------
-        UnknownNameError
-            If there is none.
-        """
-        found = self._several(ShareRow.id == share_id)
-        if not found:
+        """Return a share by its number; raises UnknownNameError if there is none."""
+        shares = self._list(ShareRow.id == share_id)
+        if not shares:
             raise UnknownNameError(f"There is no share {share_id}; `facepriv shares` lists them.")
-        return found[0]
+        return shares[0]
 
     def list(
         self, *, run_id: int | None = None, audit_id: int | None = None, officer_id: int | None = None
     ) -> tuple[ShareRecord, ...]:
         """Return shares, newest first, of one run or audit or for one officer if asked for."""
-        wanted = {ShareRow.run_id: run_id, ShareRow.audit_id: audit_id, ShareRow.officer_id: officer_id}
-        return self._several(*(column == value for column, value in wanted.items() if value is not None))
+        return self._list(*matching(ShareRow, run_id=run_id, audit_id=audit_id, officer_id=officer_id))
 
     def viewed(self, share_id: int) -> None:
         """Count a view."""
-        seen = {"views": ShareRow.views + 1, "viewed_at": datetime.now(UTC)}
-        self._change(share_id, seen)
+        self._change(ShareRow.id == share_id, views=ShareRow.views + 1, viewed_at=datetime.now(UTC))
 
     def revoke(self, share_id: int) -> None:
         """End a share; one that was ended before keeps its time."""
-        with self._database.writing() as session:
-            mine = ShareRow.id == share_id, ShareRow.revoked_at.is_(None)
-            session.execute(update(ShareRow).where(*mine).values(revoked_at=datetime.now(UTC)))
+        self._change(ShareRow.id == share_id, ShareRow.revoked_at.is_(None), revoked_at=datetime.now(UTC))
 
-    def _change(self, share_id: int, values: dict[str, Any]) -> None:
+    def _change(self, *conditions: ColumnElement[bool], **values: Any) -> None:
         with self._database.writing() as session:
-            session.execute(update(ShareRow).where(ShareRow.id == share_id).values(**values))
+            session.execute(update(ShareRow).where(*conditions).values(**values))
 
-    def _several(self, *conditions: Any) -> tuple[ShareRecord, ...]:
+    def _list(self, *conditions: ColumnElement[bool]) -> tuple[ShareRecord, ...]:
         query = select(ShareRow, UserRow).outerjoin(UserRow, UserRow.id == ShareRow.officer_id)
         with self._database.reading() as session:
             rows = session.execute(query.where(*conditions).order_by(ShareRow.id.desc()))
@@ -132,43 +122,15 @@ class RemarkStore:
         with self._database.writing() as session:
             session.add(row)
             session.flush()
-            return _remark(row)
+            return record_of(RemarkRecord, row)
 
     def list(self, *, run_id: int | None = None, audit_id: int | None = None) -> Sequence[RemarkRecord]:
         """Return what was said, oldest first, about one run or one audit if asked for."""
-        wanted = {RemarkRow.run_id: run_id, RemarkRow.audit_id: audit_id}
-        query = select(RemarkRow).where(*(column == value for column, value in wanted.items() if value is not None))
+        query = select(RemarkRow).where(*matching(RemarkRow, run_id=run_id, audit_id=audit_id))
         with self._database.reading() as session:
-            return tuple(map(_remark, session.scalars(query.order_by(RemarkRow.id))))
+            return tuple(record_of(RemarkRecord, row) for row in session.scalars(query.order_by(RemarkRow.id)))
 
 
 def _share(row: ShareRow, officer: UserRow | None) -> ShareRecord:
-    return ShareRecord(
-        id=row.id,
-        run_id=row.run_id,
-        audit_id=row.audit_id,
-        has_link=row.token_sha256 is not None,
-        passphrase_hash=row.passphrase_hash,
-        officer=None if officer is None else officer.name,
-        faces=row.faces,
-        shared_by=row.shared_by,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        revoked_at=row.revoked_at,
-        views=row.views,
-        viewed_at=row.viewed_at,
-    )
-
-
-def _remark(row: RemarkRow) -> RemarkRecord:
-    return RemarkRecord(
-        id=row.id,
-        run_id=row.run_id,
-        audit_id=row.audit_id,
-        about=row.about,
-        author=row.author,
-        at=row.at,
-        decision=cast(Decision | None, row.decision),
-        text=row.text,
-        sha256=row.sha256,
-    )
+    name = None if officer is None else officer.name
+    return record_of(ShareRecord, row, has_link=row.token_sha256 is not None, officer=name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
@@ -12,6 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.store.engine import Database
+from facepriv.store.fields import record_of
 from facepriv.store.records import Role, UserRecord
 from facepriv.store.rows import SessionRow, UserRow
 
@@ -30,10 +31,7 @@ class UserStore:
     def add(self, name: str, role: Role, *, password_hash: str | None = None, oidc: str | None = None) -> UserRecord:
         """Add somebody.
 
-        Raises
-        ------
-        BadInputError
-            If the name (code ``name-taken``) or what the provider vouches for (``oidc-taken``) belongs to somebody.
+        Raises BadInputError if the name (code ``name-taken``) or the provider's claim (``oidc-taken``) is somebody's.
         """
         row = UserRow(
             name=name.strip(),
@@ -49,7 +47,7 @@ class UserStore:
             with self._database.writing() as session:
                 session.add(row)
                 session.flush()
-                return _record(row)
+                return record_of(UserRecord, row)
         except IntegrityError as error:
             if self.find(name) is not None:
                 raise _taken(name) from error
@@ -64,13 +62,7 @@ class UserStore:
         return self._one(UserRow.oidc, claim)
 
     def get(self, name: str) -> UserRecord:
-        """Return the user of this name.
-
-        Raises
-        ------
-        UnknownNameError
-            If there is none.
-        """
+        """Return the user of this name; raises UnknownNameError if there is none."""
         found = self.find(name)
         if found is None:
             known = ", ".join(user.name for user in self.list()) or "none"
@@ -80,20 +72,14 @@ class UserStore:
     def list(self) -> tuple[UserRecord, ...]:
         """Return all users in the order of their names, the disabled ones too."""
         with self._database.reading() as session:
-            return tuple(map(_record, session.scalars(select(UserRow).order_by(UserRow.key))))
+            return tuple(record_of(UserRecord, row) for row in session.scalars(select(UserRow).order_by(UserRow.key)))
 
     def set_password(self, user_id: int, password_hash: str) -> None:
         """Change the password; sessions go on unless they are revoked, too."""
         self._change(user_id, password_hash=password_hash)
 
     def set_oidc(self, user_id: int, claim: str | None) -> None:
-        """Change by what an identity provider vouches for them; None for nothing.
-
-        Raises
-        ------
-        BadInputError
-            With code ``oidc-taken`` if it belongs to somebody else.
-        """
+        """Change by what an identity provider vouches for them, None for nothing; raises as `add`."""
         try:
             self._change(user_id, oidc=claim)
         except IntegrityError as error:
@@ -118,7 +104,7 @@ class UserStore:
             return None
         with self._database.reading() as session:
             row = session.scalars(select(UserRow).where(column == value)).one_or_none()
-            return None if row is None else _record(row)
+            return None if row is None else record_of(UserRecord, row)
 
     def _change(self, user_id: int, **values: Any) -> None:
         with self._database.writing() as session:
@@ -131,15 +117,3 @@ def _taken(name: str) -> BadInputError:
 
 def _oidc_taken(claim: str | None) -> BadInputError:
     return BadInputError(f"There is a user who signs in as {claim} already.", code="oidc-taken")
-
-
-def _record(row: UserRow) -> UserRecord:
-    return UserRecord(
-        id=row.id,
-        name=row.name,
-        role=cast(Role, row.role),
-        password_hash=row.password_hash,
-        oidc=row.oidc,
-        created_at=row.created_at,
-        disabled_at=row.disabled_at,
-    )

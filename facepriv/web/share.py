@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from facepriv.errors import FaceprivError, NotAllowedError, UnknownNameError
 from facepriv.report.html import Page
-from facepriv.services.sharing.shares import check_passphrase, find_link, view_as_officer, view_link
+from facepriv.services.sharing.shares import LINK, check_passphrase, find_link, view_as_officer, view_share
 from facepriv.store import Store
 from facepriv.web.identity import get_identity
 from facepriv.web.pages import NO_STORE, form_page, message, read_form
@@ -39,7 +39,7 @@ def share_routes(store: Callable[[], Store]) -> list[Route]:
                     check_passphrase(store(), record, form.get("passphrase", ""), address=address)
                 except NotAllowedError as error:
                     return form_page("passphrase.html.j2", problem=str(error), wait=error.retry_after)
-            return report_answer(view_link(store(), record), framed=False)
+            return report_answer(view_share(store(), record, LINK), framed=False)
 
         return await _answer(places, answer)
 

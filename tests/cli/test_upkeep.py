@@ -18,6 +18,7 @@ from facepriv.config import Settings
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import Store, open_store
+from facepriv.store.records import NewDataset
 from tests.cli.terminal import Said, Terminal, assert_one_sentence, assert_usage, write_faces
 from tests.store.tampering import change_access_line, set_revision
 
@@ -83,7 +84,7 @@ def test_purging_asks_and_proves(terminal: Terminal):
 
 
 def test_what_remains_is_an_error(terminal: Terminal):
-    with opened(terminal) as store, store.datasets.importing("coming", source="", reader=""):
+    with opened(terminal) as store, store.datasets.importing(NewDataset(name="coming", source="", reader="")):
         said = terminal("purge", "four", "--yes", "--json", "-")
     assert said.code == 1
     assert said.err.splitlines()[-1] == "Error: four could not be deleted completely; see above."

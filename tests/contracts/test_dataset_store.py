@@ -15,6 +15,7 @@ from facepriv.errors import BadInputError, StoreError, UnknownNameError
 from facepriv.store import (
     Store,
 )
+from facepriv.store.records import NewDataset
 from facepriv.store.rows import ImageRow, MeasureRow, RunImageRow
 from facepriv.types import Problem, ProtocolPair, Terms
 from tests.store.tampering import count_rows
@@ -73,7 +74,9 @@ def test_what_a_data_set_says_comes_back_as_it_was(store: Store) -> None:
         ProtocolPair(1, images[0].name, images[2].name, mated=False),
     ]
     with store.datasets.importing(
-        "said", source="", reader="", identities="groups", terms=terms, datasheet={"consent": "signed forms"}
+        NewDataset(
+            name="said", source="", reader="", identities="groups", terms=terms, datasheet={"consent": "signed forms"}
+        )
     ) as importing:
         for image in images:
             importing.add(image)
@@ -329,7 +332,7 @@ def test_what_others_have_too_is_named(store: Store) -> None:
         image_id = store.runs.get(run_id).spec.image_ids[0]
         store.runs.save_image(run_id, "w1", run_image(image_id, 0, artifact_sha256=sha256, **changes))
         store.jobs.fail(store.runs.job_id(run_id), "w1", "It broke.")
-    with store.datasets.importing("coming", source="", reader="") as importing:
+    with store.datasets.importing(NewDataset(name="coming", source="", reader="")) as importing:
         importing.add(dataclasses.replace(images[2], name="c"))
         importing.flush()
         held = store.datasets.holdings(mine.id)

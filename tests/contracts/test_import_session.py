@@ -16,6 +16,7 @@ from facepriv.store import (
     Store,
     open_store,
 )
+from facepriv.store.records import NewDataset
 from facepriv.store.rows import DatasetRow, ImageRow
 from facepriv.types import Problem, Terms
 from tests.contracts.processes import SPAWN
@@ -31,7 +32,7 @@ from tests.store_examples import (
 
 def test_import_is_invisible_until_finished(store: Store, settings: Settings) -> None:
     with open_store(settings) as other:
-        with store.datasets.importing("studio", source="", reader="") as importing:
+        with store.datasets.importing(NewDataset(name="studio", source="", reader="")) as importing:
             for index in range(250):
                 importing.add(new_image(index))
             importing.problem(Problem("a", "empty", "a."))
@@ -74,7 +75,7 @@ def interrupted(store: Store, images: int, key: str = "key", *, error: type[Base
 
     def begin() -> None:
         with store.datasets.importing(
-            "studio", source="", reader="", resume_key=key, detector_fingerprint="f"
+            NewDataset(name="studio", source="", reader="", detector_fingerprint="f"), resume_key=key
         ) as importing:
             earlier, _ = importing.earlier()
             for index in range(len(earlier), images):
@@ -98,7 +99,9 @@ def test_an_interrupted_import_goes_on_where_it_was(store: Store) -> None:
     assert left.images == 7
     assert not left.written_by
     told: dict[str, Any] = {"source": "b", "reader": "r", "licence": "l", "terms": Terms("t", frozenset())}
-    with store.datasets.importing("studio", resume_key="key", detector_fingerprint="f", **told) as importing:
+    with store.datasets.importing(
+        NewDataset(name="studio", detector_fingerprint="f", **told), resume_key="key"
+    ) as importing:
         images, problems = importing.earlier()
         assert [image.name for image in images] == [new_image(index).name for index in range(7)]
         assert [one.name for one in problems] == [new_image(3).name]
@@ -124,7 +127,7 @@ def test_only_the_same_import_goes_on(store: Store) -> None:
 
     def refused(name: str, key: str, detector_fingerprint: str) -> None:
         with store.datasets.importing(
-            name, source="", reader="", resume_key=key, detector_fingerprint=detector_fingerprint
+            NewDataset(name=name, source="", reader="", detector_fingerprint=detector_fingerprint), resume_key=key
         ) as importing:
             assert importing.earlier() == ((), ())
             raise BadInputError("It was refused, so nothing of it stays.")
@@ -137,10 +140,10 @@ def test_only_the_same_import_goes_on(store: Store) -> None:
 
 def test_of_two_sessions_of_one_import_the_later_one_writes(store: Store) -> None:
     def both() -> None:
-        with store.datasets.importing("studio", source="", reader="", resume_key="key") as first:
+        with store.datasets.importing(NewDataset(name="studio", source="", reader=""), resume_key="key") as first:
             first.add(new_image(0))
             first.flush()
-            with store.datasets.importing("studio", source="", reader="", resume_key="key") as second:
+            with store.datasets.importing(NewDataset(name="studio", source="", reader=""), resume_key="key") as second:
                 assert [image.name for image in second.earlier()[0]] == [new_image(0).name]
                 first.add(new_image(1))
                 with pytest.raises(StoreError, match="goes on in another process"):
@@ -158,7 +161,9 @@ def test_interrupted_imports_are_discarded_or_collected_in_the_end(store: Store,
     other = create(store, "other", images[:1])
 
     def begin(key: str) -> None:
-        with store.datasets.importing(f"studio {key}", source="", reader="", resume_key=key) as importing:
+        with store.datasets.importing(
+            NewDataset(name=f"studio {key}", source="", reader=""), resume_key=key
+        ) as importing:
             for image in images:
                 importing.add(image)
             raise KeyboardInterrupt
@@ -189,7 +194,7 @@ def test_an_interrupted_import_does_not_hold_up_what_goes(store: Store) -> None:
 
 
 def test_finished_dataset_takes_no_more_images(store: Store) -> None:
-    with store.datasets.importing("studio", source="", reader="") as importing:
+    with store.datasets.importing(NewDataset(name="studio", source="", reader="")) as importing:
         importing.add(new_image(0))
     importing.add(new_image(1))
     with pytest.raises(StoreError, match="is over"):
@@ -199,7 +204,7 @@ def test_finished_dataset_takes_no_more_images(store: Store) -> None:
 
 def import_and_hang(settings: Settings, ready: Any) -> None:
     store = open_store(settings)
-    with store.datasets.importing("studio", source="", reader="") as importing:
+    with store.datasets.importing(NewDataset(name="studio", source="", reader="")) as importing:
         for index in range(250):
             importing.add(new_image(index))
         ready.set()

@@ -333,7 +333,7 @@ def test_a_job_comes_back_as_it_was_asked_for(store: Store) -> None:
     assert job.dataset_id is None
     assert store.jobs.list() == (store.jobs.get(second), job)
     assert store.jobs.list(limit=1, offset=1) == (job,)
-    assert store.jobs.count() == 2
+    assert len(store.jobs.list()) == 2
 
 
 def test_jobs_are_chosen_by_kind_and_state(store: Store) -> None:
@@ -342,8 +342,8 @@ def test_jobs_are_chosen_by_kind_and_state(store: Store) -> None:
     assert store.jobs.claim("w1", kinds=["run"]) is not None
     assert [job.id for job in store.jobs.list(kinds=["import"])] == [asked]
     assert [job.id for job in store.jobs.list(states=["running"])] == [store.runs.job_id(run)]
-    assert store.jobs.count(kinds=["run"], states=["waiting"]) == 0
-    assert store.jobs.count(states=["waiting", "running"]) == 2
+    assert len(store.jobs.list(kinds=["run"], states=["waiting"])) == 0
+    assert len(store.jobs.list(states=["waiting", "running"])) == 2
 
 
 def test_audits_come_after_all_other_jobs(store: Store) -> None:
@@ -412,7 +412,7 @@ def test_a_job_is_deleted_unless_a_worker_is_at_it(store: Store) -> None:
         store.jobs.delete(asked)
     store.jobs.mark_cancelled(asked, "w1")
     store.jobs.delete(asked)
-    assert store.jobs.count() == 0
+    assert store.jobs.list() == ()
 
 
 def test_jobs_of_runs_and_audits_go_with_them(store: Store) -> None:
@@ -423,7 +423,7 @@ def test_jobs_of_runs_and_audits_go_with_them(store: Store) -> None:
     store.runs.delete(run)
     assert [job.id for job in store.jobs.list()] == [store.audits.job_id(alone)]
     store.audits.delete(alone)
-    assert store.jobs.count() == 0
+    assert store.jobs.list() == ()
 
 
 def test_unknown_jobs(store: Store) -> None:

@@ -17,6 +17,7 @@ from facepriv.store import (
     open_store,
 )
 from facepriv.store.leftovers import Leftovers
+from facepriv.store.records import NewDataset
 from facepriv.store.rows import ImageRow
 from tests.contracts.processes import SPAWN
 from tests.store.tampering import count_rows
@@ -72,7 +73,7 @@ def test_deleting_spares_what_an_import_has_put_but_not_written(store: Store) ->
     for image in store.datasets.images(first.id):
         assert image.artifact_sha256 is not None
         os.utime(store.artifacts.path(image.artifact_sha256), (1, 1))
-    with store.datasets.importing("second", source="", reader="") as importing:
+    with store.datasets.importing(NewDataset(name="second", source="", reader="")) as importing:
         (image,) = put_images(store, b"same")
         store.datasets.delete(first.id)
         assert contents_of(store) == {b"same"}
@@ -115,7 +116,7 @@ def test_an_import_that_fails_takes_its_files_along(store: Store) -> None:
 
 def put_and_hang(settings: Settings, ready: Any) -> None:
     store = open_store(settings)
-    with store.datasets.importing("studio", source="", reader="") as importing:
+    with store.datasets.importing(NewDataset(name="studio", source="", reader="")) as importing:
         for image in put_images(store, *(str(number).encode() for number in range(250))):
             importing.add(image)
         ready.set()
@@ -155,7 +156,7 @@ def test_rows_and_files_are_compared(store: Store) -> None:
 def test_orphans_are_collected_at_once_but_not_those_of_work_under_way(store: Store) -> None:
     create(store, "studio", put_images(store, b"kept"))
     store.artifacts.put(b"old")
-    with store.datasets.importing("coming", source="", reader="") as importing:
+    with store.datasets.importing(NewDataset(name="coming", source="", reader="")) as importing:
         for image in put_images(store, b"coming"):
             assert store.collect_now() == 0
             importing.add(image)
@@ -171,7 +172,9 @@ def test_work_that_begins_while_orphans_are_collected_keeps_its_files(
     with ExitStack() as under_way:
 
         def wait_while_an_import_begins(leftovers: Leftovers) -> int:
-            importing = under_way.enter_context(store.datasets.importing("coming", source="", reader=""))
+            importing = under_way.enter_context(
+                store.datasets.importing(NewDataset(name="coming", source="", reader=""))
+            )
             for image in put_images(store, b"coming"):
                 importing.add(image)  # its row is written with its batch, when the import ends
             time.sleep(0.3)

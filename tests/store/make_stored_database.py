@@ -17,6 +17,7 @@ from facepriv.errors import StoreError
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import LearnFrom
 from facepriv.store import DatasetRecord, Store, migrate, open_store
+from facepriv.store.records import NewDataset
 from facepriv.types import Actor, Problem, ProtocolPair, Terms
 from tests.store_examples import (
     FACELESS,
@@ -55,12 +56,14 @@ def _studio(store: Store) -> DatasetRecord:
     images = [new_image(index, attributes={"age": 30.5, "race": "White"}) for index in range(6)]
     terms = Terms("Only one of them may be shown.", frozenset(["s0"]))
     with store.datasets.importing(
-        "studio",
-        source="a folder",
-        reader="folders",
-        identities="groups",
-        terms=terms,
-        datasheet={"consent": "signed forms"},
+        NewDataset(
+            name="studio",
+            source="a folder",
+            reader="folders",
+            identities="groups",
+            terms=terms,
+            datasheet={"consent": "signed forms"},
+        )
     ) as importing:
         for image in images:
             importing.add(image)
@@ -72,7 +75,9 @@ def _studio(store: Store) -> DatasetRecord:
 
 def _unfinished(store: Store) -> None:
     try:
-        with store.datasets.importing("broken off", source="", reader="", resume_key="key") as importing:
+        with store.datasets.importing(
+            NewDataset(name="broken off", source="", reader=""), resume_key="key"
+        ) as importing:
             importing.add(new_image(20))
             raise KeyboardInterrupt
     except KeyboardInterrupt:

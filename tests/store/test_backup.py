@@ -22,6 +22,7 @@ from facepriv.store.engine import Database
 from facepriv.store.rows import AccessRow, AttemptRow
 from tests.actors import ADA
 from tests.store.old_databases import write_stored_database
+from tests.store_examples import failures_since
 
 KINDS = ["sqlite", "postgresql"]
 
@@ -131,9 +132,9 @@ def test_nobody_stays_signed_in(file: Path, settings_for: Callable[..., Settings
     with open_store(second) as store:
         assert store.users.list() == (user,)
         assert store.sessions.holder(token) is None
-        assert store.attempts.since("sign-in ada", long_ago) == (0, None)
+        assert failures_since(store, "sign-in ada", long_ago) == (0, None)
         store.attempts.failed({"sign-in ada": 5}, long_ago)
-        assert store.attempts.since("sign-in ada", long_ago)[0] == 1
+        assert failures_since(store, "sign-in ada", long_ago)[0] == 1
         assert store.sessions.holder(store.sessions.open(user.id)) is not None
 
 
@@ -252,7 +253,7 @@ def test_no_space_is_an_error_of_its_own(stored: Settings, file: Path, monkeypat
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(backup, "_sync", full)
+    monkeypatch.setattr(backup, "sync", full)
     with pytest.raises(StorageFullError, match="no space left for the backup"):
         backed_up(stored, file)
     assert list(file.parent.iterdir()) == []

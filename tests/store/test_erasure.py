@@ -14,6 +14,7 @@ from facepriv.config import Settings
 from facepriv.errors import StoreError
 from facepriv.store import NewImage, Store, open_store
 from facepriv.store.engine import Database
+from facepriv.store.records import NewDataset
 from facepriv.types import Problem
 from tests.postgresql import Server
 
@@ -28,7 +29,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def add_people(store: Store, name: str, subject: str, landmarks: np.ndarray) -> int:
     """A data set of as many images as fill some pages, with a problem."""
-    with store.datasets.importing(name, source="", reader="") as importing:
+    with store.datasets.importing(NewDataset(name=name, source="", reader="")) as importing:
         for number in range(40):
             importing.add(
                 NewImage(

@@ -86,10 +86,7 @@ def set_role(store: Store, name: str, role: Role, *, actor: Actor) -> UserRecord
 def set_claim(store: Store, name: str, claim: str | None, *, actor: Actor) -> UserRecord:
     """Set how the identity provider identifies a user, or None for not at all; their sessions end.
 
-    Raises
-    ------
-    BadInputError
-        If the claim is malformed (code ``bad-oidc``) or another user's (``oidc-taken``).
+    Raises BadInputError if the claim is malformed (code ``bad-oidc``) or another user's (``oidc-taken``).
     """
     user = store.users.get(name)
     store.users.set_oidc(user.id, None if claim is None else read_claim(claim))
@@ -186,10 +183,7 @@ def sign_in(store: Store, name: str, password: str, *, address: str) -> str:
 def read_claim(typed: str) -> str:
     """Read how an identity provider identifies somebody: an e-mail address, or ``ISSUER#SUBJECT``.
 
-    Raises
-    ------
-    BadInputError
-        With code ``bad-oidc`` if it is neither, since the provider would never vouch for it.
+    Raises BadInputError, with code ``bad-oidc``, if it is neither, since the provider would never vouch for it.
     """
     typed = typed.strip()
     if _SUBJECT.fullmatch(typed):
@@ -220,12 +214,7 @@ def sign_in_through_provider(store: Store, token: Mapping[str, Any]) -> str:
     Parameters
     ----------
     token
-        Claims of a verified identity token, with ``iss`` and ``sub``.
-
-    Raises
-    ------
-    NotAllowedError
-        If they identify no user, or a disabled one.
+        Claims of a verified identity token, with ``iss`` and ``sub``; NotAllowedError if they identify no active user.
     """
     claims = claims_of(token)
     user = next((match for claim in claims if (match := store.users.find_oidc(claim))), None)

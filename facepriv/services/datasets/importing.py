@@ -34,8 +34,9 @@ from facepriv.schemas.requests import DemoSource, ImportRequest, PathSource, Upl
 from facepriv.services.datasets import uploads
 from facepriv.services.datasets.import_folders import allowed_folder
 from facepriv.services.datasets.retention import refuse_past
-from facepriv.store import ImportSession, Store
-from facepriv.store.records import DatasetCounts, DatasetRecord, FoundFace, NewImage, UnfinishedImport
+from facepriv.store import Store
+from facepriv.store.datasets import ImportSession
+from facepriv.store.records import DatasetCounts, DatasetRecord, FoundFace, NewDataset, NewImage, UnfinishedImport
 from facepriv.types import Image, LabelledImage, Problem, ProtocolPair
 from facepriv.wording import count
 
@@ -256,16 +257,18 @@ def import_source(
     left_out: list[Problem] = []
     converted: dict[str, list[str]] = {}
     with store.datasets.importing(
-        request.name,
-        source=source.called,
-        reader=read.reader,
-        reader_reason=read.why,
-        licence=read.licence,
-        detector_fingerprint=detector_fingerprint,
-        retain_until=request.retain_until,
-        identities=read.identities,
-        terms=read.terms,
-        datasheet=request.datasheet,
+        NewDataset(
+            name=request.name,
+            source=source.called,
+            reader=read.reader,
+            reader_reason=read.why,
+            licence=read.licence,
+            detector_fingerprint=detector_fingerprint,
+            retain_until=request.retain_until,
+            identities=read.identities,
+            terms=read.terms,
+            datasheet=request.datasheet,
+        ),
         resume_key=source.resume_key,
     ) as session:
         session.on_written = on_written

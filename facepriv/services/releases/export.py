@@ -40,15 +40,7 @@ class ExportReport:
 
 
 def run_document(store: Store, run_id: int) -> RunDocument:
-    """Return a complete run's result with its spec.
-
-    Raises
-    ------
-    UnknownNameError
-        If the run does not exist.
-    BadInputError
-        If it is not complete.
-    """
+    """Return a complete run's result with its spec; raises BadInputError, code ``run-not-complete``, for any other."""
     run = store.runs.get(run_id)
     if run.result is None:
         reason = f": {run.error}" if run.error else ""
@@ -141,17 +133,16 @@ def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportRepo
                 "gender": "" if image.label is None else GENDER_NAMES[image.label],
                 "source": image.name,
                 "success": "" if record.success is None else str(record.success).lower(),
-                "updates": "" if record.updates is None else record.updates,
-                "failure": record.failure or "",
+                "updates": record.updates,
+                "failure": record.failure,
                 "perturbed": "false",
-                "file": "",
-                "sha256": "",
             }
             if record.artifact_sha256 is None:
                 without += 1
             else:
                 data = store.artifacts.get(record.artifact_sha256)
-                target = folder / IMAGES / _safe(image.name, image.id)
+                # The id keeps names apart.
+                target = folder / IMAGES / f"{safe_stem(image.name)}-{image.id}.png"
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(data)
                 row |= {
@@ -171,9 +162,8 @@ def _write(store: Store, run_id: int, folder: Path, document: str) -> ExportRepo
     )
 
 
-def _safe(name: str, image_id: int) -> str:
-    """Return a file name inside the export for an image's name inside its source; the id keeps names apart."""
-    path = PurePosixPath(name)
-    parts = [part for part in path.with_suffix("").parts if part not in ("/", "..", ".")]
-    stem = (parts[-1] if parts else "image").encode()[:LONGEST_STEM].decode(errors="ignore")
-    return "/".join([*parts[:-1], f"{stem}-{image_id}.png"])
+def safe_stem(name: str) -> PurePosixPath:
+    """Return a path that stays inside its folder for an image's name inside its source, without the suffix."""
+    parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..", ".")] or ["image"]
+    path = PurePosixPath(*parts)
+    return path.with_name(path.stem.encode()[:LONGEST_STEM].decode(errors="ignore") or "image")

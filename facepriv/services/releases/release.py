@@ -14,7 +14,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from facepriv.datasets.gender_words import GENDER_FOLDERS
 from facepriv.errors import BadInputError
@@ -23,7 +23,7 @@ from facepriv.measures.stored_faces import stored_pixels
 from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
 from facepriv.schemas.audits import SelectBy
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
-from facepriv.services.releases.export import IMAGES, LONGEST_STEM, MANIFEST, empty_folder
+from facepriv.services.releases.export import IMAGES, MANIFEST, empty_folder, safe_stem
 from facepriv.services.runs.selecting import runs_on_same_images
 from facepriv.store import ImageRecord, Store
 from facepriv.types import Actor
@@ -112,12 +112,14 @@ def write_release(
         secret,
         list(weights.values()),
     )
-    made = [[one for one in store.runs.run_images(run.id) if one.after_box is not None] for run in runs]
+    perturbed = [[image for image in store.runs.run_images(run.id) if image.after_box is not None] for run in runs]
     # Whatever the key chose: were only chosen images kept back, fewer than ``p`` would be perturbed.
-    in_use = [one for weight, each in zip(weights.values(), made, strict=True) if weight > 0 for one in each]
+    in_use = [
+        image for weight, of_run in zip(weights.values(), perturbed, strict=True) if weight > 0 for image in of_run
+    ]
     withheld = find_withheld(store, dataset, images, in_use)
     require_images(dataset, withheld, images)
-    versions = [{one.image_id: one.artifact_sha256 for one in each} for each in made]
+    versions = [{image.image_id: image.artifact_sha256 for image in of_run} for of_run in perturbed]
     kept = [
         (image, None if action == UNTOUCHED else versions[action - 1].get(image.id))
         for image, action in zip(images, actions.tolist(), strict=True)
@@ -127,7 +129,7 @@ def write_release(
         store.access.record(actor, "policy-exported", f"run {', '.join(str(run.id) for run in runs)}")
         _write_images(store, folder, kept)
         _write_key(target, secret, weights, select_by, runs[0].spec.dataset.content_sha256)
-    able = set.union(*(set(one) for one in versions))
+    able = set().union(*versions)
     return ReleaseReport(
         folder=folder,
         key_file=target,
@@ -141,13 +143,7 @@ def write_release(
 
 
 def read_key(file: Path) -> bytes:
-    """Read the key of an earlier release.
-
-    Raises
-    ------
-    BadInputError
-        If the file is missing or no such key.
-    """
+    """Read the key of an earlier release; raises BadInputError if the file is missing or no such key."""
     try:
         found = json.loads(file.read_text(encoding="utf-8"))
         if found["schema"] != KEY_SCHEMA:
@@ -213,21 +209,19 @@ def _write_key(
 
 def _names(names: Sequence[str]) -> list[str]:
     """Return the file names of images in a release: their own, with the suffix of what they are now."""
-    found: list[str] = []
+    files: list[str] = []
     # Disks that do not tell capitals from small letters must not lose an image.
     taken: set[str] = set()
     for name in names:
-        parts = [part for part in PurePosixPath(name).parts if part not in ("/", "..", ".")] or ["image"]
-        path = PurePosixPath(*parts)
-        stem = path.with_name(path.stem.encode()[:LONGEST_STEM].decode(errors="ignore") or "image")
+        stem = safe_stem(name)
         free = f"{stem}.png"
         for number in count(2):
             if free.casefold() not in taken:
                 break
             free = f"{stem}-{number}.png"
         taken.add(free.casefold())
-        found.append(free)
-    return found
+        files.append(free)
+    return files
 
 
 def _warnings(kept: Sequence[tuple[ImageRecord, str | None]]) -> tuple[str, ...]:

@@ -7,7 +7,6 @@ asked for.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -32,7 +31,7 @@ from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.datasets.terms import find_withheld
 from facepriv.services.models.catalogue import list_models
 from facepriv.services.releases.export import run_document
-from facepriv.services.sharing.result_hashes import audit_sha256, result_sha256, run_sha256
+from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.store import AuditRecord, DatasetRecord, RunRecord, Store
 from facepriv.types import Actor
 from facepriv.wording import count, listed
@@ -70,18 +69,15 @@ def report_of(store: Store, run_id: int, *, audit_id: int | None = None, faces: 
             f"A report shows at most {MOST_FACES} pairs of faces, not {faces}; `facepriv export` writes all images.",
             code="too-many-faces",
         )
-    run_document(store, run_id)  # says why a run that is not complete has no report
-    run = store.runs.get(run_id)
-    result = run.result
-    assert result is not None
-    audit = _audit_of(store, run, audit_id)
+    run, result, audit = _complete_run(store, run_id, audit_id)
+    leak = None if audit is None else audit.result
     dataset = store.datasets.get(run.dataset_id)
     return Report(
         title=f"Gender privacy of {dataset.name}",
         subtitle=f"Run {run.id}: {run.method} guided by {listed([guide.name for guide in run.spec.guides])}, "
         f"{count(run.images, 'image')}; finished {_day(run.finished_at)}.",
-        verdict=_verdict(run, result, None if audit is None else audit.result),
-        figures=sections.key_figures(run, result, None if audit is None else audit.result),
+        verdict=_verdict(run, result, leak),
+        figures=sections.key_figures(run, result, leak),
         sections=tuple(_run_sections(store, run, result, audit, dataset, faces)),
         footer=_FOOTER,
     )
@@ -90,12 +86,8 @@ def report_of(store: Store, run_id: int, *, audit_id: int | None = None, faces: 
 def report_of_audit(store: Store, audit_id: int) -> Report:
     """Return the report of a complete audit of a data set as it is, which no run has changed.
 
-    Raises
-    ------
-    UnknownNameError
-        If there is no such audit.
-    BadInputError
-        If it is not complete (code ``audit-not-complete``), or of a run (``wrong-audit``): `report_of` covers those.
+    Raises UnknownNameError if there is no such audit, and BadInputError if it is not complete (code
+    ``audit-not-complete``) or of a run (``wrong-audit``), which `report_of` covers.
     """
     audit, result = _audit_as_it_is(store, audit_id)
     dataset = store.datasets.get(audit.dataset_id)
@@ -118,25 +110,25 @@ def report_of_audit(store: Store, audit_id: int) -> Report:
 
 
 def report_for(store: Store, run_id: int | None, audit_id: int | None, *, faces: int = 0) -> Report:
-    """Return the report of a run, of a run with an audit of it, or of an audit of a data set as it is.
-
-    Raises
-    ------
-    UnknownNameError, BadInputError
-        As `report_of` and `report_of_audit`.
-    """
+    """Return the report of a run as `report_of` does, or without one that of an audit as `report_of_audit` does."""
     if run_id is not None:
-        return report_of(store, run_id, audit_id=audit_id or NO_AUDIT, faces=faces)
+        return report_of(store, run_id, audit_id=audit_id, faces=faces)
     return report_of_audit(store, audit_id or 0)
 
 
 def check_reportable(store: Store, run_id: int | None, audit_id: int | None) -> None:
     """Raise what `report_for` would raise for incomplete results, without making a report."""
-    if run_id is None:
+    if run_id is not None:
+        _complete_run(store, run_id, audit_id)
+    else:
         _audit_as_it_is(store, audit_id or 0)
-        return
-    run_document(store, run_id)
-    _audit_of(store, store.runs.get(run_id), audit_id or NO_AUDIT)
+
+
+def _complete_run(store: Store, run_id: int, audit_id: int | None) -> tuple[RunRecord, RunResult, AuditRecord | None]:
+    run_document(store, run_id)  # says why a run that is not complete has no report
+    run = store.runs.get(run_id)
+    assert run.result is not None
+    return run, run.result, _audit_of(store, run, audit_id)
 
 
 def _audit_as_it_is(store: Store, audit_id: int) -> tuple[AuditRecord, AuditResult]:
@@ -166,9 +158,9 @@ def _audit_of(store: Store, run: RunRecord, audit_id: int | None) -> AuditRecord
     return store.audits.get(newest[0].id) if newest else None
 
 
-def _verdict(run: RunRecord, result: RunResult, audit: AuditResult | None) -> str:
-    if audit is not None:
-        return audit.verdict
+def _verdict(run: RunRecord, result: RunResult, leak: AuditResult | None) -> str:
+    if leak is not None:
+        return leak.verdict
     return (
         "How much attackers still learn is not known: this run was not audited "
         f"(facepriv audit {run.dataset_name} --run {run.id}). {headline(result, run.guide)}"
@@ -178,17 +170,17 @@ def _verdict(run: RunRecord, result: RunResult, audit: AuditResult | None) -> st
 def _run_sections(
     store: Store, run: RunRecord, result: RunResult, audit: AuditRecord | None, dataset: DatasetRecord, faces: int
 ) -> Iterator[Section]:
-    found = None if audit is None else audit.result
+    leak = None if audit is None else audit.result
     yield from _dataset_sections(store, dataset, f"{run.images:,} in this run")
     yield sections.method_section(run.spec, result)
-    if found is not None:
-        yield sections.policy_section(found)
-        yield sections.leak_section(found, dataset.identities)
+    if leak is not None:
+        yield sections.policy_section(leak)
+        yield sections.leak_section(leak, dataset.identities)
     yield sections.classifiers_section(result)
     yield sections.recognition_section(result, audit)
-    yield sections.failures_section(result, found)
-    yield sections.not_tested_section(found)
-    yield sections.risk_section(result, found)
+    yield sections.failures_section(result, leak)
+    yield sections.not_tested_section(leak)
+    yield sections.risk_section(result, leak)
     yield _models((run.spec.detector, *run.spec.classifiers, *run.spec.matchers), audit)
     yield sections.repeat_section(_repeat_rows(store, run, audit))
     if faces:
@@ -209,7 +201,7 @@ def _models(refs: Sequence[ModelRef], audit: AuditRecord | None) -> Section:
 def _repeat_rows(store: Store, run: RunRecord, audit: AuditRecord | None) -> dict[str, str]:
     rows = {
         "Run": f"{run.id}, created {run.created_at:%Y-%m-%d %H:%M} UTC",
-        "SHA-256 of the run (spec and result)": run_sha256(store, run.id),
+        "SHA-256 of the run (spec and result)": result_sha256(store, run.id, None),
         "Data set's contents": run.spec.dataset.content_sha256,
         "Seed of the run": sections.WITHHELD if _has_policy(store, run.id) else str(run.spec.seed),
         "facepriv": run.spec.facepriv_version,
@@ -223,8 +215,8 @@ def _repeat_rows(store: Store, run: RunRecord, audit: AuditRecord | None) -> dic
 
 def _has_policy(store: Store, run_id: int) -> bool:
     """Return whether any audit of a run, reported or not, chose to perturb a part of its images."""
-    audits = (store.audits.get(summary.id) for summary in store.audits.list(states=("complete",), run_id=run_id))
-    return any(_reveals_policy(audit) for audit in audits)
+    audits = store.audits.list(states=("complete",), run_id=run_id)
+    return any(_reveals_policy(store.audits.get(audit.id)) for audit in audits)
 
 
 def _reveals_policy(audit: AuditRecord) -> bool:
@@ -235,7 +227,7 @@ def _reveals_policy(audit: AuditRecord) -> bool:
 def _audit_rows(store: Store, audit: AuditRecord) -> dict[str, str]:
     return {
         "Audit": f"{audit.id}, created {audit.created_at:%Y-%m-%d %H:%M} UTC",
-        "SHA-256 of the audit (spec and result)": audit_sha256(store, audit.id),
+        "SHA-256 of the audit (spec and result)": result_sha256(store, None, audit.id),
         "Seed of the audit": sections.WITHHELD if _reveals_policy(audit) else str(audit.spec.seed),
         "facepriv of the audit": audit.spec.facepriv_version,
     }
@@ -291,22 +283,10 @@ def export_report(
 
 
 def _recorded(store: Store, run_id: int | None, audit_id: int | None, faces: int, actor: Actor) -> Report:
-    if run_id is None:
-        report, about = report_of_audit(store, audit_id or 0), f"audit {audit_id}"
-    else:
-        report, about = report_of(store, run_id, audit_id=audit_id, faces=faces), f"run {run_id}"
+    report = report_for(store, run_id, audit_id, faces=faces)
+    about = f"audit {audit_id}" if run_id is None else f"run {run_id}"
     store.access.record(actor, "report-made", about, f"with {count(faces, 'pair')} of faces" if faces else "")
     return report
-
-
-@dataclass(frozen=True)
-class WrittenReport:
-    """What was written of a report."""
-
-    sentences: tuple[str, ...]
-    """Where each part is."""
-    json: dict[str, Any]
-    """The report as plain values of schema ``facepriv.report/1``."""
 
 
 def write_report(
@@ -320,7 +300,7 @@ def write_report(
     figures: Path | None = None,
     format: ImageFormat = "svg",
     actor: Actor,
-) -> WrittenReport:
+) -> tuple[list[str], dict[str, Any]]:
     """Make the report of a complete run, or of an audit of a data set as it is, and write the parts asked for.
 
     Parameters
@@ -335,6 +315,11 @@ def write_report(
         Folders for tables and for figures of this format.
     actor
         Who asked, for the access log.
+
+    Returns
+    -------
+    list of str, dict
+        Sentences on where each part is, and the report as plain values of schema ``facepriv.report/1``.
 
     Raises
     ------
@@ -352,4 +337,4 @@ def write_report(
         sentences.append(f"Wrote {count(len(write_tables(report, csv)), 'table')} to {csv}.")
     if figures is not None:
         sentences.append(f"Wrote {count(len(write_figures(report, figures, format)), 'figure')} to {figures}.")
-    return WrittenReport(tuple(sentences), to_json(report))
+    return sentences, to_json(report)

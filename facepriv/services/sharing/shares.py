@@ -1,7 +1,7 @@
 """Results shared with a privacy officer: by a link that expires and can be revoked, or with an officer's account.
 
 A share shows the report of a run or an audit, which names nobody and shows no face unless faces were asked for. It is
-made afresh at every view, so it leaves out what was purged or forbidden since.
+made at every view, so it leaves out what was purged or forbidden since.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from facepriv.errors import BadInputError, NotAllowedError, UnknownNameError
 from facepriv.report.html import Page, to_page
 from facepriv.services.accounts.passwords import check_password, hash_password, is_password, limit_guessing
-from facepriv.services.sharing.report import MOST_FACES, check_reportable, report_for
+from facepriv.services.sharing.report import MOST_FACES, NO_AUDIT, check_reportable, report_for
 from facepriv.store import DatasetRecord, RemarkRecord, ShareRecord, Store
 from facepriv.types import Actor
 from facepriv.wording import count
@@ -103,12 +103,12 @@ def share(
         faces=faces,
     )
     details = [
-        *(["by link"] if link else []),
-        *([f"with user {officer_id}"] if officer_id is not None else []),
+        "by link" if link else "",
+        f"with user {officer_id}" if officer_id is not None else "",
         f"for {count(days, 'day')}",
-        *([f"with {count(faces, 'pair')} of faces"] if faces else []),
+        f"with {count(faces, 'pair')} of faces" if faces else "",
     ]
-    store.access.record(actor, "shared", f"share {record.id} of {about(record)}", ", ".join(details))
+    store.access.record(actor, "shared", f"share {record.id} of {about(record)}", ", ".join(filter(None, details)))
     return Shared(record, token)
 
 
@@ -127,15 +127,7 @@ def revoke(store: Store, share_id: int, *, actor: Actor) -> ShareRecord:
 
 
 def find_link(store: Store, token: str) -> ShareRecord:
-    """Return the share of a link.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is none.
-    NotAllowedError
-        If it has expired or was revoked.
-    """
+    """Return the share of a link; raises UnknownNameError if there is none, NotAllowedError if it is over."""
     record = store.shares.find(token)
     if record is None:
         store.access.record_seldom(LINK, "share-refused", "", "unknown link")
@@ -149,10 +141,7 @@ def find_link(store: Store, token: str) -> ShareRecord:
 def check_passphrase(store: Store, record: ShareRecord, passphrase: str, *, address: str) -> None:
     """Check what was entered for a link that asks for a passphrase.
 
-    Raises
-    ------
-    NotAllowedError
-        If it is wrong, or there were too many failed attempts; then with ``retry_after``.
+    Raises NotAllowedError if it is wrong or, with ``retry_after``, there were too many failed attempts.
     """
     if record.passphrase_hash is None:
         return
@@ -171,33 +160,23 @@ def check_passphrase(store: Store, record: ShareRecord, passphrase: str, *, addr
     store.attempts.take_back(of_place)
 
 
-def view_link(store: Store, record: ShareRecord) -> Page:
-    """Return what a link shows, and record the view; access was checked before."""
-    return _view(store, record, LINK)
-
-
 def view_as_officer(store: Store, share_id: int, officer: str) -> Page:
     """Return what was shared with an officer, and record the view.
 
-    Raises
-    ------
-    UnknownNameError
-        If nothing of this number was shared with them.
-    NotAllowedError
-        If it has expired or was revoked.
+    Raises UnknownNameError if nothing of this number was shared with them, NotAllowedError if that is over.
     """
-    return _view(store, share_of_officer(store, share_id, officer), Actor(officer, "dashboard"))
+    return view_share(store, share_of_officer(store, share_id, officer), Actor(officer, "dashboard"))
 
 
 def share_of_officer(store: Store, share_id: int, officer: str) -> ShareRecord:
     """Return a share that is open for an officer; errors as for `view_as_officer`."""
-    record = next((one for one in shared_with(store, officer) if one.id == share_id), None)
+    who, about_share = Actor(officer, "dashboard"), f"share {share_id}"
+    record = next((each for each in shared_with(store, officer) if each.id == share_id), None)
     if record is None:
-        who = Actor(officer, "dashboard")
-        store.access.record_seldom(who, "share-refused", f"share {share_id}", "not shared with them")
+        store.access.record_seldom(who, "share-refused", about_share, "not shared with them")
         raise UnknownNameError(f"Share {share_id} is not one of yours.")
     if not record.is_open(datetime.now(UTC)):
-        store.access.record(Actor(officer, "dashboard"), "share-refused", f"share {record.id}", "over")
+        store.access.record(who, "share-refused", about_share, "over")
         raise NotAllowedError("This share has expired or was revoked. Ask the person who shared it.")
     return record
 
@@ -214,15 +193,16 @@ def dataset_of(store: Store, record: ShareRecord) -> DatasetRecord:
     return store.datasets.get(dataset_id)
 
 
-def dataset_id_of(store: Store, one: ShareRecord | RemarkRecord) -> int | None:
+def dataset_id_of(store: Store, record: ShareRecord | RemarkRecord) -> int | None:
     """Return the number of the data set that a share or a remark is about; None if its results are deleted."""
     # From the summaries: specs and results may be long.
-    if one.run_id is not None:
-        return store.runs.summary(one.run_id).dataset_id
-    return None if one.audit_id is None else store.audits.summary(one.audit_id).dataset_id
+    if record.run_id is not None:
+        return store.runs.summary(record.run_id).dataset_id
+    return None if record.audit_id is None else store.audits.summary(record.audit_id).dataset_id
 
 
-def _view(store: Store, record: ShareRecord, viewer: Actor) -> Page:
+def view_share(store: Store, record: ShareRecord, viewer: Actor) -> Page:
+    """Return what a share shows, and record the view; access was checked before."""
     faces = f"with {count(record.faces, 'pair')} of faces" if record.faces else ""
     store.access.record(viewer, "share-viewed", f"share {record.id} of {about(record)}", faces)
     store.shares.viewed(record.id)
@@ -230,7 +210,8 @@ def _view(store: Store, record: ShareRecord, viewer: Actor) -> Page:
         f"Shared by {record.shared_by} on {record.created_at:%Y-%m-%d}, open until {record.expires_at:%Y-%m-%d}. "
         "Read-only; every view is recorded."
     )
-    return to_page(report_for(store, record.run_id, record.audit_id, faces=record.faces), notice=notice)
+    report = report_for(store, record.run_id, record.audit_id or NO_AUDIT, faces=record.faces)
+    return to_page(report, notice=notice)
 
 
 def _officer(store: Store, name: str) -> int:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 
 from facepriv.config import Settings
@@ -19,12 +18,9 @@ from facepriv.wording import count, listed
 def check_database(settings: Settings) -> str:
     """Check revision and integrity of the database, and give a sentence on both and on what it holds.
 
-    Raises
-    ------
-    StoreError
-        If the database is damaged, cannot be used or is of another revision; an older one names the command.
+    Raises StoreError if it is damaged, cannot be used or is of another revision; an older one names the command.
     """
-    with _database(settings) as database:
+    with closing(Database(settings.database_url)) as database:
         held = inspect_database(database)
         holds = [
             f"{count(held.datasets, 'data set')} with {count(held.images, 'image')}",
@@ -37,7 +33,7 @@ def check_database(settings: Settings) -> str:
 
 def back_up_database(settings: Settings, file: Path, *, actor: Actor) -> str:
     """Write the database to a new file (`facepriv.store.backup`), and say what has to be copied besides."""
-    with _database(settings) as database:
+    with closing(Database(settings.database_url)) as database:
         artifacts = back_up(database, file)
         AccessLog(database).record(actor, "database-backed-up", detail=file.name)
     return (
@@ -48,7 +44,7 @@ def back_up_database(settings: Settings, file: Path, *, actor: Actor) -> str:
 
 def restore_database(settings: Settings, file: Path, *, actor: Actor) -> str:
     """Fill a new database with a backup, and say how many artifact files are missing."""
-    with _database(settings, foreign_keys=False) as database:
+    with closing(Database(settings.database_url, foreign_keys=False)) as database:
         revision = restore(file, database)
         with database.reading() as session:
             needed = artifacts_needed(session.connection())
@@ -57,18 +53,10 @@ def restore_database(settings: Settings, file: Path, *, actor: Actor) -> str:
         store.access.record(actor, "database-restored", detail=file.name)
         missing = needed.difference(sha256 for sha256, _ in store.artifacts.list())
     upgraded = "" if revision == migrate.head() else f", upgraded from revision {revision} to {migrate.head()}"
-    lacks = "none is missing" if not missing else f"{len(missing):,} are missing; copy them there"
-    lacks = "1 is missing; copy it there" if len(missing) == 1 else lacks
+    lacks = {0: "none is missing", 1: "1 is missing; copy it there"}.get(
+        len(missing), f"{len(missing):,} are missing; copy them there"
+    )
     return (
         f"The database {where} now holds what {file} does{upgraded}. Of {count(len(needed), 'artifact file')} that it "
         f"refers to in {settings.artifacts}, {lacks}."
     )
-
-
-@contextmanager
-def _database(settings: Settings, *, foreign_keys: bool = True) -> Iterator[Database]:
-    database = Database(settings.database_url, foreign_keys=foreign_keys)
-    try:
-        yield database
-    finally:
-        database.close()

@@ -9,7 +9,7 @@ import os
 import shutil
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -41,12 +41,8 @@ from facepriv.wording import count, listed, some
 Status = Literal["ok", "notice", "problem"]
 Progress = Callable[[int, int], None]
 """Called with files hashed and files in all."""
-
-DATABASE, CONTENT = "database", "database content"
-FILES, ORPHANS, HASHES = "artifact files", "orphans", "artifact contents"
-WORKERS, RETENTION = "workers", "retention"
-ACCESS = "access log"
-MODELS, DISK, PERMISSIONS = "models", "disk", "permissions"
+Finding = tuple[Status, str]
+"""What a check found: the state in one sentence and, for a problem, what to do."""
 
 LEAST_FREE_BYTES = 1_000_000_000
 """Free space below which a run of some thousand images, or the rewriting of a database, may fail."""
@@ -55,14 +51,13 @@ _OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _MANY = 1_000_000
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Check:
-    """What one check found."""
+    """A check by name, and what it found."""
 
     name: str
     status: Status
     sentence: str
-    """The state and, for a problem, what to do."""
 
 
 def examine(
@@ -85,44 +80,51 @@ def examine(
     """
     checks: list[Check] = []
 
-    def add(name: str, look: Callable[[], Check]) -> None:
+    def add(name: str, look: Callable[[], Finding]) -> None:
         try:
-            checks.append(look())
+            checks.append(Check(name, *look()))
         except StoreError as error:
-            checks.append(_problem(name, str(error)))
+            checks.append(Check(name, "problem", str(error)))
 
     with _opened(settings) as (store, opening):
-        checks.append(opening)
-        if store is not None or opening.status == "problem":
-            add(CONTENT, lambda: check_content(settings))
+        checks.append(Check("database", *opening))
+        if store is not None or opening[0] == "problem":
+            add("database content", lambda: check_content(settings))
         if store is not None:
             stock = cache(store.take_inventory)
-            add(FILES, lambda: check_files(stock()))
-            add(ORPHANS, lambda: check_orphans(stock()))
+            add("artifact files", lambda: check_files(stock()))
+            add("orphans", lambda: check_orphans(stock()))
         artifacts = open_artifacts(settings) if store is None else store.artifacts
-        add(HASHES, lambda: _skipped() if quick else check_hashes(artifacts, on_progress))
+        add(
+            "artifact contents",
+            lambda: ("notice", "Skipped by --quick.") if quick else check_hashes(artifacts, on_progress),
+        )
         if store is not None:
-            add(WORKERS, lambda: check_queue(store, settings))
-            add(RETENTION, lambda: check_retention(store))
-            add(ACCESS, lambda: check_access_log(store))
-    checks += [check_models(list_models()), check_disks(settings, least_free), check_permissions(settings)]
+            add("workers", lambda: check_queue(store, settings))
+            add("retention", lambda: check_retention(store))
+            add("access log", lambda: check_access_log(store))
+    checks += [
+        Check("models", *check_models(list_models())),
+        Check("disk", *check_disks(settings, least_free)),
+        Check("permissions", *check_permissions(settings)),
+    ]
     return tuple(checks)
 
 
 @contextmanager
-def _opened(settings: Settings) -> Iterator[tuple[Store | None, Check]]:
+def _opened(settings: Settings) -> Iterator[tuple[Store | None, Finding]]:
     """Yield the stores, or None if the database cannot be used, with the check of opening it."""
     file = database_file(settings)
     if file is not None and not file.exists():
-        yield None, _notice(DATABASE, f"There is no database at {file} yet. Import a data set.")
+        yield None, ("notice", f"There is no database at {file} yet. Import a data set.")
         return
     try:
         store = open_store(settings)
     except FaceprivError as error:
-        yield None, _problem(DATABASE, str(error))
+        yield None, ("problem", str(error))
         return
     with store:
-        yield store, _ok(DATABASE, f"Opens, at revision {migrate.head()}.")
+        yield store, ("ok", f"Opens, at revision {migrate.head()}.")
 
 
 def database_file(settings: Settings) -> Path | None:
@@ -131,48 +133,37 @@ def database_file(settings: Settings) -> Path | None:
     return Path(url.database) if url.get_backend_name() == "sqlite" and url.database else None
 
 
-def check_content(settings: Settings) -> Check:
+def check_content(settings: Settings) -> Finding:
     """Check the whole database file, whatever its revision; raise StoreError if it cannot be read at all."""
-    database = Database(settings.database_url)
-    try:
+    with closing(Database(settings.database_url)) as database:
         damage = find_damage(database)
-    finally:
-        database.close()
     if damage:
-        return _problem(CONTENT, f"The database is damaged ({damage}). Restore a backup.")
-    return _ok(CONTENT, "Pages, indexes and references between rows are intact.")
+        return "problem", f"The database is damaged ({damage}). Restore a backup."
+    return "ok", "Pages, indexes and references between rows are intact."
 
 
-def check_files(stock: Inventory) -> Check:
+def check_files(stock: Inventory) -> Finding:
     """Check that every file that rows refer to exists."""
     if not stock.missing:
-        return _ok(FILES, "No file is missing.")
+        return "ok", "No file is missing."
     number = len(frozenset().union(*stock.missing.values()))
-    return _problem(
-        FILES,
+    return "problem", (
         f"{count(number, 'file')} of {some(list(stock.missing))} missing. Restore a backup, or purge the data set and "
-        "import it again.",
+        "import it again."
     )
 
 
-def check_orphans(stock: Inventory) -> Check:
+def check_orphans(stock: Inventory) -> Finding:
     """Check for files that nothing refers to."""
     if not stock.orphans:
-        return _ok(ORPHANS, "No file is unused.")
-    return _notice(
-        ORPHANS,
-        f"{count(len(stock.orphans), 'unused file')}. Once no import or run is active, delete with: facepriv collect",
+        return "ok", "No file is unused."
+    return "notice", (
+        f"{count(len(stock.orphans), 'unused file')}. Once no import or run is active, delete with: facepriv collect"
     )
 
 
-def check_hashes(artifacts: ArtifactStore, on_progress: Progress | None = None) -> Check:
-    """Read every artifact file and compare its bytes with the hash in its name.
-
-    Raises
-    ------
-    StoreBusyError
-        If the artifacts cannot be reached.
-    """
+def check_hashes(artifacts: ArtifactStore, on_progress: Progress | None = None) -> Finding:
+    """Compare every artifact's bytes with the hash in its name; raises StoreBusyError if they cannot be reached."""
     files = tuple(artifacts.list())
     damaged: list[tuple[str, str]] = []
     for number, file in enumerate(files, start=1):
@@ -189,41 +180,35 @@ def check_hashes(artifacts: ArtifactStore, on_progress: Progress | None = None) 
         damaged = [file for file in damaged if file in there]
     if damaged:
         names = some([sha256[:12] + suffix for sha256, suffix in damaged])
-        return _problem(
-            HASHES,
+        return "problem", (
             f"{count(len(damaged), 'file')} unreadable or changed ({names}). Restore a backup, or purge the data set "
-            "and import it again.",
+            "and import it again."
         )
-    return _ok(HASHES, f"{count(len(files), 'file')} read, all unchanged.")
+    return "ok", f"{count(len(files), 'file')} read, all unchanged."
 
 
-def _skipped() -> Check:
-    return _notice(HASHES, "Skipped by --quick.")
-
-
-def check_models(models: Sequence[ModelStatus]) -> Check:
+def check_models(models: Sequence[ModelStatus]) -> Finding:
     """Check that weights are here and have the pinned hash, and that enough models are usable."""
     unreadable = list_unreadable()
     if unreadable:
-        return _problem(
-            MODELS,
-            f"Damaged models of your own: {some(unreadable)}. Remove them with: facepriv model remove NAME",
+        return "problem", (
+            f"Damaged models of your own: {some(unreadable)}. Remove them with: facepriv model remove NAME"
         )
     changed = [model for model in models if not model.usable and any(map(locate, model.card.weights))]
     if changed:
-        return _problem(MODELS, changed[0].reason)
+        return "problem", changed[0].reason
     lacking = [model for model in models if not model.usable]
     for kind in ("detector", "classifier", "matcher"):
         kindred = [model for model in models if model.kind == kind]
         if not any(model.usable for model in kindred):
-            return _problem(MODELS, f"No {kind} is usable. {kindred[0].reason}")
+            return "problem", f"No {kind} is usable. {kindred[0].reason}"
     if lacking:
         names = listed([model.card.name for model in lacking])
-        return _notice(MODELS, f"Not here: {names} (facepriv models says how to get them). All others are unchanged.")
-    return _ok(MODELS, f"All {len(models)} are here and unchanged.")
+        return "notice", f"Not here: {names} (facepriv models says how to get them). All others are unchanged."
+    return "ok", f"All {len(models)} are here and unchanged."
 
 
-def check_disks(settings: Settings, least_free: int = LEAST_FREE_BYTES) -> Check:
+def check_disks(settings: Settings, least_free: int = LEAST_FREE_BYTES) -> Finding:
     """Check the free space where data, database and artifacts lie."""
     file = database_file(settings)
     places = [settings.home, settings.artifacts, settings.temporary, *([] if file is None else [file.parent])]
@@ -232,14 +217,14 @@ def check_disks(settings: Settings, least_free: int = LEAST_FREE_BYTES) -> Check
     tight = {place: left for place, left in free.items() if left < least_free}
     if tight:
         left = listed([f"{_gigabytes(left)} free on the disk of {place}" for place, left in tight.items()])
-        return _problem(DISK, f"Only {left}. Make room: at least {_gigabytes(least_free)} are needed.")
-    return _ok(DISK, f"{_gigabytes(min(free.values()))} free (needed: {_gigabytes(least_free)}).")
+        return "problem", f"Only {left}. Make room: at least {_gigabytes(least_free)} are needed."
+    return "ok", f"{_gigabytes(min(free.values()))} free (needed: {_gigabytes(least_free)})."
 
 
-def check_permissions(settings: Settings) -> Check:
+def check_permissions(settings: Settings) -> Finding:
     """Check that only the owner may read the data folder, the database, artifacts and keys."""
     if not settings.home.is_dir():
-        return _notice(PERMISSIONS, f"There is no data folder at {settings.home} yet.")
+        return "notice", f"There is no data folder at {settings.home} yet."
     owner = settings.home.stat().st_uid
     exposed: list[Path] = []
     foreign: list[Path] = []
@@ -253,23 +238,20 @@ def check_permissions(settings: Settings) -> Check:
         if state.st_uid != owner:
             foreign.append(path)
     if exposed:
-        return _problem(
-            PERMISSIONS,
+        return "problem", (
             f"Other users may read or change {count(len(exposed), 'path')} ({some(exposed, 3)}). Close with: "
-            f"chmod -R go= {settings.home}",
+            f"chmod -R go= {settings.home}"
         )
     if foreign:
-        return _problem(
-            PERMISSIONS,
+        return "problem", (
             f"{count(len(foreign), 'path')} with another owner than the data folder ({some(foreign, 3)}). Use chown to "
-            "give them to the user who runs facepriv.",
+            "give them to the user who runs facepriv."
         )
     if owner != os.geteuid():
-        return _notice(
-            PERMISSIONS,
-            f"{settings.home} belongs to user {owner}, but you are user {os.geteuid()}. Run facepriv as its owner.",
+        return "notice", (
+            f"{settings.home} belongs to user {owner}, but you are user {os.geteuid()}. Run facepriv as its owner."
         )
-    return _ok(PERMISSIONS, "Only the owner can read the data folder, database, artifacts and keys.")
+    return "ok", "Only the owner can read the data folder, database, artifacts and keys."
 
 
 def _private(settings: Settings) -> Iterator[Path]:
@@ -285,7 +267,7 @@ def _private(settings: Settings) -> Iterator[Path]:
         yield from sorted(settings.artifacts.rglob("*"))
 
 
-def check_queue(store: Store, settings: Settings) -> Check:
+def check_queue(store: Store, settings: Settings) -> Finding:
     """Check which workers hold what, whether they are alive, and whether anything waits in vain."""
     held, waiting = _in_state(store, "running"), _in_state(store, "waiting")
     gone = set(Presence(settings).gone(job.owner for job in held.values() if job.owner is not None))
@@ -301,11 +283,11 @@ def check_queue(store: Store, settings: Settings) -> Check:
     if (lost or waiting) and not alive and not kept:
         stuck = [f"{title} lost its worker" for title in lost]
         stuck += [f"{title} waits" for title in waiting]
-        return _problem(WORKERS, f"No worker is running, but {some(stuck)}. Start one with: facepriv worker")
+        return "problem", f"No worker is running, but {some(stuck)}. Start one with: facepriv worker"
     if lost:
-        return _notice(WORKERS, f"The worker of {listed(lost)} is gone. Another takes over within a minute.")
+        return "notice", f"The worker of {listed(lost)} is gone. Another takes over within a minute."
     numbers = f"{count(alive, 'worker')} running on this machine, {count(len(waiting), 'job')} waiting"
-    return _ok(WORKERS, f"{numbers}; {at_work}." if at_work else f"{numbers}.")
+    return "ok", f"{numbers}; {at_work}." if at_work else f"{numbers}."
 
 
 def _in_state(store: Store, state: JobState) -> dict[str, RunSummary | AuditSummary]:
@@ -313,43 +295,29 @@ def _in_state(store: Store, state: JobState) -> dict[str, RunSummary | AuditSumm
     return {**runs, **{f"audit {audit.id}": audit for audit in store.audits.list(states=[state], limit=_MANY)}}
 
 
-def check_retention(store: Store) -> Check:
+def check_retention(store: Store) -> Finding:
     """Check whether a data set has passed its retention date."""
     past = expired(store)
     if past:
         names = some([f"{record.name} ({record.retain_until})" for record in past])
-        return _problem(RETENTION, f"Past their retention date: {names}. Delete with: facepriv purge --expired")
-    return _ok(RETENTION, "No data set has passed its retention date.")
+        return "problem", f"Past their retention date: {names}. Delete with: facepriv purge --expired"
+    return "ok", "No data set has passed its retention date."
 
 
-def check_access_log(store: Store) -> Check:
+def check_access_log(store: Store) -> Finding:
     """Check that every line of the access log follows from the one before."""
     chain = store.access.verify()
     if chain.broken_at is not None:
-        return _problem(
-            ACCESS,
+        return "problem", (
             f"Line {chain.broken_at:,} does not match the line before: a line was changed, removed or written by "
-            "something other than facepriv. Compare the log with a backup.",
+            "something other than facepriv. Compare the log with a backup."
         )
     if not chain.lines:
-        return _ok(ACCESS, "No line yet.")
-    return _ok(
-        ACCESS,
+        return "ok", "No line yet."
+    return "ok", (
         f"{count(chain.lines, 'line')}, none changed; hash of the last: {chain.last[:16]}. Note it elsewhere: "
-        "`facepriv access --expect` then shows whether the log was cut short or rewritten.",
+        "`facepriv access --expect` then shows whether the log was cut short or rewritten."
     )
-
-
-def _ok(name: str, sentence: str) -> Check:
-    return Check(name=name, status="ok", sentence=sentence)
-
-
-def _notice(name: str, sentence: str) -> Check:
-    return Check(name=name, status="notice", sentence=sentence)
-
-
-def _problem(name: str, sentence: str) -> Check:
-    return Check(name=name, status="problem", sentence=sentence)
 
 
 def _existing(place: Path) -> Path:

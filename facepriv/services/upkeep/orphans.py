@@ -50,10 +50,7 @@ def find_orphans(store: Store, settings: Settings) -> Collected:
 def collect_orphans(store: Store, settings: Settings) -> Collected:
     """Delete what `find_orphans` finds, except what active work may need, and what interrupted imports left.
 
-    Raises
-    ------
-    StoreError
-        If a file cannot be deleted.
+    Raises StoreError if a file cannot be deleted.
     """
     store.datasets.collect_abandoned()
     before, of_calls = store.take_inventory(), _left_by_calls(settings)

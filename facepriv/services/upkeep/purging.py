@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from facepriv.config import Settings, get_settings
 from facepriv.errors import StoreError
@@ -22,6 +23,7 @@ from facepriv.wording import count, listed, some
 WAIT_SECONDS = 300.0
 """How long to wait for cancelled work to stop; a lease runs out sooner, so its worker is alive and ignores it."""
 POLL_SECONDS = 0.5
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,24 +191,25 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: Actor, ca
     if cancel:
         _stop_work(store, dataset_id)
     holdings = store.datasets.holdings(dataset_id)
-    before = _files_of(store, holdings.artifacts)
+    before = {file for file in store.artifacts.list() if file[0] in holdings.artifacts}
     # Probes first: if this were killed after the rows are gone, the purge could not be repeated.
     trained = () if holdings.busy else _remove_probes(settings, holdings)
     holdings, refused = _delete(store, holdings)
     _forget_imports(store, settings, holdings)
     # A probe whose training ended meanwhile; any later one finds the data set gone and removes itself.
     trained = tuple(dict.fromkeys([*trained, *_remove_probes(settings, holdings)]))
-    collected, also_refused = _collect(store)
-    collected += remove_killed_calls(settings.temporary)
+    collected, also_refused = _try(store.collect_now)
+    killed_calls = remove_killed_calls(settings.temporary)
     shared = store.datasets.shared(holdings)
     mine = holdings.artifacts.difference(*shared.values())
     stock = store.take_inventory()
-    after = frozenset(sha256 + suffix for sha256, suffix in stock.files if sha256 in mine)
-    unclaimed = tuple(file for file in without_row(stock) if file not in after)
+    after = {file for file in stock.files if file[0] in mine}
+    left = sorted(sha256 + suffix for sha256, suffix in after)
+    unclaimed = tuple(file for file in without_row(stock) if file not in left)
     # Crops and re-encoded images have hashes of their own.
     unclaimed += tuple(map(str, files_of_calls(settings.temporary)))
     set_aside = [*_set_aside(settings, holdings.sources | mine), *map(str, files_left(settings, trained))]
-    remaining = (*sorted(after), *set_aside)
+    remaining = (*left, *set_aside)
     unreadable = tuple(map(str, unreadable_probes(settings)))
     report = {"images": holdings.images, "runs": len(holdings.runs), "audits": len(holdings.audits)}
     counts = [count(number, noun.removesuffix("s")) for noun, number in report.items()]
@@ -218,26 +221,23 @@ def purge(store: Store, settings: Settings, dataset_id: int, *, actor: Actor, ca
         + (f", and {len(unclaimed):,} without a row" if unclaimed else "")
         + (f", and {count(len(unreadable), 'unreadable probe')}" if unreadable else ""),
     )
-    try:
-        database, erased = store.erase_deleted(), True
-    except StoreError as error:
-        database, erased = str(error), False
+    database, not_erased = _try(store.erase_deleted)
     return PurgeReport(
         dataset_id=dataset_id,
         dataset=holdings.dataset.name,
         **report,
         files=len(mine),
-        removed=len({file for file in before if _hash_of(file) in mine} - after),
+        removed=len({file for file in before if file[0] in mine} - after),
         remaining=remaining,
-        collected=collected,
+        collected=(collected or 0) + killed_calls,
         unclaimed=unclaimed,
         elsewhere=settings.executor == "dask" and bool(holdings.runs),
         shared={name: len(hashes) for name, hashes in shared.items()},
         probes=trained,
         unreadable=unreadable,
         refused=refused or also_refused,
-        erased=erased,
-        database=database,
+        erased=not_erased is None,
+        database=database or not_erased or "",
     )
 
 
@@ -274,12 +274,12 @@ def _delete(store: Store, holdings: Holdings) -> tuple[Holdings, str | None]:
         return holdings, str(error)
 
 
-def _collect(store: Store) -> tuple[int, str | None]:
-    """Delete unused files; return how many, and why a file was left, if any."""
+def _try(action: Callable[[], Result]) -> tuple[Result | None, str | None]:
+    """Return what an action returns, or why it could not be done."""
     try:
-        return store.collect_now(), None
+        return action(), None
     except StoreError as error:
-        return 0, str(error)
+        return None, str(error)
 
 
 def _forget_imports(store: Store, settings: Settings, holdings: Holdings) -> None:
@@ -287,15 +287,6 @@ def _forget_imports(store: Store, settings: Settings, holdings: Holdings) -> Non
     for job in list_imports(store, settings):
         if holdings.dataset.id == job.record.dataset_id or holdings.dataset.name == job.name:
             close_import(store, settings, job.id)
-
-
-def _files_of(store: Store, hashes: frozenset[str]) -> frozenset[str]:
-    """Return the names of those artifacts that exist, by a scan of all."""
-    return frozenset(sha256 + suffix for sha256, suffix in store.artifacts.list() if sha256 in hashes)
-
-
-def _hash_of(file: str) -> str:
-    return file.partition(".")[0]
 
 
 def _set_aside(settings: Settings, hashes: frozenset[str]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from facepriv.services.accounts.passwords import (
     make_password,
 )
 from facepriv.store import Store
+from tests.store_examples import failures_since
 
 NOW = datetime(2026, 5, 6, 12, 0, tzinfo=UTC)
 GOOD = "correct horse battery"
@@ -128,5 +129,5 @@ def test_what_is_refused_is_not_counted(store: Store) -> None:
     for minutes in range(1, 15):
         with pytest.raises(NotAllowedError):
             limit_guessing(store, {"a name": 3, "a place": 20}, now=NOW + timedelta(minutes=minutes))
-    assert store.attempts.since("a place", NOW) == (0, None)
+    assert failures_since(store, "a place", NOW) == (0, None)
     limit_guessing(store, {"a name": 3}, now=NOW + WINDOW + timedelta(seconds=1))

@@ -29,6 +29,7 @@ from facepriv.store import Store, UserRecord, open_store
 from facepriv.types import Actor
 from tests.actors import ADA, CLI
 from tests.finished_run import Clock
+from tests.store_examples import failures_since
 
 GOOD, OTHER = "correct horse battery", "staple of something"
 HERE, THERE = "192.0.2.1", "192.0.2.2"
@@ -246,7 +247,7 @@ def test_a_success_forgets_failures(store: Store, ada: UserRecord) -> None:
     for _ in range(3):
         fail(store, "ada", 4)
         sign_in(store, "ada", GOOD, address=HERE)
-    assert store.attempts.since(f"sign-in from {HERE}", ada.created_at) == (0, None)
+    assert failures_since(store, f"sign-in from {HERE}", ada.created_at) == (0, None)
     fail(store, "ada", 5)
     refuse(store, "ada")
 

@@ -16,13 +16,14 @@ from facepriv.services.datasets.datasheets import (
     read_datasheet,
     shown_datasheet,
 )
+from facepriv.store.records import NewDataset
 from tests.actors import ADA
 
 
 @pytest.fixture
 def imported(store):
     def make(licence="CC-BY 4.0", **told):
-        with store.datasets.importing("faces", source="", reader="flat", licence=licence, **told):
+        with store.datasets.importing(NewDataset(name="faces", source="", reader="flat", licence=licence, **told)):
             pass
         return store.datasets.get("faces")
 

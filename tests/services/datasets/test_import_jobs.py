@@ -161,7 +161,7 @@ def test_what_cannot_be_staged_is_refused_at_once(store, settings):
     with pytest.raises(StoreError, match="has room"):
         submit_upload(store, settings, [("a.jpg", Full())], ADA, name="full")
     assert list((settings.home / "imports").iterdir()) == []
-    assert store.jobs.count() == 0
+    assert store.jobs.list() == ()
 
 
 def many(count: int) -> list[tuple[str, bytes]]:

@@ -44,6 +44,7 @@ from facepriv.services.jobs.worker import run_worker
 from facepriv.services.models.catalogue import usable_matchers
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import Store, open_store
+from facepriv.store.records import NewDataset
 from facepriv.store.rows import DatasetRow, ImageRow
 from tests.finished_run import copy_demo, labelled_demo, start_run, write_labels
 from tests.stand_ins import FACTS, STAND_INS, make_stand_in
@@ -614,7 +615,7 @@ def test_what_a_kill_left_behind_goes_with_the_next_import(store, settings, tmp_
 
 
 def test_the_rows_of_a_killed_import_go_with_the_next_one(store, settings, tmp_path):
-    with contextlib.suppress(StoreError), store.datasets.importing("killed", source="", reader="flat"):
+    with contextlib.suppress(StoreError), store.datasets.importing(NewDataset(name="killed", source="", reader="flat")):
         set_columns(settings, DatasetRow, created_at=datetime(2020, 1, 1, tzinfo=UTC))
         import_dataset(store, settings, labelled_demo(tmp_path / "faces", ["s001_1"]), name="next")
         assert_nothing_half_written(store, settings)

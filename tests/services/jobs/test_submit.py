@@ -49,7 +49,7 @@ def test_what_is_refused_leaves_nothing(store, settings, request_of_two):
     for update, error in (({"guides": ("oracle",)}, UnknownNameError), ({"learn_from": "demo"}, BadInputError)):
         with pytest.raises(error):
             submit(store, settings, request_of_two.model_copy(update=update), ADA)
-    assert store.jobs.count() == 0
+    assert store.jobs.list() == ()
     assert log(store) == []
 
 

@@ -17,7 +17,7 @@ from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunDocument
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
-from facepriv.services.releases.export import COLUMNS, _safe, export_run, result_json, run_document
+from facepriv.services.releases.export import COLUMNS, export_run, result_json, run_document, safe_stem
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import Store
 from facepriv.types import Actor
@@ -191,11 +191,11 @@ def test_images_without_a_version_and_an_export_cut_short(store, settings, tmp_p
     ],
 )
 def test_names_stay_inside_the_folder(name, safe):
-    assert _safe(name, 7) == safe
+    assert f"{safe_stem(name)}-7.png" == safe
 
 
 def test_long_names_are_cut(tmp_path):
-    name = _safe("ü" * 120 + ".jpeg", 12345678)
+    name = f"{safe_stem('ü' * 120 + '.jpeg')}-12345678.png"
     (tmp_path / name).write_bytes(encode_png(np.zeros((4, 4, 3), np.uint8)))
     assert name.startswith("ü" * 100)
     assert name.endswith("-12345678.png")

@@ -13,13 +13,15 @@ from markupsafe import escape
 from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.presentation.reproduction_tables import headline, sentences, tables
+from facepriv.report.files import write_page
+from facepriv.report.html import to_html
 from facepriv.schemas.reproductions import Reproduction
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalPool
 from facepriv.services.runs import reproduce as service
-from facepriv.services.sharing.reproduction_page import page, write_page
+from facepriv.services.sharing.reproduction_page import reproduction_report
 from facepriv.store import open_store
 from tests.actors import ADA
 from tests.finished_run import copy_demo, labelled_demo, write_labels
@@ -169,7 +171,7 @@ class Outside(HTMLParser):
 
 
 def test_page_needs_no_network(found, tmp_path):
-    write_page(found, tmp_path / "page.html")
+    write_page(reproduction_report(found), tmp_path / "page.html")
     text = (tmp_path / "page.html").read_text(encoding="utf-8")
     seen = Outside()
     seen.feed(text)
@@ -183,21 +185,21 @@ def test_page_needs_no_network(found, tmp_path):
 
 
 def test_page_is_the_same_every_time(found):
-    assert page(found) == page(found)
+    assert to_html(reproduction_report(found)) == to_html(reproduction_report(found))
 
 
 def test_names_are_text_on_the_page(found):
     dataset = found.dataset.model_copy(update={"name": "<script>alert(1)</script>"})
-    assert "<script>alert" not in page(found.model_copy(update={"dataset": dataset}))
+    assert "<script>alert" not in to_html(reproduction_report(found.model_copy(update={"dataset": dataset})))
 
 
 def test_page_that_cannot_be_written_is_one_sentence(found, tmp_path):
     with refused("cannot-write"):
-        write_page(found, tmp_path / "nowhere" / "page.html")
+        write_page(reproduction_report(found), tmp_path / "nowhere" / "page.html")
 
 
 def test_without_matchers_the_page_has_figure_5_alone():
-    text = page(made(six_runs(matchers=False)))
+    text = to_html(reproduction_report(made(six_runs(matchers=False))))
     assert "Figure 5" in text
     assert "Figure 6" not in text
     assert MATCHER not in text

@@ -18,7 +18,7 @@ from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.datasheets import NOT_STATED, edit_datasheet
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.services.sharing.report import MOST_FACES, report_of, write_report
-from facepriv.services.sharing.result_hashes import run_sha256
+from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.wording import percent
 from tests.actors import ADA, TESTER
 from tests.finished_run import Finished, candidates_of
@@ -151,17 +151,17 @@ def _with_everything_perturbed(finished: Finished) -> Report:
 
 def test_the_runs_hash_is_of_all_that_it_says(finished: Finished, report: Report) -> None:
     rows = {row[""]: row["What"] for row in table(report, "repeat")}
-    assert rows["SHA-256 of the run (spec and result)"] == run_sha256(finished.store, finished.run.id)
-    assert len(run_sha256(finished.store, finished.run.id)) == 64
+    assert rows["SHA-256 of the run (spec and result)"] == result_sha256(finished.store, finished.run.id, None)
+    assert len(result_sha256(finished.store, finished.run.id, None)) == 64
 
 
 def test_it_is_written_and_recorded(finished: Finished, tmp_path: Path) -> None:
-    made = write_report(
+    sentences, report = write_report(
         finished.store, finished.run.id, html=tmp_path / "r.html", csv=tmp_path / "csv", faces=1, actor=ADA
     )
     assert (tmp_path / "r.html").stat().st_mode & 0o777 == 0o600, "it shows faces"
-    assert len(made.sentences) == 2
-    assert json.loads(json.dumps(made.json)) == to_json(report_of(finished.store, finished.run.id, faces=1))
+    assert len(sentences) == 2
+    assert json.loads(json.dumps(report)) == to_json(report_of(finished.store, finished.run.id, faces=1))
     (line,) = finished.store.access.list(action="report-made", actor="ada")
     assert line.subject == f"run {finished.run.id}"
     assert line.detail == "with 1 pair of faces"

@@ -17,7 +17,7 @@ from facepriv.schemas.audits import AuditDocument
 from facepriv.schemas.runs import RunDocument
 from facepriv.services.audits.preparing import audit_document
 from facepriv.services.releases.export import run_document
-from facepriv.services.sharing.result_hashes import audit_sha256, result_sha256, run_sha256
+from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.services.sharing.shares import revoke
 from facepriv.services.sharing.signing_off import LONGEST, is_about, remark
 from facepriv.store import RemarkRecord, Store, migrate, open_store
@@ -69,7 +69,11 @@ def test_a_sign_off_names_what_exactly_was_signed(shop: Store, run_id: int, say:
         say("It leaks.", "rejected", share_id=audit),
     ]
     assert [one.decision for one in signed] == ["accepted", "conditions", "rejected"]
-    hashes = [run_sha256(shop, run_id), result_sha256(shop, run_id, of_run), audit_sha256(shop, as_it_is)]
+    hashes = [
+        result_sha256(shop, run_id, None),
+        result_sha256(shop, run_id, of_run),
+        result_sha256(shop, None, as_it_is),
+    ]
     assert [one.sha256 for one in signed] == hashes
     assert len({*hashes}) == 3
     assert [one.about for one in signed] == [f"run {run_id}", f"run {run_id}, audit {of_run}", f"audit {as_it_is}"]
@@ -179,10 +183,10 @@ def test_what_was_signed_stays_so_whatever_later_versions_add(tmp_path: Path) ->
     with open_store(settings) as store:
         for number, spec, result in runs:
             plain = {"run_id": number, **_times(run_document(store, number)), "spec": json.loads(spec)}
-            assert run_sha256(store, number) == _canonical_sha256(plain | json.loads(result))
+            assert result_sha256(store, number, None) == _canonical_sha256(plain | json.loads(result))
         for number, spec, result in audits:
             plain = {"audit_id": number, **_times(audit_document(store, number)), "spec": json.loads(spec)}
-            assert audit_sha256(store, number) == _canonical_sha256(plain | json.loads(result))
+            assert result_sha256(store, None, number) == _canonical_sha256(plain | json.loads(result))
 
 
 def _times(document: RunDocument | AuditDocument) -> dict[str, str | None]:

@@ -11,6 +11,7 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.services.upkeep.database import back_up_database, check_database, restore_database
 from facepriv.store import migrate, open_store
+from facepriv.store.records import NewDataset
 from tests.actors import ADA, BOB
 from tests.store.old_databases import write_stored_database
 from tests.store_examples import new_image
@@ -19,7 +20,10 @@ from tests.store_examples import new_image
 @pytest.fixture
 def filled(settings: Settings) -> Settings:
     """A data set of two images, one of whose files is there."""
-    with open_store(settings) as store, store.datasets.importing("few", source="", reader="") as importing:
+    with (
+        open_store(settings) as store,
+        store.datasets.importing(NewDataset(name="few", source="", reader="")) as importing,
+    ):
         importing.add(new_image(0, artifact_sha256=store.artifacts.put(b"an image")))
         importing.add(new_image(1))
     return settings

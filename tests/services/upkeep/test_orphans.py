@@ -7,6 +7,7 @@ from facepriv.services.jobs.leased_job import PATIENCE_SECONDS
 from facepriv.services.upkeep.orphans import collect_orphans, find_orphans
 from facepriv.store import Store
 from facepriv.store.leftovers import UNCOMMITTED_SECONDS
+from facepriv.store.records import NewDataset
 from tests.store_examples import contents_of, create, put_images
 
 
@@ -50,7 +51,7 @@ def test_files_may_be_without_rows_for_longer_than_a_worker_waits_with_them():
 
 
 def test_work_under_way_keeps_its_files(store: Store, settings: Settings):
-    with store.datasets.importing("coming", source="", reader="") as importing:
+    with store.datasets.importing(NewDataset(name="coming", source="", reader="")) as importing:
         (image,) = put_images(store, b"coming")
         done = collect_orphans(store, settings)
         assert done.removed == 0

@@ -27,6 +27,7 @@ from facepriv.services.upkeep.orphans import collect_orphans
 from facepriv.services.upkeep.purging import plan_purge, purge
 from facepriv.store import DatasetRecord, Store, open_store
 from facepriv.store.measures import Measured
+from facepriv.store.records import NewDataset
 from facepriv.store.rows import (
     AuditRow,
     ImageRow,
@@ -267,7 +268,7 @@ def test_processes_elsewhere_may_leave_files_after_the_scan(
 
 def test_what_work_under_way_may_need_remains_and_is_told(store: Store, settings: Settings):
     mine = create(store, "mine", put_images(store, b"one", b"two"))
-    with store.datasets.importing("coming", source="", reader="") as importing:
+    with store.datasets.importing(NewDataset(name="coming", source="", reader="")) as importing:
         (image,) = put_images(store, b"one")  # put, and its row not written yet
         report = purge(store, settings, mine.id, actor=ADA)
         assert not report.complete
@@ -295,6 +296,7 @@ def test_copies_that_a_killed_import_left_are_found(store: Store, settings: Sett
 
 SCORE_ONE = """
 from facepriv.own_models.program import Program
+from facepriv.store.records import NewDataset
 Program("slow", ["/bin/sh", "-c", "cat > /dev/null"], stays_open=True, timeout_seconds=60).ask([b"a crop of a face"])
 """
 """Waits for an answer that never comes; the program ends with it."""
