@@ -145,7 +145,7 @@ class Store:
                 for table in Base.metadata.sorted_tables:
                     connection.execute(f"VACUUM FULL {table.name}")
                 return (
-                    "The tables of the database were written anew; the server's write-ahead log and its backups may "
+                    "The tables of the database were rewritten; the server's write-ahead log and its backups may "
                     "hold what was deleted for a while and are in its administrator's hands."
                 )
             connection.execute("VACUUM")
@@ -155,7 +155,7 @@ class Store:
                 f"The journal of the database {self._database.where} could not be emptied, because another process is "
                 "reading; end that process or wait for it, then run: facepriv collect"
             )
-        return "The database file was written anew and its journal emptied, so nothing deleted can be read there."
+        return "The database file was rewritten and its journal emptied, so nothing deleted can be read there."
 
     def _collect(self, put_before: float) -> int:
         self._leftovers.forget_measures()

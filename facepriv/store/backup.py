@@ -68,11 +68,9 @@ def back_up(database: Database, file: Path) -> int:
     """
     with _appearing(file) as unfinished, database.reading() as session:
         connection = session.connection()
-        found, revision = migrate.condition(connection)
-        if found == "empty":
+        kind, revision = migrate.require(connection, database.where, *migrate.MIGRATABLE)
+        if kind == "empty":
             raise StoreError(f"The database {database.where} is empty, so there is nothing to back up.")
-        if found in ("newer", "foreign"):
-            raise StoreError(migrate.refusal(found, database.where, revision))
         if database.kind == "sqlite":
             _copy_pages(connection, unfinished, file)
         else:
@@ -103,10 +101,8 @@ def restore(file: Path, database: Database) -> str:
     if not file.is_file():
         raise BadInputError(f"A backup was expected at {file}, but there is no such file.", code="no-file")
     with _read_only(file) as backup:
-        found, revision = migrate.condition(backup)
-        if found == "newer":
-            raise StoreError(migrate.refusal(found, str(file), revision))
-        if found in ("empty", "foreign"):
+        kind, revision = migrate.require(backup, str(file), "foreign", *migrate.MIGRATABLE)
+        if kind in ("empty", "foreign"):
             raise _no_backup(file)
         if sqlite.damage(backup) or sqlite.orphans(backup):
             raise _damaged(file)
@@ -239,9 +235,7 @@ def _read_only(file: Path) -> Iterator[Connection]:
 
 def _make_room(connection: Connection, where: str) -> None:
     """Take away facepriv's tables if they hold nothing; refuse a database that holds anything."""
-    found, revision = migrate.condition(connection)
-    if found in ("newer", "foreign"):
-        raise StoreError(migrate.refusal(found, where, revision))
+    migrate.require(connection, where, *migrate.MIGRATABLE)
     tables = MetaData()
     tables.reflect(connection)
     for table in tables.sorted_tables:

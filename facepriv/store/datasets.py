@@ -291,18 +291,12 @@ class DatasetStore:
             )
             return None if row is None else record_of(DatasetRecord, row)
 
-    def discard(self, resume_key: str, name: str | None = None) -> int:
-        """Remove what interrupted imports of this key have written, and give how many there were.
+    def discard(self, resume_key: str, name: str) -> int:
+        """Remove what interrupted imports of this key and name have written, and give how many there were.
 
         A session that may still be writing one fails at its next batch.
-
-        Parameters
-        ----------
-        name
-            Only imports under this name; one source imported under several names has one key.
         """
-        these = DatasetRow.resume_key == resume_key
-        return self._discard(these if name is None else and_(these, DatasetRow.name == name))
+        return self._discard(and_(DatasetRow.resume_key == resume_key, DatasetRow.name == name))
 
     def list(self) -> tuple[DatasetRecord, ...]:
         """Return all data sets by name."""
@@ -589,10 +583,10 @@ def _holdings(session: Session, dataset_id: int) -> Holdings:
     using, audited = _runs_using(dataset_id), _audits_of(dataset_id)
     runs, audits = select(RunRow.id).where(using), select(AuditRow.id).where(audited)
     mine = select(ImageRow.artifact_sha256, ImageRow.source_sha256).where(ImageRow.dataset_id == dataset_id)
-    made = select(RunImageRow.artifact_sha256).where(RunImageRow.run_id.in_(runs))
+    perturbed = select(RunImageRow.artifact_sha256).where(RunImageRow.run_id.in_(runs))
     learnt = select(LearningRow.artifact_sha256).where(LearningRow.run_id.in_(runs))
     images = session.execute(mine).all()
-    hashes = {*(image.artifact_sha256 for image in images), *session.scalars(made), *session.scalars(learnt)}
+    hashes = {*(image.artifact_sha256 for image in images), *session.scalars(perturbed), *session.scalars(learnt)}
     shared = select(func.count()).where(or_(ShareRow.run_id.in_(runs), ShareRow.audit_id.in_(audits)))
     return Holdings(
         dataset=record,

@@ -148,7 +148,7 @@ def _take_away(file: Path, put_before: float) -> bool:
     """Remove a file unless it was put since; return whether it went."""
     if not _is_older(file, put_before):
         return False
-    # Aside first: who puts the bytes from now on writes them anew, and who had just renewed them gets them back.
+    # Aside first: who puts the bytes from now on writes them again, and who had just renewed them gets them back.
     aside = file.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
     try:
         file.rename(aside)

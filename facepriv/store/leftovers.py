@@ -99,18 +99,17 @@ def take_inventory(database: Database, artifacts: ArtifactStore) -> Inventory:
     """Compare rows and files, by names alone; others may go on writing meanwhile."""
     # Files first: what is put from now on cannot look like an orphan.
     files = tuple(artifacts.list())
-    wanted: dict[str, set[str]] = {}
     every = references()
     rows = select(every.c.artifact_sha256, every.c.name).where(every.c.artifact_sha256.is_not(None)).distinct()
     with database.reading() as session:
-        for sha256, name in session.execute(rows):
-            wanted.setdefault(sha256, set()).add(name)
-    lacking = wanted.keys() - {sha256 for sha256, _ in files}
+        references_by_name = session.execute(rows).all()
+    wanted = {sha256 for sha256, _ in references_by_name}
+    lacking = wanted - {sha256 for sha256, _ in files}
     if lacking:
         lacking -= {sha256 for sha256, _ in artifacts.list()}
     missing: dict[str, set[str]] = {}
-    for sha256 in lacking:
-        for name in wanted[sha256]:
+    for sha256, name in references_by_name:
+        if sha256 in lacking:
             missing.setdefault(name, set()).add(sha256)
     return Inventory(
         files=files,
@@ -129,13 +128,13 @@ def references() -> Subquery:
     kept = select(DatasetRow.id.label("dataset_id"), DatasetRow.name, untouched, ImageRow.artifact_sha256).join(
         ImageRow, ImageRow.dataset_id == DatasetRow.id
     )
-    made, learnt = (
+    perturbed, learnt = (
         select(DatasetRow.id, DatasetRow.name, RunRow.id, table.artifact_sha256)
         .join(RunRow, RunRow.dataset_id == DatasetRow.id)
         .join(table, table.run_id == RunRow.id)
         for table in (RunImageRow, LearningRow)
     )
-    return union_all(kept, made, learnt).subquery()
+    return union_all(kept, perturbed, learnt).subquery()
 
 
 def referred_to(session: Session, hashes: Sequence[str]) -> frozenset[str]:

@@ -25,6 +25,7 @@ from facepriv.store.engine import Database
 UPGRADE_COMMAND = "facepriv db upgrade"
 
 Condition = Literal["empty", "current", "older", "newer", "foreign"]
+MIGRATABLE: tuple[Condition, ...] = ("empty", "current", "older")
 
 # Alembic keeps the environment of a running migration in module globals.
 _one_at_a_time = threading.Lock()
@@ -36,11 +37,12 @@ def prepare(database: Database) -> None:
     Looks through the connection that will be used, every time: a page opens the stores at each rerun, and meanwhile
     another process may have upgraded the database or put another file in its place.
     """
-    found, revision = _look(database)
-    if found == "empty":
+    with database.reading() as session:
+        kind, _ = require(session.connection(), database.where, "current", "empty")
+    if kind == "empty":
         upgrade(database.url)
-        found, revision = _look(database)
-    _accept(found, revision, database.where)
+        with database.reading() as session:
+            check(session.connection(), database.where)
 
 
 def upgrade(url: str | URL) -> None:
@@ -49,9 +51,7 @@ def upgrade(url: str | URL) -> None:
     Raises StoreError if the database is newer than this facepriv or is not one of facepriv's.
     """
     with closing(Database(url, foreign_keys=False)) as database, database.migrating() as connection:
-        found, revision = condition(connection)
-        if found in ("newer", "foreign"):
-            raise StoreError(refusal(found, database.where, revision))
+        require(connection, database.where, *MIGRATABLE)
         run(connection, "head")
 
 
@@ -65,7 +65,15 @@ def run(connection: Connection, revision: str) -> None:
 
 def check(connection: Connection, where: str) -> None:
     """Raise StoreError, which calls the database ``where``, unless it has the revision that this facepriv needs."""
-    _accept(*condition(connection), where)
+    require(connection, where, "current")
+
+
+def require(connection: Connection, where: str, *accepted: Condition) -> tuple[Condition, str]:
+    """Return what `condition` does; raises StoreError, which says what to do, unless that is accepted."""
+    kind, revision = condition(connection)
+    if kind not in accepted:
+        raise StoreError(_refusal(kind, where, revision))
+    return kind, revision
 
 
 def scripts() -> Path:
@@ -86,21 +94,11 @@ def _head(_: Path) -> str:
     return revision
 
 
-def _accept(found: Condition, revision: str, where: str) -> None:
-    if found != "current":
-        raise StoreError(refusal(found, where, revision))
-
-
 def _config() -> Config:
     folder = scripts()
     config = Config(str(folder / "alembic.ini"))
     config.set_main_option("script_location", str(folder).replace("%", "%%"))
     return config
-
-
-def _look(database: Database) -> tuple[Condition, str]:
-    with database.reading() as session:
-        return condition(session.connection())
 
 
 def condition(connection: Connection) -> tuple[Condition, str]:
@@ -115,14 +113,13 @@ def condition(connection: Connection) -> tuple[Condition, str]:
     return ("older" if known.issuperset(revisions) else "newer"), ", ".join(revisions)
 
 
-def refusal(found: Condition, where: str, revision: str) -> str:
-    """Say why a database in another condition than ``current`` cannot be used as it is, and what to do."""
-    if found == "newer":
+def _refusal(kind: Condition, where: str, revision: str) -> str:
+    if kind == "newer":
         return (
             f"The database {where} has revision {revision}, which this facepriv (revision {head()}) does not know; "
             "install the facepriv that wrote it, or a newer one."
         )
-    if found == "foreign":
+    if kind == "foreign":
         return f"The database {where} holds tables that are not facepriv's; choose another database or FACEPRIV_HOME."
     has = f"has revision {revision}" if revision else "is empty"
     return f"The database {where} {has}, but this facepriv needs revision {head()}; run: {UPGRADE_COMMAND}"

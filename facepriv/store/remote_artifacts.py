@@ -109,10 +109,10 @@ class RemoteArtifacts(ArtifactStore):
     def _list(self, below: str) -> dict[str, Mapping[str, Any]]:
         """Return what stands directly below a path, by name, in order."""
         try:
-            found = self._persist(lambda files, root: files.ls(root + below, detail=True))
+            infos = self._persist(lambda files, root: files.ls(root + below, detail=True))
         except FileNotFoundError:
             return {}
-        by_name = {info["name"].rstrip("/").rpartition("/")[2]: info for info in found}
+        by_name = {info["name"].rstrip("/").rpartition("/")[2]: info for info in infos}
         return {name: by_name[name] for name in sorted(by_name)}
 
     def _persist(self, use: Callable[[Any, str], _T]) -> _T:

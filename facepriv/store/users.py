@@ -63,11 +63,11 @@ class UserStore:
 
     def get(self, name: str) -> UserRecord:
         """Return the user of this name; raises UnknownNameError if there is none."""
-        found = self.find(name)
-        if found is None:
-            known = ", ".join(user.name for user in self.list()) or "none"
+        user = self.find(name)
+        if user is None:
+            known = ", ".join(each.name for each in self.list()) or "none"
             raise UnknownNameError(f"There is no user {name}. Known: {known}.")
-        return found
+        return user
 
     def list(self) -> tuple[UserRecord, ...]:
         """Return all users in the order of their names, the disabled ones too."""

@@ -71,7 +71,7 @@ def test_purging_asks_and_proves(terminal: Terminal):
     purged = answer(terminal, "y\n", "purge", "four")
     assert purged.code == 0
     assert "3 files deleted. A scan of all files found 0 of 3 remaining." in purged.out
-    assert "The database file was written anew" in purged.out
+    assert "The database file was rewritten" in purged.out
     assert files(terminal) == 1
     with opened(terminal) as store:
         assert [record.name for record in store.datasets.list()] == ["one"]

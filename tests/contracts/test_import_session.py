@@ -114,7 +114,7 @@ def test_an_interrupted_import_goes_on_where_it_was(store: Store) -> None:
     assert made.licence == "l"
     assert store.datasets.finished("studio", "key").id == made.id
     assert store.datasets.finished("studio", "another") is store.datasets.finished("whole", "key") is None
-    assert store.datasets.discard("key") == 0, "a data set is no interrupted import"
+    assert store.datasets.discard("key", "studio") == 0, "a data set is no interrupted import"
     assert made.terms == told["terms"]
     assert made.content_sha256 == whole.content_sha256
     assert [image.name for image in store.datasets.images(made.id)] == [new_image(index).name for index in range(10)]
@@ -171,9 +171,9 @@ def test_interrupted_imports_are_discarded_or_collected_in_the_end(store: Store,
     for key in ("one", "two", "three"):
         with pytest.raises(KeyboardInterrupt):
             begin(key)
-    assert store.datasets.discard("none of them") == 0
+    assert store.datasets.discard("none of them", "studio one") == 0
     assert store.datasets.discard("one", "studio two") == 0
-    assert store.datasets.discard("one") == 1
+    assert store.datasets.discard("one", "studio one") == 1
     assert len(contents_of(store)) == 3
     assert store.datasets.collect_abandoned(timedelta(0)) == 0
     create(store, "studio two", images[:1])

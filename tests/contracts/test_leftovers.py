@@ -189,6 +189,6 @@ def test_work_that_begins_while_orphans_are_collected_keeps_its_files(
 def test_erasing_keeps_what_is_there(store: Store) -> None:
     dataset, gone = add_dataset(store), add_dataset(store, "gone")
     store.datasets.delete(gone.id)
-    assert "written anew" in store.erase_deleted()
+    assert "rewritten" in store.erase_deleted()
     assert store.datasets.list() == (dataset,)
     assert store.datasets.counts(dataset.id).images == 6

@@ -70,7 +70,7 @@ def test_neither_names_nor_landmarks_can_be_read_any_more(settings: Settings) ->
 
 
 def test_every_connection_overwrites_what_it_deletes(settings: Settings) -> None:
-    """Also without the database being written anew, once the journal has gone into it."""
+    """Also without the database being rewritten, once the journal has gone into it."""
     with open_store(settings) as store:
         going = add_people(store, "the-set-that-goes", SUBJECT, LANDMARKS)
         store.datasets.delete(going)

@@ -65,14 +65,14 @@ def add_user(
             f"digit; {', '.join(RESERVED)} are reserved.",
             code="bad-name",
         )
-    made = make_password() if password is None and oidc is None else None
-    given = password or made
+    generated = make_password() if password is None and oidc is None else None
+    given = password or generated
     if password is not None:
         check_password(password, name)
     claim = None if oidc is None else read_claim(oidc)
     user = store.users.add(name, role, password_hash=None if given is None else hash_password(given), oidc=claim)
     store.access.record(actor, "user-added", f"user {user.id}", role)
-    return Added(user, made)
+    return Added(user, generated)
 
 
 def set_role(store: Store, name: str, role: Role, *, actor: Actor) -> UserRecord:
@@ -106,13 +106,13 @@ def set_disabled(store: Store, name: str, disabled: bool, *, actor: Actor) -> Us
 def change_password(store: Store, name: str, password: str | None = None, *, actor: Actor) -> str | None:
     """Set a password, or generate and return one; the user's sessions end."""
     user = store.users.get(name)
-    made = make_password() if password is None else None
+    generated = make_password() if password is None else None
     if password is not None:
         check_password(password, user.name)
-    store.users.set_password(user.id, hash_password(password or made or ""))
+    store.users.set_password(user.id, hash_password(password or generated or ""))
     store.sessions.revoke_all(user.id)
     store.access.record(actor, "password-changed", f"user {user.id}")
-    return made
+    return generated
 
 
 def change_own_password(store: Store, name: str, old: str, new: str, *, session: int | None) -> None:
@@ -126,13 +126,12 @@ def change_own_password(store: Store, name: str, old: str, new: str, *, session:
         If the new one cannot be used.
     """
     user = store.users.get(name)
-    limits = {f"password of {name_key(name)}": FROM_ONE_PLACE}
-    limit_guessing(store, limits)
+    key = f"password of {name_key(name)}"
+    limit_guessing(store, {key: FROM_ONE_PLACE})
     if not is_password(user.password_hash, old):
         store.access.record(Actor(user.name, "dashboard"), "password-refused", f"user {user.id}")
         raise NotAllowedError("The current password is wrong. Nothing was changed.")
-    for key in limits:
-        store.attempts.forget(key)
+    store.attempts.forget(key)
     check_password(new, user.name)
     store.users.set_password(user.id, hash_password(new))
     store.sessions.revoke_all(user.id, but=session)

@@ -145,10 +145,10 @@ def write_release(
 def read_key(file: Path) -> bytes:
     """Read the key of an earlier release; raises BadInputError if the file is missing or no such key."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
-        if found["schema"] != KEY_SCHEMA:
-            raise ValueError(found["schema"])
-        return bytes.fromhex(found["key"])
+        content = json.loads(file.read_text(encoding="utf-8"))
+        if content["schema"] != KEY_SCHEMA:
+            raise ValueError(content["schema"])
+        return bytes.fromhex(content["key"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BadInputError(
             f"The key file of an earlier release was expected at {file}, but it cannot be read as one; name another, "
@@ -164,7 +164,7 @@ def _write_images(store: Store, folder: Path, kept: Sequence[tuple[ImageRecord, 
         manifest.writeheader()
         for (image, version), name in zip(kept, names, strict=True):
             assert image.artifact_sha256 is not None
-            # Encoded anew, both kinds by one function: nothing in a file's form may tell them apart.
+            # Encoded again, both kinds by one function: nothing in a file's form may tell them apart.
             data = encode_png(stored_pixels(store.artifacts, version or image.artifact_sha256))
             target = folder / IMAGES / name
             target.parent.mkdir(parents=True, exist_ok=True)
