@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from facepriv.store.engine import Database
 from facepriv.store.rows import AttemptRow
+from facepriv.store.sessions import secret_sha256
 
 _KEPT = timedelta(days=1)
 
@@ -35,28 +35,23 @@ class AttemptStore:
                 if number >= most:
                     return first
             session.execute(delete(AttemptRow).where(AttemptRow.at < now - _KEPT))
-            session.add_all(AttemptRow(key_sha256=_hash(key), at=now) for key in limits)
+            session.add_all(AttemptRow(key_sha256=secret_sha256(key), at=now) for key in limits)
         return None
 
     def take_back(self, key: str) -> None:
         """Drop the newest failure under a key: it was none."""
-        newest = (
-            select(AttemptRow.id).where(AttemptRow.key_sha256 == _hash(key)).order_by(AttemptRow.id.desc()).limit(1)
-        )
+        tries = select(AttemptRow.id).where(AttemptRow.key_sha256 == secret_sha256(key))
+        newest = tries.order_by(AttemptRow.id.desc()).limit(1)
         with self._database.writing() as session:
             session.execute(delete(AttemptRow).where(AttemptRow.id.in_(newest)))
 
     def forget(self, key: str) -> None:
         """Drop the failures under a key, as after a success."""
         with self._database.writing() as session:
-            session.execute(delete(AttemptRow).where(AttemptRow.key_sha256 == _hash(key)))
+            session.execute(delete(AttemptRow).where(AttemptRow.key_sha256 == secret_sha256(key)))
 
 
 def _since(session: Session, key: str, moment: datetime) -> tuple[int, datetime | None]:
-    mine = AttemptRow.key_sha256 == _hash(key), AttemptRow.at >= moment
+    mine = AttemptRow.key_sha256 == secret_sha256(key), AttemptRow.at >= moment
     number, first = session.execute(select(func.count(), func.min(AttemptRow.at)).where(*mine)).one()
     return number, first
-
-
-def _hash(key: str) -> str:
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -23,9 +23,9 @@ _KEPT = timedelta(days=30)
 TOKEN_BYTES = 32
 
 
-def token_sha256(token: str) -> str:
-    """Return what the database holds of a token: enough to find it, not to use it."""
-    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+def secret_sha256(secret: str) -> str:
+    """Return what the database holds of a token, or of what somebody typed: enough to find it, not to use it."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class SessionStore:
@@ -43,7 +43,7 @@ class SessionStore:
             session.add(
                 SessionRow(
                     user_id=user_id,
-                    token_sha256=token_sha256(token),
+                    token_sha256=secret_sha256(token),
                     created_at=now,
                     seen_at=now,
                     expires_at=now + LIFETIME,
@@ -53,7 +53,7 @@ class SessionStore:
 
     def holder(self, token: str, *, note: bool = True, now: datetime | None = None) -> SessionRecord | None:
         """Return the living session of a token, and note its use unless told not to; None if there is none."""
-        return self._living(SessionRow.token_sha256 == token_sha256(token), note, now)
+        return self._living(SessionRow.token_sha256 == secret_sha256(token), note, now)
 
     def living(self, session_id: int, *, now: datetime | None = None) -> SessionRecord | None:
         """Return a session by its number as `holder` does by its token."""

@@ -14,7 +14,7 @@ from facepriv.store.engine import Database
 from facepriv.store.fields import matching, record_of
 from facepriv.store.records import Decision, RemarkRecord, ShareRecord
 from facepriv.store.rows import RemarkRow, ShareRow, UserRow
-from facepriv.store.sessions import TOKEN_BYTES, token_sha256
+from facepriv.store.sessions import TOKEN_BYTES, secret_sha256
 
 
 class ShareStore:
@@ -40,7 +40,7 @@ class ShareStore:
         row = ShareRow(
             run_id=run_id,
             audit_id=audit_id,
-            token_sha256=None if token is None else token_sha256(token),
+            token_sha256=None if token is None else secret_sha256(token),
             passphrase_hash=passphrase_hash,
             officer_id=officer_id,
             faces=faces,
@@ -57,7 +57,7 @@ class ShareStore:
 
     def find(self, token: str) -> ShareRecord | None:
         """Return the share of a link's token, over or not; None if there is none."""
-        return next(iter(self._list(ShareRow.token_sha256 == token_sha256(token))), None)
+        return next(iter(self._list(ShareRow.token_sha256 == secret_sha256(token))), None)
 
     def get(self, share_id: int) -> ShareRecord:
         """Return a share by its number; raises UnknownNameError if there is none."""

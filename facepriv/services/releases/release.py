@@ -114,9 +114,7 @@ def write_release(
     )
     perturbed = [[image for image in store.runs.run_images(run.id) if image.after_box is not None] for run in runs]
     # Whatever the key chose: were only chosen images kept back, fewer than ``p`` would be perturbed.
-    in_use = [
-        image for weight, of_run in zip(weights.values(), perturbed, strict=True) if weight > 0 for image in of_run
-    ]
+    in_use = [image for run, of_run in zip(runs, perturbed, strict=True) if weights[run.id] > 0 for image in of_run]
     withheld = find_withheld(store, dataset, images, in_use)
     require_images(dataset, withheld, images)
     versions = [{image.image_id: image.artifact_sha256 for image in of_run} for of_run in perturbed]
