@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import moment, plain
+from facepriv.presentation.help_texts import ROLE_TITLES
 from facepriv.services.accounts.passwords import SHORTEST
 from facepriv.services.accounts.users import change_own_password, sign_out_everywhere
 from facepriv.store import Store
 from facepriv.store.users import name_key
-from parts.account import ROLE_TITLES
 from parts.figures import show_rows
-from parts.shell import EVERYBODY, me, with_store
+from parts.shell import EVERYBODY, errors_shown, me, with_store
 
 DONE = "_account_done"
 
@@ -62,13 +61,10 @@ def password(store: Store) -> None:
     if new != again:
         st.error("The two new passwords differ. Nothing was changed.", icon=":material/error:")
         return
-    try:
+    with errors_shown():
         change_own_password(store, me().user, old, new, session=me().session)
-    except FaceprivError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    st.session_state[DONE] = "Password changed; all other sessions are signed out."
-    st.rerun()
+        st.session_state[DONE] = "Password changed; all other sessions are signed out."
+        st.rerun()
 
 
 with_store(show, roles=EVERYBODY)

@@ -45,7 +45,18 @@ def show(store: Store) -> None:
     stored = {audit.id: audit for audit in store.audits.list(limit=LIST_MOST)}
     if not stored:
         return
-    opened = open_one(store, stored, choice)
+    if opened is not None and opened not in stored:
+        stored[opened] = store.audits.get(opened)
+    st.selectbox(
+        "Open an audit",
+        list(stored),
+        index=None,
+        format_func=lambda number: f"{number} · {_of(stored[number])} · {stored[number].state}",
+        key=choice.key,
+        on_change=choice.to_address,
+        placeholder="Choose an audit",
+    )
+    opened = choice.now()
     with st.expander("All audits", expanded=opened is None, icon=":material/list:"):
         listing(store)
     if opened is not None:
@@ -66,23 +77,6 @@ def form(store: Store, choice: Choice) -> None:
         if started is not None:
             choice.take(started)
             st.rerun()
-
-
-def open_one(store: Store, stored: dict[int, AuditSummary], choice: Choice) -> int | None:
-    """Ask which audit to open."""
-    chosen = choice.now()
-    if chosen is not None and chosen not in stored:
-        stored = stored | {chosen: store.audits.get(chosen)}
-    st.selectbox(
-        "Open an audit",
-        list(stored),
-        index=None,
-        format_func=lambda number: f"{number} · {_of(stored[number])} · {stored[number].state}",
-        key=choice.key,
-        on_change=choice.to_address,
-        placeholder="Choose an audit",
-    )
-    return choice.now()
 
 
 def listing(store: Store) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -9,7 +11,6 @@ import streamlit as st
 from facepriv.charts.dataset import class_balance
 from facepriv.config import get_settings
 from facepriv.datasets.registry import READERS
-from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import NOTHING, moment, plain
 from facepriv.presentation.help_texts import HELP
 from facepriv.schemas.requests import Columns, DemoSource, ImportRequest, PathSource
@@ -44,7 +45,7 @@ def show(store: Store) -> None:
     if records:
         overview(store, records)
         bring(store, expanded=False)
-        one(store, records)
+        show_dataset(store, records)
     else:
         st.info(
             "There is no data set yet. Start with the demo faces (60 people who do not exist) or upload your own.",
@@ -161,14 +162,12 @@ def upload(store: Store) -> None:
 
 
 def browse(roots: list[str], turn: int) -> str:
-    """Let one choose a folder inside those that are allowed, level by level."""
+    """Ask for a folder inside those that are allowed, level by level."""
     here = st.selectbox("Folder", roots, key=f"folder-{turn}", format_func=plain)
     for level in range(20):
-        try:
+        inside: Sequence[str] = ()
+        with errors_shown():
             inside = subfolders(get_settings(), here)
-        except FaceprivError as error:
-            st.error(plain(str(error)), icon=":material/error:")
-            return here
         if not inside:
             break
         deeper = st.selectbox(
@@ -235,29 +234,25 @@ def label_options() -> dict[str, Any]:
 # One data set
 
 
-def one(store: Store, records: tuple[DatasetRecord, ...]) -> None:
+def show_dataset(store: Store, records: tuple[DatasetRecord, ...]) -> None:
     """Show one data set: balance, failures, faces, deletion."""
-    ids = [record.id for record in records]
     names = {record.id: record.name for record in records}
-    if st.session_state.get("dataset") not in ids:
-        st.session_state["dataset"] = ids[0]
+    if st.session_state.get("dataset") not in names:
+        st.session_state["dataset"] = records[0].id
     st.divider()
-    chosen = st.selectbox("Data set", ids, format_func=names.__getitem__, key="dataset")
+    chosen = st.selectbox("Data set", list(names), format_func=names.__getitem__, key="dataset")
     record = store.datasets.get(chosen)
     counts = faces.dataset_counts(record)
     facts(record, counts)
-    parts = ["Faces", "Quality", "Data sheet", "Left out and noted", "Delete"]
-    part = st.segmented_control("Show", parts, default=parts[0], required=True, key="dataset_part")
-    if part == "Faces":
-        gallery(store, record, counts)
-    elif part == "Quality":
-        quality.show(store, record)
-    elif part == "Data sheet":
-        sheet(store, record)
-    elif part == "Left out and noted":
-        problems(store, record, counts)
-    else:
-        deletion(store, record)
+    parts: dict[str, Callable[[], None]] = {
+        "Faces": partial(gallery, store, record, counts),
+        "Quality": partial(quality.show, store, record),
+        "Data sheet": partial(sheet, store, record),
+        "Left out and noted": partial(problems, store, record, counts),
+        "Delete": partial(deletion, store, record),
+    }
+    part = st.segmented_control("Show", list(parts), default="Faces", required=True, key="dataset_part")
+    parts[part]()
 
 
 def facts(record: DatasetRecord, counts: DatasetCounts) -> None:
@@ -287,26 +282,18 @@ def facts(record: DatasetRecord, counts: DatasetCounts) -> None:
         if counts.labels.get(None):
             balance["unlabelled"] = counts.labels[None]
         alt = "Images by label: " + ", ".join(f"{name} {number}" for name, number in balance.items())
-        show_figure(class_balance(balance), f"balance-{record.id}", alt, of=f"dataset {record.id}")
+        show_figure(class_balance(balance), f"balance-{record.id}", alt, f"dataset {record.id}")
 
 
 def gallery(store: Store, record: DatasetRecord, counts: DatasetCounts) -> None:
     """Show the faces, a page at a time."""
     offset = page_of(counts.images, PER_PAGE, f"gallery-{record.id}")
     record_view(store, "faces-viewed", f"dataset {record.id}", f"gallery page {offset // PER_PAGE + 1}")
-    images = store.datasets.images(record.id, limit=PER_PAGE, offset=offset)
-    portraits = []
-    for image in images:
-        label = faces.label_name(image.label)
-        png = faces.thumbnail(image)
-        if png is not None:
-            note = f"{image.subject} · {label}" + ("" if image.failure is None else f" · {image.failure}")
-            portraits.append(faces.Portrait(png, note, f"Image {image.name}, labelled {label}"))
-    faces.gallery(portraits)
+    faces.gallery(store.datasets.images(record.id, limit=PER_PAGE, offset=offset))
 
 
 def sheet(store: Store, record: DatasetRecord) -> None:
-    """Show the data sheet, and let one change it; each change goes to the access log."""
+    """Show the data sheet, and offer to change it; each change goes to the access log."""
     show_rows([{"What": title, "Stated": text} for title, text in shown_datasheet(record).items()])
     stated = record.datasheet or {}
     with st.expander("Edit"), st.form(f"sheet-{record.id}", border=False):

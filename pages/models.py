@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import streamlit as st
 
-from facepriv.errors import FaceprivError
 from facepriv.own_models.stored import list_readable, list_unreadable
 from facepriv.presentation.formats import NOTHING, plain
 from facepriv.services.models.catalogue import ModelStatus, list_models
 from facepriv.services.models.own_models import add_uploaded, check_model, remove_model
 from facepriv.store import Store
+from facepriv.wording import size_of
 from parts.deletion import offer
 from parts.figures import show_rows
-from parts.shell import me, opened, with_store
+from parts.shell import errors_shown, me, opened, with_store
 
 DONE = "model_done"
 EXAMPLE = """\
@@ -43,7 +43,8 @@ def show(store: Store) -> None:
         "Classifiers judge and guide; matchers show whether people can still be recognised. Each model has its own "
         "licence: check that it allows your use."
     )
-    last_action()
+    if DONE in st.session_state:
+        show_outcome(*st.session_state.pop(DONE))
     overview(list_models())
     bring()
     own(store)
@@ -58,7 +59,7 @@ def overview(models: list[ModelStatus]) -> None:
                 "Kind": model.kind,
                 "State": model.state,
                 "Licence": model.card.licence,
-                "Size": size(model.bytes),
+                "Size": NOTHING if model.bytes is None else size_of(model.bytes),
                 "Version": model.card.version if model.usable else NOTHING,
             }
             for model in models
@@ -105,16 +106,13 @@ def bring() -> None:
 
 def add(yaml: bytes, network: bytes, *, replace: bool) -> None:
     """Check and save the uploaded files; show a mistake below the form, which keeps them."""
-    try:
+    with errors_shown():
         with st.spinner("Checking and trying it on demo faces …"), opened() as store:
             added = add_uploaded(store, yaml, network, actor=me().actor, replace=replace)
-    except FaceprivError as error:
-        st.error(plain(str(error)), icon=":material/error:")
-        return
-    st.session_state[DONE] = [f"Added the {added.card.kind} “{added.name}”.", *added.description.found]
-    # A new key makes new, empty fields, and the session drops the old files.
-    st.session_state["model_round"] = st.session_state.get("model_round", 0) + 1
-    st.rerun()
+        st.session_state[DONE] = [f"Added the {added.card.kind} “{added.name}”.", *added.description.found]
+        # A new key makes new, empty fields, and the session drops the old files.
+        st.session_state["model_round"] = st.session_state.get("model_round", 0) + 1
+        st.rerun()
 
 
 def own(store: Store) -> None:
@@ -128,15 +126,10 @@ def own(store: Store) -> None:
     if chosen in damaged:
         st.error(f"{plain(chosen)} is damaged. Remove it and add it again.", icon=":material/error:")
     elif st.button("Check it again", key="check_model", icon=":material/fact_check:"):
-        try:
+        with errors_shown():
             with st.spinner("Trying it on demo faces …"):
                 notes = check_model(chosen)
-        except FaceprivError as error:
-            st.error(plain(str(error)), icon=":material/error:")
-        else:
-            st.success("The files are unchanged, and the trial succeeded.", icon=":material/check_circle:")
-            for note in notes:
-                st.warning(plain(note), icon=":material/warning:")
+            show_outcome("The files are unchanged, and the trial succeeded.", *notes)
 
     def delete(store: Store) -> None:
         remove_model(store, chosen, actor=me().actor)
@@ -146,18 +139,11 @@ def own(store: Store) -> None:
     offer("model", warning, f"model {chosen}", delete)
 
 
-def last_action() -> None:
-    """Show the outcome of this session's last action."""
-    first, *notes = st.session_state.pop(DONE, [""])
-    if first:
-        st.success(plain(first), icon=":material/check_circle:")
+def show_outcome(done: str, *notes: str) -> None:
+    """Show what an action did, and what deserves attention."""
+    st.success(plain(done), icon=":material/check_circle:")
     for note in notes:
         st.warning(plain(note), icon=":material/warning:")
-
-
-def size(number: int | None) -> str:
-    """Write bytes in megabytes; a dash if the number is not known."""
-    return NOTHING if number is None else f"{number / 1e6:,.1f} MB"
 
 
 with_store(show)

@@ -8,7 +8,7 @@ import streamlit as st
 
 from facepriv.presentation.formats import guides, plain
 from facepriv.presentation.help_texts import NOT_PROTECTED
-from facepriv.services.datasets.journey import Step, StepName, StepState, steps
+from facepriv.services.datasets.journey import StepName, StepState, steps
 from facepriv.store import Store
 from facepriv.wording import count
 from parts import comparing, faces, one_run, progress
@@ -20,7 +20,6 @@ class Leg:
     """How a step is shown."""
 
     page: str
-    title: str
     icon: str
     text: str
     call: str
@@ -30,28 +29,24 @@ class Leg:
 LEGS: dict[StepName, Leg] = {
     "data": Leg(
         "datasets.py",
-        "1 · Data",
         ":material/photo_library:",
         "Import images and labels, and check them.",
         "Start with step 1: import images",
     ),
     "audit": Leg(
         "audit.py",
-        "2 · Audit",
         ":material/search_insights:",
         "Measure what attackers learn from the original images.",
         "Continue with step 2: audit the original images",
     ),
     "perturb": Leg(
         "perturb.py",
-        "3 · Perturb",
         ":material/blur_on:",
         "Change the images so that gender classifiers fail.",
         "Continue with step 3: perturb the images",
     ),
     "policy": Leg(
         "policy.py",
-        "4 · Policy",
         ":material/balance:",
         "Choose how many images to perturb, against the strongest attacker.",
         "Continue with step 4: choose what to release",
@@ -92,20 +87,15 @@ def path(store: Store) -> None:
     st.header("The four steps")
     images = sum(faces.dataset_counts(record).images for record in store.datasets.list())
     journey = steps(store, images)
-    for column, step in zip(st.columns(len(journey)), journey, strict=True):
+    for number, (column, step) in enumerate(zip(st.columns(len(journey)), journey, strict=True), start=1):
         with column, st.container(border=True, height="stretch"):
-            card(step)
+            leg = LEGS[step.name]
+            st.page_link(leg.page, label=f"**{number} · {step.name.capitalize()}**", icon=leg.icon)
+            st.markdown(STATES[step.state] + (f": {step.facts}" if step.facts else ""))
+            st.write(leg.text)
     coming = next((LEGS[step.name] for step in journey if step.state == "next"), None)
     if coming is not None and st.button(coming.call, type="primary", key="next_step", icon=":material/arrow_forward:"):
         st.switch_page(coming.page)
-
-
-def card(step: Step) -> None:
-    """Show one step."""
-    leg = LEGS[step.name]
-    st.page_link(leg.page, label=f"**{leg.title}**", icon=leg.icon)
-    st.markdown(STATES[step.state] + (f": {step.facts}" if step.facts else ""))
-    st.write(leg.text)
 
 
 def latest(store: Store) -> None:
@@ -119,14 +109,9 @@ def latest(store: Store) -> None:
             st.caption(f"{plain(run.dataset_name)} · {how} · {count(run.images, 'image')}")
             one_run.headline(run.result, run.guide)
             with st.container(horizontal=True):
-                st.page_link(
-                    "runs.py",
-                    label=f"Open run {run.id}",
-                    icon=":material/arrow_forward:",
-                    query_params=comparing.query(run.id),
-                )
+                comparing.link(f"Open run {run.id}", run.id, icon=":material/arrow_forward:")
                 for other in comparing.rivals(store, run, most=1):
-                    comparing.link(f"Compare the two newest: runs {other.id} and {run.id}", (other.id, run.id))
+                    comparing.link(f"Compare the two newest: runs {other.id} and {run.id}", other.id, run.id)
     elif store.datasets.list():
         st.info(
             "No run is complete yet. Step 2 measures the original images; step 3 starts a run.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -9,8 +10,7 @@ import streamlit as st
 from facepriv.config import get_settings
 from facepriv.perturb.parameters import make_method
 from facepriv.presentation.formats import plain
-from facepriv.presentation.help_texts import NOT_PROTECTED
-from facepriv.presentation.methods import KIND_SENTENCES, KIND_TITLES
+from facepriv.presentation.help_texts import KIND_SENTENCES, KIND_TITLES, NOT_PROTECTED
 from facepriv.schemas.requests import DEFAULT_GUIDE, DEFAULT_LANDMARKER, RunRequest
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.jobs.local_worker import ensure_worker
@@ -22,7 +22,7 @@ from facepriv.services.runs.methods import MethodInfo, list_methods
 from facepriv.store import DatasetRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import count, duration
-from parts import faces, other_attributes, parameters, progress
+from parts import comparing, faces, other_attributes, parameters, progress
 from parts.shell import me, with_store
 
 KIND_ICONS = {"unnoticeable": ":material/visibility_off:", "visible": ":material/visibility:"}
@@ -71,9 +71,7 @@ def ended(store: Store, run_id: int) -> None:
         st.error(f"Run {run.id} failed: {plain(run.error or '')}", icon=":material/error:")
     else:
         st.warning(f"Run {run.id} was cancelled.", icon=":material/cancel:")
-    st.page_link(
-        "runs.py", label=f"Open run {run.id}", icon=":material/arrow_forward:", query_params={"run": str(run.id)}
-    )
+    comparing.link(f"Open run {run.id}", run.id, icon=":material/arrow_forward:")
 
 
 def form(store: Store) -> None:
@@ -86,15 +84,18 @@ def form(store: Store) -> None:
         missing(models)
         return
     records = {record.id: record for record in store.datasets.list()}
-    methods = {method.name: method for method in list_methods()}
     left, right = st.columns(2, gap="large")
     with left:
-        record, method, guides = choose_method(records, methods, classifiers)
+        number = st.selectbox("Data set", list(records), format_func=lambda n: records[n].name, key="run_dataset")
+        record, method = records[number], choose_method()
+        main = DEFAULT_GUIDE if DEFAULT_GUIDE in classifiers else classifiers[0]
+        label = "Guiding classifiers (guides), the main one first"
+        guides = parameters.ask_among(RunRequest, "guides", label, classifiers, "run_guides", default=[main])
     with right:
         judges = choose_judges(models, classifiers, record, method)
     missing(models)
     with st.expander("Another attribute, or one to keep", icon=":material/tune:"):
-        chosen = other_attributes.ask(models, keeps=method.keeps_attributes, method=method.name)
+        other = other_attributes.ask(models, keeps=method.keeps_attributes, method=method.name)
     with st.expander("Parameters of the method", icon=":material/tune:"):
         values = parameters.ask(method.parameters, method.name)
     learn_from = choose_teachers(records, record) if make_method(method.name, values).learns else None
@@ -105,32 +106,17 @@ def form(store: Store) -> None:
     with boxes[1]:
         seed = parameters.ask_number(RunRequest, "seed", "Seed", "run_seed")
     # A guide of another attribute replaces the gender guides.
-    guides = [chosen.guide] if chosen.guide else guides
-    if not guides:
+    models_chosen = {"guides": tuple(guides), **judges, **other}
+    if not models_chosen["guides"]:
         st.info("Choose at least one guide to start the run.", icon=":material/info:")
         return
-    request = RunRequest(
-        dataset=record.id,
-        method=method.name,
-        parameters=values,
-        guides=tuple(guides),
-        keep=chosen.keep,
-        keep_weight=chosen.weight,
-        learn_from=learn_from,
-        limit=limit,
-        seed=seed,
-        **judges,
-    )
-    launch(store, request, images)
+    fields = {"parameters": values, "learn_from": learn_from, "limit": limit, "seed": seed, **models_chosen}
+    launch(store, RunRequest(dataset=record.id, method=method.name, **fields), images)
 
 
-def choose_method(
-    records: dict[int, DatasetRecord], methods: dict[str, MethodInfo], classifiers: list[str]
-) -> tuple[DatasetRecord, MethodInfo, list[str]]:
-    """Ask for the data set, the method and the guides."""
-    dataset = st.selectbox(
-        "Data set", list(records), format_func=lambda number: records[number].name, key="run_dataset"
-    )
+def choose_method() -> MethodInfo:
+    """Ask for the method, and say what kind it is of."""
+    methods = {method.name: method for method in list_methods()}
     name = st.selectbox(
         "Method",
         list(methods),
@@ -140,45 +126,29 @@ def choose_method(
     )
     kind = methods[name].kind
     st.caption(f"{KIND_ICONS[kind]} **{KIND_TITLES[kind].capitalize()}.** {KIND_SENTENCES[kind]}")
-    guides = st.multiselect(
-        "Guiding classifiers (guides), the main one first",
-        classifiers,
-        default=[DEFAULT_GUIDE if DEFAULT_GUIDE in classifiers else classifiers[0]],
-        key="run_guides",
-        help=helped("guides"),
-    )
-    return records[dataset], methods[name], guides
+    return methods[name]
 
 
 def choose_judges(
     models: list[ModelStatus], classifiers: list[str], record: DatasetRecord, method: MethodInfo
 ) -> dict[str, Any]:
     """Ask for the models that judge or guard; return them as fields of the request."""
-    judges = st.multiselect(
-        "Classifiers that judge", classifiers, default=classifiers, key="run_classifiers", help=helped("classifiers")
-    )
+    ask = partial(parameters.ask_among, RunRequest)
+    judges = ask("classifiers", "Classifiers that judge", classifiers, "run_classifiers")
+    matching, guards = [], []
     unmatched = why_not_matched(record)
-    matchers = [] if unmatched is not None else _usable(models, "matcher")
-    matching = []
     if unmatched is not None:
         st.info(plain(unmatched), icon=":material/info:")
     else:
-        matching = st.multiselect(
-            "Matchers that judge", matchers, default=matchers, key="run_matchers", help=helped("matchers")
-        )
+        matchers = _usable(models, "matcher")
+        matching = ask("matchers", "Matchers that judge", matchers, "run_matchers")
         if not matching:
             st.warning("Without a matcher, the run cannot show whether people can still be recognised.")
-    guards = []
-    if method.uses_guards and unmatched is None:
-        # Visible changes must make sure that matchers still recognise the face.
-        guards = st.multiselect(
-            "Guard matchers",
-            matchers,
-            default=matchers if method.kind == "visible" else [],
-            key=f"run_guards-{method.name}",
-            help=helped("guards"),
-            placeholder="none",
-        )
+        if method.uses_guards:
+            # Visible changes must make sure that matchers still recognise the face.
+            default = matchers if method.kind == "visible" else []
+            key = f"run_guards-{method.name}"
+            guards = ask("guards", "Guard matchers", matchers, key, default=default, placeholder="none")
     landmarkers = [name for name in _usable(models, "landmarks") if method.takes_landmarks_of(name)]
     landmarker = landmarkers[0] if landmarkers else DEFAULT_LANDMARKER
     if len(landmarkers) > 1:
@@ -204,17 +174,15 @@ def choose_teachers(records: dict[int, DatasetRecord], record: DatasetRecord) ->
 
 def launch(store: Store, request: RunRequest, images: int) -> None:
     """Show the estimate and the button that starts the run; ``images`` is the data set's number of images."""
-    settings = get_settings()
     wanted = min(images, request.limit or images)
-    estimate = estimate_run(store, settings, request, wanted)
+    estimate = estimate_run(store, get_settings(), request, wanted)
     st.write(
         f"{count(wanted, 'image')}{' at most' if request.limit else ''}, about **{duration(estimate.seconds)}** on "
         f"this machine ({estimate.basis})."
     )
     if st.button("Start the run", type="primary", key="start_run", icon=":material/play_arrow:"):
-        run = submit(store, settings, request, me().actor)
-        ensure_worker(settings)
-        st.session_state["started_run"] = run.id
+        st.session_state["started_run"] = submit(store, get_settings(), request, me().actor).id
+        ensure_worker(get_settings())
         st.rerun()
 
 

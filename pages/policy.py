@@ -8,10 +8,10 @@ from facepriv.charts.policy import attacker_curves, utility_curve
 from facepriv.presentation import audit_tables as rows
 from facepriv.presentation.formats import NOTHING, moment, plain
 from facepriv.presentation.help_texts import HELP, KEY_NOTE, STOPPING
-from facepriv.schemas.audits import AuditResult
+from facepriv.schemas.audits import AuditResult, PolicyChoice
 from facepriv.schemas.requests import AuditRequest
 from facepriv.schemas.runs import RunResult
-from facepriv.store import AuditRecord, AuditSummary, RunRecord, RunSummary, Store
+from facepriv.store import AuditRecord, RunRecord, RunSummary, Store
 from facepriv.types import GENDER
 from facepriv.wording import percent
 from parts import audit_form, guide_mixes, one_audit, progress, sign_attacker
@@ -51,28 +51,23 @@ def show(store: Store) -> None:
     stopping = STOPPING.get(str(run.spec.parameters.get("stopping")))
     if stopping is not None:
         st.caption(f":material/info: {stopping}")
-    about(run.result)
+    if run.result.attribute != GENDER:
+        st.info(
+            f"This run perturbed {run.result.attribute}. All figures here are about gender; what attackers learn about "
+            f"{run.result.attribute} is not measured.",
+            icon=":material/info:",
+        )
     audit = audit_of(store, run)
     if audit is None or audit.result is None:
         st.header("Simplest attacker, estimated", help=HELP["accuracy"])
         st.warning(SIGN_ONLY, icon=":material/warning:")
-        p = slider(run, f"policy_p-{run.id}", sign_p(run, run.result))
+        p = slider(f"policy_p-{run.id}", sign_attacker.best_p(run.result, run.guide))
         sign_attacker.table(run.result, p)
         sign_attacker.show(run, run.result, p)
     else:
         p = show_measured(audit, audit.result, run, run.result)
     guide_mixes.show(store, run)
     release(run, p, audit)
-
-
-def about(result: RunResult) -> None:
-    """Warn that this page is about gender, if the run was not."""
-    if result.attribute != GENDER:
-        st.info(
-            f"This run perturbed {result.attribute}. All figures here are about gender; what attackers learn about "
-            f"{result.attribute} is not measured.",
-            icon=":material/info:",
-        )
 
 
 def choose_run(store: Store, runs: dict[int, RunSummary], choice: Choice) -> int:
@@ -90,12 +85,6 @@ def choose_run(store: Store, runs: dict[int, RunSummary], choice: Choice) -> int
         key=choice.key,
         on_change=choice.to_address,
     )
-
-
-def sign_p(run: RunRecord, result: RunResult) -> float:
-    """Return the proportion that is best against the sign of the run's first guide; 0.5 if it is not known."""
-    best = sign_attacker.optimum(result, run.guide)
-    return 0.5 if best is None else best.p
 
 
 # Audits of the run
@@ -117,7 +106,15 @@ def audit_of(store: Store, run: RunRecord) -> AuditRecord | None:
     if complete:
         with st.expander("Another audit of this run", icon=":material/add:"):
             form(store, run)
-        return store.audits.get(choose_audit(complete))
+        chosen = next(iter(complete))
+        if len(complete) > 1:
+            chosen = st.selectbox(
+                "Audit of this run",
+                list(complete),
+                format_func=lambda number: f"{number} · {moment(complete[number].finished_at)}",
+                key=f"policy_audit-{chosen}",
+            )
+        return store.audits.get(chosen)
     if not active:
         st.header("Measure the attackers")
         st.write(
@@ -126,18 +123,6 @@ def audit_of(store: Store, run: RunRecord) -> AuditRecord | None:
         )
         form(store, run)
     return None
-
-
-def choose_audit(complete: dict[int, AuditSummary]) -> int:
-    """Return the only audit, or ask for one of several."""
-    if len(complete) == 1:
-        return next(iter(complete))
-    return st.selectbox(
-        "Audit of this run",
-        list(complete),
-        format_func=lambda number: f"{number} · {moment(complete[number].finished_at)}",
-        key=f"policy_audit-{next(iter(complete))}",
-    )
 
 
 def form(store: Store, run: RunRecord) -> None:
@@ -162,7 +147,7 @@ def show_measured(audit: AuditRecord, measured: AuditResult, run: RunRecord, res
     chosen = 0.0 if choice is None else choice.p
     if choice is not None:
         st.info(plain(choice.sentence), icon=":material/star:")
-        headline(audit, measured, chosen)
+        headline(audit, measured, choice)
     st.header("Every attacker by proportion", help=HELP["attacked"])
     worst = next((line for line in measured.headlines if line.condition == "mix"), None)
     alt = f"How often each attacker is right, by proportion; chosen: {percent(chosen)}" + (
@@ -170,7 +155,7 @@ def show_measured(audit: AuditRecord, measured: AuditResult, run: RunRecord, res
     )
     figure = attacker_curves(measured.curve, chosen, sign_p=None if choice is None else choice.sign_p)
     show_figure(figure, f"curves-{audit.id}", alt, f"audit {audit.id}")
-    p = slider(run, f"policy_p-{run.id}-{audit.id}", chosen)
+    p = slider(f"policy_p-{run.id}-{audit.id}", chosen)
     at = rows.nearest(measured, p)
     left, right = st.columns([3, 2], gap="large")
     with left:
@@ -202,18 +187,19 @@ def show_measured(audit: AuditRecord, measured: AuditResult, run: RunRecord, res
     return p
 
 
-def headline(audit: AuditRecord, measured: AuditResult, p: float) -> None:
+def headline(audit: AuditRecord, measured: AuditResult, choice: PolicyChoice) -> None:
     """Show the choice in four figures."""
     boxes = st.columns(4)
-    choice = measured.policy
-    how = "chosen" if choice is not None and choice.automatic else "set by you"
-    show_metric(boxes[0], "Images changed", percent(p), f"{how}, drawn by {audit.spec.select_by}", HELP["proportion"])
+    how = "chosen" if choice.automatic else "set by you"
+    show_metric(
+        boxes[0], "Images changed", percent(choice.p), f"{how}, drawn by {audit.spec.select_by}", HELP["proportion"]
+    )
     strongest = {line.condition: line for line in measured.headlines}
     if "mix" in strongest:
         one_audit.show_strongest(boxes[1], "Attacker right at most", strongest["mix"])
     if "untouched" in strongest:
         one_audit.show_strongest(boxes[2], "Before, right at most", strongest["untouched"])
-    loss = rows.worst_loss(measured, p)
+    loss = rows.worst_loss(measured, choice.p)
     floor = audit.spec.most_fnmr_loss
     lost, matcher = (NOTHING, "") if loss is None else (f"{100 * loss[1]:+.2f} points", f"{loss[0]}; ")
     limit = "no limit" if floor is None else f"limit {100 * floor:g} points"
@@ -238,19 +224,11 @@ def utility(audit: AuditRecord, measured: AuditResult, p: float) -> None:
         show_rows(rows.utility_rows(measured))
 
 
-def slider(run: RunRecord, key: str, start: float) -> float:
+def slider(key: str, start: float) -> float:
     """Ask for a proportion; return exactly ``start`` while the slider is not moved."""
     shown = float(round(100 * start, 1))
-    moved = st.slider(
-        "Proportion p of images to perturb",
-        0.0,
-        100.0,
-        shown,
-        0.5,
-        format="%.1f %%",
-        key=key,
-        help=HELP["proportion"],
-    )
+    title, explained = "Proportion p of images to perturb", HELP["proportion"]
+    moved = st.slider(title, 0.0, 100.0, shown, 0.5, format="%.1f %%", key=key, help=explained)
     return start if moved == shown else moved / 100
 
 

@@ -1,13 +1,13 @@
 """Main script: identify the user, list the pages of their role, and run the requested one."""
 
+import html
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import streamlit as st
 
-from facepriv.presentation.help_texts import LABEL_NOTE
+from facepriv.presentation.help_texts import LABEL_NOTE, ROLE_TITLES
 from facepriv.store import Store
-from parts import account
-from parts.look import STYLE
 from parts.shell import EVERYBODY, me, record_view, with_store
 
 AUDITORS = {
@@ -46,11 +46,26 @@ def show(store: Store) -> None:
     if asked in AUDITORS and asked not in mine:
         record_view(store, "access-refused", f"/{asked}")
         st.warning("This page is for auditors.", icon=":material/block:")
-    st.html(STYLE)
-    account.sidebar()
+    st.html(Path(__file__).with_name("style.css"))
+    sidebar()
     page.run()
     st.divider()
     st.caption(LABEL_NOTE)
+
+
+def sidebar() -> None:
+    """Show below the navigation who is signed in, with a button that signs out."""
+    who = me()
+    with st.sidebar:
+        if who.session is None:
+            st.caption("No login: everyone who uses this machine is an auditor.")
+            return
+        st.html('<script src="/assets/session.js"></script>', unsafe_allow_javascript=True)
+        st.caption(f"Signed in as {html.escape(who.user)}, {ROLE_TITLES[who.role]}")
+        st.html(
+            '<form method="post" action="/logout" target="_top"><button type="submit" class="facepriv-out">Sign out'
+            "</button></form>"
+        )
 
 
 with_store(show, roles=EVERYBODY)

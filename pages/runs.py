@@ -8,7 +8,7 @@ from facepriv.perturb.registry import perturbers
 from facepriv.presentation.formats import NOTHING
 from facepriv.store import RunSummary, Store
 from facepriv.store.records import RUN_STATES
-from parts import comparing, one_run, progress, several_runs
+from parts import comparing, one_run, progress
 from parts.choice import Choice
 from parts.figures import page_of, show_rows
 from parts.shell import with_store
@@ -45,7 +45,7 @@ def show(store: Store) -> None:
     if len(chosen) == 1:
         one_run.show(store, store.runs.get(chosen[0]), choice.take)
     elif chosen:
-        several_runs.show([store.runs.get(run_id) for run_id in chosen])
+        comparing.show([store.runs.get(run_id) for run_id in chosen])
 
 
 def listing(store: Store) -> None:

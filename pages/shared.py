@@ -9,9 +9,9 @@ import streamlit as st
 from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import moment, plain, short_hash
 from facepriv.services.sharing.result_hashes import result_sha256
-from facepriv.services.sharing.shares import shared_with
+from facepriv.services.sharing.shares import about, dataset_of, shared_with
 from facepriv.services.sharing.signing_off import DECISION_TITLES, remark
-from facepriv.store import RemarkRecord, ShareRecord, Store
+from facepriv.store import ShareRecord, Store
 from facepriv.store.records import DECISIONS
 from parts import share
 from parts.shell import OFFICERS, me, with_store
@@ -28,26 +28,30 @@ def show(store: Store) -> None:
         "the results that they ask you to read and decide about. You see results, not the database."
     )
     now = datetime.now(UTC)
-    mine = [record for record in shared_with(store, me().user) if record.is_open(now)]
-    if not mine:
+    named = {record.id: record for record in shared_with(store, me().user) if record.is_open(now)}
+    if not named:
         st.info(
             "Nothing is shared with you at the moment. Auditors can share a run or an audit with your account.",
             icon=":material/info:",
         )
         return
-    named = {record.id: record for record in mine}
     # Unique labels that never change: the browser identifies the choice by its label.
     chosen = st.selectbox(
         "Results",
         list(named),
-        format_func=lambda number: f"{share.name_of(store, named[number])} (share {number})",
+        format_func=lambda number: f"{dataset_of(store, named[number]).name}, {about(named[number])} (share {number})",
         key=CHOSEN,
     )
     shared = named[chosen]
-    remarks = remarks_on(store, shared)
+    # On exactly these results: on the run alone, not on the run with an audit that was not shared.
+    results = (shared.run_id, shared.audit_id)
+    remarks = store.remarks.list(run_id=shared.run_id, audit_id=shared.audit_id)
+    remarks = [remark for remark in remarks if (remark.run_id, remark.audit_id) == results]
+    mine = [remark.decision for remark in remarks if remark.decision is not None and remark.author == me().user]
+    signed = f"you signed: {DECISION_TITLES[mine[-1]].lower()}" if mine else "not signed by you"
     st.caption(
         f"Shared by {plain(shared.shared_by)}, {moment(shared.created_at)} · open until {moment(shared.expires_at)} · "
-        f"{'with' if shared.faces else 'without'} faces · {_signed(remarks)}"
+        f"{'with' if shared.faces else 'without'} faces · {signed}"
     )
     read, decide = st.tabs(["Report", "Comments and sign-off"])
     with read:
@@ -58,17 +62,6 @@ def show(store: Store) -> None:
         if not remarks:
             st.caption("There are no comments on these results yet.")
         form(store, shared)
-
-
-def remarks_on(store: Store, shared: ShareRecord) -> list[RemarkRecord]:
-    """Return the remarks on exactly these results: on the run alone, not on the run with an audit not shared."""
-    remarks = store.remarks.list(run_id=shared.run_id, audit_id=shared.audit_id)
-    return [remark for remark in remarks if (remark.run_id, remark.audit_id) == (shared.run_id, shared.audit_id)]
-
-
-def _signed(remarks: list[RemarkRecord]) -> str:
-    mine = [remark.decision for remark in remarks if remark.decision is not None and remark.author == me().user]
-    return f"you signed: {DECISION_TITLES[mine[-1]].lower()}" if mine else "not signed by you"
 
 
 def form(store: Store, shared: ShareRecord) -> None:

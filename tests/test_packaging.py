@@ -65,6 +65,7 @@ def test_a_wheel_carries_pages_migrations_and_data(tmp_path):
     for name in (
         "facepriv/_bundle/app.py",
         "facepriv/_bundle/pages/router.py",
+        "facepriv/_bundle/pages/style.css",
         "facepriv/_bundle/db/alembic.ini",
         "facepriv/_bundle/db/versions/0001_first_schema.py",
         "facepriv/datasets/demo_faces/faces.csv",

@@ -18,7 +18,7 @@ from facepriv.schemas.requests import DEFAULT_GUIDE, SECOND_GUIDE, RunRequest
 
 def methods(json_file: JsonFile = None) -> None:
     """List the perturbation methods: their kind, and their parameters with defaults."""
-    from facepriv.presentation.methods import KIND_TITLES
+    from facepriv.presentation.help_texts import KIND_TITLES
     from facepriv.presentation.run_tables import shown
     from facepriv.services.runs.methods import list_methods
 

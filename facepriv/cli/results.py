@@ -20,7 +20,7 @@ def show_run(store: Store, run_id: int, json_file: Path | None = None) -> RunDoc
     """Show what a run came to and does not protect against, then all its tables; write it as JSON, and return it."""
     from facepriv.presentation import run_sentences
     from facepriv.presentation import run_tables as tables
-    from facepriv.presentation.methods import KIND_TITLES
+    from facepriv.presentation.help_texts import KIND_TITLES
     from facepriv.services.releases.export import run_document
 
     run = run_document(store, run_id)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from facepriv.audit.attackers.registry import attackers
 from facepriv.policy.minimax import MinimaxPolicy
 from facepriv.presentation.run_tables import Row, count_rows, number
-from facepriv.schemas.audits import CONDITION_TITLES, AttackResult, AuditResult, Condition, ConditionName
+from facepriv.schemas.audits import CONDITION_TITLES, AttackResult, AuditResult, Condition, ConditionName, CurvePoint
 from facepriv.schemas.figures import Interval
 from facepriv.store import AuditRecord
 from facepriv.wording import match_rate, percent
@@ -19,16 +19,6 @@ MEANS = "By"
 def between(interval: Interval, *, digits: int = 1) -> str:
     """Write a rate with its 95 % interval: ``12.3 % (9.1 to 15.0 %)``."""
     return _with_ends(interval, lambda rate: f"{100 * rate:.{digits}f}", " %")
-
-
-def bits(interval: Interval) -> str:
-    """Write bits with their 95 % interval."""
-    return _with_ends(interval, lambda value: f"{value:.2f}")
-
-
-def area(interval: Interval) -> str:
-    """Write an AUC with its 95 % interval."""
-    return _with_ends(interval, lambda value: f"{value:.3f}")
 
 
 def _with_ends(interval: Interval, write: Callable[[float], str], unit: str = "") -> str:
@@ -91,8 +81,8 @@ def attack_rows(attacks: Sequence[AttackResult], *, variants: bool = False) -> l
             "Right": between(attack.accuracy),
             "Women": percent(attack.female_accuracy.value),
             "Men": percent(attack.male_accuracy.value),
-            "AUC": area(attack.auc),
-            "Bits learned": bits(attack.bits),
+            "AUC": _with_ends(attack.auc, "{:.3f}".format),
+            "Bits learned": _with_ends(attack.bits, "{:.2f}".format),
             **({} if variants else {MEANS: _picked(attack)}),
         }
         for attack in ranked
@@ -117,19 +107,18 @@ def curve_rows(result: AuditResult) -> list[Row]:
 
 def optimum_rows(result: AuditResult) -> list[Row]:
     """Return, for every attacker alone, the measured proportion at which it does worst; of equals the smallest."""
-    rows = []
-    for name in dict.fromkeys(point.attacker for point in result.curve):
-        points = [point for point in result.curve if point.attacker == name]
-        best = min(points, key=lambda point: (point.accuracy, point.p))
-        rows.append(
-            {
-                "Attacker": name,
-                "Best p": percent(best.p),
-                "Right": percent(best.accuracy),
-                "Bits learned": f"{best.bits:.2f}",
-            }
-        )
-    return rows
+    best: dict[str, CurvePoint] = {}
+    for point in sorted(result.curve, key=lambda point: (point.accuracy, point.p)):
+        best.setdefault(point.attacker, point)
+    return [
+        {
+            "Attacker": name,
+            "Best p": percent(best[name].p),
+            "Right": percent(best[name].accuracy),
+            "Bits learned": f"{best[name].bits:.2f}",
+        }
+        for name in dict.fromkeys(point.attacker for point in result.curve)
+    ]
 
 
 def utility_rows(result: AuditResult) -> list[Row]:

@@ -29,7 +29,7 @@ def plain(text: str) -> str:
     invisible word joiner stands in them. Line breaks become spaces.
     """
     signs = _SIGNS.sub(lambda sign: f"&#{ord(sign.group())};", " ".join(text.split()))
-    unlisted = _NUMBERED.sub(lambda found: f"{found[1]}&#{ord(found[2])};", signs)
+    unlisted = _NUMBERED.sub(lambda number: f"{number[1]}&#{ord(number[2])};", signs)
     return _JOINED.sub(lambda sign: sign.group() + _JOINER, unlisted)
 
 

@@ -1,4 +1,9 @@
-"""Explanations of terms and limits, written once for every page."""
+"""Explanations of terms, methods and limits, written once for pages and terminal."""
+
+from __future__ import annotations
+
+from facepriv.schemas.runs import MethodKind
+from facepriv.store import Role
 
 LABEL_NOTE = (
     "Gender is binary here only because the labels and the classifiers are. “Men” and “women” mean images labelled "
@@ -95,3 +100,17 @@ STATES = {
     "failed": ":material/error: failed",
     "cancelled": ":material/cancel: cancelled",
 }
+
+KIND_TITLES: dict[MethodKind, str] = {
+    "unnoticeable": "unnoticeable, works against its guides",
+    "visible": "visible, also fools some other classifiers",
+}
+KIND_SENTENCES: dict[MethodKind, str] = {
+    "unnoticeable": "Hardly anyone notices the change, but it works against the guides only: other classifiers mostly "
+    "stay right, and greyscale conversion can undo it.",
+    "visible": "The change also fools many other classifiers, though not all. Anyone who looks for it sees it.",
+}
+DRAWN = {"image": "each image on its own", "subject": "all images of a person together"}
+"""What a policy draws at random, by its unit of selection."""
+
+ROLE_TITLES: dict[Role, str] = {"auditor": "auditor", "officer": "privacy officer"}

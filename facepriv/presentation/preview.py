@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from facepriv.types import Identities
-from facepriv.wording import count as counted
+from facepriv.wording import count
 
 IDENTITIES: dict[Identities, str] = {
     "people": "Subjects are people, so face matching can be measured.",
@@ -21,15 +21,15 @@ def preview_sentences(document: Mapping[str, Any]) -> list[str]:
     labels = document["labels"]
     sentences = [
         document["reader_reason"],
-        f"{counted(document['images'], 'image')} of {counted(document['subjects'], 'subject')}: "
+        f"{count(document['images'], 'image')} of {count(document['subjects'], 'subject')}: "
         f"{labels['female']:,} labelled female, {labels['male']:,} male, {labels['unlabelled']:,} unlabelled.",
         IDENTITIES[document["identities"]],
-        *(_attribute_sentence(one) for one in document["attributes"]),
+        *(_attribute_sentence(attribute) for attribute in document["attributes"]),
     ]
     protocol = document["protocol"]
     if protocol is not None:
         sentences.append(
-            f"Published protocol: {counted(protocol['folds'], 'fold')}, {protocol['mated']:,} mated and "
+            f"Published protocol: {count(protocol['folds'], 'fold')}, {protocol['mated']:,} mated and "
             f"{protocol['non_mated']:,} non-mated comparisons."
         )
     sentences.append(f"Licence: {document['licence'].rstrip('.')}.")
@@ -38,16 +38,16 @@ def preview_sentences(document: Mapping[str, Any]) -> list[str]:
     return sentences
 
 
-def _attribute_sentence(one: Mapping[str, Any]) -> str:
-    known = f"Attribute {one['name']}: known for {counted(one['images'], 'image')}"
-    if one["words"]:
-        return f"{known} ({', '.join(f'{word} {number:,}' for word, number in one['words'].items())})."
-    return f"{known}, from {one['lowest']:g} to {one['highest']:g}."
+def _attribute_sentence(attribute: Mapping[str, Any]) -> str:
+    known = f"Attribute {attribute['name']}: known for {count(attribute['images'], 'image')}"
+    if attribute["words"]:
+        return f"{known} ({', '.join(f'{word} {number:,}' for word, number in attribute['words'].items())})."
+    return f"{known}, from {attribute['lowest']:g} to {attribute['highest']:g}."
 
 
 def preview_rows(document: Mapping[str, Any]) -> list[dict[str, str]]:
     """Return the sample images as rows of a table."""
-    names = [one["name"] for one in document["attributes"]]
+    names = [attribute["name"] for attribute in document["attributes"]]
     return [
         {
             "Image": row["name"],

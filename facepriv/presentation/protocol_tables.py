@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from facepriv.audit.matching.comparison_protocol import ProtocolResult
+from facepriv.audit.matching.comparison_protocol import ProtocolFold, ProtocolResult
 from facepriv.presentation.run_tables import Row
 from facepriv.wording import count, match_rate
 
@@ -18,33 +18,26 @@ def protocol_rows(results: Mapping[Phase, ProtocolResult]) -> list[Row]:
     """Return a row for each fold and one for all, phase after phase."""
     rows: list[Row] = []
     for phase, result in results.items():
-        rows += [
-            {
-                "Compared": TITLES[phase],
-                "Fold": str(fold.fold),
-                "Threshold": f"{fold.threshold:.4f}",
-                "Pairs": f"{fold.mated + fold.non_mated:,}",
-                "Failures to acquire": f"{fold.failed_mated + fold.failed_non_mated:,}",
-                "Accuracy": match_rate(fold.accuracy),
-                "FMR": match_rate(fold.fmr),
-                "FNMR": match_rate(fold.fnmr),
-            }
-            for fold in result.folds
-        ]
         error = "" if result.accuracy_error is None else f" ± {100 * result.accuracy_error:.2f}"
-        rows.append(
-            {
-                "Compared": TITLES[phase],
-                "Fold": "all",
-                "Threshold": "",
-                "Pairs": f"{result.pairs - result.failed:,}",
-                "Failures to acquire": f"{result.failed:,}",
-                "Accuracy": f"{match_rate(result.accuracy)}{error}",
-                "FMR": match_rate(result.fmr),
-                "FNMR": match_rate(result.fnmr),
-            }
-        )
+        for fold in result.folds:
+            failed = fold.failed_mated + fold.failed_non_mated
+            place = {"Fold": str(fold.fold), "Threshold": f"{fold.threshold:.4f}"}
+            rows.append(_row(phase, place, fold.mated + fold.non_mated, failed, fold))
+        whole = _row(phase, {"Fold": "all", "Threshold": ""}, result.pairs - result.failed, result.failed, result)
+        rows.append({**whole, "Accuracy": whole["Accuracy"] + error})
     return rows
+
+
+def _row(phase: Phase, place: Row, pairs: int, failed: int, rates: ProtocolFold | ProtocolResult) -> Row:
+    return {
+        "Compared": TITLES[phase],
+        **place,
+        "Pairs": f"{pairs:,}",
+        "Failures to acquire": f"{failed:,}",
+        "Accuracy": match_rate(rates.accuracy),
+        "FMR": match_rate(rates.fmr),
+        "FNMR": match_rate(rates.fnmr),
+    }
 
 
 def protocol_sentences(results: Mapping[Phase, ProtocolResult], run_id: int | None, not_in_run: int) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from facepriv.schemas.figures import Summary
 from facepriv.schemas.quality import QualityReport
 from facepriv.wording import listed, percent
@@ -9,37 +11,26 @@ from facepriv.wording import listed, percent
 
 def quality_sentences(report: QualityReport) -> list[str]:
     """Return what was measured, what deserves a second look, and what was not checked."""
-    return [
-        *_acquisition_sentences(report),
-        *_size_sentences(report),
-        *_doubt_sentences(report),
-        *report.not_checked,
-    ]
+    return [*_measured(report), *_doubts(report), *report.not_checked]
 
 
-def _acquisition_sentences(report: QualityReport) -> list[str]:
-    sentences = []
+def _measured(report: QualityReport) -> Iterator[str]:
     for label, acquisition in report.acquisition.items():
         if acquisition.images:
             why = "".join(f", {number:,} {reason}" for reason, number in acquisition.by_reason.items())
-            sentences.append(
+            yield (
                 f"No usable face, {label}: {acquisition.failed:,} of {acquisition.images:,} images "
                 f"({percent(acquisition.failed / acquisition.images)}{why})."
             )
-    return sentences
-
-
-def _size_sentences(report: QualityReport) -> list[str]:
     width, height = report.width, report.height
     if width.minimum == width.maximum and height.minimum == height.maximum:
-        sentences = [f"All images are {width.minimum:,.0f} × {height.minimum:,.0f} pixels."]
+        yield f"All images are {width.minimum:,.0f} × {height.minimum:,.0f} pixels."
     else:
-        sentences = [f"Images are {_span(width)} pixels wide and {_span(height)} pixels high."]
+        yield f"Images are {_span(width)} pixels wide and {_span(height)} pixels high."
     eyes = report.inter_eye_distance
     if eyes is not None:
-        short = listed([f"{percent(one.images / eyes.summary.n)} below {one.below:.0f}" for one in eyes.shortfalls])
-        sentences.append(f"Distance between the eyes: median {eyes.summary.median:.0f} pixels; {short}.")
-    return sentences
+        below = [f"{percent(short.images / eyes.summary.n)} below {short.below:.0f}" for short in eyes.shortfalls]
+        yield f"Distance between the eyes: median {eyes.summary.median:.0f} pixels; {listed(below)}."
 
 
 def _span(pixels: Summary) -> str:
@@ -48,19 +39,17 @@ def _span(pixels: Summary) -> str:
     return f"{pixels.minimum:,.0f} to {pixels.maximum:,.0f}"
 
 
-def _doubt_sentences(report: QualityReport) -> list[str]:
-    sentences = []
+def _doubts(report: QualityReport) -> Iterator[str]:
     near = report.near_duplicates
     if near is not None:
-        sentences.append(
+        yield (
             f"Possible identity errors: in {near.found:,} of {near.compared:,} pairs of images of different subjects, "
             f"{near.matcher.name} sees one person (score {near.threshold:.3f} or higher)."
         )
     labels = report.contradictions
     if labels is not None and labels.judged:
         wrong = listed([f"{number:,} {label}" for label, number in labels.found.items() if label != "unlabelled"])
-        sentences.append(
-            f"Possible label errors: {listed([one.name for one in labels.classifiers])} contradict the gender label of "
+        yield (
+            f"Possible label errors: {listed([ref.name for ref in labels.classifiers])} contradict the gender label of "
             f"{wrong} out of {labels.judged:,} labelled images. Classifiers err too; no label was changed."
         )
-    return sentences

@@ -13,6 +13,7 @@ from facepriv.charts.matching import det, match_score_histograms
 from facepriv.charts.policy import attacker_curves, leak_bars, utility_curve
 from facepriv.charts.rates import survival_bars
 from facepriv.presentation import audit_tables, run_sentences, run_tables
+from facepriv.presentation.help_texts import DRAWN
 from facepriv.presentation.verdict import GUESSING
 from facepriv.registry import VALUE
 from facepriv.report.document import Block, Bullets, Figure, Row, Section, Table, Text
@@ -33,7 +34,6 @@ INTERVALS: dict[Identities, str] = {
 }
 """What intervals resample, by what a data set's subjects are."""
 NOTICEABLE = {"unnoticeable": "hardly noticeable to people", "visible": "visible to people"}
-DRAWN = {"image": "each image on its own", "subject": "all images of a person together"}
 
 
 def key_figures(run: RunRecord, result: RunResult, audit: AuditResult | None) -> dict[str, str]:
@@ -82,14 +82,12 @@ def images_section(
         "Notes on what was left out at import": f"{sum(counts.problems.values()):,}",
     }
     alt = "Images by label: " + ", ".join(f"{name} {number:,}" for name, number in balance.items())
-    blocks: list[Block] = [
+    blocks: tuple[Block, ...] = (
         Table("images", "", _pairs(rows)),
         *([] if why_not_matched is None else [Text(why_not_matched, "warning")]),
         Figure("labels", "Images by label", alt, class_balance(balance)),
-    ]
-    if any(counts.failures.values()):
-        reasons = run_tables.count_rows("Reason", counts.failures.items())
-        blocks.append(Table("no-face", "Images without a usable face", reasons))
+        Table("no-face", "Images without a usable face", run_tables.count_rows("Reason", counts.failures.items())),
+    )
     return Section("The images", blocks)
 
 

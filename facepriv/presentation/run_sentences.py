@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facepriv.imaging.versions import VERSION_PHRASES
-from facepriv.presentation.run_tables import impostors, number
+from facepriv.presentation.run_tables import impostors, least_fooled, number
 from facepriv.schemas.runs import RunResult
 from facepriv.types import GENDER
 from facepriv.wording import count, listed, match_rate, percent
@@ -77,14 +77,9 @@ def limits(result: RunResult) -> list[str]:
         )
     if result.kind == "unnoticeable":
         sentence = f"The change works against {guides} only; other classifiers mostly stay right"
-        others = {
-            name: error.after.all
-            for name, error in result.gender_error.items()
-            if of_gender and result.guides and name not in result.guides and error.after.all is not None
-        }
-        if others:
-            least = min(others, key=others.__getitem__)
-            sentence += f" ({least} misjudges {percent(others[least])} of the images)"
+        least = least_fooled(result) if of_gender and result.guides else None
+        if least is not None:
+            sentence += f" ({least[0]} misjudges {percent(least[1])} of the images)"
         sentences.append(f"{sentence}.")
     elif result.kind == "visible":
         sentences.append(

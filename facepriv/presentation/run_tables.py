@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from facepriv.charts.rates import FLIP_TITLES
 from facepriv.errors import FaceprivError
 from facepriv.perturb.parameters import make_method
-from facepriv.presentation.methods import KIND_TITLES
+from facepriv.presentation.help_texts import KIND_TITLES
 from facepriv.schemas.figures import Matching
 from facepriv.schemas.runs import FIXED, STOP_TITLES, RunResult, RunSpec
 from facepriv.store import LogLine
@@ -19,7 +19,6 @@ Row = dict[str, str]
 
 FIGURE = "Figure"
 """Column of what a row of a comparison is about."""
-FIRST_CLASS = "the first class"
 
 
 def number(value: float | None, digits: int = 1) -> str:
@@ -51,6 +50,15 @@ def gender_error_rows(result: RunResult) -> list[Row]:
     ]
 
 
+def least_fooled(result: RunResult, *guides: str) -> tuple[str, float] | None:
+    """Return which classifier errs least after the run, besides these guides and the run's, and its gender error."""
+    errors = {name: error.after.all for name, error in result.gender_error.items()}
+    others = [
+        (name, rate) for name, rate in errors.items() if rate is not None and name not in (*guides, *result.guides)
+    ]
+    return min(others, key=lambda other: other[1], default=None)
+
+
 def attribute_error_rows(result: RunResult) -> list[Row]:
     """Return the error of every classifier of another attribute, before and after, where there are labels."""
     return [
@@ -76,7 +84,7 @@ def attribute_change_rows(result: RunResult) -> list[Row]:
             "Kept on purpose": "yes" if change.kept else "no",
             "Same answer": percent(change.stayed),
             "Mean change of the score": "–" if change.mean_change is None else f"{change.mean_change:.2f} nats",
-            f"Answered {FIRST_CLASS}": f"{percent(change.positive_before)} → {percent(change.positive_after)}",
+            "Answered the first class": f"{percent(change.positive_before)} → {percent(change.positive_after)}",
             "Images": f"{change.images:,}",
         }
         for classifier, change in result.attribute_changes.items()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -23,13 +25,11 @@ def write_page(report: Report, file: Path, *, private: bool = False) -> None:
         With code ``cannot-write``.
     """
     page = to_html(report)
-    try:
+    with _writing(file):
         if private:
             file.touch(mode=0o600)
             file.chmod(0o600)
         file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise _cannot_write(file, error) from error
 
 
 def to_csv(table: Table) -> str:
@@ -57,6 +57,7 @@ def write_tables(report: Report, folder: Path) -> list[Path]:
     """
     files = []
     with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for table in report.all_tables():
             file = folder / f"{table.name}.csv"
             file.write_text(to_csv(table), encoding="utf-8", newline="")
@@ -77,6 +78,7 @@ def write_figures(report: Report, folder: Path, format: ImageFormat) -> list[Pat
     figures = report.all_figures()
     files = [folder / f"{figure.name}.{format}" for figure in figures]
     with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             import kaleido
         except ImportError as error:
@@ -97,26 +99,12 @@ def write_figures(report: Report, folder: Path, format: ImageFormat) -> list[Pat
     return files
 
 
-class _writing:  # noqa: N801 (reads as a statement)
-    """Make the folder, and turn a failed write into one sentence."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def __enter__(self) -> None:
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        except OSError as error:
-            raise _cannot_write(self._folder, error) from error
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise _cannot_write(self._folder, error) from error
-
-
-def _cannot_write(place: Path, error: OSError) -> BadInputError:
-    """Return the error of a file or folder that cannot be written."""
-    return BadInputError(
-        f"{place} cannot be written ({error.strerror or error}). Choose another place.",
-        code="cannot-write",
-    )
+@contextmanager
+def _writing(place: Path) -> Iterator[None]:
+    """Say in one sentence why a file or a folder cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise BadInputError(
+            f"{place} cannot be written ({error.strerror or error}). Choose another place.", code="cannot-write"
+        ) from error

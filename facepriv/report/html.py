@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import re
+from base64 import b64encode
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from facepriv.report.document import Block, Figure, Report
+from facepriv.report.document import Figure, Report
 
 POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 """Content policy: a browser loads nothing that is not in the file."""
@@ -43,23 +43,22 @@ class Page:
     """SHA-256 of each of its scripts, as base64; given these, a browser runs no other."""
 
 
-def to_html(report: Report, *, notice: str = "") -> str:
-    """Return the whole page; equal reports give equal pages.
+def to_html(report: Report) -> str:
+    """Return the whole page; equal reports give equal pages."""
+    return to_page(report).html
+
+
+def to_page(report: Report, *, notice: str = "") -> Page:
+    """Return the whole page with the hashes of its scripts.
 
     Parameters
     ----------
     notice
         Text above it, such as who shared it and until when.
     """
-    return to_page(report, notice=notice).html
-
-
-def to_page(report: Report, *, notice: str = "") -> Page:
-    """Return the whole page with the hashes of its scripts; parameters as for `to_html`."""
     from plotly.offline import get_plotlyjs
 
     numbers = {id(figure): number for number, figure in enumerate(report.all_figures(), start=1)}
-
     library = get_plotlyjs() if numbers else ""
     scripts = [library] if library else []
 
@@ -83,16 +82,12 @@ def to_page(report: Report, *, notice: str = "") -> Page:
             style=Markup((_HERE / "style.css").read_text(encoding="utf-8")),  # noqa: S704 (our own file)
             script=Markup(library),  # noqa: S704 (plotly's own file)
             SHORT=SHORT,
-            kind_of=_kind_of,
+            kind_of=lambda block: type(block).__name__,
             draw=draw,
-            data_url=_data_url,
+            base64=_base64,
         )
     )
-    return Page(page, tuple(_sha256(script) for script in scripts))
-
-
-def _sha256(script: str) -> str:
-    return base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
+    return Page(page, tuple(_base64(hashlib.sha256(script.encode("utf-8")).digest()) for script in scripts))
 
 
 def for_paper(figure: Figure) -> Any:
@@ -104,9 +99,5 @@ def for_paper(figure: Figure) -> Any:
     )
 
 
-def _kind_of(block: Block) -> str:
-    return type(block).__name__
-
-
-def _data_url(png: bytes) -> str:
-    return "data:image/png;base64," + base64.b64encode(png).decode("ascii")
+def _base64(data: bytes) -> str:
+    return b64encode(data).decode("ascii")

@@ -10,52 +10,37 @@ from facepriv.audit.attackers.registry import attackers
 from facepriv.config import get_settings
 from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import plain
-from facepriv.presentation.help_texts import HELP
+from facepriv.presentation.help_texts import DRAWN, HELP
 from facepriv.schemas.requests import AUTO, AuditRequest
 from facepriv.services.datasets.identities import why_not_matched
 from facepriv.services.jobs.local_worker import ensure_worker
 from facepriv.services.jobs.submit import submit
-from facepriv.services.models.catalogue import list_models
+from facepriv.services.models.catalogue import usable_classifiers, usable_matchers
 from facepriv.store import DatasetRecord, Store
-from facepriv.types import GENDER
-from parts.parameters import ask_limit, ask_number, help_of
+from parts.parameters import ask_among, ask_limit, ask_number, help_of
 from parts.shell import me
 
-SELECTIONS = {"image": "each image on its own", "subject": "all images of a person together"}
 DEFAULT_LOSS_POINTS = 1.0
 
 
 def means(key: str, record: DatasetRecord) -> dict[str, Any]:
     """Ask for attackers and the models that they have; by default all."""
-    models = list_models()
-    usable = {
-        kind: [m.card.name for m in models if m.kind == kind and m.attribute == attribute and m.usable]
-        for kind, attribute in (("classifier", GENDER), ("matcher", ""))
-    }
-    names = attackers.names()
-    chosen = st.multiselect(
-        "Attackers", names, default=names, key=f"{key}_attackers", help=help_of(AuditRequest, "attackers")
-    )
+    fields: dict[str, Any] = {"matchers": []}
+
+    def choose(field: str, label: str, names: list[str]) -> None:
+        fields[field] = ask_among(AuditRequest, field, label, names, f"{key}_{field}")
+
+    choose("attackers", "Attackers", attackers.names())
     left, right = st.columns(2)
-    holding = left.multiselect(
-        "Classifiers that attackers have",
-        usable["classifier"],
-        default=usable["classifier"],
-        key=f"{key}_classifiers",
-        help=help_of(AuditRequest, "classifiers"),
-    )
+    with left:
+        choose("classifiers", "Classifiers that attackers have", usable_classifiers())
     unmatched = why_not_matched(record)
-    if unmatched is not None:
-        right.info(plain(unmatched), icon=":material/info:")
-        return {"attackers": chosen, "classifiers": holding, "matchers": []}
-    seeing = right.multiselect(
-        "Matchers whose templates they see",
-        usable["matcher"],
-        default=usable["matcher"],
-        key=f"{key}_matchers",
-        help=help_of(AuditRequest, "matchers"),
-    )
-    return {"attackers": chosen, "classifiers": holding, "matchers": seeing}
+    with right:
+        if unmatched is None:
+            choose("matchers", "Matchers whose templates they see", usable_matchers())
+        else:
+            st.info(plain(unmatched), icon=":material/info:")
+    return fields
 
 
 def numbers(key: str, images: int, *, draws: bool = False) -> dict[str, Any]:
@@ -96,8 +81,8 @@ def policy(key: str) -> dict[str, Any]:
     with boxes[2]:
         select_by = st.radio(
             "What is drawn at random",
-            list(SELECTIONS),
-            format_func=SELECTIONS.__getitem__,
+            list(DRAWN),
+            format_func=DRAWN.__getitem__,
             key=f"{key}_select_by",
             help=help_of(AuditRequest, "select_by"),
         )

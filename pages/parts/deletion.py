@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Literal
 
 import streamlit as st
 
-from facepriv.store import Store
+from facepriv.store import AuditStore, RunStore, Store
 from parts import faces
-from parts.shell import attempt, show_refusal
+from parts.shell import attempt, me, show_refusal
 
 Delete = Callable[[Store], None]
 """Removes something and keeps a line of it in the access log."""
@@ -23,6 +24,18 @@ def offer(what: str, warning: str, subject: str, delete: Delete) -> None:
     show_refusal(key)
     if st.button(f"Delete this {what} …", key=key, icon=":material/delete:"):
         confirm(warning, key, delete)
+
+
+def offer_work(noun: Literal["run", "audit"], number: int, warning: str, forget: Callable[[], None]) -> None:
+    """Offer to delete a run or an audit; ``forget`` is called once it has been deleted."""
+
+    def delete(store: Store) -> None:
+        records: RunStore | AuditStore = store.runs if noun == "run" else store.audits
+        records.delete(number)
+        store.access.record(me().actor, f"{noun}-deleted", f"{noun} {number}")
+        forget()
+
+    offer(noun, warning, f"{noun} {number}", delete)
 
 
 @st.dialog("Delete permanently?")

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
 
 import streamlit as st
 
-from facepriv.config import get_settings
-from facepriv.store import Store, open_store
-from facepriv.types import Actor
-from parts.shell import is_still, me, with_store
+from parts.shell import me, with_store
 
 _OTHER = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -23,18 +19,6 @@ def file_name(stem: str, ending: str) -> str:
     """
     nonce = st.session_state.setdefault("_nonce", secrets.token_hex(8))
     return f"facepriv-{_OTHER.sub('-', stem)}-{nonce}.{ending}"
-
-
-def when_asked(make: Callable[[Store, Actor], str]) -> Callable[[], str]:
-    """Return a function that makes a file once it is asked for, outside the page's run: its user is checked again."""
-    who = me()
-
-    def content() -> str:
-        with open_store(get_settings()) as store:
-            is_still(store, who)
-            return make(store, who.actor)
-
-    return content
 
 
 def offer_result(noun: str, number: int, document: str) -> None:

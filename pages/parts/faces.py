@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from html import escape
 
 import numpy as np
@@ -20,26 +19,11 @@ from facepriv.web.viewer import PairView, viewer_page
 from parts.shell import me
 
 THUMBNAIL = 140
-"""Side of a thumbnail, pixels."""
+"""Side of a thumbnail, pixels; ``style.css`` shows it in this size."""
 MARGIN = 0.25
 """Of the face box, around it."""
 HEIGHT = 720
 """Of the viewer's frame until its script has measured it, pixels."""
-STYLE = f"""
-.stHtml ul.faces {{display: flex; flex-wrap: wrap; gap: 1rem; margin: 0; padding: 0; list-style: none}}
-.stHtml ul.faces li, .stHtml ul.faces figure {{width: {THUMBNAIL}px; margin: 0}}
-.stHtml ul.faces img {{display: block; width: {THUMBNAIL}px; height: {THUMBNAIL}px; border-radius: 0.5rem}}
-.stHtml ul.faces figcaption {{margin-top: 0.25rem; font-size: 0.875rem; overflow-wrap: anywhere}}
-"""
-
-
-@dataclass(frozen=True)
-class Portrait:
-    """A picture with its words, which may be any text."""
-
-    png: bytes
-    caption: str
-    alt: str
 
 
 def label_name(label: int | None) -> str:
@@ -47,21 +31,11 @@ def label_name(label: int | None) -> str:
     return "unlabelled" if label is None else GENDER_NAMES[label]
 
 
-def thumbnail(record: ImageRecord) -> bytes | None:
-    """Return a small square of an image's face, or of the whole image if none was found; None if it was not kept.
-
-    It is a PNG.
-    """
-    if record.artifact_sha256 is None:
-        return None
-    artifacts = open_artifacts(get_settings())
-    return _thumbnail(artifacts, artifacts.location, record.artifact_sha256, record.box)
-
-
 # In the server's memory only, so that nothing of a face is written to disk; same hash, same bytes for ever. An hour
 # after a data set was deleted nothing of it is left there either.
 @st.cache_data(max_entries=500, ttl=3600, show_spinner=False)
 def _thumbnail(_artifacts: ArtifactStore, location: str, sha256: str, box: Box | None) -> bytes:
+    """Return a small square of an image's face, or of the whole image if none was found, as PNG."""
     picture = Pictures.fromarray(stored_pixels(_artifacts, sha256))
     if box is not None:
         left, top, right, bottom = box
@@ -104,15 +78,21 @@ def address(content: bytes, kind: Kind = "pictures", file_name: str = "") -> str
     return BLOBS.save(Blob(content, kind, file_name), me().holder)
 
 
-def gallery(portraits: Iterable[Portrait]) -> None:
-    """Show pictures side by side, as many as fit, each with its caption."""
-    shown = "".join(
-        f'<li><figure><img src="{address(one.png)}" alt="{escape(one.alt)}">'
-        f"<figcaption>{escape(one.caption)}</figcaption></figure></li>"
-        for one in portraits
-    )
-    if shown:
-        st.html(f'<style>{STYLE}</style><ul class="faces" role="list">{shown}</ul>')
+def gallery(images: Iterable[ImageRecord]) -> None:
+    """Show those of these images that were kept side by side, as many as fit, each with its subject and label."""
+    artifacts = open_artifacts(get_settings())
+    items = []
+    for image in images:
+        if image.artifact_sha256 is not None:
+            picture = address(_thumbnail(artifacts, artifacts.location, image.artifact_sha256, image.box))
+            label = label_name(image.label)
+            caption = " · ".join(filter(None, (image.subject, label, image.failure)))
+            items.append(
+                f'<li><figure><img src="{picture}" alt="{escape(f"Image {image.name}, labelled {label}")}">'
+                f"<figcaption>{escape(caption)}</figcaption></figure></li>"
+            )
+    if items:
+        st.html(f'<ul class="faces" role="list">{"".join(items)}</ul>')
 
 
 def viewer(view: PairView) -> None:

@@ -16,7 +16,8 @@ from facepriv.report.document import Table
 from facepriv.report.files import to_csv
 from facepriv.store import Store
 from facepriv.types import Actor
-from parts.downloads import file_name, when_asked
+from parts.downloads import file_name
+from parts.shell import when_asked
 
 CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": ["select2d", "lasso2d", "autoScale2d"]}
 INK = {"light": "#111111", "dark": "#fafafa"}

@@ -28,7 +28,7 @@ STARTED = "_started_import"
 
 
 def began(job_id: int) -> None:
-    """Remember what this session began, and show the page anew with its progress."""
+    """Remember what this session began, and run the page again, which shows its progress."""
     ensure_worker(get_settings(), apart=True, linger=LINGER_SECONDS)
     st.session_state[STARTED] = job_id
     st.rerun()
@@ -59,7 +59,7 @@ def _settle(job: ImportJob) -> None:
 
 @st.fragment(run_every=EVERY)
 def follow(job_ids: tuple[int, ...]) -> None:
-    """Show the progress of these imports every second; the whole page is shown anew once one has ended."""
+    """Show the progress of these imports every second; the whole page runs again once one has ended."""
 
     def body(store: Store) -> None:
         check_worker(apart=True, linger=LINGER_SECONDS)
@@ -160,7 +160,7 @@ def complete(store: Store, job: ImportJob) -> None:
     listed = sum(counts.problems.values())
     if listed + failed:
         st.write(f"**{count(listed + failed, 'note')}:**")
-        problem_rows(store, record.id, listed, f"told-{job.id}")
+        problem_rows(store, record.id, listed, f"problems-of-import-{job.id}")
         failure_rows(store, record.id, failed, f"failed-{job.id}")
     st.page_link("audit.py", label="Audit it", icon=":material/search_insights:")
     st.page_link("perturb.py", label="Perturb it", icon=":material/arrow_forward:")

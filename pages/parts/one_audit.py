@@ -16,10 +16,9 @@ from facepriv.services.audits.preparing import audit_document
 from facepriv.store import AuditRecord, Store
 from facepriv.wording import count, duration, percent
 from parts import progress, report, share, work_log
-from parts.deletion import offer
+from parts.deletion import offer_work
 from parts.downloads import offer_result
 from parts.figures import show_figure, show_metric, show_rows
-from parts.shell import me
 
 INTERVALS = "Intervals are 95 % intervals over people, not images."
 
@@ -55,13 +54,21 @@ def show(store: Store, audit: AuditRecord, forget: Callable[[], None]) -> None:
         work_log.show(store, audit.job_id)
     with st.expander("Spec: everything needed to repeat the audit", icon=":material/description:"):
         st.json(audit.spec.model_dump(mode="json"), expanded=1)
-    deletion(audit, forget)
+    offer_work(
+        "audit",
+        audit.id,
+        f"This deletes audit {audit.id} and its figures. Its measurements stay available to other audits until the "
+        "data set or the run is deleted. It cannot be undone.",
+        forget,
+    )
 
 
 def show_result(audit: AuditRecord, result: AuditResult) -> None:
     """Show the result of a complete audit, the verdict first."""
     st.info(plain(result.verdict), icon=":material/gavel:")
-    headlines(result)
+    titles = {condition.name: rows.condition_title(condition) for condition in result.conditions}
+    for box, worst in zip(st.columns(max(3, len(result.headlines))), result.headlines, strict=False):
+        show_strongest(box, f"Attacker right at most, {titles[worst.condition]}", worst)
     people(result)
     st.subheader("Gender error of the classifiers", help=HELP["gender_error"])
     if result.baseline:
@@ -71,13 +78,6 @@ def show_result(audit: AuditRecord, result: AuditResult) -> None:
         st.caption("This audit had no classifier.")
     releases(audit, result)
     not_tried(result)
-
-
-def headlines(result: AuditResult) -> None:
-    """Show how often the strongest attacker may be right, for every release."""
-    titles = {condition.name: rows.condition_title(condition) for condition in result.conditions}
-    for box, worst in zip(st.columns(max(3, len(result.headlines))), result.headlines, strict=False):
-        show_strongest(box, f"Attacker right at most, {titles[worst.condition]}", worst)
 
 
 def show_strongest(box: DeltaGenerator, title: str, worst: Headline) -> None:
@@ -166,18 +166,3 @@ def not_tried(result: AuditResult) -> None:
     st.subheader("Not tried")
     listed = "\n".join(f"- {plain(attacker)}" for attacker in result.not_tried)
     st.warning(f"These attackers may learn more; no figure here covers them.\n\n{listed}", icon=":material/warning:")
-
-
-def deletion(audit: AuditRecord, forget: Callable[[], None]) -> None:
-    """Offer to delete the audit."""
-
-    def delete(store: Store) -> None:
-        store.audits.delete(audit.id)
-        store.access.record(me().actor, "audit-deleted", f"audit {audit.id}")
-        forget()
-
-    warning = (
-        f"This deletes audit {audit.id} and its figures. Its measurements stay available to other audits until the "
-        "data set or the run is deleted. It cannot be undone."
-    )
-    offer("audit", warning, f"audit {audit.id}", delete)

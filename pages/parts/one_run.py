@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import streamlit as st
 
@@ -12,8 +13,7 @@ from facepriv.charts.rates import survival_bars
 from facepriv.presentation import run_sentences
 from facepriv.presentation import run_tables as tables
 from facepriv.presentation.formats import NOTHING, guides, moment, plain
-from facepriv.presentation.help_texts import HELP
-from facepriv.presentation.methods import KIND_SENTENCES, KIND_TITLES
+from facepriv.presentation.help_texts import HELP, KIND_SENTENCES, KIND_TITLES
 from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunResult
 from facepriv.services.releases.export import result_json
@@ -22,13 +22,11 @@ from facepriv.store import RunRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import count, duration, match_rate, percent
 from parts import comparing, progress, report, run_images, share, work_log
-from parts.deletion import offer
+from parts.deletion import offer_work
 from parts.downloads import offer_result
 from parts.figures import show_figure, show_metric, show_pages, show_rows
 from parts.parameters import help_of
-from parts.shell import me
 
-PARTS = ["Gender", "Flips", "Matching", "Effort and quality", "Images", "Failures", "Spec and files"]
 FAILURES_SHOWN = 200
 SPEC_IMAGES_SHOWN = 200
 
@@ -55,32 +53,24 @@ def show(store: Store, run: RunRecord, forget: Callable[[], None]) -> None:
             st.caption(f"{count(kept, 'image')} of {run.images:,} finished; resuming goes on from there.")
         work_log.offer_resume("run", run.id)
         work_log.show(store, run.job_id, expanded=True)
-        spec(run)
-        deletion(run, forget)
+        spec_and_deletion(run, forget)
         return
     if run.result.kind is not None:
         st.caption(f"**{KIND_TITLES[run.result.kind].capitalize()}.** {KIND_SENTENCES[run.result.kind]}")
     headline(run.result, run.guide)
     comparing.offer(store, run)
     share.remarks(store, store.remarks.list(run_id=run.id))
-    part = st.segmented_control("Part of the result", PARTS, default=PARTS[0], required=True, key="run_part")
-    if part == "Gender":
-        gender(run, run.result)
-    elif part == "Flips":
-        flips(run, run.result)
-    elif part == "Matching":
-        matching(run, run.result)
-    elif part == "Effort and quality":
-        effort(run.result)
-    elif part == "Images":
-        run_images.show(store, run)
-    elif part == "Failures":
-        failures(run.id, run.result)
-    else:
-        files(store, run)
-        work_log.show(store, run.job_id)
-        spec(run)
-        deletion(run, forget)
+    parts: dict[str, Callable[[], None]] = {
+        "Gender": partial(gender, run, run.result),
+        "Flips": partial(flips, run, run.result),
+        "Matching": partial(matching, run, run.result),
+        "Effort and quality": partial(effort, run.result),
+        "Images": partial(run_images.show, store, run),
+        "Failures": partial(failures, run.id, run.result),
+        "Spec and files": partial(files, store, run, forget),
+    }
+    part = st.segmented_control("Part of the result", list(parts), default="Gender", required=True, key="run_part")
+    parts[part]()
 
 
 def headline(result: RunResult, guide: str) -> None:
@@ -92,16 +82,11 @@ def headline(result: RunResult, guide: str) -> None:
     else:
         before = f"{percent(error.before.all)} before; guide"
         show_metric(boxes[0], f"{guide} wrong", percent(error.after.all), before, HELP["gender_error"])
-    others = {
-        name: error.after.all
-        for name, error in result.gender_error.items()
-        if name != guide and name not in result.guides and error.after.all is not None
-    }
-    if others:
-        least = min(others, key=others.__getitem__)
-        before = f"{percent(result.gender_error[least].before.all)} before; no guide"
-        explained = f"{HELP['gender_error']} {HELP['not_asked']}"
-        show_metric(boxes[1], f"{least} wrong", percent(others[least]), before, explained)
+    least = tables.least_fooled(result, guide)
+    if least is not None:
+        name, rate = least
+        before = f"{percent(result.gender_error[name].before.all)} before; no guide"
+        show_metric(boxes[1], f"{name} wrong", percent(rate), before, f"{HELP['gender_error']} {HELP['not_asked']}")
     else:
         boxes[1].metric("Images flipped", percent(result.flipped.all), help=HELP["flipped"])
     crosses = {name: phases.cross.auc for name, phases in result.matching.items() if phases.cross.auc is not None}
@@ -116,8 +101,8 @@ def headline(result: RunResult, guide: str) -> None:
     show_metric(boxes[3], "Image quality, median", psnr, failed, HELP["psnr"])
 
 
-def attributes(result: RunResult) -> None:
-    """Show how attributes other than gender, and answers to be kept, changed, where any was judged."""
+def gender(run: RunRecord, result: RunResult) -> None:
+    """Show how often each classifier errs, before and after, on gender and on other attributes."""
     if result.attribute != GENDER:
         st.info(
             f"This run perturbed {result.attribute}; the gender figures show side effects. Audits and policies measure "
@@ -130,11 +115,6 @@ def attributes(result: RunResult) -> None:
     if result.attribute_changes:
         st.subheader("Answers of classifiers that the run did not target", help=HELP["attribute_changes"])
         show_rows(tables.attribute_change_rows(result))
-
-
-def gender(run: RunRecord, result: RunResult) -> None:
-    """Show how often each classifier errs, before and after."""
-    attributes(result)
     if not result.gender_error:
         st.caption("No gender classifier judged this run, so its effect on gender is not known.")
         return
@@ -257,8 +237,8 @@ def failures(run_id: int, result: RunResult) -> None:
     show_pages(tables.failure_rows(result), FAILURES_SHOWN, f"failures-{run_id}")
 
 
-def files(store: Store, run: RunRecord) -> None:
-    """Offer the result as JSON, and say how to get the images."""
+def files(store: Store, run: RunRecord, forget: Callable[[], None]) -> None:
+    """Offer the result as JSON, say how to get the images, and show the log, the spec and the button that deletes."""
     st.subheader("Files")
     offer_result("run", run.id, result_json(store, run.id))
     report.offer(run.id)
@@ -266,10 +246,12 @@ def files(store: Store, run: RunRecord) -> None:
     st.subheader("Images")
     st.write("The perturbed images, with a manifest:")
     st.code(f"facepriv export {run.id} --out FOLDER", language=None, wrap_lines=True)
+    work_log.show(store, run.job_id)
+    spec_and_deletion(run, forget)
 
 
-def spec(run: RunRecord) -> None:
-    """Show everything needed to repeat the run."""
+def spec_and_deletion(run: RunRecord, forget: Callable[[], None]) -> None:
+    """Show everything needed to repeat the run, and offer to delete it."""
     st.subheader("Spec", help="Everything needed to repeat the run: same spec, same bytes.")
     document = run.spec.model_dump(mode="json")
     if run.images > SPEC_IMAGES_SHOWN:
@@ -277,16 +259,6 @@ def spec(run: RunRecord) -> None:
             left = len(document[field]) - SPEC_IMAGES_SHOWN
             document[field] = [*document[field][:SPEC_IMAGES_SHOWN], f"… and {left:,} more, in the download"]
     st.json(document, expanded=1)
-
-
-def deletion(run: RunRecord, forget: Callable[[], None]) -> None:
-    """Offer to delete the run."""
     st.subheader("Delete")
-
-    def delete(store: Store) -> None:
-        store.runs.delete(run.id)
-        store.access.record(me().actor, "run-deleted", f"run {run.id}")
-        forget()
-
     warning = f"This deletes run {run.id}, its figures and its perturbed images from this machine. It cannot be undone."
-    offer("run", warning, f"run {run.id}", delete)
+    offer_work("run", run.id, warning, forget)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import streamlit as st
 
@@ -17,22 +17,15 @@ AGE = "age"
 BOUNDARY, LEAST, MOST = 40, 1, 80
 
 
-@dataclass(frozen=True)
-class Chosen:
-    """What is perturbed and what is kept; nothing of either by default."""
+def ask(models: list[ModelStatus], *, keeps: bool, method: str) -> dict[str, Any]:
+    """Ask for a guide of another attribute, and for classifiers whose answers to keep.
 
-    guide: str | None
-    """Classifier of another attribute than gender; None to perturb gender."""
-    keep: tuple[str, ...]
-    weight: float
-
-
-def ask(models: list[ModelStatus], *, keeps: bool, method: str) -> Chosen:
-    """Ask for a guide of another attribute, and for classifiers whose answers to keep."""
+    Return the fields of a request that were chosen; ``guides`` is among them only if another attribute is.
+    """
     others = {m.card.name: m.attribute for m in models if m.usable and m.attribute not in ("", GENDER)}
     if not others:
         st.caption("No classifier of another attribute is usable here.")
-        return Chosen(None, (), 1.0)
+        return {}
     boundary = st.number_input(
         "Boundary between the two age groups, years", LEAST, MOST, BOUNDARY, key="run_boundary", help=HELP["boundary"]
     )
@@ -45,14 +38,16 @@ def ask(models: list[ModelStatus], *, keeps: bool, method: str) -> Chosen:
         key="run_other_guide",
         help=HELP["other_guide"],
     )
+    fields: dict[str, Any] = {}
     if guide is not None:
+        fields["guides"] = (names[guide],)
         left.caption(
             "This classifier then guides alone, instead of those chosen above. Results also show the effect on gender; "
             "audits and policies measure gender only."
         )
     if not keeps:
         right.caption("This method cannot keep a classifier's answer.")
-        return Chosen(names.get(guide or ""), (), 1.0)
+        return fields
     kept = right.multiselect(
         "Classifiers whose answers to keep",
         [name for name in names if name != guide],
@@ -63,4 +58,4 @@ def ask(models: list[ModelStatus], *, keeps: bool, method: str) -> Chosen:
     )
     with right:
         weight = ask_number(RunRequest, "keep_weight", "Weight of kept answers", f"run_keep_weight-{method}")
-    return Chosen(names.get(guide or ""), tuple(names[name] for name in kept), weight)
+    return {**fields, "keep": tuple(names[name] for name in kept), "keep_weight": weight}

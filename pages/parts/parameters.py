@@ -36,6 +36,13 @@ def ask_number(model: type[BaseModel], name: str, label: str, key: str) -> Any:
     return _ask_number(describe_field(model, name), label, key, help_of(model, name))
 
 
+def ask_among(
+    model: type[BaseModel], field: str, label: str, names: Sequence[str], key: str, **options: Any
+) -> list[str]:
+    """Ask for some of these names; by default all."""
+    return st.multiselect(label, names, **{"default": names, **options}, key=key, help=help_of(model, field))
+
+
 def ask_limit(model: type[BaseModel], images: int, key: str) -> int | None:
     """Ask how many of so many images to take; None for all."""
     label = f"Images (of {images:,}; 0 = all)"

@@ -6,9 +6,9 @@ import streamlit as st
 
 from facepriv.services.sharing.report import MOST_FACES, export_report
 from facepriv.wording import count
-from parts.downloads import file_name, when_asked
+from parts.downloads import file_name
 from parts.faces import address
-from parts.shell import errors_shown, me, opened
+from parts.shell import errors_shown, me, opened, when_asked
 
 
 def offer(run_id: int | None, audit_id: int | None = None) -> None:

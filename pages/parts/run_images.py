@@ -90,7 +90,9 @@ def pair(store: Store, run: RunRecord, image_id: int) -> None:
         label, words = side(run, views.image, float(record.trajectory[0]))
         st.markdown(f"**Score of {run.guide} over the updates**")
         step = "updates (triangle steps)" if run.method == PAPER_METHOD else "updates (accepted steps)"
-        figure = trajectory(record.trajectory, record.anchors, label, stopping_margin(run), step=step, **words)
+        margin = run.spec.parameters.get("margin")
+        stopping = float(margin) if isinstance(margin, int | float) else None
+        figure = trajectory(record.trajectory, record.anchors, label, stopping, step=step, **words)
         after = "no face found" if record.file_score is None else f"{record.file_score:+.2f} nats"
         show_figure(
             figure,
@@ -121,12 +123,6 @@ def side(run: RunRecord, image: ImageRecord, score: float) -> tuple[int, dict[st
     classes = classes_of(guide)
     axis = f"score of {classes.attribute}, log-odds in nats ({classes.positive} above 0)"
     return label_by(guide, image) or verdict, {"classes": {1: classes.positive, -1: classes.negative}, "axis": axis}
-
-
-def stopping_margin(run: RunRecord) -> float | None:
-    """Return how far past zero the run's method stops, in nats, if one of its parameters says so."""
-    margin = run.spec.parameters.get("margin")
-    return float(margin) if isinstance(margin, int | float) else None
 
 
 def pair_view(store: Store, views: Pair) -> PairView:

@@ -9,17 +9,16 @@ from urllib.parse import urlsplit
 import streamlit as st
 
 from facepriv.config import get_settings
-from facepriv.errors import FaceprivError
 from facepriv.presentation.formats import moment, plain, short_hash
 from facepriv.services.accounts.passwords import make_password
 from facepriv.services.sharing.report import MOST_FACES
-from facepriv.services.sharing.shares import DEFAULT_DAYS, MOST_DAYS, about, dataset_of, revoke, share
+from facepriv.services.sharing.shares import DEFAULT_DAYS, MOST_DAYS, about, revoke, share
 from facepriv.services.sharing.signing_off import DECISION_TITLES, datasheet_changed_since, is_about
 from facepriv.store import DatasetRecord, RemarkRecord, ShareRecord, Store
 from facepriv.wording import count
-from parts.shell import me, with_store
+from parts.shell import errors_shown, me, with_store
 
-MADE = "_share_made"
+NEW = "_new_share"
 DECISION_ICONS = {
     "accepted": ":material/check_circle:",
     "conditions": ":material/rule:",
@@ -37,15 +36,15 @@ def offer(store: Store, dataset: DatasetRecord, *, run_id: int | None = None, au
     )
     key = f"{run_id}-{audit_id}"
     # Kept until it is copied: a page also runs again by itself, for example when a job ends.
-    made = st.session_state.get(f"{MADE}-{key}")
-    if made is not None:
+    new = st.session_state.get(f"{NEW}-{key}")
+    if new is not None:
         with st.container(border=True):
             st.markdown("**Link (shown only once)**")
-            st.code(made["link"], language=None, wrap_lines=True)
-            if made["passphrase"]:
+            st.code(new["link"], language=None, wrap_lines=True)
+            if new["passphrase"]:
                 st.markdown("**Passphrase**: send it another way than the link")
-                st.code(made["passphrase"], language=None)
-            st.button("I have copied it", on_click=st.session_state.pop, args=(f"{MADE}-{key}",))
+                st.code(new["passphrase"], language=None)
+            st.button("I have copied it", on_click=st.session_state.pop, args=(f"{NEW}-{key}",))
     officers = [user.name for user in store.users.list() if user.role == "officer" and user.disabled_at is None]
     with st.form(f"share-{key}", border=True):
         left, right = st.columns(2)
@@ -66,13 +65,12 @@ def offer(store: Store, dataset: DatasetRecord, *, run_id: int | None = None, au
         faces = 0
         if run_id is not None:
             why = f"Not allowed: {dataset.terms.sentence}" if forbidden and dataset.terms else "0 shows nobody."
-            faces = int(
-                st.number_input("Pairs of faces to show", 0, MOST_FACES, 0, disabled=forbidden, help=why, width=200)
-            )
+            label = "Pairs of faces to show"
+            faces = int(st.number_input(label, 0, MOST_FACES, 0, disabled=forbidden, help=why, width=200))
         sent = st.form_submit_button("Share", icon=":material/share:", type="primary")
     if sent:
         passphrase = make_password() if link and guarded else ""
-        try:
+        with errors_shown():
             done = share(
                 store,
                 run_id=run_id,
@@ -84,11 +82,8 @@ def offer(store: Store, dataset: DatasetRecord, *, run_id: int | None = None, au
                 faces=faces,
                 actor=me().actor,
             )
-        except FaceprivError as error:
-            st.error(plain(str(error)), icon=":material/error:")
-        else:
             if done.path is not None:
-                st.session_state[f"{MADE}-{key}"] = {"link": address() + done.path, "passphrase": passphrase}
+                st.session_state[f"{NEW}-{key}"] = {"link": address() + done.path, "passphrase": passphrase}
             st.toast(f"Shared until {done.share.expires_at:%Y-%m-%d}.", icon=":material/share:")
             st.rerun()
     listing(store.shares.list(run_id=run_id, audit_id=None if run_id is not None else audit_id), named=False)
@@ -119,9 +114,8 @@ def listing(shares: Sequence[ShareRecord], *, named: bool) -> None:
             ]
             st.markdown(" · ".join(how))
             if record.is_open(now):
-                st.button(
-                    "Revoke", key=f"revoke-{record.id}", icon=":material/link_off:", on_click=end, args=(record.id,)
-                )
+                key = f"revoke-{record.id}"
+                st.button("Revoke", key=key, icon=":material/link_off:", on_click=end, args=(record.id,))
 
 
 def state(record: ShareRecord, now: datetime) -> str:
@@ -166,8 +160,3 @@ def remarks(store: Store, remarks: Sequence[RemarkRecord], *, named: bool = Fals
                 )
                 if datasheet_changed_since(store, remark):
                     st.caption(":material/warning: The data sheet (purpose, consent, contact) has changed since.")
-
-
-def name_of(store: Store, one: ShareRecord) -> str:
-    """Return what is shared, as plain text."""
-    return f"{dataset_of(store, one).name}, {about(one)}"

@@ -11,6 +11,7 @@ from facepriv.config import get_settings
 from facepriv.errors import FaceprivError, NotAllowedError
 from facepriv.presentation.formats import plain
 from facepriv.store import ROLES, Role, Store, open_store
+from facepriv.types import Actor
 from facepriv.web.identity import LOCAL, Identity
 
 _ME = "_me"
@@ -18,33 +19,6 @@ _OVER = "Your session has ended. Reload this page to sign in."
 EVERYBODY: tuple[Role, ...] = ROLES
 AUDITORS: tuple[Role, ...] = ("auditor",)
 OFFICERS: tuple[Role, ...] = ("officer",)
-
-
-def identify(store: Store) -> Identity:
-    """Return the user of this page; the server has authenticated them, but their session may have ended since.
-
-    Raises
-    ------
-    NotAllowedError
-        If their session has ended.
-    """
-    st.session_state.pop(_ME, None)
-    number = str(st.user.get("session") or "")
-    identity = LOCAL if not get_settings().login else _in_session(store, int(number) if number.isdecimal() else 0)
-    st.session_state[_ME] = identity
-    return identity
-
-
-def is_still(store: Store, identity: Identity) -> None:
-    """Check, outside a page's run, that its user still has the same session and role.
-
-    Raises
-    ------
-    NotAllowedError
-        If their session has ended or their role has changed.
-    """
-    if identity.session is not None and _in_session(store, identity.session) != identity:
-        raise NotAllowedError(_OVER)
 
 
 def _in_session(store: Store, number: int) -> Identity:
@@ -55,13 +29,7 @@ def _in_session(store: Store, number: int) -> Identity:
 
 
 def me() -> Identity:
-    """Return the user of this page, as `with_store` identified them in this run.
-
-    Raises
-    ------
-    NotAllowedError
-        If it did not.
-    """
+    """Return the user of this page, as `opened` identified them in this run; raise NotAllowedError if it did not."""
     identity = st.session_state.get(_ME)
     if not isinstance(identity, Identity):
         raise NotAllowedError(_OVER)
@@ -81,13 +49,33 @@ def opened(*, roles: Collection[Role] = AUDITORS) -> Iterator[Store]:
         If the session has ended, or the role is another.
     """
     with open_store(get_settings()) as store:
-        who = identify(store)
+        st.session_state.pop(_ME, None)
+        # The server has authenticated them, but their session may have ended since.
+        number = str(st.user.get("session") or "")
+        who = LOCAL if not get_settings().login else _in_session(store, int(number) if number.isdecimal() else 0)
+        st.session_state[_ME] = who
         if who.role not in roles:
             record_view(store, "access-refused", "page")
             raise NotAllowedError(
                 f"This page is for {' and '.join(f'{role}s' for role in roles)}; {who.user} is signed in as {who.role}."
             )
         yield store
+
+
+def when_asked(make: Callable[[Store, Actor], str]) -> Callable[[], str]:
+    """Return a function that makes a file once it is asked for, outside the page's run.
+
+    It raises NotAllowedError if the session of the page's user has ended by then, or their role has changed.
+    """
+    who = me()
+
+    def content() -> str:
+        with open_store(get_settings()) as store:
+            if who.session is not None and _in_session(store, who.session) != who:
+                raise NotAllowedError(_OVER)
+            return make(store, who.actor)
+
+    return content
 
 
 @contextmanager

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from facepriv.charts.policy import proportion
-from facepriv.policy.proportion import OptimalProportion, optimal_proportion, sign_attacker_curve
+from facepriv.policy.proportion import optimal_proportion, sign_attacker_curve
 from facepriv.presentation.help_texts import HELP
 from facepriv.schemas.runs import RunResult
 from facepriv.store import RunRecord
@@ -16,25 +16,21 @@ from parts.figures import show_figure, show_rows
 POINTS = 201
 
 
-def optimum(result: RunResult, classifier: str) -> OptimalProportion | None:
-    """Return the proportion that is best against a classifier's sign; None if one gender was not judged."""
+def best_p(result: RunResult, classifier: str) -> float:
+    """Return the proportion that is best against the sign of a classifier; 0.5 if it is not known."""
     error = result.gender_error.get(classifier)
     errors = None if error is None else error.by_gender()
-    return None if errors is None else optimal_proportion(*errors)
+    return 0.5 if errors is None else optimal_proportion(*errors).p
 
 
 def table(result: RunResult, p: float) -> None:
     """Show how often the sign attacker with each classifier is right at the proportion, the strongest first."""
-    attackers = []
-    for name in result.gender_error:
-        errors = result.gender_error[name].by_gender()
-        if errors is not None:
-            here = sign_attacker_curve(*errors, p)
-            attackers.append((-float(here.bits), name, float(here.accuracy)))
+    by_gender = {name: error.by_gender() for name, error in sorted(result.gender_error.items())}
+    curves = {name: sign_attacker_curve(*errors, p) for name, errors in by_gender.items() if errors is not None}
     show_rows(
         [
-            {"Classifier": name, "Right": percent(accuracy), "Bits learned": f"{-bits:.2f}"}
-            for bits, name, accuracy in sorted(attackers)
+            {"Classifier": name, "Right": percent(float(here.accuracy)), "Bits learned": f"{float(here.bits):.2f}"}
+            for name, here in sorted(curves.items(), key=lambda item: -float(item[1].bits))
         ],
         "This run has no judged images of one gender, so nothing can be estimated.",
     )
@@ -64,7 +60,7 @@ def show(run: RunRecord, result: RunResult, p: float) -> None:
     st.write(best.sentence)
     curve = sign_attacker_curve(*errors, np.linspace(0, 1, POINTS))
     alt = f"Accuracy and bits by proportion. {best.sentence}"
-    show_figure(proportion(curve, best, p), f"policy-{run.id}-{classifier}", alt, of=f"run {run.id}")
+    show_figure(proportion(curve, best, p), f"policy-{run.id}-{classifier}", alt, f"run {run.id}")
     here = sign_attacker_curve(*errors, p)
     st.markdown("**Gender error of the released mix**", help=HELP["gender_error"])
     show_rows(

@@ -8,7 +8,7 @@ import filelock
 import pytest
 
 from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
-from facepriv.presentation.methods import KIND_SENTENCES, KIND_TITLES
+from facepriv.presentation.help_texts import KIND_SENTENCES, KIND_TITLES
 from facepriv.schemas.requests import RunRequest
 from facepriv.services.runs.preparing import prepare_run
 from facepriv.store import open_store
@@ -83,7 +83,7 @@ def test_looking_computes_nothing(filled, visit, monkeypatch):
 def test_a_page_that_shows_a_waiting_run_starts_a_worker(filled, visit, monkeypatch):
     asked = []
 
-    def ask(settings):
+    def ask(settings, **_):
         asked.append(settings.home)
 
     visit("overview")
