@@ -19,7 +19,7 @@ from stopping_figure import stopping_scores
 
 from facepriv.config import get_settings
 from facepriv.policy.proportion import optimal_proportion
-from facepriv.presentation.audit_tables import between, bits
+from facepriv.presentation.audit_tables import between, with_ends
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.requests import DEFAULT_GUIDE, AuditRequest, RunRequest
 from facepriv.schemas.runs import RunResult
@@ -98,8 +98,9 @@ def show(console: Console, found: dict[str, AuditResult]) -> None:
         rows: dict[str, list[str]] = {}
         for audit in found.values():
             condition = audit.condition(name)  # type: ignore[arg-type]
-            for one in condition.attacks if condition is not None else []:
-                rows.setdefault(one.attacker, []).append(f"{between(one.accuracy)}, {bits(one.bits)}")
+            for attack in condition.attacks if condition is not None else []:
+                learned = with_ends(attack.bits, "{:.2f}".format)
+                rows.setdefault(attack.attacker, []).append(f"{between(attack.accuracy)}, {learned}")
         for attacker, cells in rows.items():
             table.add_row(attacker, *cells)
         console.print(table)

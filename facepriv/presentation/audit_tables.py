@@ -18,10 +18,10 @@ MEANS = "By"
 
 def between(interval: Interval, *, digits: int = 1) -> str:
     """Write a rate with its 95 % interval: ``12.3 % (9.1 to 15.0 %)``."""
-    return _with_ends(interval, lambda rate: f"{100 * rate:.{digits}f}", " %")
+    return with_ends(interval, lambda rate: f"{100 * rate:.{digits}f}", " %")
 
 
-def _with_ends(interval: Interval, write: Callable[[float], str], unit: str = "") -> str:
+def with_ends(interval: Interval, write: Callable[[float], str], unit: str = "") -> str:
     """Write a figure with its unit, and the ends of its interval where it has one."""
     if interval.value is None:
         return "–"
@@ -81,8 +81,8 @@ def attack_rows(attacks: Sequence[AttackResult], *, variants: bool = False) -> l
             "Right": between(attack.accuracy),
             "Women": percent(attack.female_accuracy.value),
             "Men": percent(attack.male_accuracy.value),
-            "AUC": _with_ends(attack.auc, "{:.3f}".format),
-            "Bits learned": _with_ends(attack.bits, "{:.2f}".format),
+            "AUC": with_ends(attack.auc, "{:.3f}".format),
+            "Bits learned": with_ends(attack.bits, "{:.2f}".format),
             **({} if variants else {MEANS: _picked(attack)}),
         }
         for attack in ranked
