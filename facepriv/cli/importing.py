@@ -107,8 +107,9 @@ def import_command(
 
 def _execute(store: Store, settings: Settings, job_id: int) -> JobRecord:
     """Do what is next of an import, or follow another worker that does, and return the job as it then is."""
-    from facepriv.services.datasets.import_jobs import KIND, UNDER_WAY
+    from facepriv.services.datasets.import_jobs import KIND
     from facepriv.services.jobs.following import LOOK_SECONDS
+    from facepriv.store.records import UNDER_WAY
 
     store.jobs.resume(job_id)
     with progress("Importing") as report:

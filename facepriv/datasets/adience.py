@@ -98,7 +98,7 @@ def _read_fold(path: Path) -> LabelTable:
     header = [field.strip().casefold() for field in lines[0].split("\t")] if lines else []
     if not set(_COLUMNS) <= set(header):
         raise BadInputError(
-            f"{path.name} has no header with the columns {', '.join(_COLUMNS)}, parted by tabs; fetch the fold anew.",
+            f"{path.name} has no header with the columns {', '.join(_COLUMNS)}, parted by tabs; fetch the fold again.",
             code="missing-columns",
         )
     account, original, face, age, gender = map(header.index, _COLUMNS)

@@ -112,7 +112,7 @@ def _read_attributes(path: Path) -> tuple[dict[str, int], list[Problem]]:
     _, header = (0, first) if claimed is None else next(lines, (0, []))
     if "Male" not in header:
         raise BadInputError(
-            f"{path.name} has no column Male, by which CelebA tells the gender, in its header; fetch the list anew.",
+            f"{path.name} has no column Male, by which CelebA tells the gender, in its header; fetch the list again.",
             code="missing-columns",
         )
     # The published list names no column for the file, its copies as CSV do.

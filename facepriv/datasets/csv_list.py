@@ -42,9 +42,7 @@ class CsvReader:
                 )
             labels = folder / tables[0]
         table = read_labels(labels, mapping=options.mapping, columns=options.columns)
-        base = ""
-        if labels.is_relative_to(folder):
-            base = labels.relative_to(folder).parent.as_posix()
+        base = labels.relative_to(folder).parent.as_posix() if labels.is_relative_to(folder) else "."
         images, problems, rule = label_by_file(folder, files.images, table, "" if base == "." else base)
         return ReadResult(
             images,

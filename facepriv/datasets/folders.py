@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from facepriv.datasets.files import Files
-from facepriv.datasets.label_tables import read_header, read_labels
+from facepriv.datasets.label_tables import LabelTable, read_header, read_labels
 from facepriv.datasets.labelling import label_by_subject
 from facepriv.datasets.reading import ReadOptions, ReadResult
 from facepriv.datasets.subjects import gender_of_path, subjects_of_paths
@@ -61,12 +61,7 @@ def _read_paths(reader: str, folder: Path, files: Files, labels: Path | None, op
     if labels is None:
         labels = _about_subjects(folder, files, set(subjects.by_name.values()), options)
     if labels is not None:
-        table = read_labels(
-            labels,
-            required=("subject", "gender"),
-            mapping=options.mapping,
-            columns=options.columns,
-        )
+        table = _read_table(labels, options)
         images, problems = label_by_subject(folder, subjects.by_name, table)
         why = f"Subjects: {subjects.rule}; genders are from {labels.name}."
         return ReadResult(images, [*table.problems, *problems], reader=reader, why=why, table=labels.name)
@@ -85,12 +80,15 @@ def _about_subjects(folder: Path, files: Files, subjects: set[str], options: Rea
     return tables[0] if len(tables) == 1 else None
 
 
+def _read_table(path: Path, options: ReadOptions) -> LabelTable:
+    return read_labels(path, required=("subject", "gender"), mapping=options.mapping, columns=options.columns)
+
+
 def _subjects_of(path: Path, options: ReadOptions) -> set[str]:
     try:
-        table = read_labels(path, required=("subject", "gender"), mapping=options.mapping, columns=options.columns)
+        return {row.subject.casefold() for row in _read_table(path, options).rows}
     except BadInputError:
         return set()
-    return {row.subject.casefold() for row in table.rows}
 
 
 def _usable(labels: Path | None, options: ReadOptions) -> bool:

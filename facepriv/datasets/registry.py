@@ -124,17 +124,14 @@ def _check_table(labels: Path, options: ReadOptions) -> None:
 def _unused_tables(folder: Path, tables: list[str], options: ReadOptions) -> list[Problem]:
     """Return problems for tables that may have been meant as labels."""
     problems = []
+    roles: tuple[Role, ...] = ("file", "gender")
+    wanted = " and ".join(f"{role} ({', '.join(COLUMN_NAMES[role][:3])})" for role in roles)
     for name in tables[:3]:
         header = read_header(folder / name, options.columns)
         fields = ", ".join(header.fields[:8]) if header else "nothing readable"
-        roles: tuple[Role, ...] = ("file", "gender")
-        wanted = " and ".join(f"{role} ({', '.join(COLUMN_NAMES[role][:3])})" for role in roles)
-        problems.append(
-            Problem(
-                name,
-                "table-not-used",
-                f"{name} was not used for labels: it has the columns {fields}, and {wanted} are wanted; "
-                "say which columns they are, or give it as label table.",
-            )
+        sentence = (
+            f"{name} was not used for labels: it has the columns {fields}, and {wanted} are wanted; say which columns "
+            "they are, or give it as label table."
         )
+        problems.append(Problem(name, "table-not-used", sentence))
     return problems

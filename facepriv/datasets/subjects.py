@@ -38,7 +38,7 @@ class Subjects:
 
 
 def gender_of_path(name: str) -> int | None:
-    """Return the label from folders called ``male``, ``women`` and the like; None if none or both occur."""
+    """Return the label from folders called ``male``, ``women`` or similar; None if none or both occur."""
     labels = {GENDER_FOLDERS[part] for part in name.casefold().split("/")[:-1] if part in GENDER_FOLDERS}
     return labels.pop() if len(labels) == 1 else None
 

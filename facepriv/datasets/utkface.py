@@ -11,7 +11,6 @@ which does no harm.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from facepriv.datasets.conventions import count_matching, mapping_problems, parse_names, refuse_table
@@ -28,16 +27,7 @@ LICENCE = (
 RACES = ("White", "Black", "Asian", "Indian", "Others")
 OLDEST = 116
 _FILE = re.compile(r"(?:.*/)?(\d[\d_]*)_(20\d{12,16})(?!\d)[^/]*")
-
-
-@dataclass(frozen=True)
-class _Name:
-    age: int
-    label: int
-    race: str
-
-
-_MALFORMED = _Name(-1, 0, "")
+_MALFORMED = "malformed"
 
 
 class UtkFaceReader:
@@ -58,9 +48,9 @@ class UtkFaceReader:
         refuse_table(labels, self.name, "the file names")
         parsed, problems = parse_names(files.images, _parse, "25_0_1_20170116174525125.jpg")
         images = [
-            LabelledImage(name, name, fields.label, folder / name, {"age": float(fields.age), "race": fields.race})
+            LabelledImage(name, name, fields[0], folder / name, fields[1])
             for name, fields in parsed.items()
-            if fields != _MALFORMED
+            if isinstance(fields, tuple)
         ]
         problems += summarise_problems(
             "malformed-name",
@@ -81,8 +71,8 @@ class UtkFaceReader:
         )
 
 
-def _parse(name: str) -> _Name | None:
-    """Return the fields of a name, `_MALFORMED` if one is missing or impossible, None if it is no such name."""
+def _parse(name: str) -> tuple[int, dict[str, str | float]] | str | None:
+    """Return label and attributes of a name, `_MALFORMED` if one is missing or impossible, None if it is no name."""
     match = _FILE.fullmatch(name)
     if match is None:
         return None
@@ -92,4 +82,4 @@ def _parse(name: str) -> _Name | None:
     age, gender, race = map(int, fields)
     if age > OLDEST or gender > 1 or race >= len(RACES):
         return _MALFORMED
-    return _Name(age, FEMALE if gender else MALE, RACES[race])
+    return FEMALE if gender else MALE, {"age": float(age), "race": RACES[race]}

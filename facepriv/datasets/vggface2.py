@@ -75,18 +75,10 @@ def _read_table(path: Path) -> LabelTable:
         raise BadInputError(
             f'{path.name} has no row like n000001, "A_Name", 424, 0, m; download the table again.', code="empty-labels"
         )
-    return LabelTable(
-        path.name,
-        {"subject": "Class_ID", "gender": "Gender"},
-        tuple(rows),
-        tuple(
-            summarise_problems(
-                "bad-row",
-                bad_rows,
-                one=f"The row at {{name}} of {path.name} does not begin with a class and end with m or f and was not "
-                "used.",
-                many=f"{{n}} rows of {path.name} ({{first}}) do not begin with a class and end with m or f and were "
-                "not used.",
-            )
-        ),
+    problems = summarise_problems(
+        "bad-row",
+        bad_rows,
+        one=f"The row at {{name}} of {path.name} does not begin with a class and end with m or f and was not used.",
+        many=f"{{n}} rows of {path.name} ({{first}}) do not begin with a class and end with m or f and were not used.",
     )
+    return LabelTable(path.name, {"subject": "Class_ID", "gender": "Gender"}, tuple(rows), tuple(problems))

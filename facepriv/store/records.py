@@ -19,6 +19,7 @@ from facepriv.types import FEMALE, MALE, Box, Identities, Origin, Terms
 
 JobState = Literal["waiting", "running", "previewed", "complete", "failed", "cancelled"]
 """``previewed`` is an import that waits for somebody to confirm what was recognised."""
+UNDER_WAY: tuple[JobState, ...] = ("waiting", "running")
 RUN_STATES: tuple[JobState, ...] = ("waiting", "running", "complete", "failed", "cancelled")
 """States that the job of a run or an audit can be in."""
 

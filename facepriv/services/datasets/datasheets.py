@@ -38,7 +38,7 @@ def make_datasheet(stated: Mapping[str, str | None]) -> dict[str, str]:
 
     Raises BadInputError with code ``bad-datasheet`` if there is no such part, or it is too long or no text.
     """
-    made = {}
+    sheet = {}
     for part, text in stated.items():
         if part not in FIELDS:
             raise _bad(f"has no part {part!r}")
@@ -48,24 +48,24 @@ def make_datasheet(stated: Mapping[str, str | None]) -> dict[str, str]:
         if len(text) > LONGEST:
             raise _bad(f"states {part} in at most {LONGEST:,} characters, and {len(text):,} were given")
         if text:
-            made[part] = text
-    return made
+            sheet[part] = text
+    return sheet
 
 
 def read_datasheet(file: Path) -> dict[str, str]:
     """Read a data sheet from a JSON or TOML file with one text a part; raise as `make_datasheet` does."""
     try:
         text = file.read_text(encoding="utf-8")
-        found = tomllib.loads(text) if file.suffix.lower() == ".toml" else json.loads(text)
+        parts = tomllib.loads(text) if file.suffix.lower() == ".toml" else json.loads(text)
     except (OSError, UnicodeDecodeError, ValueError) as error:
         raise BadInputError(
             f"A data sheet as JSON or TOML was expected at {file}, but it cannot be read as one; correct it, or state "
             f"its parts one by one ({', '.join(FIELDS)}).",
             code="bad-datasheet",
         ) from error
-    if not isinstance(found, dict):
+    if not isinstance(parts, dict):
         raise _bad("is one object with a text for each part")
-    return make_datasheet(found)
+    return make_datasheet(parts)
 
 
 def parse_parts(settings: Iterable[str]) -> dict[str, str]:

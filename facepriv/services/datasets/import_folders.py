@@ -23,10 +23,10 @@ def subfolders(settings: Settings, folder: str) -> tuple[str, ...]:
     """
     here = _allowed(settings, folder)
     try:
-        found = sorted(entry.name for entry in here.iterdir() if entry.is_dir())
+        names = sorted(entry.name for entry in here.iterdir() if entry.is_dir())
     except OSError as error:
         raise _refused("cannot be read") from error
-    return tuple(name for name in found if not is_litter([name]) and _is_below_a_root(settings, here / name))
+    return tuple(name for name in names if not is_litter([name]) and _is_below_a_root(settings, here / name))
 
 
 def allowed_folder(settings: Settings, folder: str) -> Path:

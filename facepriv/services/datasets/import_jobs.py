@@ -31,11 +31,11 @@ from facepriv.services.datasets.retention import refuse_past
 from facepriv.services.jobs.kinds import Kind
 from facepriv.services.jobs.leased_job import Claim, LeasedJob, retry_while_busy
 from facepriv.services.jobs.submit import submit
-from facepriv.store import DatasetRecord, JobRecord, JobState, Store
+from facepriv.store import DatasetRecord, JobRecord, Store
+from facepriv.store.records import UNDER_WAY
 from facepriv.types import Actor
 
 KIND = ("import",)
-UNDER_WAY: tuple[JobState, ...] = ("waiting", "running")
 KEEP = timedelta(days=7)
 """How long the end of an import is told, and one that can be resumed is kept, unless it is closed before."""
 KEEP_PREVIEW = timedelta(days=1)

@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from facepriv.store import Store
-from facepriv.store.records import JobState
+from facepriv.store.records import UNDER_WAY
 from facepriv.wording import count
 
 StepName = Literal["data", "audit", "perturb", "policy"]
 StepState = Literal["done", "under way", "next", "not yet"]
-
-UNFINISHED: tuple[JobState, ...] = ("waiting", "running")
 
 
 @dataclass(frozen=True)
@@ -39,14 +37,14 @@ def steps(store: Store, images: int) -> tuple[Step, ...]:
     }
     under_way: dict[StepName, bool] = {
         "data": False,
-        "audit": store.audits.count(of_run=False, states=UNFINISHED) > 0,
-        "perturb": store.runs.count(states=UNFINISHED) > 0,
-        "policy": store.audits.count(of_run=True, states=UNFINISHED) > 0,
+        "audit": store.audits.count(of_run=False, states=UNDER_WAY) > 0,
+        "perturb": store.runs.count(states=UNDER_WAY) > 0,
+        "policy": store.audits.count(of_run=True, states=UNDER_WAY) > 0,
     }
-    found: list[Step] = []
-    for name, said in facts.items():
-        state: StepState = "done" if said else "under way" if under_way[name] else "not yet"
-        if state == "not yet" and all(step.state in ("done", "under way") for step in found):
+    journey: list[Step] = []
+    for name, amount in facts.items():
+        state: StepState = "done" if amount else "under way" if under_way[name] else "not yet"
+        if state == "not yet" and all(step.state in ("done", "under way") for step in journey):
             state = "next"
-        found.append(Step(name, state, said))
-    return tuple(found)
+        journey.append(Step(name, state, amount))
+    return tuple(journey)

@@ -193,17 +193,17 @@ def _near_duplicates(
         return None
     table = np.stack([templates[image.id] for image in with_template]).astype(np.float32)
     compare = get_matcher(compared_by.name).compare
-    found = find_alike(Pairs(table, None, [image.subject for image in with_template], compare))
-    if found is None:
+    alike = find_alike(Pairs(table, None, [image.subject for image in with_template], compare))
+    if alike is None:
         return None
     return NearDuplicates(
         matcher=compared_by,
-        threshold=found.threshold,
-        compared=found.compared,
-        found=found.found,
+        threshold=alike.threshold,
+        compared=alike.compared,
+        found=alike.found,
         pairs=[
             NearDuplicate(first=with_template[first].id, second=with_template[second].id, score=score)
-            for first, second, score in found.pairs
+            for first, second, score in alike.pairs
         ],
     )
 

@@ -27,9 +27,9 @@ def find_withheld(
         return frozenset()
     showable = record.terms.showable
     blended = [
-        (one.image_id, one.candidate_image_id)
-        for one in versions
-        if one.candidate_image_id is not None and one.artifact_sha256 is not None
+        (version.image_id, version.candidate_image_id)
+        for version in versions
+        if version.candidate_image_id is not None and version.artifact_sha256 is not None
     ]
     lenders = store.datasets.images(record.id, ids=sorted({candidate for _, candidate in blended}))
     forbidden = {lender.id for lender in lenders if lender.subject not in showable}

@@ -72,22 +72,14 @@ def lay_out(folder: Path, names: Sequence[str], labels: str | None) -> tuple[Pat
     for number, name in enumerate(names):
         called = shown(name)
         if _bare(name).casefold() in taken:
-            problems.append(
-                Problem(
-                    called,
-                    "duplicate-name",
-                    f"Another uploaded file is called {called} too, so this one was left out; rename it, or upload "
-                    "both in a zip with folders.",
-                )
+            sentence = (
+                f"Another uploaded file is called {called} too, so this one was left out; rename it, or upload both in "
+                "a zip with folders."
             )
+            problems.append(Problem(called, "duplicate-name", sentence))
         elif _place(stored / str(number), target, name) is None:
-            problems.append(
-                Problem(
-                    called,
-                    "bad-name",
-                    f"The uploaded file {called} has a name that no file can have here and was left out; rename it.",
-                )
-            )
+            sentence = f"The uploaded file {called} has a name that no file can have here and was left out; rename it."
+            problems.append(Problem(called, "bad-name", sentence))
         taken.add(_bare(name).casefold())
     return target, table, problems
 
