@@ -76,7 +76,6 @@ class AdienceReader:
                 *label_problems,
                 *mapping_problems(options, "Adience"),
             ],
-            reader=self.name,
             why="Subjects: the folder of each image, an account that may show several people.",
             licence=LICENCE,
             table=names,

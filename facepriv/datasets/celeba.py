@@ -89,7 +89,6 @@ class CelebAReader:
         return ReadResult(
             images,
             [*problems, *mapping_problems(options, "CelebA")],
-            reader=self.name,
             why=f"Subjects: {rule}.",
             licence=LICENCE,
             table=table,

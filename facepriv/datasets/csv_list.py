@@ -47,7 +47,6 @@ class CsvReader:
         return ReadResult(
             images,
             [*table.problems, *problems],
-            reader=self.name,
             why=f"Subjects: {rule}.",
             table=labels.name,
         )

@@ -54,7 +54,6 @@ class FairFaceReader:
         return ReadResult(
             images,
             [*problems, *(problem for table in tables for problem in table.problems), *label_problems],
-            reader=self.name,
             why=f"Subjects: {NO_IDENTITIES}; ages are bands.",
             licence=LICENCE,
             table=names,

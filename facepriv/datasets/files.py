@@ -81,7 +81,7 @@ def list_files(folder: Path, *, closed: bool = False) -> Files:
     walk = _Walk(folder)
     for name in walk.files():
         if not name.isprintable() or "\ufffd" in name:
-            unnameable.append(_printable(name))
+            unnameable.append(printable(name))
         else:
             suffix = _suffix(name)
             if suffix in _TABLES:
@@ -130,7 +130,7 @@ class _Walk:
                 with os.scandir(self._folder / above) as entries:
                     listing = list(entries)
             except OSError:
-                self.unreadable.append(_printable(above.rstrip("/")))
+                self.unreadable.append(printable(above.rstrip("/")))
                 continue
             for entry in listing:
                 if is_litter([entry.name]):
@@ -140,7 +140,7 @@ class _Walk:
                     yield name
                 elif entry.is_symlink():
                     if not Path(entry.path).exists():
-                        self.broken.append(_printable(name))
+                        self.broken.append(printable(name))
                 elif _is(entry.is_dir):
                     folders.append(f"{name}/")
 
@@ -152,7 +152,8 @@ def _is(kind: Callable[[], bool]) -> bool:
         return False
 
 
-def _printable(name: str) -> str:
+def printable(name: str) -> str:
+    """Return a name with a question mark for each character that cannot be printed."""
     return "".join(c if c.isprintable() else "?" for c in name)
 
 

@@ -37,7 +37,7 @@ class FoldersReader:
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read subjects from the paths, and genders from the table or the paths."""
-        return _read_paths(self.name, folder, files, labels, options)
+        return _read_paths(folder, files, labels, options)
 
 
 class FlatReader:
@@ -52,10 +52,10 @@ class FlatReader:
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
         """Read subjects from the file names; a table about subjects may add their genders."""
-        return _read_paths(self.name, folder, files, labels, options)
+        return _read_paths(folder, files, labels, options)
 
 
-def _read_paths(reader: str, folder: Path, files: Files, labels: Path | None, options: ReadOptions) -> ReadResult:
+def _read_paths(folder: Path, files: Files, labels: Path | None, options: ReadOptions) -> ReadResult:
     """Read a data set whose paths name the subjects; a table about subjects may add their genders."""
     subjects = subjects_of_paths(files.images)
     if labels is None:
@@ -64,9 +64,9 @@ def _read_paths(reader: str, folder: Path, files: Files, labels: Path | None, op
         table = _read_table(labels, options)
         images, problems = label_by_subject(folder, subjects.by_name, table)
         why = f"Subjects: {subjects.rule}; genders are from {labels.name}."
-        return ReadResult(images, [*table.problems, *problems], reader=reader, why=why, table=labels.name)
+        return ReadResult(images, [*table.problems, *problems], why=why, table=labels.name)
     images = [LabelledImage(name, subjects.by_name[name], gender_of_path(name), folder / name) for name in files.images]
-    return ReadResult(images, [], reader=reader, why=f"Subjects: {subjects.rule}.")
+    return ReadResult(images, [], why=f"Subjects: {subjects.rule}.")
 
 
 def _about_subjects(folder: Path, files: Files, subjects: set[str], options: ReadOptions) -> Path | None:

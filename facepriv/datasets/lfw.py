@@ -73,7 +73,6 @@ class LfwReader:
         return ReadResult(
             images,
             [*problems, *list_problems, *protocol_problems, *mapping_problems(options, "LFW")],
-            reader=self.name,
             why="Subjects: the folder of each image.",
             licence=LICENCE,
             table=" and ".join(path.name for path in lists),

@@ -48,7 +48,6 @@ class LondonReader:
         return ReadResult(
             images,
             [*problems, *(table.problems if table else []), *label_problems],
-            reader=self.name,
             why="Subjects: the number before the underscore in the file name.",
             licence=LICENCE,
             table="" if path is None else path.name,

@@ -61,7 +61,6 @@ class MuctReader:
         return ReadResult(
             images,
             [*problems, *mapping_problems(options, "MUCT")],
-            reader=self.name,
             why="Subjects: the three digits in the file name, which tells the gender too.",
             licence=LICENCE,
             terms=TERMS,

@@ -31,9 +31,10 @@ class ReadResult:
     images: list[LabelledImage]
     """Names unique; `facepriv.datasets.registry.read_folder` sorts by name."""
     problems: list[Problem]
-    reader: str
     why: str
-    """Full sentence: why this reader, and where the subjects come from."""
+    """Full sentence: where the subjects come from; `read_folder` says before it why this reader."""
+    reader: str = ""
+    """Name of the reader, which `read_folder` adds."""
     licence: str = NOT_STATED
     table: str = ""
     """Name of the label table used, empty if none."""

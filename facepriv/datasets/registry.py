@@ -96,6 +96,7 @@ def read_folder(
     notices = [] if result.table or reader.rank >= PARTICULAR else _unused_tables(folder, unused, options)
     return replace(
         result,
+        reader=reader.name,
         images=sorted(result.images, key=lambda image: image.name),
         why=f"Format {reader.name}, because {reason}. {result.why}",
         problems=[*files.problems, *result.problems, *find_limits(result.images, result.identities), *notices],

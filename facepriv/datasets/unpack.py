@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from facepriv.datasets.files import is_litter
+from facepriv.datasets.files import is_litter, printable
 from facepriv.datasets.problems import summarise_problems
 from facepriv.datasets.zip_directory import measure_directory
 from facepriv.errors import BadInputError, StoreError
@@ -265,7 +265,7 @@ class _Unpacking:
 
 def _shown(name: str) -> str:
     """Return an entry's name fit for a sentence: printable and short."""
-    plain = "".join(c if c.isprintable() else "?" for c in name)
+    plain = printable(name)
     return plain if len(plain) <= 80 else f"{plain[:77]}..."
 
 

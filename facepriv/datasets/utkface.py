@@ -64,7 +64,6 @@ class UtkFaceReader:
         return ReadResult(
             images,
             [*problems, *mapping_problems(options, "UTKFace")],
-            reader=self.name,
             why=f"Subjects: {NO_IDENTITIES}; the file name tells age, gender and race.",
             licence=LICENCE,
             identities="none",

@@ -52,7 +52,6 @@ class VggFace2Reader:
         return ReadResult(
             images,
             [*problems, *mapping_problems(options, "VGGFace2")],
-            reader=self.name,
             why="Subjects: the folder of each image.",
             licence=LICENCE,
             table="" if path is None else path.name,

@@ -369,17 +369,7 @@ def discard_import(store: Store, name: str, silent_for: timedelta = SILENT_FOR) 
 def _read_earlier(
     session: ImportSession,
 ) -> tuple[dict[str, tuple[str, str | None]], dict[str, str], dict[str, Problem]]:
-    """Return what an interrupted import had written, by the names of the images.
-
-    Returns
-    -------
-    outcomes
-        Hash of the source and reason of a failure to acquire.
-    notes
-        What was converted; an image is written together with its note or after it.
-    refusals
-        Problems of images that were left out.
-    """
+    """Return what an interrupted import had written, by image name: hashes and failures, conversions, refusals."""
     images, problems = session.earlier()
     return (
         {image.name: (image.source_sha256, image.failure) for image in images},

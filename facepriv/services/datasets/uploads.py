@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from facepriv.datasets.files import printable
 from facepriv.errors import BadInputError, StoreError
 from facepriv.types import Problem
 
@@ -86,7 +87,7 @@ def lay_out(folder: Path, names: Sequence[str], labels: str | None) -> tuple[Pat
 
 def shown(name: str) -> str:
     """Return a file's name so that it can be shown and stored."""
-    clean = "".join(c if c.isprintable() else "?" for c in _bare(name))
+    clean = printable(_bare(name))
     return clean if len(clean) <= 80 else f"{clean[:60]} … {clean[-15:]}"
 
 
