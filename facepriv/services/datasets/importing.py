@@ -294,7 +294,8 @@ def import_source(
                 left_out.append(refusals[item.name])
             else:
                 names.add(item.name)
-                usable += [item] if failure is None else []
+                if failure is None:
+                    usable.append(item)
                 if note:
                     converted.setdefault(note, []).append(item.name)
             if on_progress is not None:

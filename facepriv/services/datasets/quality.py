@@ -78,7 +78,8 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
             "Labels were not compared with what classifiers say, since none can be used here; facepriv models says why."
         )
     measures = [Measure(SCORE, judge) for judge in judges]
-    measures += [] if compared_by is None else [Measure(TEMPLATE, compared_by)]
+    if compared_by is not None:
+        measures.append(Measure(TEMPLATE, compared_by))
     files = untouched_faces(store, record.id, usable)
     measured = compute(store, files, measures, progress=on_progress).vectors
     near = None if compared_by is None else _near_duplicates(usable, compared_by, measured)
