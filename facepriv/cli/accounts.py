@@ -27,9 +27,11 @@ def access(
     json_file: JsonFile = None,
 ) -> None:
     """Show who viewed, exported or deleted what and when, and check that no line was changed."""
+    if expect is not None and (not 8 <= len(expect) <= 64 or set(expect.lower()) - set("0123456789abcdef")):
+        raise typer.BadParameter(f"--expect needs 8 to 64 hexadecimal digits of a line's hash, got {expect}.")
     with opened_store() as (store, _):
         lines = store.access.list(actor=actor, action=action, limit=limit)
-        chain = store.access.verify(_expected_hash(expect))
+        chain = store.access.verify(expect)
     show_table(
         "Access log, newest first",
         [
@@ -61,12 +63,6 @@ def access(
             f"No line of the access log has the hash {expect}: the log was cut short or rewritten since that hash was "
             "noted. Compare the log with a backup."
         )
-
-
-def _expected_hash(text: str | None) -> str | None:
-    if text is not None and (not 8 <= len(text) <= 64 or set(text.lower()) - set("0123456789abcdef")):
-        raise typer.BadParameter(f"--expect needs 8 to 64 hexadecimal digits of a line's hash, got {text}.")
-    return text
 
 
 user = typer.Typer(help="Manage who may sign in to the dashboard, as auditor or privacy officer.", no_args_is_help=True)

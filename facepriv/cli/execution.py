@@ -52,8 +52,8 @@ def submit_and_show(
     from facepriv.services.datasets.identities import why_not_matched
     from facepriv.services.jobs.submit import submit
 
-    with opened_store() as (store, given):
-        settings = with_executor(given, executor, scheduler)
+    with opened_store() as (store, settings):
+        settings = with_executor(settings, executor, scheduler)
         record = submit(store, settings, request, get_actor())
         why = why_not_matched(store.datasets.get(record.dataset_id))
         if why is not None:

@@ -58,8 +58,8 @@ def with_fields(
 
         @functools.wraps(command)
         def run(**values: Any) -> None:
-            given = {name: values.pop(name) for name in fields}
-            command(**{into: {name: value for name, value in given.items() if value is not None}}, **values)
+            of_fields = {name: values.pop(name) for name in fields}
+            command(**{into: {name: value for name, value in of_fields.items() if value is not None}}, **values)
 
         signature = inspect.signature(command, eval_str=True)
         own = [each.replace(kind=each.KEYWORD_ONLY) for each in signature.parameters.values() if each.name != into]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -43,8 +44,6 @@ JsonFile = Annotated[
 def write_json(json_file: Path | None, document: Mapping[str, Any]) -> None:
     """Write a document to the file that --json names, if it names one."""
     if json_file is not None:
-        import json  # imported late: the help does not need it
-
         write_text(json_file, json.dumps(document, indent=2))
 
 

@@ -12,6 +12,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 from facepriv.config import Settings
 from facepriv.errors import StoreError
@@ -176,8 +177,5 @@ def is_secure(settings: Settings) -> bool:
 
 
 async def _refuse(scope: Scope, receive: Receive, send: Send, answer: Response) -> None:
-    if scope["type"] == "http":
-        await answer(scope, receive, send)
-    else:
-        await receive()
-        await send({"type": "websocket.close", "code": REVOKED, "reason": "Sign in again."})
+    refusal = answer if scope["type"] == "http" else WebSocketClose(REVOKED, "Sign in again.")
+    await refusal(scope, receive, send)

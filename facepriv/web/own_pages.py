@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocketClose
 
 REFUSED = 4403
 """Close code of a refused WebSocket."""
@@ -82,5 +83,4 @@ class OwnPagesOnly:
         elif kind == "http":
             await PlainTextResponse(SENTENCE, status_code=403)(scope, receive, send)
         else:
-            await receive()
-            await send({"type": "websocket.close", "code": REFUSED, "reason": SENTENCE[:120]})
+            await WebSocketClose(REFUSED, SENTENCE[:120])(scope, receive, send)

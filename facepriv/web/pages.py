@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -60,8 +61,6 @@ def message(title: str, sentence: str, *, status: int, home: bool = False) -> HT
 
 async def read_form(request: Request) -> dict[str, str]:
     """Return the fields of a small form; none if it is larger or no form."""
-    from urllib.parse import parse_qs
-
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/x-www-form-urlencoded":
         return {}
     body = b""
