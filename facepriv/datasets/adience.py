@@ -66,16 +66,12 @@ class AdienceReader:
         # The frontal folds repeat rows of the others.
         rows = {(row.file, row.label, *row.attributes.items()): row for table in tables for row in table.rows}
         names = _range_of_names(folds)
-        table = LabelTable(names or "the folds, which are missing,", {}, tuple(rows.values()))
+        table_problems = tuple(problem for table in tables for problem in table.problems)
+        table = LabelTable(names or "the folds, which are missing,", {}, tuple(rows.values()), table_problems)
         images, label_problems = label_by_key(folder, keys, accounts, table)
         return ReadResult(
             images,
-            [
-                *problems,
-                *(problem for fold in tables for problem in fold.problems),
-                *label_problems,
-                *mapping_problems(options, "Adience"),
-            ],
+            [*problems, *label_problems, *mapping_problems(options, "Adience")],
             why="Subjects: the folder of each image, an account that may show several people.",
             licence=LICENCE,
             table=names,

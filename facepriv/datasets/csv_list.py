@@ -20,8 +20,7 @@ class CsvReader:
     def recognises(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> str | None:
         """Look for a table with columns for file and gender; one given by the user counts without a gender too."""
         if labels is not None:
-            header = read_header(labels, options.columns)
-            return f"{labels.name} lists files" if header is not None and "file" in header.columns else None
+            return f"{labels.name} lists files" if "file" in read_header(labels, options.columns).columns else None
         tables = _tables(folder, files, options)
         return f"{tables[0]} has columns for file and gender" if tables else None
 
@@ -46,7 +45,7 @@ class CsvReader:
         images, problems, rule = label_by_file(folder, files.images, table, "" if base == "." else base)
         return ReadResult(
             images,
-            [*table.problems, *problems],
+            problems,
             why=f"Subjects: {rule}.",
             table=labels.name,
         )
@@ -58,7 +57,6 @@ def _tables(folder: Path, files: Files, options: ReadOptions) -> list[str]:
     for name in files.tables:
         if tables and name.count("/") > tables[0].count("/"):
             break
-        header = read_header(folder / name, options.columns)
-        if header is not None and {"file", "gender"} <= set(header.columns):
+        if {"file", "gender"} <= read_header(folder / name, options.columns).columns.keys():
             tables.append(name)
     return tables

@@ -49,11 +49,12 @@ class FairFaceReader:
         tables = [read_labels(path, mapping=options.mapping, columns={"file": "file"}) for path in paths]
         names = " and ".join(dict.fromkeys(path.name for path in paths))
         rows = tuple(replace(row, file=name_key(row.file)) for table in tables for row in table.rows)
-        joined = LabelTable(names or "the label tables, which are missing,", {}, rows)
+        table_problems = tuple(problem for table in tables for problem in table.problems)
+        joined = LabelTable(names or "the label tables, which are missing,", {}, rows, table_problems)
         images, label_problems = label_by_key(folder, keys, {name: name for name in keys}, joined)
         return ReadResult(
             images,
-            [*problems, *(problem for table in tables for problem in table.problems), *label_problems],
+            [*problems, *label_problems],
             why=f"Subjects: {NO_IDENTITIES}; ages are bands.",
             licence=LICENCE,
             table=names,
@@ -63,9 +64,4 @@ class FairFaceReader:
 
 def _tables(folder: Path, files: Files, labels: Path | None) -> list[Path]:
     paths = [labels] if labels is not None else find_list_files(folder, files, lambda name: name.endswith(".csv"))
-    return [path for path in paths if _is_label_table(path)]
-
-
-def _is_label_table(path: Path) -> bool:
-    header = read_header(path)
-    return header is not None and {field.casefold() for field in header.fields} >= _COLUMNS
+    return [path for path in paths if {field.casefold() for field in read_header(path).fields} >= _COLUMNS]

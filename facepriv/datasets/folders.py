@@ -64,7 +64,7 @@ def _read_paths(folder: Path, files: Files, labels: Path | None, options: ReadOp
         table = _read_table(labels, options)
         images, problems = label_by_subject(folder, subjects.by_name, table)
         why = f"Subjects: {subjects.rule}; genders are from {labels.name}."
-        return ReadResult(images, [*table.problems, *problems], why=why, table=labels.name)
+        return ReadResult(images, problems, why=why, table=labels.name)
     images = [LabelledImage(name, subjects.by_name[name], gender_of_path(name), folder / name) for name in files.images]
     return ReadResult(images, [], why=f"Subjects: {subjects.rule}.")
 
@@ -95,5 +95,5 @@ def _usable(labels: Path | None, options: ReadOptions) -> bool:
     """Return whether a table given by the user is about subjects; no table is fine."""
     if labels is None:
         return True
-    header = read_header(labels, options.columns)
-    return header is not None and {"subject", "gender"} <= set(header.columns) and "file" not in header.columns
+    columns = read_header(labels, options.columns).columns
+    return {"subject", "gender"} <= columns.keys() and "file" not in columns

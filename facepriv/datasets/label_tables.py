@@ -63,11 +63,11 @@ class LabelTable:
 
 @dataclass(frozen=True)
 class Header:
-    """The first line of a table."""
+    """The first line of a table; of what is no table, nothing."""
 
-    delimiter: str
-    fields: tuple[str, ...]
-    columns: Mapping[Role, str]
+    delimiter: str = ""
+    fields: tuple[str, ...] = ()
+    columns: Mapping[Role, str] = field(default_factory=dict)
 
 
 def parse_columns(pairs: Mapping[str, str] | None) -> dict[Role, str]:
@@ -87,8 +87,8 @@ def parse_columns(pairs: Mapping[str, str] | None) -> dict[Role, str]:
     return columns
 
 
-def read_header(path: Path, columns: Mapping[Role, str] | None = None) -> Header | None:
-    """Read the first line of a table, and its first rows where no column is called a file; None if it is no table."""
+def read_header(path: Path, columns: Mapping[Role, str] | None = None) -> Header:
+    """Read the first line of a table, and its first rows where no column is called a file."""
     most = 1 << 16
     try:
         with path.open("rb") as file:
@@ -98,7 +98,7 @@ def read_header(path: Path, columns: Mapping[Role, str] | None = None) -> Header
         header = _header(text, columns or {})
         return _files_by_content(header, _rows(text, header, path.name)[0], columns or {})
     except (OSError, BadInputError):
-        return None
+        return Header()
 
 
 def read_labels(

@@ -85,7 +85,7 @@ def label_by_file(
         "no-row": [name for name in names if name not in merged and name in labelled],
         "no-subject": without_subject,
     }
-    return images, _problems(table.name, "image", names_by_code), rule
+    return images, _problems(table, "image", names_by_code), rule
 
 
 def label_by_key(
@@ -109,7 +109,7 @@ def label_by_key(
         **_disagreements(merged),
         "no-row": [name for name, key in keys.items() if key not in merged],
     }
-    return images, _problems(table.name, "image", names_by_code)
+    return images, _problems(table, "image", names_by_code)
 
 
 def label_by_subject(
@@ -137,7 +137,7 @@ def label_by_subject(
         if rows is None:
             without[subject] = None
         images.append(_labelled(folder, name, subject, rows, default=gender_of_path(name)))
-    problems = _problems(table.name, "subject", {"unknown-subject": unknown, **_disagreements(merged)})
+    problems = _problems(table, "subject", {"unknown-subject": unknown, **_disagreements(merged)})
     problems += summarise_problems(
         "no-row",
         list(without),
@@ -232,11 +232,11 @@ def _disagreements(merged: Mapping[str, _MergedRows]) -> dict[str, list[str]]:
     }
 
 
-def _problems(table: str, what: str, names_by_code: Mapping[str, Sequence[str]]) -> list[Problem]:
-    """Return problems with rows about ``what``: images or subjects."""
-    problems: list[Problem] = []
+def _problems(table: LabelTable, what: str, names_by_code: Mapping[str, Sequence[str]]) -> list[Problem]:
+    """Return problems of a table, and then those with its rows about ``what``: images or subjects."""
+    problems = list(table.problems)
     for code, names in names_by_code.items():
-        one, many = (text.replace("{table}", table).replace("{what}", what) for text in _SENTENCES[code])
+        one, many = (text.replace("{table}", table.name).replace("{what}", what) for text in _SENTENCES[code])
         problems += summarise_problems(code, names, one=one, many=many)
     return problems
 

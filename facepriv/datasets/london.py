@@ -47,7 +47,7 @@ class LondonReader:
         images, label_problems = label_by_subject(folder, subjects, table, fold=_fold)
         return ReadResult(
             images,
-            [*problems, *(table.problems if table else []), *label_problems],
+            [*problems, *label_problems],
             why="Subjects: the number before the underscore in the file name.",
             licence=LICENCE,
             table="" if path is None else path.name,
@@ -77,7 +77,7 @@ def _columns(path: Path) -> dict[Role, str] | None:
     for gender in ("face_gender", "face_sex"):
         columns: dict[Role, str] = {"subject": "face_id", "gender": gender, "age": "face_age", "race": "face_eth"}
         header = read_header(path, columns)
-        if header is not None and {"subject", "gender"} <= set(header.columns):
+        if {"subject", "gender"} <= header.columns.keys():
             return {role: column for role, column in columns.items() if role in header.columns}
     return None
 

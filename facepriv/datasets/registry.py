@@ -118,7 +118,7 @@ def _choose_reader(folder: Path, files: Files, labels: Path | None, options: Rea
 def _check_table(labels: Path, options: ReadOptions) -> None:
     """Raise BadInputError for a table about neither files nor subjects; it names the columns that are missing."""
     header = read_header(labels, options.columns)
-    if header is None or not {"file", "subject"} & set(header.columns):
+    if not {"file", "subject"} & header.columns.keys():
         read_labels(labels, mapping=options.mapping, columns=options.columns)
 
 
@@ -129,7 +129,7 @@ def _unused_tables(folder: Path, tables: list[str], options: ReadOptions) -> lis
     wanted = " and ".join(f"{role} ({', '.join(COLUMN_NAMES[role][:3])})" for role in roles)
     for name in tables[:3]:
         header = read_header(folder / name, options.columns)
-        fields = ", ".join(header.fields[:8]) if header else "nothing readable"
+        fields = ", ".join(header.fields[:8]) or "nothing readable"
         sentence = (
             f"{name} was not used for labels: it has the columns {fields}, and {wanted} are wanted; say which columns "
             "they are, or give it as label table."

@@ -48,10 +48,9 @@ class VggFace2Reader:
         path = find_list_file(folder, files, _TABLE) if labels is None else labels
         table = None if path is None else _read_table(path)
         images, label_problems = label_by_subject(folder, subjects, table)
-        problems += [*(table.problems if table else []), *label_problems]
         return ReadResult(
             images,
-            [*problems, *mapping_problems(options, "VGGFace2")],
+            [*problems, *label_problems, *mapping_problems(options, "VGGFace2")],
             why="Subjects: the folder of each image.",
             licence=LICENCE,
             table="" if path is None else path.name,
