@@ -246,11 +246,13 @@ class ProbeModel(Model, _OfClassifier):
     trained_on: TrainedOn
 
 
-AnyModel = NetworkClassifier | NetworkMatcher | CommandClassifier | CommandMatcher | ProbeModel
+NetworkModel = NetworkClassifier | NetworkMatcher
+CommandModel = CommandClassifier | CommandMatcher
+AnyModel = NetworkModel | CommandModel | ProbeModel
 _by_form_and_kind: TypeAdapter[AnyModel] = TypeAdapter(
     Annotated[
-        Annotated[NetworkClassifier | NetworkMatcher, Field(discriminator="kind")]
-        | Annotated[CommandClassifier | CommandMatcher, Field(discriminator="kind")]
+        Annotated[NetworkModel, Field(discriminator="kind")]
+        | Annotated[CommandModel, Field(discriminator="kind")]
         | ProbeModel,
         Field(discriminator="form"),
     ]

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError, ModelUnavailableError
-from facepriv.own_models.description import NetworkClassifier, NetworkInput, NetworkMatcher
+from facepriv.own_models.description import NetworkInput, NetworkModel
 from facepriv.own_models.stored import NETWORK, OwnModel
 from facepriv.weights.deepface_clients import make_session
 from facepriv.weights.files import require
@@ -90,7 +90,7 @@ def prepare_input(crops: NDArray[np.float32], wanted: NetworkInput) -> NDArray[n
 def shared_network(own: OwnModel) -> SharedModel[Network]:
     """Return the process's one session of an own network, opened at first use after a check of the weights' hash."""
     description = own.description
-    assert isinstance(description, NetworkClassifier | NetworkMatcher)
+    assert isinstance(description, NetworkModel)
     (weight,) = (weight for weight in own.card.weights if weight.name == NETWORK)
 
     def open_checked() -> Network:
@@ -99,7 +99,7 @@ def shared_network(own: OwnModel) -> SharedModel[Network]:
     return SharedModel(open_checked)
 
 
-def open_network(path: Path, description: NetworkClassifier | NetworkMatcher) -> Network:
+def open_network(path: Path, description: NetworkModel) -> Network:
     """Check a graph and open it.
 
     Raises BadInputError with code ``model-network`` if it is not an acceptable graph, or not the one described.

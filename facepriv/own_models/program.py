@@ -26,7 +26,7 @@ from typing import IO, Any
 
 from facepriv.config import temporary_folder
 from facepriv.errors import ModelUnavailableError
-from facepriv.own_models.description import CommandClassifier, CommandMatcher
+from facepriv.own_models.description import CommandModel
 from facepriv.own_models.network import MAX_OPEN
 from facepriv.own_models.stored import DESCRIPTION, OwnModel
 from facepriv.weights.files import require
@@ -243,7 +243,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def shared_program(own: OwnModel) -> SharedModel[Program]:
     """Return the process's one program of an own command, whose files are checked at first use."""
     description = own.description
-    assert isinstance(description, CommandClassifier | CommandMatcher)
+    assert isinstance(description, CommandModel)
 
     def make() -> Program:
         for file in own.card.weights:

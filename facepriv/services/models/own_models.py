@@ -14,15 +14,7 @@ from facepriv.config import make_private_folder, temporary_folder
 from facepriv.errors import BadInputError
 from facepriv.imaging.acquire import CARD as DETECTOR
 from facepriv.match.registry import matchers
-from facepriv.own_models.description import (
-    NAME,
-    CommandClassifier,
-    CommandMatcher,
-    NetworkClassifier,
-    NetworkMatcher,
-    ProbeModel,
-    read_yaml,
-)
+from facepriv.own_models.description import NAME, CommandModel, NetworkClassifier, NetworkModel, ProbeModel, read_yaml
 from facepriv.own_models.network import open_network
 from facepriv.own_models.stored import (
     NETWORK,
@@ -80,10 +72,10 @@ def add_model(
     check_name(description.name, replace=replace, form=description.form)
     outside: tuple[Path, ...] = ()
     with new_folder() as folder:
-        if isinstance(description, NetworkClassifier | NetworkMatcher):
+        if isinstance(description, NetworkModel):
             description = _with_network(description, network or file.parent / description.network, folder)
         else:
-            assert isinstance(description, CommandClassifier | CommandMatcher)
+            assert isinstance(description, CommandModel)
             description, outside = _with_program(description, file.parent)
         description = try_model(write_own_model(folder, description, outside))
         write_own_model(folder, description, outside)
@@ -170,9 +162,7 @@ def put_in_place(folder: Path, name: str) -> OwnModel:
     return read_own_model(name)
 
 
-def _with_network(
-    description: NetworkClassifier | NetworkMatcher, source: Path, folder: Path
-) -> NetworkClassifier | NetworkMatcher:
+def _with_network(description: NetworkModel, source: Path, folder: Path) -> NetworkModel:
     """Copy the graph into the folder, check it, and open it."""
     try:
         exists = source.is_file()
@@ -196,9 +186,7 @@ def _with_network(
     return description.model_copy(update={"found": (finding,)})
 
 
-def _with_program(
-    description: CommandClassifier | CommandMatcher, beside: Path
-) -> tuple[CommandClassifier | CommandMatcher, tuple[Path, ...]]:
+def _with_program(description: CommandModel, beside: Path) -> tuple[CommandModel, tuple[Path, ...]]:
     """Return the description with full paths, and the program and the files among its arguments: they are hashed."""
     program, *arguments = description.command
     beside_yaml = (beside / program).absolute()

@@ -15,13 +15,7 @@ from facepriv.imaging.acquire import acquire
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.decode import decode
 from facepriv.match import own as own_matchers
-from facepriv.own_models.description import (
-    AnyModel,
-    CommandClassifier,
-    CommandMatcher,
-    NetworkClassifier,
-    NetworkMatcher,
-)
+from facepriv.own_models.description import AnyModel, CommandModel, NetworkClassifier
 from facepriv.own_models.program import shared_program
 from facepriv.own_models.stored import OwnModel
 from facepriv.perturb.base import score_face
@@ -44,15 +38,14 @@ def try_model(own: OwnModel) -> AnyModel:
     """
     description = own.description
     try:
-        if isinstance(description, NetworkClassifier | CommandClassifier):
+        if description.kind == "classifier":
             findings = try_classifier(own_classifiers.make_classifier(own))
             earlier = description.found if isinstance(description, NetworkClassifier) else ()
             return description.model_copy(update={"found": tuple(dict.fromkeys([*earlier, *findings]))})
-        assert isinstance(description, NetworkMatcher | CommandMatcher)
         width, findings = _try_matcher(own_matchers.make_matcher(own))
         return description.model_copy(update={"found": findings, "width": width})
     finally:
-        if isinstance(description, CommandClassifier | CommandMatcher):
+        if isinstance(description, CommandModel):
             with shared_program(own).use() as program:
                 program.close()
 
