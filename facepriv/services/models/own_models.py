@@ -116,41 +116,27 @@ def check_model(name: str) -> tuple[str, ...]:
 
 def check_name(name: str, *, replace: bool, form: str) -> None:
     """Raise BadInputError with code ``model-name`` unless an own model of this form can have this name."""
-    if not re.fullmatch(NAME.strip("^$"), name):
-        raise BadInputError(
-            f"A name must be 2 to 40 small letters, digits and hyphens, not {name!r}; choose another.",
-            code="model-name",
-        )
     fixed = {DETECTOR.name, *classifiers.fixed_names(), *matchers.fixed_names()}
-    if name in fixed | {*classifiers.aliases, *matchers.aliases}:
-        raise BadInputError(
-            f"The name {name} belongs to a model that comes with facepriv or a plug-in; choose another.",
-            code="model-name",
-        )
-    if name not in list_own_names():
+    is_taken = name in list_own_names()
+    if not re.fullmatch(NAME.strip("^$"), name):
+        problem = f"A name must be 2 to 40 small letters, digits and hyphens, not {name!r}; choose another."
+    elif name in fixed | {*classifiers.aliases, *matchers.aliases}:
+        problem = f"The name {name} belongs to a model that comes with facepriv or a plug-in; choose another."
+    elif is_taken and not replace:
+        problem = f"An own model called {name} exists already; choose another name, or add --replace."
+    elif is_taken and name not in list_unreadable() and (old_form := read_own_model(name).description.form) != form:
+        problem = f"The model {name} is a {old_form} and cannot be replaced by a {form}; remove it first."
+    else:
         return
-    if not replace:
-        raise BadInputError(
-            f"An own model called {name} exists already; choose another name, or add --replace.",
-            code="model-name",
-        )
-    old_form = form if name in list_unreadable() else read_own_model(name).description.form
-    if old_form != form:
-        raise BadInputError(
-            f"The model {name} is a {old_form} and cannot be replaced by a {form}; remove it first.", code="model-name"
-        )
+    raise BadInputError(problem, code="model-name")
 
 
 @contextmanager
 def new_folder() -> Iterator[Path]:
     """Make a folder beside the models; it is removed unless `put_in_place` has moved it."""
-    parent = models_folder()
-    make_private_folder(parent)
-    folder = Path(tempfile.mkdtemp(dir=parent, prefix=".new-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    make_private_folder(models_folder())
+    with tempfile.TemporaryDirectory(dir=models_folder(), prefix=".new-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def put_in_place(folder: Path, name: str) -> OwnModel:
