@@ -391,12 +391,13 @@ def markdown(rows: Sequence[Row], bench: Bench, source: str, picture: bool) -> s
             f"One run on {len(bench.faces)} images of {people} people of the {source}; guide `{bench.guide}`, one "
             f"thread. Candidates come from all {len(bench.all)} images. Errors before: {errors}.",
             "",
-            "A flip counts on the stored file with the face found anew in it: as it is, after JPEG of quality 90, at "
-            "75 % of the size, and without colour. Evaluations are images scored by the guides, median an image; "
-            "`once` are those spent on learning. CPU seconds are the method's own, mean an image, and the shares of it "
-            "in the guides' forward passes and in finding faces. PSNR (median, and the worst twentieth) and SSIM are "
-            "those of the face box. The matchers' columns are the median cosine between original and perturbed image. "
-            "Errors of classifiers that did not guide show whether a flip carries over.",
+            "A flip counts on the stored file, with the face located again in it: as it is, after JPEG of quality "
+            "90, at 75 % of the size, and in greyscale. Evaluations are images scored by the guides (median per "
+            "image); `once` marks those spent on learning. CPU seconds (mean per image) are the method's own, with "
+            "the shares spent in the guides' forward passes and in finding faces. PSNR (median, and the worst "
+            "twentieth) and SSIM are measured inside the face box. The matchers' columns give the median cosine "
+            "between original and perturbed image. Errors of classifiers that were not guides show whether a flip "
+            "transfers to them.",
             "",
             *lines,
             "",

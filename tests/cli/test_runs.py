@@ -72,4 +72,4 @@ def test_schema(empty, tmp_path):
     assert empty("schema", "--json", tmp_path / "schema.json") == Said(0, "", "")
     assert json.loads((tmp_path / "schema.json").read_text()) == document
     described = Path(__file__).parents[2] / "docs" / "run-schema.json"
-    assert json.loads(described.read_text()) == document, "write it anew with `facepriv schema --json`"
+    assert json.loads(described.read_text()) == document, "write it again with `facepriv schema --json`"
