@@ -39,12 +39,13 @@ class Estimate:
     """Independent trials for the rule of three: subjects, or fewer."""
     constant_interval: Interval | None = None
     """The interval where all resamples agree although the value is not at an end of the scale."""
-    subjects_per_trial: int = 1
-    """Subjects of one comparison: 2 for non-mated ones, of which only half as many are independent."""
-    weights: Floats64 | None = None
-    """``(S,)`` weight of each subject in the figure; None where it is not known."""
-    least_trials: float | None = None
-    """Lower bound of the number of independent trials; by default Kish's effective number of the weights."""
+    least_trials: float = 0.0
+    """Lower bound of the number of independent trials of a rate; 0 where it is not known.
+
+    However similar the images of a subject are, a rate over subjects varies no more than a binomial one of Kish's
+    effective number of trials (`effective_number`). For figures of pairs it is the number of disjoint pairs: the
+    variance of a U-statistic is at most that of the mean over these (Hoeffding 1963, section 5).
+    """
     error_factor: float = 1.0
     """Known correction of the standard deviation of the replicates, by which it is multiplied."""
 
@@ -73,7 +74,6 @@ class Estimate:
             self.influence - other.influence,
             self.strata,
             min(self.independent_trials, other.independent_trials),
-            subjects_per_trial=max(self.subjects_per_trial, other.subjects_per_trial),
             error_factor=max(self.error_factor, other.error_factor),
         )
 
@@ -89,8 +89,8 @@ class Estimate:
 
         A variance estimated by a sum of squared contributions ``d`` varies as their fourth powers do; Satterthwaite's
         rule turns that into ``2 (sum d^2)^2 / (sum d^4 - sum over strata (sum d^2)^2 / s)``: the number of subjects
-        where contributions are normal, 2 where a single subject makes the difference; divided by `subjects_per_trial`.
-        Fewer than 3 would not improve coverage, but give intervals of almost the whole range.
+        where contributions are normal, 2 where a single subject makes the difference. Fewer than 3 would not improve
+        coverage, but give intervals of almost the whole range.
         """
         squares = self.influence**2
         fourth_powers, expected, degrees = float(np.sum(squares**2)), 0.0, 0
@@ -101,19 +101,7 @@ class Estimate:
         excess = fourth_powers - expected
         total = 2 * float(squares.sum()) ** 2
         effective = total / excess if excess > total / max(degrees, 1) else float(degrees)
-        return max(effective / self.subjects_per_trial, 3.0)
-
-    @property
-    def effective_trials(self) -> float:
-        """Lower bound of the number of independent trials of a rate; 0 where it is not known.
-
-        However similar the images of a subject are, a rate over subjects varies no more than a binomial one of Kish's
-        effective number of trials. For figures of pairs it is the number of disjoint pairs: the variance of a
-        U-statistic is at most that of the mean over these (Hoeffding 1963, section 5).
-        """
-        if self.least_trials is not None:
-            return self.least_trials
-        return 0.0 if self.weights is None else effective_number(self.weights)
+        return max(effective, 3.0)
 
     def interval(self) -> Interval:
         """Return the figure with its 95 % interval.
@@ -145,7 +133,7 @@ class Estimate:
             middle = np.log(self.value) - np.log1p(-self.value)
             ends = expit(middle + np.array([-1, 1]) * reach / (self.value * (1 - self.value)))
             # Few subjects that err hardly show the spread; then even the worst case is a shorter interval.
-            low, high = binomial_interval(self.value, self.effective_trials)
+            low, high = binomial_interval(self.value, self.least_trials)
             return Interval(value=self.value, low=max(float(ends[0]), low), high=min(float(ends[1]), high))
         limit = 1.0 if self.scale == "difference" else np.inf
         return Interval(value=self.value, low=max(self.value - reach, -limit), high=min(self.value + reach, limit))

@@ -1,7 +1,7 @@
 """Resamples of subjects for the cluster bootstrap, in which subjects, never images, are drawn at random.
 
 Images of one subject resemble each other, so that a hundred images of ten subjects say little more than ten images do.
-Every figure is therefore computed anew on samples of *subjects*, drawn with replacement within each gender, with all
+Every figure is therefore computed again on samples of *subjects*, drawn with replacement within each gender, with all
 their images (Davison and Hinkley, Bootstrap Methods and their Application, section 3.8). A drawn sample is a count for
 every subject, and a figure on it is a weighted figure, which needs no image to be copied.
 

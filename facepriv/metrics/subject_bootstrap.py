@@ -154,7 +154,7 @@ class SubjectBootstrap:
             # An error of a gender weighs one half, so the smaller gender sets the limit of the rule of three.
             2 * min(male.independent_trials, female.independent_trials),
             constant_interval,
-            least_trials=2 * min(male.effective_trials, female.effective_trials),
+            least_trials=2 * min(male.least_trials, female.least_trials),
         )
 
     def auc(self, scores: ArrayLike) -> Estimate:
@@ -215,7 +215,8 @@ class SubjectBootstrap:
             value = float(np.divide(above.sum(), below.sum()))
             replicates = sums[:, 0] / sums[:, 1]
             influence = (above - value * below) / below.sum()
-        return Estimate(value, replicates, scale, influence, self.genders, int(np.sum(below != 0)), weights=below)
+        subjects, least_trials = int(np.sum(below != 0)), effective_number(below)
+        return Estimate(value, replicates, scale, influence, self.genders, subjects, least_trials=least_trials)
 
     def _sorted(
         self, scores: Floats64

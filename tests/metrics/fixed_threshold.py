@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from facepriv.metrics.estimates import Estimate
+from facepriv.metrics.estimates import Estimate, effective_number
 from facepriv.metrics.resampling import weighted_sums
+
+
+class OfPairs(Estimate):
+    """An estimate of pairs of subjects, of which only half as many are independent."""
+
+    @property
+    def degrees_of_freedom(self):
+        return max(super().degrees_of_freedom / 2, 3.0)
 
 
 def fnmr(bootstrap, mated, threshold):
@@ -17,19 +25,19 @@ def fnmr(bootstrap, mated, threshold):
         replicates = sums[:, 0] / sums[:, 1]
     influence = (above - value * below) / below.sum()
     trials = int(np.sum(below > 0))
-    return Estimate(float(value), replicates, "rate", influence, bootstrap._strata, trials, weights=below)
+    least_trials = effective_number(below)
+    return Estimate(float(value), replicates, "rate", influence, bootstrap._strata, trials, least_trials=least_trials)
 
 
 def fmr(bootstrap, non_mated, threshold):
     scores, (first, second) = bootstrap._compared(non_mated, bootstrap._non_mated, "non-mated")
     rate = bootstrap._accepted(scores >= threshold, first, second)
-    return Estimate(
+    return OfPairs(
         rate.value,
         rate.replicates,
         "rate",
         rate.influence,
         bootstrap._strata,
         max(rate.subjects // 2, 1),
-        subjects_per_trial=2,
         error_factor=rate.factor,
     )
