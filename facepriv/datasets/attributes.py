@@ -18,17 +18,9 @@ _BAND = re.compile(
 
 
 def parse_age(cell: str, *, grouped: bool = False) -> dict[str, str | float] | None:
-    """Parse an age.
+    """Return ``{"age": years}`` or ``{"age_group": band}``, empty if the cell says nothing, None if it is no age.
 
-    Parameters
-    ----------
-    grouped
-        Whether the cell stands for a group in any case: a bare number is then a group's code, not years.
-
-    Returns
-    -------
-    dict or None
-        ``{"age": years}``, ``{"age_group": band}``, empty if the cell says nothing, None if it is no age.
+    ``grouped`` says that the cell stands for a group in any case: a bare number is then a group's code, not years.
     """
     plain = cell.strip()
     if plain.casefold() in UNKNOWN:

@@ -28,12 +28,8 @@ def parse_names(
 ) -> tuple[dict[str, T], list[Problem]]:
     """Parse the names of images, and report those that are not named as in the data set.
 
-    Parameters
-    ----------
-    parse
-        Returns what a name says, None if it is no name of the data set.
-    example
-        A name of the data set, for the sentence about the others.
+    ``parse`` returns what a name says, None if it is no name of the data set; ``example`` is such a name, for the
+    sentence about the others.
     """
     parsed: dict[str, T] = {}
     unexpected: list[str] = []

@@ -39,13 +39,9 @@ def parse_mapping(text: str) -> dict[str, Gender]:
 
 
 def parse_gender(value: str, mapping: Mapping[str, Gender] | None = None) -> int | Literal["number", "word"] | None:
-    """Parse the gender in a cell.
+    """Return +1 for male, -1 for female, None for unknown.
 
-    Returns
-    -------
-    int or None or str
-        +1 male, -1 female, None if it says unknown, ``"number"`` for a number without a declared meaning,
-        ``"word"`` for anything else.
+    ``"number"`` stands for a number without a declared meaning, ``"word"`` for anything else.
     """
     plain = _canonical(value)
     declared = {_canonical(k): v for k, v in (mapping or {}).items()}

@@ -120,12 +120,8 @@ def label_by_subject(
 ) -> tuple[list[LabelledImage], list[Problem]]:
     """Label images by the rows about their subjects; without a table they stay unlabelled.
 
-    Parameters
-    ----------
-    subjects
-        Subject by file name.
-    fold
-        Makes the spellings of a subject in the table and in the file names equal.
+    ``subjects`` is the subject by file name. ``fold`` makes the spellings of a subject in the table and in the file
+    names equal.
     """
     if table is None:
         return [LabelledImage(name, subject, None, folder / name) for name, subject in subjects.items()], []

@@ -20,12 +20,8 @@ COMMONEST = 12
 def preview_document(read: ReadResult, earlier: Sequence[Problem] = (), rows: int = ROWS) -> dict[str, Any]:
     """Return the counts and some images of a data set as JSON of schema ``facepriv.preview/1``.
 
-    Parameters
-    ----------
-    earlier
-        What was left out before the files were read.
-    rows
-        Most images that are shown, spread evenly over the sorted names.
+    ``earlier`` is what was left out before the files were read. At most ``rows`` images are shown, spread evenly over
+    the sorted names.
     """
     labels = Counter(image.label for image in read.images)
     return {

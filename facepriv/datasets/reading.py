@@ -57,13 +57,7 @@ class DatasetReader(Protocol):
         """Return the reason why this folder follows the convention, as a clause; None if it does not."""
 
     def read(self, folder: Path, files: Files, *, labels: Path | None, options: ReadOptions) -> ReadResult:
-        """Read the folder.
-
-        Raises
-        ------
-        BadInputError
-            If the labels cannot be used as they are.
-        """
+        """Read the folder; raise BadInputError if the labels cannot be used as they are."""
 
 
 def find_limits(images: Sequence[LabelledImage], identities: Identities = "people") -> list[Problem]:

@@ -93,12 +93,8 @@ def open_client(model: DeepFaceModel, network: Any) -> Any:
     """Make deepface's own client object around a network that was opened from checked weights.
 
     deepface's clients get their network by calling something that downloads a missing file. That one name is answered
-    here while the client is made, so nothing can be downloaded even where deepface asks for another file than we know.
-
-    Raises
-    ------
-    ModelUnavailableError
-        If deepface asks for another weight file.
+    here while the client is made, so nothing can be downloaded even where deepface asks for another file than we know:
+    that raises ModelUnavailableError.
     """
     from deepface.modules import modeling
 

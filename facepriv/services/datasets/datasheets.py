@@ -82,15 +82,8 @@ def parse_parts(settings: Iterable[str]) -> dict[str, str]:
 def edit_datasheet(store: Store, dataset_id: int, changes: Mapping[str, str], *, actor: Actor) -> DatasetRecord:
     """Change some parts of a data sheet; the access log keeps a line that names the parts.
 
-    Parameters
-    ----------
-    changes
-        Text by part, empty to take it back; ``retention`` is a day like 2027-03-31, or none.
-
-    Raises
-    ------
-    BadInputError
-        As `make_datasheet` and `read_day`; nothing is changed then.
+    ``changes`` is text by part, empty to take it back; ``retention`` is a day like 2027-03-31, or none. Raises as
+    `make_datasheet` and `read_day` do; nothing is changed then.
     """
     record = store.datasets.get(dataset_id)
     texts = {part: text for part, text in changes.items() if part != RETENTION}

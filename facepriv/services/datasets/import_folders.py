@@ -32,11 +32,8 @@ def subfolders(settings: Settings, folder: str) -> tuple[str, ...]:
 def allowed_folder(settings: Settings, folder: str) -> Path:
     """Return a folder that pages may import from, links followed.
 
-    Raises
-    ------
-    BadInputError
-        If it is none of those allowed or below them, however it is written (code ``folder-not-allowed``), or holds a
-        link to something outside of it (``link-outside``).
+    Raises BadInputError with code ``folder-not-allowed`` if it is none of those allowed or below them, however it is
+    written; with ``link-outside`` if it holds a link to something outside of it.
     """
     here = _allowed(settings, folder)
     for parent, _, files in os.walk(here):

@@ -78,17 +78,9 @@ class Source:
 def import_dataset(
     store: Store, settings: Settings, path: Path, *, on_progress: Progress | None = None, **fields: Any
 ) -> ImportReport:
-    """Import a folder or a zip archive of images here and now.
+    """Import a folder or a zip archive of images here and now; ``fields`` are others of `ImportRequest`.
 
-    Parameters
-    ----------
-    fields
-        Other fields of `ImportRequest`, such as ``name``.
-
-    Raises
-    ------
-    BadInputError
-        If a field cannot be used, or nothing can be imported; then nothing is kept.
+    Raises BadInputError if a field cannot be used, or nothing can be imported; then nothing is kept.
     """
     labels = fields.pop("labels", None)
     request = ImportRequest(source=PathSource(path=str(path)), labels=None if labels is None else str(labels), **fields)
