@@ -314,7 +314,7 @@ def test_deletion_names_what_goes_refuses_while_it_is_worked_on_and_proves_itsel
     assert not app.exception
     assert "Deleted the data set" in app.success[0].value
     assert "0 of 16 remain" in app.success[0].value
-    assert BLOBS.size == 0
+    assert not BLOBS._entries
     assert not list(filled.artifacts.rglob("*.png"))
     with open_store(filled) as store:
         assert store.datasets.list() == ()
