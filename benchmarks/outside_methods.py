@@ -20,8 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from facepriv.imaging.acquire import find_again
 from facepriv.imaging.crop import apply_operator, crop_operator, take_crop
-from facepriv.perturb.base import Context, Parameters, Perturbation, Perturber, find_again, score_face, side_of
+from facepriv.perturb.base import Context, Parameters, Perturbation, Perturber, score_face, side_of
 from facepriv.perturb.gallery import CandidateGender, choose_candidate
 from facepriv.types import AttributeClassifier, CropFunction, Face, Image, Stop
 

@@ -31,7 +31,7 @@ from outside_methods import OUTSIDE, toolbox
 from rich.console import Console
 from rich.table import Table
 
-import facepriv.perturb.base as base
+import facepriv.imaging.acquire as finder
 from facepriv.classify.registry import classifiers
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder
@@ -41,7 +41,7 @@ from facepriv.imaging.decode import decode
 from facepriv.imaging.quality import psnr_db, ssim
 from facepriv.imaging.versions import VERSIONS
 from facepriv.match.registry import matchers
-from facepriv.perturb.base import Learned, Perturber, file_scores, score_face
+from facepriv.perturb.base import Learned, Perturbation, Perturber, file_scores, score_face
 from facepriv.perturb.gallery import Gallery
 from facepriv.perturb.registry import perturbers
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, PerturbResult
@@ -136,20 +136,20 @@ class Clock:
         self._run = method.run
         method.run = self.run  # type: ignore[method-assign]
 
-    def run(self, *args: Any, **kwargs: Any) -> base.Perturbation:
+    def run(self, *args: Any, **kwargs: Any) -> Perturbation:
         """Run the method and add up."""
         before = sum(guide.seconds for guide in self._guides)
-        find, base.acquire = base.acquire, self._timed(base.acquire)
+        find, finder.find_faces = finder.find_faces, self._timed(finder.find_faces)
         start = time.process_time()
         try:
             return self._run(*args, **kwargs)
         finally:
             self.all += time.process_time() - start
-            base.acquire = find
+            finder.find_faces = find
             self.forward += sum(guide.seconds for guide in self._guides) - before
 
-    def _timed(self, find: Callable[..., Face]) -> Callable[..., Face]:
-        def timed(*args: Any, **kwargs: Any) -> Face:
+    def _timed(self, find: Callable[..., Any]) -> Callable[..., Any]:
+        def timed(*args: Any, **kwargs: Any) -> Any:
             start = time.process_time()
             try:
                 return find(*args, **kwargs)

@@ -21,6 +21,9 @@ Floats64 = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
+Box = tuple[int, int, int, int]
+"""left, top, right, bottom in pixels; right and bottom are exclusive."""
+
 Gender = Literal["male", "female"]
 Stop = Literal["flipped", "already-wrong", "sweeps", "rounds", "floor", "face-lost", "landed"]
 """Why a perturbation ended: the file's score passed -margin; it had before the first update; the limit of sweeps
@@ -45,8 +48,7 @@ class Face:
     pixels: Image
     landmarks: NDArray[np.float32]
     """``(k, 2)`` x, y in pixels; k = 68 (dlib)."""
-    box: tuple[int, int, int, int]
-    """left, top, right, bottom in pixels; right and bottom are exclusive."""
+    box: Box
     mesh: NDArray[np.float32] | None = None
     """``(k, 2)`` x, y in pixels: points of another landmarker, as of Stasm's 77; None where there are no others."""
 
@@ -80,13 +82,13 @@ class CropSpec:
 class CropFunction:
     """A crop that is no linear map of the image: any function of the pixels inside a box.
 
-    ``box`` is left, top, right, bottom in pixels, inside the image, right and bottom exclusive. ``function`` is given
-    these pixels ``(bottom - top, right - left, 3)`` float32 0..255, not rounded, and nothing else of the image; it
-    gives the classifier's input ``(height, width, 3)`` float32 0..255, depends on nothing but these pixels, and leaves
-    them alone. Methods that count on a linear crop refuse such a classifier or compute every crop anew.
+    ``box`` lies inside the image. ``function`` is given its pixels ``(bottom - top, right - left, 3)`` float32 0..255,
+    not rounded, and nothing else of the image; it gives the classifier's input ``(height, width, 3)`` float32 0..255,
+    depends on nothing but these pixels, and leaves them alone. Methods that count on a linear crop refuse such a
+    classifier or compute every crop again.
     """
 
-    box: tuple[int, int, int, int]
+    box: Box
     height: int
     width: int
     function: Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -205,9 +207,7 @@ class Landmarker(Model, Protocol):
     def ready(self) -> None:
         """Raise `ModelUnavailableError` if it cannot be used here; the text says how to get it."""
 
-    def locate(
-        self, pixels: Image, box: tuple[int, int, int, int], landmarks: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def locate(self, pixels: Image, box: Box, landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
         """Find the points ``(k, 2)``, x, y in pixels, of the face that the detector has found.
 
         They depend on nothing but what is given. Raises `FailureToAcquireError` with code ``no-landmarks`` if there are
@@ -289,9 +289,6 @@ class LabelledImage:
     attributes: Mapping[str, str | float] = field(default_factory=dict)
     """What else the data set says of it: ``age`` in years as a number, ``race`` in the data set's own words."""
 
-
-Box = tuple[int, int, int, int]
-"""left, top, right, bottom in pixels; right and bottom are exclusive."""
 
 Origin = Literal["command line", "dashboard", "python"]
 

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from facepriv.config import get_settings
-from facepriv.perturb.parameters import make_method
+from facepriv.perturb.registry import make_method
 from facepriv.presentation.formats import plain
 from facepriv.presentation.help_texts import KIND_SENTENCES, KIND_TITLES, NOT_PROTECTED
 from facepriv.schemas.requests import DEFAULT_GUIDE, DEFAULT_LANDMARKER, RunRequest

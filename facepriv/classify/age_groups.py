@@ -63,5 +63,4 @@ def older_shares(bands: Bands, boundary: int) -> NDArray[np.float64]:
     it takes for nothing but 38 to 43 scores log 4/2 for a boundary of 40.
     """
     first, last = np.array(bands, dtype=np.float64).T
-    shares: NDArray[np.float64] = np.clip((last + 1 - boundary) / (last + 1 - first), 0.0, 1.0)
-    return shares
+    return np.clip((last + 1 - boundary) / (last + 1 - first), 0.0, 1.0)

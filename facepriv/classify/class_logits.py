@@ -38,8 +38,7 @@ def _log_sum(
 ) -> NDArray[np.float64]:
     if len(classes) == 1 and shares[0] == 1:
         return logits[:, classes[0]]
-    result: NDArray[np.float64] = logsumexp(logits[:, classes], axis=1, b=shares)
-    return result
+    return logsumexp(logits[:, classes], axis=1, b=shares)
 
 
 class LogitsClassifier(CardedModel):

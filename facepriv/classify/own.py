@@ -23,12 +23,11 @@ LEAST_PROBABILITY = float(np.finfo(np.float32).eps)
 class OwnNetworkClassifier(CardedModel):
     """An ONNX graph described by YAML."""
 
-    def __init__(self, own: OwnModel) -> None:
-        assert isinstance(own.description, NetworkClassifier)
-        self._description = own.description
-        self._network = shared_network(own)
+    def __init__(self, own: OwnModel, described: NetworkClassifier) -> None:
         self.card = own.card
-        self.attribute: str = own.description.attribute
+        self.attribute: str = described.attribute
+        self._description = described
+        self._network = shared_network(own)
 
     def crop(self, face: Face) -> CropSpec:
         """Return the crop of the description."""
@@ -87,12 +86,11 @@ def _log(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
 class OwnCommandClassifier(CardedModel):
     """A program described by YAML."""
 
-    def __init__(self, own: OwnModel) -> None:
-        assert isinstance(own.description, CommandClassifier)
-        self._description = own.description
-        self._program = shared_program(own)
+    def __init__(self, own: OwnModel, described: CommandClassifier) -> None:
         self.card = own.card
-        self.attribute: str = own.description.attribute
+        self.attribute: str = described.attribute
+        self._description = described
+        self._program = shared_program(own)
 
     def crop(self, face: Face) -> Crop:
         """Return the whole image, or the crop of the description."""
@@ -141,8 +139,9 @@ class OwnCommandClassifier(CardedModel):
 def make_classifier(own: OwnModel) -> AttributeClassifier:
     """Return the classifier of an own model."""
     if isinstance(own.description, NetworkClassifier):
-        return OwnNetworkClassifier(own)
-    return OwnCommandClassifier(own)
+        return OwnNetworkClassifier(own, own.description)
+    assert isinstance(own.description, CommandClassifier)
+    return OwnCommandClassifier(own, own.description)
 
 
 def make(name: str) -> AttributeClassifier:

@@ -45,8 +45,7 @@ class ProbeClassifier(CardedModel):
         if len(inputs) == 0:
             return np.empty(0)
         templates = self._matcher.embed_crops(inputs).astype(np.float64)
-        scores: NDArray[np.float64] = templates @ self._weights[:-1] + self._weights[-1]
-        return scores
+        return templates @ self._weights[:-1] + self._weights[-1]
 
     @cached_property
     def _matcher(self) -> CropMatcher:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import FailureToAcquireError
-from facepriv.types import Face, Image, ModelCard, WeightFile
+from facepriv.types import Box, Face, Image, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
 
@@ -45,19 +46,11 @@ def _make_detector() -> tuple[Any, Any]:
 _detector = SharedModel(_make_detector)
 
 
-def find_faces(pixels: Image) -> list[tuple[tuple[int, int, int, int], NDArray[np.float32]]]:
+def find_faces(pixels: Image) -> list[tuple[Box, NDArray[np.float32]]]:
     """Find all frontal faces, largest first.
 
-    Parameters
-    ----------
-    pixels
-        RGB ``(h, w, 3)``.
-
-    Returns
-    -------
-    list of (box, landmarks)
-        Box as left, top, right, bottom; landmarks ``(68, 2)`` x, y in pixels. An image of at most `DOUBLE_UP_TO`
-        pixels is doubled and searched once more where the first pass finds nothing.
+    Return of each its box and its landmarks ``(68, 2)`` x, y in pixels. An image of at most `DOUBLE_UP_TO` pixels is
+    doubled and searched once more where the first pass finds nothing.
     """
     pixels = np.ascontiguousarray(pixels)
     with _detector.use() as (detect, predict):
@@ -108,3 +101,12 @@ def acquire(
         )
     box, landmarks = faces[0]
     return Face(image_id=image_id, subject=subject, label=label, pixels=pixels, landmarks=landmarks, box=box)
+
+
+def find_again(face: Face, pixels: Image) -> Face | None:
+    """Find a face again in another image of it, as an attacker would; None if there is none to be found."""
+    faces = find_faces(pixels)
+    if not faces:
+        return None
+    box, landmarks = faces[0]
+    return replace(face, pixels=pixels, landmarks=landmarks, box=box, mesh=None)

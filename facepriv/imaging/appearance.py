@@ -49,24 +49,13 @@ def upright(face: Face, *, size: int, padding: float = PADDING) -> NDArray[np.fl
     step = np.array([[1 / samples, 0, 0.5 / samples - 0.5], [0, 1 / samples, 0.5 / samples - 0.5], [0, 0, 1]])
     inner = matrix @ step
     inner[:, 2] -= low
-    fine = cv2.warpAffine(
-        part,
-        inner,
-        (size * samples, size * samples),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
-    chip: NDArray[np.float32] = fine.reshape(size, samples, size, samples, 3).mean(axis=(1, 3), dtype=np.float32)
-    return chip
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    fine = cv2.warpAffine(part, inner, (size * samples, size * samples), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    return fine.reshape(size, samples, size, samples, 3).mean(axis=(1, 3), dtype=np.float32)
 
 
 def appearance_features(face: Face) -> NDArray[np.float64]:
     """Describe a face for a classifier to be trained on.
-
-    Parameters
-    ----------
-    face
-        As found in the stored file.
 
     Returns
     -------

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from facepriv.errors import BadInputError
-from facepriv.types import Crop, CropFunction, CropSpec, Face
+from facepriv.types import Box, Crop, CropFunction, CropSpec, Face
 
 MOST_POINTS = 1 << 20
 """Most points at which a crop samples the image: a face that fills a photo of many megapixels costs no more."""
@@ -32,12 +32,7 @@ def samples_for(matrix: NDArray[np.float64], size: int) -> int:
 def crop_operator(spec: Crop, height: int, width: int, *, most_cells: int = MOST_CELLS) -> sparse.csr_array:
     """Write a crop as a sparse matrix.
 
-    Parameters
-    ----------
-    height, width
-        Of the image the crop is taken from.
-    most_cells
-        As `MOST_CELLS`.
+    ``height`` and ``width`` are those of the image, ``most_cells`` is as `MOST_CELLS`.
 
     Returns
     -------
@@ -155,8 +150,7 @@ def apply_operator(operator: sparse.csr_array, image: NDArray[np.generic]) -> ND
     # Only pixels between the first and the last that is read: a photo may be many times larger than its face.
     low, high = (int(read.min()), int(read.max()) + 1) if len(read) else (0, 0)
     part = sparse.csr_array((operator.data, read - low, operator.indptr), shape=(operator.shape[0], high - low))
-    product: NDArray[np.float32] = part @ np.ascontiguousarray(flat[low:high], dtype=np.float32)
-    return product
+    return part @ np.ascontiguousarray(flat[low:high], dtype=np.float32)
 
 
 def take_crop(spec: Crop, image: NDArray[np.generic]) -> NDArray[np.float32]:
@@ -181,13 +175,7 @@ def take_crop(spec: Crop, image: NDArray[np.generic]) -> NDArray[np.float32]:
 
 
 def call_crop(spec: CropFunction, region: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Compute a crop from the pixels of its box, and check its shape.
-
-    Raises
-    ------
-    BadInputError
-        With code ``crop-function`` if the shape is not the one it names.
-    """
+    """Compute a crop from the pixels of its box; raises BadInputError with code ``crop-function`` for a wrong shape."""
     crop = np.asarray(spec.function(region), dtype=np.float32)
     if crop.shape != (spec.height, spec.width, 3):
         raise BadInputError(
@@ -198,7 +186,7 @@ def call_crop(spec: CropFunction, region: NDArray[np.float32]) -> NDArray[np.flo
     return crop
 
 
-def dlib_shape(landmarks: NDArray[np.float32], box: tuple[int, int, int, int]) -> tuple[object, object]:
+def dlib_shape(landmarks: NDArray[np.float32], box: Box) -> tuple[object, object]:
     """Return landmarks and box as dlib's ``rectangle`` and ``full_object_detection``.
 
     Raises

@@ -33,12 +33,7 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
     (b"BM", "BMP"),
     (b"II*\x00", "TIFF"),
     (b"MM\x00*", "TIFF"),
-    (b"P1", "PPM"),
-    (b"P2", "PPM"),
-    (b"P3", "PPM"),
-    (b"P4", "PPM"),
-    (b"P5", "PPM"),
-    (b"P6", "PPM"),
+    *((b"P%d" % kind, "PPM") for kind in range(1, 7)),
 )
 _FOREIGN: tuple[tuple[bytes, int, str], ...] = (
     (b"GIF8", 0, "GIF"),

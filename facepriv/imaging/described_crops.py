@@ -22,14 +22,9 @@ def described_crop(face: Face, described: Alignment, size: int) -> CropSpec:
 
 
 def box_square(face: Face, *, size: int, margin: float) -> CropSpec:
-    """Return the upright square around the middle of the face's box.
+    """Return the upright square of ``size`` pixels around the middle of the face's box.
 
-    Parameters
-    ----------
-    size
-        Output pixels along an edge.
-    margin
-        What is added on every side of the box's longer edge, as a fraction of it.
+    Its edge is the box's longer one and, on either side of it, a ``margin`` that is a fraction of it.
     """
     left, top, right, bottom = face.box
     edge = max(right - left, bottom - top) * (1 + 2 * margin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facepriv.imaging.crop import eye_centres, samples_for
 from facepriv.types import CropSpec, Face
@@ -15,19 +16,19 @@ TEMPLATE = np.array(
 )
 
 
+def five_points(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return eyes, nose tip and mouth corners ``(5, 2)`` of 68 landmarks."""
+    return np.concatenate([eye_centres(landmarks), landmarks[[NOSE_TIP, MOUTH_LEFT, MOUTH_RIGHT]]])
+
+
 def five_point_square(face: Face, *, size: int) -> CropSpec:
-    """Return the upright square in which the five points come closest to their places.
+    """Return the upright square of ``size`` pixels in which the five points come closest to their places.
 
     The map is the similarity (turn, scale and shift) of least squares. The square's edge is about 3.2 distances
     between the eyes. It follows the landmarks only: a detector's box jumps in steps of its image pyramid, which costs a
     matcher dearly (ADR 0005).
-
-    Parameters
-    ----------
-    size
-        Output pixels along an edge.
     """
-    points = np.concatenate([eye_centres(face.landmarks), face.landmarks[[NOSE_TIP, MOUTH_LEFT, MOUTH_RIGHT]]])
+    points = five_points(face.landmarks)
     image = points[:, 0] + 1j * points[:, 1]
     # Pixel centres have whole coordinates, so the square's edges lie half a pixel outside of its first and last centre.
     output = (TEMPLATE + 0.5 + 0.5j) * (size / EDGE) - (0.5 + 0.5j)

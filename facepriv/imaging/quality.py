@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.types import Image
+from facepriv.types import Box, Image
 
 GAIN = 8.0
 """How much a change is amplified for a person to look at."""
@@ -13,12 +13,12 @@ WINDOW = 11
 """Side of scikit-image's Gaussian window for sigma 1.5, pixels."""
 
 
-def _inside(image: Image, box: tuple[int, int, int, int]) -> Image:
+def _inside(image: Image, box: Box) -> Image:
     left, top, right, bottom = box
     return image[max(top, 0) : bottom, max(left, 0) : right]
 
 
-def psnr_db(before: Image, after: Image, box: tuple[int, int, int, int]) -> float:
+def psnr_db(before: Image, after: Image, box: Box) -> float:
     """Peak signal-to-noise ratio inside the box, in dB with peak 255; infinite where nothing changed.
 
     NaN where the box lies outside the image.
@@ -31,7 +31,7 @@ def psnr_db(before: Image, after: Image, box: tuple[int, int, int, int]) -> floa
     return float("inf") if error == 0 else 10 * float(np.log10(255.0**2 / error))
 
 
-def ssim(before: Image, after: Image, box: tuple[int, int, int, int]) -> float:
+def ssim(before: Image, after: Image, box: Box) -> float:
     """Mean structural similarity inside the box, 1 = identical (Wang et al. 2004: Gaussian window, sigma 1.5).
 
     NaN where less of the box lies inside the image than one window of 11 x 11 pixels.
@@ -56,5 +56,4 @@ def ssim(before: Image, after: Image, box: tuple[int, int, int, int]) -> float:
 def difference(before: Image, after: Image, gain: float = GAIN) -> NDArray[np.uint8]:
     """Show the change ``after - before``, multiplied by ``gain`` around mid-grey, for a person to look at."""
     change = after.astype(np.float32) - before.astype(np.float32)
-    shown: NDArray[np.uint8] = np.clip(np.rint(128 + gain * change), 0, 255).astype(np.uint8)
-    return shown
+    return np.clip(np.rint(128 + gain * change), 0, 255).astype(np.uint8)

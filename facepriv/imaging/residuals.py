@@ -61,11 +61,6 @@ COUNT = 3 * (len(SIGMAS) + 2 * _RINGS + len(STEPS) * _CLASSES)
 def residual_features(face: Face) -> NDArray[np.float64]:
     """Measure what perturbing leaves behind.
 
-    Parameters
-    ----------
-    face
-        As found in the stored file.
-
     Returns
     -------
     ndarray
@@ -75,19 +70,17 @@ def residual_features(face: Face) -> NDArray[np.float64]:
         for each of `STEPS` the shares of pairs of neighbouring residuals, by class, which sum to 1.
     """
     channels = upright(face, size=SIZE) @ _CHANNELS.T
-    return np.concatenate([_of_channel(np.ascontiguousarray(channels[..., c])) for c in range(3)])
-
-
-def _of_channel(channel: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.concatenate([_bands(channel), _rings(channel), *(_pairs(channel, step) for step in STEPS)])
+    features = []
+    for channel in map(np.ascontiguousarray, np.moveaxis(channels, -1, 0)):
+        features += [_bands(channel), _rings(channel), *(_pairs(channel, step) for step in STEPS)]
+    return np.concatenate(features)
 
 
 def _bands(channel: NDArray[np.float32]) -> NDArray[np.float64]:
     """Return log10 of the variance between each Gaussian and the next finer one."""
     smooth = [channel, *(cv2.GaussianBlur(channel, (0, 0), sigma) for sigma in SIGMAS)]
     variances = [(fine - coarse).var(dtype=np.float64) for fine, coarse in pairwise(smooth)]
-    bands: NDArray[np.float64] = np.log10(np.array(variances) + FLOOR)
-    return bands
+    return np.log10(np.array(variances) + FLOOR)
 
 
 def _window() -> NDArray[np.float32]:
@@ -108,8 +101,7 @@ def _rings(channel: NDArray[np.float32]) -> NDArray[np.float64]:
     inside = (_RING_OF >= 0) & (_RING_OF < _RINGS)
     odd = _ACROSS % 2 > 0
     sums = [np.bincount(_RING_OF[chosen], power[chosen], minlength=_RINGS) for chosen in (inside & ~odd, inside & odd)]
-    rings: NDArray[np.float64] = np.log10(np.concatenate(sums) + FLOOR)
-    return rings
+    return np.log10(np.concatenate(sums) + FLOOR)
 
 
 def _pairs(channel: NDArray[np.float32], step: float) -> NDArray[np.float64]:
@@ -123,5 +115,4 @@ def _pairs(channel: NDArray[np.float32], step: float) -> NDArray[np.float64]:
         steps = np.clip(np.rint(residual / step), -TRUNCATE, TRUNCATE).astype(np.int64) + TRUNCATE
         for first, second in ((steps[:, :-1], steps[:, 1:]), (steps[:-1], steps[1:])):
             counts += np.bincount(_PAIRS[first, second].ravel(), minlength=_CLASSES)
-    shares: NDArray[np.float64] = counts / counts.sum()
-    return shares
+    return counts / counts.sum()

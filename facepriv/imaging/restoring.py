@@ -10,14 +10,12 @@ of each is measured by ``benchmarks/restoring_fronts.py``.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.errors import FailureToAcquireError
-from facepriv.imaging.acquire import acquire
+from facepriv.imaging.acquire import find_again
 from facepriv.imaging.versions import grey, jpeg
 from facepriv.types import Face, Image
 
@@ -47,14 +45,12 @@ def _with_chroma(pixels: Image, change: Callable[[NDArray[np.float32]], NDArray[
     planes = cv2.cvtColor(np.ascontiguousarray(pixels, dtype=np.float32) / np.float32(255), cv2.COLOR_RGB2YCrCb)
     planes[..., 1:] = change(planes[..., 1:] - np.float32(0.5)) + np.float32(0.5)
     back = cv2.cvtColor(planes, cv2.COLOR_YCrCb2RGB)
-    whole: Image = np.clip(np.rint(back * 255), 0, 255).astype(np.uint8)
-    return whole
+    return np.clip(np.rint(back * 255), 0, 255).astype(np.uint8)
 
 
 def _gaussian(planes: NDArray[np.generic], share: float) -> NDArray[np.float32]:
     sigma = max(share * max(planes.shape[:2]), 1e-3)
-    smooth: NDArray[np.float32] = cv2.GaussianBlur(planes, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
-    return smooth
+    return cv2.GaussianBlur(planes, (0, 0), sigma, borderType=cv2.BORDER_REFLECT)
 
 
 def smooth_colour(pixels: Image) -> Image:
@@ -80,22 +76,19 @@ def coarse_jpeg(pixels: Image) -> Image:
 
 def blur(pixels: Image) -> Image:
     """Blur by a Gaussian."""
-    blurred: Image = _gaussian(np.ascontiguousarray(pixels), BLUR).astype(np.uint8)
-    return blurred
+    return _gaussian(np.ascontiguousarray(pixels), BLUR).astype(np.uint8)
 
 
 def median(pixels: Image) -> Image:
     """Take the median of small squares, channel by channel."""
-    filtered: Image = cv2.medianBlur(np.ascontiguousarray(pixels), MEDIAN)
-    return filtered
+    return cv2.medianBlur(np.ascontiguousarray(pixels), MEDIAN)
 
 
 def denoise(pixels: Image) -> Image:
     """Denoise by non-local means in CIELAB (Buades et al. 2005), colour more than brightness."""
-    denoised: Image = cv2.fastNlMeansDenoisingColored(
+    return cv2.fastNlMeansDenoisingColored(
         np.ascontiguousarray(pixels), None, DENOISE_BRIGHTNESS, DENOISE_COLOUR, DENOISE_PATCH, DENOISE_WINDOW
     )
-    return denoised
 
 
 def levels(pixels: Image) -> Image:
@@ -105,16 +98,14 @@ def levels(pixels: Image) -> Image:
 
 def mirror(pixels: Image) -> Image:
     """Swap left and right, which changes no face's gender but does move every triangle that was changed."""
-    swapped: Image = np.ascontiguousarray(pixels[:, ::-1])
-    return swapped
+    return np.ascontiguousarray(pixels[:, ::-1])
 
 
 def sheared(pixels: Image) -> Image:
     """Swap left and right and shear sideways about the middle, which no upright alignment of the face takes back."""
     height, width = pixels.shape[:2]
     matrix = np.array([[1, SHEAR, -SHEAR * (height - 1) / 2], [0, 1, 0]], dtype=np.float64)
-    moved: Image = cv2.warpAffine(mirror(pixels), matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
-    return moved
+    return cv2.warpAffine(mirror(pixels), matrix, (width, height), borderMode=cv2.BORDER_REPLICATE)
 
 
 def sheared_levels(pixels: Image) -> Image:
@@ -153,31 +144,14 @@ def surroundings(face: Face) -> Image:
     if cut.size == 0 or scale >= 1:
         return cut.copy()
     size = (max(1, round(cut.shape[1] * scale)), max(1, round(cut.shape[0] * scale)))
-    reduced: Image = cv2.resize(cut, size, interpolation=cv2.INTER_AREA)
-    return reduced
+    return cv2.resize(cut, size, interpolation=cv2.INTER_AREA)
 
 
 def restored_faces(face: Face) -> list[Face | None]:
-    """Put a face through every front end and find it anew, as an attacker would.
+    """Put a face through every front end and find it again, as an attacker would.
 
-    Parameters
-    ----------
-    face
-        As found in the stored file.
-
-    Returns
-    -------
-    list
-        One entry for each of `RESTORERS`, in its order: the front end's image of the face's `surroundings`, with box
-        and landmarks found in it; None where no face is found any more.
+    Return one entry for each of `RESTORERS`, in its order: the front end's image of the face's `surroundings`, with box
+    and landmarks found in it; None where no face is found any more.
     """
     cut = surroundings(face)
-    return [None if cut.size == 0 else _found(face, restore(cut)) for restore in RESTORERS.values()]
-
-
-def _found(face: Face, pixels: Image) -> Face | None:
-    try:
-        found = acquire(pixels, several="largest")
-    except FailureToAcquireError:
-        return None
-    return replace(face, pixels=pixels, landmarks=found.landmarks, box=found.box)
+    return [None if cut.size == 0 else find_again(face, restore(cut)) for restore in RESTORERS.values()]

@@ -51,7 +51,7 @@ def triangulate(landmarks: NDArray[np.float32], height: int, width: int) -> Tria
         lies in one.
     """
     points = landmarks.astype(np.float64)
-    mesh = _delaunay(points)
+    mesh = delaunay(points)
     centres = points[mesh.simplices].mean(axis=1)
     order = np.lexsort((centres[:, 0], centres[:, 1]))
     # Three landmarks next to one line: a triangle without an area has no affine map, and no pixel worth moving.
@@ -77,19 +77,18 @@ def triangulate(landmarks: NDArray[np.float32], height: int, width: int) -> Tria
 def _doubled_areas(corners: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return twice the area of triangles ``(t, 3, 2)``, square pixels."""
     (ax, ay), (bx, by) = (corners[:, 1] - corners[:, 0]).T, (corners[:, 2] - corners[:, 0]).T
-    areas: NDArray[np.float64] = np.abs(ax * by - ay * bx)
-    return areas
+    return np.abs(ax * by - ay * bx)
 
 
 def triangle_edges(landmarks: NDArray[np.float32]) -> NDArray[np.int32]:
     """Return the edges of the triangles of landmarks ``(k, 2)``, each once, as pairs of indices ``(e, 2)``."""
-    corners = _delaunay(landmarks.astype(np.float64)).simplices
+    corners = delaunay(landmarks.astype(np.float64)).simplices
     sides = np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]])
-    edges: NDArray[np.int32] = np.unique(np.sort(sides, axis=1), axis=0).astype(np.int32)
-    return edges
+    return np.unique(np.sort(sides, axis=1), axis=0).astype(np.int32)
 
 
-def _delaunay(points: NDArray[np.float64]) -> Delaunay:
+def delaunay(points: NDArray[np.float64]) -> Delaunay:
+    """Triangulate points ``(k, 2)``; raises BadInputError with code ``degenerate-landmarks``."""
     try:
         return Delaunay(points)
     except (QhullError, ValueError) as error:

@@ -39,8 +39,7 @@ def jpeg(pixels: Image, quality: int = JPEG_QUALITY) -> Image:
 def resize(pixels: Image, scale: float = RESIZE_SCALE) -> Image:
     """Shrink by averaging over areas; at least one pixel is left in either direction."""
     height, width = (max(1, round(side * scale)) for side in pixels.shape[:2])
-    smaller: Image = cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=cv2.INTER_AREA)
-    return smaller
+    return cv2.resize(np.ascontiguousarray(pixels), (width, height), interpolation=cv2.INTER_AREA)
 
 
 def grey(pixels: Image) -> Image:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from facepriv.errors import ModelUnavailableError
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.described_crops import described_crop
-from facepriv.imaging.png import encode_crops
+from facepriv.imaging.png import encode_crops, encode_png
 from facepriv.match.templates import CosineMatcher, unit_rows
 from facepriv.own_models.description import CommandMatcher, NetworkMatcher
 from facepriv.own_models.network import prepare_input, shared_network
@@ -25,10 +25,9 @@ from facepriv.wording import some
 class OwnMatcher(CosineMatcher):
     """Base of both kinds."""
 
-    def __init__(self, own: OwnModel) -> None:
-        assert isinstance(own.description, NetworkMatcher | CommandMatcher)
+    def __init__(self, own: OwnModel, width: int | None) -> None:
         self.card = own.card
-        self._width = own.description.width
+        self._width = width
 
     def _none(self) -> NDArray[np.float32]:
         return np.empty((0, self._width or 1), dtype=np.float32)
@@ -37,10 +36,9 @@ class OwnMatcher(CosineMatcher):
 class OwnNetworkMatcher(OwnMatcher):
     """An ONNX graph described by YAML."""
 
-    def __init__(self, own: OwnModel) -> None:
-        super().__init__(own)
-        assert isinstance(own.description, NetworkMatcher)
-        self._description = own.description
+    def __init__(self, own: OwnModel, described: NetworkMatcher) -> None:
+        super().__init__(own, described.width)
+        self._description = described
         self._network = shared_network(own)
 
     def crop(self, face: Face) -> CropSpec:
@@ -69,10 +67,9 @@ class OwnNetworkMatcher(OwnMatcher):
 class OwnCommandMatcher(OwnMatcher):
     """A program described by YAML."""
 
-    def __init__(self, own: OwnModel) -> None:
-        super().__init__(own)
-        assert isinstance(own.description, CommandMatcher)
-        self._description = own.description
+    def __init__(self, own: OwnModel, described: CommandMatcher) -> None:
+        super().__init__(own, described.width)
+        self._description = described
         self._program = shared_program(own)
 
     def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
@@ -100,10 +97,8 @@ class OwnCommandMatcher(OwnMatcher):
     def _png(self, face: Face) -> bytes:
         described = self._description
         if described.crop is None or described.size is None:
-            (png,) = encode_crops(face.pixels[None].astype(np.float32))
-            return png
-        (png,) = encode_crops(take_crop(described_crop(face, described.crop, described.size), face.pixels)[None])
-        return png
+            return encode_png(face.pixels)
+        return encode_crops(take_crop(described_crop(face, described.crop, described.size), face.pixels)[None])[0]
 
     def _template(self, answer: Answer) -> NDArray[np.float64] | None:
         if "error" in answer:
@@ -127,8 +122,9 @@ class OwnCommandMatcher(OwnMatcher):
 def make_matcher(own: OwnModel) -> FaceMatcher:
     """Return the matcher of an own model."""
     if isinstance(own.description, NetworkMatcher):
-        return OwnNetworkMatcher(own)
-    return OwnCommandMatcher(own)
+        return OwnNetworkMatcher(own, own.description)
+    assert isinstance(own.description, CommandMatcher)
+    return OwnCommandMatcher(own, own.description)
 
 
 def make(name: str) -> FaceMatcher:

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.imaging.crop import eye_centres
-from facepriv.imaging.five_points import EDGE, five_point_square
+from facepriv.imaging.five_points import EDGE, five_point_square, five_points
 from facepriv.match.templates import CosineMatcher, unit_rows
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights.files import require_all
@@ -34,7 +33,6 @@ CARD = ModelCard(
 )
 
 WIDTH = 128
-NOSE_TIP, MOUTH_LEFT, MOUTH_RIGHT = 30, 48, 54
 
 
 def _make_recogniser() -> Any:
@@ -54,8 +52,7 @@ def detection_row(face: Face) -> NDArray[np.float32]:
     a say in what a matcher sees.
     """
     left, top, right, bottom = face.box
-    points = [*eye_centres(face.landmarks), *face.landmarks[[NOSE_TIP, MOUTH_LEFT, MOUTH_RIGHT]]]
-    row = [left, top, right - left, bottom - top, *np.concatenate(points), 1.0]
+    row = [left, top, right - left, bottom - top, *five_points(face.landmarks).ravel(), 1.0]
     return np.array([row], dtype=np.float32)
 
 

@@ -19,8 +19,7 @@ def unit_rows(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
 
 def cosine_similarity(gallery: NDArray[np.float32], probes: NDArray[np.float32]) -> NDArray[np.float32]:
     """Compare unit rows ``(g, d)`` with ``(p, d)`` as ``(g, p)`` cosines in -1..1, NaN where a row is NaN."""
-    similarity: NDArray[np.float32] = np.asarray(gallery, np.float32) @ np.asarray(probes, np.float32).T
-    return similarity
+    return np.asarray(gallery, np.float32) @ np.asarray(probes, np.float32).T
 
 
 class CosineMatcher(CardedModel):

@@ -11,18 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from facepriv.errors import BadInputError, FaceprivError, FailureToAcquireError
-from facepriv.imaging.acquire import acquire
+from facepriv.errors import BadInputError, FaceprivError
+from facepriv.imaging.acquire import find_again
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
 from facepriv.imaging.png import decode_png, encode_png
 from facepriv.imaging.versions import VERSIONS, make_version
 from facepriv.metrics.gender import predicted_labels
 from facepriv.perturb.gallery import Gallery
-from facepriv.perturb.targets import Targets
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image, PerturbFailure, PerturbResult, Stop
 from facepriv.wording import listed
 
+Arrays = Mapping[str, NDArray[np.generic]]
+"""By name: what a method has learnt."""
 Progress = Callable[[int, int], None]
 """Is called with the number of steps done and of all steps."""
 
@@ -31,6 +32,20 @@ class Parameters(BaseModel):
     """Parameters of a method; each method has its own subclass with defaults and ranges."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """Scores drawn for one image, a guide each, and how near to them those of the stored file must be."""
+
+    scores: NDArray[np.float64]
+    """``(guides,)`` log-odds in nats, male positive."""
+    tolerance: float
+    """Nats, the same for every guide."""
+
+    def reached(self, scores: Sequence[float] | NDArray[np.float64]) -> bool:
+        """Return whether scores ``(guides,)`` are all near enough; a NaN is a face not found, so it is not."""
+        return bool((np.abs(np.asarray(scores) - self.scores) <= self.tolerance).all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +71,8 @@ class Perturbation:
 class Learned:
     """What a method has learnt from people other than those it is applied to, and what that cost."""
 
-    arrays: Mapping[str, NDArray[np.generic]]
-    """Named arrays, all that `Perturber.run` needs of it."""
+    arrays: Arrays
+    """All that `Perturber.run` needs of it."""
     evaluations: int
     """Images scored by the guides while learning: a cost to be paid once."""
     images: int
@@ -91,7 +106,7 @@ class Context:
     """Classifiers whose scores are to stay, for a method that can keep them; None keeps nothing."""
 
     @property
-    def learnt_arrays(self) -> Mapping[str, NDArray[np.generic]]:
+    def learnt_arrays(self) -> Arrays:
         """Return the arrays that were learnt; none where nothing was."""
         return {} if self.learned is None else self.learned.arrays
 
@@ -130,15 +145,6 @@ class CountingClassifier:
 def score_face(classifier: AttributeClassifier, face: Face) -> float:
     """Score a face with the classifier's own crop, log-odds in nats, male positive."""
     return float(classifier.score(take_crop(classifier.crop(face), face.pixels)[None])[0])
-
-
-def find_again(face: Face, stored: Image) -> Face | None:
-    """Find the face anew in a stored image of it, as an attacker would; None if there is none to be found."""
-    try:
-        found = acquire(stored, several="largest")
-    except FailureToAcquireError:
-        return None
-    return replace(face, pixels=stored, landmarks=found.landmarks, box=found.box, mesh=None)
 
 
 def file_scores(classifiers: Sequence[AttributeClassifier], face: Face | None) -> list[float]:
@@ -184,6 +190,7 @@ class Perturber(ABC):
         """Return whether, with these parameters, `learn` must be called first on other people's images."""
         return False
 
+    @final
     def learn(
         self,
         gallery: Gallery,
@@ -194,10 +201,14 @@ class Perturber(ABC):
         on_progress: Progress = lambda done, steps: None,
     ) -> Learned:
         """Learn from a labelled gallery of people to whom the method will not be applied."""
-        return self.learn_in(Context(gallery, rng, guards), classifiers, on_progress)
+        guides = [CountingClassifier(classifier) for classifier in classifiers]
+        arrays = self.learn_in(Context(gallery, rng, guards), guides, on_progress)
+        evaluations = sum(guide.evaluations for guide in guides)
+        # Everybody whom the method was shown, whomever it chose among them.
+        return Learned(arrays, evaluations, len(gallery.image_ids), frozenset(gallery.subjects))
 
-    def learn_in(self, context: Context, classifiers: Sequence[AttributeClassifier], on_progress: Progress) -> Learned:
-        """Learn from the context's gallery; for a method that `learns`."""
+    def learn_in(self, context: Context, classifiers: Sequence[AttributeClassifier], on_progress: Progress) -> Arrays:
+        """Learn named arrays from the context's gallery; for a method that `learns`."""
         raise NotImplementedError(f"The method {self.name} learns nothing.")
 
     @abstractmethod
@@ -270,13 +281,7 @@ class Perturber(ABC):
                 code="method-shape",
             )
         evaluations = sum(classifier.evaluations for classifier in (*guides, *kept))
-        png = encode_png(perturbation.pixels)
-        try:
-            stored = decode_png(png)
-        except BadInputError as error:
-            # An image too small to be imported cannot be judged as a file.
-            return _failure(face, error)
-        return _judge(face, classifiers, perturbation, png, stored, evaluations)
+        return _judge(face, classifiers, perturbation, evaluations)
 
     def _check(self, face: Face, kept: Sequence[AttributeClassifier], learned: Learned | None) -> None:
         """Raise `BadInputError` where the method cannot keep scores, or lacks what it must have learnt from others."""
@@ -301,14 +306,15 @@ class Perturber(ABC):
 
 
 def _judge(
-    face: Face,
-    classifiers: Sequence[AttributeClassifier],
-    perturbation: Perturbation,
-    png: bytes,
-    stored: Image,
-    evaluations: int,
-) -> PerturbResult:
+    face: Face, classifiers: Sequence[AttributeClassifier], perturbation: Perturbation, evaluations: int
+) -> PerturbResult | PerturbFailure:
     """Measure a perturbation on the stored image; what that takes is not charged to the method."""
+    png = encode_png(perturbation.pixels)
+    try:
+        stored = decode_png(png)
+    except BadInputError as error:
+        # An image too small to be imported cannot be judged as a file.
+        return _failure(face, error)
     sides = [find_side(face, classifier) for classifier in classifiers]
     file_face = find_again(face, stored)
     scores = file_scores(classifiers, file_face)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
-from facepriv.types import Face, Image
+from facepriv.types import Box, Face, Image
 
 CandidateGender = Literal["any", "same", "opposite"]
 
@@ -24,16 +25,16 @@ class Gallery:
     labels: Sequence[int | None]
     landmarks: NDArray[np.float32]
     """``(n, k, 2)``."""
-    boxes: Sequence[tuple[int, int, int, int]]
+    boxes: Sequence[Box]
     """left, top, right, bottom of every face."""
     read: Callable[[str], Image]
     """Returns the pixels of an image id."""
     meshes: NDArray[np.float32] | None = None
     """``(n, k, 2)`` points of another landmarker, as `Face.mesh`."""
-    _by_id: dict[str, int] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_id", {name: i for i, name in enumerate(self.image_ids)})
+    @cached_property
+    def _rows(self) -> dict[str, int]:
+        return {image_id: row for row, image_id in enumerate(self.image_ids)}
 
     @property
     def points(self) -> NDArray[np.float32]:
@@ -57,7 +58,7 @@ class Gallery:
 
     def face(self, image_id: str) -> Face:
         """Read an image with its face."""
-        row = self._by_id[image_id]
+        row = self._rows[image_id]
         return Face(
             image_id=image_id,
             subject=self.subjects[row],
@@ -70,23 +71,11 @@ class Gallery:
 
     def face_landmarks(self, image_id: str) -> NDArray[np.float32]:
         """Return the landmarks ``(k, 2)`` of an image."""
-        landmarks: NDArray[np.float32] = self.landmarks[self._by_id[image_id]]
-        return landmarks
-
-    def face_points(self, image_id: str) -> NDArray[np.float32]:
-        """Return the corners ``(k, 2)`` of an image's triangles."""
-        points: NDArray[np.float32] = self.points[self._by_id[image_id]]
-        return points
+        return self.landmarks[self._rows[image_id]]
 
 
 def landmark_correlation(landmarks: NDArray[np.float32], gallery: NDArray[np.float32]) -> NDArray[np.float64]:
-    """Correlate landmarks ``(k, 2)`` with those of a gallery ``(n, k, 2)``.
-
-    Returns
-    -------
-    ndarray
-        ``(n,)`` mean of the Pearson correlations of x and of y coordinates, -1..1.
-    """
+    """Return the mean Pearson correlations ``(n,)`` of x and y of landmarks ``(k, 2)`` with a gallery's."""
     a = landmarks.astype(np.float64) - landmarks.mean(axis=0, dtype=np.float64)
     b = gallery.astype(np.float64) - gallery.mean(axis=1, keepdims=True, dtype=np.float64)
     covariance = np.einsum("kc,nkc->nc", a, b)

@@ -1,10 +1,28 @@
-"""Perturbation methods: registered plug-ins, each a `Perturber`."""
+"""Perturbation methods: registered plug-ins, each a `Perturber`, and how one is made with checked parameters."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+
+from facepriv.errors import BadInputError
 from facepriv.perturb.base import Perturber
 from facepriv.registry import Registry
+from facepriv.schemas.fields import FieldDescription, describe_fields, refusal
 from facepriv.schemas.requests import DEFAULT_METHOD
 
-__all__ = ["DEFAULT_METHOD", "PAPER_METHOD", "perturbers"]
+__all__ = [
+    "DEFAULT_METHOD",
+    "PAPER_METHOD",
+    "describe_parameters",
+    "make_method",
+    "methods_for_any_landmarks",
+    "perturbers",
+]
+
+PAPER_METHOD = "algorithm1"
 
 perturbers: Registry[Perturber] = Registry(
     "perturbation method",
@@ -20,4 +38,37 @@ perturbers: Registry[Perturber] = Registry(
 )
 
 
-PAPER_METHOD = "algorithm1"
+def describe_parameters(method: str) -> dict[str, FieldDescription]:
+    """Describe the parameters of a method by their names; raises UnknownNameError if there is no such method."""
+    return describe_fields(perturbers.load(method).Parameters)  # type: ignore[attr-defined]
+
+
+def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
+    """Make a perturbation method with checked parameters; values may be texts, as a person writes them.
+
+    Raises
+    ------
+    UnknownNameError
+    BadInputError
+        With code ``bad-parameter`` if a parameter is unknown or out of its range.
+    """
+    name = perturbers.resolve(name)
+    known = describe_parameters(name)
+    unknown = [parameter for parameter in parameters if parameter not in known]
+    if unknown:
+        raise BadInputError(
+            f"The method {name} has no parameter {unknown[0]!r}; choose among: {', '.join(known) or 'none'}.",
+            code="bad-parameter",
+        )
+    values = {
+        key: known[key].from_text(value) if isinstance(value, str) else value for key, value in parameters.items()
+    }
+    try:
+        return perturbers.create(name, **values)
+    except pydantic.ValidationError as error:
+        raise refusal(error, what=f"The parameter {{field}} of {name}", code="bad-parameter") from error
+
+
+def methods_for_any_landmarks() -> list[str]:
+    """Name the methods that take any landmarker's points."""
+    return [name for name in perturbers.names() if perturbers.load(name).landmarkers is None]  # type: ignore[attr-defined]

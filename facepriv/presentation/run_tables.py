@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from facepriv.charts.rates import FLIP_TITLES
 from facepriv.errors import FaceprivError
-from facepriv.perturb.parameters import make_method
+from facepriv.perturb.registry import make_method
 from facepriv.presentation.help_texts import KIND_TITLES
 from facepriv.schemas.figures import Matching
 from facepriv.schemas.runs import FIXED, STOP_TITLES, RunResult, RunSpec

@@ -9,8 +9,7 @@ import pytest
 from facepriv.errors import FailureToAcquireError, ModelUnavailableError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.crop import eye_centres
-from facepriv.imaging.landmarkers.failures import no_landmarks
-from facepriv.imaging.landmarkers.registry import landmarkers
+from facepriv.imaging.landmarkers.registry import landmarkers, no_landmarks
 from facepriv.imaging.landmarkers.stasm_77 import RELEASE, Stasm77
 from facepriv.services.models.catalogue import list_models
 from tests.stasm import needs_stasm

@@ -15,7 +15,7 @@ from facepriv.imaging.triangulation import triangulate
 from facepriv.measures.compute import compute
 from facepriv.measures.landmarks import Points, find_points, landmarks_measure, points_of
 from facepriv.measures.stored_faces import StoredFace, face_of, image_pixels, untouched_faces
-from facepriv.perturb.parameters import methods_for_any_landmarks
+from facepriv.perturb.registry import methods_for_any_landmarks
 from facepriv.presentation.run_tables import comparison_rows
 from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec

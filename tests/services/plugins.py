@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -14,9 +14,8 @@ import numpy as np
 from pydantic import Field
 
 from facepriv.errors import BadInputError
-from facepriv.perturb.base import Context, Learned, Parameters, Perturbation, Perturber, score_face
-from facepriv.perturb.gallery import Gallery
-from facepriv.types import AttributeClassifier, Face, FaceMatcher
+from facepriv.perturb.base import Arrays, Context, Parameters, Perturbation, Perturber, Progress, score_face
+from facepriv.types import AttributeClassifier, Face
 
 NAME = "tint"
 ENTRY_POINTS = f"[facepriv.perturbers]\n{NAME} = {__name__}:Tint\n"
@@ -58,35 +57,25 @@ class Tint(Perturber):
     def learns(self) -> bool:
         return self.parameters.learning
 
-    def learn(
-        self,
-        gallery: Gallery,
-        classifiers: Sequence[AttributeClassifier],
-        *,
-        guards: Sequence[FaceMatcher] = (),
-        rng: np.random.Generator,
-        on_progress: Callable[[int, int], None] | None = None,
-    ) -> Learned:
+    def learn_in(self, context: Context, classifiers: Sequence[AttributeClassifier], on_progress: Progress) -> Arrays:
         if self.parameters.mood == "ill":
             raise BadInputError("Better people were expected to learn from; choose others.", code="ill")
         if self.parameters.mood == "broken":
             raise ZeroDivisionError
         colours: dict[int | None, list[Any]] = {-1: [], 1: []}
+        gallery = context.gallery
         for step, image_id in enumerate(gallery.image_ids):
             face = gallery.face(image_id)
             time.sleep(self.parameters.pause)
             score_face(classifiers[0], face)
             left, top, right, bottom = face.box
             colours[face.label].append(face.pixels[top:bottom, left:right].mean(axis=(0, 1)))
-            if on_progress is not None:
-                on_progress(step + 1, len(gallery.image_ids))
-        arrays = {
+            on_progress(step + 1, len(gallery.image_ids))
+        return {
             "women": np.mean(colours[-1], axis=0),
             "men": np.mean(colours[1], axis=0),
-            "luck": rng.random(),
+            "luck": context.rng.random(),
         }
-        # What it says of itself here is wrong; whoever calls it counts.
-        return Learned(arrays=arrays, evaluations=0, images=1, subjects=frozenset())
 
     def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
         if face.image_id in self.parameters.deadly:

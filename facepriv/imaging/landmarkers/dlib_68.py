@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.imaging.acquire import CARD as DETECTOR
-from facepriv.types import Image
+from facepriv.types import Box, Image
 from facepriv.weights.files import require_all
 
 
@@ -31,8 +31,6 @@ class Dlib68:
         """Check the weight file; raises `ModelUnavailableError`."""
         require_all(self.card)
 
-    def locate(
-        self, pixels: Image, box: tuple[int, int, int, int], landmarks: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def locate(self, pixels: Image, box: Box, landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the landmarks ``(68, 2)`` that the detector found."""
         return landmarks.copy()

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import ModelUnavailableError
-from facepriv.imaging.landmarkers.failures import no_landmarks
-from facepriv.types import Image, ModelCard, WeightFile
+from facepriv.imaging.landmarkers.registry import no_landmarks
+from facepriv.types import Box, Image, ModelCard, WeightFile
 from facepriv.weights.files import require_all, sha256_of
 from facepriv.weights.instances import SharedModel
 
@@ -83,12 +83,7 @@ class Stasm77:
         return "" if library is None or library.origin is None else sha256_of(Path(library.origin))
 
     def ready(self) -> None:
-        """Check that the package is here, unchanged, and can be loaded.
-
-        Raises
-        ------
-        ModelUnavailableError
-        """
+        """Check that the package is here, unchanged, and can be loaded; raises ModelUnavailableError."""
         how = f"Build it with: {self.card.command}."
         try:
             found = version("stasm")
@@ -105,22 +100,11 @@ class Stasm77:
                 f"it was built with. {how}"
             ) from error
 
-    def locate(
-        self, pixels: Image, box: tuple[int, int, int, int], landmarks: NDArray[np.float32]
-    ) -> NDArray[np.float32]:
+    def locate(self, pixels: Image, box: Box, landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
         """Find the points ``(77, 2)`` of the face in the box.
 
-        Parameters
-        ----------
-        pixels
-            RGB ``(h, w, 3)``.
-        box
-            left, top, right, bottom, as the detector found the face.
-
-        Raises
-        ------
-        FailureToAcquireError
-            With code ``no-landmarks`` if Stasm finds no face around the box, or one whose middle lies outside.
+        Raises FailureToAcquireError with code ``no-landmarks`` if Stasm finds no face around the box, or one whose
+        middle lies outside.
         """
         left, top, right, bottom = box
         shown, corner, scale = _around(pixels, box)
@@ -137,9 +121,7 @@ class Stasm77:
         return points.astype(np.float32)
 
 
-def _around(
-    pixels: Image, box: tuple[int, int, int, int]
-) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]]:
+def _around(pixels: Image, box: Box) -> tuple[NDArray[np.uint8], NDArray[np.float64], NDArray[np.float64]]:
     """Return what lies around a box in grey, its corner in the image, and how much it was enlarged, x and y."""
     left, top, right, bottom = box
     across, down = AROUND * (right - left), AROUND * (bottom - top)

@@ -13,12 +13,9 @@ from facepriv.types import Face
 
 
 class KeptScoreCost:
-    """The term ``w sum |k(X) - k(X0)|`` in nats, for either direction of an update.
+    """The term ``w sum |k(X) - k(X0)|`` in nats, for either direction of an update of the image.
 
-    Parameters
-    ----------
-    image
-        The image that the loop changes; `accept` is to be called with every update of it.
+    `accept` is to be called with every update.
     """
 
     def __init__(self, kept: KeptClassifiers, face: Face, image: TriangleImage) -> None:
@@ -40,8 +37,7 @@ class KeptScoreCost:
                 self._kept.classifiers, self._inputs, self._original_scores, strict=True
             )
         ]
-        term: NDArray[np.float64] = self._kept.weight * np.sum(changes, axis=0)
-        return term
+        return self._kept.weight * np.sum(changes, axis=0)
 
     def accept(self, triangle: int, direction: int) -> None:
         """Make the direction last tried that of the image."""

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
+from facepriv.imaging.acquire import find_again
 from facepriv.perturb.algorithm1.kept_score_cost import KeptScoreCost
 from facepriv.perturb.algorithm1.parameters import Algorithm1Parameters
 from facepriv.perturb.algorithm1.robust_views import draw_jitters, make_views, score_versions
 from facepriv.perturb.algorithm1.triangle_image import TriangleImage
 from facepriv.perturb.algorithm1.triangle_inputs import RecroppedInputs, make_inputs
-from facepriv.perturb.base import KeptClassifiers, find_again, side_of
+from facepriv.perturb.base import KeptClassifiers, Targets, side_of
 from facepriv.perturb.common.anchored_crop import AnchoredCrop
-from facepriv.perturb.targets import Targets
 from facepriv.types import AttributeClassifier, Face, Stop
 
 
@@ -28,16 +28,8 @@ class TriangleLoop:
     Scores are multiplied by the side to leave, so that costs fall; `trajectory` holds plain scores ``f`` of the crop
     anchored on the face, not the mean over jittered crops and versions.
 
-    Parameters
-    ----------
-    image
-        The image and its candidate; the loop changes it.
-    targets
-        Scores drawn for the image; None to stop ``margin`` past zero.
-    kept
-        Classifiers whose scores are to stay, if any.
-    rng
-        Draws the jitter.
+    The loop changes the image. It stops ``margin`` past zero where there are no targets; the generator draws the
+    jitter.
     """
 
     def __init__(
@@ -100,7 +92,12 @@ class TriangleLoop:
             if idle == triangles:
                 if self._targets is not None and np.ptp(self.trajectory) > 0:
                     break  # on the way to a far target every pixel may have become black, white or the candidate's
-                raise _constant_guide(self._guide)
+                raise BadInputError(
+                    f"Scores that change with the image were expected of the classifier {self._guide.name}, but a "
+                    "whole pass over all triangles never changed its score; check its weights and its crop, or choose "
+                    "another guide.",
+                    code="guide-constant",
+                )
             if self._has_passed(costs):
                 self._check_file()
         return self.stop
@@ -137,7 +134,7 @@ class TriangleLoop:
             self.stop = "face-lost"
             return
         self._crop = AnchoredCrop(self._guide, file_face)
-        score = float(self._guide.score(self._crop.take(stored)[None])[0])
+        score = self._crop.score(stored)
         self._versions = score_versions(self._face, stored, self._options.versions, self._guide)
         passed = self._side * score < self._goal
         if self._targets is not None and self._is_near(score):
@@ -161,11 +158,3 @@ class TriangleLoop:
         """Return whether the first guide's score is near its target; the others are the judge's to ask."""
         assert self._targets is not None
         return bool(abs(score - self._targets.scores[0]) <= self._targets.tolerance)
-
-
-def _constant_guide(guide: AttributeClassifier) -> BadInputError:
-    return BadInputError(
-        f"Scores that change with the image were expected of the classifier {guide.name}, but a whole pass over all "
-        "triangles never changed its score; check its weights and its crop, or choose another guide.",
-        code="guide-constant",
-    )

@@ -26,7 +26,7 @@ from facepriv.imaging.triangulation import triangulate, warp_onto
 from facepriv.perturb.algorithm1.loop import TriangleLoop
 from facepriv.perturb.algorithm1.parameters import Algorithm1Parameters
 from facepriv.perturb.algorithm1.triangle_image import TriangleImage
-from facepriv.perturb.base import Context, CountingClassifier, Learned, Parameters, Perturbation, Perturber, Progress
+from facepriv.perturb.base import Arrays, Context, Parameters, Perturbation, Perturber, Progress
 from facepriv.perturb.common.parameters import MATCHED
 from facepriv.perturb.common.stopping import draw_targets, untouched_scores
 from facepriv.perturb.gallery import choose_candidate
@@ -49,22 +49,9 @@ class Algorithm1(Perturber):
         """Return whether scores to draw from must be learnt first."""
         return self.parameters.stopping == MATCHED
 
-    def learn_in(self, context: Context, classifiers: Sequence[AttributeClassifier], on_progress: Progress) -> Learned:
-        """Score a gallery of untouched images, to draw matched scores from.
-
-        Raises
-        ------
-        BadInputError
-            With code ``no-opposite-label`` if there is no image of one label.
-        """
-        gallery = context.gallery
-        counting = [CountingClassifier(classifier) for classifier in classifiers]
-        return Learned(
-            arrays=untouched_scores(gallery, counting, on_progress),
-            evaluations=sum(classifier.evaluations for classifier in counting),
-            images=len(gallery.image_ids),
-            subjects=frozenset(gallery.subjects),
-        )
+    def learn_in(self, context: Context, classifiers: Sequence[AttributeClassifier], on_progress: Progress) -> Arrays:
+        """Score a gallery of untouched images, to draw matched scores from; raises as `untouched_scores`."""
+        return untouched_scores(context.gallery, classifiers, on_progress)
 
     def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
         """Perturb one face, guided by the first classifier. Nothing but ``jitter`` and a score drawn is random.
@@ -81,7 +68,8 @@ class Algorithm1(Perturber):
         targets = draw_targets(options, face, classifiers, context.learnt_arrays, rng)
         candidate_id = choose_candidate(face, gallery, options.candidates)
         mesh = triangulate(face.points, *face.pixels.shape[:2])
-        warped = warp_onto(mesh, gallery.read(candidate_id), gallery.face_points(candidate_id))
+        candidate = gallery.face(candidate_id)
+        warped = warp_onto(mesh, candidate.pixels, candidate.points)
         image = TriangleImage(face.pixels, mesh, warped)
         loop = TriangleLoop(face, classifiers[0], image, options, targets, context.kept, rng)
         return Perturbation(

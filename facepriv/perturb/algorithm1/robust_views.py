@@ -13,9 +13,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.imaging.acquire import find_again
 from facepriv.imaging.versions import make_version
 from facepriv.perturb.algorithm1.triangle_inputs import View
-from facepriv.perturb.base import find_again
 from facepriv.perturb.common.anchored_crop import AnchoredCrop
 from facepriv.types import AttributeClassifier, Face, Image
 
@@ -41,8 +41,7 @@ class Jitter:
         matrix = np.array([[cos, sin], [-sin, cos]])
 
         def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
-            moved: NDArray[np.float64] = (points - middle) @ matrix + middle + np.multiply(self.shift, width)
-            return moved
+            return (points - middle) @ matrix + middle + np.multiply(self.shift, width)
 
         left, top, right, bottom = face.box
         (x, y) = move(np.array([[(left + right) / 2, (top + bottom) / 2]]))[0]

@@ -16,14 +16,8 @@ BLACK, WHITE = np.float32(0), np.float32(255)
 class TriangleImage:
     """The pixels of all triangles, those of one triangle side by side, so that an update touches no others.
 
-    Parameters
-    ----------
-    original
-        RGB ``(h, w, 3)`` uint8; it is read, never written. Pixels outside the triangles stay as they are.
-    mesh
-        Triangles of this image.
-    warped
-        ``(h * w, 3)`` float32, the candidate warped onto the triangles.
+    The original is read, never written; its pixels outside the triangles of the mesh stay as they are. ``warped``
+    ``(h * w, 3)`` is the candidate warped onto the triangles.
     """
 
     def __init__(self, original: Image, mesh: Triangulation, warped: NDArray[np.float32]) -> None:

@@ -33,14 +33,9 @@ class View:
 
 
 class TriangleInputs(ABC):
-    """The inputs of one or more views of a `TriangleImage`; made anew with every anchoring.
+    """The inputs of one or more views of a `TriangleImage`, all crops of one size; made anew with every anchoring.
 
-    Parameters
-    ----------
-    image
-        Its values change by `accept` only.
-    views
-        At least one; all crops of one size.
+    The image's values change by `accept` only.
     """
 
     def __init__(self, image: TriangleImage, views: Sequence[View]) -> None:
@@ -57,8 +52,7 @@ class TriangleInputs(ABC):
     @property
     def current(self) -> NDArray[np.float32]:
         """The inputs ``(views, height, width, 3)`` of the current image."""
-        inputs: NDArray[np.float32] = self._pair[0].reshape(self._count, *self._shape)
-        return inputs
+        return self._pair[0].reshape(self._count, *self._shape)
 
     def try_pair(self, triangle: int, eps: float) -> NDArray[np.float32]:
         """Return the inputs ``(2 * views, height, width, 3)`` with a triangle blended towards, then away.

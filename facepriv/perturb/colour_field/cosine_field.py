@@ -55,15 +55,7 @@ def patterns(axes: tuple[str, ...], low: float, high: float) -> list[Pattern]:
 
 
 class CosineField:
-    """Patterns laid over one face.
-
-    Parameters
-    ----------
-    frame
-        The face's coordinates and mask.
-    used
-        The patterns; a field is given by one coefficient for each, in grey levels.
-    """
+    """Patterns laid over one face; a field is given by one coefficient for each, in grey levels."""
 
     def __init__(self, frame: FaceFrame, used: list[Pattern]) -> None:
         self.frame = frame
@@ -81,10 +73,7 @@ class CosineField:
     def gram(self, weights: Mapping[str, float]) -> NDArray[np.float64]:
         """Return the mean square change of the chip's area that coefficients make, as a matrix ``(n, n)``.
 
-        Parameters
-        ----------
-        weights
-            What a squared grey level of an axis counts for; 1 where none is given.
+        A squared grey level of an axis counts for its weight; 1 where none is given.
         """
         line = (np.arange(GRAM_POINTS) + 0.5) / GRAM_POINTS
         u, v = np.meshgrid(line, line)
@@ -93,8 +82,7 @@ class CosineField:
         values = (across * down * mask[..., None]).reshape(-1, len(self.patterns))
         overlap = values.T @ values / len(values)
         weight = np.array([math.sqrt(weights.get(p.axis, 1.0)) for p in self.patterns])
-        whole: NDArray[np.float64] = overlap * (self._axes @ self._axes.T) * np.outer(weight, weight)
-        return whole
+        return overlap * (self._axes @ self._axes.T) * np.outer(weight, weight)
 
     def on_input(self, spec: CropSpec, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
         """Return what each chosen pattern adds to a classifier's input at coefficient 1, ``(n, height, width, 3)``.
@@ -108,8 +96,7 @@ class CosineField:
         across = np.cos(np.pi * waves[:, None, None] * u).astype(np.float32)[self._i[chosen]]
         down = np.cos(np.pi * waves[:, None, None] * v).astype(np.float32)[self._j[chosen]]
         plane = across * down * mask
-        there: NDArray[np.float32] = plane[..., None] * self._axes[chosen].astype(np.float32)[:, None, None, :]
-        return there
+        return plane[..., None] * self._axes[chosen].astype(np.float32)[:, None, None, :]
 
     @cached_property
     def _places(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -134,8 +121,7 @@ class CosineField:
         x, y = self._places
         rows, columns = self.frame.region
         field = cv2.remap(table, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-        shown: NDArray[np.float32] = field * self.frame.mask[rows, columns, None]
-        return shown
+        return field * self.frame.mask[rows, columns, None]
 
     def apply(self, pixels: Image, coefficients: NDArray[np.float64]) -> Image:
         """Add the field to an image ``(h, w, 3)`` and round to what a file holds."""

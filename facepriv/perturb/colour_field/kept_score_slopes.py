@@ -23,12 +23,7 @@ class KeptScores:
     """The scores of kept classifiers around an anchor; without kept classifiers every cost is 0.
 
     A field ``a`` costs ``a' M a + w sum (k(a) - k0)^2``: its size, and the change of each kept score ``k`` from that of
-    the untouched image. Near the anchor ``k`` is taken for linear.
-
-    Parameters
-    ----------
-    units
-        Number of coefficients of a field.
+    the untouched image. Near the anchor ``k`` is taken for linear. A field has ``units`` coefficients.
     """
 
     def __init__(self, kept: KeptClassifiers | None, face: Face, units: int) -> None:
@@ -44,11 +39,10 @@ class KeptScores:
         self._slopes[:, chosen] = slopes
 
     def changes(self, face: Face | None) -> NDArray[np.float64]:
-        """Return by how many nats ``(kept,)`` the scores of a face found anew differ; infinite where none was found."""
+        """Return by how many nats ``(kept,)`` the scores of a face differ; infinite where none was found."""
         if face is None:
             return np.full(len(self.classifiers), np.inf)
-        scores = np.array([score_face(classifier, face) for classifier in self.classifiers])
-        return np.asarray(scores - self._original, dtype=np.float64)
+        return np.array([score_face(classifier, face) for classifier in self.classifiers]) - self._original
 
     def cost_of_scores(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what scores ``(kept, m)`` cost, in square grey levels ``(m,)``."""
@@ -56,8 +50,7 @@ class KeptScores:
 
     def cost(self, changes: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what changes ``(kept, ...)`` in nats cost, in square grey levels ``(...)``."""
-        square_levels: NDArray[np.float64] = self._weight * (changes**2).sum(axis=0)
-        return square_levels
+        return self._weight * (changes**2).sum(axis=0)
 
     def solve_step(
         self,
@@ -70,10 +63,7 @@ class KeptScores:
     ) -> NDArray[np.float64]:
         """Solve for the step ``(known,)`` of least cost from a field ``moved`` ``(units,)`` away from the anchor's.
 
-        Parameters
-        ----------
-        metric, slopes, demands
-            As ``solve`` takes them, of the known units.
+        Metric, slopes and demands are those that ``solve`` takes, of the known units.
         """
         if not self.classifiers:
             return solve(metric, slopes, demands)
@@ -83,5 +73,4 @@ class KeptScores:
         undoing = np.linalg.solve(
             cost_metric, self._weight * kept_slopes.T @ (self._anchor_changes + self._slopes @ moved)
         )
-        step: NDArray[np.float64] = solve(cost_metric, slopes, demands + slopes @ undoing) - undoing
-        return step
+        return solve(cost_metric, slopes, demands + slopes @ undoing) - undoing

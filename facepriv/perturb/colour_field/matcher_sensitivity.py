@@ -38,8 +38,7 @@ def matcher_sensitivity(patterns: Sequence[Pattern], file: Path = FILE) -> NDArr
     for place, pattern in enumerate(patterns):
         if pattern in rows:
             chosen[place] = factor[rows[pattern]]
-    whole: NDArray[np.float64] = chosen @ chosen.T
-    return whole
+    return chosen @ chosen.T
 
 
 def write(path: Path, patterns: Sequence[Pattern], sensitivity: NDArray[np.float64], *, share: float = 0.995) -> int:

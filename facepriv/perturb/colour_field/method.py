@@ -13,12 +13,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from facepriv.errors import BadInputError
 from facepriv.perturb.base import (
+    Arrays,
     Context,
-    CountingClassifier,
-    Learned,
     Parameters,
     Perturbation,
     Perturber,
@@ -27,9 +27,19 @@ from facepriv.perturb.base import (
 )
 from facepriv.perturb.colour_field.cosine_field import Pattern, patterns
 from facepriv.perturb.colour_field.landing import FieldLanding
-from facepriv.perturb.colour_field.parameters import ColourFieldParameters
 from facepriv.perturb.colour_field.search import FieldSearch, Plan
-from facepriv.perturb.common.parameters import MATCHED, versions_to_survive
+from facepriv.perturb.common.parameters import (
+    MATCHED,
+    Margin,
+    Rounds,
+    Spread,
+    Stopping,
+    SurviveGrey,
+    SurviveJpeg,
+    SurviveResize,
+    Tolerance,
+    versions_to_survive,
+)
 from facepriv.perturb.common.stopping import draw_targets, untouched_scores
 from facepriv.perturb.gallery import Gallery
 from facepriv.types import GENDER_NAMES, AttributeClassifier, Face, Image
@@ -64,6 +74,39 @@ DIRECTIONS = 4
 """Learnt directions of either side, at most: the mean, and the principal ones around it."""
 LEAST_LENGTH = 1e-6
 """Principal directions along which unit fields differ by less than this, root mean square, are none."""
+
+
+class ColourFieldParameters(Parameters):
+    """Parameters of the colour field; scores are in nats."""
+
+    basis: Literal["auto", "colour", "brightness", "mixed"] = Field(
+        default="auto",
+        description="What is changed: colour, brightness or both; auto takes colour, "
+        "both if greyscale counts, and brightness on a photo without colour",
+    )
+    margin: Margin = 0.5
+    survive_jpeg: SurviveJpeg
+    survive_resize: SurviveResize
+    survive_grey: SurviveGrey
+    psnr: float = Field(
+        default=38.0, ge=0, le=80, description="PSNR of the face box, dB, below which more patterns are tried"
+    )
+    template_weight: float = Field(
+        default=1.0,
+        ge=0,
+        le=100,
+        description="How much a change that face recognition notices counts beside one of the pixels; 0 is the highest "
+        "PSNR",
+    )
+    rounds: Rounds = 6
+    learned: bool = Field(
+        default=False,
+        description="Learn the usual directions from other people first (about 10,000 evaluations, once); a face then "
+        "takes some 20 evaluations instead of 225",
+    )
+    stopping: Stopping
+    spread: Spread
+    tolerance: Tolerance
 
 
 class ColourField(Perturber):
@@ -117,12 +160,12 @@ class ColourField(Perturber):
             )
         return search(plan)
 
-    def learn_in(self, context: Context, classifiers: Sequence[AttributeClassifier], on_progress: Progress) -> Learned:
+    def learn_in(self, context: Context, classifiers: Sequence[AttributeClassifier], on_progress: Progress) -> Arrays:
         """Search the fields of some other people and keep what they have in common, score all of them, or both.
 
         Returns
         -------
-        Learned
+        dict
             With ``learned``, arrays ``male`` and ``female``, ``(d, patterns)`` each, at most `DIRECTIONS` rows: what
             turns a face of that side. With matched stopping, those of `untouched_scores`.
 
@@ -135,25 +178,16 @@ class ColourField(Perturber):
         options, gallery = self.parameters, context.gallery
         chosen = _spread(gallery) if options.learned else []
         scored = len(gallery.image_ids) if options.stopping == MATCHED else 0
-        counting = [CountingClassifier(classifier) for classifier in classifiers]
         arrays: dict[str, NDArray[np.generic]] = {}
 
         def report(done: int) -> None:
             on_progress(done, scored + len(chosen))
 
         if scored:
-            arrays.update(untouched_scores(gallery, counting, lambda done, _: report(done)))
+            arrays.update(untouched_scores(gallery, classifiers, lambda done, _: report(done)))
         if chosen:
-            arrays.update(self._learn_directions(gallery, chosen, counting, lambda done: report(scored + done)))
-        seen = {*chosen, *(gallery.image_ids if scored else ())}
-        return Learned(
-            arrays=arrays,
-            evaluations=sum(classifier.evaluations for classifier in counting),
-            images=len(seen),
-            subjects=frozenset(
-                subject for subject, i in zip(gallery.subjects, gallery.image_ids, strict=True) if i in seen
-            ),
-        )
+            arrays.update(self._learn_directions(gallery, chosen, classifiers, lambda done: report(scored + done)))
+        return arrays
 
     def _learn_directions(
         self,

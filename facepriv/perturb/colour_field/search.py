@@ -31,10 +31,10 @@ from facepriv.imaging.crop import take_crop
 from facepriv.imaging.quality import psnr_db
 from facepriv.perturb.base import KeptClassifiers, Perturbation
 from facepriv.perturb.colour_field.cosine_field import CosineField, Pattern
-from facepriv.perturb.colour_field.kept_score_slopes import NEAR_ENOUGH, KeptScores
+from facepriv.perturb.colour_field.kept_score_slopes import NEAR_ENOUGH, KeptScores, Solve
 from facepriv.perturb.colour_field.matcher_sensitivity import matcher_sensitivity
 from facepriv.perturb.common.face_frame import face_frame
-from facepriv.perturb.common.guides import Guides
+from facepriv.perturb.common.guides import FileMargins, Guides
 from facepriv.perturb.common.least_change import least_change
 from facepriv.types import AttributeClassifier, CropFunction, Face, Image, Stop
 
@@ -98,20 +98,19 @@ class Plan:
 
 
 @dataclass(frozen=True, eq=False)
-class FileScore:
-    """A field rendered, and the guides' margins (score times side, negative is wrong) on the stored file."""
+class FieldFile:
+    """A field rendered, and what the guides say of the stored file."""
 
     field: NDArray[np.float64]
     """``(units,)``."""
     pixels: Image
-    score: float
-    """First guide's score of the file; NaN where the face was lost."""
-    margin: float
-    """Largest margin of any guide on the file itself; NaN where the face was lost."""
-    worst: float
-    """The same over the file and its versions; infinite where a face was lost or a version left out."""
     face: Face | None
-    """The face found anew in the file itself."""
+    """The face found again in the file itself."""
+    scores: NDArray[np.float64]
+    """``(guides,)`` log-odds of the file itself; NaN where the face was lost."""
+    worst: float
+    """Largest margin (score times side, negative is wrong) of any guide on the file and its versions, or nats from the
+    worst guide's score to its target; infinite where a face was lost or a version left out."""
 
 
 class FieldSearch:
@@ -119,6 +118,11 @@ class FieldSearch:
 
     Coefficients are those of *units*: learnt directions, if any, then the core patterns, then the further ones.
     """
+
+    lengths: Sequence[float] = LENGTHS
+    solver: Solve = staticmethod(least_change)
+    half_from = -np.inf
+    """Nats from the goal beyond which the first step is halved."""
 
     def __init__(
         self, face: Face, classifiers: Sequence[AttributeClassifier], plan: Plan, kept: KeptClassifiers | None = None
@@ -147,97 +151,86 @@ class FieldSearch:
         self.sides = self.guides.sides.tolist()
         self.slopes = np.zeros((len(classifiers) * len(self.greys), len(self.units)))
         self.kept = KeptScores(kept, face, len(self.units))
-        self.best_cost = np.inf
+        self.goal = -plan.margin - OVERSHOOT
+        """Margin at which a step aims."""
+        self._slack = OVERSHOOT
         self.trajectory = [self.guides.original_score]
         self.anchors: list[int] = []
-        self.best: FileScore | None = None
+        self.best: FieldFile | None = None
+        self.best_cost = np.inf
 
     @property
     def coefficients(self) -> NDArray[np.float64]:
         """``(core,)`` coefficients of the core patterns in the best field; zero where none holds."""
         if self.best is None:
             return np.zeros(len(self.plan.core))
-        coefficients: NDArray[np.float64] = (self.best.field @ self.units)[: len(self.plan.core)]
-        return coefficients
+        return (self.best.field @ self.units)[: len(self.plan.core)]
 
     def result(self) -> Perturbation:
         """Search the field and return the perturbation."""
         if self.guides.original_margins.max() <= -self.plan.margin:
             file = self._score_file(np.zeros(len(self.units)))
             if self._holds(file):
-                return self._perturbation(file.pixels, "already-wrong")
+                return self._perturbation(file, "already-wrong")
         last = self._search()
-        if self.best is not None:
-            if self.trajectory[-1] != self.best.score:
-                # A later field was tried and did no better: back to the one that is stored.
-                self.trajectory.append(self.best.score)
-            return self._perturbation(self.best.pixels, "flipped")
-        return self._perturbation(last.pixels, "face-lost" if last.face is None else "rounds")
+        if self.best is None:
+            return self._perturbation(last, "face-lost" if last.face is None else "rounds")
+        if self.trajectory[-1] != self.best.scores[0]:
+            # A later field was tried and did no better: back to the one that is stored.
+            self.trajectory.append(float(self.best.scores[0]))
+        return self._perturbation(self.best, "flipped")
 
-    def _perturbation(self, pixels: Image, stop: Stop) -> Perturbation:
+    def _perturbation(self, file: FieldFile, stop: Stop) -> Perturbation:
         return Perturbation(
-            pixels=pixels,
+            pixels=file.pixels,
             updates=len(self.trajectory) - 1,
             stop=stop,
             trajectory=np.array(self.trajectory),
             anchors=tuple(self.anchors),
         )
 
-    def _search(self) -> FileScore:
-        """Go from field to field; `best` is the smallest that holds. Return the last file scored, or the best one."""
-        plan = self.plan
-        slack, version_loss = OVERSHOOT, 0.0
+    def _search(self) -> FieldFile:
+        """Go from field to field; `best` is the cheapest that holds. Return the last file scored, or the best one."""
         field, anchor = np.zeros(len(self.units)), self.face
-        hard = False
-        number = self._first_round()
+        # Two rounds by the learnt directions come before round 0.
+        number, hard = -2 if len(self.learnt) else 0, False
         while True:
-            goal = -plan.margin - slack - version_loss
             chosen = self._choose_units(number, hard)
             inputs = self._inputs(anchor, chosen)
             margins = self._measure_slopes(inputs, chosen)
             kept_inputs = self._measure_kept_slopes(anchor, chosen)
-            shares = self._field_shares(number, field, smaller=self.best is not None)
-            step, predicted = self._find_step(inputs, kept_inputs, field, margins, goal, shares)
-            reached = predicted <= goal
+            step, predicted = self._find_step(inputs, kept_inputs, field, margins, number)
+            reached = predicted <= self.goal
             if self.best is not None and (
                 not reached or self._costs(kept_inputs, [step], field)[0] > SMALLER * self.best_cost
             ):
                 return self.best
+            way = self._way(margins)
             if number == 0:
-                hard = self._is_hard(step, margins.max() - goal, margins.max() - predicted)
-            half = number == 0 and reached
+                hard = self._is_hard(step, way, way - (predicted - self.goal))
+            half = number == 0 and reached and way > self.half_from
             file = self._score_file(field + (FIRST_SHARE if half else 1.0) * (step - field), record=True)
             for _ in range(RETREATS):
                 if file.face is not None or self.best is not None:
                     break
                 reached = False
                 file = self._score_file(RETREAT * file.field, record=True)
-            if reached and not half and not self._holds(file):
-                file = self._strengthen(file)
+            file = self._improve(file, half=half, reached=reached)
             if self._holds(file):
-                file = self._weaken(file)
-                changes = self.kept.changes(file.face)
-                cost = self._cost(file.field, changes)
+                cost, good_enough = self._judge(file)
                 if self.best is not None and cost > SMALLER * self.best_cost:
                     return self.best
                 self.best, self.best_cost = file, cost
-                if self._is_good_enough(file, changes):
+                if good_enough:
                     return file
             elif self.best is not None:
                 return self.best
             number += 1
-            if number >= plan.rounds or file.face is None:
+            if number >= self.plan.rounds or file.face is None:
                 return file
-            # What versions of the file lose against the file itself must be made good for, too.
-            version_loss = max(0.0, file.worst - file.margin) if np.isfinite(file.worst) else MOST_SLACK
-            shortfall = file.worst + plan.margin if reached and not half else 0.0
-            slack = min(slack, SLACK) + float(np.clip(shortfall, 0.0, MOST_SLACK))
+            self._move_goal(file, reached and not half)
             field, anchor = file.field, file.face
             self.anchors.append(len(self.trajectory) - 1)
-
-    def _first_round(self) -> int:
-        """Return the number of the first round; two by the learnt directions come before round 0."""
-        return -2 if len(self.learnt) else 0
 
     def _choose_units(self, number: int, hard: bool) -> NDArray[np.int64]:
         """Choose the units whose slopes are measured in a round."""
@@ -250,30 +243,78 @@ class FieldSearch:
             return self.core[np.sort(np.argsort(-gain, kind="stable")[:SECOND_PATTERNS])]
         return self.patterns
 
-    def _field_shares(self, number: int, field: NDArray[np.float64], *, smaller: bool) -> tuple[float, ...]:
-        """Return the shares of the field so far from which the step of a round may start."""
-        shares = (0.0,) if not field.any() else FIELD_SHARES_SMALLER if smaller else FIELD_SHARES
-        return shares if number >= 0 else shares[-1:]
-
     def _is_hard(self, step: NDArray[np.float64], way: float, gain: float) -> bool:
         """Return whether the whole ``way``, nats, takes a large change if all of it is like the ``gain`` of a step."""
         return bool(np.sqrt(step @ self.pixel_metric @ step) * way / max(gain, 1e-9) > HARD)
 
-    def _cost(self, field: NDArray[np.float64], changes: NDArray[np.float64]) -> float:
-        """Return what a field and the changes of kept scores ``(kept,)`` in its file cost, in grey levels."""
-        size = self._size(field)
-        return float(np.hypot(size, np.sqrt(self.kept.cost(changes)))) if len(changes) else size
-
-    def _is_good_enough(self, file: FileScore, changes: NDArray[np.float64]) -> bool:
-        """Return whether kept scores have hardly changed in the file and its PSNR is high enough."""
-        near = bool((np.abs(changes) <= NEAR_ENOUGH).all())
-        return near and psnr_db(self.face.pixels, file.pixels, self.face.box) >= self.plan.psnr
-
     def _size(self, field: NDArray[np.float64]) -> float:
         return float(np.sqrt(field @ self.metric @ field))
 
-    def _holds(self, file: FileScore) -> bool:
+    # -- what a landing has otherwise ---------------------------------------------------------------------------------
+
+    def _way(self, margins: NDArray[np.float64]) -> float:
+        """Return the nats from margins ``(views,)`` to the goal."""
+        return float(margins.max()) - self.goal
+
+    def _demands(self, margins: NDArray[np.float64], moved: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return by how much a step must change each view's margin, from a field ``moved`` away from the anchor's."""
+        demands = self.goal - margins - self.slopes @ moved
+        return demands - max(0.0, float(demands.min()) + LEAST_STEP)
+
+    def _worst_view(self, margins: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the number ``(lines, lengths)`` that must reach the goal, of margins ``(views, lines, lengths)``."""
+        return margins.max(axis=0)
+
+    def _worst_of_file(self, file: FileMargins) -> float:
+        # A version left out, or without a face, is as bad as can be.
+        return float(np.nan_to_num(file.margins, nan=np.inf).max())
+
+    def _holds(self, file: FieldFile) -> bool:
         return file.worst <= -self.plan.margin
+
+    def _improve(self, file: FieldFile, *, half: bool, reached: bool) -> FieldFile:
+        """Make a field stronger that nearly holds, and one that holds weaker."""
+        if reached and not half and not self._holds(file):
+            file = self._strengthen(file)
+        return self._weaken(file) if self._holds(file) else file
+
+    def _judge(self, file: FieldFile) -> tuple[float, bool]:
+        """Return what a field costs, in grey levels, and whether it is good enough.
+
+        That is, whether kept scores have hardly changed in the file and its PSNR is high enough.
+        """
+        size, changes = self._size(file.field), self.kept.changes(file.face)
+        near = bool((np.abs(changes) <= NEAR_ENOUGH).all())
+        cost = float(np.hypot(size, np.sqrt(self.kept.cost(changes)))) if len(changes) else size
+        return cost, near and self._psnr(file) >= self.plan.psnr
+
+    def _psnr(self, file: FieldFile) -> float:
+        return psnr_db(self.face.pixels, file.pixels, self.face.box)
+
+    def _costs(
+        self, kept_inputs: list[PatternInput], fields: Sequence[NDArray[np.float64]], field: NDArray[np.float64]
+    ) -> list[float]:
+        """Return the costs of fields: their size and, under the anchor's crop, what they do to kept scores.
+
+        ``field`` is the anchor's.
+        """
+        sizes = [self._size(each) for each in fields]
+        if not kept_inputs:
+            return sizes
+        patterns = (np.array(fields) - field) @ self.units
+        scores = np.stack([kept_input.score(patterns, grey=False) for kept_input in kept_inputs])
+        return [float(cost) for cost in np.sqrt(np.square(sizes) + self.kept.cost_of_scores(scores))]
+
+    def _move_goal(self, file: FieldFile, missed: bool) -> None:
+        """Aim at more in the next round: what the file missed its goal by, if it should have reached it."""
+        # What versions of the file lose against the file itself must be made good for, too.
+        margin = float((file.scores * self.guides.sides).max())
+        version_loss = max(0.0, file.worst - margin) if np.isfinite(file.worst) else MOST_SLACK
+        shortfall = file.worst + self.plan.margin if missed else 0.0
+        self._slack = min(self._slack, SLACK) + float(np.clip(shortfall, 0.0, MOST_SLACK))
+        self.goal = -self.plan.margin - self._slack - version_loss
+
+    # -- slopes and steps ---------------------------------------------------------------------------------------------
 
     def _inputs(
         self, anchor: Face, chosen: NDArray[np.int64], classifiers: Sequence[AttributeClassifier] | None = None
@@ -324,57 +365,46 @@ class FieldSearch:
             self.kept.anchor(scores[:, 0], (scores[:, 1:] - scores[:, :1]) / SLOPE_STEP, chosen)
         return inputs
 
-    def _costs(
-        self, kept_inputs: list[PatternInput], fields: Sequence[NDArray[np.float64]], field: NDArray[np.float64]
-    ) -> list[float]:
-        """Return the costs of fields: their size and, under the anchor's crop, what they do to kept scores.
-
-        ``field`` is the anchor's.
-        """
-        sizes = [self._size(each) for each in fields]
-        if not kept_inputs:
-            return sizes
-        patterns = (np.array(fields) - field) @ self.units
-        scores = np.stack([kept_input.score(patterns, grey=False) for kept_input in kept_inputs])
-        return [float(cost) for cost in np.sqrt(np.square(sizes) + self.kept.cost_of_scores(scores))]
-
     def _find_step(
         self,
         inputs: list[PatternInput],
         kept_inputs: list[PatternInput],
         field: NDArray[np.float64],
         margins: NDArray[np.float64],
-        goal: float,
-        shares: tuple[float, ...],
+        number: int,
     ) -> tuple[NDArray[np.float64], float]:
-        """Return the cheapest field tried that brings all views to the goal, else the best, and its predicted margin.
+        """Return the cheapest field tried that brings all views to the goal, else the best, and what it reaches.
 
         Parameters
         ----------
         field, margins
             The anchor's field, and the margins ``(views,)`` there.
-        shares
-            Of that field from which a step may start.
+        number
+            Of the round.
         """
+        shares = (0.0,) if not field.any() else FIELD_SHARES if self.best is None else FIELD_SHARES_SMALLER
+        if number < 0:
+            shares = shares[-1:]
         known = np.asarray(self.slopes.any(axis=0))
         metric, slopes = self.metric[np.ix_(known, known)], self.slopes[:, known]
-        fields = np.empty((len(shares), len(LENGTHS), len(field)))
+        fields = np.empty((len(shares), len(self.lengths), len(field)))
         for row, share in enumerate(shares):
-            start = share * field
-            demands = goal - margins - self.slopes @ (start - field)
-            demands -= max(0.0, float(demands.min()) + LEAST_STEP)
+            start, moved = share * field, share * field - field
             step = np.zeros(len(field))
-            step[known] = self.kept.solve_step(least_change, metric, slopes, demands, known, start - field)
-            fields[row] = [start + length * step for length in LENGTHS]
-        worst = self._margins(inputs, fields.reshape(-1, len(field)) - field).max(axis=0).reshape(fields.shape[:2])
-        reaching = crossings(worst, fields, goal)
+            step[known] = self.kept.solve_step(self.solver, metric, slopes, self._demands(margins, moved), known, moved)
+            fields[row] = start + np.outer(self.lengths, step)
+        tried = self._margins(inputs, fields.reshape(-1, len(field)) - field)
+        worst = self._worst_view(tried.reshape(len(tried), *fields.shape[:2]))
+        reaching = crossings(worst, fields, self.goal)
         if reaching:
             costs = self._costs(kept_inputs, reaching, field)
-            return reaching[costs.index(min(costs))], goal
+            return reaching[costs.index(min(costs))], self.goal
         if field.any():
             least = np.unravel_index(int(np.argmin(worst)), worst.shape)
             return fields[least], float(worst[least])
-        best = self._efficient_length(worst[0], fields[0], margins.max())
+        moving = np.flatnonzero(self.lengths)
+        original = margins.max() if len(moving) == len(self.lengths) else worst[0, 0]
+        best = moving[self._efficient_length(worst[0, moving], fields[0, moving], original)]
         return fields[0, best], float(worst[0, best])
 
     def _efficient_length(self, margins: NDArray[np.float64], fields: NDArray[np.float64], original: float) -> int:
@@ -386,30 +416,30 @@ class FieldSearch:
         efficient = rate >= EFFICIENCY * rate.max()
         return int(np.flatnonzero(efficient)[-1] if rate.max() > 0 else np.argmin(margins))
 
+    # -- the stored file ----------------------------------------------------------------------------------------------
+
     def _score_file(
         self, field: NDArray[np.float64], *, until_it_fails: bool = False, record: bool = False
-    ) -> FileScore:
-        """Render a field, and score the file and its versions with the face found anew in each."""
+    ) -> FieldFile:
+        """Render a field, and score the file and its versions with the face found again in each."""
         pixels = self._render(field)
         most = -self.plan.margin if until_it_fails else np.inf
-        file = self.guides.score_file(self.face, pixels, self.plan.versions, most=most)
-        score = float(file.margins[0, 0] * self.sides[0])
-        # A version left out, or without a face, is as bad as can be.
-        worst = float(np.nan_to_num(file.margins, nan=np.inf).max())
+        found = self.guides.score_file(self.face, pixels, self.plan.versions, most=most)
+        scores = found.margins[0] * self.guides.sides
         if record:
-            self.trajectory.append(score)
-        return FileScore(field, pixels, score, float(file.margins[0].max()), worst, file.face)
+            self.trajectory.append(float(scores[0]))
+        return FieldFile(field, pixels, found.face, scores, self._worst_of_file(found))
 
     def _render(self, field: NDArray[np.float64]) -> Image:
         return self.cosines.apply(self.face.pixels, field @ self.units)
 
-    def _strengthen(self, file: FileScore) -> FileScore:
+    def _strengthen(self, file: FieldFile) -> FieldFile:
         """Make a field stronger that nearly holds; a longer way is left to the next round."""
         gain = -float((self.slopes @ file.field).max())
         factor = 1 + (file.worst + self.plan.margin + STRETCH) / max(gain, 1e-9)
         return self._score_file(factor * file.field, record=True) if factor <= MOST_STRETCH else file
 
-    def _weaken(self, file: FileScore) -> FileScore:
+    def _weaken(self, file: FieldFile) -> FieldFile:
         """Make a field that holds as weak as it may be."""
         field, low, high = file.field, WEAKEST, 1.0
         for _ in range(LEARNT_HALVINGS if len(self.learnt) else HALVINGS):
@@ -419,7 +449,7 @@ class FieldSearch:
                 high, file = middle, weaker
             else:
                 low = middle
-        self.trajectory[-1] = file.score
+        self.trajectory[-1] = float(file.scores[0])
         return file
 
 

@@ -13,6 +13,7 @@ class AnchoredCrop:
     """The crop ``classifier.crop(face)`` of images of the size of ``face.pixels``."""
 
     def __init__(self, classifier: AttributeClassifier, face: Face) -> None:
+        self.classifier = classifier
         self.spec = classifier.crop(face)
         height, width = face.pixels.shape[:2]
         self.operator = None if isinstance(self.spec, CropFunction) else crop_operator(self.spec, height, width)
@@ -23,3 +24,7 @@ class AnchoredCrop:
         if self.operator is None:
             return take_crop(self.spec, image)
         return apply_operator(self.operator, image).reshape(self.spec.height, self.spec.width, 3)
+
+    def score(self, image: NDArray[np.generic]) -> float:
+        """Score an image ``(h, w, 3)`` 0..255, log-odds in nats."""
+        return float(self.classifier.score(self.take(image)[None])[0])

@@ -39,8 +39,8 @@ class FaceFrame:
 
     def coordinates(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
         """Return ``u`` and ``v`` of image points."""
-        (a, b, c), (d, e, f) = self.inverse
-        return (a * x + b * y + c + 0.5) / SIZE, (d * x + e * y + f + 0.5) / SIZE
+        u, v = through(self.inverse, x, y)
+        return (u + 0.5) / SIZE, (v + 0.5) / SIZE
 
     def image_points(self, u: NDArray[np.float64], v: NDArray[np.float64]) -> tuple[NDArray[np.float64], ...]:
         """Return ``x`` and ``y`` in the image of points of the frame."""
@@ -48,10 +48,9 @@ class FaceFrame:
 
     def mask_at(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return the mask at image points, bilinear, 0 outside the image."""
-        there: NDArray[np.float32] = cv2.remap(
+        return cv2.remap(
             self.mask, x.astype(np.float32), y.astype(np.float32), cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT
         )
-        return there
 
 
 def through(
@@ -110,15 +109,7 @@ def hull_mask(face: Face) -> NDArray[np.float32]:
 
 
 def soft_hull(points: NDArray[np.float64], wide: float, shape: tuple[int, ...]) -> NDArray[np.float32]:
-    """Draw the hull of points ``(k, 2)``, its edge softened inwards, ``(h, w)`` 0..1.
-
-    Parameters
-    ----------
-    wide
-        Width of the face, pixels.
-    shape
-        Height and width of the image.
-    """
+    """Draw the hull of points ``(k, 2)`` of a face ``wide`` pixels wide, its edge softened inwards, ``(h, w)`` 0..1."""
     height, width = shape
     hull = cv2.convexHull(points.astype(np.float32))
     # Drawn in a window around the hull: an image may be many times larger than its face.
@@ -143,9 +134,8 @@ def soft_hull(points: NDArray[np.float64], wide: float, shape: tuple[int, ...]) 
 def _outline(radius: int) -> NDArray[np.uint8]:
     """Return the two ends of every row of a disc, ``(2 * radius + 1, 2 * radius + 1)``.
 
-    Every row of a convex shape is one run of pixels, so eroding one by these ends is eroding it by the whole disc, and
-    the time grows with the radius instead of its square. Only within a radius of the array's edge does it differ: there
-    ends lie outside, where nothing erodes.
+    Every row of a convex shape is one run of pixels, so eroding by these ends erodes by the whole disc, in time that
+    grows with the radius instead of its square; only within a radius of the array's edge does it differ.
     """
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
     ends: NDArray[np.uint8] = np.zeros_like(disc)

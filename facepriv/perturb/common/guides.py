@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.imaging.acquire import find_again
 from facepriv.imaging.versions import make_version
-from facepriv.perturb.base import find_again, score_face, side_of
+from facepriv.perturb.base import score_face, side_of
 from facepriv.types import AttributeClassifier, Face, Image
 
 LEAST_SCALE = 1.0
@@ -53,8 +54,7 @@ class Guides:
 
         Margins ``(..., guides)`` give shares ``(...,)``.
         """
-        worst: NDArray[np.float64] = ((margins - goals) / self.scales).max(axis=-1)
-        return worst
+        return ((margins - goals) / self.scales).max(axis=-1)
 
     def score_file(
         self, face: Face, stored: Image, versions: Sequence[str] = (), *, most: float | None = None

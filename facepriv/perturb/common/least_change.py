@@ -35,8 +35,7 @@ def least_change(
         ``(k,)``. Where demands contradict each other, the coefficients that miss them least in the sense of the dual
         problem, which a line search along them then sorts out.
     """
-    k = len(metric)
-    factor = cholesky(metric + RIDGE * max(np.trace(metric) / k, 1e-12) * np.eye(k), lower=True)
+    k, factor = len(metric), _factor(metric)
     # In z = factor' a the size is the plain length, and a demand g a <= b reads -(factor^-1 g) z >= -b.
     rows = -solve_triangular(factor, slopes.T, lower=True).T
     # Demands are brought to one size, which leaves them the same and the numbers well behaved.
@@ -55,8 +54,12 @@ def least_change(
         z = largest * np.linalg.lstsq(rows, bounds / largest, rcond=None)[0]
     else:
         z = -largest * residual[:-1] / residual[-1]
-    solved: NDArray[np.float64] = solve_triangular(factor, z, lower=True, trans="T")
-    return solved
+    return solve_triangular(factor, z, lower=True, trans="T")
+
+
+def _factor(metric: NDArray[np.float64]) -> NDArray[np.float64]:
+    k = len(metric)
+    return cholesky(metric + RIDGE * max(np.trace(metric) / k, 1e-12) * np.eye(k), lower=True)
 
 
 def exact_change(
@@ -67,24 +70,10 @@ def exact_change(
     Solves ``min a' M a`` subject to ``slopes @ a = wanted``. Of functions that all but contradict each other, what they
     have in common counts.
 
-    Parameters
-    ----------
-    metric
-        ``(k, k)`` symmetric, positive semi-definite.
-    slopes
-        ``(m, k)``, one row a function.
-    wanted
-        ``(m,)``.
-
-    Returns
-    -------
-    ndarray
-        ``(k,)``.
+    Shapes are those of `least_change`.
     """
-    k = len(metric)
-    factor = cholesky(metric + RIDGE * max(np.trace(metric) / k, 1e-12) * np.eye(k), lower=True)
+    factor = _factor(metric)
     rows = solve_triangular(factor, slopes.T, lower=True).T
     # In z = factor' a the size is the plain length, so the answer is the pseudo-inverse's.
     z = np.linalg.lstsq(rows, wanted, rcond=1e-3)[0]
-    solved: NDArray[np.float64] = solve_triangular(factor, z, lower=True, trans="T")
-    return solved
+    return solve_triangular(factor, z, lower=True, trans="T")

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial import Delaunay, QhullError
 
 from facepriv.errors import BadInputError
+from facepriv.imaging.triangulation import delaunay
 
 Floats = NDArray[np.float32]
 Points = NDArray[np.float64]
@@ -80,13 +81,7 @@ def bounded(landmarks: NDArray[np.floating]) -> Points:
 
 
 def check_span(points: NDArray[np.floating], landmarks: NDArray[np.floating]) -> None:
-    """Refuse points that span no face; raises BadInputError with code ``degenerate-landmarks``.
-
-    Parameters
-    ----------
-    landmarks
-        The 68 of the same face.
-    """
+    """Raise BadInputError with code ``degenerate-landmarks`` if points, or the face's 68 landmarks, span no face."""
     finite = np.isfinite(points).all() and np.isfinite(landmarks).all()
     if not finite or face_width(landmarks) < 1 or np.linalg.matrix_rank(points - points[0], tol=1.0) < 2:
         raise BadInputError(
@@ -94,6 +89,23 @@ def check_span(points: NDArray[np.floating], landmarks: NDArray[np.floating]) ->
             "out.",
             code="degenerate-landmarks",
         )
+
+
+def plane_of(points: NDArray[np.floating]) -> NDArray[np.complex128]:
+    """Return points ``(k, 2)`` as ``x + iy``, where a turn and scale is one factor."""
+    return np.asarray(points, dtype=np.float64) @ np.array([1, 1j])
+
+
+def points_of(plane: NDArray[np.complex128]) -> Points:
+    """Return ``x + iy`` as points ``(k, 2)``."""
+    return np.column_stack([plane.real, plane.imag])
+
+
+def turn_onto(points: NDArray[np.floating], goal: NDArray[np.floating]) -> complex:
+    """Return turn and scale that best take points ``(k, 2)`` to a goal ``(k, 2)``, both about their middle."""
+    plane, target = plane_of(points), plane_of(goal)
+    plane = plane - plane.mean()
+    return complex(np.vdot(plane, target - target.mean()) / np.vdot(plane, plane))
 
 
 def mean_shape(shapes: Sequence[NDArray[np.floating]]) -> Points:
@@ -107,15 +119,14 @@ def mean_shape(shapes: Sequence[NDArray[np.floating]]) -> Points:
         ``(78, 2)`` with the forehead of `bounded`, upright, `WIDTH` pixels wide, `BORDER` pixels from the edges of
         the frame that `frame_size` gives.
     """
-    planes = [np.asarray(shape, dtype=np.float64) @ np.array([1, 1j]) for shape in shapes]
-    centred = [plane - plane.mean() for plane in planes]
+    centred = [plane - plane.mean() for plane in map(plane_of, shapes)]
     mean = centred[0]
     for _ in range(3):
         mean = np.mean([plane * (np.vdot(plane, mean) / np.vdot(plane, plane)) for plane in centred], axis=0)
     mean = mean * np.exp(-1j * np.angle(mean[16] - mean[0]))
     mean = (mean - mean.conj()[_MIRROR]) / 2
     mean = mean * (WIDTH / abs(mean[16] - mean[0]))
-    points = bounded(np.column_stack([mean.real, mean.imag]))
+    points = bounded(points_of(mean))
     points[:, 1] -= points[:, 1].min() - BORDER
     # The axis of the mirror lies in the middle of a whole number of columns.
     points[:, 0] += (np.ceil(np.ptp(points[:, 0])) + 2 * BORDER) / 2
@@ -139,7 +150,7 @@ class Correspondence:
 
     def take(self, image: NDArray[np.generic]) -> Floats:
         """Sample an image ``(h, w, 3)`` of the other frame, bilinear, black outside: ``(h, w, 3)`` of this box."""
-        taken: Floats = cv2.remap(
+        return cv2.remap(
             np.ascontiguousarray(image, dtype=np.float32),
             self.there,
             None,
@@ -147,7 +158,6 @@ class Correspondence:
             borderMode=cv2.BORDER_CONSTANT,
             borderValue=(0.0, 0.0, 0.0),
         )
-        return taken
 
     @property
     def rows(self) -> slice:
@@ -178,13 +188,7 @@ def correspond(here: Points, there: Points, height: int, width: int) -> Correspo
             "Landmarks inside the image were expected, but they lie outside of it; find the face again.",
             code="outside-image",
         )
-    try:
-        mesh = Delaunay(here)
-    except QhullError as error:
-        raise BadInputError(
-            "Landmarks that span a face were expected, but these lie on one line; leave the image out.",
-            code="degenerate-landmarks",
-        ) from error
+    mesh = delaunay(here)
     corners = np.concatenate([here[mesh.simplices], np.ones((len(mesh.simplices), 3, 1))], axis=2)
     # A triangle without area owns no pixel; the pseudo-inverse merely keeps it from stopping the rest.
     affine = np.linalg.pinv(corners) @ there[mesh.simplices]
@@ -207,13 +211,7 @@ def to_canonical(pixels: NDArray[np.generic], landmarks: NDArray[np.floating], p
 
 
 class CanonicalFrame:
-    """The canonical face: its mask, its regions and its blurs.
-
-    Parameters
-    ----------
-    points
-        ``(78, 2)`` as `mean_shape` gives them.
-    """
+    """The canonical face of points ``(78, 2)`` from `mean_shape`: its mask, its regions and its blurs."""
 
     def __init__(self, points: Points) -> None:
         self.points = points
@@ -257,27 +255,23 @@ class CanonicalFrame:
             away = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 5)
             weights.append(np.exp(-0.5 * (away / (SOFTNESS * WIDTH)) ** 2) + 1e-6)
         stack = np.stack(weights)
-        shared: Floats = (stack / stack.sum(axis=0) * self.mask).astype(np.float32)
-        return shared
+        return (stack / stack.sum(axis=0) * self.mask).astype(np.float32)
 
     def blur(self, field: Floats, sigma: float) -> Floats:
         """Blur a field ``(h, w, 3)`` by a Gaussian of ``sigma`` face widths, without what lies outside the face."""
         inside = self.hull.astype(np.float32)
         weight = cv2.GaussianBlur(inside, (0, 0), sigma * WIDTH)
         smooth = cv2.GaussianBlur(field * inside[..., None], (0, 0), sigma * WIDTH)
-        blurred: Floats = (smooth / np.maximum(weight, 1e-6)[..., None] * inside[..., None]).astype(np.float32)
-        return blurred
+        return (smooth / np.maximum(weight, 1e-6)[..., None] * inside[..., None]).astype(np.float32)
 
     def light(self, field: Floats, sigma: float) -> Floats:
         """Return the grey part of a field ``(h, w, 3)`` less its Gaussian blur of ``sigma`` face widths."""
         grey = np.repeat((field @ LUMA)[..., None], 3, axis=2)
-        fine: Floats = (grey - self.blur(grey, sigma)) * self.hull[..., None]
-        return fine
+        return (grey - self.blur(grey, sigma)) * self.hull[..., None]
 
     def colour(self, field: Floats) -> Floats:
         """Return the part of a field ``(h, w, 3)`` that leaves luma as it is, all bands."""
-        plain: Floats = (field - (field @ LUMA)[..., None]) * self.hull[..., None]
-        return plain
+        return (field - (field @ LUMA)[..., None]) * self.hull[..., None]
 
     def shift(self, change: Points) -> Floats:
         """Spread a change of the 68 landmarks ``(68, 2)`` over the face, ``(h, w, 2)`` in canonical pixels.
@@ -287,8 +281,7 @@ class CanonicalFrame:
         ys, xs = np.mgrid[: self.height, : self.width].astype(np.float64)
         away = (xs[..., None] - self.points[:68, 0]) ** 2 + (ys[..., None] - self.points[:68, 1]) ** 2
         near = np.exp(-away / (2 * (SOFTNESS * WIDTH) ** 2))
-        moved: Floats = ((near @ change) / (near.sum(axis=2, keepdims=True) + 1e-3)).astype(np.float32)
-        return moved
+        return ((near @ change) / (near.sum(axis=2, keepdims=True) + 1e-3)).astype(np.float32)
 
     def by_region(self, field: Floats, mask: Floats | None = None) -> Floats:
         """Split a field ``(h, w, c)`` by region, ``(7, h, w, c)``; the sum is the field times the mask.
@@ -303,8 +296,7 @@ class CanonicalFrame:
     def _faded(self, width: float) -> Floats:
         inward = cv2.distanceTransform(self.hull.astype(np.uint8), cv2.DIST_L2, 5) - 1
         ramp = np.clip(inward / (width * WIDTH), 0, 1)
-        smooth: Floats = (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
-        return smooth
+        return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
 
     def _filled(self, corners: Points) -> NDArray[np.bool_]:
         drawn = np.zeros((self.height, self.width), dtype=np.uint8)
@@ -313,64 +305,36 @@ class CanonicalFrame:
 
 
 def mean_faces(textures: Sequence[Floats], labels: Sequence[int], subjects: Sequence[str]) -> dict[int, Floats]:
-    """Average canonical faces by gender, every subject counting the same, and with their mirror images.
-
-    Parameters
-    ----------
-    textures
-        ``n`` faces as `to_canonical` gives them.
-    labels, subjects
-        Of every face; both labels must occur.
-
-    Returns
-    -------
-    dict
-        The mean ``(h, w, 3)`` of each label.
-    """
-    means = {}
-    for label in sorted(set(labels)):
-        by_subject: dict[str, list[Floats]] = {}
-        for texture, own, subject in zip(textures, labels, subjects, strict=True):
-            if own == label:
-                by_subject.setdefault(subject, []).append(texture)
-        mean = np.mean([np.mean(images, axis=0) for images in by_subject.values()], axis=0)
-        means[label] = ((mean + mean[:, ::-1]) / 2).astype(np.float32)
-    return means
+    """Average faces of `to_canonical` by label, every subject counting the same, and with their mirror images."""
+    means = _subject_means(textures, labels, subjects)
+    return {label: ((mean + mean[:, ::-1]) / 2).astype(np.float32) for label, mean in means.items()}
 
 
 def mean_landmarks(
     shapes: Sequence[NDArray[np.floating]], labels: Sequence[int], subjects: Sequence[str], points: Points
 ) -> dict[int, Points]:
-    """Average landmarks ``(68, 2)`` by gender in the canonical frame, every subject counting the same.
+    """Average landmarks ``(68, 2)`` by label in the canonical frame, every subject counting the same.
 
     Each is first turned, scaled and moved onto the canonical shape ``points``; the means are mirror-symmetric.
-
-    Returns
-    -------
-    dict
-        The mean ``(68, 2)`` of each label.
     """
-    target = points[:68] @ np.array([1, 1j])
-    middle = target.mean()
+    middle = plane_of(points[:68]).mean()
+    planes = []
+    for shape in shapes:
+        plane = plane_of(shape)
+        planes.append((plane - plane.mean()) * turn_onto(shape, points[:68]))
+    means = _subject_means(planes, labels, subjects)
+    return {label: points_of((mean - mean.conj()[_MIRROR]) / 2 + middle) for label, mean in means.items()}
+
+
+def _subject_means(
+    values: Sequence[NDArray[Any]], labels: Sequence[int], subjects: Sequence[str]
+) -> dict[int, NDArray[Any]]:
+    """Average values by label, every subject counting the same."""
     means = {}
     for label in sorted(set(labels)):
-        by_subject: dict[str, list[NDArray[np.complex128]]] = {}
-        for shape, own, subject in zip(shapes, labels, subjects, strict=True):
+        by_subject: dict[str, list[NDArray[Any]]] = {}
+        for value, own, subject in zip(values, labels, subjects, strict=True):
             if own == label:
-                plane = np.asarray(shape, dtype=np.float64) @ np.array([1, 1j])
-                plane = plane - plane.mean()
-                turn = np.vdot(plane, target - middle) / np.vdot(plane, plane)
-                by_subject.setdefault(subject, []).append(plane * turn)
-        mean = np.mean([np.mean(planes, axis=0) for planes in by_subject.values()], axis=0)
-        mean = (mean - mean.conj()[_MIRROR]) / 2 + middle
-        means[label] = np.column_stack([mean.real, mean.imag])
+                by_subject.setdefault(subject, []).append(value)
+        means[label] = np.mean([np.mean(group, axis=0) for group in by_subject.values()], axis=0)
     return means
-
-
-def similarity_onto(points: Points, landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return turn and scale ``(2, 2)`` that best take the canonical shape to a face's 68 landmarks (least squares)."""
-    plane = points[:68] @ np.array([1, 1j])
-    goal = np.asarray(landmarks, dtype=np.float64) @ np.array([1, 1j])
-    plane, goal = plane - plane.mean(), goal - goal.mean()
-    turn = np.vdot(plane, goal) / np.vdot(plane, plane)
-    return np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])

@@ -17,16 +17,15 @@ than they miss the target, and such small rests may lie on the side that the ima
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
-from facepriv.perturb.base import Progress, find_side, score_face
+from facepriv.perturb.base import Arrays, Progress, Targets, find_side, score_face
 from facepriv.perturb.common.parameters import FIXED, NEUTRAL, StoppingParameters
 from facepriv.perturb.gallery import Gallery
-from facepriv.perturb.targets import Targets
 from facepriv.types import GENDER_NAMES, GENDERS, AttributeClassifier, Face
 
 _PREFIX = "scores_"
@@ -71,7 +70,7 @@ def draw_targets(
     options: StoppingParameters,
     face: Face,
     classifiers: Sequence[AttributeClassifier],
-    learnt: Mapping[str, NDArray[np.generic]],
+    learnt: Arrays,
     rng: np.random.Generator,
 ) -> Targets | None:
     """Draw the scores that an image is to end at; None where it stops just past zero, and nothing is drawn then.

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from facepriv.imaging.crop import apply_operator, crop_operator, take_crop
+from facepriv.imaging.crop import apply_operator
+from facepriv.perturb.common.anchored_crop import AnchoredCrop
 from facepriv.perturb.descent.mesh_field import MeshField
-from facepriv.types import AttributeClassifier, CropFunction, Face
+from facepriv.types import AttributeClassifier, Face
 
 BATCH_VALUES = 2_000_000
 """Most numbers in a batch of inputs, so that a network with large inputs needs no gigabytes."""
@@ -29,44 +30,32 @@ class FieldInput:
     ) -> None:
         self._classifier = classifier
         self._field = field
-        self._spec = classifier.crop(anchor)
-        self._shape = (self._spec.height, self._spec.width, 3)
+        self._crop = AnchoredCrop(classifier, anchor)
+        self._shape = (self._crop.spec.height, self._crop.spec.width, 3)
         self._most = max(1, batch_values // int(np.prod(self._shape)))
-        self.linear = not isinstance(self._spec, CropFunction)
-        if self.linear:
-            operator = crop_operator(self._spec, *field.image_shape)
+        operator = self._crop.operator
+        self.linear = operator is not None
+        if operator is not None:
             self._base = apply_operator(operator, field.placed(field.original))
             self._operator = operator.tocsc()[:, field.inside].tocsr()
 
     def scores(self, values: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
-        """Score images, each given by its pixels ``(n, 3)`` inside the face, and give one score for each."""
+        """Score images, each given by its pixels ``(n, 3)`` inside the face."""
         return self._score(self._input(pixels) for pixels in values)
 
     def slopes(self, coefficients: NDArray[np.float64], step: float) -> tuple[float, NDArray[np.float64]]:
-        """Estimate how the score changes with every coefficient, by one-sided differences in one batch.
+        """Return the score at coefficients ``(k,)``, and its slopes ``(k,)`` by moving each of them by a step.
 
-        They are taken of the image before clipping: where a pixel cannot go further, the line search finds out.
-
-        Parameters
-        ----------
-        coefficients
-            ``(k,)``, where to estimate.
-        step
-            By how much to move each.
-
-        Returns
-        -------
-        float, ndarray
-            The score there, and ``(k,)`` slopes. It costs k + 1 evaluations.
+        They are one-sided differences, k + 1 evaluations in one batch, of the image before clipping: where a pixel
+        cannot go further, the line search finds out.
         """
         scores = self._score(self._neighbours(coefficients, step))
         return float(scores[0]), (scores[1:] - scores[0]) / step
 
     def _input(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         if not self.linear:
-            return take_crop(self._spec, self._field.placed(values))
-        moved: NDArray[np.float32] = self._base + self._operator @ (values - self._field.original)
-        return moved
+            return self._crop.take(self._field.placed(values))
+        return self._base + self._operator @ (values - self._field.original)
 
     def _neighbours(self, coefficients: NDArray[np.float64], step: float) -> Iterator[NDArray[np.float32]]:
         field = self._field
@@ -77,7 +66,7 @@ class FieldInput:
             columns = field.weights.tocsc()
             for k in range(field.size):
                 column = columns[:, [k]].toarray() * np.float32(step)
-                yield take_crop(self._spec, field.placed(values + column * field.direction))
+                yield self._crop.take(field.placed(values + column * field.direction))
             return
         effects = [
             (self._operator @ (sparse.diags_array(field.direction[:, c] * np.float32(step)) @ field.weights)).tocsc()

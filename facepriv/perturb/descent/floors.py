@@ -1,7 +1,7 @@
 """Floors that a search must never pass: likeness of the image, and similarity under matchers that must go on accepting.
 
 Image quality is measured inside the face box of the original (`facepriv.imaging.quality`), similarity between the
-original and the face found anew in the stored file.
+original and the face found again in the stored file.
 """
 
 from __future__ import annotations
@@ -22,14 +22,7 @@ TRIES = 8
 
 
 class QualityFloor:
-    """A least PSNR and a least SSIM of the face box.
-
-    Parameters
-    ----------
-    psnr
-        dB; 0 for none.
-    ssim
-        0..1; 0 for none.
+    """A least PSNR, in dB, and a least SSIM, 0..1, of the face box; 0 for none.
 
     Raises
     ------
@@ -108,9 +101,7 @@ class SimilarityFloor:
         return bool(self._guards)
 
     def excess(self, face: Face | None) -> float:
-        """Return the fall of similarity of a face found anew, in shares of ``1 - floor``, under the worst guard."""
-        if not self.active:
-            return 0.0
+        """Return the fall of similarity of a face found again, in shares of ``1 - floor``, under the worst guard."""
         if face is None:
             return float("inf")
         falls = [
@@ -141,5 +132,4 @@ def blended(image: NDArray[np.float64], matcher: NDArray[np.float64], weight: fl
     whole = float(np.trace(matcher))
     if whole == 0:
         return image
-    mixed: NDArray[np.float64] = image + weight * float(np.trace(image)) / whole * matcher
-    return mixed
+    return image + weight * float(np.trace(image)) / whole * matcher

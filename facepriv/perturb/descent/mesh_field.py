@@ -24,12 +24,8 @@ class MeshField:
 
     Parameters
     ----------
-    mesh
-        Triangles of the source's landmarks.
-    warped
-        ``(h * w, 3)``, the candidate warped onto them.
-    pixels
-        The source.
+    mesh, warped
+        Triangles of the landmarks of the source ``pixels``, and the candidate warped onto them, ``(h * w, 3)``.
     seams
         ``sharp``: ``c`` is constant in a triangle, as in Algorithm 1; one coefficient a triangle. ``smooth``: ``c`` is
         linear in a triangle, continuous across its edges, and fades out towards the outline of the face, so that no
@@ -77,14 +73,12 @@ class MeshField:
     def gram(self) -> NDArray[np.float64]:
         """Return ``M`` ``(k, k)``: ``a' M a`` is the sum of squared changes of the image, unclipped."""
         energy = (self.direction.astype(np.float64) ** 2).sum(axis=1)
-        product: NDArray[np.float64] = (self.weights.T @ sparse.diags_array(energy) @ self.weights).toarray()
-        return product
+        return (self.weights.T @ sparse.diags_array(energy) @ self.weights).toarray()
 
     def values(self, coefficients: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return the pixels ``(n, 3)`` of `inside` for coefficients ``(k,)`` as a file holds them: clipped, rounded."""
         field = (self.weights @ coefficients).astype(np.float32)
-        pixels: NDArray[np.float32] = np.rint(np.clip(self.original + field[:, None] * self.direction, 0, 255))
-        return pixels
+        return np.rint(np.clip(self.original + field[:, None] * self.direction, 0, 255))
 
     def image(self, coefficients: NDArray[np.float64]) -> Image:
         """Return the whole image ``(h, w, 3)`` uint8 for coefficients ``(k,)``."""
@@ -148,5 +142,4 @@ def _depth(owner: NDArray[np.int32], inside: NDArray[np.int64]) -> NDArray[np.fl
     within = np.pad(owner[top : int(y.max()) + 2, left : int(x.max()) + 2] >= 0, 1, mode="edge")
     if within.all():
         return np.full(len(inside), np.inf)
-    depth: NDArray[np.float64] = distance_transform_edt(within)[y - top + 1, x - left + 1]
-    return depth
+    return distance_transform_edt(within)[y - top + 1, x - left + 1]

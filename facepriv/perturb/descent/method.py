@@ -64,7 +64,8 @@ class Descent(Perturber):
         for candidate_id in choose_candidates(
             guides.labelled(face), gallery, options.candidates, options.candidate_count
         ):
-            warped = warp_onto(mesh, gallery.read(candidate_id), gallery.face_points(candidate_id))
+            candidate = gallery.face(candidate_id)
+            warped = warp_onto(mesh, candidate.pixels, candidate.points)
             field = MeshField(mesh, warped, face.pixels, options.seams)
             quality = QualityFloor(face, field, psnr=options.psnr, ssim=options.ssim)
             similarity = SimilarityFloor(face, field, context.guards, options.similarity)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
-from facepriv.perturb.base import find_again
+from facepriv.imaging.acquire import find_again
 from facepriv.perturb.common.guides import FileMargins, Guides
 from facepriv.perturb.common.least_change import least_change
 from facepriv.perturb.descent.field_input import FieldInput
@@ -85,14 +85,14 @@ class BlendSearch:
         if self.already_wrong():
             return "already-wrong"
         stop = self._search()
-        if not self._misses_similarity():
+        if self._similarity_excess() <= 1:
             return stop
         image, matcher = self.field.gram(), self._similarity.metric(self._options.slope_step)
         for weight in WEIGHTS:
             self._metric = blended(image, matcher, weight)
             self._reset()
             stop = self._search()
-            if not self._misses_similarity():
+            if self._similarity_excess() <= 1:
                 return stop
         self._retreat()
         return "floor"
@@ -137,7 +137,8 @@ class BlendSearch:
             start = np.zeros(self.field.size) if fresh else self.point
             goal_point = self._solve(slopes, start, left)
             self._at_floor = False
-            trial = self._along(goal_point, AHEAD if fresh else ANYWHERE, left)
+            way = goal_point - self.point
+            trial = self._try([self.point + t * way for t in (AHEAD if fresh else ANYWHERE)], left)
             if not last:
                 self._accept(trial)
                 # Versions of the file are scored only where it may have flipped: they tell little half-way.
@@ -222,10 +223,6 @@ class BlendSearch:
         self._last_slopes = slopes.slopes
         return start + moved
 
-    def _along(self, goal_point: NDArray[np.float64], multiples: NDArray[np.float64], left: float) -> Trial:
-        """Try points on the way to ``goal_point``."""
-        return self._try([self.point + t * (goal_point - self.point) for t in multiples], left)
-
     def _try(self, points: Sequence[NDArray[np.float64]], left: float = 0.0) -> Trial:
         """Score points in one batch; take the first that reaches the goals, else the best.
 
@@ -286,10 +283,9 @@ class BlendSearch:
         self._at_floor |= limited is not clipped
         return limited
 
-    def _misses_similarity(self) -> bool:
-        return self._similarity.active and self._similarity_excess() > 1
-
     def _similarity_excess(self) -> float:
+        if not self._similarity.active:
+            return 0.0
         return self._similarity.excess(find_again(self._face, self.field.image(self.point)))
 
     def _retreat(self) -> None:
@@ -327,8 +323,7 @@ class BlendSearch:
     def _margins(self, points: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         values = [self.field.values(point) for point in points]
         scores = np.stack([view.scores(values) for view in self._views], axis=-1)
-        margins: NDArray[np.float64] = scores * self._guides.sides
-        return margins
+        return scores * self._guides.sides
 
     def _accept(self, trial: Trial) -> None:
         self.point = trial.point

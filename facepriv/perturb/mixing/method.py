@@ -8,25 +8,41 @@ their textures are averaged. Outside the face there is only the source, warped a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field
 
 from facepriv.errors import BadInputError
 from facepriv.imaging.triangulation import triangulate, warp_onto
 from facepriv.perturb.base import Context, Parameters, Perturbation, Perturber, score_face, side_of
 from facepriv.perturb.common.face_frame import hull_mask, soft_hull
-from facepriv.perturb.common.mean_faces import Points, bounded, check_span, face_width
+from facepriv.perturb.common.mean_faces import (
+    Points,
+    bounded,
+    check_span,
+    face_width,
+    plane_of,
+    points_of,
+    turn_onto,
+)
+from facepriv.perturb.common.parameters import Candidates
 from facepriv.perturb.gallery import choose_candidate
-from facepriv.perturb.mixing.parameters import MixingParameters
 from facepriv.types import AttributeClassifier, Face, Image
 
 SURROUNDINGS = 0.5
 """How far around both outlines the image is warped along, in face widths."""
 RING = 6
 """Points on each side of the window outside of which nothing moves."""
+
+
+class MixingParameters(Parameters):
+    """How much of the candidate goes into the mix, and who may be one."""
+
+    coefficient: float = Field(default=0.5, ge=0, le=1, description="Share of the candidate's shape and texture")
+    candidates: Candidates = "opposite"
 
 
 class Mixing(Perturber):
@@ -93,8 +109,8 @@ def mix(face: Face, candidate: Face, coefficient: float) -> Image:
             code="landmark-count",
         )
     own, other = outlined(face), outlined(candidate)
-    turned = Similarity.between(other, own)
-    placed = turned(other)
+    turn, shift = similarity(other, own)
+    placed = points_of(turn * plane_of(other) + shift)
     mixed = (1 - coefficient) * own + coefficient * placed
 
     height, width = face.pixels.shape[:2]
@@ -107,7 +123,9 @@ def mix(face: Face, candidate: Face, coefficient: float) -> Image:
 
     mesh = triangulate(np.concatenate([mixed, ring]) - corner, size[0], size[1])
     source = warp_onto(mesh, window, np.concatenate([own, ring]) - corner).reshape(size)
-    texture = warp_onto(mesh, candidate.pixels, np.concatenate([other, turned.back(ring)])).reshape(size)
+    texture = warp_onto(
+        mesh, candidate.pixels, np.concatenate([other, points_of((plane_of(ring) - shift) / turn)])
+    ).reshape(size)
 
     share = np.float32(coefficient) * _mask(face, window, mixed - corner)[..., None]
     blended = source + share * (texture - source)
@@ -139,49 +157,24 @@ def _mask(face: Face, window: Image, mixed: Points) -> NDArray[np.float32]:
     return hull_mask(replace(face, pixels=window, landmarks=mixed[:68].astype(np.float32)))
 
 
-@dataclass(frozen=True)
-class Similarity:
-    """Turn, scale and shift of points, as ``z -> factor * z + shift`` of complex numbers."""
+def similarity(points: Points, goal: Points) -> tuple[complex, complex]:
+    """Return turn with scale, and shift, that take points ``(k, 2)`` nearest to a goal ``(k, 2)``, in least squares.
 
-    factor: complex
-    shift: complex
+    They are those of ``z -> turn * z + shift`` of complex numbers.
 
-    @classmethod
-    def between(cls, points: Points, goal: Points) -> Similarity:
-        """Return the one that takes points ``(k, 2)`` nearest to a goal ``(k, 2)``, in least squares.
-
-        Raises
-        ------
-        BadInputError
-            With code ``degenerate-landmarks`` if no size can be told from the points.
-        """
-        a, b = _plane(points), _plane(goal)
-        centred = a - a.mean()
-        factor = complex(np.vdot(centred, b - b.mean()) / np.vdot(centred, centred))
-        if not abs(factor) > 1e-6:
-            raise BadInputError(
-                "Landmarks that span a face were expected, but nothing of one face's shape is found in the other's; "
-                "leave the image out.",
-                code="degenerate-landmarks",
-            )
-        return cls(factor, complex(b.mean() - factor * a.mean()))
-
-    def __call__(self, points: Points) -> Points:
-        """Take points ``(k, 2)`` there."""
-        return _points(self.factor * _plane(points) + self.shift)
-
-    def back(self, points: Points) -> Points:
-        """Take points ``(k, 2)`` back."""
-        return _points((_plane(points) - self.shift) / self.factor)
-
-
-def _plane(points: Points) -> NDArray[np.complex128]:
-    plane: NDArray[np.complex128] = points @ np.array([1, 1j])
-    return plane
-
-
-def _points(plane: NDArray[np.complex128]) -> Points:
-    return np.column_stack([plane.real, plane.imag])
+    Raises
+    ------
+    BadInputError
+        With code ``degenerate-landmarks`` if no size can be told from the points.
+    """
+    turn = turn_onto(points, goal)
+    if not abs(turn) > 1e-6:
+        raise BadInputError(
+            "Landmarks that span a face were expected, but nothing of one face's shape is found in the other's; "
+            "leave the image out.",
+            code="degenerate-landmarks",
+        )
+    return turn, complex(plane_of(goal).mean() - turn * plane_of(points).mean())
 
 
 def _ring(points: Points, margin: float) -> Points:

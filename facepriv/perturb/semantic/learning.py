@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import combinations
 
@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
-from facepriv.perturb.base import Learned, Progress, score_face
+from facepriv.perturb.base import Arrays, Progress, score_face
 from facepriv.perturb.common.mean_faces import (
     CanonicalFrame,
     face_width,
@@ -22,8 +22,7 @@ from facepriv.perturb.common.mean_faces import (
 )
 from facepriv.perturb.gallery import Gallery
 from facepriv.perturb.semantic.overlay import Difference
-from facepriv.perturb.semantic.panel import Panel
-from facepriv.perturb.semantic.probes import Probe, train_probe
+from facepriv.perturb.semantic.probes import train_probe
 from facepriv.types import FEMALE, MALE, AttributeClassifier, Face, FaceMatcher
 from facepriv.wording import count
 
@@ -39,14 +38,8 @@ def learn_means(
     guards: Sequence[FaceMatcher],
     most: int,
     on_progress: Progress,
-) -> Learned:
-    """Learn from at most ``most`` images of either gender; nothing is random.
-
-    Raises
-    ------
-    BadInputError
-        With code ``too-few-to-learn`` if there are fewer than `FEWEST_SUBJECTS` labelled subjects of a gender.
-    """
+) -> Arrays:
+    """Learn from at most ``most`` images of either gender; nothing is random. Raises as `choose_images`."""
     names = choose_images(gallery, most)
     shapes = [gallery.face_landmarks(name) for name in names]
     points = mean_shape(shapes)
@@ -80,12 +73,7 @@ def learn_means(
         arrays[f"probe:{guard.name}"] = probe.weights
         arrays[f"spread:{guard.name}"] = np.array(_spread(guard.name, [-probe.spread, probe.spread]))
         arrays[f"strangers:{guard.name}"] = np.array(_strangers(guard, rows, subjects))
-    return Learned(
-        arrays=arrays,
-        evaluations=len(names) * len(classifiers),
-        images=len(names),
-        subjects=frozenset(subjects),
-    )
+    return arrays
 
 
 def choose_images(gallery: Gallery, most: int) -> list[str]:
@@ -163,44 +151,7 @@ def _strangers(guard: FaceMatcher, rows: NDArray[np.float32], subjects: Sequence
     return float(np.nanmean(different))
 
 
-class LearntPanel:
-    """What was learnt of guides and guards: makes the panel that scores a face.
-
-    Raises
-    ------
-    BadInputError
-        With code ``learnt-with-others`` if other guides or matchers are to be used than were learnt with.
-    """
-
-    def __init__(
-        self,
-        arrays: Mapping[str, NDArray[np.generic]],
-        classifiers: Sequence[AttributeClassifier],
-        guards: Sequence[FaceMatcher],
-    ) -> None:
-        missing = [c.name for c in classifiers if f"spread:{c.name}" not in arrays]
-        missing += [g.name for g in guards if f"probe:{g.name}" not in arrays]
-        if missing:
-            raise BadInputError(
-                f"The method semantic must learn with the guides and matchers that it is run with, but it has not met "
-                f"{', '.join(missing)}; learn again with them.",
-                code="learnt-with-others",
-            )
-        self._classifiers, self._guards = classifiers, guards
-        self._spreads = [float(arrays[f"spread:{c.name}"]) for c in classifiers]
-        self._probes = {
-            g.name: Probe(arrays[f"probe:{g.name}"].astype(np.float64), float(arrays[f"spread:{g.name}"]))
-            for g in guards
-        }
-        self.strangers = np.array([float(arrays[f"strangers:{g.name}"]) for g in guards])
-        """``(guards,)`` mean similarity of different people."""
-
-    def panel(self, face: Face) -> Panel:
-        """Make the panel of a face."""
-        return Panel(face, self._classifiers, self._spreads, self._guards, self._probes)
-
-
-def learnt_difference(arrays: Mapping[str, NDArray[np.generic]], side: int, coarse: float) -> Difference:
+def learnt_difference(arrays: Arrays, side: int, coarse: float) -> Difference:
     """Return the difference of the mean faces from the gender ``side``, -1 or +1, to the other."""
     own, other = ("male", "female") if side == MALE else ("female", "male")
     return Difference.between(

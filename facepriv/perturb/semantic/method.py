@@ -19,19 +19,20 @@ from typing import ClassVar
 import numpy as np
 
 from facepriv.errors import FaceprivError
+from facepriv.imaging.acquire import find_again
 from facepriv.perturb.base import (
+    Arrays,
     Context,
     Learned,
     Parameters,
     Perturbation,
     Perturber,
     Progress,
-    find_again,
     score_face,
     side_of,
 )
 from facepriv.perturb.common.mean_faces import REGIONS
-from facepriv.perturb.semantic.learning import LearntPanel, learn_means, learnt_difference, working_copy
+from facepriv.perturb.semantic.learning import learn_means, learnt_difference, working_copy
 from facepriv.perturb.semantic.overlay import Overlay
 from facepriv.perturb.semantic.panel import Panel
 from facepriv.perturb.semantic.parameters import SemanticParameters
@@ -62,7 +63,7 @@ class Semantic(Perturber):
         """Always: the mean faces, and the probes."""
         return True
 
-    def learn_in(self, context: Context, classifiers: Sequence[AttributeClassifier], on_progress: Progress) -> Learned:
+    def learn_in(self, context: Context, classifiers: Sequence[AttributeClassifier], on_progress: Progress) -> Arrays:
         """Learn mean faces, spreads of scores and probes, as `facepriv.perturb.semantic.learning` does."""
         return learn_means(context.gallery, classifiers, context.guards, self.parameters.images, on_progress)
 
@@ -70,9 +71,8 @@ class Semantic(Perturber):
         """Perturb one face; nothing is random."""
         assert context.learned is not None, "the base class sees to it"
         options, arrays = self.parameters, context.learned.arrays
-        learnt = LearntPanel(arrays, classifiers, context.guards)
         small = working_copy(face)
-        panel = learnt.panel(small)
+        panel = Panel(small, classifiers, context.guards, arrays)
         original = panel.score(small.pixels)
         side = side_of(face, float(original.margins.mean()))
         notes = _notes(context.learned, context.guards)
@@ -80,12 +80,12 @@ class Semantic(Perturber):
             return _perturbation(face.pixels.copy(), [original.score], "already-wrong", notes)
         difference = learnt_difference(arrays, side, options.coarse)
         overlay = Overlay(small, difference)
-        floors = learnt.strangers + options.similarity * (original.similarity - learnt.strangers)
+        floors = panel.strangers + options.similarity * (original.similarity - panel.strangers)
         limits = np.repeat([options.light, options.colour, options.shape], len(REGIONS))
         fit = StrengthFit(panel, overlay, original, floors, side, limits, options)
         best, trajectory = fit.search()
         if small is not face:
-            panel, overlay = learnt.panel(face), Overlay(face, difference)
+            panel, overlay = Panel(face, classifiers, context.guards, arrays), Overlay(face, difference)
         pixels, stop = _render_within_floors(face, overlay, panel, fit, best.strengths, trajectory)
         perturbation = _perturbation(pixels, trajectory, stop, notes)
         if not options.finish or stop == "face-lost":

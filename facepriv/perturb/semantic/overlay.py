@@ -18,8 +18,8 @@ from facepriv.perturb.common.mean_faces import (
     bounded,
     correspond,
     face_width,
-    similarity_onto,
     to_canonical,
+    turn_onto,
 )
 from facepriv.types import Face, Image
 
@@ -68,21 +68,14 @@ class Difference:
 
 
 class Overlay:
-    """A difference of mean faces, fitted to one image.
-
-    Parameters
-    ----------
-    face
-        The image and its landmarks.
-    difference
-        What is laid on it.
-    """
+    """A difference of mean faces, fitted to one image."""
 
     def __init__(self, face: Face, difference: Difference) -> None:
         frame = difference.frame
         self._face = face
         self._hull = frame.hull
-        self._scale = similarity_onto(frame.points, face.landmarks)
+        turn = turn_onto(frame.points[:68], face.landmarks)
+        self._turn = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]], dtype=np.float32)
         self._map = correspond(bounded(face.landmarks), frame.points, *face.pixels.shape[:2])
         canonical = to_canonical(face.pixels, face.landmarks, frame.points)
         gain = _brightness(frame, canonical) / np.maximum(_brightness(frame, difference.own), 1.0)
@@ -121,7 +114,7 @@ class Overlay:
         return gram
 
     def render(self, strengths: NDArray[np.floating]) -> Image:
-        """Lay the parts on the image with strengths ``(21,)``, ordered as `PARTS`; give it ``(h, w, 3)`` uint8.
+        """Lay the parts on the image with strengths ``(21,)``, ordered as `PARTS`.
 
         Added light never passes what is brightest near by, so that skin where the mean face has a brow's edge gets no
         halo. Colour may fade to grey, as where a beard was shaved, but not past it to blue.
@@ -140,11 +133,10 @@ class Overlay:
         """Move the points of the face's box; each pixel takes the value from where its point came."""
         shift = np.zeros((*self.shift.shape[1:3], 3), dtype=np.float32)
         shift[..., :2] = _mix(amount, self.shift)
-        moved = self._map.take(shift)[..., :2] @ self._scale.T.astype(np.float32)
+        moved = self._map.take(shift)[..., :2] @ self._turn.T
         ys, xs = np.mgrid[self._map.rows, self._map.columns].astype(np.float32)
         there = xs - moved[..., 0], ys - moved[..., 1]
-        bent: Floats = cv2.remap(image, *there, interpolation=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-        return bent
+        return cv2.remap(image, *there, interpolation=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
 
 
 def _no_bluer_than_grey(before: Floats, after: Floats) -> Floats:
@@ -152,19 +144,16 @@ def _no_bluer_than_grey(before: Floats, after: Floats) -> Floats:
     luma = after @ LUMA
     red = np.maximum(after[..., 0], np.minimum(before[..., 0], luma))
     blue = np.minimum(after[..., 2], np.maximum(before[..., 2], luma))
-    held: Floats = np.stack([red, after[..., 1], blue], axis=2)
-    return held
+    return np.stack([red, after[..., 1], blue], axis=2)
 
 
 def _mix(amounts: Floats, parts: Floats) -> Floats:
-    mixed: Floats = np.tensordot(amounts, parts, axes=1).astype(np.float32)
-    return mixed
+    return np.tensordot(amounts, parts, axes=1).astype(np.float32)
 
 
 def _brightness(frame: CanonicalFrame, face: Floats) -> Floats:
     """Return the smooth luma of a canonical face, ``(h, w)``."""
-    smooth: Floats = frame.blur(np.repeat((face @ LUMA)[..., None], 3, axis=2), SMOOTH)[..., 0]
-    return smooth
+    return frame.blur(np.repeat((face @ LUMA)[..., None], 3, axis=2), SMOOTH)[..., 0]
 
 
 def _move_brows(frame: CanonicalFrame, own: Floats, face: Floats, light: Floats) -> Floats:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
+from facepriv.perturb.base import Arrays
 from facepriv.perturb.common.anchored_crop import AnchoredCrop
 from facepriv.perturb.semantic.probes import Probe
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image
@@ -44,25 +45,34 @@ class Panel:
     ----------
     original
         The face as it is; similarities are to its templates.
-    classifiers, spreads
-        The guides, and the spread of each one's scores over other people.
-    guards, probes
-        Matchers, and the probe of each by its name.
+    learnt
+        What was learnt of guides and guards (`facepriv.perturb.semantic.learning`).
+
+    Raises
+    ------
+    BadInputError
+        With code ``learnt-with-others`` if something was learnt with other guides or guards, ``no-template`` if a guard
+        gives none of the original.
     """
 
     def __init__(
-        self,
-        original: Face,
-        classifiers: Sequence[AttributeClassifier],
-        spreads: Sequence[float],
-        guards: Sequence[FaceMatcher],
-        probes: Mapping[str, Probe],
+        self, original: Face, classifiers: Sequence[AttributeClassifier], guards: Sequence[FaceMatcher], learnt: Arrays
     ) -> None:
-        self._face = original
-        self._classifiers = classifiers
-        self._spreads = spreads
-        self._guards = guards
-        self._probes = [probes[guard.name] for guard in guards]
+        missing = [c.name for c in classifiers if f"spread:{c.name}" not in learnt]
+        missing += [g.name for g in guards if f"probe:{g.name}" not in learnt]
+        if missing:
+            raise BadInputError(
+                f"The method semantic must learn with the guides and matchers that it is run with, but it has not met "
+                f"{', '.join(missing)}; learn again with them.",
+                code="learnt-with-others",
+            )
+        self._face, self._classifiers, self._guards = original, classifiers, guards
+        self._spreads = [float(learnt[f"spread:{c.name}"]) for c in classifiers]
+        self._probes = [
+            Probe(learnt[f"probe:{g.name}"].astype(np.float64), float(learnt[f"spread:{g.name}"])) for g in guards
+        ]
+        self.strangers = np.array([float(learnt[f"strangers:{g.name}"]) for g in guards])
+        """``(guards,)`` mean similarity of different people."""
         self._templates = [guard.embed([original]) for guard in guards]
         failing = [g.name for g, rows in zip(guards, self._templates, strict=True) if not np.isfinite(rows).all()]
         if failing:
@@ -89,10 +99,7 @@ class Panel:
         return scores
 
     def _score(self, face: Face) -> PanelScores:
-        scores = [
-            float(classifier.score(crop.take(face.pixels)[None])[0])
-            for classifier, crop in zip(self._classifiers, self._crops, strict=True)
-        ]
+        scores = [crop.score(face.pixels) for crop in self._crops]
         margins = [score / spread for score, spread in zip(scores, self._spreads, strict=True)]
         similarity, templates = [], []
         for guard, probe, own in zip(self._guards, self._probes, self._templates, strict=True):

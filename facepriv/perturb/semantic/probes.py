@@ -22,8 +22,7 @@ class Probe:
 
     def score(self, templates: NDArray[np.floating]) -> NDArray[np.float64]:
         """Score templates ``(n, d)`` as ``(n,)`` log-odds, male positive; NaN where a template is."""
-        scores: NDArray[np.float64] = templates.astype(np.float64) @ self.weights[:-1] + self.weights[-1]
-        return scores
+        return templates.astype(np.float64) @ self.weights[:-1] + self.weights[-1]
 
 
 def train_probe(templates: NDArray[np.floating], labels: Sequence[int], subjects: Sequence[str]) -> Probe:

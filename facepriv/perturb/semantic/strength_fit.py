@@ -42,13 +42,9 @@ class StrengthFit:
         limits: Strengths,
         options: SemanticParameters,
     ) -> None:
-        self._panel = panel
-        self._overlay = overlay
-        self._original = original
+        self._panel, self._overlay, self._original = panel, overlay, original
         self.floors = floors
-        self._side = side
-        self._limits = limits
-        self._options = options
+        self._side, self._limits, self._options = side, limits, options
 
     def holds_floors(self, scores: PanelScores) -> bool:
         """Return whether every guard's similarity is at its floor or above."""
@@ -61,10 +57,8 @@ class StrengthFit:
     def search(self) -> tuple[Trial, list[float]]:
         """Measure every part's effect, then try solutions of growing strength between too weak and too strong.
 
-        Returns
-        -------
-        The weakest trial that reached the target with all floors holding, or else the one that came nearest, and the
-        first guide's score after every trial that was better than those before it.
+        Return the weakest trial that reached the target with all floors holding, or else the one that came nearest, and
+        the first guide's score after every trial that was better than those before it.
         """
         self._measure()
         best = Trial(np.zeros(len(PARTS)), self._original)
@@ -136,8 +130,7 @@ class StrengthFit:
         solution = minimize(
             value, self._start, jac=True, method="L-BFGS-B", bounds=[(0.0, limit) for limit in self._limits]
         )
-        strengths: Strengths = np.asarray(solution.x, dtype=np.float64)
-        return strengths
+        return np.asarray(solution.x, dtype=np.float64)
 
     def _first_weight(self) -> float:
         """Estimate from the model the weight at which the first floor or the wanted margin is met."""

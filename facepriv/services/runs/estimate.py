@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from facepriv.config import Settings
 from facepriv.perturb.base import Perturber
-from facepriv.perturb.parameters import make_method
+from facepriv.perturb.registry import make_method
 from facepriv.registry import VALUE
 from facepriv.schemas.requests import DEFAULT_LANDMARKER, RunRequest
 from facepriv.schemas.runs import RunSpec

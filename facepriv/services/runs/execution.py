@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 
 from facepriv.audit.run_result import JudgedImage, RunSetup, Templates, run_result
 from facepriv.errors import FaceprivError
-from facepriv.imaging.landmarkers.failures import no_landmarks
-from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
+from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER, no_landmarks
 from facepriv.measures.compute import TEMPLATE, Computed, Measure, compute, find_known
 from facepriv.measures.fingerprint import fingerprint
 from facepriv.measures.landmarks import Points, landmarks_measure, unpack_points
@@ -29,7 +28,7 @@ from facepriv.measures.loaded_models import (
     load_models,
 )
 from facepriv.measures.stored_faces import PhaseImage, StoredFace, faces_by_phase, perturbed_faces, untouched_faces
-from facepriv.perturb.parameters import make_method
+from facepriv.perturb.registry import make_method
 from facepriv.schemas.runs import FailureItem, LearnedItem, Phase, RunResult
 from facepriv.services.jobs.leased_job import Claim, LeasedJob, retry_while_busy
 from facepriv.services.jobs.measuring import LeasedPool

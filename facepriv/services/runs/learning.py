@@ -12,7 +12,7 @@ import json
 import logging
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +22,7 @@ from facepriv.errors import BadInputError, FaceprivError, StoreError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.measures.faults import log_fault
-from facepriv.perturb.base import CountingClassifier, Learned
+from facepriv.perturb.base import Learned
 from facepriv.perturb.gallery import Gallery
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import LearnFrom
@@ -229,17 +229,9 @@ def learn(
     else:
         elsewhere = f"dataset {source.dataset.id}"
         gallery = run.make_gallery(lesson.images, lambda image: other_people(elsewhere, image.subject))
-    counting = [CountingClassifier(guide) for guide in run.guides]
     seeds = np.random.SeedSequence(run.spec.seed, spawn_key=(lesson.part,))
     learned = run.method.learn(
-        gallery, counting, guards=run.guards, rng=np.random.default_rng(seeds), on_progress=on_progress
-    )
-    # Everybody whom the method was shown, and every image it had scored, whatever it says itself.
-    learned = replace(
-        learned,
-        subjects=frozenset(gallery.subjects),
-        images=len(gallery.image_ids),
-        evaluations=sum(guide.evaluations for guide in counting),
+        gallery, run.guides, guards=run.guards, rng=np.random.default_rng(seeds), on_progress=on_progress
     )
     return Learning(
         part=lesson.part,

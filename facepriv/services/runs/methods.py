@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from facepriv.perturb.parameters import describe_parameters
-from facepriv.perturb.registry import DEFAULT_METHOD, perturbers
+from facepriv.perturb.registry import DEFAULT_METHOD, describe_parameters, perturbers
 from facepriv.schemas.fields import FieldDescription
 from facepriv.schemas.runs import MethodKind
 

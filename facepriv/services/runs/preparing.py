@@ -12,8 +12,7 @@ from facepriv.measures.fingerprint import COMPUTING
 from facepriv.measures.loaded_models import DETECTOR, get_classifier, get_matcher, make_reference
 from facepriv.measures.loaded_models import get_landmarker as find_landmarker
 from facepriv.perturb.base import Perturber
-from facepriv.perturb.parameters import make_method, methods_for_any_landmarks
-from facepriv.perturb.registry import perturbers
+from facepriv.perturb.registry import make_method, methods_for_any_landmarks, perturbers
 from facepriv.schemas.base import ModelRef
 from facepriv.schemas.requests import DEFAULT_LANDMARKER, RunRequest
 from facepriv.schemas.runs import LearnFrom, RunSpec

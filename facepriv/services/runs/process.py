@@ -14,7 +14,7 @@ from facepriv.measures.loaded_models import get_classifier, get_matcher, load_mo
 from facepriv.measures.stored_faces import stored_pixels
 from facepriv.perturb.base import KeptClassifiers, Learned
 from facepriv.perturb.gallery import Gallery
-from facepriv.perturb.parameters import make_method
+from facepriv.perturb.registry import make_method
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.jobs.pool_process import Job, JobRef, artifacts, get_content
 from facepriv.services.runs.attributes import labelled_by

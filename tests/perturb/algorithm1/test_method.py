@@ -18,7 +18,7 @@ from facepriv.imaging.triangulation import triangulate
 from facepriv.perturb.algorithm1.method import Algorithm1
 from facepriv.perturb.base import CountingClassifier, Learned, score_face
 from facepriv.perturb.gallery import choose_candidate
-from facepriv.perturb.parameters import make_method
+from facepriv.perturb.registry import make_method
 from facepriv.types import PerturbResult
 from tests.perturb.chip_gender import ChipGender
 from tests.perturb.transcription import algorithm1

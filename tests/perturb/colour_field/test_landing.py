@@ -9,12 +9,12 @@ import pytest
 
 from facepriv.classify.dlib import DlibGender
 from facepriv.classify.levi_hassner import LeviHassner
+from facepriv.imaging.acquire import find_again
 from facepriv.imaging.quality import psnr_db
-from facepriv.perturb.base import find_again, score_face
+from facepriv.perturb.base import Targets, score_face
 from facepriv.perturb.colour_field.landing import FieldLanding
 from facepriv.perturb.colour_field.method import ColourField
 from facepriv.perturb.common import guides as looking
-from facepriv.perturb.targets import Targets
 from facepriv.types import MALE, PerturbResult
 
 TOLERANCE = ColourField().parameters.tolerance

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from facepriv.classify.dlib import DlibGender
 from facepriv.classify.levi_hassner import LeviHassner
 from facepriv.errors import BadInputError
+from facepriv.imaging.acquire import find_again
 from facepriv.imaging.quality import psnr_db
 from facepriv.imaging.versions import VERSIONS, make_version
-from facepriv.perturb.base import CountingClassifier, find_again, score_face
+from facepriv.perturb.base import CountingClassifier, score_face
 from facepriv.perturb.colour_field.method import DIRECTIONS, LEARN_FROM, ColourField, _directions, _spread, is_grey
 from facepriv.perturb.colour_field.search import RETREAT
 from facepriv.perturb.common import guides

@@ -18,8 +18,9 @@ from facepriv.perturb.common.mean_faces import (
     mean_faces,
     mean_landmarks,
     mean_shape,
-    similarity_onto,
+    points_of,
     to_canonical,
+    turn_onto,
 )
 
 
@@ -155,6 +156,6 @@ def test_mean_landmarks_lie_in_the_canonical_frame(faces, points):
 
 def test_similarity_is_that_of_the_face(points):
     angle, scale = 0.3, 1.7
-    found = similarity_onto(points, turned(points[:68], angle, scale))
-    expected = turned(np.eye(2), angle, scale).T - np.array([[40], [70]])
-    np.testing.assert_allclose(found, expected, atol=1e-6)
+    turn = turn_onto(points[:68], turned(points[:68], angle, scale))
+    expected = turned(np.eye(2), angle, scale) - np.array([40, 70])
+    np.testing.assert_allclose(points_of(turn * np.array([1, 1j])), expected, atol=1e-6)

@@ -13,11 +13,9 @@ from facepriv.classify.dlib import DlibGender
 from facepriv.errors import BadInputError
 from facepriv.perturb.algorithm1.method import Algorithm1
 from facepriv.perturb.algorithm1.parameters import Algorithm1Parameters
-from facepriv.perturb.base import CountingClassifier, Perturbation, Perturber, score_face
-from facepriv.perturb.colour_field.method import ColourField
-from facepriv.perturb.colour_field.parameters import ColourFieldParameters
+from facepriv.perturb.base import CountingClassifier, Perturbation, Perturber, Targets, score_face
+from facepriv.perturb.colour_field.method import ColourField, ColourFieldParameters
 from facepriv.perturb.common.stopping import draw_targets, untouched_scores
-from facepriv.perturb.targets import Targets
 from facepriv.types import PerturbFailure
 
 METHODS = [Algorithm1, ColourField]

@@ -12,9 +12,9 @@ from facepriv.errors import BadInputError
 from facepriv.imaging.acquire import acquire
 from facepriv.perturb.base import Context
 from facepriv.perturb.common.face_frame import hull_mask
-from facepriv.perturb.common.mean_faces import bounded, correspond, face_width
+from facepriv.perturb.common.mean_faces import bounded, correspond, face_width, plane_of, points_of
 from facepriv.perturb.gallery import Gallery
-from facepriv.perturb.mixing.method import Mixing, Similarity, mix
+from facepriv.perturb.mixing.method import Mixing, mix, similarity
 from facepriv.types import PerturbFailure
 
 
@@ -45,6 +45,11 @@ def cropped(face, left, top, right, bottom):
     return replace(face, pixels=face.pixels[top:bottom, left:right].copy(), landmarks=landmarks, box=box)
 
 
+def placed(points, goal):
+    turn, shift = similarity(points, goal)
+    return points_of(turn * plane_of(points) + shift)
+
+
 def test_nothing_of_the_candidate_is_the_face_as_it_is(woman, man):
     np.testing.assert_array_equal(mix(woman, man, 0.0), woman.pixels)
 
@@ -56,7 +61,7 @@ def test_a_face_mixed_with_itself_is_itself(woman):
 def test_all_of_the_candidate_is_its_shape_in_the_faces_place(woman, man):
     found = acquire(mix(woman, man, 1.0), several="largest")
     own, other = woman.landmarks.astype(np.float64), man.landmarks.astype(np.float64)
-    goal = Similarity.between(other, own)(other)
+    goal = placed(other, own)
     off = np.hypot(*(found.landmarks - goal).T).mean() / face_width(woman.landmarks)
     away = np.hypot(*(found.landmarks - own).T).mean() / face_width(woman.landmarks)
     assert off < 0.02
@@ -67,7 +72,7 @@ def test_all_of_the_candidate_is_its_texture_inside_the_hull(woman, man):
     # The other way round, with a warp of its own: the candidate seen in its own shape.
     mixed = mix(woman, man, 1.0)
     own, other = bounded(woman.landmarks), bounded(man.landmarks)
-    there = Similarity.between(other, own)(other)
+    there = placed(other, own)
     seen = correspond(other, there, *man.pixels.shape[:2])
     back = seen.take(mixed)
     weight = hull_mask(replace(woman, landmarks=there[:68].astype(np.float32)))
@@ -81,7 +86,7 @@ def test_all_of_the_candidate_is_its_texture_inside_the_hull(woman, man):
 def test_half_lies_between_in_shape(woman, man):
     found = acquire(mix(woman, man, 0.5), several="largest")
     own, other = woman.landmarks.astype(np.float64), man.landmarks.astype(np.float64)
-    goal = (own + Similarity.between(other, own)(other)) / 2
+    goal = (own + placed(other, own)) / 2
     assert np.hypot(*(found.landmarks - goal).T).mean() / face_width(woman.landmarks) < 0.02
 
 

@@ -10,8 +10,8 @@ import pytest
 from facepriv.classify.dlib import DlibGender
 from facepriv.classify.levi_hassner import LeviHassner
 from facepriv.errors import BadInputError
+from facepriv.imaging.acquire import find_again
 from facepriv.match.sface import SFace
-from facepriv.perturb.base import find_again
 from facepriv.perturb.semantic.learning import FEWEST_SUBJECTS, choose_images, working_copy
 from facepriv.perturb.semantic.method import Semantic
 from facepriv.perturb.semantic.overlay import PARTS

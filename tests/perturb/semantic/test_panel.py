@@ -12,10 +12,12 @@ from facepriv.errors import BadInputError
 from facepriv.match.sface import SFace
 from facepriv.perturb.base import score_face
 from facepriv.perturb.semantic.panel import Panel, PanelScores
-from facepriv.perturb.semantic.probes import Probe
 from facepriv.types import CropFunction, CropSpec
 
-PROBE = Probe(np.append(np.eye(128)[5], 0.25), 0.5)
+
+def learnt(spread=1.0):
+    arrays = {"spread:dlib-gender": spread, "spread:sface": 0.5, "strangers:sface": 0.0}
+    return {name: np.array(value) for name, value in arrays.items()} | {"probe:sface": np.append(np.eye(128)[5], 0.25)}
 
 
 class Boxed(DlibGender):
@@ -31,7 +33,7 @@ class Boxed(DlibGender):
 def test_reading_is_what_guide_and_guard_say(faces):
     face = faces[0]
     guide, guard = DlibGender(), SFace()
-    panel = Panel(face, [guide], [4.0], [guard], {"sface": PROBE})
+    panel = Panel(face, [guide], [guard], learnt(4.0))
     darker = (face.pixels * 0.8).astype(np.uint8)
     scores = panel.score(darker)
     seen = replace(face, pixels=darker)
@@ -44,7 +46,7 @@ def test_reading_is_what_guide_and_guard_say(faces):
 
 def test_reading_anew_takes_the_new_landmarks_and_leaves_the_anchor(faces):
     face = faces[0]
-    panel = Panel(face, [DlibGender()], [1.0], [], {})
+    panel = Panel(face, [DlibGender()], [], learnt())
     before = panel.score(face.pixels)
     moved = replace(face, landmarks=face.landmarks + np.float32([9, 4]))
     assert panel.score_file_face(moved).score == pytest.approx(score_face(DlibGender(), moved), abs=1e-4)
@@ -53,7 +55,7 @@ def test_reading_anew_takes_the_new_landmarks_and_leaves_the_anchor(faces):
 
 
 def test_a_crop_that_is_no_linear_map_is_taken_too(faces):
-    panel = Panel(faces[0], [Boxed()], [1.0], [], {})
+    panel = Panel(faces[0], [Boxed()], [], learnt())
     assert isinstance(DlibGender().crop(faces[0]), CropSpec)
     assert panel.score(faces[0].pixels).score == pytest.approx(score_face(Boxed(), faces[0]))
 
@@ -72,5 +74,5 @@ def test_an_original_without_a_template_is_refused(faces):
             return np.full((len(faces), 128), np.nan, dtype=np.float32)
 
     with pytest.raises(BadInputError, match="template of the original") as refused:
-        Panel(faces[0], [DlibGender()], [1.0], [Blind()], {"sface": PROBE})
+        Panel(faces[0], [DlibGender()], [Blind()], learnt())
     assert refused.value.code == "no-template"

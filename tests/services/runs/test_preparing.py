@@ -11,8 +11,7 @@ import facepriv
 from facepriv.classify.registry import classifiers as classifier_registry
 from facepriv.config import Settings
 from facepriv.errors import BadInputError, UnknownNameError
-from facepriv.perturb.parameters import make_method
-from facepriv.perturb.registry import perturbers
+from facepriv.perturb.registry import make_method, perturbers
 from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
