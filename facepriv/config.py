@@ -92,10 +92,7 @@ class Settings(BaseSettings):
     def database_url(self) -> URL:
         """SQLAlchemy URL of the database; an object, since the text of one cannot hold every folder's name.
 
-        Raises
-        ------
-        BadInputError
-            With code ``bad-setting`` if ``database`` is no URL, or not of SQLite or PostgreSQL.
+        Raises BadInputError with code ``bad-setting`` if ``database`` is no URL, or not of SQLite or PostgreSQL.
         """
         from sqlalchemy import URL
 
@@ -106,11 +103,8 @@ class Settings(BaseSettings):
     def identity_provider(self) -> Provider | None:
         """Return the provider that people may sign in through, or None.
 
-        Raises
-        ------
-        BadInputError
-            With code ``bad-setting`` if only a part of it is set, the issuer is no address that can be trusted, or
-            there is neither a provider nor passwords.
+        Raises BadInputError with code ``bad-setting`` if only a part of it is set, the issuer is no address that can be
+        trusted, or there is neither a provider nor passwords.
         """
         secret = self.oidc_client_secret or SecretStr("")
         given = {"ISSUER": self.oidc_issuer, "CLIENT_ID": self.oidc_client_id, "CLIENT_SECRET": secret}
@@ -186,10 +180,7 @@ def _read_url(text: str) -> URL:
 def get_settings() -> Settings:
     """Return the settings of the environment as it is now.
 
-    Raises
-    ------
-    BadInputError
-        With code ``bad-setting`` if a variable's value cannot be used.
+    Raises BadInputError with code ``bad-setting`` if a variable's value cannot be used.
     """
     return _read(tuple((name, os.environ.get(name)) for name in sorted(_settings_variables())))
 

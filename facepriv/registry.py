@@ -76,10 +76,7 @@ class Registry(Generic[T]):
     def load(self, name: str) -> Callable[..., T]:
         """Return the factory called ``name``.
 
-        Raises
-        ------
-        UnknownNameError
-            If nothing is registered under that name; the text lists the known names.
+        Raises UnknownNameError if nothing is registered under that name; the text lists the known names.
         """
         targets = self._targets()
         name = self.resolve(name)
@@ -95,13 +92,8 @@ class Registry(Generic[T]):
     def create(self, name: str, **options: Any) -> T:
         """Return a new plug-in called ``name``, made with the given options and the one in its name.
 
-        Raises
-        ------
-        UnknownNameError
-            As `load`.
-        BadInputError
-            With code ``takes-no-value`` if the name holds a value and the plug-in takes none; with the plug-in's own
-            code if it cannot use the value.
+        Raises UnknownNameError as `load`. Raises BadInputError with code ``takes-no-value`` if the name holds a value
+        and the plug-in takes none; with the plug-in's own code if it cannot use the value.
         """
         factory = self.load(name)
         base, at, value = name.partition(VALUE)

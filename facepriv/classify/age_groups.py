@@ -23,15 +23,12 @@ Bands = Sequence[tuple[int, int]]
 class AgeGroupClassifier(LogitsClassifier):
     """A network of ages or bands of ages; older faces are positive.
 
+    Raises BadInputError with code ``bad-boundary`` if it is no such whole number.
+
     Parameters
     ----------
     boundary
         Years from which on a face counts as older, from 1 to the last year of the bands.
-
-    Raises
-    ------
-    BadInputError
-        With code ``bad-boundary`` if it is no such whole number.
     """
 
     attribute = "age"

@@ -55,9 +55,6 @@ class LogitsClassifier(CardedModel):
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score crops ``(n, height, width, 3)`` RGB 0..255 as ``(n,)`` log-odds in nats of the positive classes.
 
-        Raises
-        ------
-        ModelUnavailableError
-            If the weights are not here or do not have the known hash.
+        Raises ModelUnavailableError if the weights are not here or do not have the known hash.
         """
         return log_odds(self.logits(inputs), self.positive) if len(inputs) else np.empty(0)

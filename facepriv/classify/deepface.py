@@ -81,10 +81,7 @@ class DeepFaceAttribute(LogitsClassifier):
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the logits ``(n, classes)`` of crops ``(n, 224, 224, 3)`` RGB 0..255.
 
-        Raises
-        ------
-        ModelUnavailableError
-            If the weights are not here, do not have the known hash, or have other classes.
+        Raises ModelUnavailableError if the weights are not here, do not have the known hash, or have other classes.
         """
         from deepface.commons.onnx_utils import run_session
 
@@ -122,15 +119,12 @@ class DeepFaceAge(AgeGroupClassifier, DeepFaceAttribute):
 class DeepFaceRace(DeepFaceAttribute):
     """Race, as the network's makers worded it, from an upright square of 224 x 224 pixels placed by five landmarks.
 
+    Raises BadInputError with code ``unknown-class`` if the network has no such word.
+
     Parameters
     ----------
     word
         The word that is positive; all others are negative.
-
-    Raises
-    ------
-    BadInputError
-        With code ``unknown-class`` if the network has no such word.
     """
 
     model = MODELS["deepface-race"]

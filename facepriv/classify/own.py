@@ -36,10 +36,7 @@ class OwnNetworkClassifier(CardedModel):
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score crops ``(n, size, size, 3)`` RGB 0..255 as ``(n,)`` log-odds in nats, male positive.
 
-        Raises
-        ------
-        ModelUnavailableError
-            If the graph is not here, was changed, or gives something else than described.
+        Raises ModelUnavailableError if the graph is not here, was changed, or gives something else than described.
         """
         if len(inputs) == 0:
             return np.empty(0)
@@ -51,10 +48,7 @@ class OwnNetworkClassifier(CardedModel):
 def scores_of_outputs(outputs: NDArray[np.float64], described: ClassifierOutput) -> NDArray[np.float64]:
     """Turn a network's outputs ``(n, k)`` into ``(n,)`` log-odds in nats, male positive.
 
-    Raises
-    ------
-    ModelUnavailableError
-        If there are more or fewer numbers than described, or probabilities outside 0..1.
+    Raises ModelUnavailableError if there are more or fewer numbers than described, or probabilities outside 0..1.
     """
     width = 2 if described.meaning in ("logits", "probabilities") else 1
     if outputs.shape[1] != width:
@@ -102,12 +96,8 @@ class OwnCommandClassifier(CardedModel):
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score images ``(n, h, w, 3)`` RGB 0..255, rounded to whole grey levels, as ``(n,)`` log-odds in nats.
 
-        Raises
-        ------
-        ModelUnavailableError
-            If the program fails, or answers something else than a score.
-        BadInputError
-            With code ``command-error`` if it says of an image that it cannot score it.
+        Raises ModelUnavailableError if the program fails, or answers something else than a score. Raises BadInputError
+        with code ``command-error`` if it says of an image that it cannot score it.
         """
         if len(inputs) == 0:
             return np.empty(0)

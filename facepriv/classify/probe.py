@@ -37,10 +37,7 @@ class ProbeClassifier(CardedModel):
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score crops ``(n, h, w, 3)`` RGB 0..255 as ``(n,)`` log-odds in nats, male positive; NaN without a template.
 
-        Raises
-        ------
-        ModelUnavailableError
-            If the probe or its matcher's weights are missing or changed.
+        Raises ModelUnavailableError if the probe or its matcher's weights are missing or changed.
         """
         if len(inputs) == 0:
             return np.empty(0)
@@ -59,12 +56,8 @@ class ProbeClassifier(CardedModel):
 def crop_matcher(name: str) -> CropMatcher:
     """Return a matcher that takes crops.
 
-    Raises
-    ------
-    UnknownNameError
-        If there is no such matcher.
-    BadInputError
-        With code ``no-crops`` if it takes whole images only.
+    Raises UnknownNameError if there is no such matcher. Raises BadInputError with code ``no-crops`` if it takes whole
+    images only.
     """
     matcher = matchers.create(name)
     if not isinstance(matcher, CropMatcher):

@@ -76,16 +76,13 @@ def acquire(
 ) -> Face:
     """Find the one face of an image.
 
+    Raises FailureToAcquireError with code ``no-face`` or ``several-faces``.
+
     Parameters
     ----------
     several
         What to do with more than one face: refuse (import), or take the largest (judging a stored file, of which
         one face is known to be meant).
-
-    Raises
-    ------
-    FailureToAcquireError
-        With code ``no-face`` or ``several-faces``.
     """
     faces = find_faces(pixels)
     if not faces:

@@ -32,18 +32,14 @@ def samples_for(matrix: NDArray[np.float64], size: int) -> int:
 def crop_operator(spec: Crop, height: int, width: int, *, most_cells: int = MOST_CELLS) -> sparse.csr_array:
     """Write a crop as a sparse matrix.
 
-    ``height`` and ``width`` are those of the image, ``most_cells`` is as `MOST_CELLS`.
+    ``height`` and ``width`` are those of the image, ``most_cells`` is as `MOST_CELLS`. Raises BadInputError with code
+    ``crop-not-linear`` for a `CropFunction`.
 
     Returns
     -------
     csr_array
         ``(spec.height * spec.width, height * width)`` float32 with sorted column indices. Its product with an image
         ``(height * width, 3)`` is the crop, rows in raster order.
-
-    Raises
-    ------
-    BadInputError
-        With code ``crop-not-linear`` for a `CropFunction`.
     """
     if isinstance(spec, CropFunction):
         raise BadInputError(
@@ -156,10 +152,8 @@ def apply_operator(operator: sparse.csr_array, image: NDArray[np.generic]) -> ND
 def take_crop(spec: Crop, image: NDArray[np.generic]) -> NDArray[np.float32]:
     """Crop an image ``(h, w, 3)`` of any dtype 0..255; give ``(spec.height, spec.width, 3)`` float32.
 
-    Raises
-    ------
-    BadInputError
-        With code ``crop-function`` if a `CropFunction` reads outside the image or does not give what it says.
+    Raises BadInputError with code ``crop-function`` if a `CropFunction` reads outside the image or does not give what
+    it says.
     """
     if isinstance(spec, CropFunction):
         left, top, right, bottom = spec.box
@@ -189,10 +183,7 @@ def call_crop(spec: CropFunction, region: NDArray[np.float32]) -> NDArray[np.flo
 def dlib_shape(landmarks: NDArray[np.float32], box: Box) -> tuple[object, object]:
     """Return landmarks and box as dlib's ``rectangle`` and ``full_object_detection``.
 
-    Raises
-    ------
-    BadInputError
-        With code ``degenerate-landmarks`` if a landmark is not a finite number.
+    Raises BadInputError with code ``degenerate-landmarks`` if a landmark is not a finite number.
     """
     import dlib
 

@@ -92,8 +92,10 @@ def decode(data: bytes | Path, *, name: str, max_pixels: int) -> Decoded:
     """Decode one image file to upright RGB pixels.
 
     Grey, palette, RGBA, 16-bit and CMYK images are photographs too: they are converted and the notes say so.
-    Transparency is laid on white, the ground of most cut-out portraits. More than 8 bits are scaled by the whole
-    range, not clipped. Of several frames the first is taken.
+    Transparency is laid on white, the ground of most cut-out portraits. More than 8 bits are scaled by the whole range,
+    not clipped. Of several frames the first is taken. Raises BadInputError with code ``unreadable``, ``empty-file``,
+    ``file-too-large``, ``not-an-image``, ``unsupported-format``, ``too-many-pixels``, ``too-small``, ``truncated`` (cut
+    off or damaged) or ``unsupported-pixels``.
 
     Parameters
     ----------
@@ -104,12 +106,6 @@ def decode(data: bytes | Path, *, name: str, max_pixels: int) -> Decoded:
     max_pixels
         Largest width x height; checked before any pixel is decoded. Pillow's own limit
         (``PIL.Image.MAX_IMAGE_PIXELS``) holds as well.
-
-    Raises
-    ------
-    BadInputError
-        With code ``unreadable``, ``empty-file``, ``file-too-large``, ``not-an-image``, ``unsupported-format``,
-        ``too-many-pixels``, ``too-small``, ``truncated`` (cut off or damaged) or ``unsupported-pixels``.
     """
     raw = _read(data, name, max_pixels)
     image = _open(raw, name, max_pixels)

@@ -17,12 +17,8 @@ from facepriv.types import Image
 def encode_png(image: Image) -> bytes:
     """Encode ``(h, w, 3)`` uint8 RGB pixels losslessly as PNG without any metadata.
 
-    The same pixels give the same bytes with the same version of Pillow.
-
-    Raises
-    ------
-    BadInputError
-        With code ``bad-pixels`` if the array is of another shape or type.
+    The same pixels give the same bytes with the same version of Pillow. Raises BadInputError with code ``bad-pixels``
+    if the array is of another shape or type.
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or image.size == 0:
         raise BadInputError(

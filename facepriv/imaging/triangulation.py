@@ -42,13 +42,8 @@ def triangulate(landmarks: NDArray[np.float32], height: int, width: int) -> Tria
     """Triangulate landmarks ``(k, 2)`` and give every pixel of an image to one triangle.
 
     Triangles are visited from top to bottom, then left to right, by their centres, so that the order depends on the
-    face and not on the library.
-
-    Raises
-    ------
-    BadInputError
-        With code ``degenerate-landmarks`` if the points span no triangle, ``outside-image`` if no pixel of the image
-        lies in one.
+    face and not on the library. Raises BadInputError with code ``degenerate-landmarks`` if the points span no triangle,
+    ``outside-image`` if no pixel of the image lies in one.
     """
     points = landmarks.astype(np.float64)
     mesh = delaunay(points)
@@ -104,6 +99,9 @@ def warp_onto(
 ) -> NDArray[np.float32]:
     """Warp a candidate face onto a source's triangles, each by its own affine map.
 
+    Raises BadInputError with code ``degenerate-candidate`` if the candidate's landmarks are not as many finite points
+    as the source's.
+
     Parameters
     ----------
     mesh
@@ -118,11 +116,6 @@ def warp_onto(
     ndarray
         ``(height * width, 3)`` float32 of the source's size, bilinear; zero outside the triangles. A triangle that is
         a line or a point in the candidate takes the colours along it; outside the candidate's image those of its edge.
-
-    Raises
-    ------
-    BadInputError
-        With code ``degenerate-candidate`` if the candidate's landmarks are not as many finite points as the source's.
     """
     if candidate_landmarks.shape != mesh.points.shape or not np.isfinite(candidate_landmarks).all():
         raise BadInputError(

@@ -56,10 +56,8 @@ class DeepFaceMatcher(CosineMatcher):
     def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
         """Embed faces as ``(n, d)`` unit rows.
 
-        Raises
-        ------
-        ModelUnavailableError
-            If the weights are not here, do not have the known hash, or give templates of another length.
+        Raises ModelUnavailableError if the weights are not here, do not have the known hash, or give templates of
+        another length.
         """
         rows = np.empty((len(faces), self._model.outputs))
         with self._client.use() as client:

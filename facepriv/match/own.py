@@ -48,10 +48,7 @@ class OwnNetworkMatcher(OwnMatcher):
     def embed_crops(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embed crops ``(n, size, size, 3)`` RGB 0..255 as ``(n, d)`` unit rows.
 
-        Raises
-        ------
-        ModelUnavailableError
-            If the graph is not here or was changed.
+        Raises ModelUnavailableError if the graph is not here or was changed.
         """
         if len(inputs) == 0:
             return self._none()
@@ -75,10 +72,7 @@ class OwnCommandMatcher(OwnMatcher):
     def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
         """Embed faces as ``(n, d)`` unit rows; a row of NaN where the program says that it cannot.
 
-        Raises
-        ------
-        ModelUnavailableError
-            If the program fails, or answers something else than a template.
+        Raises ModelUnavailableError if the program fails, or answers something else than a template.
         """
         if len(faces) == 0:
             return self._none()

@@ -126,10 +126,7 @@ class CountingClassifier:
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score crops ``(n, ...)`` and count them.
 
-        Raises
-        ------
-        BadInputError
-            With code ``guide-not-finite`` if a score is not a finite number.
+        Raises BadInputError with code ``guide-not-finite`` if a score is not a finite number.
         """
         self.evaluations += len(inputs)
         scores = self._classifier.score(inputs)

@@ -94,6 +94,9 @@ def choose_candidate(face: Face, gallery: Gallery, gender: CandidateGender = "an
 def choose_candidates(face: Face, gallery: Gallery, gender: CandidateGender, most: int) -> list[str]:
     """Choose gallery images of different other subjects by their landmark correlation, the best first.
 
+    Raises BadInputError with code ``no-candidate`` if no image qualifies, ``landmark-count`` if the gallery has other
+    points.
+
     Parameters
     ----------
     gender
@@ -105,11 +108,6 @@ def choose_candidates(face: Face, gallery: Gallery, gender: CandidateGender, mos
     -------
     list of str
         Image ids; of equals the first of the gallery comes first.
-
-    Raises
-    ------
-    BadInputError
-        With code ``no-candidate`` if no image qualifies, ``landmark-count`` if the gallery has other points.
     """
     if len(gallery.image_ids) and gallery.points.shape[1:] != face.points.shape:
         raise BadInputError(

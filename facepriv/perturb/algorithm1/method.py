@@ -56,13 +56,9 @@ class Algorithm1(Perturber):
     def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
         """Perturb one face, guided by the first classifier. Nothing but ``jitter`` and a score drawn is random.
 
-        With a weight of 1, kept classifiers count a nat a nat.
-
-        Raises
-        ------
-        BadInputError
-            With code ``no-candidate``, ``degenerate-landmarks``, ``outside-image`` or ``guide-constant``;
-            ``nothing-learnt`` or ``learnt-with-others`` if there are no scores of these guides to draw from.
+        With a weight of 1, kept classifiers count a nat a nat. Raises BadInputError with code ``no-candidate``,
+        ``degenerate-landmarks``, ``outside-image`` or ``guide-constant``; ``nothing-learnt`` or ``learnt-with-others``
+        if there are no scores of these guides to draw from.
         """
         options, gallery, rng = self.parameters, context.gallery, context.rng
         targets = draw_targets(options, face, classifiers, context.learnt_arrays, rng)

@@ -128,14 +128,10 @@ class ColourField(Perturber):
         """Perturb one face so that all guides flip, or come near the scores drawn for it. No candidate is needed.
 
         Nothing is random but the scores drawn and how they are landed at. The weight of kept classifiers is explained
-        in `facepriv.perturb.colour_field.kept_score_slopes`.
-
-        Raises
-        ------
-        BadInputError
-            With code ``no-hull`` or ``degenerate-landmarks`` for a face without a place in the image,
-            ``guide-constant`` or ``crop-not-linear`` for a guide or kept classifier that cannot be used,
-            ``nothing-learnt`` or ``learnt-with-others`` if what was learnt is of another basis or of other guides.
+        in `facepriv.perturb.colour_field.kept_score_slopes`. Raises BadInputError with code ``no-hull`` or
+        ``degenerate-landmarks`` for a face without a place in the image, ``guide-constant`` or ``crop-not-linear`` for
+        a guide or kept classifier that cannot be used, ``nothing-learnt`` or ``learnt-with-others`` if what was learnt
+        is of another basis or of other guides.
         """
         options, rng, kept = self.parameters, context.rng, context.kept
         targets = draw_targets(options, face, classifiers, context.learnt_arrays, rng)
@@ -163,17 +159,14 @@ class ColourField(Perturber):
     def learn_in(self, context: Context, classifiers: Sequence[AttributeClassifier], on_progress: Progress) -> Arrays:
         """Search the fields of some other people and keep what they have in common, score all of them, or both.
 
+        Raises BadInputError with code ``too-few-to-learn-from`` if fewer than `LEARN_LEAST` images of a side could be
+        turned, ``no-opposite-label`` if there is no image of one label to draw scores from.
+
         Returns
         -------
         dict
             With ``learned``, arrays ``male`` and ``female``, ``(d, patterns)`` each, at most `DIRECTIONS` rows: what
             turns a face of that side. With matched stopping, those of `untouched_scores`.
-
-        Raises
-        ------
-        BadInputError
-            With code ``too-few-to-learn-from`` if fewer than `LEARN_LEAST` images of a side could be turned,
-            ``no-opposite-label`` if there is no image of one label to draw scores from.
         """
         options, gallery = self.parameters, context.gallery
         chosen = _spread(gallery) if options.learned else []

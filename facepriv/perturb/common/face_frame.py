@@ -70,10 +70,7 @@ def input_points(spec: CropSpec) -> tuple[NDArray[np.float64], NDArray[np.float6
 def face_frame(face: Face) -> FaceFrame:
     """Lay the frame and the mask over a face with 68 landmarks.
 
-    Raises
-    ------
-    BadInputError
-        With code ``no-hull`` if hardly any of the hull lies inside the image.
+    Raises BadInputError with code ``no-hull`` if hardly any of the hull lies inside the image.
     """
     matrix = aligned_chip(face, size=SIZE, padding=PADDING).matrix
     mask = hull_mask(face)

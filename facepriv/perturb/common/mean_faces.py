@@ -57,15 +57,13 @@ def face_width(landmarks: NDArray[np.floating]) -> float:
 def bounded(landmarks: NDArray[np.floating]) -> Points:
     """Add a forehead to 68 landmarks: the ten points of the brows, raised away from the chin.
 
+    Raises BadInputError with code ``landmark-count`` if there are not 68 landmarks, ``degenerate-landmarks`` if they
+    span no face.
+
     Returns
     -------
     ndarray
         ``(78, 2)`` x, y.
-
-    Raises
-    ------
-    BadInputError
-        With code ``landmark-count`` if there are not 68 landmarks, ``degenerate-landmarks`` if they span no face.
     """
     if landmarks.shape != (68, 2):
         raise BadInputError(
@@ -173,13 +171,9 @@ class Correspondence:
 def correspond(here: Points, there: Points, height: int, width: int) -> Correspondence:
     """Map the pixels of a frame in which a face has the points ``here`` to a frame in which it has ``there``.
 
-    Each triangle of the points has its own affine map (paper, section 2.2).
-
-    Raises
-    ------
-    BadInputError
-        With code ``outside-image`` if no point of the face lies in the frame, ``degenerate-landmarks`` if the points
-        span no triangle.
+    Each triangle of the points has its own affine map (paper, section 2.2). Raises BadInputError with code
+    ``outside-image`` if no point of the face lies in the frame, ``degenerate-landmarks`` if the points span no
+    triangle.
     """
     left, top = np.maximum(np.floor(here.min(axis=0)), 0).astype(int)
     right, bottom = np.minimum(np.ceil(here.max(axis=0)) + 1, (width, height)).astype(int)

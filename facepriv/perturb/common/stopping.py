@@ -39,15 +39,12 @@ def untouched_scores(
 ) -> dict[str, NDArray[np.float64]]:
     """Score a gallery of untouched, labelled images: what matched targets are drawn from.
 
+    Raises BadInputError with code ``no-opposite-label`` if there is no image of one label.
+
     Returns
     -------
     dict
         Arrays ``scores_male`` and ``scores_female``, ``(images, guides)`` each.
-
-    Raises
-    ------
-    BadInputError
-        With code ``no-opposite-label`` if there is no image of one label.
     """
     scores: dict[int, list[list[float]]] = {label: [] for label in GENDERS.values()}
     for done, (image_id, label) in enumerate(zip(gallery.image_ids, gallery.labels, strict=True)):
@@ -75,15 +72,12 @@ def draw_targets(
 ) -> Targets | None:
     """Draw the scores that an image is to end at; None where it stops just past zero, and nothing is drawn then.
 
+    Raises BadInputError with code ``nothing-learnt`` or, if it was learnt with other guides, ``learnt-with-others``.
+
     Parameters
     ----------
     learnt
         What `untouched_scores` gave, perhaps among other arrays; for matched only.
-
-    Raises
-    ------
-    BadInputError
-        With code ``nothing-learnt`` or, if it was learnt with other guides, ``learnt-with-others``.
     """
     if options.stopping == FIXED:
         return None

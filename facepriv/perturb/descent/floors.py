@@ -24,10 +24,8 @@ TRIES = 8
 class QualityFloor:
     """A least PSNR, in dB, and a least SSIM, 0..1, of the face box; 0 for none.
 
-    Raises
-    ------
-    BadInputError
-        With code ``floor-unmeasurable`` if the face box is too small, or lies too far outside, to be measured.
+    Raises BadInputError with code ``floor-unmeasurable`` if the face box is too small, or lies too far outside, to be
+    measured.
     """
 
     def __init__(self, face: Face, field: MeshField, *, psnr: float, ssim: float) -> None:
@@ -74,14 +72,10 @@ class QualityFloor:
 class SimilarityFloor:
     """A least similarity to the original under every guarding matcher.
 
-    Near the original, similarity falls with the square of the change: ``1 - s = a' H a`` with
-    ``H = J' J / 2``, ``J`` the template's derivative by the coefficients. `metric` measures ``J`` by one-sided
-    differences; added to the metric of the image's change, ``H`` is the matcher's term in the cost.
-
-    Raises
-    ------
-    BadInputError
-        With code ``floor-unmeasurable`` if a guard gives no template of the original.
+    Near the original, similarity falls with the square of the change: ``1 - s = a' H a`` with ``H = J' J / 2``, ``J``
+    the template's derivative by the coefficients. `metric` measures ``J`` by one-sided differences; added to the metric
+    of the image's change, ``H`` is the matcher's term in the cost. Raises BadInputError with code
+    ``floor-unmeasurable`` if a guard gives no template of the original.
     """
 
     def __init__(self, face: Face, field: MeshField, guards: Sequence[FaceMatcher], floor: float) -> None:

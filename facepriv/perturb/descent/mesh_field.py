@@ -22,6 +22,9 @@ FADE = 0.1
 class MeshField:
     """Images ``X = X0 + c (W - X0)`` inside the face: ``W`` is the warped candidate, ``c`` a field over the mesh.
 
+    Raises BadInputError with code ``landmarks-outside`` if fewer than half of the landmarks lie in the image,
+    ``candidate-equal`` if the candidate differs nowhere from the source.
+
     Parameters
     ----------
     mesh, warped
@@ -31,12 +34,6 @@ class MeshField:
         linear in a triangle, continuous across its edges, and fades out towards the outline of the face, so that no
         edge shows; one coefficient a landmark. ``fine``: the same with a further coefficient for the middle of every
         triangle.
-
-    Raises
-    ------
-    BadInputError
-        With code ``landmarks-outside`` if fewer than half of the landmarks lie in the image, ``candidate-equal`` if the
-        candidate differs nowhere from the source.
     """
 
     def __init__(self, mesh: Triangulation, warped: NDArray[np.float32], pixels: Image, seams: Seams) -> None:

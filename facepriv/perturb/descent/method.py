@@ -50,12 +50,9 @@ class Descent(Perturber):
     def run(self, face: Face, classifiers: Sequence[AttributeClassifier], context: Context) -> Perturbation:
         """Perturb one face until all classifiers flip. Nothing is random.
 
-        Raises
-        ------
-        BadInputError
-            With code ``no-candidate``, ``degenerate-landmarks``, ``outside-image``, ``landmarks-outside``,
-            ``candidate-equal``, ``floor-unmeasurable``, or ``guide-constant`` if a guide that is to be turned gives
-            everything one score.
+        Raises BadInputError with code ``no-candidate``, ``degenerate-landmarks``, ``outside-image``,
+        ``landmarks-outside``, ``candidate-equal``, ``floor-unmeasurable``, or ``guide-constant`` if a guide that is to
+        be turned gives everything one score.
         """
         options, gallery = self.parameters, context.gallery
         guides = Guides(classifiers, face, -options.margin)

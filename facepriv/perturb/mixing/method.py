@@ -60,11 +60,7 @@ class Mixing(Perturber):
 
         The first guide is asked only for the side of a face without a label, where the candidate's gender depends on
         it. The trajectory is empty otherwise, since nobody scored anything, and the one update is the mix itself.
-
-        Raises
-        ------
-        BadInputError
-            With code ``no-candidate``, ``landmark-count`` or ``degenerate-landmarks``.
+        Raises BadInputError with code ``no-candidate``, ``landmark-count`` or ``degenerate-landmarks``.
         """
         options, gallery = self.parameters, context.gallery
         trajectory: list[float] = []
@@ -85,6 +81,9 @@ class Mixing(Perturber):
 def mix(face: Face, candidate: Face, coefficient: float) -> Image:
     """Mix a face with a candidate.
 
+    Raises BadInputError with code ``landmark-count`` if either has not 68 landmarks or their meshes are not alike,
+    ``degenerate-landmarks`` if they span no face.
+
     Parameters
     ----------
     coefficient
@@ -95,12 +94,6 @@ def mix(face: Face, candidate: Face, coefficient: float) -> Image:
     -------
     ndarray
         RGB ``(h, w, 3)`` uint8 of the face's image.
-
-    Raises
-    ------
-    BadInputError
-        With code ``landmark-count`` if either has not 68 landmarks or their meshes are not alike,
-        ``degenerate-landmarks`` if they span no face.
     """
     if len(face.points) != len(candidate.points):
         raise BadInputError(
@@ -139,10 +132,7 @@ def mix(face: Face, candidate: Face, coefficient: float) -> Image:
 def outlined(face: Face) -> Points:
     """Return points of a face that reach round it ``(k, 2)``: its mesh, or 68 landmarks with a forehead added.
 
-    Raises
-    ------
-    BadInputError
-        With code ``landmark-count`` or ``degenerate-landmarks``.
+    Raises BadInputError with code ``landmark-count`` or ``degenerate-landmarks``.
     """
     if face.mesh is None:
         return bounded(face.landmarks)
@@ -160,12 +150,8 @@ def _mask(face: Face, window: Image, mixed: Points) -> NDArray[np.float32]:
 def similarity(points: Points, goal: Points) -> tuple[complex, complex]:
     """Return turn with scale, and shift, that take points ``(k, 2)`` nearest to a goal ``(k, 2)``, in least squares.
 
-    They are those of ``z -> turn * z + shift`` of complex numbers.
-
-    Raises
-    ------
-    BadInputError
-        With code ``degenerate-landmarks`` if no size can be told from the points.
+    They are those of ``z -> turn * z + shift`` of complex numbers. Raises BadInputError with code
+    ``degenerate-landmarks`` if no size can be told from the points.
     """
     turn = turn_onto(points, goal)
     if not abs(turn) > 1e-6:

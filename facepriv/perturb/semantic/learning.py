@@ -79,10 +79,7 @@ def learn_means(
 def choose_images(gallery: Gallery, most: int) -> list[str]:
     """Choose up to ``most`` labelled images of either gender, one of every subject before a second of any.
 
-    Raises
-    ------
-    BadInputError
-        With code ``too-few-to-learn`` if there are fewer than `FEWEST_SUBJECTS` subjects of a gender.
+    Raises BadInputError with code ``too-few-to-learn`` if there are fewer than `FEWEST_SUBJECTS` subjects of a gender.
     """
     chosen: list[str] = []
     for label, word in ((FEMALE, "female"), (MALE, "male")):

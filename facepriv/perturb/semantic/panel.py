@@ -41,18 +41,15 @@ class PanelScores:
 class Panel:
     """Guides and guards for one face.
 
+    Raises BadInputError with code ``learnt-with-others`` if something was learnt with other guides or guards,
+    ``no-template`` if a guard gives none of the original.
+
     Parameters
     ----------
     original
         The face as it is; similarities are to its templates.
     learnt
         What was learnt of guides and guards (`facepriv.perturb.semantic.learning`).
-
-    Raises
-    ------
-    BadInputError
-        With code ``learnt-with-others`` if something was learnt with other guides or guards, ``no-template`` if a guard
-        gives none of the original.
     """
 
     def __init__(
