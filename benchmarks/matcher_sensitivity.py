@@ -4,7 +4,7 @@ Usage: python benchmarks/matcher_sensitivity.py [--faces N] [--write]
 
 Every pattern is added to demo faces, one at a time, and the change of the templates taken. Printed are the mean square
 changes by colour direction and fineness, and how alike the faces are in it. With --write the matrix that the method
-uses is written anew. Takes some minutes.
+uses is written again. Takes some minutes.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from facepriv.datasets.demo import read_demo
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
 from facepriv.match.registry import matchers
-from facepriv.perturb.colour_field.cosine_field import AXES, CosineField
-from facepriv.perturb.colour_field.matcher_sensitivity import FILE, write
+from facepriv.perturb.colour_field.cosine_field import AXES, CosineField, Pattern
+from facepriv.perturb.colour_field.matcher_sensitivity import FILE
 from facepriv.perturb.colour_field.method import CORE, MORE
 from facepriv.perturb.common.face_frame import face_frame
 
@@ -69,6 +72,18 @@ def main() -> None:
         print(f"  cosine between the matrices of two faces: {np.mean(alike):.2f} in the mean" if alike else "")
     if options.write:
         print(f"written with {write(FILE, patterns, total)} directions")
+
+
+def write(path: Path, patterns: Sequence[Pattern], sensitivity: NDArray[np.float64], *, share: float = 0.995) -> int:
+    """Store a measured matrix by the principal directions that make up a share of its trace; return their number."""
+    values, vectors = np.linalg.eigh(sensitivity / np.trace(sensitivity))
+    order = np.argsort(-values)
+    kept = int(np.searchsorted(np.cumsum(values[order]), share)) + 1
+    factor = vectors[:, order[:kept]] * np.sqrt(np.maximum(values[order[:kept]], 0))
+    names = list(AXES)
+    table = np.array([(names.index(p.axis), p.i, p.j) for p in patterns], dtype=np.int8)
+    np.savez_compressed(path, patterns=table, factor=factor.astype(np.float32))
+    return kept
 
 
 if __name__ == "__main__":

@@ -234,9 +234,9 @@ class PerturbResult:
     trajectory: NDArray[np.float64]
     """``(updates + 1,)`` guide score ``f`` after every update, first the original's (Figure 4)."""
     anchors: tuple[int, ...]
-    """Numbers of updates after which the crop was re-anchored on the landmarks found anew."""
+    """Numbers of updates after which the crop was re-anchored on the landmarks found again."""
     file_face: Face | None
-    """The face found anew in the stored file; None if there was none to be found."""
+    """The face found again in the stored file; None if there was none to be found."""
     file_score: float
     """First guide's score of ``file_face``; NaN if no face was found."""
     file_scores: Mapping[str, float]
@@ -249,7 +249,7 @@ class PerturbResult:
     flipped: bool
     """Whether every guide's score of ``file_face`` is on the other side of the label."""
     survived: Mapping[str, bool]
-    """The same as ``flipped`` for versions of the stored file (`facepriv.imaging.versions`), the face found anew."""
+    """The same as ``flipped`` for versions of the stored file (`facepriv.imaging.versions`), the face found again."""
     notes: tuple[str, ...] = ()
     """Sentences on how it was computed that a user should know of."""
     target: float | None = None

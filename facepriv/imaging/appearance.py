@@ -57,13 +57,10 @@ def upright(face: Face, *, size: int, padding: float = PADDING) -> NDArray[np.fl
 def appearance_features(face: Face) -> NDArray[np.float64]:
     """Describe a face for a classifier to be trained on.
 
-    Returns
-    -------
-    ndarray
-        ``(COUNT,)`` finite numbers, the same for the same pixels and landmarks. In order: a small picture of the
-        brightness, its mean taken off and in standard deviations, row by row; small pictures of the two colour
-        differences (red and blue less luma) as shares of the range; histograms of oriented gradients (Dalal and Triggs
-        2005), 0..1; shares of uniform local binary patterns (Ojala et al. 2002) in a grid of parts.
+    Return ``(COUNT,)`` finite numbers, the same for the same pixels and landmarks. In order: a small picture of the
+    brightness, its mean taken off and in standard deviations, row by row; small pictures of the two colour
+    differences (red and blue less luma) as shares of the range; histograms of oriented gradients (Dalal and Triggs
+    2005), 0..1; shares of uniform local binary patterns (Ojala et al. 2002) in a grid of parts.
     """
     from skimage.feature import hog, local_binary_pattern
 

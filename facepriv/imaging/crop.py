@@ -35,11 +35,8 @@ def crop_operator(spec: Crop, height: int, width: int, *, most_cells: int = MOST
     ``height`` and ``width`` are those of the image, ``most_cells`` is as `MOST_CELLS`. Raises BadInputError with code
     ``crop-not-linear`` for a `CropFunction`.
 
-    Returns
-    -------
-    csr_array
-        ``(spec.height * spec.width, height * width)`` float32 with sorted column indices. Its product with an image
-        ``(height * width, 3)`` is the crop, rows in raster order.
+    Return a matrix ``(spec.height * spec.width, height * width)`` float32 with sorted column indices. Its product with
+    an image ``(height * width, 3)`` is the crop, rows in raster order.
     """
     if isinstance(spec, CropFunction):
         raise BadInputError(

@@ -2,7 +2,7 @@
 
 All are taken in an upright crop of the face, so that neither the size of the photo nor the place of the face matters.
 Most measure what a difference of neighbours leaves: the noise of a camera and of rounding, which a change that is
-rounded anew does not leave as it was. Steganalysis finds messages so (Pevny et al. 2010, "Steganalysis by subtractive
+rounded again does not leave as it was. Steganalysis finds messages so (Pevny et al. 2010, "Steganalysis by subtractive
 pixel adjacency matrix"; Fridrich and Kodovsky 2012, "Rich models for steganalysis of digital images"); this is a far
 smaller set of the same kind. The rest measure where smooth fields live: bands of the cosine transform of brightness and
 of two colour differences, apart for patterns that are the same on both halves of the face and for those that are
@@ -61,13 +61,10 @@ COUNT = 3 * (len(SIGMAS) + 2 * _RINGS + len(STEPS) * _CLASSES)
 def residual_features(face: Face) -> NDArray[np.float64]:
     """Measure what perturbing leaves behind.
 
-    Returns
-    -------
-    ndarray
-        ``(COUNT,)`` finite numbers, the same for the same pixels and landmarks. For brightness, then for red less
-        green, then for yellow less blue: log10 of the variance of the bands of noise, finest first; log10 of the mean
-        square of the rings of the cosine transform, slowest first, of patterns even across the face, then of odd ones;
-        for each of `STEPS` the shares of pairs of neighbouring residuals, by class, which sum to 1.
+    Return ``(COUNT,)`` finite numbers, the same for the same pixels and landmarks. For brightness, then for red less
+    green, then for yellow less blue: log10 of the variance of the bands of noise, finest first; log10 of the mean
+    square of the rings of the cosine transform, slowest first, of patterns even across the face, then of odd ones;
+    for each of `STEPS` the shares of pairs of neighbouring residuals, by class, which sum to 1.
     """
     channels = upright(face, size=SIZE) @ _CHANNELS.T
     features = []

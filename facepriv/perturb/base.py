@@ -145,7 +145,7 @@ def score_face(classifier: AttributeClassifier, face: Face) -> float:
 
 
 def file_scores(classifiers: Sequence[AttributeClassifier], face: Face | None) -> list[float]:
-    """Score a face found anew with every classifier; NaN where none was found."""
+    """Score a face found again with every classifier; NaN where none was found."""
     return [float("nan") if face is None else score_face(classifier, face) for classifier in classifiers]
 
 

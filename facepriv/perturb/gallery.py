@@ -92,7 +92,7 @@ def choose_candidate(face: Face, gallery: Gallery, gender: CandidateGender = "an
 
 
 def choose_candidates(face: Face, gallery: Gallery, gender: CandidateGender, most: int) -> list[str]:
-    """Choose gallery images of different other subjects by their landmark correlation, the best first.
+    """Choose gallery images, by their ids, of different other subjects by their landmark correlation, the best first.
 
     Raises BadInputError with code ``no-candidate`` if no image qualifies, ``landmark-count`` if the gallery has other
     points.
@@ -103,11 +103,6 @@ def choose_candidates(face: Face, gallery: Gallery, gender: CandidateGender, mos
         Whether the candidate's label must be the same as the face's, the opposite, or any.
     most
         How many, if there are so many; at least one.
-
-    Returns
-    -------
-    list of str
-        Image ids; of equals the first of the gallery comes first.
     """
     if len(gallery.image_ids) and gallery.points.shape[1:] != face.points.shape:
         raise BadInputError(

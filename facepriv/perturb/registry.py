@@ -46,8 +46,8 @@ def describe_parameters(method: str) -> dict[str, FieldDescription]:
 def make_method(name: str, parameters: Mapping[str, Any]) -> Perturber:
     """Make a perturbation method with checked parameters; values may be texts, as a person writes them.
 
-    Raises UnknownNameError. Raises BadInputError with code ``bad-parameter`` if a parameter is unknown or out of its
-    range.
+    Raises UnknownNameError for an unknown method, BadInputError with code ``bad-parameter`` if a parameter is unknown
+    or out of its range.
     """
     name = perturbers.resolve(name)
     known = describe_parameters(name)

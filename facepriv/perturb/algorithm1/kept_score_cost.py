@@ -24,7 +24,7 @@ class KeptScoreCost:
         self.anchor(face)
 
     def anchor(self, face: Face) -> None:
-        """Make the crops of the kept classifiers anew, on the landmarks of a face."""
+        """Make the crops of the kept classifiers again, on the landmarks of a face."""
         self._inputs: list[TriangleInputs] = [
             make_inputs(self._image, [View(AnchoredCrop(classifier, face))]) for classifier in self._kept.classifiers
         ]

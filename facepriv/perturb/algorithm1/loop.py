@@ -127,7 +127,7 @@ class TriangleLoop:
         return bool((costs < self._goal).all() if self._targets is None else costs[0] < self._goal)
 
     def _check_file(self) -> None:
-        """Find the face anew in the rounded image and score it there; stop, or anchor the crops on it and go on."""
+        """Find the face again in the rounded image and score it there; stop, or anchor the crops on it and go on."""
         stored = self.image.stored()
         file_face = find_again(self._face, stored)
         if file_face is None:
@@ -150,7 +150,7 @@ class TriangleLoop:
             self.anchors.append(self.updates)
 
     def _anchor(self, face: Face) -> None:
-        """Make the guide's inputs anew: the crop on a face's landmarks, jittered ones, and one for each version."""
+        """Make the guide's inputs again: the crop on a face's landmarks, jittered ones, and one for each version."""
         views = make_views(self._guide, face, self._crop, self._jitters, self._versions)
         self._inputs = make_inputs(self.image, views)
 

@@ -2,7 +2,7 @@
 
 The steps and their order are the paper's: candidate (section 2.2), triangles and warp (equation 3), then the loop
 (equation 5) in `loop`, which decides. Two things are added to its stopping rule, because whoever attacks the stored
-file finds the face anew: when the score under the fixed crop has passed ``-margin``, the rounded image is searched for
+file finds the face again: when the score under the fixed crop has passed ``-margin``, the rounded image is searched for
 its face again and scored there, and if that has not passed, the crop is re-anchored on the landmarks just found and the
 loop goes on.
 

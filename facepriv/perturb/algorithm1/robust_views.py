@@ -1,8 +1,8 @@
 """Views of an image that a flip should outlast: crops moved a little, and crops of versions of the stored file.
 
-Finding the face anew moves the landmarks, and whoever passes a file on compresses or shrinks it. Making a JPEG for
+Finding the face again moves the landmarks, and whoever passes a file on compresses or shrinks it. Making a JPEG for
 every step would cost more than the network, so the difference between the input that a version gives and the input that
-the image itself gives in the same place is frozen, and measured anew with every check of the file.
+the image itself gives in the same place is frozen, and measured again with every check of the file.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def mapped_back(face: Face, pixels: Image) -> Face:
 
 @dataclass(frozen=True, eq=False)
 class VersionScore:
-    """The guide's input and score of a version of the file, and the face found anew in it."""
+    """The guide's input and score of a version of the file, and the face found again in it."""
 
     version: str
     anchor: Face
@@ -80,7 +80,7 @@ class VersionScore:
 def score_versions(
     face: Face, stored: Image, versions: Sequence[str], guide: AttributeClassifier
 ) -> list[VersionScore]:
-    """Find the face anew in versions of a stored image and score it there; a version without a face is left out."""
+    """Find the face again in versions of a stored image and score it there; a version without a face is left out."""
     scores = []
     for version in versions:
         version_face = find_again(face, make_version(stored, version))

@@ -33,7 +33,7 @@ class View:
 
 
 class TriangleInputs(ABC):
-    """The inputs of one or more views of a `TriangleImage`, all crops of one size; made anew with every anchoring.
+    """The inputs of one or more views of a `TriangleImage`, all crops of one size; made with every anchoring.
 
     The image's values change by `accept` only.
     """

@@ -1,13 +1,13 @@
 """Search a colour field that brings the guides' scores of the stored file to targets drawn for it, from either side.
 
 The rounds are those of `facepriv.perturb.colour_field.search`: slopes, the least change that would do if scores were
-linear, half of the first step, the face found anew. What differs is the goal. Since a target may lie beyond zero, short
+linear, half of the first step, the face found again. What differs is the goal. As a target may lie beyond zero, short
 of it, or beyond the original's own score, going past it is no good, so a step demands equality of every guide, and a
 round ends with a landing: small steps by the slopes known, the stored file scored after each.
 
-The landmarks found anew lie on whole pixels and move in leaps as the image changes, and with them the score, by a nat
+The landmarks found again lie on whole pixels and move in leaps as the image changes, and with them the score, by a nat
 or so: along one line a target may be leapt over for good. So every small step is sought under the crop of the last
-file, and through patterns drawn anew, until one hits that leaves the landmarks where they are.
+file, and through patterns drawn for each, until one hits that leaves the landmarks where they are.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ LANDING_DISTANCE = 2.0
 LEAST_SHARE = 0.25
 """Share of the distance left that a small step goes at least."""
 PATTERN_SHARE = 0.5
-"""Share of the patterns that each small step goes through, drawn anew."""
+"""Share of the patterns that a small step goes through, drawn for each step."""
 
 
 class FieldLanding(FieldSearch):

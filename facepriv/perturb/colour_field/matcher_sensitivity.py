@@ -2,8 +2,8 @@
 
 Moving a pattern by one grey level moves a matcher's template by a column of its Jacobian ``J``. ``J' J``, averaged over
 some faces and divided by its trace, tells which changes of an image matchers notice, whichever face it is. Counting
-these as change, too, makes a field avoid them. ``benchmarks/matcher_sensitivity.py`` measures the matrix anew; it rests
-on eight of the synthetic demo faces and on both packaged matchers, and on no label.
+these as change, too, makes a field avoid them. ``benchmarks/matcher_sensitivity.py`` measures the matrix; it rests on
+eight of the synthetic demo faces and on both packaged matchers, and on no label.
 """
 
 from __future__ import annotations
@@ -39,15 +39,3 @@ def matcher_sensitivity(patterns: Sequence[Pattern], file: Path = FILE) -> NDArr
         if pattern in rows:
             chosen[place] = factor[rows[pattern]]
     return chosen @ chosen.T
-
-
-def write(path: Path, patterns: Sequence[Pattern], sensitivity: NDArray[np.float64], *, share: float = 0.995) -> int:
-    """Store a measured matrix by the principal directions that make up a share of its trace; return their number."""
-    values, vectors = np.linalg.eigh(sensitivity / np.trace(sensitivity))
-    order = np.argsort(-values)
-    kept = int(np.searchsorted(np.cumsum(values[order]), share)) + 1
-    factor = vectors[:, order[:kept]] * np.sqrt(np.maximum(values[order[:kept]], 0))
-    names = list(AXES)
-    table = np.array([(names.index(p.axis), p.i, p.j) for p in patterns], dtype=np.int8)
-    np.savez_compressed(path, patterns=table, factor=factor.astype(np.float32))
-    return kept

@@ -162,11 +162,8 @@ class ColourField(Perturber):
         Raises BadInputError with code ``too-few-to-learn-from`` if fewer than `LEARN_LEAST` images of a side could be
         turned, ``no-opposite-label`` if there is no image of one label to draw scores from.
 
-        Returns
-        -------
-        dict
-            With ``learned``, arrays ``male`` and ``female``, ``(d, patterns)`` each, at most `DIRECTIONS` rows: what
-            turns a face of that side. With matched stopping, those of `untouched_scores`.
+        With ``learned``, arrays ``male`` and ``female``, ``(d, patterns)`` each, at most `DIRECTIONS` rows: what turns
+        a face of that side. With matched stopping, those of `untouched_scores`.
         """
         options, gallery = self.parameters, context.gallery
         chosen = _spread(gallery) if options.learned else []

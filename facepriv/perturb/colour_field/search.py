@@ -4,9 +4,9 @@
 2. The least change of the image that would bring the score to its goal if it were linear is a small quadratic problem
    (`least_change`). A second batch along that direction, and along mixtures with the field so far, tells how far to go,
    since the score is not linear.
-3. The first step is halved. The image is rounded and the face found anew in it, so that the next slopes are those of
+3. The first step is halved. The image is rounded and the face found again in it, so that the next slopes are those of
    what will be stored; on most faces they are taken only along the patterns that count most.
-4. A flip counts on the stored file and on every version of it that is asked for, with the face found anew in each.
+4. A flip counts on the stored file and on every version of it that is asked for, with the face found again in each.
    Where it does not hold, the goal is moved. Where it does, the whole field is weakened until it would fail, and if
    the image has still changed more than is wanted, further patterns are tried to make it smaller.
 
@@ -45,7 +45,7 @@ SLOPE_STEP = 4.0
 SECOND_PATTERNS = 50
 """Patterns whose slopes are measured a second time on most faces."""
 FIRST_SHARE = 0.5
-"""Share of the first step that is gone before the face is found anew."""
+"""Share of the first step that is gone before the face is found again."""
 HARD = 6.5
 """Size of the first step, root mean square in grey levels, from which a face counts as hard: some 37 dB."""
 OVERSHOOT, SLACK = 1.2, 0.6

@@ -19,7 +19,7 @@ LEAST_SCALE = 1.0
 
 @dataclass(frozen=True, eq=False)
 class FileMargins:
-    """The guides' margins on a stored file in which the face was found anew."""
+    """The guides' margins on a stored file in which the face was found again."""
 
     face: Face | None
     """The face found in the file itself; None if it was lost there."""
@@ -59,7 +59,7 @@ class Guides:
     def score_file(
         self, face: Face, stored: Image, versions: Sequence[str] = (), *, most: float | None = None
     ) -> FileMargins:
-        """Find the face anew in a stored file and in versions of it, and score each with every guide.
+        """Find the face again in a stored file and in versions of it, and score each with every guide.
 
         With ``most``, versions after the first in which a margin is greater or no face is found are left out.
         """

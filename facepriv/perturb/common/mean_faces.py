@@ -55,15 +55,10 @@ def face_width(landmarks: NDArray[np.floating]) -> float:
 
 
 def bounded(landmarks: NDArray[np.floating]) -> Points:
-    """Add a forehead to 68 landmarks: the ten points of the brows, raised away from the chin.
+    """Add a forehead to 68 landmarks: the ten points of the brows, raised away from the chin, ``(78, 2)`` in all.
 
     Raises BadInputError with code ``landmark-count`` if there are not 68 landmarks, ``degenerate-landmarks`` if they
     span no face.
-
-    Returns
-    -------
-    ndarray
-        ``(78, 2)`` x, y.
     """
     if landmarks.shape != (68, 2):
         raise BadInputError(
@@ -109,13 +104,8 @@ def turn_onto(points: NDArray[np.floating], goal: NDArray[np.floating]) -> compl
 def mean_shape(shapes: Sequence[NDArray[np.floating]]) -> Points:
     """Average landmarks ``(68, 2)`` of several faces, freed of place, size and turn, and made mirror-symmetric.
 
-    Generalised Procrustes analysis (Gower 1975) with three passes.
-
-    Returns
-    -------
-    ndarray
-        ``(78, 2)`` with the forehead of `bounded`, upright, `WIDTH` pixels wide, `BORDER` pixels from the edges of
-        the frame that `frame_size` gives.
+    Generalised Procrustes analysis (Gower 1975) with three passes. Return points ``(78, 2)`` with the forehead of
+    `bounded`, upright, `WIDTH` pixels wide, `BORDER` pixels from the edges of the frame that `frame_size` gives.
     """
     centred = [plane - plane.mean() for plane in map(plane_of, shapes)]
     mean = centred[0]

@@ -39,12 +39,8 @@ def untouched_scores(
 ) -> dict[str, NDArray[np.float64]]:
     """Score a gallery of untouched, labelled images: what matched targets are drawn from.
 
-    Raises BadInputError with code ``no-opposite-label`` if there is no image of one label.
-
-    Returns
-    -------
-    dict
-        Arrays ``scores_male`` and ``scores_female``, ``(images, guides)`` each.
+    Return arrays ``scores_male`` and ``scores_female``, ``(images, guides)`` each. Raises BadInputError with code
+    ``no-opposite-label`` if there is no image of one label.
     """
     scores: dict[int, list[list[float]]] = {label: [] for label in GENDERS.values()}
     for done, (image_id, label) in enumerate(zip(gallery.image_ids, gallery.labels, strict=True)):

@@ -7,9 +7,9 @@ the field ``c`` is given by one coefficient a landmark (or a triangle), and all 
 2. The *least change of the image* that takes all guides over, if their scores were linear, is a small least-distance
    problem; with one guide and one coefficient a triangle it is the step ``-g_T / ||W_T - X_T||^2``.
 3. One batch along that direction tells how far to go, since the scores are not linear: extrapolation, bounded.
-4. This is done in stages. After each the image is rounded, the face found anew in it, the crop re-anchored there,
+4. This is done in stages. After each the image is rounded, the face found again in it, the crop re-anchored there,
    and a new gradient taken, so that the last one describes the place where the flip happens.
-5. The flip counts only on the stored file (and on versions of it that are asked for), with the face found anew. What
+5. The flip counts only on the stored file (and on versions of it that are asked for), with the face found again. What
    is not needed for it is undone: coefficients that do little for their share of the change, then a part of all.
 
 `search` decides each step and when to stop, `floors` what must not be passed. The least-distance problem replaces

@@ -106,7 +106,7 @@ class BlendSearch:
         """Return sentences on how it was computed and why it ended."""
         notes = []
         if not all(view.linear for view in self._views):
-            notes.append("The crop of a guide is no linear map of the image, so every trial image was cropped anew.")
+            notes.append("The crop of a guide is no linear map of the image, so every trial image was cropped again.")
         if stop == "floor":
             notes.append("The floor set for image quality or similarity was reached before the flip; lower it to flip.")
         return tuple(notes)
@@ -303,7 +303,7 @@ class BlendSearch:
         self._views = [FieldInput(guide, face, self.field) for guide in self._guides.classifiers]
 
     def _re_anchor(self, file: FileMargins) -> None:
-        """Make the crop anew on the face found in the file, and aim past what versions of the file take back."""
+        """Make the crop again on the face found in the file, and aim past what versions of the file take back."""
         assert file.face is not None
         self._anchor(file.face)
         self.anchors.append(len(self.trajectory) - 1)

@@ -79,7 +79,7 @@ class Mixing(Perturber):
 
 
 def mix(face: Face, candidate: Face, coefficient: float) -> Image:
-    """Mix a face with a candidate.
+    """Mix a face with a candidate into an image ``(h, w, 3)`` of the face's size.
 
     Raises BadInputError with code ``landmark-count`` if either has not 68 landmarks or their meshes are not alike,
     ``degenerate-landmarks`` if they span no face.
@@ -89,11 +89,6 @@ def mix(face: Face, candidate: Face, coefficient: float) -> Image:
     coefficient
         Share of the candidate in shape and texture, 0 (the face as it is) to 1 (the candidate's shape and texture, in
         the face's place, size and turn).
-
-    Returns
-    -------
-    ndarray
-        RGB ``(h, w, 3)`` uint8 of the face's image.
     """
     if len(face.points) != len(candidate.points):
         raise BadInputError(

@@ -89,7 +89,7 @@ class Panel:
         return self._score(replace(self._face, pixels=pixels))
 
     def score_file_face(self, face: Face) -> PanelScores:
-        """Score a face found anew in a stored image, as whoever holds the file would."""
+        """Score a face found again in a stored image, as whoever holds the file would."""
         self._anchor(face)
         scores = self._score(face)
         self._anchor(self._face)
