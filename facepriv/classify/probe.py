@@ -71,7 +71,7 @@ def crop_matcher(name: str) -> CropMatcher:
 
 def arrays_of(own: OwnModel) -> dict[str, NDArray[np.generic]]:
     """Return a probe's arrays, after a check of the file's hash; raise ModelUnavailableError if it was changed."""
-    (weight,) = (one for one in own.card.weights if one.name == PROBE and not one.package)
+    (weight,) = (file for file in own.card.weights if file.name == PROBE and not file.package)
     with np.load(require(weight, own.card.command), allow_pickle=False) as stored:
         return {name: stored[name] for name in (WEIGHTS, IMAGES, SUBJECTS)}
 

@@ -54,12 +54,12 @@ def find_faces(pixels: Image) -> list[tuple[Box, NDArray[np.float32]]]:
     """
     pixels = np.ascontiguousarray(pixels)
     with _detector.use() as (detect, predict):
-        found = list(detect(pixels, 0))
-        if not found and max(pixels.shape[:2]) <= DOUBLE_UP_TO:
-            found = list(detect(pixels, 1))
-        found.sort(key=lambda r: (-r.area(), r.left(), r.top()))
+        rectangles = list(detect(pixels, 0))
+        if not rectangles and max(pixels.shape[:2]) <= DOUBLE_UP_TO:
+            rectangles = list(detect(pixels, 1))
+        rectangles.sort(key=lambda r: (-r.area(), r.left(), r.top()))
         faces = []
-        for box in found:
+        for box in rectangles:
             shape = predict(pixels, box)
             points = np.array([(p.x, p.y) for p in shape.parts()], dtype=np.float32)
             faces.append(((box.left(), box.top(), box.right() + 1, box.bottom() + 1), points))

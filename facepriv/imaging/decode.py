@@ -180,12 +180,12 @@ def _open(raw: bytes, name: str, max_pixels: int) -> PIL.Image.Image:
             warnings.simplefilter("error", PIL.Image.DecompressionBombWarning)
             return PIL.Image.open(io.BytesIO(raw), formats=FORMATS)
     except (PIL.Image.DecompressionBombError, PIL.Image.DecompressionBombWarning) as error:
-        found = re.search(r"\((\d+) pixels\)", str(error))
-        came = f"{int(found[1]):,} pixels" if found else "too many pixels"
+        number = re.search(r"\((\d+) pixels\)", str(error))
+        size = f"{int(number[1]):,} pixels" if number else "too many pixels"
         most = min(max_pixels, PIL.Image.MAX_IMAGE_PIXELS or max_pixels)
         # No setting helps above Pillow's limit, which is one for all threads and so is not moved for one image.
         raise BadInputError(
-            f"{name} has {came}, more than the {most:,} allowed and than can be read at all; scale it down.",
+            f"{name} has {size}, more than the {most:,} allowed and than can be read at all; scale it down.",
             code="too-many-pixels",
         ) from error
     except UnidentifiedImageError as error:

@@ -58,8 +58,8 @@ def triangulate(landmarks: NDArray[np.float32], height: int, width: int) -> Tria
     left, top = np.clip(np.floor(points.min(axis=0)), 0, size).astype(int)
     right, bottom = np.clip(np.ceil(points.max(axis=0)) + 1, 0, size).astype(int)
     ys, xs = np.mgrid[top:bottom, left:right]
-    found = mesh.find_simplex(np.column_stack([xs.ravel(), ys.ravel()]))
-    owner[top:bottom, left:right] = np.where(found >= 0, rank[found], -1).reshape(xs.shape)
+    simplex = mesh.find_simplex(np.column_stack([xs.ravel(), ys.ravel()]))
+    owner[top:bottom, left:right] = np.where(simplex >= 0, rank[simplex], -1).reshape(xs.shape)
     if (owner < 0).all():
         raise BadInputError(
             f"Landmarks that mark a face in the image of {width} x {height} pixels were expected, but they lie outside "

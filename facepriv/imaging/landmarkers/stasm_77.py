@@ -86,11 +86,11 @@ class Stasm77:
         """Check that the package is here, unchanged, and can be loaded; raises ModelUnavailableError."""
         how = f"Build it with: {self.card.command}."
         try:
-            found = version("stasm")
+            built = version("stasm")
         except PackageNotFoundError:
             raise ModelUnavailableError(f"Stasm must be built from its source, but is not here. {how}") from None
-        if found != RELEASE:
-            raise ModelUnavailableError(f"The package stasm {RELEASE} was expected, but {found} is installed. {how}")
+        if built != RELEASE:
+            raise ModelUnavailableError(f"The package stasm {RELEASE} was expected, but {built} is installed. {how}")
         require_all(self.card)
         try:
             import stasm  # noqa: F401
@@ -111,10 +111,10 @@ class Stasm77:
         with _stasm.use() as stasm:
             # The library keeps no copy of the image, so this one must outlive both calls.
             stasm.open_image(shown)
-            found = np.array(stasm.search_auto(), dtype=np.float64)
-        if found.shape != (POINTS, 2):
+            shown_points = np.array(stasm.search_auto(), dtype=np.float64)
+        if shown_points.shape != (POINTS, 2):
             raise no_landmarks(self.name)
-        points = (found + 0.5) / scale - 0.5 + corner
+        points = (shown_points + 0.5) / scale - 0.5 + corner
         x, y = points.mean(axis=0)
         if not (left <= x < right and top <= y < bottom):
             raise no_landmarks(self.name)

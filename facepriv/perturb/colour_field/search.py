@@ -424,11 +424,11 @@ class FieldSearch:
         """Render a field, and score the file and its versions with the face found again in each."""
         pixels = self._render(field)
         most = -self.plan.margin if until_it_fails else np.inf
-        found = self.guides.score_file(self.face, pixels, self.plan.versions, most=most)
-        scores = found.margins[0] * self.guides.sides
+        margins = self.guides.score_file(self.face, pixels, self.plan.versions, most=most)
+        scores = margins.margins[0] * self.guides.sides
         if record:
             self.trajectory.append(float(scores[0]))
-        return FieldFile(field, pixels, found.face, scores, self._worst_of_file(found))
+        return FieldFile(field, pixels, margins.face, scores, self._worst_of_file(margins))
 
     def _render(self, field: NDArray[np.float64]) -> Image:
         return self.cosines.apply(self.face.pixels, field @ self.units)

@@ -66,10 +66,10 @@ class Guides:
         margins = np.full((1 + len(versions), len(self.classifiers)), np.nan)
         faces: list[Face | None] = []
         for row, version in enumerate([None, *versions]):
-            found = find_again(face, stored if version is None else make_version(stored, version))
-            faces.append(found)
-            if found is not None:
-                margins[row] = [score_face(classifier, found) for classifier in self.classifiers] * self.sides
-            if most is not None and (found is None or margins[row].max() > most):
+            version_face = find_again(face, stored if version is None else make_version(stored, version))
+            faces.append(version_face)
+            if version_face is not None:
+                margins[row] = [score_face(classifier, version_face) for classifier in self.classifiers] * self.sides
+            if most is not None and (version_face is None or margins[row].max() > most):
                 break
         return FileMargins(face=faces[0], margins=margins)
