@@ -34,21 +34,13 @@ class _MergedRows:
 def label_by_file(
     folder: Path, names: Sequence[str], table: LabelTable, base: str
 ) -> tuple[list[LabelledImage], list[Problem], str]:
-    """Label images by the rows that name them.
+    """Label images by the rows that name them; return images, problems and a clause on where the subjects come from.
 
     Rows that contradict each other about the gender leave their image unlabelled; about the subject, they leave it
     out, since a wrong identity would spoil every comparison. An image without a row, or with an empty subject, gets
     its subject from its path only where paths and the table agree on who is who, and is left out otherwise.
 
-    Parameters
-    ----------
-    base
-        Folder of the table inside the data set, from which its paths may start.
-
-    Returns
-    -------
-    images, problems, rule
-        ``rule`` is a clause on where the subjects come from.
+    ``base`` is the folder of the table inside the data set, from which its paths may start.
     """
     finder = FileFinder(names, base)
     rows_of: dict[str, list[LabelRow]] = {}
@@ -93,14 +85,8 @@ def label_by_key(
 ) -> tuple[list[LabelledImage], list[Problem]]:
     """Label images by the rows that hold their keys, where a data set fixes how rows refer to images.
 
-    Parameters
-    ----------
-    keys
-        Key by file name, each once.
-    subjects
-        Subject by file name.
-    table
-        Rows whose ``file`` is a key; a row whose key fits no image is reported.
+    ``keys`` and ``subjects`` are by file name, every key once. The ``file`` of a row is a key; a row whose key fits no
+    image is reported.
     """
     merged, unknown = _merge_by_key([(row.file, row) for row in table.rows], set(keys.values()))
     images = [_labelled(folder, name, subjects[name], merged.get(key)) for name, key in keys.items()]

@@ -29,20 +29,10 @@ def problem_count(problem: Problem) -> int:
 
 
 def summarise_problems(code: str, names: Sequence[str], *, one: str, many: str, few: int = FEW) -> list[Problem]:
-    """Return equal problems: one sentence each if they are few, else one for all.
+    """Return equal problems of files, rows or columns: one sentence each if they are at most ``few``, else one for all.
 
-    Parameters
-    ----------
-    code
-        Reason in kebab-case.
-    names
-        File, row or column that each is about, in order.
-    one
-        Sentence for a single one; ``{name}`` stands for it.
-    many
-        Sentence for all; ``{n}`` stands for their number, ``{first}`` for the first three names.
-    few
-        Up to so many have a sentence each.
+    In ``one``, the sentence for a single one, ``{name}`` stands for it; in ``many``, the sentence for all, ``{n}`` for
+    their number and ``{first}`` for the first three names.
     """
     if len(names) <= few:
         return [Problem(name, code, one.replace("{name}", name)) for name in names]

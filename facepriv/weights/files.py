@@ -89,15 +89,8 @@ def write_sums(path: Path, sums: Mapping[str, str]) -> None:
 def require(weight: WeightFile, command: str = "") -> Path:
     """Return the path of a weight file whose bytes have the pinned or recorded hash.
 
-    Parameters
-    ----------
-    command
-        The command that installs it, for the advice in the error.
-
-    Raises
-    ------
-    ModelUnavailableError
-        If the file is absent or its bytes are others; the text says how to get it.
+    Raises ModelUnavailableError if the file is absent or its bytes are others; the text says how to get it by
+    ``command``, which installs it.
     """
     advice = f"Get it with: {command}." if command else "Install facepriv again."
     if command.startswith("facepriv fetch "):

@@ -72,17 +72,8 @@ def _reason(error: Exception) -> str:
 def check_sha256(path: Path, *, published: str, recorded: str, record: Path) -> str:
     """Return the SHA-256 of a fetched file, after a check against the published or else the recorded one.
 
-    Parameters
-    ----------
-    published, recorded
-        The hash that it must have; empty where there is none.
-    record
-        File that holds the recorded hash, for the advice in the error.
-
-    Raises
-    ------
-    BadInputError
-        With code ``wrong-bytes`` if it has another.
+    Either is empty where there is none. Raises BadInputError with code ``wrong-bytes`` if the file has another; its
+    advice names ``record``, the file that holds the recorded one.
     """
     expected, actual = published or recorded, sha256_of(path)
     if expected and actual != expected:

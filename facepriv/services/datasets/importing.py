@@ -109,16 +109,9 @@ def _import_now(store: Store, settings: Settings, request: ImportRequest, on_pro
 def read_source(settings: Settings, request: ImportRequest, folder: Path | None = None) -> Iterator[Source]:
     """Read what an import is made from; what was unpacked for it may be gone when the block ends.
 
-    Parameters
-    ----------
-    folder
-        The import's own, in which its uploaded files lie, and to unpack an archive in; who made it removes it. By
-        default a temporary one.
-
-    Raises
-    ------
-    BadInputError
-        If nothing can be read, or pages may not import from the folder any more.
+    Uploaded files lie in ``folder``, the import's own, and an archive is unpacked there; who made it removes it. By
+    default it is a temporary one. Raises BadInputError if nothing can be read, or pages may not import from there any
+    more.
     """
     if isinstance(request.source, DemoSource):
         read = read_demo(images_per_subject=request.source.images_per_subject)
@@ -228,17 +221,9 @@ def import_source(
     """Import what was read, going on with an interrupted import of the same source under the same name.
 
     An image is decoded, and its face looked for, once, whatever happens in between: what came out of it is written
-    every few seconds. The result is the same as without an interruption.
+    every few seconds, and ``on_written`` is called then. The result is the same as without an interruption.
 
-    Parameters
-    ----------
-    on_written
-        Called whenever a batch of images was written.
-
-    Raises
-    ------
-    BadInputError
-        If nothing can be imported; then nothing is kept.
+    Raises BadInputError if nothing can be imported; then nothing is kept.
     """
     refuse_past(request.retain_until)
     read = source.read
@@ -331,16 +316,10 @@ def is_under_way(unfinished: UnfinishedImport, silent_for: timedelta = SILENT_FO
 
 
 def discard_import(store: Store, name: str, silent_for: timedelta = SILENT_FOR) -> int:
-    """Remove what interrupted imports of a name have left, and give how many images that was.
+    """Remove what interrupted imports of a name have left, and return how many images that was.
 
-    Imports under way, and those of the same source under other names, stay.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is none.
-    BadInputError
-        If there are only such as are under way (code ``import-under-way``).
+    Imports under way, and those of the same source under other names, stay. Raises UnknownNameError if there is none,
+    and BadInputError with code ``import-under-way`` if there are only such as are under way.
     """
     imports = [one for one in store.datasets.unfinished() if one.name == name]
     if not imports:

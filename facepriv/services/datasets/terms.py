@@ -17,11 +17,8 @@ def find_withheld(
 ) -> frozenset[int]:
     """Find the images that the terms keep back; return their ids.
 
-    Parameters
-    ----------
-    versions
-        What runs made of these images and what would be shown or passed on. An image goes with its version: one whose
-        candidate may not be shown is kept back altogether.
+    ``versions`` are what runs made of these images and what would be shown or passed on. An image goes with its
+    version: one whose candidate may not be shown is kept back altogether.
     """
     if record.terms is None:
         return frozenset()

@@ -54,12 +54,8 @@ def cannot_write(error: OSError) -> StoreError:
 def lay_out(folder: Path, names: Sequence[str], labels: str | None) -> tuple[Path, Path | None, list[Problem]]:
     """Return the files their own names again, since names may tell subject and label; what cannot be is told.
 
-    Done again after an interruption, it gives the same.
-
-    Returns
-    -------
-    tuple
-        The archive, or the folder of the images; the label table; and what was left out.
+    Done again after an interruption, it gives the same: the archive, or the folder of the images; the label table; and
+    what was left out.
     """
     stored, target = folder / _FILES, folder / "upload"
     table = None
