@@ -31,11 +31,6 @@ def _check_landmarks(landmarks: NDArray[Any] | None) -> None:
         raise BadInputError(f"Landmarks must be an array (k, 2) of x and y, but its shape is {landmarks.shape}.")
 
 
-def _finite(value: float | None) -> float | None:
-    # Databases differ in how they keep NaN (SQLite turns it into NULL), so "no score" is None everywhere.
-    return None if value is None or math.isnan(value) else float(value)
-
-
 @dataclass(frozen=True, kw_only=True)
 class NewDataset:
     """A data set that is being imported."""
@@ -336,7 +331,7 @@ class RunImage:
     stop: str | None = None
     success: bool | None = None
     file_score: float | None = None
-    """Guide's log-odds of the stored file with the face found anew; None if no face was found there."""
+    """Guide's log-odds of the stored file with the face found again in it; None if none was."""
     anchors: tuple[int, ...] = ()
     trajectory: NDArray[np.float64] | None = None
     """``(updates + 1,)`` guide log-odds after every update."""
@@ -349,7 +344,7 @@ class RunImage:
     failure_sentence: str | None = None
     after_box: Box | None = None
     after_landmarks: NDArray[np.float32] | None = None
-    """``(k, 2)`` x, y in pixels, found anew in the stored file."""
+    """``(k, 2)`` x, y in pixels, found again in the stored file."""
     fixed_score: float | None = None
     """Guide's log-odds of the stored file under the *original's* crop: a diagnostic, never a success."""
     survived: Mapping[str, bool] = field(default_factory=dict)
@@ -362,7 +357,9 @@ class RunImage:
         if len({part is None for part in (self.failure, self.failure_stage, self.failure_sentence)}) == 2:
             raise BadInputError(f"The failure of image {self.image_id} needs a code, a stage and a sentence.")
         for name in ("file_score", "fixed_score", "psnr_db", "ssim", "seconds"):
-            object.__setattr__(self, name, _finite(getattr(self, name)))
+            value = getattr(self, name)
+            # Databases differ in how they keep NaN (SQLite turns it into NULL), so "no score" is None everywhere.
+            object.__setattr__(self, name, None if value is None or math.isnan(value) else float(value))
 
 
 @dataclass(frozen=True, kw_only=True)

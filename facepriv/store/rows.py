@@ -43,8 +43,6 @@ Value = TypeVar("Value")
 class Converted(TypeDecorator[Value]):
     """Values that the database keeps in another form; None is NULL."""
 
-    cache_ok = True
-
     def process_bind_param(self, value: Value | None, dialect: Dialect) -> Any:
         """Convert a value to what the database keeps."""
         return None if value is None else self._to_stored(value)
