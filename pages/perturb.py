@@ -122,7 +122,7 @@ def choose_method() -> MethodInfo:
         list(methods),
         format_func=lambda name: methods[name].title + (" · recommended" if methods[name].recommended else ""),
         key="run_method",
-        help=helped("method"),
+        help=parameters.help_of(RunRequest, "method"),
     )
     kind = methods[name].kind
     st.caption(f"{KIND_ICONS[kind]} **{KIND_TITLES[kind].capitalize()}.** {KIND_SENTENCES[kind]}")
@@ -153,7 +153,10 @@ def choose_judges(
     landmarker = landmarkers[0] if landmarkers else DEFAULT_LANDMARKER
     if len(landmarkers) > 1:
         landmarker = st.selectbox(
-            "Landmarks", landmarkers, key=f"run_landmarker-{method.name}", help=helped("landmarker")
+            "Landmarks",
+            landmarkers,
+            key=f"run_landmarker-{method.name}",
+            help=parameters.help_of(RunRequest, "landmarker"),
         )
     return {"classifiers": judges, "matchers": matching, "guards": guards, "landmarker": landmarker}
 
@@ -167,7 +170,7 @@ def choose_teachers(records: dict[int, DatasetRecord], record: DatasetRecord) ->
         list(choices),
         format_func=choices.__getitem__,
         key=f"run_learn_from-{record.id}",
-        help=helped("learn_from"),
+        help=parameters.help_of(RunRequest, "learn_from"),
     )
     return chosen or None
 
@@ -184,11 +187,6 @@ def launch(store: Store, request: RunRequest, images: int) -> None:
         st.session_state["started_run"] = submit(store, get_settings(), request, me().actor).id
         ensure_worker(get_settings())
         st.rerun()
-
-
-def helped(name: str) -> str:
-    """Return the help of a field of a run's request."""
-    return parameters.help_of(RunRequest, name)
 
 
 def missing(models: list[ModelStatus]) -> None:

@@ -211,12 +211,9 @@ def quality_rows(result: RunResult) -> list[Row]:
 
 
 def comparison_rows(runs: Sequence[tuple[str, RunSpec, RunResult]]) -> list[Row]:
-    """Return a row for each figure with a column for each run; a dash where a run has no such figure.
+    """Return a row for each figure with a column for each run, which are given with their titles.
 
-    Parameters
-    ----------
-    runs
-        Title, spec and result of each.
+    A dash stands where a run has no such figure.
     """
     columns = [(title, _figures(spec, result)) for title, spec, result in runs]
     # In the order of the run with most figures; figures that only other runs have follow.

@@ -30,14 +30,9 @@ NOTHING, CLEARLY, PERHAPS = (
 
 
 def not_tried(tried: Sequence[str], known: Sequence[str], classifiers: Sequence[str]) -> list[str]:
-    """Return attackers that were not tried: those left out of this audit, and those that no audit tries.
+    """Return attackers that were not tried: those known ones left out of this audit, and those that no audit tries.
 
-    Parameters
-    ----------
-    tried, known
-        Attackers of the audit, and all that are registered.
-    classifiers
-        Those whose scores the attackers had.
+    ``classifiers`` are those whose scores the attackers had.
     """
     left_out = [f"the “{name}” attacker" for name in known if name not in tried]
     return [*left_out, f"gender classifiers other than {listed(classifiers)}", *NOT_TRIED]

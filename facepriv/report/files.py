@@ -19,10 +19,7 @@ ImageFormat = Literal["svg", "png"]
 def write_page(report: Report, file: Path, *, private: bool = False) -> None:
     """Write a report as one HTML file; with ``private``, only its owner can read it.
 
-    Raises
-    ------
-    BadInputError
-        With code ``cannot-write``.
+    Raise BadInputError, with code ``cannot-write``, if that fails.
     """
     page = to_html(report)
     with _writing(file):
@@ -50,10 +47,7 @@ def to_csv(table: Table) -> str:
 def write_tables(report: Report, folder: Path) -> list[Path]:
     """Write each table as ``NAME.csv`` into a folder, made if necessary.
 
-    Raises
-    ------
-    BadInputError
-        With code ``cannot-write``.
+    Raise BadInputError, with code ``cannot-write``, if that fails.
     """
     files = []
     with _writing(folder):

@@ -49,13 +49,7 @@ def to_html(report: Report) -> str:
 
 
 def to_page(report: Report, *, notice: str = "") -> Page:
-    """Return the whole page with the hashes of its scripts.
-
-    Parameters
-    ----------
-    notice
-        Text above it, such as who shared it and until when.
-    """
+    """Return the whole page with the hashes of its scripts; ``notice`` above it says, e.g., until when it is shared."""
     from plotly.offline import get_plotlyjs
 
     numbers = {id(figure): number for number, figure in enumerate(report.all_figures(), start=1)}

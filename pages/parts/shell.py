@@ -41,12 +41,7 @@ def opened(*, roles: Collection[Role] = AUDITORS) -> Iterator[Store]:
     """Open the store for the user, if they have one of these roles.
 
     Fragments, dialogs and callbacks also do this: they run without the page around them, and a role or a session may
-    have changed since the page was shown.
-
-    Raises
-    ------
-    NotAllowedError
-        If the session has ended, or the role is another.
+    have changed since the page was shown. Raise NotAllowedError if the session has ended, or the role is another.
     """
     with open_store(get_settings()) as store:
         st.session_state.pop(_ME, None)
