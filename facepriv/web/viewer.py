@@ -44,15 +44,12 @@ class PairView:
 
 def viewer_page(view: PairView, theme: Theme | None = None) -> bytes:
     """Return the page, the same for equal views; without a theme the browser's preference decides."""
-    return render("viewer.html.j2", view=view, theme=theme, asset=asset, lines=_lines(view)).encode()
+    # A pixel's centre is half a pixel from its edge, where a drawing begins to count.
+    lines = "".join(f"M{a + 0.5:.1f} {b + 0.5:.1f}L{c + 0.5:.1f} {d + 0.5:.1f}" for (a, b), (c, d) in view.mesh)
+    return render("viewer.html.j2", view=view, theme=theme, asset=asset, lines=lines).encode()
 
 
 @cache
 def asset(name: str) -> str:
     """Return the address of an asset, which changes with its content."""
     return f"/assets/{name}?v={hashlib.sha256((ASSETS / name).read_bytes()).hexdigest()[:16]}"
-
-
-def _lines(view: PairView) -> str:
-    # A pixel's centre is half a pixel from its edge, where a drawing begins to count.
-    return "".join(f"M{a + 0.5:.1f} {b + 0.5:.1f}L{c + 0.5:.1f} {d + 0.5:.1f}" for (a, b), (c, d) in view.mesh)
