@@ -250,7 +250,7 @@ class FieldSearch:
     def _size(self, field: NDArray[np.float64]) -> float:
         return float(np.sqrt(field @ self.metric @ field))
 
-    # -- what a landing has otherwise ---------------------------------------------------------------------------------
+    # -- what a landing does differently ------------------------------------------------------------------------------
 
     def _way(self, margins: NDArray[np.float64]) -> float:
         """Return the nats from margins ``(views,)`` to the goal."""
