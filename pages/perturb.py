@@ -8,7 +8,8 @@ from typing import Any
 import streamlit as st
 
 from facepriv.config import get_settings
-from facepriv.perturb.registry import make_method
+from facepriv.perturb.base import Perturber
+from facepriv.perturb.registry import describe_parameters, make_method
 from facepriv.presentation.formats import plain
 from facepriv.presentation.help_texts import KIND_SENTENCES, KIND_TITLES, NOT_PROTECTED
 from facepriv.schemas.requests import DEFAULT_GUIDE, DEFAULT_LANDMARKER, RunRequest
@@ -18,7 +19,7 @@ from facepriv.services.jobs.submit import submit
 from facepriv.services.models.catalogue import ModelStatus, list_models
 from facepriv.services.runs.estimate import estimate_run
 from facepriv.services.runs.learning import DEMO, FOLDS
-from facepriv.services.runs.methods import MethodInfo, list_methods
+from facepriv.services.runs.methods import list_methods
 from facepriv.store import DatasetRecord, Store
 from facepriv.types import GENDER
 from facepriv.wording import count, duration
@@ -97,7 +98,7 @@ def form(store: Store) -> None:
     with st.expander("Another attribute, or one to keep", icon=":material/tune:"):
         other = other_attributes.ask(models, keeps=method.keeps_attributes, method=method.name)
     with st.expander("Parameters of the method", icon=":material/tune:"):
-        values = parameters.ask(method.parameters, method.name)
+        values = parameters.ask(list(describe_parameters(method.name).values()), method.name)
     learn_from = choose_teachers(records, record) if make_method(method.name, values).learns else None
     boxes = st.columns([1, 1, 2], vertical_alignment="bottom")
     images = faces.dataset_counts(record).images
@@ -114,13 +115,14 @@ def form(store: Store) -> None:
     launch(store, RunRequest(dataset=record.id, method=method.name, **fields), images)
 
 
-def choose_method() -> MethodInfo:
+def choose_method() -> type[Perturber]:
     """Ask for the method, and say what kind it is of."""
     methods = {method.name: method for method in list_methods()}
+    recommended = next(iter(methods))
     name = st.selectbox(
         "Method",
         list(methods),
-        format_func=lambda name: methods[name].title + (" · recommended" if methods[name].recommended else ""),
+        format_func=lambda name: methods[name].title + (" · recommended" if name == recommended else ""),
         key="run_method",
         help=parameters.help_of(RunRequest, "method"),
     )
@@ -130,7 +132,7 @@ def choose_method() -> MethodInfo:
 
 
 def choose_judges(
-    models: list[ModelStatus], classifiers: list[str], record: DatasetRecord, method: MethodInfo
+    models: list[ModelStatus], classifiers: list[str], record: DatasetRecord, method: type[Perturber]
 ) -> dict[str, Any]:
     """Ask for the models that judge or guard; return them as fields of the request."""
     ask = partial(parameters.ask_among, RunRequest)
@@ -149,7 +151,8 @@ def choose_judges(
             default = matchers if method.kind == "visible" else []
             key = f"run_guards-{method.name}"
             guards = ask("guards", "Guard matchers", matchers, key, default=default, placeholder="none")
-    landmarkers = [name for name in _usable(models, "landmarks") if method.takes_landmarks_of(name)]
+    usable, taken = _usable(models, "landmarks"), method.landmarkers
+    landmarkers = usable if taken is None else [name for name in usable if name in taken]
     landmarker = landmarkers[0] if landmarkers else DEFAULT_LANDMARKER
     if len(landmarkers) > 1:
         landmarker = st.selectbox(

@@ -167,9 +167,9 @@ def _release(
 
 def _audited_policy(store: Store, settings: Settings, request: AuditRequest) -> tuple[dict[int, float], dict[str, Any]]:
     """Return the proportion from an audit of the run, the newest that fits or a new one, and its document."""
-    from facepriv.services.jobs.submit import submit_once
+    from facepriv.services.jobs.submit import submit
 
-    record = submit_once(store, settings, request, get_actor())
+    record = submit(store, settings, request, get_actor(), once=True)
     if record.result is None:
         follow_to_end(store, settings, "audit", record.id)
     else:

@@ -18,7 +18,7 @@ from facepriv.cli.options import with_fields
 from facepriv.cli.output import JsonFile, error_console, json_on_stdout, plain, progress, say, show_table, write_json
 from facepriv.cli.store import get_actor, opened_store
 from facepriv.errors import FaceprivError
-from facepriv.schemas.fields import describe_field
+from facepriv.schemas.fields import describe_fields
 from facepriv.schemas.requests import Columns, ImportRequest, PathSource
 from facepriv.wording import count
 
@@ -35,7 +35,7 @@ def import_command(
     path: Annotated[Path, typer.Argument(help="Folder or zip archive of images.")],
     fields: dict[str, Any],
     columns: dict[str, Any],
-    mapping: Annotated[str | None, typer.Option(help=f"{describe_field(ImportRequest, 'mapping').help}.")] = None,
+    mapping: Annotated[str | None, typer.Option(help=f"{describe_fields(ImportRequest)['mapping'].help}.")] = None,
     source: Annotated[str | None, typer.Option(help="Data sheet: where the images come from.")] = None,
     licence: Annotated[str | None, typer.Option(help="Data sheet: licence, if not that of the convention.")] = None,
     consent: Annotated[str | None, typer.Option(help="Data sheet: on what basis the people agreed.")] = None,
@@ -55,7 +55,7 @@ def import_command(
     from facepriv.presentation.quality import quality_sentences
     from facepriv.services.datasets.datasheets import make_datasheet, read_datasheet
     from facepriv.services.datasets.importing import get_report
-    from facepriv.services.jobs.submit import submit_once
+    from facepriv.services.jobs.submit import submit
 
     stated = {"source": source, "licence": licence, "consent": consent, "purpose": purpose, "contact": contact}
     sheet = {**(read_datasheet(datasheet) if datasheet else {}), **make_datasheet(stated)}
@@ -68,7 +68,7 @@ def import_command(
         **fields,
     )
     with opened_store() as (store, settings):
-        job_id = submit_once(store, settings, request, get_actor()).id
+        job_id = submit(store, settings, request, get_actor(), once=True).id
         with _closing(store, settings, job_id):
             job = _execute(store, settings, job_id)
             shown: list[Problem] = []

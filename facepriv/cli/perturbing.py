@@ -20,12 +20,14 @@ def methods(json_file: JsonFile = None) -> None:
     """List the perturbation methods: their kind, and their parameters with defaults."""
     from facepriv.presentation.help_texts import KIND_TITLES
     from facepriv.presentation.run_tables import shown
+    from facepriv.schemas.fields import describe_fields
     from facepriv.services.runs.methods import list_methods
 
-    listed = list_methods()
+    recommended, *others = list_methods()
+    listed = {method: describe_fields(method.Parameters).values() for method in (recommended, *others)}
     rows = [
         {
-            "Method": method.name + (" (recommended)" if method.recommended else ""),
+            "Method": method.name + (" (recommended)" if method is recommended else ""),
             "Title": method.title,
             "Kind": KIND_TITLES[method.kind],
             "Landmarks": "any" if method.landmarkers is None else ", ".join(method.landmarkers),
@@ -33,12 +35,12 @@ def methods(json_file: JsonFile = None) -> None:
         for method in listed
     ]
     show_table("Perturbation methods", rows)
-    for method in listed:
+    for method, parameters in listed.items():
         show_table(
             f"Parameters of {method.name} (set them with --set name=value)",
             [
                 {"Name": p.name, "Default": shown(p.default), "Type": p.type_in_words, "Meaning": p.help}
-                for p in method.parameters
+                for p in parameters
             ],
         )
     documents = [
@@ -46,16 +48,15 @@ def methods(json_file: JsonFile = None) -> None:
             "name": method.name,
             "title": method.title,
             "kind": method.kind,
-            "recommended": method.recommended,
+            "recommended": method is recommended,
             "heeds_guards": method.uses_guards,
             "keeps": method.keeps_attributes,
             "landmarkers": method.landmarkers,
             "parameters": [
-                {"name": p.name, "type": p.type_in_words, "default": p.default, "help": p.help}
-                for p in method.parameters
+                {"name": p.name, "type": p.type_in_words, "default": p.default, "help": p.help} for p in parameters
             ],
         }
-        for method in listed
+        for method, parameters in listed.items()
     ]
     write_json(json_file, {"schema": "facepriv.methods/1", "methods": documents})
 

@@ -92,7 +92,7 @@ def demo(
     from facepriv.services.datasets.importing import DEMO, import_demo
     from facepriv.services.jobs.following import LINGER_SECONDS
     from facepriv.services.jobs.local_worker import ensure_worker
-    from facepriv.services.jobs.submit import submit_once
+    from facepriv.services.jobs.submit import submit
 
     with opened_store() as (store, settings):
         ensure_worker(settings, linger=LINGER_SECONDS, ready=True)
@@ -101,7 +101,7 @@ def demo(
                 show_import(import_demo(store, settings, on_progress=report))
         numbers = []
         for method in dict.fromkeys((PAPER_METHOD, DEFAULT_METHOD)):
-            run = submit_once(store, settings, RunRequest(dataset=DEMO, method=method), get_actor())
+            run = submit(store, settings, RunRequest(dataset=DEMO, method=method), get_actor(), once=True)
             if run.result is None:
                 follow_to_end(store, settings, "run", run.id)
             else:
@@ -110,7 +110,7 @@ def demo(
         documents = [show_run(store, number) for number in numbers]
         if len(documents) > 1:
             show_table("Side by side", comparison_rows([(f"Run {run.run_id}", run.spec, run) for run in documents]))
-        audit = submit_once(store, settings, AuditRequest(run=numbers[-1]), get_actor())
+        audit = submit(store, settings, AuditRequest(run=numbers[-1]), get_actor(), once=True)
         if audit.result is None:
             follow_to_end(store, settings, "audit", audit.id)
         show_audit(store, audit.id)

@@ -7,11 +7,10 @@ saved by the content of the image and the fingerprint of what computed it, so th
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Generic, Protocol, TypeVar
+from functools import cache, partial
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -60,7 +59,7 @@ _GET_MODEL: dict[str, Callable[[str], Any]] = {
 
 @dataclass(frozen=True)
 class Measure:
-    """What is computed from an image: ``score`` and the like by one version of a model, or features without a model.
+    """What is computed from an image, by one version of a model or, as some features, without a model.
 
     ======================== ===========================================================================================
     name                     vector
@@ -84,12 +83,9 @@ class Measure:
         return f"{self.kind}:{self.model.name}" if self.kind in _GET_MODEL else self.kind
 
     def fingerprint(self, detector_fingerprint: str) -> str:
-        """Return a hash of all that a vector depends on besides the image; looking up libraries' versions takes time.
+        """Return a hash of all that a vector depends on besides the image, as the detector that found the face.
 
-        Parameters
-        ----------
-        detector_fingerprint
-            Fingerprint of the detector that found the face.
+        Looking up libraries' versions takes time.
         """
         if self.kind == LANDMARKS:
             return landmarks_fingerprint(get_landmarker(self.model.name), detector_fingerprint)
@@ -98,10 +94,7 @@ class Measure:
     def load(self) -> Any:
         """Return the model; None for a measure without one.
 
-        Raises
-        ------
-        FaceprivError
-            If the model cannot be used here, or is of another version.
+        Raises FaceprivError if it cannot be used here, or is of another version.
         """
         if self.kind not in _GET_MODEL:
             return None
@@ -136,15 +129,9 @@ def _vector(kind: str, model: Any, face: Face, restored: Callable[[], list[Face 
 
 
 def compute_each(face: Face, measures: Iterable[Measure]) -> dict[str, Vector]:
-    """Compute measures of one face, by name; one that fails is logged and left out.
-
-    Raises
-    ------
-    FaceprivError
-        If a model cannot be used here, or is of another version.
-    """
+    """Compute measures of one face, by name; one that fails is logged and left out. Raises errors as `Measure.load`."""
     models = {measure: measure.load() for measure in measures}
-    # Finding the face anew behind every front end is what costs, so all classifiers share it.
+    # Finding the face again behind every front end is what costs, so all classifiers share it.
     restored = cache(lambda: restored_faces(face))
     vectors: dict[str, Vector] = {}
     for measure, model in models.items():
@@ -168,12 +155,7 @@ class MeasureTask:
 def compute_task(artifacts: ArtifactStore, task: MeasureTask) -> dict[str, Vector]:
     """Read one stored image and compute its measures, as `compute_each` does.
 
-    Raises
-    ------
-    StoreError
-        If its file is missing or damaged, or the artifacts cannot be reached.
-    FaceprivError
-        As `compute_each`.
+    Raises StoreError if its file is missing or damaged, or the artifacts cannot be reached.
     """
     try:
         face = task.face.face(artifacts)
@@ -185,48 +167,23 @@ def compute_task(artifacts: ArtifactStore, task: MeasureTask) -> dict[str, Vecto
     return compute_each(face, task.measures)
 
 
-class MeasuringPool(Protocol):
-    """Who computes, and how the database is read and written meanwhile."""
+class MeasuringPool:
+    """Who computes, and how the database is read and written meanwhile: here and at once, if nobody else does."""
 
-    def look_up(self, read: Callable[[], _T]) -> _T:
-        """Return what a function reads in the database."""
-
-    def compute(self, tasks: Iterable[MeasureTask]) -> Iterator[tuple[MeasureTask, Mapping[str, Vector]]]:
-        """Yield tasks with their vectors by name, in any order; without those that failed."""
-
-    def save(self, write: Callable[[], None]) -> None:
-        """Call a function that writes to the database."""
-
-
-class InThisProcess:
-    """Compute here, one image after the other."""
-
-    def __init__(self, artifacts: ArtifactStore) -> None:
-        self._artifacts = artifacts
+    def __init__(self, store: Store) -> None:
+        self.store = store
 
     def look_up(self, read: Callable[[], _T]) -> _T:
         """Return what a function reads in the database."""
         return read()
 
     def compute(self, tasks: Iterable[MeasureTask]) -> Iterator[tuple[MeasureTask, Mapping[str, Vector]]]:
-        """Yield tasks with their vectors by name."""
-        return ((task, compute_task(self._artifacts, task)) for task in tasks)
+        """Yield tasks with their vectors by name, in any order; without those that failed."""
+        return ((task, compute_task(self.store.artifacts, task)) for task in tasks)
 
     def save(self, write: Callable[[], None]) -> None:
         """Call a function that writes to the database."""
         write()
-
-
-@dataclass(frozen=True, eq=False)
-class Computed(Generic[_K]):
-    """Vectors of images, and how many could not be computed."""
-
-    vectors: Mapping[str, Mapping[_K, Vector]]
-    """By measure's name and image, all that is known now."""
-    tried: Counter[str]
-    """Number of images of which each measure was not known, by the measure's name."""
-    failed: Counter[str]
-    """Number of those of which it could not be computed."""
 
 
 def compute(
@@ -237,9 +194,10 @@ def compute(
     progress: Callable[[int, int], None] | None = None,
     *,
     skip_damaged: bool = False,
-    save_every: int = SAVE_EVERY,
-) -> Computed[_K]:
-    """Return measures of stored images; compute and save those that are not known.
+) -> dict[str, dict[_K, Vector]]:
+    """Return measures of stored images, by name and image; compute and save those that are not known.
+
+    One that cannot be computed of an image is logged and left out.
 
     Parameters
     ----------
@@ -250,9 +208,7 @@ def compute(
     progress
         Called with the number of files done and of all files to be read, first with none done.
     skip_damaged
-        Whether the measures of a missing or damaged file count as failed, and not as an error.
-    save_every
-        After how many files what is new is saved.
+        Whether the measures of a missing or damaged file are left out, too, instead of raising an error.
 
     Raises
     ------
@@ -261,7 +217,7 @@ def compute(
     FaceprivError
         If a model cannot be used, or is of another version than its measure says.
     """
-    pool = pool or InThisProcess(store.artifacts)
+    pool = pool or MeasuringPool(store)
     progress = progress or (lambda done, total: None)
     fingerprints = _fingerprints(images, measures)
     vectors = pool.look_up(lambda: _find_known(store, images, fingerprints))
@@ -277,24 +233,21 @@ def compute(
         ): same
         for same in files.values()
     }
-    tried, failed = Counter[str](), Counter[str]()
     unsaved: list[Measured] = []
     progress(0, len(sharing))
     for done, (task, computed) in enumerate(pool.compute(list(sharing)), start=1):
         for measure in task.measures:
-            tried[measure.name] += len(sharing[task])
             if measure.name not in computed:
-                failed[measure.name] += len(sharing[task])
                 continue
             vector = computed[measure.name]
             vectors[measure.name].update(dict.fromkeys(sharing[task], vector))
             measure_fingerprint = fingerprints[measure, task.face.detector_fingerprint]
             unsaved.append(Measured(task.face.sha256, measure.name, measure_fingerprint, vector))
-        if done % save_every == 0 or done == len(sharing):
-            batch, unsaved = unsaved, []
-            pool.save(lambda batch=batch: store.measures.save(batch))  # type: ignore[misc]
+        if done % SAVE_EVERY == 0 or done == len(sharing):
+            pool.save(partial(store.measures.save, unsaved))
+            unsaved = []
         progress(done, len(sharing))
-    return Computed(vectors, tried, failed)
+    return vectors
 
 
 def find_known(

@@ -28,10 +28,7 @@ COMPUTING = (
 def fingerprint(ref: ModelRef, detector_fingerprint: str = "") -> str:
     """Return a hash of all that a template or score depends on besides the image: weights, code, libraries.
 
-    Parameters
-    ----------
-    detector_fingerprint
-        Fingerprint of the detector that found the face that the model was shown; empty for a detector itself.
+    It includes the fingerprint of the detector that found the face, which is empty for a detector itself.
     """
     code = [facepriv.__version__, classifiers.release(ref.name), matchers.release(ref.name)]
     parts = [ref.name, ref.version, *code, *(f"{name} {version(name)}" for name in COMPUTING), detector_fingerprint]

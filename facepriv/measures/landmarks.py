@@ -13,19 +13,12 @@ from numpy.typing import NDArray
 from facepriv.errors import FaceprivError
 from facepriv.measures.compute import LANDMARKS, Measure, find_known
 from facepriv.measures.stored_faces import untouched_faces
-from facepriv.schemas.base import ModelRef
 from facepriv.schemas.runs import RunSpec
-from facepriv.store import Store
+from facepriv.store import ImageRecord, Store
 from facepriv.store.measures import Vector
-from facepriv.store.records import ImageRecord
 from facepriv.types import Face
 
 Points = NDArray[np.float32]
-
-
-def landmarks_measure(landmarker: ModelRef) -> Measure:
-    """Return the measure that a landmarker's points are."""
-    return Measure(LANDMARKS, landmarker)
 
 
 def find_points(store: Store, spec: RunSpec, images: Iterable[ImageRecord]) -> dict[int, Points | None]:
@@ -35,7 +28,7 @@ def find_points(store: Store, spec: RunSpec, images: Iterable[ImageRecord]) -> d
     """
     if spec.landmarker is None:
         return {}
-    measure = landmarks_measure(spec.landmarker)
+    measure = Measure(LANDMARKS, spec.landmarker)
     return unpack_points(find_known(store, untouched_faces(store, spec.dataset.id, images), [measure])[measure.name])
 
 
@@ -47,16 +40,13 @@ def unpack_points(vectors: Mapping[int, Vector]) -> dict[int, Points | None]:
 def points_of(store: Store, spec: RunSpec, image: ImageRecord, face: Face | None) -> Points | None:
     """Return the corners of the triangles that a run moved in one image; None where there are none, or no way to tell.
 
-    Parameters
-    ----------
-    face
-        The untouched image, in which points that are not saved any more are searched again.
+    Points that are not saved any more are searched again in ``face``, the untouched image.
     """
     if spec.landmarker is None or face is None:
         return image.landmarks
     try:
         known = find_points(store, spec, [image])
-        return known[image.id] if known else _unpacked(landmarks_measure(spec.landmarker).compute(face))
+        return known[image.id] if known else _unpacked(Measure(LANDMARKS, spec.landmarker).compute(face))
     except FaceprivError:
         return None
 

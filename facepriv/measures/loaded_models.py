@@ -43,10 +43,7 @@ def get_landmarker(name: str) -> Landmarker:
 def load_models(get: Callable[[str], _M], refs: Iterable[ModelRef]) -> dict[str, _M]:
     """Return the models of a spec by name.
 
-    Raises
-    ------
-    FaceprivError
-        If one cannot be used here, or is of another version.
+    Raises FaceprivError if one cannot be used here, or is of another version.
     """
     models = {}
     for ref in dict.fromkeys(refs):

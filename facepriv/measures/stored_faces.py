@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +12,8 @@ from facepriv.errors import BadInputError
 from facepriv.imaging.png import decode_png
 from facepriv.measures.fingerprint import fingerprint
 from facepriv.schemas.runs import Phase
-from facepriv.store import ArtifactStore, Store
-from facepriv.store.records import ImageRecord, RunImage, RunRecord
+from facepriv.store import ArtifactStore, ImageRecord, RunImage, RunRecord, Store
+from facepriv.store.measures import Vector
 from facepriv.types import Face, Image
 
 PhaseImage = tuple[Phase, int]
@@ -26,13 +26,7 @@ def stored_pixels(artifacts: ArtifactStore, sha256: str) -> Image:
 
 
 def image_pixels(store: Store, image: ImageRecord) -> Image:
-    """Read an image of a data set.
-
-    Raises
-    ------
-    BadInputError
-        If the record has no stored image.
-    """
+    """Read an image of a data set. Raises BadInputError if the record has no stored image."""
     if image.artifact_sha256 is None:
         raise BadInputError(f"The image {image.name} was not kept at import, so it cannot be shown.", code="no-image")
     return stored_pixels(store.artifacts, image.artifact_sha256)
@@ -85,13 +79,7 @@ def untouched_faces(store: Store, dataset_id: int, images: Iterable[ImageRecord]
 
 
 def perturbed_faces(records: Iterable[RunImage], detector_fingerprint: str) -> dict[int, StoredFace]:
-    """Return the files that a run left, by image; without those in which no face is found any more.
-
-    Parameters
-    ----------
-    detector_fingerprint
-        Fingerprint of the run's detector.
-    """
+    """Return the files that a run left, by image; without those in which its detector finds no face any more."""
     return {
         record.image_id: StoredFace(
             record.artifact_sha256, record.after_landmarks, record.after_box, detector_fingerprint
@@ -99,6 +87,13 @@ def perturbed_faces(records: Iterable[RunImage], detector_fingerprint: str) -> d
         for record in records
         if record.artifact_sha256 is not None and record.after_landmarks is not None and record.after_box is not None
     }
+
+
+def vector_rows(vectors: Mapping[PhaseImage, Vector], phase: Phase, images: Iterable[ImageRecord]) -> Vector:
+    """Return vectors as rows ``(n, d)`` in the order of the images; a row of NaN where there is none."""
+    missing = np.full_like(next(iter(vectors.values()), np.zeros(1, dtype=np.float32)), np.nan)
+    rows = [vectors.get((phase, image.id), missing) for image in images]
+    return np.array(rows).reshape(len(rows), len(missing))
 
 
 def faces_by_phase(

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from facepriv.schemas.base import DatasetRef, Frozen, ModelRef
 from facepriv.schemas.figures import Interval, OperatingPoint
-
-SCHEMA: Literal["facepriv.audit/1"] = "facepriv.audit/1"
 
 SelectBy = Literal["image", "subject"]
 """Whether the policy draws each image for itself or all images of a subject together."""
@@ -159,7 +157,7 @@ class Headline(Frozen):
 class AuditResult(Frozen):
     """What an audit found."""
 
-    schema_: Literal["facepriv.audit/1"] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal["facepriv.audit/1"] = Field(default="facepriv.audit/1", alias="schema")
     images: int
     """Images with a label and a usable face: those that were audited."""
     left_out: dict[str, int]
@@ -183,11 +181,9 @@ class AuditResult(Frozen):
     not_tried: list[str]
     seconds: float = 0.0
 
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null", populate_by_name=True)
-
     def condition(self, name: ConditionName) -> Condition | None:
         """Return the release of that name; None if the audit has none."""
-        return next((one for one in self.conditions if one.name == name), None)
+        return next((condition for condition in self.conditions if condition.name == name), None)
 
 
 class AuditDocument(AuditResult):

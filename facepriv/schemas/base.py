@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 class Frozen(BaseModel):
     """A value that is never changed once made. Keys that a later release added are ignored."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null")
+    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null", populate_by_name=True)
 
 
 class ModelRef(Frozen):
@@ -28,6 +28,14 @@ class DatasetRef(Frozen):
     content_sha256: str
 
 
-def stored_fields(result: BaseModel) -> dict[str, Any]:
-    """Return the fields of a result that were stored with it; those that a later version added stay unset."""
-    return {name: getattr(result, name) for name in result.model_fields_set}
+def document_fields(record: Any) -> dict[str, Any]:
+    """Return what the document of a complete run or audit holds besides its number.
+
+    Of the result it holds the fields that were stored; those that a later version added stay unset.
+    """
+    return {
+        **{name: getattr(record.result, name) for name in record.result.model_fields_set},
+        "created_at": record.created_at.isoformat(),
+        "finished_at": None if record.finished_at is None else record.finished_at.isoformat(),
+        "spec": record.spec,
+    }

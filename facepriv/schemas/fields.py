@@ -38,8 +38,8 @@ class FieldDescription:
     @property
     def type_in_words(self) -> str:
         """Say what may be given."""
-        one = " | ".join(map(str, self.options)) or WORDS.get(self.kind, str(self.kind))
-        return f"several of: {one}" * self.several or one + " or none" * self.optional
+        value = " | ".join(map(str, self.options)) or WORDS.get(self.kind, str(self.kind))
+        return f"several of: {value}" * self.several or value + " or none" * self.optional
 
     def from_text(self, text: str) -> Any:
         """Return a text in the form that pydantic reads: none as None, several values parted at commas."""
@@ -55,11 +55,6 @@ def describe_fields(model: type[BaseModel]) -> dict[str, FieldDescription]:
     return {name: _describe(name, field) for name, field in model.model_fields.items()}
 
 
-def describe_field(model: type[BaseModel], name: str) -> FieldDescription:
-    """Describe one field of a model."""
-    return _describe(name, model.model_fields[name])
-
-
 def _describe(name: str, field: FieldInfo) -> FieldDescription:
     kind, optional, several, options, rules = field.annotation, False, False, (), list(field.metadata)
     while (origin := get_origin(kind)) is not None:
@@ -68,7 +63,7 @@ def _describe(name: str, field: FieldInfo) -> FieldDescription:
             kind, rules = inside[0], [*rules, *inside[1:]]
         elif origin in (Union, UnionType):
             optional = optional or NoneType in inside
-            options += tuple(one for part in inside if get_origin(part) is Literal for one in get_args(part))
+            options += tuple(option for part in inside if get_origin(part) is Literal for option in get_args(part))
             kind = next(part for part in inside if part is not NoneType)
         elif origin in SEVERAL:
             several, kind = True, inside[0]
@@ -98,12 +93,7 @@ def _bound(rules: list[Any], *names: str) -> Any:
 def refusal(error: ValidationError, *, what: str = "The value of {field}", code: str = "bad-{field}") -> BadInputError:
     """Return what pydantic found wrong first as an error of one sentence for a user.
 
-    Parameters
-    ----------
-    what
-        The sentence's subject, with the field's name in it.
-    code
-        The error's code, with the field's name in it.
+    The field's name goes into the subject of the sentence, ``what``, and into the error's ``code``.
     """
     first, *others = error.errors()
     field = str(first["loc"][0]) if first["loc"] else "request"
@@ -111,8 +101,8 @@ def refusal(error: ValidationError, *, what: str = "The value of {field}", code:
     if isinstance(raised, BadInputError):
         return raised
     # A type of several parts is refused once for each.
-    same = [first, *(one for one in others if one["loc"][:1] == first["loc"][:1])]
-    rules = [one["msg"].removeprefix("Input should be").strip() for one in same]
+    same = [first, *(other for other in others if other["loc"][:1] == first["loc"][:1])]
+    rules = [refused["msg"].removeprefix("Input should be").strip() for refused in same]
     why = f"it should be {', or '.join(rules)}" if first["msg"].startswith("Input should be") else rules[0]
     given = "" if first["type"] == "missing" else f" cannot be {first['input']!r}"
     return BadInputError(

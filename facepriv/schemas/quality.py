@@ -12,8 +12,6 @@ from pydantic import ConfigDict, Field
 from facepriv.schemas.base import Frozen, ModelRef
 from facepriv.schemas.figures import Histogram, Summary
 
-SCHEMA: Literal["facepriv.quality/1"] = "facepriv.quality/1"
-
 Label = Literal["female", "male", "unlabelled"]
 LABELS: tuple[Label, ...] = ("female", "male", "unlabelled")
 EYES_BELOW = (30.0, 60.0, 90.0)
@@ -89,9 +87,9 @@ class Contradictions(Frozen):
 class QualityReport(Frozen):
     """What a data set is like, and what in it deserves a second look."""
 
-    model_config = ConfigDict(**Frozen.model_config, populate_by_name=True, title="Data quality")
+    model_config = ConfigDict(title="Data quality")
 
-    schema_: Literal["facepriv.quality/1"] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal["facepriv.quality/1"] = Field(default="facepriv.quality/1", alias="schema")
     content_sha256: str
     """Of the data set as it was checked."""
     images: int

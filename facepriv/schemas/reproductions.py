@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from facepriv.schemas.base import DatasetRef, Frozen
 from facepriv.schemas.figures import Confusions, Histogram, MatchingPhases, Rates, Summary
@@ -14,7 +14,6 @@ from facepriv.types import Gender
 Slot = Literal["a", "b"]
 Experiment = Literal["original", "by-a", "by-b", "mixing"]
 EXPERIMENTS: tuple[Experiment, ...] = ("original", "by-a", "by-b", "mixing")
-SCHEMA: Literal["facepriv.reproduce/1"] = "facepriv.reproduce/1"
 Candidates = Literal["opposite", "same"]
 CANDIDATES: tuple[Candidates, ...] = ("opposite", "same")
 
@@ -106,7 +105,7 @@ class MatchingRow(Frozen):
 class Reproduction(Frozen):
     """The paper's experiments on one data set. Rates are fractions 0..1, scores log-odds in nats, male positive."""
 
-    schema_: Literal["facepriv.reproduce/1"] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal["facepriv.reproduce/1"] = Field(default="facepriv.reproduce/1", alias="schema")
     dataset: DatasetRef
     images: int
     subjects: int
@@ -129,5 +128,3 @@ class Reproduction(Frozen):
     """What the paper's figures show, in words, since it gives no numbers for them."""
     remarks: list[str]
     """What makes all figures differ."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null", populate_by_name=True)

@@ -40,10 +40,7 @@ class Request(Frozen):
 def read_settings(value: Any) -> Any:
     """Read parameters written as ``name=value``; whether they may be so is the method's to say.
 
-    Raises
-    ------
-    BadInputError
-        With code ``bad-parameter`` if one is written otherwise, or given twice.
+    Raises BadInputError with code ``bad-parameter`` if one is written otherwise, or given twice.
     """
     if not isinstance(value, (list, tuple)):
         return value

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from facepriv.schemas.base import DatasetRef, Frozen, ModelRef
 from facepriv.schemas.figures import (
@@ -20,8 +20,6 @@ from facepriv.schemas.figures import (
     Rates,
     Summary,
 )
-
-SCHEMA: Literal["facepriv.run/1"] = "facepriv.run/1"
 
 Phase = Literal["before", "after"]
 MatchPhase = Literal["before", "after", "cross"]
@@ -164,7 +162,7 @@ class LearnedItem(Frozen):
 class RunResult(Frozen):
     """What a run found. Rates are fractions 0..1, scores log-odds in nats, male positive."""
 
-    schema_: Literal["facepriv.run/1"] = Field(default=SCHEMA, alias="schema")
+    schema_: Literal["facepriv.run/1"] = Field(default="facepriv.run/1", alias="schema")
     images: int
     """Images asked for, failures included."""
     judged: int
@@ -214,8 +212,6 @@ class RunResult(Frozen):
     seconds: float
     """Wall time of the attempt that finished the run."""
     evaluations_total: int
-
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null", populate_by_name=True)
 
     def flips(self) -> dict[str, Rates]:
         """Share of judged images that are flipped: in the file, in each version tried, and, as a diagnostic, under the

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 from pydantic import BaseModel
 
-from facepriv.schemas.fields import FieldDescription, describe_field
+from facepriv.schemas.fields import FieldDescription, describe_fields
 
 COLUMNS = 4
 
@@ -28,12 +28,12 @@ def ask(fields: Sequence[FieldDescription], method: str) -> dict[str, Any]:
 
 def help_of(model: type[BaseModel], name: str) -> str:
     """Return what to say of a field."""
-    return describe_field(model, name).help + "."
+    return describe_fields(model)[name].help + "."
 
 
 def ask_number(model: type[BaseModel], name: str, label: str, key: str) -> Any:
     """Ask for a number of a request."""
-    return _ask_number(describe_field(model, name), label, key, help_of(model, name))
+    return _ask_number(describe_fields(model)[name], label, key, help_of(model, name))
 
 
 def ask_among(

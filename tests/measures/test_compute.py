@@ -18,8 +18,8 @@ from facepriv.measures.compute import (
     RESTORED,
     SCORE,
     TEMPLATE,
-    InThisProcess,
     Measure,
+    MeasuringPool,
     compute,
     compute_each,
     find_known,
@@ -50,11 +50,11 @@ def faces(store: Store) -> dict[int, StoredFace]:
     return untouched_faces(store, record.id, store.datasets.images(record.id))
 
 
-class Counting(InThisProcess):
+class Counting(MeasuringPool):
     """Note which measures are computed of which file."""
 
     def __init__(self, store: Store) -> None:
-        super().__init__(store.artifacts)
+        super().__init__(store)
         self.computed: list[tuple[str, list[str]]] = []
 
     def compute(self, tasks):
@@ -72,13 +72,12 @@ def test_only_what_is_not_known_is_computed(store, faces):
         (faces[image].sha256, ["score:dlib-gender"]),
         *((faces[other].sha256, ["score:dlib-gender", "template:sface"]) for other in others),
     ]
-    assert computed.tried == {"score:dlib-gender": 3, "template:sface": 2}
     again = Counting(store)
     known = compute(store, faces, [Measure(SCORE, GENDER), Measure(TEMPLATE, SFACE)], again)
     assert again.computed == []
-    for name, vectors in computed.vectors.items():
+    for name, vectors in computed.items():
         for key, vector in vectors.items():
-            np.testing.assert_array_equal(known.vectors[name][key], vector)
+            np.testing.assert_array_equal(known[name][key], vector)
 
 
 def test_files_that_several_share_are_read_once(store, faces):
@@ -86,7 +85,7 @@ def test_files_that_several_share_are_read_once(store, faces):
     pool = Counting(store)
     computed = compute(store, {"a": faces[image], "b": faces[image]}, [Measure(RESIDUALS)], pool)
     assert len(pool.computed) == 1
-    np.testing.assert_array_equal(computed.vectors[RESIDUALS]["a"], computed.vectors[RESIDUALS]["b"])
+    np.testing.assert_array_equal(computed[RESIDUALS]["a"], computed[RESIDUALS]["b"])
 
 
 def test_what_found_the_face_tells_measures_apart(store, faces):
@@ -101,13 +100,15 @@ def test_progress_counts_files(store, faces):
     assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
-def test_an_interruption_loses_no_more_than_a_batch(store, faces):
+def test_an_interruption_loses_no_more_than_a_batch(store, faces, monkeypatch):
+    monkeypatch.setattr("facepriv.measures.compute.SAVE_EVERY", 2)
+
     def stop(done: int, total: int) -> None:
         if done == 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        compute(store, faces, [Measure(APPEARANCE)], progress=stop, save_every=2)
+        compute(store, faces, [Measure(APPEARANCE)], progress=stop)
     assert len(find_known(store, faces, [Measure(APPEARANCE)])[APPEARANCE]) == 2
 
 
@@ -116,8 +117,7 @@ def test_a_missing_file_is_an_error_unless_it_may_be_skipped(store, faces):
     with pytest.raises(StoreError):
         compute(store, missing, [Measure(RESIDUALS)])
     computed = compute(store, missing, [Measure(RESIDUALS)], skip_damaged=True)
-    assert computed.vectors == {RESIDUALS: {}}
-    assert computed.failed == {RESIDUALS: 1}
+    assert computed == {RESIDUALS: {}}
 
 
 def test_a_model_that_fails_costs_no_other_measure(store, faces, monkeypatch, caplog):
@@ -128,9 +128,8 @@ def test_a_model_that_fails_costs_no_other_measure(store, faces, monkeypatch, ca
 
     monkeypatch.setattr(DlibGender, "score", broken)
     computed = compute(store, faces, [Measure(SCORE, GENDER), Measure(APPEARANCE)])
-    assert len(computed.vectors[APPEARANCE]) == 3
-    assert computed.vectors["score:dlib-gender"] == {}
-    assert computed.failed == {"score:dlib-gender": 3}
+    assert len(computed[APPEARANCE]) == 3
+    assert computed["score:dlib-gender"] == {}
     assert "score:dlib-gender could not be computed" in caplog.text
     assert name not in caplog.text
 

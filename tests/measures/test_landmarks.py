@@ -12,8 +12,8 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError, ModelUnavailableError, UnknownNameError
 from facepriv.imaging.landmarkers.registry import landmarkers
 from facepriv.imaging.triangulation import triangulate
-from facepriv.measures.compute import compute
-from facepriv.measures.landmarks import Points, find_points, landmarks_measure, points_of
+from facepriv.measures.compute import LANDMARKS, Measure, compute
+from facepriv.measures.landmarks import Points, find_points, points_of
 from facepriv.measures.stored_faces import StoredFace, face_of, image_pixels, untouched_faces
 from facepriv.perturb.registry import methods_for_any_landmarks
 from facepriv.presentation.run_tables import comparison_rows
@@ -115,7 +115,7 @@ class TestMeshed:
         face = face_of(image, image_pixels(store, image))
         with monkeypatch.context() as patched:
             patched.setattr(StoredFace, "face", lambda *_: replace(face, pixels=np.full_like(face.pixels, 90)))
-            compute(store, untouched_faces(store, spec.dataset.id, [image]), [landmarks_measure(spec.landmarker)])
+            compute(store, untouched_faces(store, spec.dataset.id, [image]), [Measure(LANDMARKS, spec.landmarker)])
         assert find_points(store, spec, [image]) == {image.id: None}
         run = start_run(store, spec)
         run_worker(meshed.settings, job_id=run.job_id, pool=process)

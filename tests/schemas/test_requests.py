@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from facepriv.errors import BadInputError
-from facepriv.schemas.fields import describe_field, describe_fields
+from facepriv.schemas.fields import describe_fields
 from facepriv.schemas.requests import AuditRequest, ImportRequest, PathSource, RunRequest
 
 
@@ -69,7 +69,7 @@ class Example(BaseModel):
     ],
 )
 def test_fields_in_words_and_from_text(name: str, words: str, text: str, value: object) -> None:
-    field = describe_field(Example, name)
+    field = describe_fields(Example)[name]
     assert field.type_in_words == words
     assert field.from_text(text) == value
     assert field.required == (name == "needed")

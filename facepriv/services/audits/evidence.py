@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facepriv.audit.evidence import Evidence, Features
 from facepriv.measures.compute import APPEARANCE, RESIDUALS, RESTORED, SCORE, TEMPLATE, Measure, find_known
-from facepriv.measures.stored_faces import PhaseImage, StoredFace, faces_by_phase
+from facepriv.measures.stored_faces import PhaseImage, StoredFace, faces_by_phase, vector_rows
 from facepriv.schemas.audits import AuditSpec
 from facepriv.schemas.runs import Phase
 from facepriv.store import ImageRecord, Store
@@ -28,10 +28,6 @@ class AuditedImages:
     files: Mapping[PhaseImage, StoredFace]
     """The untouched files and, of a run, those in which a face was found: what a policy can release."""
     of_run: bool
-
-    def perturbed(self) -> NDArray[np.bool_]:
-        """Return of which images ``(n,)`` the run left a file that can be released."""
-        return np.array([("after", image.id) in self.files for image in self.images], dtype=bool)
 
 
 def list_audited(store: Store, spec: AuditSpec) -> AuditedImages:
@@ -59,10 +55,7 @@ def list_measures(spec: AuditSpec) -> list[Measure]:
 def find_evidence(store: Store, spec: AuditSpec) -> Evidence:
     """Return what attackers see, of measures that were all computed before.
 
-    Raises
-    ------
-    BadInputError
-        As `make_evidence` does.
+    Raises BadInputError as `make_evidence` does.
     """
     audited = list_audited(store, spec)
     return make_evidence(audited, find_known(store, audited.files, list_measures(spec)))
@@ -71,10 +64,7 @@ def find_evidence(store: Store, spec: AuditSpec) -> Evidence:
 def make_evidence(audited: AuditedImages, vectors: Vectors) -> Evidence:
     """Return measures, by name and image, as what attackers see.
 
-    Raises
-    ------
-    BadInputError
-        With code ``too-few-subjects`` if there are too few people to learn from some and judge on others.
+    Raises BadInputError with code ``too-few-subjects`` if too few people are left to learn from some and judge others.
     """
     # A model that could measure nothing at all must not blind attackers who use it beside others.
     working = [
@@ -85,7 +75,7 @@ def make_evidence(audited: AuditedImages, vectors: Vectors) -> Evidence:
     ]
     untouched = _features(audited.images, "before", vectors, working)
     # Where the run left no file, there is nothing else to release than the image as it was.
-    can_be_perturbed = audited.perturbed()
+    can_be_perturbed = np.array([("after", image.id) in audited.files for image in audited.images], dtype=bool)
     return Evidence(
         labels=np.array([image.label for image in audited.images], dtype=np.int64),
         untouched=untouched,
@@ -98,10 +88,7 @@ def make_evidence(audited: AuditedImages, vectors: Vectors) -> Evidence:
 
 def _features(images: Sequence[ImageRecord], phase: Phase, vectors: Vectors, names: Sequence[str]) -> Features:
     def table(name: str) -> NDArray[np.float64]:
-        width = len(next(iter(vectors[name].values()), np.zeros(1)))
-        missing = np.full(width, np.nan)
-        rows = [vectors[name].get((phase, image.id), missing) for image in images]
-        return np.array(rows, dtype=np.float64).reshape(len(images), width)
+        return np.asarray(vector_rows(vectors[name], phase, images), dtype=np.float64)
 
     def by_model(kind: str) -> dict[str, NDArray[np.float64]]:
         return {name.partition(":")[2]: table(name) for name in names if name.partition(":")[0] == kind}

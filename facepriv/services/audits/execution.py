@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import TypeVar
 
 import numpy as np
@@ -19,7 +18,6 @@ from facepriv.audit.leak.cross_fitting import Attack, attack
 from facepriv.audit.leak.policy_draws import PROPORTIONS, draw_perturbed, number_of_draws
 from facepriv.audit.leak.results import classifier_baselines, condition_result, curve_point, headline, make_bootstrap
 from facepriv.errors import BadInputError, FaceprivError
-from facepriv.measures.compute import compute
 from facepriv.measures.loaded_models import DETECTOR, check_versions, get_classifier, get_matcher, load_models
 from facepriv.metrics.gender import gender_error
 from facepriv.metrics.match_bootstrap import MatchBootstrap
@@ -40,7 +38,6 @@ from facepriv.schemas.audits import (
 from facepriv.services.audits.evidence import find_evidence, list_audited, list_measures, make_evidence
 from facepriv.services.audits.preparing import count_left_out
 from facepriv.services.jobs.leased_job import Claim, LeasedJob, retry_while_busy
-from facepriv.services.jobs.measuring import LeasedPool
 from facepriv.services.jobs.pool_calls import Crashed
 from facepriv.services.jobs.pool_process import Job, get_content
 from facepriv.services.models.probe_people import find_overlaps
@@ -112,9 +109,8 @@ class AuditExecution(LeasedJob):
     def _measure(self) -> Evidence:
         """Compute what attackers need to know of the images; processes read it in the database."""
         audited = self.run_in_thread(lambda check: list_audited(self.store, self.spec))
-        measures, progress = list_measures(self.spec), partial(self.heartbeat, MEASURING)
-        computed = compute(self.store, audited.files, measures, LeasedPool(self), progress)
-        return self._sum_up(lambda: make_evidence(audited, computed.vectors))
+        vectors = self.compute_measures(audited.files, list_measures(self.spec), MEASURING)
+        return self._sum_up(lambda: make_evidence(audited, vectors))
 
     def _release(self, p: float) -> Release:
         return Release(p, range(number_of_draws(p, self.spec.draws)), each_variant=p in (0.0, 1.0, self.spec.p))

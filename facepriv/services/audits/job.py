@@ -8,8 +8,7 @@ from facepriv.schemas.requests import AuditRequest
 from facepriv.services.audits.preparing import find_same_audit, prepare_audit
 from facepriv.services.jobs.kinds import KindWithTable
 from facepriv.services.jobs.leased_job import Claim
-from facepriv.store import AuditRecord, Store
-from facepriv.store.audits import AuditStore
+from facepriv.store import AuditRecord, AuditStore, Store
 
 
 class AuditKind(KindWithTable):

@@ -13,7 +13,7 @@ from facepriv.errors import BadInputError
 from facepriv.measures.fingerprint import COMPUTING
 from facepriv.measures.loaded_models import DETECTOR, get_classifier, get_matcher, make_reference
 from facepriv.schemas.audits import AuditDocument, AuditSpec
-from facepriv.schemas.base import ModelRef, stored_fields
+from facepriv.schemas.base import ModelRef, document_fields
 from facepriv.schemas.requests import AUTO, AuditRequest
 from facepriv.services.runs.judges import choose_classifiers, choose_images, choose_matchers
 from facepriv.store import AuditRecord, ImageRecord, RunRecord, Store
@@ -92,7 +92,7 @@ def _complete_run(store: Store, request: AuditRequest) -> RunRecord | None:
             f"A complete run was expected, but run {run.id} is {run.state}; wait for its end or choose another.",
             code="run-not-complete",
         )
-    if not any(one.artifact_sha256 for one in store.runs.run_images(run.id)):
+    if not any(image.artifact_sha256 for image in store.runs.outcomes(run.id)):
         raise BadInputError(
             f"Run {run.id} has no perturbed image, so there is nothing to release but the untouched ones; look at its "
             "failures, or audit the data set as it is.",
@@ -102,14 +102,14 @@ def _complete_run(store: Store, request: AuditRequest) -> RunRecord | None:
 
 
 def _gender_classifiers(names: Sequence[str]) -> tuple[ModelRef, ...]:
-    made = [get_classifier(name) for name in dict.fromkeys(names)]
-    others = [f"{one.name} tells {one.attribute}" for one in made if one.attribute != GENDER]
+    classifiers = list(map(get_classifier, dict.fromkeys(names)))
+    others = [f"{model.name} tells {model.attribute}" for model in classifiers if model.attribute != GENDER]
     if others:
         raise BadInputError(
             f"An audit measures what attackers learn about gender, but {listed(others)}; name gender classifiers only.",
             code="not-gender",
         )
-    return tuple(map(make_reference, made))
+    return tuple(map(make_reference, classifiers))
 
 
 def _choose_attackers(request: AuditRequest) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -133,11 +133,10 @@ def _choose_attackers(request: AuditRequest) -> tuple[tuple[str, ...], tuple[str
 
 def find_same_audit(store: Store, spec: AuditSpec) -> AuditRecord | None:
     """Find the newest complete audit with the same spec, libraries included; None if there is none."""
-    wanted = spec.model_dump()
     for summary in store.audits.list(dataset_id=spec.dataset.id, states=("complete",), limit=LOOK_BACK):
         if summary.run_id == spec.run_id:
             record = store.audits.get(summary.id)
-            if record.spec.model_dump() == wanted:
+            if record.spec == spec:
                 return record
     return None
 
@@ -153,12 +152,7 @@ def count_left_out(images: Sequence[ImageRecord]) -> dict[str, int]:
 def audit_document(store: Store, audit_id: int) -> AuditDocument:
     """Return a complete audit with its spec, as ``--json`` writes it.
 
-    Raises
-    ------
-    UnknownNameError
-        If there is no such audit.
-    BadInputError
-        If it is not complete.
+    Raises UnknownNameError if there is no such audit, BadInputError if it is not complete.
     """
     audit = store.audits.get(audit_id)
     if audit.result is None:
@@ -167,10 +161,4 @@ def audit_document(store: Store, audit_id: int) -> AuditDocument:
             f"A complete audit was expected, but audit {audit_id} is {audit.state}{why}; choose another.",
             code="audit-not-complete",
         )
-    return AuditDocument(
-        **stored_fields(audit.result),
-        audit_id=audit.id,
-        created_at=audit.created_at.isoformat(),
-        finished_at=None if audit.finished_at is None else audit.finished_at.isoformat(),
-        spec=audit.spec,
-    )
+    return AuditDocument(**document_fields(audit), audit_id=audit.id)

@@ -89,8 +89,7 @@ def protocol_scores(
     ids = sorted({image_id for pair in taken for image_id in (pair.first, pair.second)})
     files = faces_by_phase(store, record.id, store.datasets.images(record.id, ids=ids), chosen)
     measure = Measure(TEMPLATE, make_reference(model))
-    computed = compute(store, files, [measure], progress=on_progress)
-    templates = computed.vectors[measure.name]
+    templates = compute(store, files, [measure], progress=on_progress)[measure.name]
     scores: dict[Phase, NDArray[np.float64]] = {"before": _compare(model, taken, templates, "before", "before")}
     if chosen is not None:
         scores["after"] = _compare(model, taken, templates, "after", "after")

@@ -81,7 +81,7 @@ def check_quality(store: Store, dataset: int | str, *, on_progress: Progress | N
     if compared_by is not None:
         measures.append(Measure(TEMPLATE, compared_by))
     files = untouched_faces(store, record.id, usable)
-    measured = compute(store, files, measures, progress=on_progress).vectors
+    measured = compute(store, files, measures, progress=on_progress)
     near = None if compared_by is None else _near_duplicates(usable, compared_by, measured)
     if compared_by is not None and near is None:
         not_checked.append("Images of one person under several names were not looked for: there are too few subjects.")

@@ -27,9 +27,7 @@ class DaskPool(WorkerPool):
     # The cluster has tried elsewhere already by the time it tells of a loss.
     max_crashes = 1
 
-    def __init__(
-        self, settings: Settings, pace: Pace | None = None, *, connect_seconds: float = CONNECT_SECONDS
-    ) -> None:
+    def __init__(self, settings: Settings, pace: Pace | None = None) -> None:
         try:
             import distributed
         except ImportError as error:
@@ -39,7 +37,6 @@ class DaskPool(WorkerPool):
             ) from error
         super().__init__(settings, pace)
         self._distributed = distributed
-        self._connect_seconds = connect_seconds
         self._client: Any = None
         self._steps: dict[int, tuple[int, int]] = {}
         self._jobs: dict[JobRef, Any] = {}
@@ -60,24 +57,22 @@ class DaskPool(WorkerPool):
         return future
 
     def job(self, job: JobRef) -> Any:
-        """Send everything that a job is about to the cluster, once, in such a way that a lost copy is made anew."""
+        """Send everything that a job is about to the cluster, once, in such a way that a lost copy is made again."""
         if job not in self._jobs:
-            given = self.settings
-            # Made anew from what they need: the database's URL, which may hold a password, is not among it.
-            settings = Settings(
-                home=given.home, artifacts_url=given.artifacts_url, max_pixels=given.max_pixels, database=None
-            )
-            with open_store(given) as store:
-                brought = PortableJob(job, settings, job.load(store, job.number), set_up_on_cluster)
+            # Only what they need: the database's URL, which may hold a password, is not among it.
+            needed = self.settings.model_dump(include={"home", "artifacts_url", "max_pixels"})
+            settings = Settings(**needed, database=None)
+            with open_store(self.settings) as store:
+                portable = PortableJob(job, settings, job.load(store, job.number), set_up_on_cluster)
             client = self._connected()
-            self._jobs = {job: client.submit(_take_in, brought, pure=False)}
+            self._jobs = {job: client.submit(_take_in, portable, pure=False)}
             client.subscribe_topic(_topic(job), self._hear)
         return self._jobs[job]
 
     def steps(self) -> tuple[int, int]:
         """Return steps done and steps in all of the lessons under way, as the cluster's processes tell."""
-        told = list(self._steps.values())
-        return sum(done for done, _ in told), sum(total for _, total in told)
+        steps = list(self._steps.values())
+        return sum(done for done, _ in steps), sum(total for _, total in steps)
 
     def reset_steps(self) -> None:
         """Forget the steps of lessons that are over."""
@@ -90,7 +85,7 @@ class DaskPool(WorkerPool):
         self._steps.clear()
         if client is not None:
             with contextlib.suppress(Exception):
-                client.close(timeout=self._connect_seconds)
+                client.close(timeout=CONNECT_SECONDS)
 
     def _connected(self) -> Any:
         if self._client is not None and self._client.status != "running":
@@ -98,7 +93,7 @@ class DaskPool(WorkerPool):
         if self._client is None:
             try:
                 self._client = self._distributed.Client(
-                    self.settings.scheduler, timeout=self._connect_seconds, set_as_default=False, name="facepriv"
+                    self.settings.scheduler, timeout=CONNECT_SECONDS, set_as_default=False, name="facepriv"
                 )
             except (OSError, ValueError, TimeoutError) as error:
                 raise self._unreachable(error) from error
@@ -115,21 +110,21 @@ class DaskPool(WorkerPool):
         self._steps[part] = done, total
 
 
-def _take_in(brought: PortableJob) -> PortableJob:
+def _take_in(job: PortableJob) -> PortableJob:
     """Hold a job in one of the cluster's processes, from which the others get it."""
-    return brought
+    return job
 
 
 def _topic(job: JobRef) -> str:
     return f"facepriv-steps {job.owner} {job.number} {job.attempt}"
 
 
-def set_up_on_cluster(brought: PortableJob) -> None:
+def set_up_on_cluster(job: PortableJob) -> None:
     """Set up a process of the cluster for a job: it tells how far its lessons are through the scheduler."""
 
-    def tell(part: int, done: int, total: int) -> None:
+    def report(part: int, done: int, total: int) -> None:
         from distributed import get_worker
 
-        get_worker().log_event(_topic(brought.ref), (part, done, total))
+        get_worker().log_event(_topic(job.ref), (part, done, total))
 
-    set_up_process(brought.settings, tell)
+    set_up_process(job.settings, report)

@@ -8,9 +8,7 @@ from collections.abc import Iterator
 from facepriv.config import Settings
 from facepriv.errors import FaceprivError
 from facepriv.services.jobs.local_worker import ensure_worker, worker_faults
-from facepriv.store import AuditSummary, RunSummary
-from facepriv.store.audits import AuditStore
-from facepriv.store.runs import RunStore
+from facepriv.store import AuditStore, AuditSummary, RunStore, RunSummary
 
 LOOK_SECONDS = 0.5
 LINGER_SECONDS = 20.0
@@ -22,12 +20,7 @@ MOST_FAULTS = 3
 def follow(queue: RunStore | AuditStore, settings: Settings, number: int) -> Iterator[RunSummary | AuditSummary]:
     """Yield how far it is, twice a second, the last time when it has ended; a worker is started where none is alive.
 
-    Raises
-    ------
-    UnknownNameError
-        If it does not exist.
-    FaceprivError
-        If it waits, and workers end with a fault as soon as they are started.
+    Raises UnknownNameError if it does not exist, FaceprivError if workers end with a fault as soon as they are started.
     """
     while True:
         now = queue.summary(number)

@@ -9,9 +9,7 @@ from facepriv.config import Settings
 from facepriv.registry import Registry
 from facepriv.schemas.requests import Request
 from facepriv.services.jobs.leased_job import Claim
-from facepriv.store import Store
-from facepriv.store.audits import AuditStore
-from facepriv.store.runs import RunStore
+from facepriv.store import AuditStore, RunStore, Store
 from facepriv.types import Actor
 
 

@@ -6,19 +6,23 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from facepriv.config import Settings
 from facepriv.errors import CancelledError, FaceprivError, StorageFullError, StoreBusyError, StoreError
-from facepriv.measures.faults import log_fault
-from facepriv.services.jobs.pool_calls import PoolCalls
-from facepriv.services.jobs.pool_process import JobRef
+from facepriv.measures.compute import Measure, MeasureTask, MeasuringPool, compute, compute_task
+from facepriv.measures.faults import log_fault, unexpected
+from facepriv.measures.stored_faces import StoredFace
+from facepriv.services.jobs.pool_calls import Crashed, PoolCalls
+from facepriv.services.jobs.pool_process import Job, JobRef, artifacts
 from facepriv.services.jobs.worker_pool import WorkerPool
 from facepriv.store import JobRecord, LeaseLostError, Store
+from facepriv.store.measures import Vector
 
 Report = Callable[[int, str, int, int], None]
 """Called with the number of the run or audit, stage, steps done and steps in all."""
@@ -79,10 +83,7 @@ class LeasedJob(ABC):
                     self._fail(str(error))
                 except Exception as error:
                     log_fault(_log, f"{self.title.capitalize()} stopped unexpectedly", error)
-                    self._fail(
-                        f"The {self.noun} stopped at an unexpected {type(error).__name__}, a fault of facepriv or of a "
-                        "plug-in; report it with what the worker logged."
-                    )
+                    self._fail(unexpected(f"The {self.noun} stopped", error))
         except (KeyboardInterrupt, SystemExit):
             # Where even this fails, the lock that the worker lets go tells others that it is gone.
             with suppress(FaceprivError):
@@ -111,6 +112,8 @@ class LeasedJob(ABC):
 
         Items are handed out in chunks. One at which its process dies again and again has `CRASHED` for a result.
 
+        Raises FaceprivError if several items in a row take their processes down.
+
         Parameters
         ----------
         function
@@ -121,11 +124,6 @@ class LeasedJob(ABC):
             Never hand out several at once, for long ones.
         progress
             Called while calls are under way; returns stage, steps done and steps in all.
-
-        Raises
-        ------
-        FaceprivError
-            If several items in a row take their processes down.
         """
         job = self.pool.job(JobRef(load, self.number, self.owner, self.job.attempts))
         largest = 1 if one_by_one else None
@@ -141,19 +139,15 @@ class LeasedJob(ABC):
             else:
                 self.heartbeat(*(self._progress if progress is None else progress()))
 
+    def compute_measures(
+        self, images: Mapping[_I, StoredFace], measures: Sequence[Measure], stage: str, *, skip_damaged: bool = False
+    ) -> dict[str, dict[_I, Vector]]:
+        """Return measures of stored images; see `facepriv.measures.compute.compute`."""
+        progress = partial(self.heartbeat, stage)
+        return compute(self.store, images, measures, LeasedPool(self), progress, skip_damaged=skip_damaged)
+
     def _wait_for_artifacts(self, error: StoreBusyError, since: float | None) -> float:
-        """Wait some heartbeats for an artifact store that is away; return since when it is.
-
-        Parameters
-        ----------
-        since
-            When it was found away first; None for now.
-
-        Raises
-        ------
-        StoreBusyError
-            The error itself, after `PATIENCE_SECONDS`.
-        """
+        """Wait some heartbeats for an artifact store that is away; return since when it is. Raises it in the end."""
         since = time.monotonic() if since is None else since
         if time.monotonic() - since > PATIENCE_SECONDS:
             raise error
@@ -166,15 +160,8 @@ class LeasedJob(ABC):
     def run_in_thread(self, work: Callable[[Callable[[], None]], _T]) -> _T:
         """Compute in a thread of this process, so that the lease is kept and a wish to cancel is heard meanwhile.
 
-        Parameters
-        ----------
-        work
-            Called with a check that it is to call now and then, and that raises once the work is not wanted any more.
-
-        Raises
-        ------
-        CancelledError
-            As soon as the user wants it cancelled, even if the thread goes on until its next check.
+        The work is given a check to call now and then, which raises once the work is not wanted any more. Raises
+        CancelledError as soon as the user wants it cancelled, even if the thread goes on until its next check.
         """
         unwanted = threading.Event()
         future: Future[_T] = Future()
@@ -201,10 +188,7 @@ class LeasedJob(ABC):
     def heartbeat(self, stage: str, done: int, total: int) -> None:
         """Tell the queue that the worker is alive and how far it is, if it is time to.
 
-        Raises
-        ------
-        CancelledError
-            If the user wants the job cancelled.
+        Raises CancelledError if the user wants the job cancelled.
         """
         now = time.monotonic()
         new_stage_or_end = stage != self._progress[0] or done == total
@@ -225,20 +209,48 @@ class LeasedJob(ABC):
         retry_while_busy(lambda: self.store.jobs.note(self.job_id, self.owner, text))
 
 
-def retry_while_busy(
-    act: Callable[[], _T],
-    patience: float = PATIENCE_SECONDS,
-    *,
-    over: tuple[type[StoreError], ...] = (StoreBusyError,),
-) -> _T:
+class LeasedPool(MeasuringPool):
+    """The pool that `facepriv.measures.compute.compute` is given by a job, whose lease is kept meanwhile."""
+
+    def __init__(self, job: LeasedJob) -> None:
+        super().__init__(job.store)
+        self._job = job
+
+    def look_up(self, read: Callable[[], _T]) -> _T:
+        """Return what a function reads in the database."""
+        return self._job.run_in_thread(lambda check: read())
+
+    def compute(self, tasks: Iterable[MeasureTask]) -> Iterator[tuple[MeasureTask, Mapping[str, Vector]]]:
+        """Yield tasks with their vectors by name; none where the process was lost each time."""
+        for task, vectors in self._job.compute_in_pool(compute_in_process, load_nothing, tasks):
+            if isinstance(vectors, Crashed):
+                names = ", ".join(measure.name for measure in task.measures)
+                self._job.note(f"An image took its process down each time, so it was not measured ({names}).")
+                vectors = {}
+            yield task, vectors
+
+    def save(self, write: Callable[[], None]) -> None:
+        """Write to the database, waiting while it is locked or away."""
+        retry_while_busy(write)
+        retry_while_busy(lambda: self.store.jobs.progressed(self._job.job_id, self._job.owner))
+
+
+def load_nothing(store: Store, number: int) -> None:
+    """Read nothing, for work that needs to know nothing of its job."""
+
+
+def compute_in_process(job: Job, tasks: Sequence[MeasureTask]) -> list[dict[str, Vector]]:
+    """Call `facepriv.measures.compute.compute_task` in a worker's process."""
+    files = artifacts()
+    return [compute_task(files, task) for task in tasks]
+
+
+def retry_while_busy(act: Callable[[], _T], *, over: tuple[type[StoreError], ...] = (StoreBusyError,)) -> _T:
     """Write to the database, waiting while it is locked or away, or over other trouble that is named.
 
-    Raises
-    ------
-    StoreError
-        If it is so for longer than ``patience`` seconds.
+    Raises StoreError if it is so for longer than `PATIENCE_SECONDS`.
     """
-    until, pause, logged = time.monotonic() + patience, 0.5, False
+    until, pause, logged = time.monotonic() + PATIENCE_SECONDS, 0.5, False
     while True:
         try:
             return act()

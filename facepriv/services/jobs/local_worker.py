@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import filelock
@@ -28,37 +27,29 @@ BACK_OFF_SECONDS = (5.0, 10.0, 20.0, 40.0, 60.0)
 """How long none is started after the first, second ... such fault in a row; the last of them from then on."""
 
 
-@dataclass(frozen=True)
-class WorkerFaults:
-    """Workers of one data folder that ended with a fault soon after this process had started them."""
-
-    in_a_row: int
-    log: Path
-    """Where they told why."""
-    trying: bool
-    """Whether the next one is on its way."""
-
-    @property
-    def sentence(self) -> str:
-        """Say so in one sentence."""
-        which = "it" if self.in_a_row == 1 else f"{count(self.in_a_row, 'worker')} in a row"
-        return (
-            "A worker was expected to start on this machine, but "
-            f"{which} ended with a fault; correct what the end of {self.log} tells."
-        )
-
-
-class _Starts:
+class WorkerStarts:
     """The workers that this process has started for one data folder, one at a time."""
 
-    def __init__(self) -> None:
-        self.faults = 0
+    def __init__(self, log: Path) -> None:
+        self.in_a_row = 0
+        """How many ended with a fault soon after their start, one after the other."""
+        self._log = log
         self._process: subprocess.Popen[bytes] | None = None
         self._started = self._not_before = -math.inf
 
     @property
     def trying(self) -> bool:
+        """Whether one is on its way or at work."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def sentence(self) -> str:
+        """Tell of the faults in one sentence."""
+        which = "it" if self.in_a_row == 1 else f"{count(self.in_a_row, 'worker')} in a row"
+        return (
+            "A worker was expected to start on this machine, but "
+            f"{which} ended with a fault; correct what the end of {self._log} tells."
+        )
 
     def allowed(self) -> bool:
         """Return whether another may be started now: none is on its way or at work, nor did any fail just now."""
@@ -68,16 +59,17 @@ class _Starts:
         if self._process is not None:
             failed = self._process.returncode != 0 and now - self._started < SOON_SECONDS
             self._process = None
-            self.faults = self.faults + 1 if failed else 0
+            self.in_a_row = self.in_a_row + 1 if failed else 0
             if failed:
-                self._not_before = now + BACK_OFF_SECONDS[min(self.faults, len(BACK_OFF_SECONDS)) - 1]
+                self._not_before = now + BACK_OFF_SECONDS[min(self.in_a_row, len(BACK_OFF_SECONDS)) - 1]
         return now >= self._not_before
 
     def note(self, process: subprocess.Popen[bytes]) -> None:
+        """Take down that one was started."""
         self._process, self._started = process, time.monotonic()
 
 
-_starts: dict[Path, _Starts] = {}  # by the lock of the place
+_starts: dict[Path, WorkerStarts] = {}  # by the lock of the place
 _starting = threading.Lock()  # every session of a server asks, from a thread of its own
 
 
@@ -121,18 +113,18 @@ def ensure_worker(settings: Settings, *, apart: bool = False, linger: float | No
     if not settings.auto_worker and not apart:
         return
     with _starting:
-        starts = _starts.setdefault(_lock_path(settings, apart), _Starts())
+        starts = _starts.setdefault(_lock_path(settings, apart), WorkerStarts(log_path(settings)))
         if starts.allowed() and not worker_is_alive(settings, apart=apart):
             starts.note(_start(settings, apart=apart, linger=linger, ready=ready))
 
 
-def worker_faults(settings: Settings, *, apart: bool = False) -> WorkerFaults | None:
-    """Tell that the workers which this process started last failed at their start; None where one serves."""
+def worker_faults(settings: Settings, *, apart: bool = False) -> WorkerStarts | None:
+    """Return the workers that this process started, if the last ones failed at their start; None where one serves."""
     with _starting:
         starts = _starts.get(_lock_path(settings, apart))
-        if starts is None or not starts.faults or worker_is_alive(settings, apart=apart):
+        if starts is None or not starts.in_a_row or worker_is_alive(settings, apart=apart):
             return None
-        return WorkerFaults(starts.faults, log_path(settings), starts.trying)
+        return starts
 
 
 def _start(settings: Settings, *, apart: bool, linger: float | None, ready: bool) -> subprocess.Popen[bytes]:
@@ -158,9 +150,8 @@ def serve_local(
     until_idle: bool = False,
     linger: float = math.inf,
     ready: bool = False,
-    start_seconds: float = START_SECONDS,
 ) -> bool:
-    """Be the local worker of this data folder.
+    """Be the local worker of this data folder; return False if another one was there already.
 
     Parameters
     ----------
@@ -168,13 +159,6 @@ def serve_local(
         Process whose end ends the worker, after what it is at and all that waits.
     apart, linger, ready
         As for `ensure_worker`.
-    start_seconds
-        How long to ask for the place.
-
-    Returns
-    -------
-    bool
-        False if another local worker was there already.
     """
     # Takes seconds, which those who only start one need not wait.
     from facepriv.services.jobs.kinds import kinds_of_workers
@@ -184,7 +168,7 @@ def serve_local(
         return idle >= linger or (parent is not None and os.getppid() != parent)
 
     try:
-        with filelock.FileLock(_lock_path(settings, apart), mode=0o600).acquire(timeout=start_seconds):
+        with filelock.FileLock(_lock_path(settings, apart), mode=0o600).acquire(timeout=START_SECONDS):
             kinds = kinds_of_workers(apart=apart)
             if apart:
                 settings = settings.model_copy(update={"executor": "processes"})

@@ -25,18 +25,10 @@ CRASHED = Crashed()
 
 
 class PoolCalls(Generic[_I]):
-    """The calls of one function for many items.
+    """The calls of one function, as of `LeasedJob.compute_in_pool`, for many items of what `WorkerPool.job` returned.
 
-    Parameters
-    ----------
-    function
-        Called in a process with the job and some items; returns a result for each.
-    job
-        What `WorkerPool.job` returned.
-    largest_chunk
-        Items that are handed out at once at most; by default as many as the pool allows.
-    note
-        Called with a sentence when a process was lost.
+    At most ``largest_chunk`` items are handed out at once, by default as many as the pool allows; ``note`` is called
+    with a sentence when a process was lost.
     """
 
     def __init__(
@@ -68,20 +60,17 @@ class PoolCalls(Generic[_I]):
         # Where a loss is blamed on bystanders, too, each suspect is tried with nothing beside it.
         alone = self._suspects and self._pool.blames_bystanders
         most = 1 if alone else self._pool.pace.ahead * self._pool.width
-        while len(self._under_way) < most and (chunk := self._next_chunk()):
+        while len(self._under_way) < most:
+            chunk = self._again.popleft() if self._again else list(islice(self._left, self._size))
+            if not chunk:
+                break
             self._under_way[self._pool.submit(*self._call, chunk)] = chunk
         return bool(self._under_way)
-
-    def _next_chunk(self) -> list[_I]:
-        return self._again.popleft() if self._again else list(islice(self._left, self._size))
 
     def wait(self, seconds: float) -> list[tuple[_I, Any]]:
         """Wait for calls to end; return items with their results, `CRASHED` for one that is given up.
 
-        Raises
-        ------
-        FaceprivError
-            If several items in a row took their processes down, or the connection to the processes was lost.
+        Raises FaceprivError if several items in a row took their processes down, or the connection to them was lost.
         """
         self.busy = None
         results: list[tuple[_I, Any]] = []

@@ -59,14 +59,9 @@ Job = JobRef | PortableJob
 _settings: list[Settings] = []
 _contents: dict[JobRef, Any] = {}
 """What the present job is about, one entry."""
+_report_steps: list[ReportSteps] = []
+"""Who hears how far lessons are."""
 _lock = threading.RLock()
-
-
-def _report_nowhere(part: int, done: int, total: int) -> None:
-    pass
-
-
-_report_steps: list[ReportSteps] = [_report_nowhere]
 
 
 def set_up_process(settings: Settings, report_steps: ReportSteps) -> None:
@@ -97,7 +92,8 @@ def artifacts() -> ArtifactStore:
 
 def report_steps(part: int, done: int, total: int) -> None:
     """Report to the worker how far a lesson is."""
-    _report_steps[0](part, done, total)
+    for report in _report_steps:
+        report(part, done, total)
 
 
 def get_content(job: Job) -> Any:

@@ -1,4 +1,4 @@
-"""Which workers of this machine are alive, told by locks that the system lets go however a process ends."""
+"""Which workers of this machine are alive, as shown by locks that the system lets go however a process ends."""
 
 from __future__ import annotations
 
@@ -51,15 +51,11 @@ class Presence:
 
     def gone(self, owners: Iterable[str]) -> list[str]:
         """Return those workers of this machine and data folder that have ended."""
-        return [owner for owner in owners if owner.startswith(f"{self._host}:") and self._is_gone(owner)]
-
-    def _is_gone(self, owner: str) -> bool:
-        if owner == self.owner:
-            return False
-        sign = Path(self._lock_of(owner).lock_file)
+        others = [owner for owner in owners if owner.startswith(f"{self._host}:") and owner != self.owner]
+        signs = {owner: Path(self._lock_of(owner).lock_file) for owner in others}
         # Of another data folder's worker on the same database nothing is known; one of ours that ended in good order
         # has given back what it held.
-        return sign.exists() and not is_held(sign)
+        return [owner for owner, sign in signs.items() if sign.exists() and not is_held(sign)]
 
     def tidy(self, held: Iterable[str]) -> None:
         """Remove the signs of workers that have ended and hold nothing any more."""

@@ -2,35 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, overload
+from typing import Any, overload
 
 from facepriv.config import Settings
 from facepriv.schemas.requests import AuditRequest, ImportRequest, Request, RunRequest
 from facepriv.services.jobs.kinds import kinds
+from facepriv.store import AuditRecord, JobRecord, RunRecord, Store
 from facepriv.types import Actor
 
-if TYPE_CHECKING:
-    from facepriv.store import AuditRecord, JobRecord, RunRecord, Store
-
 
 @overload
-def submit(store: Store, settings: Settings, request: RunRequest, actor: Actor) -> RunRecord: ...
+def submit(store: Store, settings: Settings, request: RunRequest, actor: Actor, once: bool = ...) -> RunRecord: ...
 @overload
-def submit(store: Store, settings: Settings, request: AuditRequest, actor: Actor) -> AuditRecord: ...
+def submit(store: Store, settings: Settings, request: AuditRequest, actor: Actor, once: bool = ...) -> AuditRecord: ...
 @overload
-def submit(store: Store, settings: Settings, request: ImportRequest, actor: Actor) -> JobRecord: ...
-def submit(store: Store, settings: Settings, request: Request, actor: Actor) -> Any:
-    """Put a job into the queue and write who did into the access log; a worker takes it up.
+def submit(store: Store, settings: Settings, request: ImportRequest, actor: Actor, once: bool = ...) -> JobRecord: ...
+def submit(store: Store, settings: Settings, request: Request, actor: Actor, once: bool = False) -> Any:
+    """Put a job into the queue for a worker, write who did into the access log; return the job, or its run or audit.
 
     Parameters
     ----------
     actor
         Who asks and from where, for the access log.
-
-    Returns
-    -------
-    RunRecord, AuditRecord or JobRecord
-        The job, or its run or audit.
+    once
+        Put none into the queue where one has done just what is asked for, or is to do it, and return that one.
 
     Raises
     ------
@@ -41,28 +36,10 @@ def submit(store: Store, settings: Settings, request: Request, actor: Actor) -> 
     BadInputError
         If it cannot be done as it is asked for.
     """
-    spec = kinds.create(request.kind).prepare(store, settings, request)
-    return _create(store, settings, request, spec, actor)
-
-
-@overload
-def submit_once(store: Store, settings: Settings, request: RunRequest, actor: Actor) -> RunRecord: ...
-@overload
-def submit_once(store: Store, settings: Settings, request: AuditRequest, actor: Actor) -> AuditRecord: ...
-@overload
-def submit_once(store: Store, settings: Settings, request: ImportRequest, actor: Actor) -> JobRecord: ...
-def submit_once(store: Store, settings: Settings, request: Any, actor: Actor) -> Any:
-    """Return what did just what is asked for, or is to do it; put a job into the queue if there is none.
-
-    Parameters, result and errors as of `submit`.
-    """
     kind = kinds.create(request.kind)
     spec = kind.prepare(store, settings, request)
-    return kind.find_duplicate(store, spec) or _create(store, settings, request, spec, actor)
-
-
-def _create(store: Store, settings: Settings, request: Request, spec: Any, actor: Actor) -> Any:
-    kind = kinds.create(request.kind)
+    if once and (duplicate := kind.find_duplicate(store, spec)):
+        return duplicate
     number = kind.create(store, settings, spec, request, actor)
     if kind.started:
         store.access.record(actor, kind.started, f"{request.kind} {number}")

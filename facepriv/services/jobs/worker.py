@@ -19,6 +19,7 @@ from facepriv.store import JobRecord, Store, open_store
 
 _log = logging.getLogger(__name__)
 POLL_SECONDS = 1.0
+"""How often a worker looks for work while none waits."""
 KEEP_POOL_SECONDS = 60.0
 """How long idle processes are kept for what may come next: they hold memory, and take seconds to start."""
 COLLECT_SECONDS = 3600.0
@@ -35,13 +36,11 @@ def run_worker(
     on_progress: Report | None = None,
     pool: WorkerPool | None = None,
     ready: bool = False,
-    poll_seconds: float = POLL_SECONDS,
-    collect_seconds: float = COLLECT_SECONDS,
 ) -> int:
     """Take up waiting jobs, one after the other, and clear away leftovers at the start and while none waits.
 
     Any number of workers may serve one database; what a worker that was killed has left is taken up at once where it
-    ran on this machine with this data folder, else when its lease has ended.
+    ran on this machine with this data folder, else when its lease has ended. Returns the number of jobs taken up.
 
     Parameters
     ----------
@@ -57,13 +56,6 @@ def run_worker(
         Processes to compute with, which stay; by default some of its own, which end when nothing waits for a minute.
     ready
         Start the processes at once instead of when something waits.
-    poll_seconds, collect_seconds
-        Time between two looks for work while none waits, and for files that nobody needs any more.
-
-    Returns
-    -------
-    int
-        Number of jobs that were taken up.
     """
     with open_store(settings) as store, Presence(settings) as presence, ExitStack() as stack:
         workers = pool if pool is not None else stack.enter_context(make_pool(settings))
@@ -87,9 +79,9 @@ def run_worker(
                 return taken
             if idle >= KEEP_POOL_SECONDS and pool is None:
                 workers.end()
-            if time.monotonic() - collected >= collect_seconds:
+            if time.monotonic() - collected >= COLLECT_SECONDS:
                 collected = worker.collect()
-            time.sleep(poll_seconds)
+            time.sleep(POLL_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -106,7 +98,7 @@ class _Worker:
     """Number of the one job that may be taken up; None for any."""
 
     def get_ready(self) -> None:
-        """Start the processes; where that does not work, whoever needs them will be told."""
+        """Start the processes; where that does not work, whoever needs them hears of it."""
         try:
             self.pool.get_ready()
         except FaceprivError as error:
@@ -115,7 +107,7 @@ class _Worker:
     def take_up(self) -> bool | None:
         """Do the oldest job that waits; return whether there was one.
 
-        None where that cannot be told: a database that is locked, away or full is no end, and the caller tries again.
+        None where that is not known: a database that is locked, away or full is no end, and the caller tries again.
         """
         try:
             job = self._claim()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 from abc import ABC, abstractmethod
@@ -17,7 +18,6 @@ from typing import Any, ClassVar, Self
 from facepriv.config import Settings
 from facepriv.services.jobs.pool_process import MAX_LESSONS, JobRef, load_detector
 from facepriv.services.jobs.process_start import answer_calls
-from facepriv.services.jobs.processes import processes
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,14 @@ class Pace:
     """Longest time between two signs of life, and so between a wish to cancel and its being heard."""
     report_seconds: float = 0.5
     """Least time between two signs of life within a stage."""
+
+
+def processes(settings: Settings) -> int:
+    """Return how many processes compute on this machine."""
+    if settings.workers:
+        return settings.workers
+    # Where the system says which cores this process may use, those count, not all there are.
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class WorkerPool(ABC):
@@ -157,13 +165,7 @@ class _ProcessOfThread(threading.local):
         self._calls: Connection | None = None
 
     def call(self, function: Callable[..., Any], /, *given: Any) -> Any:
-        """Call a function in the process.
-
-        Raises
-        ------
-        ProcessLostError
-            If the process dies.
-        """
+        """Call a function in the process. Raises ProcessLostError if the process dies."""
         try:
             calls = self._calls or self._start()
             calls.send((function, given))

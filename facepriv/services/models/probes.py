@@ -176,8 +176,7 @@ def _templates(
 ) -> NDArray[np.float64]:
     """Return templates of the images' crops, rows in the order of the images; NaN where there is none."""
     measure = Measure(CROPPED, make_reference(matcher))
-    computed = compute(store, untouched_faces(store, record.id, images), [measure], progress=report)
-    templates = computed.vectors[measure.name]
+    templates = compute(store, untouched_faces(store, record.id, images), [measure], progress=report)[measure.name]
     missing = np.full(len(next(iter(templates.values()), ())), np.nan)
     rows = [templates.get(image.id, missing) for image in images]
     return np.array(rows, dtype=np.float64).reshape(len(images), len(missing))

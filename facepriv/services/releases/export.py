@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from facepriv.errors import BadInputError
-from facepriv.schemas.base import stored_fields
+from facepriv.schemas.base import document_fields
 from facepriv.schemas.runs import RunDocument
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
 from facepriv.store import Store
@@ -49,13 +49,7 @@ def run_document(store: Store, run_id: int) -> RunDocument:
             "wait for it, or choose one that `facepriv runs` lists as complete.",
             code="run-not-complete",
         )
-    return RunDocument(
-        **stored_fields(run.result),
-        run_id=run.id,
-        created_at=run.created_at.isoformat(),
-        finished_at=None if run.finished_at is None else run.finished_at.isoformat(),
-        spec=run.spec,
-    )
+    return RunDocument(**document_fields(run), run_id=run.id)
 
 
 def result_json(store: Store, run_id: int) -> str:

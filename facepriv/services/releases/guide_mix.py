@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from facepriv.errors import BadInputError
 from facepriv.policy.minimax import MinimaxPolicy, Observation, binned_observation, minimax_policy, sign_observation
 from facepriv.schemas.runs import PHASES
+from facepriv.services.releases.release import runs_on_same_images
 from facepriv.services.runs.scores import compute_scores
-from facepriv.services.runs.selecting import runs_on_same_images
 from facepriv.store import RunRecord, Store
 
 Sees = Literal["sign", "score"]

@@ -24,8 +24,7 @@ from facepriv.policy.selection import UNTOUCHED, choose_actions, new_key
 from facepriv.schemas.audits import SelectBy
 from facepriv.services.datasets.terms import find_withheld, require_images, withheld_sentence
 from facepriv.services.releases.export import IMAGES, MANIFEST, empty_folder, safe_stem
-from facepriv.services.runs.selecting import runs_on_same_images
-from facepriv.store import ImageRecord, Store
+from facepriv.store import ImageRecord, RunRecord, Store
 from facepriv.types import Actor
 
 COLUMNS = ("file", "subject", "sha256")
@@ -138,6 +137,27 @@ def write_release(
         withheld=len(withheld),
         warnings=tuple(filter(None, [withheld_sentence(dataset, len(withheld)), *_warnings(kept)])),
     )
+
+
+def runs_on_same_images(store: Store, run_ids: Sequence[int]) -> list[RunRecord]:
+    """Return complete runs on the same images of one data set.
+
+    Raises
+    ------
+    UnknownNameError
+        If one does not exist.
+    BadInputError
+        With code ``runs-differ`` if one is not complete, or on other images.
+    """
+    runs = [store.runs.get(run_id) for run_id in run_ids]
+    for run in runs:
+        if run.result is None or run.spec.image_ids != runs[0].spec.image_ids or run.dataset_id != runs[0].dataset_id:
+            raise BadInputError(
+                f"Complete runs on the same images were expected, but run {run.id} is "
+                f"{run.state if run.result is None else 'on other images'}; choose others.",
+                code="runs-differ",
+            )
+    return runs
 
 
 def read_key(file: Path) -> bytes:

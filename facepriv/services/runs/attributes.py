@@ -31,7 +31,7 @@ def classes_of(model: AttributeClassifier) -> AttributeClasses:
 
 
 def _positive(model: AttributeClassifier) -> object:
-    """Return the boundary in years, or the class that is told from all others."""
+    """Return the boundary in years, or the class that stands against all others."""
     option = getattr(model, "option", None)
     return "positive" if option is None else getattr(model, option)
 
@@ -74,23 +74,20 @@ def labelled_by(model: AttributeClassifier, images: Iterable[ImageRecord]) -> tu
 def check_guides(guides: Sequence[AttributeClassifier]) -> AttributeClasses:
     """Return what all guides tell.
 
-    Raises
-    ------
-    BadInputError
-        With code ``guides-differ`` if they tell different attributes, or part one at different places.
+    Raises BadInputError with code ``guides-differ`` if they tell different attributes, or part one at different places.
     """
-    told = {guide.name: classes_of(guide) for guide in guides}
-    if len(set(told.values())) > 1:
-        each = [f"{name} tells {one.attribute} ({one.positive} or {one.negative})" for name, one in told.items()]
+    classes = {guide.name: classes_of(guide) for guide in guides}
+    if len(set(classes.values())) > 1:
+        each = [f"{name} tells {c.attribute} ({c.positive} or {c.negative})" for name, c in classes.items()]
         raise BadInputError(
             f"Guides that all tell the same were expected, but {listed(each)}; choose guides of one attribute and, for "
             "age, of one boundary.",
             code="guides-differ",
         )
-    return next(iter(told.values()))
+    return next(iter(classes.values()))
 
 
 def side_labels(models: Mapping[str, AttributeClassifier], image: ImageRecord) -> dict[str, int]:
     """Return an image's labels by classifier, of those that do not tell gender; without those that have none."""
-    found = {name: label_by(model, image) for name, model in models.items() if model.attribute != GENDER}
-    return {name: label for name, label in found.items() if label is not None}
+    labels = {name: label_by(model, image) for name, model in models.items() if model.attribute != GENDER}
+    return {name: label for name, label in labels.items() if label is not None}

@@ -10,10 +10,37 @@ from facepriv.perturb.registry import make_method
 from facepriv.registry import VALUE
 from facepriv.schemas.requests import DEFAULT_LANDMARKER, RunRequest
 from facepriv.schemas.runs import RunSpec
-from facepriv.services.jobs.processes import processes
+from facepriv.services.jobs.worker_pool import processes
 from facepriv.services.runs.preparing import landmarker_name
-from facepriv.store import Store
-from facepriv.store.records import RunRecord
+from facepriv.store import RunRecord, Store
+
+PRIOR_EVALUATIONS = {"algorithm1": 1400, "colour-field": 220, "descent": 150, "mixing": 0, "semantic": 35}
+"""Evaluations that one guide's image takes while nothing is known: means of first runs on the demo faces, rounded."""
+OTHER_PRIOR_EVALUATIONS = 500
+STOPPING_TIMES = {"matched": 3.5}
+"""How many times as many a way of stopping takes that lies far out; ways not named take as many."""
+EVALUATION_SECONDS = {"dlib-gender": 0.0003, "levi-hassner": 0.028, "dlib-age": 0.012, "levi-hassner-age": 0.028}
+"""One evaluation: medians of 15 batches of two crops of a demo face, measured on a server with two x86-64 cores."""
+OTHER_EVALUATION_SECONDS = 0.1
+"""For guides not measured: large networks take about so long."""
+EMBEDDING_SECONDS = {"sface": 0.025, "dlib-resnet": 0.06}
+"""One template, measured likewise; `OTHER_EVALUATION_SECONDS` for others."""
+GUARD_LOOKS = {"semantic": 35, "descent": 15}
+"""Templates that an image takes from each matcher that the method heeds; methods not named heed none."""
+OVERHEAD = 1.25
+"""Time that a method takes for that of its evaluations."""
+LOCATING_SECONDS = 0.15
+"""What other landmarks than the detector's take an image, where they are not kept yet; Stasm's, measured likewise."""
+JUDGING_SECONDS = 0.3
+"""What every image takes besides its perturbing: finding its face again in the file and its versions, two classifiers
+before and after, two matchers after; measured on the same server with demo faces."""
+STARTING_SECONDS = 4.0
+"""Importing libraries, checking and loading weights, in every process at once."""
+LOOK_BACK = 20
+"""Complete runs of the same method and guide whose parameters are looked at."""
+ENOUGH_IMAGES = 50
+"""Images of an earlier run from which on it tells what any number takes; below, starting and learning, which every run
+pays once, would be counted for each image."""
 
 
 @dataclass(frozen=True)
@@ -25,74 +52,11 @@ class Estimate:
     """What the figure rests on, in words."""
 
 
-PRIOR_EVALUATIONS = {"algorithm1": 1400, "colour-field": 220, "descent": 150, "mixing": 0, "semantic": 35}
-"""Evaluations that one guide's image takes while nothing is known: means of first runs on the demo faces, rounded."""
-
-
-OTHER_PRIOR_EVALUATIONS = 500
-
-
-STOPPING_TIMES = {"matched": 3.5}
-"""How many times as many a way of stopping takes that lies far out; ways not named take as many."""
-
-
-EVALUATION_SECONDS = {"dlib-gender": 0.0003, "levi-hassner": 0.028, "dlib-age": 0.012, "levi-hassner-age": 0.028}
-"""One evaluation: medians of 15 batches of two crops of a demo face, measured on a server with two x86-64 cores."""
-
-
-OTHER_EVALUATION_SECONDS = 0.1
-"""For guides not measured: large networks take about so long."""
-
-
-EMBEDDING_SECONDS = {"sface": 0.025, "dlib-resnet": 0.06}
-"""One template, measured likewise; `OTHER_EVALUATION_SECONDS` for others."""
-
-
-GUARD_LOOKS = {"semantic": 35, "descent": 15}
-"""Templates that an image takes from each matcher that the method heeds; methods not named heed none."""
-
-
-OVERHEAD = 1.25
-"""Time that a method takes for that of its evaluations."""
-
-
-LOCATING_SECONDS = 0.15
-"""What other landmarks than the detector's take an image, where they are not kept yet; Stasm's, measured likewise."""
-
-
-JUDGING_SECONDS = 0.3
-"""What every image takes besides its perturbing: finding its face anew in the file and its versions, two classifiers
-before and after, two matchers after; measured on the same server with demo faces."""
-
-
-STARTING_SECONDS = 4.0
-"""Importing libraries, checking and loading weights, in every process at once."""
-
-
-LOOK_BACK = 20
-"""Complete runs of the same method and guide whose parameters are looked at."""
-
-
-ENOUGH_IMAGES = 50
-"""Images of an earlier run from which on it tells what any number takes; below, starting and learning, which every run
-pays once, would be counted for each image."""
-
-
 def estimate_run(store: Store, settings: Settings, request: RunRequest, images: int) -> Estimate:
-    """Estimate a run's wall time from an earlier run alike, else from a table of the guides' speeds.
+    """Estimate the wall time of a run of so many images from an earlier run alike, else from tables of speeds.
 
     Cheap enough for every click on a page: it reads rows and computes no score and no image.
-
-    Parameters
-    ----------
-    images
-        Number of images of the run.
-
-    Raises
-    ------
-    UnknownNameError
-    BadInputError
-        If a parameter is unknown or out of its range.
+    Raises UnknownNameError, or BadInputError if a parameter is unknown or out of its range.
     """
     method = make_method(request.method, request.parameters)
     dataset_id = store.datasets.get(request.dataset).id

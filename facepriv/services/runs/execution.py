@@ -7,18 +7,17 @@ that was interrupted goes on where it stopped.
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from functools import cache, partial
+from functools import cache, cached_property, partial
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
 from facepriv.audit.run_result import JudgedImage, RunSetup, Templates, run_result
 from facepriv.errors import FaceprivError
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER, no_landmarks
-from facepriv.measures.compute import TEMPLATE, Computed, Measure, compute, find_known
+from facepriv.measures.compute import LANDMARKS, TEMPLATE, Measure, find_known
 from facepriv.measures.fingerprint import fingerprint
-from facepriv.measures.landmarks import Points, landmarks_measure, unpack_points
+from facepriv.measures.landmarks import unpack_points
 from facepriv.measures.loaded_models import (
     DETECTOR,
     check_versions,
@@ -27,11 +26,10 @@ from facepriv.measures.loaded_models import (
     get_matcher,
     load_models,
 )
-from facepriv.measures.stored_faces import PhaseImage, StoredFace, faces_by_phase, perturbed_faces, untouched_faces
+from facepriv.measures.stored_faces import StoredFace, faces_by_phase, perturbed_faces, untouched_faces, vector_rows
 from facepriv.perturb.registry import make_method
-from facepriv.schemas.runs import FailureItem, LearnedItem, Phase, RunResult
-from facepriv.services.jobs.leased_job import Claim, LeasedJob, retry_while_busy
-from facepriv.services.jobs.measuring import LeasedPool
+from facepriv.schemas.runs import PHASES, FailureItem, LearnedItem, Phase, RunResult
+from facepriv.services.jobs.leased_job import Claim, LeasedJob, LeasedPool, retry_while_busy
 from facepriv.services.jobs.pool_calls import Crashed
 from facepriv.services.models.probe_people import find_overlaps
 from facepriv.services.runs import learning
@@ -46,7 +44,7 @@ from facepriv.services.runs.perturbing import (
 )
 from facepriv.services.runs.process import load_run
 from facepriv.services.runs.scores import Scores, compute_scores
-from facepriv.store.measures import Measured, Vector
+from facepriv.store.measures import Measured
 from facepriv.store.records import ImageRecord, RunImage
 from facepriv.types import GENDER
 
@@ -62,28 +60,33 @@ class RunExecution(LeasedJob):
 
     def __init__(self, claim: Claim) -> None:
         self.run = claim.store.runs.of_job(claim.job.id)
+        self.spec = self.run.spec
         super().__init__(claim, self.run.id)
-        self._detector_fingerprint = fingerprint(self.run.spec.detector)
+        self._detector_fingerprint = fingerprint(self.spec.detector)
         self._fingerprint = cache(Measure.fingerprint)
 
     def work(self) -> None:
         """Do what remains of the run, stage by stage, and sum it up."""
         self._check_models()
-        images = self.store.datasets.images(self.run.dataset_id, ids=self.run.spec.image_ids)
-        self._note_unusable(images)
+        self._images = self.store.datasets.images(self.run.dataset_id, ids=self.spec.image_ids)
+        self._save_unusable({i.id: (i.failure, i.failure_sentence) for i in self._images if i.failure is not None})
         try:
-            self._find_landmarks(images)
-            learned = self._learn(images)
-            self._perturb(images, learned)
-            templates, scores = self._measure(images)
+            self._find_landmarks()
+            learned = self._learn()
+            self._perturb(learned)
+            templates, scores = self._measure()
         except BaseException:
             self.pool.end(at_once=True)
             raise
-        result = self._sum_up(images, templates, scores)
+        result = self._sum_up(templates, scores)
         retry_while_busy(lambda: self.store.runs.finish(self.run.id, self.owner, result))
 
+    @cached_property
+    def _gallery(self) -> Sequence[ImageRecord]:
+        return self.store.datasets.images(self.run.dataset_id, failed=False)
+
     def _check_models(self) -> None:
-        spec = self.run.spec
+        spec = self.spec
         self._method = make_method(spec.method, spec.parameters)
         check_versions(spec.detector, DETECTOR)
         if spec.landmarker is not None:
@@ -95,66 +98,43 @@ class RunExecution(LeasedJob):
     def _save(self, image: RunImage, measured: Sequence[Measured] = ()) -> None:
         retry_while_busy(lambda: self.store.runs.save_image(self.run.id, self.owner, image, measured))
 
-    def _save_unusable(self, images: Sequence[ImageRecord], position: int, failure: str, sentence: str | None) -> None:
-        self.heartbeat(PERTURBING, 0, len(images))
-        self._save(
-            RunImage(
-                image_id=images[position].id,
-                position=position,
-                failure=failure,
-                failure_stage="acquire-before",
-                failure_sentence=sentence,
-            )
-        )
-
-    def _note_unusable(self, images: Sequence[ImageRecord]) -> None:
-        """Save the failure of every image in which the import found no face."""
+    def _save_unusable(self, failures: Mapping[int, tuple[str, str | None]]) -> None:
+        """Save code and sentence of images that cannot be perturbed, unless that was done before."""
         done = self.store.runs.images_done(self.run.id)
-        for position, image in enumerate(images):
-            if image.failure is not None and image.id not in done:
-                self._save_unusable(images, position, image.failure, image.failure_sentence)
+        for position, image in enumerate(self._images):
+            if image.id in failures and image.id not in done:
+                code, sentence = failures[image.id]
+                self.heartbeat(PERTURBING, 0, len(self._images))
+                self._save(
+                    RunImage(
+                        image_id=image.id,
+                        position=position,
+                        failure=code,
+                        failure_stage="acquire-before",
+                        failure_sentence=sentence,
+                    )
+                )
 
-    def _find_landmarks(self, images: Sequence[ImageRecord]) -> None:
-        """Have the run's landmarker, if it has one, look at every image that may be perturbed or be a candidate.
-
-        Raises
-        ------
-        FaceprivError
-            If faults left nothing at all.
-        """
-        landmarker = self.run.spec.landmarker
+    def _find_landmarks(self) -> None:
+        """Have the run's landmarker, if it has one, look at every image that may be perturbed or be a candidate."""
+        landmarker = self.spec.landmarker
         if landmarker is None:
             return
-        measure = landmarks_measure(landmarker)
-        gallery = self.store.datasets.images(self.run.dataset_id, failed=False)
-        files = untouched_faces(self.store, self.run.dataset_id, gallery)
-        computed = self._compute(files, [measure], LOCATING)
-        if computed.tried and not computed.vectors[measure.name]:
+        measure = Measure(LANDMARKS, landmarker)
+        files = untouched_faces(self.store, self.run.dataset_id, self._gallery)
+        vectors = self.compute_measures(files, [measure], LOCATING, skip_damaged=True)[measure.name]
+        if files and not vectors:
             raise FaceprivError(
-                f"The landmarker {landmarker.name} could look at none of {computed.tried[measure.name]} images; look "
-                f"at what the worker logged, or start the run with {DEFAULT_LANDMARKER}."
+                f"The landmarker {landmarker.name} could look at none of {len(files)} images; look at what the worker "
+                f"logged, or start the run with {DEFAULT_LANDMARKER}."
             )
-        self._note_without_landmarks(images, unpack_points(computed.vectors[measure.name]), landmarker.name)
+        missing = no_landmarks(landmarker.name)
+        without = [image_id for image_id, points in unpack_points(vectors).items() if points is None]
+        self._save_unusable(dict.fromkeys(without, (missing.code, str(missing))))
 
-    def _note_without_landmarks(
-        self, images: Sequence[ImageRecord], points: Mapping[int, Points | None], landmarker: str
-    ) -> None:
-        """Save the failure of every image in which the landmarker finds nothing."""
-        done = self.store.runs.images_done(self.run.id)
-        missing = no_landmarks(landmarker)
-        for position, image in enumerate(images):
-            if image.id in points and points[image.id] is None and image.id not in done:
-                self._save_unusable(images, position, missing.code, str(missing))
-
-    def _learn(self, images: Sequence[ImageRecord]) -> dict[str, str]:
-        """Let the method learn what it has not learnt yet; return the hash of what serves each subject.
-
-        Raises
-        ------
-        FaceprivError
-            If it cannot learn.
-        """
-        spec = self.run.spec
+    def _learn(self) -> dict[str, str]:
+        """Let the method learn what it has not learnt yet; return the hash of what serves each subject."""
+        spec = self.spec
         if not self._method.learns:
             return {}
         if spec.learn_from is None:
@@ -162,13 +142,12 @@ class RunExecution(LeasedJob):
                 f"The method {spec.method} with these parameters must learn first, but the run's spec does not say "
                 "from whom; start a new run."
             )
-        gallery = self.store.datasets.images(self.run.dataset_id, failed=False)
         source = spec.learn_from.dataset
         teachers = () if source is None else self.store.datasets.images(source.id, failed=False)
         learnings = {each.part: each for each in self.store.runs.learnings(self.run.id)}
         lessons = [
             lesson
-            for lesson in learning.lessons(spec.learn_from, images, gallery, teachers, spec.seed)
+            for lesson in learning.lessons(spec.learn_from, self._images, self._gallery, teachers, spec.seed)
             if lesson.part not in learnings
         ]
         self.pool.reset_steps()
@@ -189,20 +168,19 @@ class RunExecution(LeasedJob):
                     "The process in which the method learnt was lost again and again, perhaps for lack of memory; "
                     "learn from fewer people, or allow fewer processes (FACEPRIV_WORKERS=1), and resume."
                 )
-            retry_while_busy(lambda learnt=learnt: self.store.runs.save_learning(self.run.id, self.owner, learnt))  # type: ignore[misc]
+            retry_while_busy(partial(self.store.runs.save_learning, self.run.id, self.owner, learnt))
             learnings[lesson.part] = learnt
-        parts = learning.lesson_of(spec.learn_from, gallery, spec.seed)
+        parts = learning.lesson_of(spec.learn_from, self._gallery, spec.seed)
         return {subject: learnings[part].artifact_sha256 for subject, part in parts.items() if part in learnings}
 
     def _learned_items(self) -> list[LearnedItem]:
-        spec = self.run.spec
-        if spec.learn_from is None:
+        source = self.spec.learn_from
+        if source is None:
             return []
-        source = spec.learn_from
         return [
             LearnedItem(
                 source=each.source,
-                dataset=learning.teacher_name(source, spec.dataset),
+                dataset=learning.teacher_name(source, self.spec.dataset),
                 fold=each.part if each.source == learning.FOLDS else None,
                 subjects=each.subjects,
                 images=each.images,
@@ -212,14 +190,15 @@ class RunExecution(LeasedJob):
             for each in self.store.runs.learnings(self.run.id)
         ]
 
-    def _perturb(self, images: Sequence[ImageRecord], learned: Mapping[str, str]) -> None:
+    def _perturb(self, learned: Mapping[str, str]) -> None:
         """Perturb what is not done yet; every image is saved with its measures as soon as it is done."""
+        images = self._images
         done = self.store.runs.images_done(self.run.id)
         finished = len(done)
         self.heartbeat(PERTURBING, finished, len(images))
         remaining = {image.id: image for image in images if image.id not in done}
         before = untouched_faces(self.store, self.run.dataset_id, remaining.values())
-        measures = list_measures(self.run.spec)
+        measures = list_measures(self.spec)
         known = self.run_in_thread(lambda check: find_known(self.store, before, measures))
         tasks = [
             PerturbTask(
@@ -252,52 +231,39 @@ class RunExecution(LeasedJob):
             )
             for phase, vectors in perturbed.measures.items()
             if (face := files[phase]) is not None
-            for measure in list_measures(self.run.spec)
+            for measure in list_measures(self.spec)
             if measure.name in vectors
         ]
         self._save(perturbed.image, measured)
 
     def _refuse_faults_throughout(self) -> None:
-        """Fail the run if every image that was tried met a fault: no result could be told from a broken set-up."""
+        """Fail the run if every image that was tried met a fault: a broken set-up would look like a result."""
         tried = [each for each in self.store.runs.outcomes(self.run.id) if each.failure_stage != "acquire-before"]
         if tried and all(each.failure in FAULTS for each in tried):
             raise FaceprivError(
                 f"None of {len(tried)} images could be perturbed. The first: {tried[0].failure_sentence}"
             )
 
-    def _measure(self, images: Sequence[ImageRecord]) -> tuple[dict[str, Templates], Scores]:
-        """Return all templates and scores; what perturbing has left unknown is computed.
-
-        Raises
-        ------
-        FaceprivError
-            If a matcher could embed none.
-        """
+    def _measure(self) -> tuple[dict[str, Templates], Scores]:
+        """Return all templates and scores; what perturbing has left unknown is computed."""
+        images = self._images
         files = self.run_in_thread(lambda check: faces_by_phase(self.store, self.run.dataset_id, images, self.run))
-        measures = [measure for measure in list_measures(self.run.spec) if measure.kind == TEMPLATE]
-        computed = self._compute(files, measures, EMBEDDING)
+        measures = [measure for measure in list_measures(self.spec) if measure.kind == TEMPLATE]
+        computed = self.compute_measures(files, measures, EMBEDDING, skip_damaged=True)
+        templates = {}
         for measure in measures:
-            if computed.tried[measure.name] and not computed.vectors[measure.name]:
+            name, vectors = measure.model.name, computed[measure.name]
+            if files and not vectors:
                 raise FaceprivError(
-                    f"The matcher {measure.model.name} could embed none of {computed.tried[measure.name]} images; look "
-                    "at what the worker logged, or start the run without it."
+                    f"The matcher {name} could embed none of {len(files)} images; look at what the worker logged, or "
+                    "start the run without it."
                 )
-        templates = {
-            measure.model.name: Templates(
-                before=_rows(computed.vectors[measure.name], "before", images),
-                after=_rows(computed.vectors[measure.name], "after", images),
-                compare=get_matcher(measure.model.name).compare,
-            )
-            for measure in measures
-        }
+            before, after = (vector_rows(vectors, phase, images).astype(np.float32) for phase in PHASES)
+            templates[name] = Templates(before, after, get_matcher(name).compare)
         return templates, compute_scores(self.store, self.run, LeasedPool(self))
 
-    def _compute(self, files: Mapping[_K, StoredFace], measures: Sequence[Measure], stage: str) -> Computed[_K]:
-        progress = partial(self.heartbeat, stage)
-        return compute(self.store, files, measures, LeasedPool(self), progress, skip_damaged=True)
-
-    def _sum_up(self, images: Sequence[ImageRecord], templates: Mapping[str, Templates], scores: Scores) -> RunResult:
-        spec = self.run.spec
+    def _sum_up(self, templates: Mapping[str, Templates], scores: Scores) -> RunResult:
+        spec, images = self.spec, self._images
         self.heartbeat(SUMMING_UP, 0, 1)
         outcomes = {record.image_id: record for record in self.store.runs.outcomes(self.run.id)}
         judged = [
@@ -321,16 +287,6 @@ class RunExecution(LeasedJob):
         overlaps = find_overlaps([ref.name for ref in spec.classifiers], images)
         notes = {**result.notes, **{each.sentence: each.images or len(images) for each in overlaps}}
         return result.model_copy(update={"seconds": self.store.runs.summary(self.run.id).spent, "notes": notes})
-
-
-def _rows(vectors: Mapping[PhaseImage, Vector], phase: Phase, images: Sequence[ImageRecord]) -> NDArray[np.float32]:
-    """Return templates as rows in the order of the images; a row of NaN where there is none."""
-    width = len(next((vector for key, vector in vectors.items() if key[0] == phase), np.empty(1)))
-    rows = np.full((len(images), width), np.nan, dtype=np.float32)
-    for row, image in enumerate(images):
-        if (phase, image.id) in vectors:
-            rows[row] = vectors[phase, image.id]
-    return rows
 
 
 def _judged_image(

@@ -8,8 +8,7 @@ from facepriv.schemas.runs import RunSpec
 from facepriv.services.jobs.kinds import KindWithTable
 from facepriv.services.jobs.leased_job import Claim
 from facepriv.services.runs.preparing import find_same_run, prepare_run
-from facepriv.store import RunRecord, Store
-from facepriv.store.runs import RunStore
+from facepriv.store import RunRecord, RunStore, Store
 
 
 class RunKind(KindWithTable):

@@ -27,10 +27,7 @@ def choose_classifiers(names: Sequence[str] | None, images: Sequence[ImageRecord
 def choose_matchers(record: DatasetRecord, names: Sequence[str] | None, guards: Sequence[str] = ()) -> Sequence[str]:
     """Return the matchers that were named, or all usable ones where a data set's subjects are people.
 
-    Raises
-    ------
-    BadInputError
-        If some were named, or are to guard, although its subjects are no people.
+    Raises BadInputError if some were named, or are to guard, although its subjects are no people.
     """
     refuse_matching(record, [*(names or ()), *guards])
     if names is not None:

@@ -12,7 +12,7 @@ import json
 import logging
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -21,16 +21,15 @@ from facepriv.datasets.demo import demo_folder, read_demo
 from facepriv.errors import BadInputError, FaceprivError, StoreError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.decode import decode
-from facepriv.measures.faults import log_fault
+from facepriv.measures.faults import log_fault, unexpected
 from facepriv.perturb.base import Learned
 from facepriv.perturb.gallery import Gallery
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import LearnFrom
 from facepriv.services.jobs.pool_process import Job, process_settings, report_steps
 from facepriv.services.runs.process import RunInProcess, get_run
-from facepriv.store import Store
+from facepriv.store import DatasetRecord, ImageRecord, Learning, Store
 from facepriv.store.artifacts import LEARNED
-from facepriv.store.records import DatasetRecord, ImageRecord, Learning
 from facepriv.types import FEMALE, MALE
 from facepriv.wording import count
 
@@ -65,67 +64,48 @@ def halves(images: Iterable[ImageRecord], seed: int) -> dict[str, int]:
 def choose_source(store: Store, dataset: DatasetRecord, wanted: str | None, *, seed: int, method: str) -> LearnFrom:
     """Check whom to learn from, or choose: the data set's own halves if they are large enough, else the demo set.
 
-    Parameters
-    ----------
-    wanted
-        ``folds``, ``demo``, the name of another data set, or None.
+    What is wanted is ``folds``, ``demo``, the name of another data set, or None.
 
-    Raises
-    ------
-    UnknownNameError
-        If there is no such data set.
-    BadInputError
-        With code ``too-few-to-learn`` or ``learns-from-same``.
+    Raises UnknownNameError if there is no such data set, or BadInputError (``too-few-to-learn``, ``learns-from-same``).
     """
     images = [image for image in store.datasets.images(dataset.id) if image.failure is None]
+    least = _least_of_halves(images, seed)
     if wanted is None:
-        enough = _least_of_halves(images, seed) >= ENOUGH
-        wanted = FOLDS if enough or _share_demo_images(images) else DEMO
-    if wanted == FOLDS:
-        _check_halves(images, seed, dataset.name, method)
-        return LearnFrom(source=FOLDS)
-    if wanted == DEMO:
-        if _share_demo_images(images):
-            folds = "folds or from " if _least_of_halves(images, seed) >= LEAST else ""
-            raise BadInputError(
-                f"The method {method} must learn from other people, but {dataset.name} holds images of the demo set; "
-                f"learn from {folds}another data set.",
-                code="learns-from-same",
-            )
-        return LearnFrom(source=DEMO)
+        wanted = FOLDS if least >= ENOUGH or _share_demo_images(images) else DEMO
+    if wanted == FOLDS and least < LEAST:
+        women, men = _count_subjects(images)
+        demo = "" if _share_demo_images(images) else "demo or from "
+        raise BadInputError(
+            f"The method {method} learns from one half of the people for the other, so {2 * LEAST} labelled women and "
+            f"{2 * LEAST} labelled men are needed, but {dataset.name} has {women} and {men} with a usable face; learn "
+            f"from {demo}another data set.",
+            code="too-few-to-learn",
+        )
+    if wanted == DEMO and _share_demo_images(images):
+        folds = "folds or from " if least >= LEAST else ""
+        raise BadInputError(
+            f"The method {method} must learn from other people, but {dataset.name} holds images of the demo set; "
+            f"learn from {folds}another data set.",
+            code="learns-from-same",
+        )
+    if wanted in (FOLDS, DEMO):
+        return LearnFrom(source=FOLDS if wanted == FOLDS else DEMO)
     teacher = store.datasets.get(wanted)
     _check_teacher(teacher, store.datasets.images(teacher.id), dataset, images, method)
     return LearnFrom(source="dataset", dataset=teacher.ref)
 
 
-def _subjects(images: Iterable[ImageRecord]) -> dict[int, set[str]]:
-    """Subjects with a usable face by gender label."""
-    found: dict[int, set[str]] = {FEMALE: set(), MALE: set()}
-    for image in images:
-        if image.failure is None and image.label is not None:
-            found[image.label].add(image.subject)
-    return found
-
-
-def _least(images: Iterable[ImageRecord]) -> int:
-    return min(len(subjects) for subjects in _subjects(images).values())
+def _count_subjects(images: Sequence[ImageRecord]) -> tuple[int, int]:
+    """Count women and men with a usable face."""
+    usable = {(image.label, image.subject) for image in images if image.failure is None}
+    return sum(label == FEMALE for label, _ in usable), sum(label == MALE for label, _ in usable)
 
 
 def _least_of_halves(images: Sequence[ImageRecord], seed: int) -> int:
     half = halves(images, seed)
-    return min(_least(image for image in images if half[image.subject] == one) for one in (0, 1))
-
-
-def _check_halves(images: Sequence[ImageRecord], seed: int, name: str, method: str) -> None:
-    if _least_of_halves(images, seed) < LEAST:
-        by_label = _subjects(images)
-        demo = "" if _share_demo_images(images) else "demo or from "
-        raise BadInputError(
-            f"The method {method} learns from one half of the people for the other, so {2 * LEAST} labelled women and "
-            f"{2 * LEAST} labelled men are needed, but {name} has {len(by_label[FEMALE])} and {len(by_label[MALE])} "
-            f"with a usable face; learn from {demo}another data set.",
-            code="too-few-to-learn",
-        )
+    return min(
+        subjects for mine in (0, 1) for subjects in _count_subjects([i for i in images if half[i.subject] == mine])
+    )
 
 
 def _check_teacher(
@@ -144,12 +124,11 @@ def _check_teacher(
             "learn from folds, from demo, or from a data set of others.",
             code="learns-from-same",
         )
-    if _least(theirs) < LEAST:
-        by_label = _subjects(theirs)
+    women, men = _count_subjects(theirs)
+    if min(women, men) < LEAST:
         raise BadInputError(
             f"{LEAST} labelled women and {LEAST} labelled men with a usable face are needed to learn from, but "
-            f"{teacher.name} has {len(by_label[FEMALE])} and {len(by_label[MALE])}; learn from demo or from another "
-            "data set.",
+            f"{teacher.name} has {women} and {men}; learn from demo or from another data set.",
             code="too-few-to-learn",
         )
 
@@ -175,16 +154,9 @@ def lessons(
     teachers: Sequence[ImageRecord],
     seed: int,
 ) -> list[Lesson]:
-    """Return what must be learnt before the images asked for can be perturbed.
+    """Return what must be learnt before the images ``asked`` for can be perturbed.
 
-    Parameters
-    ----------
-    asked
-        Images to be perturbed.
-    gallery
-        All images of their data set with a usable face.
-    teachers
-        Images of the other data set, for ``dataset``.
+    The gallery holds all images of their data set with a usable face, ``teachers`` those of the other data set, if any.
     """
     if source.source == DEMO:
         return [Lesson(0, None)]
@@ -213,13 +185,7 @@ def other_people(source: str, subject: str) -> str:
 def learn(
     run: RunInProcess, lesson: Lesson, on_progress: Callable[[int, int], None] = lambda done, steps: None
 ) -> Learning:
-    """Let the method of a run learn, and write what it learnt as an artifact.
-
-    Raises
-    ------
-    FaceprivError
-        If it cannot.
-    """
+    """Let the method of a run learn, and write what it learnt as an artifact. Raises FaceprivError if it cannot."""
     source = run.spec.learn_from
     assert source is not None
     if lesson.images is None:
@@ -228,7 +194,7 @@ def learn(
         gallery = run.make_gallery(lesson.images)
     else:
         elsewhere = f"dataset {source.dataset.id}"
-        gallery = run.make_gallery(lesson.images, lambda image: other_people(elsewhere, image.subject))
+        gallery = run.make_gallery([replace(i, subject=other_people(elsewhere, i.subject)) for i in lesson.images])
     seeds = np.random.SeedSequence(run.spec.seed, spawn_key=(lesson.part,))
     learned = run.method.learn(
         gallery, run.guides, guards=run.guards, rng=np.random.default_rng(seeds), on_progress=on_progress
@@ -272,19 +238,13 @@ def _learn_or_say_why(job: Job, lesson: Lesson) -> Learning | str:
         return str(error)
     except Exception as error:
         log_fault(_log, "Learning stopped", error)
-        return (
-            f"The method stopped learning at an unexpected {type(error).__name__}, a fault of facepriv or of a "
-            "plug-in; report it with what the worker logged."
-        )
+        return unexpected("The method stopped learning", error)
 
 
 def pack(learned: Learned) -> bytes:
     """Write what was learnt as the bytes of an ``.npz`` file: the same bytes for the same content.
 
-    Raises
-    ------
-    BadInputError
-        With code ``learnt-objects`` if an array holds anything but numbers, truth values or text.
+    Raises BadInputError with code ``learnt-objects`` if an array holds anything but numbers, truth values or text.
     """
     arrays: dict[str, Any] = {}
     for name in sorted(learned.arrays):
@@ -305,13 +265,7 @@ def pack(learned: Learned) -> bytes:
 
 
 def unpack(data: bytes) -> Learned:
-    """Read what `pack` wrote.
-
-    Raises
-    ------
-    StoreError
-        If it is something else.
-    """
+    """Read what `pack` wrote. Raises StoreError if it is something else."""
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             meta: Mapping[str, Any] = json.loads(stored[_META].tobytes())

@@ -12,7 +12,7 @@ import numpy as np
 from facepriv.errors import FaceprivError, StoreBusyError, StoreError
 from facepriv.imaging.quality import psnr_db, ssim
 from facepriv.measures.compute import SCORE, TEMPLATE, Measure, compute_each
-from facepriv.measures.faults import log_fault
+from facepriv.measures.faults import log_fault, unexpected
 from facepriv.measures.landmarks import Points
 from facepriv.measures.stored_faces import face_of
 from facepriv.schemas.runs import STOP_TITLES, Phase, RunSpec
@@ -70,10 +70,7 @@ def perturb(run: RunInProcess, task: PerturbTask) -> PerturbedImage:
 
     A fault at this image, such as a damaged file or an error inside a plug-in, is this image's failure.
 
-    Raises
-    ------
-    StoreError
-        If the perturbed image cannot be stored, which no other could be either, or the store is away.
+    Raises StoreError if the perturbed image cannot be stored, which no other could be either, or the store is away.
     """
     start = time.perf_counter()
     measures: dict[Phase, dict[str, Vector]] = {}
@@ -85,7 +82,7 @@ def perturb(run: RunInProcess, task: PerturbTask) -> PerturbedImage:
     except Exception as error:
         code, sentence = _fault(error)
         log_fault(_log, f"Image {task.image_id} could not be perturbed", error)
-        image, png = _failed(task.image_id, task.position, code, sentence), None
+        image, png = _failed(task, code, sentence), None
         measures.pop("after", None)
     sha256 = None if png is None else run.artifacts.put(png)
     return PerturbedImage(replace(image, artifact_sha256=sha256, seconds=time.perf_counter() - start), measures)
@@ -109,7 +106,7 @@ def _perturb(
         keep=run.keep,
     )
     if isinstance(result, PerturbFailure):
-        return _failed(task.image_id, task.position, result.code, result.sentence), None
+        return _failed(task, result.code, result.sentence), None
     if result.file_face is not None:
         measures["after"] = _measure(result.file_face, list_measures(run.spec), result.file_scores)
     return _run_image(run.spec, task, face, result), result.png
@@ -156,13 +153,7 @@ def _run_image(spec: RunSpec, task: PerturbTask, face: Face, result: PerturbResu
 
 
 def _points_of(run: RunInProcess, image_id: int) -> Points | None:
-    """Return the points that the run's landmarker found in an image; None for a run without one.
-
-    Raises
-    ------
-    FaceprivError
-        If a fault has left none.
-    """
+    """Return the points that the run's landmarker found in an image; None for a run without one."""
     if run.spec.landmarker is None:
         return None
     points = run.points.get(image_id)
@@ -177,17 +168,20 @@ def _points_of(run: RunInProcess, image_id: int) -> Points | None:
 def lost_image(task: PerturbTask) -> RunImage:
     """Return the outcome of an image at which its process was lost again and again."""
     return _failed(
-        task.image_id,
-        task.position,
+        task,
         PROCESS_LOST,
         "The process that perturbed this image was lost each time, perhaps for lack of memory or by a fault of a "
         "model's library; leave the image out, or try it on a machine with more memory.",
     )
 
 
-def _failed(image_id: int, position: int, code: str, sentence: str) -> RunImage:
+def _failed(task: PerturbTask, code: str, sentence: str) -> RunImage:
     return RunImage(
-        image_id=image_id, position=position, failure=code, failure_stage="perturb", failure_sentence=sentence
+        image_id=task.image_id,
+        position=task.position,
+        failure=code,
+        failure_stage="perturb",
+        failure_sentence=sentence,
     )
 
 
@@ -200,10 +194,7 @@ def _fault(error: Exception) -> tuple[str, str]:
         )
     if isinstance(error, FaceprivError):
         return UNEXPECTED, str(error)
-    return UNEXPECTED, (
-        f"The work on this image stopped at an unexpected {type(error).__name__}, a fault of facepriv or of a plug-in; "
-        "report it with what the worker logged."
-    )
+    return UNEXPECTED, unexpected("The work on this image stopped", error)
 
 
 def _failure_after(

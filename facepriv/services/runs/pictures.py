@@ -11,8 +11,7 @@ from facepriv.imaging.quality import difference
 from facepriv.imaging.triangulation import triangle_edges
 from facepriv.measures.landmarks import points_of
 from facepriv.measures.stored_faces import face_of, image_pixels, stored_pixels
-from facepriv.store import Store
-from facepriv.store.records import ImageRecord, RunImage
+from facepriv.store import ImageRecord, RunImage, Store
 from facepriv.types import Image
 
 Segment = tuple[tuple[float, float], tuple[float, float]]
@@ -36,13 +35,7 @@ class Pair:
 
 
 def run_pair(store: Store, run_id: int, image_id: int) -> Pair:
-    """Return the views of one image of a run.
-
-    Raises
-    ------
-    UnknownNameError
-        If the run or the image does not exist.
-    """
+    """Return the views of one image of a run. Raises UnknownNameError if the run or the image does not exist."""
     run = store.runs.get(run_id)
     record = store.runs.run_image(run_id, image_id)
     (image,) = store.datasets.images(run.dataset_id, ids=[image_id])

@@ -9,8 +9,7 @@ import facepriv
 from facepriv.errors import BadInputError
 from facepriv.imaging.landmarkers.registry import landmarkers
 from facepriv.measures.fingerprint import COMPUTING
-from facepriv.measures.loaded_models import DETECTOR, get_classifier, get_matcher, make_reference
-from facepriv.measures.loaded_models import get_landmarker as find_landmarker
+from facepriv.measures.loaded_models import DETECTOR, get_classifier, get_landmarker, get_matcher, make_reference
 from facepriv.perturb.base import Perturber
 from facepriv.perturb.registry import make_method, methods_for_any_landmarks, perturbers
 from facepriv.schemas.base import ModelRef
@@ -19,8 +18,7 @@ from facepriv.schemas.runs import LearnFrom, RunSpec
 from facepriv.services.runs.attributes import check_guides
 from facepriv.services.runs.judges import choose_classifiers, choose_images, choose_matchers
 from facepriv.services.runs.learning import choose_source
-from facepriv.store import Store
-from facepriv.store.records import DatasetRecord, ImageRecord, RunRecord
+from facepriv.store import DatasetRecord, ImageRecord, RunRecord, Store
 from facepriv.types import GENDER, AttributeClassifier
 from facepriv.wording import listed
 
@@ -122,8 +120,8 @@ def _choose_teachers(
 
 def _make_classifiers(names: Iterable[str]) -> dict[str, AttributeClassifier]:
     """Make classifiers, each once, by their own names."""
-    made = (get_classifier(name) for name in dict.fromkeys(names))
-    return {one.name: one for one in made}
+    classifiers = map(get_classifier, dict.fromkeys(names))
+    return {classifier.name: classifier for classifier in classifiers}
 
 
 def _matcher_references(names: Iterable[str]) -> tuple[ModelRef, ...]:
@@ -149,21 +147,14 @@ def _check_kept(
 
 
 def _landmarker_of(method: Perturber, name: str) -> ModelRef | None:
-    """Name the landmarker whose points a method is to take; None for the detector's own, which every face has.
-
-    Raises
-    ------
-    UnknownNameError, ModelUnavailableError
-    BadInputError
-        With code ``other-landmarks`` if the method cannot take them.
-    """
+    """Name the landmarker whose points a method is to take; None for the detector's own, which every face has."""
     if method.landmarkers is not None and name not in method.landmarkers and name in landmarkers.names():
         raise BadInputError(
             f"The method {method.name} is made for the landmarks {listed(method.landmarkers)}, but was to take {name}; "
             f"leave that out, or choose a method that takes any: {listed(methods_for_any_landmarks(), 'or')}.",
             code="other-landmarks",
         )
-    return None if name == DEFAULT_LANDMARKER else make_reference(find_landmarker(name))
+    return None if name == DEFAULT_LANDMARKER else make_reference(get_landmarker(name))
 
 
 def landmarker_name(spec: RunSpec) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,8 +18,7 @@ from facepriv.perturb.registry import make_method
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.jobs.pool_process import Job, JobRef, artifacts, get_content
 from facepriv.services.runs.attributes import labelled_by
-from facepriv.store import ArtifactStore, Store
-from facepriv.store.records import ImageRecord
+from facepriv.store import ArtifactStore, ImageRecord, Store
 from facepriv.types import GENDER
 
 
@@ -37,10 +36,7 @@ class RunJob:
 class RunInProcess:
     """One process's models and gallery for one run.
 
-    Raises
-    ------
-    FaceprivError
-        If a model cannot be used here, or is of another version than the run's.
+    Raises FaceprivError if a model cannot be used here, or is of another version than the run's.
     """
 
     def __init__(self, job: RunJob, artifacts: ArtifactStore) -> None:
@@ -69,19 +65,13 @@ class RunInProcess:
         assert image.artifact_sha256 is not None
         return stored_pixels(self.artifacts, image.artifact_sha256)
 
-    def make_gallery(
-        self,
-        images: Sequence[ImageRecord],
-        subject_of: Callable[[ImageRecord], str] = lambda image: image.subject,
-        *,
-        with_points: bool = False,
-    ) -> Gallery:
+    def make_gallery(self, images: Sequence[ImageRecord], *, with_points: bool = False) -> Gallery:
         """Return a gallery of stored images; with the landmarker's points of each, if asked for."""
         by_id = {str(image.id): image for image in images}
         points = [self.points.get(image.id) for image in images] if with_points else []
         return Gallery(
             image_ids=list(by_id),
-            subjects=[subject_of(image) for image in images],
+            subjects=[image.subject for image in images],
             labels=[image.label for image in images],
             landmarks=np.array([image.landmarks for image in images if image.landmarks is not None]),
             boxes=[image.box for image in images if image.box is not None],

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from facepriv.audit.reproduction.comparison import reproduction
 from facepriv.audit.reproduction.experiments import ExperimentRun, ImageOutcome
@@ -11,13 +11,12 @@ from facepriv.config import Settings
 from facepriv.errors import BadInputError
 from facepriv.schemas.reproductions import CANDIDATES, Candidates, Experiment, Reproduction, Slot
 from facepriv.schemas.requests import DEFAULT_GUIDE, SECOND_GUIDE, RunRequest
-from facepriv.schemas.runs import Phase, RunSpec
+from facepriv.schemas.runs import PHASES, RunSpec
 from facepriv.services.jobs.submit import submit
 from facepriv.services.runs.estimate import Estimate, estimate_run
 from facepriv.services.runs.preparing import find_same_run, prepare_run
 from facepriv.services.runs.scores import compute_scores
-from facepriv.store import RunRecord, Store
-from facepriv.store.records import ImageRecord
+from facepriv.store import ImageRecord, RunRecord, Store
 from facepriv.types import GENDERS, Actor
 from facepriv.wording import count
 
@@ -45,7 +44,9 @@ class Planned:
         return self.known is not None and self.known.result is not None
 
 
-def plan(store: Store, request: RunRequest, *, guide_a: str = GUIDE_A, guide_b: str = GUIDE_B) -> list[Planned]:
+def plan(
+    store: Store, request: RunRequest, *, guide_a: str = DEFAULT_GUIDE, guide_b: str = SECOND_GUIDE
+) -> list[Planned]:
     """Prepare all runs: guided by A, guided by B, mixing; each with candidates of either kind.
 
     Parameters
@@ -111,8 +112,8 @@ def _check_labels(name: str, images: Sequence[ImageRecord]) -> None:
 
 def estimate(store: Store, settings: Settings, planned: Sequence[Planned]) -> Estimate:
     """Estimate how long all that is not known yet will take."""
-    left = [one for one in planned if not one.done]
-    parts = [estimate_run(store, settings, one.request, len(one.spec.image_ids)) for one in left]
+    left = [run for run in planned if not run.done]
+    parts = [estimate_run(store, settings, run.request, len(run.spec.image_ids)) for run in left]
     return Estimate(
         sum(part.seconds for part in parts),
         f"{count(len(left), 'run')} to compute, {count(len(planned) - len(left), 'run')} known already",
@@ -129,6 +130,8 @@ def reproduce(
 ) -> Reproduction:
     """See all runs through, one after the other, and compare them with the paper.
 
+    Raises BadInputError with code ``run-not-complete`` if a run did not come to its end.
+
     Parameters
     ----------
     planned
@@ -137,23 +140,16 @@ def reproduce(
         Who starts those that are not, for the access log.
     execute
         Sees the run of that id through to its end; called once for each run that is not complete.
-
-    Raises
-    ------
-    BadInputError
-        With code ``run-not-complete`` if a run did not come to its end.
     """
-    classifiers: dict[Slot, str] = {
-        "a": next(one.spec.guide.name for one in planned if one.experiment == "by-a"),
-        "b": next(one.spec.guide.name for one in planned if one.experiment == "by-b"),
-    }
+    guides = {run.experiment: run.spec.guide.name for run in planned}
+    classifiers: dict[Slot, str] = {"a": guides["by-a"], "b": guides["by-b"]}
     runs = []
-    for one in planned:
-        run = one.known or submit(store, settings, one.request, actor)
+    for needed in planned:
+        run = needed.known or submit(store, settings, needed.request, actor)
         if run.result is None:
             execute(run.id)
             run = store.runs.get(run.id)
-        runs.append(_experiment(store, replace(one, known=run)))
+        runs.append(_experiment(store, needed, run))
     spec = planned[0].spec
     return reproduction(
         spec.dataset,
@@ -164,12 +160,11 @@ def reproduce(
     )
 
 
-def _experiment(store: Store, planned: Planned) -> ExperimentRun:
-    run = planned.known
-    if run is None or run.result is None:
-        which = "" if run is None else f"run {run.id} is {run.state}{f': {run.error}' if run.error else ''}"
+def _experiment(store: Store, planned: Planned, run: RunRecord) -> ExperimentRun:
+    if run.result is None:
         raise BadInputError(
-            f"All runs of the paper's experiments were expected to be complete, but {which}; start it again.",
+            f"All runs of the paper's experiments were expected to be complete, but run {run.id} is {run.state}"
+            f"{f': {run.error}' if run.error else ''}; start it again.",
             code="run-not-complete",
         )
     images = store.datasets.images(run.dataset_id, ids=run.spec.image_ids)
@@ -178,6 +173,9 @@ def _experiment(store: Store, planned: Planned) -> ExperimentRun:
     outcomes = []
     for image in images:
         outcome = records[image.id]
+        before, after = (
+            {name: score for (name, at), score in scores[image.id].items() if at == phase} for phase in PHASES
+        )
         outcomes.append(
             ImageOutcome(
                 image_id=image.id,
@@ -186,8 +184,8 @@ def _experiment(store: Store, planned: Planned) -> ExperimentRun:
                 updates=outcome.updates or 0,
                 success=bool(outcome.success),
                 anchors=len(outcome.anchors),
-                before=_of_phase(scores[image.id], "before"),
-                after=_of_phase(scores[image.id], "after"),
+                before=before,
+                after=after,
             )
         )
     return ExperimentRun(
@@ -199,7 +197,3 @@ def _experiment(store: Store, planned: Planned) -> ExperimentRun:
         result=run.result,
         images=outcomes,
     )
-
-
-def _of_phase(scores: Mapping[tuple[str, Phase], float], phase: Phase) -> dict[str, float]:
-    return {name: score for (name, at), score in scores.items() if at == phase}

@@ -8,8 +8,7 @@ from facepriv.measures.compute import SCORE, Measure, MeasuringPool, compute
 from facepriv.measures.stored_faces import faces_by_phase
 from facepriv.schemas.runs import Phase
 from facepriv.services.runs.perturbing import PROCESS_LOST, UNREADABLE
-from facepriv.store import Store
-from facepriv.store.records import RunRecord
+from facepriv.store import RunRecord, Store
 
 Scores = Mapping[int, Mapping[tuple[str, Phase], float]]
 """Log-odds by image, and by classifier and phase; without failures to acquire."""
@@ -30,9 +29,9 @@ def compute_scores(store: Store, run: RunRecord, pool: MeasuringPool | None = No
     ]
     files = faces_by_phase(store, run.dataset_id, images, run)
     measures = [Measure(SCORE, classifier) for classifier in run.spec.classifiers]
-    computed = compute(store, files, measures, pool, skip_damaged=True)
+    vectors = compute(store, files, measures, pool, skip_damaged=True)
     scores: dict[int, dict[tuple[str, Phase], float]] = {image_id: {} for image_id in run.spec.image_ids}
     for measure in measures:
-        for (phase, image_id), vector in computed.vectors[measure.name].items():
+        for (phase, image_id), vector in vectors[measure.name].items():
             scores[image_id][measure.model.name, phase] = float(vector[0])
     return scores

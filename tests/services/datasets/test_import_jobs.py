@@ -30,7 +30,7 @@ from facepriv.services.datasets.import_jobs import (
     submit_upload,
 )
 from facepriv.services.jobs.local_worker import ensure_worker
-from facepriv.services.jobs.submit import submit, submit_once
+from facepriv.services.jobs.submit import submit
 from facepriv.services.jobs.worker import run_worker
 from facepriv.services.jobs.worker_pool import LocalPool, Pace
 from facepriv.store import Store
@@ -487,11 +487,11 @@ def test_the_same_request_goes_on_with_what_was_cancelled(store, settings, tmp_p
     for name, data in TWO:
         (faces / name).write_bytes(data)
     request = ImportRequest(name="here", source=PathSource(path=str(faces)), preview=True)
-    first = submit_once(store, settings, request, ADA)
+    first = submit(store, settings, request, ADA, once=True)
     store.jobs.cancel(first.id)
-    assert submit_once(store, settings, request, ADA).id == first.id
+    assert submit(store, settings, request, ADA, once=True).id == first.id
     other = request.model_copy(update={"name": "elsewhere"})
-    assert submit_once(store, settings, other, ADA).id != first.id
+    assert submit(store, settings, other, ADA, once=True).id != first.id
     with pytest.raises(UnknownNameError):
         import_jobs.discard_by_name(store, settings, "here")
 

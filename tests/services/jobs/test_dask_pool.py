@@ -248,8 +248,9 @@ def test_cancelling_is_heard_while_the_cluster_computes(tmp_path: Path, cluster:
         assert not store.runs.images_done(run.id), "nothing waited for the images under way"
 
 
-def test_a_scheduler_that_is_not_there_gets_a_sentence(finished: Finished):
+def test_a_scheduler_that_is_not_there_gets_a_sentence(finished: Finished, monkeypatch):
+    monkeypatch.setattr("facepriv.services.jobs.dask_pool.CONNECT_SECONDS", 0.5)
     settings = finished.settings.model_copy(update={"executor": "dask", "scheduler": "tcp://127.0.0.1:9"})
     missing = r"scheduler was expected at tcp://127.0.0.1:9, but it cannot be"
-    with DaskPool(settings, connect_seconds=0.5) as pool, pytest.raises(FaceprivError, match=missing):
+    with DaskPool(settings) as pool, pytest.raises(FaceprivError, match=missing):
         _ = pool.width

@@ -195,11 +195,12 @@ def test_no_worker(settings):
     assert not worker_is_alive(settings)
 
 
-def test_a_second_worker_does_not_serve(settings):
+def test_a_second_worker_does_not_serve(settings, monkeypatch):
+    monkeypatch.setattr("facepriv.services.jobs.local_worker.START_SECONDS", 0.2)
     settings.home.mkdir()
     with filelock.FileLock(settings.home / "worker.lock"):
         assert worker_is_alive(settings)
-        assert serve_local(settings, until_idle=True, start_seconds=0.2) is False
+        assert serve_local(settings, until_idle=True) is False
     assert serve_local(settings, until_idle=True) is True
     assert not worker_is_alive(settings)
 

@@ -9,7 +9,7 @@ from facepriv.schemas.requests import RunRequest
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.jobs import control
 from facepriv.services.jobs.kinds import kinds, kinds_of_workers
-from facepriv.services.jobs.submit import submit, submit_once
+from facepriv.services.jobs.submit import submit
 from facepriv.types import Actor
 from tests.finished_run import FAST, METHOD, labelled_demo
 
@@ -39,9 +39,9 @@ def test_a_request_is_stored_and_logged(store, settings, request_of_two):
 
 def test_the_same_request_is_put_into_the_queue_once(store, settings, request_of_two):
     first = submit(store, settings, request_of_two, ADA)
-    assert submit_once(store, settings, request_of_two, BOB).id == first.id
+    assert submit(store, settings, request_of_two, BOB, once=True).id == first.id
     other = request_of_two.model_copy(update={"seed": 1})
-    assert submit_once(store, settings, other, BOB).id != first.id
+    assert submit(store, settings, other, BOB, once=True).id != first.id
     assert [actor for actor, _, _ in log(store)] == ["bob", "ada"]
 
 

@@ -407,7 +407,7 @@ def test_a_second_run_computes_no_template_or_score_of_an_untouched_image_again(
         assert pool.unknown() == Counter(unknown)
 
 
-def test_a_worker_clears_away_leftovers_at_its_start_and_while_idle(store, settings):
+def test_a_worker_clears_away_leftovers_at_its_start_and_while_idle(store, settings, monkeypatch):
     def leave() -> Path:
         path = store.artifacts.path(store.artifacts.put(os.urandom(100)))
         os.utime(path, (1, 1))
@@ -422,7 +422,9 @@ def test_a_worker_clears_away_leftovers_at_its_start_and_while_idle(store, setti
             later.append(time.monotonic() + 20)
         return not later[0].exists() or time.monotonic() > later[1]
 
-    run_worker(settings, should_stop=stop, poll_seconds=0.01, collect_seconds=0.05)
+    monkeypatch.setattr("facepriv.services.jobs.worker.POLL_SECONDS", 0.01)
+    monkeypatch.setattr("facepriv.services.jobs.worker.COLLECT_SECONDS", 0.05)
+    run_worker(settings, should_stop=stop)
     assert not later[0].exists()
     assert young.exists()
 

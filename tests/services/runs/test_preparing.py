@@ -16,7 +16,7 @@ from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
 from facepriv.services.datasets.sampling import sample_images
-from facepriv.services.jobs.processes import processes
+from facepriv.services.jobs.worker_pool import processes
 from facepriv.services.models.catalogue import list_models
 from facepriv.services.runs.estimate import (
     EVALUATION_SECONDS,
