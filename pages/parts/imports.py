@@ -160,7 +160,7 @@ def complete(store: Store, job: ImportJob) -> None:
     listed = sum(counts.problems.values())
     if listed + failed:
         st.write(f"**{count(listed + failed, 'note')}:**")
-        problem_rows(store, record.id, listed, f"problems-of-import-{job.id}")
+        problem_rows(store, record.id, listed, f"import-problems-{job.id}")
         failure_rows(store, record.id, failed, f"failed-{job.id}")
     st.page_link("audit.py", label="Audit it", icon=":material/search_insights:")
     st.page_link("perturb.py", label="Perturb it", icon=":material/arrow_forward:")
