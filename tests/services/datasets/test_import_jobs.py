@@ -259,7 +259,7 @@ def test_a_process_that_ends_early_is_followed_by_another_and_it_ends_as_without
     job = ended(store, settings, job_id)
     assert job.record.state == "complete", job.record.error
     assert job.record.attempts == (2 if how == signal.SIGKILL else 1)
-    assert not folder(settings, job).exists()
+    assert wait_until(lambda: not folder(settings, job).exists(), PATIENCE), "it goes once the queue knows of the end"
     images = store.datasets.images(job.record.dataset_id)
     assert [image.name for image in images] == [name for name, _ in files[:-1]]
     assert [one.name for one in store.datasets.problems(job.record.dataset_id) if one.code == "not-an-image"] == [
