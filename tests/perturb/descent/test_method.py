@@ -196,7 +196,7 @@ def test_a_crop_that_is_no_linear_map_is_said_and_comes_to_the_same(faces, make_
     ((_, linear),) = run(faces, make_gallery, 4)
     ((_, rendered),) = run(faces, make_gallery, 4, guides=[Functional()])
     assert linear.notes == ()
-    assert "cropped anew" in rendered.notes[0]
+    assert "cropped again" in rendered.notes[0]
     assert rendered.success
     assert rendered.evaluations == linear.evaluations
     assert np.abs(rendered.pixels.astype(int) - linear.pixels.astype(int)).max() <= 1
