@@ -91,7 +91,7 @@ def show(console: Console, found: dict[str, AuditResult]) -> None:
                 )
     console.print(table)
     for title, name in (("untouched", "untouched"), ("at p", "mix"), ("every image perturbed", "perturbed")):
-        table = Table(title=f"How often attackers are right, and bits, {title}")
+        table = Table(title=f"How often attackers are right, and bits at least, {title}")
         table.add_column("Attacker")
         for way in found:
             table.add_column(way)

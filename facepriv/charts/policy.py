@@ -77,7 +77,7 @@ def proportion(curve: SignAttackerCurve, optimum: OptimalProportion, p: float) -
     figure.update_xaxes(tickformat=".0%", range=[0, 1])
     figure.update_xaxes(title_text=PROPORTION_AXIS, row=2, col=1)
     figure.update_yaxes(title_text="accuracy", tickformat=".0%", tick0=0.5, dtick=0.1, range=[0.48, 1.02], row=1, col=1)
-    figure.update_yaxes(title_text="leak, bits", range=[-0.04, 1.04], row=2, col=1)
+    figure.update_yaxes(title_text="leak, bits at least", range=[-0.04, 1.04], row=2, col=1)
     return style.finish(figure, height=480)
 
 
@@ -122,7 +122,7 @@ def attacker_curves(points: Sequence[CurvePoint], p: float | None = None, *, sig
             x=[point.p for point in curve],
             y=[point.accuracy for point in curve],
             customdata=[[point.auc, point.bits] for point in curve],
-            meta=["AUC", "leak, bits"],
+            meta=["AUC", "leak, bits at least"],
             mode="lines+markers",
             line=look.line(4 if name == foremost else 2),
             marker={"symbol": look.symbol, "size": 10 if name == foremost else 7},
@@ -130,7 +130,7 @@ def attacker_curves(points: Sequence[CurvePoint], p: float | None = None, *, sig
             showlegend=False,
             cliponaxis=False,
             hovertemplate=f"{name}, p = %{{x:.1%}}<br>right in %{{y:.2%}}, AUC %{{customdata[0]:.3f}}, "
-            "%{customdata[1]:.3f} bits<extra></extra>",
+            "at least %{customdata[1]:.3f} bits<extra></extra>",
         )
     low = min([GUESSING, *(point.accuracy for point in points)]) - 0.03
     ends = {name: float(values[-1]) for name, values in accuracies.items()}
@@ -175,7 +175,7 @@ def leak_bars(conditions: Sequence[Condition]) -> go.Figure:
             y=[value - GUESSING for _, value, _ in bars],
             base=GUESSING,
             customdata=[[value, _range(interval), attack.bits.value] for attack, value, interval in bars],
-            meta=["", "", "leak, bits"],
+            meta=["", "", "leak, bits at least"],
             error_y={
                 "type": "data",
                 "symmetric": False,
@@ -188,7 +188,7 @@ def leak_bars(conditions: Sequence[Condition]) -> go.Figure:
             marker=style.bars(CONDITION_LOOKS[condition.name]),
             name=f"{title} (p = {percent(condition.p)})" if condition.name == "mix" else title,
             hovertemplate=f"%{{x}}, {title}<br>right in %{{customdata[0]:.2%}} (95 %: %{{customdata[1]}}), "
-            "%{customdata[2]:.3f} bits<extra></extra>",
+            "at least %{customdata[2]:.3f} bits<extra></extra>",
         )
     _guessing(figure)
     figure.update_layout(barmode="group")

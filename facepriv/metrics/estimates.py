@@ -46,6 +46,8 @@ class Estimate:
     effective number of trials (`effective_number`). For figures of pairs it is the number of disjoint pairs: the
     variance of a U-statistic is at most that of the mean over these (Hoeffding 1963, section 5).
     """
+    most_trials: float = np.inf
+    """Upper bound of the number of independent trials of a rate: as if no two images of a subject were alike."""
     error_factor: float = 1.0
     """Known correction of the standard deviation of the replicates, by which it is multiplied."""
 
@@ -106,10 +108,11 @@ class Estimate:
     def interval(self) -> Interval:
         """Return the figure with its 95 % interval.
 
-        Where a rate is 0 or 1, or a difference of rates is the same in every resample, the resamples do not show its
-        error. There the rule of three stands in (Hanley and Lippman-Hand 1983, JAMA 249:1743): an event not seen in
-        ``s`` independent subjects has a chance of at most ``1 - 0.05 ** (1 / s)``, with one-sided 95 % confidence. All
-        ends are None where the value or the standard error cannot be computed.
+        A rate has the interval of Jeffreys (`jeffreys_interval`) in as many independent trials as its standard error
+        stands for. Where a rate is 0 or 1, or a difference of rates is the same in every resample, the resamples do not
+        show its error. There the rule of three stands in (Hanley and Lippman-Hand 1983, JAMA 249:1743): an event not
+        seen in ``s`` independent subjects has a chance of at most ``1 - 0.05 ** (1 / s)``, with one-sided 95 %
+        confidence. Both ends are None where the value or the standard error cannot be computed.
         """
         error = self.standard_error
         if not np.isfinite(self.value):
@@ -125,18 +128,35 @@ class Estimate:
             return self.constant_interval
         if not np.isfinite(error):
             return Interval(value=self.value, low=None, high=None)
+        if self.scale == "rate" and self.least_trials > 0:
+            return self._rate_interval(error)
         reach = float(student.ppf((1 + LEVEL) / 2, self.degrees_of_freedom)) * error
         if self.scale == "positive":
             stretch = float(np.exp(reach / self.value))
             return Interval(value=self.value, low=self.value / stretch, high=self.value * stretch)
         if self.scale == "rate":
             middle = np.log(self.value) - np.log1p(-self.value)
-            ends = expit(middle + np.array([-1, 1]) * reach / (self.value * (1 - self.value)))
-            # Few subjects that err hardly show the spread; then even the worst case is a shorter interval.
-            low, high = binomial_interval(self.value, self.least_trials)
-            return Interval(value=self.value, low=max(float(ends[0]), low), high=min(float(ends[1]), high))
+            low, high = expit(middle + np.array([-1, 1]) * reach / (self.value * (1 - self.value)))
+            return Interval(value=self.value, low=float(low), high=float(high))
         limit = 1.0 if self.scale == "difference" else np.inf
         return Interval(value=self.value, low=max(self.value - reach, -limit), high=min(self.value + reach, limit))
+
+    def _rate_interval(self, error: float) -> Interval:
+        """Return the interval of Jeffreys, whose far end allows for people like those who have not erred yet.
+
+        Few erring subjects hardly show how many images go wrong together. So the end away from 0 (or from 1) counts
+        one subject more, all of whose images err: it goes by fewer trials, never by fewer than `least_trials`.
+        """
+        spread = self.value * (1 - self.value)
+        most = max(self.most_trials, self.least_trials)
+        trials = most if error == 0 else min(max(spread / error**2, self.least_trials), most)
+        if not np.isfinite(trials):
+            return Interval(value=self.value, low=self.value, high=self.value)
+        rare = trials * min(self.value, 1 - self.value)
+        fewer = (rare + 1) / (rare / trials + 1 / self.least_trials)
+        near, far = jeffreys_interval(self.value, trials), jeffreys_interval(self.value, fewer)
+        low, high = (near[0], far[1]) if self.value <= 0.5 else (far[0], near[1])
+        return Interval(value=self.value, low=min(low, self.value), high=max(high, self.value))
 
 
 def rule_of_three_limit(trials: float) -> float:
@@ -161,14 +181,12 @@ def effective_number(weights: Floats64) -> float:
     return float(weights.sum()) ** 2 / squares if squares > 0 else 0.0
 
 
-def binomial_interval(rate: float, trials: float) -> tuple[float, float]:
-    """Return the exact 95 % interval of a rate in independent trials (Clopper and Pearson 1934, Biometrika 26:404).
+def jeffreys_interval(rate: float, trials: float) -> tuple[float, float]:
+    """Return the 95 % interval of Jeffreys of a rate within 0..1 in independent trials, which need not be whole.
 
-    ``trials`` need not be whole; with none the interval is 0..1.
+    Among intervals of a binomial rate its coverage is near 95 % also where successes are few, while the exact one of
+    Clopper and Pearson covers more (Brown, Cai and DasGupta 2001, Statistical Science 16:101).
     """
-    if trials <= 0:
-        return 0.0, 1.0
-    tail, successes = (1 - LEVEL) / 2, rate * trials
-    low = float(beta.ppf(tail, successes, trials - successes + 1)) if successes > 0 else 0.0
-    high = float(beta.ppf(1 - tail, successes + 1, trials - successes)) if successes < trials else 1.0
-    return low, high
+    tail = (1 - LEVEL) / 2
+    successes, failures = rate * trials + 0.5, (1 - rate) * trials + 0.5
+    return float(beta.ppf(tail, successes, failures)), float(beta.ppf(1 - tail, successes, failures))

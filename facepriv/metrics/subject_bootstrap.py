@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -145,8 +146,11 @@ class SubjectBootstrap:
                 float(np.mean([getattr(interval, end) for interval in intervals])) for end in ("value", "low", "high")
             )
             constant_interval = Interval(value=value, low=low, high=high, unseen=True)
+        value = (male.value + female.value) / 2
+        # The variances of the two means add up; a gender's variance is that of its rate in so many trials.
+        squares = sum(e.value * (1 - e.value) / e.most_trials for e in (male, female)) / 4
         return Estimate(
-            (male.value + female.value) / 2,
+            value,
             (male.replicates + female.replicates) / 2,
             scale,
             (male.influence + female.influence) / 2,
@@ -155,6 +159,7 @@ class SubjectBootstrap:
             2 * min(male.independent_trials, female.independent_trials),
             constant_interval,
             least_trials=2 * min(male.least_trials, female.least_trials),
+            most_trials=value * (1 - value) / squares if squares > 0 else np.inf,
         )
 
     def auc(self, scores: ArrayLike) -> Estimate:
@@ -179,7 +184,16 @@ class SubjectBootstrap:
         pairs = min(self.subject_count(group) for group in GENDERS)
         images = np.bincount(self.subject_index, minlength=self.subjects.size).astype(np.float64)
         trials = min(effective_number(images[self.genders == label]) for label in GENDERS.values())
-        return Estimate(value, replicates, "rate", influence, self.genders, pairs, least_trials=trials)
+        estimate = Estimate(value, replicates, "rate", influence, self.genders, pairs, least_trials=trials)
+        if not estimate.standard_error > 0:
+            return estimate
+        # A pair weighs the product of two counts, so resamples vary more than the AUC of other people does. The
+        # contributions of subjects do not (DeLong et al. 1988, Biometrics 44:837).
+        variance = 0.0
+        for label in GENDERS.values():
+            members = influence[self.genders == label]
+            variance += float((members**2).sum()) * members.size / (members.size - 1)
+        return replace(estimate, error_factor=min(float(np.sqrt(variance)) / estimate.standard_error, 1.0))
 
     def auc_value(self, scores: ArrayLike) -> float:
         """Compute the AUC without resamples; parameters and errors are those of `auc`."""
@@ -216,7 +230,18 @@ class SubjectBootstrap:
             replicates = sums[:, 0] / sums[:, 1]
             influence = (above - value * below) / below.sum()
         subjects, least_trials = int(np.sum(below != 0)), effective_number(below)
-        return Estimate(value, replicates, scale, influence, self.genders, subjects, least_trials=least_trials)
+        squares = float((((numerator - value * denominator) / below.sum()) ** 2).sum()) if subjects else 0.0
+        most_trials = value * (1 - value) / squares if squares > 0 else np.inf
+        return Estimate(
+            value,
+            replicates,
+            scale,
+            influence,
+            self.genders,
+            subjects,
+            least_trials=least_trials,
+            most_trials=most_trials,
+        )
 
     def _sorted(
         self, scores: Floats64

@@ -98,7 +98,7 @@ def optimal_proportion(before: Errors, after: Errors) -> OptimalProportion:
 
 
 def _sentence(p: float, accuracy: float, bits: float, zero_leak: bool, s0: float, s1: float) -> str:
-    right = f"is right in {percent(accuracy)} of cases ({bits:.2f} bits)"
+    right = f"is right in {percent(accuracy)} of cases"
     attacker = "an attacker who sees only whether the classifier says male or female"
     if zero_leak:
         how = "With no image perturbed" if p == 0 else f"With {percent(p)} of the images perturbed"
@@ -106,6 +106,7 @@ def _sentence(p: float, accuracy: float, bits: float, zero_leak: bool, s0: float
     best = "Perturb every image" if p == 1 else "Perturb no image"
     side = "below" if s0 < 1 else "above"
     return (
-        f"{best}: {attacker} then {right}. No proportion brings this down to guessing, because the errors for men and "
-        f"women add up to {percent(s0)} before and {percent(s1)} after, both {side} 100 %."
+        f"{best}: {attacker} then {right} and learns at least {bits:.2f} bits. No proportion brings this down to "
+        f"guessing, because the errors for men and women add up to {percent(s0)} before and {percent(s1)} after, both "
+        f"{side} 100 %."
     )

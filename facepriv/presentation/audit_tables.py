@@ -14,6 +14,8 @@ from facepriv.wording import match_rate, percent
 
 MEANS = "By"
 """Column of the means by which an attacker guesses."""
+BITS = "Bits learned, at least"
+"""Column of the lower bound of what an attacker learns."""
 
 
 def between(interval: Interval, *, digits: int = 1) -> str:
@@ -49,7 +51,7 @@ def audit_row(audit: AuditRecord) -> Row:
     strongest = {} if audit.result is None else {line.condition: line for line in audit.result.headlines}
 
     def right(name: ConditionName) -> str:
-        return "–" if name not in strongest else f"{percent(strongest[name].upper)} ({strongest[name].attacker})"
+        return "–" if name not in strongest else f"{percent(strongest[name].at_most)} ({strongest[name].attacker})"
 
     return {
         "Audit": str(audit.id),
@@ -82,7 +84,7 @@ def attack_rows(attacks: Sequence[AttackResult], *, variants: bool = False) -> l
             "Women": percent(attack.female_accuracy.value),
             "Men": percent(attack.male_accuracy.value),
             "AUC": with_ends(attack.auc, "{:.3f}".format),
-            "Bits learned": with_ends(attack.bits, "{:.2f}".format),
+            BITS: with_ends(attack.bits, "{:.2f}".format),
             **({} if variants else {MEANS: _picked(attack)}),
         }
         for attack in ranked
@@ -115,7 +117,7 @@ def optimum_rows(result: AuditResult) -> list[Row]:
             "Attacker": name,
             "Best p": percent(best[name].p),
             "Right": percent(best[name].accuracy),
-            "Bits learned": f"{best[name].bits:.2f}",
+            BITS: f"{best[name].bits:.2f}",
         }
         for name in dict.fromkeys(point.attacker for point in result.curve)
     ]
@@ -161,7 +163,7 @@ def point_rows(result: AuditResult, p: float) -> list[Row]:
             "Attacker": point.attacker,
             "Right": percent(point.accuracy),
             "AUC": number(point.auc, 3),
-            "Bits learned": number(point.bits, 2),
+            BITS: number(point.bits, 2),
         }
         for point in sorted(result.curve, key=lambda point: -point.accuracy)
         if point.p == p

@@ -65,10 +65,11 @@ HELP = {
     "random, so an attacker cannot simply reverse the classifier's answer.",
     "attacked": "How often an attacker is right about people they have not learned from; men and women count one half "
     "each. 50 % is guessing.",
-    "leak_bits": "Bits learned: how much of the 1 bit of a gender label the attacker's answers reveal. It is a lower "
-    "bound from the attacker's probabilities, less what chance alone would give, so it can fall below 0.",
-    "upper": "How often the strongest attacker tried may be right: the upper end of its 95 % interval. 50 % is "
-    "guessing.",
+    "leak_bits": "Bits learned, at least: how much of the 1 bit of a gender label the attacker's answers reveal for "
+    "sure, less what chance alone would give. Two lower bounds, one from how often the attacker is right and one from "
+    "the attacker's probabilities, are computed and the larger is shown; the true figure may be higher.",
+    "upper": "How often the strongest attacker tried may be right: the upper end of its 95 % interval, never below the "
+    "50 % of guessing.",
     "given": "Off: the audit tries many proportions and takes the smallest at which the strongest attacker learns as "
     "little as possible, within measurement noise. On: it judges the proportion that you set.",
     "mix": "Releases some images from each run and some untouched, in the proportions that reveal least to an attacker "

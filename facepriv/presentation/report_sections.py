@@ -14,11 +14,11 @@ from facepriv.charts.policy import attacker_curves, leak_bars, utility_curve
 from facepriv.charts.rates import survival_bars
 from facepriv.presentation import audit_tables, run_sentences, run_tables
 from facepriv.presentation.help_texts import DRAWN
-from facepriv.presentation.verdict import GUESSING
 from facepriv.registry import VALUE
 from facepriv.report.document import Block, Bullets, Figure, Row, Section, Table, Text
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.base import ModelRef
+from facepriv.schemas.figures import GUESSING
 from facepriv.schemas.runs import RunResult, RunSpec
 from facepriv.store import AuditRecord, DatasetCounts, DatasetRecord, RunRecord
 from facepriv.types import GENDER, Identities, ModelCard
@@ -55,7 +55,7 @@ def key_figures(run: RunRecord, result: RunResult, audit: AuditResult | None) ->
 def strongest_attackers(audit: AuditResult) -> dict[str, str]:
     """Return how often the strongest attacker may be right, by release."""
     titles = {condition.name: audit_tables.condition_title(condition) for condition in audit.conditions}
-    return {f"Attacker right at most, {titles[line.condition]}": percent(line.upper) for line in audit.headlines}
+    return {f"Attacker right at most, {titles[line.condition]}": percent(line.at_most) for line in audit.headlines}
 
 
 def purpose_section(sheet: Mapping[str, str], missing: Sequence[str]) -> Section:
@@ -134,13 +134,14 @@ def leak_section(audit: AuditResult, identities: Identities) -> Section:
 
 def _leak_blocks(audit: AuditResult, identities: Identities) -> Iterator[Block]:
     strongest = "; ".join(
-        f"{line.condition}: {line.attacker} is right in {percent(line.accuracy)}, at most {percent(line.upper)}"
+        f"{line.condition}: {line.attacker} is right in {percent(line.accuracy)}, at most {percent(line.at_most)}"
         for line in audit.headlines
     )
     yield Text(
         f"Audited: {count(audit.images, 'image')} of {count(audit.subjects, 'subject')} "
         f"({audit.female_subjects:,} labelled female, {audit.male_subjects:,} labelled male). {percent(GUESSING)} is "
-        f"guessing; there is 1 bit to learn. Intervals are 95 % intervals {INTERVALS[identities]}."
+        f"guessing; there is 1 bit to learn, and attackers learn at least as much of it as stated. Intervals are 95 % "
+        f"intervals {INTERVALS[identities]}."
     )
     if audit.conditions:
         alt = f"Accuracy of every attacker with its 95 % interval. The strongest: {strongest}"
@@ -243,9 +244,9 @@ def risk_section(result: RunResult | None, audit: AuditResult | None) -> Section
         titles = {condition.name: audit_tables.condition_title(condition) for condition in audit.conditions}
         risks += [
             f"Release of the {titles[line.condition]}: an attacker like “{line.attacker}” may be right in up to "
-            f"{percent(line.upper)} of cases."
+            f"{percent(line.at_most)} of cases."
             for line in audit.headlines
-            if line.upper > GUESSING
+            if line.at_most > GUESSING
         ]
     if result is not None and audit is not None:
         templates = [

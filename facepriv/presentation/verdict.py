@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from facepriv.schemas.audits import ClassifierBaseline, Condition, ConditionName, Headline, PolicyChoice
+from facepriv.schemas.figures import GUESSING
 from facepriv.wording import listed, percent
 
 NOT_TRIED = (
@@ -18,7 +19,6 @@ NOT_TRIED = (
 )
 """Attackers that no audit of this package tries."""
 
-GUESSING = 0.5
 CLEAR, SOME = 0.7, 0.55
 """Accuracy of the strongest attacker from which a release clearly reveals gender, and upper bound up to which it is
 taken for guessing."""
@@ -57,7 +57,7 @@ def verdict(
         every = strongest["perturbed"]
         parts.append(
             f"With all images changed, the strongest attacker ({every.attacker}) is right in {percent(every.accuracy)} "
-            f"of cases (up to {percent(every.upper)} allowing for chance)."
+            f"of cases (up to {percent(every.at_most)} allowing for chance)."
         )
     parts.append(_judged("Unchanged, the images", strongest["untouched"]))
     templates = next((attack for attack in by_name["untouched"].attacks if attack.attacker == "template"), None)
@@ -77,7 +77,7 @@ def verdict(
 
 def _judged(images: str, strongest: Headline) -> str:
     """Return whether images reveal gender, with the figures that say so."""
-    if strongest.low <= GUESSING and strongest.upper <= SOME:
+    if strongest.low <= GUESSING and strongest.at_most <= SOME:
         outcome = NOTHING
     elif strongest.accuracy >= CLEAR and strongest.low > GUESSING:
         outcome = CLEARLY
@@ -85,6 +85,6 @@ def _judged(images: str, strongest: Headline) -> str:
         outcome = PERHAPS
     return (
         f"{images} {outcome}: the strongest attacker tried ({strongest.attacker}) is right in "
-        f"{percent(strongest.accuracy)} of cases (up to {percent(strongest.upper)} allowing for chance; 50 % is "
+        f"{percent(strongest.accuracy)} of cases (up to {percent(strongest.at_most)} allowing for chance; 50 % is "
         "guessing)."
     )

@@ -1,7 +1,8 @@
 """Settings and result of a leak audit: the documented, versioned JSON that leaves the package, ``facepriv.audit/1``.
 
 Rates are fractions 0..1 at equal priors: men and women weigh one half each, so that 0.5 is guessing whatever the
-balance of the data set, and there is 1 bit to be learnt. Intervals are of 95 % and take subjects as drawn at random.
+balance of the data set, and there is 1 bit to be learnt. Bits are lower bounds: at least so many are learnt. Intervals
+are of 95 % and take subjects as drawn at random.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Literal
 from pydantic import Field
 
 from facepriv.schemas.base import DatasetRef, Frozen, ModelRef
-from facepriv.schemas.figures import Interval, OperatingPoint
+from facepriv.schemas.figures import GUESSING, Interval, OperatingPoint
 
 SelectBy = Literal["image", "subject"]
 """Whether the policy draws each image for itself or all images of a subject together."""
@@ -65,6 +66,7 @@ class AttackResult(Frozen):
     female_accuracy: Interval
     auc: Interval
     bits: Interval
+    """Bits learnt at least: the larger of the bounds by accuracy (Fano) and by cross-entropy, less chance."""
     chosen: dict[str, int] = Field(default_factory=dict)
     """For ``chosen``: the variants picked, with the number of folds and draws that picked each."""
 
@@ -89,6 +91,7 @@ class CurvePoint(Frozen):
     accuracy: float
     auc: float
     bits: float
+    """Bits learnt at least."""
 
 
 class Utility(Frozen):
@@ -148,10 +151,16 @@ class Headline(Frozen):
     attacker: str
     accuracy: float
     upper: float
-    """The greatest upper bound of any attacker."""
+    """The greatest upper bound of any attacker, in results of older versions sometimes below guessing."""
     bits: float
+    """Bits learnt at least."""
     low: float = 0.0
     """The worst attacker's own lower bound."""
+
+    @property
+    def at_most(self) -> float:
+        """How often any attacker may be right: the upper bound, never below guessing, which everybody can do."""
+        return max(self.upper, GUESSING)
 
 
 class AuditResult(Frozen):

@@ -9,6 +9,9 @@ from facepriv.schemas.base import Frozen
 Group = Literal["all", "male", "female"]
 GROUPS: tuple[Group, ...] = ("all", "male", "female")
 
+GUESSING = 0.5
+"""How often a guess of the gender is right at equal priors."""
+
 
 class Rates(Frozen):
     """A rate for all images and by gender label; null where there is no image."""

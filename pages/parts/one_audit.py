@@ -83,7 +83,7 @@ def show_result(audit: AuditRecord, result: AuditResult) -> None:
 def show_strongest(box: DeltaGenerator, title: str, worst: Headline) -> None:
     """Show in a box how often the strongest attacker on a release may be right."""
     note = f"strongest: {worst.attacker}, {percent(worst.accuracy)}"
-    show_metric(box, title, percent(worst.upper), note, HELP["upper"])
+    show_metric(box, title, percent(worst.at_most), note, HELP["upper"])
 
 
 def people(result: AuditResult) -> None:
@@ -122,7 +122,7 @@ def releases(audit: AuditRecord, result: AuditResult) -> None:
 def show_bars(audit: AuditRecord, result: AuditResult) -> None:
     """Draw every attacker's accuracy in every release."""
     worst = "; ".join(
-        f"{line.condition}: {line.attacker} with {percent(line.accuracy)}, at most {percent(line.upper)}"
+        f"{line.condition}: {line.attacker} with {percent(line.accuracy)}, at most {percent(line.at_most)}"
         for line in result.headlines
     )
     alt = f"Accuracy of every attacker with its 95 % interval, as in the table below. The strongest: {worst}"

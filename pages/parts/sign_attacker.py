@@ -7,6 +7,7 @@ import streamlit as st
 
 from facepriv.charts.policy import proportion
 from facepriv.policy.proportion import optimal_proportion, sign_attacker_curve
+from facepriv.presentation.audit_tables import BITS
 from facepriv.presentation.help_texts import HELP
 from facepriv.schemas.runs import RunResult
 from facepriv.store import RunRecord
@@ -29,7 +30,7 @@ def table(result: RunResult, p: float) -> None:
     curves = {name: sign_attacker_curve(*errors, p) for name, errors in by_gender.items() if errors is not None}
     show_rows(
         [
-            {"Classifier": name, "Right": percent(float(here.accuracy)), "Bits learned": f"{float(here.bits):.2f}"}
+            {"Classifier": name, "Right": percent(float(here.accuracy)), BITS: f"{float(here.bits):.2f}"}
             for name, here in sorted(curves.items(), key=lambda item: -float(item[1].bits))
         ],
         "This run has no judged images of one gender, so nothing can be estimated.",

@@ -71,7 +71,7 @@ def test_intervals_are_given_by_their_ends():
     row = next(row for row in rows if row["attacker"] == first.attacker)
     assert float(row["attacker is right"]) == pytest.approx(first.accuracy.value)
     assert (float(row["low"]), float(row["high"])) == pytest.approx((first.accuracy.low, first.accuracy.high))
-    assert float(row["leak, bits"]) == pytest.approx(first.bits.value)
+    assert float(row["leak, bits at least"]) == pytest.approx(first.bits.value)
 
 
 def test_marks_are_no_data():
@@ -87,7 +87,7 @@ def test_axes_of_several_titles_have_a_column_each():
     curve = sign_attacker_curve(*errors, np.linspace(0, 1, 11))
     rows = figure_rows(proportion(curve, optimal_proportion(*errors), 0.2))
     assert [row["accuracy"] == "" for row in rows[:11]] == [False] * 11
-    assert [row["leak, bits"] == "" for row in rows[:11]] == [True] * 11
+    assert [row["leak, bits at least"] == "" for row in rows[:11]] == [True] * 11
 
 
 def test_bars_in_two_levels_and_rates_that_are_missing():

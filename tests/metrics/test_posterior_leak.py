@@ -5,7 +5,7 @@ from scipy.stats import norm
 from sklearn.metrics import balanced_accuracy_score, log_loss, roc_auc_score
 
 from facepriv.errors import BadInputError
-from facepriv.metrics.leak import LOG_ODDS_LIMIT, posterior_leak, sign_accuracy, sign_bits
+from facepriv.metrics.leak import fano_bits, leak_bits, log_odds_limit, posterior_leak, sign_accuracy, sign_bits
 from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 
 
@@ -27,8 +27,10 @@ def test_figures_agree_with_scikit_learn(seed):
     assert found.accuracy.value == pytest.approx(balanced_accuracy_score(labels, np.sign(f)))
     assert found.auc.value == pytest.approx(roc_auc_score(labels, f))
     weights = np.where(labels > 0, 1 / np.sum(labels > 0), 1 / np.sum(labels < 0))
-    nats = log_loss(labels, 1 / (1 + np.exp(-f)), sample_weight=weights)
-    assert found.bits.value == pytest.approx(max(1 - nats / np.log(2), 0), abs=1e-9)
+    limit = log_odds_limit(55)
+    nats = log_loss(labels, 1 / (1 + np.exp(-np.clip(f, -limit, limit))), sample_weight=weights)
+    right = float(fano_bits(balanced_accuracy_score(labels, np.sign(f))))
+    assert found.bits.value == pytest.approx(max(1 - nats / np.log(2), right), abs=1e-9)
     assert found.images == 165
     assert found.subjects == 55
     assert found.missing == 0
@@ -41,7 +43,7 @@ def test_binary_channel_has_its_bits(a, b):
     sign = np.ones(men + women)
     sign[: int(a * men)] = -1
     sign[men + int(b * women) :] = -1
-    # The attacker's posterior given a sign, at equal priors: Bayes' rule.
+    # The attacker's posterior given a sign, at equal priors: Bayes' rule. It never exceeds the limit of 3,000 people.
     f = np.where(sign > 0, np.log((1 - a) / b), np.log(a / (1 - b)))
     found = leak_of(f, labels, subjects, intervals=False)
     assert found.bits.value == pytest.approx(float(sign_bits(a, b)), abs=2e-3)
@@ -70,9 +72,12 @@ def test_a_posterior_that_exaggerates_gives_fewer_bits_never_more():
     random = np.random.default_rng(0)
     subjects, labels = people(2000, 2000)
     f = 2 * (random.normal(size=labels.size) + labels)
-    bits = [leak_of(f * k, labels, subjects, intervals=False).bits.value for k in (0.2, 1, 3, 50, -1)]
+    found = [leak_of(f * k, labels, subjects, intervals=False) for k in (0.2, 1, 3, 50, -1)]
+    bits = [one.bits.value for one in found]
     assert bits[1] == max(bits)
     assert bits[4] == 0
+    # However he exaggerates, how often he is right tells as much as before.
+    assert bits[3] == pytest.approx(float(fano_bits(found[3].accuracy.value)), abs=2e-3)
 
 
 def test_nothing_planted_nothing_found():
@@ -85,7 +90,7 @@ def test_nothing_planted_nothing_found():
         contained += found.accuracy.low <= 0.5 <= found.accuracy.high
         bits.append(found.bits.value)
         chance.append(found.chance_bits)
-    assert 0.90 <= contained / worlds <= 0.99
+    assert 0.90 <= contained / worlds <= 1
     assert np.mean(bits) < 0.02
     assert np.mean(np.array(bits) < 0.01) > 0.8
     assert np.mean(chance) > 0  # there was something to take off
@@ -107,10 +112,13 @@ def test_shuffled_cross_entropy_is_that_of_shuffled_labels():
     f = random.normal(size=36)
     bootstrap = SubjectBootstrap(subjects, labels)
     by_hand = []
+    limit = log_odds_limit(12)
     for permuted in bootstrap.permuted_labels(25).T:
         y = permuted[bootstrap.subject_index]
-        surprise = np.logaddexp(0, -f * y) / np.log(2)
-        by_hand.append(max(1 - (surprise[y > 0].mean() + surprise[y < 0].mean()) / 2, 0))
+        surprise = np.logaddexp(0, -np.clip(f, -limit, limit) * y) / np.log(2)
+        right = [np.mean(f[y == gender] * gender > 0) for gender in (1, -1)]
+        cross_entropy = (surprise[y > 0].mean() + surprise[y < 0].mean()) / 2
+        by_hand.append(max(1 - cross_entropy, float(fano_bits(np.mean(right)))))
         assert sorted(permuted) == sorted(bootstrap.genders)
     found = posterior_leak(f, bootstrap, intervals=False, permutations=25)
     assert found.chance_bits == pytest.approx(np.mean(by_hand))
@@ -136,16 +144,18 @@ def test_balance_of_the_data_set_does_not_matter():
 
 def test_sure_and_right_is_one_bit_and_sure_mistakes_cost_a_limited_amount():
     subjects, labels = people(30, 30)
-    sure = leak_of(labels * np.inf, labels, subjects, resamples=200)
+    sure = leak_of(labels * np.inf, labels, subjects, resamples=200, permutations=0)
     assert sure.bits.value == pytest.approx(1, abs=1e-5)
+    assert sure.bits.unseen
+    assert sure.bits.low == pytest.approx(float(fano_bits(0.05 ** (1 / 60))), abs=1e-6)
     assert sure.accuracy.value == sure.auc.value == 1
     assert sure.accuracy.unseen
     wrong = labels * np.inf
     wrong[0] = -np.inf
     found = leak_of(wrong, labels, subjects, resamples=200, permutations=0)
-    cost = LOG_ODDS_LIMIT / np.log(2) / 60
-    assert found.bits.value == pytest.approx(1 - cost, abs=1e-3)
-    assert found.bits.low <= found.bits.value <= found.bits.high
+    cost = (log_odds_limit(60) + np.log1p(np.exp(-log_odds_limit(60))) * 60) / np.log(2) / 60
+    assert found.bits.value == pytest.approx(float(leak_bits(59 / 60, cost)), abs=1e-6)
+    assert found.bits.low < found.bits.value < found.bits.high
 
 
 def test_nothing_to_go_on_is_a_guess_and_is_counted():
@@ -174,8 +184,9 @@ def test_draws_of_a_release_are_averaged_before_anything_is_cut_off():
     each = [leak_of(f, labels, subjects, intervals=False, permutations=0) for f in draws]
     assert found.accuracy.value == pytest.approx(np.mean([one.accuracy.value for one in each]))
     assert found.auc.value == pytest.approx(np.mean([one.auc.value for one in each]))
-    lost = np.logaddexp(0, -draws * labels).mean() / np.log(2)
-    assert found.bits.value == pytest.approx(max(1 - lost, 0))
+    limit = log_odds_limit(30)
+    lost = np.logaddexp(0, -np.clip(draws, -limit, limit) * labels).mean() / np.log(2)
+    assert found.bits.value == pytest.approx(float(leak_bits(found.accuracy.value, lost)))
     draws[0, 0] = draws[1, 0] = draws[1, 1] = np.nan
     assert leak_of(draws, labels, subjects, intervals=False).missing == 2
 
@@ -194,6 +205,32 @@ def test_point_values_are_the_same_with_and_without_intervals():
         assert other.high is None
     assert with_.chance_bits == without.chance_bits
     assert with_ == leak_of(f, labels, subjects, resamples=100)
+
+
+def test_of_two_lower_bounds_the_larger_counts():
+    assert fano_bits(0.5) == fano_bits(0.3) == 0
+    assert fano_bits(1.0) == 1
+    assert float(fano_bits(0.89)) == pytest.approx(0.5, abs=1e-3)
+    assert float(leak_bits(0.89, 0.4)) == pytest.approx(0.6)
+    assert float(leak_bits(0.89, 7.0)) == float(fano_bits(0.89))
+    subjects, labels = people(50, 50)
+    far_too_sure = np.where(np.arange(100) % 10 == 0, -1, 1) * labels * 40.0
+    found = leak_of(far_too_sure, labels, subjects, intervals=False, permutations=0)
+    assert found.bits.value == pytest.approx(float(fano_bits(0.9)))
+    # Fano's bound is never above what the channel carries.
+    for a, b in ((0.02, 0.02), (0.3, 0.01), (0.6, 0.1)):
+        assert fano_bits(1 - (a + b) / 2) <= sign_bits(a, b) + 1e-12
+
+
+def test_no_upper_end_lies_below_guessing():
+    subjects, labels = people(40, 40, images=2)
+    f = np.where(np.arange(160) % 8 < 6, -1.0, 1.0) * labels
+    found = leak_of(f, labels, subjects, resamples=200)
+    assert found.accuracy.value == pytest.approx(0.25)
+    assert found.accuracy.high == 0.5
+    assert found.auc.value < 0.5
+    assert found.auc.high == 0.5
+    assert found.male_accuracy.high < 0.5, "of one gender a guess may be right less often"
 
 
 def test_bad_input_is_one_clear_sentence():

@@ -35,11 +35,11 @@ class Sign(Attacker):
 
 
 def _learn_rates(x: Floats64, labels: Integers, subjects: Integers, rng: np.random.Generator) -> FittedPosterior:
-    """Fit log-odds to how often scores ``(n, 1)`` of each label are positive, with one person added to either sign.
+    """Fit log-odds to how often scores ``(n, 1)`` of each label are at least 0, with one person added to either answer.
 
     Two rates are learnt from everybody, so the held-out values are taken to be the same.
     """
-    positive = x[:, 0] > 0
+    positive = x[:, 0] >= 0
     rate = {}
     for label in (MALE, FEMALE):
         members = labels == label
@@ -49,6 +49,6 @@ def _learn_rates(x: Floats64, labels: Integers, subjects: Integers, rng: np.rand
     if_female = np.log((1 - rate[MALE]) / (1 - rate[FEMALE]))
 
     def posterior(theirs: Floats64) -> Floats64:
-        return np.asarray(np.where(theirs[:, 0] > 0, if_male, if_female))
+        return np.asarray(np.where(theirs[:, 0] >= 0, if_male, if_female))
 
     return FittedPosterior(posterior(x), posterior)

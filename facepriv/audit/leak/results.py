@@ -12,7 +12,15 @@ from facepriv.audit.leak.cross_fitting import Attack
 from facepriv.metrics.gender import predicted_labels
 from facepriv.metrics.leak import posterior_leak
 from facepriv.metrics.subject_bootstrap import SubjectBootstrap
-from facepriv.schemas.audits import AttackResult, ClassifierBaseline, Condition, ConditionName, CurvePoint, Headline
+from facepriv.schemas.audits import (
+    AttackResult,
+    ClassifierBaseline,
+    Condition,
+    ConditionName,
+    CurvePoint,
+    Headline,
+)
+from facepriv.schemas.figures import GUESSING
 from facepriv.types import Flags, Floats64
 
 CHOSEN = "chosen"
@@ -105,13 +113,16 @@ def _has_guesses(attacks: Sequence[Attack]) -> bool:
 
 
 def headline(condition: Condition) -> Headline:
-    """Return the attacker of a release who is right most often, and the greatest upper bound of any attacker."""
+    """Return the attacker of a release who is right most often, and the greatest upper bound of any attacker.
+
+    That bound is never below guessing.
+    """
     worst = max(condition.attacks, key=lambda attack: (attack.accuracy.value or 0.0, attack.accuracy.high or 0.0))
     return Headline(
         condition=condition.name,
         attacker=worst.attacker,
         accuracy=worst.accuracy.value or 0.0,
-        upper=max(attack.accuracy.high or 0.0 for attack in condition.attacks),
+        upper=max(GUESSING, *(attack.accuracy.high or 0.0 for attack in condition.attacks)),
         bits=worst.bits.value or 0.0,
         low=worst.accuracy.low or 0.0,
     )
