@@ -70,7 +70,7 @@ def form(store: Store, choice: Choice) -> None:
         "Data set", list(records), format_func=lambda number: records[number].name, key="audit_dataset"
     )
     with st.expander("Options", icon=":material/tune:"):
-        means = audit_form.means("audit", records[dataset])
+        means = audit_form.means(store, "audit", records[dataset])
         rest = audit_form.numbers(f"audit-{dataset}", faces.dataset_counts(records[dataset]).images)
     if st.button("Start the audit", type="primary", key="start_audit", icon=":material/play_arrow:"):
         started = audit_form.start(store, dataset=int(dataset), **means, **rest)

@@ -130,7 +130,7 @@ def form(store: Store, run: RunRecord) -> None:
     key = f"policy-{run.id}"
     judged = audit_form.policy(key)
     with st.expander("Options", icon=":material/tune:"):
-        means = audit_form.means(key, store.datasets.get(run.dataset_id))
+        means = audit_form.means(store, key, store.datasets.get(run.dataset_id))
         rest = audit_form.numbers(key, run.images, draws=True)
     if st.button("Start the audit", type="primary", key=f"start_audit-{run.id}", icon=":material/play_arrow:"):
         started = audit_form.start(store, run=run.id, **judged, **means, **rest)

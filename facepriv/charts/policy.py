@@ -10,7 +10,7 @@ from plotly.subplots import make_subplots
 
 from facepriv.charts import style
 from facepriv.policy.proportion import OptimalProportion, SignAttackerCurve
-from facepriv.schemas.audits import CONDITION_TITLES, Condition, ConditionName, CurvePoint, Utility
+from facepriv.schemas.audits import CONDITION_TITLES, Condition, ConditionName, CurvePoint, LearningPoint, Utility
 from facepriv.schemas.figures import Interval
 from facepriv.wording import match_rate, percent
 
@@ -195,6 +195,55 @@ def leak_bars(conditions: Sequence[Condition]) -> go.Figure:
     figure.update_xaxes(title_text="attacker", type="category", categoryorder="array", categoryarray=attackers)
     _accuracies(figure, min(0.45, lowest - 0.03))
     return style.finish(figure, height=440).update_xaxes(showgrid=False)
+
+
+def learning_curves(points: Sequence[LearningPoint]) -> go.Figure:
+    """Draw the accuracy of every attacker against the number of people learnt from, the strongest emphasised.
+
+    Parameters
+    ----------
+    points : of one release, of every attacker with several parts of the people; in any order.
+    """
+    figure = go.Figure()
+    by_part = sorted(points, key=lambda point: point.part)
+    names = list(dict.fromkeys(point.attacker for point in points))
+    curves = {name: [point for point in by_part if point.attacker == name] for name in names}
+    ends = {name: curve[-1].accuracy.value or 0.0 for name, curve in curves.items()}
+    foremost = max(names, key=ends.__getitem__, default="")
+    looks = _looks(names)
+    for name, curve in curves.items():
+        look = looks[name]
+        figure.add_scatter(
+            x=[point.part for point in curve],
+            y=[point.accuracy.value for point in curve],
+            customdata=[[point.subjects, _range(point.accuracy)] for point in curve],
+            meta=["people", "interval"],
+            mode="lines+markers",
+            line=look.line(4 if name == foremost else 2),
+            marker={"symbol": look.symbol, "size": 10 if name == foremost else 7},
+            name=name,
+            showlegend=False,
+            cliponaxis=False,
+            hovertemplate=f"{name}, %{{customdata[0]}} people<br>right in %{{y:.2%}} (95 %: %{{customdata[1]}})"
+            "<extra></extra>",
+        )
+    known = [point.accuracy.value for point in points if point.accuracy.value is not None]
+    low = min([GUESSING, *known]) - 0.03
+    _name_ends(figure, ends, looks, x=1.0, bold=foremost, low=low, high=1.02)
+    _guessing(figure)
+    _accuracies(figure, low)
+    people = {part: sorted({point.subjects for point in points if point.part == part}) for part in _parts(points)}
+    figure.update_xaxes(
+        title_text="people that the attacker learned from",
+        tickvals=list(people),
+        ticktext=[" or ".join(f"{number:,}" for number in numbers) for numbers in people.values()],
+        range=[-0.02, 1 + _LABEL_ROOM],
+    )
+    return style.finish(figure, height=440).update_layout(margin_r=50)
+
+
+def _parts(points: Iterable[LearningPoint]) -> list[float]:
+    return sorted({point.part for point in points})
 
 
 def utility_curve(

@@ -83,7 +83,7 @@ def audits(
 
 @with_fields(
     AuditRequest,
-    only=["p", "against", "classifiers", "select_by", "most_fnmr_loss"],
+    only=["p", "against", "classifiers", "select_by", "most_fnmr_loss", "learn_from"],
 )
 def policy(
     fields: dict[str, Any],

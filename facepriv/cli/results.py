@@ -66,7 +66,7 @@ def show_audit(store: Store, audit_id: int, json_file: Path | None = None, *, va
     )
     if audit.policy is not None and audit.policy.p > 0:
         say(audit.policy.sentence)
-    say(audit.verdict, f"Not tried: {'; '.join(audit.not_tried)}.")
+    say(audit.verdict, *audit.learned_from, f"Not tried: {'; '.join(audit.not_tried)}.")
     for reason, images in audit.left_out.items():
         say(f"Left out ({reason}): {count(images, 'image')}.")
     if audit.not_perturbed:
@@ -79,6 +79,11 @@ def show_audit(store: Store, audit_id: int, json_file: Path | None = None, *, va
         )
         if variants:
             show_table("Each means of each attacker", rows.attack_rows(condition.variants, variants=True))
+        show_table(
+            f"How often attackers on the {rows.condition_title(condition)} are right by number of people (in brackets) "
+            "that they learned from",
+            rows.learning_rows(audit, condition.name),
+        )
     show_table("How often each attacker is right, by proportion p of images changed", rows.curve_rows(audit))
     show_table("Best proportion against each attacker alone", rows.optimum_rows(audit))
     show_table("Matching on the mixed database", rows.utility_rows(audit))

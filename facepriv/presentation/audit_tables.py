@@ -7,7 +7,16 @@ from collections.abc import Callable, Sequence
 from facepriv.audit.attackers.registry import attackers
 from facepriv.policy.minimax import MinimaxPolicy
 from facepriv.presentation.run_tables import Row, count_rows, number
-from facepriv.schemas.audits import CONDITION_TITLES, AttackResult, AuditResult, Condition, ConditionName, CurvePoint
+from facepriv.schemas.audits import (
+    CONDITION_TITLES,
+    AttackResult,
+    AuditResult,
+    Condition,
+    ConditionName,
+    CurvePoint,
+    LearningGain,
+    LearningPoint,
+)
 from facepriv.schemas.figures import Interval
 from facepriv.store import AuditRecord
 from facepriv.wording import match_rate, percent
@@ -95,6 +104,39 @@ def condition_title(condition: Condition) -> str:
     """Return a release in words, e.g. ``mixed release (45.0 % of images changed)``."""
     changed = f" ({percent(condition.p)} of images changed)" if condition.name == "mix" else ""
     return f"{CONDITION_TITLES[condition.name]}{changed}"
+
+
+def learning_points(result: AuditResult, condition: ConditionName) -> list[LearningPoint]:
+    """Return what attackers learn from a release by number of people learnt from."""
+    return [point for point in result.learning if point.condition == condition]
+
+
+def learning_rows(result: AuditResult, condition: ConditionName) -> list[Row]:
+    """Return how often every attacker is right by part of the people learnt from, and the gain by the last half."""
+    points = learning_points(result, condition)
+    parts = sorted({point.part for point in points})
+    cells = {(point.attacker, point.part): point for point in points}
+    gains = {gain.attacker: gain for gain in result.learning_gains if gain.condition == condition}
+    return [
+        {
+            "Attacker": name,
+            **{_part_title(part): _by_people(cells.get((name, part))) for part in parts},
+            "Gain from half to all, points": "–" if name not in gains else _gained(gains[name]),
+        }
+        for name in dict.fromkeys(point.attacker for point in points)
+    ]
+
+
+def _part_title(part: float) -> str:
+    return {1.0: "All people", 0.5: "Half of them"}.get(part, f"1/{round(1 / part)} of them")
+
+
+def _by_people(point: LearningPoint | None) -> str:
+    return "–" if point is None else f"{percent(point.accuracy.value)} ({point.subjects:,})"
+
+
+def _gained(gain: LearningGain) -> str:
+    return with_ends(gain.accuracy, lambda rate: f"{100 * rate:+.1f}") + (", likely more" if gain.likely else "")
 
 
 def curve_rows(result: AuditResult) -> list[Row]:

@@ -68,6 +68,9 @@ HELP = {
     "leak_bits": "Bits learned, at least: how much of the 1 bit of a gender label the attacker's answers reveal for "
     "sure, less what chance alone would give. Two lower bounds, one from how often the attacker is right and one from "
     "the attacker's probabilities, are computed and the larger is shown; the true figure may be higher.",
+    "learning": "The same attackers, with the means that they picked with all people, after learning from an eighth, a "
+    "quarter and half of the people only: whole subjects, drawn at random. A curve that still rises says that an "
+    "attacker with more people would do better than this audit shows.",
     "upper": "How often the strongest attacker tried may be right: the upper end of its 95 % interval, never below the "
     "50 % of guessing.",
     "given": "Off: the audit tries many proportions and takes the smallest at which the strongest attacker learns as "

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from facepriv.charts.dataset import class_balance
 from facepriv.charts.gender import gender_error_bars
 from facepriv.charts.matching import det, match_score_histograms
-from facepriv.charts.policy import attacker_curves, leak_bars, utility_curve
+from facepriv.charts.policy import attacker_curves, leak_bars, learning_curves, utility_curve
 from facepriv.charts.rates import survival_bars
 from facepriv.presentation import audit_tables, run_sentences, run_tables
 from facepriv.presentation.help_texts import DRAWN
@@ -143,18 +143,35 @@ def _leak_blocks(audit: AuditResult, identities: Identities) -> Iterator[Block]:
         f"guessing; there is 1 bit to learn, and attackers learn at least as much of it as stated. Intervals are 95 % "
         f"intervals {INTERVALS[identities]}."
     )
+    for sentence in audit.learned_from:
+        yield Text(sentence, "note")
     if audit.conditions:
         alt = f"Accuracy of every attacker with its 95 % interval. The strongest: {strongest}"
         yield Figure("leak", "How often each attacker is right", alt, leak_bars(audit.conditions))
     for condition in audit.conditions:
         title = f"Release: {audit_tables.condition_title(condition)}"
         yield Table(f"leak-{condition.name}", title, audit_tables.attack_rows(condition.attacks))
+    yield from _learning_blocks(audit)
     if audit.curve:
         p = None if audit.policy is None else audit.policy.p
         title = "How often each attacker is right, by proportion of images changed"
         yield Figure("proportion", title, f"{title}; figures as in the table", attacker_curves(audit.curve, p))
         yield Table("proportion", "", audit_tables.curve_rows(audit))
     yield Table("left-out", "Images that were not audited", audit_tables.left_out_rows(audit))
+
+
+def _learning_blocks(audit: AuditResult) -> Iterator[Block]:
+    """Yield what attackers learn by number of people, and whether more would help them."""
+    for condition in audit.conditions:
+        points = audit_tables.learning_points(audit, condition.name)
+        if points:
+            name = f"learning-{condition.name}"
+            title = f"By number of people learned from: {audit_tables.condition_title(condition)}"
+            alt = "How often each attacker is right by number of people learned from; figures as in the table"
+            yield Figure(name, title, alt, learning_curves(points))
+            yield Table(name, "", audit_tables.learning_rows(audit, condition.name))
+    if audit.more_people:
+        yield Text(audit.more_people, "warning")
 
 
 def classifiers_section(result: RunResult) -> Section:

@@ -11,7 +11,7 @@ from facepriv.wording import listed, percent
 NOT_TRIED = (
     "a person who looks at the images",
     "large networks trained or tuned end to end on thousands of processed images (the retrained attacker learns from "
-    "templates and image features of the audited people only)",
+    "templates and image features of some dozens of people)",
     "generative restoration, such as diffusion or super-resolution models",
     "commercial gender and face services",
     "an attacker who knows which images were perturbed, or has some of the originals",
@@ -29,13 +29,32 @@ NOTHING, CLEARLY, PERHAPS = (
 )
 
 
-def not_tried(tried: Sequence[str], known: Sequence[str], classifiers: Sequence[str]) -> list[str]:
+def not_tried(
+    tried: Sequence[str],
+    known: Sequence[str],
+    classifiers: Sequence[str],
+    *,
+    most_people: int | None = None,
+    more_people: str = "",
+) -> list[str]:
     """Return attackers that were not tried: those known ones left out of this audit, and those that no audit tries.
 
-    ``classifiers`` are those whose scores the attackers had.
+    Parameters
+    ----------
+    classifiers : those whose scores the attackers had.
+    most_people : people that any attacker learnt from; None where that is not known.
+    more_people : sentence on an attacker whom more people would help, if any.
     """
     left_out = [f"the “{name}” attacker" for name in known if name not in tried]
-    return [*left_out, f"gender classifiers other than {listed(classifiers)}", *NOT_TRIED]
+    learned = (
+        []
+        if most_people is None
+        else [
+            f"attackers who have learned from labelled images of more than {most_people:,} people"
+            + (f" ({more_people.removesuffix('.')})" if more_people else "")
+        ]
+    )
+    return [*left_out, f"gender classifiers other than {listed(classifiers)}", *learned, *NOT_TRIED]
 
 
 def verdict(

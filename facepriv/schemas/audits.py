@@ -24,6 +24,19 @@ CONDITION_TITLES: dict[ConditionName, str] = {
 }
 
 
+class AttackersPeople(Frozen):
+    """People of another data set from whom attackers learn, and of whom the audited images show nobody."""
+
+    dataset: DatasetRef
+    image_ids: tuple[int, ...]
+    """Images learnt from, in order: labelled and with a usable face."""
+    run_id: int | None = None
+    """Run that processed these images as the audited run did its own, for attackers who know the policy; null if there
+    is none, or nothing was perturbed."""
+    left_out: int = 0
+    """Subjects left out because the audited data set has one of that name or one of their files."""
+
+
 class AuditSpec(Frozen):
     """Everything needed to repeat an audit: same spec and same libraries on the same kind of processor, same result."""
 
@@ -48,6 +61,8 @@ class AuditSpec(Frozen):
     most_fnmr_loss: float | None = None
     """Floor of utility: how much worse FNMR at FMR 0.1 % may be than that of the untouched images; null for none."""
     seed: int = 0
+    learn_from: AttackersPeople | None = None
+    """From whom attackers learn; null for some of the audited people, each time others than those they guess."""
     facepriv_version: str
     libraries: dict[str, str] = Field(default_factory=dict)
 
@@ -92,6 +107,31 @@ class CurvePoint(Frozen):
     auc: float
     bits: float
     """Bits learnt at least."""
+
+
+class LearningPoint(Frozen):
+    """What an attacker learns from a part of the people at hand, with the means chosen with all of them."""
+
+    condition: ConditionName
+    attacker: str
+    part: float
+    """Part of the people, 0..1."""
+    subjects: int
+    """Number of people learnt from."""
+    accuracy: Interval
+
+
+class LearningGain(Frozen):
+    """What an attacker gained by the second half of the people learnt from."""
+
+    condition: ConditionName
+    attacker: str
+    from_subjects: int
+    to_subjects: int
+    accuracy: Interval
+    """Accuracy with all people minus accuracy with half of them; a paired interval, of subjects guessed."""
+    likely: bool
+    """Whether it is more than chance, so that still more people would probably help."""
 
 
 class Utility(Frozen):
@@ -186,6 +226,13 @@ class AuditResult(Frozen):
     utility_change: list[UtilityChange] = Field(default_factory=list)
     quality: Quality | None = None
     headlines: list[Headline]
+    learning: list[LearningPoint] = Field(default_factory=list)
+    """Accuracy of every attacker by number of people learnt from."""
+    learning_gains: list[LearningGain] = Field(default_factory=list)
+    learned_from: list[str] = Field(default_factory=list)
+    """Sentences on the people that attackers learned from, and on what these have to do with the method's own."""
+    more_people: str = ""
+    """Sentence that says that more people to learn from would help an attacker; empty where none would."""
     verdict: str
     not_tried: list[str]
     seconds: float = 0.0

@@ -149,6 +149,13 @@ class AuditRequest(Request):
         description="Face matcher whose templates (the numbers that it stores about a face) the attackers learn from. "
         "Default: all usable ones",
     )
+    learn_from: str | int | None = Field(
+        default=None,
+        description="Data set of other people from whom the attackers learn, so that all audited people are guessed by "
+        "attackers who have seen none of them. Of a run, attackers who know the policy need a complete run on that "
+        "data set with the same method and settings; without it they learn as by default. Default: attackers learn "
+        "from some of the audited people and are judged on the others",
+    )
     p: Annotated[float, Field(ge=0, le=1)] | Literal["auto"] = Field(
         default=AUTO,
         description="For a run: proportion of images perturbed, 0 to 1; auto takes the smallest at which the strongest "

@@ -31,7 +31,7 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
         Raises
         ------
         UnknownNameError
-            If the data set or the run does not exist.
+            If the data set, the one that attackers learn from, or the run does not exist.
         BadInputError
             If the spec has no image, or the run is not complete or of another data set.
         """
@@ -41,6 +41,15 @@ class AuditStore(JobDetails[AuditSummary, AuditRecord]):
             dataset = session.scalar(select(DatasetRow).where(DatasetRow.id == spec.dataset.id, DatasetRow.ready))
             if dataset is None or dataset.content_sha256 != spec.dataset.content_sha256:
                 raise UnknownNameError(f"There is no data set {spec.dataset.name!r} with the content of the spec.")
+            people = spec.learn_from
+            if people is not None and not session.scalar(
+                select(DatasetRow.id).where(
+                    DatasetRow.id == people.dataset.id,
+                    DatasetRow.content_sha256 == people.dataset.content_sha256,
+                    DatasetRow.ready,
+                )
+            ):
+                raise UnknownNameError(f"There is no data set {people.dataset.name!r} with the content of the spec.")
             if spec.run_id is not None:
                 run = session.execute(
                     select(JobRow.state, RunRow.dataset_id)

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Text, and_, delete, exists, func, insert, or_, select, type_coerce, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
@@ -575,7 +575,11 @@ def _runs_using(dataset_id: int) -> ColumnElement[bool]:
 
 def _audits_of(dataset_id: int) -> ColumnElement[bool]:
     runs = select(RunRow.id).where(_runs_using(dataset_id))
-    return or_(AuditRow.dataset_id == dataset_id, AuditRow.run_id.in_(runs))
+    # A spec is written by `AuditSpec.model_dump_json`, in which quotes of a name are escaped.
+    taught = type_coerce(AuditRow.spec, Text).contains(
+        f'"learn_from":{{"dataset":{{"id":{dataset_id},', autoescape=True
+    )
+    return or_(AuditRow.dataset_id == dataset_id, AuditRow.run_id.in_(runs), taught)
 
 
 def _holdings(session: Session, dataset_id: int) -> Holdings:

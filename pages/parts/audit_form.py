@@ -23,8 +23,8 @@ from parts.shell import me
 DEFAULT_LOSS_POINTS = 1.0
 
 
-def means(key: str, record: DatasetRecord) -> dict[str, Any]:
-    """Ask for attackers and the models that they have; by default all."""
+def means(store: Store, key: str, record: DatasetRecord) -> dict[str, Any]:
+    """Ask for attackers, the models that they have and the people they learn from; by default all, and audited ones."""
     fields: dict[str, Any] = {"matchers": []}
 
     def choose(field: str, label: str, names: list[str]) -> None:
@@ -40,6 +40,14 @@ def means(key: str, record: DatasetRecord) -> dict[str, Any]:
             choose("matchers", "Matchers whose templates they see", usable_matchers())
         else:
             st.info(plain(unmatched), icon=":material/info:")
+    others = {other.id: other.name for other in store.datasets.list() if other.id != record.id}
+    fields["learn_from"] = st.selectbox(
+        "People that attackers learn from",
+        [None, *others],
+        format_func=lambda number: "the audited people" if number is None else f"data set {others[number]}",
+        key=f"{key}_learn_from-{record.id}",
+        help=help_of(AuditRequest, "learn_from"),
+    )
     return fields
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
-from facepriv.charts.policy import leak_bars
+from facepriv.charts.policy import leak_bars, learning_curves
 from facepriv.presentation import audit_tables as rows
 from facepriv.presentation.formats import moment, plain
 from facepriv.presentation.help_texts import HELP
@@ -70,6 +70,8 @@ def show_result(audit: AuditRecord, result: AuditResult) -> None:
     for box, worst in zip(st.columns(max(3, len(result.headlines))), result.headlines, strict=False):
         show_strongest(box, f"Attacker right at most, {titles[worst.condition]}", worst)
     people(result)
+    for sentence in result.learned_from:
+        st.caption(f":material/group: {plain(sentence)}")
     st.subheader("Gender error of the classifiers", help=HELP["gender_error"])
     if result.baseline:
         show_rows(rows.baseline_rows(result))
@@ -117,6 +119,7 @@ def releases(audit: AuditRecord, result: AuditResult) -> None:
             "Images released", list(named), default=default, required=True, key=f"audit_release-{audit.id}"
         )
     attacks(named[chosen], audit.spec.attackers)
+    learning(audit, result, named[chosen])
 
 
 def show_bars(audit: AuditRecord, result: AuditResult) -> None:
@@ -159,6 +162,23 @@ def attacks(condition: Condition, names: Collection[str]) -> None:
         )
     with st.expander("Every attacker's means, one by one", icon=":material/list:"):
         show_rows(rows.attack_rows(condition.variants, variants=True))
+
+
+def learning(audit: AuditRecord, result: AuditResult, condition: Condition) -> None:
+    """Show how often attackers are right by number of people that they learned from."""
+    points = rows.learning_points(result, condition.name)
+    if not points:
+        return
+    st.subheader("With fewer people to learn from", help=HELP["learning"])
+    if result.more_people:
+        st.warning(plain(result.more_people), icon=":material/trending_up:")
+    alt = "How often each attacker is right by number of people learned from, as in the table below"
+    show_figure(learning_curves(points), f"learning-{audit.id}-{condition.name}", alt, f"audit {audit.id}")
+    show_rows(rows.learning_rows(result, condition.name))
+    st.caption(
+        "How often right, and in brackets the number of people learned from. Likely more: the gain by the second half "
+        "of the people is more than chance, so that still more people would probably help."
+    )
 
 
 def not_tried(result: AuditResult) -> None:

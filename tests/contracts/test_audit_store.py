@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.schemas.audits import AttackersPeople
 from facepriv.schemas.base import DatasetRef
 from facepriv.store import MAX_LOSSES, LeaseLostError, Store
 from tests.store_examples import (
@@ -134,3 +135,31 @@ def test_an_audit_goes_with_its_run(store: Store) -> None:
     kept = store.audits.create(audit_spec(store, dataset))
     store.runs.delete(run_id)
     assert [one.id for one in store.audits.list()] == [kept]
+
+
+def test_an_audit_goes_with_the_people_that_its_attackers_learned_from(store: Store) -> None:
+    dataset, school, other = (add_dataset(store, name) for name in ("audited", "school", "other"))
+    people = AttackersPeople(dataset=school.ref, image_ids=(1,))
+    taught = store.audits.create(audit_spec(store, dataset, learn_from=people))
+    untaught = store.audits.create(audit_spec(store, dataset))
+    assert store.audits.get(taught).spec.learn_from == people
+    assert store.datasets.holdings(school.id).audits == (taught,)
+    assert store.datasets.holdings(other.id).audits == ()
+    assert store.datasets.holdings(dataset.id).audits == (taught, untaught)
+    claim_audit(store, "w1")
+    with pytest.raises(StoreError, match="being worked on"):
+        store.datasets.delete(school.id)
+    store.jobs.fail(store.audits.job_id(taught), "w1", "It broke.")
+    store.datasets.delete(school.id)
+    assert [audit.id for audit in store.audits.list()] == [untaught]
+
+
+def test_attackers_learn_from_a_data_set_that_there_is(store: Store) -> None:
+    dataset = add_dataset(store)
+    for ref in (
+        dataset.ref.model_copy(update={"id": 99}),
+        dataset.ref.model_copy(update={"content_sha256": sha("no")}),
+    ):
+        with pytest.raises(UnknownNameError, match="no data set 'studio' with the content"):
+            store.audits.create(audit_spec(store, dataset, learn_from=AttackersPeople(dataset=ref, image_ids=(1,))))
+    assert store.audits.count() == 0

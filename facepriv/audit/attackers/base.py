@@ -58,6 +58,8 @@ class Attacker(ABC):
     """A few words for tables."""
     assumption: ClassVar[str]
     """What the attacker has and knows, in one sentence."""
+    knows_policy: ClassVar[bool] = True
+    """Whether the attacker learns from images processed by the policy, and not from untouched ones only."""
 
     @abstractmethod
     def variants(self, features: Features) -> list[str]:

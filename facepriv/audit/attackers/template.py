@@ -26,6 +26,7 @@ class Template(Attacker):
         "Has the stored templates of a matcher and labelled templates of untouched images of other people, but does "
         "not know that anything was perturbed."
     )
+    knows_policy = False
 
     def variants(self, features: Features) -> list[str]:
         """Return every pair of a matcher and a model."""

@@ -1,21 +1,22 @@
 """Cross-fitted attacks: folds of subjects, and the choice of a variant within the training folds.
 
-Every image is guessed by an attacker who has learnt from subjects of the other folds only. An attacker with several
-variants chooses one by cross-fitting within the training folds; the images to attack play no part in that. So no figure
-is the best of many tries on the data that it is measured on.
+Every image is guessed by an attacker who has learnt from subjects of the other folds only, or from people of another
+data set. An attacker with several variants chooses one by cross-fitting within the training folds; the images to attack
+play no part in that. So no figure is the best of many tries on the data that it is measured on.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
-from facepriv.audit.evidence import Evidence
+from facepriv.audit.evidence import Evidence, Features
+from facepriv.audit.leak.learning_curve import PartialAttack, draw_parts
 from facepriv.errors import BadInputError
 from facepriv.types import MALE, Flags, Floats64, Integers
 
@@ -33,6 +34,11 @@ class Attack:
     """``(n,)`` the same of the variant chosen in each fold."""
     choices: Counter[str]
     """Number of folds by the variant chosen in them."""
+    subjects: float = 0.0
+    """Number of people learnt from; the mean over folds."""
+    partial: dict[float, PartialAttack] = field(default_factory=dict)
+    """By part of the people the guesses of the chosen variant that has learnt from these only; empty unless asked
+    for."""
 
 
 def attack(
@@ -44,6 +50,8 @@ def attack(
     seed: int,
     folds: int = FOLDS,
     all_variants: bool = True,
+    others: Knowledge | None = None,
+    learning_curve: bool = False,
 ) -> Attack:
     """Return an attacker's guesses of the label of every image of a release.
 
@@ -53,6 +61,8 @@ def attack(
     p : proportion of the policy, which the attacker knows.
     folds : number of folds of the subjects.
     all_variants : whether to guess with the variants that are not chosen, too.
+    others : images of people whom the release does not show, to learn from instead of some of its own.
+    learning_curve : whether to guess with parts of the people learnt from, too.
 
     Raises
     ------
@@ -62,21 +72,79 @@ def attack(
     if folds < 2:
         raise BadInputError(f"Expected at least 2 folds of subjects, got {folds}.", code="bad-folds")
     released = evidence.release(perturbed)
-    knowledge = Knowledge(released, evidence.untouched, evidence.labels, perturbed, p, evidence.perturbed)
     names = attacker.variants(released)
     variants = {name: np.full(len(released), np.nan) for name in names}
     chosen = np.full(len(released), np.nan)
     choices: Counter[str] = Counter()
-    for fold, (train, test) in enumerate(_folds(released.subjects, evidence.labels, folds, seed)):
+    numbers: list[int] = []
+    partial: dict[float, list[PartialAttack]] = {}
+    splits: Iterable[tuple[Knowledge, Integers]]
+    if others is None:
+        knowledge = know(evidence, perturbed, p)
+        parted = _folds(released.subjects, evidence.labels, folds, seed)
+        splits = ((knowledge.rows(train), test) for train, test in parted)
+    else:
+        splits = [(others, np.arange(len(released)))]
+    # As many fits either way: one part in each fold, or one after the other of the same people.
+    draws = 1 if others is None else folds
+    for fold, (training, test) in enumerate(splits):
         if not names:
             break
-        training, attacked = knowledge.rows(train), released.rows(test)
+        attacked = released.rows(test)
         best = _choose_variant(attacker, names, training, seed=seed + fold)
         choices[best] += 1
+        numbers.append(_count_subjects(training))
         for name in names if all_variants else [best]:
             variants[name][test] = attacker.log_odds(name, training, attacked, seed=seed + fold)
         chosen[test] = variants[best][test]
-    return Attack(variants if all_variants else {}, chosen, choices)
+        if learning_curve:
+            for part, one in _guess_from_parts(
+                attacker, best, training, attacked, draws=draws, seed=seed + fold
+            ).items():
+                guesses = np.full((draws, len(released)), np.nan)
+                guesses[:, test] = one.log_odds
+                partial.setdefault(part, []).append(PartialAttack(one.subjects, guesses))
+    return Attack(
+        variants if all_variants else {},
+        chosen,
+        choices,
+        float(np.mean(numbers)) if numbers else 0.0,
+        # A part too small in one fold would leave images without a guess.
+        {part: _joined(each) for part, each in partial.items() if len(each) == len(numbers)},
+    )
+
+
+def know(evidence: Evidence, perturbed: Flags, p: float) -> Knowledge:
+    """Return images with their labels as what an attacker learns from, those given ``(n,)`` perturbed."""
+    released = evidence.release(perturbed)
+    return Knowledge(released, evidence.untouched, evidence.labels, perturbed, p, evidence.perturbed)
+
+
+def _guess_from_parts(
+    attacker: Attacker, variant: str, knowledge: Knowledge, attacked: Features, *, draws: int, seed: int
+) -> dict[float, PartialAttack]:
+    """Return the guesses of a variant that has learnt from parts of the people, by part."""
+    drawn: dict[float, list[tuple[int, Floats64]]] = {}
+    for part, rows in draw_parts(knowledge.untouched.subjects, knowledge.labels, draws=draws, seed=seed):
+        training = knowledge.rows(rows)
+        guesses = attacker.log_odds(variant, training, attacked, seed=seed)
+        drawn.setdefault(part, []).append((_count_subjects(training), guesses))
+    return {
+        part: PartialAttack(float(np.mean([number for number, _ in each])), np.stack([guesses for _, guesses in each]))
+        for part, each in drawn.items()
+    }
+
+
+def _joined(folds: list[PartialAttack]) -> PartialAttack:
+    """Return the guesses of several folds, each of its own images, as one."""
+    guesses = folds[0].log_odds
+    for fold in folds[1:]:
+        guesses = np.where(np.isnan(guesses), fold.log_odds, guesses)
+    return PartialAttack(float(np.mean([fold.subjects for fold in folds])), guesses)
+
+
+def _count_subjects(knowledge: Knowledge) -> int:
+    return len(np.unique(knowledge.untouched.subjects))
 
 
 def _choose_variant(attacker: Attacker, names: list[str], knowledge: Knowledge, *, seed: int) -> str:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from facepriv.audit.evidence import Evidence, Features
 from facepriv.measures.compute import APPEARANCE, RESIDUALS, RESTORED, SCORE, TEMPLATE, Measure, find_known
 from facepriv.measures.stored_faces import PhaseImage, StoredFace, faces_by_phase, vector_rows
-from facepriv.schemas.audits import AuditSpec
+from facepriv.schemas.audits import AttackersPeople, AuditSpec
 from facepriv.schemas.runs import Phase
 from facepriv.store import ImageRecord, Store
 from facepriv.store.measures import Vector
@@ -21,7 +21,7 @@ Vectors = Mapping[str, Mapping[PhaseImage, Vector]]
 
 @dataclass(frozen=True, eq=False)
 class AuditedImages:
-    """The images of an audit, and their files."""
+    """The images of an audit, or those that its attackers learn from, and their files."""
 
     images: tuple[ImageRecord, ...]
     """Labelled and with a usable face, in the order of the spec."""
@@ -30,16 +30,29 @@ class AuditedImages:
     of_run: bool
 
 
+Measured = tuple[AuditedImages, Vectors]
+"""Images with their measures, by name and image."""
+
+
 def list_audited(store: Store, spec: AuditSpec) -> AuditedImages:
     """Return the images that an audit is about."""
+    return _list_images(store, spec.dataset.id, spec.image_ids, spec.run_id)
+
+
+def list_learned_from(store: Store, people: AttackersPeople) -> AuditedImages:
+    """Return the images of another data set from which attackers learn."""
+    return _list_images(store, people.dataset.id, people.image_ids, people.run_id)
+
+
+def _list_images(store: Store, dataset_id: int, ids: Sequence[int], run_id: int | None) -> AuditedImages:
     images = tuple(
         image
-        for image in store.datasets.images(spec.dataset.id, ids=spec.image_ids)
+        for image in store.datasets.images(dataset_id, ids=ids)
         if image.failure is None and image.label is not None
     )
-    run = None if spec.run_id is None else store.runs.get(spec.run_id)
-    files = faces_by_phase(store, spec.dataset.id, images, run)
-    return AuditedImages(images, files, of_run=spec.run_id is not None)
+    run = None if run_id is None else store.runs.get(run_id)
+    files = faces_by_phase(store, dataset_id, images, run)
+    return AuditedImages(images, files, of_run=run_id is not None)
 
 
 def list_measures(spec: AuditSpec) -> list[Measure]:
@@ -52,27 +65,42 @@ def list_measures(spec: AuditSpec) -> list[Measure]:
     ]
 
 
-def find_evidence(store: Store, spec: AuditSpec) -> Evidence:
-    """Return what attackers see, of measures that were all computed before.
+def find_evidence(store: Store, spec: AuditSpec) -> tuple[Evidence, Evidence | None]:
+    """Return what attackers see of the audited images and, if any, of the images of other people they learn from.
 
-    Raises BadInputError as `make_evidence` does.
+    All measures were computed before. Raises BadInputError as `make_evidence` does.
     """
-    audited = list_audited(store, spec)
-    return make_evidence(audited, find_known(store, audited.files, list_measures(spec)))
+    measures = list_measures(spec)
+
+    def known(images: AuditedImages) -> Measured:
+        return images, find_known(store, images.files, measures)
+
+    others = None if spec.learn_from is None else known(list_learned_from(store, spec.learn_from))
+    return make_evidence(known(list_audited(store, spec)), others)
 
 
-def make_evidence(audited: AuditedImages, vectors: Vectors) -> Evidence:
-    """Return measures, by name and image, as what attackers see.
+def make_evidence(audited: Measured, others: Measured | None = None) -> tuple[Evidence, Evidence | None]:
+    """Return images with their measures as what attackers see, of the audited people and of others.
 
     Raises BadInputError with code ``too-few-subjects`` if too few people are left to learn from some and judge others.
     """
-    # A model that could measure nothing at all must not blind attackers who use it beside others.
-    working = [
-        name
-        for name, by_image in vectors.items()
-        if name in (RESIDUALS, APPEARANCE)
-        or any(np.isfinite(vector).any() for (phase, _), vector in by_image.items() if phase == "before")
-    ]
+    working = [name for name in audited[1] if all(_works(name, vectors) for _, vectors in _both(audited, others))]
+    first, *rest = (_evidence(images, vectors, working) for images, vectors in _both(audited, others))
+    return first, rest[0] if rest else None
+
+
+def _both(audited: Measured, others: Measured | None) -> list[Measured]:
+    return [audited] if others is None else [audited, others]
+
+
+def _works(name: str, vectors: Vectors) -> bool:
+    """Return whether a model could measure anything: otherwise it must not blind attackers who use it beside others."""
+    return name in (RESIDUALS, APPEARANCE) or any(
+        np.isfinite(vector).any() for (phase, _), vector in vectors[name].items() if phase == "before"
+    )
+
+
+def _evidence(audited: AuditedImages, vectors: Vectors, working: Sequence[str]) -> Evidence:
     untouched = _features(audited.images, "before", vectors, working)
     # Where the run left no file, there is nothing else to release than the image as it was.
     can_be_perturbed = np.array([("after", image.id) in audited.files for image in audited.images], dtype=bool)

@@ -14,7 +14,8 @@ import numpy as np
 
 from facepriv.audit.attackers.registry import attackers
 from facepriv.audit.evidence import Evidence
-from facepriv.audit.leak.cross_fitting import Attack, attack
+from facepriv.audit.leak.cross_fitting import Attack, attack, know
+from facepriv.audit.leak.learning_results import learning_results
 from facepriv.audit.leak.policy_draws import PROPORTIONS, draw_perturbed, number_of_draws
 from facepriv.audit.leak.results import classifier_baselines, condition_result, curve_point, headline, make_bootstrap
 from facepriv.errors import BadInputError, FaceprivError
@@ -24,25 +25,35 @@ from facepriv.metrics.match_bootstrap import MatchBootstrap
 from facepriv.policy.best_proportion import best_proportion, draw_standard_error, judge_proportion
 from facepriv.policy.mixed_utility import PairScores, mixed_utility, pair_scores
 from facepriv.policy.proportion import OptimalProportion, optimal_proportion
+from facepriv.presentation.learning import say_more_people
 from facepriv.presentation.verdict import not_tried, verdict
 from facepriv.schemas.audits import (
     AuditResult,
     AuditSpec,
     ConditionName,
     CurvePoint,
+    LearningGain,
+    LearningPoint,
     PolicyChoice,
     Quality,
     Utility,
     UtilityChange,
 )
-from facepriv.services.audits.evidence import find_evidence, list_audited, list_measures, make_evidence
+from facepriv.services.audits.attackers_people import learns_from_others, parting_sentences
+from facepriv.services.audits.evidence import (
+    find_evidence,
+    list_audited,
+    list_learned_from,
+    list_measures,
+    make_evidence,
+)
 from facepriv.services.audits.preparing import count_left_out
 from facepriv.services.jobs.leased_job import Claim, LeasedJob, retry_while_busy
 from facepriv.services.jobs.pool_calls import Crashed
 from facepriv.services.jobs.pool_process import Job, get_content
 from facepriv.services.models.probe_people import find_overlaps
 from facepriv.store import Store
-from facepriv.types import FEMALE, MALE
+from facepriv.types import FEMALE, MALE, Flags
 
 MEASURING, ATTACKING, SUMMING_UP = "measuring", "attacking", "summing up"
 FMR_TARGET = 0.001
@@ -58,7 +69,7 @@ class Task:
     attacker: str
     p: float
     draw: int
-    each_variant: bool
+    in_full: bool
 
 
 @dataclass(frozen=True)
@@ -67,8 +78,9 @@ class Release:
 
     p: float
     draws: range
-    each_variant: bool
-    """Whether every variant of an attacker is tried, and not only the one that it picks itself."""
+    in_full: bool
+    """Whether every variant of an attacker is tried, and not only the one that it picks itself, and how much each one
+    learns from parts of the people."""
 
 
 class AuditExecution(LeasedJob):
@@ -108,17 +120,20 @@ class AuditExecution(LeasedJob):
 
     def _measure(self) -> Evidence:
         """Compute what attackers need to know of the images; processes read it in the database."""
+        measures, people = list_measures(self.spec), self.spec.learn_from
         audited = self.run_in_thread(lambda check: list_audited(self.store, self.spec))
-        vectors = self.compute_measures(audited.files, list_measures(self.spec), MEASURING)
-        return self._sum_up(lambda: make_evidence(audited, vectors))
+        measured = audited, self.compute_measures(audited.files, measures, MEASURING)
+        others = None
+        if people is not None:
+            elsewhere = self.run_in_thread(lambda check: list_learned_from(self.store, people))
+            others = elsewhere, self.compute_measures(elsewhere.files, measures, MEASURING)
+        return self._sum_up(lambda: make_evidence(measured, others)[0])
 
     def _release(self, p: float) -> Release:
-        return Release(p, range(number_of_draws(p, self.spec.draws)), each_variant=p in (0.0, 1.0, self.spec.p))
+        return Release(p, range(number_of_draws(p, self.spec.draws)), in_full=p in (0.0, 1.0, self.spec.p))
 
     def _tasks(self, release: Release) -> list[Task]:
-        return [
-            Task(name, release.p, draw, release.each_variant) for name in self.spec.attackers for draw in release.draws
-        ]
+        return [Task(name, release.p, draw, release.in_full) for name in self.spec.attackers for draw in release.draws]
 
     def _attack(self, tasks: Sequence[Task], total: int) -> None:
         """Let attackers loose in processes; ``total`` counts the tasks of the whole stage."""
@@ -154,7 +169,7 @@ class AuditExecution(LeasedJob):
         if choice.automatic and choice.p not in (0.0, 1.0):
             # On draws and folds of its own: the proportion was chosen as the best of those looked at.
             number = len(mix.draws)
-            mix = Release(choice.p, range(number, 2 * number), each_variant=True)
+            mix = Release(choice.p, range(number, 2 * number), in_full=True)
             self._attack(self._tasks(mix), total)
         conditions: dict[ConditionName, Release] = {
             "untouched": self._release(0.0),
@@ -215,6 +230,8 @@ class AuditExecution(LeasedJob):
                 code="nothing-to-go-on",
             )
         headlines = [headline(each) for each in conditions]
+        learning, gains = self._learning(releases)
+        more_people = say_more_people(gains, conditions)
         baseline = classifier_baselines(self._evidence, bootstrap)
         subjects, labels = self._evidence.untouched.subjects, self._evidence.labels
         return AuditResult(
@@ -229,9 +246,30 @@ class AuditExecution(LeasedJob):
             conditions=conditions,
             policy=choice,
             headlines=headlines,
-            verdict=verdict(baseline, conditions, headlines, choice),
-            not_tried=not_tried(spec.attackers, attackers.names(), [ref.name for ref in spec.classifiers]),
+            learning=learning,
+            learning_gains=gains,
+            learned_from=parting_sentences(self.store, spec),
+            more_people=more_people,
+            verdict=" ".join(filter(None, [verdict(baseline, conditions, headlines, choice), more_people])),
+            not_tried=not_tried(
+                spec.attackers,
+                attackers.names(),
+                [ref.name for ref in spec.classifiers],
+                most_people=max((gain.to_subjects for gain in gains), default=None),
+                more_people=more_people,
+            ),
         )
+
+    def _learning(self, releases: Mapping[ConditionName, Release]) -> tuple[list[LearningPoint], list[LearningGain]]:
+        """Return what attackers learn from parts of their people, and what they gained by the last half of them."""
+        points: list[LearningPoint] = []
+        gains: list[LearningGain] = []
+        for condition, release in releases.items():
+            for name, draws in self._by_attacker(release).items():
+                more, gain = learning_results(condition, name, draws, self._bootstrap)
+                points += more
+                gains += [] if gain is None else [gain]
+        return points, gains
 
     def _by_attacker(self, release: Release) -> dict[str, list[Attack]]:
         by_attacker: dict[str, list[Attack]] = {}
@@ -334,25 +372,34 @@ class AuditExecution(LeasedJob):
         )
 
 
-def load_evidence(store: Store, audit_id: int) -> tuple[AuditSpec, Evidence]:
+def load_evidence(store: Store, audit_id: int) -> tuple[AuditSpec, Evidence, Evidence | None]:
     """Read what attackers need to know."""
     spec = store.audits.get(audit_id).spec
-    return spec, find_evidence(store, spec)
+    return spec, *find_evidence(store, spec)
 
 
 def attack_in_process(job: Job, tasks: Sequence[Task]) -> list[Attack]:
     """Let attackers loose in a worker's process."""
-    spec, evidence = get_content(job)
-    return [
-        attack(
-            attackers.create(task.attacker),
-            evidence,
-            draw_perturbed(evidence, task.p, select_by=spec.select_by, draw=task.draw, seed=spec.seed),
-            task.p,
-            # The same for every attacker and proportion: they learn from the same people and guess the same others.
-            seed=spec.seed + task.draw,
-            folds=spec.folds,
-            all_variants=task.each_variant,
+    spec, evidence, others = get_content(job)
+    results = []
+    for task in tasks:
+
+        def drawn(images: Evidence, task: Task = task) -> Flags:
+            return draw_perturbed(images, task.p, select_by=spec.select_by, draw=task.draw, seed=spec.seed)
+
+        elsewhere = others if learns_from_others(spec, task.attacker) else None
+        results.append(
+            attack(
+                attackers.create(task.attacker),
+                evidence,
+                drawn(evidence),
+                task.p,
+                # The same for every attacker and proportion: they learn from the same people and guess the same others.
+                seed=spec.seed + task.draw,
+                folds=spec.folds,
+                all_variants=task.in_full,
+                others=None if elsewhere is None else know(elsewhere, drawn(elsewhere), task.p),
+                learning_curve=task.in_full,
+            )
         )
-        for task in tasks
-    ]
+    return results

@@ -15,6 +15,7 @@ from facepriv.measures.loaded_models import DETECTOR, get_classifier, get_matche
 from facepriv.schemas.audits import AuditDocument, AuditSpec
 from facepriv.schemas.base import ModelRef, document_fields
 from facepriv.schemas.requests import AUTO, AuditRequest
+from facepriv.services.audits.attackers_people import choose_people
 from facepriv.services.runs.judges import choose_classifiers, choose_images, choose_matchers
 from facepriv.store import AuditRecord, ImageRecord, RunRecord, Store
 from facepriv.types import GENDER
@@ -42,7 +43,7 @@ def prepare_audit(store: Store, request: AuditRequest) -> AuditSpec:
         If a model's weights are missing.
     BadInputError
         If a run is not complete or has perturbed nothing, or too few labelled people are left to learn from some and
-        judge on others.
+        judge on others, or to learn from elsewhere.
     """
     run = _complete_run(store, request)
     record = store.datasets.get(request.dataset or "" if run is None else run.dataset_id)
@@ -71,6 +72,7 @@ def prepare_audit(store: Store, request: AuditRequest) -> AuditSpec:
         draws=request.draws,
         most_fnmr_loss=request.most_fnmr_loss,
         seed=request.seed,
+        learn_from=None if request.learn_from is None else choose_people(store, request.learn_from, record, run),
         facepriv_version=facepriv.__version__,
         libraries={name: version(name) for name in (*COMPUTING, *LEARNING_LIBRARIES)},
     )

@@ -71,17 +71,17 @@ def choose_source(store: Store, dataset: DatasetRecord, wanted: str | None, *, s
     images = [image for image in store.datasets.images(dataset.id) if image.failure is None]
     least = _least_of_halves(images, seed)
     if wanted is None:
-        wanted = FOLDS if least >= ENOUGH or _share_demo_images(images) else DEMO
+        wanted = FOLDS if least >= ENOUGH or holds_demo_images(images) else DEMO
     if wanted == FOLDS and least < LEAST:
         women, men = _count_subjects(images)
-        demo = "" if _share_demo_images(images) else "demo or from "
+        demo = "" if holds_demo_images(images) else "demo or from "
         raise BadInputError(
             f"The method {method} learns from one half of the people for the other, so {2 * LEAST} labelled women and "
             f"{2 * LEAST} labelled men are needed, but {dataset.name} has {women} and {men} with a usable face; learn "
             f"from {demo}another data set.",
             code="too-few-to-learn",
         )
-    if wanted == DEMO and _share_demo_images(images):
+    if wanted == DEMO and holds_demo_images(images):
         folds = "folds or from " if least >= LEAST else ""
         raise BadInputError(
             f"The method {method} must learn from other people, but {dataset.name} holds images of the demo set; "
@@ -133,7 +133,8 @@ def _check_teacher(
         )
 
 
-def _share_demo_images(images: Iterable[ImageRecord]) -> bool:
+def holds_demo_images(images: Iterable[ImageRecord]) -> bool:
+    """Return whether any image is a file of the demo set that the package carries."""
     ours = {image.source_sha256 for image in images}
     files = (demo_folder() / "images").rglob("*.jpg")
     return any(hashlib.sha256(file.read_bytes()).hexdigest() in ours for file in files)

@@ -277,7 +277,7 @@ def test_the_demo_set_may_be_learnt_from_where_it_is_not_perturbed(school: Schoo
     assert caught.value.code == "learns-from-same"
     assert school.spec().learn_from == LearnFrom(source="folds"), "the demo set is no default then"
     # As if these were other people's.
-    monkeypatch.setattr(learning, "_share_demo_images", lambda images: False)
+    monkeypatch.setattr(learning, "holds_demo_images", lambda images: False)
     spec = school.spec(limit=1)
     assert spec.learn_from == LearnFrom(source="demo"), "six of each are not enough for halves by default"
     run = school.work(spec)
@@ -291,7 +291,7 @@ def test_the_demo_set_may_be_learnt_from_where_it_is_not_perturbed(school: Schoo
 
 
 def test_enough_people_learn_from_each_other_by_default(school: School, monkeypatch):
-    monkeypatch.setattr(learning, "_share_demo_images", lambda images: False)
+    monkeypatch.setattr(learning, "holds_demo_images", lambda images: False)
     monkeypatch.setattr(learning, "ENOUGH", 3)
     assert school.spec().learn_from == LearnFrom(source="folds")
 
