@@ -12,7 +12,7 @@ from facepriv.audit.attackers.registry import attackers
 from facepriv.audit.evidence import Evidence, Features
 from tests.audit.attackers.planted import full, known_of, people
 
-POOLS = {"several-images"}
+POOLS = {"several-images", "pooled"}
 """Attackers for whom an image's company matters."""
 
 

@@ -6,9 +6,35 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+from numpy.typing import NDArray
+
 from facepriv.audit.attackers.learning import FittedPosterior, Learner, learn
+from facepriv.audit.attackers.memory import Memory
 from facepriv.audit.evidence import Features
 from facepriv.types import Flags, Floats64, Integers
+
+_RECENT: Memory[FittedPosterior] = Memory(50_000_000)
+_LASTING: Memory[FittedPosterior] = Memory(50_000_000)
+"""Fits to one release, which are asked for twice at most, and fits that serve at every proportion."""
+
+
+def learn_lasting(
+    learner: Learner, x: Floats64, labels: Integers, subjects: NDArray[np.str_], *, seed: int
+) -> FittedPosterior:
+    """Fit as `facepriv.audit.attackers.learning.learn` does, and keep what may serve at other proportions."""
+    return _learn(_LASTING, learner, x, labels, subjects, seed)
+
+
+def _learn(
+    memory: Memory[FittedPosterior],
+    learner: Learner,
+    x: Floats64,
+    labels: Integers,
+    subjects: NDArray[np.str_],
+    seed: int,
+) -> FittedPosterior:
+    return memory.find((learner, seed), (x, labels, subjects), lambda: learn(learner, x, labels, subjects, seed=seed))
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,9 +57,15 @@ class Knowledge:
     processed: Features | None = None
     """The same images, each perturbed if it could be; None where there is no perturbation."""
 
-    def learn(self, learner: Learner, x: Floats64, *, seed: int) -> FittedPosterior:
-        """Fit a learner to features ``(n, d)`` of the images, as `facepriv.audit.attackers.learning.learn` does."""
-        return learn(learner, x, self.labels, self.untouched.subjects, seed=seed)
+    def learn(self, learner: Learner, x: Floats64, *, seed: int, lasting: bool = False) -> FittedPosterior:
+        """Fit a learner to features ``(n, d)`` of the images, as `facepriv.audit.attackers.learning.learn` does.
+
+        Parameters
+        ----------
+        lasting : whether the features are the same whichever images are perturbed, so that the fit is worth keeping.
+        """
+        memory = _LASTING if lasting else _RECENT
+        return _learn(memory, learner, x, self.labels, self.untouched.subjects, seed)
 
     def rows(self, index: Integers) -> Knowledge:
         """Return some of the images."""
@@ -50,7 +82,8 @@ class Knowledge:
 class Attacker(ABC):
     """Learns from `Knowledge` and guesses the labels of images of other people.
 
-    Attackers keep no state: each call learns from its arguments, and the same call gives the same numbers.
+    Attackers keep no state: each call learns from its arguments, and the same call gives the same numbers. A fit that
+    was made already may be taken from memory.
     """
 
     name: ClassVar[str]
@@ -79,3 +112,33 @@ class Attacker(ABC):
         -------
         ``(n,)`` posterior log-odds at equal priors, nats, male positive; NaN where there is nothing to go on.
         """
+
+    def held_out(self, variant: str, knowledge: Knowledge, *, seed: int) -> Floats64 | None:
+        """Return guesses of the training images, each held out with its subject, by which a variant is chosen.
+
+        None, as here, where the attacker has none at hand; then he is cross-fitted within his training people.
+        """
+        return None
+
+
+class OneFit(Attacker):
+    """An attacker whose every variant is one fit, so that variants are chosen by what the fits say of people held out.
+
+    Cross-fitting the variants once more within the training people would cost four times as much.
+    """
+
+    @abstractmethod
+    def fit(self, variant: str, knowledge: Knowledge, *, seed: int) -> FittedPosterior:
+        """Fit a variant to the training images."""
+
+    @abstractmethod
+    def table(self, variant: str, features: Features) -> Floats64:
+        """Return what a variant's fit reads of the images, ``(n, d)`` or ``(n,)``."""
+
+    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
+        """Return guesses from what the variant reads."""
+        return self.fit(variant, knowledge, seed=seed).posterior(self.table(variant, features))
+
+    def held_out(self, variant: str, knowledge: Knowledge, *, seed: int) -> Floats64 | None:
+        """Return guesses of the training images from fits without their subject."""
+        return self.fit(variant, knowledge, seed=seed).held_out

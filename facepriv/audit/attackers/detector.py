@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit, logit
 
-from facepriv.audit.attackers.base import Attacker, Knowledge
+from facepriv.audit.attackers.base import Attacker, Knowledge, learn_lasting
 from facepriv.audit.attackers.ensemble import all_scores
-from facepriv.audit.attackers.learning import BOUND, learn, learn_sum
+from facepriv.audit.attackers.learning import BOUND, learn_sum
 from facepriv.audit.attackers.one_score import learn_curve
 from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.attackers.score_features import rank_features, with_features
@@ -17,6 +17,7 @@ from facepriv.audit.evidence import Features
 from facepriv.types import Flags, Floats64, Integers
 
 _TOGETHER = "all classifiers"
+_TELL_STATES = with_features(rank_features, ridge(linear, kernel))
 
 
 class Detector(Attacker):
@@ -84,7 +85,7 @@ def _detect(knowledge: Knowledge, versions: _Versions, features: Features, seed:
     x = np.concatenate([_detection_features(knowledge.untouched), _detection_features(versions.processed)])
     state = np.repeat([-1, 1], [images, len(versions.rows)])
     subjects = np.concatenate([knowledge.untouched.subjects, versions.processed.subjects])
-    fit = learn(with_features(rank_features, ridge(linear, kernel)), x, state, subjects, seed=seed)
+    fit = learn_lasting(_TELL_STATES, x, state, subjects, seed=seed)
     held_out = _as_released(fit.held_out[:images], fit.held_out[images:], versions)
     prior = float(logit(knowledge.p))
     return expit(held_out + prior), expit(fit.posterior(_detection_features(features)) + prior)
@@ -94,9 +95,10 @@ def _read(
     name: str, knowledge: Knowledge, versions: _Versions, features: Features, probability: Reading, seed: int
 ) -> Reading:
     """Return log-odds of gender from one classifier's score and the probability of being perturbed."""
-    before = knowledge.learn(learn_curve, knowledge.untouched.scores[name], seed=seed)
+    before = knowledge.learn(learn_curve, knowledge.untouched.scores[name], seed=seed, lasting=True)
     processed = versions.processed
-    after = learn(learn_curve, processed.scores[name], knowledge.labels[versions.rows], processed.subjects, seed=seed)
+    labels = knowledge.labels[versions.rows]
+    after = learn_lasting(learn_curve, processed.scores[name], labels, processed.subjects, seed=seed)
     # Each training image is in one of the two states, and the reading of that one has not learnt from its subject.
     scores = knowledge.released.scores[name]
     released = np.zeros(len(scores), dtype=np.bool_)

@@ -9,7 +9,7 @@ single fit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from facepriv.audit.attackers.learning import (
     rows_by_subject,
     sample_subjects,
 )
+from facepriv.audit.attackers.score_features import rank_features
 from facepriv.types import MALE, Floats64, Integers
 
 _PENALTIES = (0.01, 0.1, 1.0, 10.0, 100.0)
@@ -60,6 +61,18 @@ def kernel(x: Floats64, rng: np.random.Generator, *, narrower: float = 1.0) -> M
     return lambda theirs: np.exp(-sharpness * _squared_distances(theirs, landmarks)) @ whitening
 
 
+def on_ranks(make_map: MapMaker) -> MapMaker:
+    """Return a map of the ranks of features, in which a narrow cluster is as wide as it is populous."""
+
+    def make(x: Floats64, rng: np.random.Generator) -> Map:
+        rank = rank_features(x)
+        project = make_map(rank(x), rng)
+        return lambda theirs: project(rank(theirs))
+
+    return make
+
+
+@cache
 def ridge(*maps: MapMaker, blocks: tuple[int, ...] = ()) -> Learner:
     """Return a learner with the map and the penalty that predict held-out people best.
 
@@ -80,6 +93,25 @@ def _ridge(
     subjects: Integers,
     rng: np.random.Generator,
 ) -> FittedPosterior:
+    held_out, decide = fit_ridge(maps, blocks, x, labels[:, None], balanced_weights(labels, subjects), subjects, rng)
+    return calibrate(held_out[:, 0], lambda theirs: decide(theirs)[:, 0], labels, subjects)
+
+
+def fit_ridge(
+    maps: tuple[MapMaker, ...],
+    blocks: tuple[int, ...],
+    x: Floats64,
+    targets: Floats64 | Integers,
+    weights: Floats64,
+    subjects: Integers,
+    rng: np.random.Generator,
+) -> tuple[Floats64, Map]:
+    """Fit ``targets (n, t)`` to features ``x (n, d)``, as `ridge` does, with weights of the images ``(n,)``.
+
+    Returns
+    -------
+    Decisions ``(n, t)`` of the images, each held out with its subject, and the map of features to decisions.
+    """
     centre, spread = x.mean(axis=0), x.std(axis=0)
     widths = np.repeat(blocks or (x.shape[1],), blocks or (x.shape[1],))
     inverse = np.where(spread > 1e-9 * (1 + np.abs(centre)), 1 / np.maximum(spread, 1e-300), 0.0)
@@ -88,39 +120,40 @@ def _ridge(
         return np.asarray(np.clip((theirs - centre) * inverse, -_CLIP, _CLIP) / np.sqrt(widths))
 
     standardised = scaled(x)
-    root = np.sqrt(balanced_weights(labels, subjects))
+    root = np.sqrt(weights)[:, None]
     groups = rows_by_subject(subjects)
-    best = np.inf, np.zeros(len(x)), np.zeros(1), maps[0](standardised, rng)
+    best = np.inf, np.zeros(targets.shape), np.zeros((1, targets.shape[1])), maps[0](standardised, rng)
     for make_map in maps:
         project = make_map(standardised, rng)
-        for error, held_out, weights in _fits(_with_constant(project(standardised)), labels, root, groups):
+        for error, held_out, line in _fits(_with_constant(project(standardised)), targets, root, groups):
             if error < best[0]:
-                best = error, held_out, weights, project
-    _, held_out, weights, project = best
-    return calibrate(held_out, lambda theirs: _with_constant(project(scaled(theirs))) @ weights, labels, subjects)
+                best = error, held_out, line, project
+    _, held_out, line, project = best
+    return held_out, lambda theirs: _with_constant(project(scaled(theirs))) @ line
 
 
 def _fits(
-    x: Floats64, labels: Integers, root: Floats64, groups: list[Integers]
+    x: Floats64, targets: Floats64 | Integers, root: Floats64, groups: list[Integers]
 ) -> list[tuple[float, Floats64, Floats64]]:
-    """Return held-out mean squared error, held-out decisions ``(n,)`` and weights ``(k,)`` for every penalty.
+    """Return held-out mean squared error, held-out decisions ``(n, t)`` and weights ``(k, t)`` for every penalty.
 
-    With the hat matrix ``H`` of the fit, the held-out residuals of a subject are ``(I - H_gg)^-1 r_g``.
+    ``root (n, 1)`` are the roots of the images' weights. With the hat matrix ``H`` of the fit, the held-out residuals
+    of a subject are ``(I - H_gg)^-1 r_g``.
     """
-    u, s, vt = _decomposed(x * root[:, None])
-    target = root * labels
+    u, s, vt = _decomposed(x * root)
+    target = root * targets
     along = u.T @ target
     fits = []
     for penalty in _PENALTIES:
         shrinkage = s**2 / (s**2 + penalty)
-        residuals = target - u @ (shrinkage * along)
-        held_out = np.empty(len(x))
+        residuals = target - u @ (shrinkage[:, None] * along)
+        held_out = np.empty(target.shape)
         for members in groups:
             block = u[members]
             complement = np.eye(members.shape[1]) - (block * shrinkage) @ block.transpose(0, 2, 1)
-            held_out[members] = np.linalg.solve(complement, residuals[members][..., None])[..., 0]
-        weights = vt.T @ (s / (s**2 + penalty) * along)
-        fits.append((float(np.mean(held_out**2)), labels - held_out / root, weights))
+            held_out[members] = np.linalg.solve(complement, residuals[members])
+        weights = vt.T @ ((s / (s**2 + penalty))[:, None] * along)
+        fits.append((float(np.mean(held_out**2)), targets - held_out / root, weights))
     return fits
 
 

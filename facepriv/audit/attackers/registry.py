@@ -16,6 +16,8 @@ attackers: Registry[Attacker] = Registry(
         "detector": "facepriv.audit.attackers.detector:Detector",
         "retrained": "facepriv.audit.attackers.retrained:Retrained",
         "restoring": "facepriv.audit.attackers.restoring:Restoring",
+        "joined": "facepriv.audit.attackers.joined:Joined",
         "several-images": "facepriv.audit.attackers.several_images:SeveralImages",
+        "pooled": "facepriv.audit.attackers.pooled:Pooled",
     },
 )

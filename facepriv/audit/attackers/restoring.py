@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from facepriv.audit.attackers.base import Attacker, Knowledge
+from facepriv.audit.attackers.base import Knowledge, OneFit
+from facepriv.audit.attackers.estimators import learn_boosting
+from facepriv.audit.attackers.learning import FittedPosterior, Learner
 from facepriv.audit.attackers.one_score import learn_curve
 from facepriv.audit.attackers.probes import kernel, linear, ridge
-from facepriv.audit.attackers.score_features import difference_features, with_features
+from facepriv.audit.attackers.score_features import ranked_features, with_features
+from facepriv.audit.attackers.sources import all_filtered_scores, filtered_scores
 from facepriv.audit.evidence import Features
 from facepriv.imaging.restoring import RESTORERS
 from facepriv.types import Floats64
 
-_ALL = "all front ends"
+_ALL, _BOOSTING, _TOGETHER = "all front ends", "boosting", "all classifiers"
+_MODELS: dict[str, Learner] = {_ALL: with_features(ranked_features, ridge(linear, kernel)), _BOOSTING: learn_boosting}
 
 
-class Restoring(Attacker):
+class Restoring(OneFit):
     """Learns from the scores of filtered images, and from their differences to the plain score."""
 
     name = "restoring"
     title = "Filters before the classifier"
     assumption = (
-        "Has a classifier, filters the stored file before it is scored (greyscale, smoothing, JPEG and the like), and "
-        "has learnt what the scores mean from labelled images of other people released by the same policy."
+        "Has classifiers, filters the stored file before it is scored (greyscale, smoothing, JPEG and the like), and "
+        "has learnt what the scores of one or of all mean from labelled images of other people released by the same "
+        "policy."
     )
 
     def variants(self, features: Features) -> list[str]:
-        """Return every pair of a classifier and a filter, and each classifier with all filters."""
-        return [f"{classifier}: {restorer}" for classifier in features.restored for restorer in (*RESTORERS, _ALL)]
+        """Return every pair of a classifier and a filter, each classifier and all of them with all filters."""
+        single = [f"{classifier}: {restorer}" for classifier in features.restored for restorer in (*RESTORERS, _ALL)]
+        several = len(features.restored) > 1
+        return single + [
+            f"{_TOGETHER}: {model}" for model in _MODELS if features.restored and (several or model != _ALL)
+        ]
 
-    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
-        """Return guesses from one classifier's scores of filtered images."""
+    def fit(self, variant: str, knowledge: Knowledge, *, seed: int) -> FittedPosterior:
+        """Fit the scores of filtered images."""
+        learner = _MODELS.get(variant.rpartition(": ")[2], learn_curve)
+        return knowledge.learn(learner, self.table(variant, knowledge.released), seed=seed)
+
+    def table(self, variant: str, features: Features) -> Floats64:
+        """Return scores ``(n,)`` after one filter, or ``(n, k)`` of the plain image, after each filter, differences."""
         classifier, _, restorer = variant.rpartition(": ")
-        learner = with_features(difference_features, ridge(linear, kernel)) if restorer == _ALL else learn_curve
-        x, y = (_scores(images, classifier, restorer) for images in (knowledge.released, features))
-        return knowledge.learn(learner, x, seed=seed).posterior(y)
-
-
-def _scores(features: Features, classifier: str, restorer: str) -> Floats64:
-    """Return scores ``(n,)`` after one filter, or ``(n, 1 + f)`` of the plain image and after each filter."""
-    restored = features.restored[classifier]
-    if restorer == _ALL:
-        plain = features.scores[classifier][:, None]
-        # Where a filter leaves no face to find, the plain score stands in.
-        return np.column_stack([plain, np.where(np.isfinite(restored), restored, plain)])
-    return np.asarray(restored[:, list(RESTORERS).index(restorer)])
+        if restorer in RESTORERS:
+            return features.restored[classifier][:, list(RESTORERS).index(restorer)]
+        return all_filtered_scores(features) if classifier == _TOGETHER else filtered_scores(features, classifier)

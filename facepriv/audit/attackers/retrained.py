@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from facepriv.audit.attackers.base import Attacker, Knowledge
-from facepriv.audit.attackers.learning import Learner
-from facepriv.audit.attackers.probes import MapMaker, kernel, linear, ridge
+from facepriv.audit.attackers.base import Knowledge, OneFit
+from facepriv.audit.attackers.estimators import learn_boosting, learn_network, learn_support_vectors
+from facepriv.audit.attackers.learning import FittedPosterior, Learner
+from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.evidence import Features
 from facepriv.types import Floats64
 
-_MODELS: dict[str, MapMaker] = {"straight": linear, "curved": kernel}
-_APPEARANCE, _TOGETHER = "appearance", "all together"
+_MODELS: dict[str, Learner] = {
+    "straight": ridge(linear),
+    "curved": ridge(kernel),
+    "support vectors": learn_support_vectors,
+}
+_APPEARANCE, _TOGETHER, _NETWORK, _BOOSTING = "appearance", "all together", "network", "templates: boosting"
 
 
-class Retrained(Attacker):
+class Retrained(OneFit):
     """Learns gender from released images: from their templates, from their appearance, and from both."""
 
     name = "retrained"
@@ -26,20 +31,30 @@ class Retrained(Attacker):
 
     def variants(self, features: Features) -> list[str]:
         """Return every pair of a source of features and a model, and all sources together."""
-        sources = list(_sources(features))
-        return [f"{source}: {model}" for source in sources for model in _MODELS] + [_TOGETHER] * (len(sources) > 1)
+        names = list(_sources(features))
+        pairs = [f"{source}: {model}" for source in names for model in _MODELS]
+        boosted = [_BOOSTING] * bool(features.templates)
+        return [*pairs, *boosted, *[_TOGETHER] * (len(names) > 1), *[_NETWORK] * bool(names)]
 
-    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
-        """Return guesses of a classifier trained on released images."""
-        source, _, model = variant.rpartition(": ")
-        mine, theirs = _sources(knowledge.released), _sources(features)
+    def fit(self, variant: str, knowledge: Knowledge, *, seed: int) -> FittedPosterior:
+        """Train a classifier on released images."""
         learner: Learner
         if variant == _TOGETHER:
-            learner = ridge(*_MODELS.values(), blocks=tuple(table.shape[1] for table in mine.values()))
-            x, y = np.column_stack(list(mine.values())), np.column_stack(list(theirs.values()))
+            widths = tuple(table.shape[1] for table in _sources(knowledge.released).values())
+            learner = ridge(linear, kernel, blocks=widths)
+        elif variant in (_NETWORK, _BOOSTING):
+            learner = learn_network if variant == _NETWORK else learn_boosting
         else:
-            learner, x, y = ridge(_MODELS[model]), mine[source], theirs[source]
-        return knowledge.learn(learner, x, seed=seed).posterior(y)
+            learner = _MODELS[variant.rpartition(": ")[2]]
+        return knowledge.learn(learner, self.table(variant, knowledge.released), seed=seed)
+
+    def table(self, variant: str, features: Features) -> Floats64:
+        """Return one source of features, or all side by side."""
+        tables = _sources(features)
+        if variant == _BOOSTING:
+            return np.column_stack(list(features.templates.values()))
+        together = variant in (_TOGETHER, _NETWORK)
+        return np.column_stack(list(tables.values())) if together else tables[variant.rpartition(": ")[0]]
 
 
 def _sources(features: Features) -> dict[str, Floats64]:

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from facepriv.audit.attackers.base import Attacker, Knowledge
-from facepriv.audit.attackers.learning import Learner
+from facepriv.audit.attackers.base import Knowledge, OneFit
+from facepriv.audit.attackers.estimators import learn_neighbours, learn_tree
+from facepriv.audit.attackers.learning import FittedPosterior, Learner
 from facepriv.audit.attackers.one_score import learn_curve, learn_line
 from facepriv.audit.evidence import Features
 from facepriv.types import Floats64
 
-_MODELS: dict[str, Learner] = {"curve": learn_curve, "line": learn_line}
+_MODELS: dict[str, Learner] = {
+    "curve": learn_curve,
+    "line": learn_line,
+    "tree": learn_tree,
+    "nearest": learn_neighbours,
+}
 
 
-class Score(Attacker):
+class Score(OneFit):
     """Learns the posterior of each score in a release of this policy, narrow clusters just past zero included."""
 
     name = "score"
@@ -25,8 +31,10 @@ class Score(Attacker):
         """Return every pair of a classifier and a model of the posterior."""
         return [f"{classifier}: {model}" for classifier in features.scores for model in _MODELS]
 
-    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
-        """Return guesses from one classifier's score."""
-        classifier, _, model = variant.rpartition(": ")
-        fit = knowledge.learn(_MODELS[model], knowledge.released.scores[classifier], seed=seed)
-        return fit.posterior(features.scores[classifier])
+    def fit(self, variant: str, knowledge: Knowledge, *, seed: int) -> FittedPosterior:
+        """Fit a model to one classifier's score."""
+        return knowledge.learn(_MODELS[variant.rpartition(": ")[2]], self.table(variant, knowledge.released), seed=seed)
+
+    def table(self, variant: str, features: Features) -> Floats64:
+        """Return one classifier's score."""
+        return features.scores[variant.rpartition(": ")[0]]

@@ -37,10 +37,10 @@ def joint_features(x: Floats64) -> Map:
     return make
 
 
-def difference_features(x: Floats64) -> Map:
-    """Return the map of scores ``(n, k)`` to their ranks and the ranks of their differences from the first."""
-    ranks, differences = rank_features(x), rank_features(x[:, 1:] - x[:, :1])
-    return lambda theirs: np.column_stack([ranks(theirs), differences(theirs[:, 1:] - theirs[:, :1])])
+def ranked_features(x: Floats64) -> Map:
+    """Return the map of scores ``(n, k)`` to scores and ranks."""
+    ranks = rank_features(x)
+    return lambda theirs: np.column_stack([theirs, ranks(theirs)])
 
 
 def rank_features(x: Floats64) -> Map:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from facepriv.audit.attackers.base import Attacker, Knowledge
-from facepriv.audit.attackers.learning import Learner
+from facepriv.audit.attackers.base import Knowledge, OneFit
+from facepriv.audit.attackers.estimators import learn_boosting, learn_network, learn_support_vectors
+from facepriv.audit.attackers.learning import FittedPosterior, Learner
 from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.attackers.similarity import learn_mean_similarity, learn_nearest
 from facepriv.audit.evidence import Features
@@ -14,10 +15,13 @@ _MODELS: dict[str, Learner] = {
     "curved": ridge(kernel),
     "nearest": learn_nearest(3),
     "mean similarity": learn_mean_similarity,
+    "support vectors": learn_support_vectors,
+    "boosting": learn_boosting,
+    "network": learn_network,
 }
 
 
-class Template(Attacker):
+class Template(OneFit):
     """Applies probes fitted to templates of untouched images."""
 
     name = "template"
@@ -32,8 +36,11 @@ class Template(Attacker):
         """Return every pair of a matcher and a model."""
         return [f"{matcher}: {model}" for matcher in features.templates for model in _MODELS]
 
-    def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
-        """Return guesses from one matcher's templates."""
-        matcher, _, model = variant.rpartition(": ")
-        fit = knowledge.learn(_MODELS[model], knowledge.untouched.templates[matcher], seed=seed)
-        return fit.posterior(features.templates[matcher])
+    def fit(self, variant: str, knowledge: Knowledge, *, seed: int) -> FittedPosterior:
+        """Fit a model to one matcher's templates of untouched images."""
+        model = _MODELS[variant.rpartition(": ")[2]]
+        return knowledge.learn(model, self.table(variant, knowledge.untouched), seed=seed, lasting=True)
+
+    def table(self, variant: str, features: Features) -> Floats64:
+        """Return one matcher's templates."""
+        return features.templates[variant.rpartition(": ")[0]]

@@ -148,15 +148,22 @@ def _count_subjects(knowledge: Knowledge) -> int:
 
 
 def _choose_variant(attacker: Attacker, names: list[str], knowledge: Knowledge, *, seed: int) -> str:
-    """Return the variant with the least held-out cross-entropy on the training people; of equals the first."""
+    """Return the variant with the least held-out cross-entropy on the training people; of equals the first.
+
+    Attackers who have no held-out guesses of their own are cross-fitted within the training people.
+    """
     if len(names) == 1:
         return names[0]
-    guesses = {name: np.full(len(knowledge.labels), np.nan) for name in names}
+    held_out = {name: attacker.held_out(name, knowledge, seed=seed) for name in names}
+    to_cross_fit = {name: np.full(len(knowledge.labels), np.nan) for name, odds in held_out.items() if odds is None}
     for train, test in _folds(knowledge.released.subjects, knowledge.labels, INNER_FOLDS, seed):
+        if not to_cross_fit:
+            break
         training, attacked = knowledge.rows(train), knowledge.released.rows(test)
-        for name, guess in guesses.items():
-            guess[test] = attacker.log_odds(name, training, attacked, seed=seed)
-    costs = [_cross_entropy(guess, knowledge.labels) for guess in guesses.values()]
+        for name, odds in to_cross_fit.items():
+            odds[test] = attacker.log_odds(name, training, attacked, seed=seed)
+    guesses = [to_cross_fit[name] if odds is None else odds for name, odds in held_out.items()]
+    costs = [_cross_entropy(guess, knowledge.labels) for guess in guesses]
     return names[int(np.argmin(costs))]
 
 

@@ -5,6 +5,15 @@ import pytest
 from scipy.special import logit
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from facepriv.audit.attackers.estimators import (
+    best_of,
+    binned_association,
+    learn_boosting,
+    learn_neighbours,
+    learn_network,
+    learn_support_vectors,
+    learn_tree,
+)
 from facepriv.audit.attackers.learning import (
     BOUND,
     balanced_weights,
@@ -31,6 +40,12 @@ LEARNERS = {
     "forest": (learn_forest, 4),
     "nearest": (learn_nearest(3), 4),
     "mean similarity": (learn_mean_similarity, 4),
+    "tree": (learn_tree, 4),
+    "boosting": (learn_boosting, 40),
+    "support vectors": (learn_support_vectors, 4),
+    "neighbours": (learn_neighbours, 4),
+    "network": (learn_network, 4),
+    "best": (best_of(learn_tree, learn_support_vectors), 4),
 }
 
 
@@ -109,9 +124,9 @@ def test_ranks_of_ties_are_alike():
 def test_learns_a_plain_leak_and_holds_it_out(learner):
     model, columns = learner
     x, labels, names = some(columns)
-    learnt = learn(model, unit(x) if columns == 4 else x, labels, names, seed=0)
+    learnt = learn(model, unit(x) if columns >= 4 else x, labels, names, seed=0)
     theirs, others, _ = some(columns, seed=1)
-    log_odds = learnt.posterior(unit(theirs) if columns == 4 else theirs)
+    log_odds = learnt.posterior(unit(theirs) if columns >= 4 else theirs)
     assert accuracy(log_odds, others) > 0.85
     assert accuracy(learnt.held_out, labels) > 0.85
     assert np.abs(log_odds).max() <= BOUND
@@ -124,7 +139,7 @@ def test_held_out_of_chance_is_chance_though_a_subject_is_easily_remembered(lear
     for seed in range(8):
         rng = np.random.default_rng(seed)
         x = np.repeat(rng.normal(size=(40, columns)), 4, axis=0) + 1e-3 * rng.normal(size=(160, columns))
-        learnt = learn(model, unit(x) if columns == 4 else x, labels, names, seed=0)
+        learnt = learn(model, unit(x) if columns >= 4 else x, labels, names, seed=0)
         surprise.append(np.mean(np.logaddexp(0, -learnt.held_out * labels)))
     # A line of its own through 40 people gains about a nat by chance, all together.
     assert np.mean(surprise) > np.log(2) - 1.5 / 40
@@ -177,15 +192,15 @@ def test_held_out_decisions_of_a_ridge_are_those_of_fits_without_the_subject(ima
     subjects = np.unique(names, return_inverse=True)[1]
     weights = balanced_weights(labels, subjects)
     for penalty, (_, held_out, found) in zip(
-        _PENALTIES, _fits(x, labels, np.sqrt(weights), rows_by_subject(subjects)), strict=True
+        _PENALTIES, _fits(x, labels[:, None], np.sqrt(weights)[:, None], rows_by_subject(subjects)), strict=True
     ):
         for subject in range(12):
             own = subjects == subject
             model = Ridge(alpha=penalty, fit_intercept=False, tol=1e-12, solver="cholesky")
             model.fit(x[~own], labels[~own], sample_weight=weights[~own])
-            np.testing.assert_allclose(held_out[own], model.predict(x[own]), atol=1e-6)
+            np.testing.assert_allclose(held_out[own, 0], model.predict(x[own]), atol=1e-6)
         model.fit(x, labels, sample_weight=weights)
-        np.testing.assert_allclose(x @ found, model.predict(x), atol=1e-6)
+        np.testing.assert_allclose((x @ found)[:, 0], model.predict(x), atol=1e-6)
 
 
 def test_few_images_of_many_features_are_fitted_alike():
@@ -195,10 +210,10 @@ def test_few_images_of_many_features_are_fitted_alike():
     subjects = np.unique(names, return_inverse=True)[1]
     weights = balanced_weights(labels, subjects)
     for penalty, (_, _, found) in zip(
-        _PENALTIES, _fits(x, labels, np.sqrt(weights), rows_by_subject(subjects)), strict=True
+        _PENALTIES, _fits(x, labels[:, None], np.sqrt(weights)[:, None], rows_by_subject(subjects)), strict=True
     ):
         model = Ridge(alpha=penalty, fit_intercept=False, solver="cholesky").fit(x, labels, sample_weight=weights)
-        np.testing.assert_allclose(x @ found, model.predict(x), atol=1e-6)
+        np.testing.assert_allclose((x @ found)[:, 0], model.predict(x), atol=1e-6)
 
 
 def test_a_subject_held_out_of_a_curve_has_no_say_in_its_shape():
@@ -230,3 +245,16 @@ def test_log_odds_are_calibrated():
     for low, high in ((-2, -0.7), (-0.7, 0.7), (0.7, 2)):
         near = (log_odds > low) & (log_odds < high)
         assert logit(np.mean(labels[400:][near] == 1)) == pytest.approx(log_odds[near].mean(), abs=0.4)
+
+
+def test_a_label_at_both_ends_of_a_feature_is_screened_in():
+    rng = np.random.default_rng(0)
+    labels = np.resize([1, -1], 200)
+    x = rng.normal(size=(200, 60))
+    x[:, 7] *= np.where(labels == 1, 3.0, 0.3)
+    assert np.argmax(binned_association(x, labels)) == 7
+    by_hand = np.zeros(60)
+    groups = np.array([np.digitize(column, np.quantile(column, [0.2, 0.4, 0.6, 0.8])) for column in x.T]).T
+    for group in range(5):
+        by_hand += np.array([((labels == 1) - 0.5)[groups[:, column] == group].sum() ** 2 for column in range(60)])
+    np.testing.assert_allclose(binned_association(x, labels), by_hand)

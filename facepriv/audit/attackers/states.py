@@ -1,0 +1,162 @@
+"""The reading of evidence by four classes: men and women, perturbed or not.
+
+Where perturbing inverts what a feature tells, no single line through all released images reads it. People who have
+processed images of their own know of each whether it is perturbed, so they learn the four classes, and sum up what
+these say of gender at the policy's proportion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import log_softmax, logsumexp
+
+from facepriv.audit.attackers.base import Knowledge
+from facepriv.audit.attackers.learning import BOUND, FittedPosterior, calibrate, sample_subjects
+from facepriv.audit.attackers.memory import Memory
+from facepriv.audit.attackers.probes import MapMaker, fit_ridge
+from facepriv.audit.evidence import Features
+from facepriv.types import MALE, Flags, Floats64, Integers
+
+_MOST_ROWS = 1500
+"""Images, of both states together, that the classes are learnt from at most; whole people are drawn of more."""
+_LEAST_MEMBERS = 3
+"""Images of each class without which the states are not told apart."""
+_SHRINKAGE = 0.1
+"""How far the covariance of decisions is drawn towards a multiple of the identity."""
+
+Table = Callable[[Features], Floats64]
+"""Makes the table ``(n, d)`` of the evidence to read."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Classes:
+    """Log-likelihood ratios of the four classes, or of two of them."""
+
+    held_out: Floats64
+    """``(n, c)`` of the images learnt from, each held out with its subject."""
+    read: Callable[[Floats64], Floats64]
+
+
+_MEMORY: Memory[_Classes] = Memory(100_000_000)
+
+
+def learn_states(
+    table: Table, maps: tuple[MapMaker, ...], blocks: tuple[int, ...], knowledge: Knowledge, *, seed: int
+) -> FittedPosterior:
+    """Fit log-odds of gender to evidence that is read by state and gender.
+
+    Rows with a NaN are left out and get NaN. Where only one label is left, or nothing varies, the log-odds are 0.
+
+    Parameters
+    ----------
+    table : the evidence; the fit's posterior takes what this makes of the images to attack.
+    maps, blocks : as of `facepriv.audit.attackers.probes.ridge`.
+    """
+    released = table(knowledge.released)
+    usable = np.isfinite(released).all(axis=1)
+    labels = knowledge.labels
+    if len(np.unique(labels[usable])) < 2 or (released[usable] == released[usable][:1]).all():
+        return FittedPosterior(
+            np.where(usable, 0.0, np.nan), lambda theirs: np.where(np.isfinite(theirs).all(axis=1), 0.0, np.nan)
+        )
+    subjects = np.unique(knowledge.untouched.subjects, return_inverse=True)[1].astype(np.int64)
+    stacked = _both_states(table, knowledge)
+    if stacked is None:
+        rows, x, states = np.flatnonzero(usable), released[usable], np.zeros(int(usable.sum()), dtype=np.int64)
+        prior = np.zeros(2)
+    else:
+        rows, x, states = stacked
+        prior = np.log(np.array([1 - knowledge.p, 1 - knowledge.p, knowledge.p, knowledge.p]))
+    classes = _MEMORY.find(
+        (maps, blocks, seed),
+        (x, states, labels[rows], subjects[rows]),
+        lambda: _learn_classes(maps, blocks, x, 2 * states + (labels[rows] == MALE), subjects[rows], seed),
+    )
+
+    def log_odds(likelihood: Floats64) -> Floats64:
+        joint = likelihood + prior
+        return np.asarray(logsumexp(joint[:, 1::2], axis=1) - logsumexp(joint[:, ::2], axis=1))
+
+    def decide(theirs: Floats64) -> Floats64:
+        return log_odds(classes.read(theirs))
+
+    as_released = np.zeros((len(labels), classes.held_out.shape[1]))
+    of_state = states == (changed_in_release(table, knowledge) if stacked is not None else np.zeros(len(labels)))[rows]
+    as_released[rows[of_state]] = classes.held_out[of_state]
+    numbers = np.unique(subjects[usable], return_inverse=True)[1].astype(np.int64)
+    fit = calibrate(log_odds(as_released[usable]), decide, labels[usable], numbers)
+    held_out = np.full(len(labels), np.nan)
+    held_out[usable] = np.clip(fit.held_out, -BOUND, BOUND)
+
+    def posterior(theirs: Floats64) -> Floats64:
+        measured = np.isfinite(theirs).all(axis=1)
+        guesses = np.full(len(theirs), np.nan)
+        if measured.any():
+            guesses[measured] = np.clip(fit.posterior(theirs[measured]), -BOUND, BOUND)
+        return guesses
+
+    return FittedPosterior(held_out, posterior)
+
+
+def changed_in_release(table: Table, knowledge: Knowledge) -> Flags:
+    """Return which training images ``(n,)`` were released otherwise than they were, as far as the evidence shows."""
+    changed: Flags = knowledge.perturbed & (table(knowledge.released) != table(knowledge.untouched)).any(axis=1)
+    return changed
+
+
+def _both_states(table: Table, knowledge: Knowledge) -> tuple[Integers, Floats64, Integers] | None:
+    """Return rows, evidence and states 0 and 1 of the images untouched and perturbed; None where all are alike."""
+    if knowledge.processed is None or not 0 < knowledge.p < 1:
+        return None
+    before, after = table(knowledge.untouched), table(knowledge.processed)
+    # An image that could not be perturbed looks untouched, because it is.
+    first = np.flatnonzero(np.isfinite(before).all(axis=1))
+    second = np.flatnonzero(np.isfinite(after).all(axis=1) & (after != before).any(axis=1))
+    counts = [np.bincount(knowledge.labels[rows] == MALE, minlength=2).min() for rows in (first, second)]
+    if min(counts) < _LEAST_MEMBERS:
+        return None
+    return (
+        np.concatenate([first, second]),
+        np.concatenate([before[first], after[second]]),
+        np.repeat([0, 1], [len(first), len(second)]),
+    )
+
+
+def _learn_classes(
+    maps: tuple[MapMaker, ...],
+    blocks: tuple[int, ...],
+    x: Floats64,
+    classes: Integers,
+    subjects: Integers,
+    seed: int,
+) -> _Classes:
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+    rng = np.random.default_rng(seed)
+    count = int(classes.max()) + 1
+    numbers = np.unique(subjects, return_inverse=True)[1].astype(np.int64)
+    sample = sample_subjects(numbers, _MOST_ROWS, rng)
+    own = np.unique(numbers[sample], return_inverse=True)[1].astype(np.int64)
+    targets = np.eye(count)[classes]
+    members = np.bincount(classes[sample], minlength=count)
+    # All classes weigh the same, and all images together as much as there are people.
+    weights = (len(np.unique(own)) / (count * np.maximum(members, 1)))[classes[sample]]
+    sampled, decide = fit_ridge(maps, blocks, x[sample], targets[sample], weights, own, rng)
+    held_out = np.empty((len(x), count))
+    others = np.setdiff1d(np.arange(len(x)), sample)
+    held_out[sample] = sampled
+    if len(others):
+        held_out[others] = decide(x[others])
+    # Decisions of one image sum to a constant, so the last says nothing new.
+    model = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=_SHRINKAGE, priors=np.full(count, 1 / count))
+    model.fit(held_out[:, :-1], classes)
+
+    def likelihood(decisions: Floats64) -> Floats64:
+        values = model.decision_function(decisions[:, :-1])
+        values = np.column_stack([-values / 2, values / 2]) if values.ndim == 1 else values
+        return np.asarray(log_softmax(values, axis=1))
+
+    return _Classes(likelihood(held_out), lambda theirs: likelihood(decide(theirs)))
