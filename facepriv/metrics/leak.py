@@ -194,10 +194,10 @@ def posterior_leak(
         surprise = np.logaddexp(0.0, -np.clip(f, -limit, limit) * bootstrap.labels) / np.log(2)
         cross_entropy = _without_ends(sum(bootstrap.mean_value(surprise, group) for group in GENDERS) / 2)
     return PosteriorLeak(
-        accuracy=_not_below_guessing(accuracy),
+        accuracy=not_below_guessing(accuracy),
         male_accuracy=men,
         female_accuracy=women,
-        auc=_not_below_guessing(auc),
+        auc=not_below_guessing(auc),
         bits=_bits(accuracy, cross_entropy, chance),
         chance_bits=chance,
         images=bootstrap.images,
@@ -259,7 +259,7 @@ def _bits(accuracy: Interval, cross_entropy: Interval, chance: float) -> Interva
     return Interval(value=value, low=min(float(low), value), high=max(float(high), value), unseen=unseen)
 
 
-def _not_below_guessing(interval: Interval) -> Interval:
+def not_below_guessing(interval: Interval) -> Interval:
     """Return an interval whose upper end is at least that of a guess."""
     if interval.high is None or interval.high >= GUESSING:
         return interval

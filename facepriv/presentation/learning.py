@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from facepriv.schemas.audits import Condition, LearningGain
-from facepriv.wording import count
 
 RELEASED = ("mix", "perturbed", "untouched")
 """Releases by how much they matter, first the one that a policy makes."""
@@ -38,7 +37,7 @@ def gain_sentence(gain: LearningGain) -> str:
     """Return what an attacker would probably gain by more people, and why we think so."""
     return (
         f"With more people to learn from, the attacker {gain.attacker} would probably do better: from "
-        f"{gain.from_subjects} to {count(gain.to_subjects, 'subject')} he gained {points(gain.accuracy.value)}."
+        f"{gain.from_subjects:,} to {gain.to_subjects:,} people he gained {points(gain.accuracy.value)}."
     )
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from facepriv.charts import style
-from facepriv.charts.policy import attacker_curves, leak_bars, proportion, utility_curve
+from facepriv.charts.policy import attacker_curves, leak_bars, learning_curves, proportion, utility_curve
 from facepriv.policy.proportion import optimal_proportion, sign_attacker_curve
-from facepriv.schemas.audits import AttackResult, Condition, CurvePoint, Utility
+from facepriv.schemas.audits import AttackResult, Condition, CurvePoint, LearningPoint, Utility
 from facepriv.schemas.figures import Interval, OperatingPoint
 
 BEFORE, AFTER = (0.02, 0.1), (0.9, 0.8)
@@ -172,6 +172,37 @@ def test_a_database_as_it_is_has_one_series():
     assert list(leak_bars([]).data) == []
 
 
+def learned(attacker, accuracies, people=(4, 8, 16, 32)):
+    return [
+        LearningPoint(
+            condition="untouched", attacker=attacker, part=number / 32, subjects=number, accuracy=interval(accuracy)
+        )
+        for number, accuracy in zip(people[-len(accuracies) :], accuracies, strict=True)
+    ]
+
+
+def test_learning_curves_rise_with_people():
+    points = [*learned("sign", [0.9, 0.9, 0.9, 0.9]), *learned("template", [0.62, 0.71, 0.97])]
+    figure = learning_curves(points[::-1])
+    curves = {trace.name: trace for trace in figure.data if not trace.name.startswith("end of")}
+    assert list(curves["sign"].x) == [1 / 8, 1 / 4, 1 / 2, 1]
+    assert list(curves["template"].x) == [1 / 4, 1 / 2, 1]
+    assert list(curves["template"].y) == pytest.approx([0.62, 0.71, 0.97])
+    assert [people for people, _ in curves["template"].customdata] == [8, 16, 32]
+    assert curves["template"].customdata[0][1] == "57.0 to 67.0 %"
+    assert curves["template"].line.width > curves["sign"].line.width, "the strongest with all people stands out"
+    assert list(figure.layout.xaxis.ticktext) == ["4", "8", "16", "32"]
+    assert {note.text for note in figure.layout.annotations} >= {"<b>template</b>", "sign"}
+    json.loads(figure.to_json())
+
+
+def test_attackers_with_different_numbers_of_people_share_an_axis():
+    elsewhere = [point.model_copy(update={"subjects": 2 * point.subjects}) for point in learned("template", [0.6, 0.7])]
+    figure = learning_curves([*learned("sign", [0.8, 0.9]), *elsewhere])
+    assert list(figure.layout.xaxis.ticktext) == ["16 or 32", "32 or 64"]
+    assert list(learning_curves([]).data) == []
+
+
 def useful(matcher, fnmrs, supported=True):
     def point(target, fnmr):
         return OperatingPoint(target_fmr=target, threshold=0.5, fmr=target, fnmr=fnmr, supported=supported)
@@ -207,6 +238,7 @@ def test_new_figures_keep_to_the_common_look():
     figures = (
         attacker_curves(curve_points(), 0.5),
         leak_bars([release("untouched", 0.0, {"sign": 0.9})]),
+        learning_curves(learned("sign", [0.8, 0.9])),
         utility_curve(useful("sface", [0.1] * 5), 0.01),
     )
     for figure in figures:

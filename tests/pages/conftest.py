@@ -23,7 +23,9 @@ import facepriv
 from facepriv.audit.attackers.registry import attackers
 from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
-from facepriv.schemas.audits import AuditResult, AuditSpec
+from facepriv.presentation.learning import say_more_people
+from facepriv.schemas.audits import AuditResult, AuditSpec, LearningGain, LearningPoint
+from facepriv.schemas.figures import Interval
 from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import RunSpec
 from facepriv.services.datasets.importing import import_dataset
@@ -94,6 +96,26 @@ def repeat_run(store: Store, run: RunRecord, spec: RunSpec) -> int:
 def audit_result(name: str) -> AuditResult:
     """Read the result of a real audit: ``as-it-is`` or ``of-run``."""
     return AuditResult.model_validate_json((AUDITS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def with_learning(found: AuditResult) -> AuditResult:
+    """Add what a result of an earlier version lacks: how attackers did with fewer people, and who they were."""
+    whole = {(one.name, attack.attacker): attack.accuracy for one in found.conditions for attack in one.attacks}
+    points = [
+        LearningPoint(condition=name, attacker=attacker, part=part, subjects=round(part * 12), accuracy=accuracy)
+        for (name, attacker), accuracy in whole.items()
+        for part in (0.5, 1.0)
+    ]
+    gained = Interval(value=0.04, low=0.01, high=0.07)
+    gains = [
+        LearningGain(condition=name, attacker=attacker, from_subjects=6, to_subjects=12, accuracy=gained, likely=True)
+        for name, attacker in whole
+    ]
+    said = {
+        "learned_from": ["The attackers learned from others."],
+        "more_people": say_more_people(gains, found.conditions),
+    }
+    return found.model_copy(update={"learning": points, "learning_gains": gains, **said})
 
 
 def store_audit(store: Store, result: AuditResult, *, run_id: int | None = None, **changes) -> int:

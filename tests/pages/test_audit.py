@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from facepriv.audit.attackers.registry import attackers
-from facepriv.presentation.audit_tables import attack_rows, baseline_rows, condition_title
+from facepriv.presentation.audit_tables import attack_rows, baseline_rows, condition_title, learning_rows
+from facepriv.services.datasets.importing import import_dataset
 from facepriv.store import open_store
-from tests.pages.conftest import audit_result, store_audit
+from tests.pages.conftest import audit_result, store_audit, with_learning, write_faces
 
 
 def tables(app):
@@ -116,6 +117,53 @@ def test_an_audit_of_a_run_shows_each_release(audited, visit):
     app.segmented_control("audit_release-2").set_value(condition_title(perturbed)).run()
     assert without_means(attack_rows(perturbed.attacks)) in tables(app)
     assert without_means(attack_rows(mix.attacks)) not in tables(app)
+
+
+def test_people_to_learn_from_are_asked_for(crowd, visit, tmp_path):
+    with open_store(crowd) as store:
+        folder = write_faces(tmp_path / "others", subjects_each=12, images_each=1)
+        others = import_dataset(store, crowd, folder, name="others").dataset
+    app = visit("audit")
+    widget = app.selectbox("audit_learn_from-1")
+    assert widget.options == ["the audited people", "data set others"]
+    assert widget.value is None
+    widget.set_value(others.id).run()
+    app.multiselect("audit_attackers").set_value(["sign"]).run()
+    app.button("start_audit").click().run()
+    assert not app.exception
+    with open_store(crowd) as store:
+        people = store.audits.get(1).spec.learn_from
+        assert people.dataset == others.ref
+        # Ten of them are the audited ones.
+        assert people.left_out == 10
+        assert len(people.image_ids) == 14
+
+
+def test_too_few_people_to_learn_from_is_one_sentence(crowd, visit, face_folder):
+    with open_store(crowd) as store:
+        few = import_dataset(store, crowd, face_folder, name="few").dataset
+    app = visit("audit")
+    app.selectbox("audit_learn_from-1").set_value(few.id).run()
+    app.button("start_audit").click().run()
+    (error,) = app.error
+    assert "Attackers need at least 10 labelled people" in error.value
+    with open_store(crowd) as store:
+        assert store.audits.count() == 0
+
+
+def test_what_fewer_people_would_have_told(filled, visit, said):
+    found = with_learning(audit_result("of-run"))
+    with open_store(filled) as store:
+        store_audit(store, found, run_id=1)
+    app = visit("audit", audit="1")
+    assert "With fewer people to learn from" in said(app)
+    assert "The attackers learned from others." in said(app)
+    assert found.more_people
+    assert found.more_people in [warning.value for warning in app.warning]
+    assert learning_rows(found, "mix") in tables(app)
+    assert len(app.get("plotly_chart")) == 2
+    app.segmented_control("audit_release-1").set_value(condition_title(found.condition("untouched"))).run()
+    assert learning_rows(found, "untouched") in tables(app)
 
 
 def test_what_was_left_out_or_guessed_is_shown(filled, visit, said):

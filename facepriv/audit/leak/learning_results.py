@@ -9,6 +9,7 @@ import numpy as np
 from facepriv.audit.leak.cross_fitting import Attack
 from facepriv.audit.leak.learning_curve import PARTS
 from facepriv.metrics.estimates import Estimate
+from facepriv.metrics.leak import not_below_guessing
 from facepriv.metrics.subject_bootstrap import SubjectBootstrap
 from facepriv.schemas.audits import ConditionName, LearningGain, LearningPoint
 from facepriv.types import Floats64
@@ -55,7 +56,7 @@ def learning_results(
             attacker=attacker,
             part=part,
             subjects=round(people),
-            accuracy=_accuracy(log_odds, bootstrap).interval(),
+            accuracy=not_below_guessing(_accuracy(log_odds, bootstrap).interval()),
         )
         for part, (people, log_odds) in {**guesses, 1.0: (whole, after)}.items()
     ]

@@ -131,7 +131,8 @@ def test_nothing_is_measured_twice(audited: Audited) -> None:
 
 
 def test_evidence_is_what_the_files_show(audited: Audited) -> None:
-    seen = find_evidence(audited.store, audited.of_run.spec)
+    seen, others = find_evidence(audited.store, audited.of_run.spec)
+    assert others is None
     assert seen.perturbed is not None
     scores = scores_of(audited.store, audited.run, "dlib-gender")
     ids = [image.id for image in list_audited(audited.store, audited.of_run.spec).images]
@@ -188,6 +189,16 @@ def test_impossible_numbers_get_one_sentence(options: dict) -> None:
         AuditRequest(run=1, **options)
     (field,) = options
     assert caught.value.code == f"bad-{field.replace('_', '-')}"
+
+
+def test_what_fewer_people_would_have_told_is_known(audited: Audited) -> None:
+    """Eight of ten people are learnt from, of whom no eighth and no quarter is enough."""
+    plain, of_run = result_of(audited.plain), result_of(audited.of_run)
+    assert {point.part for point in plain.learning} == set()
+    assert plain.learned_from == of_run.learned_from == []
+    assert {point.condition for point in of_run.learning} == {one.condition for one in of_run.learning_gains}
+    for gain in of_run.learning_gains:
+        assert gain.attacker in audited.of_run.spec.attackers
 
 
 def test_impossible_audits_get_one_sentence(audited: Audited) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from facepriv.errors import BadInputError, UnknownNameError
+from facepriv.presentation.audit_tables import learning_rows
 from facepriv.presentation.report_sections import WITHHELD
 from facepriv.presentation.run_sentences import limits
 from facepriv.presentation.run_tables import gender_error_rows, matching_rows
@@ -22,7 +23,7 @@ from facepriv.services.sharing.result_hashes import result_sha256
 from facepriv.wording import percent
 from tests.actors import ADA, TESTER
 from tests.finished_run import Finished, candidates_of
-from tests.pages.conftest import AUDITS, store_audit
+from tests.pages.conftest import AUDITS, store_audit, with_learning
 
 OF_RUN = AuditResult.model_validate_json((AUDITS / "of-run.json").read_text(encoding="utf-8"))
 
@@ -123,6 +124,19 @@ def test_an_audit_gives_the_verdict(finished: Finished, audit) -> None:
         assert sentence in words(report)
     assert len(table(report, "leak-untouched")) == len(found.conditions[0].attacks)
     assert {"leak", "proportion", "utility"} <= {figure.name for figure in report.all_figures()}
+
+
+def test_what_more_people_would_tell_is_reported(finished: Finished) -> None:
+    found = with_learning(OF_RUN)
+    number = store_audit(finished.store, found, run_id=finished.run.id)
+    report = report_of(finished.store, finished.run.id)
+    finished.store.audits.delete(number)
+    for release in ("untouched", "mix", "perturbed"):
+        assert table(report, f"learning-{release}") == learning_rows(found, release)
+        assert f"learning-{release}" in {figure.name for figure in report.all_figures()}
+    assert found.more_people in words(report)
+    assert "The attackers learned from others." in words(report)
+    assert "<svg" in to_html(report) or "plotly" in to_html(report)
 
 
 def test_seeds_are_withheld_where_they_would_betray_a_policy(finished: Finished, audit) -> None:
