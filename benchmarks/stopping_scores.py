@@ -19,7 +19,7 @@ from stopping_figure import stopping_scores
 
 from facepriv.config import get_settings
 from facepriv.policy.proportion import optimal_proportion
-from facepriv.presentation.audit_tables import between, with_ends
+from facepriv.presentation.run_tables import between, with_ends
 from facepriv.schemas.audits import AuditResult
 from facepriv.schemas.requests import DEFAULT_GUIDE, AuditRequest, RunRequest
 from facepriv.schemas.runs import RunResult

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import ceil
 
 
 def count(number: int, noun: str) -> str:
@@ -18,6 +19,21 @@ def percent(rate: float | None, digits: int = 1) -> str:
 def match_rate(rate: float | None) -> str:
     """Write an error rate of matching, which is looked at down to thresholds of 0.1 %; a dash where there is none."""
     return percent(rate, 2)
+
+
+def off_by(error: float, digits: int, unit: str = "") -> str:
+    """Write how far a figure may be off, rounded up to its digits: `` ± 0.0001``; nothing for an exact one."""
+    return "" if error <= 0 else f" ± {ceil(error * 10**digits - 1e-9) / 10**digits:.{digits}f}{unit}"
+
+
+def auc_within(auc: float | None, error: float) -> str:
+    """Write an AUC, and how far it may be off because scores were counted in bins; a dash where there is none."""
+    return "–" if auc is None else f"{auc:.4f}{off_by(error, 4)}"
+
+
+def eer_within(eer: float | None, error: float) -> str:
+    """Write an equal error rate as `auc_within` writes an AUC."""
+    return match_rate(eer) + ("" if eer is None else off_by(100 * error, 2, " %"))
 
 
 def listed(names: Sequence[str], last: str = "and") -> str:

@@ -217,7 +217,7 @@ def utility(audit: AuditRecord, measured: AuditResult, p: float) -> None:
     show_figure(figure, f"utility-{audit.id}", alt, f"audit {audit.id}")
     st.caption(
         "Comparisons as they occur in a database where this proportion is changed: old-old, old-new and new-new. Open "
-        "markers: too few impostor comparisons for a reliable figure at FMR 0.1 % (at least 1,000 are needed)."
+        "markers: too few impostor comparisons for a reliable figure at FMR 0.1 % (at least 3,000 are needed)."
     )
     show_rows(rows.change_rows(measured))
     with st.expander("All operating points", icon=":material/table:"):

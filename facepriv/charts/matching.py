@@ -15,7 +15,7 @@ from plotly.subplots import make_subplots
 from facepriv.charts import style
 from facepriv.schemas.figures import Matching, MatchingPhases
 from facepriv.schemas.runs import MATCH_PHASES, MatchPhase
-from facepriv.wording import match_rate
+from facepriv.wording import auc_within, eer_within
 
 FMR_AXIS = "FMR: impostors accepted"
 FNMR_AXIS = "FNMR: genuine rejected"
@@ -117,7 +117,7 @@ def _curves(
     for phase in MATCH_PHASES:
         measured, look, name = _of(phases, phase), style.PHASE_LOOKS[phase], style.PHASE_NAMES[phase]
         curve, floor = measured.curve, _floor(measured.non_mated)
-        area = "–" if measured.auc is None else f"{measured.auc:.4f}"
+        area = auc_within(measured.auc, measured.auc_error)
         figure.add_scatter(
             x=[max(x, floor) for x in curve.fmr],
             y=[height(y) for y in curve.fnmr],
@@ -125,7 +125,7 @@ def _curves(
             meta=columns,
             mode="lines",
             line=look.line(),
-            name=f"{name} (AUC {area}, EER {match_rate(measured.eer)})",
+            name=f"{name} (AUC {area}, EER {eer_within(measured.eer, measured.eer_error)})",
             legendgroup=phase,
             hovertemplate=f"{name}<br>FMR %{{customdata[0]:.4%}}, {hover}"
             "<br>threshold %{customdata[3]:.4f}<extra></extra>",

@@ -103,7 +103,7 @@ class MatchBootstrap:
         Returns
         -------
         The figure is that of `facepriv.metrics.matching.operating_point`; NaN if either kind has no scores, or there
-        are fewer than ``1 / target`` non-mated ones, which do not support it.
+        are fewer than ``3 / target`` non-mated ones, which do not support it.
 
         Raises
         ------

@@ -18,6 +18,18 @@ from facepriv.types import Floats64
 
 FMR_TARGETS = (0.01, 0.001)
 """Targets of FMR100 and FMR1000."""
+RULE_OF_THREE = 3
+"""False matches that ought to be seen at a target: had there been none among fewer comparisons, FMR might exceed it."""
+
+
+def supports(non_mated: float, target: float) -> bool:
+    """Return whether so many non-mated comparisons say anything at a target FMR: ``3 / target`` by the rule of three.
+
+    If none of so many independent comparisons match falsely, FMR is at most the target with 95 % confidence (ISO/IEC
+    19795-1:2006, annex B).
+    """
+    # The tolerance is for products such as 3 * (1 / 3) only.
+    return non_mated * target >= RULE_OF_THREE - 1e-9
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +123,8 @@ def operating_point(mated: ArrayLike, non_mated: ArrayLike, target: float) -> Op
 
     Returns
     -------
-    The point; ``supported`` is false when there are fewer than ``1 / target`` non-mated comparisons, for then a
-    single false match would already exceed the target. All None and unsupported if either array is empty.
+    The point; ``supported`` is false where there are too few non-mated comparisons (`supports`). All None and
+    unsupported if either array is empty.
 
     Raises
     ------
@@ -137,8 +149,7 @@ def curve_operating_point(curve: Det | None, non_mated: int, target: float) -> O
         threshold=float(curve.threshold[at]),
         fmr=float(curve.fmr[at]),
         fnmr=float(curve.fnmr[at]),
-        # The tolerance is for products such as 3 * (1 / 3) only.
-        supported=non_mated * target >= 1 - 1e-9,
+        supported=supports(non_mated, target),
     )
 
 

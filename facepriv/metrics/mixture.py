@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from facepriv.errors import BadInputError
 from facepriv.metrics.checks import as_finite, as_probabilities
+from facepriv.metrics.matching import supports
 from facepriv.schemas.figures import OperatingPoint
 from facepriv.types import Floats64
 
@@ -71,7 +72,7 @@ class ScoreMixture:
         Returns
         -------
         The point, at the smallest score that will do, or just above all scores. ``supported`` is false when the
-        effective number of non-mated comparisons is below ``1 / target``: ``1 / sum(w^2 / n)`` over the parts
+        effective number of non-mated comparisons is below ``3 / target``: ``1 / sum(w^2 / n)`` over the parts
         (Kish's), and no more than the largest part has, since parts compare the same images. All None and unsupported
         if a part that weighs something has no mated or no non-mated scores.
 
@@ -98,7 +99,7 @@ class ScoreMixture:
             threshold=threshold,
             fmr=min(float(self._mixed(self._non_mated, threshold, non_mated, accepted=True)), target),
             fnmr=float(self._mixed(self._mated, threshold, mated, accepted=False)),
-            supported=effective * target >= 1 - 1e-9,
+            supported=supports(effective, target),
         )
 
     def _weights(self, weights: ArrayLike) -> Floats64:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from facepriv.audit.attackers.registry import attackers
 from facepriv.policy.minimax import MinimaxPolicy
-from facepriv.presentation.run_tables import Row, count_rows, number
+from facepriv.presentation.run_tables import Row, between, count_rows, number, with_ends
 from facepriv.schemas.audits import (
     CONDITION_TITLES,
     AttackResult,
@@ -17,7 +17,6 @@ from facepriv.schemas.audits import (
     LearningGain,
     LearningPoint,
 )
-from facepriv.schemas.figures import Interval
 from facepriv.store import AuditRecord
 from facepriv.wording import match_rate, percent
 
@@ -25,21 +24,6 @@ MEANS = "By"
 """Column of the means by which an attacker guesses."""
 BITS = "Bits learned, at least"
 """Column of the lower bound of what an attacker learns."""
-
-
-def between(interval: Interval, *, digits: int = 1) -> str:
-    """Write a rate with its 95 % interval: ``12.3 % (9.1 to 15.0 %)``."""
-    return with_ends(interval, lambda rate: f"{100 * rate:.{digits}f}", " %")
-
-
-def with_ends(interval: Interval, write: Callable[[float], str], unit: str = "") -> str:
-    """Write a figure with its unit, and the ends of its interval where it has one."""
-    if interval.value is None:
-        return "–"
-    value = write(interval.value) + unit
-    if interval.low is None or interval.high is None:
-        return value
-    return f"{value} ({write(interval.low)} to {write(interval.high)}{unit})"
 
 
 def baseline_rows(result: AuditResult) -> list[Row]:

@@ -276,7 +276,7 @@ def risk_section(result: RunResult | None, audit: AuditResult | None) -> Section
         if strongest is not None and strongest.value is not None:
             risks.append(
                 "Templates that a matcher computes from the released images also reveal gender: an attacker who has "
-                f"them is right in {audit_tables.between(strongest)} of cases."
+                f"them is right in {run_tables.between(strongest)} of cases."
             )
     return Section("Residual risk", (Bullets(risks),))
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from facepriv.imaging.versions import VERSION_PHRASES
-from facepriv.presentation.run_tables import impostors, least_fooled, number
+from facepriv.presentation.run_tables import impostors, least_fooled
 from facepriv.schemas.runs import RunResult
 from facepriv.types import GENDER
-from facepriv.wording import count, listed, match_rate, percent
+from facepriv.wording import auc_within, count, listed, match_rate, percent
 
 SURVIVING = 0.9
 """Proportion of the file's flips below which a version of the file is said to lose flips."""
@@ -31,7 +31,7 @@ def headline(result: RunResult, guide: str) -> str:
                 f"{change.mean_change:.2f} nats on average."
             )
     for name, phases in result.matching.items():
-        auc = f"AUC {number(phases.cross.auc, 4)}"
+        auc = f"AUC {auc_within(phases.cross.auc, phases.cross.auc_error)}"
         if phases.cross.fmr1000 is None:
             sentences.append(f"Too few pairs to say how many genuine matches {name} loses ({auc}).")
         else:
@@ -102,7 +102,7 @@ def limits(result: RunResult) -> list[str]:
 
 
 def sampling_notes(result: RunResult) -> list[str]:
-    """Return where impostor comparisons were drawn at random, and how far FMR may be off because of that."""
+    """Return where impostor comparisons were drawn at random or counted in bins, and how far figures may be off."""
     sentences = []
     for matcher, phases in result.matching.items():
         for phase, matching in phases:
@@ -113,4 +113,9 @@ def sampling_notes(result: RunResult) -> list[str]:
             )
             if rates:
                 sentences.append(f"{matcher}, {phase}: {impostors(matching)}; FMR {rates} (± standard error).")
+    if any(matching.auc_error or matching.eer_error for phases in result.matching.values() for _, matching in phases):
+        sentences.append(
+            "Scores of more than 1,000 images are counted in bins: AUC and EER are off by at most what follows the ±; "
+            "figures at a given FMR are exact."
+        )
     return sentences

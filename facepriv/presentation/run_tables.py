@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from facepriv.charts.rates import FLIP_TITLES
 from facepriv.errors import FaceprivError
 from facepriv.perturb.registry import make_method
 from facepriv.presentation.help_texts import KIND_TITLES
-from facepriv.schemas.figures import Matching
+from facepriv.schemas.figures import Interval, Matching
 from facepriv.schemas.runs import FIXED, STOP_TITLES, RunResult, RunSpec
 from facepriv.store import LogLine
 from facepriv.types import GENDER
-from facepriv.wording import match_rate, percent
+from facepriv.wording import auc_within, eer_within, match_rate, percent
 
 Row = dict[str, str]
 
@@ -24,6 +24,21 @@ FIGURE = "Figure"
 def number(value: float | None, digits: int = 1) -> str:
     """Write a number; a dash where there is none."""
     return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def between(interval: Interval, *, digits: int = 1) -> str:
+    """Write a rate with its 95 % interval: ``12.3 % (9.1 to 15.0 %)``."""
+    return with_ends(interval, lambda rate: f"{100 * rate:.{digits}f}", " %")
+
+
+def with_ends(interval: Interval, write: Callable[[float], str], unit: str = "") -> str:
+    """Write a figure with its unit, and the ends of its interval where it has one."""
+    if interval.value is None:
+        return "–"
+    value = write(interval.value) + unit
+    if interval.low is None or interval.high is None:
+        return value
+    return f"{value} ({write(interval.low)} to {write(interval.high)}{unit})"
 
 
 def shown(value: object) -> str:
@@ -125,11 +140,17 @@ def matching_rows(result: RunResult) -> list[Row]:
 def recognition_cells(matching: Matching) -> Row:
     """Return the error rates of a matcher."""
     return {
-        "AUC": number(matching.auc, 4),
-        "EER": match_rate(matching.eer),
-        "FNMR at FMR 1 %": match_rate(matching.fmr100),
-        "FNMR at FMR 0.1 %": match_rate(matching.fmr1000),
+        "AUC": auc_within(matching.auc, matching.auc_error),
+        "EER": eer_within(matching.eer, matching.eer_error),
+        "FNMR at FMR 1 %": _rejected(matching, 0.01, matching.fmr100),
+        "FNMR at FMR 0.1 %": _rejected(matching, 0.001, matching.fmr1000),
     }
+
+
+def _rejected(matching: Matching, target_fmr: float, fnmr: float | None) -> str:
+    """Write FNMR at an operating point, with its interval where that is known."""
+    interval = matching.fnmr_interval(target_fmr)
+    return match_rate(fnmr) if fnmr is None or interval is None else between(interval, digits=2)
 
 
 def impostors(matching: Matching) -> str:
@@ -250,7 +271,7 @@ def _figures(spec: RunSpec, result: RunResult) -> Row:
     for name, answers in result.attribute_changes.items():
         figures[f"Answers of {name} unchanged"] = percent(answers.stayed) + (" (kept)" if answers.kept else "")
     for name, phases in result.matching.items():
-        figures[f"AUC of {name}, old against new"] = number(phases.cross.auc, 4)
+        figures[f"AUC of {name}, old against new"] = auc_within(phases.cross.auc, phases.cross.auc_error)
         for word, before, cross in (
             ("1 %", phases.before.fmr100, phases.cross.fmr100),
             ("0.1 %", phases.before.fmr1000, phases.cross.fmr1000),

@@ -94,9 +94,15 @@ class OperatingPoint(Frozen):
     fmr: float | None
     fnmr: float | None
     supported: bool
-    """Whether there are enough non-mated comparisons (at least 1 / target) to say anything at that FMR."""
+    """Whether there are enough non-mated comparisons to say anything at that FMR: by the rule of three 3 / target.
+
+    Results of before this rule was kept asked for 1 / target only.
+    """
     fmr_standard_error: float | None = None
     """Standard error of ``fmr`` from drawing comparisons at random; null where all of them were made."""
+    fnmr_interval: Interval | None = None
+    """``fnmr`` with its 95 % interval over subjects; null where it is not supported, for more than 1,000 images, and in
+    results of before this was kept."""
 
 
 class Curve(Frozen):
@@ -136,6 +142,10 @@ class Matching(Frozen):
     curve: Curve
     histogram: Histogram
     """Counts ``mated`` and ``non_mated``."""
+
+    def fnmr_interval(self, target: float) -> Interval | None:
+        """Return FNMR at a target FMR with its interval; None where there is none."""
+        return next((point.fnmr_interval for point in self.operating_points if point.target_fmr == target), None)
 
 
 class MatchingPhases(Frozen):

@@ -20,7 +20,7 @@ from facepriv.services.releases.export import result_json
 from facepriv.services.runs.preparing import landmarker_name
 from facepriv.store import RunRecord, Store
 from facepriv.types import GENDER
-from facepriv.wording import count, duration, match_rate, percent
+from facepriv.wording import auc_within, count, duration, match_rate, percent
 from parts import comparing, progress, report, run_images, share, work_log
 from parts.deletion import offer_work
 from parts.downloads import offer_result
@@ -92,8 +92,10 @@ def headline(result: RunResult, guide: str) -> None:
     crosses = {name: phases.cross.auc for name, phases in result.matching.items() if phases.cross.auc is not None}
     if crosses:
         worst = min(crosses, key=crosses.__getitem__)
-        lost, auc = match_rate(result.matching[worst].cross.fmr1000), f"{worst}, AUC {tables.number(crosses[worst], 4)}"
-        show_metric(boxes[2], "Genuine matches lost", lost, auc, f"{HELP['lost']} AUC: {HELP['auc']}")
+        cross = result.matching[worst].cross
+        auc = f"{worst}, AUC {auc_within(cross.auc, cross.auc_error)}"
+        help_text = f"{HELP['lost']} AUC: {HELP['auc']}"
+        show_metric(boxes[2], "Genuine matches lost", match_rate(cross.fmr1000), auc, help_text)
     else:
         boxes[2].metric("Genuine matches lost", NOTHING, help=HELP["lost"])
     psnr = NOTHING if result.psnr_db.median is None else f"{tables.number(result.psnr_db.median)} dB"
@@ -165,7 +167,7 @@ def matching(run: RunRecord, result: RunResult) -> None:
     if unsupported:
         st.caption(
             f":material/warning: Too few impostor comparisons for reliable figures at FMR "
-            f"{' and '.join(unsupported)}: at least 1 / FMR are needed."
+            f"{' and '.join(unsupported)}: at least 3 / FMR are needed (rule of three)."
         )
     of = f"run {run.id}"
     for name, phases in result.matching.items():

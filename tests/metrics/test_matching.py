@@ -8,6 +8,7 @@ from scipy.optimize import brentq
 from sklearn.metrics import det_curve, roc_auc_score, roc_curve
 
 from facepriv.errors import BadInputError
+from facepriv.metrics.estimates import rule_of_three_limit
 from facepriv.metrics.matching import (
     auc,
     common_edges,
@@ -16,6 +17,7 @@ from facepriv.metrics.matching import (
     match_histogram,
     matching,
     operating_point,
+    supports,
     thin_curve,
 )
 from facepriv.schemas.figures import Matching
@@ -126,7 +128,7 @@ def test_operating_point_is_the_best_allowed(mated, non_mated, target):
     assert point.fnmr == min(np.mean(same < t) for t in allowed)
 
 
-@pytest.mark.parametrize(("size", "target"), [(100, 0.01), (300, 0.01), (1000, 0.001), (7000, 0.001)])
+@pytest.mark.parametrize(("size", "target"), [(300, 0.01), (700, 0.01), (3000, 0.001), (7000, 0.001)])
 def test_at_most_includes_equal(size, target):
     other = np.arange(size, dtype=float)
     allowed = round(size * target)
@@ -145,9 +147,13 @@ def test_at_most_is_not_nearest():
 
 
 def test_too_few_non_mated_comparisons_support_nothing():
-    assert not operating_point([1.0], np.zeros(99), 0.01).supported
-    assert operating_point([1.0], np.zeros(100), 0.01).supported
-    found = matching([1.0, 2.0], np.zeros(999), 0)
+    assert not operating_point([1.0], np.zeros(299), 0.01).supported
+    assert operating_point([1.0], np.zeros(300), 0.01).supported
+    assert supports(3000, 0.001)
+    assert not supports(2999, 0.001)
+    # The rule of three: no false match among so many leaves an FMR of up to the target, with 95 % confidence.
+    assert rule_of_three_limit(3000) == pytest.approx(0.001, rel=0.002)
+    found = matching([1.0, 2.0], np.zeros(2999), 0)
     assert found.fmr100 == 0.0
     assert found.fmr1000 is None
     assert found.operating_points[1].fnmr == 0.0

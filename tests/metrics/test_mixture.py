@@ -74,15 +74,15 @@ def test_whole_subjects_mix_non_mated_comparisons_only():
 
 
 def test_support_follows_the_effective_number_of_comparisons():
-    parts = parts_of(8, sizes=((10, 1000), (10, 50)))
+    parts = parts_of(8, sizes=((10, 3000), (10, 150)))
     assert ScoreMixture(parts).operating_point([1, 0], 0.001).supported
     assert not ScoreMixture(parts).operating_point([0, 1], 0.001).supported
     assert ScoreMixture(parts).operating_point([0, 1], 0.02).supported
-    # 1 / (0.25 / 1000 + 0.25 / 50) is about 190.
+    # 1 / (0.25 / 3000 + 0.25 / 150) is about 571, three times 190.
     assert ScoreMixture(parts).operating_point([0.5, 0.5], 1 / 190).supported
     assert not ScoreMixture(parts).operating_point([0.5, 0.5], 1 / 192).supported
     # Three times the same images do not make three times as many comparisons.
-    equal = parts_of(8, sizes=((10, 100),) * 3)
+    equal = parts_of(8, sizes=((10, 300),) * 3)
     assert ScoreMixture(equal).operating_point([0.25, 0.5, 0.25], 0.01).supported
     assert not ScoreMixture(equal).operating_point([0.25, 0.5, 0.25], 0.0099).supported
 

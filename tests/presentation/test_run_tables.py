@@ -8,7 +8,7 @@ import pytest
 
 from facepriv.presentation import run_sentences as sentences
 from facepriv.presentation import run_tables as tables
-from facepriv.schemas.figures import Rates
+from facepriv.schemas.figures import Interval, OperatingPoint, Rates
 from facepriv.schemas.runs import LearnedItem
 from facepriv.store import LogLine
 from tests.finished_run import Finished
@@ -76,6 +76,33 @@ def test_matching(finished: Finished):
     assert row["No template"] == "0"
     # 26 pairs say nothing about a rate of one in a hundred.
     assert row["FNMR at FMR 1 %"] == row["FNMR at FMR 0.1 %"] == "–"
+
+
+def test_rates_at_an_operating_point_have_their_interval_and_binned_figures_their_bound(finished: Finished):
+    result = finished.run.result
+    phases = result.matching["sface"]
+    interval = Interval(value=0.02, low=0.0123, high=0.0456)
+    point = OperatingPoint(target_fmr=0.01, threshold=0.5, fmr=0.01, fnmr=0.02, supported=True, fnmr_interval=interval)
+    changes = {
+        "fmr100": 0.02,
+        "operating_points": [point, phases.cross.operating_points[1]],
+        "auc": 0.98765,
+        "auc_error": 0.00012,
+        "eer": 0.05,
+        "eer_error": 0.00001,
+    }
+    cross = phases.cross.model_copy(update=changes)
+    cells = tables.recognition_cells(cross)
+    assert cells["FNMR at FMR 1 %"] == "2.00 % (1.23 to 4.56 %)"
+    assert cells["FNMR at FMR 0.1 %"] == "–"
+    # Rounded up: a bound must not be made smaller.
+    assert cells["AUC"] == "0.9877 ± 0.0002"
+    assert cells["EER"] == "5.00 % ± 0.01 %"
+    assert tables.recognition_cells(phases.cross)["AUC"] == f"{phases.cross.auc:.4f}", "exact"
+    binned = result.model_copy(update={"matching": {"sface": phases.model_copy(update={"cross": cross})}})
+    assert "AUC 0.9877 ± 0.0002" in sentences.headline(binned, finished.run.guide)
+    (note,) = sentences.sampling_notes(binned)
+    assert "off by at most" in note
 
 
 def test_comparisons_drawn_at_random_say_so(finished: Finished):

@@ -48,7 +48,7 @@ def compare_all(
 
     Returns
     -------
-    Mated and non-mated similarity scores, one-dimensional.
+    Mated and non-mated similarity scores, one-dimensional; `compared_subjects` says whose.
     """
     against = gallery if probes is None else probes
     subject = subject_codes(subjects)
@@ -68,3 +68,23 @@ def compare_all(
         mated.append(scores[same & counted])
         non_mated.append(scores[~same & counted])
     return np.concatenate(mated), np.concatenate(non_mated)
+
+
+def compared_subjects(
+    gallery: NDArray[np.float32], probes: NDArray[np.float32] | None, subjects: Sequence[str]
+) -> tuple[Integers, Integers, Integers]:
+    """Return whose comparisons `compare_all` makes, in its order; its arguments.
+
+    Returns
+    -------
+    Subject of each mated comparison, and the two subjects of each non-mated one, numbered by `subject_codes`.
+    """
+    subject = subject_codes(subjects)
+    rows, columns = usable_rows(gallery), usable_rows(gallery if probes is None else probes)
+    if not len(columns):
+        rows = columns
+    counted = rows[:, None] < columns[None, :] if probes is None else rows[:, None] != columns[None, :]
+    same = subject[rows][:, None] == subject[columns][None, :]
+    mated, _ = np.nonzero(same & counted)
+    first, second = np.nonzero(~same & counted)
+    return subject[rows[mated]], subject[rows[first]], subject[columns[second]]

@@ -7,16 +7,19 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.audit.matching.comparisons import Compare, compare_all, usable_rows
+from facepriv.audit.matching.comparisons import Compare, compare_all, compared_subjects, usable_rows
 from facepriv.audit.matching.pairs import SAMPLE_TILE, Pairs
 from facepriv.audit.matching.score_bins import ScoreBins
 from facepriv.audit.matching.streamed_scores import fmr_standard_errors, pilot, stream_all, stream_sample
 from facepriv.audit.threads import no_check
 from facepriv.metrics.binned_matching import binned_edges, binned_matching
+from facepriv.metrics.match_bootstrap import MatchBootstrap
 from facepriv.metrics.matching import common_edges, matching
 from facepriv.schemas.figures import Matching, MatchingPhases
+from facepriv.types import Integers
 
 Templates = NDArray[np.float32]
+Scores = NDArray[np.float32]
 
 EXACT_UP_TO = 1_000_000
 """Ordered pairs of images up to which every score is kept and sorted: 1,000 images, which take some tenths of a
@@ -25,8 +28,10 @@ ALL_UP_TO = 1_000_000_000
 """Non-mated pairs of a phase up to which all are compared."""
 SAMPLE = 100_000_000
 """Pairs drawn at random where there are more, mated ones among them left out."""
+RESAMPLES = 1000
+"""Resamples of the subjects for intervals: some tenths of a second a phase at 1,000 images."""
 SEED = 0
-"""Of that draw, the same in all phases: then they differ by the images, not by which pairs were drawn."""
+"""Of the draws, the same in all phases: then they differ by the images, not by which pairs were drawn."""
 
 
 def matching_phases(
@@ -42,7 +47,8 @@ def matching_phases(
 ) -> MatchingPhases:
     """Compute the error rates of images before, after, and of before compared with after.
 
-    Up to ``exact_up_to`` ordered pairs of images every figure is exact. Above, operating points and counts are, and AUC
+    Up to ``exact_up_to`` ordered pairs of images every figure is exact, and FNMR at an operating point has an interval.
+    Above, operating points and counts are, and AUC
     and EER lie within ``auc_error`` and ``eer_error``. Above ``all_up_to`` non-mated pairs about ``sample`` of them
     are drawn; mated pairs are all compared.
 
@@ -72,10 +78,27 @@ def matching_phases(
         results = {}
         for phase, (mated, non_mated) in scores.items():
             check()
-            results[phase] = matching(mated, non_mated, failed[phase], edges=edges)
+            exact = matching(mated, non_mated, failed[phase], edges=edges)
+            results[phase] = _with_intervals(exact, mated, non_mated, compared_subjects(*sides[phase], subjects))
         return MatchingPhases(**results)
     pairs = {phase: Pairs(gallery, probes, subjects, compare) for phase, (gallery, probes) in sides.items()}
     return _streamed(pairs, failed, check, all_up_to, sample)
+
+
+def _with_intervals(
+    result: Matching, mated: Scores, non_mated: Scores, subjects: tuple[Integers, Integers, Integers]
+) -> Matching:
+    """Return figures with an interval of FNMR at each operating point that enough comparisons support."""
+    if not any(point.supported and point.fnmr is not None for point in result.operating_points):
+        return result
+    bootstrap = MatchBootstrap(*subjects, resamples=RESAMPLES, seed=SEED)
+    points = [
+        point.model_copy(update={"fnmr_interval": bootstrap.fnmr_at_fmr(mated, non_mated, point.target_fmr).interval()})
+        if point.supported
+        else point
+        for point in result.operating_points
+    ]
+    return result.model_copy(update={"operating_points": points})
 
 
 def _streamed(

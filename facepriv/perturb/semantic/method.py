@@ -28,6 +28,7 @@ from facepriv.perturb.base import (
     Perturbation,
     Perturber,
     Progress,
+    all_wrong,
     score_face,
     side_of,
 )
@@ -128,7 +129,7 @@ def _finish(
     from facepriv.perturb.registry import perturbers
 
     file_face = find_again(face, perturbation.pixels)
-    if file_face is None or side * score_face(guide, file_face) < 0:
+    if file_face is None or all_wrong([score_face(guide, file_face)], [side]):
         return perturbation
     finisher = perturbers.create("recommended")
     try:

@@ -22,6 +22,7 @@ from facepriv.errors import BadInputError, FaceprivError
 from facepriv.measures.loaded_models import DETECTOR, check_versions, get_classifier, get_matcher, load_models
 from facepriv.metrics.gender import gender_error
 from facepriv.metrics.match_bootstrap import MatchBootstrap
+from facepriv.metrics.matching import supports
 from facepriv.policy.best_proportion import best_proportion, draw_standard_error, judge_proportion
 from facepriv.policy.mixed_utility import PairScores, mixed_utility, pair_scores
 from facepriv.policy.proportion import OptimalProportion, optimal_proportion
@@ -348,7 +349,7 @@ class AuditExecution(LeasedJob):
                 UtilityChange(
                     matcher=name,
                     fnmr_at_fmr1000=after.minus(before).interval(),
-                    supported=int(np.isfinite(pairs.scores[0][other]).sum()) * FMR_TARGET >= 1,
+                    supported=supports(int(np.isfinite(pairs.scores[0][other]).sum()), FMR_TARGET),
                 )
             )
         return changes

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from facepriv.audit.matching.comparisons import compare_all
+from facepriv.audit.matching.comparisons import compare_all, compared_subjects, subject_codes
 
 
 def dot(gallery, probes):
@@ -51,6 +51,23 @@ def test_equals_two_loops(seed, n, subjects, failures, across, block):
     assert np.allclose(np.sort(non_mated), expected[1], atol=1e-5)
     assert len(mated) == len(expected[0])
     assert len(non_mated) == len(expected[1])
+
+
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 9), subjects=st.integers(1, 4), across=st.booleans())
+def test_whose_comparisons_they_are(seed, n, subjects, across):
+    rng = np.random.default_rng(seed)
+    names = [f"s{i}" for i in rng.integers(0, subjects, n)]
+    codes = subject_codes(names).astype(np.float32)
+    gallery, probes = (np.where(rng.random(n) < 0.2, np.nan, codes).astype(np.float32)[:, None] for _ in range(2))
+
+    def both(a, b):
+        return 100 * a + b.T
+
+    phases = gallery, probes if across else None
+    mated, non_mated = compare_all(*phases, names, both, block=2)
+    same, first, second = compared_subjects(*phases, names)
+    assert mated.tolist() == (101 * same).tolist()
+    assert non_mated.tolist() == (100 * first + second).tolist()
 
 
 def test_an_image_is_never_compared_with_itself_in_another_phase():

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from facepriv.audit.matching.matching_phases import matching_phases
+from facepriv.audit.matching.comparisons import compare_all, compared_subjects
+from facepriv.audit.matching.matching_phases import RESAMPLES, SEED, matching_phases
 from facepriv.match.templates import cosine_similarity, unit_rows
-from facepriv.schemas.figures import MatchingPhases
+from facepriv.metrics.match_bootstrap import MatchBootstrap
+from facepriv.schemas.figures import Matching, MatchingPhases
 from facepriv.schemas.runs import MATCH_PHASES
 
 
@@ -32,7 +34,8 @@ def test_both_ways_find_the_same(database):
     streamed = matching_phases(before, after, names, cosine_similarity, exact_up_to=0)
     for phase in MATCH_PHASES:
         one, other = getattr(exact, phase), getattr(streamed, phase)
-        assert other.operating_points == one.operating_points
+        without = [point.model_copy(update={"fnmr_interval": None}) for point in one.operating_points]
+        assert other.operating_points == without
         for name in ("mated", "non_mated", "non_mated_taken", "non_mated_existing", "failed", "fmr100", "fmr1000"):
             assert getattr(other, name) == getattr(one, name)
         assert one.auc_error == 0
@@ -41,6 +44,26 @@ def test_both_ways_find_the_same(database):
         assert abs(other.eer - one.eer) <= other.eer_error
     assert [getattr(exact, phase).failed for phase in MATCH_PHASES] == [2, 3, 4]
     assert streamed.before.histogram.edges == streamed.after.histogram.edges == streamed.cross.histogram.edges
+
+
+def test_supported_points_have_the_interval_of_their_subjects(database):
+    before, after, names = database
+    cross = matching_phases(before, after, names, cosine_similarity).cross
+    scores = compare_all(before, after, names, cosine_similarity)
+    bootstrap = MatchBootstrap(*compared_subjects(before, after, names), resamples=RESAMPLES, seed=SEED)
+    for point in cross.operating_points:
+        assert point.supported
+        assert point.fnmr_interval == bootstrap.fnmr_at_fmr(*scores, point.target_fmr).interval()
+        assert point.fnmr_interval.low < point.fnmr < point.fnmr_interval.high
+        assert cross.fnmr_interval(point.target_fmr) == point.fnmr_interval
+    few = matching_phases(before[:30], after[:30], names[:30], cosine_similarity).before
+    assert few.operating_points[0].supported
+    assert few.operating_points[0].fnmr_interval.value == few.fmr100
+    assert not few.operating_points[1].supported
+    assert few.fnmr_interval(0.001) is None
+    # Stored before there were intervals.
+    old = few.model_dump(exclude={"operating_points": {"__all__": {"fnmr_interval"}}})
+    assert Matching.model_validate(old).fnmr_interval(0.01) is None
 
 
 def test_a_sample_says_so(database):
