@@ -7,7 +7,8 @@ draw the intervals are computed as an audit computes them; printed is the percen
 contains the true figure. It should lie within 92 to 98 %; cells outside are marked with ``!``.
 
 The first table is of `posterior_leak`, with errors from 0.5 to 30 % of the images and attackers who know how sure they
-may be (sureness 1), or are far too sure. The second one is of FNMR at a given FMR, and of its paired change.
+may be (sureness 1), or are far too sure. The second one is of FNMR at a given FMR, and of its paired change;
+the third one of what one attacker's accuracy exceeds another's by, on the same images.
 """
 
 from __future__ import annotations
@@ -169,6 +170,31 @@ def match_coverage(world: MatchWorld, trials: int, *, resamples: int = 300, seed
     return {name: number / trials for name, number in covered.items()}
 
 
+def gain_coverage(world: LeakWorld, fewer: float, trials: int, *, resamples: int = 300, seed: int = 3) -> float:
+    """Return how often the interval of the difference of two accuracies contains the truth.
+
+    Parameters
+    ----------
+    world : of the first attacker.
+    fewer : errors of the second one, who sees the same subjects with other noise.
+    """
+    random = np.random.default_rng(seed)
+    covered = 0
+    for trial in range(trials):
+        people = world.men + world.women
+        gender = np.repeat([1, -1], [world.men, world.women])
+        subject = np.repeat(np.arange(people), random.integers(1, world.most + 1, people))
+        own = np.sqrt(world.alike) * random.normal(size=people)[subject]
+        right = [
+            own + np.sqrt(1 - world.alike) * random.normal(size=subject.size) > norm.ppf(error)
+            for error in (world.error, fewer)
+        ]
+        bootstrap = SubjectBootstrap(subject, gender[subject], resamples=resamples, seed=trial)
+        one, other = (bootstrap.balanced_mean(flags.astype(float)) for flags in right)
+        covered += covers(other.minus(one).interval(), world.error - fewer)
+    return covered / trials
+
+
 LEAK_WORLDS = [
     LeakWorld(men, women, most, alike, error, sureness)
     for men, women, most, alike in ((30, 30, 5, 0.5), (15, 45, 8, 0.3), (60, 60, 10, 0.8))
@@ -179,6 +205,11 @@ MATCH_WORLDS = [
     MatchWorld(subjects, most, alike, fnmr, fmr)
     for subjects, most, alike, fmr in ((60, 3, 0.05, 0.01), (60, 4, 0.3, 0.02))
     for fnmr in (0.005, 0.01, 0.02, 0.05, 0.2)
+]
+GAIN_WORLDS = [
+    (LeakWorld(men, women, most, alike, error), fewer)
+    for men, women, most, alike in ((30, 30, 5, 0.5), (60, 60, 10, 0.8))
+    for error, fewer in ((0.01, 0.01), (0.02, 0.01), (0.05, 0.02), (0.15, 0.1), (0.3, 0.25))
 ]
 
 
@@ -215,6 +246,14 @@ def main(arguments: list[str] | None = None) -> None:
         print(
             _line(name, match_coverage(one, options.trials, resamples=options.resamples, seed=options.seed)), flush=True
         )
+    print(f"\n{'subjects, images, alike, errors of either attacker':<58}{'gain':>9}")
+    for first, fewer in GAIN_WORLDS[:: options.every]:
+        name = (
+            f"{first.men} men, {first.women} women, 1-{first.most} images, {first.alike:g}, {100 * first.error:g} %, "
+            f"{100 * fewer:g} %"
+        )
+        gain = gain_coverage(first, fewer, options.trials, resamples=options.resamples, seed=options.seed)
+        print(_line(name, {"gain": gain}), flush=True)
 
 
 def _noise(trials: int) -> float:
