@@ -46,7 +46,7 @@ def gain(attacker: str, value: float, *, likely: bool = True, release: str = "un
 
 
 def test_the_strongest_attacker_whom_more_people_help_is_named() -> None:
-    release = condition("untouched", sign=0.99, template=0.9, score=0.7)
+    release = condition("untouched", sign=0.95, template=0.9, score=0.7)
     gains = [gain("sign", 0.0, likely=False), gain("score", 0.08), gain("template", 0.04)]
     assert say_more_people(gains, [release]) == (
         "With more people to learn from, the attacker template would probably do better: from 60 to 120 people he "
@@ -54,15 +54,33 @@ def test_the_strongest_attacker_whom_more_people_help_is_named() -> None:
     )
 
 
-@pytest.mark.parametrize("gains", [[], [gain("sign", 0.03, likely=False)]])
-def test_nothing_is_said_where_nothing_is_known(gains: list[LearningGain]) -> None:
-    assert say_more_people(gains, [condition("untouched", sign=0.9)]) == ""
+def test_where_it_cannot_be_told_that_is_said_of_the_strongest() -> None:
+    release = condition("untouched", score=0.6, template=0.65)
+    gains = [gain("score", 0.1, likely=False), gain("template", 0.04, likely=False)]
+    assert say_more_people(gains, [release]) == (
+        "Whether more people to learn from would help the attacker template cannot be told: from 60 to 120 people he "
+        "gained 4.0 points (95 % interval -1.0 to 9.0)."
+    )
+
+
+@pytest.mark.parametrize(
+    "gains",
+    [[], [gain("sign", 0.005, likely=False)], [gain("sign", -0.1, likely=False), gain("score", 0.2, likely=False)]],
+)
+def test_nothing_is_said_of_who_has_stopped_gaining(gains: list[LearningGain]) -> None:
+    assert say_more_people(gains, [condition("untouched", sign=0.9, score=0.8)]) == ""
+
+
+def test_nothing_is_said_where_an_attacker_is_always_right() -> None:
+    assert say_more_people([gain("score", 0.1), gain("sign", 0.0)], [condition("untouched", sign=1.0, score=0.7)]) == ""
 
 
 def test_the_mixed_release_matters_most() -> None:
     releases = [condition("untouched", score=0.9), condition("mix", score=0.6)]
     gains = [gain("score", 0.02), gain("score", 0.05, release="mix")]
     assert "gained 5.0 points" in say_more_people(gains, releases)
+    assert say_more_people(gains[:1], releases) == ""
+    assert say_more_people([], []) == ""
 
 
 def test_what_more_people_would_learn_was_not_tried() -> None:

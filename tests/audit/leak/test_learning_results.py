@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from facepriv.audit.attackers.registry import attackers
+from facepriv.audit.attackers.template import Template
 from facepriv.audit.evidence import Evidence
 from facepriv.audit.leak.cross_fitting import Attack, attack
 from facepriv.audit.leak.learning_curve import PARTS, PartialAttack
@@ -72,6 +72,13 @@ def test_who_only_guesses_gains_nothing():
     assert not gain.likely, "55 % of 40 people is no more than guessing"
 
 
+def test_who_is_always_right_cannot_gain():
+    _, gain = results(made(SURE, {1 / 2: wrong_of(4)}))
+    assert gain is not None
+    assert gain.accuracy.value == pytest.approx(4 / 20)
+    assert not gain.likely
+
+
 def test_without_parts_there_is_no_curve():
     assert results(made(SURE, {})) == ([], None)
     # A part that one draw lacks is no point.
@@ -79,26 +86,31 @@ def test_without_parts_there_is_no_curve():
     assert [point.part for point in points] == [1 / 2, 1.0]
 
 
+class Straight(Template):
+    """Reads templates by one of its means, so that many audits take little time."""
+
+    def variants(self, features):
+        return ["matcher: straight"]
+
+
 def planted(lean, seed):
-    """Let the template attacker read 60 people, whose gender leans on each of a hundred axes."""
+    """Let an attacker read the templates of 60 people, whose gender leans on each of a hundred axes."""
     names, labels = people(60, 2, seed)
     rng = np.random.default_rng([seed, 9])
     member = np.unique(names, return_inverse=True)[1]
     x = rng.normal(size=(60, 100))[member] + 0.3 * rng.normal(size=(120, 100)) + lean / 10 * labels[:, None]
     evidence = Evidence(labels, seen(names, 0.0 * labels, templates={"matcher": unit(x)}))
     nobody = np.zeros(120, dtype=bool)
-    found = attack(
-        attackers.create("template"), evidence, nobody, 0.0, seed=seed, all_variants=False, learning_curve=True
-    )
+    found = attack(Straight(), evidence, nobody, 0.0, seed=seed, all_variants=False, learning_curve=True)
     return learning_results("untouched", "template", [found], make_bootstrap(evidence, 300, seed))
 
 
 def test_curves_of_a_slow_leak_rise_and_of_none_stay_flat():
-    slow, none = ([planted(lean, seed) for seed in range(8)] for lean in (1.5, 0.0))
+    slow, none = ([planted(lean, seed) for seed in range(16)] for lean in (1.5, 0.0))
     curve, flat = (np.mean([[p.accuracy.value for p in points] for points, _ in each], axis=0) for each in (slow, none))
     assert len(curve) == len(PARTS) + 1
     assert (np.diff(curve) > 0).all()
     assert curve[-1] > curve[0] + 0.1
-    assert abs(flat - 0.5).max() < 0.08
-    assert sum(gain.likely for _, gain in slow) >= 2
-    assert sum(gain.likely for _, gain in none) == 0
+    assert abs(flat - 0.5).max() < 0.1
+    assert sum(gain.likely for _, gain in slow) >= 4
+    assert sum(gain.likely for _, gain in none) <= 1
