@@ -23,7 +23,6 @@ import facepriv
 from facepriv.audit.attackers.registry import attackers
 from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
-from facepriv.presentation.learning import say_more_people
 from facepriv.schemas.audits import AuditResult, AuditSpec, LearningGain, LearningPoint
 from facepriv.schemas.figures import Interval
 from facepriv.schemas.requests import RunRequest
@@ -113,7 +112,7 @@ def with_learning(found: AuditResult) -> AuditResult:
     ]
     said = {
         "learned_from": ["The attackers learned from others."],
-        "more_people": say_more_people(gains, found.conditions),
+        "more_people": "With more people to learn from, the attacker sign would probably do better.",
     }
     return found.model_copy(update={"learning": points, "learning_gains": gains, **said})
 

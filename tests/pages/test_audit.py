@@ -97,7 +97,9 @@ def test_an_audit_of_a_data_set(audited, visit, said):
     assert set(shown[-1][0]) == {"When", "What", "Worker"}
     picked = {row["Attacker"]: row["By"] for row in attacks}
     assert [(row["Attacker"], row["Has and knows"], row["Picked"]) for row in shown[-3]] == [
-        (name, attackers.load(name).assumption, picked[name]) for name in attackers.names()
+        # The stored audit is older than some attackers.
+        (name, attackers.load(name).assumption, picked.get(name, "no data"))
+        for name in attackers.names()
     ]
     assert len(app.get("plotly_chart")) == 1
     for sentence in found.not_tried:
