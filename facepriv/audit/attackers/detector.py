@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.special import expit, logit
@@ -14,6 +16,7 @@ from facepriv.audit.attackers.one_score import learn_curve
 from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.attackers.score_features import rank_features, with_features
 from facepriv.audit.evidence import Features
+from facepriv.imaging.restoring import RESTORERS
 from facepriv.types import Flags, Floats64, Integers
 
 _TOGETHER = "all classifiers"
@@ -37,26 +40,53 @@ class Detector(Attacker):
     )
 
     def variants(self, features: Features) -> list[str]:
-        """Return the classifiers to invert, and all of them together."""
-        return [*features.scores, *([_TOGETHER] if len(features.scores) > 1 else [])]
+        """Return the classifiers to invert, each after every filter, too, and all of them together."""
+        filtered = [f"{classifier}: {filter_}" for classifier in features.restored for filter_ in RESTORERS]
+        return [*features.scores, *([_TOGETHER] if len(features.scores) > 1 else []), *filtered]
 
     def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses from one or all classifiers' scores, read as perturbed or untouched."""
-        names = list(features.scores) if variant == _TOGETHER else [variant]
-        if knowledge.perturbed.all() or not knowledge.perturbed.any() or not 0 < knowledge.p < 1:
-            # All images are alike, so there is nothing to detect, and what the score means can be learnt directly.
-            fits = {name: knowledge.learn(learn_curve, knowledge.released.scores[name], seed=seed) for name in names}
-            readings = [(fit.held_out, fit.posterior(features.scores[name])) for name, fit in fits.items()]
-        else:
-            versions = _perturbed_versions(knowledge)
-            probability = _detect(knowledge, versions, features, seed)
-            readings = [_read(name, knowledge, versions, features, probability, seed) for name in names]
-        x, y = (np.column_stack(values) for values in zip(*readings, strict=True))
-        return knowledge.learn(learn_sum, x, seed=seed).posterior(y)
+        readings = _readings(variant, knowledge, seed)
+        fit = knowledge.learn(learn_sum, np.column_stack([reading.held_out for reading in readings]), seed=seed)
+        return fit.posterior(np.column_stack([reading.read(features) for reading in readings]))
+
+    def held_out(self, variant: str, knowledge: Knowledge, *, seed: int) -> Floats64 | None:
+        """Return guesses of the training images from detection and scores learned without their subject."""
+        readings = _readings(variant, knowledge, seed)
+        return knowledge.learn(
+            learn_sum, np.column_stack([reading.held_out for reading in readings]), seed=seed
+        ).held_out
 
 
-Reading = tuple[Floats64, Floats64]
-"""Values of the training images, each held out with its subject, and of the images to attack."""
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """Values of the training images, each held out with its subject, and how those of other images are found."""
+
+    held_out: Floats64
+    read: Callable[[Features], Floats64]
+
+
+def _readings(variant: str, knowledge: Knowledge, seed: int) -> list[_Reading]:
+    tables = [partial(_score, name) for name in (knowledge.released.scores if variant == _TOGETHER else [variant])]
+    if knowledge.perturbed.all() or not knowledge.perturbed.any() or not 0 < knowledge.p < 1:
+        # All images are alike, so there is nothing to detect, and what the score means can be learned directly.
+        return [_read_alike(table, knowledge, seed) for table in tables]
+    versions = _perturbed_versions(knowledge)
+    probability = _detect(knowledge, versions, seed)
+    return [_read(table, knowledge, versions, probability, seed) for table in tables]
+
+
+def _score(name: str, features: Features) -> Floats64:
+    """Return one classifier's score, or that of images that were filtered first, ``(n,)``."""
+    if name in features.scores:
+        return features.scores[name]
+    classifier, _, filter_ = name.rpartition(": ")
+    return np.asarray(features.restored[classifier][:, list(RESTORERS).index(filter_)])
+
+
+def _read_alike(table: Callable[[Features], Floats64], knowledge: Knowledge, seed: int) -> _Reading:
+    fit = knowledge.learn(learn_curve, table(knowledge.released), seed=seed)
+    return _Reading(fit.held_out, lambda features: fit.posterior(table(features)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +109,7 @@ def _perturbed_versions(knowledge: Knowledge) -> _Versions:
     return _Versions(processed.rows(rows), rows, knowledge.perturbed[rows])
 
 
-def _detect(knowledge: Knowledge, versions: _Versions, features: Features, seed: int) -> Reading:
+def _detect(knowledge: Knowledge, versions: _Versions, seed: int) -> _Reading:
     """Return the probability that each image is perturbed."""
     images = len(knowledge.labels)
     x = np.concatenate([_detection_features(knowledge.untouched), _detection_features(versions.processed)])
@@ -88,28 +118,31 @@ def _detect(knowledge: Knowledge, versions: _Versions, features: Features, seed:
     fit = learn_lasting(_TELL_STATES, x, state, subjects, seed=seed)
     held_out = _as_released(fit.held_out[:images], fit.held_out[images:], versions)
     prior = float(logit(knowledge.p))
-    return expit(held_out + prior), expit(fit.posterior(_detection_features(features)) + prior)
+    return _Reading(
+        expit(held_out + prior), lambda features: expit(fit.posterior(_detection_features(features)) + prior)
+    )
 
 
 def _read(
-    name: str, knowledge: Knowledge, versions: _Versions, features: Features, probability: Reading, seed: int
-) -> Reading:
-    """Return log-odds of gender from one classifier's score and the probability of being perturbed."""
-    before = knowledge.learn(learn_curve, knowledge.untouched.scores[name], seed=seed, lasting=True)
+    table: Callable[[Features], Floats64], knowledge: Knowledge, versions: _Versions, probability: _Reading, seed: int
+) -> _Reading:
+    """Return log-odds of gender from one score and the probability of being perturbed."""
+    before = knowledge.learn(learn_curve, table(knowledge.untouched), seed=seed, lasting=True)
     processed = versions.processed
     labels = knowledge.labels[versions.rows]
-    after = learn_lasting(learn_curve, processed.scores[name], labels, processed.subjects, seed=seed)
-    # Each training image is in one of the two states, and the reading of that one has not learnt from its subject.
-    scores = knowledge.released.scores[name]
+    after = learn_lasting(learn_curve, table(processed), labels, processed.subjects, seed=seed)
+    # Each training image is in one of the two states, and the reading of that one has not learned from its subject.
+    scores = table(knowledge.released)
     released = np.zeros(len(scores), dtype=np.bool_)
     released[versions.rows] = versions.released
     if_untouched = np.where(released, before.posterior(scores), before.held_out)
     if_perturbed = _as_released(after.posterior(scores), after.held_out, versions)
-    other = features.scores[name]
-    return (
-        _mix(if_untouched, if_perturbed, probability[0]),
-        _mix(before.posterior(other), after.posterior(other), probability[1]),
-    )
+
+    def read(features: Features) -> Floats64:
+        other = table(features)
+        return _mix(before.posterior(other), after.posterior(other), probability.read(features))
+
+    return _Reading(_mix(if_untouched, if_perturbed, probability.held_out), read)
 
 
 def _as_released(untouched: Floats64, perturbed: Floats64, versions: _Versions) -> Floats64:

@@ -138,6 +138,15 @@ def binned_association(x: Floats64, labels: Integers) -> Floats64:
     return np.asarray((excess**2).sum(axis=0))
 
 
+def _make_logistic(x: Floats64, seed: int) -> Decides:
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model: Decides = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced"))
+    return model
+
+
 def _make_support_vectors(x: Floats64, seed: int) -> Decides:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
@@ -174,6 +183,8 @@ learn_tree = by_folds(_make_tree)
 """Fit a small tree (Breiman et al., Classification and regression trees, 1984)."""
 learn_boosting = by_folds(_make_boosting)
 """Fit a sum of small trees (Friedman, Greedy function approximation, 2001) to the most telling features."""
+learn_logistic = by_folds(_make_logistic)
+"""Fit a logistic regression (Cox, The regression analysis of binary sequences, 1958)."""
 learn_support_vectors = by_folds(_make_support_vectors)
 """Fit a support vector machine with Gaussian kernel (Cortes and Vapnik, Support-vector networks, 1995)."""
 learn_neighbours = by_folds(_make_neighbours)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from facepriv.audit.attackers.base import Attacker, Knowledge
-from facepriv.audit.attackers.estimators import best_of, learn_tree
+from facepriv.audit.attackers.estimators import best_of, learn_logistic, learn_tree
 from facepriv.audit.attackers.learning import FittedPosterior, Learner, learn_sum
 from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.attackers.sources import sources
@@ -18,8 +18,8 @@ _MEAN, _EXTREMES, _VOTES = "mean", "extremes", "votes"
 _WIDEST = 200
 """Features of a source beyond which extremes are not looked at: among so many, they are chance."""
 _LEARNERS: dict[str, Learner] = {
-    _MEAN: ridge(linear, kernel),
-    _EXTREMES: best_of(ridge(linear, kernel), learn_tree),
+    _MEAN: best_of(ridge(linear), ridge(kernel)),
+    _EXTREMES: best_of(ridge(linear), ridge(kernel), learn_logistic, learn_tree),
     _VOTES: learn_sum,
 }
 

@@ -9,12 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from scipy.special import log_softmax, logsumexp
 
 from facepriv.audit.attackers.base import Knowledge
-from facepriv.audit.attackers.learning import BOUND, FittedPosterior, calibrate, sample_subjects
+from facepriv.audit.attackers.learning import (
+    BOUND,
+    FittedPosterior,
+    balanced_weights,
+    calibrate,
+    cross_entropy,
+    sample_subjects,
+)
 from facepriv.audit.attackers.memory import Memory
 from facepriv.audit.attackers.probes import MapMaker, fit_ridge
 from facepriv.audit.evidence import Features
@@ -53,7 +61,7 @@ def learn_states(
     Parameters
     ----------
     table : the evidence; the fit's posterior takes what this makes of the images to attack.
-    maps, blocks : as of `facepriv.audit.attackers.probes.ridge`.
+    maps, blocks : as of `facepriv.audit.attackers.probes.ridge`; the map that predicts held-out people best is taken.
     """
     released = table(knowledge.released)
     usable = np.isfinite(released).all(axis=1)
@@ -70,24 +78,32 @@ def learn_states(
     else:
         rows, x, states = stacked
         prior = np.log(np.array([1 - knowledge.p, 1 - knowledge.p, knowledge.p, knowledge.p]))
-    classes = _MEMORY.find(
-        (maps, blocks, seed),
-        (x, states, labels[rows], subjects[rows]),
-        lambda: _learn_classes(maps, blocks, x, 2 * states + (labels[rows] == MALE), subjects[rows], seed),
-    )
+    if stacked is None:
+        of_state = np.ones(len(rows), dtype=np.bool_)
+    else:
+        of_state = states == changed_in_release(table, knowledge)[rows]
+    numbers = np.unique(subjects[usable], return_inverse=True)[1].astype(np.int64)
+    weights = balanced_weights(labels[usable], numbers)
 
     def log_odds(likelihood: Floats64) -> Floats64:
         joint = likelihood + prior
         return np.asarray(logsumexp(joint[:, 1::2], axis=1) - logsumexp(joint[:, ::2], axis=1))
 
-    def decide(theirs: Floats64) -> Floats64:
-        return log_odds(classes.read(theirs))
-
-    as_released = np.zeros((len(labels), classes.held_out.shape[1]))
-    of_state = states == (changed_in_release(table, knowledge) if stacked is not None else np.zeros(len(labels)))[rows]
-    as_released[rows[of_state]] = classes.held_out[of_state]
-    numbers = np.unique(subjects[usable], return_inverse=True)[1].astype(np.int64)
-    fit = calibrate(log_odds(as_released[usable]), decide, labels[usable], numbers)
+    best = np.inf, FittedPosterior(np.zeros(0), np.zeros_like)
+    for make_map in maps:
+        classes = _MEMORY.find(
+            (make_map, blocks, seed),
+            (x, states, labels[rows], subjects[rows]),
+            partial(_learn_classes, make_map, blocks, x, 2 * states + (labels[rows] == MALE), subjects[rows], seed),
+        )
+        as_released = np.zeros((len(labels), classes.held_out.shape[1]))
+        as_released[rows[of_state]] = classes.held_out[of_state]
+        decide = partial(_decide, classes, log_odds)
+        fit = calibrate(log_odds(as_released[usable]), decide, labels[usable], numbers)
+        surprise = float(cross_entropy(fit.held_out, labels[usable], weights))
+        if surprise < best[0]:
+            best = surprise, fit
+    fit = best[1]
     held_out = np.full(len(labels), np.nan)
     held_out[usable] = np.clip(fit.held_out, -BOUND, BOUND)
 
@@ -99,6 +115,10 @@ def learn_states(
         return guesses
 
     return FittedPosterior(held_out, posterior)
+
+
+def _decide(classes: _Classes, log_odds: Callable[[Floats64], Floats64], theirs: Floats64) -> Floats64:
+    return log_odds(classes.read(theirs))
 
 
 def changed_in_release(table: Table, knowledge: Knowledge) -> Flags:
@@ -126,7 +146,7 @@ def _both_states(table: Table, knowledge: Knowledge) -> tuple[Integers, Floats64
 
 
 def _learn_classes(
-    maps: tuple[MapMaker, ...],
+    make_map: MapMaker,
     blocks: tuple[int, ...],
     x: Floats64,
     classes: Integers,
@@ -144,7 +164,7 @@ def _learn_classes(
     members = np.bincount(classes[sample], minlength=count)
     # All classes weigh the same, and all images together as much as there are people.
     weights = (len(np.unique(own)) / (count * np.maximum(members, 1)))[classes[sample]]
-    sampled, decide = fit_ridge(maps, blocks, x[sample], targets[sample], weights, own, rng)
+    sampled, decide = fit_ridge((make_map,), blocks, x[sample], targets[sample], weights, own, rng)
     held_out = np.empty((len(x), count))
     others = np.setdiff1d(np.arange(len(x)), sample)
     held_out[sample] = sampled
