@@ -15,6 +15,7 @@ from facepriv.errors import BadInputError
 from facepriv.schemas.audits import AttackersPeople, AuditSpec
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import RunSpec
+from facepriv.services.models.probe_people import find_overlaps
 from facepriv.services.runs.learning import FOLDS, holds_demo_images
 from facepriv.store import DatasetRecord, ImageRecord, RunRecord, Store
 from facepriv.types import FEMALE, MALE
@@ -159,7 +160,8 @@ def parting_sentences(store: Store, spec: AuditSpec) -> list[str]:
 
 
 def _people_sentences(store: Store, spec: AuditSpec, people: AttackersPeople) -> list[str]:
-    subjects = {image.subject for image in store.datasets.images(people.dataset.id, ids=people.image_ids)}
+    theirs = store.datasets.images(people.dataset.id, ids=people.image_ids)
+    subjects = {image.subject for image in theirs}
     elsewhere = [name for name in spec.attackers if learns_from_others(spec, name)]
     here = [name for name in spec.attackers if name not in elsewhere]
     sentences = []
@@ -181,6 +183,12 @@ def _people_sentences(store: Store, spec: AuditSpec, people: AttackersPeople) ->
             f"{count(people.left_out, 'subject')} of {people.dataset.name} {'was' if people.left_out == 1 else 'were'} "
             f"not learned from, because {spec.dataset.name} has a subject of that name or the same file."
         )
+    sentences += [
+        f"The classifier {overlap.probe} was trained on people of {people.dataset.name}, from whom attackers learned "
+        "what its scores mean. Of people it has not seen its scores are less sure, so attackers who learn from others "
+        "may do better."
+        for overlap in find_overlaps([ref.name for ref in spec.classifiers], theirs)
+    ]
     return sentences
 
 

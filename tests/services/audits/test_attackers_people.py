@@ -8,12 +8,14 @@ import pytest
 
 from facepriv.errors import BadInputError, UnknownNameError
 from facepriv.schemas.runs import LearnFrom
+from facepriv.services.audits import attackers_people
 from facepriv.services.audits.attackers_people import (
     choose_people,
     find_run_alike,
     learns_from_others,
     parting_sentences,
 )
+from facepriv.services.models.probe_people import Overlap
 from facepriv.store import DatasetRecord, RunRecord, Store
 from tests.store_examples import (
     FACELESS,
@@ -199,3 +201,20 @@ def test_a_method_that_knows_the_attackers_people_is_named(store: Store, audited
 
     assert len(warnings(None)) == (source == "folds")
     assert len(warnings(chosen)) == (source == "dataset")
+
+
+def test_a_classifier_that_was_trained_on_the_attackers_people_is_named(
+    store: Store, audited: DatasetRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people(store, "other", range(12), prefix="x")
+    chosen = choose_people(store, "other", audited, None)
+    spec = audit_spec(store, audited, learn_from=chosen)
+    trained_on = {image.subject for image in store.datasets.images(chosen.dataset.id)}
+
+    def overlaps(names: Any, images: Any) -> list[Overlap]:
+        shared = len({image.subject for image in images} & trained_on)
+        return [Overlap(name, 0, shared) for name in names if shared]
+
+    monkeypatch.setattr(attackers_people, "find_overlaps", overlaps)
+    (_, warning) = parting_sentences(store, spec)
+    assert warning.startswith(f"The classifier {spec.classifiers[0].name} was trained on people of other")
