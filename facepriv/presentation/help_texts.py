@@ -44,6 +44,7 @@ HELP = {
     "eer": "Equal error rate: the point where as many genuine pairs are rejected as impostors are accepted.",
     "cross": "Every original is compared with every perturbed image of another photo: does the perturbed database "
     "still recognise people by their old pictures?",
+    "interval": "In brackets: 95 % intervals over people, not images, for runs of up to 1,000 images.",
     "genuine": "Two images of one subject (mated comparison, ISO/IEC 19795-1).",
     "impostor": "Images of two different subjects (non-mated comparison, ISO/IEC 19795-1).",
     "det": "Both error rates on logarithmic scales; lower and further left is better.",

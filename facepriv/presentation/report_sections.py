@@ -13,7 +13,7 @@ from facepriv.charts.matching import det, match_score_histograms
 from facepriv.charts.policy import attacker_curves, leak_bars, learning_curves, utility_curve
 from facepriv.charts.rates import survival_bars
 from facepriv.presentation import audit_tables, run_sentences, run_tables
-from facepriv.presentation.help_texts import DRAWN
+from facepriv.presentation.help_texts import DRAWN, HELP
 from facepriv.registry import VALUE
 from facepriv.report.document import Block, Bullets, Figure, Row, Section, Table, Text
 from facepriv.schemas.audits import AuditResult
@@ -207,6 +207,7 @@ def _recognition_blocks(result: RunResult, audit: AuditRecord | None) -> Iterato
         yield Text("The run had no matcher, so its effect on recognition is not known.", "warning")
     else:
         yield Table("matching", "Before, after, and old images against new ones", run_tables.matching_rows(result))
+        yield Text(HELP["interval"], "note")
         for sentence in run_sentences.sampling_notes(result):
             yield Text(sentence, "note")
     for name, phases in result.matching.items():

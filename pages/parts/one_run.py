@@ -153,7 +153,7 @@ def matching(run: RunRecord, result: RunResult) -> None:
         return
     st.subheader("Face matching", help=f"{HELP['auc']} {HELP['eer']} {HELP['fmr']}")
     show_rows(tables.matching_rows(result))
-    st.caption(f"Genuine: {HELP['genuine']} Impostor: {HELP['impostor']} Cross: {HELP['cross']}")
+    st.caption(f"Genuine: {HELP['genuine']} Impostor: {HELP['impostor']} Cross: {HELP['cross']} {HELP['interval']}")
     for sentence in run_sentences.sampling_notes(result):
         st.caption(sentence)
     unsupported = sorted(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 import pytest
 
 from facepriv.audit.attackers.registry import attackers
 from facepriv.audit.evidence import Evidence, Features
-from facepriv.audit.leak.cross_fitting import attack
+from facepriv.audit.leak.cross_fitting import Attack, attack
 from facepriv.audit.leak.policy_draws import draw_perturbed, number_of_draws
 from facepriv.audit.leak.results import classifier_baselines, condition_result, curve_point, headline, make_bootstrap
 from facepriv.presentation.verdict import CLEARLY, NOT_TRIED, not_tried, verdict
@@ -82,6 +84,23 @@ def test_figures_of_a_clear_leak_and_of_none():
     (error,) = classifier_baselines(evidence, bootstrap)
     assert error.all.value == 0.0
     assert error.all.unseen
+
+
+def test_at_most_is_never_below_guessing():
+    evidence = planted()
+    bootstrap = make_bootstrap(evidence, 200, 0)
+    untouched = np.zeros(SUBJECTS * EACH, dtype=bool)
+    wrong = np.where(np.arange(SUBJECTS * EACH) % 4 == 0, 3.0, -3.0) * evidence.labels
+    found = condition_result(
+        "untouched", 0.0, [untouched], {"sign": [Attack({}, wrong, Counter({"guide": 5}))]}, bootstrap
+    )
+    assert found.attacks[0].accuracy.value < 0.4
+    assert found.attacks[0].accuracy.high == headline(found).upper == headline(found).at_most == 0.5
+    old = headline(found).model_copy(update={"upper": 0.489})  # as an earlier version stored it
+    assert old.at_most == 0.5
+    text = verdict(classifier_baselines(evidence, bootstrap), [found], [old], None)
+    assert "up to 50.0 % allowing for chance" in text
+    assert "48.9" not in text
 
 
 def test_an_attacker_with_nothing_to_go_on_is_left_out():
