@@ -169,7 +169,8 @@ class Estimate:
         """Return the interval of Jeffreys, whose far end allows for people like those who have not erred yet.
 
         Few erring subjects hardly show how many images go wrong together. So the end away from 0 (or from 1) counts
-        one subject more, all of whose images err: it goes by fewer trials, never by fewer than `least_trials`.
+        one subject more, all of whose images err: it goes by fewer trials, never by fewer than `least_trials`. Nor does
+        an error that was seen bring it nearer than the rule of three puts it where none was.
         """
         spread = self.value * (1 - self.value)
         most = max(self.most_trials, self.least_trials)
@@ -179,7 +180,8 @@ class Estimate:
         rare = trials * min(self.value, 1 - self.value)
         fewer = (rare + 1) / (rare / trials + 1 / self.least_trials)
         near, far = jeffreys_interval(self.value, trials), jeffreys_interval(self.value, fewer)
-        low, high = (near[0], far[1]) if self.value <= 0.5 else (far[0], near[1])
+        unseen = rule_of_three_limit(self.independent_trials)
+        low, high = (near[0], max(far[1], unseen)) if self.value <= 0.5 else (min(far[0], 1 - unseen), near[1])
         return Interval(value=self.value, low=min(low, self.value), high=max(high, self.value))
 
 

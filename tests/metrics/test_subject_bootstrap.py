@@ -196,6 +196,39 @@ def test_rule_of_three_where_no_error_was_seen():
     assert 3 / rule_of_three_limit(1000) == pytest.approx(1000, rel=0.01)
 
 
+def test_one_error_seen_leaves_no_more_certain_than_none():
+    labels = np.repeat([1, -1], 120)
+    subjects = np.repeat(np.arange(60), 4)
+    bootstrap = SubjectBootstrap(subjects, labels)
+    wrong = np.zeros(240)
+    none = bootstrap.mean(wrong).interval()
+    wrong[0] = 1
+    one = bootstrap.mean(wrong).interval()
+    wrong[:4] = 1
+    person = bootstrap.mean(wrong).interval()
+    assert none.high == pytest.approx(1 - 0.05 ** (1 / 60))
+    assert none.high <= one.high < person.high
+    assert 0 < one.low < 1 / 240 < one.high
+    # The exact interval of a person in sixty, by which nobody could be more certain, is 0.04 to 8.9 %.
+    assert 0.0004 < person.low < 1 / 60 < person.high < 0.1
+
+
+def test_a_difference_is_as_uncertain_as_its_two_rates_together():
+    labels = np.repeat([1, -1], 100)
+    subjects = np.repeat(np.arange(100), 2)
+    bootstrap = SubjectBootstrap(subjects, labels, resamples=400)
+    random = np.random.default_rng(0)
+    few, many = (random.random(200) > error for error in (0.02, 0.3))
+    first, second = (bootstrap.balanced_mean(flags.astype(float)) for flags in (many, few))
+    rates, found = (first.interval(), second.interval()), second.minus(first).interval()
+    assert found.value == pytest.approx(rates[1].value - rates[0].value)
+    # Hardly correlated: the ends are those of independent rates.
+    down = np.hypot(rates[1].value - rates[1].low, rates[0].high - rates[0].value)
+    assert found.value - found.low == pytest.approx(down, rel=0.15)
+    same = first.minus(first).interval()
+    assert same.high < found.high - found.value, "what both have in common cancels"
+
+
 def test_a_classifier_that_always_says_male_is_a_guess_with_an_interval():
     subjects, labels, _ = database(6, men=10, women=10)
     interval = SubjectBootstrap(subjects, labels, resamples=50).balanced_mean((labels > 0).astype(float)).interval()
