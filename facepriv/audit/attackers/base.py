@@ -14,8 +14,8 @@ from facepriv.audit.attackers.memory import Memory
 from facepriv.audit.evidence import Features
 from facepriv.types import Flags, Floats64, Integers
 
-_RECENT: Memory[FittedPosterior] = Memory(50_000_000)
-_LASTING: Memory[FittedPosterior] = Memory(50_000_000)
+_RECENT: Memory[FittedPosterior] = Memory(20_000_000)
+_LASTING: Memory[FittedPosterior] = Memory(40_000_000)
 """Fits to one release, which are asked for twice at most, and fits that serve at every proportion."""
 
 

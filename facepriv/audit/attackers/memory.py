@@ -15,7 +15,7 @@ from typing import Generic, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-_SHARE = 0.04
+_SHARE = 0.1
 """Share of a memory that one fit may take: of large sets, little would fit in."""
 
 Fit = TypeVar("Fit")

@@ -48,7 +48,7 @@ class _Classes:
     read: Callable[[Floats64], Floats64]
 
 
-_MEMORY: Memory[_Classes] = Memory(100_000_000)
+_MEMORY: Memory[_Classes] = Memory(60_000_000)
 
 
 def learn_states(

@@ -1,0 +1,214 @@
+"""Plain scikit-learn pipelines beside our attackers, on the release of a run: does a short script read more?
+
+Usage: python benchmarks/student.py RUN [RUN ...] [--p 0.5] [--draws 4]
+
+RUN is a complete run of this installation; what its audit needs to measure is measured and kept. Every pipeline is
+fitted to four fifths of the people and guesses the others, as our attackers do. It learns gender, or the four classes
+men and women, perturbed or not, from single images or from the mean, lowest and highest of all images of a person. The
+best pipeline of all on the tested people is set beside our attacker, who had to choose on training people; so the
+pipelines have an advantage. Means over draws.
+"""
+
+from __future__ import annotations
+
+import argparse
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from sklearn.base import ClassifierMixin, clone
+from sklearn.decomposition import PCA
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neural_network import MLPClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
+from sklearn.tree import DecisionTreeClassifier
+
+from facepriv.audit.attackers.registry import attackers
+from facepriv.audit.evidence import Evidence, Features
+from facepriv.audit.leak.cross_fitting import FOLDS, attack
+from facepriv.audit.leak.policy_draws import draw_perturbed
+from facepriv.config import get_settings
+from facepriv.measures.compute import compute
+from facepriv.schemas.requests import AuditRequest
+from facepriv.services.audits.evidence import list_audited, list_measures, make_evidence
+from facepriv.services.audits.preparing import prepare_audit
+from facepriv.store import Store, open_store
+from facepriv.types import Flags, Floats64, Integers
+
+PIPELINES: dict[str, ClassifierMixin] = {
+    "tree": DecisionTreeClassifier(max_depth=3, random_state=0),
+    "forest": RandomForestClassifier(40, random_state=0),
+    "boosting": HistGradientBoostingClassifier(max_iter=30, random_state=0),
+    "LDA": LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto"),
+    "logistic": make_pipeline(StandardScaler(), LogisticRegression(max_iter=200)),
+    "SVC": make_pipeline(StandardScaler(), SVC()),
+    "neighbours": make_pipeline(StandardScaler(), KNeighborsClassifier(5)),
+    "network": make_pipeline(StandardScaler(), MLPClassifier((16,), max_iter=80, random_state=0)),
+}
+WIDE = 40
+"""Features beyond which trees and networks see principal components, which is quicker."""
+WIDE_ONES = ("tree", "forest", "boosting", "network")
+
+
+def evidence_of(store: Store, run: int, p: float) -> Evidence:
+    spec = prepare_audit(store, AuditRequest(run=run, p=p))
+    audited = list_audited(store, spec)
+    return make_evidence((audited, compute(store, audited.files, list_measures(spec))))[0]
+
+
+def filtered(features: Features) -> Floats64:
+    """Return filtered scores with the plain one where no face was left."""
+    return np.column_stack(
+        [np.where(np.isfinite(r), r, features.scores[name][:, None]) for name, r in features.restored.items()]
+    )
+
+
+def tables_of(features: Features) -> dict[str, dict[str, Floats64]]:
+    """Return tables ``(n, d)`` by name, by the attacker of ours who has this evidence."""
+    scores = {name: values[:, None] for name, values in features.scores.items()}
+    together = np.column_stack(list(scores.values()))
+    looks = {**features.templates, "appearance": features.appearance}
+    all_looks = np.column_stack(list(looks.values()))
+    everything = np.column_stack([together, filtered(features), features.residuals, all_looks])
+    single = {
+        "all scores": together,
+        "filtered scores": filtered(features),
+        "residuals": features.residuals,
+        **looks,
+        "everything": everything,
+    }
+    return {
+        "score": scores,
+        "ensemble": {"all scores": together},
+        "template": dict(features.templates),
+        "detector": {"scores and residuals": np.column_stack([together, features.residuals])},
+        "retrained": {**looks, "templates and appearance": all_looks},
+        "restoring": {"filtered scores": filtered(features)},
+        "joined": single,
+        "several-images": {"all scores": together},
+        "pooled": single,
+    }
+
+
+POOLING = ("several-images", "pooled")
+BY_STATE = ("detector", "joined")
+UNTOUCHED = ("template",)
+"""Attackers of ours who know which images show one person, who know which of theirs are perturbed, and who have learned
+from untouched images."""
+
+
+def of_people(x: Floats64, subjects: np.ndarray) -> Floats64:
+    names, member = np.unique(subjects, return_inverse=True)
+    rows = [x[member == number] for number in range(len(names))]
+    return np.array([np.concatenate([own.mean(0), own.min(0), own.max(0)]) for own in rows])[member]
+
+
+def guess(model: ClassifierMixin, fitted: Floats64, x: Floats64, classes: Integers, subjects: np.ndarray) -> Integers:
+    """Return the class of every image as a model of other people's ``fitted`` table predicts it."""
+    guessed = np.zeros_like(classes)
+    for train, test in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=0).split(x, classes, subjects):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            guessed[test] = clone(model).fit(fitted[train], classes[train]).predict(x[test])
+    return guessed
+
+
+def accuracy(right: Flags, labels: Integers) -> float:
+    return float(np.mean([right[labels == label].mean() for label in (1, -1)]))
+
+
+def pipelines(evidence: Evidence, perturbed: Flags) -> dict[str, dict[str, float]]:
+    """Return how often each pipeline is right, by the attacker of ours with the same evidence."""
+    known: dict[bytes, dict[str, float]] = {}
+    released, labels = evidence.release(perturbed), evidence.labels
+    subjects, untouched = released.subjects, tables_of(evidence.untouched)
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    for attacker, tables in tables_of(released).items():
+        for name, table in tables.items():
+            fitted = untouched[attacker][name] if attacker in UNTOUCHED else table
+            if attacker in POOLING:
+                table = fitted = of_people(table, subjects)
+            both = np.nan_to_num(np.stack([fitted, table]))
+            targets = {"": labels, " by state": labels + 4 * perturbed} if attacker in BY_STATE else {"": labels}
+            for model_name, model in PIPELINES.items():
+                wide = model_name in WIDE_ONES and table.shape[1] > WIDE
+                used = make_pipeline(StandardScaler(), PCA(WIDE, random_state=0), model) if wide else model
+                for suffix, classes in targets.items():
+                    key = f"{name}: {model_name}{suffix}"
+                    by_content = known.setdefault(both.tobytes(), {})
+                    if key not in by_content:
+                        guessed = guess(used, both[0], both[1], classes, subjects)
+                        guessed = np.where(guessed > 1, guessed - 4, guessed)
+                        by_content[key] = accuracy(guessed == labels, labels)
+                    found[attacker][key] = by_content[key]
+    return found
+
+
+def ours(evidence: Evidence, perturbed: Flags, p: float, seed: int) -> dict[str, float]:
+    found = {}
+    for name in attackers.names():
+        chosen = attack(attackers.create(name), evidence, perturbed, p, seed=seed, all_variants=False).chosen
+        if np.isfinite(chosen).any():
+            right = np.where(np.nan_to_num(chosen) == 0, 0.5, np.sign(chosen) == evidence.labels)
+            found[name] = accuracy(right, evidence.labels)
+    return found
+
+
+def mean(draws: list[dict[str, float]]) -> dict[str, float]:
+    return {name: float(np.mean([draw[name] for draw in draws])) for name in draws[0]}
+
+
+def judge(evidence: Evidence, p: float, draws: int) -> tuple[dict[str, float], dict[str, dict[str, float]]]:
+    """Return how often our attackers and the pipelines are right, means over draws."""
+    we, they = [], []
+    for draw in range(draws):
+        perturbed = draw_perturbed(evidence, p, select_by="image", draw=draw, seed=0)
+        we.append(ours(evidence, perturbed, p, draw))
+        they.append(pipelines(evidence, perturbed))
+    return mean(we), {name: mean([draw[name] for draw in they]) for name in they[0]}
+
+
+def best(of: Mapping[str, float]) -> tuple[str, float]:
+    return max(of.items(), key=lambda item: item[1])
+
+
+def show(console: Console, title: str, we: Mapping[str, float], they: Mapping[str, Mapping[str, float]]) -> None:
+    table = Table(
+        "our attacker", "is right", "best pipeline on the same evidence", "is right", "points more", title=title
+    )
+    for name, right in we.items():
+        if name in they:
+            pipeline, theirs = best(they[name])
+            table.add_row(name, f"{right:.1%}", pipeline, f"{theirs:.1%}", f"{100 * (theirs - right):+.1f}")
+    worst, most = best(we)
+    pipeline, theirs = best({f"{n} ({name})": v for name, each in they.items() for n, v in each.items()})
+    table.add_section()
+    table.add_row(f"worst: {worst}", f"{most:.1%}", pipeline, f"{theirs:.1%}", f"{100 * (theirs - most):+.1f}")
+    console.print(table)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("runs", type=int, nargs="+", metavar="RUN")
+    parser.add_argument("--p", type=float, default=0.5)
+    parser.add_argument("--draws", type=int, default=4)
+    options = parser.parse_args()
+    console = Console(width=150)
+    with open_store(get_settings()) as store:
+        for run in options.runs:
+            spec = store.runs.get(run).spec
+            title = f"Run {run}: {spec.method}, stopping {spec.parameters.get('stopping', '–')}, p = {options.p:.1%}"
+            show(console, title, *judge(evidence_of(store, run, options.p), options.p, options.draws))
+
+
+if __name__ == "__main__":
+    main()
