@@ -176,8 +176,9 @@ def learning(audit: AuditRecord, result: AuditResult, condition: Condition) -> N
     show_figure(learning_curves(points), f"learning-{audit.id}-{condition.name}", alt, f"audit {audit.id}")
     show_rows(rows.learning_rows(result, condition.name))
     st.caption(
-        "How often right, and in brackets the number of people learned from. Likely more: the gain by the second half "
-        "of the people is more than chance, so that still more people would probably help."
+        "How often right, and in brackets the number of people learned from. Likely more: with the second half of the "
+        "people the attacker became better by more than chance, in being right or in how sure right answers are, so "
+        "still more people would probably help."
     )
 
 
