@@ -79,6 +79,20 @@ class CropSpec:
 
 
 @dataclass(frozen=True, eq=False)
+class PyramidCrop(CropSpec):
+    """dlib's face chip: a rectangle turned about its middle, brought to size through dlib's image pyramid.
+
+    The map is linear but for dlib's rounding. ``matrix`` says where output pixels lie in the image; what they take
+    from there is dlib's smoothing, not ``samples``.
+    """
+
+    rectangle: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    """left, top, right, bottom before the turn; the last pixels are inside."""
+    angle: float = 0.0
+    """Radians."""
+
+
+@dataclass(frozen=True, eq=False)
 class CropFunction:
     """A crop that is no linear map of the image: any function of the pixels inside a box.
 
@@ -169,6 +183,14 @@ class AttributeClassifier(Model, Protocol):
 
         That is male, at least so many years, or one class against all others.
         """
+
+
+@runtime_checkable
+class PublishedClassifier(AttributeClassifier, Protocol):
+    """A classifier whose publisher's own pipeline differs from its crop: what counts is what its users get."""
+
+    def score_published(self, face: Face) -> float:
+        """Score a face as the publisher's own tools do on the file, log-odds in nats."""
 
 
 @runtime_checkable

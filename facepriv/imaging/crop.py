@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from facepriv.errors import BadInputError
-from facepriv.types import Box, Crop, CropFunction, CropSpec, Face
+from facepriv.imaging.pyramid_crop import pyramid_operator
+from facepriv.types import Box, Crop, CropFunction, CropSpec, Face, PyramidCrop
 
 MOST_POINTS = 1 << 20
 """Most points at which a crop samples the image: a face that fills a photo of many megapixels costs no more."""
@@ -44,6 +45,8 @@ def crop_operator(spec: Crop, height: int, width: int, *, most_cells: int = MOST
             "classifier, or the method algorithm1, which can do without.",
             code="crop-not-linear",
         )
+    if isinstance(spec, PyramidCrop):
+        return pyramid_operator(spec, height, width)
     s = spec.samples
     offsets = (np.arange(s) + 0.5) / s - 0.5
     xs = (np.arange(spec.width)[:, None] + offsets).ravel()

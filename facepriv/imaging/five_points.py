@@ -24,16 +24,21 @@ def five_points(landmarks: NDArray[np.float32]) -> NDArray[np.float64]:
 def five_point_square(face: Face, *, size: int) -> CropSpec:
     """Return the upright square of ``size`` pixels in which the five points come closest to their places.
 
-    The map is the similarity (turn, scale and shift) of least squares. The square's edge is about 3.2 distances
+    The map is the similarity (turn, scale and shift) of least squares in the square (Umeyama 1991), as OpenCV and
+    those who trained such networks align faces. The square's edge is about 3.2 distances
     between the eyes. It follows the landmarks only: a detector's box jumps in steps of its image pyramid, which costs a
     matcher dearly (ADR 0005).
     """
-    points = five_points(face.landmarks)
+    return square_of(five_points(face.landmarks), size=size)
+
+
+def square_of(points: NDArray[np.float64], *, size: int) -> CropSpec:
+    """Return the same square for five points ``(5, 2)`` x, y: eyes, nose tip, mouth corners, the image's left first."""
     image = points[:, 0] + 1j * points[:, 1]
     # Pixel centres have whole coordinates, so the square's edges lie half a pixel outside of its first and last centre.
     output = (TEMPLATE + 0.5 + 0.5j) * (size / EDGE) - (0.5 + 0.5j)
-    spread = output - output.mean()
-    turn = np.vdot(spread, image - image.mean()) / np.vdot(spread, spread)
+    spread = image - image.mean()
+    turn = np.vdot(spread, spread) / np.vdot(spread, output - output.mean())
     shift = image.mean() - turn * output.mean()
     matrix = np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
     return CropSpec(matrix=matrix, height=size, width=size, samples=samples_for(matrix, size), outside="black")
