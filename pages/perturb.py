@@ -106,12 +106,23 @@ def form(store: Store) -> None:
         limit = parameters.ask_limit(RunRequest, images, f"run_limit-{record.id}")
     with boxes[1]:
         seed = parameters.ask_number(RunRequest, "seed", "Seed", "run_seed")
+    with boxes[2]:
+        panel = st.checkbox(
+            "Judge on the panel too", True, key="run_panel", help=parameters.help_of(RunRequest, "panel")
+        )
     # A guide of another attribute replaces the gender guides.
     models_chosen = {"guides": tuple(guides), **judges, **other}
     if not models_chosen["guides"]:
         st.info("Choose at least one guide to start the run.", icon=":material/info:")
         return
-    fields = {"parameters": values, "learn_from": learn_from, "limit": limit, "seed": seed, **models_chosen}
+    fields = {
+        "parameters": values,
+        "learn_from": learn_from,
+        "limit": limit,
+        "seed": seed,
+        "panel": panel,
+        **models_chosen,
+    }
     launch(store, RunRequest(dataset=record.id, method=method.name, **fields), images)
 
 

@@ -9,6 +9,7 @@ from itertools import cycle
 import plotly.graph_objects as go
 
 from facepriv.charts import style
+from facepriv.imaging.panel import PANEL, PANEL_TITLES
 from facepriv.imaging.versions import VERSION_TITLES
 from facepriv.schemas.figures import GROUPS, GenderError, Rates
 from facepriv.schemas.runs import FILE, FIXED
@@ -19,7 +20,12 @@ MOST_TEXTS = 10
 LINE = 12
 """Characters in a line under a bar, so that no text must be turned."""
 VERSION_AXIS = "flipped in"
-FLIP_TITLES: dict[str, str] = {FILE: "the file as stored", **VERSION_TITLES, FIXED: "the original's crop"}
+FLIP_TITLES: dict[str, str] = {
+    FILE: "the file as stored",
+    **VERSION_TITLES,
+    **PANEL_TITLES,
+    FIXED: "the original's crop",
+}
 """In what a flip is looked for, in words: the file, versions of it, and a diagnostic."""
 LOOKS = (
     style.Look(style.VERMILLION, hatch="|"),
@@ -33,12 +39,13 @@ GROUP_LOOKS = {"all": style.Look(style.SKY, hatch="."), "male": style.MALE_LOOK,
 
 
 def survival_bars(flips: Mapping[str, Rates]) -> go.Figure:
-    """Draw the share of flipped images in the file and in its versions, overall and by label.
+    """Draw the share of flipped images in the file and in its versions but the panel's, overall and by label.
 
     Parameters
     ----------
     flips : rates by key of ``FLIP_TITLES``, as `RunResult.flips` gives them.
     """
+    flips = {name: rates for name, rates in flips.items() if _has_bar(name)}
     places = [_title(name) for name in flips]
     return _bars(
         VERSION_AXIS,
@@ -55,7 +62,7 @@ def survival_of_runs(runs: Mapping[str, Mapping[str, Rates]]) -> go.Figure:
     ----------
     runs : by title, rates as in `survival_bars`; the diagnostic is left out.
     """
-    names = [name for name in dict.fromkeys(n for flips in runs.values() for n in flips) if name != FIXED]
+    names = [name for name in dict.fromkeys(n for flips in runs.values() for n in flips) if _has_bar(name, FIXED)]
     series = {
         title: ([flips[name].all if name in flips else None for name in names], look)
         for (title, flips), look in zip(runs.items(), cycle(LOOKS), strict=False)
@@ -76,6 +83,11 @@ def gender_error_of_runs(runs: Mapping[str, Mapping[str, GenderError]]) -> go.Fi
     for (title, errors), look in zip(runs.items(), cycle(LOOKS), strict=False):
         series[title] = ([errors[name].after.all if name in errors else None for name in names], look)
     return _bars("classifier", names, series, "gender error (proportion of images)")
+
+
+def _has_bar(name: str, *left_out: str) -> bool:
+    """Return whether a version has bars of its own; those of the panel, too many for that, stand in the table."""
+    return name not in PANEL and name not in left_out
 
 
 def _title(name: str) -> str:

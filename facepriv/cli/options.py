@@ -76,10 +76,12 @@ def with_fields(
 def _parameter(field: FieldDescription, option: str) -> inspect.Parameter:
     """Return the parameter of a command that asks for a field."""
     several = field.several or field.kind is dict
-    kind: Any = field.kind if field.kind in (int, float) and not field.options else str
+    kind: Any = field.kind if field.kind in (int, float, bool) and not field.options else str
     kind = list[kind] if several else kind
     text = f"{field.help}{_more(field, several)}."
     name = option.format(SHORT.get(field.name, field.name).replace("_", "-"))
+    if kind is bool:
+        name = f"{name}/--no-{name.removeprefix('--')}"
     info = typer.Argument(help=text) if field.name == ARGUMENT else typer.Option(name, help=text)
     return inspect.Parameter(
         field.name,

@@ -17,12 +17,14 @@ VERSION_TITLES = {
     "jpeg90": f"JPEG, quality {JPEG_QUALITY}",
     "resize75": f"resized to {RESIZE_PERCENT}",
     "grey": "greyscale",
+    "mirror": "mirrored",
 }
 """What each of `VERSIONS` is called."""
 VERSION_PHRASES = {
     "jpeg90": f"after JPEG compression (quality {JPEG_QUALITY})",
     "resize75": f"after a resize to {RESIZE_PERCENT}",
     "grey": "in greyscale",
+    "mirror": "in the mirror",
 }
 """The same at the end of a sentence."""
 
@@ -48,7 +50,17 @@ def grey(pixels: Image) -> Image:
     return np.repeat(luma[..., None], 3, axis=2)
 
 
-VERSIONS: dict[str, Callable[[Image], Image]] = {"jpeg90": jpeg, "resize75": resize, "grey": grey}
+def mirror(pixels: Image) -> Image:
+    """Swap left and right."""
+    return np.ascontiguousarray(pixels[:, ::-1])
+
+
+VERSIONS: dict[str, Callable[[Image], Image]] = {
+    "jpeg90": jpeg,
+    "resize75": resize,
+    "grey": grey,
+    "mirror": mirror,
+}
 """By name, in the order of `VERSION_TITLES`."""
 
 

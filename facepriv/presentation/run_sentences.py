@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from statistics import mean
+
+from facepriv.imaging.panel import PANEL, PANEL_TITLES
 from facepriv.imaging.versions import VERSION_PHRASES
 from facepriv.presentation.run_tables import impostors, least_fooled
 from facepriv.schemas.runs import RunResult
@@ -89,16 +92,31 @@ def limits(result: RunResult) -> list[str]:
     lost = [
         f"{percent(rates.all)} {VERSION_PHRASES.get(name, f'in {name}')}"
         for name, rates in result.survival.items()
-        if rates.all is not None and rates.all < SURVIVING * flipped
+        if name not in PANEL and rates.all is not None and rates.all < SURVIVING * flipped
     ]
     if lost:
         sentences.append(
             f"Processing the file undoes part of the effect: {percent(flipped)} of all images are flipped in the "
             f"stored file, but only {listed(lost)}."
         )
+    if flipped:
+        sentences += panel_sentences(result)
     if flipped and not result.survival:
         sentences.append("This run did not measure whether flips survive JPEG compression, resizing or greyscale.")
     return sentences
+
+
+def panel_sentences(result: RunResult) -> list[str]:
+    """Return how many flips are left on the panel, whose versions no method may use: the least and the mean."""
+    rates = {name: rate.all for name, rate in result.survival.items() if name in PANEL and rate.all is not None}
+    if not rates:
+        return []
+    least = min(rates, key=rates.__getitem__)
+    return [
+        f"On {len(rates)} other kinds of processing, which no method may prepare for, {percent(mean(rates.values()))} "
+        f"of the images are still flipped on average, and {percent(rates[least])} in the worst case "
+        f"({PANEL_TITLES[least]})."
+    ]
 
 
 def sampling_notes(result: RunResult) -> list[str]:

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 
 from facepriv.charts.rates import FLIP_TITLES
 from facepriv.errors import FaceprivError
+from facepriv.imaging.panel import PANEL
 from facepriv.perturb.registry import make_method
 from facepriv.presentation.help_texts import KIND_TITLES
 from facepriv.schemas.figures import Interval, Matching
-from facepriv.schemas.runs import FIXED, STOP_TITLES, RunResult, RunSpec
+from facepriv.schemas.runs import FILE, FIXED, STOP_TITLES, RunResult, RunSpec
 from facepriv.store import LogLine
 from facepriv.types import GENDER
 from facepriv.wording import auc_within, eer_within, match_rate, percent
@@ -165,6 +166,7 @@ def survival_rows(result: RunResult) -> list[Row]:
     return [
         {
             "Flipped in": FLIP_TITLES.get(name, name) + (" (diagnostic)" if name == FIXED else ""),
+            "Methods may use it": "–" if name in (FILE, FIXED) else "no" if name in PANEL else "yes",
             "All": percent(rates.all),
             "Women": percent(rates.female),
             "Men": percent(rates.male),

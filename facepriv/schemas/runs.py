@@ -84,6 +84,8 @@ class RunSpec(Frozen):
     """Set where the method learns first."""
     landmarker: ModelRef | None = Field(default=None, exclude_if=lambda ref: ref is None)
     """Whose points the method lays over a face; null for the detector's own 68. Crops are made from those always."""
+    panel: bool = False
+    """Whether flips are judged on the panel of processed versions, too."""
     classifiers: tuple[ModelRef, ...]
     matchers: tuple[ModelRef, ...]
     detector: ModelRef

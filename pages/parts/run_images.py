@@ -8,6 +8,7 @@ import streamlit as st
 
 from facepriv.charts.trajectory import trajectory
 from facepriv.classify.registry import classifiers
+from facepriv.imaging.panel import PANEL
 from facepriv.imaging.png import encode_png
 from facepriv.imaging.quality import GAIN
 from facepriv.perturb.registry import PAPER_METHOD
@@ -25,7 +26,7 @@ from parts.figures import page_of, show_figure, show_rows
 from parts.shell import record_view
 
 PER_PAGE = 25
-SHORT = {"jpeg90": "JPEG 90", "resize75": "resize to 75 %", "grey": "greyscale"}
+SHORT = {"jpeg90": "JPEG 90", "resize75": "resize to 75 %", "grey": "greyscale", "mirror": "mirror"}
 
 
 def show(store: Store, run: RunRecord) -> None:
@@ -61,7 +62,11 @@ def holds(record: RunImage) -> str:
     """Return the versions of the file in which the flip survives; a dash where none was tried."""
     if not record.survived:
         return NOTHING
-    return ", ".join(SHORT.get(name, name) for name, still in record.survived.items() if still) or "none"
+    usual = [SHORT.get(name, name) for name, still in record.survived.items() if still and name not in PANEL]
+    panel = [still for name, still in record.survived.items() if name in PANEL]
+    if panel:
+        usual.append(f"{sum(panel)} of {len(panel)} on the panel")
+    return ", ".join(usual) or "none"
 
 
 def outcome(record: RunImage) -> str:

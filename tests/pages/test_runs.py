@@ -12,6 +12,7 @@ import pytest
 import streamlit as st
 from sqlalchemy import Text, cast
 
+from facepriv.imaging.panel import PANEL
 from facepriv.imaging.png import decode_png
 from facepriv.presentation.help_texts import HELP
 from facepriv.presentation.run_sentences import limits
@@ -82,8 +83,10 @@ def test_an_image_says_in_which_versions_its_flip_holds(filled, visit, said):
     app = part(visit("runs", run="1"), "Images")
     with open_store(filled) as store:
         (first, *_) = store.runs.run_images(1)
-    short = {"jpeg90": "JPEG 90", "resize75": "resize to 75 %", "grey": "greyscale"}
-    holds = ", ".join(short[name] for name, still in first.survived.items() if still) or "none"
+    short = {"jpeg90": "JPEG 90", "resize75": "resize to 75 %", "grey": "greyscale", "mirror": "mirror"}
+    usual = [short[name] for name, still in first.survived.items() if still and name in short]
+    panel = sum(still for name, still in first.survived.items() if name in PANEL)
+    holds = ", ".join([*usual, f"{panel} of {len(PANEL)} on the panel"])
     assert tables(app)[-1][0]["Flip survives"] == holds
     assert f"The flip survives: {holds}. Under the original's crop: {first.fixed_score:+.2f} nats." in said(app)
 

@@ -176,14 +176,34 @@ SOME = {
 }
 
 
+PROCESSED = {
+    "jpeg90": Rates(all=0.75, male=0.5, female=1.0),
+    "grey": Rates(all=0.1, male=0.0, female=0.2),
+    "webp80": Rates(all=0.7, male=0.7, female=0.7),
+    "blur": Rates(all=0.6, male=0.6, female=0.6),
+}
+
+
 def test_flips_that_last(finished: Finished):
-    rows = tables.survival_rows(finished.run.result.model_copy(update=SOME))
-    assert rows == [
-        {"Flipped in": "the file as stored", "All": "80.0 %", "Women": "100.0 %", "Men": "50.0 %"},
-        {"Flipped in": "JPEG, quality 90", "All": "75.0 %", "Women": "100.0 %", "Men": "50.0 %"},
-        {"Flipped in": "greyscale", "All": "10.0 %", "Women": "20.0 %", "Men": "0.0 %"},
-        {"Flipped in": "the original's crop (diagnostic)", "All": "90.0 %", "Women": "100.0 %", "Men": "80.0 %"},
+    rows = tables.survival_rows(finished.run.result.model_copy(update={**SOME, "survival": PROCESSED}))
+    assert [list(row.values()) for row in rows] == [
+        ["the file as stored", "–", "80.0 %", "100.0 %", "50.0 %"],
+        ["JPEG, quality 90", "yes", "75.0 %", "100.0 %", "50.0 %"],
+        ["greyscale", "yes", "10.0 %", "20.0 %", "0.0 %"],
+        ["WebP, quality 80", "no", "70.0 %", "70.0 %", "70.0 %"],
+        ["blurred a little (0.7 pixels)", "no", "60.0 %", "60.0 %", "60.0 %"],
+        ["the original's crop (diagnostic)", "–", "90.0 %", "100.0 %", "80.0 %"],
     ]
+    assert {tuple(row) for row in rows} == {("Flipped in", "Methods may use it", "All", "Women", "Men")}
+
+
+def test_the_panel_has_a_sentence_with_its_worst_case(finished: Finished):
+    result = finished.run.result.model_copy(update={**SOME, "survival": PROCESSED})
+    (sentence,) = sentences.panel_sentences(result)
+    assert "65.0 % of the images are still flipped on average" in sentence
+    assert "60.0 % in the worst case (blurred a little (0.7 pixels))" in sentence
+    assert sentence in sentences.limits(result)
+    assert sentences.panel_sentences(finished.run.result.model_copy(update=SOME)) == []
 
 
 def test_what_was_learnt_and_noted(finished: Finished):

@@ -14,7 +14,7 @@ from facepriv.services.jobs.worker_pool import processes
 from facepriv.services.runs.preparing import landmarker_name
 from facepriv.store import RunRecord, Store
 
-PRIOR_EVALUATIONS = {"algorithm1": 1400, "colour-field": 220, "descent": 150, "mixing": 0, "semantic": 35}
+PRIOR_EVALUATIONS = {"algorithm1": 1400, "colour-field": 400, "descent": 150, "mixing": 0, "semantic": 35}
 """Evaluations that one guide's image takes while nothing is known: means of first runs on the demo faces, rounded."""
 OTHER_PRIOR_EVALUATIONS = 500
 STOPPING_TIMES = {"matched": 3.5}
@@ -31,9 +31,11 @@ OVERHEAD = 1.25
 """Time that a method takes for that of its evaluations."""
 LOCATING_SECONDS = 0.15
 """What other landmarks than the detector's take an image, where they are not kept yet; Stasm's, measured likewise."""
-JUDGING_SECONDS = 0.3
+JUDGING_SECONDS = 0.7
 """What every image takes besides its perturbing: finding its face again in the file and its versions, two classifiers
 before and after, two matchers after; measured on the same server with demo faces."""
+PANEL_SECONDS = 0.2
+"""What the panel of processed versions takes, measured likewise."""
 STARTING_SECONDS = 4.0
 """Importing libraries, checking and loading weights, in every process at once."""
 LOOK_BACK = 20
@@ -97,7 +99,7 @@ def _from_tables(settings: Settings, request: RunRequest, method: Perturber, ima
     evaluations = round(evaluations * STOPPING_TIMES.get(stopping, 1.0))
     templates = sum(EMBEDDING_SECONDS.get(name, OTHER_EVALUATION_SECONDS) for name in request.guards or ())
     looks = templates * GUARD_LOOKS.get(method.name, 0)
-    each_image = (evaluations * each_evaluation + looks) * OVERHEAD + JUDGING_SECONDS
+    each_image = (evaluations * each_evaluation + looks) * OVERHEAD + JUDGING_SECONDS + PANEL_SECONDS * request.panel
     if request.landmarker != DEFAULT_LANDMARKER:
         each_image += LOCATING_SECONDS
     return Estimate(

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from facepriv.errors import FaceprivError, StoreBusyError, StoreError
+from facepriv.imaging.panel import PANEL_VERSIONS
 from facepriv.imaging.quality import psnr_db, ssim
 from facepriv.measures.compute import SCORE, TEMPLATE, Measure, compute_each
 from facepriv.measures.faults import log_fault, unexpected
 from facepriv.measures.landmarks import Points
 from facepriv.measures.stored_faces import face_of
+from facepriv.perturb.base import judge_versions
 from facepriv.schemas.runs import STOP_TITLES, Phase, RunSpec
 from facepriv.services.jobs.pool_process import Job
 from facepriv.services.runs.attributes import UNLABELLED_NOTE
@@ -109,7 +111,8 @@ def _perturb(
         return _failed(task, result.code, result.sentence), None
     if result.file_face is not None:
         measures["after"] = _measure(result.file_face, list_measures(run.spec), result.file_scores)
-    return _run_image(run.spec, task, face, result), result.png
+    panel = judge_versions(face, run.guides, result.pixels, PANEL_VERSIONS) if run.spec.panel else {}
+    return _run_image(run.spec, task, face, result, {**result.survived, **panel}), result.png
 
 
 def _measure(face: Face, measures: Iterable[Measure], scores: Mapping[str, float] | None = None) -> dict[str, Vector]:
@@ -123,7 +126,9 @@ def _measure(face: Face, measures: Iterable[Measure], scores: Mapping[str, float
     return vectors | compute_each(face, [measure for measure in measures if measure.kind != SCORE])
 
 
-def _run_image(spec: RunSpec, task: PerturbTask, face: Face, result: PerturbResult) -> RunImage:
+def _run_image(
+    spec: RunSpec, task: PerturbTask, face: Face, result: PerturbResult, survived: Mapping[str, bool]
+) -> RunImage:
     after = result.file_face
     unlabelled = spec.attribute != GENDER and face.label is None
     changed = bool((result.pixels != face.pixels).any())
@@ -147,7 +152,7 @@ def _run_image(spec: RunSpec, task: PerturbTask, face: Face, result: PerturbResu
         after_box=None if after is None else after.box,
         after_landmarks=None if after is None else after.landmarks,
         fixed_score=result.fixed_score,
-        survived=dict(result.survived),
+        survived=survived,
         notes=(*result.notes, UNLABELLED_NOTE) if unlabelled else result.notes,
     )
 

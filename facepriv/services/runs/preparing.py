@@ -68,6 +68,7 @@ def prepare_run(store: Store, request: RunRequest) -> RunSpec:
         guards=_matcher_references(guards),
         learn_from=source,
         landmarker=landmarker,
+        panel=request.panel,
         classifiers=tuple(map(make_reference, judges.values())),
         matchers=_matcher_references([*judging, *guards]),
         detector=DETECTOR,
