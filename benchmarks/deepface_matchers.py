@@ -52,7 +52,7 @@ def demo_faces() -> list[Face]:
 
 def sface_of_8_bits(faces: list[Face]) -> NDArray[np.float32]:
     """Embed faces by deepface's SFace client around the weights that a package carries."""
-    (path,) = require_all(SFACE_CARD)
+    path, _ = require_all(SFACE_CARD)
     graph = onnx.load(str(path))
     images = [entry for entry in graph.graph.input if entry.name == "data"]
     del graph.graph.input[:]  # it also names the weights as inputs, which ONNX Runtime would ask for

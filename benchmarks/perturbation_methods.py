@@ -26,7 +26,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 from outside_methods import OUTSIDE, toolbox
 from rich.console import Console
 from rich.table import Table
@@ -44,7 +43,7 @@ from facepriv.match.registry import matchers
 from facepriv.perturb.base import Learned, Perturbation, Perturber, file_scores, score_face
 from facepriv.perturb.gallery import Gallery
 from facepriv.perturb.registry import perturbers
-from facepriv.types import AttributeClassifier, Face, FaceMatcher, PerturbResult
+from facepriv.types import AttributeClassifier, Face, FaceMatcher, PerturbResult, PublishedClassifier
 
 MAX_PIXELS = 50_000_000
 MATCHERS = ("sface", "dlib-resnet")
@@ -68,9 +67,9 @@ class Variant:
 VARIANTS: dict[str, Variant] = {
     "Algorithm 1, transcription": Variant("transcription", most=16),
     "Algorithm 1": Variant("algorithm1"),
-    "Algorithm 1, survives JPEG and resize": Variant("algorithm1", {"survive_jpeg": True, "survive_resize": True}),
+    "Algorithm 1, survives JPEG and resize": Variant("algorithm1", {"survive_jpeg90": True, "survive_resize75": True}),
     "descent": Variant("descent"),
-    "descent, one gradient": Variant("descent", {"stages": 1, "survive_jpeg": False, "survive_resize": False}),
+    "descent, one gradient": Variant("descent", {"stages": 1, "survive_jpeg90": False, "survive_resize75": False}),
     "descent, sharp seams": Variant("descent", {"seams": "sharp"}),
     "descent, fine": Variant("descent", {"seams": "fine"}),
     "descent, survives greyscale": Variant("descent", {"survive_grey": True}),
@@ -116,15 +115,20 @@ class Timed:
     def __init__(self, classifier: AttributeClassifier) -> None:
         self.card, self.attribute = classifier.card, classifier.attribute
         self.name, self.version = classifier.name, classifier.version
-        self.crop, self._score = classifier.crop, classifier.score
+        self.crop = classifier.crop
+        self.score = self._timed(classifier.score)
+        if isinstance(classifier, PublishedClassifier):
+            self.score_published = self._timed(classifier.score_published)
         self.seconds = 0.0
 
-    def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Score and add up."""
-        start = time.process_time()
-        scores = self._score(inputs)
-        self.seconds += time.process_time() - start
-        return scores
+    def _timed(self, score: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def run(given: Any) -> Any:
+            start = time.process_time()
+            scores = score(given)
+            self.seconds += time.process_time() - start
+            return scores
+
+        return run
 
 
 class Clock:

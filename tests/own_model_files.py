@@ -164,7 +164,7 @@ def write_people(folder: Path, *, subjects_each: int, first: int = 0, images_eac
 def add_all(home: Path, folder: Path) -> None:
     """Add one model of every form to a data folder that the environment names, with a data set ``people``."""
     settings = Settings(home=home, workers=1)
-    people = write_people(folder / "people", subjects_each=3, first=10)
+    people = write_people(folder / "people", subjects_each=5, first=10)
     with open_store(settings) as store:
         for file in (
             write_gender(folder / "1"),

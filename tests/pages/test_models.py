@@ -30,7 +30,7 @@ def test_every_model_is_listed_with_licence_and_size(empty, visit, said):
     row = table.value.set_index("Model").loc["dlib-gender"]
     assert row["State"] == "usable"
     assert row["Licence"] == "CC0-1.0"
-    assert row["Size"] == "0.5 MB"
+    assert row["Size"] == "9.7 MB"
     assert "facepriv fetch deepface-gender" in said(app)
     assert "Your own models" not in said(app)
 

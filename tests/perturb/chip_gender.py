@@ -18,6 +18,7 @@ MARGIN = 16
 class ChipGender(DlibGender):
     card = replace(DlibGender.card, name="dlib-gender-chip")
     name = "dlib-gender-chip"
+    score_published = None
 
     def crop(self, face: Face) -> CropFunction:
         height, width = face.pixels.shape[:2]

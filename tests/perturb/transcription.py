@@ -18,7 +18,7 @@ from facepriv.errors import FailureToAcquireError
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.crop import apply_operator, crop_operator, take_crop
 from facepriv.imaging.triangulation import triangulate
-from facepriv.types import AttributeClassifier, CropFunction, Face
+from facepriv.types import AttributeClassifier, CropFunction, Face, PublishedClassifier
 
 
 @dataclass
@@ -89,6 +89,9 @@ def algorithm1(
     def J(X: NDArray[np.generic]) -> float:
         return float(f.score(crop(X)[None])[0]) * g
 
+    def J_file(stored: Face) -> float:
+        return f.score_published(stored) * g if isinstance(f, PublishedClassifier) else J(stored.pixels)
+
     X = X0.copy()
     decisions: list[int] = []
     trajectory = [J(X) * g]
@@ -97,7 +100,9 @@ def algorithm1(
     def transcript() -> Transcript:
         return Transcript(decisions, trajectory, anchors, np.rint(X).astype(np.uint8), time.process_time() - start)
 
-    if trajectory[0] * g < eta:
+    # What the publisher's pipeline makes of the file, more or less than the crop.
+    gap = J_file(face) - trajectory[0] * g
+    if trajectory[0] * g + gap < eta:
         return transcript()
     for _ in range(sweeps):
         for mask, warp in zip(masks, warps, strict=True):
@@ -112,14 +117,16 @@ def algorithm1(
             X, cost = tried[choice], costs[choice]
             decisions.append(choice)
             trajectory.append(cost * g)
-            if cost < eta:
+            if cost + gap < eta:
                 stored = np.rint(X).astype(np.uint8)
                 try:
                     found = acquire(stored, several="largest")
                 except FailureToAcquireError:
                     return transcript()
-                crop = cropper(replace(face, pixels=stored, landmarks=found.landmarks, box=found.box))
-                if J(stored) < eta:
+                file_face = replace(face, pixels=stored, landmarks=found.landmarks, box=found.box)
+                crop = cropper(file_face)
+                if (J_of_file := J_file(file_face)) < eta:
                     return transcript()
+                gap = J_of_file - J(X) if isinstance(f, PublishedClassifier) else 0.0
                 anchors.append(len(decisions))
     return transcript()

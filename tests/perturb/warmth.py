@@ -15,6 +15,7 @@ class Warmth(DlibGender):
     card = replace(DlibGender.card, name="warmth", title="Warmth of the skin")
     name = "warmth"
     attribute = "warmth"
+    score_published = None
 
     def score(self, inputs: np.ndarray) -> np.ndarray:
         middle = inputs[:, 8:24, 8:24].astype(np.float64)

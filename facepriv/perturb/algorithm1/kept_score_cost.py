@@ -26,7 +26,7 @@ class KeptScoreCost:
     def anchor(self, face: Face) -> None:
         """Make the crops of the kept classifiers again, on the landmarks of a face."""
         self._inputs: list[TriangleInputs] = [
-            make_inputs(self._image, [View(AnchoredCrop(classifier, face))]) for classifier in self._kept.classifiers
+            make_inputs(self._image, [View(AnchoredCrop.of(classifier, face))]) for classifier in self._kept.classifiers
         ]
 
     def try_pair(self, triangle: int, eps: float) -> NDArray[np.float64]:

@@ -17,9 +17,9 @@ from facepriv.perturb.algorithm1.parameters import Algorithm1Parameters
 from facepriv.perturb.algorithm1.robust_views import draw_jitters, make_views, score_versions
 from facepriv.perturb.algorithm1.triangle_image import TriangleImage
 from facepriv.perturb.algorithm1.triangle_inputs import RecroppedInputs, make_inputs
-from facepriv.perturb.base import KeptClassifiers, Targets, side_of
+from facepriv.perturb.base import KeptClassifiers, Targets, score_face, side_of
 from facepriv.perturb.common.anchored_crop import AnchoredCrop
-from facepriv.types import AttributeClassifier, Face, Stop
+from facepriv.types import AttributeClassifier, Face, PublishedClassifier, Stop
 
 
 class TriangleLoop:
@@ -45,18 +45,17 @@ class TriangleLoop:
         self.image = image
         self._face, self._guide, self._options, self._targets = face, guide, options, targets
         self._jitters = draw_jitters(options.jitter, rng)
-        self._crop = AnchoredCrop(guide, face)
+        self._crop = AnchoredCrop.of(guide, face)
         self._versions = score_versions(face, face.pixels, options.versions, guide)
-        self._anchor(face)
+        scores = self._anchor(face)
         self._kept = None if kept is None else KeptScoreCost(kept, face, image)
-        scores = guide.score(self._inputs.current)
         score = float(scores[0])
         self.trajectory = [score]
         self.anchors: list[int] = []
         self.stop: Stop = "sweeps"
         if targets is None:
             self._side, self._goal = side_of(face, score), -options.margin
-            if (self._side * scores < self._goal).all():
+            if self._has_passed(self._side * scores):
                 self.stop = "already-wrong"
         else:
             self._side = 1 if score >= targets.scores[0] else -1
@@ -122,9 +121,11 @@ class TriangleLoop:
     def _has_passed(self, costs: NDArray[np.float64]) -> bool:
         """Return whether costs ``(views,)`` are past the goal; with a drawn score that of the image itself is enough.
 
-        Jittered views only steady the direction then.
+        Jittered views only steady the direction then. What the publisher's pipeline made of the file when the crop was
+        anchored, more or less than the crop itself, is expected of it again.
         """
-        return bool((costs < self._goal).all() if self._targets is None else costs[0] < self._goal)
+        expected = costs + self._side * self._gaps
+        return bool((expected < self._goal).all() if self._targets is None else expected[0] < self._goal)
 
     def _check_file(self) -> None:
         """Find the face again in the rounded image and score it there; stop, or anchor the crops on it and go on."""
@@ -133,8 +134,8 @@ class TriangleLoop:
         if file_face is None:
             self.stop = "face-lost"
             return
-        self._crop = AnchoredCrop(self._guide, file_face)
-        score = self._crop.score(stored)
+        self._crop = AnchoredCrop.of(self._guide, file_face)
+        score = score_face(self._guide, file_face)
         self._versions = score_versions(self._face, stored, self._options.versions, self._guide)
         passed = self._side * score < self._goal
         if self._targets is not None and self._is_near(score):
@@ -144,15 +145,36 @@ class TriangleLoop:
         else:
             if self._targets is not None and passed:
                 self._side, self._goal = -self._side, -self._goal  # past the target: back in the same way
-            self._anchor(file_face)
+            self._anchor(file_face, score)
             if self._kept is not None:
                 self._kept.anchor(file_face)
             self.anchors.append(self.updates)
 
-    def _anchor(self, face: Face) -> None:
-        """Make the guide's inputs again: the crop on a face's landmarks, jittered ones, and one for each version."""
+    def _anchor(self, face: Face, score: float | None = None) -> NDArray[np.float64]:
+        """Make the guide's inputs again: the crop on a face's landmarks, jittered ones, and one for each version.
+
+        Parameters
+        ----------
+        score
+            The guide's score of the face, if it is known.
+
+        Returns
+        -------
+        ndarray
+            The guide's scores of these inputs ``(views,)``; empty where nobody needs them.
+        """
         views = make_views(self._guide, face, self._crop, self._jitters, self._versions)
         self._inputs = make_inputs(self.image, views)
+        self._gaps = np.zeros(len(views))
+        if score is not None and not isinstance(self._guide, PublishedClassifier):
+            return np.empty(0)
+        scores = self._guide.score(self._inputs.current)
+        if isinstance(self._guide, PublishedClassifier):
+            published = score_face(self._guide, face) if score is None else score
+            self._gaps += published - scores[0]
+            for place, version in enumerate(self._versions, start=1 + len(self._jitters)):
+                self._gaps[place] = version.score - scores[place]
+        return scores
 
     def _is_near(self, score: float) -> bool:
         """Return whether the first guide's score is near its target; the others are the judge's to ask."""

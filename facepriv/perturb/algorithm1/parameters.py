@@ -35,8 +35,8 @@ class Algorithm1Parameters(Parameters):
         description="Crops moved a little over which the score is averaged too, so that a flip survives finding the "
         "face again; each costs one more evaluation a direction",
     )
-    survive_jpeg: SurviveJpeg = False
-    survive_resize: SurviveResize = False
+    survive_jpeg90: SurviveJpeg = False
+    survive_resize75: SurviveResize = False
     stopping: Stopping
     spread: Spread
     tolerance: Tolerance

@@ -14,10 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.imaging.acquire import find_again
+from facepriv.imaging.moved_crop import move_crop
 from facepriv.imaging.versions import make_version
 from facepriv.perturb.algorithm1.triangle_inputs import View
+from facepriv.perturb.base import score_face
 from facepriv.perturb.common.anchored_crop import AnchoredCrop
-from facepriv.types import AttributeClassifier, Face, Image
+from facepriv.types import AttributeClassifier, CropFunction, Face, Image
 
 SHIFT, SCALE, TURN = 0.015, 0.015, 0.015
 """Standard deviations of the jitter: of the face's width, of its size, and in radians."""
@@ -33,21 +35,13 @@ class Jitter:
     turn: float
     """Radians."""
 
-    def __call__(self, face: Face) -> Face:
-        """Move the landmarks and the box of a face."""
+    def similarity(self, face: Face) -> NDArray[np.float64]:
+        """Return the similarity ``(2, 3)`` of the image that moves a face so."""
         points = face.landmarks.astype(np.float64)
         middle, width = points.mean(axis=0), float(np.ptp(points[:, 0]))
         cos, sin = self.scale * np.cos(self.turn), self.scale * np.sin(self.turn)
-        matrix = np.array([[cos, sin], [-sin, cos]])
-
-        def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
-            return (points - middle) @ matrix + middle + np.multiply(self.shift, width)
-
-        left, top, right, bottom = face.box
-        (x, y) = move(np.array([[(left + right) / 2, (top + bottom) / 2]]))[0]
-        half_x, half_y = (right - left) * self.scale / 2, (bottom - top) * self.scale / 2
-        box = (round(x - half_x), round(y - half_y), round(x + half_x), round(y + half_y))
-        return replace(face, landmarks=move(points).astype(np.float32), box=box)
+        linear = np.array([[cos, -sin], [sin, cos]])
+        return np.column_stack([linear, middle + np.multiply(self.shift, width) - linear @ middle])
 
 
 def draw_jitters(count: int, rng: np.random.Generator) -> list[Jitter]:
@@ -56,22 +50,41 @@ def draw_jitters(count: int, rng: np.random.Generator) -> list[Jitter]:
     return [Jitter((SHIFT * float(x), SHIFT * float(y)), 1 + SCALE * float(s), TURN * float(t)) for x, y, s, t in draws]
 
 
-def mapped_back(face: Face, pixels: Image) -> Face:
-    """Return a face found in a shrunk or enlarged version with the places that it has in the image itself."""
-    sizes = np.array([[pixels.shape[1], pixels.shape[0]], [face.pixels.shape[1], face.pixels.shape[0]]])
-    ratio = sizes[0] / sizes[1]
-    landmarks = ((face.landmarks + 0.5) * ratio - 0.5).astype(np.float32)
-    left, top, right, bottom = (round(float(side)) for side in np.multiply(face.box, np.tile(ratio, 2)))
-    return replace(face, pixels=pixels, landmarks=landmarks, box=(left, top, right, bottom))
+def moved_crop(guide: AttributeClassifier, face: Face, similarity: NDArray[np.float64], image: Image) -> AnchoredCrop:
+    """Return the guide's crop of a face after a similarity ``(2, 3)`` that takes it into an image."""
+    spec = guide.crop(face)
+    if isinstance(spec, CropFunction):
+        spec = guide.crop(move_face(face, similarity, image))
+    else:
+        spec = move_crop(spec, similarity)
+    return AnchoredCrop(guide, spec, image.shape)
+
+
+def move_face(face: Face, similarity: NDArray[np.float64], image: Image) -> Face:
+    """Return a face in an image to which a similarity ``(2, 3)`` takes its landmarks and its box."""
+    left, top, right, bottom = face.box
+    scale = np.hypot(*similarity[:, 0])
+    x, y = similarity[:, :2] @ [(left + right) / 2, (top + bottom) / 2] + similarity[:, 2]
+    half_x, half_y = (right - left) * scale / 2, (bottom - top) * scale / 2
+    box = (round(x - half_x), round(y - half_y), round(x + half_x), round(y + half_y))
+    landmarks = face.landmarks @ similarity[:, :2].T + similarity[:, 2]
+    return replace(face, pixels=image, landmarks=landmarks.astype(np.float32), box=box)
+
+
+def size_change(version: Image, image: Image) -> NDArray[np.float64]:
+    """Return the similarity ``(2, 3)`` from a shrunk or enlarged version of an image to the image itself."""
+    ratio = float(np.mean(np.divide(image.shape[:2], version.shape[:2])))
+    # Pixel centres have whole coordinates, so the edge of an image lies half a pixel outside of them.
+    return np.array([[ratio, 0.0, (ratio - 1) / 2], [0.0, ratio, (ratio - 1) / 2]])
 
 
 @dataclass(frozen=True, eq=False)
 class VersionScore:
-    """The guide's input and score of a version of the file, and the face found again in it."""
+    """The guide's input and score of a version of the file, with the face found in the version."""
 
     version: str
-    anchor: Face
-    """The face with its places in the image itself."""
+    place: AnchoredCrop
+    """The crop of the same part of the image itself."""
     crop: NDArray[np.float32]
     """The guide's input, ``(height, width, 3)``."""
     score: float
@@ -80,15 +93,15 @@ class VersionScore:
 def score_versions(
     face: Face, stored: Image, versions: Sequence[str], guide: AttributeClassifier
 ) -> list[VersionScore]:
-    """Find the face again in versions of a stored image and score it there; a version without a face is left out."""
+    """Find the face in versions of a stored image and score it there; a version without a face is left out."""
     scores = []
     for version in versions:
         version_face = find_again(face, make_version(stored, version))
         if version_face is None:
             continue
-        crop = AnchoredCrop(guide, version_face).take(version_face.pixels)
-        score = float(guide.score(crop[None])[0])
-        scores.append(VersionScore(version, mapped_back(version_face, stored), crop, score))
+        place = moved_crop(guide, version_face, size_change(version_face.pixels, stored), stored)
+        crop = AnchoredCrop.of(guide, version_face).take(version_face.pixels)
+        scores.append(VersionScore(version, place, crop, score_face(guide, version_face)))
     return scores
 
 
@@ -101,6 +114,6 @@ def make_views(
 ) -> list[View]:
     """Return the views: the crop anchored on the face, the same moved, and one for each version scored."""
     views = [View(crop)]
-    views += [View(AnchoredCrop(guide, jitter(anchor))) for jitter in jitters]
-    views += [View(AnchoredCrop(guide, version.anchor), version.crop) for version in versions]
+    views += [View(moved_crop(guide, anchor, jitter.similarity(anchor), anchor.pixels)) for jitter in jitters]
+    views += [View(version.place, version.crop) for version in versions]
     return views

@@ -134,7 +134,7 @@ class FieldLanding(FieldSearch):
     def _small_step(self, file: FieldFile, face: Face, units: NDArray[np.int64], share: float) -> NDArray[np.float64]:
         """Return a field, moved through some units, that goes a share of the distance if the face stays in place."""
         metric, slopes = self.metric[np.ix_(units, units)], self.slopes[:, units]
-        crops = [AnchoredCrop(classifier, face) for classifier in self.classifiers]
+        crops = [AnchoredCrop.of(classifier, face) for classifier in self.classifiers]
         field, scores = file.field.copy(), file.scores
         goal = scores + share * (self.targets.scores - scores)
         for _ in range(STEP_TRIALS):

@@ -36,6 +36,7 @@ from facepriv.perturb.common.parameters import (
     Stopping,
     SurviveGrey,
     SurviveJpeg,
+    SurviveMirror,
     SurviveResize,
     Tolerance,
     versions_to_survive,
@@ -84,9 +85,11 @@ class ColourFieldParameters(Parameters):
         description="What is changed: colour, brightness or both; auto takes colour, "
         "both if greyscale counts, and brightness on a photo without colour",
     )
-    margin: Margin = 0.5
-    survive_jpeg: SurviveJpeg
-    survive_resize: SurviveResize
+    # Far enough past zero that the crops of other users, and files compressed or shrunk, are flipped too (ADR 32).
+    margin: Margin = 3.0
+    survive_jpeg90: SurviveJpeg
+    survive_resize75: SurviveResize
+    survive_mirror: SurviveMirror
     survive_grey: SurviveGrey
     psnr: float = Field(
         default=38.0, ge=0, le=80, description="PSNR of the face box, dB, below which more patterns are tried"

@@ -6,18 +6,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.imaging.crop import apply_operator, crop_operator, take_crop
-from facepriv.types import AttributeClassifier, CropFunction, Face
+from facepriv.types import AttributeClassifier, Crop, CropFunction, Face
 
 
 class AnchoredCrop:
-    """The crop ``classifier.crop(face)`` of images of the size of ``face.pixels``."""
+    """A classifier's crop of images of one size ``(height, width)``."""
 
-    def __init__(self, classifier: AttributeClassifier, face: Face) -> None:
-        self.classifier = classifier
-        self.spec = classifier.crop(face)
-        height, width = face.pixels.shape[:2]
-        self.operator = None if isinstance(self.spec, CropFunction) else crop_operator(self.spec, height, width)
+    def __init__(self, classifier: AttributeClassifier, spec: Crop, shape: tuple[int, ...]) -> None:
+        self.classifier, self.spec = classifier, spec
+        self.operator = None if isinstance(spec, CropFunction) else crop_operator(spec, *shape[:2])
         """The crop as a sparse matrix; None if it is not linear."""
+
+    @classmethod
+    def of(cls, classifier: AttributeClassifier, face: Face) -> AnchoredCrop:
+        """Return the crop ``classifier.crop(face)`` of images of the size of ``face.pixels``."""
+        return cls(classifier, classifier.crop(face), face.pixels.shape)
 
     def take(self, image: NDArray[np.generic]) -> NDArray[np.float32]:
         """Crop an image ``(h, w, 3)`` 0..255; give ``(height, width, 3)`` float32."""
@@ -26,5 +29,5 @@ class AnchoredCrop:
         return apply_operator(self.operator, image).reshape(self.spec.height, self.spec.width, 3)
 
     def score(self, image: NDArray[np.generic]) -> float:
-        """Score an image ``(h, w, 3)`` 0..255, log-odds in nats."""
+        """Score an image ``(h, w, 3)`` 0..255 under this crop, log-odds in nats."""
         return float(self.classifier.score(self.take(image)[None])[0])

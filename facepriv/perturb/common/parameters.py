@@ -34,6 +34,7 @@ SurviveGrey = Annotated[
     bool,
     Field(default=False, description="The flip must hold in greyscale too; costs image quality and evaluations"),
 ]
+SurviveMirror = Annotated[bool, Field(default=True, description="The flip must hold in the mirror too")]
 Rounds = Annotated[int, Field(ge=1, le=100, description="Most rounds, each of slopes and a step, before giving up")]
 Stopping = Annotated[
     Literal["fixed", "matched", "neutral"],
@@ -66,7 +67,12 @@ Tolerance = Annotated[
     ),
 ]
 
-_SURVIVE = {"survive_jpeg": "jpeg90", "survive_resize": "resize75", "survive_grey": "grey"}
+_SURVIVE = {
+    "survive_jpeg90": "jpeg90",
+    "survive_resize75": "resize75",
+    "survive_grey": "grey",
+    "survive_mirror": "mirror",
+}
 
 
 class StoppingParameters(Protocol):

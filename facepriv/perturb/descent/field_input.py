@@ -30,7 +30,7 @@ class FieldInput:
     ) -> None:
         self._classifier = classifier
         self._field = field
-        self._crop = AnchoredCrop(classifier, anchor)
+        self._crop = AnchoredCrop.of(classifier, anchor)
         self._shape = (self._crop.spec.height, self._crop.spec.width, 3)
         self._most = max(1, batch_values // int(np.prod(self._shape)))
         operator = self._crop.operator

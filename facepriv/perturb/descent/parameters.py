@@ -36,8 +36,8 @@ class DescentParameters(Parameters):
     )
     slope_step: float = Field(default=0.3, ge=0.01, le=1, description="Share blended in to measure a slope")
     margin: Margin = 0.1
-    survive_jpeg: SurviveJpeg
-    survive_resize: SurviveResize
+    survive_jpeg90: SurviveJpeg
+    survive_resize75: SurviveResize
     survive_grey: SurviveGrey
     psnr: float = Field(default=0.0, ge=0, le=80, description="Least PSNR of the face box, dB; 0 for none")
     ssim: float = Field(default=0.0, ge=0, lt=1, description="Least SSIM of the face box; 0 for none")

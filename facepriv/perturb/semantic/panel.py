@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.errors import BadInputError
-from facepriv.perturb.base import Arrays
+from facepriv.perturb.base import Arrays, score_face
 from facepriv.perturb.common.anchored_crop import AnchoredCrop
 from facepriv.perturb.semantic.probes import Probe
 from facepriv.types import AttributeClassifier, Face, FaceMatcher, Image
@@ -78,25 +78,17 @@ class Panel:
                 "out, or choose other matchers to heed.",
                 code="no-template",
             )
-        self._anchor(original)
-
-    def _anchor(self, face: Face) -> None:
-        """Make the crops on a face's landmarks, for many versions of the image."""
-        self._crops = [AnchoredCrop(classifier, face) for classifier in self._classifiers]
+        self._crops = [AnchoredCrop.of(classifier, original) for classifier in classifiers]
 
     def score(self, pixels: Image) -> PanelScores:
-        """Score a version of the original that has its size, under the original's landmarks."""
-        return self._score(replace(self._face, pixels=pixels))
+        """Score a version of the original that has its size, under the original's crops."""
+        return self._scores([crop.score(pixels) for crop in self._crops], replace(self._face, pixels=pixels))
 
     def score_file_face(self, face: Face) -> PanelScores:
         """Score a face found again in a stored image, as whoever holds the file would."""
-        self._anchor(face)
-        scores = self._score(face)
-        self._anchor(self._face)
-        return scores
+        return self._scores([score_face(classifier, face) for classifier in self._classifiers], face)
 
-    def _score(self, face: Face) -> PanelScores:
-        scores = [crop.score(face.pixels) for crop in self._crops]
+    def _scores(self, scores: list[float], face: Face) -> PanelScores:
         margins = [score / spread for score, spread in zip(scores, self._spreads, strict=True)]
         similarity, templates = [], []
         for guard, probe, own in zip(self._guards, self._probes, self._templates, strict=True):

@@ -137,8 +137,9 @@ def test_counts_two_evaluations_an_update_and_one_for_every_look_at_the_file(fac
     guide = CountingClassifier(DlibGender())
     (result,) = Algorithm1()(faces[:1], [guide], gallery=make_gallery(faces), seed=0)
     looks = len(result.anchors) + 1
-    # The first score, two an update, and the looks at the file inside the loop; the judge's own looks are not charged.
-    assert result.evaluations == 1 + 2 * result.updates + looks
+    # The image under the crop and as published, two an update, and the looks at the file inside the loop, after all but
+    # the last of which the crop is scored in its new place. The judge's own looks are not charged.
+    assert result.evaluations == 2 + 2 * result.updates + looks + (looks - 1)
     assert guide.evaluations > result.evaluations
 
 
@@ -183,22 +184,23 @@ def test_a_gallery_of_one_subject_is_a_failure_with_a_sentence(faces, make_galle
     assert "add images of other subjects" in failure.sentence
 
 
-@pytest.mark.parametrize("options", [{"survive_jpeg": True}, {"survive_resize": True}])
+@pytest.mark.parametrize("options", [{"survive_jpeg90": True}, {"survive_resize75": True}])
 def test_a_robust_flip_survives_what_it_was_asked_to(faces, make_gallery, options):
     (result,) = Algorithm1(**options)([faces[0]], [DlibGender()], gallery=make_gallery(faces), seed=0)
     assert result.stop == "flipped"
     assert result.success
-    assert result.survived["jpeg90"] or not options.get("survive_jpeg")
-    assert result.survived["resize75"] or not options.get("survive_resize")
+    assert result.survived["jpeg90"] or not options.get("survive_jpeg90")
+    assert result.survived["resize75"] or not options.get("survive_resize75")
 
 
 def test_a_robust_update_costs_two_evaluations_for_each_view(faces, make_gallery):
-    method = Algorithm1(jitter=3, survive_jpeg=True, sweeps=1)
+    method = Algorithm1(jitter=3, survive_jpeg90=True, sweeps=1)
     (result,) = method(faces[:1], [DlibGender()], gallery=make_gallery(faces), seed=0)
     looks = len(result.anchors)
-    # Five views: the crop, three moved, the JPEG; the JPEG is seen at the start, and a look scores it and the file.
+    # Five views: the crop, three moved, the JPEG. At the start the image and its JPEG are scored as published, too; a
+    # look scores the file and its JPEG so, and the five views where the loop goes on.
     assert result.stop == "sweeps"
-    assert result.evaluations == 1 + 5 + 10 * result.updates + 2 * looks
+    assert result.evaluations == 2 + 5 + 10 * result.updates + (2 + 5) * looks
     assert len(result.trajectory) == result.updates + 1
 
 
@@ -287,7 +289,7 @@ def test_a_guide_that_says_the_same_of_everything_is_a_failure_after_one_sweep(f
     assert failure.code == "guide-constant"
     assert "choose another guide" in failure.sentence
     triangles = len(triangulate(faces[0].landmarks, *faces[0].pixels.shape[:2]).triangles)
-    assert guide.evaluations == 1 + 2 * triangles
+    assert guide.evaluations == 2 + 2 * triangles, "the image under the crop and as published, then pairs"
 
 
 def test_a_guide_that_gives_no_number_is_a_failure_with_a_sentence(faces, make_gallery):

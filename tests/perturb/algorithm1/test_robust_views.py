@@ -8,14 +8,22 @@ import pytest
 from facepriv.classify.dlib import DlibGender
 from facepriv.imaging.acquire import acquire
 from facepriv.imaging.versions import make_version
-from facepriv.perturb.algorithm1.robust_views import Jitter, draw_jitters, make_views, mapped_back, score_versions
+from facepriv.perturb.algorithm1.robust_views import (
+    Jitter,
+    draw_jitters,
+    make_views,
+    move_face,
+    score_versions,
+    size_change,
+)
 from facepriv.perturb.base import score_face
 from facepriv.perturb.common.anchored_crop import AnchoredCrop
 
 
 def test_a_jitter_turns_scales_and_shifts(faces):
     face = faces[0]
-    moved = Jitter(shift=(0.1, -0.2), scale=1.5, turn=np.pi / 2)(face)
+    jitter = Jitter(shift=(0.1, -0.2), scale=1.5, turn=np.pi / 2)
+    moved = move_face(face, jitter.similarity(face), face.pixels)
     width = np.ptp(face.landmarks[:, 0])
     offset = face.landmarks - face.landmarks.mean(axis=0)
     # A quarter turn takes x to y: (x, y) -> (-y, x), y pointing down.
@@ -30,7 +38,11 @@ def test_jitters_are_small_and_follow_the_seed(faces):
     assert jitters == draw_jitters(6, np.random.default_rng(4))
     assert len(set(jitters)) == 6
     width = np.ptp(face.landmarks[:, 0])
-    distances = [np.linalg.norm(jitter(face).landmarks - face.landmarks, axis=1).mean() / width for jitter in jitters]
+    distances = [
+        np.linalg.norm(move_face(face, jitter.similarity(face), face.pixels).landmarks - face.landmarks, axis=1).mean()
+        / width
+        for jitter in jitters
+    ]
     assert min(distances) > 0.002
     assert max(distances) < 0.1
 
@@ -38,7 +50,7 @@ def test_jitters_are_small_and_follow_the_seed(faces):
 def test_a_face_found_in_a_shrunk_image_is_mapped_back(faces):
     face = faces[0]
     found = acquire(make_version(face.pixels, "resize75"), several="largest")
-    back = mapped_back(found, face.pixels)
+    back = move_face(found, size_change(found.pixels, face.pixels), face.pixels)
     assert back.pixels is face.pixels
     assert np.abs(back.landmarks - face.landmarks).mean() < 3
     assert np.abs(found.landmarks - face.landmarks).mean() > 15, "which it was not before"
@@ -63,7 +75,7 @@ def test_views_are_the_crop_the_moved_and_the_versions(faces):
     face, guide = faces[0], DlibGender()
     jitters = draw_jitters(2, np.random.default_rng(0))
     looks = score_versions(face, face.pixels, ("jpeg90",), guide)
-    views = make_views(guide, face, AnchoredCrop(guide, face), jitters, looks)
+    views = make_views(guide, face, AnchoredCrop.of(guide, face), jitters, looks)
     inputs = [view.crop.take(face.pixels) for view in views]
     assert len(views) == 4
     assert [view.version_crop is None for view in views] == [True, True, True, False]

