@@ -34,6 +34,8 @@ _STAGES, _RATE = 25, 0.25
 _NEIGHBOURS = 9
 _HIDDEN, _DECAY, _STEPS = 6, 1.0, 30
 _LEAST_PROBABILITY = 0.01
+_LEAST_KEPT = 0.02
+"""Factor that remains of log-odds which the choice of a learner explains."""
 _UNCHECKED = {"assume_finite": True, "skip_parameter_validation": True}
 """Of a thousand small fits, scikit-learn's checks of its input would take a third of the time."""
 
@@ -203,4 +205,9 @@ def _learn_best(
 ) -> FittedPosterior:
     weights = balanced_weights(labels, subjects)
     fits = [learner(x, labels, subjects, rng) for learner in learners]
-    return fits[int(np.argmin([float(cross_entropy(fit.held_out, labels, weights)) for fit in fits]))]
+    costs = [float(cross_entropy(fit.held_out, labels, weights)) for fit in fits]
+    best = fits[int(np.argmin(costs))]
+    # The best of several gains by chance about the logarithm of their number, all people together.
+    gain = weights.sum() * (np.log(2) - min(costs))
+    kept = max(1 - np.log(len(fits)) / max(gain, 1e-9), _LEAST_KEPT)
+    return FittedPosterior(kept * best.held_out, lambda theirs: kept * best.posterior(theirs))
