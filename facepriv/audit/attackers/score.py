@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from facepriv.audit.attackers.base import Knowledge, OneFit
-from facepriv.audit.attackers.estimators import learn_neighbours, learn_tree
+from facepriv.audit.attackers.estimators import learn_boosting, learn_neighbours, learn_tree
 from facepriv.audit.attackers.learning import FittedPosterior, Learner
 from facepriv.audit.attackers.one_score import learn_curve, learn_line
 from facepriv.audit.evidence import Features
@@ -14,6 +14,7 @@ _MODELS: dict[str, Learner] = {
     "line": learn_line,
     "tree": learn_tree,
     "nearest": learn_neighbours,
+    "boosting": learn_boosting,
 }
 
 
