@@ -32,6 +32,7 @@ from facepriv.config import Settings
 from facepriv.imaging import acquire, png
 from facepriv.match.registry import matchers
 from facepriv.perturb.registry import perturbers
+from facepriv.schemas.requests import AuditRequest, RunRequest
 from facepriv.services.audits.preparing import prepare_audit
 from facepriv.services.datasets.importing import DEMO, import_demo
 from facepriv.services.jobs.pool_process import set_up_process
@@ -106,12 +107,14 @@ class Passes:
 
 def count_passes(store: Store, settings: Settings, method: str, images: int) -> dict[str, Counter[str]]:
     """Count what a run and an audit of it do, by job."""
-    run = store.runs.get(store.runs.create(prepare_run(store, DEMO, method=method, limit=images)))
+    run = store.runs.get(store.runs.create(prepare_run(store, RunRequest(dataset=DEMO, method=method, limit=images))))
     of_run, of_audit = Passes(method), Passes(method)
     with of_run.counted(), Here(settings) as pool:
         run_worker(settings, job_id=run.job_id, pool=pool)
     assert store.runs.get(run.id).state == "complete", store.runs.get(run.id).error
-    audit = store.audits.get(store.audits.create(prepare_audit(store, run_id=run.id, chosen=ATTACKERS, draws=1)))
+    audit = store.audits.get(
+        store.audits.create(prepare_audit(store, AuditRequest(run=run.id, attackers=ATTACKERS, draws=1)))
+    )
     with of_audit.counted(), Here(settings) as pool:
         run_worker(settings, job_id=audit.job_id, pool=pool)
     assert store.audits.get(audit.id).state == "complete", store.audits.get(audit.id).error
