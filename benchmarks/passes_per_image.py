@@ -72,7 +72,8 @@ class Passes:
     def counted(self) -> Iterator[None]:
         """Count within the block."""
         places: list[tuple[Any, str, str]] = [(png, "decode", "decodes"), (acquire, "find_faces", "face searches")]
-        places += [(type(classifiers.create(name)), "score", name) for name in usable_classifiers()]
+        # Every way of scoring goes through the logits.
+        places += [(type(classifiers.create(name)), "logits", name) for name in usable_classifiers()]
         places += [(type(matchers.create(name)), "embed", name) for name in usable_matchers()]
         patches = [mock.patch.object(owner, name, self._count(owner, name, what)) for owner, name, what in places]
         patches.append(mock.patch.object(self._method, "run", self._apart(self._method.run)))

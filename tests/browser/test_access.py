@@ -221,6 +221,9 @@ def test_an_officer_signs_off(browse, site, screenshots):
     officer.get_by_label("Comment, conditions or reasons").fill("Only with a policy of 50 %, <b>and</b> until May.")
     officer.get_by_role("button", name="Send").click()
     officer.get_by_text("Only with a policy of 50 %, <b>and</b> until May.").first.wait_for(timeout=PATIENCE)
+    # The text stands in the box already while the page is still saving it.
+    with site.store() as store:
+        assert wait_until(lambda: store.remarks.list(run_id=1))
     photograph(officer, screenshots / "officer-signed.png", 1280)
     with site.store() as store:
         (kept,) = store.remarks.list(run_id=1)
