@@ -88,9 +88,10 @@ class TriangleLoop:
         while self.stop == "sweeps" and self.updates < self._options.sweeps * triangles:
             costs, tie = self._update(self.updates % triangles)
             idle = idle + 1 if tie and self.trajectory[-1] == self.trajectory[-2] else 0
-            if idle == triangles:
-                if self._targets is not None and np.ptp(self.trajectory) > 0:
-                    break  # on the way to a far target every pixel may have become black, white or the candidate's
+            if idle == triangles and self._targets is not None and np.ptp(self.trajectory) > 0:
+                break  # on the way to a far target every pixel may have become black, white or the candidate's
+            # A plateau on the way to the other side may end: the paper's loop goes on until its limit of sweeps.
+            if idle == triangles and np.ptp(self.trajectory) == 0:
                 raise BadInputError(
                     f"Scores that change with the image were expected of the classifier {self._guide.name}, but a "
                     "whole pass over all triangles never changed its score; check its weights and its crop, or choose "

@@ -358,3 +358,21 @@ def test_an_image_at_its_drawn_score_is_left_alone(faces, make_gallery):
     assert result.updates == 0
     assert result.success
     assert not result.flipped
+
+
+class Plateau(DlibGender):
+    """dlib's network with a plateau: between 3 and 1 nats it says 2, whatever changes."""
+
+    score_published = None
+
+    def score(self, inputs):
+        scores = super().score(inputs)
+        return np.where((np.abs(scores) < 3) & (np.abs(scores) > 1), 2 * np.sign(scores), scores)
+
+
+def test_a_plateau_on_the_way_blames_no_guide_and_the_loop_goes_on(faces, make_gallery):
+    (result,) = Algorithm1(sweeps=9)(faces[:1], [Plateau()], gallery=make_gallery(faces), seed=0)
+    triangles = len(triangulate(faces[0].landmarks, *faces[0].pixels.shape[:2]).triangles)
+    assert np.sum(np.diff(result.trajectory) == 0) > triangles, "a whole pass and more changed no score"
+    assert result.updates == 9 * triangles
+    assert result.stop == "sweeps"
