@@ -14,6 +14,8 @@ import pytest
 from facepriv.config import Settings
 from facepriv.datasets.demo import read_demo
 from facepriv.errors import BadInputError, StoreError, UnknownNameError
+from facepriv.imaging.panel import PANEL
+from facepriv.imaging.versions import VERSIONS
 from facepriv.perturb.base import Learned
 from facepriv.schemas.requests import RunRequest
 from facepriv.schemas.runs import LearnFrom, RunSpec
@@ -188,7 +190,7 @@ def test_halves_are_learnt_from_and_recorded(school: School):
 
 def test_versions_and_the_diagnostic_are_kept_for_every_image(school: School):
     result = school.run.result
-    assert list(result.survival) == ["jpeg90", "resize75", "grey"]
+    assert list(result.survival) == [*VERSIONS, *PANEL]
     rows = school.store.runs.run_images(school.run.id)
     for version, rates in result.survival.items():
         assert rates.all == np.mean([row.survived[version] for row in rows])
