@@ -187,7 +187,10 @@ class AttributeClassifier(Model, Protocol):
 
 @runtime_checkable
 class PublishedClassifier(AttributeClassifier, Protocol):
-    """A classifier whose publisher's own pipeline differs from its crop: what counts is what its users get."""
+    """A classifier whose publisher's own pipeline differs from its crop: what counts is what its users get.
+
+    One that has an attribute ``oversamples`` set takes several passes for a score; its crop is one of them.
+    """
 
     def score_published(self, face: Face) -> float:
         """Score a face as the publisher's own tools do on the file, log-odds in nats."""

@@ -58,6 +58,7 @@ class LeviHassnerNetwork(LogitsClassifier):
     """A network that reads an upright square of 227 x 227 pixels around the face."""
 
     net: ClassVar[SharedModel[Any]]
+    oversamples = True
 
     def crop(self, face: Face) -> CropSpec:
         """Return the square of ADR 0002, chosen by measurement of the gender network, not of the age network."""

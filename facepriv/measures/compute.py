@@ -28,7 +28,7 @@ from facepriv.perturb.base import score_face
 from facepriv.schemas.base import ModelRef
 from facepriv.store import ArtifactStore, Store
 from facepriv.store.measures import Measured, Vector
-from facepriv.types import CropMatcher, Face
+from facepriv.types import AttributeClassifier, CropMatcher, Face
 from facepriv.weights.files import require_all
 
 SCORE, RESTORED, TEMPLATE, CROPPED, LANDMARKS = "score", "restored", "template", "cropped", "landmarks"
@@ -111,7 +111,7 @@ def _vector(kind: str, model: Any, face: Face, restored: Callable[[], list[Face 
     if kind == SCORE:
         return np.array([score_face(model, face)])
     if kind == RESTORED:
-        return np.array([np.nan if version is None else score_face(model, version) for version in restored()])
+        return np.array([np.nan if version is None else _score_once(model, version) for version in restored()])
     if kind == TEMPLATE:
         template: Vector = model.embed([face])[0]
         return template
@@ -126,6 +126,13 @@ def _vector(kind: str, model: Any, face: Face, restored: Callable[[], list[Face 
         flat: Vector = points.astype(np.float32, copy=False).ravel()
         return flat
     return residual_features(face) if kind == RESIDUALS else appearance_features(face)
+
+
+def _score_once(classifier: AttributeClassifier, face: Face) -> float:
+    """Score a face as published, but with one pass where the publisher takes several: there are many restored faces."""
+    if getattr(classifier, "oversamples", False):
+        return float(classifier.score(take_crop(classifier.crop(face), face.pixels)[None])[0])
+    return score_face(classifier, face)
 
 
 def compute_each(face: Face, measures: Iterable[Measure]) -> dict[str, Vector]:
