@@ -148,7 +148,8 @@ class SubjectBootstrap:
             constant_interval = Interval(value=value, low=low, high=high, unseen=True)
         value = (male.value + female.value) / 2
         # The variances of the two means add up; a gender's variance is that of its rate in so many trials.
-        squares = sum(e.value * (1 - e.value) / e.most_trials for e in (male, female)) / 4
+        # A real mean of exactly 0 or 1 has no such variance, however much its values differ.
+        squares = sum(e.value * (1 - e.value) / e.most_trials for e in (male, female) if e.most_trials != 0) / 4
         return Estimate(
             value,
             (male.replicates + female.replicates) / 2,

@@ -346,3 +346,17 @@ def test_bad_values_are_refused():
     with pytest.raises(BadInputError) as caught:
         bootstrap.mean([1, 1, 1, 0]).minus(SubjectBootstrap(subjects, labels, resamples=6).mean([1, 1, 1, 0]))
     assert caught.value.code == "not-paired"
+
+
+@pytest.mark.parametrize("mean", [0.0, 1.0])
+def test_a_real_mean_may_be_exactly_0_or_1_in_one_gender_though_its_values_differ(mean):
+    subjects, labels, scores = database(3)
+    bootstrap = SubjectBootstrap(subjects, labels, resamples=40, seed=0)
+    values = np.where(labels == 1, np.abs(scores), 0.0)
+    women = np.flatnonzero(labels == -1)
+    values[women] = mean
+    values[women[:2]] = mean - 0.5, mean + 0.5
+    estimate = bootstrap.balanced_mean(values, scale="real")
+    assert estimate.value == pytest.approx((values[labels == 1].mean() + mean) / 2)
+    interval = estimate.interval()
+    assert interval.low < estimate.value < interval.high
