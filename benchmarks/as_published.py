@@ -191,9 +191,13 @@ def show_run(store: Store, run: RunRecord, limit: int | None) -> None:
         matcher = make_matcher()
         templates = [[matcher(image) for image in images] for images in (before, after)]
         said_of = run.result.matching.get(model)
-        for name, first, second in (("untouched", 0, 0), ("perturbed", 1, 1), ("across", 0, 1)):
+        for name, phase, first, second in (
+            ("untouched", "before", 0, 0),
+            ("perturbed", "after", 1, 1),
+            ("across", "cross", 0, 1),
+        ):
             points = _operating_points(matcher, templates[first], templates[second], subjects, across=first != second)
-            said_phase = None if said_of is None else (said_of.before, said_of.after, said_of.cross)[first + second]
+            said_phase = None if said_of is None else getattr(said_of, phase)
             said_points = (
                 ["-", "-"]
                 if said_phase is None
