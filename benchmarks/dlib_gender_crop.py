@@ -1,4 +1,4 @@
-"""How the dlib-gender network fares with our linear crop and with dlib's own chip.
+"""How the dlib-gender network fares with the linear crop that guides and with dlib's own chip, which judges.
 
 Usage: python benchmarks/dlib_gender_crop.py FOLDER   (a folder that `facepriv import` reads), or --demo
 """
@@ -8,14 +8,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-import dlib
 import numpy as np
 
-from facepriv.classify.dlib import PADDING, DlibGender
+from facepriv.classify.dlib import DlibGender
 from facepriv.datasets.demo import read_demo
 from facepriv.datasets.registry import read_folder
 from facepriv.imaging.acquire import acquire
-from facepriv.imaging.crop import dlib_shape, take_crop
+from facepriv.imaging.crop import take_crop
 from facepriv.imaging.decode import decode
 from facepriv.metrics.gender import gender_error
 
@@ -38,9 +37,8 @@ def main() -> None:
             continue
         pixels = decode(image.path, name=image.name, max_pixels=MAX_PIXELS).pixels
         face = acquire(pixels, several="largest")
-        chip = dlib.get_face_chip(pixels, dlib_shape(face.landmarks, face.box)[1], DlibGender.size, PADDING)
         ours.append(network.score(take_crop(network.crop(face), pixels)[None])[0])
-        theirs.append(network.score(chip[None].astype(np.float32))[0])
+        theirs.append(network.score_published(face))
         labels.append(image.label)
     print(f"{len(labels)} images")
     for name, scores in (("our linear crop", ours), ("dlib's chip", theirs)):

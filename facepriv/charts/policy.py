@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -117,18 +118,12 @@ def attacker_curves(points: Sequence[CurvePoint], p: float | None = None, *, sig
     foremost = max(names, key=lambda name: float(np.interp(at, ps, accuracies[name])), default="")
     looks = _looks(names)
     for name, curve in curves.items():
-        look = looks[name]
         figure.add_scatter(
             x=[point.p for point in curve],
             y=[point.accuracy for point in curve],
             customdata=[[point.auc, point.bits] for point in curve],
             meta=["AUC", "leak, bits at least"],
-            mode="lines+markers",
-            line=look.line(4 if name == foremost else 2),
-            marker={"symbol": look.symbol, "size": 10 if name == foremost else 7},
-            name=name,
-            showlegend=False,
-            cliponaxis=False,
+            **_curve(name, looks[name], bold=name == foremost),
             hovertemplate=f"{name}, p = %{{x:.1%}}<br>right in %{{y:.2%}}, AUC %{{customdata[0]:.3f}}, "
             "at least %{customdata[1]:.3f} bits<extra></extra>",
         )
@@ -212,18 +207,12 @@ def learning_curves(points: Sequence[LearningPoint]) -> go.Figure:
     foremost = max(names, key=ends.__getitem__, default="")
     looks = _looks(names)
     for name, curve in curves.items():
-        look = looks[name]
         figure.add_scatter(
             x=[point.part for point in curve],
             y=[point.accuracy.value for point in curve],
             customdata=[[point.subjects, _range(point.accuracy)] for point in curve],
             meta=["people", "interval"],
-            mode="lines+markers",
-            line=look.line(4 if name == foremost else 2),
-            marker={"symbol": look.symbol, "size": 10 if name == foremost else 7},
-            name=name,
-            showlegend=False,
-            cliponaxis=False,
+            **_curve(name, looks[name], bold=name == foremost),
             hovertemplate=f"{name}, %{{customdata[0]}} people<br>right in %{{y:.2%}} (95 %: %{{customdata[1]}})"
             "<extra></extra>",
         )
@@ -309,6 +298,18 @@ def _range(interval: Interval) -> str:
     if interval.low is None or interval.high is None:
         return "unknown"
     return f"{100 * interval.low:.1f} to {percent(interval.high)}"
+
+
+def _curve(name: str, look: style.Look, *, bold: bool) -> dict[str, Any]:
+    """Return how an attacker's curve is drawn; its name stands at its end, not in a legend."""
+    return {
+        "mode": "lines+markers",
+        "line": look.line(4 if bold else 2),
+        "marker": {"symbol": look.symbol, "size": 10 if bold else 7},
+        "name": name,
+        "showlegend": False,
+        "cliponaxis": False,
+    }
 
 
 def _looks(names: Iterable[str]) -> dict[str, style.Look]:

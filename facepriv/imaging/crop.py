@@ -6,6 +6,7 @@ A crop that cannot be written so is a `CropFunction`; it is taken here too, and 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -209,17 +210,22 @@ def aligned_chip(face: Face, *, size: int, padding: float) -> CropSpec:
 
     _, shape = dlib_shape(face.landmarks, face.box)
     details = dlib.get_face_chip_details(shape, size, padding)
-    rect, angle = details.rect, details.angle
-    # dlib maps the centres of the chip's corner pixels to the corners of the rectangle, turned about its centre.
-    step_x = (rect.right() - rect.left()) / (size - 1)
-    step_y = (rect.bottom() - rect.top()) / (size - 1)
-    cx, cy = (rect.left() + rect.right()) / 2, (rect.top() + rect.bottom()) / 2
-    cos, sin = math.cos(angle), math.sin(angle)
-    linear = np.array([[cos * step_x, -sin * step_y], [sin * step_x, cos * step_y]])
-    middle = (size - 1) / 2
-    shift = np.array([cx, cy]) - linear @ np.array([middle, middle])
-    matrix = np.column_stack([linear, shift])
+    matrix = chip_matrix(details)
     return CropSpec(matrix=matrix, height=size, width=size, samples=samples_for(matrix, size), outside="black")
+
+
+def chip_matrix(details: Any, beside: NDArray[np.float64] | float = 0.0) -> NDArray[np.float64]:
+    """Return the map ``(2, 3)`` from the pixels of a square chip to the image, for dlib's ``chip_details``.
+
+    dlib maps the centres of the chip's corner pixels to the corners of the rectangle, turned about its centre. The chip
+    may show what lies a shift ``(2,)`` of pixels ``beside`` these places.
+    """
+    rect, last = details.rect, details.cols - 1
+    step_x, step_y = (rect.right() - rect.left()) / last, (rect.bottom() - rect.top()) / last
+    centre = np.array([(rect.left() + rect.right()) / 2, (rect.top() + rect.bottom()) / 2]) + beside
+    cos, sin = math.cos(details.angle), math.sin(details.angle)
+    linear = np.array([[cos * step_x, -sin * step_y], [sin * step_x, cos * step_y]])
+    return np.column_stack([linear, centre - linear @ np.full(2, last / 2)])
 
 
 def eye_square(face: Face, *, size: int, side: float, below: float, level: bool = True) -> CropSpec:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from facepriv.imaging.crop import chip_matrix
 from facepriv.imaging.pyramid_crop import pyramid_depth, pyramid_shift
 from facepriv.types import Face, PyramidCrop, WeightFile
 from facepriv.weights.files import require
@@ -49,15 +49,10 @@ def five_point_shape(face: Face) -> Any:
 def face_chip_crop(face: Face, *, size: int, padding: float) -> PyramidCrop:
     """Return dlib's upright face chip of ``size`` pixels by the five points, with a margin in face sizes, as a crop."""
     details = _details(face, size, padding)
-    rect, angle = details.rect, details.angle
+    rect = details.rect
     sides = rect.left(), rect.top(), rect.right(), rect.bottom()
-    cos, sin = math.cos(angle), math.sin(angle)
-    across, down = (sides[2] - sides[0]) / (size - 1), (sides[3] - sides[1]) / (size - 1)
-    linear = np.array([[cos * across, -sin * down], [sin * across, cos * down]])
-    middle = np.array([(sides[0] + sides[2]) / 2, (sides[1] + sides[3]) / 2])
-    middle += pyramid_shift(pyramid_depth(sides, size * size))
-    matrix = np.column_stack([linear, middle - linear @ np.full(2, (size - 1) / 2)])
-    return PyramidCrop(matrix=matrix, height=size, width=size, rectangle=sides, angle=angle, outside="black")
+    matrix = chip_matrix(details, pyramid_shift(pyramid_depth(sides, size * size)))
+    return PyramidCrop(matrix=matrix, height=size, width=size, rectangle=sides, angle=details.angle, outside="black")
 
 
 def face_chip(face: Face, *, size: int, padding: float) -> NDArray[np.uint8]:

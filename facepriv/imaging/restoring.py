@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.imaging.acquire import find_again
-from facepriv.imaging.versions import grey, jpeg
+from facepriv.imaging.versions import grey, jpeg, mirror
 from facepriv.types import Face, Image
 
 MARGIN = 0.5
@@ -94,11 +94,6 @@ def denoise(pixels: Image) -> Image:
 def levels(pixels: Image) -> Image:
     """Leave eight levels of every channel."""
     return pixels // LEVEL * LEVEL + LEVEL // 2
-
-
-def mirror(pixels: Image) -> Image:
-    """Swap left and right, which changes no face's gender but does move every triangle that was changed."""
-    return np.ascontiguousarray(pixels[:, ::-1])
 
 
 def sheared(pixels: Image) -> Image:

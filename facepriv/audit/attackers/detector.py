@@ -11,7 +11,7 @@ from scipy.special import expit, logit
 
 from facepriv.audit.attackers.base import Attacker, Knowledge, learn_lasting
 from facepriv.audit.attackers.ensemble import all_scores
-from facepriv.audit.attackers.learning import BOUND, learn_sum
+from facepriv.audit.attackers.learning import BOUND, FittedPosterior, learn_sum
 from facepriv.audit.attackers.one_score import learn_curve
 from facepriv.audit.attackers.probes import kernel, linear, ridge
 from facepriv.audit.attackers.score_features import rank_features, with_features
@@ -47,15 +47,13 @@ class Detector(Attacker):
     def log_odds(self, variant: str, knowledge: Knowledge, features: Features, *, seed: int) -> Floats64:
         """Return guesses from one or all classifiers' scores, read as perturbed or untouched."""
         readings = _readings(variant, knowledge, seed)
-        fit = knowledge.learn(learn_sum, np.column_stack([reading.held_out for reading in readings]), seed=seed)
-        return fit.posterior(np.column_stack([reading.read(features) for reading in readings]))
+        return _add(readings, knowledge, seed).posterior(
+            np.column_stack([reading.read(features) for reading in readings])
+        )
 
     def held_out(self, variant: str, knowledge: Knowledge, *, seed: int) -> Floats64 | None:
         """Return guesses of the training images from detection and scores learned without their subject."""
-        readings = _readings(variant, knowledge, seed)
-        return knowledge.learn(
-            learn_sum, np.column_stack([reading.held_out for reading in readings]), seed=seed
-        ).held_out
+        return _add(_readings(variant, knowledge, seed), knowledge, seed).held_out
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +62,11 @@ class _Reading:
 
     held_out: Floats64
     read: Callable[[Features], Floats64]
+
+
+def _add(readings: list[_Reading], knowledge: Knowledge, seed: int) -> FittedPosterior:
+    """Fit a line to the sum of what readings say."""
+    return knowledge.learn(learn_sum, np.column_stack([reading.held_out for reading in readings]), seed=seed)
 
 
 def _readings(variant: str, knowledge: Knowledge, seed: int) -> list[_Reading]:
