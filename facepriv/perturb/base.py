@@ -353,7 +353,7 @@ def _judge(
         fixed_score=float(classifiers[0].score(take_crop(classifiers[0].crop(face), stored)[None])[0]),
         success=flipped if targets is None else targets.reached(scores),
         flipped=flipped,
-        survived=judge_versions(face, classifiers, stored, VERSIONS),
+        survived=judge_versions(face, classifiers, sides, stored, VERSIONS),
         notes=perturbation.notes,
         target=None if targets is None else float(targets.scores[0]),
     )
@@ -362,11 +362,14 @@ def _judge(
 def judge_versions(
     face: Face,
     classifiers: Sequence[AttributeClassifier],
+    sides: Sequence[int],
     stored: Image,
     versions: Mapping[str, Callable[[Image], Image]],
 ) -> dict[str, bool]:
-    """Return, by version of a stored image, whether all guides are wrong on it with the face found in it again."""
-    sides = [find_side(face, classifier) for classifier in classifiers]
+    """Return, by version of a stored image, whether all guides are wrong on it with the face found in it again.
+
+    The sides to leave are those of `find_side`, one for each guide.
+    """
     return {
         name: all_wrong(file_scores(classifiers, find_again(face, make(stored))), sides)
         for name, make in versions.items()

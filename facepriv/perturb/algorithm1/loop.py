@@ -45,7 +45,6 @@ class TriangleLoop:
         self.image = image
         self._face, self._guide, self._options, self._targets = face, guide, options, targets
         self._jitters = draw_jitters(options.jitter, rng)
-        self._crop = AnchoredCrop.of(guide, face)
         self._versions = score_versions(face, face.pixels, options.versions, guide)
         scores = self._anchor(face)
         self._kept = None if kept is None else KeptScoreCost(kept, face, image)
@@ -135,7 +134,6 @@ class TriangleLoop:
         if file_face is None:
             self.stop = "face-lost"
             return
-        self._crop = AnchoredCrop.of(self._guide, file_face)
         score = score_face(self._guide, file_face)
         self._versions = score_versions(self._face, stored, self._options.versions, self._guide)
         passed = self._side * score < self._goal
@@ -164,7 +162,8 @@ class TriangleLoop:
         ndarray
             The guide's scores of these inputs ``(views,)``; empty where nobody needs them.
         """
-        views = make_views(self._guide, face, self._crop, self._jitters, self._versions)
+        crop = AnchoredCrop.of(self._guide, face)
+        views = make_views(self._guide, face, crop, self._jitters, self._versions)
         self._inputs = make_inputs(self.image, views)
         self._gaps = np.zeros(len(views))
         if score is not None and not isinstance(self._guide, PublishedClassifier):

@@ -16,7 +16,7 @@ from facepriv.measures.compute import SCORE, TEMPLATE, Measure, compute_each
 from facepriv.measures.faults import log_fault, unexpected
 from facepriv.measures.landmarks import Points
 from facepriv.measures.stored_faces import face_of
-from facepriv.perturb.base import judge_versions
+from facepriv.perturb.base import find_side, judge_versions
 from facepriv.schemas.runs import STOP_TITLES, Phase, RunSpec
 from facepriv.services.jobs.pool_process import Job
 from facepriv.services.runs.attributes import UNLABELLED_NOTE
@@ -111,8 +111,11 @@ def _perturb(
         return _failed(task, result.code, result.sentence), None
     if result.file_face is not None:
         measures["after"] = _measure(result.file_face, list_measures(run.spec), result.file_scores)
-    panel = judge_versions(face, run.guides, result.pixels, PANEL_VERSIONS) if run.spec.panel else {}
-    return _run_image(run.spec, task, face, result, {**result.survived, **panel}), result.png
+    survived = dict(result.survived)
+    if run.spec.panel:
+        sides = [find_side(face, guide) for guide in run.guides]
+        survived |= judge_versions(face, run.guides, sides, result.pixels, PANEL_VERSIONS)
+    return _run_image(run.spec, task, face, result, survived), result.png
 
 
 def _measure(face: Face, measures: Iterable[Measure], scores: Mapping[str, float] | None = None) -> dict[str, Vector]:
