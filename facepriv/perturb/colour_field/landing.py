@@ -137,13 +137,18 @@ class FieldLanding(FieldSearch):
         crops = [AnchoredCrop.of(classifier, face) for classifier in self.classifiers]
         field, scores = file.field.copy(), file.scores
         goal = scores + share * (self.targets.scores - scores)
+        # The file is scored as the publisher does, which the crop is only near.
+        beside = scores - self._crop_scores(crops, field)
         for _ in range(STEP_TRIALS):
             field[units] += exact_change(metric, slopes, goal - scores)
-            pixels = self._render(field)
-            scores = np.array([crop.score(pixels) for crop in crops])
+            scores = beside + self._crop_scores(crops, field)
             if np.abs(goal - scores).max() <= AIM * self.targets.tolerance:
                 break
         return field
+
+    def _crop_scores(self, crops: Sequence[AnchoredCrop], field: NDArray[np.float64]) -> NDArray[np.float64]:
+        pixels = self._render(field)
+        return np.array([crop.score(pixels) for crop in crops])
 
     def _score_file(
         self, field: NDArray[np.float64], *, until_it_fails: bool = False, record: bool = False
