@@ -355,3 +355,26 @@ class ProtocolPair:
     """Name of an image, as in `LabelledImage`."""
     second: str
     mated: bool
+
+
+Metric = Literal["cosine", "euclidean"]
+"""How a matcher compares templates: by the cosine of the angle between them, or by their Euclidean distance."""
+
+
+@dataclass(frozen=True, eq=False)
+class Templates:
+    """Templates of one matcher, with what is known of whom they show."""
+
+    rows: NDArray[np.float32]
+    """``(n, d)``; rows of length 1 where the metric is cosine."""
+    records: NDArray[np.str_]
+    """``(n,)`` name of each template."""
+    subjects: NDArray[np.str_]
+    """``(n,)`` subject of each template."""
+    labels: NDArray[np.int8]
+    """``(n,)`` +1 male, -1 female as labelled, 0 where no label is known."""
+    metric: Metric
+    matcher: str
+    """Name of the matcher, as stated by whoever brought the templates; empty where nobody did."""
+    version: str
+    """Version of the matcher, as stated; empty where nobody did."""
