@@ -78,12 +78,13 @@ def tables_of(features: Features) -> dict[str, dict[str, Floats64]]:
     together = np.column_stack(list(scores.values()))
     looks = {**features.templates, "appearance": features.appearance}
     all_looks = np.column_stack(list(looks.values()))
-    everything = np.column_stack([together, filtered(features), features.residuals, all_looks])
+    everything = np.column_stack([together, filtered(features), features.residuals, all_looks, features.texture])
     single = {
         "all scores": together,
         "filtered scores": filtered(features),
         "residuals": features.residuals,
         **looks,
+        "texture": features.texture,
         "everything": everything,
     }
     return {
@@ -92,6 +93,7 @@ def tables_of(features: Features) -> dict[str, dict[str, Floats64]]:
         "template": dict(features.templates),
         "detector": {"scores and residuals": np.column_stack([together, features.residuals])},
         "retrained": {**looks, "templates and appearance": all_looks},
+        "texture": {"texture": features.texture},
         "restoring": {"filtered scores": filtered(features)},
         "joined": single,
         "several-images": {"all scores": together},
@@ -100,7 +102,7 @@ def tables_of(features: Features) -> dict[str, dict[str, Floats64]]:
 
 
 POOLING = ("several-images", "pooled")
-BY_STATE = ("detector", "joined")
+BY_STATE = ("detector", "texture", "joined")
 UNTOUCHED = ("template",)
 """Attackers of ours who know which images show one person, who know which of theirs are perturbed, and who have learned
 from untouched images."""

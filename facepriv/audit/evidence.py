@@ -30,6 +30,8 @@ class Features:
     """``(n, r)`` features of what smoothing removes (`facepriv.imaging.residuals`)."""
     appearance: Floats64
     """``(n, a)`` features of the appearance of the face (`facepriv.imaging.appearance`)."""
+    texture: Floats64
+    """``(n, t)`` energies of fine texture by place (`facepriv.imaging.texture`)."""
 
     def __len__(self) -> int:
         return len(self.subjects)
@@ -43,6 +45,7 @@ class Features:
             templates={name: values[index] for name, values in self.templates.items()},
             residuals=self.residuals[index],
             appearance=self.appearance[index],
+            texture=self.texture[index],
         )
 
     def replace_rows(self, rows: Flags, other: Features) -> Features:
@@ -61,6 +64,7 @@ class Features:
             templates=mix_all(self.templates, other.templates),
             residuals=mix(self.residuals, other.residuals),
             appearance=mix(self.appearance, other.appearance),
+            texture=mix(self.texture, other.texture),
         )
 
 

@@ -35,7 +35,7 @@ TRUNCATE = 2
 FLOOR = 1e-2
 """Variance, square grey levels, below which it counts as nothing: an eighth of what rounding alone leaves."""
 
-_CHANNELS = np.array([[0.299, 0.587, 0.114], [1, -1, 0], [0.5, 0.5, -1]], dtype=np.float32)
+CHANNELS = np.array([[0.299, 0.587, 0.114], [1, -1, 0], [0.5, 0.5, -1]], dtype=np.float32)
 """Brightness (ITU-R BT.601), red less green, yellow less blue."""
 _SECOND_DIFFERENCE = np.array([[0.5, -1, 0.5]], dtype=np.float32)
 
@@ -66,7 +66,7 @@ def residual_features(face: Face) -> NDArray[np.float64]:
     square of the rings of the cosine transform, slowest first, of patterns even across the face, then of odd ones;
     for each of `STEPS` the shares of pairs of neighbouring residuals, by class, which sum to 1.
     """
-    channels = upright(face, size=SIZE) @ _CHANNELS.T
+    channels = upright(face, size=SIZE) @ CHANNELS.T
     features = []
     for channel in map(np.ascontiguousarray, np.moveaxis(channels, -1, 0)):
         features += [_bands(channel), _rings(channel), *(_pairs(channel, step) for step in STEPS)]

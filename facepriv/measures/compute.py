@@ -20,6 +20,7 @@ from facepriv.imaging.appearance import appearance_features
 from facepriv.imaging.crop import take_crop
 from facepriv.imaging.residuals import residual_features
 from facepriv.imaging.restoring import restored_faces
+from facepriv.imaging.texture import texture_features
 from facepriv.measures.faults import log_fault
 from facepriv.measures.fingerprint import fingerprint, landmarks_fingerprint
 from facepriv.measures.loaded_models import check_versions, get_classifier, get_landmarker, get_matcher
@@ -32,7 +33,7 @@ from facepriv.types import AttributeClassifier, CropMatcher, Face
 from facepriv.weights.files import require_all
 
 SCORE, RESTORED, TEMPLATE, CROPPED, LANDMARKS = "score", "restored", "template", "cropped", "landmarks"
-RESIDUALS, APPEARANCE = "residuals", "appearance"
+RESIDUALS, APPEARANCE, TEXTURE = "residuals", "appearance", "texture"
 FACEPRIV = ModelRef(name="facepriv", version="")
 """In place of a model, for features that facepriv computes itself."""
 SAVE_EVERY = 16
@@ -47,6 +48,12 @@ def _get_crop_matcher(name: str) -> CropMatcher:
     require_all(matcher.card)
     return matcher
 
+
+_FEATURES: dict[str, Callable[[Face], Vector]] = {
+    RESIDUALS: residual_features,
+    APPEARANCE: appearance_features,
+    TEXTURE: texture_features,
+}
 
 _GET_MODEL: dict[str, Callable[[str], Any]] = {
     SCORE: get_classifier,
@@ -71,6 +78,7 @@ class Measure:
     ``landmarks:LANDMARKER`` ``(2 k,)`` float32, x and y of one point after the other; one NaN where none are found
     ``residuals``            ``(r,)`` features of `facepriv.imaging.residuals`
     ``appearance``           ``(a,)`` features of `facepriv.imaging.appearance`
+    ``texture``              ``(t,)`` float32 features of `facepriv.imaging.texture`
     ======================== ===========================================================================================
     """
 
@@ -125,7 +133,7 @@ def _vector(kind: str, model: Any, face: Face, restored: Callable[[], list[Face 
             return np.full(1, np.nan, dtype=np.float32)
         flat: Vector = points.astype(np.float32, copy=False).ravel()
         return flat
-    return residual_features(face) if kind == RESIDUALS else appearance_features(face)
+    return _FEATURES[kind](face)
 
 
 def _score_once(classifier: AttributeClassifier, face: Face) -> float:

@@ -22,6 +22,7 @@ def every(seen):
         *seen.templates.values(),
         seen.residuals,
         seen.appearance,
+        seen.texture,
     ]
 
 

@@ -121,6 +121,7 @@ def _without(seen: Features, row: int) -> Features:
         templates={name: lost(values) for name, values in seen.templates.items()},
         residuals=lost(seen.residuals),
         appearance=lost(seen.appearance),
+        texture=lost(seen.texture),
     )
 
 

@@ -36,9 +36,9 @@ class Joined(OneFit):
     name = "joined"
     title = "All evidence together, by state"
     assumption = (
-        "Has scores, filtered scores, residuals, templates and appearance of the released files, labelled images of "
-        "other people both untouched and processed with the same method, knows the proportion, and has learnt to tell "
-        "men from women and perturbed from untouched images at the same time."
+        "Has scores, filtered scores, residuals, templates, appearance and texture of the released files, labelled "
+        "images of other people both untouched and processed with the same method, knows the proportion, and has "
+        "learnt to tell men from women and perturbed from untouched images at the same time."
     )
 
     def variants(self, features: Features) -> list[str]:

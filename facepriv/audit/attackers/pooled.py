@@ -34,9 +34,9 @@ class Pooled(Attacker):
     name = "pooled"
     title = "Any evidence, pooled over a person"
     assumption = (
-        "Knows which released images show one person, has their scores, filtered scores, residuals, templates and "
-        "appearance, and has learnt what means, extremes and votes over a person's images mean from labelled images of "
-        "other people released by the same policy."
+        "Knows which released images show one person, has their scores, filtered scores, residuals, templates, "
+        "appearance and texture, and has learnt what means, extremes and votes over a person's images mean from "
+        "labelled images of other people released by the same policy."
     )
 
     def variants(self, features: Features) -> list[str]:

@@ -15,6 +15,7 @@ attackers: Registry[Attacker] = Registry(
         "template": "facepriv.audit.attackers.template:Template",
         "detector": "facepriv.audit.attackers.detector:Detector",
         "retrained": "facepriv.audit.attackers.retrained:Retrained",
+        "texture": "facepriv.audit.attackers.texture:Texture",
         "restoring": "facepriv.audit.attackers.restoring:Restoring",
         "joined": "facepriv.audit.attackers.joined:Joined",
         "several-images": "facepriv.audit.attackers.several_images:SeveralImages",

@@ -1,4 +1,4 @@
-"""Tables of what attackers can see, by source: scores, filtered scores, residuals, templates, appearance."""
+"""Tables of what attackers can see, by source: scores, filtered scores, residuals, templates, appearance, texture."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import numpy as np
 from facepriv.audit.evidence import Features
 from facepriv.types import Floats64
 
-SCORES, FILTERED, RESIDUALS, APPEARANCE = "scores", "filtered scores", "residuals", "appearance"
+SCORES, FILTERED, RESIDUALS = "scores", "filtered scores", "residuals"
+APPEARANCE, TEXTURE = "appearance", "texture"
 
 
 def sources(features: Features) -> dict[str, Floats64]:
@@ -18,6 +19,7 @@ def sources(features: Features) -> dict[str, Floats64]:
         RESIDUALS: features.residuals,
         **features.templates,
         APPEARANCE: features.appearance,
+        TEXTURE: features.texture,
     }
     return {name: table for name, table in tables.items() if table.shape[1]}
 

@@ -9,7 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from facepriv.audit.evidence import Evidence, Features
-from facepriv.measures.compute import APPEARANCE, RESIDUALS, RESTORED, SCORE, TEMPLATE, Measure, find_known
+from facepriv.measures.compute import (
+    APPEARANCE,
+    RESIDUALS,
+    RESTORED,
+    SCORE,
+    TEMPLATE,
+    TEXTURE,
+    Measure,
+    find_known,
+)
 from facepriv.measures.stored_faces import PhaseImage, StoredFace, faces_by_phase, vector_rows
 from facepriv.schemas.audits import AttackersPeople, AuditSpec
 from facepriv.schemas.runs import Phase
@@ -62,6 +71,7 @@ def list_measures(spec: AuditSpec) -> list[Measure]:
         *(Measure(TEMPLATE, matcher) for matcher in spec.matchers),
         Measure(RESIDUALS),
         Measure(APPEARANCE),
+        Measure(TEXTURE),
     ]
 
 
@@ -95,7 +105,7 @@ def _both(audited: Measured, others: Measured | None) -> list[Measured]:
 
 def _works(name: str, vectors: Vectors) -> bool:
     """Return whether a model could measure anything: otherwise it must not blind attackers who use it beside others."""
-    return name in (RESIDUALS, APPEARANCE) or any(
+    return name in (RESIDUALS, APPEARANCE, TEXTURE) or any(
         np.isfinite(vector).any() for (phase, _), vector in vectors[name].items() if phase == "before"
     )
 
@@ -128,4 +138,5 @@ def _features(images: Sequence[ImageRecord], phase: Phase, vectors: Vectors, nam
         templates=by_model(TEMPLATE),
         residuals=table(RESIDUALS),
         appearance=table(APPEARANCE),
+        texture=table(TEXTURE),
     )

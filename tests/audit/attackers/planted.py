@@ -21,7 +21,7 @@ def people(subjects, images, seed=0):
     return np.repeat(names, images), np.repeat(labels, images)
 
 
-def seen(subjects, scores, *, restored=None, templates=None, residuals=None, appearance=None):
+def seen(subjects, scores, *, restored=None, templates=None, residuals=None, appearance=None, texture=None):
     """Fill in what a test does not care for: nothing to be seen there."""
     nothing = np.zeros((len(subjects), 0))
     return Features(
@@ -31,6 +31,7 @@ def seen(subjects, scores, *, restored=None, templates=None, residuals=None, app
         templates=templates or {},
         residuals=nothing if residuals is None else residuals,
         appearance=nothing if appearance is None else appearance,
+        texture=nothing if texture is None else texture,
     )
 
 
@@ -54,6 +55,7 @@ def full(subjects, rng, *, effect=2.0, lean=0.0, labels=None, wide=12):
         templates={"matcher": unit(noise(wide) + push)},
         residuals=noise(5),
         appearance=noise(wide) + push,
+        texture=noise(wide) + push,
     )
 
 

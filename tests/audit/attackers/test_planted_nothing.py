@@ -35,7 +35,7 @@ def interval(log_odds, labels, subjects, seed=0, draws=500, sure=1):
 def test_finds_nothing_in_one_draw(name):
     labels, evidence, perturbed = nothing(2)
     log_odds = guess(name, evidence, perturbed, 0.5)
-    # One of ten attackers is to be sure of: at 95 % each, one in four draws of nothing would give somebody something.
+    # One of all attackers is to be sure of: at 95 % each, two in five draws of nothing would give somebody something.
     low, high = interval(log_odds, labels, evidence.untouched.subjects, sure=len(attackers.names()))
     assert low <= 0.5
     # People left out of learning lean away from what is learnt without them, so guesses by chance may fall below half.

@@ -27,7 +27,7 @@ def planted(made: np.ndarray | None = None) -> Evidence:
 
     def seen(values: np.ndarray) -> Features:
         nothing = np.zeros((labels.size, 1))
-        return Features(subjects, {"judge": values}, {}, {}, nothing, nothing)
+        return Features(subjects, {"judge": values}, {}, {}, nothing, nothing, nothing)
 
     return Evidence(labels, seen(scores), seen(-scores), made)
 
