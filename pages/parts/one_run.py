@@ -208,7 +208,9 @@ def effort(result: RunResult) -> None:
 def flips(run: RunRecord, result: RunResult) -> None:
     """Show which flips survive processing of the file, why perturbing ended, and the notes of the method."""
     st.subheader("Flips in the stored file", help=HELP["survival"])
-    left, right = st.columns(2, gap="medium")
+    for sentence in run_sentences.limits(result):
+        st.caption(f":material/warning: {plain(sentence)}")
+    left, right = st.columns([3, 2], gap="medium")
     with left:
         show_rows(tables.survival_rows(result))
         st.caption(f"Of {count(result.judged, 'judged image')}; the face is located again each time.")
@@ -217,8 +219,6 @@ def flips(run: RunRecord, result: RunResult) -> None:
     with right:
         alt = "Proportion of images flipped, as in the table"
         show_figure(survival_bars(result.flips()), f"flips-{run.id}", alt, f"run {run.id}")
-    for sentence in run_sentences.limits(result):
-        st.caption(f":material/warning: {plain(sentence)}")
     if result.stops:
         st.subheader("Why perturbing ended")
         show_rows(tables.stop_rows(result))
