@@ -1,0 +1,1 @@
+"""Tables of face templates as other programs write them: read in chunks, checked, written again."""
