@@ -13,8 +13,15 @@ from facepriv.types import FEMALE, MALE, Floats64, Integers
 _MOST_GALLERY, _BLOCK = 4000, 1000
 """Most templates in the gallery, and templates compared at a time: a bound on memory."""
 
+Compare = Callable[[Floats64, Floats64], Floats64]
+"""From templates ``(m, d)`` and gallery templates ``(g, d)`` to similarities ``(m, g)``."""
 Statistic = Callable[[Floats64], Floats64]
 """From similarities ``(m, k)`` to gallery templates of one label, NaN where the subject is the same, to ``(m,)``."""
+
+
+def inner_products(theirs: Floats64, gallery: Floats64) -> Floats64:
+    """Return cosines of unit rows."""
+    return np.asarray(theirs @ gallery.T)
 
 
 def learn_mean_similarity(
@@ -25,16 +32,16 @@ def learn_mean_similarity(
     The attack of Osorio-Roig et al. (An attack on facial soft-biometric privacy enhancement, IEEE TBIOM 2022), with
     the difference of the means calibrated.
     """
-    return _compared(_mean, x, labels, subjects, rng)
+    return _compared(inner_products, _mean, x, labels, subjects, rng)
 
 
-def learn_nearest(count: int) -> Learner:
-    """Return a learner that compares unit rows with the ``count`` most similar men and as many women."""
-    return partial(_compared, partial(_mean_of_most, count))
+def learn_nearest(count: int | None, compare: Compare = inner_products) -> Learner:
+    """Return a learner that compares rows with the ``count`` most similar men and as many women, or with all."""
+    return partial(_compared, compare, _mean if count is None else partial(_mean_of_most, count))
 
 
 def _compared(
-    statistic: Statistic, x: Floats64, labels: Integers, subjects: Integers, rng: np.random.Generator
+    compare: Compare, statistic: Statistic, x: Floats64, labels: Integers, subjects: Integers, rng: np.random.Generator
 ) -> FittedPosterior:
     rows = sample_subjects(subjects, _MOST_GALLERY, rng)
     gallery, owners, gender = x[rows], subjects[rows], labels[rows]
@@ -42,7 +49,7 @@ def _compared(
     def decide(theirs: Floats64, their_subjects: Integers) -> Floats64:
         parts = []
         for start in range(0, len(theirs), _BLOCK):
-            similar = theirs[start : start + _BLOCK] @ gallery.T
+            similar = compare(theirs[start : start + _BLOCK], gallery)
             similar[their_subjects[start : start + _BLOCK, None] == owners] = np.nan
             men, women = (statistic(similar[:, gender == label]) for label in (MALE, FEMALE))
             parts.append(men - women)

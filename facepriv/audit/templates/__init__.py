@@ -1,0 +1,1 @@
+"""Templates audited by themselves: attackers on templates alone, three-way parting of people, matching."""
