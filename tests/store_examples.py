@@ -31,6 +31,7 @@ from facepriv.schemas.runs import FailureItem, Failures, LearnedItem, RunResult,
 from facepriv.store import AuditRecord, DatasetRecord, Learning, NewImage, RunImage, RunRecord, Store, attempts
 from facepriv.store.measures import Measured
 from facepriv.store.records import NewDataset
+from facepriv.store.template_sets import TemplateRows
 from facepriv.types import Problem
 
 
@@ -276,3 +277,17 @@ def same(left: Any, right: Any) -> bool:
         elif one != other:
             return False
     return True
+
+
+def template_rows(number: int = 6, width: int = 4, *, seed: int = 0, **changes: Any) -> TemplateRows:
+    """Unit rows of planted people, two of each, women and men in turn."""
+    rows = np.random.default_rng(seed).normal(size=(number, width)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    values: dict[str, Any] = {
+        "rows": rows,
+        "records": [f"r{index}" for index in range(number)],
+        "subjects": [f"s{index // 2}" for index in range(number)],
+        "labels": np.array([1 if index // 2 % 2 else -1 for index in range(number)], np.int8),
+        "metric": "cosine",
+    }
+    return TemplateRows(**{**values, **changes})

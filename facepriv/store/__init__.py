@@ -41,6 +41,7 @@ from facepriv.store.records import (
     RunRecord,
     RunSummary,
     ShareRecord,
+    TemplateSetRecord,
     UserRecord,
 )
 from facepriv.store.remote_artifacts import RemoteArtifacts
@@ -48,6 +49,7 @@ from facepriv.store.rows import Base
 from facepriv.store.runs import RunStore
 from facepriv.store.sessions import SessionStore
 from facepriv.store.shares import RemarkStore, ShareStore
+from facepriv.store.template_sets import TemplateSetStore
 from facepriv.store.users import UserStore
 
 __all__ = [
@@ -78,6 +80,7 @@ __all__ = [
     "RunSummary",
     "ShareRecord",
     "Store",
+    "TemplateSetRecord",
     "UserRecord",
     "open_artifacts",
     "open_store",
@@ -96,6 +99,7 @@ class Store:
         self._leftovers = Leftovers(database, artifacts)
         self.datasets = DatasetStore(database, self._leftovers)
         self.jobs = JobStore(database)
+        self.template_sets = TemplateSetStore(database, artifacts, self._leftovers)
         self.runs = RunStore(database, self._leftovers)
         self.audits = AuditStore(database)
         self.measures = MeasureStore(database)
@@ -121,6 +125,7 @@ class Store:
         """
         put_before = time.time() - files_older_than.total_seconds()
         self.datasets.collect_abandoned(imports_older_than)
+        self.template_sets.collect_abandoned(imports_older_than)
         return self._collect(put_before)
 
     def collect_now(self) -> int:

@@ -6,15 +6,17 @@ import hashlib
 import math
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from io import BufferedReader
 from itertools import islice
 from typing import ClassVar, final
 
 from facepriv.errors import StoreError
 
-IMAGE, LEARNED = ".png", ".npz"
-SUFFIXES = (IMAGE, LEARNED)
-"""What is kept: images, and arrays that a method has learnt."""
+IMAGE, LEARNED, TEMPLATES = ".png", ".npz", ".npy"
+RECORDS = LEARNED
+SUFFIXES = (IMAGE, LEARNED, TEMPLATES)
+"""What is kept: images; arrays that a method has learnt, and of whom templates are; templates, one in each row."""
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 _BATCH = 200
@@ -55,6 +57,27 @@ class ArtifactStore(ABC):
         return sha256
 
     @final
+    def put_parts(self, parts: Iterable[bytes | memoryview], suffix: str) -> str:
+        """Keep bytes that come in parts and need not fit into memory together; give and raise what `put` does."""
+        return self._write_parts(parts, suffix)
+
+    @final
+    def open(self, sha256: str, suffix: str) -> BufferedReader:
+        """Open an artifact as a file of this machine, which can be mapped into memory, after checking its hash.
+
+        What comes from another machine is copied to a temporary file without a name. Raises as `get` does.
+        """
+        name = artifact_name(sha256, suffix)
+        file = self._open(name)
+        if file is None:
+            raise self._missing(name)
+        if hashlib.file_digest(file, "sha256").hexdigest() != sha256:
+            file.close()
+            raise self._damaged(name)
+        file.seek(0)
+        return file
+
+    @final
     def get(self, sha256: str, suffix: str = IMAGE) -> bytes:
         """Return the bytes, after checking that they still have their hash.
 
@@ -68,16 +91,22 @@ class ArtifactStore(ABC):
         name = artifact_name(sha256, suffix)
         data = self._read(name)
         if data is None:
-            raise StoreError(
-                f"The artifact {name} is missing from {self.location}; restore it from a backup, "
-                "or import the data set and start the run again."
-            )
+            raise self._missing(name)
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise StoreError(
-                f"The artifact {name} in {self.location} is damaged: its bytes no longer have their hash; restore it "
-                "from a backup, or delete it, import the data set and start the run again."
-            )
+            raise self._damaged(name)
         return data
+
+    def _missing(self, name: str) -> StoreError:
+        return StoreError(
+            f"The artifact {name} is missing from {self.location}; restore it from a backup, "
+            "or import the data set and start the run again."
+        )
+
+    def _damaged(self, name: str) -> StoreError:
+        return StoreError(
+            f"The artifact {name} in {self.location} is damaged: its bytes no longer have their hash; restore it "
+            "from a backup, or delete it, import the data set and start the run again."
+        )
 
     @final
     def delete(self, sha256: str, suffix: str = IMAGE, *, put_before: float = math.inf) -> bool:
@@ -129,6 +158,14 @@ class ArtifactStore(ABC):
     @abstractmethod
     def _write(self, name: str, data: bytes) -> None:
         """Keep bytes under a name, and renew its time if they are there already."""
+
+    @abstractmethod
+    def _write_parts(self, parts: Iterable[bytes | memoryview], suffix: str) -> str:
+        """Keep bytes under the name of their hash, and return the hash."""
+
+    @abstractmethod
+    def _open(self, name: str) -> BufferedReader | None:
+        """Open the bytes of a name as a file of this machine; None where there is none."""
 
     @abstractmethod
     def _read(self, name: str) -> bytes | None:

@@ -43,8 +43,14 @@ from facepriv.store.engine import Database
 from facepriv.store.folder_artifacts import sync
 from facepriv.store.rows import AttemptRow, SessionRow, UtcDateTime
 
-REFERRING = ("images", "run_images", "learnings")
-"""Tables whose ``artifact_sha256`` names a file."""
+REFERRING = (
+    ("images", "artifact_sha256"),
+    ("run_images", "artifact_sha256"),
+    ("learnings", "artifact_sha256"),
+    ("template_sets", "rows_sha256"),
+    ("template_sets", "records_sha256"),
+)
+"""Tables and their columns that name a file."""
 _REVISION = "alembic_version"
 _BATCH = 500
 
@@ -139,7 +145,7 @@ def copy_rows(source: Connection, target: Connection) -> None:
 def artifacts_needed(connection: Connection) -> frozenset[str]:
     """Return the hashes of all artifact files that rows refer to, whatever the database's revision."""
     tables = describe_tables(connection).tables
-    columns = [tables[name].columns.artifact_sha256 for name in REFERRING if name in tables]
+    columns = [tables[name].columns[column] for name, column in REFERRING if name in tables]
     every = union(*(select(column).where(column.is_not(None)) for column in columns))
     return frozenset(connection.scalars(every))
 

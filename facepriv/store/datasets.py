@@ -42,6 +42,7 @@ from facepriv.store.rows import (
     RunRow,
     RunSourceRow,
     ShareRow,
+    TemplateSetRow,
 )
 from facepriv.types import Problem, ProtocolPair
 from facepriv.wording import some
@@ -449,6 +450,7 @@ class DatasetStore:
                 )
             for row, these in ((AuditRow, _audits_of(dataset_id)), (RunRow, _runs_using(dataset_id))):
                 session.execute(delete(JobRow).where(JobRow.id.in_(select(row.job_id).where(these))))
+            session.execute(delete(TemplateSetRow).where(TemplateSetRow.dataset_id == dataset_id))
             session.execute(delete(DatasetRow).where(DatasetRow.id == dataset_id))
         self._leftovers.remove(gone.artifacts)
         return gone
@@ -590,7 +592,13 @@ def _holdings(session: Session, dataset_id: int) -> Holdings:
     perturbed = select(RunImageRow.artifact_sha256).where(RunImageRow.run_id.in_(runs))
     learnt = select(LearningRow.artifact_sha256).where(LearningRow.run_id.in_(runs))
     images = session.execute(mine).all()
+    made = session.execute(
+        select(TemplateSetRow.name, TemplateSetRow.ready, TemplateSetRow.rows_sha256, TemplateSetRow.records_sha256)
+        .where(TemplateSetRow.dataset_id == dataset_id)
+        .order_by(TemplateSetRow.id)
+    ).all()
     hashes = {*(image.artifact_sha256 for image in images), *session.scalars(perturbed), *session.scalars(learnt)}
+    hashes |= {sha256 for each in made for sha256 in (each.rows_sha256, each.records_sha256)}
     shared = select(func.count()).where(or_(ShareRow.run_id.in_(runs), ShareRow.audit_id.in_(audits)))
     return Holdings(
         dataset=record,
@@ -598,6 +606,7 @@ def _holdings(session: Session, dataset_id: int) -> Holdings:
         runs=tuple(session.scalars(runs.order_by(RunRow.id))),
         audits=tuple(session.scalars(audits.order_by(AuditRow.id))),
         shares=session.scalar(shared) or 0,
+        template_sets=tuple(each.name for each in made if each.ready),
         artifacts=frozenset(sha256 for sha256 in hashes if sha256 is not None),
         sources=frozenset(image.source_sha256 for image in images),
         busy=(*_held(session, "run", RunRow, using), *_held(session, "audit", AuditRow, audited)),

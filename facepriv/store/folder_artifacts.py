@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import tempfile
 import uuid
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
+from typing import IO
 
 from facepriv.errors import StorageFullError, StoreError
 from facepriv.store.artifacts import IMAGE, ArtifactStore, artifact_name, is_artifact, place
 
 _TEMPORARY = ".tmp-"
+_FIRST_SHARD = "00"
+"""Folder of what is written before its hash is known."""
 
 
 class FolderArtifacts(ArtifactStore):
@@ -58,15 +63,42 @@ class FolderArtifacts(ArtifactStore):
                 self._make_shard(target.parent)
                 _write_new(target, data)
 
+    def _write_parts(self, parts: Iterable[bytes | memoryview], suffix: str) -> str:
+        with self._writing():
+            # The hash, and with it the folder, is known only at the end.
+            self._make_shard(self.folder / _FIRST_SHARD)
+            with _temporary_file(self.folder / _FIRST_SHARD) as (temporary, file):
+                digest = hashlib.sha256()
+                for part in parts:
+                    digest.update(part)
+                    file.write(part)
+                file.flush()
+                os.fsync(file.fileno())
+                sha256 = digest.hexdigest()
+                target = self._path(artifact_name(sha256, suffix))
+                self._make_shard(target.parent)
+                temporary.replace(target)
+            sync(target.parent)
+        return sha256
+
+    def _open(self, name: str) -> BufferedReader | None:
+        try:
+            return self._path(name).open("rb")
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise self._unreadable(name, error) from error
+
     def _read(self, name: str) -> bytes | None:
         try:
             return self._path(name).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StoreError(
-                f"The artifact {self._path(name)} cannot be read ({error.strerror}); check its permissions."
-            ) from error
+            raise self._unreadable(name, error) from error
+
+    def _unreadable(self, name: str, error: OSError) -> StoreError:
+        return StoreError(f"The artifact {self._path(name)} cannot be read ({error.strerror}); check its permissions.")
 
     def _remove(self, name: str, put_before: float) -> bool:
         with self._writing():
@@ -118,18 +150,25 @@ def _renew(target: Path, data: bytes) -> bool:
 
 
 def _write_new(target: Path, data: bytes) -> None:
-    handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=target.parent)
+    with _temporary_file(target.parent) as (temporary, file):
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+        temporary.replace(target)
+    sync(target.parent)
+
+
+@contextmanager
+def _temporary_file(folder: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    """Make a file to write to, which is gone at the end of the block if the block raises."""
+    handle, name = tempfile.mkstemp(prefix=_TEMPORARY, dir=folder)
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
+            yield temporary, file
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    sync(target.parent)
 
 
 def _put_at(file: Path) -> float | None:

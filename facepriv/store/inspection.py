@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 from facepriv.errors import StoreError
 from facepriv.store import migrate, sqlite
 from facepriv.store.engine import Database
-from facepriv.store.rows import AuditRow, DatasetRow, ImageRow, RunRow
+from facepriv.store.rows import AuditRow, DatasetRow, ImageRow, RunRow, TemplateSetRow
 
 
 @dataclass(frozen=True)
@@ -20,6 +20,7 @@ class Contents:
     images: int
     runs: int
     audits: int
+    template_sets: int
 
 
 def inspect_database(database: Database) -> Contents:
@@ -39,12 +40,14 @@ def inspect_database(database: Database) -> Contents:
         if damage:
             raise StoreError(f"The database {database.where} is damaged ({damage}); restore a backup.")
         datasets = select(func.count()).select_from(DatasetRow).where(DatasetRow.ready)
+        template_sets = select(func.count()).select_from(TemplateSetRow).where(TemplateSetRow.ready)
         images = select(func.count(ImageRow.id)).join(DatasetRow, DatasetRow.id == ImageRow.dataset_id)
         return Contents(
             datasets=session.execute(datasets).scalar_one(),
             images=session.execute(images.where(DatasetRow.ready)).scalar_one(),
             runs=session.execute(select(func.count(RunRow.id))).scalar_one(),
             audits=session.execute(select(func.count(AuditRow.id))).scalar_one(),
+            template_sets=session.execute(template_sets).scalar_one(),
         )
 
 

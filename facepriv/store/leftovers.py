@@ -13,7 +13,16 @@ from sqlalchemy.orm import Session
 from facepriv.errors import StoreError
 from facepriv.store.artifacts import SUFFIXES, ArtifactStore
 from facepriv.store.engine import Database
-from facepriv.store.rows import DatasetRow, ImageRow, JobRow, LearningRow, MeasureRow, RunImageRow, RunRow
+from facepriv.store.rows import (
+    DatasetRow,
+    ImageRow,
+    JobRow,
+    LearningRow,
+    MeasureRow,
+    RunImageRow,
+    RunRow,
+    TemplateSetRow,
+)
 
 UNCOMMITTED_SECONDS = 1800.0
 """How long a file may be there before the row that refers to it is committed. A worker with results in hand waits ten
@@ -28,10 +37,11 @@ class Leftovers:
 
     Contract. A file that any row refers to stays. Measures of its content go with the last row that refers to it. A
     file that no row refers to yet, because an import or a run has put it and has not committed its row, stays as well:
-    imports and runs enter the database (as a data set that a session writes, as a running run) before their first file,
-    and putting a file renews its time. So while one of them is under way, files put since `UNCOMMITTED_SECONDS` before
-    its last sign of life stay, and `Store.collect` takes them later; while none is, all others go at once. Removing
-    happens inside a writing transaction that is alone: none of them can begin meanwhile.
+    imports, runs and template sets enter the database (as a data set that a session writes, as a running run, as a set
+    that is not ready) before their first file, and putting a file renews its time. So while one of them is under way,
+    files put since `UNCOMMITTED_SECONDS` before its last sign of life stay, and `Store.collect` takes them later; while
+    none is, all others go at once. Removing happens inside a writing transaction that is alone: none of them can begin
+    meanwhile.
     """
 
     def __init__(self, database: Database, artifacts: ArtifactStore) -> None:
@@ -122,7 +132,8 @@ def take_inventory(database: Database, artifacts: ArtifactStore) -> Inventory:
 def references() -> Subquery:
     """Return all references to artifacts, as ``dataset_id``, ``name``, ``run_id`` and ``artifact_sha256``.
 
-    ``name`` is the data set's or import's; ``run_id`` is NULL for an untouched image.
+    ``name`` is the data set's, import's or template set's; ``run_id`` is NULL for an untouched image and for templates.
+    ``dataset_id`` is 0 for templates that were not made from a data set.
     """
     untouched = cast(null(), Integer).label("run_id")
     kept = select(DatasetRow.id.label("dataset_id"), DatasetRow.name, untouched, ImageRow.artifact_sha256).join(
@@ -134,12 +145,19 @@ def references() -> Subquery:
         .join(table, table.run_id == RunRow.id)
         for table in (RunImageRow, LearningRow)
     )
-    return union_all(kept, perturbed, learnt).subquery()
+    # A set that came as templates is of no data set, which is not the same as of an unknown one.
+    of_set = func.coalesce(TemplateSetRow.dataset_id, 0)
+    rows, records = (
+        select(of_set, TemplateSetRow.name, untouched, column)
+        for column in (TemplateSetRow.rows_sha256, TemplateSetRow.records_sha256)
+    )
+    return union_all(kept, perturbed, learnt, rows, records).subquery()
 
 
 def referred_to(session: Session, hashes: Sequence[str]) -> frozenset[str]:
-    """Return those of some hundred hashes that a row of any data set, import or run refers to."""
+    """Return those of some hundred hashes that a row of any data set, import, run or template set refers to."""
     columns = [row.artifact_sha256 for row in (ImageRow, RunImageRow, LearningRow)]
+    columns += [TemplateSetRow.rows_sha256, TemplateSetRow.records_sha256]
     return frozenset(session.scalars(union(*(select(column).where(column.in_(hashes)) for column in columns))))
 
 
@@ -148,8 +166,8 @@ def _committed_before(session: Session) -> float:
     signs: list[float] = []
     under_way = (~DatasetRow.ready, DatasetRow.importer.is_not(None))
     batch = session.scalar(select(func.min(DatasetRow.created_at)).where(*under_way))
-    if batch is not None:
-        signs.append(batch.timestamp())
+    saved = session.scalar(select(func.min(TemplateSetRow.created_at)).where(~TemplateSetRow.ready))
+    signs += [begun.timestamp() for begun in (batch, saved) if begun is not None]
     if session.scalar(select(exists().where(JobRow.kind == "run", JobRow.state == "running"))):
         signs.append(time.time())
     return min(signs) - UNCOMMITTED_SECONDS if signs else math.inf

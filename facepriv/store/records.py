@@ -15,7 +15,7 @@ from facepriv.errors import BadInputError
 from facepriv.schemas.audits import AuditResult, AuditSpec
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import LearnSource, RunResult, RunSpec
-from facepriv.types import FEMALE, MALE, Box, Identities, Origin, Terms
+from facepriv.types import FEMALE, MALE, Box, Identities, Metric, Origin, Terms
 
 JobState = Literal["waiting", "running", "previewed", "complete", "failed", "cancelled"]
 """``previewed`` is an import that waits for somebody to confirm what was recognised."""
@@ -74,6 +74,58 @@ class DatasetRecord(NewDataset):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NewTemplateSet:
+    """A set of templates on its way into the store."""
+
+    name: str
+    source: str
+    """Where it comes from, in words for the user."""
+    reader: str
+    """Format that it was read from, or how it was made."""
+    reader_reason: str = ""
+    """Which column held what, or what else is to be known of how it came about."""
+    dataset_id: int | None = None
+    """The data set of images that it was made from, with which it goes; None where it came as templates."""
+    retain_until: date | None = None
+    """Last day on which it may be kept; None where none was set."""
+    terms: Terms | None = None
+    datasheet: dict[str, Any] | None = None
+    """Source, licence, consent basis and the like, as entered."""
+    problems: tuple[dict[str, Any], ...] = ()
+    """What was left out or changed: ``code``, ``count`` and ``sentence`` of each."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateSetRecord(NewTemplateSet):
+    """A set of templates, without the templates."""
+
+    id: int
+    created_at: datetime
+    metric: Metric
+    matcher: str
+    """As stated by whoever brought it, or that made it; empty where nobody said."""
+    version: str
+    templates: int
+    width: int
+    """Numbers of a template."""
+    subjects: int
+    male: int
+    """Templates labelled male."""
+    female: int
+    quality: dict[str, Any] | None
+    """Its quality report, of the schema ``facepriv.template-quality/1``; None where none was made."""
+    rows_sha256: str
+    """Hash of the ``.npy`` file of ``(templates, width)`` float32."""
+    records_sha256: str
+    """Hash of the ``.npz`` file of records, subjects and labels."""
+
+    @property
+    def unlabelled(self) -> int:
+        """Templates without a label."""
+        return self.templates - self.male - self.female
+
+
+@dataclass(frozen=True, kw_only=True)
 class DatasetCounts:
     """How many of what a data set holds."""
 
@@ -99,6 +151,8 @@ class Holdings:
     """Numbers of the audits of it or of these runs."""
     shares: int
     """Shares of the results of these runs and audits."""
+    template_sets: tuple[str, ...] = ()
+    """Names of the template sets that were made from it."""
     artifacts: frozenset[str]
     """Hashes of the artifacts that it or these runs refer to; others may have the same."""
     sources: frozenset[str]
@@ -241,7 +295,7 @@ class JobRecord(JobProgress):
 
     id: int
     kind: str
-    """``import``, ``run`` or ``audit``."""
+    """``import``, ``run``, ``audit`` or ``templates``."""
     request: str
     """What was asked for, as JSON."""
     actor: str

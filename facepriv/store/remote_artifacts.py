@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import re
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from datetime import datetime
+from io import BufferedReader
+from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from facepriv.errors import BadInputError, StoreError
-from facepriv.store.artifacts import ArtifactStore, is_artifact, place
+from facepriv.store.artifacts import ArtifactStore, artifact_name, is_artifact, place
 from facepriv.store.remote_faults import as_store_error, is_no_place, is_transient
 
 PATIENCE_SECONDS = 20.0
@@ -21,6 +25,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.1, 3.0
 _PLACE = re.compile(r"(?!(?:file|local):)[a-z][a-z0-9]*://[^/@?#:\s]+(?:/[^@?#:\s]*)?")
 """Nothing that may hold a secret or chain file systems, and no local files, which `FolderArtifacts` treats better."""
 _SHARD = re.compile(r"[0-9a-f]{2}")
+_COPY = "facepriv-"
+"""Beginning of the names of temporary files that hold what is too large for memory."""
 _S3 = ("s3", "s3a")
 _TIMES = ("LastModified", "last_modified", "updated", "mtime", "created")
 """What file systems call the time at which an object was put: S3, Azure, Google, others."""
@@ -34,7 +40,8 @@ class RemoteArtifacts(ArtifactStore):
     """Objects below a URL, through fsspec.
 
     The contract of every kind holds where the store makes an object visible only once all of it has arrived, as S3,
-    Google Cloud Storage and Azure do; file servers such as SFTP do not. Nothing is kept on this machine's disk.
+    Google Cloud Storage and Azure do; file servers such as SFTP do not. Nothing is kept on this
+    machine's disk; what comes in parts, or is opened, passes through a temporary file that its owner alone can read.
 
     - Putting is one request whatever is there already: it renews the time, and nearly all bytes that are put are new.
     - Removing is two, a look at the time and the removal. Whoever puts the same bytes between the two loses them. A
@@ -78,6 +85,26 @@ class RemoteArtifacts(ArtifactStore):
 
     def _write(self, name: str, data: bytes) -> None:
         self._persist(lambda files, root: files.pipe_file(f"{root}/{place(name)}", data))
+
+    def _write_parts(self, parts: Iterable[bytes | memoryview], suffix: str) -> str:
+        # In two passes, since the name of an object is known only once all of it has come.
+        digest = hashlib.sha256()
+        with tempfile.NamedTemporaryFile(prefix=_COPY) as copy:
+            for part in parts:
+                digest.update(part)
+                copy.write(part)
+            copy.flush()
+            name = artifact_name(digest.hexdigest(), suffix)
+            self._persist(lambda files, root: files.put_file(copy.name, f"{root}/{place(name)}"))
+        return digest.hexdigest()
+
+    def _open(self, name: str) -> BufferedReader | None:
+        with tempfile.NamedTemporaryFile(prefix=_COPY) as copy:
+            try:
+                self._persist(lambda files, root: files.get_file(f"{root}/{place(name)}", copy.name))
+            except FileNotFoundError:
+                return None
+            return Path(copy.name).open("rb")
 
     def _read(self, name: str) -> bytes | None:
         data: bytes | None = None

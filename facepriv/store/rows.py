@@ -250,6 +250,52 @@ class DatasetRow(Numbered, Base):
     importer: Mapped[str | None] = mapped_column(String(16))
 
 
+class TemplateSetRow(Numbered, Base):
+    """A set of templates: the numbers in one artifact file, of whom they are in another.
+
+    Rows with ``ready`` false belong to a set that is being saved and are shown to nobody. One that was made from a data
+    set goes with it; RESTRICT keeps that from happening as a side effect.
+    """
+
+    __tablename__ = "template_sets"
+    __table_args__ = (
+        Index(
+            "uq_template_sets_name_ready",
+            "name",
+            unique=True,
+            sqlite_where=text("ready"),
+            postgresql_where=text("ready"),
+        ),
+        CheckConstraint("metric IN ('cosine', 'euclidean')", name="metric"),
+        CheckConstraint("NOT ready OR (rows_sha256 IS NOT NULL AND records_sha256 IS NOT NULL)", name="files"),
+        _NEVER_REUSED,
+    )
+
+    name: Mapped[str]
+    ready: Mapped[bool]
+    created_at: Mapped[datetime]
+    source: Mapped[str]
+    reader: Mapped[str]
+    reader_reason: Mapped[str]
+    metric: Mapped[str] = mapped_column(String(16))
+    matcher: Mapped[str]
+    version: Mapped[str]
+    dataset_id: Mapped[int | None] = mapped_column(ForeignKey("datasets.id", ondelete="RESTRICT"), index=True)
+    templates: Mapped[int]
+    width: Mapped[int]
+    subjects: Mapped[int]
+    male: Mapped[int]
+    female: Mapped[int]
+    retain_until: Mapped[date | None]
+    terms: Mapped[Terms | None] = mapped_column(TermsJson)
+    datasheet: Mapped[dict[str, Any] | None]
+    problems: Mapped[tuple[dict[str, Any], ...] | None] = mapped_column(JsonCollection(tuple))
+    quality: Mapped[dict[str, Any] | None]
+    # NULL until the files are there.
+    rows_sha256: Mapped[Sha256 | None] = mapped_column(index=True)
+    records_sha256: Mapped[Sha256 | None] = mapped_column(index=True)
+
+
 class ImageRow(Numbered, Base):
     """One image of a data set, with the face found in it or the reason why none was."""
 

@@ -45,7 +45,7 @@ def test_checking_backing_up_and_restoring_the_database(empty, tmp_path):
     assert empty("db", "upgrade").code == 0
     said = empty("db", "check")
     assert said.code == 0
-    assert said.out.endswith("and holds 0 data sets with 0 images, 0 runs and 0 audits.\n")
+    assert said.out.endswith("and holds 0 data sets with 0 images, 0 runs, 0 audits and 0 template sets.\n")
     file = tmp_path / "faces.backup"
     said = empty("db", "backup", file)
     assert said.code == 0

@@ -242,3 +242,36 @@ def test_killed_writer_leaves_whole_artifacts_only(artifacts: ArtifactStore) -> 
     assert len(kept) >= 2
     for sha256, suffix in kept:
         assert len(artifacts.get(sha256, suffix)) == SIZE
+
+
+@every_kind
+def test_parts_are_put_together_and_opened_as_a_file(kind: Kind) -> None:
+    parts = [b"some", memoryview(b" bytes"), b"", bytes(3_000_000)]
+    whole = b"".join(parts)
+    sha256 = kind.artifacts.put_parts(iter(parts), ".npy")
+    assert sha256 == hashlib.sha256(whole).hexdigest()
+    assert kind.artifacts.get(sha256, ".npy") == whole
+    with kind.artifacts.open(sha256, ".npy") as file:
+        assert file.read() == whole
+        assert np.memmap(file, mode="r").tobytes() == whole
+    assert [*kind.artifacts.half_written()] == []
+    kind.overwrite(f"{sha256[:2]}/{sha256}.npy", b"some bytes")
+    with pytest.raises(StoreError, match=r"damaged.*restore it"):
+        kind.artifacts.open(sha256, ".npy")
+    assert kind.artifacts.put_parts([whole], ".npy") == sha256
+    kind.artifacts.open(sha256, ".npy").close()
+    kind.artifacts.delete(sha256, ".npy")
+    with pytest.raises(StoreError, match=r"missing.*restore it from a backup"):
+        kind.artifacts.open(sha256, ".npy")
+
+
+@every_kind
+def test_parts_that_break_off_leave_nothing(artifacts: ArtifactStore) -> None:
+    def parts():
+        yield b"some"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        artifacts.put_parts(parts(), ".npy")
+    assert [*artifacts.list()] == []
+    assert [*artifacts.half_written()] == []

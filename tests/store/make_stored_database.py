@@ -17,7 +17,7 @@ from facepriv.errors import StoreError
 from facepriv.schemas.base import DatasetRef
 from facepriv.schemas.runs import LearnFrom
 from facepriv.store import DatasetRecord, Store, migrate, open_store
-from facepriv.store.records import NewDataset
+from facepriv.store.records import NewDataset, NewTemplateSet
 from facepriv.types import Actor, Problem, ProtocolPair, Terms
 from tests.store_examples import (
     FACELESS,
@@ -31,6 +31,7 @@ from tests.store_examples import (
     run_image,
     sha,
     spec_for,
+    template_rows,
 )
 
 FOLDER = Path(__file__).parent / "fixtures"
@@ -41,6 +42,7 @@ def fill(store: Store) -> None:
     """Put rows into every table: two data sets and an import that broke off, runs and audits in every state."""
     school = create(store, "school", [new_image(10), new_image(11, artifact_sha256=None, **FACELESS)])
     studio = _studio(store)
+    _template_sets(store, studio)
     _unfinished(store)
     _runs(store, school, studio)
     _audits(store, studio)
@@ -71,6 +73,18 @@ def _studio(store: Store) -> DatasetRecord:
         importing.finish(problems, [ProtocolPair(1, images[0].name, images[1].name, mated=True)])
     store.datasets.save_quality(importing.dataset_id, {"schema": "facepriv.quality/1"})
     return store.datasets.get("studio")
+
+
+def _template_sets(store: Store, studio: DatasetRecord) -> None:
+    made = NewTemplateSet(name="studio-sface", source="made", reader="made", dataset_id=studio.id)
+    store.template_sets.save(made, template_rows(matcher="sface", version="1"))
+    terms = Terms("Nobody may be shown.", frozenset())
+    sheet, problems = {"consent": "signed forms"}, ({"code": "zero-row", "count": 1, "sentence": "Row 2 is zero."},)
+    brought = NewTemplateSet(
+        name="staff", source="a file", reader="npz", terms=terms, datasheet=sheet, problems=problems
+    )
+    kept = store.template_sets.save(brought, template_rows(metric="euclidean"))
+    store.template_sets.save_quality(kept.id, {"schema": "facepriv.template-quality/1"})
 
 
 def _unfinished(store: Store) -> None:

@@ -41,7 +41,7 @@ def test_a_sound_database_is_counted(stored: Settings, settings_for: Callable[..
     database = Database(settings.database_url, foreign_keys=False)
     restore(stored.home / "facepriv.sqlite", database)
     database.close()
-    assert inspected(settings) == Contents(datasets=2, images=8, runs=5, audits=3)
+    assert inspected(settings) == Contents(datasets=2, images=8, runs=5, audits=3, template_sets=0)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])

@@ -62,7 +62,7 @@ def test_upgrading_loses_nothing(stored: Settings, next_revision: str) -> None:
     before = everything(stored)
     migrate.upgrade(stored.database_url)
     after = everything(stored)
-    assert after.keys() - before.keys() == {"weights"}
+    assert after.keys() - before.keys() == {"template_sets", "weights"}
     for row in before["runs"]:
         row["method"] = "renamed"
     for row in before["log_lines"]:
@@ -105,6 +105,7 @@ def test_the_stored_database_can_be_read(stored: Settings) -> None:
         (preview,) = store.jobs.list(kinds=["import"])
         assert preview.state == "previewed"
         assert preview.result == '{"images": 3}'
+        assert store.template_sets.list() == ()
         assert [user.name for user in store.users.list()] == ["Ada", "bob"]
         assert [remark.decision for remark in store.remarks.list()] == [None, "accepted"]
 

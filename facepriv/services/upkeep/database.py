@@ -26,6 +26,7 @@ def check_database(settings: Settings) -> str:
             f"{count(held.datasets, 'data set')} with {count(held.images, 'image')}",
             count(held.runs, "run"),
             count(held.audits, "audit"),
+            count(held.template_sets, "template set"),
         ]
         sound = "sound, " if database.kind == "sqlite" else ""  # a server looks after its own files
         return f"The database {database.where} is {sound}at revision {migrate.head()} and holds {listed(holds)}."

@@ -32,14 +32,16 @@ def filled(settings: Settings) -> Settings:
 def test_a_check_says_what_is_held(filled: Settings) -> None:
     assert check_database(filled) == (
         f"The database sqlite:///{filled.home}/facepriv.sqlite is sound, at revision {migrate.head()} "
-        "and holds 1 data set with 2 images, 0 runs and 0 audits."
+        "and holds 1 data set with 2 images, 0 runs, 0 audits and 0 template sets."
     )
 
 
 def test_a_check_of_a_server_claims_no_more_than_was_looked_at(settings_for: Callable[..., Settings]) -> None:
     said = check_database(settings_for("postgresql", migrated=True))
     assert said.startswith("The database postgresql://postgres@/test_")
-    assert said.endswith(f"is at revision {migrate.head()} and holds 0 data sets with 0 images, 0 runs and 0 audits.")
+    assert said.endswith(
+        f"is at revision {migrate.head()} and holds 0 data sets with 0 images, 0 runs, 0 audits and 0 template sets."
+    )
 
 
 def test_a_backup_and_its_restoring_are_logged(filled: Settings, tmp_path: Path) -> None:
