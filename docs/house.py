@@ -23,7 +23,10 @@ LEVELS = (
     ("People", ("cli", "web")),
     ("Use cases", ("services",)),
     ("Words and numbers", ("presentation", "measures", "report", "charts")),
-    ("The field", ("audit", "policy", "perturb", "classify", "match", "datasets", "metrics", "imaging", "own_models")),
+    (
+        "The field",
+        ("audit", "policy", "perturb", "protect", "classify", "match", "datasets", "metrics", "imaging", "own_models"),
+    ),
     ("Ground", ("store", "weights", "schemas", "registry", "types", "config", "errors")),
 )
 """Floors from above; small modules that everybody may import (``wording``, ``resources``) are left out."""

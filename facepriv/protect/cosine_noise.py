@@ -1,0 +1,48 @@
+"""Cosine-sensitive noise (Terhörst et al., 2019): each template is turned by a fixed angle in a random direction."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from facepriv.protect import base
+from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
+from facepriv.protect.draws import Draws
+from facepriv.types import Floats64, Integers
+
+
+class Parameters(base.Parameters):
+    """Parameters of cosine-sensitive noise."""
+
+    cosine: float = Field(0.8, gt=0, le=1, description="Cosine of the angle by which a template is turned.")
+
+
+class CosineNoise(Protection):
+    """Turns a template by a fixed angle; in which direction, the key draws, one a person."""
+
+    Parameters = Parameters
+    card = ProtectionCard(
+        name="cosine-noise",
+        title="Cosine-sensitive noise",
+        needs="nothing",
+        label_at_enrolment="none",
+        keyed=True,
+        undone_by="whoever holds the key, nearly: the direction is known, and the angle is",
+        broken_by="attackers who retrain on protected templates: the noise lies in all directions, gender in few",
+        source="Terhörst et al., Unsupervised privacy-enhancement of face representations using similarity-sensitive "
+        "noise transformations, 2019",
+    )
+
+    def learn(self, lesson: Lesson) -> Arrays:
+        """Learn nothing."""
+        return {}
+
+    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
+        """Turn the templates; where the metric is Euclidean their lengths stay."""
+        cosine = self.parameters.cosine
+        lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+        units = rows / lengths
+        noise = draws.normal(rows.shape[1])
+        noise -= (noise * units).sum(axis=1, keepdims=True) * units
+        noise /= np.maximum(np.linalg.norm(noise, axis=1, keepdims=True), 1e-300)
+        return np.asarray(lengths * (cosine * units + np.sqrt(1 - cosine**2) * noise))

@@ -1,0 +1,31 @@
+"""Mean-difference removal: the line between the mean man and the mean woman is projected out."""
+
+from __future__ import annotations
+
+from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
+from facepriv.protect.directions import orthonormal, without
+from facepriv.protect.draws import Draws
+from facepriv.types import Floats64, Integers
+
+
+class MeanDifference(Protection):
+    """Sets the coordinate along the difference of the genders' means to its middle, for everybody."""
+
+    card = ProtectionCard(
+        name="mean-difference",
+        title="Mean difference removed",
+        needs="labelled templates of the same matcher",
+        label_at_enrolment="none",
+        keyed=False,
+        undone_by="nobody: the coordinate is gone",
+        broken_by="attackers who retrain on protected templates: gender lies in more than one direction",
+        source="Bolukbasi et al., Man is to computer programmer as woman is to homemaker?, 2016 (on words)",
+    )
+
+    def learn(self, lesson: Lesson) -> Arrays:
+        """Learn the direction and the middle."""
+        return {"basis": orthonormal(lesson.gap[:, None]), "middle": lesson.middle}
+
+    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
+        """Project the direction out."""
+        return without(rows, arrays["basis"], arrays["middle"])

@@ -1,0 +1,70 @@
+"""PE-MIU (Terhörst et al., 2020): a template is cut into small blocks, and their order is drawn."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from facepriv.errors import BadInputError
+from facepriv.protect import base
+from facepriv.protect.base import Arrays, Lesson, Protection, ProtectionCard
+from facepriv.protect.draws import Draws
+from facepriv.types import Floats64, Integers, Metric
+
+
+class Parameters(base.Parameters):
+    """Parameters of PE-MIU."""
+
+    block: int = Field(16, ge=1, le=256, description="Numbers in a block; a template is cut into whole blocks.")
+
+
+class PeMiu(Protection):
+    """Shuffles the blocks of a template; comparison finds the order in which two templates agree best."""
+
+    Parameters = Parameters
+    card = ProtectionCard(
+        name="pe-miu",
+        title="Shuffled blocks (PE-MIU)",
+        needs="nothing",
+        label_at_enrolment="none",
+        keyed=True,
+        undone_by="whoever holds the key, and whoever holds another template of the person: the order in which they "
+        "agree best is the right one",
+        broken_by="similarities: a template is most similar to templates of its own gender in whatever order (mean of "
+        "the top similarities, Osorio-Roig et al., 2022)",
+        source="Terhörst et al., PE-MIU: a training-free privacy-enhancing face recognition approach based on minimum "
+        "information units, 2020; it needs a comparator of its own",
+    )
+
+    def learn(self, lesson: Lesson) -> Arrays:
+        """Learn nothing but the number of blocks."""
+        block, width = self.parameters.block, lesson.rows.shape[1]
+        if width % block:
+            raise BadInputError(
+                f"Templates of {width} numbers cannot be cut into blocks of {block}; choose a divisor of {width}.",
+                code="bad-parameter",
+            )
+        return {"blocks": np.asarray(width // block)}
+
+    def map_rows(self, arrays: Arrays, rows: Floats64, draws: Draws, labels: Integers) -> Floats64:
+        """Put the blocks into the order that the key draws."""
+        blocks = rows.reshape(len(rows), int(arrays["blocks"]), -1)
+        return np.asarray(np.take_along_axis(blocks, draws.order(blocks.shape[1])[:, :, None], axis=1)).reshape(
+            rows.shape
+        )
+
+    def compare(self, arrays: Arrays, references: Floats64, probes: Floats64, metric: Metric) -> Floats64:
+        """Compare templates in the order of blocks in which they agree best (an assignment problem)."""
+        from scipy.optimize import linear_sum_assignment
+
+        count = int(arrays["blocks"])
+        ours, theirs = references.reshape(len(references), count, -1), probes.reshape(len(probes), count, -1)
+        similarity = np.empty((len(references), len(probes)))
+        for row, blocks in enumerate(ours):
+            inner = np.einsum("bs,pcs->pbc", blocks, theirs)
+            for column, agreement in enumerate(inner):
+                similarity[row, column] = agreement[linear_sum_assignment(agreement, maximize=True)].sum()
+        if metric == "cosine":
+            return similarity
+        squares = (references**2).sum(axis=1)[:, None] + (probes**2).sum(axis=1) - 2 * similarity
+        return np.asarray(-np.sqrt(np.maximum(squares, 0)))

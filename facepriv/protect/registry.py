@@ -1,0 +1,63 @@
+"""Protections of templates: registered plug-ins, and how one is made with checked parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pydantic
+
+from facepriv.errors import BadInputError
+from facepriv.protect.base import Protection
+from facepriv.registry import Registry
+from facepriv.schemas.fields import FieldDescription, describe_fields, refusal
+
+RECOMMENDED = "recommended"
+
+protections: Registry[Protection] = Registry(
+    "protection",
+    "facepriv.protections",
+    {
+        "mean-difference": "facepriv.protect.mean_difference:MeanDifference",
+        "inlp": "facepriv.protect.inlp:Inlp",
+        "leace": "facepriv.protect.leace:Leace",
+        "transport": "facepriv.protect.transport:Transport",
+        "mirroring": "facepriv.protect.mirroring:Mirroring",
+        "crossing": "facepriv.protect.crossing:Crossing",
+        "donor-coordinate": "facepriv.protect.donor_coordinate:DonorCoordinate",
+        "ive": "facepriv.protect.ive:Ive",
+        "multi-ive": "facepriv.protect.multi_ive:MultiIve",
+        "pe-miu": "facepriv.protect.pe_miu:PeMiu",
+        "cosine-noise": "facepriv.protect.cosine_noise:CosineNoise",
+        "identity-subspace": "facepriv.protect.identity_subspace:IdentitySubspace",
+    },
+    aliases={RECOMMENDED: "identity-subspace"},
+)
+
+
+def describe_parameters(name: str) -> dict[str, FieldDescription]:
+    """Describe the parameters of a protection by their names; raises UnknownNameError if there is no such one."""
+    return describe_fields(protections.load(name).Parameters)  # type: ignore[attr-defined]
+
+
+def make_protection(name: str, parameters: Mapping[str, Any] = {}) -> Protection:
+    """Make a protection with checked parameters; values may be texts, as a person writes them.
+
+    Raises UnknownNameError for an unknown protection, BadInputError with code ``bad-parameter`` if a parameter is
+    unknown or out of its range.
+    """
+    name = protections.resolve(name)
+    known = describe_parameters(name)
+    unknown = [parameter for parameter in parameters if parameter not in known]
+    if unknown:
+        raise BadInputError(
+            f"The protection {name} has no parameter {unknown[0]!r}; choose among: {', '.join(known) or 'none'}.",
+            code="bad-parameter",
+        )
+    values = {
+        key: known[key].from_text(value) if isinstance(value, str) else value for key, value in parameters.items()
+    }
+    try:
+        return protections.create(name, **values)
+    except pydantic.ValidationError as error:
+        raise refusal(error, what=f"The parameter {{field}} of {name}", code="bad-parameter") from error
